@@ -1,0 +1,1 @@
+"""What things are and what they cost; no clock, no randomness that is not handed in."""

@@ -1,0 +1,140 @@
+"""The columns of a farm: one row per host, one row per VM.
+
+Units: MHz, MiB, W, s. Nothing in a column is a Python object.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from .arrays import Bools, Floats, Ints, States
+from .power import PowerBank
+
+
+class PowerState:
+    """Power state of a host. A draining host is on but takes no further VM.
+
+    Plain integers, not an enumeration: comparing a column with an enumeration's member costs
+    NumPy twenty times as much.
+    """
+
+    OFF: Final = 0
+    BOOTING: Final = 1
+    ON: Final = 2
+    DRAINING: Final = 3
+    STOPPING: Final = 4
+
+
+POWER_STATES = ("off", "booting", "on", "draining", "stopping")
+
+
+class VmState:
+    """Life of a VM: waiting has no host yet, rejected never got one."""
+
+    WAITING: Final = 0
+    RUNNING: Final = 1
+    MIGRATING: Final = 2
+    FINISHED: Final = 3
+    REJECTED: Final = 4
+
+
+VM_STATES = ("waiting", "running", "migrating", "finished", "rejected")
+
+
+@dataclass
+class Hosts:
+    """Columns of the hosts; the first block is fixed for a run, the second is state.
+
+    ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
+    it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
+    counts guests and reservations for incoming ones; ``share`` is delivered over demand.
+    """
+
+    cpu_mhz: Floats
+    core_mhz: Floats
+    memory_mib: Floats
+    group: Ints
+    power: PowerBank
+    off_w: Floats
+    boot_s: Floats
+    boot_w: Floats
+    stop_s: Floats
+    stop_w: Floats
+    names: Sequence[str]
+    group_names: Sequence[str]
+    server_names: Sequence[str]
+
+    state: States = field(init=False)
+    demand_mhz: Floats = field(init=False)
+    delivered_mhz: Floats = field(init=False)
+    committed_mhz: Floats = field(init=False)
+    memory_used_mib: Floats = field(init=False)
+    vm_count: Ints = field(init=False)
+    incoming: Ints = field(init=False)
+    share: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.cpu_mhz)
+        self.state = np.full(count, PowerState.ON, np.int8)
+        self.demand_mhz = np.zeros(count)
+        self.delivered_mhz = np.zeros(count)
+        self.committed_mhz = np.zeros(count)
+        self.memory_used_mib = np.zeros(count)
+        self.vm_count = np.zeros(count, np.int64)
+        self.incoming = np.zeros(count, np.int64)
+        self.share = np.ones(count)
+
+        self._resting_w = np.zeros((len(POWER_STATES), count))
+        self._resting_w[PowerState.OFF] = self.off_w
+        self._resting_w[PowerState.BOOTING] = self.boot_w
+        self._resting_w[PowerState.STOPPING] = self.stop_w
+
+    def __len__(self) -> int:
+        return len(self.cpu_mhz)
+
+    def watts(self, rows: Ints | slice, utilisation: Floats, serving: Bools) -> Floats:
+        """Return the power of some hosts: by utilisation where serving, by state elsewhere."""
+        power_w = self.power.watts(utilisation, rows)
+        if not serving.all():
+            resting_w = self._resting_w[:, rows][self.state[rows], np.arange(len(utilisation))]
+            power_w = np.where(serving, power_w, resting_w)
+        return power_w
+
+
+@dataclass
+class Vms:
+    """Columns of the VMs; the first block is fixed for a run, the second is state.
+
+    ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
+    ``moving_to`` is the target of a migration under way (−1: none), during which the guest
+    keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
+    from the target.
+    """
+
+    vcpus: Ints
+    size_mhz: Floats
+    memory_mib: Floats
+    names: Sequence[str]
+    size_names: Sequence[str]
+    size: Ints
+
+    host: Ints = field(init=False)
+    state: States = field(init=False)
+    demand_mhz: Floats = field(init=False)
+    moving_to: Ints = field(init=False)
+    guest_share: Floats = field(init=False)
+    target_share: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.vcpus)
+        self.host = np.full(count, -1, np.int64)
+        self.state = np.full(count, VmState.WAITING, np.int8)
+        self.demand_mhz = np.zeros(count)
+        self.moving_to = np.full(count, -1, np.int64)
+        self.guest_share = np.ones(count)
+        self.target_share = np.zeros(count)
+
+    def __len__(self) -> int:
+        return len(self.vcpus)

@@ -1,0 +1,398 @@
+"""The farm: the only mutable state of a run, changed through a few verbs.
+
+Every verb first settles the integrals of the hosts that it touches, then changes, then
+recomputes what it touched (see :mod:`.accounts`). A verb that would break an invariant raises
+:class:`FarmError` and changes nothing: a VM is on at most one host, memory is never beyond
+what a host has (a migration reserves it at both ends), VMs live only on hosts that are on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .accounts import RATES, HostAccounts, Rate, VmAccounts
+from .arrays import Bools, Floats, Ints
+from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
+from .residents import Residents
+
+MEMORY_TOLERANCE_MIB = 1e-6
+SERVING = (PowerState.ON, PowerState.DRAINING)
+
+
+class FarmError(Exception):
+    """A verb was asked for something that can never be right."""
+
+
+@dataclass(frozen=True)
+class ViolationRule:
+    """What counts as service-level violation time of a host.
+
+    Always: demand that is not delivered. With ``incoming_counts`` also the time during which
+    a VM is being copied to the host, as in the CloudSim experiments of Beloglazov and Buyya.
+    """
+
+    incoming_counts: bool = False
+
+
+class Farm:
+    """Hosts and VMs in columns, their accounts, and the verbs."""
+
+    def __init__(self, hosts: Hosts, vms: Vms, violation: ViolationRule | None = None) -> None:
+        self.hosts = hosts
+        self.vms = vms
+        self.violation = violation or ViolationRule()
+        self.accounts = HostAccounts(len(hosts))
+        self.vm_accounts = VmAccounts(len(vms))
+        self.residents = Residents(len(hosts), len(vms))
+        self._movers: Ints = np.empty(0, np.int64)
+        self._named = np.zeros(len(hosts), bool)
+        self._home = np.full(len(vms), len(hosts), np.int64)
+        self._ceiling_mhz = np.full(len(vms), np.inf)
+        self._capped = 0
+        self._absent = np.arange(len(vms))
+        self._population_changed = False
+        self._demand_since_s = 0.0
+        self._charged_s = np.zeros(len(hosts))
+        self._refresh_all()
+
+    # Verbs on VMs
+
+    def place(self, vms: Ints, hosts: Ints, now_s: float) -> None:
+        """Put waiting VMs on hosts that are on.
+
+        Raises FarmError if a VM is not waiting, a host is not on, or memory runs out.
+        """
+        self._require_vms(vms, VmState.WAITING, "place")
+        self._require_hosts(hosts, (PowerState.ON,), "place")
+        self._require_memory(vms, hosts, "place")
+        touched = self._settle(hosts, now_s)
+        self._attach(vms, hosts)
+        self.vms.state[vms] = VmState.RUNNING
+        self._population_changed = True
+        self._refresh(touched)
+
+    def remove(self, vms: Ints, now_s: float) -> None:
+        """Take running VMs, none of them migrating, off their hosts for good.
+
+        Raises FarmError if a VM is not running.
+        """
+        self._require_vms(vms, VmState.RUNNING, "remove")
+        touched = self._settle(self.vms.host[vms], now_s)
+        elapsed_s = now_s - self._demand_since_s
+        self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
+        self._detach(vms, now_s)
+        self.vms.demand_mhz[vms] = 0.0
+        self.vms.state[vms] = VmState.FINISHED
+        self._population_changed = True
+        self._refresh(touched)
+
+    def reject(self, vms: Ints) -> None:
+        """Mark waiting VMs as never placed. Raises FarmError if one is not waiting."""
+        self._require_vms(vms, VmState.WAITING, "reject")
+        self.vms.state[vms] = VmState.REJECTED
+
+    def set_demand(self, demand_mhz: Floats, now_s: float) -> None:
+        """Replace the demand of every VM, in MHz; VMs that do not run ask for nothing."""
+        self.settle_all(now_s)
+        np.copyto(self.vms.demand_mhz, demand_mhz)
+        if self._population_changed:
+            self._absent = np.flatnonzero(self._home == len(self.hosts))
+            self._population_changed = False
+        if len(self._absent):
+            self.vms.demand_mhz[self._absent] = 0.0
+        self._refresh_all()
+
+    # Verbs on migrations
+
+    def begin_migration(
+        self,
+        vms: Ints,
+        targets: Ints,
+        now_s: float,
+        guest_share: Floats | float = 1.0,
+        target_share: Floats | float = 0.0,
+    ) -> None:
+        """Reserve memory at the targets; the guests go on running at their sources.
+
+        ``guest_share`` is the part of its CPU that a guest keeps, ``target_share`` the part of
+        its demand that it asks from the target, both in [0, 1]. Raises FarmError if a VM is
+        not running or already moves, is to move to its own host, or a target is off or short
+        of memory.
+        """
+        self._require_vms(vms, VmState.RUNNING, "begin_migration")
+        if np.any(self.vms.host[vms] == targets):
+            raise FarmError("begin_migration: a VM is to move to its own host")
+        self._require_hosts(targets, (PowerState.ON, PowerState.BOOTING), "begin_migration")
+        self._require_memory(vms, targets, "begin_migration")
+        touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
+        self.vms.moving_to[vms] = targets
+        self.vms.state[vms] = VmState.MIGRATING
+        self._movers = np.sort(np.concatenate([self._movers, vms]))
+        self._set_shares(vms, guest_share, target_share, now_s)
+        self._refresh(touched)
+
+    def set_migration_load(
+        self, vms: Ints, guest_share: Floats, target_share: Floats, now_s: float
+    ) -> None:
+        """Set what migrating guests keep of their CPU and ask of their targets, in [0, 1].
+
+        Raises FarmError if a VM is not migrating.
+        """
+        self._require_vms(vms, VmState.MIGRATING, "set_migration_load")
+        ends = np.concatenate([self.vms.host[vms], self.vms.moving_to[vms]])
+        touched = self._settle(ends, now_s)
+        self._charge_copies(vms, now_s)
+        self._set_shares(vms, guest_share, target_share, now_s)
+        self._refresh(touched)
+
+    def commit_migration(self, vms: Ints, now_s: float) -> None:
+        """End migrations: the guests now run at their targets, the sources are free of them.
+
+        Raises FarmError if a VM is not migrating or its target is not on.
+        """
+        targets = self.vms.moving_to[vms]
+        self._require_vms(vms, VmState.MIGRATING, "commit_migration")
+        self._require_hosts(targets, SERVING, "commit_migration")
+        touched = self._end_migration(vms, now_s)
+        self._detach(vms, now_s)
+        self._attach(vms, targets)
+        self._settle_excess(vms, self._demand_since_s - now_s)
+        self.vm_accounts.migrations[vms] += 1
+        self._refresh(touched)
+
+    def abort_migration(self, vms: Ints, now_s: float) -> None:
+        """End migrations without effect: the guests stay, the reservations are given back.
+
+        Raises FarmError if a VM is not migrating.
+        """
+        self._require_vms(vms, VmState.MIGRATING, "abort_migration")
+        self._refresh(self._end_migration(vms, now_s))
+
+    # Verbs on hosts and time
+
+    def start(self, on: Bools) -> None:
+        """Set which hosts are on when time begins; no switching is counted.
+
+        Raises FarmError if a host with VMs would be off.
+        """
+        if np.any(self.hosts.vm_count[~on]):
+            raise FarmError("start: a host with VMs cannot be off")
+        self.hosts.state[:] = np.where(on, PowerState.ON, PowerState.OFF)
+        self._refresh_all()
+
+    def set_power_state(self, hosts: Ints, state: int, now_s: float) -> None:
+        """Change the power state of hosts, each named once.
+
+        Only hosts without running VMs are ever booted or switched off, so their rates follow
+        from the state alone. Raises FarmError if a host that has or expects VMs would be
+        switched off.
+        """
+        leaving = state in (PowerState.OFF, PowerState.STOPPING)
+        if leaving and np.any(self.hosts.vm_count[hosts] + self.hosts.incoming[hosts]):
+            raise FarmError("set_power_state: a host with VMs cannot be switched off")
+        before = self.hosts.state[hosts]
+        serving = (before == PowerState.ON) | (before == PowerState.DRAINING)
+        if leaving:
+            self.accounts.stops[hosts[serving]] += 1
+        else:
+            self.accounts.boots[hosts[before == PowerState.OFF]] += 1
+        if state in SERVING and serving.all():
+            self.hosts.state[hosts] = state
+            return
+        self.accounts.settle(hosts, now_s)
+        self.hosts.state[hosts] = state
+        nothing_mhz = np.zeros(len(hosts))
+        self._set_rates(hosts, nothing_mhz, nothing_mhz, nothing_mhz)
+
+    def settle_all(self, now_s: float) -> None:
+        """Bring every integral up to ``now_s``."""
+        self.accounts.settle_all(now_s)
+        elapsed_s = now_s - self._demand_since_s
+        if elapsed_s > 0:
+            self.vm_accounts.requested_mhz_s += self.vms.demand_mhz * elapsed_s
+        if len(self._movers):
+            self._charge_copies(self._movers, now_s)
+        if self._capped:
+            self._settle_excess(np.flatnonzero(np.isfinite(self._ceiling_mhz)), elapsed_s)
+        shortfall_s = self.accounts.totals[Rate.SHORTFALL]
+        short = np.flatnonzero(shortfall_s != self._charged_s)
+        if len(short):
+            self._charge(self.residents.of(short))
+            self._charged_s[short] = shortfall_s[short]
+        self._demand_since_s = now_s
+
+    # What the verbs are made of
+
+    def wanted_mhz(self, vms: Ints) -> Floats:
+        """Return the demand that the present hosts can see: a vCPU uses at most one core."""
+        return np.minimum(self.vms.demand_mhz[vms], self._ceiling_mhz[vms])
+
+    def _attach(self, vms: Ints, hosts: Ints) -> None:
+        self.residents.add(vms, hosts)
+        self.vms.host[vms] = hosts
+        self._home[vms] = hosts
+        ceiling_mhz = self.vms.vcpus[vms] * self.hosts.core_mhz[hosts]
+        capped = ceiling_mhz < self.vms.size_mhz[vms]
+        self._ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
+        self._capped += int(np.count_nonzero(capped))
+        self.vm_accounts.mark(vms, self.accounts.totals[Rate.SHORTFALL, hosts])
+
+    def _detach(self, vms: Ints, now_s: float) -> None:
+        self._charge(vms)
+        self._settle_excess(vms, now_s - self._demand_since_s)
+        self.residents.remove(vms, self.vms.host[vms])
+        self.vms.host[vms] = -1
+        self._home[vms] = len(self.hosts)
+        self._capped -= int(np.count_nonzero(np.isfinite(self._ceiling_mhz[vms])))
+        self._ceiling_mhz[vms] = np.inf
+
+    def _set_shares(
+        self, vms: Ints, guest_share: Floats | float, target_share: Floats | float, now_s: float
+    ) -> None:
+        self.vms.guest_share[vms] = guest_share
+        self.vms.target_share[vms] = target_share
+        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
+        self.vm_accounts.mark_copy(vms, shortfall_s, now_s)
+
+    def _end_migration(self, vms: Ints, now_s: float) -> Ints:
+        targets = self.vms.moving_to[vms]
+        touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
+        self._charge_copies(vms, now_s)
+        self.vms.moving_to[vms] = -1
+        self.vms.guest_share[vms] = 1.0
+        self.vms.target_share[vms] = 0.0
+        self.vms.state[vms] = VmState.RUNNING
+        self._movers = self._movers[self.vms.state[self._movers] == VmState.MIGRATING]
+        return touched
+
+    def _settle(self, hosts: Ints, now_s: float) -> Ints:
+        touched = np.unique(hosts)
+        self.accounts.settle(touched, now_s)
+        return touched
+
+    def _charge(self, vms: Ints) -> None:
+        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
+        self.vm_accounts.charge(vms, self.wanted_mhz(vms), shortfall_s)
+
+    def _charge_copies(self, vms: Ints, now_s: float) -> None:
+        """Charge migrating guests ``(1 - guest share)`` of what their sources deliver."""
+        lost_mhz = (1.0 - self.vms.guest_share[vms]) * self.wanted_mhz(vms)
+        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
+        self.vm_accounts.charge_copy(vms, lost_mhz, shortfall_s, now_s)
+
+    def _settle_excess(self, vms: Ints, elapsed_s: float) -> None:
+        """Charge demand beyond what the vCPUs can get on the present host's cores."""
+        excess_mhz = self.vms.demand_mhz[vms] - self.wanted_mhz(vms)
+        self.vm_accounts.unserved_mhz_s[vms] += excess_mhz * elapsed_s
+
+    def _require_vms(self, vms: Ints, state: int, verb: str) -> None:
+        wrong = vms[self.vms.state[vms] != state]
+        if len(wrong):
+            name = self.vms.names[int(wrong[0])]
+            raise FarmError(f"{verb}: VM {name} is not {VM_STATES[state]}")
+
+    def _require_hosts(self, hosts: Ints, states: tuple[int, ...], verb: str) -> None:
+        held = self.hosts.state[hosts]
+        fine = held == states[0]
+        for state in states[1:]:
+            fine |= held == state
+        wrong = hosts[~fine]
+        if len(wrong):
+            raise FarmError(f"{verb}: host {self.hosts.names[int(wrong[0])]} is not on")
+
+    def _require_memory(self, vms: Ints, hosts: Ints, verb: str) -> None:
+        named, position = np.unique(hosts, return_inverse=True)
+        need_mib = np.bincount(position, weights=self.vms.memory_mib[vms])
+        limit_mib = self.hosts.memory_mib[named] + MEMORY_TOLERANCE_MIB
+        short = named[self.hosts.memory_used_mib[named] + need_mib > limit_mib]
+        if len(short):
+            raise FarmError(f"{verb}: host {self.hosts.names[int(short[0])]} lacks memory")
+
+    def _refresh_all(self) -> None:
+        """Recompute every host after a change of demand; who lives where is unchanged."""
+        count = len(self.hosts)
+        demand_mhz = self.vms.demand_mhz
+        asked_mhz = np.bincount(self._home, weights=demand_mhz, minlength=count + 1)[:count]
+        wanted_mhz = asked_mhz
+        if self._capped:
+            capped_mhz = np.minimum(demand_mhz, self._ceiling_mhz)
+            wanted_mhz = np.bincount(self._home, weights=capped_mhz, minlength=count + 1)[:count]
+        copies_mhz = np.zeros(count)
+        if len(self._movers):
+            copies_mhz = self._copies_mhz(self._movers, self.vms.moving_to[self._movers], count)
+        self._set_rates(slice(None), asked_mhz, wanted_mhz, copies_mhz)
+
+    def _refresh(self, rows: Ints) -> None:
+        """Recount and recompute some hosts, ascending and each named once."""
+        hosts, vms, count = self.hosts, self.vms, len(rows)
+        guests, comers = self.residents.of(rows), self._comers(rows)
+        at = np.searchsorted(rows, vms.host[guests])
+        to = np.searchsorted(rows, vms.moving_to[comers])
+        memory_mib = np.bincount(at, weights=vms.memory_mib[guests], minlength=count)
+        memory_mib += np.bincount(to, weights=vms.memory_mib[comers], minlength=count)
+        hosts.memory_used_mib[rows] = memory_mib
+        hosts.committed_mhz[rows] = np.bincount(at, weights=vms.size_mhz[guests], minlength=count)
+        hosts.vm_count[rows] = np.bincount(at, minlength=count)
+        hosts.incoming[rows] = np.bincount(to, minlength=count)
+        self.accounts.note_memory(rows, memory_mib)
+        asked_mhz = np.bincount(at, weights=vms.demand_mhz[guests], minlength=count)
+        wanted_mhz = asked_mhz
+        if self._capped:
+            wanted_mhz = np.bincount(at, weights=self.wanted_mhz(guests), minlength=count)
+        self._set_rates(rows, asked_mhz, wanted_mhz, self._copies_mhz(comers, to, count))
+
+    def _comers(self, rows: Ints) -> Ints:
+        """Return the VMs on their way to some hosts; O(moves under way)."""
+        if not len(self._movers):
+            return self._movers
+        self._named[rows] = True
+        comers = self._movers[self._named[self.vms.moving_to[self._movers]]]
+        self._named[rows] = False
+        return comers
+
+    def _copies_mhz(self, movers: Ints, to: Ints, count: int) -> Floats:
+        asked_mhz = self.vms.target_share[movers] * self.vms.demand_mhz[movers]
+        return np.bincount(to, weights=asked_mhz, minlength=count)
+
+    def _set_rates(
+        self, rows: Ints | slice, asked_mhz: Floats, wanted_mhz: Floats, copies_mhz: Floats
+    ) -> None:
+        """Recompute what hosts deliver and draw.
+
+        A host delivers all that is wanted up to its capacity and shares a shortage in
+        proportion to demand; power follows utilisation by the host's power model.
+        """
+        hosts = self.hosts
+        on = self._serving(rows)
+        capacity_mhz = hosts.cpu_mhz[rows]
+        demand_mhz = wanted_mhz + copies_mhz
+        delivered_mhz = np.minimum(demand_mhz, capacity_mhz)
+        delivered_mhz *= on
+        share = np.ones(len(demand_mhz))
+        np.divide(delivered_mhz, demand_mhz, out=share, where=demand_mhz > 0)
+        utilisation = delivered_mhz / capacity_mhz
+        unserved_mhz = asked_mhz - wanted_mhz * share
+        short = unserved_mhz > 0
+        if self.violation.incoming_counts:
+            short |= hosts.incoming[rows] > 0
+        hosts.demand_mhz[rows] = demand_mhz
+        hosts.delivered_mhz[rows] = delivered_mhz
+        hosts.share[rows] = share
+        self.accounts.utilisation[rows] = utilisation
+        active = on & (demand_mhz > 0)
+        rates = np.empty((RATES, len(demand_mhz)))
+        rates[Rate.POWER_W] = hosts.watts(rows, utilisation, on)
+        rates[Rate.ON] = on
+        rates[Rate.ACTIVE] = active
+        rates[Rate.SHORT] = active & short
+        rates[Rate.DELIVERED_MHZ] = delivered_mhz
+        rates[Rate.UNSERVED_MHZ] = unserved_mhz
+        rates[Rate.SHORTFALL] = 1.0 - share
+        rates[Rate.VMS] = hosts.vm_count[rows]
+        rates[Rate.SWITCHING] = ~on & (hosts.state[rows] != PowerState.OFF)
+        self.accounts.rates[:, rows] = rates
+
+    def _serving(self, rows: Ints | slice) -> Bools:
+        state = self.hosts.state[rows]
+        serving: Bools = (state == PowerState.ON) | (state == PowerState.DRAINING)
+        return serving

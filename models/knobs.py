@@ -1,0 +1,50 @@
+"""What a scenario may set on a model or a policy: unit, bounds and meaning of a field.
+
+Models and policies are plain frozen dataclasses. :func:`knob` attaches to a field what a
+reader of a scenario has to know about it; the scenario language, the schema, the catalogue
+listings and the reference pages are all made from it.
+"""
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """Meaning of one settable field.
+
+    ``dimension`` names the quantity (``time``, ``memory``, ``share`` …; empty for plain
+    numbers, choices and nested parts); ``key`` is the scenario's name for the field;
+    ``slot`` names the policy kind that the field holds.
+    """
+
+    help: str
+    dimension: str = ""
+    key: str = ""
+    slot: str = ""
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+
+    def bounds(self) -> dict[str, float]:
+        """Return the bounds that are set, keyed ``ge``, ``gt``, ``le``, ``lt``."""
+        pairs = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
+        return {name: value for name, value in pairs.items() if value is not None}
+
+
+def knob(help: str, default: Any = MISSING, **meaning: Any) -> Any:
+    """Declare a dataclass field that a scenario may set; ``meaning`` as in :class:`Knob`."""
+    metadata = {"knob": Knob(help, **meaning)}
+    if default is MISSING:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def knobs_of(cls: type) -> dict[str, Knob]:
+    """Return the knobs of a dataclass by field name, in the order of declaration."""
+    found = {}
+    for each in fields(cls):
+        if "knob" in each.metadata:
+            found[each.name] = each.metadata["knob"]
+    return found

@@ -1,0 +1,90 @@
+"""What moving a running VM costs: how long it takes and what it does to guest and hosts.
+
+A model turns a set of moves into :class:`Phases`. The engine plays the phases and knows
+nothing of memory pages, so a model that iterates over rounds replaces the one below by
+returning more phases.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .arrays import Floats, Ints
+from .farm import Farm
+from .knobs import knob
+
+MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The course of some migrations; all arrays but ``copied_mib`` have shape (moves, phases).
+
+    In a phase of ``duration_s`` a guest keeps ``guest_share`` of what its source delivers (0:
+    it stands still) and the target carries ``target_share`` of its demand besides its own
+    guests; ``copied_mib`` is what crosses the network in all.
+    """
+
+    duration_s: Floats
+    guest_share: Floats
+    target_share: Floats
+    copied_mib: Floats
+
+    def select(self, rows: Ints) -> "Phases":
+        """Return the phases of some of the moves."""
+        parts = (self.duration_s, self.guest_share, self.target_share, self.copied_mib)
+        return Phases(*(part[rows] for part in parts))
+
+    def shares(self, phase: int) -> tuple[Floats, Floats]:
+        """Return guest and target share of every move in one phase."""
+        return self.guest_share[:, phase], self.target_share[:, phase]
+
+
+class MigrationModel(Protocol):
+    """Anything that can say how a set of moves will go."""
+
+    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+        """Return the phases of moving each VM to the target at the same position."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedRate:
+    """One copy of the memory at a fixed rate: ``duration = memory / (share * bandwidth)``.
+
+    The model of Beloglazov and Buyya (2012) and of CloudSim, where the share is a half, the
+    guest loses 10 % of its CPU during the copy and the target carries 10 % of its demand.
+    """
+
+    bandwidth_mbps: float = knob(
+        "Network bandwidth between two hosts.", 1000.0, key="bandwidth", dimension="bandwidth", gt=0
+    )
+    share: float = knob(
+        "Part of the bandwidth that a migration gets.", 0.5, dimension="share", gt=0, le=1
+    )
+    guest_loss: float = knob(
+        "Part of its CPU that the guest loses during the copy.", 0.1, dimension="share", ge=0, le=1
+    )
+    target_load: float = knob(
+        "Part of the guest's demand that the copy costs the target.",
+        0.1,
+        dimension="share",
+        ge=0,
+        le=1,
+    )
+
+    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+        del targets
+        memory_mib = farm.vms.memory_mib[vms]
+        duration_s = memory_mib * MEGABIT_PER_MIB / (self.share * self.bandwidth_mbps)
+        shape = (len(vms), 1)
+        return Phases(
+            duration_s=duration_s[:, None],
+            guest_share=np.full(shape, 1.0 - self.guest_loss),
+            target_share=np.full(shape, self.target_load),
+            copied_mib=memory_mib.copy(),
+        )
+
+
+MIGRATION_MODELS: dict[str, type] = {"fixed_rate": FixedRate}

@@ -1,0 +1,21 @@
+"""Best fit: the host that the VM fills most."""
+
+from dataclasses import dataclass
+
+from ..models.arrays import Floats, Ints
+from .placement import Placed, place_each
+from .room import Room
+
+
+def cpu_left(room: Room, vms: Ints) -> Floats:
+    """Cost that prefers the host with the least CPU left, in MHz."""
+    return room.free_mhz - room.need_mhz[vms][:, None]
+
+
+@dataclass(frozen=True)
+class BestFit:
+    """Put each VM on the host that has the least CPU left once the VM is there."""
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room in the order given."""
+        return place_each(room, vms, cpu_left)

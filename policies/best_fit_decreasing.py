@@ -1,0 +1,17 @@
+"""Best fit decreasing."""
+
+from dataclasses import dataclass
+
+from ..models.arrays import Ints
+from .best_fit import cpu_left
+from .placement import Placed, place_decreasing
+from .room import Room
+
+
+@dataclass(frozen=True)
+class BestFitDecreasing:
+    """Best fit, the VMs with the largest CPU need first."""
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room, the largest first."""
+        return place_decreasing(room, vms, cpu_left)

@@ -1,0 +1,87 @@
+"""The policies that a scenario can name: one table per kind, one line per policy."""
+
+from importlib.metadata import entry_points
+
+from .adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
+from .best_fit import BestFit
+from .best_fit_decreasing import BestFitDecreasing
+from .consolidation import Consolidation
+from .control import NoControl, PowerProportional
+from .dot_product import DotProduct
+from .drain import NoDrain
+from .first_fit import FirstFit
+from .first_fit_decreasing import FirstFitDecreasing
+from .least_utilised import LeastUtilised
+from .local_regression import LocalRegression, RobustLocalRegression
+from .maximum_correlation import MaximumCorrelation
+from .minimum_migration_time import MinimumMigrationTime
+from .minimum_utilisation import MinimumUtilisation
+from .power_aware import PowerAwareBestFitDecreasing
+from .random_choice import RandomChoice
+from .random_fit import RandomFit
+from .round_robin import RoundRobin
+from .static_threshold import StaticThreshold
+from .worst_fit import WorstFit
+
+ENTRY_POINTS = "farmsim.policies"
+"""Group of entry points through which other packages add policies, named ``kind.name``."""
+
+POLICIES: dict[str, dict[str, type]] = {
+    "placement": {
+        "first_fit": FirstFit,
+        "best_fit": BestFit,
+        "worst_fit": WorstFit,
+        "round_robin": RoundRobin,
+        "random": RandomFit,
+        "first_fit_decreasing": FirstFitDecreasing,
+        "best_fit_decreasing": BestFitDecreasing,
+        "power_aware_best_fit_decreasing": PowerAwareBestFitDecreasing,
+        "dot_product": DotProduct,
+    },
+    "overload": {
+        "static_threshold": StaticThreshold,
+        "interquartile_range": InterquartileRange,
+        "median_absolute_deviation": MedianAbsoluteDeviation,
+        "local_regression": LocalRegression,
+        "robust_local_regression": RobustLocalRegression,
+    },
+    "selection": {
+        "minimum_migration_time": MinimumMigrationTime,
+        "random": RandomChoice,
+        "minimum_utilisation": MinimumUtilisation,
+        "maximum_correlation": MaximumCorrelation,
+    },
+    "drain": {
+        "least_utilised": LeastUtilised,
+        "none": NoDrain,
+    },
+    "control": {
+        "none": NoControl,
+        "power_proportional": PowerProportional,
+        "consolidation": Consolidation,
+    },
+}
+
+_added: dict[str, dict[str, type]] = {kind: {} for kind in POLICIES}
+
+
+def register(kind: str, name: str, policy: type) -> None:
+    """Make a policy available under a name in this process.
+
+    Raises ValueError if the kind does not exist or farmsim has a policy of that name.
+    """
+    if kind not in POLICIES:
+        raise ValueError(f"no policy kind {kind!r}; there are {', '.join(POLICIES)}")
+    if name in POLICIES[kind]:
+        raise ValueError(f"the {kind} policy {name!r} exists already")
+    _added[kind][name] = policy
+
+
+def available(kind: str) -> dict[str, type]:
+    """Return the policies of a kind by name: shipped, installed and registered."""
+    found = dict(POLICIES[kind])
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry_kind, _, name = entry.name.partition(".")
+        if entry_kind == kind:
+            found.setdefault(name, entry.load())
+    return found | _added[kind]

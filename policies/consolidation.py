@@ -1,0 +1,189 @@
+"""Dynamic consolidation: relieve overloaded hosts, empty the least used, switch off the rest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.columns import VmState
+from ..models.knobs import knob
+from .control import idle_hosts
+from .drain import Drain
+from .least_utilised import LeastUtilised
+from .minimum_migration_time import MinimumMigrationTime
+from .overload import OverloadDetector
+from .placement import Placed, Placement
+from .plan import Plan, Proposal, Reason
+from .power_aware import PowerAwareBestFitDecreasing
+from .room import Room
+from .selection import Selection
+from .static_threshold import StaticThreshold
+from .view import FarmView
+from .watch import Watch
+
+
+@dataclass(frozen=True)
+class Consolidation:
+    """Every round: VMs leave overloaded hosts, little used hosts are emptied and switched off.
+
+    The heuristic of Beloglazov and Buyya (2012), composed of an overload detector, a selection
+    of the VMs to move, a placement for them, and a drain policy. Sleeping hosts are woken only
+    for VMs of overloaded hosts.
+    """
+
+    overload: OverloadDetector = knob(
+        "Which hosts are overloaded.", StaticThreshold(), slot="overload"
+    )
+    selection: Selection = knob(
+        "Which VM leaves an overloaded host next.", MinimumMigrationTime(), slot="selection"
+    )
+    placement: Placement = knob(
+        "Where the VMs go.", PowerAwareBestFitDecreasing(), slot="placement"
+    )
+    drain: Drain = knob("Which hosts are emptied.", LeastUtilised(), slot="drain")
+
+    powers_down = True
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples that the parts look at."""
+        return max(self.overload.samples, self.selection.samples)
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return the moves and sleeps of one round."""
+        return _Round(self, view).plan()
+
+
+class _Round:
+    """The tentative state of one control round."""
+
+    def __init__(self, policy: Consolidation, view: FarmView) -> None:
+        self._policy, self._view = policy, view
+        self._watch = Watch(view, policy.overload)
+        self._home = view.vms.host.copy()
+        self._order = np.argsort(self._home, kind="stable")
+        self._first = np.searchsorted(
+            self._home[self._order], np.arange(len(view.hosts) + 1)
+        ).tolist()
+        self._received: dict[int, list[int]] = {}
+        self._live: dict[int, int] = {}
+        self._plan = Plan(sleep_reason=name_of(policy.drain))
+
+    def plan(self) -> Plan:
+        overloaded = self._watch.overloaded()
+        leaving = self._relieve(overloaded)
+        room = self._room(overloaded, len(leaving))
+        self._place(leaving, room)
+        drained = self._drain(overloaded, room)
+        filled = {host for host, vms in self._received.items() if vms}
+        self._plan.sleeps = sorted({*drained, *idle_hosts(self._view)} - filled)
+        return self._plan
+
+    def _relieve(self, overloaded: Ints) -> dict[int, Reason]:
+        """Select VMs of each overloaded host until it is no longer overloaded."""
+        leaving: dict[int, Reason] = {}
+        rule = name_of(self._policy.overload)
+        values, limits = self._watch.judge(overloaded)
+        for index, host in enumerate(overloaded.tolist()):
+            reason = Reason(rule, float(values[index]), float(limits[index]))
+            vms = self._guests(host)
+            vms = vms[self._view.vms.state[vms] == VmState.RUNNING]
+            while len(vms) and self._watch.is_overloaded(host):
+                position = self._policy.selection.pick(self._view, vms)
+                vm = int(vms[position])
+                self._watch.take_away(vm, host)
+                leaving[vm] = reason
+                vms = vms[vms != vm]
+        return leaving
+
+    def _room(self, overloaded: Ints, wanted: int) -> Room:
+        view = self._view
+        candidates = view.awake()
+        candidates[overloaded] = False
+        candidates[first_asleep_of_each_group(view, wanted)] = True
+        hosts = np.flatnonzero(candidates)
+        need_mhz, capacity_mhz = view.vms.demand_mhz, view.hosts.cpu_mhz
+        room = Room(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
+        self._watch.look_after(room)
+        return room
+
+    def _place(self, leaving: dict[int, Reason], room: Room) -> None:
+        vms = np.array(list(leaving), np.int64)
+        self._propose(vms, self._policy.placement.place(room, vms), list(leaving.values()))
+
+    def _drain(self, overloaded: Ints, room: Room) -> list[int]:
+        """Empty hosts one by one where all their VMs fit elsewhere; return those emptied."""
+        drain, view = self._policy.drain, self._view
+        utilisation = view.hosts.utilisation
+        order = drain.order(view, overloaded)
+        room.close(room.hosts[room.asleep])
+        if drain.spare_idle:
+            room.close(room.hosts[room.utilisation == 0])
+        room.all_or_nothing = True
+        rule = name_of(drain)
+        drained: list[int] = []
+        kept = set(self._received) if not drain.receivers else set()
+        for host in order.tolist():
+            if host in kept or view.hosts.incoming[host]:
+                continue
+            vms = self._tenants(host)
+            room.close(np.array([host]))
+            before = room.mark()
+            placed = self._policy.placement.place(room, vms)
+            if -1 in placed.hosts.tolist():
+                room.back_to(before)
+                room.open(np.array([host]))
+                continue
+            drained.append(host)
+            kept.update(placed.hosts.tolist())
+            reason = Reason(rule, float(utilisation[host]), drain.below)
+            self._propose(vms, placed, [reason] * len(vms))
+        return drained
+
+    def _guests(self, host: int) -> Ints:
+        return self._order[self._first[host] : self._first[host + 1]]
+
+    def _tenants(self, host: int) -> Ints:
+        """Return the VMs that would be on a host if this round's moves were done."""
+        guests = self._guests(host)
+        staying = guests[self._home[guests] == host]
+        received = self._received.get(host)
+        if not received:
+            return staying
+        return np.concatenate([staying, np.array(received, np.int64)])
+
+    def _propose(self, vms: Ints, placed: Placed, reasons: list[Reason]) -> None:
+        proposals = self._plan.proposals
+        rows = zip(
+            vms.tolist(), self._view.vms.host[vms].tolist(), self._home[vms].tolist(),
+            placed.hosts.tolist(), reasons, placed.searches, strict=True,
+        )  # fmt: skip
+        for vm, source, previous, target, reason, search in rows:
+            if previous != source:
+                self._received[previous].remove(vm)
+                earlier = self._live[vm]
+                proposals[earlier] = proposals[earlier]._replace(superseded=True)
+            self._live[vm] = len(proposals)
+            proposals.append(Proposal(vm, source, target, reason, search))
+            if target >= 0:
+                self._received.setdefault(target, []).append(vm)
+        found = placed.hosts >= 0
+        self._home[vms[found]] = placed.hosts[found]
+
+
+def first_asleep_of_each_group(view: FarmView, count: int) -> Ints:
+    """Return up to ``count`` sleeping hosts of each group, the lowest rows first.
+
+    Sleeping hosts of one group are alike, so more of them could not change a placement.
+    """
+    asleep = np.flatnonzero(view.asleep())
+    groups = view.hosts.group[asleep]
+    order = np.argsort(groups, kind="stable")
+    rank = np.arange(len(asleep)) - np.searchsorted(groups[order], groups[order])
+    return asleep[order[rank < count]]
+
+
+def name_of(policy: object) -> str:
+    """Return a policy's name as it stands in reasons: its class in snake case."""
+    name = type(policy).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

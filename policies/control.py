@@ -1,0 +1,60 @@
+"""What a control policy is, and the two that move nothing."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .plan import Plan
+from .view import FarmView
+
+
+class ControlPolicy(Protocol):
+    """Decides, once a round, what the farm is to do."""
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples that the policy looks at."""
+        ...
+
+    @property
+    def powers_down(self) -> bool:
+        """Whether hosts without VMs are off from the start."""
+        ...
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return what is to be done now."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoControl:
+    """Nothing is moved and every host stays on: the farm as if nobody consolidated it."""
+
+    samples = 0
+    powers_down = False
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return an empty plan."""
+        del view
+        return Plan()
+
+
+@dataclass(frozen=True)
+class PowerProportional:
+    """VMs stay where they were placed; hosts without VMs are switched off."""
+
+    samples = 0
+    powers_down = True
+
+    def decide(self, view: FarmView) -> Plan:
+        """Switch off what is empty."""
+        return Plan(sleeps=idle_hosts(view))
+
+
+def idle_hosts(view: FarmView) -> list[int]:
+    """Return the hosts that are awake without having or expecting a VM."""
+    hosts = view.hosts
+    idle = view.awake() & (hosts.vm_count == 0) & (hosts.incoming == 0)
+    rows: list[int] = np.flatnonzero(idle).tolist()
+    return rows

@@ -1,0 +1,35 @@
+"""Dot product vector fit: CPU and memory together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints
+from ..models.knobs import knob
+from .placement import Placed, in_order
+from .room import Room
+
+
+@dataclass(frozen=True)
+class DotProduct:
+    """Put a VM where what it needs points the same way as what is left.
+
+    The host with the largest ``sum over d of w_d * need_d * left_d`` wins, each quantity as a
+    share of the host's capacity, d being CPU and memory (Panigrahy et al., Heuristics for
+    vector bin packing, 2011). VMs with the largest ``sum w_d need_d`` go first.
+    """
+
+    memory_weight: float = knob("Weight of memory; CPU has weight 1.", 1.0, ge=0)
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room, the largest first."""
+        need_mib = room.view.vms.memory_mib[vms]
+        size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
+        size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
+        return in_order(np.argsort(-size, kind="stable"), room, vms, self._misfit)
+
+    def _misfit(self, room: Room, vms: Ints) -> Floats:
+        need_mib = room.view.vms.memory_mib[vms][:, None]
+        cpu = room.need_mhz[vms][:, None] * (room.free_mhz / room.capacity_mhz**2)
+        memory = need_mib * (room.memory_free_mib / room.memory_mib**2)
+        return -(cpu + self.memory_weight * memory)

@@ -1,0 +1,23 @@
+"""First fit: the first host, in the order of the farm, that has room."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints
+from .placement import Placed, place_each
+from .room import Room
+
+
+def row_order(room: Room, vms: Ints) -> Floats:
+    """Cost that prefers the lower row."""
+    return np.tile(np.arange(len(room.hosts), dtype=np.float64), (len(vms), 1))
+
+
+@dataclass(frozen=True)
+class FirstFit:
+    """Put each VM on the first host, in the order of the farm, that has room for it."""
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room in the order given."""
+        return place_each(room, vms, row_order)

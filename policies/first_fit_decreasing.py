@@ -1,0 +1,20 @@
+"""First fit decreasing."""
+
+from dataclasses import dataclass
+
+from ..models.arrays import Ints
+from .first_fit import row_order
+from .placement import Placed, place_decreasing
+from .room import Room
+
+
+@dataclass(frozen=True)
+class FirstFitDecreasing:
+    """First fit, the VMs with the largest CPU need first.
+
+    In one dimension never more than 11/9 of the fewest hosts plus 6/9 (Dósa 2007).
+    """
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room, the largest first."""
+        return place_decreasing(room, vms, row_order)

@@ -1,0 +1,37 @@
+"""Drain the least utilised hosts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.knobs import knob
+from .view import FarmView
+
+
+@dataclass(frozen=True)
+class LeastUtilised:
+    """Hosts are emptied one by one, the least utilised first, if all their VMs fit elsewhere.
+
+    Beloglazov and Buyya (2012), section 5.2. Their program also empties hosts that it has just
+    filled (``receivers``) and takes a host whose VMs all ask for nothing for one that is off
+    (``spare_idle``).
+    """
+
+    below: float = knob(
+        "Only hosts utilised less than this are emptied.", 1.0, dimension="share", gt=0, le=1
+    )
+    receivers: bool = knob("Also empty hosts that were given VMs in the same round.", False)
+    spare_idle: bool = knob(
+        "Leave hosts alone, as sources and as targets, while all their VMs are idle.", False
+    )
+
+    def order(self, view: FarmView, overloaded: Ints) -> Ints:
+        """Return the hosts that may be emptied, least utilised first, ties by row."""
+        utilisation = view.hosts.utilisation
+        wanted = view.awake() & (view.hosts.vm_count > 0) & (utilisation < self.below)
+        wanted[overloaded] = False
+        if self.spare_idle:
+            wanted &= utilisation > 0
+        hosts = np.flatnonzero(wanted)
+        return hosts[np.argsort(utilisation[hosts], kind="stable")]

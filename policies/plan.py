@@ -1,0 +1,54 @@
+"""What a control policy returns: proposals with their reasons, and power wishes."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """Why a policy wants a VM moved: the rule, what it measured, and the limit it compared."""
+
+    rule: str
+    measured: float
+    limit: float
+
+
+class Search(NamedTuple):
+    """How a target was looked for: hosts considered, and how many of them had no room.
+
+    Where none had room, how many lack CPU, memory (though not CPU), or would be overloaded
+    (though they lack neither). ``cost`` is the placement's own measure of the chosen host (its
+    unit is the policy's).
+    """
+
+    considered: int = 0
+    full: int = 0
+    cost: float = 0.0
+    no_cpu: int = 0
+    no_memory: int = 0
+    vetoed: int = 0
+
+
+class Proposal(NamedTuple):
+    """One VM, where it is, where it is to go (−1: no host was found), and why.
+
+    A superseded proposal is kept for the record only: the policy changed its mind.
+    """
+
+    vm: int
+    source: int
+    target: int
+    reason: Reason
+    search: Search
+    superseded: bool = False
+
+
+@dataclass
+class Plan:
+    """The outcome of one control round.
+
+    Targets that sleep are woken; hosts to sleep are switched off as soon as they are empty.
+    """
+
+    proposals: list[Proposal] = field(default_factory=list)
+    sleeps: list[int] = field(default_factory=list)
+    sleep_reason: str = "idle"

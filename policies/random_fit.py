@@ -1,0 +1,21 @@
+"""Random fit: any host with room, all equally likely."""
+
+from dataclasses import dataclass
+
+from ..models.arrays import Floats, Ints
+from .placement import Placed, place_each
+from .room import Room
+
+
+def lottery(room: Room, vms: Ints) -> Floats:
+    """Cost that is drawn anew for each VM and host."""
+    return room.view.draw("placement.random").random((len(vms), len(room.hosts)))
+
+
+@dataclass(frozen=True)
+class RandomFit:
+    """Put each VM on a host drawn at random from those that have room."""
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room in the order given."""
+        return place_each(room, vms, lottery)

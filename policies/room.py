@@ -1,0 +1,258 @@
+"""Room on hosts for VMs that are being placed: tentative copies of the columns concerned.
+
+A placement takes room VM by VM; nothing of it touches the farm. Besides CPU and memory an
+overload detector may have a say: one whose test is a weighted sum of demand samples (static
+threshold, plain local regression) is one more resource here; any other is asked about the
+best hosts only.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..models.arrays import Bools, Floats, Ints
+from .view import FarmView
+
+Veto = Callable[[Ints, int], Bools]
+"""Given positions in the room and a VM, which of them would be overloaded by it."""
+
+OnChange = Callable[[int, int, int], None]
+"""Told position, VM and +1 or −1 whenever a VM comes or goes."""
+
+
+class Room:
+    """Candidate hosts, ascending by row, with what each has left.
+
+    A candidate is named by its position; all arrays have one entry per candidate. ``notes`` is
+    a placement's own notebook, ``changed`` the positions whose load has changed since the
+    placement last cleared it.
+    """
+
+    def __init__(
+        self,
+        view: FarmView,
+        hosts: Ints,
+        need_mhz: Floats,
+        load_mhz: Floats,
+        capacity_mhz: Floats,
+        prefer_awake: bool = True,
+    ) -> None:
+        """Copy the columns of the candidate ``hosts``.
+
+        ``need_mhz`` has one entry per VM of the farm; ``load_mhz`` and ``capacity_mhz`` one per
+        host of the farm. With ``prefer_awake`` a sleeping host is taken only where no other
+        fits, unless the placement prices waking itself.
+        """
+        self.view = view
+        self.hosts = hosts
+        self.prefer_awake = prefer_awake
+        self.all_or_nothing = False
+        self.notes: dict[str, Floats] = {}
+        self.need_mhz = need_mhz
+        self.load_mhz = load_mhz[hosts]
+        self.capacity_mhz = capacity_mhz[hosts]
+        self.free_mhz = self.capacity_mhz - self.load_mhz
+        self.memory_mib = view.hosts.memory_mib[hosts]
+        self.memory_free_mib = self.memory_mib - view.hosts.memory_used_mib[hosts]
+        self.cpu_mhz = view.hosts.cpu_mhz[hosts]
+        self.utilisation = view.hosts.utilisation[hosts]
+        self.off_w = view.hosts.off_w[hosts]
+        self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
+        self.asleep = view.asleep()[hosts]
+        self._core_mhz = view.hosts.core_mhz[hosts]
+        self._need_per_core_mhz = need_mhz / view.vms.vcpus
+        self._memory_need_mib = view.vms.memory_mib
+        self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
+        self._position = np.full(len(view.hosts), -1)
+        self._position[hosts] = np.arange(len(hosts))
+        self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
+        self._largest_need_mib = float(self._memory_need_mib.max(initial=0.0))
+        self._largest_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
+        self._slowest_core_mhz = float(self._core_mhz.min(initial=np.inf))
+        self._signal_mhz: Floats | None = None
+        self._veto: Veto | None = None
+        self._on_change: OnChange | None = None
+        self.changed: set[int] = set()
+        self._journal: list[tuple[int, int, bool]] = []
+        self._scalars = _Scalars(self)
+
+    def watch_sum(self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats) -> None:
+        """Let an overload test have a say that compares a sum over VMs with a limit per host.
+
+        A host without guests takes any VM, whatever the test says of it.
+        """
+        self._signal_mhz = vm_signal_mhz
+        self._watched_free_mhz = limit_mhz[self.hosts] - host_signal_mhz[self.hosts]
+        self._headroom_mhz = np.where(self._guests == 0, np.inf, self._watched_free_mhz)
+        self._scalars.watch(vm_signal_mhz, self._watched_free_mhz, self._headroom_mhz)
+
+    def watch(self, veto: Veto, on_change: OnChange) -> None:
+        """Let any overload test have a say, on hosts that have guests."""
+        self._veto, self._on_change = veto, on_change
+
+    def close(self, hosts: Ints) -> None:
+        """Take hosts out of the candidates until they are opened again."""
+        at = self._position[hosts]
+        self.free_mhz[at] = -np.inf
+        self._scalars.note_free(at, self.free_mhz)
+
+    def open(self, hosts: Ints) -> None:
+        """Make closed hosts candidates again."""
+        at = self._position[hosts]
+        self.free_mhz[at] = self.capacity_mhz[at] - self.load_mhz[at]
+        self._scalars.note_free(at, self.free_mhz)
+
+    def full(self, vms: Ints) -> Bools:
+        """Return which candidates have no room for each VM: (VMs, candidates)."""
+        full = self.free_mhz < self.need_mhz[vms][:, None]
+        if self._largest_need_per_core_mhz > self._slowest_core_mhz:
+            full |= self._core_mhz < self._need_per_core_mhz[vms][:, None]
+        if self._largest_need_mib > self._least_free_mib:
+            full |= self.memory_free_mib < self._memory_need_mib[vms][:, None]
+        if self._signal_mhz is not None:
+            full |= self._headroom_mhz < self._signal_mhz[vms][:, None]
+        return full
+
+    def why_full(self, vm: int) -> tuple[int, int, int]:
+        """Return how many candidates lack CPU, memory though not CPU, or only headroom."""
+        cpu = self.free_mhz < self.need_mhz[vm]
+        cpu |= self._core_mhz < self._need_per_core_mhz[vm]
+        memory = ~cpu & (self.memory_free_mib < self._memory_need_mib[vm])
+        vetoed = ~cpu & ~memory
+        return int(cpu.sum()), int(memory.sum()), int(vetoed.sum())
+
+    def has_room(self, vm: int, position: int) -> bool:
+        """Whether one candidate has room for one VM, a veto aside."""
+        return self._scalars.has_room(vm, position)
+
+    def load_at(self, vm: int, position: int) -> tuple[float, float]:
+        """Return the load of one candidate without and with one VM, MHz."""
+        load_mhz = self._scalars.load_mhz[position]
+        return load_mhz, load_mhz + self._scalars.need_mhz[vm]
+
+    def cheapest(self, vm: int, costs: Floats) -> int:
+        """Return the position of the lowest finite cost that no veto falls on, −1 if none.
+
+        Equal costs go to the lower position.
+        """
+        if self._veto is None:
+            position = int(costs.argmin())
+            return position if costs[position] < np.inf else -1
+        order = np.argsort(costs, kind="stable")
+        order = order[: np.count_nonzero(costs < np.inf)]
+        asked, step = 0, 1
+        while asked < len(order):
+            batch = order[asked : asked + step]
+            empty = np.array([self._scalars.guests[position] == 0 for position in batch.tolist()])
+            allowed = np.flatnonzero(~self._veto(batch, vm) | empty)
+            if len(allowed):
+                return int(batch[allowed[0]])
+            asked += len(batch)
+            step *= 4
+        return -1
+
+    def take(self, vm: int, position: int) -> None:
+        """Give a VM room at a candidate."""
+        self._journal.append((vm, position, bool(self.asleep[position])))
+        self._change(vm, position, 1)
+        self.asleep[position] = False
+
+    def _change(self, vm: int, position: int, sign: int) -> None:
+        one = self._scalars
+        self.changed.add(position)
+        load_mhz, free_mhz, free_mib = one.change(vm, position, sign)
+        self.load_mhz[position], self.free_mhz[position] = load_mhz, free_mhz
+        self.memory_free_mib[position] = free_mib
+        self._least_free_mib = min(self._least_free_mib, free_mib)
+        if self._signal_mhz is not None:
+            self._headroom_mhz[position] = one.change_signal(vm, position, sign)
+        if self._on_change is not None:
+            self._on_change(position, vm, sign)
+
+    def mark(self) -> int:
+        """Return a point to go back to."""
+        return len(self._journal)
+
+    def back_to(self, mark: int) -> None:
+        """Give back everything taken since ``mark``."""
+        while len(self._journal) > mark:
+            vm, position, was_asleep = self._journal.pop()
+            self._change(vm, position, -1)
+            self.asleep[position] = was_asleep
+
+    def deal(self, vms: Ints, positions: Ints) -> bool:
+        """Take room for many VMs at once if all of it is there; otherwise take nothing.
+
+        Meant for a first placement: whoever watches for overload is not asked, so a room that
+        is watched refuses.
+        """
+        count = len(self.hosts)
+        need_mhz = np.bincount(positions, weights=self.need_mhz[vms], minlength=count)
+        memory_mib = self._memory_need_mib[vms]
+        need_mib = np.bincount(positions, weights=memory_mib, minlength=count)
+        watched = self._signal_mhz is not None or self._veto is not None
+        slow = self._need_per_core_mhz[vms] > self._core_mhz[positions]
+        full = (need_mhz > self.free_mhz) | (need_mib > self.memory_free_mib)
+        if watched or slow.any() or full.any():
+            return False
+        self.load_mhz += need_mhz
+        self.free_mhz -= need_mhz
+        self.memory_free_mib -= need_mib
+        self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
+        self._guests = self._guests + np.bincount(positions, minlength=count)
+        self.asleep[positions] = False
+        self._scalars = _Scalars(self)
+        return True
+
+
+class _Scalars:
+    """The room's columns once more, as lists: single values are read many times per VM."""
+
+    def __init__(self, room: Room) -> None:
+        self.need_mhz: list[float] = room.need_mhz.tolist()
+        self.load_mhz: list[float] = room.load_mhz.tolist()
+        self.guests: list[int] = room._guests.tolist()
+        self._free_mhz: list[float] = room.free_mhz.tolist()
+        self._free_mib: list[float] = room.memory_free_mib.tolist()
+        self._core_mhz: list[float] = room._core_mhz.tolist()
+        self._need_per_core_mhz: list[float] = room._need_per_core_mhz.tolist()
+        self._need_mib: list[float] = room._memory_need_mib.tolist()
+        self._signal_mhz: list[float] | None = None
+        self._watched_free_mhz: list[float] = []
+        self._headroom_mhz: list[float] = []
+
+    def watch(self, signal_mhz: Floats, watched_free_mhz: Floats, headroom_mhz: Floats) -> None:
+        self._signal_mhz = signal_mhz.tolist()
+        self._watched_free_mhz = watched_free_mhz.tolist()
+        self._headroom_mhz = headroom_mhz.tolist()
+
+    def note_free(self, positions: Ints, free_mhz: Floats) -> None:
+        for position in positions.tolist():
+            self._free_mhz[position] = float(free_mhz[position])
+
+    def has_room(self, vm: int, position: int) -> bool:
+        return (
+            self._free_mhz[position] >= self.need_mhz[vm]
+            and self._core_mhz[position] >= self._need_per_core_mhz[vm]
+            and self._free_mib[position] >= self._need_mib[vm]
+            and (
+                self._signal_mhz is None or self._headroom_mhz[position] >= self._signal_mhz[vm]
+            )
+        )
+
+    def change(self, vm: int, position: int, sign: int) -> tuple[float, float, float]:
+        need_mhz = sign * self.need_mhz[vm]
+        load_mhz = self.load_mhz[position] = self.load_mhz[position] + need_mhz
+        free_mhz = self._free_mhz[position] = self._free_mhz[position] - need_mhz
+        free_mib = self._free_mib[position] - sign * self._need_mib[vm]
+        self._free_mib[position] = free_mib
+        self.guests[position] += sign
+        return load_mhz, free_mhz, free_mib
+
+    def change_signal(self, vm: int, position: int, sign: int) -> float:
+        assert self._signal_mhz is not None
+        left_mhz = self._watched_free_mhz[position] - sign * self._signal_mhz[vm]
+        self._watched_free_mhz[position] = left_mhz
+        headroom_mhz = left_mhz if self.guests[position] else float("inf")
+        self._headroom_mhz[position] = headroom_mhz
+        return headroom_mhz

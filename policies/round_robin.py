@@ -1,0 +1,43 @@
+"""Round robin: the next host after the last one used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints
+from .placement import Placed, place_each
+from .plan import Search
+from .room import Room
+
+MEMO = "round_robin.last"
+
+
+@dataclass(frozen=True)
+class RoundRobin:
+    """Put each VM on the next host with room after the one that got the last VM.
+
+    Where every VM fits the host whose turn it is, all are dealt at once.
+    """
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room in the order given."""
+        turn = np.argsort(distance_after_last(room, vms[:1])[0], kind="stable")
+        positions = turn[np.arange(len(vms)) % max(len(turn), 1)]
+        if not room.prefer_awake and room.deal(vms, positions):
+            room.view.memo[MEMO] = int(room.hosts[positions[-1]])
+            return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
+        hosts, searches = np.empty(len(vms), np.int64), []
+        for index in range(len(vms)):
+            one = place_each(room, vms[index : index + 1], distance_after_last)
+            hosts[index] = one.hosts[0]
+            searches.append(one.searches[0])
+            if hosts[index] >= 0:
+                room.view.memo[MEMO] = int(hosts[index])
+        return Placed(hosts, searches)
+
+
+def distance_after_last(room: Room, vms: Ints) -> Floats:
+    """Cost that grows with the way round the farm from the host used last."""
+    last = room.view.memo.get(MEMO, -1)
+    steps = (room.hosts - last - 1) % len(room.view.hosts)
+    return np.tile(steps.astype(np.float64), (len(vms), 1))

@@ -1,0 +1,106 @@
+"""What a policy sees of the farm: columns that cannot be written, and nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..models.accounts import HostAccounts
+from ..models.arrays import Bools, Floats, Ints, States
+from ..models.columns import Hosts, PowerState, Vms
+from ..models.farm import Farm
+from ..models.history import Ring
+from ..models.power import PowerBank
+
+Draw = Callable[[str], np.random.Generator]
+
+
+def _locked(column: Any) -> Any:
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
+class HostView:
+    """Read-only columns of the hosts; see :class:`farmsim.models.columns.Hosts`."""
+
+    def __init__(self, hosts: Hosts, accounts: HostAccounts) -> None:
+        self.cpu_mhz: Floats = _locked(hosts.cpu_mhz)
+        self.core_mhz: Floats = _locked(hosts.core_mhz)
+        self.memory_mib: Floats = _locked(hosts.memory_mib)
+        self.memory_used_mib: Floats = _locked(hosts.memory_used_mib)
+        self.demand_mhz: Floats = _locked(hosts.demand_mhz)
+        self.committed_mhz: Floats = _locked(hosts.committed_mhz)
+        self.vm_count: Ints = _locked(hosts.vm_count)
+        self.incoming: Ints = _locked(hosts.incoming)
+        self.state: States = _locked(hosts.state)
+        self.off_w: Floats = _locked(hosts.off_w)
+        self.utilisation: Floats = _locked(accounts.utilisation)
+        self.power: PowerBank = hosts.power
+        self.group: Ints = _locked(hosts.group)
+
+    def __len__(self) -> int:
+        return len(self.cpu_mhz)
+
+
+class VmView:
+    """Read-only columns of the VMs; see :class:`farmsim.models.columns.Vms`."""
+
+    def __init__(self, vms: Vms) -> None:
+        self.vcpus: Ints = _locked(vms.vcpus)
+        self.size_mhz: Floats = _locked(vms.size_mhz)
+        self.memory_mib: Floats = _locked(vms.memory_mib)
+        self.host: Ints = _locked(vms.host)
+        self.state: States = _locked(vms.state)
+        self.demand_mhz: Floats = _locked(vms.demand_mhz)
+        self.moving_to: Ints = _locked(vms.moving_to)
+
+    def __len__(self) -> int:
+        return len(self.vcpus)
+
+
+class FarmView:
+    """The farm as a policy sees it at one instant.
+
+    ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
+    independent of every other.
+    """
+
+    def __init__(self, farm: Farm, vm_history: Ring, host_history: Ring, draw: Draw) -> None:
+        self._farm = farm
+        self._vm_history, self._host_history = vm_history, host_history
+        self.hosts = HostView(farm.hosts, farm.accounts)
+        self.vms = VmView(farm.vms)
+        self.draw = draw
+        self.memo: dict[str, Any] = {}
+        self.now_s = 0.0
+
+    def vms_on(self, hosts: Ints) -> Ints:
+        """Return the VMs on some hosts, ascending."""
+        return self._farm.residents.of(hosts)
+
+    def vm_history_mhz(self, samples: int) -> Floats:
+        """Return the newest demand samples per VM, oldest first: (samples held, VMs)."""
+        return self._vm_history.newest(samples)
+
+    def host_history_mhz(self, samples: int) -> Floats:
+        """Return the newest demand samples per host, oldest first: (samples held, hosts)."""
+        return self._host_history.newest(samples)
+
+    def expected_mhz(self) -> Floats:
+        """Return the demand per host as it will be when the moves under way have ended."""
+        vms = self.vms
+        home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
+        placed = home >= 0
+        return np.bincount(home[placed], weights=vms.demand_mhz[placed], minlength=len(self.hosts))
+
+    def awake(self) -> Bools:
+        """Return which hosts are on or on their way to it."""
+        state = self.hosts.state
+        awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
+        return awake
+
+    def asleep(self) -> Bools:
+        """Return which hosts are off and can be woken."""
+        asleep: Bools = self.hosts.state == PowerState.OFF
+        return asleep

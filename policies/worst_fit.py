@@ -1,0 +1,21 @@
+"""Worst fit: the host with the most room, which spreads the load."""
+
+from dataclasses import dataclass
+
+from ..models.arrays import Floats, Ints
+from .placement import Placed, place_each
+from .room import Room
+
+
+def cpu_taken(room: Room, vms: Ints) -> Floats:
+    """Cost that prefers the host with the most CPU left, in MHz."""
+    return room.need_mhz[vms][:, None] - room.free_mhz
+
+
+@dataclass(frozen=True)
+class WorstFit:
+    """Put each VM on the host that has the most CPU left: balances load."""
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room in the order given."""
+        return place_each(room, vms, cpu_taken)

@@ -1,0 +1,126 @@
+"""Carries plans out: checks each action when it is due, starts its story, records refusals."""
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.columns import PowerState, VmState
+from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
+from ..models.migration import MigrationModel
+from ..policies.plan import Plan
+from .clock import Clock
+from .migration import Migrations
+from .power import PowerStories
+from .recorder import Recorder
+
+OUTCOMES = (
+    "moved",
+    "superseded",
+    "no host has room",
+    "already there",
+    "VM is moving or gone",
+    "target is being switched off",
+    "target lacks memory",
+)
+MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY = range(len(OUTCOMES))
+
+
+class PlanError(Exception):
+    """A plan that can never be right: an unknown row, or one VM moved twice."""
+
+
+class Actuator:
+    """The only one who changes the farm while time runs."""
+
+    def __init__(
+        self, clock: Clock, farm: Farm, migration: MigrationModel, recorder: Recorder
+    ) -> None:
+        self._clock, self._farm, self._recorder = clock, farm, recorder
+        self._power = PowerStories(clock, farm, recorder)
+        self._migrations = Migrations(clock, farm, migration, self._power, recorder)
+
+    def carry_out(self, plan: Plan, policy: str) -> None:
+        """Start what a plan proposes; raises PlanError naming policy, time and rows."""
+        self._reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
+        proposals = plan.proposals
+        vms = np.array([proposal.vm for proposal in proposals], np.int64)
+        targets = np.array([proposal.target for proposal in proposals], np.int64)
+        superseded = np.array([proposal.superseded for proposal in proposals], bool)
+        outcomes = np.where(superseded, SUPERSEDED, np.where(targets < 0, NO_ROOM, MOVED))
+        self._admit(vms, targets, outcomes)
+        self._recorder.note_decisions(
+            self._clock.now, proposals, [OUTCOMES[outcome] for outcome in outcomes]
+        )
+        moving = outcomes == MOVED
+        if moving.any():
+            self._move(vms[moving], targets[moving])
+        self._put_to_sleep(np.array(plan.sleeps, np.int64), plan.sleep_reason)
+
+    def _reject_nonsense(self, plan: Plan, where: str) -> None:
+        hosts, vms = len(self._farm.hosts), len(self._farm.vms)
+        seen: set[int] = set()
+        for proposal in plan.proposals:
+            if not 0 <= proposal.vm < vms:
+                raise PlanError(f"{where}: VM row {proposal.vm} does not exist")
+            if not -1 <= proposal.target < hosts:
+                raise PlanError(f"{where}: host row {proposal.target} does not exist")
+            if proposal.vm in seen and not proposal.superseded:
+                raise PlanError(f"{where}: VM row {proposal.vm} is moved twice in one plan")
+            if not proposal.superseded:
+                seen.add(proposal.vm)
+        for host in plan.sleeps:
+            if not 0 <= host < hosts:
+                raise PlanError(f"{where}: host row {host} does not exist")
+
+    def _admit(self, vms: Ints, targets: Ints, outcomes: Ints) -> None:
+        """Turn outcomes of moves that have become impossible into refusals, in place."""
+        farm = self._farm
+        live = np.flatnonzero(outcomes == MOVED)
+        states = farm.hosts.state[targets[live]]
+        leaving = (states == PowerState.DRAINING) | (states == PowerState.STOPPING)
+        outcomes[live[leaving]] = TARGET_LEAVING
+        outcomes[live[farm.vms.state[vms[live]] != VmState.RUNNING]] = VM_BUSY
+        outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
+        live = np.flatnonzero(outcomes == MOVED)
+        need_mib = farm.vms.memory_mib[vms[live]]
+        named, at = np.unique(targets[live], return_inverse=True)
+        free_mib = farm.hosts.memory_mib[named] - farm.hosts.memory_used_mib[named]
+        free_mib += MEMORY_TOLERANCE_MIB
+        tight = np.bincount(at, weights=need_mib, minlength=len(named)) > free_mib
+        for index in np.flatnonzero(tight[at]).tolist():
+            if free_mib[at[index]] < need_mib[index]:
+                outcomes[live[index]] = NO_MEMORY
+            else:
+                free_mib[at[index]] -= need_mib[index]
+
+    def _move(self, vms: Ints, targets: Ints) -> None:
+        asleep = self._farm.hosts.state[targets] == PowerState.OFF
+        self._power.wake(np.unique(targets[asleep]), "needed for VMs")
+        self._migrations.start(vms, targets)
+
+    def _put_to_sleep(self, hosts: Ints, cause: str) -> None:
+        """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""
+        farm = self._farm
+        on = farm.hosts.state[hosts] == PowerState.ON
+        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0)]
+        vms = farm.residents.of(hosts)
+        staying = farm.vms.host[vms[farm.vms.state[vms] != VmState.MIGRATING]]
+        hosts = hosts[~np.isin(hosts, staying)]
+        empty = farm.hosts.vm_count[hosts] == 0
+        self._power.drain(hosts[~empty], cause)
+        self._power.stop(hosts[empty], cause)
+
+    def end_migrations(self) -> None:
+        """Interrupt every migration under way; they are undone before the clock moves on."""
+        self._migrations.interrupt_all()
+
+    def remove_all(self) -> None:
+        """Take every running VM off its host; no migration may be under way."""
+        vms = np.flatnonzero(self._farm.vms.state == VmState.RUNNING)
+        if len(vms):
+            self._farm.remove(vms, self._clock.now)
+            self._power.finish_draining(np.arange(len(self._farm.hosts)))
+
+    def close(self) -> None:
+        """Record what is still under way at the end of the run."""
+        self._migrations.record_unfinished()
+

@@ -1,0 +1,44 @@
+"""Simulated time on SimPy: exact instants, and beats that come after everything else."""
+
+import math
+from collections.abc import Iterator
+
+import simpy
+
+LATE = 2
+"""Priority of beats; SimPy gives 0 to interrupts and 1 to all other events."""
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, able to wait for an instant instead of a delay."""
+
+    def at(self, instant_s: float, priority: int = LATE) -> simpy.Event:
+        """Return an event that fires at ``instant_s`` exactly, after other events then."""
+        delay_s = instant_s - self.now
+        while self.now + delay_s < instant_s:
+            delay_s = math.nextafter(delay_s, math.inf)
+        event = simpy.Event(self)
+        event._ok = True
+        event._value = None
+        self.schedule(event, priority, delay_s)
+        return event
+
+
+def beats(steps_s: list[float], end_s: float) -> Iterator[tuple[float, list[bool]]]:
+    """Yield every instant before ``end_s`` that is a multiple of a step, and which of them.
+
+    Instants are ``k * step``, never sums; an infinite step beats at 0 only.
+    """
+    counts = [0] * len(steps_s)
+    while True:
+        due_s = [_multiple(k, step) for k, step in zip(counts, steps_s, strict=True)]
+        now_s = min(due_s)
+        if now_s >= end_s:
+            return
+        due = [instant <= now_s for instant in due_s]
+        counts = [k + 1 if hit else k for k, hit in zip(counts, due, strict=True)]
+        yield now_s, due
+
+
+def _multiple(k: int, step_s: float) -> float:
+    return k * step_s if k else 0.0

@@ -1,0 +1,205 @@
+"""A run: initial placement, the metronome, and the account of it all."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import numpy as np
+import simpy
+
+from ..models.arrays import Bools, Ints
+from ..models.farm import Farm
+from ..models.history import Ring
+from ..models.migration import MigrationModel
+from ..models.workload import Workload
+from ..policies.control import ControlPolicy
+from ..policies.placement import Placed, Placement
+from ..policies.plan import Search
+from ..policies.room import Room
+from ..policies.view import FarmView
+from .actuator import Actuator
+from .clock import Clock, beats
+from .log import Column
+from .recorder import Recorder
+from .streams import Streams
+
+
+class Unplaced(Exception):
+    """VMs for which the initial placement found no host, each with how it was searched."""
+
+    def __init__(self, searches: dict[int, Search]) -> None:
+        super().__init__(searches)
+        self.searches = searches
+
+
+@dataclass(frozen=True)
+class Start:
+    """How VMs are placed before time begins.
+
+    With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
+    otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
+    and listed, or end the run.
+    """
+
+    placement: Placement
+    rule: str
+    by_size: bool = True
+    overcommit: float = 1.0
+    reject: bool = False
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Length of a run and its periods, in s."""
+
+    end_s: float
+    control_s: float
+    report_s: float
+    host_series: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run leaves behind; tables refer to hosts, VMs and words by number."""
+
+    farm: Farm
+    end_s: float
+    tables: dict[str, dict[str, Column]]
+    words: list[str]
+    searches: dict[int, Search]
+    peak_on: int
+    peak_on_by_group: Ints
+    rounds: int
+
+
+class Engine:
+    """Runs one farm under one workload and one policy."""
+
+    def __init__(
+        self,
+        farm: Farm,
+        workload: Workload,
+        start: Start,
+        control: ControlPolicy,
+        control_name: str,
+        migration: MigrationModel,
+        timing: Timing,
+        streams: Streams,
+    ) -> None:
+        self._farm, self._workload, self._start = farm, workload, start
+        self._control, self._control_name, self._timing = control, control_name, timing
+        self._clock = Clock()
+        self._recorder = Recorder(farm, timing.end_s, timing.host_series)
+        self._actuator = Actuator(self._clock, farm, migration, self._recorder)
+        self._vm_history = Ring(control.samples, len(farm.vms))
+        self._host_history = Ring(control.samples, len(farm.hosts))
+        self._view = FarmView(farm, self._vm_history, self._host_history, streams)
+        self._rounds = 0
+        self._gone = False
+
+    def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
+        """Run to the end and return what happened.
+
+        ``progress`` is told the simulated time at every beat. Raises Unplaced if VMs that find
+        no host are to end the run, PlanError if a policy proposes what can never be right.
+        """
+        searches = self._place_all()
+        self._clock.process(self._metronome(progress or _ignore))
+        self._clock.run(until=self._timing.end_s)
+        self._farm.settle_all(self._timing.end_s)
+        self._recorder.note_step(self._timing.end_s)
+        self._recorder.sample(self._timing.end_s)
+        self._actuator.close()
+        self._recorder.close(self._timing.end_s)
+        return Outcome(
+            farm=self._farm,
+            end_s=self._timing.end_s,
+            tables=self._recorder.tables(),
+            words=self._recorder.words.texts(),
+            searches=searches,
+            peak_on=self._recorder.peak_on,
+            peak_on_by_group=self._recorder.peak_on_by_group,
+            rounds=self._rounds,
+        )
+
+    def _place_all(self) -> dict[int, Search]:
+        """Place every VM before time begins; return how the rejected ones were searched."""
+        farm, start = self._farm, self._start
+        down = self._control.powers_down
+        if down:
+            farm.start(np.zeros(len(farm.hosts), bool))
+        vms = np.arange(len(farm.vms))
+        room = self._first_room()
+        first = start.placement.place(room, vms)
+        targets = first.hosts
+        lost = np.flatnonzero(targets < 0)
+        searches = {vm: first.searches[vm] for vm in lost.tolist()}
+        if searches and not start.reject:
+            raise Unplaced(searches)
+        placed = np.flatnonzero(targets >= 0)
+        used: Bools = np.bincount(targets[placed], minlength=len(farm.hosts)) > 0
+        farm.start(used if down else np.ones(len(farm.hosts), bool))
+        farm.reject(lost)
+        farm.place(placed, targets[placed], 0.0)
+        self._recorder.note_hosts_on()
+        self._note_placement(first)
+        return searches
+
+    def _first_room(self) -> Room:
+        farm, start = self._farm, self._start
+        hosts = np.arange(len(farm.hosts))
+        if start.by_size:
+            need_mhz, capacity_mhz = farm.vms.size_mhz, farm.hosts.cpu_mhz * start.overcommit
+        else:
+            need_mhz, capacity_mhz = self._workload.demand_mhz(0).copy(), farm.hosts.cpu_mhz
+        nothing_mhz = np.zeros(len(hosts))
+        return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
+
+    def _note_placement(self, first: Placed) -> None:
+        words, targets = self._recorder.words, first.hosts
+        considered, full, cost, no_cpu, no_memory, vetoed = zip(*first.searches, strict=True)
+        outcome = np.where(targets >= 0, words("placed"), words("rejected"))
+        self._recorder.decisions.add(
+            len(targets), time_s=0.0, vm=np.arange(len(targets)), source=-1, target=targets,
+            rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
+            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed, cost=cost,
+            outcome=outcome,
+        )  # fmt: skip
+
+    def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
+        """Beat for all that is periodic, in written order: demand, control, sample."""
+        timing = self._timing
+        steps_s = [self._workload.step_s, timing.control_s, timing.report_s]
+        for now_s, (demand, control, sample) in beats(steps_s, timing.end_s):
+            yield self._clock.at(now_s)
+            if demand:
+                slot = round(now_s / self._workload.step_s)
+                if self._workload.has_ended(slot) and not self._gone:
+                    self._gone = True
+                    self._actuator.end_migrations()
+                    yield self._clock.timeout(0)
+                    self._actuator.remove_all()
+                self._set_demand(slot, now_s)
+            if control and now_s > 0:
+                self._decide(now_s)
+            if sample:
+                self._farm.settle_all(now_s)
+                self._recorder.sample(now_s)
+            self._recorder.note_violations(now_s)
+            progress(now_s)
+
+    def _set_demand(self, slot: int, now_s: float) -> None:
+        self._farm.set_demand(self._workload.demand_mhz(slot), now_s)
+        self._recorder.note_step(now_s)
+        if self._control.samples:
+            self._vm_history.record(self._farm.vms.demand_mhz)
+            self._host_history.record(self._farm.hosts.demand_mhz)
+
+    def _decide(self, now_s: float) -> None:
+        self._rounds += 1
+        self._view.now_s = now_s
+        plan = self._control.decide(self._view)
+        self._actuator.carry_out(plan, self._control_name)
+
+
+def _ignore(now_s: float) -> None:
+    del now_s

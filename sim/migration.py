@@ -1,0 +1,98 @@
+"""Stories of VMs being moved, played from the phases that a migration model gives."""
+
+import numpy as np
+import simpy
+
+from ..models.arrays import Ints
+from ..models.columns import PowerState
+from ..models.farm import Farm
+from ..models.migration import MigrationModel, Phases
+from .clock import Clock
+from .power import PowerStories, Story
+from .recorder import Recorder
+
+
+class Migrations:
+    """Moves under way. VMs that start together and take equally long share one story."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        farm: Farm,
+        model: MigrationModel,
+        power: PowerStories,
+        recorder: Recorder,
+    ) -> None:
+        self._clock, self._farm, self._model = clock, farm, model
+        self._power, self._recorder = power, recorder
+        self._waves: dict[simpy.Process, _Wave] = {}
+
+    def start(self, vms: Ints, targets: Ints) -> None:
+        """Begin moving VMs; memory is reserved at once, also on targets still booting."""
+        farm, now_s = self._farm, self._clock.now
+        phases = self._model.schedule(farm, vms, targets)
+        ready = farm.hosts.state[targets] == PowerState.ON
+        guest_share = np.where(ready, phases.guest_share[:, 0], 1.0)
+        target_share = np.where(ready, phases.target_share[:, 0], 0.0)
+        sources = farm.vms.host[vms]
+        farm.begin_migration(vms, targets, now_s, guest_share, target_share)
+        waits_for = np.where(ready, -1, targets)
+        keys = np.column_stack([waits_for, phases.duration_s])
+        wave_of = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+        for index in range(int(wave_of.max()) + 1):
+            rows = np.flatnonzero(wave_of == index)
+            wave = _Wave(vms[rows], sources[rows], targets[rows], phases.select(rows), now_s)
+            process = self._clock.process(self._play(wave, int(waits_for[rows[0]])))
+            self._waves[process] = wave
+
+    def _play(self, wave: "_Wave", waits_for: int) -> Story:
+        """Wait for the targets to boot, go through the phases, arrive; undone if interrupted."""
+        clock, farm, phases = self._clock, self._farm, wave.phases
+        arrived = False
+        try:
+            if waits_for >= 0:
+                yield self._power.booted(waits_for)
+            wave.start_s = clock.now
+            for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
+                if phase or waits_for >= 0:
+                    guest_share, target_share = phases.shares(phase)
+                    farm.set_migration_load(wave.vms, guest_share, target_share, clock.now)
+                yield clock.timeout(duration_s)
+            arrived = True
+        except simpy.Interrupt:
+            pass
+        finally:
+            del self._waves[clock.active_process]
+        if arrived:
+            farm.commit_migration(wave.vms, clock.now)
+        else:
+            farm.abort_migration(wave.vms, clock.now)
+        self._record(wave, arrived)
+        self._power.finish_draining(np.unique(wave.sources))
+        self._recorder.note_violations(clock.now)
+
+    def interrupt_all(self) -> None:
+        """Interrupt every move under way."""
+        for process in list(self._waves):
+            process.interrupt()
+
+    def record_unfinished(self) -> None:
+        """Record the moves that the end of the run cuts off."""
+        for wave in self._waves.values():
+            self._record(wave, finished=False)
+
+    def _record(self, wave: "_Wave", finished: bool) -> None:
+        self._recorder.migrations.add(
+            len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets, decided_s=wave.decided_s,
+            start_s=wave.start_s, end_s=self._clock.now, copied_mib=wave.phases.copied_mib,
+            finished=finished,
+        )  # fmt: skip
+
+
+class _Wave:
+    def __init__(
+        self, vms: Ints, sources: Ints, targets: Ints, phases: Phases, decided_s: float
+    ) -> None:
+        self.vms, self.sources, self.targets = vms, sources, targets
+        self.phases = phases
+        self.decided_s = self.start_s = decided_s

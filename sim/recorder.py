@@ -1,0 +1,218 @@
+"""The record of a run: what happened, when and why, and the farm's course over time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..models.accounts import Rate
+from ..models.arrays import Bools, Floats, Ints
+from ..models.farm import Farm
+from ..policies.plan import Proposal
+from .log import Column, Log, Words
+
+SERIES = {
+    "energy_j": Rate.POWER_W,
+    "on_s": Rate.ON,
+    "active_s": Rate.ACTIVE,
+    "short_s": Rate.SHORT,
+    "delivered_mhz_s": Rate.DELIVERED_MHZ,
+    "unserved_mhz_s": Rate.UNSERVED_MHZ,
+    "vm_s": Rate.VMS,
+    "switching_s": Rate.SWITCHING,
+}
+"""Integrals over all hosts that the series follows, by column name."""
+
+MAP_COLUMNS = 96
+MAP_ROWS = 200
+"""The utilisation map has at most this many rows (hosts or runs of neighbouring hosts)."""
+
+
+class Recorder:
+    """Collects the tables of a run; rows refer to hosts, VMs and texts by number."""
+
+    def __init__(self, farm: Farm, end_s: float, host_series: bool = False) -> None:
+        self._farm = farm
+        self.words = Words()
+        self.decisions = Log(
+            {
+                "time_s": float, "vm": int, "source": int, "target": int, "rule": int,
+                "measured": float, "limit": float, "considered": int, "full": int, "no_cpu": int,
+                "no_memory": int, "vetoed": int, "cost": float, "outcome": int,
+            }
+        )  # fmt: skip
+        self.migrations = Log(
+            {
+                "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
+                "end_s": float, "copied_mib": float, "finished": bool,
+            }
+        )  # fmt: skip
+        self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
+        self.violations = Log(
+            {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
+        )
+        self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), "on_mhz_s": float})
+        self._steps = Log({"time_s": float, "delivered": float, "on": float})
+        self._host_series = (
+            Log({"host": int, "time_s": float, "energy_j": float, "on_s": float,
+                 "delivered_mhz_s": float, "vm_s": float})
+            if host_series else None
+        )  # fmt: skip
+        self._host_before = np.zeros((4, len(farm.hosts)))
+        self._short_since_s = np.full(len(farm.hosts), np.nan)
+        self._short_before = np.zeros(len(farm.hosts))
+        self._is_short = np.zeros(len(farm.hosts), bool)
+        self._map = UtilisationMap(farm, end_s)
+        groups = len(farm.hosts.group_names)
+        self.peak_on_by_group = np.zeros(groups, np.int64)
+        self.peak_on = 0
+
+    def note_hosts_on(self) -> None:
+        """Keep track of the most hosts awake at once, in all and per group."""
+        resting = self._farm.accounts.rates[Rate.ON] + self._farm.accounts.rates[Rate.SWITCHING]
+        awake = np.flatnonzero(resting)
+        groups = np.bincount(self._farm.hosts.group[awake], minlength=len(self.peak_on_by_group))
+        np.maximum(self.peak_on_by_group, groups, out=self.peak_on_by_group)
+        self.peak_on = max(self.peak_on, len(awake))
+
+    def note_decisions(
+        self, now_s: float, proposals: Sequence[Proposal], outcomes: Sequence[str]
+    ) -> None:
+        """Record proposals with what became of each."""
+        if not proposals:
+            return
+        vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
+        rules, measured, limits = zip(*reasons, strict=True)
+        considered, full, costs, no_cpu, no_memory, vetoed = zip(*searches, strict=True)
+        words = self.words
+        self.decisions.add(
+            len(proposals), time_s=now_s, vm=vms, source=sources, target=targets,
+            rule=[words(rule) for rule in rules], measured=measured, limit=limits,
+            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
+            cost=costs, outcome=[words(outcome) for outcome in outcomes],
+        )  # fmt: skip
+
+    def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
+        """Record a change of power state."""
+        self.power_events.add(
+            len(hosts), time_s=now_s, host=hosts, state=state, cause=self.words(cause))
+        self.note_hosts_on()
+
+    def note_violations(self, now_s: float) -> None:
+        """Open and close violation periods where hosts began or ceased to be short."""
+        is_short: Bools = self._farm.accounts.rates[Rate.SHORT] > 0
+        changed = np.flatnonzero(is_short != self._is_short)
+        if not len(changed):
+            return
+        missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ]
+        ended = changed[self._is_short[changed]]
+        if len(ended):
+            self._close_violations(ended, now_s)
+        begun = changed[is_short[changed]]
+        self._short_since_s[begun] = now_s
+        self._short_before[begun] = missed[begun]
+        self._is_short = is_short
+
+    def _close_violations(self, hosts: Ints, now_s: float) -> None:
+        missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ, hosts] - self._short_before[hosts]
+        start_s = self._short_since_s[hosts]
+        lasted = start_s < now_s
+        self.violations.add(
+            int(np.count_nonzero(lasted)), host=hosts[lasted], start_s=start_s[lasted], end_s=now_s, unserved_mhz_s=missed[lasted]
+        )
+
+    def note_step(self, now_s: float) -> None:
+        """Record delivered and switched-on capacity so far; everything must be settled."""
+        totals = self._farm.accounts.totals
+        self._steps.add(
+            time_s=now_s,
+            delivered=totals[Rate.DELIVERED_MHZ].sum(),
+            on=totals[Rate.ON] @ self._farm.hosts.cpu_mhz,
+        )
+        self._map.note(now_s)
+
+    def sample(self, now_s: float) -> None:
+        """Record all integrals so far; everything must be settled."""
+        totals = self._farm.accounts.totals
+        sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
+        on_mhz_s = totals[Rate.ON] @ self._farm.hosts.cpu_mhz
+        self._series.add(time_s=now_s, on_mhz_s=on_mhz_s, **sums)
+        if self._host_series is not None:
+            wanted = [Rate.POWER_W, Rate.ON, Rate.DELIVERED_MHZ, Rate.VMS]
+            fresh = totals[wanted]
+            energy_j, on_s, delivered, vm_s = fresh - self._host_before
+            self._host_before = fresh
+            if now_s > 0:
+                self._host_series.add(
+                    len(energy_j), host=np.arange(len(energy_j)), time_s=now_s, energy_j=energy_j,
+                    on_s=on_s, delivered_mhz_s=delivered, vm_s=vm_s,
+                )  # fmt: skip
+
+    def close(self, end_s: float) -> None:
+        """Close open violations and the map at the end of the run."""
+        still = np.flatnonzero(self._is_short)
+        if len(still):
+            self._close_violations(still, end_s)
+        self._is_short[:] = False
+        self._map.finish(end_s)
+
+    def tables(self) -> dict[str, dict[str, Column]]:
+        """Return the raw tables by name."""
+        tables = {
+            "decisions": self.decisions.columns(),
+            "migrations": self.migrations.columns(),
+            "power_events": self.power_events.columns(),
+            "violations": self.violations.columns(),
+            "series": self._series.columns(),
+            "steps": self._steps.columns(),
+            "utilisation_map": self._map.columns(),
+        }
+        if self._host_series is not None:
+            tables["host_series"] = self._host_series.columns()
+        return tables
+
+
+class UtilisationMap:
+    """Mean utilisation over hosts and time at a resolution that a page can show."""
+
+    def __init__(self, farm: Farm, end_s: float) -> None:
+        self._farm = farm
+        count = len(farm.hosts)
+        rows = min(count, MAP_ROWS)
+        self._first = np.arange(rows) * count // rows
+        self._last = np.append(self._first[1:], count) - 1
+        self._column_s = end_s / MAP_COLUMNS
+        self._closed_s = 0.0
+        self._before = np.zeros((2, rows))
+        self._log = Log(
+            {"first_host": int, "last_host": int, "start_s": float, "end_s": float,
+             "utilisation": float, "on_share": float}
+        )  # fmt: skip
+
+    def note(self, now_s: float) -> None:
+        """Close a column of the map when it is wide enough."""
+        if now_s - self._closed_s >= self._column_s:
+            self._add(now_s)
+
+    def finish(self, end_s: float) -> None:
+        """Close the last column, however narrow."""
+        if end_s > self._closed_s:
+            self._add(end_s)
+
+    def _add(self, now_s: float) -> None:
+        totals, hosts = self._farm.accounts.totals, self._farm.hosts
+        worked: Floats = np.add.reduceat(totals[Rate.DELIVERED_MHZ], self._first)
+        on_s: Floats = np.add.reduceat(totals[Rate.ON], self._first)
+        fresh = np.stack([worked, on_s])
+        delivered, on = fresh - self._before
+        elapsed_s = now_s - self._closed_s
+        capacity_mhz = np.add.reduceat(hosts.cpu_mhz, self._first)
+        self._log.add(
+            len(delivered), first_host=self._first, last_host=self._last, start_s=self._closed_s, end_s=now_s,
+            utilisation=delivered / (capacity_mhz * elapsed_s),
+            on_share=on / ((self._last - self._first + 1) * elapsed_s),
+        )  # fmt: skip
+        self._before, self._closed_s = fresh, now_s
+
+    def columns(self) -> dict[str, Column]:
+        """Return the map as a table."""
+        return self._log.columns()

@@ -1,0 +1,39 @@
+"""Random generators by name: each consumer its own, none disturbing another."""
+
+import hashlib
+
+import numpy as np
+
+
+class Streams:
+    """Generators of one run.
+
+    A generator's state depends on the run's seed, the replication and its own name alone, so a
+    new consumer never changes what another one draws.
+    """
+
+    def __init__(self, seed: int, replication: int = 0) -> None:
+        self._seed, self._replication = seed, replication
+        self._generators: dict[str, np.random.Generator] = {}
+
+    def __call__(self, name: str) -> np.random.Generator:
+        """Return the generator of a name, the same object at every call."""
+        if name not in self._generators:
+            digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
+            words = np.frombuffer(digest, "<u4").tolist()
+            key = np.random.SeedSequence(self._seed, spawn_key=(self._replication, *words))
+            self._generators[name] = np.random.default_rng(key)
+        return self._generators[name]
+
+    def fresh(self, prefix: str) -> "Streams":
+        """Return streams whose names are all prefixed, none drawn from yet."""
+        return _Prefixed(self._seed, self._replication, prefix)
+
+
+class _Prefixed(Streams):
+    def __init__(self, seed: int, replication: int, prefix: str) -> None:
+        super().__init__(seed, replication)
+        self._prefix = prefix
+
+    def __call__(self, name: str) -> np.random.Generator:
+        return super().__call__(f"{self._prefix}.{name}")
