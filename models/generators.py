@@ -11,6 +11,7 @@ from .arrays import Floats, Ints
 from .knobs import knob
 
 DAY_S = 86_400.0
+PARTS = ("level", "slow", "fast", "noise", "daily", "shared")
 Stream = Callable[[str], np.random.Generator]
 
 
@@ -43,6 +44,15 @@ class LoadClass:
         key="quantiles",
         dimension="percent list",
     )
+
+    def __post_init__(self) -> None:
+        if self.total_variance <= 0:
+            raise ValueError("all variances are 0; give at least one of them a value")
+
+    @property
+    def total_variance(self) -> float:
+        """Sum of the parts."""
+        return sum(getattr(self, f"{part}_variance") for part in PARTS)
 
 
 @dataclass(frozen=True)
@@ -102,15 +112,14 @@ class ClassSeries:
         self._weights(farm_variance)
 
     def _weights(self, farm_variance: float) -> None:
-        names = ("level", "slow", "fast", "noise", "daily", "shared")
         parts = np.array(
-            [[getattr(each, f"{name}_variance") for name in names] for each in self._classes]
+            [
+                [getattr(each, f"{part}_variance") / each.total_variance for part in PARTS]
+                for each in self._classes
+            ]
         )
-        total = parts.sum(axis=1, keepdims=True)
-        if np.any(total <= 0):
-            raise ValueError("a load class needs at least one variance above zero")
-        scaled = np.sqrt(parts / total * (1.0 - farm_variance))
-        self._weight = dict(zip(names, scaled[self._class_of_vm].T, strict=True))
+        scaled = np.sqrt(parts * (1.0 - farm_variance))
+        self._weight = dict(zip(PARTS, scaled[self._class_of_vm].T, strict=True))
         self._farm_weight = float(np.sqrt(farm_variance))
         slow_s = np.array([each.slow_time_constant_s for each in self._classes])
         fast_s = np.array([each.fast_time_constant_s for each in self._classes])

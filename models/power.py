@@ -54,6 +54,12 @@ class _Between:
     idle_w: float = knob("Power at zero load.", key="idle", dimension="power", ge=0)
     max_w: float = knob("Power at full load.", key="max", dimension="power", gt=0)
 
+    def __post_init__(self) -> None:
+        if self.max_w < self.idle_w:
+            raise ValueError(
+                f"idle ({self.idle_w:g} W) is above max ({self.max_w:g} W); swap or correct them"
+            )
+
     def shape(self, u: Floats) -> Floats:
         raise NotImplementedError
 

@@ -60,6 +60,8 @@ class Room:
         self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
         self.asleep = view.asleep()[hosts]
         self._core_mhz = view.hosts.core_mhz[hosts]
+        if view.slow_cores:
+            self._core_mhz = np.full(len(hosts), np.inf)
         self._need_per_core_mhz = need_mhz / view.vms.vcpus
         self._memory_need_mib = view.vms.memory_mib
         self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]

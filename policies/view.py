@@ -63,11 +63,20 @@ class FarmView:
     """The farm as a policy sees it at one instant.
 
     ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
-    independent of every other.
+    independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
+    than the VM wants one to be.
     """
 
-    def __init__(self, farm: Farm, vm_history: Ring, host_history: Ring, draw: Draw) -> None:
+    def __init__(
+        self,
+        farm: Farm,
+        vm_history: Ring,
+        host_history: Ring,
+        draw: Draw,
+        slow_cores: bool = True,
+    ) -> None:
         self._farm = farm
+        self.slow_cores = slow_cores
         self._vm_history, self._host_history = vm_history, host_history
         self.hosts = HostView(farm.hosts, farm.accounts)
         self.vms = VmView(farm.vms)

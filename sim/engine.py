@@ -37,7 +37,8 @@ class Start:
 
     With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
     otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
-    and listed, or end the run.
+    and listed, or end the run. Without ``slow_cores`` no VM goes, now or later, where a core is
+    slower than the VM wants one to be.
     """
 
     placement: Placement
@@ -45,6 +46,7 @@ class Start:
     by_size: bool = True
     overcommit: float = 1.0
     reject: bool = False
+    slow_cores: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ class Engine:
         self._actuator = Actuator(self._clock, farm, migration, self._recorder)
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
-        self._view = FarmView(farm, self._vm_history, self._host_history, streams)
+        self._view = FarmView(
+            farm, self._vm_history, self._host_history, streams, start.slow_cores
+        )
         self._rounds = 0
         self._gone = False
 

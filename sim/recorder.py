@@ -53,11 +53,12 @@ class Recorder:
         self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), "on_mhz_s": float})
         self._steps = Log({"time_s": float, "delivered": float, "on": float})
         self._host_series = (
-            Log({"host": int, "time_s": float, "energy_j": float, "on_s": float,
-                 "delivered_mhz_s": float, "vm_s": float})
+            Log({"host": int, "time_s": float, "length_s": float, "energy_j": float,
+                 "on_s": float, "delivered_mhz_s": float, "vm_s": float})
             if host_series else None
         )  # fmt: skip
         self._host_before = np.zeros((4, len(farm.hosts)))
+        self._sampled_s = 0.0
         self._short_since_s = np.full(len(farm.hosts), np.nan)
         self._short_before = np.zeros(len(farm.hosts))
         self._is_short = np.zeros(len(farm.hosts), bool)
@@ -141,9 +142,11 @@ class Recorder:
             fresh = totals[wanted]
             energy_j, on_s, delivered, vm_s = fresh - self._host_before
             self._host_before = fresh
-            if now_s > 0:
+            length_s, self._sampled_s = now_s - self._sampled_s, now_s
+            if length_s > 0:
                 self._host_series.add(
-                    len(energy_j), host=np.arange(len(energy_j)), time_s=now_s, energy_j=energy_j,
+                    len(energy_j), host=np.arange(len(energy_j)), time_s=now_s,
+                    length_s=length_s, energy_j=energy_j,
                     on_s=on_s, delivered_mhz_s=delivered, vm_s=vm_s,
                 )  # fmt: skip
 

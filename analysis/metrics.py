@@ -1,0 +1,159 @@
+"""What a run comes to: each metric with its unit and its published definition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.accounts import Rate
+from ..models.arrays import Floats
+from ..models.columns import VmState
+from ..models.cost import JOULE_PER_KWH, capital_cost, energy_cost, per_year
+from ..models.metrics import METRICS
+from ..scenarios.build import Case
+from ..sim.engine import Outcome
+
+MIB_PER_GIB = 1024.0
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One line of the cost table, for one group of hosts."""
+
+    group: str
+    item: str
+    hosts: int
+    amount: float
+    per_year: float
+    per_host_year: float
+
+
+def measure(case: Case, outcome: Outcome) -> dict[str, float]:
+    """Return every metric of a run by name; shares of nothing are 0."""
+    duration_s = outcome.end_s
+    lines = cost_lines(case, outcome)
+    values = _farm_values(case, outcome) | _utilisation_values(outcome)
+    values |= _migration_values(outcome) | _service_values(outcome)
+    values["slav"] = values["slatah"] * values["pdm"]
+    values["esv"] = values["energy_kwh"] * values["slav"]
+    values["slav_pooled"] = values["slatah_pooled"] * values["pdm_pooled"]
+    for item in ("energy", "capital"):
+        values[f"{item}_cost"] = sum(line.amount for line in lines if line.item == item)
+    values["total_cost"] = values["energy_cost"] + values["capital_cost"]
+    values["cost_per_year"] = per_year(values["total_cost"], duration_s)
+    values["hosts_paid"] = sum(line.hosts for line in lines if line.item == "capital")
+    return {name: float(values[name]) for name in METRICS}
+
+
+def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
+    farm, duration_s = outcome.farm, outcome.end_s
+    totals = farm.accounts.totals
+    energy_j = float(totals[Rate.POWER_W].sum())
+    on_s = float(totals[Rate.ON].sum())
+    series = outcome.tables["series"]
+    lengths_s = np.diff(series["time_s"])
+    powers = np.divide(
+        np.diff(series["energy_j"]), lengths_s, out=np.zeros(len(lengths_s)), where=lengths_s > 0
+    )
+    return {
+        "duration_h": duration_s / 3600,
+        "hosts": len(farm.hosts),
+        "vms": len(farm.vms),
+        "vms_rejected": int(np.count_nonzero(farm.vms.state == VmState.REJECTED)),
+        "energy_kwh": energy_j / JOULE_PER_KWH,
+        "facility_energy_kwh": energy_j / JOULE_PER_KWH * case.scenario.cost.pue,
+        "mean_power_w": energy_j / duration_s,
+        "peak_power_w": float(powers.max(initial=0.0)),
+        "hosts_on_mean": on_s / duration_s,
+        "hosts_on_peak": outcome.peak_on,
+        "consolidation_ratio": _ratio(float(totals[Rate.VMS].sum()), on_s),
+        "host_boots": int(farm.accounts.boots.sum()),
+        "host_shutdowns": int(farm.accounts.stops.sum()),
+    }
+
+
+def _utilisation_values(outcome: Outcome) -> dict[str, float]:
+    steps = outcome.tables["steps"]
+    delivered, on = np.diff(steps["delivered"]), np.diff(steps["on"])
+    utilisation = np.divide(delivered, on, out=np.zeros(len(on)), where=on > 0)
+    lengths_s = np.diff(steps["time_s"])
+    busiest = float(outcome.farm.accounts.quantile(0.95).max(initial=0.0))
+    return {
+        "utilisation_mean": _ratio(float(delivered.sum()), float(on.sum())),
+        "utilisation_p50": weighted_quantile(utilisation, lengths_s, 0.5),
+        "utilisation_p95": weighted_quantile(utilisation, lengths_s, 0.95),
+        "utilisation_max": float(utilisation.max(initial=0.0)),
+        "host_utilisation_p95_max": busiest,
+    }
+
+
+def _migration_values(outcome: Outcome) -> dict[str, float]:
+    table = outcome.tables["migrations"]
+    done = table["finished"]
+    took_s = (table["end_s"] - table["start_s"])[done]
+    return {
+        "migrations": int(done.sum()),
+        "migrated_gib": float(table["copied_mib"][done].sum()) / MIB_PER_GIB,
+        "migration_mean_s": _ratio(float(took_s.sum()), len(took_s)),
+        "vm_migrations_max": int(outcome.farm.vm_accounts.migrations.max(initial=0)),
+    }
+
+
+def _service_values(outcome: Outcome) -> dict[str, float]:
+    totals, vms = outcome.farm.accounts.totals, outcome.farm.vm_accounts
+    requested = float(vms.requested_mhz_s.sum())
+    shortage, degraded = float(vms.unserved_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
+    active_s, short_s = totals[Rate.ACTIVE], totals[Rate.SHORT]
+    return {
+        "unserved_share": _ratio(shortage + degraded, requested),
+        "shortage_share": _ratio(shortage, requested),
+        "degraded_share": _ratio(degraded, requested),
+        "slatah": _mean_ratio(short_s, active_s),
+        "pdm": _mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),
+        "slatah_pooled": _ratio(float(short_s.sum()), float(active_s.sum())),
+        "pdm_pooled": _ratio(degraded, requested),
+    }
+
+
+def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
+    """Return energy and capital cost of each group of hosts."""
+    cost, farm = case.scenario.cost, outcome.farm
+    duration_s = outcome.end_s
+    joules = np.bincount(
+        farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
+        minlength=len(case.host_models),
+    )  # fmt: skip
+    lines = []
+    for index, model in enumerate(case.host_models):
+        owned = int(case.host_counts[index])
+        paid = owned if cost.hosts_paid == "owned" else int(outcome.peak_on_by_group[index])
+        amounts = {
+            "energy": energy_cost(joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount),
+            "capital": paid
+            * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
+        }
+        for item, amount in amounts.items():
+            hosts = owned if item == "energy" else paid
+            year = per_year(float(amount), duration_s)
+            lines.append(
+                CostLine(model.name, item, hosts, float(amount), year, _ratio(year, hosts))
+            )
+    return lines
+
+
+def weighted_quantile(values: Floats, weights: Floats, q: float) -> float:
+    """Return the smallest value at or below which ``q`` of the weight lies; 0 of nothing."""
+    if not len(values):
+        return 0.0
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    at = int(np.searchsorted(cumulated, q * cumulated[-1] * (1 - 1e-12)))
+    return float(values[order[min(at, len(values) - 1)]])
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
+
+
+def _mean_ratio(parts: Floats, wholes: Floats) -> float:
+    counted = wholes > 0
+    return float((parts[counted] / wholes[counted]).mean()) if counted.any() else 0.0

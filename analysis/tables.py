@@ -1,0 +1,300 @@
+"""The tables that users read: names instead of rows, units in names, meanings in the schema."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..models.accounts import Rate
+from ..models.columns import POWER_STATES, VM_STATES, PowerState
+from ..models.cost import JOULE_PER_KWH
+from ..scenarios.build import Case
+from ..sim.engine import Outcome
+from .metrics import cost_lines
+
+MHZ_S_PER_GHZ_H = 3.6e6
+MIB_PER_GIB = 1024.0
+
+
+Made = tuple[Any, str, str]
+"""Values, unit and meaning of a column."""
+
+
+class _Names:
+    """Arrow dictionaries of host and VM names, made once per run."""
+
+    def __init__(self, case: Case) -> None:
+        self._hosts = pa.array(list(case.farm.hosts.names), pa.string())
+        self._vms = pa.array(list(case.farm.vms.names), pa.string())
+
+    def host(self, rows: Any) -> pa.DictionaryArray:
+        return _looked_up(rows, self._hosts)
+
+    def vm(self, rows: Any) -> pa.DictionaryArray:
+        return _looked_up(rows, self._vms)
+
+
+def _looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
+    rows = np.asarray(rows, np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows < 0), names)
+
+
+def _words(codes: Any, texts: Sequence[str]) -> pa.DictionaryArray:
+    return _looked_up(codes, pa.array(list(texts), pa.string()))
+
+
+def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
+    """Return all tables of a run by name."""
+    names = _Names(case)
+    makers: dict[str, Callable[[Case, Outcome, _Names], Mapping[str, Made]]] = {
+        "hosts": _hosts,
+        "vms": _vms,
+        "farm_series": _farm_series,
+        "migrations": _migrations,
+        "power_events": _power_events,
+        "violations": _violations,
+        "decisions": _decisions,
+        "costs": _costs,
+        "utilisation_map": _utilisation_map,
+    }
+    if "host_series" in outcome.tables:
+        makers["host_series"] = _host_series
+    return {name: _table(case, make(case, outcome, names)) for name, make in makers.items()}
+
+
+def _table(case: Case, made: Mapping[str, Made]) -> pa.Table:
+    arrays, fields = [], []
+    length = len(next(iter(made.values()))[0])
+    keys: dict[str, Made] = {
+        "scenario": (_repeat(case.name, length), "", "Name of the scenario."),
+        "replication": (np.zeros(length, np.int32), "", "Number of the replication."),
+        "seed": (np.full(length, case.scenario.seed, np.int64), "", "Seed of the run."),
+    }
+    for name, (values, unit, meaning) in (keys | dict(made)).items():
+        array = values if isinstance(values, pa.Array) else pa.array(values)
+        arrays.append(array)
+        metadata = {"unit": unit, "description": meaning}
+        fields.append(pa.field(name, array.type, metadata=metadata))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _repeat(text: str, length: int) -> pa.DictionaryArray:
+    return _words(np.zeros(length, np.int32), [text])
+
+
+def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    farm, hours = outcome.farm, 3600.0
+    hosts, accounts, totals = farm.hosts, farm.accounts, farm.accounts.totals
+    on_s, active_s = totals[Rate.ON], totals[Rate.ACTIVE]
+    was_on = on_s > 0
+    capacity = np.where(was_on, on_s * hosts.cpu_mhz, 1.0)
+    mean_vms = np.divide(totals[Rate.VMS], on_s, out=np.zeros(len(hosts)), where=was_on)
+    return {
+        "host": (names.host(np.arange(len(hosts))), "", "Name of the host."),
+        "group": (_words(hosts.group, hosts.group_names), "", "Group of the host."),
+        "server": (_words(hosts.group, hosts.server_names), "", "Server that the host is."),
+        "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
+        "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
+        "on_h": (on_s / hours, "h", "Time switched on."),
+        "switching_h": (totals[Rate.SWITCHING] / hours, "h", "Time booting or shutting down."),
+        "active_h": (active_s / hours, "h", "Time on and asked for CPU."),
+        "violating_h": (totals[Rate.SHORT] / hours, "h", "Active time that counts as violation."),
+        "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        "utilisation_mean": (
+            totals[Rate.DELIVERED_MHZ] / capacity, "share", "CPU delivered over capacity while on."
+        ),
+        "utilisation_p50": (accounts.quantile(0.5), "share", "Median of utilisation while on."),
+        "utilisation_p95": (accounts.quantile(0.95), "share", "P95 of utilisation while on."),
+        "utilisation_max": (accounts.peak_utilisation, "share", "Highest utilisation."),
+        "vms_mean": (mean_vms, "VMs", "VMs on the host, mean while on."),
+        "memory_peak_gib": (
+            accounts.peak_memory_mib / MIB_PER_GIB, "GiB", "Most memory held or reserved."
+        ),
+        "unserved_ghz_h": (
+            totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked and not delivered."
+        ),
+        "boots": (accounts.boots, "cycles", "Times switched on after the start."),
+        "shutdowns": (accounts.stops, "cycles", "Times switched off."),
+    }  # fmt: skip
+
+
+def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    vms, accounts = outcome.farm.vms, outcome.farm.vm_accounts
+    requested = accounts.requested_mhz_s
+    asked = np.where(requested > 0, requested, 1.0)
+    duration_s = outcome.end_s
+    first = outcome.tables["decisions"]["target"][: len(vms)]
+    reasons = [""] * len(vms)
+    for vm, search in outcome.searches.items():
+        reasons[vm] = (
+            f"of {search.considered} hosts {search.no_cpu} lack CPU, "
+            f"{search.no_memory} lack memory, {search.vetoed} lack headroom"
+        )
+    return {
+        "vm": (names.vm(np.arange(len(vms))), "", "Name of the VM."),
+        "size": (_words(vms.size, vms.size_names), "", "Size of the VM."),
+        "vcpus": (vms.vcpus, "vCPUs", "Virtual CPUs."),
+        "size_mhz": (vms.size_mhz, "MHz", "CPU of all vCPUs."),
+        "memory_gib": (vms.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
+        "state": (_words(vms.state, VM_STATES), "", "State at the end."),
+        "first_host": (names.host(first), "", "Host at the start."),
+        "last_host": (names.host(vms.host), "", "Host at the end."),
+        "migrations": (accounts.migrations, "moves", "Migrations that ended."),
+        "utilisation_mean": (
+            requested / (vms.size_mhz * duration_s), "share", "CPU asked for over size."
+        ),
+        "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
+        "shortage_share": (
+            accounts.unserved_mhz_s / asked, "share", "Not delivered for lack of capacity."
+        ),
+        "degraded_share": (accounts.degraded_mhz_s / asked, "share", "Lost to migration."),
+        "reason": (pa.array(reasons), "", "Why it was rejected."),
+    }  # fmt: skip
+
+
+def _farm_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del names
+    series = outcome.tables["series"]
+    time_s = series["time_s"]
+    length_s = np.diff(time_s)
+    keep = length_s > 0
+    start_s, length_s = time_s[:-1][keep], length_s[keep]
+
+    def mean(name: str) -> Any:
+        return np.diff(series[name])[keep] / length_s
+
+    def count(table: str, column: str, chosen: Any = slice(None)) -> Any:
+        instants = outcome.tables[table][column][chosen]
+        return np.histogram(instants, np.append(start_s, time_s[-1]))[0]
+
+    power = outcome.tables["power_events"]
+    on_mhz = mean("on_mhz_s")
+    delivered = mean("delivered_mhz_s")
+    use = np.divide(delivered, on_mhz, out=np.zeros(len(on_mhz)), where=on_mhz > 0)
+    booted = power["state"] == PowerState.ON
+    stopped = power["state"] == PowerState.OFF
+    return {
+        "time_s": (start_s, "s", "Start of the interval, from the start of the run."),
+        "interval_s": (length_s, "s", "Length of the interval."),
+        "energy_kwh": (np.diff(series["energy_j"])[keep] / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        "power_w": (mean("energy_j"), "W", "Mean power of the servers."),
+        "hosts_on": (mean("on_s"), "hosts", "Hosts on, mean."),
+        "hosts_switching": (mean("switching_s"), "hosts", "Hosts booting or stopping, mean."),
+        "vms": (mean("vm_s"), "VMs", "VMs running, mean."),
+        "capacity_on_ghz": (on_mhz / 1000, "GHz", "CPU switched on, mean."),
+        "delivered_ghz": (delivered / 1000, "GHz", "CPU delivered, mean."),
+        "unserved_ghz": (mean("unserved_mhz_s") / 1000, "GHz", "CPU asked and not delivered."),
+        "utilisation": (use, "share", "CPU delivered over CPU switched on."),
+        "hosts_violating": (mean("short_s"), "hosts", "Hosts violating, mean."),
+        "migrations_started": (count("migrations", "start_s"), "moves", "Migrations begun."),
+        "migrations_ended": (
+            count("migrations", "end_s", outcome.tables["migrations"]["finished"]), "moves",
+            "Migrations ended.",
+        ),
+        "hosts_booted": (count("power_events", "time_s", booted), "hosts", "Hosts gone on."),
+        "hosts_stopped": (count("power_events", "time_s", stopped), "hosts", "Hosts gone off."),
+    }  # fmt: skip
+
+
+def _host_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["host_series"]
+    length_s = np.maximum(table["length_s"], 1e-12)
+    on_s = np.where(table["on_s"] > 0, table["on_s"], 1.0)
+    capacity_mhz = case.farm.hosts.cpu_mhz[table["host"]]
+    return {
+        "host": (names.host(table["host"]), "", "Name of the host."),
+        "time_s": (table["time_s"] - table["length_s"], "s", "Start of the interval."),
+        "interval_s": (table["length_s"], "s", "Length of the interval."),
+        "power_w": (table["energy_j"] / length_s, "W", "Mean power."),
+        "on_share": (table["on_s"] / length_s, "share", "Part of the interval switched on."),
+        "utilisation": (
+            table["delivered_mhz_s"] / (on_s * capacity_mhz), "share", "Utilisation while on."
+        ),
+        "vms": (table["vm_s"] / length_s, "VMs", "VMs on the host, mean."),
+    }  # fmt: skip
+
+
+def _migrations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["migrations"]
+    return {
+        "vm": (names.vm(table["vm"]), "", "VM moved."),
+        "source": (names.host(table["source"]), "", "Host that it left."),
+        "target": (names.host(table["target"]), "", "Host that it went to."),
+        "decided_s": (table["decided_s"], "s", "When the move was decided."),
+        "start_s": (table["start_s"], "s", "When the copy began."),
+        "end_s": (table["end_s"], "s", "When it ended, or the run did."),
+        "copied_gib": (table["copied_mib"] / MIB_PER_GIB, "GiB", "Memory to copy."),
+        "finished": (table["finished"], "", "Whether it ended within the run."),
+    }
+
+
+def _power_events(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["power_events"]
+    return {
+        "time_s": (table["time_s"], "s", "When it happened."),
+        "host": (names.host(table["host"]), "", "Host that changed."),
+        "state": (_words(table["state"], POWER_STATES), "", "State from then on."),
+        "cause": (_words(table["cause"], outcome.words), "", "Why."),
+    }
+
+
+def _violations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["violations"]
+    return {
+        "host": (names.host(table["host"]), "", "Host in violation."),
+        "start_s": (table["start_s"], "s", "From."),
+        "end_s": (table["end_s"], "s", "To."),
+        "unserved_ghz_h": (
+            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "CPU not delivered meanwhile."
+        ),
+    }  # fmt: skip
+
+
+def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["decisions"]
+    return {
+        "time_s": (table["time_s"], "s", "When it was decided."),
+        "vm": (names.vm(table["vm"]), "", "VM concerned."),
+        "source": (names.host(table["source"]), "", "Host that it was on."),
+        "target": (names.host(table["target"]), "", "Host that was chosen."),
+        "rule": (_words(table["rule"], outcome.words), "", "Policy that asked for the move."),
+        "measured": (table["measured"], "share", "What the rule measured, of the source's CPU."),
+        "limit": (table["limit"], "share", "What the rule compared it with."),
+        "hosts_considered": (table["considered"], "hosts", "Candidates looked at."),
+        "hosts_full": (table["full"], "hosts", "Candidates without room for the VM."),
+        "hosts_no_cpu": (table["no_cpu"], "hosts", "Where none had room: those lacking CPU."),
+        "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
+        "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
+        "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
+        "outcome": (_words(table["outcome"], outcome.words), "", "What became of it."),
+    }
+
+
+def _costs(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del names
+    lines = cost_lines(case, outcome)
+    currency = case.scenario.cost.currency
+    return {
+        "group": ([line.group for line in lines], "", "Group of hosts."),
+        "item": ([line.item for line in lines], "", "Energy, or capital."),
+        "hosts": ([line.hosts for line in lines], "hosts", "Hosts that it is counted for."),
+        "amount": ([line.amount for line in lines], currency, "Cost over the run."),
+        "per_year": ([line.per_year for line in lines], f"{currency}/year", "Cost per year."),
+        "per_host_year": (
+            [line.per_host_year for line in lines], f"{currency}/year", "Cost per host and year."
+        ),
+    }  # fmt: skip
+
+
+def _utilisation_map(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    table = outcome.tables["utilisation_map"]
+    return {
+        "first_host": (names.host(table["first_host"]), "", "First host of the row."),
+        "last_host": (names.host(table["last_host"]), "", "Last host of the row."),
+        "row": (table["first_host"], "", "Number of the first host."),
+        "start_s": (table["start_s"], "s", "From."),
+        "end_s": (table["end_s"], "s", "To."),
+        "utilisation": (table["utilisation"], "share", "CPU delivered over all capacity."),
+        "on_share": (table["on_share"], "share", "Part of hosts and time switched on."),
+    }

@@ -1,0 +1,94 @@
+"""The figures that a run comes to: name, unit and published definition of each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Meaning of one figure of the summary."""
+
+    unit: str
+    title: str
+    definition: str
+
+
+METRICS: dict[str, Metric] = {
+    "duration_h": Metric("h", "Simulated time", "Length of the run."),
+    "hosts": Metric("hosts", "Hosts in the farm", "Hosts of the scenario, on or off."),
+    "vms": Metric("VMs", "VMs asked for", "VMs of the workload."),
+    "vms_rejected": Metric("VMs", "VMs rejected", "VMs for which no host had room."),
+    "energy_kwh": Metric("kWh", "Energy of the servers", "Integral of all hosts' power."),
+    "facility_energy_kwh": Metric("kWh", "Energy of the site", "Energy of the servers times PUE."),
+    "mean_power_w": Metric("W", "Mean power of the servers", "Energy over duration."),
+    "peak_power_w": Metric("W", "Highest power", "Highest mean power of a reporting interval."),
+    "hosts_on_mean": Metric("hosts", "Hosts on, mean", "Integral of hosts on over duration."),
+    "hosts_on_peak": Metric("hosts", "Hosts on, most", "Most hosts on or switching at once."),
+    "consolidation_ratio": Metric(
+        "VMs/host", "Consolidation ratio", "Integral of VMs running over integral of hosts on."
+    ),
+    "utilisation_mean": Metric(
+        "share", "Utilisation, mean", "CPU delivered over capacity switched on, whole run."
+    ),
+    "utilisation_p50": Metric("share", "Utilisation, median", "Median over workload steps."),
+    "utilisation_p95": Metric("share", "Utilisation, P95", "95th percentile over workload steps."),
+    "utilisation_max": Metric("share", "Utilisation, highest", "Highest of all workload steps."),
+    "host_utilisation_p95_max": Metric(
+        "share", "Busiest host, P95", "Highest 95th percentile of any host while on."
+    ),
+    "migrations": Metric("moves", "Migrations", "Migrations that ended within the run."),
+    "migrated_gib": Metric("GiB", "Memory moved", "Memory copied by migrations that ended."),
+    "migration_mean_s": Metric("s", "Migration time, mean", "Start of the copy to its end."),
+    "vm_migrations_max": Metric("moves", "Most moves of one VM", "Highest count of any VM."),
+    "host_boots": Metric("cycles", "Host boots", "Hosts switched on after the start."),
+    "host_shutdowns": Metric("cycles", "Host shutdowns", "Hosts switched off."),
+    "unserved_share": Metric(
+        "share", "CPU not served", "CPU asked for and not delivered, for lack of capacity or by "
+        "migration, over CPU asked for."
+    ),
+    "shortage_share": Metric(
+        "share", "… for lack of capacity", "CPU not delivered for lack of capacity over CPU asked."
+    ),
+    "degraded_share": Metric(
+        "share", "… lost to migration", "CPU taken from guests by migration over CPU asked for."
+    ),
+    "slatah": Metric(
+        "share", "SLATAH", "Mean over hosts of violating time over active time; a host is active "
+        "while on and asked for CPU (Beloglazov and Buyya 2012)."
+    ),
+    "pdm": Metric(
+        "share", "PDM", "Mean over VMs of CPU lost to migration over CPU asked for "
+        "(Beloglazov and Buyya 2012)."
+    ),
+    "slav": Metric("share", "SLAV", "SLATAH times PDM."),
+    "esv": Metric("kWh", "ESV", "Energy of the servers times SLAV."),
+    "slatah_pooled": Metric(
+        "share", "SLATAH, pooled", "Violating time of all hosts over active time of all hosts, "
+        "as CloudSim prints it."
+    ),
+    "pdm_pooled": Metric(
+        "share", "PDM, pooled", "CPU lost to migration over CPU asked for, all VMs together, as "
+        "CloudSim prints it."
+    ),
+    "slav_pooled": Metric("share", "SLAV, pooled", "SLATAH pooled times PDM pooled."),
+    "energy_cost": Metric("money", "Energy cost", "Energy of the site times tariff."),
+    "capital_cost": Metric(
+        "money", "Capital cost", "Price of the hosts paid for, spread evenly over their lifetime."
+    ),
+    "total_cost": Metric("money", "Cost", "Energy cost plus capital cost."),
+    "cost_per_year": Metric("money/year", "Cost per year", "Cost, extrapolated to 365 days."),
+    "hosts_paid": Metric("hosts", "Hosts paid for", "Hosts whose price is counted."),
+}  # fmt: skip
+
+SAVINGS: dict[str, Metric] = {
+    "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),
+    "saved_energy_percent": Metric("%", "Energy saved", "In percent of the baseline's."),
+    "saved_hosts": Metric("hosts", "Hosts saved", "Most hosts on at once: baseline's minus this."),
+    "saved_cost_per_year": Metric(
+        "money/year", "Cost saved per year", "Baseline's cost per year minus this run's."
+    ),
+    "saved_cost_percent": Metric("%", "Cost saved", "In percent of the baseline's."),
+    "payback_years": Metric(
+        "years", "Payback", "Investment over cost saved per year; none where nothing is saved."
+    ),
+}
+"""Figures that exist only where there is a baseline (the last: and an investment)."""

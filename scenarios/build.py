@@ -1,0 +1,189 @@
+"""A scenario becomes a run that can be started, and so does what it is compared with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.columns import Vms
+from ..models.farm import Farm, ViolationRule
+from ..policies.consolidation import name_of
+from ..policies.control import NoControl
+from ..policies.round_robin import RoundRobin
+from ..sim.engine import Engine, Start, Timing, Unplaced
+from ..sim.streams import Streams
+from .build_farm import HostModel, build_hosts, columns, host_model
+from .build_workload import Load, build_load
+from .problems import InputError, Problem, refuse
+from .scenario import Scenario
+from .spec import Dedicated, HostGroup, NoBaseline, OtherScenario, Unconsolidated
+
+SHOWN = 20
+
+
+@dataclass
+class Case:
+    """One farm under one policy, ready to run; ``prices`` has one entry per group of hosts."""
+
+    name: str
+    title: str
+    scenario: Scenario
+    engine: Engine
+    farm: Farm
+    load: Load
+    host_models: list[HostModel]
+    host_counts: Ints
+    prices: list[float]
+
+
+def build(scenario: Scenario, load: Load | None = None) -> Case:
+    """Build the scenario itself. Raises InputError."""
+    load = load or load_of(scenario)
+    hosts = build_hosts(scenario.farm)
+    models = [host_model(group) for group in scenario.farm.hosts]
+    counts = np.array([group.count for group in scenario.farm.hosts])
+    farm = Farm(hosts, fresh(load.vms), ViolationRule(scenario.service.incoming_counts))
+    policies = scenario.policies
+    start = Start(
+        placement=policies.initial.placement,
+        rule=name_of(policies.initial.placement),
+        by_size=policies.initial.by == "size",
+        overcommit=policies.initial.cpu_overcommit,
+        reject=policies.initial.unplaced == "reject",
+        slow_cores=policies.slow_cores == "allow",
+    )
+    giants = [] if start.reject else _giants(farm, start, "workload")
+    if giants:
+        raise InputError(giants)
+    default = scenario.cost.server_price.amount
+    prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
+    engine = Engine(
+        farm, load.make(), start, policies.control, name_of(policies.control),
+        scenario.migration, _timing(scenario), Streams(scenario.seed),
+    )  # fmt: skip
+    title = f"{len(hosts)} hosts, {name_of(policies.control)}"
+    return Case(scenario.name, title, scenario, engine, farm, load, models, counts, prices)
+
+
+def load_of(scenario: Scenario) -> Load:
+    """Read or prepare the workload of a scenario. Raises InputError."""
+    return build_load(scenario.workload, scenario.folder, lambda: Streams(scenario.seed))
+
+
+def build_baseline(scenario: Scenario, load: Load) -> Case | None:
+    """Build what the scenario is compared with, if anything. Raises InputError."""
+    baseline = scenario.baseline
+    if isinstance(baseline, NoBaseline):
+        return None
+    if isinstance(baseline, Dedicated):
+        return _dedicated(scenario, baseline, load)
+    if isinstance(baseline, Unconsolidated):
+        case = build(_unconsolidated(scenario, baseline), load)
+        case.title = f"the same {len(case.farm.hosts)} hosts, none switched off, nothing moved"
+        return case
+    assert isinstance(baseline, OtherScenario)
+    other = Scenario.load(scenario.folder / baseline.path)
+    case = build(other)
+    case.title = f"scenario {other.name}"
+    return case
+
+
+def _unconsolidated(scenario: Scenario, baseline: Unconsolidated) -> Scenario:
+    initial = scenario.policies.initial
+    if baseline.placement is not None:
+        initial = initial.model_copy(update={"placement": baseline.placement})
+    policies = scenario.policies.model_copy(update={"control": NoControl(), "initial": initial})
+    return scenario.model_copy(update={"policies": policies})
+
+
+def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
+    """One server per VM, always on, nothing shared."""
+    count = len(load.vms)
+    start = Start(placement=RoundRobin(), rule="one server each")
+    groups = list(scenario.farm.hosts)
+    if baseline.server is not None:
+        groups = [HostGroup.model_validate({"name": "x", "server": baseline.server, "count": 1})]
+    problems: list[Problem] = []
+    for group in groups:
+        model = host_model(group.model_copy(update={"name": "dedicated"}))
+        hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
+        farm = Farm(hosts, fresh(load.vms))
+        problems = _giants(farm, start, "baseline")
+        if not problems:
+            break
+    else:
+        raise InputError(problems)
+    engine = Engine(
+        farm, load.make(), start, NoControl(), "none", scenario.migration, _timing(scenario),
+        Streams(scenario.seed),
+    )  # fmt: skip
+    price = (baseline.price or group.price or scenario.cost.server_price).amount
+    title = f"{count:,} dedicated servers ({model.server}), one workload each"
+    name = f"{scenario.name}-dedicated"
+    counts = np.array([count])
+    return Case(name, title, scenario, engine, farm, load, [model], counts, [price])
+
+
+def fresh(vms: Vms) -> Vms:
+    """Return VM columns whose state has not been touched by a run."""
+    return Vms(vms.vcpus, vms.size_mhz, vms.memory_mib, vms.names, vms.size_names, vms.size)
+
+
+def _timing(scenario: Scenario) -> Timing:
+    run = scenario.run
+    return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
+
+
+def _giants(farm: Farm, start: Start, where: str) -> list[Problem]:
+    """Return the sizes of VM that no host of the farm could ever hold."""
+    hosts, vms = farm.hosts, farm.vms
+    problems = []
+    for size in np.unique(vms.size).tolist():
+        vm = int(np.flatnonzero(vms.size == size)[0])
+        fits = hosts.memory_mib >= vms.memory_mib[vm]
+        if start.by_size:
+            fits &= hosts.cpu_mhz * start.overcommit >= vms.size_mhz[vm]
+        if start.by_size and not start.slow_cores:
+            fits &= hosts.core_mhz >= vms.size_mhz[vm] / vms.vcpus[vm]
+        if not fits.any():
+            problems.append(_giant(farm, vm, size, where))
+    return problems
+
+
+def _giant(farm: Farm, vm: int, size: int, where: str) -> Problem:
+    hosts, vms = farm.hosts, farm.vms
+    count = int(np.count_nonzero(vms.size == size))
+    message = (
+        f"{count} VM(s) of size {vms.size_names[size]} ({vms.vcpus[vm]} vCPUs of "
+        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz, {vms.memory_mib[vm] / 1024:g} GiB) fit no host; "
+        f"the largest has {hosts.cpu_mhz.max():g} MHz in cores of {hosts.core_mhz.max():g} MHz "
+        f"and {hosts.memory_mib.max() / 1024:g} GiB; "
+        "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
+    )
+    return Problem(where, "workload.sizes" if where == "workload" else "baseline", message)
+
+
+def refuse_unplaced(case: Case, error: Unplaced) -> InputError:
+    """Say which VMs the initial placement found no host for, and why."""
+    farm, searches = case.farm, error.searches
+    lines = []
+    for vm, search in list(searches.items())[:SHOWN]:
+        why = [
+            f"{count} lack {what}"
+            for count, what in (
+                (search.no_cpu, "CPU"),
+                (search.no_memory, "memory"),
+                (search.vetoed, "headroom"),
+            )
+            if count
+        ]
+        lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
+    more = len(searches) - SHOWN
+    listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+    message = (
+        f"the farm is too small: {len(searches)} of {len(farm.vms)} VMs find no host: {listed}; "
+        "add hosts, raise policies.initial.cpu_overcommit, place by demand, "
+        "or set policies.initial.unplaced: reject"
+    )
+    return refuse(case.name, message, "farm.hosts")
+

@@ -1,0 +1,186 @@
+"""The workload of a scenario becomes a series of demand and a set of VMs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.catalogue import workload_classes
+from ..models.columns import Vms
+from ..models.generators import Bursts, ClassSeries, LoadClass, ResampledSeries
+from ..models.vm import (
+    VmSize,
+    columns_of,
+    counts_from_shares,
+    deal_blocks,
+    deal_cycle,
+    deal_random,
+)
+from ..models.workload import ConstantSeries, Series, TraceSeries, Workload
+from .names import Numbered, Repeated
+from .problems import refuse
+from .spec import (
+    Bitbrains,
+    ConstantLoad,
+    PlanetLab,
+    Resampled,
+    Shipped,
+    Synthetic,
+    TableTrace,
+    WorkloadPart,
+)
+from .trace_data import InputFile, Quality, Rules, TraceData
+from .trace_files import read_bitbrains, read_planetlab
+from .trace_tables import read_shipped, read_table
+
+Draw = Callable[[str], np.random.Generator]
+WHERE = "workload"
+
+
+@dataclass
+class Load:
+    """A workload ready to run: it can be made anew as often as it is wanted."""
+
+    make: Callable[[], Workload]
+    vms: Vms
+    files: list[InputFile]
+    quality: Quality | None
+    source: str
+
+
+def build_load(part: WorkloadPart, folder: Path, draw: Callable[[], Draw]) -> Load:
+    """Read or prepare the load. ``draw`` returns generators by name, none drawn from yet.
+
+    Raises InputError.
+    """
+    source = part.source
+    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    count = _count(part, trace)
+    sizes, size_of_vm = _sizes(part, trace, count, draw()("workload.sizes"))
+    vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
+    names: Sequence[str] = Numbered("vm", count)
+    if trace is not None and not isinstance(source, Resampled):
+        names = Repeated(trace.names, count)
+    vms = Vms(vcpus, size_mhz, memory_mib, names, [size.name for size in sizes], size_of_vm)
+
+    def make() -> Workload:
+        return Workload(_series(part, trace, count, draw()), size_mhz)
+
+    make()
+    return Load(
+        make=make,
+        vms=vms,
+        files=trace.files if trace else [],
+        quality=trace.quality if trace else None,
+        source=_describe(part),
+    )
+
+
+def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
+    rules = Rules(part.gaps, part.above_full)
+    if isinstance(source, Shipped):
+        return read_shipped(source.name)
+    if isinstance(source, PlanetLab):
+        return read_planetlab(folder / source.path, source.path, source.step, rules)
+    if isinstance(source, Bitbrains):
+        return read_bitbrains(folder / source.path, source.path, source.step, rules)
+    if isinstance(source, TableTrace):
+        return read_table(source, folder / source.path, rules)
+    return None
+
+
+def _count(part: WorkloadPart, trace: TraceData | None) -> int:
+    counted = sum(size.count or 0 for size in part.sizes)
+    if counted and part.vms is not None and counted != part.vms:
+        message = f"is {part.vms}, the counts of the sizes sum to {counted}; make them agree"
+        raise refuse(WHERE, message, "workload.vms")
+    if counted or part.vms:
+        return counted or part.vms or 0
+    if trace is None:
+        message = "is missing; a generator needs a number of VMs, here or as counts of the sizes"
+        raise refuse(WHERE, message, "workload.vms")
+    return len(trace.names)
+
+
+def _sizes(
+    part: WorkloadPart, trace: TraceData | None, count: int, generator: np.random.Generator
+) -> tuple[list[VmSize], Ints]:
+    own = "sizes" not in part.model_fields_set
+    if own and trace is not None and trace.sizes and trace.size_of_series is not None:
+        series = np.array(trace.size_of_series)
+        return trace.sizes, series[np.arange(count) % len(series)]
+    sizes = [VmSize(size.name, size.vcpus, size.clock, size.memory) for size in part.sizes]
+    if part.sizes[0].count is not None:
+        counts = np.array([size.count or 0 for size in part.sizes])
+    else:
+        shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
+        counts = counts_from_shares(shares, count)
+    if part.deal == "random":
+        return sizes, deal_random(counts, generator)
+    return sizes, deal_cycle(counts) if part.deal == "cycle" else deal_blocks(counts)
+
+
+def _series(part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw) -> Series:
+    source = part.source
+
+    def stream(name: str) -> np.random.Generator:
+        return draw(f"workload.{name}")
+
+    if isinstance(source, ConstantLoad):
+        return ConstantSeries(source.utilisation, count)
+    if isinstance(source, Synthetic):
+        return _synthetic(source, count, stream)
+    assert trace is not None
+    if isinstance(source, Resampled):
+        try:
+            return ResampledSeries(
+                trace.counts, trace.share_per_count, trace.step_s, count, source.block, stream,
+                source.blocks,
+            )  # fmt: skip
+        except ValueError as error:
+            raise refuse(WHERE, str(error), "workload.source.block") from None
+    same = count == len(trace.names)
+    series_of_vm = None if same else np.arange(count) % len(trace.names)
+    return TraceSeries(
+        trace.counts, trace.share_per_count, trace.step_s, part.on_end, series_of_vm
+    )
+
+
+def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
+    table = workload_classes()
+    probabilities = np.array(table["probabilities"])
+    classes = source.classes
+    if isinstance(classes, str):
+        classes = [
+            LoadClass(**{key: _value(value) for key, value in entry.items()})
+            for entry in table["sets"][classes]["classes"]
+        ]
+    bursts: Bursts | None = source.bursts
+    return ClassSeries(
+        classes, probabilities, count, source.step, stream, source.farm_factor, bursts,
+        source.daily_peak,
+    )  # fmt: skip
+
+
+
+
+def _value(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _describe(part: WorkloadPart) -> str:
+    source = part.source
+    if isinstance(source, Shipped):
+        return f"shipped trace {source.name}"
+    if isinstance(source, PlanetLab | Bitbrains | TableTrace):
+        return f"{source.type} trace {source.path}"
+    if isinstance(source, ConstantLoad):
+        return f"constant load of {source.utilisation * 100:g} %"
+    if isinstance(source, Synthetic):
+        kind = source.classes if isinstance(source.classes, str) else "own"
+        return f"synthetic load, {kind} classes"
+    of = source.of
+    name = of.name if isinstance(of, Shipped) else of.path
+    return f"blocks of {name}, drawn again"

@@ -1,0 +1,300 @@
+"""How scenario fields are read, written and described: quantities, money, policies, choices."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+from ..models.knobs import Knob, knobs_of
+from ..policies.catalogue import available
+from . import units
+from .plugins import load_class
+from .suggest import unknown_name
+
+
+class Part(BaseModel):
+    """A piece of a scenario: frozen, and strict about keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+def problem(message: str) -> PydanticCustomError:
+    """Return an error whose text may hold braces."""
+    return PydanticCustomError("farmsim", "{text}", {"text": message})
+
+
+class Quantity:
+    """A number with a unit, kept in the base unit of its dimension."""
+
+    def __init__(self, dimension: str) -> None:
+        self.dimension = dimension
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        number = handler(source)
+
+        def read(written: Any) -> float:
+            try:
+                return units.parse(written, self.dimension)
+            except units.UnitError as error:
+                raise problem(str(error)) from None
+
+        def show(value: float) -> Any:
+            return units.write(value, self.dimension) if isinstance(value, float) else value
+
+        return core_schema.no_info_before_validator_function(
+            read, number, serialization=core_schema.plain_serializer_function_ser_schema(show)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        kind = units.DIMENSIONS[self.dimension]
+        alternatives = "|".join(sorted((unit for unit in kind.units if unit), key=len)[::-1])
+        described: JsonSchemaValue = {
+            "type": ["string", "number"] if kind.bare else "string",
+            "pattern": rf"^\s*[-+0-9.eE]+\s*({alternatives}){'?' if kind.bare else ''}\s*$",
+            "examples": list(kind.examples),
+        }
+        return described
+
+
+class Amount:
+    """Money, or a price per kWh."""
+
+    def __init__(self, per_kwh: bool = False) -> None:
+        self.per_kwh = per_kwh
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+
+        def read(written: Any) -> units.Money:
+            try:
+                return units.parse_money(written, self.per_kwh)
+            except units.UnitError as error:
+                raise problem(str(error)) from None
+
+        def show(value: units.Money | None) -> str | None:
+            return None if value is None else str(value)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(show)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        ending = "/kWh" if self.per_kwh else ""
+        return {
+            "type": "string",
+            "pattern": rf"^\s*[-+0-9.eE]+\s*[A-Z]{{3}}{ending}\s*$",
+            "examples": [f"0.21 EUR{ending}" if self.per_kwh else "7000 EUR"],
+        }
+
+
+Options = Callable[[], Mapping[str, type]]
+
+
+class Named:
+    """One of several dataclasses, picked by a key that names it, its fields beside the key.
+
+    ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. With ``code`` a name
+    ``module:Class`` loads a class of the user's, if the command line allows it.
+    """
+
+    def __init__(self, key: str, what: str, options: Options, code: bool = False) -> None:
+        self.key, self.what, self.options, self.code = key, what, options, code
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+        return core_schema.with_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(self._show)
+        )
+
+    def _read(self, written: Any, info: core_schema.ValidationInfo) -> Any:
+        if is_dataclass(written) and not isinstance(written, type):
+            return written
+        if isinstance(written, str):
+            written = {self.key: written}
+        if not isinstance(written, dict):
+            raise problem(f"not a {self.what}; name one with {self.key}: …")
+        name = written.get(self.key)
+        if not isinstance(name, str):
+            known = ", ".join(self.options())
+            raise problem(f"{self.key} is missing; one of {known}")
+        context = info.context or {}
+        cls = self.options().get(name)
+        if cls is None and self.code and ":" in name:
+            cls = load_class(name, bool(context.get("allow_code")))
+        if cls is None:
+            raise problem(unknown_name(self.what, name, self.options()))
+        rest = {key: value for key, value in written.items() if key != self.key}
+        return read_knobs(cls, rest, context)
+
+    def _show(self, value: Any) -> Any:
+        if value is None:
+            return None
+        name = next(
+            (name for name, cls in self.options().items() if type(value) is cls),
+            f"{type(value).__module__}:{type(value).__qualname__}",
+        )
+        return {self.key: name, **show_knobs(value)}
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        names = list(self.options())
+        branches: list[JsonSchemaValue] = [{"type": "string", "enum": names}]
+        for name, cls in self.options().items():
+            described = model_of(cls).model_json_schema(by_alias=True)
+            described.pop("title", None)
+            described["description"] = summary_of(cls)
+            tag = {self.key: {"const": name}}
+            described["properties"] = tag | described.get("properties", {})
+            described["required"] = [self.key, *described.get("required", [])]
+            branches.append(described)
+        return {"anyOf": branches}
+
+
+def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
+    """Return a dataclass made from what a scenario says of its knobs."""
+    if isinstance(written, cls):
+        return written
+    read = model_of(cls).model_validate(written, context=context)
+    try:
+        return cls(**{name: getattr(read, name) for name in knobs_of(cls)})
+    except ValueError as error:
+        raise problem(str(error)) from None
+
+
+def show_knobs(value: Any) -> dict[str, Any]:
+    """Return what a scenario would have to say to get a dataclass."""
+    held = {name: getattr(value, name) for name in knobs_of(type(value))}
+    return model_of(type(value)).model_construct(**held).model_dump(by_alias=True)
+
+
+def summary_of(cls: type) -> str:
+    """Return the first sentence of a class's documentation."""
+    return (cls.__doc__ or "").strip().split("\n\n", maxsplit=1)[0].replace("\n    ", " ")
+
+
+@cache
+def model_of(cls: type) -> type[Part]:
+    """Return the pydantic twin of a dataclass whose fields are knobs."""
+    hints = get_type_hints(cls)
+    members: dict[str, Any] = {}
+    held = {each.name: each for each in fields(cls)}
+    for name, knob in knobs_of(cls).items():
+        default = held[name].default
+        members[name] = (
+            annotation_of(hints[name], knob),
+            Field(
+                ... if default is MISSING else default,
+                alias=knob.key or None,
+                description=knob.help,
+            ),
+        )
+    model: type[Part] = create_model(cls.__name__, __base__=Part, **members)
+    return model
+
+
+def annotation_of(hint: Any, knob: Knob) -> Any:
+    """Return the type under which pydantic reads a knob."""
+    if knob.slot:
+        return Annotated[Any, policy_slot(knob.slot)]
+    if knob.dimension == "watt list":
+        return Annotated[tuple[float, ...], Readings()]
+    if knob.dimension == "percent list":
+        return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
+    bounds = Field(allow_inf_nan=False, **knob.bounds()) if hint in (float, int) else Field()
+    if knob.dimension:
+        return Annotated[float, bounds, Quantity(knob.dimension)]
+    strict = Field(strict=True) if hint in (int, float, bool) else Field()
+    return Annotated[hint, bounds, strict]
+
+
+def policy_slot(kind: str) -> Named:
+    """Return the field type that holds a policy of a kind."""
+    return Named("policy", f"{kind} policy", lambda: available(kind), code=True)
+
+
+class _Checked:
+    """A tuple of numbers with a rule of its own."""
+
+    what = ""
+
+    def wrong(self, values: list[float]) -> str:
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+
+        def read(written: Any) -> tuple[float, ...]:
+            if not isinstance(written, list | tuple):
+                raise problem(f"not a list; write {self.what}")
+            values = []
+            for each in written:
+                if isinstance(each, bool) or not isinstance(each, int | float):
+                    raise problem(f"{each!r} is not a number; write {self.what}")
+                values.append(float(each))
+            message = self.wrong(values)
+            if message:
+                raise problem(f"{message}; write {self.what}")
+            return tuple(values)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(list)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": "array", "items": {"type": "number"}}
+
+
+class Readings(_Checked):
+    """Eleven readings of power, none falling below zero, full load not below idle."""
+
+    what = "eleven watts, at 0, 10, …, 100 % load"
+
+    def wrong(self, values: list[float]) -> str:
+        if len(values) != 11:
+            return f"{len(values)} numbers instead of eleven"
+        if any(not 0 <= value < float("inf") for value in values):
+            return "a reading is negative or not finite"
+        if values[-1] < values[0] or values[-1] <= 0:
+            return f"full load ({values[-1]:g} W) draws less than idle ({values[0]:g} W)"
+        return ""
+
+
+class Percents(_Checked):
+    """Quantiles in percent, ascending, within 0 … 100."""
+
+    what = "percentages from 0 to 100 in ascending order"
+
+    def wrong(self, values: list[float]) -> str:
+        if any(not 0 <= value <= 100 for value in values):
+            return "a quantile is outside 0 … 100"
+        if any(b < a for a, b in zip(values, values[1:], strict=False)):
+            return "the quantiles do not ascend"
+        return "" if len(values) > 1 else "fewer than two quantiles"
+
+
+def literal_of(names: Mapping[str, Any]) -> Any:
+    """Return the type of a text that must be one of some names."""
+    return Literal[tuple(names)]

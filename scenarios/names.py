@@ -1,0 +1,53 @@
+"""Names of hosts and VMs, made when they are shown."""
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+
+class Numbered(Sequence[str]):
+    """``prefix-1`` … ``prefix-n`` without keeping n texts."""
+
+    def __init__(self, prefix: str, count: int) -> None:
+        self._prefix, self._count = prefix, count
+        self._width = len(str(count))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        number = index + self._count if index < 0 else index
+        if not 0 <= number < self._count:
+            raise IndexError(index)
+        return f"{self._prefix}-{number + 1:0{self._width}d}"
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[index] for index in range(self._count))
+
+
+class Repeated(Sequence[str]):
+    """Names gone through again and again, each round marked ``name#2``, ``name#3`` …"""
+
+    def __init__(self, names: Sequence[str], count: int) -> None:
+        self._names, self._count = names, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        number = index + self._count if index < 0 else index
+        if not 0 <= number < self._count:
+            raise IndexError(index)
+        turn, at = divmod(number, len(self._names))
+        return self._names[at] if turn == 0 else f"{self._names[at]}#{turn + 1}"

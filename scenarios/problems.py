@@ -1,0 +1,32 @@
+"""What is wrong with an input: where it stands, what is wrong, what would be right."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong. ``where`` is a file, with line and column or row where known."""
+
+    where: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.field, self.message) if part)
+
+
+class InputError(Exception):
+    """Input that cannot be used; holds all that was found wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(each) for each in self.problems)
+
+
+def refuse(where: str, message: str, field: str = "") -> InputError:
+    """Return an InputError with a single problem."""
+    return InputError([Problem(where, field, message)])

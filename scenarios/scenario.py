@@ -1,0 +1,63 @@
+"""A scenario in Python: loaded, changed, written back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import PrivateAttr
+
+from .spec import Spec
+
+
+class Scenario(Spec):
+    """One experiment, frozen; see :class:`farmsim.scenarios.spec.Spec` for what it holds.
+
+    Files that it names are looked for relative to its folder.
+    """
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths start from."""
+        return self._folder
+
+    def in_folder(self, folder: Path | None) -> Self:
+        """Return the scenario with relative paths starting at another folder."""
+        if folder is None:
+            return self
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
+    @classmethod
+    def load(cls, name: str | Path, *overrides: str, allow_code: bool = False) -> "Scenario":
+        """Load a file or ``library/NAME``, with overrides such as ``"seed=2"``.
+
+        Raises InputError with all that is wrong.
+        """
+        from .loader import load  # noqa: PLC0415 - the loader imports this module
+
+        return load(name, overrides, allow_code)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], folder: str | Path = ".") -> "Scenario":
+        """Make a scenario from nested mappings, written as in YAML. Raises InputError."""
+        from .loader import from_mapping  # noqa: PLC0415
+
+        return from_mapping(data, Path(folder))
+
+    def with_(self, changes: Mapping[str, Any]) -> "Scenario":
+        """Return a changed copy; keys are dotted paths, such as ``"farm.hosts.0.count"``.
+
+        Raises InputError if the result is no valid scenario.
+        """
+        from .loader import changed  # noqa: PLC0415
+
+        return changed(self, changes)
+
+    def to_yaml(self) -> str:
+        """Return the scenario as YAML, every default written out."""
+        from .loader import dump  # noqa: PLC0415
+
+        return dump(self)

@@ -1,0 +1,151 @@
+"""A trace as read from files, before it becomes a workload."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.arrays import Floats
+from ..models.vm import VmSize
+from .problems import Problem, refuse
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that went into a run."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> "InputFile":
+        """Describe a file by its content."""
+        return cls(name, hashlib.sha256(content).hexdigest(), len(content))
+
+
+@dataclass
+class Quality:
+    """How good a trace is: samples in all, filled in, and cut down to 100 %."""
+
+    series: int
+    slots: int
+    filled: int = 0
+    cut: int = 0
+    rule: str = "refuse"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def coverage(self) -> float:
+        """Part of the samples that were recorded, not filled in."""
+        total = self.series * self.slots
+        return 1.0 - self.filled / total if total else 0.0
+
+
+@dataclass
+class TraceData:
+    """Utilisation counts (slots, series), each worth ``share_per_count`` of a VM's CPU."""
+
+    names: list[str]
+    counts: NDArray[np.generic]
+    share_per_count: float
+    step_s: float
+    quality: Quality
+    files: list[InputFile]
+    sizes: list[VmSize] | None = None
+    size_of_series: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What to do with samples that are missing or above full."""
+
+    gaps: str = "refuse"
+    above_full: str = "refuse"
+
+
+def complete(
+    percent: Floats, names: list[str], where: list[str], rules: Rules, first_row: int = 1
+) -> tuple[Floats, Quality]:
+    """Check percentages (slots, series) and fill what is missing (NaN) by the named rule.
+
+    ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0
+    in it. Returns the completed array and its quality. Raises InputError.
+    """
+    quality = Quality(percent.shape[1], percent.shape[0], rule=rules.gaps)
+    wrong = ~np.isfinite(percent) & ~np.isnan(percent) | (percent < 0)
+    _refuse_first(wrong, percent, names, where, first_row, "a percentage from 0 to 100")
+    above = percent > 100
+    if rules.above_full == "cut":
+        quality.cut = int(above.sum())
+        percent = np.where(above, 100.0, percent)
+    else:
+        right = "at most 100, or workload.above_full: cut"
+        _refuse_first(above, percent, names, where, first_row, right)
+    missing = np.isnan(percent)
+    if rules.gaps == "refuse":
+        right = "a number, or workload.gaps: hold, interpolate or zero"
+        _refuse_first(missing, percent, names, where, first_row, right, "is missing")
+        return percent, quality
+    quality.filled = int(missing.sum())
+    if quality.filled:
+        _refuse_empty(missing, names, where)
+        percent = _filled(percent, missing, rules.gaps)
+    return percent, quality
+
+
+def _refuse_first(
+    wrong: NDArray[np.bool_],
+    percent: Floats,
+    names: list[str],
+    where: list[str],
+    first_row: int,
+    right: str,
+    what: str = "",
+) -> None:
+    if not wrong.any():
+        return
+    slot, series = (int(each) for each in np.argwhere(wrong)[0])
+    place = f"{where[series]}:{slot + first_row}"
+    more = int(wrong.sum()) - 1
+    fault = what or f"is {percent[slot, series]:g} %"
+    others = f" ({more} more like it)" if more else ""
+    raise refuse(place, f"sample {slot} of {names[series]} {fault}{others}; write {right}")
+
+
+def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]) -> None:
+    empty = np.flatnonzero(missing.all(axis=0))
+    if len(empty):
+        index = int(empty[0])
+        raise refuse(where[index], f"{names[index]} has no sample at all; leave it out")
+
+
+def _filled(percent: Floats, missing: NDArray[np.bool_], rule: str) -> Floats:
+    filled = percent.copy()
+    slots = np.arange(len(percent))
+    for series in np.flatnonzero(missing.any(axis=0)):
+        known = ~missing[:, series]
+        gaps = ~known
+        if rule == "zero":
+            filled[gaps, series] = 0.0
+        elif rule == "interpolate":
+            filled[gaps, series] = np.interp(slots[gaps], slots[known], percent[known, series])
+        else:
+            last = np.maximum.accumulate(np.where(known, slots, -1))
+            last[last < 0] = slots[known][0]
+            filled[:, series] = percent[last, series]
+    return filled
+
+
+def as_counts(percent: Floats) -> tuple[NDArray[np.generic], float]:
+    """Return counts and share per count, in the smallest type that holds every value."""
+    whole = percent.astype(np.uint8)
+    if np.array_equal(whole, percent):
+        return whole, 0.01
+    return percent.astype(np.float64), 0.01
+
+
+def no_samples(where: str) -> Problem:
+    """Return the problem of a trace without content."""
+    return Problem(where, "", "holds no sample; give at least one VM with one sample")
