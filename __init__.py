@@ -1,1 +1,40 @@
-"""farmsim"""
+"""farmsim: a discrete-event simulator of consolidated server farms.
+
+>>> import farmsim
+>>> result = farmsim.run("library/first-steps")  # doctest: +SKIP
+>>> result.summary["verdict"]  # doctest: +SKIP
+
+Everything is imported when it is first used, so that the command line starts at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .analysis.api import load, run
+    from .analysis.result import Result
+    from .policies.catalogue import register
+    from .scenarios.problems import InputError
+    from .scenarios.scenario import Scenario
+
+__all__ = ["InputError", "Result", "Scenario", "__version__", "load", "register", "run"]
+__version__ = "0.1.0"
+
+_WHERE = {
+    "run": "analysis.api",
+    "load": "analysis.api",
+    "Result": "analysis.result",
+    "register": "policies.catalogue",
+    "InputError": "scenarios.problems",
+    "Scenario": "scenarios.scenario",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'farmsim' has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -77,6 +77,18 @@ def _write(result: Result, directory: Path) -> None:
         parquet.write_table(table, path, compression="zstd")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises InputError if it cannot be written."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, "utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise refuse(str(path), f"cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", "utf-8")
@@ -91,7 +103,7 @@ class _LazyTables(Mapping[str, pa.Table]):
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self._read:
-            self._read[name] = parquet.read_table(self._paths[name])
+            self._read[name] = parquet.ParquetFile(self._paths[name]).read()
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The policies that a scenario can name: one table per kind, one line per policy."""
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from .adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
 from .best_fit import BestFit
@@ -80,8 +81,13 @@ def register(kind: str, name: str, policy: type) -> None:
 def available(kind: str) -> dict[str, type]:
     """Return the policies of a kind by name: shipped, installed and registered."""
     found = dict(POLICIES[kind])
-    for entry in entry_points(group=ENTRY_POINTS):
+    for entry in _installed():
         entry_kind, _, name = entry.name.partition(".")
         if entry_kind == kind:
             found.setdefault(name, entry.load())
     return found | _added[kind]
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=ENTRY_POINTS))

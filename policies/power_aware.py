@@ -28,11 +28,12 @@ class PowerAwareBestFitDecreasing:
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
         measured, watts_at = self.increase_over == "measured", room.power.watts_at
-        before_w = _measured_w(room) if measured else _tentative_w(room)
+        before = _measured_w if measured else _tentative_w
+        before_w = before(room)
 
         def rise_w(room: Room, vms: Ints) -> Floats:
             rise = room.power.watts(room.load_mhz + room.need_mhz[vms][:, None])
-            rise -= before_w
+            rise -= before(room)
             return rise
 
         def rise_at_w(room: Room, vm: int, position: int) -> float:

@@ -75,6 +75,7 @@ class Room:
         self._veto: Veto | None = None
         self._on_change: OnChange | None = None
         self.changed: set[int] = set()
+        self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool]] = []
         self._scalars = _Scalars(self)
 
@@ -94,19 +95,22 @@ class Room:
 
     def close(self, hosts: Ints) -> None:
         """Take hosts out of the candidates until they are opened again."""
-        at = self._position[hosts]
-        self.free_mhz[at] = -np.inf
-        self._scalars.note_free(at, self.free_mhz)
+        self._set_closed(hosts, True)
 
     def open(self, hosts: Ints) -> None:
         """Make closed hosts candidates again."""
+        self._set_closed(hosts, False)
+
+    def _set_closed(self, hosts: Ints, closed: bool) -> None:
         at = self._position[hosts]
-        self.free_mhz[at] = self.capacity_mhz[at] - self.load_mhz[at]
-        self._scalars.note_free(at, self.free_mhz)
+        self._closed[at] = closed
+        for position in at.tolist():
+            self._scalars.closed[position] = closed
 
     def full(self, vms: Ints) -> Bools:
         """Return which candidates have no room for each VM: (VMs, candidates)."""
         full = self.free_mhz < self.need_mhz[vms][:, None]
+        full |= self._closed
         if self._largest_need_per_core_mhz > self._slowest_core_mhz:
             full |= self._core_mhz < self._need_per_core_mhz[vms][:, None]
         if self._largest_need_mib > self._least_free_mib:
@@ -116,11 +120,12 @@ class Room:
         return full
 
     def why_full(self, vm: int) -> tuple[int, int, int]:
-        """Return how many candidates lack CPU, memory though not CPU, or only headroom."""
+        """Return how many open candidates lack CPU, memory though not CPU, or only headroom."""
         cpu = self.free_mhz < self.need_mhz[vm]
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
-        memory = ~cpu & (self.memory_free_mib < self._memory_need_mib[vm])
-        vetoed = ~cpu & ~memory
+        cpu &= ~self._closed
+        memory = ~cpu & ~self._closed & (self.memory_free_mib < self._memory_need_mib[vm])
+        vetoed = ~cpu & ~memory & ~self._closed
         return int(cpu.sum()), int(memory.sum()), int(vetoed.sum())
 
     def has_room(self, vm: int, position: int) -> bool:
@@ -214,6 +219,7 @@ class _Scalars:
         self.need_mhz: list[float] = room.need_mhz.tolist()
         self.load_mhz: list[float] = room.load_mhz.tolist()
         self.guests: list[int] = room._guests.tolist()
+        self.closed: list[bool] = [False] * len(room.hosts)
         self._free_mhz: list[float] = room.free_mhz.tolist()
         self._free_mib: list[float] = room.memory_free_mib.tolist()
         self._core_mhz: list[float] = room._core_mhz.tolist()
@@ -228,13 +234,10 @@ class _Scalars:
         self._watched_free_mhz = watched_free_mhz.tolist()
         self._headroom_mhz = headroom_mhz.tolist()
 
-    def note_free(self, positions: Ints, free_mhz: Floats) -> None:
-        for position in positions.tolist():
-            self._free_mhz[position] = float(free_mhz[position])
-
     def has_room(self, vm: int, position: int) -> bool:
         return (
-            self._free_mhz[position] >= self.need_mhz[vm]
+            not self.closed[position]
+            and self._free_mhz[position] >= self.need_mhz[vm]
             and self._core_mhz[position] >= self._need_per_core_mhz[vm]
             and self._free_mib[position] >= self._need_mib[vm]
             and (

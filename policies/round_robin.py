@@ -21,9 +21,9 @@ class RoundRobin:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        turn = np.argsort(distance_after_last(room, vms[:1])[0], kind="stable")
+        turn = np.argsort(_steps_after_last(room), kind="stable")
         positions = turn[np.arange(len(vms)) % max(len(turn), 1)]
-        if not room.prefer_awake and room.deal(vms, positions):
+        if len(vms) and not room.prefer_awake and room.deal(vms, positions):
             room.view.memo[MEMO] = int(room.hosts[positions[-1]])
             return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
         hosts, searches = np.empty(len(vms), np.int64), []
@@ -38,6 +38,10 @@ class RoundRobin:
 
 def distance_after_last(room: Room, vms: Ints) -> Floats:
     """Cost that grows with the way round the farm from the host used last."""
+    return np.tile(_steps_after_last(room).astype(np.float64), (len(vms), 1))
+
+
+def _steps_after_last(room: Room) -> Ints:
     last = room.view.memo.get(MEMO, -1)
-    steps = (room.hosts - last - 1) % len(room.view.hosts)
-    return np.tile(steps.astype(np.float64), (len(vms), 1))
+    steps: Ints = (room.hosts - last - 1) % len(room.view.hosts)
+    return steps

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from .fields import Named, model_of
+from .fields import Knobs, Named, model_of
 from .suggest import unknown_name
 from .yaml_text import Path
 
@@ -159,6 +159,9 @@ def _pick(kind: Any, data: Any) -> type[BaseModel] | None:
         name = data.get(named.key) if isinstance(data, dict) else None
         cls = named.options().get(name) if isinstance(name, str) else None
         return model_of(cls) if cls else None
+    knobs = next((each for each in get_args(kind)[1:] if isinstance(each, Knobs)), None)
+    if knobs is not None:
+        return model_of(knobs.cls)
     kind = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind

@@ -168,6 +168,32 @@ class Named:
         return {"anyOf": branches}
 
 
+class Knobs:
+    """A dataclass of knobs, its fields written as a mapping."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+        return core_schema.no_info_plain_validator_function(
+            lambda written: read_knobs(self.cls, written),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: None if value is None else show_knobs(value)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        described = model_of(self.cls).model_json_schema(by_alias=True)
+        described["description"] = summary_of(self.cls)
+        return described
+
+
 def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
     """Return a dataclass made from what a scenario says of its knobs."""
     if isinstance(written, cls):

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr
 
+from .problems import InputError, Problem
 from .spec import Spec
 
 
@@ -29,6 +30,23 @@ class Scenario(Spec):
         copy = self.model_copy()
         copy._folder = folder
         return copy
+
+    def check_paths(self) -> None:
+        """Check that the files it names are there. Raises InputError."""
+        named = {
+            "workload.source.path": getattr(self.workload.source, "path", None),
+            "workload.source.of.path": getattr(
+                getattr(self.workload.source, "of", None), "path", None
+            ),
+            "baseline.path": getattr(self.baseline, "path", None),
+        }
+        raise_for = [
+            Problem(path, key, "no such file or folder; check the path")
+            for key, path in named.items()
+            if path is not None and not (self.folder / path).exists()
+        ]
+        if raise_for:
+            raise InputError(raise_for)
 
     @classmethod
     def load(cls, name: str | Path, *overrides: str, allow_code: bool = False) -> "Scenario":

@@ -18,7 +18,7 @@ from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
 from .conditions import check_conditions
-from .fields import Amount, Named, Part, Quantity, policy_slot, problem, read_knobs
+from .fields import Amount, Knobs, Named, Part, Quantity, policy_slot, problem
 from .suggest import unknown_name
 from .units import Money
 
@@ -194,11 +194,24 @@ class ConstantLoad(Part):
     utilisation: Share = Field(description="Share of its own CPU that each VM asks for.")
 
 
+def _classes_tag(written: Any) -> str:
+    return "own" if isinstance(written, list | tuple) else "fitted"
+
+
+ClassesField = Annotated[
+    Annotated[str, Tag("fitted")]
+    | Annotated[
+        tuple[Annotated[LoadClass, Knobs(LoadClass)], ...], Field(min_length=1), Tag("own")
+    ],
+    Discriminator(_classes_tag),
+]
+
+
 class Synthetic(Part):
     """Load made by classes of VMs; see docs/workloads.md for what it does not reproduce."""
 
     type: Literal["synthetic"]
-    classes: Any = Field(
+    classes: ClassesField = Field(
         "planetlab",
         description="A fitted set (planetlab, bitbrains, azure, google) or classes written out.",
     )
@@ -209,23 +222,16 @@ class Synthetic(Part):
     daily_peak: Annotated[float, Field(ge=0, lt=86_400), Quantity("time")] = Field(
         50_400.0, description="Time of day at which the daily part is highest."
     )
-    bursts: Any = Field(None, description="Occasional periods of high load.")
+    bursts: Annotated[Bursts, Knobs(Bursts)] | None = Field(
+        None, description="Occasional periods of high load."
+    )
 
     @field_validator("classes")
     @classmethod
-    def _read_classes(cls, classes: Any) -> Any:
-        if isinstance(classes, str):
-            if classes not in workload_classes()["sets"]:
-                raise problem(unknown_name("set of classes", classes, workload_classes()["sets"]))
-            return classes
-        if not isinstance(classes, list | tuple) or not classes:
-            raise problem("not a set's name and no list of classes; name one or write classes")
-        return tuple(read_knobs(LoadClass, each) for each in classes)
-
-    @field_validator("bursts")
-    @classmethod
-    def _read_bursts(cls, bursts: Any) -> Any:
-        return bursts if bursts is None else read_knobs(Bursts, bursts)
+    def _known_set(cls, classes: Any) -> Any:
+        if isinstance(classes, str) and classes not in workload_classes()["sets"]:
+            raise problem(unknown_name("set of classes", classes, workload_classes()["sets"]))
+        return classes
 
 
 def _shipped_by_name(written: Any) -> Any:
@@ -248,7 +254,7 @@ class Resampled(Part):
 Source = Annotated[
     Shipped | PlanetLab | TableTrace | Bitbrains | ConstantLoad | Synthetic | Resampled,
     Field(discriminator="type"),
-    BeforeValidator(_shipped_by_name, json_schema_input_type=str | dict[str, Any]),
+    BeforeValidator(_shipped_by_name),
 ]
 
 

@@ -44,9 +44,12 @@ def _percentages(content: bytes, where: str) -> Floats:
     if lines == [""]:
         raise InputError([no_samples(where)])
     try:
-        return np.array(lines, np.float64)
+        values = np.array(lines, np.float64)
+        if not np.isnan(values).any():
+            return values
     except ValueError:
-        return np.array([_number(line, where, row) for row, line in enumerate(lines, 1)])
+        pass
+    return np.array([_number(line, where, row) for row, line in enumerate(lines, 1)])
 
 
 def _number(text: str, where: str, row: int) -> float:

@@ -22,7 +22,7 @@ def read_shipped(name: str) -> TraceData:
 
     trace = traces()[name]
     content = data_file(trace.file).read_bytes()
-    table = parquet.read_table(io.BytesIO(content))
+    table = parquet.ParquetFile(io.BytesIO(content)).read()
     kind = f"<u{trace.bytes_per_sample}"
     rows = np.frombuffer(b"".join(table["cpu"].to_pylist()), kind).reshape(trace.vms, trace.slots)
     return TraceData(
@@ -87,7 +87,7 @@ def _parquet_columns(content: bytes, where: str) -> Columns:
     import pyarrow.parquet as parquet  # noqa: PLC0415
 
     try:
-        table = parquet.read_table(io.BytesIO(content))
+        table = parquet.ParquetFile(io.BytesIO(content)).read()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise refuse(where, f"is not a whole Parquet file ({reason}); copy it again") from None

@@ -25,7 +25,7 @@ class Migrations:
     ) -> None:
         self._clock, self._farm, self._model = clock, farm, model
         self._power, self._recorder = power, recorder
-        self._waves: dict[simpy.Process, _Wave] = {}
+        self._waves: dict[_Wave, simpy.Process] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
@@ -42,8 +42,8 @@ class Migrations:
         for index in range(int(wave_of.max()) + 1):
             rows = np.flatnonzero(wave_of == index)
             wave = _Wave(vms[rows], sources[rows], targets[rows], phases.select(rows), now_s)
-            process = self._clock.process(self._play(wave, int(waits_for[rows[0]])))
-            self._waves[process] = wave
+            story = self._play(wave, int(waits_for[rows[0]]))
+            self._waves[wave] = self._clock.process(story)
 
     def _play(self, wave: "_Wave", waits_for: int) -> Story:
         """Wait for the targets to boot, go through the phases, arrive; undone if interrupted."""
@@ -61,8 +61,7 @@ class Migrations:
             arrived = True
         except simpy.Interrupt:
             pass
-        finally:
-            del self._waves[clock.active_process]
+        del self._waves[wave]
         if arrived:
             farm.commit_migration(wave.vms, clock.now)
         else:
@@ -73,12 +72,12 @@ class Migrations:
 
     def interrupt_all(self) -> None:
         """Interrupt every move under way."""
-        for process in list(self._waves):
+        for process in list(self._waves.values()):
             process.interrupt()
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
-        for wave in self._waves.values():
+        for wave in self._waves:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:

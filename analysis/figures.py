@@ -1,0 +1,220 @@
+"""Plotly figures of a run; each takes a result and nothing else."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ..models.arrays import Floats
+from .result import Result
+
+HERE, OTHER, RISK, FILL = "#1261a0", "#8a949e", "#c1440e", "rgba(18,97,160,0.12)"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+MOST_POINTS = 4000
+
+
+def _column(result: Result, table: str, name: str) -> Any:
+    return result.table(table)[name].to_numpy()
+
+
+def _names(result: Result, table: str, name: str) -> list[str]:
+    return [str(each) for each in result.table(table)[name].to_pylist()]
+
+
+def _hours(seconds: Any) -> tuple[Floats, str]:
+    longest_s = float(np.max(seconds, initial=0.0))
+    if longest_s > 4 * 86_400:
+        return seconds / 86_400, "days"
+    return seconds / 3600, "hours"
+
+
+def _layout(figure: go.Figure, x: str, y: str, **more: Any) -> go.Figure:
+    figure.update_layout(
+        template="plotly_white",
+        font={"family": FONT, "size": 13, "color": "#24292f"},
+        margin={"l": 60, "r": 20, "t": 16, "b": 48},
+        height=330,
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.12, "x": 0},
+        xaxis={"title": {"text": x}, "showgrid": False, "ticks": "outside", "zeroline": False},
+        yaxis={"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
+    )
+    figure.update_layout(**more)
+    return figure
+
+
+def thinned(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return at most MOST_POINTS points that keep every bucket's lowest and highest value."""
+    if len(x) <= MOST_POINTS:
+        return x, y
+    edges = np.linspace(0, len(x), MOST_POINTS // 2 + 1).astype(np.int64)
+    picked: list[int] = []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        low, high = start + int(np.argmin(y[start:end])), start + int(np.argmax(y[start:end]))
+        picked += sorted({low, high})
+    return x[picked], y[picked]
+
+
+def _series(
+    result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
+) -> go.Figure:
+    figure = go.Figure()
+    lines: list[tuple[Result, str, str]] = [(result, HERE, "this run")]
+    if result.baseline is not None:
+        lines.insert(0, (result.baseline, OTHER, "baseline"))
+    label = ""
+    for source, colour, name in lines:
+        times, label = _hours(_column(source, "farm_series", "time_s"))
+        times, values = thinned(times, _column(source, "farm_series", column) * scale)
+        figure.add_trace(
+            go.Scatter(
+                x=times, y=values, name=name, mode="lines",
+                line={"color": colour, "width": 2, "shape": "hv"},
+                fill="tozeroy" if source is result else None, fillcolor=FILL,
+                hovertemplate=f"%{{y:,.1f}} {unit}",
+            )
+        )  # fmt: skip
+    return _layout(figure, x_title.format(label), y_title)
+
+
+def power(result: Result) -> go.Figure:
+    """Power of the servers over time, with the baseline's."""
+    return _series(result, "power_w", 1e-3, "time ({})", "power of the servers (kW)", "kW")
+
+
+def hosts_on(result: Result) -> go.Figure:
+    """Hosts switched on over time, with the baseline's."""
+    return _series(result, "hosts_on", 1.0, "time ({})", "hosts on", "hosts")
+
+
+def heatmap(result: Result) -> go.Figure:
+    """Utilisation over hosts and time; blank where a host is off."""
+    rows = _column(result, "utilisation_map", "row")
+    starts = _column(result, "utilisation_map", "start_s")
+    row_values, row = np.unique(rows, return_inverse=True)
+    start_values, column = np.unique(starts, return_inverse=True)
+    share = _column(result, "utilisation_map", "utilisation")
+    on = _column(result, "utilisation_map", "on_share")
+    grid = np.full((len(row_values), len(start_values)), np.nan)
+    used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
+    grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
+    times, label = _hours(start_values)
+    labels = _names(result, "utilisation_map", "first_host")[: len(row_values)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid],
+            x=times, y=labels, zmin=0, zmax=100,
+            colorscale=[[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
+            colorbar={"title": {"text": "% of CPU"}, "thickness": 14},
+            hovertemplate="%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
+        )
+    )  # fmt: skip
+    ticks = labels[:: max(1, len(labels) // 8)]
+    return _layout(
+        figure, f"time ({label})", "host", height=460, hovermode="closest",
+        yaxis={"title": {"text": "host"}, "tickvals": ticks, "autorange": "reversed",
+               "type": "category", "automargin": True},
+    )  # fmt: skip
+
+
+def load_duration(result: Result) -> go.Figure:
+    """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
+    figure = go.Figure()
+    weights = _column(result, "farm_series", "interval_s")
+    for name, column, colour, dash in (
+        ("CPU switched on", "capacity_on_ghz", OTHER, "dot"),
+        ("CPU delivered", "delivered_ghz", HERE, "solid"),
+    ):
+        values = _column(result, "farm_series", column)
+        order = np.argsort(-values, kind="stable")
+        part = np.cumsum(weights[order]) / weights.sum() * 100
+        x, y = thinned(np.append(0.0, part), np.append(values[order][:1], values[order]))
+        figure.add_trace(
+            go.Scatter(
+                x=x, y=y, name=name, mode="lines",
+                line={"color": colour, "width": 2, "dash": dash},
+                hovertemplate="%{y:,.1f} GHz",
+            )
+        )  # fmt: skip
+    return _layout(figure, "part of the time (%) at or above", "CPU (GHz)")
+
+
+def migrations(result: Result) -> go.Figure:
+    """Migrations begun per interval."""
+    times, label = _hours(_column(result, "farm_series", "time_s"))
+    counts = _column(result, "farm_series", "migrations_started").astype(float)
+    times, counts = _binned(times, counts, 288)
+    figure = go.Figure(
+        go.Bar(x=times, y=counts, marker={"color": HERE}, hovertemplate="%{y:,.0f} moves")
+    )
+    return _layout(figure, f"time ({label})", "migrations begun", bargap=0.05)
+
+
+def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
+    if len(x) <= most:
+        return x, y
+    edges = np.linspace(0, len(x), most + 1).astype(np.int64)[:-1]
+    return x[edges], np.add.reduceat(y, edges)
+
+
+def busiest(result: Result) -> go.Figure:
+    """The ten busiest hosts: mean, P95 and highest utilisation while on."""
+    names, mean, high, peak = busiest_hosts(result)
+    figure = go.Figure()
+    for label, values, colour in (
+        ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, RISK),
+    ):  # fmt: skip
+        figure.add_trace(
+            go.Bar(
+                y=names, x=values, name=label, orientation="h", marker={"color": colour},
+                hovertemplate="%{x:.0f} %",
+            )
+        )  # fmt: skip
+    return _layout(
+        figure, "utilisation while on (%)", "", barmode="group", height=420, hovermode="y unified",
+        yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
+        xaxis={"range": [0, 100], "title": {"text": "utilisation while on (%)"}},
+    )  # fmt: skip
+
+
+def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
+    """Return name, mean, P95 and highest utilisation in percent of the ten busiest hosts.
+
+    Busiest by work done: mean utilisation times time on.
+    """
+    mean = _column(result, "hosts", "utilisation_mean")
+    work = mean * _column(result, "hosts", "on_h")
+    rows = np.argsort(-work, kind="stable")[:10]
+    rows = rows[work[rows] > 0]
+    names = result.table("hosts")["host"].take(rows).to_pylist()
+    return (
+        [str(name) for name in names],
+        mean[rows] * 100,
+        _column(result, "hosts", "utilisation_p95")[rows] * 100,
+        _column(result, "hosts", "utilisation_max")[rows] * 100,
+    )
+
+
+FIGURES: dict[str, Callable[[Result], go.Figure]] = {
+    "power": power,
+    "hosts_on": hosts_on,
+    "heatmap": heatmap,
+    "load_duration": load_duration,
+    "migrations": migrations,
+    "busiest": busiest,
+}
+
+TITLES: dict[str, str] = {
+    "power": "Power over time",
+    "hosts_on": "Hosts switched on over time",
+    "heatmap": "Utilisation over hosts and time",
+    "load_duration": "Load-duration curve",
+    "migrations": "Migrations over time",
+    "busiest": "The ten busiest hosts",
+}
+
+
+def names() -> Sequence[str]:
+    """Return the names of all figures."""
+    return list(FIGURES)

@@ -1,0 +1,163 @@
+"""The report: one HTML page that needs nothing else, not even a network."""
+
+from functools import cache
+from typing import Any
+
+import plotly.io
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from ..models.metrics import METRICS
+from .figures import FIGURES, TITLES, busiest_hosts
+from .result import Result
+from .verdict import COMPARED
+
+SECTIONS = {
+    "Need": ("hosts", "hosts_on_peak", "hosts_on_mean", "vms", "vms_rejected",
+             "consolidation_ratio"),
+    "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
+            "host_utilisation_p95_max"),
+    "Energy": ("energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w"),
+    "Cost": ("energy_cost", "capital_cost", "total_cost", "cost_per_year", "hosts_paid"),
+    "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
+                "esv", "slatah_pooled", "pdm_pooled", "slav_pooled"),
+    "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
+               "host_boots", "host_shutdowns"),
+}  # fmt: skip
+
+NOTES = {
+    "power": "Electric power of all servers; the site draws PUE times as much.",
+    "hosts_on": "Hosts that are switched on, booting ones left out.",
+    "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
+    "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
+    "migrations": "Live migrations begun per interval.",
+    "busiest": "Hosts that did most work.",
+}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("farmsim.analysis", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = shown
+    return environment
+
+
+def shown(value: Any, unit: str = "") -> str:
+    """Return a number for people: shares in percent, thousands apart, few digits."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{_digits(value * 100)} %"
+    return _digits(value)
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    if size >= 1000 or (size >= 1 and value == int(value)):
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:,.1f}"
+    if size >= 0.001 or size == 0:
+        return f"{value:.3g}"
+    return f"{value:.2e}"
+
+
+def render(result: Result) -> str:
+    """Return the report of a result as HTML; texts from inputs are escaped."""
+    page = _environment().get_template("report.html.j2")
+    written = yaml.safe_load(result.scenario_yaml)
+    return page.render(
+        name=result.name,
+        title=result.title,
+        description=written.get("description") or "",
+        summary=result.summary,
+        manifest=result.manifest,
+        scenario_yaml=result.scenario_yaml,
+        tiles=_tiles(result),
+        savings=_savings(result),
+        extra=_extra(result),
+        baseline=result.baseline.title if result.baseline else None,
+        sections=_sections(result),
+        figures=_figures(result),
+        busiest=list(zip(*busiest_hosts(result), strict=True)),
+        plotly_js=get_plotlyjs(),
+    )
+
+
+def _entry(result: Result, name: str) -> dict[str, str]:
+    entry, metric = result.summary[name], METRICS[name]
+    unit = entry["unit"]
+    return {
+        "name": name,
+        "title": metric.title,
+        "definition": metric.definition,
+        "value": shown(entry["value"], unit),
+        "unit": "" if unit == "share" else unit,
+    }
+
+
+def _tiles(result: Result) -> list[dict[str, str]]:
+    tiles = [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
+    for name, title in (
+        ("saved_energy_percent", "energy saved"), ("saved_cost_per_year", "saved per year"),
+    ):  # fmt: skip
+        entry = result.summary.get(name)
+        if entry and entry["value"] is not None:
+            value = shown(entry["value"])
+            tiles.append({"title": title, "value": value, "unit": entry["unit"].split("/")[0]})
+    tiles += [_entry(result, "unserved_share"), _entry(result, "migrations")]
+    return tiles
+
+
+def _savings(result: Result) -> list[dict[str, str]]:
+    if result.baseline is None:
+        return []
+    rows = []
+    for name in COMPARED:
+        here, other = result.value(name), result.baseline.value(name)
+        unit = result.summary[name]["unit"]
+        change = None if not other else 100 * (here - other) / other
+        rows.append(
+            {
+                **_entry(result, name),
+                "baseline": shown(other, unit),
+                "difference": shown(here - other, unit),
+                "percent": "–" if change is None else f"{change:+.1f} %",
+            }
+        )
+    return rows
+
+
+def _extra(result: Result) -> list[tuple[str, str]]:
+    lines = []
+    entry = result.summary.get("payback_years")
+    if entry:
+        value = entry["value"]
+        text = "never: nothing is saved" if value is None else f"{value:.1f} years"
+        lines.append(("Payback of the investment", text))
+    return lines
+
+
+def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
+    return [(title, [_entry(result, name) for name in names]) for title, names in SECTIONS.items()]
+
+
+def _figures(result: Result) -> list[dict[str, str]]:
+    drawn = []
+    for name, draw in FIGURES.items():
+        html = plotly.io.to_html(
+            draw(result),
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=f"figure-{name}",
+            config={"displaylogo": False, "responsive": True},
+        )
+        drawn.append({"name": name, "title": TITLES[name], "note": NOTES[name], "html": html})
+    return drawn

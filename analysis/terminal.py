@@ -1,0 +1,73 @@
+"""What a run shows on a terminal: a bar while it runs, a table when it is done."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..models.metrics import METRICS
+from .execute import Progress
+from .report import shown
+from .result import Result
+
+SHOWN = (
+    "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "energy_kwh", "energy_cost",
+    "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
+    "host_boots", "unserved_share", "slatah", "pdm", "esv",
+)  # fmt: skip
+BETWEEN_S = 0.1
+
+
+@contextmanager
+def progress(silent: bool) -> Iterator[Progress | None]:
+    """Give a function that draws a bar on standard error, or None where there is no terminal."""
+    if silent or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    bar = Bar(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[clock]}"),
+        TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    tasks: dict[str, object] = {}
+    last = 0.0
+
+    def tell(name: str, now_s: float, end_s: float) -> None:
+        nonlocal last
+        if time.monotonic() - last < BETWEEN_S and name in tasks:
+            return
+        last = time.monotonic()
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, total=end_s, clock="")
+        clock = f"{now_s / 3600:.1f} of {end_s / 3600:g} h"
+        bar.update(tasks[name], completed=now_s, clock=clock)  # type: ignore[arg-type]
+
+    with bar:
+        yield tell
+
+
+def summary_text(result: Result) -> str:
+    """Return verdict, main figures beside the baseline's, and warnings, as text."""
+    rows = [["", "this run", *(["baseline"] if result.baseline else []), ""]]
+    for name in SHOWN:
+        unit = result.summary[name]["unit"]
+        row = [METRICS[name].title, shown(result.value(name), unit)]
+        if result.baseline is not None:
+            row.append(shown(result.baseline.value(name), unit))
+        rows.append([*row, "" if unit == "share" else unit])
+    lines = [str(result.summary["verdict"]), ""]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    entry = result.summary.get("payback_years")
+    if entry:
+        value = entry["value"]
+        text = "never, nothing is saved" if value is None else f"{value:.1f} years"
+        lines.append(f"\npayback of the investment: {text}")
+    lines += [f"\nnote: {warning}" for warning in result.summary["warnings"]]
+    return "\n".join(lines)

@@ -1,0 +1,175 @@
+"""The command line. Everything heavy is imported by the command that needs it."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import __version__
+
+DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+OVERRIDES = click.option(
+    "--set", "overrides", multiple=True, metavar="PATH=VALUE",
+    help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
+)  # fmt: skip
+ALLOW_CODE = click.option(
+    "--allow-code", is_flag=True, help="Let the scenario load policies from your own modules."
+)
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run farmsim and return its exit code: 0, 1, 2, 3 or 130."""
+    try:
+        code = commands.main(args=list(arguments), prog_name="farmsim", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing was written", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; say nothing, not even at interpreter shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        return _report(error)
+    return code if isinstance(code, int) else DONE
+
+
+def _report(error: Exception) -> int:
+    from .scenarios.problems import InputError
+
+    if isinstance(error, InputError):
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        return BAD_INPUT
+    if os.environ.get("FARMSIM_DEBUG"):
+        traceback.print_exception(error)
+    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    click.echo("This is a fault of farmsim; FARMSIM_DEBUG=1 shows where it is.", err=True)
+    return INTERNAL
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="farmsim")
+def commands() -> None:
+    """Simulate a consolidated server farm: how many hosts, kWh and euros, at what risk."""
+
+
+@commands.command()
+@click.argument("path", default="scenario.yaml", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+def init(path: Path, force: bool) -> None:
+    """Write a commented starter scenario, and the schema that editors check it by."""
+    from .scenarios.starter import write_starter
+
+    for written in write_starter(path, force):
+        click.echo(f"wrote {written}")
+    click.echo(f"now: farmsim run {path}")
+
+
+@commands.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@OVERRIDES
+@ALLOW_CODE
+def validate(scenarios: tuple[str, ...], overrides: tuple[str, ...], allow_code: bool) -> None:
+    """Check scenario files; traces are looked for, not read."""
+    from .scenarios.loader import load
+    from .scenarios.problems import InputError
+
+    problems = []
+    for name in scenarios:
+        try:
+            load(name, overrides, allow_code).check_paths()
+        except InputError as error:
+            problems += error.problems
+        else:
+            click.echo(f"{name}: ok")
+    if problems:
+        raise InputError(problems)
+
+
+@commands.command()
+@click.argument("scenario")
+@OVERRIDES
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random draws.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory to write.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@ALLOW_CODE
+def run(
+    scenario: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    allow_code: bool,
+) -> int:
+    """Run a scenario file, or library/NAME, and its baseline; write tables and report."""
+    from .analysis.execute import execute
+    from .analysis.rundir import default_directory
+    from .analysis.terminal import progress, summary_text
+    from .scenarios.loader import load
+
+    if seed is not None:
+        overrides = (*overrides, f"seed={seed}")
+    loaded = load(scenario, overrides, allow_code)
+    with progress(quiet or as_json) as tell:
+        result = execute(loaded, tell)
+        where = result.save(out or default_directory(result, Path("runs")))
+    if as_json:
+        click.echo(json.dumps(result.summary, ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        click.echo(summary_text(result))
+        click.echo(f"\nreport: {where / 'report.html'}")
+    for failure in result.summary["failed_assertions"]:
+        click.echo(f"assertion failed: {failure}", err=True)
+    return ASSERTION_FAILED if result.summary["failed_assertions"] else DONE
+
+
+@commands.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File to write.")
+def report(directory: Path, out: Path | None) -> None:
+    """Make the report of a run directory again."""
+    from .analysis.rundir import REPORT, load, write_text
+
+    target = out or directory / REPORT
+    write_text(target, load(directory).report())
+    click.echo(f"report: {target}")
+
+
+@commands.command()
+@click.argument("what", type=click.Choice(["servers", "policies", "workloads"]))
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def catalog(what: str, name: str | None, as_json: bool) -> None:
+    """List what farmsim knows: servers, policies, workloads; NAME shows one in full."""
+    from .scenarios.listing import entries, text_of
+
+    found = entries(what, name)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        click.echo(text_of(what, found, full=name is not None))
+
+
+@commands.command()
+@click.option("--out", type=click.Path(path_type=Path), help="File to write.")
+def schema(out: Path | None) -> None:
+    """Print the JSON Schema (draft 7) of scenarios."""
+    from .scenarios.schema import schema_text
+
+    text = schema_text()
+    if out is None:
+        click.echo(text)
+    else:
+        out.write_text(text + "\n", "utf-8")
+
+

@@ -1,0 +1,71 @@
+"""The farm's invariants, computed from scratch and compared with what the farm believes."""
+
+import numpy as np
+
+from .accounts import Rate
+from .columns import PowerState, VmState
+from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
+
+
+def audit(farm: Farm) -> None:
+    """Check every invariant. Raises FarmError naming the first that does not hold."""
+    _who_is_where(farm)
+    _sums_of_hosts(farm)
+    _rates_of_hosts(farm)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise FarmError(f"audit: {what}")
+
+
+def _who_is_where(farm: Farm) -> None:
+    vms, hosts = farm.vms, farm.hosts
+    running = (vms.state == VmState.RUNNING) | (vms.state == VmState.MIGRATING)
+    _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
+    moving = vms.state == VmState.MIGRATING
+    _require(bool(np.all((vms.moving_to >= 0) == moving)), "a moving VM has no target")
+    everywhere = [farm.residents.of(np.array([host])) for host in range(len(hosts))]
+    listed = np.concatenate(everywhere) if everywhere else np.empty(0, np.int64)
+    _require(len(np.unique(listed)) == len(listed), "a VM is on two hosts")
+    _require(bool(np.array_equal(np.sort(listed), np.flatnonzero(running))), "a VM was lost")
+    for host, found in enumerate(everywhere):
+        _require(bool(np.all(vms.host[found] == host)), "residents and hosts disagree")
+
+
+def _sums_of_hosts(farm: Farm) -> None:
+    vms, hosts = farm.vms, farm.hosts
+    count = len(hosts)
+    home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
+    at, to = vms.host[home], vms.moving_to[movers]
+    memory_mib = np.bincount(at, weights=vms.memory_mib[home], minlength=count)
+    memory_mib += np.bincount(to, weights=vms.memory_mib[movers], minlength=count)
+    _require(bool(np.allclose(memory_mib, hosts.memory_used_mib)), "memory used does not add up")
+    limit_mib = hosts.memory_mib + MEMORY_TOLERANCE_MIB
+    _require(bool(np.all(hosts.memory_used_mib <= limit_mib)), "memory is overcommitted")
+    committed_mhz = np.bincount(at, weights=vms.size_mhz[home], minlength=count)
+    _require(bool(np.allclose(committed_mhz, hosts.committed_mhz)), "sizes do not add up")
+    guests = np.bincount(at, minlength=count)
+    _require(bool(np.array_equal(guests, hosts.vm_count)), "VM counts do not add up")
+    incoming = np.bincount(to, minlength=count)
+    _require(bool(np.array_equal(incoming, hosts.incoming)), "incoming VMs do not add up")
+    on = (hosts.state == PowerState.ON) | (hosts.state == PowerState.DRAINING)
+    _require(not np.any(guests[~on]), "a host that is off has VMs")
+
+
+def _rates_of_hosts(farm: Farm) -> None:
+    vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
+    count = len(hosts)
+    home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
+    wanted_mhz = farm.wanted_mhz(home)
+    demand_mhz = np.bincount(vms.host[home], weights=wanted_mhz, minlength=count)
+    copies_mhz = vms.target_share[movers] * vms.demand_mhz[movers]
+    demand_mhz += np.bincount(vms.moving_to[movers], weights=copies_mhz, minlength=count)
+    _require(bool(np.allclose(demand_mhz, hosts.demand_mhz)), "demand does not add up")
+    delivered_mhz = rates[Rate.DELIVERED_MHZ]
+    _require(bool(np.all(delivered_mhz <= hosts.cpu_mhz + 1e-9)), "more delivered than there is")
+    _require(bool(np.all(delivered_mhz <= demand_mhz + 1e-6)), "more delivered than asked for")
+    on = rates[Rate.ON] > 0
+    short = delivered_mhz[on] < np.minimum(demand_mhz, hosts.cpu_mhz)[on] - 1e-6
+    _require(not np.any(short), "CPU is left over while somebody wants it")
+    _require(bool(np.all(rates[Rate.UNSERVED_MHZ] >= 0)), "negative shortage")

@@ -1,0 +1,58 @@
+"""The JSON Schema of scenarios, in draft 7, which editors understand."""
+
+import json
+from typing import Any
+
+from ..models.catalogue import servers, traces
+from .spec import Spec
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema; what editors cannot know (sums, units of money) stays with farmsim."""
+    made = _draft7(Spec.model_json_schema(by_alias=True))
+    definitions = made["definitions"]
+    group = definitions["HostGroup"]["properties"]["server"]
+    for option in group["anyOf"]:
+        if option.get("type") == "string":
+            option["enum"] = list(servers())
+    for part, name in (("WorkloadPart", "source"), ("Resampled", "of")):
+        properties = definitions[part]["properties"]
+        written = properties[name]
+        properties[name] = {
+            "description": written.pop("description"),
+            "anyOf": [{"type": "string", "enum": list(traces())}, written],
+        }
+    return {"$schema": DRAFT, "$id": "farmsim-scenario-1", **made}
+
+
+def _draft7(node: Any) -> Any:
+    """Rewrite what pydantic writes for draft 2020-12."""
+    if isinstance(node, list):
+        return [_draft7(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    renamed = {"$defs": "definitions", "oneOf": "anyOf"}
+    made = {}
+    for key, value in node.items():
+        if key in ("discriminator", "title") and not _is_property(key, value):
+            continue
+        if key == "$ref":
+            made[key] = value.replace("#/$defs/", "#/definitions/")
+        elif key == "default":
+            made[key] = value
+        else:
+            made[renamed.get(key, key)] = _draft7(value)
+    if "$ref" in made and len(made) > 1:
+        made["allOf"] = [{"$ref": made.pop("$ref")}]
+    return made
+
+
+def _is_property(key: str, value: Any) -> bool:
+    return key == "title" and isinstance(value, dict)
+
+
+def schema_text() -> str:
+    """Return the schema as text."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False)

@@ -1,0 +1,107 @@
+"""Small farms for tests."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from farmsim.models.arrays import Floats, Ints
+from farmsim.models.columns import Hosts, Vms
+from farmsim.models.farm import Farm, ViolationRule
+from farmsim.models.migration import FixedRate, MigrationModel
+from farmsim.models.power import Linear, PowerBank, PowerModel
+from farmsim.models.workload import TraceSeries, Workload
+from farmsim.policies.control import ControlPolicy, NoControl
+from farmsim.policies.first_fit import FirstFit
+from farmsim.policies.placement import Placement
+from farmsim.scenarios.names import Numbered
+from farmsim.sim.engine import Engine, Outcome, Start, Timing
+from farmsim.sim.streams import Streams
+
+IDLE_W, FULL_W = 100.0, 200.0
+
+
+def make_hosts(
+    cpu_mhz: Sequence[float],
+    memory_mib: float = 16384.0,
+    power: Sequence[PowerModel] | None = None,
+    group: Sequence[int] | None = None,
+    core_mhz: float | None = None,
+    boot_s: float = 0.0,
+    stop_s: float = 0.0,
+    off_w: float = 0.0,
+) -> Hosts:
+    count = len(cpu_mhz)
+    capacity = np.array(cpu_mhz, np.float64)
+    groups = np.zeros(count, np.int64) if group is None else np.array(group)
+    models = [Linear(IDLE_W, FULL_W)] if power is None else list(power)
+    return Hosts(
+        cpu_mhz=capacity,
+        core_mhz=capacity.copy() if core_mhz is None else np.full(count, core_mhz),
+        memory_mib=np.full(count, memory_mib),
+        group=groups,
+        power=PowerBank(models, groups),
+        off_w=np.full(count, off_w),
+        boot_s=np.full(count, boot_s),
+        boot_w=np.full(count, FULL_W),
+        stop_s=np.full(count, stop_s),
+        stop_w=np.full(count, IDLE_W),
+        names=Numbered("host", count),
+        group_names=[f"group-{index}" for index in range(int(groups.max()) + 1)],
+        server_names=[f"server-{index}" for index in range(int(groups.max()) + 1)],
+    )
+
+
+def make_vms(
+    size_mhz: Sequence[float], memory_mib: float | Sequence[float] = 1024.0, vcpus: int = 1
+) -> Vms:
+    count = len(size_mhz)
+    return Vms(
+        vcpus=np.full(count, vcpus),
+        size_mhz=np.array(size_mhz, np.float64),
+        memory_mib=np.broadcast_to(np.array(memory_mib, np.float64), (count,)).copy(),
+        names=Numbered("vm", count),
+        size_names=["only"],
+        size=np.zeros(count, np.int64),
+    )
+
+
+def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> Farm:
+    return Farm(hosts, vms, ViolationRule(incoming_counts))
+
+
+def make_engine(
+    farm: Farm,
+    shares: Floats,
+    control: ControlPolicy | None = None,
+    placement: Placement | None = None,
+    migration: MigrationModel | None = None,
+    step_s: float = 300.0,
+    end_s: float | None = None,
+    control_s: float | None = None,
+    report_s: float | None = None,
+    seed: int = 1,
+    by_size: bool = True,
+    overcommit: float = 1.0,
+    reject: bool = False,
+    on_end: str = "hold",
+) -> Engine:
+    """Engine for a farm whose VMs follow ``shares`` (slots, VMs) of their sizes."""
+    series = TraceSeries(shares, 1.0, step_s, on_end)  # type: ignore[arg-type]
+    end_s = len(shares) * step_s if end_s is None else end_s
+    return Engine(
+        farm,
+        Workload(series, farm.vms.size_mhz),
+        Start(placement or FirstFit(), "test", by_size, overcommit, reject),
+        control or NoControl(),
+        "test",
+        migration or FixedRate(),
+        Timing(end_s, control_s or step_s, report_s or step_s),
+        Streams(seed),
+    )
+
+
+def energy_j(outcome: Outcome) -> float:
+    return float(outcome.farm.accounts.totals[0].sum())
+
+
+def rows(*numbers: int) -> Ints:
+    return np.array(numbers, np.int64)

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+from builders import make_farm, make_hosts, make_vms, rows
+from farmsim.models.accounts import Rate
+from farmsim.models.audit import audit
+from farmsim.models.columns import PowerState, VmState
+from farmsim.models.farm import FarmError
+from farmsim.models.residents import Residents
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def two_hosts(**more):
+    farm = make_farm(make_hosts([1000.0, 1000.0], **more), make_vms([800.0, 800.0, 400.0]))
+    farm.place(rows(0, 1, 2), rows(0, 0, 1), 0.0)
+    return farm
+
+
+def test_shortage_is_shared_and_charged_to_the_vms():
+    farm = two_hosts()
+    farm.set_demand(np.array([800.0, 400.0, 100.0]), 0.0)
+    # host 0: 1200 asked of 1000, so 5/6 is delivered and 200 MHz are missing
+    farm.settle_all(60.0)
+    assert farm.accounts.totals[Rate.UNSERVED_MHZ] == pytest.approx([200 * 60, 0])
+    assert farm.vm_accounts.unserved_mhz_s == pytest.approx([800 / 6 * 60, 400 / 6 * 60, 0])
+    assert farm.accounts.totals[Rate.SHORT].tolist() == [60.0, 0.0]
+    # 200 W at full load, 100 W + 10 % of 100 W at a tenth
+    assert farm.accounts.totals[Rate.POWER_W] == pytest.approx([200 * 60, 110 * 60])
+    audit(farm)
+
+
+def test_a_vcpu_gets_no_more_than_a_core():
+    hosts = make_hosts([4000.0], core_mhz=1000.0)
+    farm = make_farm(hosts, make_vms([3000.0], vcpus=2))
+    farm.place(rows(0), rows(0), 0.0)
+    farm.set_demand(np.array([3000.0]), 0.0)
+    farm.settle_all(10.0)
+    # two vCPUs on cores of 1000 MHz: 2000 of 3000 MHz, though the host has 4000
+    assert farm.accounts.totals[Rate.DELIVERED_MHZ, 0] == pytest.approx(2000 * 10)
+    assert farm.vm_accounts.unserved_mhz_s[0] == pytest.approx(1000 * 10)
+    assert farm.accounts.totals[Rate.UNSERVED_MHZ, 0] == pytest.approx(1000 * 10)
+
+
+def test_a_migration_reserves_at_both_ends_and_costs_the_guest():
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.begin_migration(rows(0), rows(1), 10.0, guest_share=0.9, target_share=0.1)
+    assert farm.hosts.memory_used_mib.tolist() == [2048.0, 2048.0]
+    assert farm.hosts.demand_mhz.tolist() == [600.0, 150.0]
+    farm.commit_migration(rows(0), 30.0)
+    assert farm.hosts.memory_used_mib.tolist() == [1024.0, 2048.0]
+    assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
+    farm.settle_all(50.0)
+    # 10 % of 500 MHz for 20 s
+    assert farm.vm_accounts.degraded_mhz_s == pytest.approx([0.1 * 500 * 20, 0, 0])
+    assert farm.vm_accounts.migrations.tolist() == [1, 0, 0]
+    audit(farm)
+
+
+def test_shortage_during_a_migration_is_split_between_its_causes():
+    farm = two_hosts()
+    farm.set_demand(np.array([800.0, 400.0, 100.0]), 0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0, guest_share=0.9, target_share=0.0)
+    farm.commit_migration(rows(0), 10.0)
+    farm.settle_all(20.0)
+    # ten seconds at 5/6 of 800, of which the copy takes a tenth; then all is delivered
+    assert farm.vm_accounts.unserved_mhz_s[0] == pytest.approx(800 / 6 * 10)
+    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.1 * 800 * 5 / 6 * 10)
+    assert farm.vm_accounts.unserved_mhz_s[1] == pytest.approx(400 / 6 * 10)
+
+
+def test_an_aborted_migration_leaves_no_trace_but_its_cost():
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0, guest_share=0.5)
+    farm.abort_migration(rows(0), 4.0)
+    assert farm.vms.host.tolist() == [0, 0, 1]
+    assert farm.hosts.memory_used_mib.tolist() == [2048.0, 1024.0]
+    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.5 * 500 * 4)
+    assert farm.vm_accounts.migrations.sum() == 0
+    audit(farm)
+
+
+def test_switching_is_counted_and_billed_by_state():
+    hosts = make_hosts([1000.0], boot_s=60.0, off_w=5.0)
+    farm = make_farm(hosts, make_vms([100.0]))
+    farm.start(np.array([False]))
+    farm.set_power_state(rows(0), PowerState.BOOTING, 100.0)
+    farm.set_power_state(rows(0), PowerState.ON, 160.0)
+    farm.set_power_state(rows(0), PowerState.OFF, 200.0)
+    farm.settle_all(300.0)
+    # 100 s off at 5 W, 60 s booting at 200 W, 40 s idle at 100 W, 100 s off at 5 W
+    assert farm.accounts.totals[Rate.POWER_W, 0] == pytest.approx(500 + 12000 + 4000 + 500)
+    assert farm.accounts.totals[Rate.SWITCHING, 0] == 60.0
+    assert farm.accounts.boots.tolist() == [1]
+    assert farm.accounts.stops.tolist() == [1]
+
+
+WRONG = {
+    "placed twice": lambda farm: farm.place(rows(0), rows(1), 0.0),
+    "to its own host": lambda farm: farm.begin_migration(rows(0), rows(0), 0.0),
+    "not migrating": lambda farm: farm.commit_migration(rows(0), 0.0),
+    "not migrating, aborted": lambda farm: farm.abort_migration(rows(0), 0.0),
+    "not migrating, loaded": lambda farm: farm.set_migration_load(
+        rows(0), np.array([1.0]), np.array([0.0]), 0.0
+    ),
+    "off with guests": lambda farm: farm.set_power_state(rows(0), PowerState.OFF, 0.0),
+    "started off with guests": lambda farm: farm.start(np.array([False, True])),
+    "rejected while running": lambda farm: farm.reject(rows(0)),
+}
+
+
+@pytest.mark.parametrize("verb", WRONG.values(), ids=WRONG.keys())
+def test_a_verb_that_breaks_an_invariant_changes_nothing(verb):
+    farm = two_hosts()
+    before = farm.vms.state.copy(), farm.vms.host.copy(), farm.hosts.state.copy()
+    with pytest.raises(FarmError):
+        verb(farm)
+    after = farm.vms.state, farm.vms.host, farm.hosts.state
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    audit(farm)
+
+
+def test_memory_is_never_beyond_what_a_host_has():
+    farm = make_farm(make_hosts([1e6, 1e6], memory_mib=2500.0), make_vms([1.0] * 4, 1000.0))
+    with pytest.raises(FarmError, match="host-1 lacks memory"):
+        farm.place(rows(0, 1, 2), rows(0, 0, 0), 0.0)
+    farm.place(rows(0, 1, 2, 3), rows(0, 0, 1, 1), 0.0)
+    with pytest.raises(FarmError, match="host-2 lacks memory"):
+        farm.begin_migration(rows(0), rows(1), 0.0)
+    farm.remove(rows(2), 0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0)
+    with pytest.raises(FarmError, match="lacks memory"):
+        farm.begin_migration(rows(1), rows(1), 0.0)
+    assert farm.vms.state[1] == VmState.RUNNING
+
+
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 11), st.integers(-1, 3)), max_size=60),
+)
+def test_residents_agree_with_a_plain_dictionary(moves):
+    residents = Residents(4, 12)
+    where: dict[int, int] = {}
+    for vm, host in moves:
+        if vm in where:
+            residents.remove(rows(vm), rows(where.pop(vm)))
+        if host >= 0:
+            residents.add(rows(vm), rows(host))
+            where[vm] = host
+    for host in range(4):
+        expected = sorted(vm for vm, at in where.items() if at == host)
+        assert residents.of(rows(host)).tolist() == expected
+    assert residents.of(np.arange(4)).tolist() == sorted(where)
+
+
+def test_residents_take_and_give_many_at_once():
+    residents = Residents(3, 100)
+    vms = np.arange(100)
+    residents.add(vms, vms % 3)
+    residents.remove(vms[::2], (vms % 3)[::2])
+    left = vms[1::2]
+    for host in range(3):
+        assert residents.of(rows(host)).tolist() == left[left % 3 == host].tolist()

@@ -1,0 +1,122 @@
+"""Mutated scenarios: nothing but exit code 0 or 2, never a traceback."""
+
+import copy
+import json
+import string
+
+import pytest
+from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.scenario import Scenario
+from farmsim.cli import BAD_INPUT, DONE, run_command_line
+from farmsim.scenarios.loader import library, loads
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_knobs import BASE, TURNS
+from test_schema import put
+
+SEEDS = [path.read_text("utf-8") for path in library().values()]
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6)
+    | st.floats(allow_nan=True, allow_infinity=True) | st.text(string.printable, max_size=12)
+    | st.sampled_from(["5 min", "24 h", "80 %", "-1 s", "1e300 s", "0 GiB", "none", "7 EUR", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def places(data, path=()):
+    """Every path of nested data."""
+    if path:
+        yield path
+    if isinstance(data, dict):
+        for key in data:
+            yield from places(data[key], (*path, key))
+    elif isinstance(data, list):
+        for index in range(len(data)):
+            yield from places(data[index], (*path, index))
+
+
+def mutate(data, draw):
+    data = copy.deepcopy(data)
+    for _ in range(draw(st.integers(1, 3))):
+        found = list(places(data))
+        if not found:
+            return data
+        *above, last = draw(st.sampled_from(found))
+        parent = data
+        for step in above:
+            parent = parent[step]
+        kind = draw(st.sampled_from(["delete", "retype", "rename", "duplicate"]))
+        if kind == "delete":
+            del parent[last]
+        elif kind == "retype":
+            parent[last] = draw(anything)
+        elif kind == "rename" and isinstance(parent, dict):
+            parent[draw(st.text(string.ascii_letters, max_size=8))] = parent.pop(last)
+        elif isinstance(parent, list):
+            parent.append(copy.deepcopy(parent[last]))
+        else:
+            parent["again"] = copy.deepcopy(parent[last])
+    return data
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), path=st.sampled_from(sorted(TURNS)))
+def test_mutated_structures_are_accepted_or_refused(data, path):
+    base = json.loads(json.dumps(BASE))
+    for dotted, value in TURNS[path][1].items():
+        put(base, dotted, value)
+    try:
+        Scenario.of(mutate(base, data.draw))
+    except InputError as error:
+        assert error.problems
+        assert all(problem.message for problem in error.problems)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.sampled_from(SEEDS),
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.text(max_size=6), st.integers(0, 8)), max_size=4),
+)
+def test_garbled_text_is_accepted_or_refused(text, cuts):
+    for where, inserted, dropped in cuts:
+        at = int(where * len(text))
+        text = text[:at] + inserted + text[at + dropped :]
+    try:
+        loads(text, "garbled.yaml")
+    except InputError as error:
+        assert error.problems
+
+
+@settings(
+    max_examples=40, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(data=st.data())
+def test_the_command_ends_with_0_or_2_whatever_the_scenario(tmp_path, monkeypatch, capfd, data):
+    monkeypatch.chdir(tmp_path)
+    small = json.loads(json.dumps(BASE)) | {"run": {"duration": "20 min"}}
+    mutated = mutate(small, data.draw)
+    path = tmp_path / "s.yaml"
+    path.write_text(json.dumps(mutated), "utf-8")
+    hosts = [group.get("count") for group in _groups(mutated)]
+    if any(isinstance(count, int) and count > 10_000 for count in hosts):
+        return  # valid, and would only take long
+    code = run_command_line(["run", "s.yaml", "--quiet", "--out", str(tmp_path / "out")])
+    shown = capfd.readouterr().err
+    assert code in (DONE, BAD_INPUT), shown
+    assert "Traceback" not in shown
+    assert (code == BAD_INPUT) == bool(shown.strip())
+
+
+def _groups(data):
+    farm = data.get("farm") if isinstance(data, dict) else None
+    hosts = farm.get("hosts") if isinstance(farm, dict) else None
+    return [group for group in hosts if isinstance(group, dict)] if isinstance(hosts, list) else []
+
+
+@pytest.mark.parametrize("depth", [39, 41, 5000])
+def test_depth_is_limited_not_the_stack(depth):
+    with pytest.raises(InputError):
+        loads("a: " + "[" * depth + "]" * depth)

@@ -1,0 +1,446 @@
+"""Every knob turns: changing any value that a scenario can set changes some outcome."""
+
+import functools
+import json
+from pathlib import Path
+
+import farmsim
+import pytest
+from farmsim.scenarios.leaves import leaves
+from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.spec import Spec
+from test_readers import bitbrains_file
+
+WATTS = [100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200]
+SIZES = [
+    {"name": "a", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB", "share": "50 %"},
+    {"name": "b", "vcpus": 2, "clock": "0.6 GHz", "memory": "2 GiB", "share": "50 %"},
+]
+CLASS = {
+    "share": 0.5, "level_variance": 0.3, "slow_variance": 0.2, "slow_time_constant": "1 h",
+    "fast_variance": 0.2, "fast_time_constant": "10 min", "daily_variance": 0.1,
+    "noise_variance": 0.1, "shared_variance": 0.1, "quantiles": [0, 20, 60, 100],
+}  # fmt: skip
+CONSOLIDATION = {"policy": "consolidation", "overload": {"policy": "static_threshold"}}
+BASE = {
+    "name": "knobs",
+    "run": {"duration": "3 h"},
+    "farm": {
+        "hosts": [
+            {"name": "x", "server": "hp_ml110_g4", "count": 12, "memory": "64 GiB"},
+            {"name": "y", "server": "hp_ml110_g5", "count": 12, "memory": "64 GiB"},
+        ]
+    },
+    "workload": {"source": "planetlab-20110303", "vms": 40, "sizes": SIZES},
+    "policies": {"control": CONSOLIDATION},
+    "baseline": {"type": "dedicated"},
+}
+
+
+def power(model, **values):
+    return {"model": model, **values}
+
+
+POWERS = {
+    "table": ({"watts": WATTS}, {"watts": [50, *WATTS[1:]]}),
+    "constant": ({"power": "100 W"}, {"power": "120 W"}),
+    "fan": ({"r": 1.4}, {"r": 2.0}),
+    "asymptotic": ({"tau": 0.3}, {"tau": 0.1}),
+}
+BETWEEN = ("linear", "square", "cubic", "square_root", "fan", "asymptotic")
+
+
+def power_turns(where, wrap):
+    """Turns of every power model, at a place of the scenario."""
+    turns = {}
+    for model in BETWEEN:
+        fixed = {"idle": "80 W", "max": "200 W", **POWERS.get(model, ({}, {}))[0]}
+        for key, value in (("idle", "90 W"), ("max", "210 W")):
+            turns[f"<{model}>.{key}"] = (power(model, **fixed), power(model, **fixed | {key: value}))
+    for model, (one, other) in POWERS.items():
+        fixed = {"idle": "80 W", "max": "200 W"} if model in BETWEEN else {}
+        key = next(iter(one))
+        turns[f"<{model}>.{key}"] = (power(model, **fixed, **one), power(model, **fixed, **other))
+    turns[""] = (power("constant", power="100 W"), power("linear", idle="50 W", max="100 W"))
+    return {f"{where}{key}": (wrap(a), wrap(b)) for key, (a, b) in turns.items()}
+
+
+def inline(**more):
+    server = {"cores": 4, "clock": "2 GHz", "memory": "32 GiB", "power": power("constant", power="90 W")}
+    return {"farm.hosts.0.server": server | more}
+
+
+def policy(part, name=None, **values):
+    return {f"policies.control.{part}": {"policy": name, **values}}
+
+
+def source(type_, **values):
+    return {"workload.source": {"type": type_, **values}}
+
+
+def synthetic(**values):
+    classes = [CLASS | values, {"share": 0.5, "quantiles": [0, 90]}]
+    return source("synthetic", classes=classes)
+
+
+def bursts(**values):
+    given = {"per_day": 20, "duration": "15 min", "height": "90 %"} | values
+    return source("synthetic", bursts=given)
+
+
+def sizes(**values):
+    return {"workload.sizes": [SIZES[0] | values, SIZES[1]]}
+
+
+WIDE = {"type": "csv", "path": "wide.csv"}
+TIDY = {"type": "csv", "path": "tidy.csv", "layout": "tidy"}
+RESAMPLE = {"type": "resample", "of": "azure-v1-week", "block": "1 h"}
+SMALL_GAPS = {"workload.source": {"type": "planetlab", "path": "gaps"}}
+ABOVE = {"workload.source": {"type": "planetlab", "path": "above"}}
+LONG = {"run.duration": "6 h"}
+TIGHT = {"farm.hosts.0.memory": "3 GiB", "farm.hosts.1.memory": "3 GiB"}
+PABFD = {"policy": "power_aware_best_fit_decreasing", "increase_over": "measured"}
+NOISY = {**LONG, "workload.vms": 60, "policies.initial.cpu_overcommit": 6}
+
+
+def trace_turns(where, wrap):
+    """Turns of every recorded source, at a place of the scenario."""
+    one = {
+        "<shipped>.type": ({"type": "shipped", "name": "azure-v1-week"}, WIDE),
+        "<shipped>.name": (
+            {"type": "shipped", "name": "azure-v1-week"},
+            {"type": "shipped", "name": "planetlab-20110303"},
+        ),
+        "<planetlab>.type": ({"type": "planetlab", "path": "one"}, WIDE),
+        "<planetlab>.path": (
+            {"type": "planetlab", "path": "one"}, {"type": "planetlab", "path": "two"},
+        ),
+        "<planetlab>.step": (
+            {"type": "planetlab", "path": "one"},
+            {"type": "planetlab", "path": "one", "step": "10 min"},
+        ),
+        "<csv>.type": (WIDE, WIDE | {"type": "parquet", "path": "wide.parquet"}),
+        "<csv>.path": (WIDE, WIDE | {"path": "other.csv"}),
+        "<csv>.layout": (TIDY, TIDY | {"layout": "wide", "path": "tidy_as_wide.csv"}),
+        "<csv>.time": (WIDE, WIDE | {"time": "clock"}),
+        "<csv>.vm": (TIDY, TIDY | {"vm": "name"}),
+        "<csv>.value": (TIDY, TIDY | {"value": "load"}),
+        "<csv>.unit": (
+            WIDE | {"path": "shares.csv", "unit": "share"}, WIDE | {"path": "shares.csv"},
+        ),
+        "<bitbrains>.type": ({"type": "bitbrains", "path": "bitbrains"}, WIDE),
+        "<bitbrains>.path": (
+            {"type": "bitbrains", "path": "bitbrains"}, {"type": "bitbrains", "path": "bitbrains2"},
+        ),
+        "<bitbrains>.step": (
+            {"type": "bitbrains", "path": "bitbrains"},
+            {"type": "bitbrains", "path": "bitbrains10", "step": "10 min"},
+        ),
+    }  # fmt: skip
+    return {f"{where}{key}": (wrap(a), wrap(b)) for key, (a, b) in one.items()}
+
+
+OVERLOAD = "policies.control<consolidation>.overload"
+HISTORY = {**NOISY, "policies.control.drain": "none"}
+
+
+def adaptive(name, **values):
+    return {**HISTORY, **policy("overload", name, **values)}
+
+
+TURNS = {
+    "name": ({}, {"name": "other"}),
+    "description": ({}, {"description": "about"}),
+    "seed": (bursts(), {**bursts(), "seed": 5}),
+    "run.duration": ({}, {"run.duration": "2 h"}),
+    "run.report_every": ({}, {"run.report_every": "10 min"}),
+    "run.host_series": ({}, {"run.host_series": True}),
+    "farm.hosts[].name": ({}, {"farm.hosts.0.name": "z"}),
+    "farm.hosts[].server": ({}, {"farm.hosts.0.server": "hp_ml110_g3"}),
+    "farm.hosts[].server.cores": (inline(), inline(cores=6)),
+    "farm.hosts[].server.clock": (inline(), inline(clock="3 GHz")),
+    "farm.hosts[].server.memory": (
+        {**inline(), "farm.hosts.0.memory": None}, {**inline(memory="2 GiB"), "farm.hosts.0.memory": None},
+    ),
+    "farm.hosts[].count": ({}, {"farm.hosts.0.count": 5}),
+    "farm.hosts[].memory": ({}, {"farm.hosts.0.memory": "2 GiB"}),
+    "farm.hosts[].off_power": ({}, {"farm.hosts.0.off_power": "9 W"}),
+    "farm.hosts[].boot.duration": (NOISY, {**NOISY, "farm.hosts.0.boot": {"duration": "5 s"}}),
+    "farm.hosts[].boot.power": (
+        {**NOISY, "farm.hosts.0.boot": {"duration": "60 s", "power": "50 W"}},
+        {**NOISY, "farm.hosts.0.boot": {"duration": "60 s", "power": "70 W"}},
+    ),
+    "farm.hosts[].shutdown.duration": ({}, {"farm.hosts.0.shutdown": {"duration": "5 s"}}),
+    "farm.hosts[].shutdown.power": (
+        {"farm.hosts.0.shutdown": {"duration": "60 s", "power": "50 W"}},
+        {"farm.hosts.0.shutdown": {"duration": "60 s", "power": "70 W"}},
+    ),
+    "farm.hosts[].price": ({}, {"farm.hosts.1.price": "100 EUR", "farm.hosts.0.price": "10 EUR"}),
+    "farm.order": ({}, {"farm.order": "interleaved"}),
+    "workload.source<constant>.type": (source("constant", utilisation="20 %"), {}),
+    "workload.source<constant>.utilisation": (
+        source("constant", utilisation="20 %"), source("constant", utilisation="30 %"),
+    ),
+    "workload.source<synthetic>.type": (source("synthetic"), {}),
+    "workload.source<synthetic>.classes": (
+        source("synthetic"), source("synthetic", classes="google"),
+    ),
+    "workload.source<synthetic>.step": (source("synthetic"), source("synthetic", step="10 min")),
+    "workload.source<synthetic>.farm_factor": (
+        source("synthetic"), source("synthetic", farm_factor="30 %"),
+    ),
+    "workload.source<synthetic>.daily_peak": (
+        synthetic(), {"workload.source": synthetic()["workload.source"] | {"daily_peak": "3 h"}},
+    ),
+    "workload.source<synthetic>.bursts.per_day": (bursts(), bursts(per_day=2)),
+    "workload.source<synthetic>.bursts.duration": (bursts(), bursts(duration="1 h")),
+    "workload.source<synthetic>.bursts.height": (bursts(), bursts(height="50 %")),
+    "workload.source<resample>.type": ({"workload.source": RESAMPLE}, {}),
+    "workload.source<resample>.block": (
+        {"workload.source": RESAMPLE}, {"workload.source": RESAMPLE | {"block": "2 h"}},
+    ),
+    "workload.source<resample>.blocks": (
+        {"workload.source": RESAMPLE}, {"workload.source": RESAMPLE | {"blocks": "apart"}},
+    ),
+    "workload.vms": ({}, {"workload.vms": 30}),
+    "workload.sizes[].name": (sizes(), sizes(name="c")),
+    "workload.sizes[].vcpus": (sizes(), sizes(vcpus=2)),
+    "workload.sizes[].clock": (sizes(), sizes(clock="0.8 GHz")),
+    "workload.sizes[].memory": (sizes(), sizes(memory="4 GiB")),
+    "workload.sizes[].count": (
+        {"workload.vms": None, "workload.sizes": [{"name": "a", "count": 5}]},
+        {"workload.vms": None, "workload.sizes": [{"name": "a", "count": 6}]},
+    ),
+    "workload.sizes[].share": (
+        {}, {"workload.sizes": [SIZES[0] | {"share": "30 %"}, SIZES[1] | {"share": "70 %"}]},
+    ),
+    "workload.deal": ({}, {"workload.deal": "cycle"}),
+    "workload.on_end": (
+        {**source("planetlab", path="one")}, {**source("planetlab", path="one"), "workload.on_end": "loop"},
+    ),
+    "workload.gaps": (
+        {**SMALL_GAPS, "workload.gaps": "hold"}, {**SMALL_GAPS, "workload.gaps": "zero"},
+    ),
+    "workload.above_full": (ABOVE, {**ABOVE, "workload.above_full": "cut"}),
+    "policies.initial.placement": ({}, {"policies.initial.placement": "worst_fit"}),
+    "policies.initial.placement<power_aware_best_fit_decreasing>.increase_over": (
+        {"policies.initial.placement": PABFD | {"increase_over": "tentative"}},
+        {"policies.initial.placement": PABFD},
+    ),
+    "policies.initial.placement<dot_product>.memory_weight": (
+        {**TIGHT, "policies.initial.placement": {"policy": "dot_product"}},
+        {**TIGHT, "policies.initial.placement": {"policy": "dot_product", "memory_weight": 0}},
+    ),
+    "policies.initial.by": ({}, {"policies.initial.by": "demand"}),
+    "policies.initial.cpu_overcommit": ({}, {"policies.initial.cpu_overcommit": 2}),
+    "policies.initial.unplaced": (
+        {"workload.vms": 100}, {"workload.vms": 100, "policies.initial.unplaced": "reject"},
+    ),
+    f"{OVERLOAD}": (HISTORY, adaptive("local_regression")),
+    f"{OVERLOAD}<static_threshold>.threshold": (
+        HISTORY, {**HISTORY, **policy("overload", "static_threshold", threshold="60 %")},
+    ),
+    "policies.control<consolidation>.selection": (NOISY, {**NOISY, "policies.control.selection": "random"}),
+    "policies.control<consolidation>.selection<maximum_correlation>.samples": (
+        {**NOISY, **policy("selection", "maximum_correlation")},
+        {**NOISY, **policy("selection", "maximum_correlation", samples=12)},
+    ),
+    "policies.control<consolidation>.placement": (NOISY, {**NOISY, "policies.control.placement": "worst_fit"}),
+    "policies.control<consolidation>.placement<power_aware_best_fit_decreasing>.increase_over": (
+        NOISY, {**NOISY, "policies.control.placement": PABFD},
+    ),
+    "policies.control<consolidation>.placement<dot_product>.memory_weight": (
+        {**NOISY, **policy("placement", "dot_product")},
+        {**NOISY, **policy("placement", "dot_product", memory_weight=0)},
+    ),
+    "policies.control<consolidation>.drain": (NOISY, {**NOISY, "policies.control.drain": "none"}),
+    "policies.control<consolidation>.drain<least_utilised>.below": (
+        NOISY, {**NOISY, **policy("drain", "least_utilised", below="20 %")},
+    ),
+    "policies.control<consolidation>.drain<least_utilised>.receivers": (
+        {**NOISY, "policies.control.placement": PABFD},
+        {**NOISY, "policies.control.placement": PABFD, **policy("drain", "least_utilised", receivers=True)},
+    ),
+    "policies.control<consolidation>.drain<least_utilised>.spare_idle": (
+        {**NOISY, "policies.control.placement": PABFD},
+        {**NOISY, "policies.control.placement": PABFD, **policy("drain", "least_utilised", spare_idle=True)},
+    ),
+    "policies.control": ({}, {"policies.control": "power_proportional"}),
+    "policies.every": (NOISY, {**NOISY, "policies.every": "15 min"}),
+    "policies.slow_cores": (
+        {"workload.sizes": [SIZES[0] | {"clock": "2.5 GHz"}, SIZES[1]]},
+        {"workload.sizes": [SIZES[0] | {"clock": "2.5 GHz"}, SIZES[1]], "policies.slow_cores": "refuse"},
+    ),
+    "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate", "share": "10 %"}}),
+    "service.incoming_counts": (NOISY, {**NOISY, "service.incoming_counts": True}),
+    "cost.currency": (
+        {}, {"cost.currency": "USD", "cost.energy_price": "0.21 USD/kWh", "cost.server_price": "7000 USD"},
+    ),
+    "cost.energy_price": ({}, {"cost.energy_price": "0.3 EUR/kWh"}),
+    "cost.pue": ({}, {"cost.pue": 1.2}),
+    "cost.server_price": ({}, {"cost.server_price": "100 EUR"}),
+    "cost.server_lifetime": ({}, {"cost.server_lifetime": "6 years"}),
+    "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
+    "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
+    "baseline<dedicated>.type": ({}, {"baseline": {"type": "unconsolidated"}}),
+    "baseline<dedicated>.server": ({}, {"baseline": {"type": "dedicated", "server": "dell_r300_l5410"}}),
+    "baseline<dedicated>.price": ({}, {"baseline": {"type": "dedicated", "price": "9 EUR"}}),
+    "baseline<unconsolidated>.type": ({"baseline": {"type": "unconsolidated"}}, {}),
+    "baseline<unconsolidated>.placement": (
+        {"baseline": {"type": "unconsolidated"}},
+        {"baseline": {"type": "unconsolidated", "placement": "worst_fit"}, "policies.control": "none"},
+    ),
+    "baseline<unconsolidated>.placement<power_aware_best_fit_decreasing>.increase_over": (
+        {"baseline": {"type": "unconsolidated", "placement": PABFD | {"increase_over": "tentative"}}},
+        {"baseline": {"type": "unconsolidated", "placement": PABFD}},
+    ),
+    "baseline<unconsolidated>.placement<dot_product>.memory_weight": (
+        {**TIGHT, "baseline": {"type": "unconsolidated", "placement": {"policy": "dot_product"}}},
+        {**TIGHT, "baseline": {"type": "unconsolidated",
+                               "placement": {"policy": "dot_product", "memory_weight": 0}}},
+    ),
+    "baseline<scenario>.type": ({"baseline": {"type": "scenario", "path": "other.yaml"}}, {}),
+    "baseline<scenario>.path": (
+        {"baseline": {"type": "scenario", "path": "other.yaml"}},
+        {"baseline": {"type": "scenario", "path": "third.yaml"}},
+    ),
+    "baseline<none>.type": ({"baseline": {"type": "none"}}, {}),
+    "assert": ({}, {"assert": {"energy_kwh": "< 0"}}),
+    **power_turns("farm.hosts[].power", lambda value: {"farm.hosts.0.power": value}),
+    **power_turns("farm.hosts[].server.power", lambda value: inline(power=value)),
+    **trace_turns("workload.source", lambda value: {"workload.source": value}),
+    **trace_turns(
+        "workload.source<resample>.of",
+        lambda value: {"workload.source": RESAMPLE | {"of": value, "block": "20 min"}},
+    ),
+    **{
+        f"workload.source<synthetic>.classes[].{key}": (synthetic(), synthetic(**{key: value}))
+        for key, value in {
+            "share": 0.2, "level_variance": 0.9, "slow_variance": 0.9, "slow_time_constant": "2 h",
+            "fast_variance": 0.9, "fast_time_constant": "5 min", "daily_variance": 0.9,
+            "noise_variance": 0.9, "shared_variance": 0.9, "quantiles": [0, 50],
+        }.items()
+    },
+    **{
+        f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))
+        for name in ("interquartile_range", "median_absolute_deviation")
+        for key, value in {
+            "safety": 0.2, "fallback": "40 %", "samples": 12, "history": "host",
+        }.items()
+    },
+    **{
+        f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))
+        for name in ("local_regression", "robust_local_regression")
+        for key, value in {
+            "safety": 2.0, "fallback": "40 %", "samples": 20, "ahead": 4.0,
+        }.items()
+    },
+    **{
+        f"{OVERLOAD}<{name}>.history": (
+            adaptive(name, safety=2.0), adaptive(name, safety=2.0, history="host"),
+        )
+        for name in ("local_regression", "robust_local_regression")
+    },
+    f"{OVERLOAD}<local_regression>.weights": (
+        adaptive("local_regression", safety=2.0),
+        adaptive("local_regression", safety=2.0, weights="none"),
+    ),
+    f"{OVERLOAD}<robust_local_regression>.iterations": (
+        adaptive("robust_local_regression", iterations=1),
+        adaptive("robust_local_regression", iterations=10),
+    ),
+    **{
+        f"migration<fixed_rate>.{key}": (
+            NOISY, {**NOISY, "migration": {"model": "fixed_rate", key: value}},
+        )
+        for key, value in {
+            "bandwidth": "100 Mbit/s", "share": "10 %", "guest_loss": "50 %", "target_load": "90 %",
+        }.items()
+    },
+}  # fmt: skip
+
+NOT_TURNED = {"farmsim"}  # the version of the language has one value
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Traces and scenarios that the turns name."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as parquet  # noqa: PLC0415
+
+    made: Path = tmp_path_factory.mktemp("knobs")
+    lines = [[(7 * vm + 13 * slot * (vm + 1)) % 90 + 1 for slot in range(12)] for vm in range(6)]
+    for name, shift in (("one", 0), ("two", 5)):
+        (made / name).mkdir()
+        for vm, values in enumerate(lines):
+            text = "\n".join(str(value + shift) for value in values)
+            (made / name / f"vm{vm}").write_text(text + "\n")
+    for name, cell in (("gaps", ""), ("above", "150")):
+        (made / name).mkdir()
+        (made / name / "vm0").write_text(f"50\n60\n{cell}\n70\n")
+    header = "time,clock," + ",".join(f"vm{vm}" for vm in range(6))
+    rows = [f"{300 * s},{8 * s}," + ",".join(str(line[s]) for line in lines) for s in range(12)]
+    (made / "wide.csv").write_text("\n".join([header, *rows]))
+    (made / "other.csv").write_text("\n".join([header, *rows[::-1][::-1][:6]]))
+    shares = [f"{300 * s},0.5," + ",".join(str(line[s] / 100) for line in lines) for s in range(12)]
+    (made / "shares.csv").write_text("\n".join([header, *shares]))
+    columns = {"time": [300 * s for s in range(12)], "clock": [8 * s for s in range(12)]}
+    table = columns | {f"vm{vm}": [value / 2 for value in line] for vm, line in enumerate(lines)}
+    parquet.write_table(pa.table(table), made / "wide.parquet")
+    tidy = [f"{300 * s},vm{vm},x{5 - vm},{lines[vm][s]},{lines[vm][s] / 3}" for s in range(12) for vm in range(6)]
+    (made / "tidy.csv").write_text("\n".join(["time,vm,name,cpu,load", *tidy]))
+    (made / "tidy_as_wide.csv").write_text("\n".join([header, *rows]))
+    for name, factor in (("bitbrains", 1), ("bitbrains2", 2), ("bitbrains10", 1)):
+        (made / name).mkdir()
+        for vm in range(4):
+            usage = [factor * 20 * value if name != "bitbrains10" or slot % 2 == 0 else None
+                     for slot, value in enumerate(lines[vm][:11])]  # fmt: skip
+            (made / name / f"{vm}.csv").write_text(bitbrains_file(1000, usage, cores=1, capacity=4000.0))
+    for name, count in (("other", 9), ("third", 12)):
+        scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
+        scenario["farm"]["hosts"][0]["count"] = count
+        (made / f"{name}.yaml").write_text(farmsim.Scenario.of(scenario).to_yaml())
+    return made
+
+
+def outcome(folder, changes):
+    """Everything that a user could see of a run, or the refusal."""
+    try:
+        scenario = farmsim.Scenario.of(BASE, folder).with_(changes)
+        result = farmsim.run(scenario)
+    except InputError as error:
+        return {"refused": str(error)}
+    seen = {"assertions": result.summary["failed_assertions"]}
+    description = scenario.description
+    seen["description"] = description if description and description in result.report() else ""
+    for which in (result, result.baseline):
+        if which is None:
+            continue
+        key = "run" if which is result else "baseline"
+        for metric in which.metrics():
+            seen[f"{key}.{metric}"] = (which.value(metric), which.summary[metric]["unit"])
+        for name, table in which.tables.items():
+            seen[f"{key}.{name}"] = table.drop_columns(["seed"])
+    return seen
+
+
+@functools.cache
+def base_outcome(folder, key):
+    return outcome(folder, json.loads(key))
+
+
+@pytest.mark.parametrize("path", sorted(TURNS))
+def test_turning_a_knob_changes_an_outcome(folder, path):
+    one, other = TURNS[path]
+    before = base_outcome(folder, json.dumps(one))
+    after = outcome(folder, other)
+    assert before != after
+    # not only the tables' own column of the scenario's name
+    if path != "name":
+        assert "refused" not in before or "refused" not in after
+
+
+def test_there_is_a_turn_for_every_knob():
+    known = {leaf.path for leaf in leaves(Spec)}
+    assert known - set(TURNS) - NOT_TURNED == set()
+    assert set(TURNS) - known == set()

@@ -1,0 +1,95 @@
+"""The schema that editors use agrees with what farmsim accepts."""
+
+import json
+
+import jsonschema
+import pytest
+from farmsim.scenarios.listing import entries, parameters, text_of
+from farmsim.scenarios.loader import library
+from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.schema import schema, schema_text
+from farmsim.scenarios.yaml_text import parse
+from test_knobs import BASE, TURNS
+
+
+@pytest.fixture(scope="module")
+def validator():
+    jsonschema.Draft7Validator.check_schema(schema())
+    return jsonschema.Draft7Validator(schema())
+
+
+def test_the_schema_is_draft_7_and_describes_every_field():
+    text = schema_text()
+    assert json.loads(text)["$schema"].startswith("http://json-schema.org/draft-07")
+    for later in ("$defs", "prefixItems", "unevaluatedProperties", "discriminator"):
+        assert later not in text
+
+    def walk(node, path):
+        for name, field in node.get("properties", {}).items():
+            if not {"const", "$ref", "allOf"} & set(field):
+                assert field.get("description"), f"{path}.{name}"
+        for name, definition in node.get("definitions", {}).items():
+            assert definition.get("description"), name
+            walk(definition, name)
+
+    walk(schema(), "")
+
+
+@pytest.mark.parametrize("name", library())
+def test_library_scenarios_satisfy_the_schema(validator, name):
+    validator.validate(parse(library()[name].read_text("utf-8")).data)
+
+
+def put(data, dotted, value):
+    *steps, last = dotted.split(".")
+    for step in steps:
+        below = data[int(step)] if step.isdigit() else data.get(step)
+        if below is None or isinstance(below, str):
+            data[step] = below = {"policy": below} if below else {}
+        data = below
+    if value is None:
+        data.pop(last, None)
+    else:
+        data[int(last) if last.isdigit() else last] = value
+
+
+@pytest.mark.parametrize("path", sorted(TURNS))
+def test_what_the_knob_tests_write_satisfies_the_schema(validator, path):
+    for changes in TURNS[path]:
+        data = json.loads(json.dumps(BASE))
+        for dotted, value in changes.items():
+            put(data, dotted, value)
+        validator.validate(data)
+
+
+def test_the_schema_refuses_what_farmsim_refuses(validator):
+    for changes in (
+        {"run.duration": 24}, {"run.duration": "24 GiB"}, {"run.durration": "1 h"},
+        {"farm.hosts.0.server": "pdp11"}, {"workload.source": {"type": "csv"}},
+        {"policies.control": "magic"}, {"cost.pue": 0.2}, {"workload.source": "nothing"},
+        {"policies.control": {"policy": "consolidation", "overload": {"policy": "x"}}},
+    ):  # fmt: skip
+        data = json.loads(json.dumps(BASE))
+        for dotted, value in changes.items():
+            put(data, dotted, value)
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(data)
+
+
+@pytest.mark.parametrize("what", ["servers", "policies", "workloads"])
+def test_every_catalogue_can_be_listed_and_each_entry_shown(what):
+    found = entries(what)
+    assert text_of(what, found).count("\n") == len(found)
+    for entry in found:
+        assert entry["name"] in text_of(what, entries(what, entry["name"]), full=True)
+    with pytest.raises(InputError, match="did you mean"):
+        entries(what, found[0]["name"] + "x")
+
+
+def test_parameters_of_policies_show_default_and_choices():
+    from farmsim.policies.local_regression import LocalRegression  # noqa: PLC0415
+
+    rows = {row["key"]: row for row in parameters(LocalRegression)}
+    assert rows["weights"]["choices"] == ["tricube", "none"]
+    assert rows["fallback"]["default"] == "70 %"
+    assert all(row["meaning"].endswith(".") for row in rows.values())
