@@ -26,7 +26,7 @@ def test_the_schema_is_draft_7_and_describes_every_field():
 
     def walk(node, path):
         for name, field in node.get("properties", {}).items():
-            if not {"const", "$ref", "allOf"} & set(field):
+            if not {"const", "enum", "$ref", "allOf"} & set(field):
                 assert field.get("description"), f"{path}.{name}"
         for name, definition in node.get("definitions", {}).items():
             assert definition.get("description"), name

@@ -1,0 +1,257 @@
+"""The command line as its users call it: as a process of its own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import farmsim
+import pytest
+
+SMALL = """farmsim: 1
+name: small
+run: {duration: 2 h}
+farm:
+  hosts: [{name: h, server: hp_ml110_g5, count: 4, memory: 32 GiB}]
+workload:
+  source: {type: constant, utilisation: 30 %}
+  vms: 8
+  sizes: [{name: s, vcpus: 1, clock: 1 GHz, memory: 1 GiB}]
+policies: {control: consolidation}
+"""
+
+
+def call(*arguments, cwd, **more):
+    command = [sys.executable, "-m", "farmsim", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **more)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "s.yaml").write_text(SMALL)
+    return tmp_path
+
+
+def left_behind(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.name.startswith("."))
+
+
+def test_a_run_leaves_a_whole_directory(folder):
+    done = call("run", "s.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "runs").iterdir()
+    assert run.name.startswith("small-")
+    assert sorted(path.name for path in run.iterdir()) == [
+        "baseline", "manifest.json", "report.html", "scenario.resolved.yaml", "summary.json",
+        "tables",
+    ]  # fmt: skip
+    tables = sorted(path.stem for path in (run / "tables").iterdir())
+    assert tables == [
+        "costs", "decisions", "farm_series", "hosts", "migrations", "power_events",
+        "utilisation_map", "violations", "vms",
+    ]  # fmt: skip
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["energy_kwh"].keys() == {"value", "unit", "ci95", "n"}
+    assert summary["verdict"] in done.stdout
+    assert summary["schema_version"] == 1
+    assert not left_behind(folder)
+    again = call("run", run / "scenario.resolved.yaml", "--out", "again", cwd=folder)
+    assert again.returncode == 0
+    second = json.loads((folder / "again" / "summary.json").read_text())
+    assert second["energy_kwh"] == summary["energy_kwh"]
+
+
+def test_overrides_seed_json_and_quiet(folder):
+    done = call(
+        "run", "s.yaml", "--set", "farm.hosts.h.count=3", "--seed", "9", "--json", "--out", "o",
+        cwd=folder,
+    )  # fmt: skip
+    summary = json.loads(done.stdout)
+    assert summary["hosts"]["value"] == 3
+    assert json.loads((folder / "o" / "manifest.json").read_text())["seed"] == 9
+    quiet = call("run", "s.yaml", "--quiet", "--out", "o", cwd=folder)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+def test_validate_names_every_file_and_fault(folder):
+    (folder / "bad.yaml").write_text(SMALL.replace("count: 4", "count: none"))
+    done = call("validate", "s.yaml", "bad.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout == "s.yaml: ok\n"
+    assert done.stderr.startswith("bad.yaml:5:42: farm.hosts.0.count: not a whole number")
+    assert call("validate", "s.yaml", cwd=folder).returncode == 0
+    (folder / "s.yaml").write_text(SMALL.replace("constant, utilisation: 30 %", "csv, path: no"))
+    done = call("validate", "s.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert "workload.source.path: no such file" in done.stderr
+
+
+BAD = {
+    "no such scenario": (["run", "gone.yaml"], "gone.yaml: no such file"),
+    "unknown option": (["run", "s.yaml", "--sed", "1"], "No such option"),
+    "unknown command": (["simulate"], "No such command"),
+    "not a run": (["report", "."], "is no run directory"),
+    "bad override": (["run", "s.yaml", "--set", "seed=x"], "--set seed=x: seed: not a whole"),
+    "out is a file": (["run", "s.yaml", "--out", "s.yaml"], "is a file; name a directory"),
+    "out is somebody's": (["run", "s.yaml", "--out", "."], "holds something else than a run"),
+    "unknown entry": (["catalog", "servers", "vax"], "there is no entry 'vax'"),
+    "code": (["run", "s.yaml", "--set", "policies.control=os:path"], "--allow-code"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
+def test_bad_input_ends_with_2_and_writes_nothing(folder, arguments, message):
+    before = sorted(folder.rglob("*"))
+    done = call(*arguments, cwd=folder)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_failed_assertion_ends_with_1_and_still_writes(folder):
+    (folder / "s.yaml").write_text(SMALL + "assert: {energy_kwh: < 0.001, slatah: <= 100 %}\n")
+    done = call("run", "s.yaml", "--out", "o", cwd=folder)
+    assert done.returncode == 1
+    assert "assertion failed: energy_kwh is 0." in done.stderr
+    assert (folder / "o" / "report.html").is_file()
+    assert "Failed assertions" in (folder / "o" / "report.html").read_text("utf-8")
+
+
+def test_an_internal_error_ends_with_3_and_says_so(folder):
+    program = (
+        "import farmsim.analysis.execute as e\n"
+        "def broken(*a): raise RuntimeError('boom')\n"
+        "e.execute = broken\n"
+        "from farmsim.cli import run_command_line\n"
+        "raise SystemExit(run_command_line(['run', 's.yaml']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "internal error: RuntimeError: boom" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(folder):
+    command = [sys.executable, "-m", "farmsim", "run", "s.yaml", "--set", "run.duration=20 years"]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "interrupted; nothing was written"
+    assert sorted(path.name for path in folder.iterdir()) == ["s.yaml"]
+
+
+def test_a_run_replaces_an_earlier_one_and_nothing_else(folder):
+    for _ in range(2):
+        assert call("run", "s.yaml", "--quiet", "--out", "o", cwd=folder).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["o", "s.yaml"]
+
+
+def test_report_is_made_again_from_the_directory_alone(folder):
+    call("run", "s.yaml", "--quiet", "--out", "o", cwd=folder)
+    first = (folder / "o" / "report.html").read_text("utf-8")
+    (folder / "s.yaml").unlink()
+    (folder / "o" / "report.html").unlink()
+    assert call("report", "o", cwd=folder).returncode == 0
+    assert (folder / "o" / "report.html").read_text("utf-8") == first
+
+
+def test_init_gives_a_scenario_that_runs(tmp_path):
+    assert call("init", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "scenario.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=./farmsim.schema.json")
+    assert json.loads((tmp_path / "farmsim.schema.json").read_text())["definitions"]
+    assert call("validate", "scenario.yaml", cwd=tmp_path).returncode == 0
+    assert call("run", "scenario.yaml", "--quiet", cwd=tmp_path).returncode == 0
+    again = call("init", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "exists; choose another name or --force" in again.stderr
+
+
+def test_version_help_schema_and_catalogue(tmp_path):
+    assert farmsim.__version__ in call("--version", cwd=tmp_path).stdout
+    assert "validate" in call("--help", cwd=tmp_path).stdout
+    assert json.loads(call("schema", cwd=tmp_path).stdout)["$schema"]
+    for what in ("servers", "policies", "workloads"):
+        listed = json.loads(call("catalog", what, "--json", cwd=tmp_path).stdout)
+        assert len(listed) > 5
+    shown = call("catalog", "policies", "local_regression", cwd=tmp_path).stdout
+    assert "Beloglazov" in shown
+    assert "safety: Factor on the demand foreseen. Default: 1.2." in shown
+
+
+def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder):
+    (folder / "mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from farmsim.policies.placement import place_each\n"
+        "from farmsim.policies.first_fit import row_order\n"
+        "@dataclass(frozen=True)\n"
+        "class Last:\n"
+        '    """The last host that has room."""\n'
+        "    def place(self, room, vms):\n"
+        "        return place_each(room, vms, lambda room, vms: -row_order(room, vms))\n"
+    )
+    done = call(
+        "run", "s.yaml", "--allow-code", "--set", "policies.initial.placement=mine:Last",
+        "--set", "policies.control=none", "--quiet", "--out", "o", cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    hosts = farmsim.load(folder / "o").table("vms")["first_host"].to_pylist()
+    assert set(hosts) == {"h-3", "h-4"}
+    resolved = (folder / "o" / "scenario.resolved.yaml").read_text()
+    assert "policy: mine:Last" in resolved
+
+
+def test_a_terminal_shows_progress_and_a_pipe_does_not(folder):
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "farmsim", "run", "s.yaml", "--set", "run.duration=4 d"]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=follower, env=environment
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 4096)
+        except OSError:  # how a terminal says that nobody is left on the other side
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(leader)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"small" in shown
+    assert b"of 96 h" in shown
+    assert call("run", "s.yaml", cwd=folder).stderr == ""
+
+
+HEAVY = ("scipy", "networkx", "plotly", "pyarrow", "simpy", "pandas", "jinja2", "rich")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [(["--help"], (*HEAVY, "numpy", "pydantic", "yaml")), (["validate", "s.yaml"], HEAVY)],
+)
+def test_starting_imports_nothing_heavy(folder, arguments, unwanted):
+    program = (
+        "import sys\nfrom farmsim.cli import run_command_line\n"
+        f"code = run_command_line({arguments!r})\n"
+        "print(code, *sorted({name.split('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
+    )
+    code, *modules = done.stdout.splitlines()[-1].split()
+    assert code == "0"
+    assert set(unwanted) & set(modules) == set()

@@ -1,0 +1,156 @@
+"""The report, as text and in a real browser."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import farmsim
+import pytest
+from farmsim.analysis.figures import FIGURES, thinned
+from farmsim.analysis.report import shown
+
+EVIL = "<script>alert('x')</script>"
+SCENARIO = {
+    "name": "page",
+    "description": f"Names are untrusted: {EVIL}",
+    "run": {"duration": "6 h"},
+    "farm": {
+        "hosts": [
+            {"name": f"a{EVIL}", "server": "hp_ml110_g4", "count": 5, "memory": "32 GiB"},
+            {"name": "b", "server": "hp_ml110_g5", "count": 5, "memory": "32 GiB"},
+        ]
+    },
+    "workload": {
+        "source": "planetlab-20110303",
+        "vms": 30,
+        "sizes": [{"name": EVIL, "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB"}],
+    },
+    "policies": {"control": "consolidation", "initial": {"cpu_overcommit": 3}},
+    "cost": {"investment": "5000 EUR"},
+    "assert": {"energy_kwh": "< 0.1"},
+}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--virtual-time-budget=20000", "--enable-logging=stderr",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def result():
+    return farmsim.run(SCENARIO)
+
+
+@pytest.fixture(scope="module")
+def page(result):
+    return result.report()
+
+
+def without_plotly(page):
+    """The page without the library that it carries."""
+    return re.sub(r"<script>/\*\*.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_the_page_says_what_a_manager_needs(result, page):
+    text = html.unescape(without_plotly(page))
+    assert result.summary["verdict"] in text
+    for wanted in (
+        "Against the baseline", "Power over time", "Hosts switched on over time",
+        "Utilisation over hosts and time", "Load-duration curve", "Migrations over time",
+        "The ten busiest hosts", "Assumptions", "Quality of the data", "Failed assertions",
+        "Payback of the investment", "SPECpower_ssj2008 result published", "placeholder",
+    ):  # fmt: skip
+        assert wanted in text, wanted
+
+
+def test_names_from_inputs_are_escaped(page):
+    assert EVIL not in without_plotly(page)
+    assert html.escape(EVIL, quote=False).replace("'", "&#39;") in page
+
+
+def test_the_page_needs_no_network(page):
+    own = without_plotly(page)
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']https?:", own)
+    assert "@import" not in own
+    assert page.count("<script>/**") == 1
+
+
+def test_tables_are_there_without_javascript(page):
+    bare = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert bare.count("<table>") >= 8
+    assert "<noscript>" in bare
+
+
+def test_every_figure_is_drawn_from_the_result(result):
+    for name in FIGURES:
+        figure = result.figure(name)
+        assert figure.data
+        assert figure.layout.xaxis.title.text
+    with pytest.raises(KeyError, match="did you mean power"):
+        result.figure("powr")
+    power = result.figure("power")
+    assert [trace.name for trace in power.data] == ["baseline", "this run"]
+    series = result.table("farm_series")
+    assert list(power.data[1].y) == pytest.approx([w / 1000 for w in series["power_w"].to_pylist()])
+
+
+def test_thinning_keeps_highs_and_lows():
+    import numpy as np  # noqa: PLC0415
+
+    x = np.arange(100_000)
+    y = np.random.default_rng(1).random(100_000)
+    y[77_777], y[12_345] = 9.0, -9.0
+    thin_x, thin_y = thinned(x, y)
+    assert len(thin_x) <= 4000
+    assert thin_y.max() == 9.0
+    assert thin_y.min() == -9.0
+    assert np.all(np.diff(thin_x) > 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(0.1234567, "share", "12.3 %"), (12345.6, "kWh", "12,346"), (3.0, "hosts", "3"),
+     (0.000012, "share", "0.0012 %"), (None, "years", "–"), (0.0, "moves", "0"),
+     (2.5e-7, "kWh", "2.50e-07"), (257.23, "kWh", "257.2")],
+)  # fmt: skip
+def test_numbers_are_written_for_people(value, unit, text):
+    assert shown(value, unit) == text
+
+
+def test_a_notebook_shows_the_verdict_escaped(result):
+    shown_html = result._repr_html_()
+    assert "<table>" in shown_html
+    assert EVIL not in shown_html
+    assert "energy_kwh" in shown_html
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_browser_draws_the_figures_and_has_nothing_to_complain(result, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(result.report(), "utf-8")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(
+        [*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    for name in FIGURES:
+        drawn = re.search(rf'id="figure-{name}".*?class="main-svg"', done.stdout, re.DOTALL)
+        assert drawn, name
+    assert done.stdout.count('class="gtitle"') == 0
+    assert done.stdout.count("js-plotly-plot") >= len(FIGURES)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert console == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_browser_test_would_see_a_complaint(tmp_path):
+    path = tmp_path / "broken.html"
+    path.write_text("<script>nothing.here()</script>", "utf-8")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(
+        [*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert any("CONSOLE" in line for line in done.stderr.splitlines())
