@@ -19,7 +19,11 @@ class LeastUtilised:
     """
 
     below: float = knob(
-        "Only hosts utilised less than this are emptied.", 1.0, dimension="share", gt=0, le=1
+        "Only hosts utilised less than this are emptied; 100 % is the published rule.",
+        0.5,
+        dimension="share",
+        gt=0,
+        le=1,
     )
     receivers: bool = knob("Also empty hosts that were given VMs in the same round.", False)
     spare_idle: bool = knob(
