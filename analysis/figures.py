@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from ..models.arrays import Floats
 from .result import Result
 
-HERE, OTHER, RISK, FILL = "#1261a0", "#8a949e", "#c1440e", "rgba(18,97,160,0.12)"
+HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MOST_POINTS = 4000
 
@@ -29,19 +29,23 @@ def _hours(seconds: Any) -> tuple[Floats, str]:
     return seconds / 3600, "hours"
 
 
-def _layout(figure: go.Figure, x: str, y: str, **more: Any) -> go.Figure:
-    figure.update_layout(
-        template="plotly_white",
-        font={"family": FONT, "size": 13, "color": "#24292f"},
-        margin={"l": 60, "r": 20, "t": 16, "b": 48},
-        height=330,
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.12, "x": 0},
-        xaxis={"title": {"text": x}, "showgrid": False, "ticks": "outside", "zeroline": False},
-        yaxis={"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
-    )
-    figure.update_layout(**more)
-    return figure
+def _figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> go.Figure:
+    """Return a figure in the report's style; the named templates of Plotly cost half a second."""
+    layout: dict[str, Any] = {
+        "template": "none",
+        "font": {"family": FONT, "size": 13, "color": "#24292f"},
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
+        "margin": {"l": 60, "r": 20, "t": 16, "b": 48},
+        "height": 330,
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "y": 1.12, "x": 0},
+        "xaxis": {"title": {"text": x}, "showgrid": False, "ticks": "outside", "zeroline": False},
+        "yaxis": {"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
+    }
+    for key, value in more.items():
+        layout[key] = layout[key] | value if isinstance(value, dict) else value
+    return go.Figure(data=list(traces), layout=layout)
 
 
 def thinned(x: Any, y: Any) -> tuple[Any, Any]:
@@ -59,15 +63,14 @@ def thinned(x: Any, y: Any) -> tuple[Any, Any]:
 def _series(
     result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
 ) -> go.Figure:
-    figure = go.Figure()
     lines: list[tuple[Result, str, str]] = [(result, HERE, "this run")]
     if result.baseline is not None:
         lines.insert(0, (result.baseline, OTHER, "baseline"))
-    label = ""
+    label, traces = "", []
     for source, colour, name in lines:
         times, label = _hours(_column(source, "farm_series", "time_s"))
         times, values = thinned(times, _column(source, "farm_series", column) * scale)
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=times, y=values, name=name, mode="lines",
                 line={"color": colour, "width": 2, "shape": "hv"},
@@ -75,7 +78,7 @@ def _series(
                 hovertemplate=f"%{{y:,.1f}} {unit}",
             )
         )  # fmt: skip
-    return _layout(figure, x_title.format(label), y_title)
+    return _figure(traces, x_title.format(label), y_title)
 
 
 def power(result: Result) -> go.Figure:
@@ -101,26 +104,24 @@ def heatmap(result: Result) -> go.Figure:
     grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
     times, label = _hours(start_values)
     labels = _names(result, "utilisation_map", "first_host")[: len(row_values)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=[[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid],
-            x=times, y=labels, zmin=0, zmax=100,
-            colorscale=[[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
-            colorbar={"title": {"text": "% of CPU"}, "thickness": 14},
-            hovertemplate="%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
-        )
+    cells = [[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid]
+    trace = go.Heatmap(
+        z=cells, x=times, y=labels, zmin=0, zmax=100,
+        colorscale=[[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
+        colorbar={"title": {"text": "% of CPU"}, "thickness": 14},
+        hovertemplate="%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
     )  # fmt: skip
     ticks = labels[:: max(1, len(labels) // 8)]
-    return _layout(
-        figure, f"time ({label})", "host", height=460, hovermode="closest",
-        yaxis={"title": {"text": "host"}, "tickvals": ticks, "autorange": "reversed",
-               "type": "category", "automargin": True},
+    return _figure(
+        [trace], f"time ({label})", "host", height=460, hovermode="closest",
+        yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category",
+               "automargin": True},
     )  # fmt: skip
 
 
 def load_duration(result: Result) -> go.Figure:
     """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
-    figure = go.Figure()
+    traces = []
     weights = _column(result, "farm_series", "interval_s")
     for name, column, colour, dash in (
         ("CPU switched on", "capacity_on_ghz", OTHER, "dot"),
@@ -130,14 +131,14 @@ def load_duration(result: Result) -> go.Figure:
         order = np.argsort(-values, kind="stable")
         part = np.cumsum(weights[order]) / weights.sum() * 100
         x, y = thinned(np.append(0.0, part), np.append(values[order][:1], values[order]))
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=x, y=y, name=name, mode="lines",
                 line={"color": colour, "width": 2, "dash": dash},
                 hovertemplate="%{y:,.1f} GHz",
             )
         )  # fmt: skip
-    return _layout(figure, "part of the time (%) at or above", "CPU (GHz)")
+    return _figure(traces, "part of the time (%) at or above", "CPU (GHz)")
 
 
 def migrations(result: Result) -> go.Figure:
@@ -145,10 +146,8 @@ def migrations(result: Result) -> go.Figure:
     times, label = _hours(_column(result, "farm_series", "time_s"))
     counts = _column(result, "farm_series", "migrations_started").astype(float)
     times, counts = _binned(times, counts, 288)
-    figure = go.Figure(
-        go.Bar(x=times, y=counts, marker={"color": HERE}, hovertemplate="%{y:,.0f} moves")
-    )
-    return _layout(figure, f"time ({label})", "migrations begun", bargap=0.05)
+    bars = go.Bar(x=times, y=counts, marker={"color": HERE}, hovertemplate="%{y:,.0f} moves")
+    return _figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
 
 
 def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
@@ -161,20 +160,19 @@ def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
 def busiest(result: Result) -> go.Figure:
     """The ten busiest hosts: mean, P95 and highest utilisation while on."""
     names, mean, high, peak = busiest_hosts(result)
-    figure = go.Figure()
-    for label, values, colour in (
-        ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, RISK),
-    ):  # fmt: skip
-        figure.add_trace(
-            go.Bar(
-                y=names, x=values, name=label, orientation="h", marker={"color": colour},
-                hovertemplate="%{x:.0f} %",
-            )
-        )  # fmt: skip
-    return _layout(
-        figure, "utilisation while on (%)", "", barmode="group", height=420, hovermode="y unified",
+    bars = [
+        go.Bar(
+            y=names, x=values, name=label, orientation="h", marker={"color": colour},
+            hovertemplate="%{x:.0f} %",
+        )
+        for label, values, colour in (
+            ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
+        )
+    ]  # fmt: skip
+    return _figure(
+        bars, "utilisation while on (%)", "", barmode="group", height=420,
+        hovermode="y unified", xaxis={"range": [0, 100]},
         yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
-        xaxis={"range": [0, 100], "title": {"text": "utilisation while on (%)"}},
     )  # fmt: skip
 
 
@@ -214,7 +212,3 @@ TITLES: dict[str, str] = {
     "busiest": "The ten busiest hosts",
 }
 
-
-def names() -> Sequence[str]:
-    """Return the names of all figures."""
-    return list(FIGURES)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .accounts import RATES, HostAccounts, Rate, VmAccounts
-from .arrays import Bools, Floats, Ints
+from .arrays import Bools, Floats, Ints, distinct
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
 from .residents import Residents
 
@@ -266,7 +266,7 @@ class Farm:
         return touched
 
     def _settle(self, hosts: Ints, now_s: float) -> Ints:
-        touched = np.unique(hosts)
+        touched = distinct(hosts)
         self.accounts.settle(touched, now_s)
         return touched
 
@@ -301,8 +301,9 @@ class Farm:
             raise FarmError(f"{verb}: host {self.hosts.names[int(wrong[0])]} is not on")
 
     def _require_memory(self, vms: Ints, hosts: Ints, verb: str) -> None:
-        named, position = np.unique(hosts, return_inverse=True)
-        need_mib = np.bincount(position, weights=self.vms.memory_mib[vms])
+        named = distinct(hosts)
+        at = np.searchsorted(named, hosts)
+        need_mib = np.bincount(at, weights=self.vms.memory_mib[vms], minlength=len(named))
         limit_mib = self.hosts.memory_mib[named] + MEMORY_TOLERANCE_MIB
         short = named[self.hosts.memory_used_mib[named] + need_mib > limit_mib]
         if len(short):

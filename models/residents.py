@@ -6,7 +6,7 @@ hosts, and the VMs of some hosts are listed, at a cost that does not depend on t
 
 import numpy as np
 
-from .arrays import Ints
+from .arrays import Ints, distinct
 
 FIRST_SLOTS = 8
 
@@ -31,7 +31,7 @@ class Residents:
 
     def remove(self, vms: Ints, hosts: Ints) -> None:
         """Take each VM off the host at the same position."""
-        rows = np.unique(hosts)
+        rows = distinct(hosts)
         width = int(self.count[rows].max(initial=0))
         block = self._slots[rows, :width]
         self._leaving[vms] = True

@@ -42,7 +42,7 @@ class PowerAwareBestFitDecreasing:
                 before_w[position] = watts_at(position, without_mhz)
             return watts_at(position, with_mhz) - float(before_w[position])
 
-        return place_decreasing(room, vms, rise_w, rise_at_w)
+        return place_decreasing(room, vms, rise_w, rise_at_w, rising=measured)
 
 
 def _measured_w(room: Room) -> Floats:

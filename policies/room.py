@@ -158,11 +158,12 @@ class Room:
             step *= 4
         return -1
 
-    def take(self, vm: int, position: int) -> None:
-        """Give a VM room at a candidate."""
+    def take(self, vm: int, position: int) -> bool:
+        """Give a VM room at a candidate; return whether others have more room there now."""
         self._journal.append((vm, position, bool(self.asleep[position])))
         self._change(vm, position, 1)
         self.asleep[position] = False
+        return self._signal_mhz is not None and bool(self._signal_mhz[vm] < 0)
 
     def _change(self, vm: int, position: int, sign: int) -> None:
         one = self._scalars

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Ints, distinct
 from ..models.columns import PowerState, VmState
 from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
 from ..models.migration import MigrationModel
@@ -82,7 +82,8 @@ class Actuator:
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
         need_mib = farm.vms.memory_mib[vms[live]]
-        named, at = np.unique(targets[live], return_inverse=True)
+        named = distinct(targets[live])
+        at = np.searchsorted(named, targets[live])
         free_mib = farm.hosts.memory_mib[named] - farm.hosts.memory_used_mib[named]
         free_mib += MEMORY_TOLERANCE_MIB
         tight = np.bincount(at, weights=need_mib, minlength=len(named)) > free_mib
@@ -94,7 +95,7 @@ class Actuator:
 
     def _move(self, vms: Ints, targets: Ints) -> None:
         asleep = self._farm.hosts.state[targets] == PowerState.OFF
-        self._power.wake(np.unique(targets[asleep]), "needed for VMs")
+        self._power.wake(distinct(targets[asleep]), "needed for VMs")
         self._migrations.start(vms, targets)
 
     def _put_to_sleep(self, hosts: Ints, cause: str) -> None:
@@ -104,7 +105,7 @@ class Actuator:
         hosts = hosts[on & (farm.hosts.incoming[hosts] == 0)]
         vms = farm.residents.of(hosts)
         staying = farm.vms.host[vms[farm.vms.state[vms] != VmState.MIGRATING]]
-        hosts = hosts[~np.isin(hosts, staying)]
+        hosts = hosts[~np.isin(hosts, staying)] if len(staying) else hosts
         empty = farm.hosts.vm_count[hosts] == 0
         self._power.drain(hosts[~empty], cause)
         self._power.stop(hosts[empty], cause)

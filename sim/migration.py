@@ -3,7 +3,7 @@
 import numpy as np
 import simpy
 
-from ..models.arrays import Ints
+from ..models.arrays import Ints, alike, distinct
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..models.migration import MigrationModel, Phases
@@ -37,8 +37,7 @@ class Migrations:
         sources = farm.vms.host[vms]
         farm.begin_migration(vms, targets, now_s, guest_share, target_share)
         waits_for = np.where(ready, -1, targets)
-        keys = np.column_stack([waits_for, phases.duration_s])
-        wave_of = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+        wave_of = alike(np.column_stack([waits_for, phases.duration_s]))
         for index in range(int(wave_of.max()) + 1):
             rows = np.flatnonzero(wave_of == index)
             wave = _Wave(vms[rows], sources[rows], targets[rows], phases.select(rows), now_s)
@@ -67,7 +66,7 @@ class Migrations:
         else:
             farm.abort_migration(wave.vms, clock.now)
         self._record(wave, arrived)
-        self._power.finish_draining(np.unique(wave.sources))
+        self._power.finish_draining(distinct(wave.sources))
         self._recorder.note_violations(clock.now)
 
     def interrupt_all(self) -> None:
