@@ -171,5 +171,3 @@ def schema(out: Path | None) -> None:
         click.echo(text)
     else:
         out.write_text(text + "\n", "utf-8")
-
-

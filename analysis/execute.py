@@ -117,5 +117,3 @@ def _manifest(case: Case, text: str, outcome: Outcome) -> dict[str, object]:
         "control_rounds": outcome.rounds,
         "status": "completed",
     }
-
-

@@ -211,4 +211,3 @@ TITLES: dict[str, str] = {
     "migrations": "Migrations over time",
     "busiest": "The ten busiest hosts",
 }
-

@@ -127,9 +127,10 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
         owned = int(case.host_counts[index])
         paid = owned if cost.hosts_paid == "owned" else int(outcome.peak_on_by_group[index])
         amounts = {
-            "energy": energy_cost(joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount),
-            "capital": paid
-            * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
+            "energy": energy_cost(
+                joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
+            ),
+            "capital": paid * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
         }
         for item, amount in amounts.items():
             hosts = owned if item == "energy" else paid

@@ -30,7 +30,6 @@ def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
         return records
     joined = "".join(f"{each.name}:{each.sha256}\n" for each in files)
 
-
     return [
         {
             "name": f"{len(files)} files",

@@ -85,7 +85,9 @@ def verdict(
         return f"{needs}; {risk}."
     saved = saving_metrics(case, here, baseline)
     percent, cost = saved["saved_energy_percent"][0], saved["saved_cost_per_year"][0] or 0.0
-    energy = "" if percent is None else f", {abs(percent):.0f} % {'less' if percent >= 0 else 'more'}"
+    energy = (
+        "" if percent is None else f", {abs(percent):.0f} % {'less' if percent >= 0 else 'more'}"
+    )
     money = (
         f"{'saving' if cost >= 0 else 'costing'} {_amount(abs(cost))} "
         f"{case.scenario.cost.currency} a year{'' if cost >= 0 else ' more'}"

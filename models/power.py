@@ -6,7 +6,7 @@ Formulas other than the table interpolate between idle and full power,
 Barroso (ISCA 2007) and the models that OpenDC, DSLab and CloudSim use.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 

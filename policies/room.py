@@ -241,9 +241,7 @@ class _Scalars:
             and self._free_mhz[position] >= self.need_mhz[vm]
             and self._core_mhz[position] >= self._need_per_core_mhz[vm]
             and self._free_mib[position] >= self._need_mib[vm]
-            and (
-                self._signal_mhz is None or self._headroom_mhz[position] >= self._signal_mhz[vm]
-            )
+            and (self._signal_mhz is None or self._headroom_mhz[position] >= self._signal_mhz[vm])
         )
 
     def change(self, vm: int, position: int, sign: int) -> tuple[float, float, float]:

@@ -54,7 +54,9 @@ def _hidden(name: str) -> bool:
 def _checked(name: str, size: int, shown: str) -> str:
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
-        raise refuse(f"{shown}: {name}", "leads out of the archive; pack it anew without such names")
+        raise refuse(
+            f"{shown}: {name}", "leads out of the archive; pack it anew without such names"
+        )
     if size > MAX_MEMBER_BYTES:
         raise refuse(f"{shown}: {name}", f"is larger than {MAX_MEMBER_BYTES >> 30} GiB; split it")
     return parts.as_posix()

@@ -186,4 +186,3 @@ def refuse_unplaced(case: Case, error: Unplaced) -> InputError:
         "or set policies.initial.unplaced: reject"
     )
     return refuse(case.name, message, "farm.hosts")
-

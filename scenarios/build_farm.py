@@ -106,14 +106,11 @@ class HostNames(list[str]):
     """Names of hosts: the group's name and the number within the group."""
 
     def __init__(self, groups: list[str], group: Ints, counts: Ints) -> None:
-        makers = [
-            Numbered(name, int(count)) for name, count in zip(groups, counts, strict=True)
-        ]
+        makers = [Numbered(name, int(count)) for name, count in zip(groups, counts, strict=True)]
         rank = np.empty(len(group), np.int64)
         for index in range(len(groups)):
             own = np.flatnonzero(group == index)
             rank[own] = np.arange(len(own))
         super().__init__(
-            makers[each][number]
-            for each, number in zip(group.tolist(), rank.tolist(), strict=True)
+            makers[each][number] for each, number in zip(group.tolist(), rank.tolist(), strict=True)
         )

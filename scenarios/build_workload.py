@@ -143,9 +143,7 @@ def _series(part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw)
             raise refuse(WHERE, str(error), "workload.source.block") from None
     same = count == len(trace.names)
     series_of_vm = None if same else np.arange(count) % len(trace.names)
-    return TraceSeries(
-        trace.counts, trace.share_per_count, trace.step_s, part.on_end, series_of_vm
-    )
+    return TraceSeries(trace.counts, trace.share_per_count, trace.step_s, part.on_end, series_of_vm)
 
 
 def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
@@ -162,8 +160,6 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
         classes, probabilities, count, source.step, stream, source.farm_factor, bursts,
         source.daily_peak,
     )  # fmt: skip
-
-
 
 
 def _value(value: object) -> object:

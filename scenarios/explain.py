@@ -37,8 +37,7 @@ _BOUNDS = {
 def sentences(error: ValidationError, model: type[BaseModel], data: Any) -> list[tuple[Path, str]]:
     """Return path and sentence of each error, in the order of the document."""
     found = [
-        (_path(each["loc"], each["type"], data), each)
-        for each in error.errors(include_url=False)
+        (_path(each["loc"], each["type"], data), each) for each in error.errors(include_url=False)
     ]
     paths = [path for path, _ in found]
     return [
@@ -128,9 +127,7 @@ def _model_at(path: Path, model: type[BaseModel], data: Any) -> type[BaseModel] 
             return None
         else:
             found = [
-                field
-                for name, field in owner.model_fields.items()
-                if step in (name, field.alias)
+                field for name, field in owner.model_fields.items() if step in (name, field.alias)
             ]
             if not found:
                 return None

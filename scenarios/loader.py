@@ -45,9 +45,7 @@ def resolve(name: str | Path) -> Path:
     raise refuse(text, "no such file; name a scenario file or library/NAME")
 
 
-def load(
-    name: str | Path, overrides: Sequence[str] = (), allow_code: bool = False
-) -> Scenario:
+def load(name: str | Path, overrides: Sequence[str] = (), allow_code: bool = False) -> Scenario:
     """Load a scenario file. Raises InputError with all that is wrong."""
     path = resolve(name)
     try:

@@ -18,7 +18,7 @@ from .trace_data import InputFile, Quality, Rules, TraceData, as_counts, complet
 
 def read_shipped(name: str) -> TraceData:
     """Read a trace that comes with farmsim."""
-    import pyarrow.parquet as parquet  # noqa: PLC0415 - costly to import
+    from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     trace = traces()[name]
     content = data_file(trace.file).read_bytes()
@@ -84,7 +84,7 @@ def _csv_columns(content: bytes, where: str) -> Columns:
 
 def _parquet_columns(content: bytes, where: str) -> Columns:
     import pyarrow  # noqa: PLC0415 - costly to import
-    import pyarrow.parquet as parquet  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
 
     try:
         table = parquet.ParquetFile(io.BytesIO(content)).read()
@@ -172,9 +172,7 @@ def _tidy(
     where = source.path
     times_s = _times(_column(columns, source.time, where), source.time, where, first_row)
     vms = [str(cell) for cell in _column(columns, source.vm, where)]
-    values = scale * _numbers(
-        _column(columns, source.value, where), source.value, where, first_row
-    )
+    values = scale * _numbers(_column(columns, source.value, where), source.value, where, first_row)
     names = sorted(set(vms))
     at = {name: index for index, name in enumerate(names)}
     unique_s = np.unique(times_s)

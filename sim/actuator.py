@@ -124,4 +124,3 @@ class Actuator:
     def close(self) -> None:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()
-

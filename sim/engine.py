@@ -94,9 +94,7 @@ class Engine:
         self._actuator = Actuator(self._clock, farm, migration, self._recorder)
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
-        self._view = FarmView(
-            farm, self._vm_history, self._host_history, streams, start.slow_cores
-        )
+        self._view = FarmView(farm, self._vm_history, self._host_history, streams, start.slow_cores)
         self._rounds = 0
         self._gone = False
 

@@ -95,7 +95,8 @@ class Recorder:
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""
         self.power_events.add(
-            len(hosts), time_s=now_s, host=hosts, state=state, cause=self.words(cause))
+            len(hosts), time_s=now_s, host=hosts, state=state, cause=self.words(cause)
+        )
         self.note_hosts_on()
 
     def note_violations(self, now_s: float) -> None:
@@ -118,7 +119,11 @@ class Recorder:
         start_s = self._short_since_s[hosts]
         lasted = start_s < now_s
         self.violations.add(
-            int(np.count_nonzero(lasted)), host=hosts[lasted], start_s=start_s[lasted], end_s=now_s, unserved_mhz_s=missed[lasted]
+            int(np.count_nonzero(lasted)),
+            host=hosts[lasted],
+            start_s=start_s[lasted],
+            end_s=now_s,
+            unserved_mhz_s=missed[lasted],
         )
 
     def note_step(self, now_s: float) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from farmsim.models.arrays import Floats, Ints
 from farmsim.models.columns import Hosts, Vms
 from farmsim.models.farm import Farm, ViolationRule

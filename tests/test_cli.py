@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 
-import farmsim
 import pytest
+
+import farmsim
 
 SMALL = """farmsim: 1
 name: small

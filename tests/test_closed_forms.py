@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
+
 from farmsim.models.accounts import Rate
 from farmsim.models.columns import VmState
 from farmsim.models.migration import FixedRate

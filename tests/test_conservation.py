@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from farmsim.analysis.conservation import check
 from farmsim.models.accounts import Rate
 from farmsim.models.audit import audit
@@ -14,8 +17,6 @@ from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.worst_fit import WorstFit
 from farmsim.sim.actuator import PlanError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 REASON = Reason("chaos", 0.0, 0.0)
 
@@ -82,7 +83,9 @@ def test_invariants_hold_at_every_beat_whatever_is_proposed(plan):
         rng.choice([500.0, 1000.0, 3000.0], plan["hosts"]), memory_mib=8192.0,
         boot_s=plan["boot_s"], stop_s=plan["stop_s"], core_mhz=plan["core"], off_w=7.0,
     )  # fmt: skip
-    vms = make_vms(rng.choice([200.0, 900.0], plan["vms"]), rng.choice([512.0, 2048.0], plan["vms"]))
+    vms = make_vms(
+        rng.choice([200.0, 900.0], plan["vms"]), rng.choice([512.0, 2048.0], plan["vms"])
+    )
     farm = make_farm(hosts, vms, plan["incoming"])
     engine = make_engine(
         farm, rng.random((10, plan["vms"])), Chaos(plan["seed"], plan["powers_down"]), WorstFit(),

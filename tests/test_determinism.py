@@ -2,10 +2,11 @@
 
 import io
 
-import farmsim
 import numpy as np
-import pyarrow.parquet as parquet
 import pytest
+from pyarrow import parquet
+
+import farmsim
 from farmsim.sim.streams import Streams
 
 SCENARIO = {

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 from builders import make_farm, make_hosts, make_vms, rows
+from hypothesis import given
+from hypothesis import strategies as st
+
 from farmsim.models.accounts import Rate
 from farmsim.models.audit import audit
 from farmsim.models.columns import PowerState, VmState
 from farmsim.models.farm import FarmError
 from farmsim.models.residents import Residents
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def two_hosts(**more):

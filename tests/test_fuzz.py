@@ -5,14 +5,15 @@ import json
 import string
 
 import pytest
-from farmsim.scenarios.problems import InputError
-from farmsim.scenarios.scenario import Scenario
-from farmsim.cli import BAD_INPUT, DONE, run_command_line
-from farmsim.scenarios.loader import library, loads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_knobs import BASE, TURNS
 from test_schema import put
+
+from farmsim.cli import BAD_INPUT, DONE, run_command_line
+from farmsim.scenarios.loader import library, loads
+from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.scenario import Scenario
 
 SEEDS = [path.read_text("utf-8") for path in library().values()]
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from farmsim.models.catalogue import workload_classes
 from farmsim.models.generators import Bursts, ClassSeries, LoadClass, ResampledSeries
 from farmsim.models.vm import counts_from_shares, deal_blocks, deal_cycle, deal_random
 from farmsim.scenarios.trace_tables import read_shipped
 from farmsim.sim.streams import Streams
-from hypothesis import given
-from hypothesis import strategies as st
 
 UNIFORM = np.linspace(0, 1, 5)
 
@@ -119,9 +120,7 @@ def test_together_means_the_same_block_for_all():
     assert len(set(apart.row(0).tolist())) > 1
 
 
-@given(
-    shares=st.lists(st.floats(0.01, 10), min_size=1, max_size=6), total=st.integers(0, 500)
-)
+@given(shares=st.lists(st.floats(0.01, 10), min_size=1, max_size=6), total=st.integers(0, 500))
 def test_shares_become_counts_that_add_up(shares, total):
     counts = counts_from_shares(np.array(shares), total)
     assert counts.sum() == total

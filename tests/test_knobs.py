@@ -4,12 +4,13 @@ import functools
 import json
 from pathlib import Path
 
-import farmsim
 import pytest
+from test_readers import bitbrains_file
+
+import farmsim
 from farmsim.scenarios.leaves import leaves
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.spec import Spec
-from test_readers import bitbrains_file
 
 WATTS = [100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200]
 SIZES = [
@@ -56,7 +57,10 @@ def power_turns(where, wrap):
     for model in BETWEEN:
         fixed = {"idle": "80 W", "max": "200 W", **POWERS.get(model, ({}, {}))[0]}
         for key, value in (("idle", "90 W"), ("max", "210 W")):
-            turns[f"<{model}>.{key}"] = (power(model, **fixed), power(model, **fixed | {key: value}))
+            turns[f"<{model}>.{key}"] = (
+                power(model, **fixed),
+                power(model, **fixed | {key: value}),
+            )
     for model, (one, other) in POWERS.items():
         fixed = {"idle": "80 W", "max": "200 W"} if model in BETWEEN else {}
         key = next(iter(one))
@@ -66,7 +70,12 @@ def power_turns(where, wrap):
 
 
 def inline(**more):
-    server = {"cores": 4, "clock": "2 GHz", "memory": "32 GiB", "power": power("constant", power="90 W")}
+    server = {
+        "cores": 4,
+        "clock": "2 GHz",
+        "memory": "32 GiB",
+        "power": power("constant", power="90 W"),
+    }
     return {"farm.hosts.0.server": server | more}
 
 
@@ -366,7 +375,7 @@ NOT_TURNED = {"farmsim"}  # the version of the language has one value
 def folder(tmp_path_factory):
     """Traces and scenarios that the turns name."""
     import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as parquet  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
 
     made: Path = tmp_path_factory.mktemp("knobs")
     lines = [[(7 * vm + 13 * slot * (vm + 1)) % 90 + 1 for slot in range(12)] for vm in range(6)]
@@ -387,7 +396,11 @@ def folder(tmp_path_factory):
     columns = {"time": [300 * s for s in range(12)], "clock": [8 * s for s in range(12)]}
     table = columns | {f"vm{vm}": [value / 2 for value in line] for vm, line in enumerate(lines)}
     parquet.write_table(pa.table(table), made / "wide.parquet")
-    tidy = [f"{300 * s},vm{vm},x{5 - vm},{lines[vm][s]},{lines[vm][s] / 3}" for s in range(12) for vm in range(6)]
+    tidy = [
+        f"{300 * s},vm{vm},x{5 - vm},{lines[vm][s]},{lines[vm][s] / 3}"
+        for s in range(12)
+        for vm in range(6)
+    ]
     (made / "tidy.csv").write_text("\n".join(["time,vm,name,cpu,load", *tidy]))
     (made / "tidy_as_wide.csv").write_text("\n".join([header, *rows]))
     for name, factor in (("bitbrains", 1), ("bitbrains2", 2), ("bitbrains10", 1)):
@@ -395,7 +408,9 @@ def folder(tmp_path_factory):
         for vm in range(4):
             usage = [factor * 20 * value if name != "bitbrains10" or slot % 2 == 0 else None
                      for slot, value in enumerate(lines[vm][:11])]  # fmt: skip
-            (made / name / f"{vm}.csv").write_text(bitbrains_file(1000, usage, cores=1, capacity=4000.0))
+            (made / name / f"{vm}.csv").write_text(
+                bitbrains_file(1000, usage, cores=1, capacity=4000.0)
+            )
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count

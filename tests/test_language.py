@@ -1,14 +1,15 @@
 """Units, strict YAML, and every error at once with its place."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from farmsim.scenarios.loader import dump, library, load, loads
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
 from farmsim.scenarios.units import DIMENSIONS, UnitError, parse, parse_money, write
 from farmsim.scenarios.yaml_text import YamlError
 from farmsim.scenarios.yaml_text import parse as parse_yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 RIGHT = [
     ("24 h", "time", 86_400.0), ("5 min", "time", 300.0), ("1.5 d", "time", 129_600.0),

@@ -5,6 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms, rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
 from farmsim.models.history import Ring
 from farmsim.models.power import Fan, Linear, Table
 from farmsim.policies.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
@@ -31,9 +35,6 @@ from farmsim.policies.static_threshold import StaticThreshold
 from farmsim.policies.view import FarmView
 from farmsim.policies.worst_fit import WorstFit
 from farmsim.sim.streams import Streams
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
 

@@ -2,6 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from farmsim.models.catalogue import published_ops_per_w, servers
 from farmsim.models.power import (
     POWER_MODELS,
@@ -16,8 +19,6 @@ from farmsim.models.power import (
     SquareRoot,
     Table,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 G4 = servers()["hp_ml110_g4"].watts
 

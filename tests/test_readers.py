@@ -5,11 +5,12 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import farmsim
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
+from pyarrow import parquet
+
+import farmsim
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.spec import TableTrace
 from farmsim.scenarios.trace_data import Rules
@@ -143,7 +144,10 @@ def test_samples_above_full_are_cut_only_on_demand(tmp_path):
 
 
 BROKEN_TEXT = {
-    "missing": ("10\n\n30\n", r"trace/a:2: sample 1 of a is missing; write a number, or workload.gaps"),
+    "missing": (
+        "10\n\n30\n",
+        r"trace/a:2: sample 1 of a is missing; write a number, or workload.gaps",
+    ),
     "word": ("10\nten\n", r"trace/a:2: 'ten' is not a number"),
     "nan": ("10\nNaN\n", r"trace/a:2: NaN is not a sample"),
     "negative": ("10\n20\n-1\n", r"trace/a:3: sample 2 of a is -1 %"),
@@ -173,7 +177,11 @@ BROKEN_TABLES = {
     "nan": ("time,a\n0,nan\n", {}, r"t.csv:2: NaN in column 'a'"),
     "bad time": ("time,a\nnoon,1\n", {}, r"t.csv:2: 'noon' in column 'time' is no time"),
     "backwards": ("time,a\n300,1\n0,2\n", {}, r"t.csv:3: goes back or stands still"),
-    "off the grid": ("time,a\n0,1\n300,2\n450,3\n700,4\n", {}, r"t.csv:5: does not lie on the grid"),
+    "off the grid": (
+        "time,a\n0,1\n300,2\n450,3\n700,4\n",
+        {},
+        r"t.csv:5: does not lie on the grid",
+    ),
     "twice": ("time,vm,cpu\n0,a,1\n0,a,2\n", {"layout": "tidy"}, r"t.csv:3: a has a second sample"),
     "two columns": ("time,a,a\n0,1,2\n", {}, r"t.csv:1: two columns are called 'a'"),
     "only a header": ("time,a\n", {}, r"t.csv: holds no sample"),
@@ -293,9 +301,7 @@ def test_a_vm_that_fits_no_host_is_refused_or_listed():
              {"name": "dwarf", "memory": "1 GiB", "vcpus": 1, "count": 2}]  # fmt: skip
     with pytest.raises(InputError, match=r"1 VM\(s\) of size giant .* fit no host"):
         run({"source": source, "sizes": sizes})
-    result = run(
-        {"source": source, "sizes": sizes}, policies={"initial": {"unplaced": "reject"}}
-    )
+    result = run({"source": source, "sizes": sizes}, policies={"initial": {"unplaced": "reject"}})
     assert result.value("vms") == 3
     assert result.value("vms_rejected") == 1
     vms = result.table("vms").to_pylist()

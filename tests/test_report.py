@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 
-import farmsim
 import pytest
+
+import farmsim
 from farmsim.analysis.figures import FIGURES, thinned
 from farmsim.analysis.report import shown
 

@@ -4,12 +4,13 @@ import json
 
 import jsonschema
 import pytest
+from test_knobs import BASE, TURNS
+
 from farmsim.scenarios.listing import entries, parameters, text_of
 from farmsim.scenarios.loader import library
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.schema import schema, schema_text
 from farmsim.scenarios.yaml_text import parse
-from test_knobs import BASE, TURNS
 
 
 @pytest.fixture(scope="module")
