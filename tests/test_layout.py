@@ -1,0 +1,113 @@
+"""What ships: the wheel holds the tree, works outside the checkout and adds one name only."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import farmsim
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
+ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
+
+
+def in_git(*paths: str) -> set[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *paths],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return {line for line in listing.stdout.splitlines() if (ROOT / line).exists()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in in_git():
+        target = source / name
+        if not (ROOT / name).is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
+    subprocess.run([*command, str(source)], check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+def test_no_stray_module_at_the_root() -> None:
+    assert {name for name in in_git("*.py") if "/" not in name} == ROOT_MODULES
+
+
+def test_public_names_exist() -> None:
+    assert sorted(farmsim.__all__) == farmsim.__all__
+    for name in farmsim.__all__:
+        assert getattr(farmsim, name) is not None
+    with pytest.raises(AttributeError, match="farmsim"):
+        farmsim.nonsense  # noqa: B018 - the access is what is tested
+
+
+def test_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == farmsim.__version__
+    assert f"version: {farmsim.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_continuous_integration_runs_the_command_of_the_readme() -> None:
+    commands = [line for line in (ROOT / "README.md").read_text().splitlines() if "-m venv" in line]
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_tree(wheel: Path) -> None:
+    wanted = {f"farmsim/{name}" for name in in_git(*FOLDERS)}
+    wanted |= {f"farmsim/{name}" for name in [*ROOT_MODULES, "py.typed"]}
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
+    assert names == wanted
+    assert licences == {"LICENSE", "NOTICE"}
+
+
+@pytest.mark.slow
+def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
+    """The wheel alone in a new environment; the libraries come from the present one."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "v")], check=True)
+    python = tmp_path / "v" / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
+    site = next((tmp_path / "v" / "lib").glob("python*/site-packages"))
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    away = tmp_path / "away"
+    away.mkdir()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(away)}
+
+    def outside(*command: str) -> str:
+        return subprocess.run(
+            [*command], cwd=away, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    found = outside(
+        str(python),
+        "-c",
+        "import importlib.util as u, farmsim;"
+        "print(farmsim.__file__);"
+        "print([n for n in ('models', 'policies', 'sim', 'scenarios', 'analysis', 'cli')"
+        " if u.find_spec(n)])",
+    ).splitlines()
+    assert str(site) in found[0]
+    assert found[1] == "[]"
+    command = str(python.with_name("farmsim"))
+    shown = json.loads(outside(command, "run", "library/first-steps", "--json", "--out", "r"))
+    assert shown["energy_kwh"]["value"] > 0
+    assert (away / "r" / "report.html").exists()
