@@ -5,7 +5,7 @@ are made from it.
 """
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -22,7 +22,7 @@ from .fields import Amount, Knobs, Named, Part, Quantity, policy_slot, problem
 from .suggest import unknown_name
 from .units import Money
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 MAX_HOSTS = 2_000_000
 MAX_VMS = 20_000_000
 
@@ -35,6 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1), Quantity("share")]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
+FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 
 
 class Switching(Part):
@@ -159,7 +160,7 @@ class PlanetLab(Part):
     """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
 
     type: Literal["planetlab"]
-    path: Name = Field(description="Folder or archive, relative to the scenario.")
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
     step: Period = Field(300.0, description="Time between two lines.")
 
 
@@ -167,7 +168,7 @@ class TableTrace(Part):
     """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
 
     type: Literal["csv", "parquet"]
-    path: Name = Field(description="The file, relative to the scenario.")
+    path: FilePath = Field(description="The file, relative to the scenario.")
     layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
     time: Name = Field(
         "time", description="Column of the time: seconds, or ISO 8601 date and time."
@@ -183,7 +184,7 @@ class Bitbrains(Part):
     """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
 
     type: Literal["bitbrains"]
-    path: Name = Field(description="Folder or archive, relative to the scenario.")
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
     step: Period = Field(300.0, description="Time between two samples.")
 
 
@@ -409,7 +410,7 @@ class OtherScenario(Part):
     """Another scenario file."""
 
     type: Literal["scenario"]
-    path: Name = Field(description="The file, relative to this one.")
+    path: FilePath = Field(description="The file, relative to this one.")
 
 
 class NoBaseline(Part):
