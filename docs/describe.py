@@ -1,0 +1,202 @@
+"""What the models of the scenario language say of themselves, as Markdown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from farmsim.scenarios import units
+from farmsim.scenarios.fields import Amount, Knobs, Named, Part, Quantity, model_of, summary_of
+
+HEADER = ("field", "type", "default", "bounds", "meaning")
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+PLAIN = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`"}
+
+
+@dataclass
+class Kind:
+    """A type in words, its bounds, and the models whose fields lie below it."""
+
+    words: str
+    bounds: list[str] = field(default_factory=list)
+    models: list[tuple[str, type[BaseModel], str]] = field(default_factory=list)
+    dimension: str = ""
+    named: Named | None = None
+
+
+@dataclass
+class Section:
+    """One mapping of the language: where it stands, what it is, its fields."""
+
+    path: str
+    types: tuple[str, ...]
+    what: str
+    rows: list[tuple[str, ...]]
+
+
+def kind_of(annotation: Any, metadata: list[Any]) -> Kind:
+    """Describe a type with what pydantic keeps beside it."""
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        metadata = [*more, *metadata]
+    flat = [
+        each
+        for entry in metadata
+        for each in (entry.metadata if isinstance(entry, FieldInfo) else [entry])
+    ]
+    for each in flat:
+        if isinstance(each, Named):
+            return Kind(_named_words(each), named=each)
+        if isinstance(each, Knobs):
+            return Kind("mapping", models=[("", model_of(each.cls), summary_of(each.cls))])
+        if isinstance(each, Amount):
+            return Kind("price per kWh" if each.per_kwh else "money")
+        if getattr(each, "what", ""):
+            return Kind(f"list: {each.what}")
+    dimension = next((each.dimension for each in flat if isinstance(each, Quantity)), "")
+    kind = _plain(annotation)
+    if dimension:
+        kind = Kind(f"[{dimension}](#units)", dimension=dimension)
+    kind.bounds += _bounds(flat, dimension, "characters" if annotation is str else "entry")
+    types = [name for _, model, _ in kind.models for name in types_of(model)]
+    if types:
+        kind.words = "mapping with `type` " + " or ".join(f"`{name}`" for name in types)
+    if types and any(isinstance(each, BeforeValidator) for each in flat):
+        kind.words += ", or the name of a shipped trace"
+    return kind
+
+
+def types_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the values of a model's ``type`` key; none if it has no such key."""
+    tag = model.model_fields.get("type")
+    return get_args(tag.annotation) if tag else ()
+
+
+def _plain(annotation: Any) -> Kind:
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return Kind(" or ".join(f"`{each}`" for each in members))
+    if origin in (Union, UnionType):
+        kinds = [kind_of(each, []) for each in members if each is not type(None)]
+        models = [below for kind in kinds for below in kind.models]
+        bounds = [bound for kind in kinds for bound in kind.bounds]
+        words = " or ".join(dict.fromkeys(kind.words for kind in kinds))
+        return Kind(words, bounds, models, kinds[0].dimension if len(kinds) == 1 else "")
+    if origin is tuple:
+        inner = kind_of(members[0], [])
+        return Kind(f"list of {inner.words}s", [], [("[]", *below[1:]) for below in inner.models])
+    if origin is dict:
+        return Kind("mapping of texts")
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return Kind("mapping", models=[("", annotation, summary_of(annotation))])
+    return Kind(PLAIN.get(annotation, "mapping"))
+
+
+def _named_words(named: Named) -> str:
+    if named.code:
+        kind = named.what.removesuffix(" policy")
+        return f"[{named.what}](policies.md#{kind})"
+    return f"[{named.what}](#{named.what.replace(' ', '-')}s)"
+
+
+def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
+    found = []
+    for each in metadata:
+        for name, sign in SIGNS.items():
+            limit = getattr(each, name, None)
+            if limit is not None:
+                shown = units.write(float(limit), dimension) if dimension else f"{limit:,}"
+                found.append(f"{sign} {shown}")
+        if getattr(each, "pattern", None):
+            found.append(f"`{each.pattern}`")
+        if getattr(each, "min_length", None) and what == "entry":
+            found.append(f"at least {each.min_length} {what}")
+        if getattr(each, "max_length", None):
+            found.append(f"at most {each.max_length:,} {what}")
+    return found
+
+
+def default_of(field_info: FieldInfo, kind: Kind) -> str:
+    """Return a field's default as a scenario would write it."""
+    value = field_info.default
+    if value is PydanticUndefined:
+        return "**required**"
+    return _shown(value, kind)
+
+
+def _shown(value: Any, kind: Kind) -> str:
+    if value is None or value in ({}, ""):
+        return ""
+    if isinstance(value, Part):
+        return _mapping(value)
+    if isinstance(value, tuple) and isinstance(value[0], Part):
+        return f"one entry {_mapping(value[0])}"
+    return f"`{_written(value, kind)}`"
+
+
+def _written(value: Any, kind: Kind) -> str:
+    if kind.dimension:
+        return str(units.write(value, kind.dimension))
+    if kind.named is not None:
+        return next(key for key, cls in kind.named.options().items() if type(value) is cls)
+    if isinstance(value, tuple):
+        return f"[{', '.join(f'{each:g}' for each in value)}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _mapping(value: Part) -> str:
+    required = any(each.is_required() for each in type(value).model_fields.values())
+    if not required and value == type(value)():
+        return "the defaults of its fields"
+    written = value.model_dump(by_alias=True, exclude_none=True)
+    return "`{" + ", ".join(f"{key}: {each}" for key, each in written.items()) + "}`"
+
+
+def rows_of(model: type[BaseModel], prefix: str = "") -> list[tuple[str, ...]]:
+    """Return a table row for each field of a model."""
+    rows = []
+    for name, info in model.model_fields.items():
+        kind = kind_of(info.annotation, list(info.metadata))
+        shown = f"`{prefix}{info.alias or name}`"
+        meaning = info.description or ("Which of the kinds it is." if name == "type" else "")
+        if info.examples:
+            meaning += f" Example: `{_example(info.examples[0])}`."
+        rows.append((shown, kind.words, default_of(info, kind), ", ".join(kind.bounds), meaning))
+    return rows
+
+
+def _example(example: Any) -> str:
+    if not isinstance(example, dict):
+        return str(example)
+    return "{" + ", ".join(f'{key}: "{value}"' for key, value in example.items()) + "}"
+
+
+def sections(
+    model: type[BaseModel], path: str = "", what: str = "", seen: set[type] | None = None
+) -> Iterator[Section]:
+    """Yield the sections of the reference page, a mapping each, in the order of the language."""
+    seen = set() if seen is None else seen
+    types = types_of(model)
+    if types:
+        seen.add(model)
+    rows = rows_of(model, f"{path}." if path else "")
+    yield Section(path, types, what or summary_of(model), rows)
+    for name, info in model.model_fields.items():
+        below = f"{path}.{info.alias or name}" if path else (info.alias or name)
+        for suffix, child, meant in kind_of(info.annotation, list(info.metadata)).models:
+            if child not in seen:
+                yield from sections(child, below + suffix, meant, seen)
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    cells = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in cells
+    )
