@@ -71,7 +71,8 @@ def _policy_rows(case: Case) -> list[dict[str, str]]:
     model = scenario.migration
     if isinstance(model, FixedRate):
         value = (
-            f"memory at {write(model.share, 'share')} of {write(model.bandwidth_mbps, 'bandwidth')}, "
+            f"memory at {write(model.share, 'share')} of "
+            f"{write(model.bandwidth_mbps, 'bandwidth')}, "
             f"guest loses {write(model.guest_loss, 'share')}, "
             f"target carries {write(model.target_load, 'share')}"
         )

@@ -11,7 +11,7 @@ from ..scenarios.loader import dump
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from ..sim.actuator import PlanError
-from ..sim.engine import Outcome, Unplaced
+from ..sim.engine import Outcome, UnplacedError
 from .assumptions import assumptions, data_quality
 from .conservation import check
 from .metrics import measure
@@ -56,7 +56,7 @@ def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outco
 
     try:
         outcome = case.engine.run(tell)
-    except Unplaced as error:
+    except UnplacedError as error:
         raise refuse_unplaced(case, error) from None
     except PlanError as error:
         raise refuse(case.name, str(error), "policies.control") from None

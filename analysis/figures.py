@@ -1,6 +1,7 @@
 """Plotly figures of a run; each takes a result and nothing else."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def thinned(x: Any, y: Any) -> tuple[Any, Any]:
         return x, y
     edges = np.linspace(0, len(x), MOST_POINTS // 2 + 1).astype(np.int64)
     picked: list[int] = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         low, high = start + int(np.argmin(y[start:end])), start + int(np.argmax(y[start:end]))
         picked += sorted({low, high})
     return x[picked], y[picked]
@@ -158,7 +159,7 @@ def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
 
 
 def busiest(result: Result) -> go.Figure:
-    """The ten busiest hosts: mean, P95 and highest utilisation while on."""
+    """Show the ten busiest hosts: mean, P95 and highest utilisation while on."""
     names, mean, high, peak = busiest_hosts(result)
     bars = [
         go.Bar(

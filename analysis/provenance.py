@@ -24,7 +24,7 @@ def versions() -> dict[str, str]:
 def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
     """Return name, size and hash of each input file; more than 20 are summed up in one."""
     records: list[dict[str, object]] = [
-        {"name": each.name, "bytes": each.bytes, "sha256": each.sha256} for each in files
+        {"name": each.name, "bytes": each.size_bytes, "sha256": each.sha256} for each in files
     ]
     if len(records) <= 20:
         return records
@@ -33,7 +33,7 @@ def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
     return [
         {
             "name": f"{len(files)} files",
-            "bytes": sum(each.bytes for each in files),
+            "bytes": sum(each.size_bytes for each in files),
             "sha256": hashlib.sha256(joined.encode()).hexdigest(),
         }
     ]

@@ -1,7 +1,6 @@
 """The run directory: written whole or not at all, read back by everything that comes after."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -59,11 +58,11 @@ def _refuse_foreign(directory: Path) -> None:
 
 def _swap(partial: Path, directory: Path) -> None:
     if not directory.exists():
-        os.replace(partial, directory)
+        partial.replace(directory)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
-    os.replace(directory, old / directory.name)
-    os.replace(partial, directory)
+    directory.replace(old / directory.name)
+    partial.replace(directory)
     shutil.rmtree(old)
 
 
@@ -82,7 +81,7 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(text, "utf-8")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise refuse(str(path), f"cannot be written: {error.strerror}") from None
     finally:

@@ -84,6 +84,7 @@ def _repeat(text: str, length: int) -> pa.DictionaryArray:
 
 
 def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     farm, hours = outcome.farm, 3600.0
     hosts, accounts, totals = farm.hosts, farm.accounts, farm.accounts.totals
     on_s, active_s = totals[Rate.ON], totals[Rate.ACTIVE]
@@ -120,6 +121,7 @@ def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
 
 
 def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     vms, accounts = outcome.farm.vms, outcome.farm.vm_accounts
     requested = accounts.requested_mhz_s
     asked = np.where(requested > 0, requested, 1.0)
@@ -154,6 +156,7 @@ def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
 
 
 def _farm_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     del names
     series = outcome.tables["series"]
     time_s = series["time_s"]
@@ -216,6 +219,7 @@ def _host_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]
 
 
 def _migrations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     table = outcome.tables["migrations"]
     return {
         "vm": (names.vm(table["vm"]), "", "VM moved."),
@@ -230,6 +234,7 @@ def _migrations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
 
 
 def _power_events(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     table = outcome.tables["power_events"]
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
@@ -240,6 +245,7 @@ def _power_events(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made
 
 
 def _violations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     table = outcome.tables["violations"]
     return {
         "host": (names.host(table["host"]), "", "Host in violation."),
@@ -252,6 +258,7 @@ def _violations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
 
 
 def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     table = outcome.tables["decisions"]
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
@@ -288,6 +295,7 @@ def _costs(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
 
 
 def _utilisation_map(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+    del case
     table = outcome.tables["utilisation_map"]
     return {
         "first_host": (names.host(table["first_host"]), "", "First host of the row."),

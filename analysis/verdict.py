@@ -119,7 +119,7 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         )
     if quality is not None and quality.cut:
         found.append(f"{quality.cut:,} samples above 100 % were cut.")
-    if "sizes" not in part.model_fields_set and not (case.load.vms.size_names != ["standard"]):
+    if "sizes" not in part.model_fields_set and case.load.vms.size_names == ["standard"]:
         found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
     cost = case.scenario.cost
     assumed = [

@@ -93,7 +93,8 @@ class HostAccounts:
 
     def total(self, rate: int) -> Floats:
         """Return the integral of one rate per host, as of the last settlement."""
-        return self.totals[rate]
+        total: Floats = self.totals[rate]
+        return total
 
 
 class VmAccounts:

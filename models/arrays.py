@@ -1,6 +1,6 @@
 """Names for the array types that cross function boundaries."""
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,18 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 States: TypeAlias = NDArray[np.int8]
+
+
+class SumBy(Protocol):
+    """Adds up weights by the rows that they belong to."""
+
+    def __call__(self, rows: Ints, /, weights: Floats, minlength: int) -> Floats:
+        """Return one sum per row, for at least ``minlength`` rows."""
+        ...
+
+
+sum_by = cast("SumBy", np.bincount)
+"""np.bincount with weights, which NumPy's stubs take for counts: integers."""
 
 
 def distinct(rows: Ints) -> Ints:

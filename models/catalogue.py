@@ -21,7 +21,7 @@ def data_file(name: str) -> Traversable:
 @cache
 def servers() -> dict[str, Server]:
     """Return all servers by identifier, in the order of their publication."""
-    with data_file("servers.csv").open("r", encoding="utf-8", newline="") as handle:
+    with data_file("servers.csv").open("r", encoding="utf-8") as handle:
         return {row["id"]: _server(row) for row in csv.DictReader(handle)}
 
 
@@ -47,7 +47,7 @@ def _server(row: dict[str, str]) -> Server:
 @cache
 def published_ops_per_w() -> dict[str, float]:
     """Return the overall ssj_ops per W as published, by server identifier."""
-    with data_file("servers.csv").open("r", encoding="utf-8", newline="") as handle:
+    with data_file("servers.csv").open("r", encoding="utf-8") as handle:
         return {row["id"]: float(row["overall_ops_per_w"]) for row in csv.DictReader(handle)}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .accounts import RATES, HostAccounts, Rate, VmAccounts
-from .arrays import Bools, Floats, Ints, distinct
+from .arrays import Bools, Floats, Ints, distinct, sum_by
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
 from .residents import Residents
 
@@ -225,7 +225,8 @@ class Farm:
 
     def wanted_mhz(self, vms: Ints) -> Floats:
         """Return the demand that the present hosts can see: a vCPU uses at most one core."""
-        return np.minimum(self.vms.demand_mhz[vms], self._ceiling_mhz[vms])
+        wanted_mhz: Floats = np.minimum(self.vms.demand_mhz[vms], self._ceiling_mhz[vms])
+        return wanted_mhz
 
     def _attach(self, vms: Ints, hosts: Ints) -> None:
         self.residents.add(vms, hosts)
@@ -303,7 +304,7 @@ class Farm:
     def _require_memory(self, vms: Ints, hosts: Ints, verb: str) -> None:
         named = distinct(hosts)
         at = np.searchsorted(named, hosts)
-        need_mib = np.bincount(at, weights=self.vms.memory_mib[vms], minlength=len(named))
+        need_mib = sum_by(at, weights=self.vms.memory_mib[vms], minlength=len(named))
         limit_mib = self.hosts.memory_mib[named] + MEMORY_TOLERANCE_MIB
         short = named[self.hosts.memory_used_mib[named] + need_mib > limit_mib]
         if len(short):
@@ -313,11 +314,11 @@ class Farm:
         """Recompute every host after a change of demand; who lives where is unchanged."""
         count = len(self.hosts)
         demand_mhz = self.vms.demand_mhz
-        asked_mhz = np.bincount(self._home, weights=demand_mhz, minlength=count + 1)[:count]
+        asked_mhz = sum_by(self._home, weights=demand_mhz, minlength=count + 1)[:count]
         wanted_mhz = asked_mhz
         if self._capped:
             capped_mhz = np.minimum(demand_mhz, self._ceiling_mhz)
-            wanted_mhz = np.bincount(self._home, weights=capped_mhz, minlength=count + 1)[:count]
+            wanted_mhz = sum_by(self._home, weights=capped_mhz, minlength=count + 1)[:count]
         copies_mhz = np.zeros(count)
         if len(self._movers):
             copies_mhz = self._copies_mhz(self._movers, self.vms.moving_to[self._movers], count)
@@ -329,17 +330,17 @@ class Farm:
         guests, comers = self.residents.of(rows), self._comers(rows)
         at = np.searchsorted(rows, vms.host[guests])
         to = np.searchsorted(rows, vms.moving_to[comers])
-        memory_mib = np.bincount(at, weights=vms.memory_mib[guests], minlength=count)
-        memory_mib += np.bincount(to, weights=vms.memory_mib[comers], minlength=count)
+        memory_mib = sum_by(at, weights=vms.memory_mib[guests], minlength=count)
+        memory_mib += sum_by(to, weights=vms.memory_mib[comers], minlength=count)
         hosts.memory_used_mib[rows] = memory_mib
-        hosts.committed_mhz[rows] = np.bincount(at, weights=vms.size_mhz[guests], minlength=count)
+        hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
         hosts.incoming[rows] = np.bincount(to, minlength=count)
         self.accounts.note_memory(rows, memory_mib)
-        asked_mhz = np.bincount(at, weights=vms.demand_mhz[guests], minlength=count)
+        asked_mhz = sum_by(at, weights=vms.demand_mhz[guests], minlength=count)
         wanted_mhz = asked_mhz
         if self._capped:
-            wanted_mhz = np.bincount(at, weights=self.wanted_mhz(guests), minlength=count)
+            wanted_mhz = sum_by(at, weights=self.wanted_mhz(guests), minlength=count)
         self._set_rates(rows, asked_mhz, wanted_mhz, self._copies_mhz(comers, to, count))
 
     def _comers(self, rows: Ints) -> Ints:
@@ -353,7 +354,7 @@ class Farm:
 
     def _copies_mhz(self, movers: Ints, to: Ints, count: int) -> Floats:
         asked_mhz = self.vms.target_share[movers] * self.vms.demand_mhz[movers]
-        return np.bincount(to, weights=asked_mhz, minlength=count)
+        return sum_by(to, weights=asked_mhz, minlength=count)
 
     def _set_rates(
         self, rows: Ints | slice, asked_mhz: Floats, wanted_mhz: Floats, copies_mhz: Floats

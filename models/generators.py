@@ -52,7 +52,8 @@ class LoadClass:
     @property
     def total_variance(self) -> float:
         """Sum of the parts."""
-        return sum(getattr(self, f"{part}_variance") for part in PARTS)
+        total: float = sum(getattr(self, f"{part}_variance") for part in PARTS)
+        return total
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,16 @@ listings and the reference pages are all made from it.
 """
 
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict, cast
+
+
+class Bounds(TypedDict, total=False):
+    """Bounds of a number: at least, above, at most, below."""
+
+    ge: float
+    gt: float
+    le: float
+    lt: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +36,19 @@ class Knob:
     le: float | None = None
     lt: float | None = None
 
-    def bounds(self) -> dict[str, float]:
-        """Return the bounds that are set, keyed ``ge``, ``gt``, ``le``, ``lt``."""
+    def bounds(self) -> Bounds:
+        """Return the bounds that are set."""
         pairs = {"ge": self.ge, "gt": self.gt, "le": self.le, "lt": self.lt}
-        return {name: value for name, value in pairs.items() if value is not None}
+        set_ones = {name: value for name, value in pairs.items() if value is not None}
+        return cast("Bounds", set_ones)
 
 
-def knob(help: str, default: Any = MISSING, **meaning: Any) -> Any:
-    """Declare a dataclass field that a scenario may set; ``meaning`` as in :class:`Knob`."""
-    metadata = {"knob": Knob(help, **meaning)}
+def knob(text: str, default: Any = MISSING, **meaning: Any) -> Any:
+    """Declare a dataclass field that a scenario may set.
+
+    ``text`` is its help, ``meaning`` the rest of :class:`Knob`.
+    """
+    metadata = {"knob": Knob(text, **meaning)}
     if default is MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)

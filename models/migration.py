@@ -75,6 +75,7 @@ class FixedRate:
     )
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+        """Return one phase per VM, as long as its memory takes to copy."""
         del targets
         memory_mib = farm.vms.memory_mib[vms]
         duration_s = memory_mib * MEGABIT_PER_MIB / (self.share * self.bandwidth_mbps)

@@ -36,7 +36,10 @@ class Table:
     )
 
     def watts(self, utilisation: Floats) -> Floats:
-        return np.interp(utilisation * (LEVELS - 1), np.arange(LEVELS), np.asarray(self.watts_at))
+        """Return power in W for utilisations in [0, 1], element by element."""
+        levels = np.arange(LEVELS)
+        power_w: Floats = np.interp(utilisation * (LEVELS - 1), levels, np.asarray(self.watts_at))
+        return power_w
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Constant:
     power_w: float = knob("Power at any load.", key="power", dimension="power", gt=0)
 
     def watts(self, utilisation: Floats) -> Floats:
+        """Return power in W for utilisations in [0, 1], element by element."""
         return np.full_like(utilisation, self.power_w)
 
 
@@ -61,9 +65,11 @@ class _Between:
             )
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         raise NotImplementedError
 
     def watts(self, utilisation: Floats) -> Floats:
+        """Return power in W for utilisations in [0, 1], element by element."""
         return self.idle_w + (self.max_w - self.idle_w) * self.shape(utilisation)
 
 
@@ -72,6 +78,7 @@ class Linear(_Between):
     """``g(u) = u``."""
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return u
 
 
@@ -80,6 +87,7 @@ class Square(_Between):
     """``g(u) = u**2``."""
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return u * u
 
 
@@ -88,6 +96,7 @@ class Cubic(_Between):
     """``g(u) = u**3``."""
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return u * u * u
 
 
@@ -96,6 +105,7 @@ class SquareRoot(_Between):
     """``g(u) = sqrt(u)``."""
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return np.sqrt(u)
 
 
@@ -106,6 +116,7 @@ class Fan(_Between):
     r: float = knob("Calibration exponent; 1.4 in the paper's fleet.", 1.4, gt=1, le=10)
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return 2 * u - u**self.r
 
 
@@ -116,6 +127,7 @@ class Asymptotic(_Between):
     tau: float = knob("Utilisation at which the fast part has mostly risen.", gt=0, le=1)
 
     def shape(self, u: Floats) -> Floats:
+        """Return ``g(u)``, element by element."""
         return (1 + u - np.exp(-u / self.tau)) / 2
 
 

@@ -21,7 +21,7 @@ class VmSize:
 def counts_from_shares(shares: Floats, total: int) -> Ints:
     """Split ``total`` VMs by shares that sum to 1, largest remainders first."""
     exact = shares / shares.sum() * total
-    counts = np.floor(exact).astype(np.int64)
+    counts: Ints = np.floor(exact).astype(np.int64)
     missing = total - int(counts.sum())
     order = np.argsort(counts - exact, kind="stable")
     counts[order[:missing]] += 1
@@ -29,7 +29,7 @@ def counts_from_shares(shares: Floats, total: int) -> Ints:
 
 
 def deal_blocks(counts: Ints) -> Ints:
-    """Return the size index per VM: all of the first size, then all of the second, …"""
+    """Return the size index per VM: all of the first size, then all of the second, and so on."""
     return np.repeat(np.arange(len(counts)), counts)
 
 

@@ -51,12 +51,14 @@ class TraceSeries:
     series_of_vm: Ints | None = None
 
     def row(self, slot: int) -> NDArray[np.generic]:
+        """Return the counts of a slot, one per VM."""
         slots = len(self.counts)
         at = slot % slots if self.on_end == "loop" else min(slot, slots - 1)
-        row = self.counts[at]
+        row: NDArray[np.generic] = self.counts[at]
         return row if self.series_of_vm is None else row[self.series_of_vm]
 
     def has_ended(self, slot: int) -> bool:
+        """Whether the trace has no load of its own for a slot, and is to stop."""
         return self.on_end == "stop" and slot >= len(self.counts)
 
 
@@ -70,10 +72,12 @@ class ConstantSeries:
     share_per_count: float = 1.0
 
     def row(self, slot: int) -> NDArray[np.generic]:
+        """Return the utilisation once per VM."""
         del slot
         return np.full(self.vms, self.utilisation)
 
     def has_ended(self, slot: int) -> bool:
+        """Return False: it goes on for ever."""
         del slot
         return False
 

@@ -146,7 +146,7 @@ class _Round:
     def _tenants(self, host: int) -> Ints:
         """Return the VMs that would be on a host if this round's moves were done."""
         guests = self._guests(host)
-        staying = guests[self._home[guests] == host]
+        staying: Ints = guests[self._home[guests] == host]
         received = self._received.get(host)
         if not received:
             return staying

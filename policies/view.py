@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..models.accounts import HostAccounts
-from ..models.arrays import Bools, Floats, Ints, States
+from ..models.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.columns import Hosts, PowerState, Vms
 from ..models.farm import Farm
 from ..models.history import Ring
@@ -101,7 +101,7 @@ class FarmView:
         vms = self.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         placed = home >= 0
-        return np.bincount(home[placed], weights=vms.demand_mhz[placed], minlength=len(self.hosts))
+        return sum_by(home[placed], weights=vms.demand_mhz[placed], minlength=len(self.hosts))
 
     def awake(self) -> Bools:
         """Return which hosts are on or on their way to it."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.arrays import Bools, Floats, Ints, sum_by
 from .overload import OverloadDetector
 from .room import Room
 from .view import FarmView
@@ -32,14 +32,14 @@ class Watch:
     @staticmethod
     def _weighted(history_mhz: Floats, weights: Floats) -> Floats:
         used = np.flatnonzero(weights)
-        total = weights[used[0]] * history_mhz[used[0]]
+        total: Floats = weights[used[0]] * history_mhz[used[0]]
         for sample in used[1:]:
             total += weights[sample] * history_mhz[sample]
         return total
 
     def _per_host(self, amounts: Floats) -> Floats:
         count = len(self._view.hosts)
-        return np.bincount(self._home, weights=amounts, minlength=count + 1)[:count]
+        return sum_by(self._home, weights=amounts, minlength=count + 1)[:count]
 
     def _host_sums(self, weights: Floats) -> Floats:
         if self._detector.history == "host":

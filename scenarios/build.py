@@ -10,7 +10,7 @@ from ..models.farm import Farm, ViolationRule
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
-from ..sim.engine import Engine, Start, Timing, Unplaced
+from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.streams import Streams
 from .build_farm import HostModel, build_hosts, columns, host_model
 from .build_workload import Load, build_load
@@ -155,15 +155,15 @@ def _giant(farm: Farm, vm: int, size: int, where: str) -> Problem:
     count = int(np.count_nonzero(vms.size == size))
     message = (
         f"{count} VM(s) of size {vms.size_names[size]} ({vms.vcpus[vm]} vCPUs of "
-        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz, {vms.memory_mib[vm] / 1024:g} GiB) fit no host; "
-        f"the largest has {hosts.cpu_mhz.max():g} MHz in cores of {hosts.core_mhz.max():g} MHz "
-        f"and {hosts.memory_mib.max() / 1024:g} GiB; "
+        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz, {vms.memory_mib[vm] / 1024:g} GiB) fit no "
+        f"host; the largest has {hosts.cpu_mhz.max():g} MHz in cores of "
+        f"{hosts.core_mhz.max():g} MHz and {hosts.memory_mib.max() / 1024:g} GiB; "
         "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
     )
     return Problem(where, "workload.sizes" if where == "workload" else "baseline", message)
 
 
-def refuse_unplaced(case: Case, error: Unplaced) -> InputError:
+def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
     """Say which VMs the initial placement found no host for, and why."""
     farm, searches = case.farm, error.searches
     lines = []

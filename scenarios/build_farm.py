@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Floats, Ints
 from ..models.catalogue import servers
 from ..models.columns import Hosts
 from ..models.power import PowerBank, PowerModel
@@ -82,7 +82,7 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
             distinct.append(model.power)
     power_of_group = np.array([distinct.index(model.power) for model in models])
 
-    def column(attribute: str) -> np.ndarray:  # type: ignore[type-arg]
+    def column(attribute: str) -> Floats:
         return np.array([float(getattr(model, attribute)) for model in models])[group]
 
     return Hosts(

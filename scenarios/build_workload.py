@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -151,10 +152,10 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
     probabilities = np.array(table["probabilities"])
     classes = source.classes
     if isinstance(classes, str):
-        classes = [
+        classes = tuple(
             LoadClass(**{key: _value(value) for key, value in entry.items()})
             for entry in table["sets"][classes]["classes"]
-        ]
+        )
     bursts: Bursts | None = source.bursts
     return ClassSeries(
         classes, probabilities, count, source.step, stream, source.farm_factor, bursts,
@@ -162,7 +163,7 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
     )  # fmt: skip
 
 
-def _value(value: object) -> object:
+def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 

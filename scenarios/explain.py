@@ -68,7 +68,9 @@ def _path(location: Sequence[str | int], kind: str, data: Any) -> Path:
     return tuple(path)
 
 
-def _sentence(error: Any, path: Path, model: type[BaseModel], data: Any) -> str:
+def _sentence(  # noqa: PLR0911 - one return per kind of error
+    error: Any, path: Path, model: type[BaseModel], data: Any
+) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
         meaning = _description(path, model, data)
@@ -133,7 +135,7 @@ def _model_at(path: Path, model: type[BaseModel], data: Any) -> type[BaseModel] 
                 return None
             kind = found[0].annotation
             if found[0].metadata:
-                kind = Annotated[(kind, *found[0].metadata)]  # type: ignore[valid-type]
+                kind = Annotated[(kind, *found[0].metadata)]
     return _pick(kind, data)
 
 

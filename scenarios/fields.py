@@ -3,10 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
-from pydantic.json_schema import GetJsonSchemaHandler, JsonSchemaValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    create_model,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from ..models.knobs import Knob, knobs_of
@@ -205,10 +213,11 @@ def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -
         raise problem(str(error)) from None
 
 
-def show_knobs(value: Any) -> dict[str, Any]:
+def show_knobs(value: object) -> dict[str, Any]:
     """Return what a scenario would have to say to get a dataclass."""
-    held = {name: getattr(value, name) for name in knobs_of(type(value))}
-    return model_of(type(value)).model_construct(**held).model_dump(by_alias=True)
+    cls: type = type(value)
+    held = {name: getattr(value, name) for name in knobs_of(cls)}
+    return model_of(cls).model_construct(**held).model_dump(by_alias=True)
 
 
 def summary_of(cls: type) -> str:
@@ -299,6 +308,7 @@ class Readings(_Checked):
     what = "eleven watts, at 0, 10, …, 100 % load"
 
     def wrong(self, values: list[float]) -> str:
+        """Return what is wrong with the readings; empty if nothing is."""
         if len(values) != 11:
             return f"{len(values)} numbers instead of eleven"
         if any(not 0 <= value < float("inf") for value in values):
@@ -314,9 +324,10 @@ class Percents(_Checked):
     what = "percentages from 0 to 100 in ascending order"
 
     def wrong(self, values: list[float]) -> str:
+        """Return what is wrong with the quantiles; empty if nothing is."""
         if any(not 0 <= value <= 100 for value in values):
             return "a quantile is outside 0 … 100"
-        if any(b < a for a, b in zip(values, values[1:], strict=False)):
+        if any(b < a for a, b in pairwise(values)):
             return "the quantiles do not ascend"
         return "" if len(values) > 1 else "fewer than two quantiles"
 

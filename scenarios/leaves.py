@@ -25,7 +25,7 @@ def leaves(model: type[BaseModel], path: str = "") -> Iterator[Leaf]:
     for name, field in model.model_fields.items():
         kind: Any = field.annotation
         if field.metadata:
-            kind = Annotated[(kind, *field.metadata)]  # type: ignore[valid-type]
+            kind = Annotated[(kind, *field.metadata)]
         below = f"{path}.{field.alias or name}" if path else field.alias or name
         yield from _leaves(kind, below, field)
 
@@ -75,5 +75,4 @@ def _model(model: type[BaseModel], path: str) -> Iterator[Leaf]:
     if not names:
         yield from leaves(model, path)
         return
-    for leaf in leaves(model, f"{path}<{names[0]}>"):
-        yield leaf
+    yield from leaves(model, f"{path}<{names[0]}>")

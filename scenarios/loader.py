@@ -152,7 +152,7 @@ def _put(data: dict[str, Any], steps: list[str], value: Any, override: str) -> P
             raise refuse(f"--set {override}", f"{shown} has nothing below it; shorten the path")
         place.append(key)
         if last:
-            here[key] = value  # type: ignore[index]
+            here[key] = value
         elif isinstance(here, dict):
             below = here.get(step)
             if isinstance(below, str) and step in ("control", "placement", "overload"):

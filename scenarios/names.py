@@ -31,7 +31,7 @@ class Numbered(Sequence[str]):
 
 
 class Repeated(Sequence[str]):
-    """Names gone through again and again, each round marked ``name#2``, ``name#3`` …"""
+    """Names gone through again and again; later rounds are ``name#2``, ``name#3`` and so on."""
 
     def __init__(self, names: Sequence[str], count: int) -> None:
         self._names, self._count = names, count

@@ -17,7 +17,7 @@ class InputFile:
 
     name: str
     sha256: str
-    bytes: int
+    size_bytes: int
 
     @classmethod
     def of(cls, name: str, content: bytes) -> "InputFile":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.arrays import Floats, Ints
 from ..models.catalogue import data_file, traces
 from .archive import read_file
 from .problems import InputError, refuse
@@ -191,7 +191,7 @@ def _tidy(
     return names, percent, step_s
 
 
-def _grid(times_s: Floats, where: str, first_row: int) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]
+def _grid(times_s: Floats, where: str, first_row: int) -> tuple[Ints, float]:
     """Return the slot of each time, times ascending, and the step between slots.
 
     The step is the shortest distance of two times; all distances must be multiples of it.

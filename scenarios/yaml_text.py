@@ -7,7 +7,7 @@ aliases blow up, more than one document, keys that are no texts.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -108,7 +108,8 @@ class _Reader:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+        start = cast("yaml.Mark", event.start_mark)
+        mark = (start.line + 1, start.column + 1)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -116,7 +117,7 @@ class _Reader:
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, mark)
         elif isinstance(event, yaml.AliasEvent):
-            self._alias(event.anchor, mark)
+            self._alias(cast("str", event.anchor), mark)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._open(event, mark)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
@@ -179,7 +180,9 @@ class _Reader:
         if not self._stack:
             return ()
         top = self._stack[-1]
-        return (*top.path, top.key if isinstance(top.data, dict) else len(top.data))
+        if isinstance(top.data, dict):
+            return (*top.path, cast("str", top.key))
+        return (*top.path, len(top.data))
 
     def _add(self, value: Any, mark: Mark, size: int, path: Path) -> None:
         self.document.values[path] = mark

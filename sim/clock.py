@@ -4,15 +4,16 @@ import math
 from collections.abc import Iterator
 
 import simpy
+from simpy.events import EventPriority
 
-LATE = 2
+LATE = EventPriority(2)
 """Priority of beats; SimPy gives 0 to interrupts and 1 to all other events."""
 
 
 class Clock(simpy.Environment):
     """SimPy's environment, able to wait for an instant instead of a delay."""
 
-    def at(self, instant_s: float, priority: int = LATE) -> simpy.Event:
+    def at(self, instant_s: float, priority: EventPriority = LATE) -> simpy.Event:
         """Return an event that fires at ``instant_s`` exactly, after other events then."""
         delay_s = instant_s - self.now
         while self.now + delay_s < instant_s:

@@ -23,7 +23,7 @@ from .recorder import Recorder
 from .streams import Streams
 
 
-class Unplaced(Exception):
+class UnplacedError(Exception):
     """VMs for which the initial placement found no host, each with how it was searched."""
 
     def __init__(self, searches: dict[int, Search]) -> None:
@@ -101,7 +101,7 @@ class Engine:
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
         """Run to the end and return what happened.
 
-        ``progress`` is told the simulated time at every beat. Raises Unplaced if VMs that find
+        ``progress`` is told the simulated time at every beat. Raises UnplacedError if VMs that find
         no host are to end the run, PlanError if a policy proposes what can never be right.
         """
         searches = self._place_all()
@@ -136,7 +136,7 @@ class Engine:
         lost = np.flatnonzero(targets < 0)
         searches = {vm: first.searches[vm] for vm in lost.tolist()}
         if searches and not start.reject:
-            raise Unplaced(searches)
+            raise UnplacedError(searches)
         placed = np.flatnonzero(targets >= 0)
         used: Bools = np.bincount(targets[placed], minlength=len(farm.hosts)) > 0
         farm.start(used if down else np.ones(len(farm.hosts), bool))
@@ -163,8 +163,8 @@ class Engine:
         self._recorder.decisions.add(
             len(targets), time_s=0.0, vm=np.arange(len(targets)), source=-1, target=targets,
             rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
-            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed, cost=cost,
-            outcome=outcome,
+            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
+            cost=cost, outcome=outcome,
         )  # fmt: skip
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:

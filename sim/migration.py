@@ -81,9 +81,9 @@ class Migrations:
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
         self._recorder.migrations.add(
-            len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets, decided_s=wave.decided_s,
-            start_s=wave.start_s, end_s=self._clock.now, copied_mib=wave.phases.copied_mib,
-            finished=finished,
+            len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
+            decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
+            copied_mib=wave.phases.copied_mib, finished=finished,
         )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ class Recorder:
         totals = self._farm.accounts.totals
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
         on_mhz_s = totals[Rate.ON] @ self._farm.hosts.cpu_mhz
-        self._series.add(time_s=now_s, on_mhz_s=on_mhz_s, **sums)
+        self._series.add(1, time_s=now_s, on_mhz_s=on_mhz_s, **sums)
         if self._host_series is not None:
             wanted = [Rate.POWER_W, Rate.ON, Rate.DELIVERED_MHZ, Rate.VMS]
             fresh = totals[wanted]
@@ -215,7 +215,8 @@ class UtilisationMap:
         elapsed_s = now_s - self._closed_s
         capacity_mhz = np.add.reduceat(hosts.cpu_mhz, self._first)
         self._log.add(
-            len(delivered), first_host=self._first, last_host=self._last, start_s=self._closed_s, end_s=now_s,
+            len(delivered), first_host=self._first, last_host=self._last,
+            start_s=self._closed_s, end_s=now_s,
             utilisation=delivered / (capacity_mhz * elapsed_s),
             on_share=on / ((self._last - self._first + 1) * elapsed_s),
         )  # fmt: skip
