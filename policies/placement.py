@@ -44,9 +44,10 @@ def place_each(
     A policy that can also tell a single cost has its VMs looked at in batches: the costs of a
     batch are computed at once, and again only where an earlier VM of the batch went (with
     ``rising`` costs, which never fall when a host is given more, only where such a host would
-    win, or where it has more room than before: a demand foreseen can be negative). Such a policy prices sleeping hosts itself; for any other they come last where the room
-    prefers hosts that are awake. Where the room wants all or nothing, the first VM without a
-    host ends the search.
+    win, or where it has more room than before: a demand foreseen can be negative; a veto may
+    pass over the winner, so there all are computed). Such a policy prices sleeping hosts itself;
+    for any other they come last where the room prefers hosts that are awake. Where the room
+    wants all or nothing, the first VM without a host ends the search.
     """
     hosts = np.full(len(vms), -1, np.int64)
     searches = [Search()] * len(vms)
@@ -65,7 +66,7 @@ def place_each(
             row = costs[index]
             if cost_at is not None and changed:
                 stale: Iterable[int] = changed
-                if rising:
+                if rising and not room.vetoed:
                     stale = chain(roomier, _winners(row, changed - roomier))
                 for position in stale:
                     fits = room.has_room(vm, position)

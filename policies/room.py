@@ -93,6 +93,11 @@ class Room:
         """Let any overload test have a say, on hosts that have guests."""
         self._veto, self._on_change = veto, on_change
 
+    @property
+    def vetoed(self) -> bool:
+        """Whether an overload test may pass over the cheapest candidate."""
+        return self._veto is not None
+
     def close(self, hosts: Ints) -> None:
         """Take hosts out of the candidates until they are opened again."""
         self._set_closed(hosts, True)
