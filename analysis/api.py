@@ -26,8 +26,10 @@ def run(
     """
     if isinstance(scenario, str | Path):
         scenario = Scenario.load(scenario, *overrides, allow_code=allow_code)
-    elif not isinstance(scenario, Scenario):
-        scenario = Scenario.of(scenario)
+    else:
+        if not isinstance(scenario, Scenario):
+            scenario = Scenario.of(scenario, allow_code=allow_code)
+        scenario = scenario.override(*overrides)
     if seed is not None:
         scenario = scenario.with_({"seed": seed})
     result = execute(scenario)

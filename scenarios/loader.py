@@ -85,11 +85,31 @@ def from_mapping(
 
 def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """Return a copy with values at dotted paths replaced."""
-    data = _plain(scenario.model_dump(by_alias=True, mode="python"))
+    data = _open(scenario)
     for dotted, value in changes.items():
         shown = value if not isinstance(value, Scenario) else value.name
         _put(data, dotted.split("."), value, f"{dotted}={shown}")
     return _validated(Document(data), "", scenario.folder, True, {})
+
+
+def overridden(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
+    """Return a copy changed by ``path=value`` texts, as the command line takes them."""
+    data = _open(scenario)
+    origins = _override(data, overrides)
+    return _validated(Document(data), "", scenario.folder, True, origins)
+
+
+def _open(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as mappings; what it leaves open of load, farm and prices stays open.
+
+    There it matters whether a value was given: sizes that come with a trace, prices and boot
+    times that are placeholders.
+    """
+    data = scenario.model_dump(by_alias=True, mode="python")
+    given = scenario.model_dump(by_alias=True, mode="python", exclude_unset=True)
+    data |= {part: given.get(part, {}) for part in ("farm", "workload", "cost")}
+    plain: dict[str, Any] = _plain(data)
+    return plain
 
 
 def _validated(
@@ -179,8 +199,13 @@ def _entry(entries: list[Any], step: str, override: str) -> int:
 
 
 def dump(scenario: Scenario) -> str:
-    """Return a scenario as YAML with every default written out."""
+    """Return a scenario as YAML with every default written out.
+
+    Sizes that come with a trace are no default: they stay unwritten.
+    """
     data = scenario.model_dump(by_alias=True, mode="python")
+    if scenario.workload.sizes_from_trace:
+        del data["workload"]["sizes"]
     return yaml.dump(_plain(data), sort_keys=False, allow_unicode=True, width=100)
 
 

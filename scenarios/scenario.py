@@ -59,11 +59,13 @@ class Scenario(Spec):
         return load(name, overrides, allow_code)
 
     @classmethod
-    def of(cls, data: Mapping[str, Any], folder: str | Path = ".") -> "Scenario":
+    def of(
+        cls, data: Mapping[str, Any], folder: str | Path = ".", allow_code: bool = False
+    ) -> "Scenario":
         """Make a scenario from nested mappings, written as in YAML. Raises InputError."""
         from .loader import from_mapping  # noqa: PLC0415
 
-        return from_mapping(data, Path(folder))
+        return from_mapping(data, Path(folder), allow_code)
 
     def with_(self, changes: Mapping[str, Any]) -> "Scenario":
         """Return a changed copy; keys are dotted paths, such as ``"farm.hosts.0.count"``.
@@ -73,6 +75,12 @@ class Scenario(Spec):
         from .loader import changed  # noqa: PLC0415
 
         return changed(self, changes)
+
+    def override(self, *overrides: str) -> "Scenario":
+        """Return a copy with overrides such as ``"seed=2"``. Raises InputError."""
+        from .loader import overridden  # noqa: PLC0415
+
+        return overridden(self, overrides) if overrides else self
 
     def to_yaml(self) -> str:
         """Return the scenario as YAML, every default written out."""

@@ -284,6 +284,12 @@ class WorkloadPart(Part):
         "refuse", description="What happens to samples above 100 %."
     )
 
+    @property
+    def sizes_from_trace(self) -> bool:
+        """Whether the sizes are those that the trace records."""
+        source = self.source.of if isinstance(self.source, Resampled) else self.source
+        return isinstance(source, Bitbrains) and "sizes" not in self.model_fields_set
+
     @field_validator("sizes")
     @classmethod
     def _counts_or_shares(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
