@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -131,9 +131,9 @@ def _times(cells: list[object], name: str, where: str, first_row: int) -> Floats
 def _time(cell: object, name: str, where: str) -> float:
     try:
         if isinstance(cell, datetime):
-            return cell.timestamp()
+            return _seconds(cell)
         if isinstance(cell, str) and not _is_number(cell):
-            return datetime.fromisoformat(cell.strip()).timestamp()
+            return _seconds(datetime.fromisoformat(cell.strip()))
         value = float(cell)  # type: ignore[arg-type]
         if np.isfinite(value):
             return value
@@ -141,6 +141,11 @@ def _time(cell: object, name: str, where: str) -> float:
         pass
     message = f"{cell!r} in column {name!r} is no time; write seconds or ISO 8601"
     raise refuse(where, message)
+
+
+def _seconds(instant: datetime) -> float:
+    """Return Unix seconds; without a zone the clock is UTC, whatever that of this machine is."""
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
 def _is_number(text: str) -> bool:
