@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,22 +26,22 @@ policies: {control: consolidation}
 """
 
 
-def call(*arguments, cwd, **more):
+def call(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "farmsim", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **more)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "s.yaml").write_text(SMALL)
     return tmp_path
 
 
-def left_behind(folder):
+def left_behind(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.name.startswith("."))
 
 
-def test_a_run_leaves_a_whole_directory(folder):
+def test_a_run_leaves_a_whole_directory(folder: Path) -> None:
     done = call("run", "s.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     (run,) = (folder / "runs").iterdir()
@@ -65,7 +66,7 @@ def test_a_run_leaves_a_whole_directory(folder):
     assert second["energy_kwh"] == summary["energy_kwh"]
 
 
-def test_overrides_seed_json_and_quiet(folder):
+def test_overrides_seed_json_and_quiet(folder: Path) -> None:
     done = call(
         "run", "s.yaml", "--set", "farm.hosts.h.count=3", "--seed", "9", "--json", "--out", "o",
         cwd=folder,
@@ -77,7 +78,7 @@ def test_overrides_seed_json_and_quiet(folder):
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
-def test_validate_names_every_file_and_fault(folder):
+def test_validate_names_every_file_and_fault(folder: Path) -> None:
     (folder / "bad.yaml").write_text(SMALL.replace("count: 4", "count: none"))
     done = call("validate", "s.yaml", "bad.yaml", cwd=folder)
     assert done.returncode == 2
@@ -104,7 +105,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
-def test_bad_input_ends_with_2_and_writes_nothing(folder, arguments, message):
+def test_bad_input_ends_with_2_and_writes_nothing(
+    folder: Path, arguments: list[str], message: str
+) -> None:
     before = sorted(folder.rglob("*"))
     done = call(*arguments, cwd=folder)
     assert done.returncode == 2
@@ -113,7 +116,7 @@ def test_bad_input_ends_with_2_and_writes_nothing(folder, arguments, message):
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_failed_assertion_ends_with_1_and_still_writes(folder):
+def test_a_failed_assertion_ends_with_1_and_still_writes(folder: Path) -> None:
     (folder / "s.yaml").write_text(SMALL + "assert: {energy_kwh: < 0.001, slatah: <= 100 %}\n")
     done = call("run", "s.yaml", "--out", "o", cwd=folder)
     assert done.returncode == 1
@@ -122,7 +125,7 @@ def test_a_failed_assertion_ends_with_1_and_still_writes(folder):
     assert "Failed assertions" in (folder / "o" / "report.html").read_text("utf-8")
 
 
-def test_an_internal_error_ends_with_3_and_says_so(folder):
+def test_an_internal_error_ends_with_3_and_says_so(folder: Path) -> None:
     program = (
         "import farmsim.analysis.execute as e\n"
         "def broken(*a): raise RuntimeError('boom')\n"
@@ -138,7 +141,7 @@ def test_an_internal_error_ends_with_3_and_says_so(folder):
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(folder):
+def test_ctrl_c_ends_with_130_and_leaves_nothing(folder: Path) -> None:
     command = [sys.executable, "-m", "farmsim", "run", "s.yaml", "--set", "run.duration=20 years"]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -151,13 +154,13 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["s.yaml"]
 
 
-def test_a_run_replaces_an_earlier_one_and_nothing_else(folder):
+def test_a_run_replaces_an_earlier_one_and_nothing_else(folder: Path) -> None:
     for _ in range(2):
         assert call("run", "s.yaml", "--quiet", "--out", "o", cwd=folder).returncode == 0
     assert sorted(path.name for path in folder.iterdir()) == ["o", "s.yaml"]
 
 
-def test_report_is_made_again_from_the_directory_alone(folder):
+def test_report_is_made_again_from_the_directory_alone(folder: Path) -> None:
     call("run", "s.yaml", "--quiet", "--out", "o", cwd=folder)
     first = (folder / "o" / "report.html").read_text("utf-8")
     (folder / "s.yaml").unlink()
@@ -166,7 +169,7 @@ def test_report_is_made_again_from_the_directory_alone(folder):
     assert (folder / "o" / "report.html").read_text("utf-8") == first
 
 
-def test_init_gives_a_scenario_that_runs(tmp_path):
+def test_init_gives_a_scenario_that_runs(tmp_path: Path) -> None:
     assert call("init", cwd=tmp_path).returncode == 0
     text = (tmp_path / "scenario.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=./farmsim.schema.json")
@@ -178,7 +181,7 @@ def test_init_gives_a_scenario_that_runs(tmp_path):
     assert "exists; choose another name or --force" in again.stderr
 
 
-def test_version_help_schema_and_catalogue(tmp_path):
+def test_version_help_schema_and_catalogue(tmp_path: Path) -> None:
     assert farmsim.__version__ in call("--version", cwd=tmp_path).stdout
     assert "validate" in call("--help", cwd=tmp_path).stdout
     assert json.loads(call("schema", cwd=tmp_path).stdout)["$schema"]
@@ -190,7 +193,7 @@ def test_version_help_schema_and_catalogue(tmp_path):
     assert "safety: Factor on the demand foreseen. Default: 1.2." in shown
 
 
-def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder):
+def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder: Path) -> None:
     (folder / "mine.py").write_text(
         "from dataclasses import dataclass\n"
         "from farmsim.policies.placement import place_each\n"
@@ -212,7 +215,7 @@ def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder):
     assert "policy: mine:Last" in resolved
 
 
-def test_a_terminal_shows_progress_and_a_pipe_does_not(folder):
+def test_a_terminal_shows_progress_and_a_pipe_does_not(folder: Path) -> None:
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "farmsim", "run", "s.yaml", "--set", "run.duration=4 d"]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
@@ -244,7 +247,9 @@ HEAVY = ("scipy", "networkx", "plotly", "pyarrow", "simpy", "pandas", "jinja2", 
     ("arguments", "unwanted"),
     [(["--help"], (*HEAVY, "numpy", "pydantic", "yaml")), (["validate", "s.yaml"], HEAVY)],
 )
-def test_starting_imports_nothing_heavy(folder, arguments, unwanted):
+def test_starting_imports_nothing_heavy(
+    folder: Path, arguments: list[str], unwanted: tuple[str, ...]
+) -> None:
     program = (
         "import sys\nfrom farmsim.cli import run_command_line\n"
         f"code = run_command_line({arguments!r})\n"

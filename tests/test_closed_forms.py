@@ -1,30 +1,33 @@
 """Energy and service of runs whose outcome can be written down."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
 
 from farmsim.models.accounts import Rate
+from farmsim.models.arrays import Floats
 from farmsim.models.columns import VmState
 from farmsim.models.migration import FixedRate
 from farmsim.policies.control import PowerProportional
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.round_robin import RoundRobin
+from farmsim.policies.view import FarmView
 
 
-def one_host_energy(shares):
+def one_host_energy(shares: Sequence[float] | Floats) -> float:
     """Energy of a single VM that fills one host of 100 W idle and 200 W full."""
     farm = make_farm(make_hosts([1000.0]), make_vms([1000.0]))
     return energy_j(make_engine(farm, np.array(shares)[:, None]).run())
 
 
-def test_constant_load():
+def test_constant_load() -> None:
     assert one_host_energy([0.3] * 12) == pytest.approx(130.0 * 3600, rel=1e-9)
 
 
-def test_ramp():
+def test_ramp() -> None:
     n = 48
     shares = np.arange(n) / n
     # the sum of 0 … n-1 over n is (n - 1) / 2
@@ -32,13 +35,13 @@ def test_ramp():
     assert one_host_energy(shares) == pytest.approx(expected, rel=1e-9)
 
 
-def test_sine_over_whole_periods_averages_out():
+def test_sine_over_whole_periods_averages_out() -> None:
     n = 288
     shares = 0.5 + 0.4 * np.sin(2 * np.pi * np.arange(n) / n)
     assert one_host_energy(shares) == pytest.approx(150.0 * 86_400, rel=1e-9)
 
 
-def test_energy_does_not_depend_on_how_often_anybody_looks():
+def test_energy_does_not_depend_on_how_often_anybody_looks() -> None:
     rng = np.random.default_rng(3)
     shares = rng.random((24, 6))
     energies = []
@@ -48,7 +51,7 @@ def test_energy_does_not_depend_on_how_often_anybody_looks():
     assert energies == pytest.approx([energies[0]] * 4, rel=1e-12)
 
 
-def test_empty_hosts_are_off_from_the_start_where_the_policy_says_so():
+def test_empty_hosts_are_off_from_the_start_where_the_policy_says_so() -> None:
     farm = make_farm(make_hosts([1000.0] * 3, off_w=4.0), make_vms([400.0, 400.0]))
     outcome = make_engine(farm, np.full((12, 2), 0.5), control=PowerProportional()).run()
     # one host at 40 % (140 W), two off (4 W each), for an hour
@@ -63,14 +66,14 @@ class MoveOnce:
     samples = 0
     powers_down = True
 
-    def decide(self, view):
+    def decide(self, view: FarmView) -> Plan:
         if view.now_s > 300.0:
             return Plan()
         reason = Reason("test", 0.0, 0.0)
         return Plan([Proposal(0, 0, 1, reason, Search())], sleeps=[0], sleep_reason="test")
 
 
-def test_a_move_to_a_sleeping_host_waits_for_it_and_switches_the_source_off():
+def test_a_move_to_a_sleeping_host_waits_for_it_and_switches_the_source_off() -> None:
     hosts = make_hosts([1000.0, 1000.0], boot_s=100.0, stop_s=50.0, off_w=5.0)
     farm = make_farm(hosts, make_vms([600.0], 1000.0))
     # 1000 MiB at half of 838.8608 Mbit/s take exactly 20 s
@@ -92,7 +95,7 @@ def test_a_move_to_a_sleeping_host_waits_for_it_and_switches_the_source_off():
     assert farm.vm_accounts.requested_mhz_s[0] == pytest.approx(300 * 1200)
 
 
-def test_a_move_cut_off_by_the_end_is_recorded_as_unfinished():
+def test_a_move_cut_off_by_the_end_is_recorded_as_unfinished() -> None:
     farm = make_farm(make_hosts([1000.0, 1000.0]), make_vms([600.0], 16000.0))
     outcome = make_engine(farm, np.full((2, 1), 0.5), control=MoveOnce()).run()
     table = outcome.tables["migrations"]
@@ -103,7 +106,7 @@ def test_a_move_cut_off_by_the_end_is_recorded_as_unfinished():
     assert farm.vms.host.tolist() == [0]
 
 
-def test_a_trace_that_stops_ends_its_vms_even_on_the_move():
+def test_a_trace_that_stops_ends_its_vms_even_on_the_move() -> None:
     farm = make_farm(make_hosts([1000.0, 1000.0]), make_vms([600.0], 16000.0))
     engine = make_engine(
         farm, np.full((2, 1), 0.5), control=MoveOnce(), end_s=1200.0, on_end="stop", step_s=200.0,
@@ -116,7 +119,7 @@ def test_a_trace_that_stops_ends_its_vms_even_on_the_move():
     assert farm.hosts.memory_used_mib.tolist() == [0.0, 0.0]
 
 
-def test_traces_hold_or_start_again():
+def test_traces_hold_or_start_again() -> None:
     shares = np.array([[0.2], [0.8]])
     for on_end, mean in (("hold", 0.2 * 0.25 + 0.8 * 0.75), ("loop", 0.5)):
         farm = make_farm(make_hosts([1000.0]), make_vms([1000.0]))
@@ -124,14 +127,14 @@ def test_traces_hold_or_start_again():
         assert energy_j(engine.run()) == pytest.approx((100 + 100 * mean) * 1200, rel=1e-9)
 
 
-def test_beats_keep_the_written_order_whatever_their_periods():
-    seen = []
+def test_beats_keep_the_written_order_whatever_their_periods() -> None:
+    seen: list[tuple[float, float]] = []
 
     class Watching:
         samples = 1
         powers_down = False
 
-        def decide(self, view):
+        def decide(self, view: FarmView) -> Plan:
             seen.append((view.now_s, float(view.vms.demand_mhz[0])))
             return Plan()
 
@@ -143,14 +146,14 @@ def test_beats_keep_the_written_order_whatever_their_periods():
 
 
 @pytest.mark.parametrize("step_s", [0.1, 300.0, 1 / 3])
-def test_instants_are_multiples_not_sums(step_s):
-    seen = []
+def test_instants_are_multiples_not_sums(step_s: float) -> None:
+    seen: list[float] = []
 
     class Watching:
         samples = 0
         powers_down = False
 
-        def decide(self, view):
+        def decide(self, view: FarmView) -> Plan:
             seen.append(view.now_s)
             return Plan()
 
@@ -159,13 +162,13 @@ def test_instants_are_multiples_not_sums(step_s):
     assert seen == [k * step_s for k in range(1, 101)]
 
 
-def test_round_robin_deals_evenly():
+def test_round_robin_deals_evenly() -> None:
     farm = make_farm(make_hosts([1000.0] * 4), make_vms([100.0] * 8))
     make_engine(farm, np.zeros((1, 8)), placement=RoundRobin()).run()
     assert farm.vms.host.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
-def test_quantiles_of_a_host_are_weighted_by_time():
+def test_quantiles_of_a_host_are_weighted_by_time() -> None:
     farm = make_farm(make_hosts([1000.0]), make_vms([1000.0]))
     shares = np.array([0.1] * 50 + [0.9] * 50)[:, None]
     make_engine(farm, shares).run()

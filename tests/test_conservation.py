@@ -1,6 +1,7 @@
 """Whatever plans a policy makes, nothing is lost, doubled or overcommitted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 
 from farmsim.analysis.conservation import check
 from farmsim.models.accounts import Rate
+from farmsim.models.arrays import Ints
 from farmsim.models.audit import audit
+from farmsim.models.farm import Farm
 from farmsim.models.migration import Phases
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.view import FarmView
 from farmsim.policies.worst_fit import WorstFit
 from farmsim.sim.actuator import PlanError
 
@@ -29,7 +33,7 @@ class Chaos:
     powers_down: bool = True
     samples = 1
 
-    def decide(self, view):
+    def decide(self, view: FarmView) -> Plan:
         rng = np.random.default_rng([self.seed, int(view.now_s)])
         count = len(view.vms)
         vms = rng.choice(count, size=rng.integers(0, count + 1), replace=False)
@@ -47,7 +51,8 @@ class Rounds:
 
     seed: int
 
-    def schedule(self, farm, vms, targets):
+    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+        del targets
         rng = np.random.default_rng([self.seed, len(vms)])
         shape = (len(vms), 3)
         guest = rng.random(shape)
@@ -77,14 +82,15 @@ farms = st.fixed_dictionaries(
 
 @settings(max_examples=40, deadline=None)
 @given(plan=farms)
-def test_invariants_hold_at_every_beat_whatever_is_proposed(plan):
+def test_invariants_hold_at_every_beat_whatever_is_proposed(plan: dict[str, Any]) -> None:
     rng = np.random.default_rng(plan["seed"])
     hosts = make_hosts(
-        rng.choice([500.0, 1000.0, 3000.0], plan["hosts"]), memory_mib=8192.0,
+        rng.choice([500.0, 1000.0, 3000.0], plan["hosts"]).tolist(), memory_mib=8192.0,
         boot_s=plan["boot_s"], stop_s=plan["stop_s"], core_mhz=plan["core"], off_w=7.0,
     )  # fmt: skip
     vms = make_vms(
-        rng.choice([200.0, 900.0], plan["vms"]), rng.choice([512.0, 2048.0], plan["vms"])
+        rng.choice([200.0, 900.0], plan["vms"]).tolist(),
+        rng.choice([512.0, 2048.0], plan["vms"]).tolist(),
     )
     farm = make_farm(hosts, vms, plan["incoming"])
     engine = make_engine(
@@ -92,7 +98,7 @@ def test_invariants_hold_at_every_beat_whatever_is_proposed(plan):
         Rounds(plan["seed"]), end_s=4000.0, control_s=250.0, report_s=700.0, overcommit=20.0,
         reject=True, on_end=plan["on_end"],
     )  # fmt: skip
-    outcome = engine.run(lambda now_s: audit(farm))
+    outcome = engine.run(lambda _: audit(farm))
     audit(farm)
     check(outcome, {"energy_kwh": energy_j(outcome) / 3.6e6})
     # energy is the integral of power: no host below off power, none above full power
@@ -115,11 +121,11 @@ def test_invariants_hold_at_every_beat_whatever_is_proposed(plan):
     memory=st.sampled_from([4096.0, 65536.0]),
 )
 def test_every_composition_of_consolidation_keeps_the_invariants(
-    seed, overload, placement, selection, memory
-):
+    seed: int, overload: str, placement: str, selection: str, memory: float
+) -> None:
     rng = np.random.default_rng(seed)
     hosts = make_hosts([2000.0, 3000.0] * 5, memory_mib=memory, boot_s=100.0, stop_s=20.0)
-    farm = make_farm(hosts, make_vms(rng.choice([500.0, 1000.0], 16), 1024.0))
+    farm = make_farm(hosts, make_vms(rng.choice([500.0, 1000.0], 16).tolist(), 1024.0))
     safety = {"safety": 2.0} if "range" in overload or "median" in overload else {}
     policy = Consolidation(
         overload=POLICIES["overload"][overload](**safety),
@@ -127,14 +133,14 @@ def test_every_composition_of_consolidation_keeps_the_invariants(
         placement=POLICIES["placement"][placement](),
     )
     shares = np.clip(rng.normal(0.5, 0.3, (40, 16)), 0, 1)
-    outcome = make_engine(farm, shares, policy, reject=True).run(lambda now_s: audit(farm))
+    outcome = make_engine(farm, shares, policy, reject=True).run(lambda _: audit(farm))
     check(outcome, {"energy_kwh": energy_j(outcome) / 3.6e6})
     decided = outcome.tables["decisions"]
     moved = sum(outcome.words[code] == "moved" for code in decided["outcome"])
     assert moved == len(outcome.tables["migrations"]["vm"])
 
 
-def test_sums_of_hosts_equal_the_series():
+def test_sums_of_hosts_equal_the_series() -> None:
     rng = np.random.default_rng(5)
     farm = make_farm(make_hosts([2000.0] * 8, boot_s=60.0), make_vms([500.0] * 20))
     outcome = make_engine(farm, rng.random((30, 20)), Consolidation()).run()
@@ -148,10 +154,11 @@ class Faulty:
     samples = 0
     powers_down = False
 
-    def __init__(self, plan):
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
-    def decide(self, view):
+    def decide(self, view: FarmView) -> Plan:
+        del view
         return self.plan
 
 
@@ -164,19 +171,19 @@ class Faulty:
         (Plan(sleeps=[-1]), "host row -1 does not exist"),
     ],
 )
-def test_nonsense_names_policy_time_and_row(plan, message):
+def test_nonsense_names_policy_time_and_row(plan: Plan, message: str) -> None:
     farm = make_farm(make_hosts([1000.0] * 2), make_vms([100.0]))
     engine = make_engine(farm, np.zeros((3, 1)), control=Faulty(plan))
     with pytest.raises(PlanError, match=f"policy test at 300 s: .*{message}"):
         engine.run()
 
 
-def test_a_policy_cannot_write_what_it_sees():
+def test_a_policy_cannot_write_what_it_sees() -> None:
     class Vandal:
         samples = 1
         powers_down = False
 
-        def decide(self, view):
+        def decide(self, view: FarmView) -> Plan:
             view.vms.host[0] = 1
             return Plan()
 
@@ -185,14 +192,15 @@ def test_a_policy_cannot_write_what_it_sees():
         make_engine(farm, np.zeros((3, 1)), control=Vandal()).run()
 
 
-def test_what_became_impossible_is_refused_with_a_reason():
+def test_what_became_impossible_is_refused_with_a_reason() -> None:
     class Crowd:
         """Sends three VMs of 6 GiB to a host of 16 GiB, and one VM that is moving already."""
 
         samples = 0
         powers_down = False
 
-        def decide(self, view):
+        def decide(self, view: FarmView) -> Plan:
+            del view
             return Plan([Proposal(vm, 0, 3, REASON, Search()) for vm in (0, 1, 2)])
 
     # a copy of 6 GiB takes 103 s, so the first two are under way at 120 s and there at 180 s

@@ -1,6 +1,8 @@
 """Same scenario, seed and version: the same tables, to the byte."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from pyarrow import parquet
 import farmsim
 from farmsim.sim.streams import Streams
 
-SCENARIO = {
+SCENARIO: dict[str, Any] = {
     "name": "repeat",
     "seed": 7,
     "run": {"duration": "6 h"},
@@ -33,7 +35,7 @@ SCENARIO = {
 }  # fmt: skip
 
 
-def as_bytes(result):
+def as_bytes(result: farmsim.Result) -> dict[str, bytes]:
     found = {}
     for name, table in result.tables.items():
         buffer = io.BytesIO()
@@ -42,9 +44,11 @@ def as_bytes(result):
     return found
 
 
-def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not():
+def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not() -> None:
     first, second = farmsim.run(SCENARIO), farmsim.run(SCENARIO)
     assert as_bytes(first) == as_bytes(second)
+    assert first.baseline is not None
+    assert second.baseline is not None
     assert as_bytes(first.baseline) == as_bytes(second.baseline)
     assert first.manifest["hash"] == second.manifest["hash"]
     other = farmsim.run(SCENARIO, seed=8)
@@ -52,7 +56,7 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not():
     assert other.manifest["hash"] != first.manifest["hash"]
 
 
-def test_a_run_does_not_change_its_scenario():
+def test_a_run_does_not_change_its_scenario() -> None:
     scenario = farmsim.Scenario.of(SCENARIO)
     before = scenario.to_yaml()
     first = farmsim.run(scenario)
@@ -60,7 +64,7 @@ def test_a_run_does_not_change_its_scenario():
     assert as_bytes(farmsim.run(scenario)) == as_bytes(first)
 
 
-def test_halving_the_reporting_interval_changes_no_total():
+def test_halving_the_reporting_interval_changes_no_total() -> None:
     scenario = farmsim.Scenario.of(SCENARIO)
     coarse = farmsim.run(scenario)
     fine = farmsim.run(scenario.with_({"run.report_every": "150 s"}))
@@ -72,7 +76,7 @@ def test_halving_the_reporting_interval_changes_no_total():
         assert fine.table(name).num_rows == coarse.table(name).num_rows
 
 
-def test_streams_depend_on_their_own_name_alone():
+def test_streams_depend_on_their_own_name_alone() -> None:
     alone = Streams(3)("arrivals").random(5)
     streams = Streams(3)
     streams("failures").random(100)
@@ -81,7 +85,7 @@ def test_streams_depend_on_their_own_name_alone():
     assert not np.array_equal(Streams(3, replication=1)("arrivals").random(5), alone)
 
 
-def test_an_unrelated_consumer_does_not_move_the_load():
+def test_an_unrelated_consumer_does_not_move_the_load() -> None:
     """A policy that draws at random sees the same demand as one that does not."""
     quiet = farmsim.Scenario.of(SCENARIO).with_({"policies.control": "none"})
     requested = farmsim.run(quiet).table("vms")["requested_ghz_h"].to_pylist()
@@ -89,7 +93,7 @@ def test_an_unrelated_consumer_does_not_move_the_load():
     assert drawing == pytest.approx(requested, rel=1e-12)
 
 
-def test_the_order_in_which_files_come_changes_nothing(tmp_path):
+def test_the_order_in_which_files_come_changes_nothing(tmp_path: Path) -> None:
     names = ["b", "a", "d", "c"]
     for folder, order in (("one", names), ("two", names[::-1])):
         (tmp_path / folder).mkdir()

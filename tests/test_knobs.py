@@ -2,7 +2,9 @@
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_readers import bitbrains_file
@@ -11,6 +13,9 @@ import farmsim
 from farmsim.scenarios.leaves import leaves
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.spec import Spec
+
+Changes = dict[str, Any]
+Turns = dict[str, tuple[Changes, Changes]]
 
 WATTS = [100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200]
 SIZES = [
@@ -23,7 +28,7 @@ CLASS = {
     "noise_variance": 0.1, "shared_variance": 0.1, "quantiles": [0, 20, 60, 100],
 }  # fmt: skip
 CONSOLIDATION = {"policy": "consolidation", "overload": {"policy": "static_threshold"}}
-BASE = {
+BASE: Changes = {
     "name": "knobs",
     "run": {"duration": "3 h"},
     "farm": {
@@ -38,11 +43,11 @@ BASE = {
 }
 
 
-def power(model, **values):
+def power(model: str, **values: Any) -> Changes:
     return {"model": model, **values}
 
 
-POWERS = {
+POWERS: Turns = {
     "table": ({"watts": WATTS}, {"watts": [50, *WATTS[1:]]}),
     "constant": ({"power": "100 W"}, {"power": "120 W"}),
     "fan": ({"r": 1.4}, {"r": 2.0}),
@@ -51,9 +56,9 @@ POWERS = {
 BETWEEN = ("linear", "square", "cubic", "square_root", "fan", "asymptotic")
 
 
-def power_turns(where, wrap):
+def power_turns(where: str, wrap: Callable[[Changes], Changes]) -> Turns:
     """Turns of every power model, at a place of the scenario."""
-    turns = {}
+    turns: Turns = {}
     for model in BETWEEN:
         fixed = {"idle": "80 W", "max": "200 W", **POWERS.get(model, ({}, {}))[0]}
         for key, value in (("idle", "90 W"), ("max", "210 W")):
@@ -69,7 +74,7 @@ def power_turns(where, wrap):
     return {f"{where}{key}": (wrap(a), wrap(b)) for key, (a, b) in turns.items()}
 
 
-def inline(**more):
+def inline(**more: Any) -> Changes:
     server = {
         "cores": 4,
         "clock": "2 GHz",
@@ -79,25 +84,25 @@ def inline(**more):
     return {"farm.hosts.0.server": server | more}
 
 
-def policy(part, name=None, **values):
+def policy(part: str, name: str | None = None, **values: Any) -> Changes:
     return {f"policies.control.{part}": {"policy": name, **values}}
 
 
-def source(type_, **values):
+def source(type_: str, **values: Any) -> Changes:
     return {"workload.source": {"type": type_, **values}}
 
 
-def synthetic(**values):
+def synthetic(**values: Any) -> Changes:
     classes = [CLASS | values, {"share": 0.5, "quantiles": [0, 90]}]
     return source("synthetic", classes=classes)
 
 
-def bursts(**values):
+def bursts(**values: Any) -> Changes:
     given = {"per_day": 20, "duration": "15 min", "height": "90 %"} | values
     return source("synthetic", bursts=given)
 
 
-def sizes(**values):
+def sizes(**values: Any) -> Changes:
     return {"workload.sizes": [SIZES[0] | values, SIZES[1]]}
 
 
@@ -112,9 +117,9 @@ PABFD = {"policy": "power_aware_best_fit_decreasing", "increase_over": "measured
 NOISY = {**LONG, "workload.vms": 60, "policies.initial.cpu_overcommit": 6}
 
 
-def trace_turns(where, wrap):
+def trace_turns(where: str, wrap: Callable[[Changes], Changes]) -> Turns:
     """Turns of every recorded source, at a place of the scenario."""
-    one = {
+    one: Turns = {
         "<shipped>.type": ({"type": "shipped", "name": "azure-v1-week"}, WIDE),
         "<shipped>.name": (
             {"type": "shipped", "name": "azure-v1-week"},
@@ -153,11 +158,11 @@ OVERLOAD = "policies.control<consolidation>.overload"
 HISTORY = {**NOISY, "policies.control.drain": "none"}
 
 
-def adaptive(name, **values):
+def adaptive(name: str, **values: Any) -> Changes:
     return {**HISTORY, **policy("overload", name, **values)}
 
 
-TURNS = {
+TURNS: Turns = {
     "name": ({}, {"name": "other"}),
     "description": ({}, {"description": "about"}),
     "seed": (bursts(), {**bursts(), "seed": 5}),
@@ -169,7 +174,8 @@ TURNS = {
     "farm.hosts[].server.cores": (inline(), inline(cores=6)),
     "farm.hosts[].server.clock": (inline(), inline(clock="3 GHz")),
     "farm.hosts[].server.memory": (
-        {**inline(), "farm.hosts.0.memory": None}, {**inline(memory="2 GiB"), "farm.hosts.0.memory": None},
+        {**inline(), "farm.hosts.0.memory": None},
+        {**inline(memory="2 GiB"), "farm.hosts.0.memory": None},
     ),
     "farm.hosts[].count": ({}, {"farm.hosts.0.count": 5}),
     "farm.hosts[].memory": ({}, {"farm.hosts.0.memory": "2 GiB"}),
@@ -225,7 +231,8 @@ TURNS = {
     ),
     "workload.deal": ({}, {"workload.deal": "cycle"}),
     "workload.on_end": (
-        {**source("planetlab", path="one")}, {**source("planetlab", path="one"), "workload.on_end": "loop"},
+        {**source("planetlab", path="one")},
+        {**source("planetlab", path="one"), "workload.on_end": "loop"},
     ),
     "workload.gaps": (
         {**SMALL_GAPS, "workload.gaps": "hold"}, {**SMALL_GAPS, "workload.gaps": "zero"},
@@ -249,12 +256,16 @@ TURNS = {
     f"{OVERLOAD}<static_threshold>.threshold": (
         HISTORY, {**HISTORY, **policy("overload", "static_threshold", threshold="60 %")},
     ),
-    "policies.control<consolidation>.selection": (NOISY, {**NOISY, "policies.control.selection": "random"}),
+    "policies.control<consolidation>.selection": (
+        NOISY, {**NOISY, "policies.control.selection": "random"},
+    ),
     "policies.control<consolidation>.selection<maximum_correlation>.samples": (
         {**NOISY, **policy("selection", "maximum_correlation")},
         {**NOISY, **policy("selection", "maximum_correlation", samples=12)},
     ),
-    "policies.control<consolidation>.placement": (NOISY, {**NOISY, "policies.control.placement": "worst_fit"}),
+    "policies.control<consolidation>.placement": (
+        NOISY, {**NOISY, "policies.control.placement": "worst_fit"},
+    ),
     "policies.control<consolidation>.placement<power_aware_best_fit_decreasing>.increase_over": (
         NOISY, {**NOISY, "policies.control.placement": PABFD},
     ),
@@ -268,22 +279,35 @@ TURNS = {
     ),
     "policies.control<consolidation>.drain<least_utilised>.receivers": (
         {**NOISY, "policies.control.placement": PABFD},
-        {**NOISY, "policies.control.placement": PABFD, **policy("drain", "least_utilised", receivers=True)},
+        {
+            **NOISY, "policies.control.placement": PABFD,
+            **policy("drain", "least_utilised", receivers=True),
+        },
     ),
     "policies.control<consolidation>.drain<least_utilised>.spare_idle": (
         {**NOISY, "policies.control.placement": PABFD},
-        {**NOISY, "policies.control.placement": PABFD, **policy("drain", "least_utilised", spare_idle=True)},
+        {
+            **NOISY, "policies.control.placement": PABFD,
+            **policy("drain", "least_utilised", spare_idle=True),
+        },
     ),
     "policies.control": ({}, {"policies.control": "power_proportional"}),
     "policies.every": (NOISY, {**NOISY, "policies.every": "15 min"}),
     "policies.slow_cores": (
         {"workload.sizes": [SIZES[0] | {"clock": "2.5 GHz"}, SIZES[1]]},
-        {"workload.sizes": [SIZES[0] | {"clock": "2.5 GHz"}, SIZES[1]], "policies.slow_cores": "refuse"},
+        {
+            "workload.sizes": [SIZES[0] | {"clock": "2.5 GHz"}, SIZES[1]],
+            "policies.slow_cores": "refuse",
+        },
     ),
     "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate", "share": "10 %"}}),
     "service.incoming_counts": (NOISY, {**NOISY, "service.incoming_counts": True}),
     "cost.currency": (
-        {}, {"cost.currency": "USD", "cost.energy_price": "0.21 USD/kWh", "cost.server_price": "7000 USD"},
+        {},
+        {
+            "cost.currency": "USD", "cost.energy_price": "0.21 USD/kWh",
+            "cost.server_price": "7000 USD",
+        },
     ),
     "cost.energy_price": ({}, {"cost.energy_price": "0.3 EUR/kWh"}),
     "cost.pue": ({}, {"cost.pue": 1.2}),
@@ -292,15 +316,24 @@ TURNS = {
     "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
     "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
     "baseline<dedicated>.type": ({}, {"baseline": {"type": "unconsolidated"}}),
-    "baseline<dedicated>.server": ({}, {"baseline": {"type": "dedicated", "server": "dell_r300_l5410"}}),
+    "baseline<dedicated>.server": (
+        {}, {"baseline": {"type": "dedicated", "server": "dell_r300_l5410"}},
+    ),
     "baseline<dedicated>.price": ({}, {"baseline": {"type": "dedicated", "price": "9 EUR"}}),
     "baseline<unconsolidated>.type": ({"baseline": {"type": "unconsolidated"}}, {}),
     "baseline<unconsolidated>.placement": (
         {"baseline": {"type": "unconsolidated"}},
-        {"baseline": {"type": "unconsolidated", "placement": "worst_fit"}, "policies.control": "none"},
+        {
+            "baseline": {"type": "unconsolidated", "placement": "worst_fit"},
+            "policies.control": "none",
+        },
     ),
     "baseline<unconsolidated>.placement<power_aware_best_fit_decreasing>.increase_over": (
-        {"baseline": {"type": "unconsolidated", "placement": PABFD | {"increase_over": "tentative"}}},
+        {
+            "baseline": {
+                "type": "unconsolidated", "placement": PABFD | {"increase_over": "tentative"},
+            },
+        },
         {"baseline": {"type": "unconsolidated", "placement": PABFD}},
     ),
     "baseline<unconsolidated>.placement<dot_product>.memory_weight": (
@@ -372,7 +405,7 @@ NOT_TURNED = {"farmsim"}  # the version of the language has one value
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Traces and scenarios that the turns name."""
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
@@ -418,7 +451,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def outcome(folder, changes):
+def outcome(folder: Path, changes: Changes) -> dict[str, Any]:
     """Everything that a user could see of a run, or the refusal."""
     try:
         scenario = farmsim.Scenario.of(BASE, folder).with_(changes)
@@ -440,12 +473,12 @@ def outcome(folder, changes):
 
 
 @functools.cache
-def base_outcome(folder, key):
+def base_outcome(folder: Path, key: str) -> dict[str, Any]:
     return outcome(folder, json.loads(key))
 
 
 @pytest.mark.parametrize("path", sorted(TURNS))
-def test_turning_a_knob_changes_an_outcome(folder, path):
+def test_turning_a_knob_changes_an_outcome(folder: Path, path: str) -> None:
     one, other = TURNS[path]
     before = base_outcome(folder, json.dumps(one))
     after = outcome(folder, other)
@@ -455,7 +488,7 @@ def test_turning_a_knob_changes_an_outcome(folder, path):
         assert "refused" not in before or "refused" not in after
 
 
-def test_there_is_a_turn_for_every_knob():
+def test_there_is_a_turn_for_every_knob() -> None:
     known = {leaf.path for leaf in leaves(Spec)}
     assert known - set(TURNS) - NOT_TURNED == set()
     assert set(TURNS) - known == set()

@@ -1,6 +1,9 @@
 """Each policy against a plain restatement of what it is said to do."""
 
+from collections.abc import Iterable, Sequence
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from farmsim.models.arrays import Floats, Ints
+from farmsim.models.farm import Farm
 from farmsim.models.history import Ring
-from farmsim.models.power import Fan, Linear, Table
+from farmsim.models.power import Fan, Linear, PowerModel, Table
 from farmsim.policies.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing
@@ -28,20 +33,30 @@ from farmsim.policies.local_regression import (
     tricube,
 )
 from farmsim.policies.maximum_correlation import determination
+from farmsim.policies.overload import OverloadDetector
+from farmsim.policies.placement import Placement
 from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.random_fit import RandomFit
 from farmsim.policies.room import Room
 from farmsim.policies.static_threshold import StaticThreshold
 from farmsim.policies.view import FarmView
 from farmsim.policies.worst_fit import WorstFit
+from farmsim.sim.engine import Outcome
 from farmsim.sim.streams import Streams
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
 
 
-def make_room(free_mhz, need_mhz, memory_free=None, power=None, asleep=None, capacity=None):
+def make_room(
+    free_mhz: Sequence[float],
+    need_mhz: Sequence[float],
+    memory_free: Sequence[float] | Floats | None = None,
+    power: Sequence[PowerModel] | None = None,
+    asleep: Sequence[int] | Ints | None = None,
+    capacity: Sequence[float] | Floats | None = None,
+) -> Room:
     """A room whose hosts have the given CPU left, and VMs of the given needs."""
-    capacity = [4000.0] * len(free_mhz) if capacity is None else capacity
+    capacity = [4000.0] * len(free_mhz) if capacity is None else list(capacity)
     hosts = make_hosts(capacity, memory_mib=1e6, power=power)
     if memory_free is not None:
         hosts.memory_mib[:] = memory_free
@@ -55,48 +70,51 @@ def make_room(free_mhz, need_mhz, memory_free=None, power=None, asleep=None, cap
     return Room(view, np.arange(len(free_mhz)), np.array(need_mhz), load, np.array(capacity))
 
 
-def placed(policy, *arguments, **more):
-    room = make_room(*arguments, **more)
-    return policy.place(room, np.arange(len(arguments[1]))).hosts.tolist()
+def placed(
+    policy: Placement, free_mhz: Sequence[float], need_mhz: Sequence[float], **more: Any
+) -> list[int]:
+    room = make_room(free_mhz, need_mhz, **more)
+    hosts: list[int] = policy.place(room, np.arange(len(need_mhz))).hosts.tolist()
+    return hosts
 
 
-def test_first_fit():
+def test_first_fit() -> None:
     assert placed(FirstFit(), [500.0, 900.0, 800.0], [600.0, 400.0, 900.0]) == [1, 0, -1]
 
 
-def test_best_fit():
+def test_best_fit() -> None:
     assert placed(BestFit(), [500.0, 900.0, 800.0], [450.0, 700.0, 800.0]) == [0, 2, 1]
 
 
-def test_worst_fit():
+def test_worst_fit() -> None:
     assert placed(WorstFit(), [500.0, 900.0, 800.0], [300.0, 300.0, 300.0]) == [1, 2, 1]
 
 
-def test_decreasing_places_the_large_first_and_answers_in_the_order_asked():
+def test_decreasing_places_the_large_first_and_answers_in_the_order_asked() -> None:
     free, need = [1000.0, 600.0], [300.0, 900.0, 500.0]
     assert placed(FirstFit(), free, need) == [0, -1, 0]
     assert placed(FirstFitDecreasing(), free, need) == [-1, 0, 1]
     assert placed(BestFitDecreasing(), free, need) == [-1, 0, 1]
 
 
-def test_random_fit_takes_every_host_with_room_and_no_other():
+def test_random_fit_takes_every_host_with_room_and_no_other() -> None:
     found = set(placed(RandomFit(), [100.0, 1e6, 1e6, 50.0], [200.0] * 60))
     assert found == {1, 2}
 
 
-def test_dot_product_sends_the_hungry_where_the_food_is():
+def test_dot_product_sends_the_hungry_where_the_food_is() -> None:
     room = make_room([3000.0, 500.0], [400.0, 100.0], memory_free=[1500.0, 9000.0])
     # host 0 is rich in CPU, host 1 in memory; the second VM no longer fits host 0's memory
     assert DotProduct().place(room, rows(0, 1)).hosts.tolist() == [0, 1]
 
 
-def test_memory_decides_where_cpu_does_not():
+def test_memory_decides_where_cpu_does_not() -> None:
     assert placed(FirstFit(), [900.0] * 3, [100.0] * 4, memory_free=[500.0, 1000.0, 2000.0]) == [
         1, 2, 2, -1,
     ]  # fmt: skip
 
 
-def test_a_sleeping_host_comes_last_unless_waking_is_priced():
+def test_a_sleeping_host_comes_last_unless_waking_is_priced() -> None:
     assert placed(WorstFit(), [4000.0, 900.0], [100.0], asleep=[0]) == [1]
     # 13 W more on the host that is on, 100 W and more to wake the other
     assert placed(PowerAwareBestFitDecreasing(), [4000.0, 900.0], [100.0], asleep=[0]) == [1]
@@ -105,7 +123,7 @@ def test_a_sleeping_host_comes_last_unless_waking_is_priced():
     assert placed(published, [4000.0, 900.0], [100.0], asleep=[0]) == [0]
 
 
-def power_aware_by_hand(room, vms, measured):
+def power_aware_by_hand(room: Room, vms: Iterable[int], measured: bool) -> list[int]:
     """The algorithm of the paper, one VM and one host at a time."""
     watts = room.view.hosts.power.watts
     load, free = room.load_mhz.copy(), room.free_mhz.copy()
@@ -146,23 +164,24 @@ def power_aware_by_hand(room, vms, measured):
     measured=st.booleans(),
     model=st.sampled_from([Linear(70.0, 210.3), Fan(60.0, 200.0), Table(G5)]),
 )
-def test_power_aware_equals_the_algorithm_step_by_step(seed, hosts, vms, measured, model):
+def test_power_aware_equals_the_algorithm_step_by_step(
+    seed: int, hosts: int, vms: int, measured: bool, model: PowerModel
+) -> None:
     rng = np.random.default_rng(seed)
     capacity = rng.uniform(2000, 6000, hosts)
     free = capacity * rng.uniform(0, 1, hosts)
     need = rng.uniform(1, 900, vms).tolist()
     asleep = np.flatnonzero(rng.random(hosts) < 0.3)
     memory = rng.choice([900.0, 2500.0, 1e6], hosts)
-    arguments = (free.tolist(), need)
-    more = {"memory_free": memory, "power": [model], "asleep": asleep, "capacity": capacity}
+    make = partial(make_room, free.tolist(), need, memory, [model], asleep, capacity)
     policy = PowerAwareBestFitDecreasing("measured" if measured else "tentative")
-    room = make_room(*arguments, **more)
-    expected = power_aware_by_hand(make_room(*arguments, **more), range(vms), measured)
+    room = make()
+    expected = power_aware_by_hand(make(), range(vms), measured)
     found = policy.place(room, np.arange(vms)).hosts.tolist()
     assert found == expected
 
 
-def test_room_gives_back_exactly_what_was_taken():
+def test_room_gives_back_exactly_what_was_taken() -> None:
     room = make_room([900.0] * 3, [100.0, 250.0, 400.0], asleep=[2])
     before = room.load_mhz.copy(), room.memory_free_mib.copy(), room.asleep.copy()
     start = room.mark()
@@ -177,16 +196,18 @@ def test_room_gives_back_exactly_what_was_taken():
 CAPACITY = np.array([1000.0])
 
 
-def judged(detector, samples, capacity=CAPACITY):
+def judged(
+    detector: OverloadDetector, samples: Sequence[float] | Floats, capacity: Floats = CAPACITY
+) -> tuple[float, float]:
     value, limit = detector.judge(np.array([samples], float), capacity)
     return float(value[0]), float(limit[0])
 
 
-def test_static_threshold_looks_at_now_only():
+def test_static_threshold_looks_at_now_only() -> None:
     assert judged(StaticThreshold(0.8), [900, 900, 500]) == (0.5, 0.8)
 
 
-def test_interquartile_range():
+def test_interquartile_range() -> None:
     samples = [100, 900, 300, 500, 200, 800, 400, 700, 600, 450, 550, 350]
     ranked = sorted(samples)
     # ranks round(0.25 * 13) = 3 and round(0.75 * 13) = 10 of twelve
@@ -195,7 +216,7 @@ def test_interquartile_range():
     assert judged(InterquartileRange(1.5), samples[:11]) == pytest.approx((0.55, 0.7))
 
 
-def test_median_absolute_deviation_agrees_with_scipy():
+def test_median_absolute_deviation_agrees_with_scipy() -> None:
     samples = np.random.default_rng(1).uniform(0, 1000, 30)
     spread = stats.median_abs_deviation(samples / 1000)
     value, limit = judged(MedianAbsoluteDeviation(2.5), samples)
@@ -204,7 +225,7 @@ def test_median_absolute_deviation_agrees_with_scipy():
 
 
 @given(samples=st.lists(st.floats(0, 1000), min_size=10, max_size=10))
-def test_unweighted_local_regression_is_ordinary_least_squares(samples):
+def test_unweighted_local_regression_is_ordinary_least_squares(samples: list[float]) -> None:
     value, limit = judged(LocalRegression(1.2, "none"), samples)
     slope, intercept = np.polyfit(np.arange(1, 11), samples, 1)
     assert value == pytest.approx(1.2 * (intercept + slope * 11) / 1000, abs=1e-6)
@@ -212,22 +233,22 @@ def test_unweighted_local_regression_is_ordinary_least_squares(samples):
 
 
 @given(samples=st.lists(st.floats(0, 1000), min_size=10, max_size=10))
-def test_tricube_regression_is_weighted_least_squares(samples):
+def test_tricube_regression_is_weighted_least_squares(samples: list[float]) -> None:
     value, _ = judged(LocalRegression(1.0, "tricube"), samples)
     slope, intercept = np.polyfit(np.arange(1, 11), samples, 1, w=np.sqrt(tricube(10)))
     assert value == pytest.approx((intercept + slope * 11) / 1000, abs=1e-6)
 
 
-def test_forecast_weights_reproduce_any_line():
+def test_forecast_weights_reproduce_any_line() -> None:
     x = np.arange(1, 13)
     for kernel in (np.ones(12), tricube(12)):
         assert forecast_weights(kernel, 3.0) @ (5 + 2 * x) == pytest.approx(5 + 2 * 15)
 
 
-def test_robust_regression_follows_a_line_and_is_not_bent_by_an_outlier():
-    line = 100 + 20 * np.arange(1, 11)
+def test_robust_regression_follows_a_line_and_is_not_bent_by_an_outlier() -> None:
+    line = 100 + 20 * np.arange(1.0, 11.0)
     assert judged(RobustLocalRegression(1.0), line)[0] == pytest.approx(0.32)
-    bent = line.astype(float)
+    bent = line.copy()
     bent[7] += 600
     plain = judged(LocalRegression(1.0, "tricube"), bent)[0]
     robust = judged(RobustLocalRegression(1.0), bent)[0]
@@ -236,7 +257,7 @@ def test_robust_regression_follows_a_line_and_is_not_bent_by_an_outlier():
 
 
 @pytest.mark.parametrize("name", POLICIES["overload"])
-def test_sums_of_vms_give_the_verdict_on_the_host(name):
+def test_sums_of_vms_give_the_verdict_on_the_host(name: str) -> None:
     """The shortcut of a linear test gives what judging the host's whole history gives."""
     safety = {"safety": 1.5} if name in ("interquartile_range", "median_absolute_deviation") else {}
     detector = POLICIES["overload"][name](**safety)
@@ -250,11 +271,12 @@ def test_sums_of_vms_give_the_verdict_on_the_host(name):
     assert same[0] == limit
 
 
-def test_maximum_correlation_is_the_coefficient_of_determination():
+def test_maximum_correlation_is_the_coefficient_of_determination() -> None:
     rng = np.random.default_rng(4)
     history = rng.random((30, 4))
     history[:, 2] = history[:, 0] + history[:, 1] + 0.05 * rng.random(30)
     found = determination(history)
+    assert found is not None
     for column in range(4):
         others = np.delete(history, column, axis=1)
         design = np.column_stack([np.ones(30), others])
@@ -267,7 +289,7 @@ def test_maximum_correlation_is_the_coefficient_of_determination():
     assert determination(np.ones((30, 3))) is None
 
 
-def test_selections_pick_what_they_say():
+def test_selections_pick_what_they_say() -> None:
     view = SimpleNamespace(
         vms=SimpleNamespace(
             memory_mib=np.array([512.0, 256.0, 256.0, 1024.0]),
@@ -282,7 +304,12 @@ def test_selections_pick_what_they_say():
     assert {pick["random"](view, rows(0, 1, 2)) for _ in range(50)} == {0, 1, 2}
 
 
-def consolidated(shares, vm_mhz, host_mhz, **policy):
+def consolidated(
+    shares: Sequence[Sequence[float]],
+    vm_mhz: Sequence[float],
+    host_mhz: Sequence[float],
+    **policy: Any,
+) -> tuple[Farm, Outcome]:
     farm = make_farm(make_hosts(host_mhz), make_vms(vm_mhz))
     engine = make_engine(
         farm, np.array(shares, float), Consolidation(**policy), FirstFit(), overcommit=10.0
@@ -290,7 +317,7 @@ def consolidated(shares, vm_mhz, host_mhz, **policy):
     return farm, engine.run()
 
 
-def test_an_overloaded_host_is_relieved_of_as_few_vms_as_needed():
+def test_an_overloaded_host_is_relieved_of_as_few_vms_as_needed() -> None:
     # 900 of 1000 MHz: one VM of 300 MHz must go, to the host that sleeps
     farm, outcome = consolidated([[1.0] * 3] * 3, [300.0] * 3, [1000.0] * 2, drain=NoDrain())
     assert farm.vms.host.tolist() == [1, 0, 0]
@@ -301,14 +328,14 @@ def test_an_overloaded_host_is_relieved_of_as_few_vms_as_needed():
     assert farm.accounts.boots.tolist() == [0, 1]
 
 
-def test_a_little_used_host_is_emptied_and_switched_off():
+def test_a_little_used_host_is_emptied_and_switched_off() -> None:
     shares = [[1.0, 1.0, 1.0], *[[0.1, 0.1, 0.1]] * 4]
     farm, outcome = consolidated(shares, [600.0] * 3, [2000.0, 1000.0], placement=FirstFit())
     assert len(set(farm.vms.host.tolist())) == 1
     assert outcome.peak_on == 1 or farm.accounts.stops.sum() >= 1
 
 
-def test_a_drain_is_all_or_nothing():
+def test_a_drain_is_all_or_nothing() -> None:
     # four VMs of 350 MHz are relieved to two a host; then no host can take both of another
     farm, outcome = consolidated(
         [[1.0] * 4] * 5, [350.0] * 4, [1000.0] * 2, drain=LeastUtilised(), placement=FirstFit()
@@ -317,7 +344,7 @@ def test_a_drain_is_all_or_nothing():
     assert farm.vms.host.tolist() == [1, 1, 0, 0]
 
 
-def test_a_host_may_judge_itself_by_its_own_past():
+def test_a_host_may_judge_itself_by_its_own_past() -> None:
     farm, _ = consolidated(
         [[0.5, 0.5]] * 15, [400.0] * 2, [1000.0] * 2,
         overload=LocalRegression(1.2, "none", history="host"), drain=NoDrain(),
@@ -325,7 +352,7 @@ def test_a_host_may_judge_itself_by_its_own_past():
     assert farm.vms.host.tolist() == [0, 0]
 
 
-def test_the_catalogue_names_every_policy_as_its_class_is_called():
+def test_the_catalogue_names_every_policy_as_its_class_is_called() -> None:
     shortened = {"random_choice": "random", "random_fit": "random", "no_drain": "none",
                  "no_control": "none"}  # fmt: skip
     for kind in POLICIES.values():
@@ -335,7 +362,7 @@ def test_the_catalogue_names_every_policy_as_its_class_is_called():
             assert cls.__doc__
 
 
-def test_policies_can_be_registered_once():
+def test_policies_can_be_registered_once() -> None:
     class Mine(FirstFit):
         """Mine."""
 

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,11 +20,14 @@ from farmsim.models.power import (
     SquareRoot,
     Table,
 )
+from farmsim.models.server import Server
+
+Formula = Callable[[float], float]
 
 G4 = servers()["hp_ml110_g4"].watts
 
-FORMULAS = [
-    (Constant(117.0), lambda u: 117.0),
+FORMULAS: list[tuple[PowerModel, Formula]] = [
+    (Constant(117.0), lambda _: 117.0),
     (Linear(80.0, 200.0), lambda u: 80 + 120 * u),
     (Square(80.0, 200.0), lambda u: 80 + 120 * u**2),
     (Cubic(80.0, 200.0), lambda u: 80 + 120 * u**3),
@@ -35,16 +39,16 @@ FORMULAS = [
 
 @pytest.mark.parametrize(("model", "formula"), FORMULAS)
 @given(u=st.floats(0, 1))
-def test_every_model_follows_its_formula(model, formula, u):
+def test_every_model_follows_its_formula(model: PowerModel, formula: Formula, u: float) -> None:
     assert model.watts(np.array([u]))[0] == pytest.approx(formula(u), rel=1e-12)
 
 
-def test_every_model_of_the_catalogue_is_tested_here():
+def test_every_model_of_the_catalogue_is_tested_here() -> None:
     tested = {type(model) for model, _ in FORMULAS} | {Table}
     assert tested == set(POWER_MODELS.values())
 
 
-def test_table_hits_readings_and_halves_between():
+def test_table_hits_readings_and_halves_between() -> None:
     table = Table(G4)
     levels = np.arange(11) / 10
     assert table.watts(levels) == pytest.approx(G4, rel=1e-12)
@@ -59,7 +63,7 @@ MODELS: list[PowerModel] = [Table(G4), Linear(50.0, 300.0), Fan(80.0, 200.0), Sq
     model=st.lists(st.integers(0, 3), min_size=1, max_size=20),
     seed=st.integers(0, 1000),
 )
-def test_bank_equals_its_models_host_by_host(model, seed):
+def test_bank_equals_its_models_host_by_host(model: list[int], seed: int) -> None:
     model_of_host = np.array(model)
     cpu_mhz = np.full(len(model), 2000.0)
     u = np.random.default_rng(seed).random(len(model))
@@ -74,12 +78,12 @@ def test_bank_equals_its_models_host_by_host(model, seed):
     assert single == pytest.approx(alone[::-1], rel=1e-9)
 
 
-def test_bank_takes_full_power_above_full_load():
+def test_bank_takes_full_power_above_full_load() -> None:
     bank = PowerBank([Table(G4)], np.array([0, 0]))
     assert bank.watts(np.array([1.0, 1.7])).tolist() == [117.0, 117.0]
 
 
-def test_catalogue_is_large_verified_and_sourced():
+def test_catalogue_is_large_verified_and_sourced() -> None:
     found = servers()
     assert len(found) >= 36
     for server in found.values():
@@ -93,7 +97,7 @@ def test_catalogue_is_large_verified_and_sourced():
 
 
 @pytest.mark.parametrize("server", servers().values(), ids=lambda server: server.id)
-def test_overall_efficiency_equals_the_published_one(server):
+def test_overall_efficiency_equals_the_published_one(server: Server) -> None:
     published = published_ops_per_w()[server.id]
     # 0.2 %, or one unit where rounding of the published whole number is coarser than that
     assert abs(server.overall_ops_per_w - published) <= max(0.002 * published, 1.0)

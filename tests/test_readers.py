@@ -3,7 +3,9 @@
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +13,14 @@ import pytest
 from pyarrow import parquet
 
 import farmsim
+from farmsim.scenarios.build import load_of
 from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.scenario import Scenario
 from farmsim.scenarios.spec import TableTrace
-from farmsim.scenarios.trace_data import Rules
+from farmsim.scenarios.trace_data import Rules, TraceData
 from farmsim.scenarios.trace_files import read_bitbrains, read_planetlab
 from farmsim.scenarios.trace_tables import read_shipped, read_table
+from farmsim.scenarios.yaml_text import parse
 
 DATA = Path(__file__).parent / "data"
 REFUSE = Rules()
@@ -30,7 +35,9 @@ BITBRAINS_HEADER = ";\t".join(
 )  # fmt: skip
 
 
-def bitbrains_file(start_s, usage_mhz, cores=2, capacity=5852.0):
+def bitbrains_file(
+    start_s: int, usage_mhz: Sequence[float | None], cores: int = 2, capacity: float = 5852.0
+) -> str:
     rows = [
         f"{start_s + 300 * slot};\t{cores};\t{capacity};\t{mhz};\t{mhz / capacity * 100};"
         "\t8388608.0;\t1308620.0;\t0.0;\t1.0;\t11.0;\t27.2"
@@ -40,7 +47,7 @@ def bitbrains_file(start_s, usage_mhz, cores=2, capacity=5852.0):
     return "\n".join([BITBRAINS_HEADER, *rows]) + "\n"
 
 
-def folder(tmp_path, **files):
+def folder(tmp_path: Path, **files: str) -> Path:
     made = tmp_path / "trace"
     made.mkdir(exist_ok=True)
     for name, content in files.items():
@@ -48,7 +55,7 @@ def folder(tmp_path, **files):
     return made
 
 
-def test_planetlab_text_equals_what_is_shipped():
+def test_planetlab_text_equals_what_is_shipped() -> None:
     read = read_planetlab(DATA / "planetlab", "planetlab", 300.0, REFUSE)
     shipped = read_shipped("planetlab-20110303")
     assert read.names == shipped.names[:3]
@@ -62,9 +69,11 @@ def test_planetlab_text_equals_what_is_shipped():
     # the first as published by Beloglazov and Buyya (2012), table III
     [("planetlab-20110303", 1052, 12.31, 17.09), ("azure-v1-week", 100, 10.4, 12.5)],
 )
-def test_shipped_traces_have_their_published_moments(name, vms, mean, deviation):
+def test_shipped_traces_have_their_published_moments(
+    name: str, vms: int, mean: float, deviation: float
+) -> None:
     trace = read_shipped(name)
-    percent = trace.counts * trace.share_per_count * 100
+    percent = trace.counts.astype(np.float64) * trace.share_per_count * 100
     assert percent.shape[1] == vms
     tolerance = 0.005 if "planetlab" in name else 0.5
     assert percent.mean() == pytest.approx(mean, abs=tolerance)
@@ -73,7 +82,7 @@ def test_shipped_traces_have_their_published_moments(name, vms, mean, deviation)
     assert percent.max() <= 100
 
 
-def test_bitbrains_times_are_seconds_and_sizes_come_along(tmp_path):
+def test_bitbrains_times_are_seconds_and_sizes_come_along(tmp_path: Path) -> None:
     made = folder(
         tmp_path,
         **{
@@ -85,18 +94,36 @@ def test_bitbrains_times_are_seconds_and_sizes_come_along(tmp_path):
     assert trace.names == ["1.csv", "2.csv"]
     assert trace.step_s == 300.0
     assert trace.counts.T.tolist() == pytest.approx(np.array([[0, 100, 50], [10, 20, 0]]))
+    assert trace.sizes is not None
     first = trace.sizes[1]
     assert (first.vcpus, first.clock_mhz, first.memory_mib) == (2, 2926.0, 8192.0)
     assert trace.quality.filled == 1
 
 
-def csv_trace(tmp_path, text, **more):
+def test_sizes_that_come_with_a_trace_survive_every_way_of_rewriting_a_scenario(
+    tmp_path: Path,
+) -> None:
+    made = folder(tmp_path, **{"1.csv": bitbrains_file(0, [585.2, 1170.4])})
+    scenario = Scenario.of(
+        {
+            "farm": {"hosts": [{"name": "h", "server": "dell_r740_8280", "count": 2}]},
+            "workload": {"source": {"type": "bitbrains", "path": made.name}},
+        },
+        made.parent,
+    )
+    rewritten = scenario.with_({"seed": 2}), scenario.override("seed=2")
+    again = Scenario.of(parse(scenario.to_yaml()).data, made.parent)
+    for each in (scenario, *rewritten, again):
+        assert load_of(each).vms.size_mhz.tolist() == [5852.0]
+
+
+def csv_trace(tmp_path: Path, text: str, **more: Any) -> TraceData:
     (tmp_path / "t.csv").write_text(text)
     source = TableTrace(type="csv", path="t.csv", **more)
     return read_table(source, tmp_path / "t.csv", Rules(more.pop("gaps", "refuse")))
 
 
-def test_wide_tidy_csv_and_parquet_say_the_same(tmp_path):
+def test_wide_tidy_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
     wide = "time,b,a\n0,10,1.5\n300,20,2.5\n"
     tidy = "time,vm,cpu\n0,a,1.5\n0,b,10\n300,b,20\n300,a,2.5\n"
     dated = "time,b,a\n2026-01-01T00:00:00,10,1.5\n2026-01-01 00:05,20,2.5\n"
@@ -115,16 +142,22 @@ def test_wide_tidy_csv_and_parquet_say_the_same(tmp_path):
         assert trace.step_s == 300
 
 
-def test_shares_are_not_percent(tmp_path):
+def test_shares_are_not_percent(tmp_path: Path) -> None:
     trace = csv_trace(tmp_path, "time,a\n0,0.25\n300,1\n", unit="share")
     assert trace.counts[:, 0].tolist() == [25, 100]
 
 
 @pytest.mark.parametrize(
     ("rule", "filled"),
-    [("hold", [5, 5, 20, 20, 30]), ("interpolate", [5, 12.5, 20, 25, 30]), ("zero", [5, 0, 20, 0, 30])],
-)  # fmt: skip
-def test_gaps_are_filled_by_the_named_rule_and_counted(tmp_path, rule, filled):
+    [
+        ("hold", [5, 5, 20, 20, 30]),
+        ("interpolate", [5, 12.5, 20, 25, 30]),
+        ("zero", [5, 0, 20, 0, 30]),
+    ],
+)
+def test_gaps_are_filled_by_the_named_rule_and_counted(
+    tmp_path: Path, rule: str, filled: list[float]
+) -> None:
     (tmp_path / "t.csv").write_text("time,a,b\n0,5,1\n300,,2\n600,20,3\n1200,30,4\n")
     source = TableTrace(type="csv", path="t.csv")
     trace = read_table(source, tmp_path / "t.csv", Rules(rule))
@@ -134,7 +167,7 @@ def test_gaps_are_filled_by_the_named_rule_and_counted(tmp_path, rule, filled):
     assert trace.quality.coverage == pytest.approx(0.7)
 
 
-def test_samples_above_full_are_cut_only_on_demand(tmp_path):
+def test_samples_above_full_are_cut_only_on_demand(tmp_path: Path) -> None:
     made = folder(tmp_path, a="50\n101\n")
     with pytest.raises(InputError, match=r"trace/a:2: sample 1 of a is 101 %; write at most 100"):
         read_planetlab(made, "trace", 300.0, REFUSE)
@@ -158,13 +191,15 @@ BROKEN_TEXT = {
 
 
 @pytest.mark.parametrize(("text", "message"), BROKEN_TEXT.values(), ids=BROKEN_TEXT.keys())
-def test_a_broken_sample_is_refused_with_file_and_row(tmp_path, text, message):
+def test_a_broken_sample_is_refused_with_file_and_row(
+    tmp_path: Path, text: str, message: str
+) -> None:
     made = folder(tmp_path, a=text)
     with pytest.raises(InputError, match=message):
         read_planetlab(made, "trace", 300.0, REFUSE)
 
 
-def test_a_series_shorter_than_its_neighbours_has_a_gap(tmp_path):
+def test_a_series_shorter_than_its_neighbours_has_a_gap(tmp_path: Path) -> None:
     made = folder(tmp_path, a="10\n", b="1\n2\n3\n")
     with pytest.raises(InputError, match=r"trace/a:2: sample 1 of a is missing \(1 more"):
         read_planetlab(made, "trace", 300.0, REFUSE)
@@ -194,12 +229,14 @@ BROKEN_TABLES = {
 @pytest.mark.parametrize(
     ("text", "more", "message"), BROKEN_TABLES.values(), ids=BROKEN_TABLES.keys()
 )
-def test_a_broken_table_is_refused_with_file_and_row(tmp_path, text, more, message):
+def test_a_broken_table_is_refused_with_file_and_row(
+    tmp_path: Path, text: str, more: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         csv_trace(tmp_path, text, **more)
 
 
-def test_a_truncated_parquet_is_refused(tmp_path):
+def test_a_truncated_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     parquet.write_table(pa.table({"time": [0, 300], "a": [1.0, 2.0]}), path)
     path.write_bytes(path.read_bytes()[:-20])
@@ -207,7 +244,7 @@ def test_a_truncated_parquet_is_refused(tmp_path):
         read_table(TableTrace(type="parquet", path="t.parquet"), path, REFUSE)
 
 
-def test_nan_in_parquet_is_refused_and_null_is_a_gap(tmp_path):
+def test_nan_in_parquet_is_refused_and_null_is_a_gap(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     source = TableTrace(type="parquet", path="t.parquet")
     parquet.write_table(pa.table({"time": [0, 300], "a": [1.0, float("nan")]}), path)
@@ -217,13 +254,13 @@ def test_nan_in_parquet_is_refused_and_null_is_a_gap(tmp_path):
     assert read_table(source, path, Rules("hold")).counts[:, 0].tolist() == [1, 1]
 
 
-def zipped(path, names):
+def zipped(path: Path, names: dict[str, str]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in names.items():
             archive.writestr(name, content)
 
 
-def tarred(path, names):
+def tarred(path: Path, names: dict[str, str]) -> None:
     with tarfile.open(path, "w:gz") as archive:
         for name, content in names.items():
             entry = tarfile.TarInfo(name)
@@ -232,7 +269,9 @@ def tarred(path, names):
 
 
 @pytest.mark.parametrize(("pack", "name"), [(zipped, "t.zip"), (tarred, "t.tar.gz")])
-def test_archives_are_read_like_folders_and_cannot_lead_out(tmp_path, pack, name):
+def test_archives_are_read_like_folders_and_cannot_lead_out(
+    tmp_path: Path, pack: Callable[[Path, dict[str, str]], None], name: str
+) -> None:
     pack(tmp_path / name, {"day/b": "3\n4\n", "day/a": "1\n2\n", "day/.hidden": "x"})
     trace = read_planetlab(tmp_path / name, name, 300.0, REFUSE)
     assert trace.names == ["day/a", "day/b"]
@@ -242,7 +281,7 @@ def test_archives_are_read_like_folders_and_cannot_lead_out(tmp_path, pack, name
             read_planetlab(tmp_path / name, name, 300.0, REFUSE)
 
 
-def test_links_and_damage_in_archives_are_refused(tmp_path):
+def test_links_and_damage_in_archives_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.tar"
     with tarfile.open(path, "w") as archive:
         link = tarfile.TarInfo("a")
@@ -281,7 +320,7 @@ BROKEN_BITBRAINS = {
 @pytest.mark.parametrize(
     ("text", "message"), BROKEN_BITBRAINS.values(), ids=BROKEN_BITBRAINS.keys()
 )
-def test_broken_bitbrains_files_are_refused(tmp_path, text, message):
+def test_broken_bitbrains_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_bitbrains(folder(tmp_path, a=text), "trace", 300.0, REFUSE)
 
@@ -289,13 +328,13 @@ def test_broken_bitbrains_files_are_refused(tmp_path, text, message):
 FARM = {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2}]}
 
 
-def run(workload, **more):
+def run(workload: dict[str, Any], **more: Any) -> farmsim.Result:
     scenario = {"farm": FARM, "workload": workload, "baseline": {"type": "none"},
                 "run": {"duration": "1 h"}} | more  # fmt: skip
     return farmsim.run(scenario)
 
 
-def test_a_vm_that_fits_no_host_is_refused_or_listed():
+def test_a_vm_that_fits_no_host_is_refused_or_listed() -> None:
     source = {"type": "constant", "utilisation": "10 %"}
     sizes = [{"name": "giant", "memory": "64 GiB", "vcpus": 1, "count": 1},
              {"name": "dwarf", "memory": "1 GiB", "vcpus": 1, "count": 2}]  # fmt: skip
@@ -310,9 +349,12 @@ def test_a_vm_that_fits_no_host_is_refused_or_listed():
     assert "1 VMs found no host" in result.summary["warnings"][0]
 
 
-def test_a_farm_that_is_too_small_names_who_finds_no_host():
-    workload = {"source": {"type": "constant", "utilisation": "10 %"}, "vms": 5,
-                "sizes": [{"name": "s", "memory": "2 GiB", "vcpus": 1, "clock": "1 GHz"}]}  # fmt: skip
+def test_a_farm_that_is_too_small_names_who_finds_no_host() -> None:
+    workload = {
+        "source": {"type": "constant", "utilisation": "10 %"},
+        "vms": 5,
+        "sizes": [{"name": "s", "memory": "2 GiB", "vcpus": 1, "clock": "1 GHz"}],
+    }
     with pytest.raises(InputError) as caught:
         run(workload)
     text = str(caught.value)
@@ -320,7 +362,7 @@ def test_a_farm_that_is_too_small_names_who_finds_no_host():
     assert "set policies.initial.unplaced: reject" in text
 
 
-def test_a_generator_needs_a_number_of_vms():
+def test_a_generator_needs_a_number_of_vms() -> None:
     with pytest.raises(InputError, match=r"workload.vms: is missing"):
         run({"source": {"type": "constant", "utilisation": "10 %"}})
     with pytest.raises(InputError, match=r"the counts of the sizes sum to 2; make them agree"):
@@ -328,7 +370,7 @@ def test_a_generator_needs_a_number_of_vms():
              "sizes": [{"name": "s", "count": 2}]})  # fmt: skip
 
 
-def test_blocks_must_fit_the_trace():
+def test_blocks_must_fit_the_trace() -> None:
     source = {"type": "resample", "of": "planetlab-20110303", "block": "25 h"}
     with pytest.raises(InputError, match="no longer than the trace"):
         run({"source": source, "vms": 2})

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -46,21 +47,21 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def result():
+def result() -> farmsim.Result:
     return farmsim.run(SCENARIO)
 
 
 @pytest.fixture(scope="module")
-def page(result):
+def page(result: farmsim.Result) -> str:
     return result.report()
 
 
-def without_plotly(page):
+def without_plotly(page: str) -> str:
     """The page without the library that it carries."""
     return re.sub(r"<script>/\*\*.*?</script>", "", page, flags=re.DOTALL)
 
 
-def test_the_page_says_what_a_manager_needs(result, page):
+def test_the_page_says_what_a_manager_needs(result: farmsim.Result, page: str) -> None:
     text = html.unescape(without_plotly(page))
     assert result.summary["verdict"] in text
     for wanted in (
@@ -72,25 +73,25 @@ def test_the_page_says_what_a_manager_needs(result, page):
         assert wanted in text, wanted
 
 
-def test_names_from_inputs_are_escaped(page):
+def test_names_from_inputs_are_escaped(page: str) -> None:
     assert EVIL not in without_plotly(page)
     assert html.escape(EVIL, quote=False).replace("'", "&#39;") in page
 
 
-def test_the_page_needs_no_network(page):
+def test_the_page_needs_no_network(page: str) -> None:
     own = without_plotly(page)
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']https?:", own)
     assert "@import" not in own
     assert page.count("<script>/**") == 1
 
 
-def test_tables_are_there_without_javascript(page):
+def test_tables_are_there_without_javascript(page: str) -> None:
     bare = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert bare.count("<table>") >= 8
     assert "<noscript>" in bare
 
 
-def test_every_figure_is_drawn_from_the_result(result):
+def test_every_figure_is_drawn_from_the_result(result: farmsim.Result) -> None:
     for name in FIGURES:
         figure = result.figure(name)
         assert figure.data
@@ -103,7 +104,7 @@ def test_every_figure_is_drawn_from_the_result(result):
     assert list(power.data[1].y) == pytest.approx([w / 1000 for w in series["power_w"].to_pylist()])
 
 
-def test_thinning_keeps_highs_and_lows():
+def test_thinning_keeps_highs_and_lows() -> None:
     import numpy as np  # noqa: PLC0415
 
     x = np.arange(100_000)
@@ -122,11 +123,11 @@ def test_thinning_keeps_highs_and_lows():
      (0.000012, "share", "0.0012 %"), (None, "years", "–"), (0.0, "moves", "0"),
      (2.5e-7, "kWh", "2.50e-07"), (257.23, "kWh", "257.2")],
 )  # fmt: skip
-def test_numbers_are_written_for_people(value, unit, text):
+def test_numbers_are_written_for_people(value: float | None, unit: str, text: str) -> None:
     assert shown(value, unit) == text
 
 
-def test_a_notebook_shows_the_verdict_escaped(result):
+def test_a_notebook_shows_the_verdict_escaped(result: farmsim.Result) -> None:
     shown_html = result._repr_html_()
     assert "<table>" in shown_html
     assert EVIL not in shown_html
@@ -135,10 +136,17 @@ def test_a_notebook_shows_the_verdict_escaped(result):
 
 @pytest.mark.browser
 @NEEDS_BROWSER
-def test_a_browser_draws_the_figures_and_has_nothing_to_complain(result, tmp_path):
+def test_a_browser_draws_the_figures_and_has_nothing_to_complain(
+    result: farmsim.Result, tmp_path: Path
+) -> None:
     path = tmp_path / "report.html"
     path.write_text(result.report(), "utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    command = [
+        CHROMIUM or "chromium",
+        *FLAGS,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+    ]
     done = subprocess.run(
         [*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
@@ -153,10 +161,15 @@ def test_a_browser_draws_the_figures_and_has_nothing_to_complain(result, tmp_pat
 
 @pytest.mark.browser
 @NEEDS_BROWSER
-def test_the_browser_test_would_see_a_complaint(tmp_path):
+def test_the_browser_test_would_see_a_complaint(tmp_path: Path) -> None:
     path = tmp_path / "broken.html"
     path.write_text("<script>nothing.here()</script>", "utf-8")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    command = [
+        CHROMIUM or "chromium",
+        *FLAGS,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+    ]
     done = subprocess.run(
         [*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )

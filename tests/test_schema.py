@@ -1,6 +1,7 @@
 """The schema that editors use agrees with what farmsim accepts."""
 
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,18 +15,18 @@ from farmsim.scenarios.yaml_text import parse
 
 
 @pytest.fixture(scope="module")
-def validator():
+def validator() -> jsonschema.Draft7Validator:
     jsonschema.Draft7Validator.check_schema(schema())
     return jsonschema.Draft7Validator(schema())
 
 
-def test_the_schema_is_draft_7_and_describes_every_field():
+def test_the_schema_is_draft_7_and_describes_every_field() -> None:
     text = schema_text()
     assert json.loads(text)["$schema"].startswith("http://json-schema.org/draft-07")
     for later in ("$defs", "prefixItems", "unevaluatedProperties", "discriminator"):
         assert later not in text
 
-    def walk(node, path):
+    def walk(node: dict[str, Any], path: str) -> None:
         for name, field in node.get("properties", {}).items():
             if not {"const", "enum", "$ref", "allOf"} & set(field):
                 assert field.get("description"), f"{path}.{name}"
@@ -37,11 +38,13 @@ def test_the_schema_is_draft_7_and_describes_every_field():
 
 
 @pytest.mark.parametrize("name", library())
-def test_library_scenarios_satisfy_the_schema(validator, name):
+def test_library_scenarios_satisfy_the_schema(
+    validator: jsonschema.Draft7Validator, name: str
+) -> None:
     validator.validate(parse(library()[name].read_text("utf-8")).data)
 
 
-def put(data, dotted, value):
+def put(data: Any, dotted: str, value: object) -> None:
     *steps, last = dotted.split(".")
     for step in steps:
         below = data[int(step)] if step.isdigit() else data.get(step)
@@ -55,7 +58,9 @@ def put(data, dotted, value):
 
 
 @pytest.mark.parametrize("path", sorted(TURNS))
-def test_what_the_knob_tests_write_satisfies_the_schema(validator, path):
+def test_what_the_knob_tests_write_satisfies_the_schema(
+    validator: jsonschema.Draft7Validator, path: str
+) -> None:
     for changes in TURNS[path]:
         data = json.loads(json.dumps(BASE))
         for dotted, value in changes.items():
@@ -63,7 +68,7 @@ def test_what_the_knob_tests_write_satisfies_the_schema(validator, path):
         validator.validate(data)
 
 
-def test_the_schema_refuses_what_farmsim_refuses(validator):
+def test_the_schema_refuses_what_farmsim_refuses(validator: jsonschema.Draft7Validator) -> None:
     for changes in (
         {"run.duration": 24}, {"run.duration": "24 GiB"}, {"run.durration": "1 h"},
         {"farm.hosts.0.server": "pdp11"}, {"workload.source": {"type": "csv"}},
@@ -78,7 +83,7 @@ def test_the_schema_refuses_what_farmsim_refuses(validator):
 
 
 @pytest.mark.parametrize("what", ["servers", "policies", "workloads"])
-def test_every_catalogue_can_be_listed_and_each_entry_shown(what):
+def test_every_catalogue_can_be_listed_and_each_entry_shown(what: str) -> None:
     found = entries(what)
     assert text_of(what, found).count("\n") == len(found)
     for entry in found:
@@ -87,7 +92,7 @@ def test_every_catalogue_can_be_listed_and_each_entry_shown(what):
         entries(what, found[0]["name"] + "x")
 
 
-def test_parameters_of_policies_show_default_and_choices():
+def test_parameters_of_policies_show_default_and_choices() -> None:
     from farmsim.policies.local_regression import LocalRegression  # noqa: PLC0415
 
     rows = {row["key"]: row for row in parameters(LocalRegression)}
