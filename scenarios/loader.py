@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,48 @@ from .yaml_text import Document, YamlError, parse
 from .yaml_text import Path as Place
 
 LIBRARY = "library/"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value came from that does not stand at its place in the file.
+
+    ``field`` is put before the path in messages, ``order`` sorts them.
+    """
+
+    where: str
+    order: tuple[int, int] = (1 << 30, 0)
+    field: str = ""
+
+
+@dataclass
+class Written:
+    """A scenario as it was written; ``origins`` tells what was put over it, by path."""
+
+    document: Document
+    where: str = ""
+    folder: Path | None = None
+    origins: dict[Place, Origin] = field(default_factory=dict)
+
+    def put(self, dotted: str, value: Any, origin: Origin) -> None:
+        """Set the value at a dotted path. Raises InputError if there can be no such place."""
+        place = _put(self.document.data, dotted.split("."), value, origin.where)
+        self.origins[place] = origin
+
+    def override(self, overrides: Sequence[str]) -> None:
+        """Put the values of texts such as ``seed=2``. Raises InputError."""
+        for text in overrides:
+            dotted, equals, value = text.partition("=")
+            if not equals or not dotted:
+                raise refuse(f"--set {text}", "not path=value; write, for example, seed=2")
+            try:
+                self.put(dotted, parse(value).data, Origin(f"--set {text}"))
+            except YamlError as error:
+                raise refuse(f"--set {text}", error.message) from None
+
+    def scenario(self, allow_code: bool = False) -> Scenario:
+        """Return the scenario that it stands for. Raises InputError with all that is wrong."""
+        return _validated(self, allow_code)
 
 
 def library() -> dict[str, Path]:
@@ -47,6 +90,11 @@ def resolve(name: str | Path) -> Path:
 
 def load(name: str | Path, overrides: Sequence[str] = (), allow_code: bool = False) -> Scenario:
     """Load a scenario file. Raises InputError with all that is wrong."""
+    return read(name, overrides).scenario(allow_code)
+
+
+def read(name: str | Path, overrides: Sequence[str] = ()) -> Written:
+    """Read a scenario file without checking what it means. Raises InputError."""
     path = resolve(name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -54,7 +102,7 @@ def load(name: str | Path, overrides: Sequence[str] = (), allow_code: bool = Fal
         raise refuse(str(name), f"byte {error.start} is not UTF-8; save it as UTF-8") from None
     except OSError as error:
         raise refuse(str(name), f"cannot be read: {error.strerror}") from None
-    return loads(text, str(name), path.parent, overrides, allow_code)
+    return _read_text(text, str(name), path.parent, overrides)
 
 
 def loads(
@@ -65,6 +113,10 @@ def loads(
     allow_code: bool = False,
 ) -> Scenario:
     """Load a scenario from text; relative paths in it start at ``folder``."""
+    return _read_text(text, where, folder, overrides).scenario(allow_code)
+
+
+def _read_text(text: str, where: str, folder: Path | None, overrides: Sequence[str]) -> Written:
     try:
         document = parse(text)
     except YamlError as error:
@@ -72,104 +124,89 @@ def loads(
         raise refuse(f"{where}:{line}:{column}", error.message) from None
     if not isinstance(document.data, dict):
         raise refuse(f"{where}:1:1", "not a mapping; begin with farm: and workload:")
-    origins = _override(document.data, overrides)
-    return _validated(document, where, folder, allow_code, origins)
+    written = Written(document, where, folder)
+    written.override(overrides)
+    return written
 
 
 def from_mapping(
     data: Mapping[str, Any], folder: Path | None = None, allow_code: bool = False
 ) -> Scenario:
     """Make a scenario from nested mappings, as a YAML file would give them."""
-    return _validated(Document(copy.deepcopy(dict(data))), "", folder, allow_code, {})
+    return Written(Document(copy.deepcopy(dict(data))), "", folder).scenario(allow_code)
 
 
 def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """Return a copy with values at dotted paths replaced."""
-    data = _open(scenario)
+    written = rewritten(scenario)
     for dotted, value in changes.items():
         shown = value if not isinstance(value, Scenario) else value.name
-        _put(data, dotted.split("."), value, f"{dotted}={shown}")
-    return _validated(Document(data), "", scenario.folder, True, {})
+        _put(written.document.data, dotted.split("."), value, f"--set {dotted}={shown}")
+    return written.scenario(allow_code=True)
 
 
 def overridden(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
     """Return a copy changed by ``path=value`` texts, as the command line takes them."""
-    data = _open(scenario)
-    origins = _override(data, overrides)
-    return _validated(Document(data), "", scenario.folder, True, origins)
+    written = rewritten(scenario)
+    written.override(overrides)
+    return written.scenario(allow_code=True)
 
 
-def _open(scenario: Scenario) -> dict[str, Any]:
-    """Return a scenario as mappings; what it leaves open of load, farm and prices stays open.
+def rewritten(scenario: Scenario) -> Written:
+    """Return a scenario as it might have been written.
 
+    What it leaves open of load, farm and prices stays open.
     There it matters whether a value was given: sizes that come with a trace, prices and boot
     times that are placeholders.
     """
     data = scenario.model_dump(by_alias=True, mode="python")
     given = scenario.model_dump(by_alias=True, mode="python", exclude_unset=True)
     data |= {part: given.get(part, {}) for part in ("farm", "workload", "cost")}
-    plain: dict[str, Any] = _plain(data)
-    return plain
+    return Written(Document(_plain(data)), "", scenario.folder)
 
 
-def _validated(
-    document: Document,
-    where: str,
-    folder: Path | None,
-    allow_code: bool,
-    origins: dict[Place, str],
-) -> Scenario:
+def _validated(written: Written, allow_code: bool) -> Scenario:
+    document = written.document
     try:
         scenario = Scenario.model_validate(document.data, context={"allow_code": allow_code})
     except ValidationError as error:
         found = sentences(error, Scenario, document.data)
-        located = [(_place(path, document, where, origins), path, text) for path, text in found]
-        located.sort(key=lambda each: each[0][1])
+        located = [(_origin(path, written), path, text) for path, text in found]
+        located.sort(key=lambda each: each[0].order)
         raise InputError(
-            Problem(place, ".".join(str(step) for step in path), text)
-            for (place, _), path, text in located
+            Problem(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
+            for place, path, text in located
         ) from None
-    return scenario.in_folder(folder)
+    return scenario.in_folder(written.folder)
 
 
-def _place(
-    path: Place, document: Document, where: str, origins: dict[Place, str]
-) -> tuple[str, tuple[int, int]]:
+def _origin(path: Place, written: Written) -> Origin:
+    """Return what set the value at a path, something around it or something in it."""
     for length in range(len(path), 0, -1):
-        if path[:length] in origins:
-            return f"--set {origins[path[:length]]}", (1 << 30, 0)
-    if not document.values:
-        return where, (0, 0)
-    line, column = document.find(path)
-    return f"{where}:{line}:{column}", (line, column)
+        if path[:length] in written.origins:
+            return written.origins[path[:length]]
+    for place, origin in written.origins.items():
+        if path and place[: len(path)] == path:
+            return origin
+    if () in written.origins:
+        return written.origins[()]
+    if not written.document.values:
+        return Origin(written.where, (0, 0))
+    line, column = written.document.find(path)
+    return Origin(f"{written.where}:{line}:{column}", (line, column))
 
 
-def _override(data: dict[str, Any], overrides: Sequence[str]) -> dict[Place, str]:
-    """Apply ``path=value`` texts in place; return which paths they set."""
-    origins: dict[Place, str] = {}
-    for override in overrides:
-        dotted, equals, text = override.partition("=")
-        if not equals or not dotted:
-            raise refuse(f"--set {override}", "not path=value; write, for example, seed=2")
-        try:
-            value = parse(text).data
-        except YamlError as error:
-            raise refuse(f"--set {override}", error.message) from None
-        origins[_put(data, dotted.split("."), value, override)] = override
-    return origins
-
-
-def _put(data: dict[str, Any], steps: list[str], value: Any, override: str) -> Place:
+def _put(data: dict[str, Any], steps: list[str], value: Any, where: str) -> Place:
     here: Any = data
     place: list[str | int] = []
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         key: str | int = step
         if isinstance(here, list):
-            key = _entry(here, step, override)
+            key = _entry(here, step, where)
         elif not isinstance(here, dict):
             shown = ".".join(str(each) for each in place)
-            raise refuse(f"--set {override}", f"{shown} has nothing below it; shorten the path")
+            raise refuse(where, f"{shown} has nothing below it; shorten the path")
         place.append(key)
         if last:
             here[key] = value
@@ -184,7 +221,7 @@ def _put(data: dict[str, Any], steps: list[str], value: Any, override: str) -> P
     return tuple(place)
 
 
-def _entry(entries: list[Any], step: str, override: str) -> int:
+def _entry(entries: list[Any], step: str, where: str) -> int:
     """Return the index of a list entry given by number or by its name."""
     if step.isdigit() and int(step) < len(entries):
         return int(step)
@@ -193,7 +230,7 @@ def _entry(entries: list[Any], step: str, override: str) -> int:
         return names.index(step)
     known = ", ".join(str(name) for name in names if name) or "none named"
     raise refuse(
-        f"--set {override}",
+        where,
         f"no entry {step!r}; count from 0 to {len(entries) - 1} or use a name: {known}",
     )
 

@@ -35,6 +35,7 @@ Share = Annotated[float, Field(ge=0, le=1), Quantity("share")]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
+RunName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 
 
@@ -444,7 +445,7 @@ class Spec(Part):
     """One experiment: a farm, a workload, policies, prices and what to compare with."""
 
     farmsim: Literal[1] = Field(SCHEMA_VERSION, description="Version of the scenario language.")
-    name: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+    name: RunName = Field(
         "scenario", description="Name of the run: letters, digits, dot, dash, underscore."
     )
     description: Annotated[str, Field(strict=True, max_length=5000)] = Field(
@@ -470,6 +471,12 @@ class Spec(Part):
         alias="assert",
         description="Metrics and what they must satisfy; a run that fails ends with code 1.",
         examples=[{"energy_kwh": "< 300", "slatah": "<= 0.05"}],
+    )
+    variants: dict[RunName, dict[str, Any]] = Field(
+        {},
+        description="Named changes that `farmsim compare` runs side by side: dotted path and "
+        "value; differences are against the variant `base`, or else the first.",
+        examples=[{"base": {}, "larger": {"farm.hosts.0.count": 12}}],
     )
 
     @field_validator("assertions")
