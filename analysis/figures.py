@@ -1,18 +1,14 @@
 """Plotly figures of a run; each takes a result and nothing else."""
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ..models.arrays import Floats
+from .drawing import FILL, HERE, OTHER, figure, hours, thinned
 from .result import Result
-
-HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-MOST_POINTS = 4000
 
 
 def _column(result: Result, table: str, name: str) -> Any:
@@ -23,44 +19,6 @@ def _names(result: Result, table: str, name: str) -> list[str]:
     return [str(each) for each in result.table(table)[name].to_pylist()]
 
 
-def _hours(seconds: Any) -> tuple[Floats, str]:
-    longest_s = float(np.max(seconds, initial=0.0))
-    if longest_s > 4 * 86_400:
-        return seconds / 86_400, "days"
-    return seconds / 3600, "hours"
-
-
-def _figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> go.Figure:
-    """Return a figure in the report's style; the named templates of Plotly cost half a second."""
-    layout: dict[str, Any] = {
-        "template": "none",
-        "font": {"family": FONT, "size": 13, "color": "#24292f"},
-        "paper_bgcolor": "#ffffff",
-        "plot_bgcolor": "#ffffff",
-        "margin": {"l": 60, "r": 20, "t": 16, "b": 48},
-        "height": 330,
-        "hovermode": "x unified",
-        "legend": {"orientation": "h", "y": 1.12, "x": 0},
-        "xaxis": {"title": {"text": x}, "showgrid": False, "ticks": "outside", "zeroline": False},
-        "yaxis": {"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
-    }
-    for key, value in more.items():
-        layout[key] = layout[key] | value if isinstance(value, dict) else value
-    return go.Figure(data=list(traces), layout=layout)
-
-
-def thinned(x: Any, y: Any) -> tuple[Any, Any]:
-    """Return at most MOST_POINTS points that keep every bucket's lowest and highest value."""
-    if len(x) <= MOST_POINTS:
-        return x, y
-    edges = np.linspace(0, len(x), MOST_POINTS // 2 + 1).astype(np.int64)
-    picked: list[int] = []
-    for start, end in pairwise(edges):
-        low, high = start + int(np.argmin(y[start:end])), start + int(np.argmax(y[start:end]))
-        picked += sorted({low, high})
-    return x[picked], y[picked]
-
-
 def _series(
     result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
 ) -> go.Figure:
@@ -69,7 +27,7 @@ def _series(
         lines.insert(0, (result.baseline, OTHER, "baseline"))
     label, traces = "", []
     for source, colour, name in lines:
-        times, label = _hours(_column(source, "farm_series", "time_s"))
+        times, label = hours(_column(source, "farm_series", "time_s"))
         times, values = thinned(times, _column(source, "farm_series", column) * scale)
         traces.append(
             go.Scatter(
@@ -79,7 +37,7 @@ def _series(
                 hovertemplate=f"%{{y:,.1f}} {unit}",
             )
         )  # fmt: skip
-    return _figure(traces, x_title.format(label), y_title)
+    return figure(traces, x_title.format(label), y_title)
 
 
 def power(result: Result) -> go.Figure:
@@ -103,7 +61,7 @@ def heatmap(result: Result) -> go.Figure:
     grid = np.full((len(row_values), len(start_values)), np.nan)
     used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
     grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
-    times, label = _hours(start_values)
+    times, label = hours(start_values)
     labels = _names(result, "utilisation_map", "first_host")[: len(row_values)]
     cells = [[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid]
     trace = go.Heatmap(
@@ -113,7 +71,7 @@ def heatmap(result: Result) -> go.Figure:
         hovertemplate="%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
     )  # fmt: skip
     ticks = labels[:: max(1, len(labels) // 8)]
-    return _figure(
+    return figure(
         [trace], f"time ({label})", "host", height=460, hovermode="closest",
         yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category",
                "automargin": True},
@@ -139,16 +97,16 @@ def load_duration(result: Result) -> go.Figure:
                 hovertemplate="%{y:,.1f} GHz",
             )
         )  # fmt: skip
-    return _figure(traces, "part of the time (%) at or above", "CPU (GHz)")
+    return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
 
 
 def migrations(result: Result) -> go.Figure:
     """Migrations begun per interval."""
-    times, label = _hours(_column(result, "farm_series", "time_s"))
+    times, label = hours(_column(result, "farm_series", "time_s"))
     counts = _column(result, "farm_series", "migrations_started").astype(float)
     times, counts = _binned(times, counts, 288)
     bars = go.Bar(x=times, y=counts, marker={"color": HERE}, hovertemplate="%{y:,.0f} moves")
-    return _figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
+    return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
 
 
 def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
@@ -170,7 +128,7 @@ def busiest(result: Result) -> go.Figure:
             ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
         )
     ]  # fmt: skip
-    return _figure(
+    return figure(
         bars, "utilisation while on (%)", "", barmode="group", height=420,
         hovermode="y unified", xaxis={"range": [0, 100]},
         yaxis={"autorange": "reversed", "automargin": True, "type": "category"},

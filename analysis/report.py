@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+import plotly.graph_objects as go
 import plotly.io
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -37,16 +38,17 @@ NOTES = {
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the templates; what is put into them is escaped."""
+    made = Environment(
         loader=PackageLoader("farmsim.analysis", "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = shown
-    return environment
+    made.filters["figure"] = shown
+    return made
 
 
 def shown(value: Any, unit: str = "") -> str:
@@ -71,9 +73,10 @@ def _digits(value: float) -> str:
 
 def render(result: Result) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     written = yaml.safe_load(result.scenario_yaml)
     return page.render(
+        farmsim=result.manifest["versions"]["farmsim"],
         name=result.name,
         title=result.title,
         description=written.get("description") or "",
@@ -150,14 +153,16 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
 
 
 def _figures(result: Result) -> list[dict[str, str]]:
-    drawn = []
-    for name, draw in FIGURES.items():
-        html = plotly.io.to_html(
-            draw(result),
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=f"figure-{name}",
-            config={"displaylogo": False, "responsive": True},
-        )
-        drawn.append({"name": name, "title": TITLES[name], "note": NOTES[name], "html": html})
-    return drawn
+    return [drawn(name, TITLES[name], NOTES[name], draw(result)) for name, draw in FIGURES.items()]
+
+
+def drawn(name: str, title: str, note: str, figure: go.Figure) -> dict[str, str]:
+    """Return a figure as the pages want it: title, note and HTML without the library."""
+    html = plotly.io.to_html(
+        figure,
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=f"figure-{name}",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return {"name": name, "title": title, "note": note, "html": html}

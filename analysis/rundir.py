@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +31,48 @@ def save(result: Result, directory: Path) -> Path:
     Everything is written beside it first and renamed at the end. Raises InputError if
     something else is in the way.
     """
-    from .report import render  # noqa: PLC0415 - plotly and jinja are costly to import
-
-    _refuse_foreign(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
-        _write(result, partial)
-        if result.baseline is not None:
-            (partial / BASELINE).mkdir()
-            _write(result.baseline, partial / BASELINE)
-        (partial / REPORT).write_text(render(result), "utf-8")
-        partial.chmod(0o755)
-        _swap(partial, directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with replacing(directory, MANIFEST, "a run") as partial:
+        write_run(result, partial)
     result.directory = directory
     return directory
 
 
-def _refuse_foreign(directory: Path) -> None:
+def write_run(result: Result, directory: Path) -> None:
+    """Write a result, its baseline and its report into a folder that exists and is empty."""
+    from .report import render  # noqa: PLC0415 - plotly and jinja are costly to import
+
+    _write(result, directory)
+    if result.baseline is not None:
+        (directory / BASELINE).mkdir()
+        _write(result.baseline, directory / BASELINE)
+    (directory / REPORT).write_text(render(result), "utf-8")
+
+
+@contextmanager
+def replacing(directory: Path, mark: str, what: str) -> Iterator[Path]:
+    """Give an empty folder to write into, which takes the place of a directory at the end.
+
+    If writing fails, the directory stays as it was. ``mark`` is the file by which an earlier
+    directory of the same kind, ``what``, is known. Raises InputError if something else is in
+    the way.
+    """
+    refuse_foreign(directory, mark, what)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        _swap(partial, directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def refuse_foreign(directory: Path, mark: str, what: str) -> None:
+    """Raise InputError if a directory is a file, or holds something else than ``what``."""
     if directory.is_file():
         raise refuse(str(directory), "is a file; name a directory")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / MANIFEST).is_file():
-        raise refuse(str(directory), "holds something else than a run; name another directory")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / mark).is_file():
+        raise refuse(str(directory), f"holds something else than {what}; name another directory")
 
 
 def _swap(partial: Path, directory: Path) -> None:
@@ -68,8 +87,8 @@ def _swap(partial: Path, directory: Path) -> None:
 
 def _write(result: Result, directory: Path) -> None:
     (directory / TABLES).mkdir()
-    _write_json(directory / MANIFEST, result.manifest)
-    _write_json(directory / SUMMARY, {"title": result.title, **result.summary})
+    write_json(directory / MANIFEST, result.manifest)
+    write_json(directory / SUMMARY, {"title": result.title, **result.summary})
     (directory / SCENARIO).write_text(result.scenario_yaml, "utf-8")
     for name, table in result.tables.items():
         path = directory / TABLES / f"{name}.parquet"
@@ -88,7 +107,8 @@ def write_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON without NaN."""
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", "utf-8")
 
