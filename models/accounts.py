@@ -23,20 +23,19 @@ class Rate:
     SHORT: Final = 3
     DELIVERED_MHZ: Final = 4
     UNSERVED_MHZ: Final = 5
-    SHORTFALL: Final = 6
-    VMS: Final = 7
-    SWITCHING: Final = 8
+    VMS: Final = 6
+    SWITCHING: Final = 7
 
 
-RATES = 9
+RATES = 8
 
 
 class HostAccounts:
     """Rates and integrals per host.
 
     ``rates`` and ``totals`` have shape (rates, hosts). ON counts time switched on, ACTIVE time
-    on and asked for CPU, SHORT active time that counts as a violation, SHORTFALL the share of
-    demand not delivered, SWITCHING time booting or shutting down.
+    on and asked for CPU, SHORT active time that counts as a violation, UNSERVED guest work not
+    done, SWITCHING time booting or shutting down.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -100,37 +99,46 @@ class HostAccounts:
 class VmAccounts:
     """Integrals per VM: CPU asked for, not served for lack of capacity, lost to migration.
 
-    What a host fails to deliver is the integral of its shortfall, kept per host; a VM is
-    charged its demand times the growth of that integral since the VM's own mark, so a VM that
-    nothing happens to costs nothing.
+    The integral of the share of its wanted work that a VM goes without grows only on hosts
+    that cannot give all. A VM is charged its demand times the growth of that integral since
+    its own mark, so a VM that nothing happens to costs nothing. ``ready_mhz_s`` is physical CPU
+    that its vCPUs were ready for and did not get.
     """
 
     def __init__(self, vms: int) -> None:
         self.requested_mhz_s = np.zeros(vms)
         self.unserved_mhz_s = np.zeros(vms)
         self.degraded_mhz_s = np.zeros(vms)
+        self.ready_mhz_s = np.zeros(vms)
         self.migrations = np.zeros(vms, np.int64)
+        self._shortfall_s = np.zeros(vms)
         self._shortfall_mark_s = np.zeros(vms)
         self._copy_mark_s = np.zeros(vms)
         self._copy_since_s = np.zeros(vms)
 
-    def mark(self, vms: Ints, shortfall_s: Floats) -> None:
-        """Start charging VMs from the present shortfall of their hosts."""
-        self._shortfall_mark_s[vms] = shortfall_s
+    def accrue(self, vms: Ints, shortfall: Floats, waiting_mhz: Floats, elapsed_s: Floats) -> None:
+        """Integrate what VMs went without over the time since their hosts were settled."""
+        self._shortfall_s[vms] += shortfall * elapsed_s
+        self.ready_mhz_s[vms] += waiting_mhz * elapsed_s
 
-    def charge(self, vms: Ints, wanted_mhz: Floats, shortfall_s: Floats) -> None:
+    def mark(self, vms: Ints) -> None:
+        """Start charging VMs from now."""
+        self._shortfall_mark_s[vms] = self._shortfall_s[vms]
+
+    def charge(self, vms: Ints, wanted_mhz: Floats) -> None:
         """Charge VMs with what their hosts failed to deliver since the mark, and mark again."""
-        missed_s = shortfall_s - self._shortfall_mark_s[vms]
-        self.unserved_mhz_s[vms] += wanted_mhz * missed_s
+        shortfall_s = self._shortfall_s[vms]
+        self.unserved_mhz_s[vms] += wanted_mhz * (shortfall_s - self._shortfall_mark_s[vms])
         self._shortfall_mark_s[vms] = shortfall_s
 
-    def mark_copy(self, vms: Ints, shortfall_s: Floats, now_s: float) -> None:
+    def mark_copy(self, vms: Ints, now_s: float) -> None:
         """Start charging migrating VMs with what the copy takes from them."""
-        self._copy_mark_s[vms] = shortfall_s
+        self._copy_mark_s[vms] = self._shortfall_s[vms]
         self._copy_since_s[vms] = now_s
 
-    def charge_copy(self, vms: Ints, lost_mhz: Floats, shortfall_s: Floats, now_s: float) -> None:
+    def charge_copy(self, vms: Ints, lost_mhz: Floats, now_s: float) -> None:
         """Charge ``lost_mhz`` of full delivery over the delivered time since the mark."""
-        delivered_s = (now_s - self._copy_since_s[vms]) - (shortfall_s - self._copy_mark_s[vms])
+        missed_s = self._shortfall_s[vms] - self._copy_mark_s[vms]
+        delivered_s = (now_s - self._copy_since_s[vms]) - missed_s
         self.degraded_mhz_s[vms] += lost_mhz * delivered_s
-        self.mark_copy(vms, shortfall_s, now_s)
+        self.mark_copy(vms, now_s)

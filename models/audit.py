@@ -3,6 +3,7 @@
 import numpy as np
 
 from .accounts import Rate
+from .arrays import Floats
 from .columns import PowerState, VmState
 from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
 
@@ -38,8 +39,9 @@ def _sums_of_hosts(farm: Farm) -> None:
     count = len(hosts)
     home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
     at, to = vms.host[home], vms.moving_to[movers]
-    memory_mib = np.bincount(at, weights=vms.memory_mib[home], minlength=count)
-    memory_mib += np.bincount(to, weights=vms.memory_mib[movers], minlength=count)
+    memory_mib = np.bincount(at, weights=farm.delivery.footprint_mib(home, at), minlength=count)
+    coming_mib = farm.delivery.footprint_mib(movers, to)
+    memory_mib += np.bincount(to, weights=coming_mib, minlength=count)
     _require(bool(np.allclose(memory_mib, hosts.memory_used_mib)), "memory used does not add up")
     limit_mib = hosts.memory_mib + MEMORY_TOLERANCE_MIB
     _require(bool(np.all(hosts.memory_used_mib <= limit_mib)), "memory is overcommitted")
@@ -57,10 +59,14 @@ def _rates_of_hosts(farm: Farm) -> None:
     vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
     count = len(hosts)
     home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
-    wanted_mhz = farm.wanted_mhz(home)
-    demand_mhz = np.bincount(vms.host[home], weights=wanted_mhz, minlength=count)
+    delivery = farm.delivery
+    physical_mhz = delivery.wanted_mhz(home) * delivery.effort[home]
+    demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
     copies_mhz = vms.target_share[movers] * vms.demand_mhz[movers]
     demand_mhz += np.bincount(vms.moving_to[movers], weights=copies_mhz, minlength=count)
+    # Crowding and neighbours add to the work of hosts, I/O ceilings take from that of others.
+    simple = ~(delivery.stressed & delivery.adjusts) & (not delivery.strained)
+    demand_mhz = np.where(simple, demand_mhz + _own_mhz(farm), hosts.demand_mhz)
     _require(bool(np.allclose(demand_mhz, hosts.demand_mhz)), "demand does not add up")
     delivered_mhz = rates[Rate.DELIVERED_MHZ]
     _require(bool(np.all(delivered_mhz <= hosts.cpu_mhz + 1e-9)), "more delivered than there is")
@@ -69,3 +75,11 @@ def _rates_of_hosts(farm: Farm) -> None:
     short = delivered_mhz[on] < np.minimum(demand_mhz, hosts.cpu_mhz)[on] - 1e-6
     _require(not np.any(short), "CPU is left over while somebody wants it")
     _require(bool(np.all(rates[Rate.UNSERVED_MHZ] >= 0)), "negative shortage")
+
+
+def _own_mhz(farm: Farm) -> Floats:
+    """Return what hosts ask for themselves while they are on."""
+    layer, group = farm.delivery.layer, farm.hosts.group
+    on = farm.accounts.rates[Rate.ON] > 0
+    own_mhz: Floats = (layer.base_mhz + layer.app_mhz)[group] * on
+    return own_mhz

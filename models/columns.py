@@ -49,7 +49,7 @@ class Hosts:
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
     it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
-    counts guests and reservations for incoming ones; ``share`` is delivered over demand.
+    counts guests and reservations for incoming ones.
     """
 
     cpu_mhz: Floats
@@ -73,7 +73,6 @@ class Hosts:
     memory_used_mib: Floats = field(init=False)
     vm_count: Ints = field(init=False)
     incoming: Ints = field(init=False)
-    share: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
@@ -84,7 +83,6 @@ class Hosts:
         self.memory_used_mib = np.zeros(count)
         self.vm_count = np.zeros(count, np.int64)
         self.incoming = np.zeros(count, np.int64)
-        self.share = np.ones(count)
 
         self._resting_w = np.zeros((len(POWER_STATES), count))
         self._resting_w[PowerState.OFF] = self.off_w

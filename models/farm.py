@@ -13,6 +13,8 @@ import numpy as np
 from .accounts import RATES, HostAccounts, Rate, VmAccounts
 from .arrays import Bools, Floats, Ints, distinct, sum_by
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
+from .delivery import Delivery
+from .layer import Layer
 from .residents import Residents
 
 MEMORY_TOLERANCE_MIB = 1e-6
@@ -37,22 +39,27 @@ class ViolationRule:
 class Farm:
     """Hosts and VMs in columns, their accounts, and the verbs."""
 
-    def __init__(self, hosts: Hosts, vms: Vms, violation: ViolationRule | None = None) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        vms: Vms,
+        violation: ViolationRule | None = None,
+        layer: Layer | None = None,
+    ) -> None:
         self.hosts = hosts
         self.vms = vms
         self.violation = violation or ViolationRule()
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
         self.residents = Residents(len(hosts), len(vms))
+        self.delivery = Delivery(hosts, vms, layer)
         self._movers: Ints = np.empty(0, np.int64)
         self._named = np.zeros(len(hosts), bool)
         self._home = np.full(len(vms), len(hosts), np.int64)
-        self._ceiling_mhz = np.full(len(vms), np.inf)
-        self._capped = 0
         self._absent = np.arange(len(vms))
         self._population_changed = False
         self._demand_since_s = 0.0
-        self._charged_s = np.zeros(len(hosts))
+        self._uncharged = np.zeros(len(hosts), bool)
         self._refresh_all()
 
     # Verbs on VMs
@@ -201,42 +208,35 @@ class Farm:
             return
         self.accounts.settle(hosts, now_s)
         self.hosts.state[hosts] = state
-        nothing_mhz = np.zeros(len(hosts))
-        self._set_rates(hosts, nothing_mhz, nothing_mhz, nothing_mhz)
+        nobody = np.empty(0, np.int64)
+        self._set_rates(hosts, nobody, nobody, np.zeros(len(hosts)))
 
     def settle_all(self, now_s: float) -> None:
         """Bring every integral up to ``now_s``."""
+        self._accrue(np.flatnonzero(self.delivery.stressed), now_s)
         self.accounts.settle_all(now_s)
         elapsed_s = now_s - self._demand_since_s
         if elapsed_s > 0:
             self.vm_accounts.requested_mhz_s += self.vms.demand_mhz * elapsed_s
         if len(self._movers):
             self._charge_copies(self._movers, now_s)
-        if self._capped:
-            self._settle_excess(np.flatnonzero(np.isfinite(self._ceiling_mhz)), elapsed_s)
-        shortfall_s = self.accounts.totals[Rate.SHORTFALL]
-        short = np.flatnonzero(shortfall_s != self._charged_s)
+        if self.delivery.capped:
+            capped = np.flatnonzero(np.isfinite(self.delivery.ceiling_mhz))
+            self._settle_excess(capped, elapsed_s)
+        short = np.flatnonzero(self._uncharged)
         if len(short):
             self._charge(self.residents.of(short))
-            self._charged_s[short] = shortfall_s[short]
+            self._uncharged[short] = False
         self._demand_since_s = now_s
 
     # What the verbs are made of
-
-    def wanted_mhz(self, vms: Ints) -> Floats:
-        """Return the demand that the present hosts can see: a vCPU uses at most one core."""
-        wanted_mhz: Floats = np.minimum(self.vms.demand_mhz[vms], self._ceiling_mhz[vms])
-        return wanted_mhz
 
     def _attach(self, vms: Ints, hosts: Ints) -> None:
         self.residents.add(vms, hosts)
         self.vms.host[vms] = hosts
         self._home[vms] = hosts
-        ceiling_mhz = self.vms.vcpus[vms] * self.hosts.core_mhz[hosts]
-        capped = ceiling_mhz < self.vms.size_mhz[vms]
-        self._ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
-        self._capped += int(np.count_nonzero(capped))
-        self.vm_accounts.mark(vms, self.accounts.totals[Rate.SHORTFALL, hosts])
+        self.delivery.attach(vms, hosts)
+        self.vm_accounts.mark(vms)
 
     def _detach(self, vms: Ints, now_s: float) -> None:
         self._charge(vms)
@@ -244,16 +244,14 @@ class Farm:
         self.residents.remove(vms, self.vms.host[vms])
         self.vms.host[vms] = -1
         self._home[vms] = len(self.hosts)
-        self._capped -= int(np.count_nonzero(np.isfinite(self._ceiling_mhz[vms])))
-        self._ceiling_mhz[vms] = np.inf
+        self.delivery.detach(vms)
 
     def _set_shares(
         self, vms: Ints, guest_share: Floats | float, target_share: Floats | float, now_s: float
     ) -> None:
         self.vms.guest_share[vms] = guest_share
         self.vms.target_share[vms] = target_share
-        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
-        self.vm_accounts.mark_copy(vms, shortfall_s, now_s)
+        self.vm_accounts.mark_copy(vms, now_s)
 
     def _end_migration(self, vms: Ints, now_s: float) -> Ints:
         targets = self.vms.moving_to[vms]
@@ -268,22 +266,31 @@ class Farm:
 
     def _settle(self, hosts: Ints, now_s: float) -> Ints:
         touched = distinct(hosts)
+        self._accrue(touched[self.delivery.stressed[touched]], now_s)
         self.accounts.settle(touched, now_s)
         return touched
 
+    def _accrue(self, stressed: Ints, now_s: float) -> None:
+        """Integrate what the VMs of hosts that cannot give all that is asked go without."""
+        if not len(stressed):
+            return
+        vms = self.residents.of(stressed)
+        elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
+        delivery = self.delivery
+        self.vm_accounts.accrue(vms, delivery.shortfall[vms], delivery.waiting_mhz[vms], elapsed_s)
+        self._uncharged[stressed] = True
+
     def _charge(self, vms: Ints) -> None:
-        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
-        self.vm_accounts.charge(vms, self.wanted_mhz(vms), shortfall_s)
+        self.vm_accounts.charge(vms, self.delivery.wanted_mhz(vms))
 
     def _charge_copies(self, vms: Ints, now_s: float) -> None:
         """Charge migrating guests ``(1 - guest share)`` of what their sources deliver."""
-        lost_mhz = (1.0 - self.vms.guest_share[vms]) * self.wanted_mhz(vms)
-        shortfall_s = self.accounts.totals[Rate.SHORTFALL, self.vms.host[vms]]
-        self.vm_accounts.charge_copy(vms, lost_mhz, shortfall_s, now_s)
+        lost_mhz = (1.0 - self.vms.guest_share[vms]) * self.delivery.wanted_mhz(vms)
+        self.vm_accounts.charge_copy(vms, lost_mhz, now_s)
 
     def _settle_excess(self, vms: Ints, elapsed_s: float) -> None:
         """Charge demand beyond what the vCPUs can get on the present host's cores."""
-        excess_mhz = self.vms.demand_mhz[vms] - self.wanted_mhz(vms)
+        excess_mhz = self.vms.demand_mhz[vms] - self.delivery.wanted_mhz(vms)
         self.vm_accounts.unserved_mhz_s[vms] += excess_mhz * elapsed_s
 
     def _require_vms(self, vms: Ints, state: int, verb: str) -> None:
@@ -304,7 +311,8 @@ class Farm:
     def _require_memory(self, vms: Ints, hosts: Ints, verb: str) -> None:
         named = distinct(hosts)
         at = np.searchsorted(named, hosts)
-        need_mib = sum_by(at, weights=self.vms.memory_mib[vms], minlength=len(named))
+        footprint_mib = self.delivery.footprint_mib(vms, hosts)
+        need_mib = sum_by(at, weights=footprint_mib, minlength=len(named))
         limit_mib = self.hosts.memory_mib[named] + MEMORY_TOLERANCE_MIB
         short = named[self.hosts.memory_used_mib[named] + need_mib > limit_mib]
         if len(short):
@@ -312,17 +320,11 @@ class Farm:
 
     def _refresh_all(self) -> None:
         """Recompute every host after a change of demand; who lives where is unchanged."""
-        count = len(self.hosts)
-        demand_mhz = self.vms.demand_mhz
-        asked_mhz = sum_by(self._home, weights=demand_mhz, minlength=count + 1)[:count]
-        wanted_mhz = asked_mhz
-        if self._capped:
-            capped_mhz = np.minimum(demand_mhz, self._ceiling_mhz)
-            wanted_mhz = sum_by(self._home, weights=capped_mhz, minlength=count + 1)[:count]
-        copies_mhz = np.zeros(count)
+        copies_mhz = np.zeros(len(self.hosts))
         if len(self._movers):
-            copies_mhz = self._copies_mhz(self._movers, self.vms.moving_to[self._movers], count)
-        self._set_rates(slice(None), asked_mhz, wanted_mhz, copies_mhz)
+            targets = self.vms.moving_to[self._movers]
+            copies_mhz = self._copies_mhz(self._movers, targets, len(self.hosts))
+        self._set_rates(slice(None), slice(None), self._home, copies_mhz)
 
     def _refresh(self, rows: Ints) -> None:
         """Recount and recompute some hosts, ascending and each named once."""
@@ -330,18 +332,20 @@ class Farm:
         guests, comers = self.residents.of(rows), self._comers(rows)
         at = np.searchsorted(rows, vms.host[guests])
         to = np.searchsorted(rows, vms.moving_to[comers])
-        memory_mib = sum_by(at, weights=vms.memory_mib[guests], minlength=count)
-        memory_mib += sum_by(to, weights=vms.memory_mib[comers], minlength=count)
+        held_mib = self.delivery.footprint_mib(guests, rows[at])
+        memory_mib = sum_by(at, weights=held_mib, minlength=count)
+        if len(comers):
+            expected_mib = self.delivery.footprint_mib(comers, rows[to])
+            memory_mib += sum_by(to, weights=expected_mib, minlength=count)
         hosts.memory_used_mib[rows] = memory_mib
         hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
         hosts.incoming[rows] = np.bincount(to, minlength=count)
         self.accounts.note_memory(rows, memory_mib)
-        asked_mhz = sum_by(at, weights=vms.demand_mhz[guests], minlength=count)
-        wanted_mhz = asked_mhz
-        if self._capped:
-            wanted_mhz = sum_by(at, weights=self.wanted_mhz(guests), minlength=count)
-        self._set_rates(rows, asked_mhz, wanted_mhz, self._copies_mhz(comers, to, count))
+        if self.delivery.strained:
+            vcpus = sum_by(at, weights=vms.vcpus[guests], minlength=count)
+            self.delivery.set_strain(rows, memory_mib, vcpus)
+        self._set_rates(rows, guests, at, self._copies_mhz(comers, to, count))
 
     def _comers(self, rows: Ints) -> Ints:
         """Return the VMs on their way to some hosts; O(moves under way)."""
@@ -357,39 +361,27 @@ class Farm:
         return sum_by(to, weights=asked_mhz, minlength=count)
 
     def _set_rates(
-        self, rows: Ints | slice, asked_mhz: Floats, wanted_mhz: Floats, copies_mhz: Floats
+        self, rows: Ints | slice, guests: Ints | slice, at: Ints, copies_mhz: Floats
     ) -> None:
-        """Recompute what hosts deliver and draw.
-
-        A host delivers all that is wanted up to its capacity and shares a shortage in
-        proportion to demand; power follows utilisation by the host's power model.
-        """
+        """Recompute what hosts deliver and draw; power follows utilisation by their models."""
         hosts = self.hosts
         on = self._serving(rows)
-        capacity_mhz = hosts.cpu_mhz[rows]
-        demand_mhz = wanted_mhz + copies_mhz
-        delivered_mhz = np.minimum(demand_mhz, capacity_mhz)
-        delivered_mhz *= on
-        share = np.ones(len(demand_mhz))
-        np.divide(delivered_mhz, demand_mhz, out=share, where=demand_mhz > 0)
-        utilisation = delivered_mhz / capacity_mhz
-        unserved_mhz = asked_mhz - wanted_mhz * share
-        short = unserved_mhz > 0
+        given = self.delivery.give(rows, guests, at, on, copies_mhz)
+        utilisation = given.delivered_mhz / hosts.cpu_mhz[rows]
+        short = given.unserved_mhz > 0
         if self.violation.incoming_counts:
             short |= hosts.incoming[rows] > 0
-        hosts.demand_mhz[rows] = demand_mhz
-        hosts.delivered_mhz[rows] = delivered_mhz
-        hosts.share[rows] = share
+        hosts.demand_mhz[rows] = given.demand_mhz
+        hosts.delivered_mhz[rows] = given.delivered_mhz
         self.accounts.utilisation[rows] = utilisation
-        active = on & (demand_mhz > 0)
-        rates = np.empty((RATES, len(demand_mhz)))
+        active = on & ~given.idle
+        rates = np.empty((RATES, len(copies_mhz)))
         rates[Rate.POWER_W] = hosts.watts(rows, utilisation, on)
         rates[Rate.ON] = on
         rates[Rate.ACTIVE] = active
         rates[Rate.SHORT] = active & short
-        rates[Rate.DELIVERED_MHZ] = delivered_mhz
-        rates[Rate.UNSERVED_MHZ] = unserved_mhz
-        rates[Rate.SHORTFALL] = 1.0 - share
+        rates[Rate.DELIVERED_MHZ] = given.delivered_mhz
+        rates[Rate.UNSERVED_MHZ] = given.unserved_mhz
         rates[Rate.VMS] = hosts.vm_count[rows]
         rates[Rate.SWITCHING] = ~on & (hosts.state[rows] != PowerState.OFF)
         self.accounts.rates[:, rows] = rates

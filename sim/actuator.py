@@ -81,7 +81,7 @@ class Actuator:
         outcomes[live[farm.vms.state[vms[live]] != VmState.RUNNING]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
-        need_mib = farm.vms.memory_mib[vms[live]]
+        need_mib = farm.delivery.footprint_mib(vms[live], targets[live])
         named = distinct(targets[live])
         at = np.searchsorted(named, targets[live])
         free_mib = farm.hosts.memory_mib[named] - farm.hosts.memory_used_mib[named]

@@ -1,0 +1,220 @@
+"""What hosts give their guests: from demand over physical load to what is delivered.
+
+Demand is in MHz of guest work, what one MHz of bare metal does in a second. A VM's physical
+load is ``work * effort * strain``: ``effort`` is the layer's work factor on its present host,
+``strain`` what memory beyond the host's own and switching between vCPUs add there. A host's
+applications and the copies that arrive ask for CPU beside the guests. Hosts that can give all
+that is asked are done with sums; only the VMs of the others are looked at one by one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Bools, Floats, Ints, sum_by
+from .columns import Hosts, Vms
+from .layer import Layer
+from .water_filling import fill
+
+
+@dataclass
+class Given:
+    """Per host, MHz: guest work asked for, physical demand, what is delivered of it, guest work
+    not done, and whether all that is asked of the host by guests is nothing.
+    """
+
+    demand_mhz: Floats
+    delivered_mhz: Floats
+    unserved_mhz: Floats
+    idle: Bools
+
+
+class Delivery:
+    """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
+
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do;
+    ``waiting_mhz`` the physical CPU that its vCPUs are ready for and do not get.
+    """
+
+    def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
+        self.layer = layer or Layer.none(len(vms.size_names), len(hosts.group_names))
+        self._hosts, self._vms = hosts, vms
+        self.effort = np.ones(len(vms))
+        self.ceiling_mhz = np.full(len(vms), np.inf)
+        self.shortfall = np.zeros(len(vms))
+        self.waiting_mhz = np.zeros(len(vms))
+        self.stressed = np.zeros(len(hosts), bool)
+        self.capped = 0
+        group = hosts.group
+        self.base_mhz = self.layer.base_mhz[group]
+        self._app_mhz = self.layer.app_mhz[group]
+        self._plain = bool(np.all(self.layer.work_factor == 1.0))
+        self._strain = np.ones(len(hosts))
+        self.strained = bool(
+            np.any(self.layer.contention_loss > 0) or np.any(np.isfinite(self.layer.physical_mib))
+        )
+        used = np.any(self.layer.operations > 0, axis=1) & np.any(
+            np.isfinite(self.layer.ceilings), axis=1
+        )
+        self._operations = [self.layer.operations[kind][vms.size] for kind in np.flatnonzero(used)]
+        self._ceilings = [self.layer.ceilings[kind][group] for kind in np.flatnonzero(used)]
+        self.adjusts = bool(self._operations) or self.layer.interference is not None
+
+    def attach(self, vms: Ints, hosts: Ints) -> None:
+        """Note what work costs VMs on the hosts that they come to."""
+        size, group = self._vms.size[vms], self._hosts.group[hosts]
+        effort = self.layer.work_factor[size, group]
+        most_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[hosts]
+        ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
+        capped = ceiling_mhz < self._vms.size_mhz[vms]
+        self.effort[vms] = effort
+        self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
+        self.capped += int(np.count_nonzero(capped))
+
+    def detach(self, vms: Ints) -> None:
+        """Forget what work costs VMs that leave."""
+        self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
+        self.ceiling_mhz[vms] = np.inf
+        self.shortfall[vms] = 0.0
+        self.waiting_mhz[vms] = 0.0
+
+    def footprint_mib(self, vms: Ints, hosts: Ints) -> Floats:
+        """Return the memory that VMs take on hosts, the hypervisor's own for them included."""
+        extra_mib: Floats = self.layer.extra_mib[self._vms.size[vms], self._hosts.group[hosts]]
+        return self._vms.memory_mib[vms] + extra_mib
+
+    def wanted_mhz(self, vms: Ints) -> Floats:
+        """Return the guest work that present hosts can see: a vCPU uses at most one core."""
+        return np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])
+
+    def set_strain(self, rows: Ints, memory_mib: Floats, vcpus: Floats) -> None:
+        """Recompute what crowding adds to the work of all guests of some hosts.
+
+        ``strain = (1 + (s - 1) swapped / used) (1 + c max(0, 1 - cores / vcpus))``: with more
+        memory promised than there is, sharing and ballooning give some back and the rest is
+        swapped; with more vCPUs than cores, switching takes its part.
+        """
+        if not self.strained:
+            return
+        layer, group = self.layer, self._hosts.group[rows]
+        over_mib = memory_mib - layer.physical_mib[group]
+        swapped_mib = np.maximum(over_mib - layer.memory_reclaim[group] * memory_mib, 0.0)
+        used_mib = np.maximum(memory_mib, 1.0)
+        swap = 1.0 + (layer.swap_slowdown[group] - 1.0) * swapped_mib / used_mib
+        crowd = np.maximum(1.0 - layer.cores[group] / np.maximum(vcpus, 1.0), 0.0)
+        self._strain[rows] = swap * (1.0 + layer.contention_loss[group] * crowd)
+
+    def give(
+        self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats
+    ) -> Given:
+        """Return what some hosts give. ``at`` is the position of each guest's host in ``rows``.
+
+        Positions beyond the last host stand for no host.
+        """
+        count = len(copies_mhz)
+        demand_mhz = self._vms.demand_mhz[guests]
+
+        def summed(values: Floats) -> Floats:
+            return sum_by(at, weights=values, minlength=count)[:count]
+
+        asked_mhz = summed(demand_mhz)
+        work_mhz, wanted_mhz = demand_mhz, asked_mhz
+        if self.capped:
+            work_mhz = np.minimum(demand_mhz, self.ceiling_mhz[guests])
+            wanted_mhz = summed(work_mhz)
+        physical_mhz, load_mhz = work_mhz, wanted_mhz
+        if not self._plain:
+            physical_mhz = work_mhz * self.effort[guests]
+            load_mhz = summed(physical_mhz)
+        if self.strained:
+            load_mhz = load_mhz * self._strain[rows]
+        others_mhz = copies_mhz + self._app_mhz[rows] * on
+        room_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
+        stressed = load_mhz + others_mhz > room_mhz
+        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
+            stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
+        if self.layer.interference is not None:
+            stressed |= load_mhz > 0
+        stressed &= on
+        given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
+        unserved_mhz = asked_mhz - wanted_mhz
+        if stressed.any() or self.stressed[rows].any():
+            chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
+            vms = np.arange(len(self.effort))[guests][chosen]
+            self._share_out(
+                np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
+                stressed, load_mhz, given_mhz, unserved_mhz,
+            )  # fmt: skip
+            self.stressed[rows] = stressed
+        base_mhz = self.base_mhz[rows] * on
+        return Given(
+            demand_mhz=load_mhz + others_mhz + base_mhz,
+            delivered_mhz=given_mhz * on + base_mhz,
+            unserved_mhz=unserved_mhz,
+            idle=load_mhz + copies_mhz <= 0,
+        )
+
+    def _share_out(
+        self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
+        stressed: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
+    ) -> None:  # fmt: skip
+        """Work out VM by VM what stressed hosts give, and correct the sums in place.
+
+        In turn: I/O ceilings slow all who do that kind of I/O alike, neighbours slow each other,
+        a vCPU cannot exceed its core, and what is then asked of the CPU beyond its capacity is
+        shared by weights (max-min fair within reservations and limits) or in proportion.
+        """
+        count = len(rows)
+        wanted_mhz = self.wanted_mhz(vms)
+        work_mhz = wanted_mhz
+        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
+            rate = work_mhz * operations[vms]
+            total = sum_by(at, weights=rate, minlength=count)
+            scale = np.minimum(1.0, ceiling[rows] / np.maximum(total, 1e-300))
+            work_mhz = np.where(operations[vms] > 0, work_mhz * scale[at], work_mhz)
+        effort = self.effort[vms] * self._strain[rows][at]
+        if self.layer.interference is not None:
+            running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
+            effort = effort * self.layer.interference.slowdown(
+                self._vms.size[vms], at, running, count
+            )
+            most_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
+            work_mhz = np.minimum(work_mhz, most_mhz / effort)
+        physical_mhz = work_mhz * effort
+        sums = sum_by(at, weights=physical_mhz, minlength=count)
+        served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
+        self.waiting_mhz[vms] = physical_mhz - served_mhz
+        done_mhz = served_mhz / effort
+        shortfall = np.zeros(len(vms))
+        np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
+        self.shortfall[vms] = np.where(stressed[at], np.clip(shortfall, 0.0, 1.0), 0.0)
+        missed_mhz = wanted_mhz * self.shortfall[vms]
+        unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
+        load_mhz[stressed] = sums[stressed]
+        given_mhz[stressed] = np.minimum(sums + others_mhz, room_mhz)[stressed]
+
+    def _shared(
+        self, rows: Ints, vms: Ints, at: Ints, physical_mhz: Floats, sums: Floats,
+        others_mhz: Floats, room_mhz: Floats,
+    ) -> Floats:  # fmt: skip
+        asked_mhz = sums + others_mhz
+        over = asked_mhz > room_mhz
+        if not self.layer.fair:
+            share = np.ones(len(rows))
+            np.divide(room_mhz, asked_mhz, out=share, where=over)
+            return physical_mhz * share[at]
+        layer, size = self.layer, self._vms.size[vms]
+        cores = layer.cores[self._hosts.group[rows]]
+        # Host applications and arriving copies are one more consumer per host, with the weight
+        # of as many ordinary vCPUs as they keep busy.
+        busy = np.ceil(others_mhz / self._hosts.core_mhz[rows])
+        everyone = np.arange(len(rows))
+        got_mhz = fill(
+            room_mhz,
+            np.concatenate([at, everyone]),
+            np.concatenate([physical_mhz, others_mhz]),
+            np.concatenate([layer.shares[size], np.clip(busy, 1.0, cores)]),
+            np.concatenate([layer.reservation_mhz[size], np.zeros(len(rows))]),
+            np.concatenate([layer.limit_mhz[size], np.full(len(rows), np.inf)]),
+        )
+        return np.where(over[at], got_mhz[: len(vms)], physical_mhz)
