@@ -11,17 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.api import load, run
+    from .analysis.api import compare, load, run
+    from .analysis.compare import Comparison
     from .analysis.result import Result
     from .policies.catalogue import register
     from .scenarios.problems import InputError
     from .scenarios.scenario import Scenario
+    from .scenarios.variants import Levels
 
-__all__ = ["InputError", "Result", "Scenario", "__version__", "load", "register", "run"]
+__all__ = [
+    "Comparison", "InputError", "Levels", "Result", "Scenario", "__version__", "compare", "load",
+    "register", "run",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 _WHERE = {
     "run": "analysis.api",
+    "compare": "analysis.api",
+    "Comparison": "analysis.compare",
+    "Levels": "scenarios.variants",
     "load": "analysis.api",
     "Result": "analysis.result",
     "register": "policies.catalogue",

@@ -78,14 +78,14 @@ def init(path: Path, force: bool) -> None:
 @OVERRIDES
 @ALLOW_CODE
 def validate(scenarios: tuple[str, ...], overrides: tuple[str, ...], allow_code: bool) -> None:
-    """Check scenario files; traces are looked for, not read."""
-    from .scenarios.loader import load
+    """Check scenario files and their variants; traces are looked for, not read."""
     from .scenarios.problems import InputError
+    from .scenarios.variants import check
 
     problems = []
     for name in scenarios:
         try:
-            load(name, overrides, allow_code).check_paths()
+            check(name, overrides, allow_code)
         except InputError as error:
             problems += error.problems
         else:
@@ -134,14 +134,61 @@ def run(
 
 
 @commands.command()
+@click.argument("scenarios", nargs=-1, required=True)
+@OVERRIDES
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random draws.")
+@click.option("--band", is_flag=True, help="Run each at low, typical and high overheads.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@ALLOW_CODE
+def compare(
+    scenarios: tuple[str, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+    band: bool,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    allow_code: bool,
+) -> int:
+    """Run scenarios, or the variants of one, on the same random numbers, side by side."""
+    from .analysis.compare import COMPARISON, PAGE, WHAT, run_all
+    from .analysis.rundir import refuse_foreign
+    from .analysis.terminal import comparison_text, progress
+    from .scenarios.variants import OVERHEADS, expand
+
+    levels = OVERHEADS if band else None
+    variants = expand(scenarios, overrides, seed, levels, allow_code)
+    if out is not None:
+        refuse_foreign(out, COMPARISON, WHAT)
+    with progress(quiet or as_json) as tell:
+        comparison = run_all(variants, levels, tell)
+        where = comparison.save(out or Path("runs") / f"{comparison.name}-{comparison.hash}")
+    if as_json:
+        click.echo(json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False))
+    elif not quiet:
+        click.echo(comparison_text(comparison))
+        click.echo(f"\ncomparison: {where / PAGE}")
+    for failure in comparison.failed_assertions:
+        click.echo(f"assertion failed: {failure}", err=True)
+    return ASSERTION_FAILED if comparison.failed_assertions else DONE
+
+
+@commands.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.")
 def report(directory: Path, out: Path | None) -> None:
-    """Make the report of a run directory again."""
+    """Make the report of a run directory, or the page of a comparison, again."""
+    from .analysis.compare import COMPARISON, PAGE, Comparison
     from .analysis.rundir import REPORT, load, write_text
 
-    target = out or directory / REPORT
-    write_text(target, load(directory).report())
+    if (directory / COMPARISON).is_file():
+        target = out or directory / PAGE
+        write_text(target, Comparison.load(directory).report(links=out is None))
+    else:
+        target = out or directory / REPORT
+        write_text(target, load(directory).report())
     click.echo(f"report: {target}")
 
 

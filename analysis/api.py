@@ -1,15 +1,17 @@
-"""What a notebook uses: run a scenario, load a run."""
+"""What a notebook uses: run a scenario, compare several, load a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..scenarios.scenario import Scenario
+from ..scenarios.variants import OVERHEADS, Levels, Source, expand
+from .compare import COMPARISON, WHAT, Comparison, run_all
 from .execute import execute
 from .result import Result
-from .rundir import load
+from .rundir import load, refuse_foreign
 
-__all__ = ["load", "run"]
+__all__ = ["compare", "load", "run"]
 
 
 def run(
@@ -36,3 +38,29 @@ def run(
     if out is not None:
         result.save(out)
     return result
+
+
+def compare(
+    *scenarios: Source,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    band: bool | Levels = False,
+    out: str | Path | None = None,
+    allow_code: bool = False,
+) -> Comparison:
+    """Run scenarios, or the ``variants`` of one, on common random numbers, side by side.
+
+    A scenario is a file, ``library/NAME``, nested mappings, or a Scenario. Differences are
+    against the variant called ``base``, or else the first; its seed holds for all, unless
+    ``seed`` is given. ``band`` runs each at low, typical and high overheads, or at the levels
+    given. ``out`` is where everything goes (None: nothing is written). Raises InputError if
+    anything cannot be run.
+    """
+    levels = (OVERHEADS if band else None) if isinstance(band, bool) else band
+    variants = expand(scenarios, overrides, seed, levels, allow_code)
+    if out is not None:
+        refuse_foreign(Path(out), COMPARISON, WHAT)
+    comparison = run_all(variants, levels)
+    if out is not None:
+        comparison.save(out)
+    return comparison

@@ -1,11 +1,14 @@
-"""What a run shows on a terminal: a bar while it runs, a table when it is done."""
+"""What runs show on a terminal: a bar while they run, a table when they are done."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ..models.metrics import METRICS
+from ..models.metrics import METRICS, SAVINGS
+from .compare import Comparison
+from .compare_report import written
 from .execute import Progress
 from .report import shown
 from .result import Result
@@ -58,12 +61,7 @@ def summary_text(result: Result) -> str:
         if result.baseline is not None:
             row.append(shown(result.baseline.value(name), unit))
         rows.append([*row, "" if unit == "share" else unit])
-    lines = [str(result.summary["verdict"]), ""]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
-        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    lines = [str(result.summary["verdict"]), "", *_aligned(rows)]
     entry = result.summary.get("payback_years")
     if entry:
         value = entry["value"]
@@ -71,3 +69,46 @@ def summary_text(result: Result) -> str:
         lines.append(f"\npayback of the investment: {text}")
     lines += [f"\nnote: {warning}" for warning in result.summary["warnings"]]
     return "\n".join(lines)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return what the variants come to, and their main figures side by side, as text."""
+    names = comparison.variants
+    rows = [["", *(text for name in names for text in _heading(name, comparison.reference)), ""]]
+    known = METRICS.keys() | SAVINGS.keys()
+    picked = [name for name in comparison.rows if name in SHOWN or name not in known]
+    for metric in picked:
+        row = comparison.rows[metric]
+        cells = [row.title]
+        for name in names:
+            cells += _cells(written(row, name, name == comparison.reference), name, comparison)
+        rows.append([*cells, "" if row.unit == "share" else row.unit])
+    lines = [*comparison.sentences, "", *_aligned(rows)]
+    if any(comparison.rows[metric].best for metric in picked):
+        lines.append("\n* best of its row")
+    lines += [f"\nnote: {note}" for note in comparison.notes]
+    return "\n".join(lines)
+
+
+def _heading(name: str, reference: str) -> list[str]:
+    return [name] if name == reference else [name, "difference"]
+
+
+def _cells(texts: dict[str, Any], name: str, comparison: Comparison) -> list[str]:
+    value = " ".join(part for part in (texts["value"], texts["band"]) if part)
+    value += "*" if texts["best"] else " "
+    if name == comparison.reference:
+        return [value]
+    change = f" ({texts['change']})" if texts["change"] else ""
+    return [value, f"{texts['difference'] or shown(None)}{change}"]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return rows as lines: first column left, last as it is, the others right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return lines

@@ -92,3 +92,16 @@ SAVINGS: dict[str, Metric] = {
     ),
 }
 """Figures that exist only where there is a baseline (the last: and an investment)."""
+
+LOWER_IS_BETTER = frozenset(
+    {
+        "vms_rejected", "energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w",
+        "hosts_on_mean", "hosts_on_peak", "hosts_paid", "migrations", "migrated_gib",
+        "migration_mean_s", "vm_migrations_max", "host_boots", "host_shutdowns",
+        "unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav", "esv",
+        "slatah_pooled", "pdm_pooled", "slav_pooled", "energy_cost", "capital_cost",
+        "total_cost", "cost_per_year", "payback_years",
+    }
+)  # fmt: skip
+HIGHER_IS_BETTER = frozenset({"consolidation_ratio", *SAVINGS} - {"payback_years"})
+"""Which way a figure is better, all else equal; figures in neither set are not ranked."""

@@ -104,6 +104,14 @@ def expand(
     return [_variant(draft, drafts[0].runs[TYPICAL].seed) for draft in drafts]
 
 
+def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = False) -> None:
+    """Check a scenario and all its variants. Raises InputError with all that is wrong."""
+    written, allow_code = _written(source, overrides, allow_code)
+    written.scenario(allow_code).check_paths()
+    drafts = _drafts(source, overrides, allow_code, single=True)
+    _raise([problem for draft in drafts for problem in _check(draft, None)])
+
+
 def _raise(problems: list[Problem]) -> None:
     if problems:
         raise InputError(dict.fromkeys(problems))

@@ -1,0 +1,386 @@
+"""Runs side by side: every metric of every variant, differences against one of them, bands.
+
+All variants run on common random numbers: the same seed, and streams of draws that do not
+depend on the farm. A difference of one level is taken at that level on both sides.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from ..models.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, METRICS, SAVINGS, Metric
+from ..scenarios.problems import InputError, Problem, refuse
+from ..scenarios.suggest import unknown_name
+from ..scenarios.variants import TYPICAL, Levels, Variant
+from .compare_notes import changes, notes, sentences
+from .execute import Progress, execute
+from .result import SCHEMA_VERSION, Result
+from .rundir import TABLES, load, replacing, write_json, write_run
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+COMPARISON, PAGE, VARIANTS = "comparison.json", "compare.html", "variants"
+WHAT = "a comparison"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric of one variant; ``low`` and ``high`` bound it over the levels that were run.
+
+    Differences are against the reference, taken level by level; ``change_percent`` is that of
+    the difference, None where the reference is 0. ``rank`` is 1 for the best, None where no way is
+    better; equals share a rank.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    change_percent: float | None
+    change_percent_low: float | None
+    change_percent_high: float | None
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric over all variants; a variant that lacks it has None for a cell."""
+
+    name: str
+    unit: str
+    title: str
+    definition: str
+    cells: Mapping[str, Cell | None]
+
+    @property
+    def best(self) -> frozenset[str]:
+        """The variants of rank 1; none where all are equal or no way is better."""
+        ranks = {name: cell.rank for name, cell in self.cells.items() if cell and cell.rank}
+        first = {name for name, rank in ranks.items() if rank == 1}
+        return frozenset(first if len(first) < len(ranks) else ())
+
+
+@dataclass
+class Comparison:
+    """Variants side by side; the first is the reference of all differences.
+
+    ``runs`` holds the results of each variant by level: ``typical`` alone, or ``low``,
+    ``typical`` and ``high``, where ``levels`` says which parameter they turn.
+    """
+
+    name: str
+    runs: dict[str, dict[str, Result]]
+    levels: dict[str, Any] | None = None
+    directory: Path | None = field(default=None, compare=False)
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the variants, the reference first."""
+        return list(self.runs)
+
+    @property
+    def reference(self) -> str:
+        """Name of the variant that differences are against."""
+        return self.variants[0]
+
+    def result(self, variant: str, level: str = TYPICAL) -> Result:
+        """Return the run of a variant. Raises KeyError naming what there is."""
+        if variant not in self.runs:
+            raise KeyError(unknown_name("variant", variant, self.runs))
+        if level not in self.runs[variant]:
+            raise KeyError(unknown_name("level", level, self.runs[variant]))
+        return self.runs[variant][level]
+
+    @cached_property
+    def rows(self) -> dict[str, Row]:
+        """Every metric that any variant has, by name."""
+        known = METRICS | SAVINGS
+        found = dict.fromkeys(
+            name for levels in self.runs.values() for name in levels[TYPICAL].metrics()
+        )
+        order = [name for name in known if name in found]
+        order += [name for name in found if name not in known]
+        return {name: _row(name, known.get(name), self.runs) for name in order}
+
+    @cached_property
+    def changes(self) -> dict[str, dict[str, str]]:
+        """What differs between the scenarios: for each path, the value of each variant."""
+        return changes({name: levels[TYPICAL].scenario_yaml for name, levels in self.runs.items()})
+
+    @property
+    def sentences(self) -> list[str]:
+        """What each variant comes to against the reference, one sentence each."""
+        return sentences(self.rows, self.variants)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader has to know before relying on the differences."""
+        return notes({name: levels[TYPICAL] for name, levels in self.runs.items()}, self.levels)
+
+    @property
+    def failed_assertions(self) -> list[str]:
+        """Assertions that a variant does not satisfy, at any level."""
+        return [
+            f"{_label(name, level)}: {failure}"
+            for name, levels in self.runs.items()
+            for level, result in levels.items()
+            for failure in result.summary["failed_assertions"]
+        ]
+
+    def to_table(self) -> pa.Table:
+        """Return a tidy Arrow table, one row per metric and variant."""
+        listed = [
+            (row, name, cell) for row in self.rows.values() for name, cell in row.cells.items()
+        ]
+        columns: dict[str, tuple[list[Any], pa.DataType, str]] = {
+            "metric": ([row.name for row, _, _ in listed], pa.string(), "Name of the metric."),
+            "unit": ([row.unit for row, _, _ in listed], pa.string(), "Unit of all values."),
+            "variant": ([name for _, name, _ in listed], pa.string(), "Name of the variant."),
+            "is_reference": (
+                [name == self.reference for _, name, _ in listed], pa.bool_(),
+                "Whether differences are against this variant.",
+            ),
+        }  # fmt: skip
+        for key, meaning in _MEANINGS.items():
+            kind = pa.int32() if key == "rank" else pa.float64()
+            columns[key] = ([getattr(cell, key, None) for _, _, cell in listed], kind, meaning)
+        fields = [
+            pa.field(key, kind, metadata={"unit": _UNITS.get(key, ""), "description": meaning})
+            for key, (_, kind, meaning) in columns.items()
+        ]
+        arrays = [pa.array(values, kind) for values, kind, _ in columns.values()]
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``comparison.json`` holds."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "hash": self.hash,
+            "reference": self.reference,
+            "seed": self.result(self.reference).manifest["seed"],
+            "levels": self.levels,
+            "variants": {
+                name: {
+                    "scenario": levels[TYPICAL].name,
+                    "title": levels[TYPICAL].title,
+                    "verdict": levels[TYPICAL].summary["verdict"],
+                    "runs": {level: f"{VARIANTS}/{_label(name, level)}" for level in levels},
+                }
+                for name, levels in self.runs.items()
+            },
+            "sentences": self.sentences,
+            "notes": self.notes,
+            "failed_assertions": self.failed_assertions,
+            "changes": self.changes,
+            "metrics": {
+                row.name: {
+                    "unit": row.unit,
+                    "values": {name: cell and vars(cell) for name, cell in row.cells.items()},
+                }
+                for row in self.rows.values()
+            },
+        }
+
+    @property
+    def hash(self) -> str:
+        """Eight digits that differ where any run differs."""
+        identity = [
+            [name, level, result.manifest["hash"]]
+            for name, levels in self.runs.items()
+            for level, result in levels.items()
+        ]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
+
+    def figure(self, name: str) -> "go.Figure":
+        """Return a Plotly figure: ``metrics`` or ``power``. Raises KeyError."""
+        from .compare_report import FIGURES  # noqa: PLC0415 - plotly is costly to import
+
+        if name not in FIGURES:
+            raise KeyError(unknown_name("figure", name, FIGURES))
+        return FIGURES[name](self)
+
+    def report(self, links: bool = False) -> str:
+        """Return the comparison as one HTML page; ``links`` to the reports beside it."""
+        from .compare_report import render  # noqa: PLC0415
+
+        return render(self, links)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write page, tables and every run below them; all of it or nothing.
+
+        Replaces an earlier comparison there. Raises InputError if something else is in the way.
+        """
+        directory = Path(directory)
+        with replacing(directory, COMPARISON, WHAT) as partial:
+            for name, levels in self.runs.items():
+                for level, result in levels.items():
+                    below = partial / VARIANTS / _label(name, level)
+                    below.mkdir(parents=True)
+                    write_run(result, below)
+            (partial / TABLES).mkdir()
+            path = partial / TABLES / "comparison.parquet"
+            parquet.write_table(self.to_table(), path, compression="zstd")
+            (partial / PAGE).write_text(self.report(links=True), "utf-8")
+            write_json(partial / COMPARISON, self.to_dict())
+        self.directory = directory
+        return directory
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "Comparison":
+        """Read a directory that ``save`` wrote. Raises InputError if it is none."""
+        directory = Path(directory)
+        try:
+            data = json.loads((directory / COMPARISON).read_text("utf-8"))
+            listed = {name: each["runs"] for name, each in data["variants"].items()}
+            name, levels = data["name"], data["levels"]
+        except (OSError, ValueError, KeyError) as error:
+            raise refuse(str(directory), f"is no comparison ({error}); run it again") from None
+        runs = {
+            variant: {level: load(directory / path) for level, path in paths.items()}
+            for variant, paths in listed.items()
+        }
+        return cls(name, runs, levels, directory)
+
+    def _repr_html_(self) -> str:
+        from .compare_report import notebook  # noqa: PLC0415
+
+        return notebook(self)
+
+    def __repr__(self) -> str:
+        return f"<Comparison {self.name}: {', '.join(self.variants)}>"
+
+
+_MEANINGS = {
+    "value": "Value; null where the variant lacks the metric.",
+    "low": "Lowest value over the levels.",
+    "high": "Highest value over the levels.",
+    "difference": "Value minus that of the reference.",
+    "difference_low": "Lowest difference over the levels, both sides at the same level.",
+    "difference_high": "Highest difference over the levels, both sides at the same level.",
+    "change_percent": "Difference in percent of the reference's value.",
+    "change_percent_low": "Lowest change over the levels.",
+    "change_percent_high": "Highest change over the levels.",
+    "rank": "1 for the best value; null where no way is better.",
+}
+_UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_high"), "%")
+
+
+def _label(variant: str, level: str) -> str:
+    """Return the folder of a run; no name of a variant has the sign between the two."""
+    return variant if level == TYPICAL else f"{variant}@{level}"
+
+
+def run_all(
+    variants: Sequence[Variant], levels: Levels | None = None, progress: Progress | None = None
+) -> Comparison:
+    """Run every variant at every level; the first is the reference.
+
+    Raises InputError, naming where the variant stands, if one cannot be run.
+    """
+    runs: dict[str, dict[str, Result]] = {variant.name: {} for variant in variants}
+    for variant in variants:
+        for level, scenario in variant.runs.items():
+            tell = _telling(progress, _label(variant.name, level))
+            try:
+                runs[variant.name][level] = execute(scenario, tell)
+            except InputError as error:
+                raise _located(error, variant) from None
+    written = None if levels is None else {"path": levels.path, **_values(levels)}
+    return Comparison(_name(variants), runs, written)
+
+
+def _values(levels: Levels) -> dict[str, Any]:
+    return {"low": levels.low, "typical": levels.typical, "high": levels.high}
+
+
+def _name(variants: Sequence[Variant]) -> str:
+    """Return a name for all: that of the scenario that they vary, or a general one."""
+    first = variants[0]
+    varied = all(each.field == f"variants.{each.name}" for each in variants)
+    return first.scenario.name.removesuffix(f"-{first.name}") if varied else "comparison"
+
+
+def _telling(progress: Progress | None, label: str) -> Progress | None:
+    if progress is None:
+        return None
+    tell = progress
+
+    def told(name: str, now_s: float, end_s: float) -> None:
+        tell(f"{label}: {name}", now_s, end_s)
+
+    return told
+
+
+def _located(error: InputError, variant: Variant) -> InputError:
+    """Say in which variant a run failed."""
+    return InputError(
+        Problem(variant.where, variant.field or variant.name, str(each)) for each in error.problems
+    )
+
+
+def _row(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Result]]) -> Row:
+    entries = {
+        variant: {level: result.summary.get(name) for level, result in levels.items()}
+        for variant, levels in runs.items()
+    }
+    unit = next(each[TYPICAL]["unit"] for each in entries.values() if each[TYPICAL])
+    values = {
+        variant: {level: entry["value"] for level, entry in levels.items() if entry}
+        for variant, levels in entries.items()
+    }
+    reference = next(iter(values.values()))
+    cells = {
+        variant: _cell(found, reference) if TYPICAL in found else None
+        for variant, found in values.items()
+    }
+    _rank(name, cells)
+    title, meaning = (known.title, known.definition) if known else (name, "")
+    return Row(name, unit, title, meaning, cells)
+
+
+def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | None]) -> Cell:
+    present = [value for value in values.values() if value is not None]
+    differences = {
+        level: value - base
+        for level, value in values.items()
+        if value is not None and (base := reference.get(level)) is not None
+    }
+    shares = {
+        level: 100 * difference / abs(base)
+        for level, difference in differences.items()
+        if (base := reference[level])
+    }
+    return Cell(
+        value=values[TYPICAL],
+        low=min(present, default=None),
+        high=max(present, default=None),
+        difference=differences.get(TYPICAL),
+        difference_low=min(differences.values(), default=None),
+        difference_high=max(differences.values(), default=None),
+        change_percent=shares.get(TYPICAL),
+        change_percent_low=min(shares.values(), default=None),
+        change_percent_high=max(shares.values(), default=None),
+    )
+
+
+def _rank(name: str, cells: dict[str, Cell | None]) -> None:
+    """Put ranks into the cells of a metric, in place."""
+    sign = -1 if name in HIGHER_IS_BETTER else 1
+    if sign == 1 and name not in LOWER_IS_BETTER:
+        return
+    held = [(variant, cell) for variant, cell in cells.items() if cell and cell.value is not None]
+    for variant, cell in held:
+        mine = sign * (cell.value or 0.0)
+        better = sum(sign * (other.value or 0.0) < mine for _, other in held)
+        cells[variant] = Cell(**{**vars(cell), "rank": better + 1})

@@ -1,0 +1,132 @@
+"""A comparison in words: what differs, what it comes to, what to beware of."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..scenarios.yaml_text import parse
+from .result import Result
+
+if TYPE_CHECKING:
+    from .compare import Cell, Row
+
+_NOT_COMPARED = ("name", "description", "variants")
+MISSING = "–"
+
+
+def changes(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the paths at which scenarios differ, with the value of each as text."""
+    flat = {name: _leaves(parse(text).data) for name, text in texts.items()}
+    paths = dict.fromkeys(path for leaves in flat.values() for path in leaves)
+    found = {
+        path: {name: leaves.get(path, MISSING) for name, leaves in flat.items()}
+        for path in paths
+        if path.split(".")[0] not in _NOT_COMPARED
+    }
+    return {path: values for path, values in found.items() if len(set(values.values())) > 1}
+
+
+def _leaves(data: Any, path: str = "") -> dict[str, str]:
+    below: dict[str, str] = {}
+    pairs: Any = ()
+    if isinstance(data, dict):
+        pairs = data.items()
+    elif isinstance(data, list) and any(isinstance(each, dict | list) for each in data):
+        pairs = enumerate(data)
+    else:
+        return {path: _text(data)}
+    for key, value in pairs:
+        below |= _leaves(value, f"{path}.{key}" if path else str(key))
+    return below
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def sentences(rows: "Mapping[str, Row]", variants: Sequence[str]) -> list[str]:
+    """Say for each variant but the first what it needs more or less of."""
+    reference = variants[0]
+    return [_sentence(rows, name, reference) for name in variants[1:]]
+
+
+def _sentence(rows: "Mapping[str, Row]", name: str, reference: str) -> str:
+    if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
+        return f"{name}: every figure as in {reference}."
+    parts = []
+    hosts = rows["hosts_on_peak"].cells[name]
+    if hosts is not None and hosts.difference is not None:
+        parts.append(_hosts(hosts.difference))
+    for metric, what in (("energy_kwh", "energy"), ("cost_per_year", "cost a year")):
+        cell = rows[metric].cells[name]
+        if cell is not None and cell.change_percent is not None:
+            parts.append(_percent(cell, what))
+    unserved = rows["unserved_share"].cells
+    here, there = unserved[name], unserved[reference]
+    if here is not None and there is not None and here.value != there.value:
+        shares = [100 * (each.value or 0.0) for each in (here, there)]
+        parts.append(f"{shares[0]:.2g} % of the CPU not served instead of {shares[1]:.2g} %")
+    return f"{name} against {reference}: {', '.join(parts)}."
+
+
+def _same(here: "Cell | None", there: "Cell | None") -> bool:
+    if here is None or there is None:
+        return here is there
+    return (here.value, here.low, here.high) == (there.value, there.low, there.high)
+
+
+def _hosts(difference: float) -> str:
+    if not difference:
+        return "as many hosts at most"
+    count, more = abs(difference), "more" if difference > 0 else "fewer"
+    return f"{count:,.0f} {more} host{'' if count == 1 else 's'} at most"
+
+
+def _percent(cell: "Cell", what: str) -> str:
+    """Return a change in percent, with its band where the levels differ."""
+    change, low, high = cell.change_percent, cell.change_percent_low, cell.change_percent_high
+    if change is None or low is None or high is None:
+        return ""
+    text = f"{abs(change):.3g} % {'more' if change > 0 else 'less'} {what}"
+    if low < high:
+        return f"{text} ({low:+.3g} to {high:+.3g} %)"
+    return text if change else f"the same {what}"
+
+
+def notes(results: Mapping[str, Result], levels: Mapping[str, Any] | None) -> list[str]:
+    """Return what makes the variants less comparable, and their own warnings."""
+    found = []
+    names = list(results)
+    written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
+
+    def differing(what: Mapping[str, Any]) -> list[str]:
+        return [name for name in names[1:] if what[name] != what[names[0]]]
+
+    other = differing({name: each["run"]["duration"] for name, each in written.items()})
+    if other:
+        found.append(
+            f"Simulated times differ from that of {names[0]}: {', '.join(other)}; compare powers, "
+            "shares and costs per year, not totals."
+        )
+    other = differing(
+        {name: (written[name]["workload"], result.manifest["inputs"])
+         for name, result in results.items()}
+    )  # fmt: skip
+    if other:
+        found.append(
+            f"The load is not that of {names[0]}: {', '.join(other)}; differences are not due to "
+            "the farm alone."
+        )
+    if levels is not None:
+        found.append(
+            f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
+            f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
+            "together. They show what the estimates leave open, not chance."
+        )
+    warned: dict[str, list[str]] = {}
+    for name, result in results.items():
+        for warning in result.summary["warnings"]:
+            warned.setdefault(warning, []).append(name)
+    for warning, who in warned.items():
+        found.append(warning if len(who) == len(names) else f"{', '.join(who)}: {warning}")
+    return found

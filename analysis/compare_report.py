@@ -1,0 +1,215 @@
+"""The comparison as one HTML page that needs nothing else, and its figures."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+from plotly.subplots import make_subplots
+
+from ..models.metrics import SAVINGS
+from ..scenarios.yaml_text import parse
+from .compare import VARIANTS, Cell, Comparison, Row
+from .drawing import figure, hours, thinned
+from .report import SECTIONS, drawn, environment, shown
+
+COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
+CHOSEN = (
+    "hosts_on_peak", "energy_kwh", "cost_per_year", "unserved_share", "consolidation_ratio",
+    "migrations",
+)  # fmt: skip
+PLOTS_A_ROW = 3
+
+
+def bars(comparison: Comparison) -> go.Figure:
+    """Chosen metrics of each variant; error bars reach from low to high."""
+    rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
+    lines = -(-len(rows) // PLOTS_A_ROW)
+    titles = [f"{row.title} ({_plot_unit(row)})" for row in rows]
+    plot = make_subplots(lines, PLOTS_A_ROW, subplot_titles=titles, vertical_spacing=0.28 / lines)
+    for index, row in enumerate(rows):
+        plot.add_trace(
+            _bar(row, comparison.variants), row=index // PLOTS_A_ROW + 1,
+            col=index % PLOTS_A_ROW + 1,
+        )  # fmt: skip
+    style = figure((), "", "").layout
+    plot.update_layout(
+        template="none", font=style.font, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff",
+        height=290 * lines, showlegend=False, margin={"l": 50, "r": 10, "t": 40, "b": 40},
+    )  # fmt: skip
+    plot.update_yaxes(rangemode="tozero", gridcolor="#e6e9ec", automargin=True)
+    plot.update_xaxes(automargin=True, type="category")
+    plot.update_annotations(font_size=13)
+    return plot
+
+
+def _bar(row: Row, variants: list[str]) -> go.Bar:
+    scale = 100.0 if row.unit == "share" else 1.0
+    cells = [row.cells[name] for name in variants]
+    values = [None if cell is None or cell.value is None else cell.value * scale for cell in cells]
+    bands = [_band(cell) for cell in cells]
+    error = {
+        "type": "data", "symmetric": False, "color": "#24292f", "thickness": 1.4,
+        "array": [above * scale for _, above in bands],
+        "arrayminus": [below * scale for below, _ in bands],
+        "visible": any(band != (0.0, 0.0) for band in bands),
+    }  # fmt: skip
+    return go.Bar(
+        x=[_short(name) for name in variants], y=values, error_y=error, hovertext=variants,
+        marker={"color": [_colour(index) for index in range(len(variants))]},
+        hovertemplate="%{hovertext}: %{y:,.4g}<extra></extra>",
+    )  # fmt: skip
+
+
+def _band(cell: Cell | None) -> tuple[float, float]:
+    """Return how far the band reaches below and above the typical value."""
+    if cell is None or cell.value is None or cell.low is None or cell.high is None:
+        return 0.0, 0.0
+    return cell.value - cell.low, cell.high - cell.value
+
+
+def _plot_unit(row: Row) -> str:
+    return "%" if row.unit == "share" else row.unit
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def power(comparison: Comparison) -> go.Figure:
+    """Power of the servers over time, one line for each variant."""
+    label, traces = "hours", []
+    for index, name in enumerate(comparison.variants):
+        series = comparison.result(name).table("farm_series")
+        times, label = hours(series["time_s"].to_numpy())
+        times, watts = thinned(times, series["power_w"].to_numpy())
+        line = {"color": _colour(index), "width": 2, "shape": "hv",
+                "dash": "solid" if index < len(COLOURS) else "dot"}  # fmt: skip
+        traces.append(
+            go.Scatter(
+                x=times, y=watts * 1e-3, name=name, mode="lines", line=line,
+                hovertemplate="%{y:,.2f} kW",
+            )
+        )  # fmt: skip
+    return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
+
+
+FIGURES: dict[str, Callable[[Comparison], go.Figure]] = {"metrics": bars, "power": power}
+_TITLES = {"metrics": "Main figures", "power": "Power over time"}
+_NOTES = {
+    "metrics": "Each metric on an axis of its own, which begins at zero.",
+    "power": "Electric power of all servers at the typical level.",
+}
+
+
+def render(comparison: Comparison, links: bool) -> str:
+    """Return the page; texts from inputs are escaped."""
+    first = comparison.result(comparison.reference)
+    description = parse(first.scenario_yaml).data.get("description") or ""
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            farmsim=first.manifest["versions"]["farmsim"],
+            name=comparison.name,
+            description=description,
+            seed=first.manifest["seed"],
+            duration_h=first.value("duration_h"),
+            comparison=comparison,
+            folder=VARIANTS if links else None,
+            groups=_groups(comparison),
+            has_band=comparison.levels is not None,
+            figures=[
+                drawn(f"compare-{name}", _TITLES[name], _NOTES[name], draw(comparison))
+                for name, draw in FIGURES.items()
+            ],
+            plotly_js=get_plotlyjs(),
+        )
+    )
+
+
+def _groups(comparison: Comparison) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return all rows under the headings of the report, unheard-of ones under their own."""
+    rows = comparison.rows
+    groups = {title: [name for name in names if name in rows] for title, names in SECTIONS.items()}
+    grouped = {name for names in groups.values() for name in names}
+    rest = [name for name in rows if name not in grouped and name not in SAVINGS]
+    groups["More"] = [name for name in rest if name != "duration_h"]
+    groups["Against the baseline of each"] = [name for name in SAVINGS if name in rows]
+    return [
+        (title, [_line(rows[name], comparison) for name in names])
+        for title, names in groups.items()
+        if names
+    ]
+
+
+def _line(row: Row, comparison: Comparison) -> dict[str, Any]:
+    cells = [
+        written(row, name, reference=name == comparison.reference) for name in comparison.variants
+    ]
+    return {
+        "name": row.name,
+        "title": row.title,
+        "definition": row.definition,
+        "unit": "" if row.unit == "share" else row.unit,
+        "cells": cells,
+    }
+
+
+def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
+    """Return a cell as people read it: value, band, difference, change, whether it is best."""
+    cell = row.cells[variant]
+    texts = {"value": shown(None), "band": "", "difference": "", "change": "", "best": False}
+    if cell is None:
+        return texts
+    texts["value"] = shown(cell.value, row.unit)
+    texts["best"] = variant in row.best
+    texts["band"] = _range(cell.low, cell.high, row.unit)
+    if reference or cell.difference is None:
+        return texts
+    texts["difference"] = signed(cell.difference, row.unit)
+    texts["difference_band"] = _range(
+        cell.difference_low, cell.difference_high, row.unit, with_sign=True
+    )
+    if cell.change_percent is not None and cell.difference and row.unit not in ("share", "%"):
+        texts["change"] = f"{cell.change_percent:+.1f} %"
+    return texts
+
+
+def _range(low: float | None, high: float | None, unit: str, with_sign: bool = False) -> str:
+    if low is None or high is None or low == high:
+        return ""
+    show = signed if with_sign else shown
+    return f"[{show(low, unit)}, {show(high, unit)}]"
+
+
+def signed(value: float, unit: str = "") -> str:
+    """Return a difference with its sign; shares in percentage points, 0 exactly as 0."""
+    if unit in ("share", "%"):
+        points = value * 100 if unit == "share" else value
+        return f"{'+' if points > 0 else ''}{shown(points)}{' pp' if points else ''}"
+    return f"{'+' if value > 0 else ''}{shown(value, unit)}"
+
+
+def notebook(comparison: Comparison) -> str:
+    """Return the main figures as an HTML table."""
+    names = "".join(f"<th>{escape(name)}</th>" for name in comparison.variants)
+    lines = []
+    for name in CHOSEN:
+        if name in comparison.rows:
+            line = _line(comparison.rows[name], comparison)
+            cells = "".join(_notebook_cell(cell) for cell in line["cells"])
+            title = f"{escape(line['title'])} {escape(line['unit'])}"
+            lines.append(f"<tr><td>{title}</td>{cells}</tr>")
+    said = "".join(f"<li>{escape(text)}</li>" for text in comparison.sentences)
+    return f"<ul>{said}</ul><table><tr><th></th>{names}</tr>{''.join(lines)}</table>"
+
+
+def _notebook_cell(cell: Mapping[str, Any]) -> str:
+    value = escape(" ".join(part for part in (cell["value"], cell["band"]) if part))
+    return f"<td>{f'<b>{value}</b>' if cell['best'] else value}</td>"
