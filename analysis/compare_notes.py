@@ -77,9 +77,10 @@ def _same(here: "Cell | None", there: "Cell | None") -> bool:
 
 def _hosts(difference: float) -> str:
     if not difference:
-        return "as many hosts at most"
-    count, more = abs(difference), "more" if difference > 0 else "fewer"
-    return f"{count:,.0f} {more} host{'' if count == 1 else 's'} at most"
+        return "as many hosts"
+    count = abs(difference)
+    more = "more" if difference > 0 else "fewer"
+    return f"{count:,.0f} {more} host{'' if count == 1 else 's'}"
 
 
 def _percent(cell: "Cell", what: str) -> str:

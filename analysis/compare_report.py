@@ -25,9 +25,10 @@ PLOTS_A_ROW = 3
 def bars(comparison: Comparison) -> go.Figure:
     """Chosen metrics of each variant; error bars reach from low to high."""
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
+    rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
     lines = -(-len(rows) // PLOTS_A_ROW)
     titles = [f"{row.title} ({_plot_unit(row)})" for row in rows]
-    plot = make_subplots(lines, PLOTS_A_ROW, subplot_titles=titles, vertical_spacing=0.28 / lines)
+    plot = make_subplots(lines, PLOTS_A_ROW, subplot_titles=titles, vertical_spacing=0.36 / lines)
     for index, row in enumerate(rows):
         plot.add_trace(
             _bar(row, comparison.variants), row=index // PLOTS_A_ROW + 1,
@@ -36,7 +37,7 @@ def bars(comparison: Comparison) -> go.Figure:
     style = figure((), "", "").layout
     plot.update_layout(
         template="none", font=style.font, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff",
-        height=290 * lines, showlegend=False, margin={"l": 50, "r": 10, "t": 40, "b": 40},
+        height=300 * lines, showlegend=False, margin={"l": 50, "r": 10, "t": 60, "b": 50},
     )  # fmt: skip
     plot.update_yaxes(rangemode="tozero", gridcolor="#e6e9ec", automargin=True)
     plot.update_xaxes(automargin=True, type="category")

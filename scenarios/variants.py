@@ -71,6 +71,7 @@ class _Draft:
     written: Written
     allow_code: bool
     ready: Scenario | None = None
+    problems: list[Problem] = field(default_factory=list)
     runs: dict[str, Scenario] = field(default_factory=dict)
 
 
@@ -128,14 +129,11 @@ def _drafts(
         where = f"{written.where}:{line}:{column}" if written.document.values else written.where
         untouched = source if isinstance(source, Scenario) and not overrides else scenario
         return [_Draft(scenario.name, Origin(where), written, allow_code, untouched)]
-    drafts, problems = [], []
+    drafts = []
     for name, changes in scenario.variants.items():
-        shown = name if single else f"{scenario.name}-{name}"
-        try:
-            drafts.append(_varied(written, scenario.name, shown, name, changes, allow_code))
-        except InputError as error:
-            problems += error.problems
-    _raise(problems)
+        draft = _varied(written, scenario.name, name, changes, allow_code)
+        draft.name = name if single else f"{scenario.name}-{name}"
+        drafts.append(draft)
     return drafts
 
 
@@ -151,7 +149,7 @@ def _written(source: Source, overrides: Sequence[str], allow_code: bool) -> tupl
 
 
 def _varied(
-    base: Written, scenario: str, shown: str, name: str, changes: Mapping[str, Any], code: bool
+    base: Written, scenario: str, name: str, changes: Mapping[str, Any], allow_code: bool
 ) -> _Draft:
     """Return a variant: the scenario with the changes put over it."""
     data = {key: _copied(value) for key, value in base.document.data.items() if key != "variants"}
@@ -159,7 +157,7 @@ def _varied(
     own = _origin(base, ("variants", name), f"variants.{name}")
     varied = Written(Document(data, base.document.keys, base.document.values), base.where,
                      base.folder, dict(base.origins) | {(): own})  # fmt: skip
-    problems = []
+    draft = _Draft(name, own, varied, allow_code)
     for dotted, value in changes.items():
         origin = _origin(base, ("variants", name, dotted), own.field)
         message = _FIXED.get(dotted.split(".")[0])
@@ -168,12 +166,11 @@ def _varied(
                 raise refuse(origin.where, message)
             varied.put(dotted, _copied(value), origin)
         except InputError as error:
-            problems += [
+            draft.problems += [
                 Problem(each.where, f"{own.field}.{dotted}", each.message)
                 for each in error.problems
             ]
-    _raise(problems)
-    return _Draft(shown, own, varied, code)
+    return draft
 
 
 def _origin(base: Written, path: tuple[str, ...], named: str) -> Origin:
@@ -205,8 +202,8 @@ def _check(draft: _Draft, levels: Levels | None) -> list[Problem]:
             draft.runs |= {level: _at(draft, levels, level) for level in LEVELS}
         draft.runs[TYPICAL].check_paths()
     except InputError as error:
-        return error.problems
-    return []
+        return draft.problems + error.problems
+    return draft.problems
 
 
 def _at(draft: _Draft, levels: Levels, level: str) -> Scenario:

@@ -348,6 +348,10 @@ TURNS: Turns = {
     ),
     "baseline<none>.type": ({"baseline": {"type": "none"}}, {}),
     "assert": ({}, {"assert": {"energy_kwh": "< 0"}}),
+    "variants": (
+        {"variants": {"base": {}, "other": {"farm.hosts.0.count": 5}}},
+        {"variants": {"base": {}, "other": {"farm.hosts.0.count": 6}}},
+    ),
     **power_turns("farm.hosts[].power", lambda value: {"farm.hosts.0.power": value}),
     **power_turns("farm.hosts[].server.power", lambda value: inline(power=value)),
     **trace_turns("workload.source", lambda value: {"workload.source": value}),
@@ -459,6 +463,8 @@ def outcome(folder: Path, changes: Changes) -> dict[str, Any]:
     except InputError as error:
         return {"refused": str(error)}
     seen = {"assertions": result.summary["failed_assertions"]}
+    if scenario.variants:
+        seen["comparison"] = farmsim.compare(scenario).to_table()
     description = scenario.description
     seen["description"] = description if description and description in result.report() else ""
     for which in (result, result.baseline):
