@@ -1,0 +1,216 @@
+"""Figures that carry their range, their confidence and their source.
+
+A model that rests on estimates keeps them visible: every figure has a low, a typical and a
+high bound, and a run is made at one *level* of cost. Level ``low`` takes of each figure the
+bound that costs least, level ``high`` the one that costs most; whether that is the figure's
+lower or upper bound depends on what it measures, which its field states (an efficiency of
+0.93 to 1.00 is 1.00 at level ``low``).
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, TypeAlias, TypeVar
+
+Level: TypeAlias = Literal["low", "typical", "high"]
+LEVELS: tuple[Level, ...] = ("low", "typical", "high")
+CONFIDENCE = {
+    "V": "verified in a primary data set or stored copy",
+    "VA": "seen in an abstract, product page or other secondary copy",
+    "D": "derived from verified data",
+    "M": "from memory, not checked",
+    "E": "engineering estimate without a source",
+    "definition": "holds by definition",
+    "given": "set by the user",
+}
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """A figure with its bounds, ``low <= typical <= high``.
+
+    ``confidence`` is a key of :data:`CONFIDENCE`, ``source`` a key of the catalogue's sources
+    or a text. Raises ValueError for bounds out of order, NaN or an unknown mark.
+    """
+
+    low: float
+    typical: float
+    high: float
+    confidence: str
+    source: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.typical <= self.high:
+            raise ValueError(
+                f"low {self.low:g}, typical {self.typical:g}, high {self.high:g} "
+                "are not in ascending order"
+            )
+        if self.confidence not in CONFIDENCE:
+            raise ValueError(unknown("confidence mark", self.confidence, CONFIDENCE))
+
+    def at(self, level: Level, more_costs: bool) -> float:
+        """Return the value at a level of cost; ``more_costs`` says which bound costs most."""
+        if level not in LEVELS:
+            raise ValueError(unknown("level", level, LEVELS))
+        if level == "typical":
+            return self.typical
+        return self.high if (level == "high") == more_costs else self.low
+
+
+def exactly(value: float, confidence: str = "definition", source: str = "definition") -> Ranged:
+    """Return a figure without a range."""
+    return Ranged(value, value, value, confidence, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Meaning of a field that holds a figure: what it is, direction of cost, bounds."""
+
+    text: str
+    more_costs: bool = True
+    above: float = -math.inf
+    ge: float = 0.0
+    le: float = math.inf
+
+
+def figure(text: str, neutral: float, **meaning: Any) -> Any:
+    """Declare a dataclass field for a figure; ``neutral`` is its value without any cost."""
+    return field(default=exactly(neutral), metadata={"figure": Figure(text, **meaning)})
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """Say that a name is unknown, which is nearest, and which exist."""
+    listed = list(known)
+    close = difflib.get_close_matches(str(name), listed, 1, 0.5)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"there is no {what} {name!r}; {hint}known: {', '.join(listed)}"
+
+
+def at_level(part: Any, level: Level) -> Any:
+    """Return a copy of a dataclass with every figure, nested ones too, at a level of cost."""
+    changes: dict[str, Any] = {}
+    for each in fields(part):
+        value = getattr(part, each.name)
+        if "figure" in each.metadata:
+            changes[each.name] = value.at(level, each.metadata["figure"].more_costs)
+        elif is_dataclass(value):
+            changes[each.name] = at_level(value, level)
+        elif "items" in each.metadata:
+            changes[each.name] = tuple(at_level(item, level) for item in value)
+    return replace(part, **changes)
+
+
+def figures_of(part: Any, prefix: str = "") -> Iterator[tuple[str, Figure, Any]]:
+    """Yield dotted name, meaning and value of every figure, nested ones too."""
+    for each in fields(part):
+        value, name = getattr(part, each.name), prefix + each.name
+        if "figure" in each.metadata:
+            yield name, each.metadata["figure"], value
+        elif is_dataclass(value):
+            yield from figures_of(value, f"{name}.")
+        elif "items" in each.metadata:
+            for item in value:
+                yield from figures_of(item, f"{name}.{item.name}.")
+
+
+def nested(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping whose dotted keys, ``cpu.plain``, have become mappings in mappings.
+
+    Raises ValueError where a key goes through something that is not a mapping.
+    """
+    made: dict[str, Any] = {}
+    for key, value in sorted(written.items(), key=lambda item: item[0].count(".")):
+        *outer, last = key.split(".")
+        part = made
+        for name in outer:
+            part = part.setdefault(name, {})
+            if not isinstance(part, dict):
+                raise ValueError(f"{key}: {name} is given twice, as a value and as a mapping")
+        part[last] = deepcopy(value)
+    return made
+
+
+def changed(base: P, written: Mapping[str, Any], where: str) -> P:
+    """Return a copy of a dataclass with some fields, nested ones too, replaced.
+
+    A figure may be written as a number or as a mapping of the fields of :class:`Ranged`
+    (``low`` and ``high`` default to ``typical``); a nested part as a mapping of its fields;
+    a list of named parts as a mapping of names, where None takes a part away. Raises
+    ValueError, with the path in front, for what does not exist or does not fit.
+    """
+    held = {each.name: each for each in fields(base)}  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for key, value in written.items():
+        if key not in held:
+            raise ValueError(f"{where}: {unknown('field', key, held)}")
+        path, metadata, old = f"{where}.{key}", held[key].metadata, getattr(base, key)
+        if "figure" in metadata:
+            changes[key] = _figure(value, metadata["figure"], path)
+        elif "items" in metadata:
+            changes[key] = _items(old, value, metadata["items"], path)
+        elif is_dataclass(old):
+            changes[key] = changed(old, _mapping(value, path), path)
+        else:
+            changes[key] = _plain(value, old, path)
+    try:
+        return replace(base, **changes)  # type: ignore[type-var]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _figure(value: Any, meaning: Figure, path: str) -> Ranged:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = {"typical": float(value)}
+    made = value if isinstance(value, Ranged) else _ranged(_mapping(value, path), path)
+    for bound in (made.low, made.high):
+        if not (bound > meaning.above and meaning.ge <= bound <= meaning.le):
+            at_least = f"above {meaning.above:g}" if meaning.above >= 0 else f"at least {0:g}"
+            limit = f" and at most {meaning.le:g}" if math.isfinite(meaning.le) else ""
+            raise ValueError(f"{path}: {bound:g} is out of bounds; it must be {at_least}{limit}")
+    return made
+
+
+def _ranged(written: Mapping[str, Any], path: str) -> Ranged:
+    names = [each.name for each in fields(Ranged)]
+    for key in written:
+        if key not in names:
+            raise ValueError(f"{path}: {unknown('field', key, names)}")
+    if "typical" not in written:
+        raise ValueError(f"{path}: typical is missing")
+    typical = written["typical"]
+    defaults = {"low": typical, "high": typical, "confidence": "given", "source": "given"}
+    try:
+        return Ranged(**{**defaults, **written})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _items(old: tuple[Any, ...], value: Any, names: Mapping[str, type], path: str) -> Any:
+    parts = {part.name: part for part in old}
+    for name, written in _mapping(value, path).items():
+        if name not in names:
+            raise ValueError(f"{path}: {unknown('part', name, names)}")
+        if written is None:
+            parts.pop(name, None)
+        else:
+            base = parts.get(name) or names[name](name=name)
+            parts[name] = changed(base, _mapping(written, path), f"{path}.{name}")
+    return tuple(parts[name] for name in names if name in parts)
+
+
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path}: {value!r} is not a mapping of names to values")
+    return value
+
+
+def _plain(value: Any, old: Any, path: str) -> Any:
+    if isinstance(old, tuple) and isinstance(value, list | tuple):
+        return tuple(tuple(row) if isinstance(row, list) else row for row in value)
+    if type(value) is not type(old):
+        raise ValueError(f"{path}: {value!r} is not a {type(old).__name__}")
+    return value
