@@ -197,7 +197,7 @@ def ceilings(platform: Platform, device: Device) -> Floats:
     """Return the most a host can do per second, in the order of ``load_class.KINDS_OF_IO``.
 
     Operations: ``min(D, max(r D, 0.95 min(D, 10 000)))``, as a slow device, not the path,
-    is the limit below some 10,000 operations per second (calibration on flash against disks);
+    is the limit below some 10,000 operations per second (an estimate, E);
     bytes: ``min(r, 1) D``. ``D`` is the device's own figure, ``r`` the path's ratio.
     """
     storage, network = platform.storage_path, platform.network_path
