@@ -101,25 +101,27 @@ class VmAccounts:
 
     The integral of the share of its wanted work that a VM goes without grows only on hosts
     that cannot give all. A VM is charged its demand times the growth of that integral since
-    its own mark, so a VM that nothing happens to costs nothing. ``ready_mhz_s`` is physical CPU
-    that its vCPUs were ready for and did not get.
+    its own mark, so a VM that nothing happens to costs nothing. ``ready_s`` is the time that its
+    vCPUs, on average, were ready and did not run, ``costop_s`` the time that they waited for one
+    another, as crowded as the host was at the end of each step of the workload.
     """
 
     def __init__(self, vms: int) -> None:
         self.requested_mhz_s = np.zeros(vms)
         self.unserved_mhz_s = np.zeros(vms)
         self.degraded_mhz_s = np.zeros(vms)
-        self.ready_mhz_s = np.zeros(vms)
+        self.ready_s = np.zeros(vms)
+        self.costop_s = np.zeros(vms)
         self.migrations = np.zeros(vms, np.int64)
         self._shortfall_s = np.zeros(vms)
         self._shortfall_mark_s = np.zeros(vms)
         self._copy_mark_s = np.zeros(vms)
         self._copy_since_s = np.zeros(vms)
 
-    def accrue(self, vms: Ints, shortfall: Floats, waiting_mhz: Floats, elapsed_s: Floats) -> None:
+    def accrue(self, vms: Ints, shortfall: Floats, waiting: Floats, elapsed_s: Floats) -> None:
         """Integrate what VMs went without over the time since their hosts were settled."""
         self._shortfall_s[vms] += shortfall * elapsed_s
-        self.ready_mhz_s[vms] += waiting_mhz * elapsed_s
+        self.ready_s[vms] += waiting * elapsed_s
 
     def mark(self, vms: Ints) -> None:
         """Start charging VMs from now."""

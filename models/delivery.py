@@ -1,10 +1,10 @@
 """What hosts give their guests: from demand over physical load to what is delivered.
 
 Demand is in MHz of guest work, what one MHz of bare metal does in a second. A VM's physical
-load is ``work * effort * strain``: ``effort`` is the layer's work factor on its present host,
-``strain`` what memory beyond the host's own and switching between vCPUs add there. A host's
-applications and the copies that arrive ask for CPU beside the guests. Hosts that can give all
-that is asked are done with sums; only the VMs of the others are looked at one by one.
+load is ``work * effort``: the layer's work factor on its present host, times what memory
+beyond the host's own and switching between vCPUs add there. A host's applications and the
+copies that arrive ask for CPU beside the guests. Hosts that can give all that is asked are
+done with sums; only the VMs of the others are looked at one by one.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,15 @@ from .columns import Hosts, Vms
 from .layer import Layer
 from .water_filling import fill
 
+VCPU_SHARES = 1000.0
+"""Weight of a vCPU whose size names none."""
+
 
 @dataclass
 class Given:
-    """Per host, MHz: guest work asked for, physical demand, what is delivered of it, guest work
-    not done, and whether all that is asked of the host by guests is nothing.
+    """What hosts give: physical demand, what is delivered of it, guest work not done, in MHz.
+
+    ``idle`` tells where guests and copies ask for nothing.
     """
 
     demand_mhz: Floats
@@ -32,8 +36,9 @@ class Given:
 class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
-    ``shortfall`` is the share of the wanted work of a VM that its host does not do;
-    ``waiting_mhz`` the physical CPU that its vCPUs are ready for and do not get.
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
+    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
+    that they wait for one another, per MHz of work.
     """
 
     def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
@@ -42,17 +47,20 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
-        self.waiting_mhz = np.zeros(len(vms))
+        self.waiting = np.zeros(len(vms))
+        self.costop_per_mhz = np.zeros(len(vms))
         self.stressed = np.zeros(len(hosts), bool)
         self.capped = 0
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
         self._app_mhz = self.layer.app_mhz[group]
         self._plain = bool(np.all(self.layer.work_factor == 1.0))
-        self._strain = np.ones(len(hosts))
         self.strained = bool(
-            np.any(self.layer.contention_loss > 0) or np.any(np.isfinite(self.layer.physical_mib))
+            np.any(self.layer.contention_loss > 0)
+            or np.any(self.layer.coscheduling_loss > 0)
+            or np.any(np.isfinite(self.layer.physical_mib))
         )
+        self._plain = self._plain and not self.strained
         used = np.any(self.layer.operations > 0, axis=1) & np.any(
             np.isfinite(self.layer.ceilings), axis=1
         )
@@ -76,7 +84,8 @@ class Delivery:
         self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
         self.ceiling_mhz[vms] = np.inf
         self.shortfall[vms] = 0.0
-        self.waiting_mhz[vms] = 0.0
+        self.waiting[vms] = 0.0
+        self.costop_per_mhz[vms] = 0.0
 
     def footprint_mib(self, vms: Ints, hosts: Ints) -> Floats:
         """Return the memory that VMs take on hosts, the hypervisor's own for them included."""
@@ -85,24 +94,32 @@ class Delivery:
 
     def wanted_mhz(self, vms: Ints) -> Floats:
         """Return the guest work that present hosts can see: a vCPU uses at most one core."""
-        return np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])
+        wanted_mhz: Floats = np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])
+        return wanted_mhz
 
-    def set_strain(self, rows: Ints, memory_mib: Floats, vcpus: Floats) -> None:
-        """Recompute what crowding adds to the work of all guests of some hosts.
+    def set_strain(self, rows: Ints, guests: Ints, at: Ints, memory_mib: Floats) -> None:
+        """Recompute the effort of all guests of some hosts for how crowded these are.
 
-        ``strain = (1 + (s - 1) swapped / used) (1 + c max(0, 1 - cores / vcpus))``: with more
-        memory promised than there is, sharing and ballooning give some back and the rest is
-        swapped; with more vCPUs than cores, switching takes its part.
+        ``effort = factor * (1 + (s - 1) swapped / used) * (1 + (c + k (v - 1)) crowd)``: with
+        more memory promised than there is, sharing and ballooning give some back and guests are
+        swapped for the rest, ``s`` times slower from swap; with more vCPUs than cores,
+        ``crowd = max(0, 1 - cores / vcpus)``, switching takes ``c`` and the vCPUs of a VM with
+        ``v`` of them wait for one another, ``k`` each.
         """
-        if not self.strained:
-            return
         layer, group = self.layer, self._hosts.group[rows]
+        vcpus = self._vms.vcpus[guests].astype(np.float64)
         over_mib = memory_mib - layer.physical_mib[group]
         swapped_mib = np.maximum(over_mib - layer.memory_reclaim[group] * memory_mib, 0.0)
         used_mib = np.maximum(memory_mib, 1.0)
         swap = 1.0 + (layer.swap_slowdown[group] - 1.0) * swapped_mib / used_mib
-        crowd = np.maximum(1.0 - layer.cores[group] / np.maximum(vcpus, 1.0), 0.0)
-        self._strain[rows] = swap * (1.0 + layer.contention_loss[group] * crowd)
+        wanted = sum_by(at, weights=vcpus, minlength=len(rows))
+        crowd = np.maximum(1.0 - layer.cores[group] / np.maximum(wanted, 1.0), 0.0)[at]
+        each = group[at]
+        waits = layer.coscheduling_loss[each] * (vcpus - 1) * crowd
+        factor = layer.work_factor[self._vms.size[guests], each] * swap[at]
+        self.effort[guests] = factor * (1.0 + layer.contention_loss[each] * crowd + waits)
+        own_mhz = vcpus * self._hosts.core_mhz[rows][at]
+        self.costop_per_mhz[guests] = factor * waits / own_mhz
 
     def give(
         self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats
@@ -126,8 +143,6 @@ class Delivery:
         if not self._plain:
             physical_mhz = work_mhz * self.effort[guests]
             load_mhz = summed(physical_mhz)
-        if self.strained:
-            load_mhz = load_mhz * self._strain[rows]
         others_mhz = copies_mhz + self._app_mhz[rows] * on
         room_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
         stressed = load_mhz + others_mhz > room_mhz
@@ -172,18 +187,19 @@ class Delivery:
             total = sum_by(at, weights=rate, minlength=count)
             scale = np.minimum(1.0, ceiling[rows] / np.maximum(total, 1e-300))
             work_mhz = np.where(operations[vms] > 0, work_mhz * scale[at], work_mhz)
-        effort = self.effort[vms] * self._strain[rows][at]
+        effort = self.effort[vms]
         if self.layer.interference is not None:
             running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
             effort = effort * self.layer.interference.slowdown(
                 self._vms.size[vms], at, running, count
             )
-            most_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
-            work_mhz = np.minimum(work_mhz, most_mhz / effort)
+        own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
+        if self.adjusts or self.strained:
+            work_mhz = np.minimum(work_mhz, own_mhz / effort)
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
-        self.waiting_mhz[vms] = physical_mhz - served_mhz
+        self.waiting[vms] = (physical_mhz - served_mhz) / own_mhz
         done_mhz = served_mhz / effort
         shortfall = np.zeros(len(vms))
         np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
@@ -213,7 +229,7 @@ class Delivery:
             room_mhz,
             np.concatenate([at, everyone]),
             np.concatenate([physical_mhz, others_mhz]),
-            np.concatenate([layer.shares[size], np.clip(busy, 1.0, cores)]),
+            np.concatenate([layer.shares[size], VCPU_SHARES * np.clip(busy, 1.0, cores)]),
             np.concatenate([layer.reservation_mhz[size], np.zeros(len(rows))]),
             np.concatenate([layer.limit_mhz[size], np.full(len(rows), np.inf)]),
         )

@@ -220,6 +220,9 @@ class Farm:
             self.vm_accounts.requested_mhz_s += self.vms.demand_mhz * elapsed_s
         if len(self._movers):
             self._charge_copies(self._movers, now_s)
+        if self.delivery.strained:
+            waited = self.vms.demand_mhz * self.delivery.costop_per_mhz
+            self.vm_accounts.costop_s += waited * elapsed_s
         if self.delivery.capped:
             capped = np.flatnonzero(np.isfinite(self.delivery.ceiling_mhz))
             self._settle_excess(capped, elapsed_s)
@@ -277,7 +280,7 @@ class Farm:
         vms = self.residents.of(stressed)
         elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
         delivery = self.delivery
-        self.vm_accounts.accrue(vms, delivery.shortfall[vms], delivery.waiting_mhz[vms], elapsed_s)
+        self.vm_accounts.accrue(vms, delivery.shortfall[vms], delivery.waiting[vms], elapsed_s)
         self._uncharged[stressed] = True
 
     def _charge(self, vms: Ints) -> None:
@@ -343,8 +346,7 @@ class Farm:
         hosts.incoming[rows] = np.bincount(to, minlength=count)
         self.accounts.note_memory(rows, memory_mib)
         if self.delivery.strained:
-            vcpus = sum_by(at, weights=vms.vcpus[guests], minlength=count)
-            self.delivery.set_strain(rows, memory_mib, vcpus)
+            self.delivery.set_strain(rows, guests, at, memory_mib)
         self._set_rates(rows, guests, at, self._copies_mhz(comers, to, count))
 
     def _comers(self, rows: Ints) -> Ints:

@@ -13,6 +13,7 @@ from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.streams import Streams
 from .build_farm import HostModel, build_hosts, columns, host_model
+from .build_layer import Stack, build_stack
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
@@ -20,6 +21,16 @@ from .spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
 from .spec_farm import HostGroup
 
 SHOWN = 20
+BARE: dict[str, object] = {
+    "name": "dedicated",
+    "hypervisor": "bare_metal",
+    "host_applications": 0.0,
+    "storage_path": None,
+    "network_path": None,
+    "memory_overcommit": 1.0,
+    "tenant": None,
+}
+"""What a group of hosts is when each of its hosts is one workload's own."""
 
 
 @dataclass
@@ -32,6 +43,7 @@ class Case:
     engine: Engine
     farm: Farm
     load: Load
+    stack: Stack
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
@@ -40,10 +52,15 @@ class Case:
 def build(scenario: Scenario, load: Load | None = None) -> Case:
     """Build the scenario itself. Raises InputError."""
     load = load or load_of(scenario)
-    hosts = build_hosts(scenario.farm)
-    models = [host_model(group) for group in scenario.farm.hosts]
-    counts = np.array([group.count for group in scenario.farm.hosts])
-    farm = Farm(hosts, fresh(load.vms), ViolationRule(scenario.service.incoming_counts))
+    groups = scenario.farm.hosts
+    stack = build_stack(scenario, groups, load.sizes)
+    models = [
+        host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
+    ]
+    hosts = build_hosts(scenario.farm, models)
+    counts = np.array([group.count for group in groups])
+    violation = ViolationRule(scenario.service.incoming_counts)
+    farm = Farm(hosts, fresh(load.vms), violation, stack.layer)
     policies = scenario.policies
     start = Start(
         placement=policies.initial.placement,
@@ -63,7 +80,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         scenario.migration, _timing(scenario), Streams(scenario.seed),
     )  # fmt: skip
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
-    return Case(scenario.name, title, scenario, engine, farm, load, models, counts, prices)
+    return Case(scenario.name, title, scenario, engine, farm, load, stack, models, counts, prices)
 
 
 def load_of(scenario: Scenario) -> Load:
@@ -106,9 +123,12 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
         groups = [HostGroup.model_validate({"name": "x", "server": baseline.server, "count": 1})]
     problems: list[Problem] = []
     for group in groups:
-        model = host_model(group.model_copy(update={"name": "dedicated"}))
+        bare = group.model_copy(update=BARE)
+        stack = build_stack(scenario, [bare], load.sizes)
+        stack.layer.allowed[:] = True
+        model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = Farm(hosts, fresh(load.vms))
+        farm = Farm(hosts, fresh(load.vms), layer=stack.layer)
         problems = _giants(farm, start, "baseline")
         if not problems:
             break
@@ -122,7 +142,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     title = f"{count:,} dedicated servers ({model.server}), one workload each"
     name = f"{scenario.name}-dedicated"
     counts = np.array([count])
-    return Case(name, title, scenario, engine, farm, load, [model], counts, [price])
+    return Case(name, title, scenario, engine, farm, load, stack, [model], counts, [price])
 
 
 def fresh(vms: Vms) -> Vms:
@@ -141,7 +161,10 @@ def _giants(farm: Farm, start: Start, where: str) -> list[Problem]:
     problems = []
     for size in np.unique(vms.size).tolist():
         vm = int(np.flatnonzero(vms.size == size)[0])
-        fits = hosts.memory_mib >= vms.memory_mib[vm]
+        everywhere = np.arange(len(hosts))
+        one = np.full(len(hosts), vm)
+        fits = hosts.memory_mib >= farm.delivery.footprint_mib(one, everywhere)
+        fits &= farm.delivery.layer.allowed[size, hosts.group]
         if start.by_size:
             fits &= hosts.cpu_mhz * start.overcommit >= vms.size_mhz[vm]
         if start.by_size and not start.slow_cores:

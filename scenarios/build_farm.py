@@ -7,20 +7,28 @@ import numpy as np
 from ..models.arrays import Floats, Ints
 from ..models.catalogue import servers
 from ..models.columns import Hosts
+from ..models.overheads import Platform
 from ..models.power import PowerBank, PowerModel
+from ..models.server import Server
 from .names import Numbered
 from .spec_farm import FarmPart, HostGroup, InlineServer
 
 
 @dataclass(frozen=True)
 class HostModel:
-    """What one group of hosts is made of, after the catalogue has been consulted."""
+    """What one group of hosts is made of, after the catalogue has been consulted.
+
+    ``memory_mib`` is what VMs may be promised: without what the hypervisor takes for itself,
+    times the overcommit.
+    """
 
     name: str
     server: str
     source: str
+    hypervisor: str
     cores: int
     core_mhz: float
+    cpu_mhz: float
     memory_mib: float
     power: PowerModel
     off_w: float
@@ -29,38 +37,44 @@ class HostModel:
     stop_s: float
     stop_w: float
 
-    @property
-    def cpu_mhz(self) -> float:
-        """Capacity of all cores together."""
-        return self.cores * self.core_mhz
+
+def server_of(group: HostGroup) -> Server:
+    """Return the server of a group, of the catalogue or as the scenario writes it out."""
+    if not isinstance(group.server, InlineServer):
+        return servers()[group.server]
+    inline = group.server
+    return Server(
+        id="inline", vendor="", model="inline", cpu="", sockets=inline.sockets,
+        cores=inline.cores, threads=inline.cores, core_mhz=inline.clock,
+        memory_mib=inline.memory, watts=(), ssj_ops=(), published="", confidence="given",
+        source="scenario",
+    )  # fmt: skip
 
 
-def host_model(group: HostGroup) -> HostModel:
+def host_model(group: HostGroup, platform: Platform) -> HostModel:
     """Return what the hosts of a group are made of."""
-    if isinstance(group.server, InlineServer):
-        inline = group.server
-        server, source = "inline", "scenario"
-        cores, core_mhz, memory_mib = inline.cores, inline.clock, inline.memory
-        power = inline.power
-    else:
-        entry = servers()[group.server]
-        server, source = entry.id, entry.source
-        cores, core_mhz, memory_mib = entry.cores, entry.core_mhz, entry.memory_mib
-        power = entry.power
-    power = group.power or power
+    server = platform.server
+    own = group.server.power if isinstance(group.server, InlineServer) else server.power
+    power = group.power or own
     idle_w, full_w = power.watts(np.array([0.0, 1.0])).tolist()
     boot, stop = group.boot, group.shutdown
+    boot_s = boot.duration
+    if "boot" not in group.model_fields_set and platform.hypervisor.host_boot_s > 0:
+        boot_s = platform.hypervisor.host_boot_s
+    free_mib = platform.memory_mib - platform.base_mib
     return HostModel(
-        name=group.name, server=server, source=source, cores=cores, core_mhz=core_mhz,
-        memory_mib=group.memory or memory_mib, power=power, off_w=group.off_power,
-        boot_s=boot.duration, boot_w=full_w if boot.power is None else boot.power,
+        name=group.name, server=server.id, source=server.source,
+        hypervisor=platform.hypervisor.name, cores=server.cores, core_mhz=server.core_mhz,
+        cpu_mhz=server.cpu_mhz * (1.0 + group.smt_gain),
+        memory_mib=max(free_mib, 0.0) * group.memory_overcommit,
+        power=power, off_w=group.off_power,
+        boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
         stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
     )  # fmt: skip
 
 
-def build_hosts(farm: FarmPart) -> Hosts:
+def build_hosts(farm: FarmPart, models: list[HostModel]) -> Hosts:
     """Return the columns of all hosts, in the order that the scenario wants."""
-    models = [host_model(group) for group in farm.hosts]
     counts = np.array([group.count for group in farm.hosts])
     return columns(models, numbering(counts, farm.order), counts)
 

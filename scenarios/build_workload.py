@@ -46,6 +46,7 @@ class Load:
 
     make: Callable[[], Workload]
     vms: Vms
+    sizes: list[VmSize]
     files: list[InputFile]
     quality: Quality | None
     source: str
@@ -73,6 +74,7 @@ def build_load(part: WorkloadPart, folder: Path, draw: Callable[[], Draw]) -> Lo
     return Load(
         make=make,
         vms=vms,
+        sizes=list(sizes),
         files=trace.files if trace else [],
         quality=trace.quality if trace else None,
         source=_describe(part),

@@ -15,7 +15,7 @@ from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
 from .conditions import check_conditions
 from .fields import Amount, Named, Part, policy_slot, problem
-from .kinds import Factor, FilePath, Period, RunName
+from .kinds import Factor, FilePath, Name, Period, RunName
 from .spec_farm import FarmPart
 from .spec_workload import WorkloadPart
 from .suggest import unknown_name
@@ -66,6 +66,28 @@ class ServicePart(Part):
         strict=True,
         description="Whether a host counts as violating while a VM is copied to it, as in the "
         "CloudSim experiments.",
+    )
+    sharing: Literal["demand", "shares"] = Field(
+        "demand",
+        description="How VMs share a CPU that is short: in proportion to what they ask for, or "
+        "max-min fair by shares within reservations and limits, as hypervisors do.",
+    )
+    interference: bool = Field(
+        False,
+        strict=True,
+        description="Whether VMs with a class slow each other through cache, memory bandwidth "
+        "and disk.",
+    )
+
+
+class Tenant(Part):
+    """Somebody whose VMs run on the farm."""
+
+    name: Name = Field(description="Name of the tenant; sizes and groups of hosts refer to it.")
+    isolation: Literal["shared", "dedicated"] = Field(
+        "shared",
+        description="Whether its VMs may share hosts with those of others, or run only on hosts "
+        "dedicated to it.",
     )
 
 
@@ -174,6 +196,12 @@ class Spec(Part):
     migration: Annotated[
         MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
     ] = Field(FixedRate(), description="What moving a running VM takes.")
+    overheads: Literal["low", "typical", "high"] = Field(
+        "typical",
+        description="Which bound of every figure of the hypervisors is taken: `low` is the one "
+        "that costs least.",
+    )
+    tenants: tuple[Tenant, ...] = Field((), description="Who the VMs belong to.")
     service: ServicePart = Field(ServicePart(), description="What counts as a violation.")
     cost: CostPart = Field(CostPart(), description="Prices.")
     baseline: Baseline = Field(

@@ -1,13 +1,15 @@
 """The hosts of a scenario."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from ..models.assists import ASSISTS
 from ..models.catalogue import servers
+from ..models.hypervisor import derive, profiles
 from ..models.power import POWER_MODELS
-from .fields import Amount, Named, Part, problem
-from .kinds import Count, Mebibytes, Megahertz, Name, Seconds, Watts
+from .fields import Amount, Named, Part, Quantity, problem
+from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
 from .suggest import unknown_name
 from .units import Money
 
@@ -27,11 +29,52 @@ class InlineServer(Part):
     """A server that the catalogue does not have."""
 
     cores: Count = Field(description="Physical cores in all.")
+    sockets: Count = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
     clock: Megahertz = Field(description="Nominal clock of a core.")
     memory: Mebibytes = Field(description="Memory installed.")
     power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
         description="Power by utilisation."
     )
+
+
+def _known_hypervisor(name: str) -> str:
+    if name not in profiles():
+        raise problem(unknown_name("hypervisor", name, profiles()))
+    return name
+
+
+class InlineHypervisor(Part):
+    """A hypervisor of the catalogue with figures of your own."""
+
+    based_on: Annotated[str, AfterValidator(_known_hypervisor)] = Field(
+        description="The profile that it starts from."
+    )
+    change: dict[str, Any] = Field(
+        {},
+        description="What differs, as `farmsim catalog hypervisors NAME` shows it: figures as "
+        "numbers or as low, typical and high.",
+        examples=[{"cpu": {"plain": 0.97}, "memory": {"hypervisor_mib": 800}}],
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        try:
+            derive(profiles()[self.based_on], f"own {self.based_on}", **self.change)
+        except (TypeError, ValueError) as error:
+            raise problem(str(error)) from None
+        return self
+
+
+def _hypervisor_tag(written: Any) -> str:
+    return "inline" if isinstance(written, dict | InlineHypervisor) else "catalogue"
+
+
+HypervisorField = Annotated[
+    Annotated[str, AfterValidator(_known_hypervisor), Tag("catalogue")]
+    | Annotated[InlineHypervisor, Tag("inline")],
+    Discriminator(_hypervisor_tag),
+]
+PathField = Literal["emulated", "paravirtual", "passthrough"] | None
 
 
 def _server_tag(written: Any) -> str:
@@ -73,6 +116,43 @@ class HostGroup(Part):
     )
     price: Annotated[Money | None, Amount()] = Field(
         None, description="Price of one host, if not `cost.server_price`."
+    )
+    hypervisor: HypervisorField = Field(
+        "ideal",
+        description="What lies between hardware and guests (`farmsim catalog hypervisors`); "
+        "`ideal` costs nothing and lets VMs share and move.",
+        examples=["esxi", "kvm", {"based_on": "kvm", "change": {"cpu": {"plain": 0.97}}}],
+    )
+    assists: tuple[Literal[*ASSISTS], ...] | None = Field(  # type: ignore[valid-type]
+        None, description="Hardware assistance of the server, if not that of its generation."
+    )
+    smt_gain: Annotated[float, Field(ge=0, le=0.3), Quantity("share")] = Field(
+        0.0, description="What simultaneous multithreading adds to the CPU; 25 to 30 % at most."
+    )
+    host_applications: Annotated[float, Field(ge=0, le=1), Quantity("share")] = Field(
+        0.0,
+        description="CPU that other applications on the host's operating system ask for; only "
+        "hosted (type 2) hypervisors allow it.",
+    )
+    storage_path: PathField = Field(
+        None, description="How guests reach storage, if not the hypervisor's usual way."
+    )
+    network_path: PathField = Field(
+        None, description="How guests reach the network, if not the hypervisor's usual way."
+    )
+    storage_iops: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Storage operations per second that the device can do; absent: no limit."
+    )
+    network: Annotated[float, Field(gt=0), Quantity("bandwidth")] | None = Field(
+        None, description="Bandwidth of the host's network; absent: no limit."
+    )
+    memory_overcommit: Annotated[Factor, Field(ge=1, le=4)] = Field(
+        1.0,
+        description="Memory that may be promised to VMs per memory there is; beyond what sharing "
+        "and ballooning give back, guests are swapped and slow down.",
+    )
+    tenant: Name | None = Field(
+        None, description="The tenant that these hosts are dedicated to; absent: shared."
     )
 
     @field_validator("server")

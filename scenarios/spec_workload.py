@@ -3,16 +3,34 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
+from ..models.load_class import RequestClass, request_classes
 from ..models.workload import OnEnd
 from .fields import Knobs, Part, Quantity, problem
 from .kinds import Count, FilePath, Mebibytes, Megahertz, Name, Period, Share
 from .suggest import unknown_name
 
 MAX_VMS = 20_000_000
+
+
+def _known_class(name: str) -> str:
+    if name not in request_classes():
+        raise problem(unknown_name("request class", name, request_classes()))
+    return name
+
+
+def _class_tag(written: Any) -> str:
+    return "own" if isinstance(written, dict | RequestClass) else "catalogue"
+
+
+RequestClassField = Annotated[
+    Annotated[str, AfterValidator(_known_class), Tag("catalogue")]
+    | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
+    Discriminator(_class_tag),
+]
 
 
 class Size(Part):
@@ -28,6 +46,20 @@ class Size(Part):
     share: Annotated[float, Field(gt=0), Quantity("share")] | None = Field(
         None, description="Part of the VMs that have this size."
     )
+    request_class: RequestClassField | None = Field(
+        None,
+        alias="class",
+        description="What its requests are made of (`farmsim catalog classes`); gives response "
+        "times, and the cost of I/O and of exits under a hypervisor. Absent: plain CPU work.",
+    )
+    shares: Count = Field(
+        1000, description="Weight of one vCPU where CPU is short and `service.sharing: shares`."
+    )
+    reservation: Annotated[float, Field(ge=0), Quantity("frequency")] = Field(
+        0.0, description="CPU that is never taken from the VM, `service.sharing: shares`."
+    )
+    limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
+    tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
 
 
 class Shipped(Part):
