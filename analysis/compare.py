@@ -36,8 +36,8 @@ class Cell:
     """A metric of one variant; ``low`` and ``high`` bound it over the levels that were run.
 
     Differences are against the reference, taken level by level; ``change_percent`` is that of
-    the difference, None where the reference is 0. ``rank`` is 1 for the best, None where no way is
-    better; equals share a rank.
+    the difference, None where the reference is 0. ``rank``, at the typical level, is 1 for the
+    best and None where no way is better; equals share a rank.
     """
 
     value: float | None
@@ -54,20 +54,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A metric over all variants; a variant that lacks it has None for a cell."""
+    """A metric over all variants; a variant that lacks it has None for a cell.
+
+    ``best`` names the variants that no other beats at any level; it is empty where all are
+    equal, or where no way is better.
+    """
 
     name: str
     unit: str
     title: str
     definition: str
     cells: Mapping[str, Cell | None]
-
-    @property
-    def best(self) -> frozenset[str]:
-        """The variants of rank 1; none where all are equal or no way is better."""
-        ranks = {name: cell.rank for name, cell in self.cells.items() if cell and cell.rank}
-        first = {name for name, rank in ranks.items() if rank == 1}
-        return frozenset(first if len(first) < len(ranks) else ())
+    best: frozenset[str]
 
 
 @dataclass
@@ -271,7 +269,7 @@ _MEANINGS = {
     "change_percent": "Difference in percent of the reference's value.",
     "change_percent_low": "Lowest change over the levels.",
     "change_percent_high": "Highest change over the levels.",
-    "rank": "1 for the best value; null where no way is better.",
+    "rank": "1 for the best typical value; null where no way is better.",
 }
 _UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_high"), "%")
 
@@ -346,7 +344,7 @@ def _row(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Result
     }
     _rank(name, cells)
     title, meaning = (known.title, known.definition) if known else (name, "")
-    return Row(name, unit, title, meaning, cells)
+    return Row(name, unit, title, meaning, cells, _best(name, values))
 
 
 def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | None]) -> Cell:
@@ -374,10 +372,30 @@ def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | No
     )
 
 
+def _sign(name: str) -> int:
+    """Return 1 where less is better, -1 where more is, 0 where neither."""
+    return (name in LOWER_IS_BETTER) - (name in HIGHER_IS_BETTER)
+
+
+def _best(name: str, values: Mapping[str, Mapping[str, float | None]]) -> frozenset[str]:
+    """Return the variants that are best at every level; none where all are equal at all."""
+    best = everyone = frozenset(
+        variant for variant, levels in values.items() if levels.get(TYPICAL) is not None
+    )
+    for level in dict.fromkeys(level for levels in values.values() for level in levels):
+        worth = {
+            variant: _sign(name) * value
+            for variant in everyone
+            if (value := values[variant].get(level)) is not None
+        }
+        best &= {variant for variant, each in worth.items() if each == min(worth.values())}
+    return best if best != everyone else frozenset()
+
+
 def _rank(name: str, cells: dict[str, Cell | None]) -> None:
     """Put ranks into the cells of a metric, in place."""
-    sign = -1 if name in HIGHER_IS_BETTER else 1
-    if sign == 1 and name not in LOWER_IS_BETTER:
+    sign = _sign(name)
+    if not sign:
         return
     held = [(variant, cell) for variant, cell in cells.items() if cell and cell.value is not None]
     for variant, cell in held:

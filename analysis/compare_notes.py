@@ -63,9 +63,8 @@ def _sentence(rows: "Mapping[str, Row]", name: str, reference: str) -> str:
             parts.append(_percent(cell, what))
     unserved = rows["unserved_share"].cells
     here, there = unserved[name], unserved[reference]
-    if here is not None and there is not None and here.value != there.value:
-        shares = [100 * (each.value or 0.0) for each in (here, there)]
-        parts.append(f"{shares[0]:.2g} % of the CPU not served instead of {shares[1]:.2g} %")
+    if here is not None and there is not None and not _same(here, there):
+        parts.append(f"{_share(here)} of the CPU not served instead of {_share(there)}")
     return f"{name} against {reference}: {', '.join(parts)}."
 
 
@@ -83,11 +82,20 @@ def _hosts(difference: float) -> str:
     return f"{count:,.0f} {more} host{'' if count == 1 else 's'}"
 
 
+def _share(cell: "Cell") -> str:
+    text = f"{100 * (cell.value or 0.0):.2g} %"
+    if cell.low is None or cell.high is None or cell.low == cell.high:
+        return text
+    return f"{text} [{100 * cell.low:.2g}, {100 * cell.high:.2g}]"
+
+
 def _percent(cell: "Cell", what: str) -> str:
     """Return a change in percent, with its band where the levels differ."""
     change, low, high = cell.change_percent, cell.change_percent_low, cell.change_percent_high
     if change is None or low is None or high is None:
         return ""
+    if low < 0 < high:
+        return f"{what} undecided ({low:+.3g} to {high:+.3g} %)"
     text = f"{abs(change):.3g} % {'more' if change > 0 else 'less'} {what}"
     if low < high:
         return f"{text} ({low:+.3g} to {high:+.3g} %)"

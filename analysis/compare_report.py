@@ -165,7 +165,8 @@ def _line(row: Row, comparison: Comparison) -> dict[str, Any]:
 def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
     """Return a cell as people read it: value, band, difference, change, whether it is best."""
     cell = row.cells[variant]
-    texts = {"value": shown(None), "band": "", "difference": "", "change": "", "best": False}
+    texts = {"value": shown(None), "band": "", "difference": "", "change": "", "best": False,
+             "difference_band": ""}  # fmt: skip
     if cell is None:
         return texts
     texts["value"] = shown(cell.value, row.unit)
@@ -183,10 +184,12 @@ def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
 
 
 def _range(low: float | None, high: float | None, unit: str, with_sign: bool = False) -> str:
+    """Return bounds in brackets, in the unit of the value before them; nothing if they agree."""
     if low is None or high is None or low == high:
         return ""
+    scale = 100.0 if unit == "share" else 1.0
     show = signed if with_sign else shown
-    return f"[{show(low, unit)}, {show(high, unit)}]"
+    return f"[{show(low * scale)}, {show(high * scale)}]"
 
 
 def signed(value: float, unit: str = "") -> str:
