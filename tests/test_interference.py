@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.arrays import Floats, Ints
@@ -44,11 +44,13 @@ def test_by_hand() -> None:
 
 
 @given(vms=st.lists(VM, min_size=1, max_size=12))
+@settings(deadline=None)
 def test_off_is_exactly_one(vms: list[tuple[int, int, float]]) -> None:
     assert Interference.off(SIZES).slowdown(*columns(vms), HOSTS).tolist() == [1.0] * len(vms)
 
 
 @given(host=st.integers(0, 3), running=st.floats(0, 1), level=st.sampled_from(["low", "high"]))
+@settings(deadline=None)
 def test_alone_is_exactly_one(host: int, running: float, level: str) -> None:
     factors = Interference.at_level(level, SIZES).slowdown(
         np.array([0]), np.array([host]), np.array([running]), HOSTS
@@ -57,6 +59,7 @@ def test_alone_is_exactly_one(host: int, running: float, level: str) -> None:
 
 
 @given(vms=st.lists(VM, min_size=1, max_size=12), other=VM, seed=st.integers(0, 99), data=st.data())
+@settings(deadline=None)
 def test_adding_a_neighbour_never_helps(
     vms: list[tuple[int, int, float]], other: tuple[int, int, float], seed: int, data: st.DataObject
 ) -> None:

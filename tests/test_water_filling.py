@@ -128,7 +128,7 @@ def scale_of(case: Case) -> Floats:
 
 
 @given(case=cases())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_equals_the_search_over_all_breakpoints(case: Case) -> None:
     difference = np.abs(fill(*case) - by_breakpoints(case))
     assert np.all(difference <= 1e-9 * scale_of(case))
@@ -151,6 +151,7 @@ def test_equals_the_lexicographic_linear_programs() -> None:
 
 
 @given(case=cases())
+@settings(deadline=None)
 def test_floors_and_ceilings_hold_and_nothing_is_left(case: Case) -> None:
     delivered, slack = fill(*case), 1e-9 * scale_of(case)
     assert np.all(delivered >= case.floor() - slack)
@@ -164,6 +165,7 @@ def test_floors_and_ceilings_hold_and_nothing_is_left(case: Case) -> None:
 
 
 @given(case=cases(fits=False), seed=st.integers(0, 999))
+@settings(deadline=None)
 def test_the_order_of_consumers_changes_nothing(case: Case, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(case.demand))
     shuffled = Case(
@@ -178,6 +180,7 @@ def test_the_order_of_consumers_changes_nothing(case: Case, seed: int) -> None:
 
 
 @given(case=cases())
+@settings(deadline=None)
 def test_where_all_fits_everybody_gets_its_ceiling_to_the_last_bit(case: Case) -> None:
     roomy = case._replace(capacity=np.full(len(case.capacity), 1e8))
     assert fill(*roomy).tolist() == case.ceiling().tolist()
