@@ -1,9 +1,9 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
 from functools import cache
+from operator import methodcaller
 from typing import Any
 
-import plotly.io
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
@@ -46,6 +46,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = shown
+    environment.policies["json.dumps_kwargs"] = {"default": methodcaller("tolist")}
     return environment
 
 
@@ -72,7 +73,7 @@ def _digits(value: float) -> str:
 def render(result: Result) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
     page = _environment().get_template("report.html.j2")
-    written = yaml.safe_load(result.scenario_yaml)
+    written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
     return page.render(
         name=result.name,
         title=result.title,
@@ -149,15 +150,8 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
     return [(title, [_entry(result, name) for name in names]) for title, names in SECTIONS.items()]
 
 
-def _figures(result: Result) -> list[dict[str, str]]:
-    drawn = []
-    for name, draw in FIGURES.items():
-        html = plotly.io.to_html(
-            draw(result),
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=f"figure-{name}",
-            config={"displaylogo": False, "responsive": True},
-        )
-        drawn.append({"name": name, "title": TITLES[name], "note": NOTES[name], "html": html})
-    return drawn
+def _figures(result: Result) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
+        for name, draw in FIGURES.items()
+    ]
