@@ -16,7 +16,8 @@ from .build_farm import HostModel, build_hosts, columns, host_model
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
-from .spec import Dedicated, HostGroup, NoBaseline, OtherScenario, Unconsolidated
+from .spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
+from .spec_farm import HostGroup
 
 SHOWN = 20
 

@@ -9,7 +9,7 @@ from ..models.catalogue import servers
 from ..models.columns import Hosts
 from ..models.power import PowerBank, PowerModel
 from .names import Numbered
-from .spec import FarmPart, HostGroup, InlineServer
+from .spec_farm import FarmPart, HostGroup, InlineServer
 
 
 @dataclass(frozen=True)

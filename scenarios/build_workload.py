@@ -22,7 +22,7 @@ from ..models.vm import (
 from ..models.workload import ConstantSeries, Series, TraceSeries, Workload
 from .names import Numbered, Repeated
 from .problems import refuse
-from .spec import (
+from .spec_workload import (
     Bitbrains,
     ConstantLoad,
     PlanetLab,

@@ -11,7 +11,7 @@ from ..models.arrays import Floats, Ints
 from ..models.catalogue import data_file, traces
 from .archive import read_file
 from .problems import InputError, refuse
-from .spec import TableTrace
+from .spec_workload import TableTrace
 from .suggest import unknown_name
 from .trace_data import InputFile, Quality, Rules, TraceData, as_counts, complete, no_samples
 

@@ -16,7 +16,7 @@ import farmsim
 from farmsim.scenarios.build import load_of
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.spec import TableTrace
+from farmsim.scenarios.spec_workload import TableTrace
 from farmsim.scenarios.trace_data import Rules, TraceData
 from farmsim.scenarios.trace_files import read_bitbrains, read_planetlab
 from farmsim.scenarios.trace_tables import read_shipped, read_table

@@ -1,0 +1,198 @@
+"""The workload of a scenario: where load comes from, and the VMs that carry it."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+
+from ..models.catalogue import traces, workload_classes
+from ..models.generators import Bursts, LoadClass
+from ..models.workload import OnEnd
+from .fields import Knobs, Part, Quantity, problem
+from .kinds import Count, FilePath, Mebibytes, Megahertz, Name, Period, Share
+from .suggest import unknown_name
+
+MAX_VMS = 20_000_000
+
+
+class Size(Part):
+    """A size of VM and how many VMs have it."""
+
+    name: Name = Field(description="Name of the size.")
+    vcpus: Count = Field(2, description="Virtual CPUs.")
+    clock: Megahertz = Field(2500.0, description="What 100 % of one vCPU stands for.")
+    memory: Mebibytes = Field(4096.0, description="Memory, all of it reserved on the host.")
+    count: Annotated[int, Field(strict=True, ge=0)] | None = Field(
+        None, description="Number of VMs of this size; give counts or shares, not both."
+    )
+    share: Annotated[float, Field(gt=0), Quantity("share")] | None = Field(
+        None, description="Part of the VMs that have this size."
+    )
+
+
+class Shipped(Part):
+    """A trace that comes with farmsim."""
+
+    type: Literal["shipped"]
+    name: Name = Field(description="Its name; see `farmsim catalog workloads`.")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in traces():
+            raise problem(unknown_name("shipped trace", name, traces()))
+        return name
+
+
+class PlanetLab(Part):
+    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
+
+    type: Literal["planetlab"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Period = Field(300.0, description="Time between two lines.")
+
+
+class TableTrace(Part):
+    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
+
+    type: Literal["csv", "parquet"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
+    time: Name = Field(
+        "time", description="Column of the time: seconds, or ISO 8601 date and time."
+    )
+    vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
+    value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
+    unit: Literal["percent", "share"] = Field(
+        "percent", description="Whether 1 means one percent of the VM's CPU or all of it."
+    )
+
+
+class Bitbrains(Part):
+    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
+
+    type: Literal["bitbrains"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Period = Field(300.0, description="Time between two samples.")
+
+
+class ConstantLoad(Part):
+    """The same utilisation for every VM at all times."""
+
+    type: Literal["constant"]
+    utilisation: Share = Field(description="Share of its own CPU that each VM asks for.")
+
+
+def _classes_tag(written: Any) -> str:
+    return "own" if isinstance(written, list | tuple) else "fitted"
+
+
+ClassesField = Annotated[
+    Annotated[str, Tag("fitted")]
+    | Annotated[
+        tuple[Annotated[LoadClass, Knobs(LoadClass)], ...], Field(min_length=1), Tag("own")
+    ],
+    Discriminator(_classes_tag),
+]
+
+
+class Synthetic(Part):
+    """Load made by classes of VMs; see docs/workloads.md for what it does not reproduce."""
+
+    type: Literal["synthetic"]
+    classes: ClassesField = Field(
+        "planetlab",
+        description="A fitted set (planetlab, bitbrains, azure, google) or classes written out.",
+    )
+    step: Period = Field(300.0, description="Time between two changes of load.")
+    farm_factor: Annotated[float, Field(ge=0, lt=1), Quantity("share")] = Field(
+        0.0, description="Part of the variance that the whole farm shares."
+    )
+    daily_peak: Annotated[float, Field(ge=0, lt=86_400), Quantity("time")] = Field(
+        50_400.0, description="Time of day at which the daily part is highest."
+    )
+    bursts: Annotated[Bursts, Knobs(Bursts)] | None = Field(
+        None, description="Occasional periods of high load."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _known_set(cls, classes: Any) -> Any:
+        if isinstance(classes, str) and classes not in workload_classes()["sets"]:
+            raise problem(unknown_name("set of classes", classes, workload_classes()["sets"]))
+        return classes
+
+
+def _shipped_by_name(written: Any) -> Any:
+    return {"type": "shipped", "name": written} if isinstance(written, str) else written
+
+
+class Resampled(Part):
+    """Blocks of a recorded trace, drawn again and again."""
+
+    type: Literal["resample"]
+    of: Annotated[
+        Shipped | PlanetLab | TableTrace | Bitbrains, BeforeValidator(_shipped_by_name)
+    ] = Field(discriminator="type", description="The trace to draw from.")
+    block: Period = Field(86_400.0, description="Length of a block.")
+    blocks: Literal["together", "apart"] = Field(
+        "together", description="Whether all VMs draw the same block, or each its own."
+    )
+
+
+Source = Annotated[
+    Shipped | PlanetLab | TableTrace | Bitbrains | ConstantLoad | Synthetic | Resampled,
+    Field(discriminator="type"),
+    BeforeValidator(_shipped_by_name),
+]
+
+
+class WorkloadPart(Part):
+    """What the VMs ask for."""
+
+    source: Source = Field(description="Where utilisation over time comes from.")
+    vms: Annotated[int, Field(strict=True, ge=1, le=MAX_VMS)] | None = Field(
+        None,
+        description="Number of VMs; if absent, as many as the trace has or the counts of the "
+        "sizes say. With more VMs than the trace has, the trace is gone through again.",
+    )
+    sizes: tuple[Size, ...] = Field(
+        (Size(name="standard"),), min_length=1, description="Sizes of the VMs."
+    )
+    deal: Literal["blocks", "cycle", "random"] = Field(
+        "blocks", description="How sizes are dealt to VMs: in blocks, in turn, or at random."
+    )
+    on_end: OnEnd = Field(
+        "hold", description="What a trace does at its end: hold the last value, start again, stop."
+    )
+    gaps: Literal["refuse", "hold", "interpolate", "zero"] = Field(
+        "refuse", description="How missing samples are filled, or that they are refused."
+    )
+    above_full: Literal["refuse", "cut"] = Field(
+        "refuse", description="What happens to samples above 100 %."
+    )
+
+    @property
+    def sizes_from_trace(self) -> bool:
+        """Whether the sizes are those that the trace records."""
+        source = self.source.of if isinstance(self.source, Resampled) else self.source
+        return isinstance(source, Bitbrains) and "sizes" not in self.model_fields_set
+
+    @field_validator("sizes")
+    @classmethod
+    def _counts_or_shares(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        names = [size.name for size in sizes]
+        if len(set(names)) < len(names):
+            raise problem("two sizes have the same name; give each its own")
+        counted = [size.count is not None for size in sizes]
+        shared = [size.share is not None for size in sizes]
+        if any(counted) and any(shared):
+            raise problem("some sizes have counts and some shares; give all of them the same")
+        if (any(counted) and not all(counted)) or (any(shared) and not all(shared)):
+            raise problem("give a count (or a share) to every size, or to none")
+        total = sum(size.share or 0.0 for size in sizes)
+        if all(shared) and not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise problem(f"the shares sum to {total * 100:g} %; make them sum to 100 %")
+        if all(counted) and not sum(size.count or 0 for size in sizes):
+            raise problem("all counts are 0; ask for at least one VM")
+        return sizes
