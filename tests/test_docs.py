@@ -1,5 +1,6 @@
 """The documentation is true: reference pages are fresh, links lead somewhere, examples run."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -142,6 +143,33 @@ def test_a_page_read_as_a_session_does_what_it_says(
                 assert " ".join(line.split()) in printed, f"{line!r} not in\n{printed}"
         ran = block.info in ("sh", "python")
         printed = " ".join(capsys.readouterr().out.split()) if ran else None
+    if name == "scenarios.md":
+        written = {path.name for path in (workshop / "runs" / "base").iterdir()}
+        assert written == files_listed()
+
+
+def files_listed() -> set[str]:
+    """Return the files of a run directory that the reference names."""
+    text = (DOCS / "reference" / "results.md").read_text("utf-8")
+    section = text.partition("## Files")[2].partition("##")[0]
+    return set(re.findall(r"^\| `([\w.]+)/?`", section, re.MULTILINE))
+
+
+def test_an_entry_point_makes_a_policy_a_name_like_any_other(tmp_path: Path) -> None:
+    shown = {block.info: block.body for block in blocks(DOCS / "extending.md")[::-1]}
+    (tmp_path / "smoothed.py").write_text(shown["python"], "utf-8")
+    announced = shown["toml"].replace("project.entry-points.", "").replace('"', "")
+    info = tmp_path / "smoothed-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: smoothed\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text(announced)
+    done = subprocess.run(
+        [sys.executable, "-m", "farmsim", "validate", "library/planetlab-day",
+         "--set", "policies.control.overload={policy: smoothed, alpha: 0.2}"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
