@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.history import Ring
-from farmsim.models.power import Fan, Linear, Table
+from farmsim.models.power import Fan, Linear, PowerModel, Table
 from farmsim.policies import pricing
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing
@@ -23,7 +23,7 @@ from farmsim.policies.worst_fit import WorstFit
 from farmsim.sim.streams import Streams
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
-MODELS = [Table(G5), Linear(70.0, 210.3), Fan(60.0, 200.0)]
+MODELS: list[PowerModel] = [Table(G5), Linear(70.0, 210.3), Fan(60.0, 200.0)]
 PLACEMENTS: list[Placement] = [
     PowerAwareBestFitDecreasing("measured"),
     PowerAwareBestFitDecreasing("tentative"),
