@@ -1,7 +1,11 @@
 """``python -m farmsim`` and the ``farmsim`` command."""
 
+import gc
 import os
 import sys
+
+ALLOCATIONS_PER_COLLECTION = 50_000
+"""Python's default, 700, searches the modules being imported for garbage that is not there."""
 
 
 def main() -> None:
@@ -9,9 +13,13 @@ def main() -> None:
     # One thread: farmsim multiplies no large matrices, starting a pool of threads takes longer
     # than reading a scenario, and results must not depend on the number of cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
     from .cli import run_command_line  # noqa: PLC0415 - after the environment is set
 
-    sys.exit(run_command_line(sys.argv[1:]))
+    code = run_command_line(sys.argv[1:])
+    # The last search for garbage is left out: the process ends here.
+    gc.freeze()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

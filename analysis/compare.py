@@ -202,11 +202,14 @@ class Comparison:
 
     def figure(self, name: str) -> "go.Figure":
         """Return a Plotly figure: ``metrics`` or ``power``. Raises KeyError."""
-        from .compare_report import FIGURES  # noqa: PLC0415 - plotly is costly to import
+        import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
+
+        from .compare_report import FIGURES  # noqa: PLC0415
 
         if name not in FIGURES:
             raise KeyError(unknown_name("figure", name, FIGURES))
-        return FIGURES[name](self)
+        figure = FIGURES[name](self)
+        return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
 
     def report(self, links: bool = False) -> str:
         """Return the comparison as one HTML page; ``links`` to the reports beside it."""

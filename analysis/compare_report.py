@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots
 from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
 from .compare import VARIANTS, Cell, Comparison, Row
-from .drawing import figure, hours, thinned
-from .report import SECTIONS, drawn, environment, shown
+from .drawing import Figure, figure, hours, thinned
+from .report import SECTIONS, environment, shown
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
 CHOSEN = (
@@ -22,7 +22,7 @@ CHOSEN = (
 PLOTS_A_ROW = 3
 
 
-def bars(comparison: Comparison) -> go.Figure:
+def bars(comparison: Comparison) -> Figure:
     """Chosen metrics of each variant; error bars reach from low to high."""
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
@@ -34,15 +34,16 @@ def bars(comparison: Comparison) -> go.Figure:
             _bar(row, comparison.variants), row=index // PLOTS_A_ROW + 1,
             col=index % PLOTS_A_ROW + 1,
         )  # fmt: skip
-    style = figure((), "", "").layout
     plot.update_layout(
-        template="none", font=style.font, paper_bgcolor="#ffffff", plot_bgcolor="#ffffff",
+        template="none", font=figure((), "", "")["layout"]["font"],
+        paper_bgcolor="#ffffff", plot_bgcolor="#ffffff",
         height=300 * lines, showlegend=False, margin={"l": 50, "r": 10, "t": 60, "b": 50},
     )  # fmt: skip
     plot.update_yaxes(rangemode="tozero", gridcolor="#e6e9ec", automargin=True)
     plot.update_xaxes(automargin=True, type="category")
     plot.update_annotations(font_size=13)
-    return plot
+    made: Figure = plot.to_plotly_json()
+    return made
 
 
 def _bar(row: Row, variants: list[str]) -> go.Bar:
@@ -82,7 +83,7 @@ def _colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def power(comparison: Comparison) -> go.Figure:
+def power(comparison: Comparison) -> Figure:
     """Power of the servers over time, one line for each variant."""
     label, traces = "hours", []
     for index, name in enumerate(comparison.variants):
@@ -92,15 +93,15 @@ def power(comparison: Comparison) -> go.Figure:
         line = {"color": _colour(index), "width": 2, "shape": "hv",
                 "dash": "solid" if index < len(COLOURS) else "dot"}  # fmt: skip
         traces.append(
-            go.Scatter(
-                x=times, y=watts * 1e-3, name=name, mode="lines", line=line,
-                hovertemplate="%{y:,.2f} kW",
-            )
+            {
+                "type": "scatter", "x": times, "y": watts * 1e-3, "name": name, "mode": "lines",
+                "line": line, "hovertemplate": "%{y:,.2f} kW",
+            }
         )  # fmt: skip
     return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
 
 
-FIGURES: dict[str, Callable[[Comparison], go.Figure]] = {"metrics": bars, "power": power}
+FIGURES: dict[str, Callable[[Comparison], Figure]] = {"metrics": bars, "power": power}
 _TITLES = {"metrics": "Main figures", "power": "Power over time"}
 _NOTES = {
     "metrics": "Each metric on an axis of its own, which begins at zero.",
@@ -126,7 +127,12 @@ def render(comparison: Comparison, links: bool) -> str:
             groups=_groups(comparison),
             has_band=comparison.levels is not None,
             figures=[
-                drawn(f"compare-{name}", _TITLES[name], _NOTES[name], draw(comparison))
+                {
+                    "name": f"compare-{name}",
+                    "title": _TITLES[name],
+                    "note": _NOTES[name],
+                    **draw(comparison),
+                }
                 for name, draw in FIGURES.items()
             ],
             plotly_js=get_plotlyjs(),

@@ -1,13 +1,16 @@
-"""Plotly figures of a run; each takes a result and nothing else."""
+"""Figures of a run, as Plotly takes them; each takes a result and nothing else.
+
+They are plain mappings with ``data`` and ``layout``: importing the classes of Plotly and having
+them check what is written here once and for all would add a tenth to a short run.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ..models.arrays import Floats
-from .drawing import FILL, HERE, OTHER, figure, hours, thinned
+from .drawing import FILL, HERE, OTHER, Figure, figure, hours, thinned
 from .result import Result
 
 
@@ -15,13 +18,9 @@ def _column(result: Result, table: str, name: str) -> Any:
     return result.table(table)[name].to_numpy()
 
 
-def _names(result: Result, table: str, name: str) -> list[str]:
-    return [str(each) for each in result.table(table)[name].to_pylist()]
-
-
 def _series(
     result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
-) -> go.Figure:
+) -> Figure:
     lines: list[tuple[Result, str, str]] = [(result, HERE, "this run")]
     if result.baseline is not None:
         lines.insert(0, (result.baseline, OTHER, "baseline"))
@@ -30,27 +29,27 @@ def _series(
         times, label = hours(_column(source, "farm_series", "time_s"))
         times, values = thinned(times, _column(source, "farm_series", column) * scale)
         traces.append(
-            go.Scatter(
-                x=times, y=values, name=name, mode="lines",
-                line={"color": colour, "width": 2, "shape": "hv"},
-                fill="tozeroy" if source is result else None, fillcolor=FILL,
-                hovertemplate=f"%{{y:,.1f}} {unit}",
-            )
+            {
+                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
+                "line": {"color": colour, "width": 2, "shape": "hv"},
+                "fill": "tozeroy" if source is result else "none", "fillcolor": FILL,
+                "hovertemplate": f"%{{y:,.1f}} {unit}",
+            }
         )  # fmt: skip
     return figure(traces, x_title.format(label), y_title)
 
 
-def power(result: Result) -> go.Figure:
+def power(result: Result) -> Figure:
     """Power of the servers over time, with the baseline's."""
     return _series(result, "power_w", 1e-3, "time ({})", "power of the servers (kW)", "kW")
 
 
-def hosts_on(result: Result) -> go.Figure:
+def hosts_on(result: Result) -> Figure:
     """Hosts switched on over time, with the baseline's."""
     return _series(result, "hosts_on", 1.0, "time ({})", "hosts on", "hosts")
 
 
-def heatmap(result: Result) -> go.Figure:
+def heatmap(result: Result) -> Figure:
     """Utilisation over hosts and time; blank where a host is off."""
     rows = _column(result, "utilisation_map", "row")
     starts = _column(result, "utilisation_map", "start_s")
@@ -62,23 +61,24 @@ def heatmap(result: Result) -> go.Figure:
     used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
     grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
     times, label = hours(start_values)
-    labels = _names(result, "utilisation_map", "first_host")[: len(row_values)]
+    names = result.table("utilisation_map")["first_host"][: len(row_values)].to_pylist()
+    labels = [str(name) for name in names]
     cells = [[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid]
-    trace = go.Heatmap(
-        z=cells, x=times, y=labels, zmin=0, zmax=100,
-        colorscale=[[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
-        colorbar={"title": {"text": "% of CPU"}, "thickness": 14},
-        hovertemplate="%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
-    )  # fmt: skip
+    trace = {
+        "type": "heatmap", "z": cells, "x": times, "y": labels, "zmin": 0, "zmax": 100,
+        "colorscale": [[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
+        "colorbar": {"title": {"text": "% of CPU"}, "thickness": 14},
+        "hovertemplate": "%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
+    }  # fmt: skip
     ticks = labels[:: max(1, len(labels) // 8)]
     return figure(
-        [trace], f"time ({label})", "host", height=460, hovermode="closest",
+        [trace], f"time ({label})", "host", height=480, margin={"t": 44}, hovermode="closest",
         yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category",
                "automargin": True},
     )  # fmt: skip
 
 
-def load_duration(result: Result) -> go.Figure:
+def load_duration(result: Result) -> Figure:
     """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
     traces = []
     weights = _column(result, "farm_series", "interval_s")
@@ -91,21 +91,24 @@ def load_duration(result: Result) -> go.Figure:
         part = np.cumsum(weights[order]) / weights.sum() * 100
         x, y = thinned(np.append(0.0, part), np.append(values[order][:1], values[order]))
         traces.append(
-            go.Scatter(
-                x=x, y=y, name=name, mode="lines",
-                line={"color": colour, "width": 2, "dash": dash},
-                hovertemplate="%{y:,.1f} GHz",
-            )
+            {
+                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
+                "line": {"color": colour, "width": 2, "dash": dash},
+                "hovertemplate": "%{y:,.1f} GHz",
+            }
         )  # fmt: skip
     return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
 
 
-def migrations(result: Result) -> go.Figure:
+def migrations(result: Result) -> Figure:
     """Migrations begun per interval."""
     times, label = hours(_column(result, "farm_series", "time_s"))
     counts = _column(result, "farm_series", "migrations_started").astype(float)
     times, counts = _binned(times, counts, 288)
-    bars = go.Bar(x=times, y=counts, marker={"color": HERE}, hovertemplate="%{y:,.0f} moves")
+    bars = {
+        "type": "bar", "x": times, "y": counts, "marker": {"color": HERE},
+        "hovertemplate": "%{y:,.0f} moves",
+    }  # fmt: skip
     return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
 
 
@@ -116,14 +119,14 @@ def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
     return x[edges], np.add.reduceat(y, edges)
 
 
-def busiest(result: Result) -> go.Figure:
+def busiest(result: Result) -> Figure:
     """Show the ten busiest hosts: mean, P95 and highest utilisation while on."""
     names, mean, high, peak = busiest_hosts(result)
     bars = [
-        go.Bar(
-            y=names, x=values, name=label, orientation="h", marker={"color": colour},
-            hovertemplate="%{x:.0f} %",
-        )
+        {
+            "type": "bar", "y": names, "x": values, "name": label, "orientation": "h",
+            "marker": {"color": colour}, "hovertemplate": "%{x:.0f} %",
+        }
         for label, values, colour in (
             ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
         )
@@ -144,16 +147,17 @@ def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
     work = mean * _column(result, "hosts", "on_h")
     rows = np.argsort(-work, kind="stable")[:10]
     rows = rows[work[rows] > 0]
-    names = result.table("hosts")["host"].take(rows).to_pylist()
+    # Not take(): it imports pyarrow.compute, which costs more than all the rest of a figure.
+    names = result.table("hosts")["host"]
     return (
-        [str(name) for name in names],
+        [str(names[row].as_py()) for row in rows.tolist()],
         mean[rows] * 100,
         _column(result, "hosts", "utilisation_p95")[rows] * 100,
         _column(result, "hosts", "utilisation_max")[rows] * 100,
     )
 
 
-FIGURES: dict[str, Callable[[Result], go.Figure]] = {
+FIGURES: dict[str, Callable[[Result], Figure]] = {
     "power": power,
     "hosts_on": hosts_on,
     "heatmap": heatmap,

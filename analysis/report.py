@@ -1,10 +1,9 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
 from functools import cache
+from operator import methodcaller
 from typing import Any
 
-import plotly.graph_objects as go
-import plotly.io
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
@@ -48,6 +47,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["figure"] = shown
+    made.policies["json.dumps_kwargs"] = {"default": methodcaller("tolist")}
     return made
 
 
@@ -74,7 +74,7 @@ def _digits(value: float) -> str:
 def render(result: Result) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
     page = environment().get_template("report.html.j2")
-    written = yaml.safe_load(result.scenario_yaml)
+    written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
     return page.render(
         farmsim=result.manifest["versions"]["farmsim"],
         name=result.name,
@@ -152,17 +152,8 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
     return [(title, [_entry(result, name) for name in names]) for title, names in SECTIONS.items()]
 
 
-def _figures(result: Result) -> list[dict[str, str]]:
-    return [drawn(name, TITLES[name], NOTES[name], draw(result)) for name, draw in FIGURES.items()]
-
-
-def drawn(name: str, title: str, note: str, figure: go.Figure) -> dict[str, str]:
-    """Return a figure as the pages want it: title, note and HTML without the library."""
-    html = plotly.io.to_html(
-        figure,
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"figure-{name}",
-        config={"displaylogo": False, "responsive": True},
-    )
-    return {"name": name, "title": title, "note": note, "html": html}
+def _figures(result: Result) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
+        for name, draw in FIGURES.items()
+    ]

@@ -59,11 +59,14 @@ class Result:
 
     def figure(self, name: str) -> "go.Figure":
         """Return a Plotly figure. Raises KeyError naming the figures there are."""
-        from .figures import FIGURES  # noqa: PLC0415 - plotly is costly to import
+        import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
+
+        from .figures import FIGURES  # noqa: PLC0415
 
         if name not in FIGURES:
             raise KeyError(unknown_name("figure", name, FIGURES))
-        return FIGURES[name](self)
+        figure = FIGURES[name](self)
+        return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory, report included; return where it is."""

@@ -269,7 +269,7 @@ def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
         "measured": (table["measured"], "share", "What the rule measured, of the source's CPU."),
         "limit": (table["limit"], "share", "What the rule compared it with."),
         "hosts_considered": (table["considered"], "hosts", "Candidates looked at."),
-        "hosts_full": (table["full"], "hosts", "Candidates without room for the VM."),
+        "hosts_full": (table["full"], "hosts", "Where none had room: all of them, otherwise 0."),
         "hosts_no_cpu": (table["no_cpu"], "hosts", "Where none had room: those lacking CPU."),
         "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),

@@ -194,7 +194,7 @@ def _walk(state: Floats, phi: Floats, news: Floats) -> Floats:
 class ResampledSeries:
     """Block resampling of a trace: each VM replays one recorded VM in blocks drawn anew.
 
-    Blocks keep the time of day. With ``together`` all VMs draw the same block of the trace,
+    Blocks of whole days keep the time of day. With ``together`` all VMs draw the same block,
     which keeps their common ups and downs; apart, each VM draws its own.
     """
 

@@ -203,11 +203,11 @@ class LoadPower:
         self._slopes_w: list[float] = bank._slope_w.tolist()
         self._offsets_w: list[float] = bank._offset_w.tolist()
 
-    def watts(self, load_mhz: Floats) -> Floats:
-        """Return W for loads of shape (…, hosts); loads above capacity count as capacity."""
-        level = load_mhz * self._levels_per_mhz
+    def watts(self, load_mhz: Floats, places: Ints | slice = slice(None)) -> Floats:
+        """Return W for loads of shape (…, places); loads above capacity count as capacity."""
+        level = load_mhz * self._levels_per_mhz[places]
         np.minimum(level, LEVELS - 1, out=level)
-        return self._bank._at(level, self._first, self._model_of_host)
+        return self._bank._at(level, self._first[places], self._model_of_host[places])
 
     def watts_at(self, place: int, load_mhz: float) -> float:
         """Return W of one host at one load, equal to what :meth:`watts` gives."""

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
-def cpu_left(room: Room, vms: Ints) -> Floats:
+def cpu_left(room: Room, vms: Ints, at: Places) -> Floats:
     """Cost that prefers the host with the least CPU left, in MHz."""
-    return room.free_mhz - room.need_mhz[vms][:, None]
+    return room.free_mhz[at] - room.need_mhz[vms][:, None]
 
 
 @dataclass(frozen=True)
@@ -18,4 +19,4 @@ class BestFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, cpu_left)
+        return place_each(room, vms, Pricing(cpu_left))

@@ -7,7 +7,8 @@ import numpy as np
 from ..models.arrays import Floats, Ints
 from ..models.knobs import knob
 from .placement import Placed, in_order
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class DotProduct:
         need_mib = room.view.vms.memory_mib[vms]
         size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
         size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
-        return in_order(np.argsort(-size, kind="stable"), room, vms, self._misfit)
+        return in_order(np.argsort(-size, kind="stable"), room, vms, Pricing(self._misfit))
 
-    def _misfit(self, room: Room, vms: Ints) -> Floats:
+    def _misfit(self, room: Room, vms: Ints, at: Places) -> Floats:
         need_mib = room.view.vms.memory_mib[vms][:, None]
-        cpu = room.need_mhz[vms][:, None] * (room.free_mhz / room.capacity_mhz**2)
-        memory = need_mib * (room.memory_free_mib / room.memory_mib**2)
+        cpu = room.need_mhz[vms][:, None] * (room.free_mhz[at] / room.capacity_mhz[at] ** 2)
+        memory = need_mib * (room.memory_free_mib[at] / room.memory_mib[at] ** 2)
         return -(cpu + self.memory_weight * memory)

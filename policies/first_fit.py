@@ -6,12 +6,13 @@ import numpy as np
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
-def row_order(room: Room, vms: Ints) -> Floats:
+def row_order(room: Room, vms: Ints, at: Places) -> Floats:
     """Cost that prefers the lower row."""
-    return np.tile(np.arange(len(room.hosts), dtype=np.float64), (len(vms), 1))
+    return np.tile(np.arange(len(room.hosts), dtype=np.float64)[at], (len(vms), 1))
 
 
 @dataclass(frozen=True)
@@ -20,4 +21,4 @@ class FirstFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, row_order)
+        return place_each(room, vms, Pricing(row_order))

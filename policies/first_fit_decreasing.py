@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..models.arrays import Ints
 from .first_fit import row_order
 from .placement import Placed, place_decreasing
+from .pricing import Pricing
 from .room import Room
 
 
@@ -17,4 +18,4 @@ class FirstFitDecreasing:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        return place_decreasing(room, vms, row_order)
+        return place_decreasing(room, vms, Pricing(row_order))

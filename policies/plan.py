@@ -13,11 +13,11 @@ class Reason(NamedTuple):
 
 
 class Search(NamedTuple):
-    """How a target was looked for: hosts considered, and how many of them had no room.
+    """How a target was looked for among the hosts considered.
 
-    Where none had room, how many lack CPU, memory (though not CPU), or would be overloaded
-    (though they lack neither). ``cost`` is the placement's own measure of the chosen host (its
-    unit is the policy's).
+    Where none had room, ``full`` is all of them, and how many lack CPU, memory (though not
+    CPU), or would be overloaded (though they lack neither); where one had, these are 0.
+    ``cost`` is the placement's own measure of the chosen host (its unit is the policy's).
     """
 
     considered: int = 0

@@ -8,7 +8,8 @@ import numpy as np
 from ..models.arrays import Floats, Ints
 from ..models.knobs import knob
 from .placement import Placed, place_decreasing
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,20 @@ class PowerAwareBestFitDecreasing:
         before = _measured_w if measured else _tentative_w
         before_w = before(room)
 
-        def rise_w(room: Room, vms: Ints) -> Floats:
-            rise = room.power.watts(room.load_mhz + room.need_mhz[vms][:, None])
-            rise -= before(room)
+        def rise_w(room: Room, vms: Ints, at: Places) -> Floats:
+            rise = room.power.watts(room.load_mhz[at] + room.need_mhz[vms][:, None], at)
+            rise -= before(room)[at]
             return rise
 
         def rise_at_w(room: Room, vm: int, position: int) -> float:
             without_mhz, with_mhz = room.load_at(vm, position)
             if not measured:
-                before_w[position] = watts_at(position, without_mhz)
+                asleep = room.asleep[position]
+                off_w = float(room.off_w[position])
+                before_w[position] = off_w if asleep else watts_at(position, without_mhz)
             return watts_at(position, with_mhz) - float(before_w[position])
 
-        return place_decreasing(room, vms, rise_w, rise_at_w, rising=measured)
+        return place_decreasing(room, vms, Pricing(rise_w, rise_at_w, rising=measured))
 
 
 def _measured_w(room: Room) -> Floats:

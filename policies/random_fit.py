@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
-def lottery(room: Room, vms: Ints) -> Floats:
+def lottery(room: Room, vms: Ints, at: Places) -> Floats:
     """Cost that is drawn anew for each VM and host."""
-    return room.view.draw("placement.random").random((len(vms), len(room.hosts)))
+    return room.view.draw("placement.random").random((len(vms), len(room.hosts)))[:, at]
 
 
 @dataclass(frozen=True)
@@ -18,4 +19,4 @@ class RandomFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, lottery)
+        return place_each(room, vms, Pricing(lottery, lasting=False))

@@ -7,14 +7,20 @@ best hosts only.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.arrays import Bools, Floats, Ints, alike
 from .view import FarmView
 
 Veto = Callable[[Ints, int], Bools]
 """Given positions in the room and a VM, which of them would be overloaded by it."""
+
+Places = Ints | slice
+"""Some positions in the room, or all of them as a slice."""
+
+EVERYWHERE = slice(None)
 
 OnChange = Callable[[int, int, int], None]
 """Told position, VM and +1 or −1 whenever a VM comes or goes."""
@@ -23,9 +29,11 @@ OnChange = Callable[[int, int, int], None]
 class Room:
     """Candidate hosts, ascending by row, with what each has left.
 
-    A candidate is named by its position; all arrays have one entry per candidate. ``notes`` is
-    a placement's own notebook, ``changed`` the positions whose load has changed since the
-    placement last cleared it.
+    A candidate is named by its position; all arrays have one entry per candidate. ``notes`` and
+    ``memo`` are a placement's own notebooks. ``changed`` holds the positions whose load has
+    changed since the placement last cleared it; ``changes`` lists all positions in which
+    anything changed, ``roomier`` those where a VM that was taken left more room, in the order
+    of events.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class Room:
         self.prefer_awake = prefer_awake
         self.all_or_nothing = False
         self.notes: dict[str, Floats] = {}
+        self.memo: dict[str, Any] = {}
         self.need_mhz = need_mhz
         self.load_mhz = load_mhz[hosts]
         self.capacity_mhz = capacity_mhz[hosts]
@@ -75,6 +84,8 @@ class Room:
         self._veto: Veto | None = None
         self._on_change: OnChange | None = None
         self.changed: set[int] = set()
+        self.changes: list[int] = []
+        self.roomier: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool]] = []
         self._scalars = _Scalars(self)
@@ -111,18 +122,29 @@ class Room:
         self._closed[at] = closed
         for position in at.tolist():
             self._scalars.closed[position] = closed
+            self.changes.append(position)
 
-    def full(self, vms: Ints) -> Bools:
-        """Return which candidates have no room for each VM: (VMs, candidates)."""
-        full = self.free_mhz < self.need_mhz[vms][:, None]
-        full |= self._closed
+    def full(self, vms: Ints, at: Places = EVERYWHERE) -> Bools:
+        """Return which of some candidates have no room for each VM: (VMs, candidates)."""
+        full = self.free_mhz[at] < self.need_mhz[vms][:, None]
+        full |= self._closed[at]
         if self._largest_need_per_core_mhz > self._slowest_core_mhz:
-            full |= self._core_mhz < self._need_per_core_mhz[vms][:, None]
+            full |= self._core_mhz[at] < self._need_per_core_mhz[vms][:, None]
         if self._largest_need_mib > self._least_free_mib:
-            full |= self.memory_free_mib < self._memory_need_mib[vms][:, None]
+            full |= self.memory_free_mib[at] < self._memory_need_mib[vms][:, None]
         if self._signal_mhz is not None:
-            full |= self._headroom_mhz < self._signal_mhz[vms][:, None]
+            full |= self._headroom_mhz[at] < self._signal_mhz[vms][:, None]
         return full
+
+    def kinds(self) -> Ints:
+        """Return a number per VM of the farm, the same for VMs that have room at the same hosts.
+
+        VMs of a kind need the same of everything, so they also cost the same.
+        """
+        needs = [self.need_mhz, self._need_per_core_mhz, self._memory_need_mib]
+        if self._signal_mhz is not None:
+            needs.append(self._signal_mhz)
+        return alike(np.column_stack(needs))
 
     def why_full(self, vm: int) -> tuple[int, int, int]:
         """Return how many open candidates lack CPU, memory though not CPU, or only headroom."""
@@ -142,14 +164,13 @@ class Room:
         load_mhz = self._scalars.load_mhz[position]
         return load_mhz, load_mhz + self._scalars.need_mhz[vm]
 
-    def cheapest(self, vm: int, costs: Floats) -> int:
+    def cheapest(self, vm: int, costs: Floats, lowest: int) -> int:
         """Return the position of the lowest finite cost that no veto falls on, −1 if none.
 
-        Equal costs go to the lower position.
+        Equal costs go to the lower position; without a veto that is ``lowest``.
         """
-        if self._veto is None:
-            position = int(costs.argmin())
-            return position if costs[position] < np.inf else -1
+        if self._veto is None or costs[lowest] == np.inf:
+            return lowest if costs[lowest] < np.inf else -1
         order = np.argsort(costs, kind="stable")
         order = order[: np.count_nonzero(costs < np.inf)]
         asked, step = 0, 1
@@ -163,16 +184,18 @@ class Room:
             step *= 4
         return -1
 
-    def take(self, vm: int, position: int) -> bool:
-        """Give a VM room at a candidate; return whether others have more room there now."""
+    def take(self, vm: int, position: int) -> None:
+        """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
         self._journal.append((vm, position, bool(self.asleep[position])))
         self._change(vm, position, 1)
         self.asleep[position] = False
-        return self._signal_mhz is not None and bool(self._signal_mhz[vm] < 0)
+        if self._signal_mhz is not None and self._signal_mhz[vm] < 0:
+            self.roomier.append(position)
 
     def _change(self, vm: int, position: int, sign: int) -> None:
         one = self._scalars
         self.changed.add(position)
+        self.changes.append(position)
         load_mhz, free_mhz, free_mib = one.change(vm, position, sign)
         self.load_mhz[position], self.free_mhz[position] = load_mhz, free_mhz
         self.memory_free_mib[position] = free_mib
@@ -214,6 +237,7 @@ class Room:
         self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
         self._guests = self._guests + np.bincount(positions, minlength=count)
         self.asleep[positions] = False
+        self.changes += positions.tolist()
         self._scalars = _Scalars(self)
         return True
 

@@ -7,7 +7,8 @@ import numpy as np
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .plan import Search
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 MEMO = "round_robin.last"
 
@@ -27,8 +28,9 @@ class RoundRobin:
             room.view.memo[MEMO] = int(room.hosts[positions[-1]])
             return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
         hosts, searches = np.empty(len(vms), np.int64), []
+        pricing = Pricing(distance_after_last, lasting=False)
         for index in range(len(vms)):
-            one = place_each(room, vms[index : index + 1], distance_after_last)
+            one = place_each(room, vms[index : index + 1], pricing)
             hosts[index] = one.hosts[0]
             searches.append(one.searches[0])
             if hosts[index] >= 0:
@@ -36,9 +38,9 @@ class RoundRobin:
         return Placed(hosts, searches)
 
 
-def distance_after_last(room: Room, vms: Ints) -> Floats:
+def distance_after_last(room: Room, vms: Ints, at: Places) -> Floats:
     """Cost that grows with the way round the farm from the host used last."""
-    return np.tile(_steps_after_last(room).astype(np.float64), (len(vms), 1))
+    return np.tile(_steps_after_last(room)[at].astype(np.float64), (len(vms), 1))
 
 
 def _steps_after_last(room: Room) -> Ints:

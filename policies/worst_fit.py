@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .room import Room
+from .pricing import Pricing
+from .room import Places, Room
 
 
-def cpu_taken(room: Room, vms: Ints) -> Floats:
+def cpu_taken(room: Room, vms: Ints, at: Places) -> Floats:
     """Cost that prefers the host with the most CPU left, in MHz."""
-    return room.need_mhz[vms][:, None] - room.free_mhz
+    return room.need_mhz[vms][:, None] - room.free_mhz[at]
 
 
 @dataclass(frozen=True)
@@ -18,4 +19,4 @@ class WorstFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, cpu_taken)
+        return place_each(room, vms, Pricing(cpu_taken))

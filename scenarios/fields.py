@@ -23,6 +23,9 @@ from . import units
 from .plugins import load_class
 from .suggest import unknown_name
 
+WRITTEN_AS = "farmsim:written-as"
+"""Key by which a field tells the maker of the schema how its default is to be shown."""
+
 
 class Part(BaseModel):
     """A piece of a scenario: frozen, and strict about keys that it does not know."""
@@ -69,6 +72,7 @@ class Quantity:
             "type": ["string", "number"] if kind.bare else "string",
             "pattern": rf"^\s*[-+0-9.eE]+\s*({alternatives}){'?' if kind.bare else ''}\s*$",
             "examples": list(kind.examples),
+            WRITTEN_AS: self.dimension,
         }
         return described
 
@@ -106,6 +110,7 @@ class Amount:
             "type": "string",
             "pattern": rf"^\s*[-+0-9.eE]+\s*[A-Z]{{3}}{ending}\s*$",
             "examples": [f"0.21 EUR{ending}" if self.per_kwh else "7000 EUR"],
+            WRITTEN_AS: "money",
         }
 
 

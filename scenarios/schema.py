@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from ..models.catalogue import servers, traces
+from .fields import WRITTEN_AS
 from .spec import Spec
+from .units import DIMENSIONS, Money, write
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -35,18 +37,30 @@ def _draft7(node: Any) -> Any:
         return node
     renamed = {"$defs": "definitions", "oneOf": "anyOf"}
     made = {}
+    written_as = node.get(WRITTEN_AS)
     for key, value in node.items():
+        if key == WRITTEN_AS:
+            continue
         if key in ("discriminator", "title") and not _is_property(key, value):
             continue
         if key == "$ref":
             made[key] = value.replace("#/$defs/", "#/definitions/")
         elif key == "default":
-            made[key] = value
+            made[key] = _as_written(value, written_as)
         else:
             made[renamed.get(key, key)] = _draft7(value)
     if "$ref" in made and len(made) > 1:
         made["allOf"] = [{"$ref": made.pop("$ref")}]
     return made
+
+
+def _as_written(value: Any, written_as: str | None) -> Any:
+    """Return a default as a scenario would write it, so that editors can insert it."""
+    if written_as == "money" and isinstance(value, dict):
+        return str(Money(**value))
+    if written_as in DIMENSIONS and isinstance(value, float):
+        return write(value, written_as)
+    return value
 
 
 def _is_property(key: str, value: Any) -> bool:

@@ -1,6 +1,7 @@
 """The schema that editors use agrees with what farmsim accepts."""
 
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -99,3 +100,23 @@ def test_parameters_of_policies_show_default_and_choices() -> None:
     assert rows["weights"]["choices"] == ["tricube", "none"]
     assert rows["fallback"]["default"] == "70 %"
     assert all(row["meaning"].endswith(".") for row in rows.values())
+
+
+def test_defaults_are_what_a_scenario_would_write() -> None:
+    """An editor that inserts a default inserts something that the schema itself accepts."""
+    wrong = []
+
+    def look(node: Any, path: str) -> None:
+        if isinstance(node, list):
+            for index, each in enumerate(node):
+                look(each, f"{path}[{index}]")
+        elif isinstance(node, dict):
+            if "pattern" in node and isinstance(node.get("default"), str | float | dict):
+                inserted = node["default"]
+                if not isinstance(inserted, str) or not re.search(node["pattern"], inserted):
+                    wrong.append((path, inserted))
+            for key, value in node.items():
+                look(value, f"{path}.{key}")
+
+    look(schema(), "")
+    assert not wrong

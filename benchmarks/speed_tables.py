@@ -1,0 +1,160 @@
+"""The figures of the speed measurement as tables: on a terminal, and in docs/performance.md."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+FLAT = ("flat_10k", "flat_100k", "flat_1m")
+CONSOLIDATION = ("consolidation_1x", "consolidation_10x", "consolidation_100x")
+
+Figures = dict[str, Any]
+Row = Sequence[str]
+
+
+def text(figures: Figures) -> str:
+    """Return all tables as aligned text."""
+    return "\n\n".join(_aligned(list(table(figures))) for table in BLOCKS.values())
+
+
+def renewed(page: str, figures: Figures) -> str:
+    """Return a page with its generated blocks made anew."""
+
+    def block(match: re.Match[str]) -> str:
+        return f"<!-- {match[1]} -->\n\n{_markdown(BLOCKS[match[1]](figures))}\n\n<!-- end -->"
+
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", block, page, flags=re.DOTALL)
+
+
+def _targets(figures: Figures) -> Iterator[Row]:
+    cases = figures["cases"]
+    yield "what", "target", "measured", ""
+    for name, what, limit_s in (
+        ("help", "`farmsim --help`, CPU", 0.15),
+        ("validate", "`farmsim validate` of a small file, CPU", 0.4),
+        ("day", "one PlanetLab day, LR-MMT, `farmsim run` all included, CPU", 4.0),
+    ):
+        if name in cases:
+            value = cases[name]["cpu_s"]
+            yield what, f"< {limit_s:g} s", f"{value:.2f} s", _met(value < limit_s)
+    if "day_simulation" in cases:
+        value = cases["day_simulation"]["simulation_s"]
+        yield "the simulation of that day alone, CPU", "< 2 s", f"{value:.2f} s", _met(value < 2)
+    if "flat_100k" in cases:
+        value = _rate(cases["flat_100k"])
+        what = "VM-samples per second, 100,000 VMs on 10,000 hosts, no consolidation"
+        yield what, "≥ 50 million", f"{value / 1e6:.0f} million", _met(value >= 50e6)
+    if "flat_1m" in cases:
+        value = cases["flat_1m"]["peak_mib"] / 1024
+        what = "1,000,000 VMs on 100,000 hosts, peak memory"
+        yield what, "< 3 GiB", f"{value:.2f} GiB", _met(value < 3)
+    if "flat_1m" in cases and "flat_10k" in cases:
+        value = _rate(cases["flat_10k"]) / _rate(cases["flat_1m"])
+        what = "time per VM-sample, 1,000,000 against 10,000 VMs"
+        yield what, "≤ 1.5 times", f"{value:.2f} times", _met(value <= 1.5)
+    present = [cases[name] for name in CONSOLIDATION if name in cases]
+    if len(present) > 1:
+        value = _growth(present[-1]) / _growth(present[0])
+        what = f"THR-MMT, {present[-1]['vms']:,} against {present[0]['vms']:,} VMs"
+        yield what, "as VMs · log₂ VMs", f"{value:.2f} times that", _met(value <= 1)
+
+
+def _starts(figures: Figures) -> Iterator[Row]:
+    yield "case", "CPU, s", "yardsticks", "peak, MiB"
+    for name in ("help", "validate", "day"):
+        if name in figures["cases"]:
+            case = figures["cases"][name]
+            yield name, f"{case['cpu_s']:.2f}", f"{case['yardsticks']:.1f}", _mib(case)
+
+
+def _simulations(figures: Figures) -> Iterator[Row]:
+    yield (
+        "case", "VMs", "hosts", "build, s", "placement and first slot, s", "later slots, s",
+        "yardsticks", "peak, MiB",
+    )  # fmt: skip
+    for name in ("day_simulation", *FLAT, *CONSOLIDATION):
+        if name in figures["cases"]:
+            case = figures["cases"][name]
+            yield (
+                name, f"{case['vms']:,}", f"{case['hosts']:,}", f"{case['build_s']:.2f}",
+                f"{case['first_s']:.2f}", f"{case['later_s']:.2f}", f"{case['yardsticks']:.1f}",
+                _mib(case),
+            )  # fmt: skip
+
+
+def _flat(figures: Figures) -> Iterator[Row]:
+    yield (
+        "VMs", "hosts", "VM-samples per s, million", "with placement and first slot",
+        "ns per VM-sample", "peak, MiB",
+    )  # fmt: skip
+    for name in FLAT:
+        if name in figures["cases"]:
+            case = figures["cases"][name]
+            whole = case["vm_samples"] / case["simulation_s"]
+            yield (
+                f"{case['vms']:,}", f"{case['hosts']:,}", f"{_rate(case) / 1e6:.0f}",
+                f"{whole / 1e6:.0f}", f"{1e9 / _rate(case):.1f}", _mib(case),
+            )  # fmt: skip
+
+
+def _consolidation(figures: Figures) -> Iterator[Row]:
+    yield (
+        "VMs", "hosts", "moves decided", "CPU, s", "µs per decision", "µs per VM-sample",
+        "growth over VMs · log₂ VMs", "peak, MiB",
+    )  # fmt: skip
+    present = [figures["cases"][name] for name in CONSOLIDATION if name in figures["cases"]]
+    for case in present:
+        yield (
+            f"{case['vms']:,}", f"{case['hosts']:,}", f"{case['decisions']:,}",
+            f"{case['later_s']:.2f}", f"{case['later_s'] / max(case['decisions'], 1) * 1e6:.0f}",
+            f"{1e6 / _rate(case):.2f}", f"{_growth(case) / _growth(present[0]):.2f}", _mib(case),
+        )  # fmt: skip
+
+
+def _machine(figures: Figures) -> Iterator[Row]:
+    yield "", ""
+    yield from ((name, str(value)) for name, value in figures["machine"].items())
+
+
+BLOCKS: dict[str, Callable[[Figures], Iterator[Row]]] = {
+    "targets": _targets,
+    "starts": _starts,
+    "simulations": _simulations,
+    "flat": _flat,
+    "consolidation": _consolidation,
+    "machine": _machine,
+}
+"""What the page holds, by the name that marks its place there."""
+
+
+def _rate(case: Figures) -> float:
+    """Return VM-samples per s of CPU in the slots after the first."""
+    return float(case["vms"] * (case["slots"] - 1) / case["later_s"])
+
+
+def _growth(case: Figures) -> float:
+    """Return the time per VM and doubling of the VMs."""
+    return float(case["later_s"] / (case["vms"] * math.log2(case["vms"])))
+
+
+def _mib(case: Figures) -> str:
+    return f"{case['peak_mib']:,.0f}"
+
+
+def _met(condition: bool) -> str:
+    return "met" if condition else "**missed**"
+
+
+def _aligned(rows: Sequence[Row]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _markdown(rows: Iterator[Row]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "|" + " --- |" * (lines[0].count("|") - 1))
+    return "\n".join(lines)

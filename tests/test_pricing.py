@@ -1,0 +1,104 @@
+"""Costs that are kept, or computed in batches, equal costs that are computed anew each time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from builders import make_farm, make_hosts, make_vms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farmsim.models.history import Ring
+from farmsim.models.power import Fan, Linear, PowerModel, Table
+from farmsim.policies import pricing
+from farmsim.policies.best_fit import BestFit
+from farmsim.policies.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.dot_product import DotProduct
+from farmsim.policies.first_fit import FirstFit
+from farmsim.policies.placement import Placement
+from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
+from farmsim.policies.room import Room
+from farmsim.policies.view import FarmView
+from farmsim.policies.worst_fit import WorstFit
+from farmsim.sim.streams import Streams
+
+G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
+MODELS: list[PowerModel] = [Table(G5), Linear(70.0, 210.3), Fan(60.0, 200.0)]
+PLACEMENTS: list[Placement] = [
+    PowerAwareBestFitDecreasing("measured"),
+    PowerAwareBestFitDecreasing("tentative"),
+    BestFit(),
+    BestFitDecreasing(),
+    WorstFit(),
+    FirstFit(),
+    DotProduct(),
+]
+VMS, KINDS = 60, 7
+
+
+def random_room(seed: int, count: int) -> Room:
+    """A room of unlike hosts, some asleep, watched for overload, and VMs of few kinds."""
+    rng = np.random.default_rng(seed)
+    capacity = rng.choice([2000.0, 3720.0, 5320.0], count)
+    group = rng.integers(0, len(MODELS), count)
+    hosts = make_hosts(
+        capacity.tolist(), power=MODELS, group=group.tolist(), core_mhz=2000.0, off_w=5.0
+    )
+    hosts.memory_mib[:] = rng.choice([900.0, 4000.0, 1e6], count)
+    kind = rng.integers(0, KINDS, VMS)
+    need = rng.choice([0.0, 40.0, 125.5, 300.0, 700.0, 2500.0], KINDS)[kind]
+    farm = make_farm(
+        hosts, make_vms(need.tolist(), rng.choice([256.0, 870.0], KINDS)[kind].tolist())
+    )
+    farm.start(rng.random(count) < 0.8)
+    view = FarmView(farm, Ring(0, VMS), Ring(0, count), Streams(1), slow_cores=False)
+    load = capacity * rng.choice([0.0, 0.3, rng.random()], count)
+    room = Room(view, np.arange(count), need, load, capacity)
+    if rng.random() < 0.7:
+        signal = need * rng.choice([1.0, 1.3, -0.5], KINDS)[kind]
+        room.watch_sum(signal, load, capacity * 0.9)
+    return room
+
+
+def story(room: Room, placement: Placement, seed: int) -> Iterator[tuple[object, ...]]:
+    """Place, give back, close and open at random; yield what each placement answered."""
+    rng = np.random.default_rng(seed)
+    waiting = rng.permutation(VMS)
+    while len(waiting):
+        size = int(rng.integers(1, 12))
+        vms, waiting = waiting[:size], waiting[size:]
+        source = rng.integers(0, len(room.hosts), 1)
+        room.all_or_nothing = bool(rng.random() < 0.6)
+        room.close(source)
+        before = room.mark()
+        placed = placement.place(room, vms)
+        yield placed.hosts.tolist(), [search.cost for search in placed.searches]
+        if rng.random() < 0.4 or (room.all_or_nothing and -1 in placed.hosts):
+            room.back_to(before)
+            room.open(source)
+            waiting = np.concatenate([waiting, vms[rng.random(len(vms)) < 0.3]])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 100_000),
+    hosts=st.integers(1, 40),
+    placement=st.sampled_from(PLACEMENTS),
+    few=st.integers(0, 8),
+    most=st.sampled_from([100, 2**20]),
+)
+def test_every_way_of_pricing_decides_alike(
+    seed: int, hosts: int, placement: Placement, few: int, most: int
+) -> None:
+    told = []
+    for batch, large in ((1, 10**6), (8, 10**6), (8, 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pricing, "BATCH", batch)
+            patch.setattr(pricing, "LARGE", large)
+            patch.setattr(pricing, "BLOCK", 4)
+            patch.setattr(pricing, "FEW", few)
+            patch.setattr(pricing, "KEPT_COSTS", most)
+            room = random_room(seed, hosts)
+            told.append(list(story(room, placement, seed)))
+            assert ("costs" in room.memo) == (large == 1)
+    assert told[0] == told[1] == told[2]
