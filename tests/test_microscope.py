@@ -119,6 +119,19 @@ def test_sharing_is_within_5_percent_below_90_percent_utilisation(vcpus: int, lo
     assert abs(p99) < 0.15
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("distribution", "cv"), [("deterministic", 1.0), ("lognormal", 2.0)])
+@pytest.mark.parametrize(("vcpus", "load"), [(1, 0.6), (4, 0.85)])
+def test_the_tail_of_other_distributions_is_rougher(
+    vcpus: int, load: float, distribution: Distribution, cv: float
+) -> None:
+    (mean, p95, p99), margin = deviations(vcpus, load, distribution, cv, 40_000)
+    assert abs(mean) < max(0.05, margin)
+    assert abs(p95) < 0.25
+    assert abs(p99) < 0.25
+    assert (p99 < 0) == (distribution == "deterministic")
+
+
 @pytest.mark.parametrize("distribution", ["deterministic", "lognormal", "gamma"])
 def test_the_mean_does_not_depend_on_the_distribution(distribution: Distribution) -> None:
     (mean, _, _), margin = deviations(2, 0.5, distribution, 1.3, 6000)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.linalg import solve_banded
+from scipy.linalg import expm
 
+from farmsim.models.arrays import Floats
 from farmsim.models.queueing import (
     Sojourn,
     backlog,
@@ -41,31 +42,41 @@ def test_erlang_b_does_not_overflow() -> None:
     assert blocked[2] == pytest.approx(1 - 5000 / 1e9)
 
 
-def exact_scv(vcpus: int, utilisation: float) -> float:
-    """Scv of the time in M/M/k-PS, from the equations of a tagged request among n others."""
-    count = int(40 / (1 - utilisation)) + 10 * vcpus + 200
+def tagged(vcpus: int, utilisation: float) -> tuple[Floats, Floats]:
+    """Return M/M/k-PS as one request sees it until it completes.
+
+    The first array holds the probability of finding n others on arrival; the second the rates
+    of change of n, as a matrix whose rows lack the rate of completion.
+    """
+    count = int(24 / (1 - utilisation)) + 5 * vcpus + 40
     others = np.arange(count)
     rate = utilisation * vcpus
     leave = np.minimum(1.0, vcpus / (others + 1.0))
     step = np.log(rate / np.minimum(others[1:], vcpus))
-    weights = np.exp(np.concatenate([[0.0], np.cumsum(step)]))
-    weights /= weights.sum()
+    found = np.exp(np.concatenate([[0.0], np.cumsum(step)]))
     come = np.full(count, rate)
     come[-1] = 0.0
-    bands = np.zeros((3, count))
-    bands[0, 1:], bands[2, :-1] = come[:-1], (others * leave)[1:]
-    bands[1] = -(come + others * leave + leave)
-    first = solve_banded((1, 1), bands, -np.ones(count))
-    second = solve_banded((1, 1), bands, -2.0 * first)
-    return float(weights @ second / (weights @ first) ** 2 - 1.0)
+    changes = np.diag(come[:-1], 1) + np.diag((others * leave)[1:], -1)
+    changes -= np.diag(come + others * leave + leave)
+    return found / found.sum(), changes
 
 
 @pytest.mark.parametrize("vcpus", [1, 2, 4, 16])
 @pytest.mark.parametrize("utilisation", [0.1, 0.5, 0.7, 0.9, 0.95])
-def test_spread_of_shared_service(vcpus: int, utilisation: float) -> None:
+def test_spread_and_tail_of_shared_service(vcpus: int, utilisation: float) -> None:
+    """Against the exact moments and distribution of M/M/k-PS."""
     time = sharing(np.array([vcpus]), ONE * utilisation * vcpus, ONE)
-    tolerance = 1e-6 if vcpus == 1 else 0.06
-    assert time.scv[0] == pytest.approx(exact_scv(vcpus, utilisation), rel=tolerance)
+    found, changes = tagged(vcpus, utilisation)
+    first = np.linalg.solve(changes, -np.ones(len(found)))
+    second = np.linalg.solve(changes, -2.0 * first)
+    mean = found @ first
+    assert time.mean_s[0] == pytest.approx(mean)
+    exact = found @ second / mean**2 - 1.0
+    assert time.scv[0] == pytest.approx(exact, rel=1e-6 if vcpus == 1 else 0.06)
+    for q, margin in ((0.95, 0.06), (0.99, 0.06)):
+        for factor, above in ((1 + margin, False), (1 - margin, True)):
+            late = expm(changes * quantile(time, q)[0] * factor).sum(axis=1)
+            assert (found @ late > 1 - q) == above
 
 
 def test_one_vcpu_is_the_published_formula() -> None:
