@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.analysis.figures import FIGURES, thinned
+from farmsim.analysis.drawing import thinned
+from farmsim.analysis.figures import FIGURES
 from farmsim.analysis.report import shown
 
 EVIL = "<script>alert('x')</script>"
