@@ -213,6 +213,8 @@ class Farm:
 
     def settle_all(self, now_s: float) -> None:
         """Bring every integral up to ``now_s``."""
+        if now_s == self._demand_since_s:
+            return
         self._accrue(np.flatnonzero(self.delivery.stressed), now_s)
         self.accounts.settle_all(now_s)
         elapsed_s = now_s - self._demand_since_s

@@ -145,16 +145,20 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
         known, known_roomier = len(room.changes), len(room.roomier)
         for index, vm in enumerate(batch.tolist()):
             costs = rows[index]
-            if index:
-                changed = set(room.changes[known:])
-                if pricing.rising and not room.vetoed:
-                    roomier = room.roomier[known_roomier:]
-                    _refresh(room, vm, pricing.at, costs, roomier)
-                    changed.difference_update(roomier)
-                    _refresh(room, vm, pricing.at, costs, _winners(costs, changed))
-                else:
-                    _refresh(room, vm, pricing.at, costs, changed)
-            yield vm, costs, int(costs.argmin())
+            changed = set(room.changes[known:]) if index else set()
+            if pricing.rising and not room.vetoed:
+                roomier = room.roomier[known_roomier:]
+            else:
+                roomier = list(changed)
+            if roomier:
+                _refresh(room, vm, pricing.at, costs, roomier)
+                changed.difference_update(roomier)
+            lowest = int(costs.argmin())
+            while lowest in changed:
+                _refresh(room, vm, pricing.at, costs, (lowest,))
+                changed.discard(lowest)
+                lowest = int(costs.argmin())
+            yield vm, costs, lowest
 
 
 def _with_room(room: Room, vms: Ints, pricing: Pricing, at: Places) -> Floats:
@@ -183,13 +187,3 @@ def _refresh(room: Room, vm: int, cost_at: CostAt, costs: Floats, positions: Ite
     for position in positions:
         fits = room.has_room(vm, position)
         costs[position] = cost_at(room, vm, position) if fits else np.inf
-
-
-def _winners(costs: Floats, left: set[int]) -> Iterator[int]:
-    """Yield, as long as one of the positions left has the lowest cost, that position."""
-    while left:
-        position = int(costs.argmin())
-        if position not in left:
-            return
-        left.discard(position)
-        yield position

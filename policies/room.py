@@ -189,7 +189,7 @@ class Room:
         self._journal.append((vm, position, bool(self.asleep[position])))
         self._change(vm, position, 1)
         self.asleep[position] = False
-        if self._signal_mhz is not None and self._signal_mhz[vm] < 0:
+        if self._scalars.makes_room(vm):
             self.roomier.append(position)
 
     def _change(self, vm: int, position: int, sign: int) -> None:
@@ -272,6 +272,9 @@ class _Scalars:
             and self._free_mib[position] >= self._need_mib[vm]
             and (self._signal_mhz is None or self._headroom_mhz[position] >= self._signal_mhz[vm])
         )
+
+    def makes_room(self, vm: int) -> bool:
+        return self._signal_mhz is not None and self._signal_mhz[vm] < 0
 
     def change(self, vm: int, position: int, sign: int) -> tuple[float, float, float]:
         need_mhz = sign * self.need_mhz[vm]
