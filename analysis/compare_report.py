@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
-from plotly.subplots import make_subplots
 
 from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
@@ -26,42 +24,54 @@ def bars(comparison: Comparison) -> Figure:
     """Chosen metrics of each variant; error bars reach from low to high."""
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
-    lines = -(-len(rows) // PLOTS_A_ROW)
-    titles = [f"{row.title} ({_plot_unit(row)})" for row in rows]
-    plot = make_subplots(lines, PLOTS_A_ROW, subplot_titles=titles, vertical_spacing=0.36 / lines)
+    lines = max(1, -(-len(rows) // PLOTS_A_ROW))
+    made = figure((), "", "", height=300 * lines, hovermode="closest", showlegend=False,
+                  margin={"l": 50, "r": 10, "t": 60, "b": 50}, annotations=[])  # fmt: skip
+    layout = made["layout"]
+    del layout["xaxis"], layout["yaxis"]
     for index, row in enumerate(rows):
-        plot.add_trace(
-            _bar(row, comparison.variants), row=index // PLOTS_A_ROW + 1,
-            col=index % PLOTS_A_ROW + 1,
+        line, column = divmod(index, PLOTS_A_ROW)
+        left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
+        top, bottom = 1 - line / lines, 1 - (line + 0.8) / lines
+        number = str(index + 1) if index else ""
+        layout[f"xaxis{number}"] = {
+            "domain": [left, right], "anchor": f"y{number}", "type": "category",
+            "automargin": True,
+        }  # fmt: skip
+        layout[f"yaxis{number}"] = {
+            "domain": [bottom, top], "anchor": f"x{number}", "rangemode": "tozero",
+            "gridcolor": "#e6e9ec", "automargin": True,
+        }  # fmt: skip
+        layout["annotations"].append(
+            {
+                "text": f"{escape(row.title)} ({escape(_plot_unit(row))})", "showarrow": False,
+                "x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper",
+                "xanchor": "center", "yanchor": "bottom", "font": {"size": 13},
+            }
         )  # fmt: skip
-    plot.update_layout(
-        template="none", font=figure((), "", "")["layout"]["font"],
-        paper_bgcolor="#ffffff", plot_bgcolor="#ffffff",
-        height=300 * lines, showlegend=False, margin={"l": 50, "r": 10, "t": 60, "b": 50},
-    )  # fmt: skip
-    plot.update_yaxes(rangemode="tozero", gridcolor="#e6e9ec", automargin=True)
-    plot.update_xaxes(automargin=True, type="category")
-    plot.update_annotations(font_size=13)
-    made: Figure = plot.to_plotly_json()
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        made["data"].append(_bar(row, comparison.variants) | axes)
     return made
 
 
-def _bar(row: Row, variants: list[str]) -> go.Bar:
+def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
     scale = 100.0 if row.unit == "share" else 1.0
     cells = [row.cells[name] for name in variants]
-    values = [None if cell is None or cell.value is None else cell.value * scale for cell in cells]
     bands = [_band(cell) for cell in cells]
-    error = {
-        "type": "data", "symmetric": False, "color": "#24292f", "thickness": 1.4,
-        "array": [above * scale for _, above in bands],
-        "arrayminus": [below * scale for below, _ in bands],
-        "visible": any(band != (0.0, 0.0) for band in bands),
+    return {
+        "type": "bar",
+        "x": [_short(name) for name in variants],
+        "y": [None if cell is None or cell.value is None else cell.value * scale for cell in cells],
+        "error_y": {
+            "type": "data", "symmetric": False, "color": "#24292f", "thickness": 1.4,
+            "array": [above * scale for _, above in bands],
+            "arrayminus": [below * scale for below, _ in bands],
+            "visible": any(band != (0.0, 0.0) for band in bands),
+        },
+        "hovertext": variants,
+        "marker": {"color": [_colour(index) for index in range(len(variants))]},
+        "hovertemplate": "%{hovertext}: %{y:,.4g}<extra></extra>",
     }  # fmt: skip
-    return go.Bar(
-        x=[_short(name) for name in variants], y=values, error_y=error, hovertext=variants,
-        marker={"color": [_colour(index) for index in range(len(variants))]},
-        hovertemplate="%{hovertext}: %{y:,.4g}<extra></extra>",
-    )  # fmt: skip
 
 
 def _band(cell: Cell | None) -> tuple[float, float]:
