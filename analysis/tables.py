@@ -131,7 +131,8 @@ def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     for vm, search in outcome.searches.items():
         reasons[vm] = (
             f"of {search.considered} hosts {search.no_cpu} lack CPU, "
-            f"{search.no_memory} lack memory, {search.vetoed} lack headroom"
+            f"{search.no_memory} lack memory, {search.vetoed} lack headroom, "
+            f"{search.barred} may not take it"
         )
     return {
         "vm": (names.vm(np.arange(len(vms))), "", "Name of the VM."),
@@ -273,6 +274,7 @@ def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
         "hosts_no_cpu": (table["no_cpu"], "hosts", "Where none had room: those lacking CPU."),
         "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
+        "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
         "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
         "outcome": (_words(table["outcome"], outcome.words), "", "What became of it."),
     }

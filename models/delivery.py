@@ -61,12 +61,30 @@ class Delivery:
             or np.any(np.isfinite(self.layer.physical_mib))
         )
         self._plain = self._plain and not self.strained
+        factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
+        self._dearest = factor.max(axis=1, initial=1.0)[vms.size]
         used = np.any(self.layer.operations > 0, axis=1) & np.any(
             np.isfinite(self.layer.ceilings), axis=1
         )
         self._operations = [self.layer.operations[kind][vms.size] for kind in np.flatnonzero(used)]
         self._ceilings = [self.layer.ceilings[kind][group] for kind in np.flatnonzero(used)]
         self.adjusts = bool(self._operations) or self.layer.interference is not None
+
+    @property
+    def most_mib(self) -> Floats:
+        """The most memory that each VM takes on any group of hosts that it may be on."""
+        extra_mib = np.where(self.layer.allowed, self.layer.extra_mib, 0.0).max(axis=1, initial=0.0)
+        most_mib: Floats = self._vms.memory_mib + extra_mib[self._vms.size]
+        return most_mib
+
+    def physical_mhz(self, work_mhz: Floats) -> Floats:
+        """Return the physical CPU that work of all VMs takes where they are now.
+
+        A VM without a host counts with the dearest group that it may be on.
+        """
+        if self._plain:
+            return work_mhz
+        return work_mhz * np.where(self._vms.host >= 0, self.effort, self._dearest)
 
     def attach(self, vms: Ints, hosts: Ints) -> None:
         """Note what work costs VMs on the hosts that they come to."""

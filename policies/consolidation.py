@@ -102,7 +102,7 @@ class _Round:
         candidates[overloaded] = False
         candidates[first_asleep_of_each_group(view, wanted)] = True
         hosts = np.flatnonzero(candidates)
-        need_mhz, capacity_mhz = view.vms.demand_mhz, view.hosts.cpu_mhz
+        need_mhz, capacity_mhz = view.vms.load_mhz, view.hosts.cpu_mhz
         room = Room(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
         self._watch.look_after(room)
         return room

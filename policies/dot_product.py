@@ -24,13 +24,13 @@ class DotProduct:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        need_mib = room.view.vms.memory_mib[vms]
+        need_mib = room.view.vms.footprint_mib[vms]
         size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
         size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
         return in_order(np.argsort(-size, kind="stable"), room, vms, Pricing(self._misfit))
 
     def _misfit(self, room: Room, vms: Ints, at: Places) -> Floats:
-        need_mib = room.view.vms.memory_mib[vms][:, None]
+        need_mib = room.view.vms.footprint_mib[vms][:, None]
         cpu = room.need_mhz[vms][:, None] * (room.free_mhz[at] / room.capacity_mhz[at] ** 2)
         memory = need_mib * (room.memory_free_mib[at] / room.memory_mib[at] ** 2)
         return -(cpu + self.memory_weight * memory)

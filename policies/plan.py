@@ -15,8 +15,9 @@ class Reason(NamedTuple):
 class Search(NamedTuple):
     """How a target was looked for among the hosts considered.
 
-    Where none had room, ``full`` is all of them, and how many lack CPU, memory (though not
-    CPU), or would be overloaded (though they lack neither); where one had, these are 0.
+    Where none had room, ``full`` is all of them, and how many may not take the VM (another
+    tenant's, too small a hypervisor, one guest only), lack CPU, lack memory (though not CPU), or
+    would be overloaded (though they lack neither); where one had, these are 0.
     ``cost`` is the placement's own measure of the chosen host (its unit is the policy's).
     """
 
@@ -26,6 +27,7 @@ class Search(NamedTuple):
     no_cpu: int = 0
     no_memory: int = 0
     vetoed: int = 0
+    barred: int = 0
 
 
 class Proposal(NamedTuple):

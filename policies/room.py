@@ -72,7 +72,10 @@ class Room:
         if view.slow_cores:
             self._core_mhz = np.full(len(hosts), np.inf)
         self._need_per_core_mhz = need_mhz / view.vms.vcpus
-        self._memory_need_mib = view.vms.memory_mib
+        self._memory_need_mib = view.vms.footprint_mib
+        self._size, self._group = view.vms.size, view.hosts.group[hosts]
+        self._allowed = view.allowed
+        self._one_guest = None if view.one_guest is None else view.one_guest[hosts]
         self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
         self._position = np.full(len(view.hosts), -1)
         self._position[hosts] = np.arange(len(hosts))
@@ -80,6 +83,7 @@ class Room:
         self._largest_need_mib = float(self._memory_need_mib.max(initial=0.0))
         self._largest_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
         self._slowest_core_mhz = float(self._core_mhz.min(initial=np.inf))
+        self._barring = self._allowed is not None or self._one_guest is not None
         self._signal_mhz: Floats | None = None
         self._veto: Veto | None = None
         self._on_change: OnChange | None = None
@@ -134,6 +138,10 @@ class Room:
             full |= self.memory_free_mib[at] < self._memory_need_mib[vms][:, None]
         if self._signal_mhz is not None:
             full |= self._headroom_mhz[at] < self._signal_mhz[vms][:, None]
+        if self._allowed is not None:
+            full |= ~self._allowed[self._size[vms]][:, self._group[at]]
+        if self._one_guest is not None:
+            full |= self._one_guest[at] & (self._guests[at] > 0)
         return full
 
     def kinds(self) -> Ints:
@@ -144,19 +152,38 @@ class Room:
         needs = [self.need_mhz, self._need_per_core_mhz, self._memory_need_mib]
         if self._signal_mhz is not None:
             needs.append(self._signal_mhz)
+        if self._allowed is not None:
+            needs.append(self._size.astype(np.float64))
         return alike(np.column_stack(needs))
 
-    def why_full(self, vm: int) -> tuple[int, int, int]:
-        """Return how many open candidates lack CPU, memory though not CPU, or only headroom."""
+    def why_full(self, vm: int) -> tuple[int, int, int, int]:
+        """Return how many open candidates lack CPU, memory, headroom, or may not take the VM.
+
+        Each is counted once: under what bars it, else CPU, else memory, else headroom.
+        """
+        may = ~self._closed
+        if self._allowed is not None:
+            may &= self._allowed[self._size[vm]][self._group]
+        if self._one_guest is not None:
+            may &= ~(self._one_guest & (self._guests > 0))
+        barred = ~self._closed & ~may
         cpu = self.free_mhz < self.need_mhz[vm]
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
-        cpu &= ~self._closed
-        memory = ~cpu & ~self._closed & (self.memory_free_mib < self._memory_need_mib[vm])
-        vetoed = ~cpu & ~memory & ~self._closed
-        return int(cpu.sum()), int(memory.sum()), int(vetoed.sum())
+        cpu &= may
+        memory = may & ~cpu & (self.memory_free_mib < self._memory_need_mib[vm])
+        vetoed = may & ~cpu & ~memory
+        return int(cpu.sum()), int(memory.sum()), int(vetoed.sum()), int(barred.sum())
+
+    def may_take(self, vm: int, position: int) -> bool:
+        """Whether a candidate may hold a VM at all, room aside."""
+        if self._allowed is not None and not self._allowed[self._size[vm], self._group[position]]:
+            return False
+        return self._one_guest is None or not (self._one_guest[position] and self._guests[position])
 
     def has_room(self, vm: int, position: int) -> bool:
         """Whether one candidate has room for one VM, a veto aside."""
+        if self._barring and not self.may_take(vm, position):
+            return False
         return self._scalars.has_room(vm, position)
 
     def load_at(self, vm: int, position: int) -> tuple[float, float]:
@@ -199,6 +226,8 @@ class Room:
         load_mhz, free_mhz, free_mib = one.change(vm, position, sign)
         self.load_mhz[position], self.free_mhz[position] = load_mhz, free_mhz
         self.memory_free_mib[position] = free_mib
+        if self._one_guest is not None:
+            self._guests[position] += sign
         self._least_free_mib = min(self._least_free_mib, free_mib)
         if self._signal_mhz is not None:
             self._headroom_mhz[position] = one.change_signal(vm, position, sign)
@@ -229,6 +258,12 @@ class Room:
         watched = self._signal_mhz is not None or self._veto is not None
         slow = self._need_per_core_mhz[vms] > self._core_mhz[positions]
         full = (need_mhz > self.free_mhz) | (need_mib > self.memory_free_mib)
+        if self._barring:
+            guests = self._guests + np.bincount(positions, minlength=count)
+            barred = np.zeros(count, bool) if self._one_guest is None else self._one_guest
+            full |= barred & (guests > 1)
+            if self._allowed is not None:
+                slow |= ~self._allowed[self._size[vms], self._group[positions]]
         if watched or slow.any() or full.any():
             return False
         self.load_mhz += need_mhz

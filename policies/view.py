@@ -8,6 +8,7 @@ import numpy as np
 from ..models.accounts import HostAccounts
 from ..models.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.columns import Hosts, PowerState, Vms
+from ..models.delivery import Delivery
 from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.power import PowerBank
@@ -24,7 +25,7 @@ def _locked(column: Any) -> Any:
 class HostView:
     """Read-only columns of the hosts; see :class:`farmsim.models.columns.Hosts`."""
 
-    def __init__(self, hosts: Hosts, accounts: HostAccounts) -> None:
+    def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
         self.cpu_mhz: Floats = _locked(hosts.cpu_mhz)
         self.core_mhz: Floats = _locked(hosts.core_mhz)
         self.memory_mib: Floats = _locked(hosts.memory_mib)
@@ -38,15 +39,20 @@ class HostView:
         self.utilisation: Floats = _locked(accounts.utilisation)
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
+        self.base_mhz: Floats = _locked(delivery.base_mhz)
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
 
 
 class VmView:
-    """Read-only columns of the VMs; see :class:`farmsim.models.columns.Vms`."""
+    """Read-only columns of the VMs; see :class:`farmsim.models.columns.Vms`.
 
-    def __init__(self, vms: Vms) -> None:
+    ``memory_mib`` is the VM's own, ``footprint_mib`` the most that it takes on any host that it
+    may be on; ``load_mhz`` is what its demand costs where it is now, in physical CPU.
+    """
+
+    def __init__(self, vms: Vms, delivery: Delivery) -> None:
         self.vcpus: Ints = _locked(vms.vcpus)
         self.size_mhz: Floats = _locked(vms.size_mhz)
         self.memory_mib: Floats = _locked(vms.memory_mib)
@@ -54,6 +60,15 @@ class VmView:
         self.state: States = _locked(vms.state)
         self.demand_mhz: Floats = _locked(vms.demand_mhz)
         self.moving_to: Ints = _locked(vms.moving_to)
+        self.size: Ints = _locked(vms.size)
+        self.footprint_mib: Floats = _locked(delivery.most_mib)
+        self._delivery = delivery
+
+    @property
+    def load_mhz(self) -> Floats:
+        """Physical CPU that the demand of each VM takes on its present host, MHz."""
+        load_mhz: Floats = _locked(self._delivery.physical_mhz(self.demand_mhz))
+        return load_mhz
 
     def __len__(self) -> int:
         return len(self.vcpus)
@@ -64,7 +79,8 @@ class FarmView:
 
     ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
-    than the VM wants one to be.
+    than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
+    all), ``one_guest`` which hosts hold one VM at most (None: none).
     """
 
     def __init__(
@@ -78,8 +94,13 @@ class FarmView:
         self._farm = farm
         self.slow_cores = slow_cores
         self._vm_history, self._host_history = vm_history, host_history
-        self.hosts = HostView(farm.hosts, farm.accounts)
-        self.vms = VmView(farm.vms)
+        self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
+        self.vms = VmView(farm.vms, farm.delivery)
+        layer = farm.delivery.layer
+        self.allowed: Bools | None = None if layer.allowed.all() else _locked(layer.allowed)
+        self.one_guest: Bools | None = (
+            _locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
+        )
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.now_s = 0.0
@@ -101,7 +122,10 @@ class FarmView:
         vms = self.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         placed = home >= 0
-        return sum_by(home[placed], weights=vms.demand_mhz[placed], minlength=len(self.hosts))
+        count = len(self.hosts)
+        return sum_by(home[placed], weights=vms.load_mhz[placed], minlength=count) + (
+            self.hosts.base_mhz
+        )
 
     def awake(self) -> Bools:
         """Return which hosts are on or on their way to it."""

@@ -44,12 +44,14 @@ class Watch:
     def _host_sums(self, weights: Floats) -> Floats:
         if self._detector.history == "host":
             return self._weighted(self._view.host_history_mhz(len(weights)), weights)
-        return self._per_host(self._vm_signal)
+        base_mhz = self._view.hosts.base_mhz * float(weights.sum())
+        return self._per_host(self._vm_signal) + base_mhz
 
     def _host_matrix(self, depth: int) -> Floats:
         if self._detector.history == "host":
             return np.ascontiguousarray(self._view.host_history_mhz(depth).T)
-        return np.stack([self._per_host(row) for row in self._vm_history], axis=1)
+        base_mhz = self._view.hosts.base_mhz
+        return np.stack([self._per_host(row) + base_mhz for row in self._vm_history], axis=1)
 
     def judge(self, hosts: Ints) -> tuple[Floats, Floats]:
         """Return value and limit of some hosts, as shares of capacity."""

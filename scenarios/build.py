@@ -192,15 +192,13 @@ def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
     farm, searches = case.farm, error.searches
     lines = []
     for vm, search in list(searches.items())[:SHOWN]:
-        why = [
-            f"{count} lack {what}"
-            for count, what in (
-                (search.no_cpu, "CPU"),
-                (search.no_memory, "memory"),
-                (search.vetoed, "headroom"),
-            )
-            if count
-        ]
+        counts = (
+            (search.no_cpu, "lack CPU"),
+            (search.no_memory, "lack memory"),
+            (search.vetoed, "lack headroom"),
+            (search.barred, "may not take it"),
+        )
+        why = [f"{count} {what}" for count, what in counts if count]
         lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
     more = len(searches) - SHOWN
     listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

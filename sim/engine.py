@@ -150,21 +150,26 @@ class Engine:
         farm, start = self._farm, self._start
         hosts = np.arange(len(farm.hosts))
         if start.by_size:
-            need_mhz, capacity_mhz = farm.vms.size_mhz, farm.hosts.cpu_mhz * start.overcommit
+            free_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+            need_mhz, capacity_mhz = farm.vms.size_mhz, free_mhz * start.overcommit
         else:
-            need_mhz, capacity_mhz = self._workload.demand_mhz(0).copy(), farm.hosts.cpu_mhz
+            first_mhz = self._workload.demand_mhz(0).copy()
+            need_mhz = farm.delivery.physical_mhz(first_mhz)
+            capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
         nothing_mhz = np.zeros(len(hosts))
         return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
 
     def _note_placement(self, first: Placed) -> None:
         words, targets = self._recorder.words, first.hosts
-        considered, full, cost, no_cpu, no_memory, vetoed = zip(*first.searches, strict=True)
+        considered, full, cost, no_cpu, no_memory, vetoed, barred = zip(
+            *first.searches, strict=True
+        )
         outcome = np.where(targets >= 0, words("placed"), words("rejected"))
         self._recorder.decisions.add(
             len(targets), time_s=0.0, vm=np.arange(len(targets)), source=-1, target=targets,
             rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            cost=cost, outcome=outcome,
+            barred=barred, cost=cost, outcome=outcome,
         )  # fmt: skip
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
@@ -193,7 +198,7 @@ class Engine:
         self._farm.set_demand(self._workload.demand_mhz(slot), now_s)
         self._recorder.note_step(now_s)
         if self._control.samples:
-            self._vm_history.record(self._farm.vms.demand_mhz)
+            self._vm_history.record(self._view.vms.load_mhz)
             self._host_history.record(self._farm.hosts.demand_mhz)
 
     def _decide(self, now_s: float) -> None:

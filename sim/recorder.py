@@ -37,7 +37,7 @@ class Recorder:
             {
                 "time_s": float, "vm": int, "source": int, "target": int, "rule": int,
                 "measured": float, "limit": float, "considered": int, "full": int, "no_cpu": int,
-                "no_memory": int, "vetoed": int, "cost": float, "outcome": int,
+                "no_memory": int, "vetoed": int, "barred": int, "cost": float, "outcome": int,
             }
         )  # fmt: skip
         self.migrations = Log(
@@ -83,13 +83,13 @@ class Recorder:
             return
         vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
         rules, measured, limits = zip(*reasons, strict=True)
-        considered, full, costs, no_cpu, no_memory, vetoed = zip(*searches, strict=True)
+        considered, full, costs, no_cpu, no_memory, vetoed, barred = zip(*searches, strict=True)
         words = self.words
         self.decisions.add(
             len(proposals), time_s=now_s, vm=vms, source=sources, target=targets,
             rule=[words(rule) for rule in rules], measured=measured, limit=limits,
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            cost=costs, outcome=[words(outcome) for outcome in outcomes],
+            barred=barred, cost=costs, outcome=[words(outcome) for outcome in outcomes],
         )  # fmt: skip
 
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
