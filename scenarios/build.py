@@ -11,6 +11,7 @@ from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start, Timing, UnplacedError
+from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.streams import Streams
 from .build_farm import HostModel, build_hosts, columns, host_model
 from .build_layer import Stack, build_stack
@@ -44,6 +45,8 @@ class Case:
     farm: Farm
     load: Load
     stack: Stack
+    service: ServiceLedger | None
+    tenancy: TenantLedger | None
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
@@ -75,12 +78,30 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         raise InputError(giants)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
+    service, tenancy = _ledgers(scenario, stack, farm)
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
+        [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
-    return Case(scenario.name, title, scenario, engine, farm, load, stack, models, counts, prices)
+    return Case(
+        scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, models,
+        counts, prices,
+    )  # fmt: skip
+
+
+def _ledgers(
+    scenario: Scenario, stack: Stack, farm: Farm
+) -> tuple[ServiceLedger | None, TenantLedger | None]:
+    """Return the accounts of response times and of tenants, where there are any."""
+    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
+    tenants = len(stack.tenants)
+    tenancy = None
+    if tenants:
+        rule = scenario.service.idle_energy
+        tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule)
+    return service, tenancy
 
 
 def load_of(scenario: Scenario) -> Load:
@@ -134,15 +155,19 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
             break
     else:
         raise InputError(problems)
+    service, tenancy = _ledgers(scenario, stack, farm)
     engine = Engine(
         farm, load.make(), start, NoControl(), "none", scenario.migration, _timing(scenario),
-        Streams(scenario.seed),
+        Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
     title = f"{count:,} dedicated servers ({model.server}), one workload each"
     name = f"{scenario.name}-dedicated"
     counts = np.array([count])
-    return Case(name, title, scenario, engine, farm, load, stack, [model], counts, [price])
+    return Case(
+        name, title, scenario, engine, farm, load, stack, service, tenancy, [model], counts,
+        [price],
+    )  # fmt: skip
 
 
 def fresh(vms: Vms) -> Vms:

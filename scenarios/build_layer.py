@@ -14,6 +14,7 @@ from ..models.load_class import KINDS_OF_IO, RequestClass, request_class
 from ..models.overheads import Device, Overheads, Platform, ceilings, overheads
 from ..models.ranged import Level
 from ..models.vm import VmSize
+from ..sim.ledger import RequestLoad
 from .build_farm import server_of
 from .spec import Spec
 from .spec_farm import HostGroup, InlineHypervisor
@@ -30,6 +31,7 @@ class Stack:
     costs: Overheads
     tenants: list[str]
     tenant_of_size: Ints
+    requests: RequestLoad
     layer: Layer
 
 
@@ -80,7 +82,12 @@ def build_stack(spec: Spec, groups: Sequence[HostGroup], sizes: Sequence[VmSize]
     for row, size in enumerate(sizes):
         allowed[row] &= [platform.fits(size) for platform in platforms]
     layer = _layer(spec, groups, platforms, sizes, held, classes, costs, allowed)
-    return Stack(platforms, classes, names, costs, tenants, of_size, layer)
+    requests = RequestLoad(
+        work_mhz_s=np.array([each.work_mhz_s if each else 0.0 for each in classes]),
+        service_scv=np.array([each.service_cv**2 if each else 1.0 for each in classes]),
+        latency_s=costs.latency_s,
+    )
+    return Stack(platforms, classes, names, costs, tenants, of_size, requests, layer)
 
 
 def _class_of(size: Size | None, level: Level) -> RequestClass | None:

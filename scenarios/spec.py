@@ -78,6 +78,11 @@ class ServicePart(Part):
         description="Whether VMs with a class slow each other through cache, memory bandwidth "
         "and disk.",
     )
+    idle_energy: Literal["size", "equal", "usage"] = Field(
+        "size",
+        description="How what a host draws when idle is charged to its VMs: by their CPU size, "
+        "in equal parts, or by the CPU that they used.",
+    )
 
 
 class Tenant(Part):

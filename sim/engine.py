@@ -1,6 +1,6 @@
 """A run: initial placement, the metronome, and the account of it all."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..policies.room import Room
 from ..policies.view import FarmView
 from .actuator import Actuator
 from .clock import Clock, beats
+from .ledger import Ledger
 from .log import Column
 from .recorder import Recorder
 from .streams import Streams
@@ -86,9 +87,11 @@ class Engine:
         migration: MigrationModel,
         timing: Timing,
         streams: Streams,
+        ledgers: Sequence[Ledger] = (),
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
+        self._ledgers = ledgers
         self._clock = Clock()
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
         self._actuator = Actuator(self._clock, farm, migration, self._recorder)
@@ -108,6 +111,7 @@ class Engine:
         self._clock.process(self._metronome(progress or _ignore))
         self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)
+        self._close_step(self._timing.end_s)
         self._recorder.note_step(self._timing.end_s)
         self._recorder.sample(self._timing.end_s)
         self._actuator.close()
@@ -179,6 +183,7 @@ class Engine:
         for now_s, (demand, control, sample) in beats(steps_s, timing.end_s):
             yield self._clock.at(now_s)
             if demand:
+                self._close_step(now_s)
                 slot = round(now_s / self._workload.step_s)
                 if self._workload.has_ended(slot) and not self._gone:
                     self._gone = True
@@ -193,6 +198,12 @@ class Engine:
                 self._recorder.sample(now_s)
             self._recorder.note_violations(now_s)
             progress(now_s)
+
+    def _close_step(self, now_s: float) -> None:
+        if self._ledgers:
+            self._farm.settle_all(now_s)
+        for ledger in self._ledgers:
+            ledger.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
         self._farm.set_demand(self._workload.demand_mhz(slot), now_s)

@@ -1,0 +1,131 @@
+"""What is accounted for at every step of the workload: response times, and whose energy it was.
+
+A ledger is told the time after all integrals have been settled and before demand changes. Who
+is where, and what hosts deliver, counts as it is at the end of the step.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..models.accounts import Rate
+from ..models.arrays import Floats, Ints, sum_by
+from ..models.attribution import attribute
+from ..models.farm import Farm
+from ..models.service import ServiceAccount
+
+
+class Ledger(Protocol):
+    """Accounts for the step of the workload that is ending."""
+
+    def note(self, now_s: float) -> None:
+        """Account for the time since the last call."""
+        ...
+
+
+@dataclass(frozen=True)
+class RequestLoad:
+    """What requests are made of, per VM size.
+
+    ``work_mhz_s`` is the bare-metal work of a request, 0 where the size has no class;
+    ``service_scv`` the squared coefficient of variation of that work; ``latency_s`` what the
+    layer adds to a request beside CPU, (sizes, groups).
+    """
+
+    work_mhz_s: Floats
+    service_scv: Floats
+    latency_s: Floats
+
+
+class ServiceLedger:
+    """Response times of the VMs that have a request class; ``rows`` are these VMs.
+
+    A VM's demand over the work of a request is its arrival rate. It can be given what its vCPUs
+    can use and its host has to spare; where its host is short, what it is delivered.
+    """
+
+    def __init__(self, farm: Farm, load: RequestLoad) -> None:
+        self._farm, self._load = farm, load
+        self.rows = np.flatnonzero(load.work_mhz_s[farm.vms.size] > 0)
+        self.account = ServiceAccount(len(self.rows))
+        self._since_s = 0.0
+
+    def note(self, now_s: float) -> None:
+        interval_s, self._since_s = now_s - self._since_s, now_s
+        vms, hosts, delivery = self._farm.vms, self._farm.hosts, self._farm.delivery
+        at = np.flatnonzero(vms.host[self.rows] >= 0)
+        if interval_s <= 0 or not len(at):
+            return
+        rows = self.rows[at]
+        host, size = vms.host[rows], vms.size[rows]
+        effort, vcpus = delivery.effort[rows], vms.vcpus[rows]
+        wanted_mhz = delivery.wanted_mhz(rows)
+        spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
+        most_mhz = np.minimum(vcpus * hosts.core_mhz[host], delivery.layer.limit_mhz[size])
+        capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz)
+        shortfall = delivery.shortfall[rows]
+        done_mhz = wanted_mhz * (1.0 - shortfall) * effort
+        capacity_mhz = np.where(shortfall > 0, done_mhz, capacity_mhz) * vms.guest_share[rows]
+        work_mhz_s = self._load.work_mhz_s[size]
+        service_s = np.full(len(rows), np.inf)
+        np.divide(vcpus * work_mhz_s * effort, capacity_mhz, out=service_s, where=capacity_mhz > 0)
+        self.account.add(
+            at,
+            interval_s,
+            vcpus,
+            vms.demand_mhz[rows] / work_mhz_s,
+            service_s,
+            self._load.latency_s[size, hosts.group[host]],
+            self._load.service_scv[size],
+        )
+
+
+class TenantLedger:
+    """Energy of tenants, and whom they shared hosts with.
+
+    ``energy_j`` has one entry per tenant and a last one for VMs of nobody; ``unused_j`` is what
+    hosts without VMs drew. ``shared_host_s`` is the time that two tenants were on one host, summed
+    over hosts, (tenants, tenants); ``co_tenant_s`` the integral over time of how many other
+    tenants each VM shared its host with.
+    """
+
+    def __init__(self, farm: Farm, tenant_of_size: Ints, tenants: int, rule: str) -> None:
+        self._farm, self._rule, self._tenants = farm, rule, tenants
+        owner = tenant_of_size[farm.vms.size]
+        self.owner = np.where(owner >= 0, owner, tenants)
+        self.energy_j = np.zeros(tenants + 1)
+        self.unused_j = 0.0
+        self.shared_host_s = np.zeros((tenants, tenants))
+        self.co_tenant_s = np.zeros(len(farm.vms))
+        self._idle_w = farm.hosts.power.watts(np.zeros(len(farm.hosts)), slice(None))
+        self._before_j = np.zeros(len(farm.hosts))
+        self._before_on_s = np.zeros(len(farm.hosts))
+        self._since_s = 0.0
+
+    def note(self, now_s: float) -> None:
+        interval_s, self._since_s = now_s - self._since_s, now_s
+        farm, totals = self._farm, self._farm.accounts.totals
+        drawn_j = totals[Rate.POWER_W] - self._before_j
+        on_s = totals[Rate.ON] - self._before_on_s
+        self._before_j, self._before_on_s = totals[Rate.POWER_W].copy(), totals[Rate.ON].copy()
+        placed = np.flatnonzero(farm.vms.host >= 0)
+        host = farm.vms.host[placed]
+        delivery = farm.delivery
+        used_mhz = delivery.wanted_mhz(placed) * (1.0 - delivery.shortfall[placed])
+        charged_j = attribute(
+            drawn_j, self._idle_w * on_s, host, farm.vms.size_mhz[placed],
+            used_mhz * delivery.effort[placed] * interval_s, self._rule,
+        )  # fmt: skip
+        owner = self.owner[placed]
+        self.energy_j += sum_by(owner, weights=charged_j, minlength=self._tenants + 1)
+        self.unused_j += float(drawn_j.sum() - charged_j.sum())
+        self._note_sharing(placed, host, owner, interval_s)
+
+    def _note_sharing(self, placed: Ints, host: Ints, owner: Ints, interval_s: float) -> None:
+        count, tenants = len(self._farm.hosts), self._tenants
+        cells = np.bincount(host * (tenants + 1) + owner, minlength=count * (tenants + 1))
+        present = (cells.reshape(count, tenants + 1)[:, :tenants] > 0).astype(np.float64)
+        self.shared_host_s += (present.T @ present) * interval_s
+        others = present.sum(axis=1)[host] - (owner < tenants)
+        self.co_tenant_s[placed] += others * interval_s
