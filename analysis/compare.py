@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..models.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, METRICS, SAVINGS, Metric
+from ..models.metrics import (
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    METRICS,
+    SAVINGS,
+    WHERE_KNOWN,
+    Metric,
+)
 from ..scenarios.problems import InputError, Problem, refuse
 from ..scenarios.suggest import unknown_name
 from ..scenarios.variants import TYPICAL, Levels, Variant
@@ -102,7 +109,7 @@ class Comparison:
     @cached_property
     def rows(self) -> dict[str, Row]:
         """Every metric that any variant has, by name."""
-        known = METRICS | SAVINGS
+        known = METRICS | WHERE_KNOWN | SAVINGS
         found = dict.fromkeys(
             name for levels in self.runs.values() for name in levels[TYPICAL].metrics()
         )

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 
-from ..models.metrics import METRICS, SAVINGS
+from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.build import Case, build, build_baseline, load_of, refuse_unplaced
 from ..scenarios.loader import dump
 from ..scenarios.problems import refuse
@@ -75,7 +75,9 @@ def _result(
     currency = case.scenario.cost.currency
     summary: dict[str, object] = {"schema_version": SCHEMA_VERSION, "verdict": said}
     values: dict[str, float | None] = {}
-    for name, metric in METRICS.items():
+    for name, metric in (METRICS | WHERE_KNOWN).items():
+        if name not in metrics:
+            continue
         summary[name] = _entry(metrics[name], metric.unit.replace("money", currency))
         values[name] = metrics[name]
     for name in SAVINGS:

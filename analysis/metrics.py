@@ -7,12 +7,14 @@ import numpy as np
 from ..models.accounts import Rate
 from ..models.arrays import Floats
 from ..models.columns import VmState
-from ..models.cost import JOULE_PER_KWH, capital_cost, energy_cost, per_year
-from ..models.metrics import METRICS
+from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
+from ..models.exposure import grade, risk_indicator
+from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 
 MIB_PER_GIB = 1024.0
+MHZ_S_PER_GHZ_H = 3.6e6
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,71 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
+    values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
+    values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]
     values["esv"] = values["energy_kwh"] * values["slav"]
     values["slav_pooled"] = values["slatah_pooled"] * values["pdm_pooled"]
-    for item in ("energy", "capital"):
+    for item in ("energy", "capital", "licence"):
         values[f"{item}_cost"] = sum(line.amount for line in lines if line.item == item)
-    values["total_cost"] = values["energy_cost"] + values["capital_cost"]
+    values["total_cost"] = sum(line.amount for line in lines)
     values["cost_per_year"] = per_year(values["total_cost"], duration_s)
     values["hosts_paid"] = sum(line.hosts for line in lines if line.item == "capital")
-    return {name: float(values[name]) for name in METRICS}
+    known = [*METRICS, *(name for name in WHERE_KNOWN if name in values)]
+    return {name: float(values[name]) for name in known}
+
+
+def _layer_values(outcome: Outcome) -> dict[str, float]:
+    vms, totals = outcome.farm.vm_accounts, outcome.farm.accounts.totals
+    missed = vms.unserved_mhz_s + vms.degraded_mhz_s
+    work_mhz_s = float((vms.requested_mhz_s - missed).sum())
+    delivered_mhz_s = float(totals[Rate.DELIVERED_MHZ].sum())
+    ran = vms.requested_mhz_s > 0
+    ready = vms.ready_s[ran] / outcome.end_s
+    return {
+        "work_ghz_h": work_mhz_s / MHZ_S_PER_GHZ_H,
+        "layer_share": max(_ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
+        "cpu_ready": float(ready.mean()) if len(ready) else 0.0,
+        "cpu_ready_max": float(ready.max(initial=0.0)),
+        "cpu_costop": float(vms.costop_s[ran].mean()) / outcome.end_s if len(ready) else 0.0,
+    }
+
+
+def _request_values(case: Case) -> dict[str, float]:
+    if case.service is None:
+        return {}
+    account = case.service.account
+    everybody = np.zeros(len(account.arrived), np.int64)
+    return {
+        "requests": float(account.arrived.sum()),
+        "response_mean_ms": 1e3 * float(account.mean_s(everybody).sum()),
+        "response_p95_ms": 1e3 * float(account.quantile_s(0.95, everybody).sum()),
+        "response_p99_ms": 1e3 * float(account.quantile_s(0.99, everybody).sum()),
+        "requests_waiting": float(account.waiting.sum()),
+    }
+
+
+def _tenant_values(case: Case, outcome: Outcome) -> dict[str, float]:
+    if case.tenancy is None:
+        return {}
+    shared = case.tenancy.co_tenant_s / outcome.end_s
+    placed = outcome.farm.vms.host >= 0
+    return {
+        "co_tenants": float(shared[placed].mean()) if placed.any() else 0.0,
+        "exposure": float(grade(exposure_of(case, outcome)).mean()) if placed.any() else 0.0,
+    }
+
+
+def exposure_of(case: Case, outcome: Outcome) -> Floats:
+    """Return the risk indicator of each VM that has a host, by the host that it has last."""
+    assert case.tenancy is not None
+    vms = outcome.farm.vms
+    placed = np.flatnonzero(vms.host >= 0)
+    group = outcome.farm.hosts.group[vms.host[placed]]
+    layers = [platform.hypervisor for platform in case.stack.platforms]
+    trusted = np.array([layer.tcb_kloc for layer in layers])[group]
+    interfaces = np.array([layer.exposed_interfaces for layer in layers])[group]
+    return risk_indicator(trusted, interfaces, case.tenancy.co_tenant_s[placed] / outcome.end_s)
 
 
 def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -131,6 +189,7 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
                 joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
             ),
             "capital": paid * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
+            "licence": paid * case.licences[index] * duration_s / YEAR_S,
         }
         for item, amount in amounts.items():
             hosts = owned if item == "energy" else paid

@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from ..models.metrics import METRICS
+from ..models.metrics import METRICS, WHERE_KNOWN
 from .figures import FIGURES, TITLES, busiest_hosts
 from .result import Result
 from .verdict import COMPARED
@@ -18,8 +18,14 @@ SECTIONS = {
              "consolidation_ratio"),
     "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
             "host_utilisation_p95_max"),
-    "Energy": ("energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w"),
-    "Cost": ("energy_cost", "capital_cost", "total_cost", "cost_per_year", "hosts_paid"),
+    "Energy": ("energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w",
+               "energy_per_work"),
+    "Layer": ("work_ghz_h", "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
+    "Response": ("requests", "response_mean_ms", "response_p95_ms", "response_p99_ms",
+                 "requests_waiting"),
+    "Tenants": ("co_tenants", "exposure"),
+    "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
+             "hosts_paid"),
     "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
                 "esv", "slatah_pooled", "pdm_pooled", "slav_pooled"),
     "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
@@ -95,7 +101,7 @@ def render(result: Result) -> str:
 
 
 def _entry(result: Result, name: str) -> dict[str, str]:
-    entry, metric = result.summary[name], METRICS[name]
+    entry, metric = result.summary[name], (METRICS | WHERE_KNOWN)[name]
     unit = entry["unit"]
     return {
         "name": name,
@@ -149,7 +155,11 @@ def _extra(result: Result) -> list[tuple[str, str]]:
 
 
 def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
-    return [(title, [_entry(result, name) for name in names]) for title, names in SECTIONS.items()]
+    known = {
+        title: [_entry(result, name) for name in names if name in result.summary]
+        for title, names in SECTIONS.items()
+    }
+    return [(title, entries) for title, entries in known.items() if entries]
 
 
 def _figures(result: Result) -> list[dict[str, Any]]:

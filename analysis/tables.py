@@ -1,6 +1,6 @@
 """The tables that users read: names instead of rows, units in names, meanings in the schema."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,43 +11,15 @@ from ..models.columns import POWER_STATES, VM_STATES, PowerState
 from ..models.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
-from .metrics import cost_lines
-
-MHZ_S_PER_GHZ_H = 3.6e6
-MIB_PER_GIB = 1024.0
-
-
-Made = tuple[Any, str, str]
-"""Values, unit and meaning of a column."""
-
-
-class _Names:
-    """Arrow dictionaries of host and VM names, made once per run."""
-
-    def __init__(self, case: Case) -> None:
-        self._hosts = pa.array(list(case.farm.hosts.names), pa.string())
-        self._vms = pa.array(list(case.farm.vms.names), pa.string())
-
-    def host(self, rows: Any) -> pa.DictionaryArray:
-        return _looked_up(rows, self._hosts)
-
-    def vm(self, rows: Any) -> pa.DictionaryArray:
-        return _looked_up(rows, self._vms)
-
-
-def _looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
-    rows = np.asarray(rows, np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows < 0), names)
-
-
-def _words(codes: Any, texts: Sequence[str]) -> pa.DictionaryArray:
-    return _looked_up(codes, pa.array(list(texts), pa.string()))
+from .arrow import Made, Names, words
+from .layer_tables import tenants, vm_layer
+from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 
 
 def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
     """Return all tables of a run by name."""
-    names = _Names(case)
-    makers: dict[str, Callable[[Case, Outcome, _Names], Mapping[str, Made]]] = {
+    names = Names(case)
+    makers: dict[str, Callable[[Case, Outcome, Names], Mapping[str, Made]]] = {
         "hosts": _hosts,
         "vms": _vms,
         "farm_series": _farm_series,
@@ -58,6 +30,8 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         "costs": _costs,
         "utilisation_map": _utilisation_map,
     }
+    if case.tenancy is not None:
+        makers["tenants"] = lambda case, outcome, _: tenants(case, outcome)
     if "host_series" in outcome.tables:
         makers["host_series"] = _host_series
     return {name: _table(case, make(case, outcome, names)) for name, make in makers.items()}
@@ -80,10 +54,10 @@ def _table(case: Case, made: Mapping[str, Made]) -> pa.Table:
 
 
 def _repeat(text: str, length: int) -> pa.DictionaryArray:
-    return _words(np.zeros(length, np.int32), [text])
+    return words(np.zeros(length, np.int32), [text])
 
 
-def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     farm, hours = outcome.farm, 3600.0
     hosts, accounts, totals = farm.hosts, farm.accounts, farm.accounts.totals
@@ -93,8 +67,8 @@ def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     mean_vms = np.divide(totals[Rate.VMS], on_s, out=np.zeros(len(hosts)), where=was_on)
     return {
         "host": (names.host(np.arange(len(hosts))), "", "Name of the host."),
-        "group": (_words(hosts.group, hosts.group_names), "", "Group of the host."),
-        "server": (_words(hosts.group, hosts.server_names), "", "Server that the host is."),
+        "group": (words(hosts.group, hosts.group_names), "", "Group of the host."),
+        "server": (words(hosts.group, hosts.server_names), "", "Server that the host is."),
         "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
         "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
         "on_h": (on_s / hours, "h", "Time switched on."),
@@ -120,8 +94,7 @@ def _hosts(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
-    del case
+def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     vms, accounts = outcome.farm.vms, outcome.farm.vm_accounts
     requested = accounts.requested_mhz_s
     asked = np.where(requested > 0, requested, 1.0)
@@ -136,11 +109,11 @@ def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
         )
     return {
         "vm": (names.vm(np.arange(len(vms))), "", "Name of the VM."),
-        "size": (_words(vms.size, vms.size_names), "", "Size of the VM."),
+        "size": (words(vms.size, vms.size_names), "", "Size of the VM."),
         "vcpus": (vms.vcpus, "vCPUs", "Virtual CPUs."),
         "size_mhz": (vms.size_mhz, "MHz", "CPU of all vCPUs."),
         "memory_gib": (vms.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
-        "state": (_words(vms.state, VM_STATES), "", "State at the end."),
+        "state": (words(vms.state, VM_STATES), "", "State at the end."),
         "first_host": (names.host(first), "", "Host at the start."),
         "last_host": (names.host(vms.host), "", "Host at the end."),
         "migrations": (accounts.migrations, "moves", "Migrations that ended."),
@@ -152,11 +125,18 @@ def _vms(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
             accounts.unserved_mhz_s / asked, "share", "Not delivered for lack of capacity."
         ),
         "degraded_share": (accounts.degraded_mhz_s / asked, "share", "Lost to migration."),
+        "ready_share": (
+            accounts.ready_s / duration_s, "share", "Time that its vCPUs were ready, not running."
+        ),
+        "costop_share": (
+            accounts.costop_s / duration_s, "share", "Time that its vCPUs waited for each other."
+        ),
+        **vm_layer(case, outcome),
         "reason": (pa.array(reasons), "", "Why it was rejected."),
     }  # fmt: skip
 
 
-def _farm_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     del names
     series = outcome.tables["series"]
@@ -201,7 +181,7 @@ def _farm_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]
     }  # fmt: skip
 
 
-def _host_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _host_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     table = outcome.tables["host_series"]
     length_s = np.maximum(table["length_s"], 1e-12)
     on_s = np.where(table["on_s"] > 0, table["on_s"], 1.0)
@@ -219,7 +199,7 @@ def _host_series(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]
     }  # fmt: skip
 
 
-def _migrations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _migrations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     table = outcome.tables["migrations"]
     return {
@@ -234,18 +214,18 @@ def _migrations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     }
 
 
-def _power_events(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _power_events(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     table = outcome.tables["power_events"]
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
         "host": (names.host(table["host"]), "", "Host that changed."),
-        "state": (_words(table["state"], POWER_STATES), "", "State from then on."),
-        "cause": (_words(table["cause"], outcome.words), "", "Why."),
+        "state": (words(table["state"], POWER_STATES), "", "State from then on."),
+        "cause": (words(table["cause"], outcome.words), "", "Why."),
     }
 
 
-def _violations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     table = outcome.tables["violations"]
     return {
@@ -258,7 +238,7 @@ def _violations(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _decisions(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     table = outcome.tables["decisions"]
     return {
@@ -266,7 +246,7 @@ def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
         "vm": (names.vm(table["vm"]), "", "VM concerned."),
         "source": (names.host(table["source"]), "", "Host that it was on."),
         "target": (names.host(table["target"]), "", "Host that was chosen."),
-        "rule": (_words(table["rule"], outcome.words), "", "Policy that asked for the move."),
+        "rule": (words(table["rule"], outcome.words), "", "Policy that asked for the move."),
         "measured": (table["measured"], "share", "What the rule measured, of the source's CPU."),
         "limit": (table["limit"], "share", "What the rule compared it with."),
         "hosts_considered": (table["considered"], "hosts", "Candidates looked at."),
@@ -276,11 +256,11 @@ def _decisions(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
         "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
         "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
-        "outcome": (_words(table["outcome"], outcome.words), "", "What became of it."),
+        "outcome": (words(table["outcome"], outcome.words), "", "What became of it."),
     }
 
 
-def _costs(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _costs(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del names
     lines = cost_lines(case, outcome)
     currency = case.scenario.cost.currency
@@ -296,7 +276,7 @@ def _costs(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def _utilisation_map(case: Case, outcome: Outcome, names: _Names) -> dict[str, Made]:
+def _utilisation_map(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del case
     table = outcome.tables["utilisation_map"]
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..models.metrics import METRICS, SAVINGS
+from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from .compare import Comparison
 from .compare_report import written
 from .execute import Progress
@@ -16,7 +16,8 @@ from .result import Result
 SHOWN = (
     "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "energy_kwh", "energy_cost",
     "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
-    "host_boots", "unserved_share", "slatah", "pdm", "esv",
+    "host_boots", "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms",
+    "slatah", "pdm", "esv", "co_tenants", "exposure",
 )  # fmt: skip
 BETWEEN_S = 0.1
 
@@ -56,8 +57,10 @@ def summary_text(result: Result) -> str:
     """Return verdict, main figures beside the baseline's, and warnings, as text."""
     rows = [["", "this run", *(["baseline"] if result.baseline else []), ""]]
     for name in SHOWN:
+        if name not in result.summary:
+            continue
         unit = result.summary[name]["unit"]
-        row = [METRICS[name].title, shown(result.value(name), unit)]
+        row = [(METRICS | WHERE_KNOWN)[name].title, shown(result.value(name), unit)]
         if result.baseline is not None:
             row.append(shown(result.baseline.value(name), unit))
         rows.append([*row, "" if unit == "share" else unit])
@@ -75,7 +78,7 @@ def comparison_text(comparison: Comparison) -> str:
     """Return what the variants come to, and their main figures side by side, as text."""
     names = comparison.variants
     rows = [["", *(text for name in names for text in _heading(name, comparison.reference)), ""]]
-    known = METRICS.keys() | SAVINGS.keys()
+    known = METRICS.keys() | WHERE_KNOWN.keys() | SAVINGS.keys()
     picked = [name for name in comparison.rows if name in SHOWN or name not in known]
     for metric in picked:
         row = comparison.rows[metric]

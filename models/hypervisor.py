@@ -16,6 +16,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from .assists import checked_assists
 from .catalogue import data_file
 from .ranged import Level, Ranged, at_level, changed, figure, nested, unknown
+from .server import Server
 
 N = TypeVar("N", Ranged, float)
 Kind: TypeAlias = Literal["none", "type1", "embedded", "type2", "emulation"]
@@ -252,3 +253,17 @@ def vm_overhead_mib(costs: MemoryCosts[float], memory_mib: float, vcpus: int) ->
             return float(overhead_mib)
     per_gib = costs.vm_mib_per_gib * memory_mib / 1024.0
     return costs.vm_mib + per_gib + costs.vm_mib_per_vcpu * (vcpus - 1)
+
+
+def licence_per_host_year(licence: Licence[float], server: Server) -> float:
+    """Return the price of a licence for one host and year, in the licence's currency.
+
+    Per core at least the minimum of cores per socket counts. A price per VM depends on the VMs
+    and counts as 0 here; minimum orders of a whole farm are left out.
+    """
+    if licence.metric == "per_core":
+        least = licence.minimum_cores_per_socket * server.sockets
+        return licence.price_per_year * max(server.cores, least)
+    if licence.metric == "per_socket":
+        return licence.price_per_year * server.sockets
+    return 0.0

@@ -70,14 +70,55 @@ METRICS: dict[str, Metric] = {
         "CloudSim prints it."
     ),
     "slav_pooled": Metric("share", "SLAV, pooled", "SLATAH pooled times PDM pooled."),
+    "work_ghz_h": Metric(
+        "GHz h", "Work done", "CPU work of guests, in what bare metal would have needed for it."
+    ),
+    "energy_per_work": Metric(
+        "Wh/(GHz h)", "Energy per work", "Energy of the servers over work done."
+    ),
+    "layer_share": Metric(
+        "share", "CPU spent on the layer", "CPU delivered beyond the work done, over CPU "
+        "delivered: hypervisor, control partition, host system and its applications."
+    ),
+    "cpu_ready": Metric(
+        "share", "CPU ready", "Time that a vCPU was ready and did not run, mean over running VMs."
+    ),
+    "cpu_ready_max": Metric("share", "CPU ready, worst VM", "The same of the VM that had most."),
+    "cpu_costop": Metric(
+        "share", "CPU co-stop", "Time that a vCPU waited for its siblings, mean over running VMs."
+    ),
     "energy_cost": Metric("money", "Energy cost", "Energy of the site times tariff."),
     "capital_cost": Metric(
         "money", "Capital cost", "Price of the hosts paid for, spread evenly over their lifetime."
     ),
-    "total_cost": Metric("money", "Cost", "Energy cost plus capital cost."),
+    "licence_cost": Metric(
+        "money", "Licence cost", "Hypervisor licences of the hosts paid for, part of the year."
+    ),
+    "total_cost": Metric("money", "Cost", "Energy, capital and licence cost."),
     "cost_per_year": Metric("money/year", "Cost per year", "Cost, extrapolated to 365 days."),
     "hosts_paid": Metric("hosts", "Hosts paid for", "Hosts whose price is counted."),
 }  # fmt: skip
+
+WHERE_KNOWN: dict[str, Metric] = {
+    "requests": Metric("requests", "Requests", "Requests that arrived at VMs with a class."),
+    "response_mean_ms": Metric(
+        "ms", "Response time, mean", "CPU by processor sharing, waiting behind a backlog, and "
+        "what the layer adds to I/O; over all requests."
+    ),
+    "response_p95_ms": Metric("ms", "Response time, P95", "95th percentile over all requests."),
+    "response_p99_ms": Metric("ms", "Response time, P99", "99th percentile over all requests."),
+    "requests_waiting": Metric(
+        "requests", "Requests waiting", "Backlog at the end, which no VM has served."
+    ),
+    "co_tenants": Metric(
+        "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
+    ),
+    "exposure": Metric(
+        "grade", "Exposure", "Ordinal grade from 0 to 10 of the mean VM, from trusted code, "
+        "interfaces and co-tenants; an order, never a probability (see docs/exposure.md)."
+    ),
+}  # fmt: skip
+"""Figures that exist only where VMs have a request class, or tenants are named."""
 
 SAVINGS: dict[str, Metric] = {
     "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),
@@ -100,7 +141,9 @@ LOWER_IS_BETTER = frozenset(
         "migration_mean_s", "vm_migrations_max", "host_boots", "host_shutdowns",
         "unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav", "esv",
         "slatah_pooled", "pdm_pooled", "slav_pooled", "energy_cost", "capital_cost",
-        "total_cost", "cost_per_year", "payback_years",
+        "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
+        "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
+        "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
     }
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset({"consolidation_ratio", *SAVINGS} - {"payback_years"})

@@ -7,6 +7,8 @@ import numpy as np
 from ..models.arrays import Ints
 from ..models.columns import Vms
 from ..models.farm import Farm, ViolationRule
+from ..models.hypervisor import licence_per_host_year
+from ..models.overheads import Platform
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
@@ -50,6 +52,7 @@ class Case:
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
+    licences: list[float]
 
 
 def build(scenario: Scenario, load: Load | None = None) -> Case:
@@ -84,11 +87,25 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         scenario.migration, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
+    licences = [
+        _licence(scenario, group, platform)
+        for group, platform in zip(groups, stack.platforms, strict=True)
+    ]
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, models,
-        counts, prices,
+        counts, prices, licences,
     )  # fmt: skip
+
+
+def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
+    """Return the price of a host's hypervisor licence per year, in the scenario's currency."""
+    if group.licence is not None:
+        return group.licence.amount
+    licence = platform.hypervisor.licence
+    if licence.currency != scenario.cost.currency:
+        return 0.0
+    return licence_per_host_year(licence, platform.server)
 
 
 def _ledgers(
@@ -166,7 +183,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, [model], counts,
-        [price],
+        [price], [0.0],
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ..models.metrics import METRICS, SAVINGS
+from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from .suggest import unknown_name
 
 _CONDITION = re.compile(r"^\s*(<=|>=|==|<|>)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)\s*$")
@@ -30,7 +30,7 @@ def holds(value: float, operator: str, limit: float) -> bool:
 
 def check_conditions(conditions: dict[str, str]) -> None:
     """Check names and form of all conditions. Raises ValueError naming the first wrong one."""
-    known = [*METRICS, *SAVINGS]
+    known = [*METRICS, *WHERE_KNOWN, *SAVINGS]
     for name, text in conditions.items():
         if name not in known:
             raise ValueError(unknown_name("metric", name, known))

@@ -117,6 +117,11 @@ class HostGroup(Part):
     price: Annotated[Money | None, Amount()] = Field(
         None, description="Price of one host, if not `cost.server_price`."
     )
+    licence: Annotated[Money | None, Amount()] = Field(
+        None,
+        description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
+        "where that is in the scenario's currency.",
+    )
     hypervisor: HypervisorField = Field(
         "ideal",
         description="What lies between hardware and guests (`farmsim catalog hypervisors`); "

@@ -52,6 +52,7 @@ class ServiceLedger:
         self._since_s = 0.0
 
     def note(self, now_s: float) -> None:
+        """Account for the requests since the last call."""
         interval_s, self._since_s = now_s - self._since_s, now_s
         vms, hosts, delivery = self._farm.vms, self._farm.hosts, self._farm.delivery
         at = np.flatnonzero(vms.host[self.rows] >= 0)
@@ -104,6 +105,7 @@ class TenantLedger:
         self._since_s = 0.0
 
     def note(self, now_s: float) -> None:
+        """Charge what hosts have drawn since the last call, and note who shared them."""
         interval_s, self._since_s = now_s - self._since_s, now_s
         farm, totals = self._farm, self._farm.accounts.totals
         drawn_j = totals[Rate.POWER_W] - self._before_j

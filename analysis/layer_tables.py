@@ -1,0 +1,95 @@
+"""Columns and tables that exist where hypervisors, request classes or tenants are named."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..models.cost import JOULE_PER_KWH
+from ..models.exposure import grade
+from ..scenarios.build import Case
+from ..sim.engine import Outcome
+from .arrow import Made, words
+from .metrics import MHZ_S_PER_GHZ_H, cost_lines, exposure_of
+
+
+def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return what VMs have where they have a request class, or tenants are named."""
+    vms = outcome.farm.vms
+    made: dict[str, Made] = {}
+    placed = vms.host >= 0
+    group = outcome.farm.hosts.group[np.where(placed, vms.host, 0)]
+    wide = case.stack.costs.wide[vms.size, group] & placed
+    made["wide"] = (wide, "", "Whether it exceeds a NUMA node of its last host.")
+    if case.service is not None:
+        account, rows = case.service.account, case.service.rows
+        columns = {
+            "requests": (account.arrived, "requests", "Requests that arrived."),
+            "response_mean_ms": (1e3 * account.mean_s(), "ms", "Mean response time."),
+            "response_p95_ms": (1e3 * account.quantile_s(0.95), "ms", "P95 of response time."),
+            "response_p99_ms": (1e3 * account.quantile_s(0.99), "ms", "P99 of response time."),
+            "requests_waiting": (account.waiting, "requests", "Backlog at the end."),
+        }
+        for name, (values, unit, meaning) in columns.items():
+            spread = np.zeros(len(vms))
+            spread[rows] = values
+            made[name] = (spread, unit, meaning)
+    if case.tenancy is not None:
+        shared = case.tenancy.co_tenant_s / outcome.end_s
+        indicator = np.zeros(len(vms))
+        indicator[placed] = exposure_of(case, outcome)
+        owners = [*case.stack.tenants, ""]
+        made["tenant"] = (words(case.tenancy.owner, owners), "", "Whose it is.")
+        made["co_tenants"] = (shared, "tenants", "Other tenants on its host, mean over time.")
+        made["exposure"] = (grade(indicator), "grade", "Ordinal grade of exposure, 0 to 10.")
+    return made
+
+
+def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with."""
+    ledger = case.tenancy
+    assert ledger is not None
+    known, vms = case.stack.tenants, outcome.farm.vm_accounts
+    owners, hours = [*known, "nobody"], 3600.0
+    count = len(owners)
+
+    def summed(values: Any) -> Any:
+        return np.bincount(ledger.owner, weights=values, minlength=count)
+
+    requested = summed(vms.requested_mhz_s)
+    missed = summed(vms.unserved_mhz_s + vms.degraded_mhz_s)
+    asked = np.where(requested > 0, requested, 1.0)
+    energy_kwh = ledger.energy_j / JOULE_PER_KWH
+    lines = cost_lines(case, outcome)
+    total_kwh = float(energy_kwh.sum())
+    part = energy_kwh / total_kwh if total_kwh > 0 else np.zeros(count)
+    cost = part * sum(line.amount for line in lines)
+    with_whom = [
+        ", ".join(
+            f"{other} {shared / hours:.1f} h"
+            for other, shared in zip(known, row, strict=True)
+            if other != name and shared > 0
+        )
+        for name, row in zip(known, ledger.shared_host_s, strict=True)
+    ]
+    exposed = np.zeros(count)
+    np.maximum.at(
+        exposed, ledger.owner[outcome.farm.vms.host >= 0], grade(exposure_of(case, outcome))
+    )
+    currency = case.scenario.cost.currency
+    return {
+        "tenant": (pa.array(owners), "", "Tenant; nobody: VMs whose size names none."),
+        "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
+        "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
+        "unserved_share": (missed / asked, "share", "CPU asked for and not delivered."),
+        "energy_kwh": (energy_kwh, "kWh", "Energy attributed to its VMs."),
+        "cost": (cost, currency, "All cost, split by energy attributed."),
+        "co_tenants": (
+            summed(ledger.co_tenant_s) / np.maximum(np.bincount(ledger.owner, minlength=count), 1)
+            / outcome.end_s, "tenants", "Other tenants on a VM's host, mean.",
+        ),
+        "shared_with": (
+            pa.array([*with_whom, ""]), "", "With whom it shared hosts: host hours of each.",
+        ),
+        "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
+    }  # fmt: skip
