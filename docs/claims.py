@@ -1,0 +1,119 @@
+"""Run the experiments of the claims and write their tables into docs/claims/*.md.
+
+A page ``N-short-name.md`` belongs to the scenario ``library/claim-N-short-name``. In it,
+``<!-- compare -->`` to ``<!-- end -->`` holds the table of ``farmsim compare ... --band``.
+Options stand in the mark as ``key="words apart by blanks"``: ``set`` puts values over the
+scenario as ``--set`` does, ``variants`` and ``metrics`` choose columns and rows, ``scenario``
+names another one, and ``levels="typical"`` leaves out the band.
+
+``python docs/claims.py`` writes all pages, ``python docs/claims.py 4 8`` those of two claims,
+``--check`` writes nothing and fails where a page is stale.
+"""
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from farmsim.analysis.compare import Comparison, run_all
+from farmsim.analysis.compare_report import written
+from farmsim.scenarios.variants import OVERHEADS, expand
+
+PAGES = Path(__file__).parent / "claims"
+BLOCK = re.compile(r"<!-- compare(?P<options>[^\n]*?) -->\n.*?<!-- end -->", re.DOTALL)
+METRICS = (
+    "hosts_on_peak", "energy_kwh", "energy_per_work", "layer_share", "unserved_share",
+    "cpu_ready", "response_mean_ms", "response_p99_ms", "licence_cost", "cost_per_year",
+)  # fmt: skip
+OPTIONS = {"scenario", "set", "variants", "metrics", "levels"}
+
+
+@cache
+def compared(
+    scenario: str, overrides: tuple[str, ...], variants: tuple[str, ...], band: bool
+) -> Comparison:
+    """Return variants of a scenario side by side."""
+    levels = OVERHEADS if band else None
+    found = expand([scenario], overrides, levels=levels)
+    known = [each.name for each in found]
+    if unknown := set(variants).difference(known):
+        raise SystemExit(f"{scenario} has no variant {', '.join(unknown)}; it has {known}")
+    chosen = [each for each in found if not variants or each.name in variants]
+    return run_all(sorted(chosen, key=lambda each: _place(each.name, variants)), levels)
+
+
+def _place(name: str, variants: Sequence[str]) -> int:
+    return variants.index(name) if variants else 0
+
+
+def options_of(text: str) -> dict[str, tuple[str, ...]]:
+    """Return the options of a mark. Exits where one is not known."""
+    pairs = [word.partition("=") for word in shlex.split(text)]
+    found = {key: tuple(shlex.split(value)) for key, _, value in pairs}
+    if unknown := found.keys() - OPTIONS:
+        raise SystemExit(f"unknown option {', '.join(unknown)}; known: {', '.join(OPTIONS)}")
+    return found
+
+
+def table(scenario: str, options: dict[str, tuple[str, ...]]) -> str:
+    """Return a comparison as a Markdown table, a row per metric."""
+    comparison = compared(
+        options.get("scenario", (scenario,))[0],
+        options.get("set", ()),
+        options.get("variants", ()),
+        options.get("levels") != ("typical",),
+    )
+    names = comparison.variants
+    lines = [["", *names, ""], ["---", *("---:" for _ in names), "---"]]
+    for metric in options.get("metrics", METRICS):
+        row = comparison.rows.get(metric)
+        if row is not None:
+            unit = "" if row.unit == "share" else row.unit
+            cells = [_cell(written(row, name, name == comparison.reference)) for name in names]
+            lines.append([row.title, *cells, unit])
+        elif metric not in METRICS:
+            raise SystemExit(f"{scenario} has no metric {metric}; it has {[*comparison.rows]}")
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(texts: dict[str, str]) -> str:
+    change = f"({texts['change']})" if texts["change"] else ""
+    return " ".join(part for part in (texts["value"], texts["band"], change) if part)
+
+
+def renewed(page: Path) -> str:
+    """Return a page with its tables made anew."""
+    scenario = f"library/claim-{page.stem}"
+
+    def block(match: re.Match[str]) -> str:
+        made = table(scenario, options_of(match["options"]))
+        return f"<!-- compare{match['options']} -->\n\n{made}\n\n<!-- end -->"
+
+    return BLOCK.sub(block, page.read_text("utf-8"))
+
+
+def main() -> int:
+    """Write or check the pages; return 1 if one was stale."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("claims", nargs="*", metavar="N", help="only these claims")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
+    given = parser.parse_args()
+    stale = []
+    for page in sorted(PAGES.glob("[0-9]*.md")):
+        if given.claims and page.stem.split("-")[0] not in given.claims:
+            continue
+        text = renewed(page)
+        if text == page.read_text("utf-8"):
+            continue
+        stale.append(page.name)
+        if not given.check:
+            page.write_text(text, "utf-8")
+    sys.stdout.write(f"{'stale' if given.check else 'written'}: {', '.join(stale) or 'none'}\n")
+    return int(given.check and bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
