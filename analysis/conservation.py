@@ -38,8 +38,8 @@ def _vms_kept(outcome: Outcome) -> None:
     vms, hosts = outcome.farm.vms, outcome.farm.hosts
     state = vms.state
     placed = (state == VmState.RUNNING) | (state == VmState.MIGRATING)
-    ended = (state == VmState.FINISHED) | (state == VmState.REJECTED)
-    _require(bool(np.all(placed | ended)), "a VM is neither running, finished nor rejected")
+    ended = np.isin(state, (VmState.FINISHED, VmState.REJECTED, VmState.LOST))
+    _require(bool(np.all(placed | ended)), "a VM is neither running, finished, rejected nor lost")
     _require(bool(np.all((vms.host >= 0) == placed)), "a VM runs without a host, or the reverse")
     counted = np.bincount(vms.host[placed], minlength=len(hosts))
     _require(bool(np.array_equal(counted, hosts.vm_count)), "VM counts of hosts do not add up")

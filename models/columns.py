@@ -38,9 +38,10 @@ class VmState:
     MIGRATING: Final = 2
     FINISHED: Final = 3
     REJECTED: Final = 4
+    LOST: Final = 5
 
 
-VM_STATES = ("waiting", "running", "migrating", "finished", "rejected")
+VM_STATES = ("waiting", "running", "migrating", "finished", "rejected", "lost")
 
 
 @dataclass
@@ -108,7 +109,7 @@ class Vms:
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
     keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
-    from the target.
+    from the target. ``disk_mib`` is what a move copies where hosts share no storage.
     """
 
     vcpus: Ints
@@ -117,6 +118,7 @@ class Vms:
     names: Sequence[str]
     size_names: Sequence[str]
     size: Ints
+    disk_mib: Floats
 
     host: Ints = field(init=False)
     state: States = field(init=False)

@@ -54,6 +54,7 @@ class Farm:
         self.residents = Residents(len(hosts), len(vms))
         self.delivery = Delivery(hosts, vms, layer)
         self._movers: Ints = np.empty(0, np.int64)
+        self._slowed: Ints = np.empty(0, np.int64)
         self._named = np.zeros(len(hosts), bool)
         self._home = np.full(len(vms), len(hosts), np.int64)
         self._absent = np.arange(len(vms))
@@ -83,13 +84,23 @@ class Farm:
 
         Raises FarmError if a VM is not running.
         """
-        self._require_vms(vms, VmState.RUNNING, "remove")
+        self._leave(vms, now_s, VmState.FINISHED, "remove")
+
+    def lose(self, vms: Ints, now_s: float) -> None:
+        """Take running VMs off their hosts because a part of their memory is gone.
+
+        Raises FarmError if a VM is not running.
+        """
+        self._leave(vms, now_s, VmState.LOST, "lose")
+
+    def _leave(self, vms: Ints, now_s: float, state: int, verb: str) -> None:
+        self._require_vms(vms, VmState.RUNNING, verb)
         touched = self._settle(self.vms.host[vms], now_s)
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
-        self.vms.state[vms] = VmState.FINISHED
+        self.vms.state[vms] = state
         self._population_changed = True
         self._refresh(touched)
 
@@ -175,6 +186,34 @@ class Farm:
         self._require_vms(vms, VmState.MIGRATING, "abort_migration")
         self._refresh(self._end_migration(vms, now_s))
 
+    def degrade(self, vms: Ints, guest_share: float, now_s: float) -> None:
+        """Set what running guests keep of their CPU while pages of them are still elsewhere.
+
+        ``guest_share`` is in [0, 1]; 1 ends it. Raises FarmError if a VM is not running.
+        """
+        self._require_vms(vms, VmState.RUNNING, "degrade")
+        touched = self._settle(self.vms.host[vms], now_s)
+        self._charge_copies(vms[np.isin(vms, self._slowed)], now_s)
+        self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+        if guest_share < 1.0:
+            self._slowed = np.sort(np.concatenate([self._slowed, vms]))
+        self._set_shares(vms, guest_share, 0.0, now_s)
+        self._refresh(touched)
+
+    def busy_s(self, vm: int, now_s: float) -> float:
+        """Return for how long a VM has worked so far, in seconds of all its vCPUs."""
+        rows = np.array([vm])
+        self._settle(self.vms.host[rows], now_s)
+        self._charge(rows)
+        moving = self.vms.state[vm] == VmState.MIGRATING
+        if moving or vm in self._slowed:
+            self._charge_copies(rows, now_s)
+        accounts = self.vm_accounts
+        asked = accounts.requested_mhz_s[vm]
+        asked += self.vms.demand_mhz[vm] * (now_s - self._demand_since_s)
+        missed = accounts.unserved_mhz_s[vm] + accounts.degraded_mhz_s[vm]
+        return float((asked - missed) / self.vms.size_mhz[vm])
+
     # Verbs on hosts and time
 
     def start(self, on: Bools) -> None:
@@ -222,6 +261,8 @@ class Farm:
             self.vm_accounts.requested_mhz_s += self.vms.demand_mhz * elapsed_s
         if len(self._movers):
             self._charge_copies(self._movers, now_s)
+        if len(self._slowed):
+            self._charge_copies(self._slowed, now_s)
         if self.delivery.strained:
             waited = self.vms.demand_mhz * self.delivery.costop_per_mhz
             self.vm_accounts.costop_s += waited * elapsed_s
@@ -245,6 +286,10 @@ class Farm:
 
     def _detach(self, vms: Ints, now_s: float) -> None:
         self._charge(vms)
+        if len(self._slowed) and np.isin(vms, self._slowed).any():
+            self._charge_copies(vms[np.isin(vms, self._slowed)], now_s)
+            self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+            self.vms.guest_share[vms] = 1.0
         self._settle_excess(vms, now_s - self._demand_since_s)
         self.residents.remove(vms, self.vms.host[vms])
         self.vms.host[vms] = -1

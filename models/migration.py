@@ -13,6 +13,9 @@ import numpy as np
 from .arrays import Floats, Ints
 from .farm import Farm
 from .knobs import knob
+from .live_migration import Cold, SuspendResume
+from .post_copy import Hybrid, PostCopy
+from .pre_copy import PreCopy
 
 MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 
@@ -88,4 +91,11 @@ class FixedRate:
         )
 
 
-MIGRATION_MODELS: dict[str, type] = {"fixed_rate": FixedRate}
+MIGRATION_MODELS: dict[str, type] = {
+    "fixed_rate": FixedRate,
+    "cold": Cold,
+    "suspend_resume": SuspendResume,
+    "pre_copy": PreCopy,
+    "post_copy": PostCopy,
+    "hybrid": Hybrid,
+}

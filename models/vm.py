@@ -10,12 +10,13 @@ from .arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class VmSize:
-    """What a VM has on paper: vCPUs of ``clock_mhz`` each, and memory."""
+    """What a VM has on paper: vCPUs of ``clock_mhz`` each, memory and disk."""
 
     name: str
     vcpus: int
     clock_mhz: float
     memory_mib: float
+    disk_mib: float = 0.0
 
 
 def counts_from_shares(shares: Floats, total: int) -> Ints:

@@ -8,6 +8,7 @@ from ..models.arrays import Ints
 from ..models.columns import Vms
 from ..models.farm import Farm, ViolationRule
 from ..models.hypervisor import licence_per_host_year
+from ..models.migration import FixedRate
 from ..models.overheads import Platform
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
@@ -17,6 +18,7 @@ from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.streams import Streams
 from .build_farm import HostModel, build_hosts, columns, host_model
 from .build_layer import Stack, build_stack
+from .build_network import network_setup
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
@@ -85,7 +87,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy) if ledger],
+        [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -174,7 +176,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
         raise InputError(problems)
     service, tenancy = _ledgers(scenario, stack, farm)
     engine = Engine(
-        farm, load.make(), start, NoControl(), "none", scenario.migration, _timing(scenario),
+        farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
@@ -189,7 +191,10 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
 
 def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
-    return Vms(vms.vcpus, vms.size_mhz, vms.memory_mib, vms.names, vms.size_names, vms.size)
+    return Vms(
+        vms.vcpus, vms.size_mhz, vms.memory_mib, vms.names, vms.size_names, vms.size,
+        vms.disk_mib,
+    )  # fmt: skip
 
 
 def _timing(scenario: Scenario) -> Timing:

@@ -65,7 +65,9 @@ def build_load(part: WorkloadPart, folder: Path, draw: Callable[[], Draw]) -> Lo
     names: Sequence[str] = Numbered("vm", count)
     if trace is not None and not isinstance(source, Resampled):
         names = Repeated(trace.names, count)
-    vms = Vms(vcpus, size_mhz, memory_mib, names, [size.name for size in sizes], size_of_vm)
+    disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
+    size_names = [size.name for size in sizes]
+    vms = Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib)
 
     def make() -> Workload:
         return Workload(_series(part, trace, count, draw()), size_mhz)
@@ -114,7 +116,9 @@ def _sizes(
     if own and trace is not None and trace.sizes and trace.size_of_series is not None:
         series = np.array(trace.size_of_series)
         return trace.sizes, series[np.arange(count) % len(series)]
-    sizes = [VmSize(size.name, size.vcpus, size.clock, size.memory) for size in part.sizes]
+    sizes = [
+        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk) for size in part.sizes
+    ]
     if part.sizes[0].count is not None:
         counts = np.array([size.count or 0 for size in part.sizes])
     else:

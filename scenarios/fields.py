@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from ..models.dirty_pages import DIRTY_PAGES, DirtyPages
 from ..models.knobs import Knob, knobs_of
 from ..policies.catalogue import available
 from . import units
@@ -254,6 +255,11 @@ def annotation_of(hint: Any, knob: Knob) -> Any:
     """Return the type under which pydantic reads a knob."""
     if knob.slot:
         return Annotated[Any, policy_slot(knob.slot)]
+    if hint is DirtyPages:
+        return Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)]
+    if get_origin(hint) is tuple:
+        item = annotation_of(get_args(hint)[0], knob)
+        return Annotated[tuple[item, ...], Field(min_length=1)]  # type: ignore[valid-type]
     if knob.dimension == "watt list":
         return Annotated[tuple[float, ...], Readings()]
     if knob.dimension == "percent list":

@@ -17,6 +17,7 @@ from .conditions import check_conditions
 from .fields import Amount, Named, Part, policy_slot, problem
 from .kinds import Factor, FilePath, Name, Period, RunName
 from .spec_farm import FarmPart
+from .spec_network import NetworkPart
 from .spec_workload import WorkloadPart
 from .suggest import unknown_name
 from .units import Money
@@ -201,6 +202,7 @@ class Spec(Part):
     migration: Annotated[
         MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
     ] = Field(FixedRate(), description="What moving a running VM takes.")
+    network: NetworkPart = Field(NetworkPart(), description="The network that moves use.")
     overheads: Literal["low", "typical", "high"] = Field(
         "typical",
         description="Which bound of every figure of the hypervisors is taken: `low` is the one "

@@ -40,6 +40,9 @@ class Size(Part):
     vcpus: Count = Field(2, description="Virtual CPUs.")
     clock: Megahertz = Field(2500.0, description="What 100 % of one vCPU stands for.")
     memory: Mebibytes = Field(4096.0, description="Memory, all of it reserved on the host.")
+    disk: Annotated[float, Field(ge=0), Quantity("memory")] = Field(
+        0.0, description="Disk, copied by moves where hosts share no storage."
+    )
     count: Annotated[int, Field(strict=True, ge=0)] | None = Field(
         None, description="Number of VMs of this size; give counts or shares, not both."
     )

@@ -8,7 +8,9 @@ from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
 from ..models.migration import MigrationModel
 from ..policies.plan import Plan
 from .clock import Clock
+from .flows import FlowBoard
 from .migration import Migrations
+from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
 from .power import PowerStories
 from .recorder import Recorder
 
@@ -32,11 +34,28 @@ class Actuator:
     """The only one who changes the farm while time runs."""
 
     def __init__(
-        self, clock: Clock, farm: Farm, migration: MigrationModel, recorder: Recorder
+        self,
+        clock: Clock,
+        farm: Farm,
+        migration: MigrationModel | CourseModel,
+        recorder: Recorder,
+        network: NetworkSetup | None = None,
     ) -> None:
+        self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self._power = PowerStories(clock, farm, recorder)
-        self._migrations = Migrations(clock, farm, migration, self._power, recorder)
+        self._migrations = self._movers(migration, network)
+
+    def _movers(
+        self, model: MigrationModel | CourseModel, network: NetworkSetup | None
+    ) -> Migrations | NetworkMigrations:
+        clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
+        if network is None:
+            assert not isinstance(model, CourseModel)
+            return Migrations(clock, farm, model, power, recorder)
+        assert isinstance(model, CourseModel)
+        self.board = FlowBoard(clock, network.network, network.transport)
+        return NetworkMigrations(clock, farm, model, self.board, network.per_host, power, recorder)
 
     def carry_out(self, plan: Plan, policy: str) -> None:
         """Start what a plan proposes; raises PlanError naming policy, time and rows."""
@@ -78,7 +97,8 @@ class Actuator:
         states = farm.hosts.state[targets[live]]
         leaving = (states == PowerState.DRAINING) | (states == PowerState.STOPPING)
         outcomes[live[leaving]] = TARGET_LEAVING
-        outcomes[live[farm.vms.state[vms[live]] != VmState.RUNNING]] = VM_BUSY
+        not_running = farm.vms.state[vms[live]] != VmState.RUNNING
+        outcomes[live[not_running | self._migrations.busy(vms[live])]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
         need_mib = farm.delivery.footprint_mib(vms[live], targets[live])

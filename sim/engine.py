@@ -20,6 +20,7 @@ from .actuator import Actuator
 from .clock import Clock, beats
 from .ledger import Ledger
 from .log import Column
+from .network_migration import CourseModel, NetworkSetup
 from .recorder import Recorder
 from .streams import Streams
 
@@ -84,17 +85,18 @@ class Engine:
         start: Start,
         control: ControlPolicy,
         control_name: str,
-        migration: MigrationModel,
+        migration: MigrationModel | CourseModel,
         timing: Timing,
         streams: Streams,
         ledgers: Sequence[Ledger] = (),
+        network: NetworkSetup | None = None,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
         self._ledgers = ledgers
         self._clock = Clock()
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
-        self._actuator = Actuator(self._clock, farm, migration, self._recorder)
+        self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
         self._view = FarmView(farm, self._vm_history, self._host_history, streams, start.slow_cores)

@@ -3,7 +3,7 @@
 import numpy as np
 import simpy
 
-from ..models.arrays import Ints, alike, distinct
+from ..models.arrays import Bools, Ints, alike, distinct
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..models.migration import MigrationModel, Phases
@@ -69,6 +69,10 @@ class Migrations:
         self._power.finish_draining(distinct(wave.sources))
         self._recorder.note_violations(clock.now)
 
+    def busy(self, vms: Ints) -> Bools:
+        """Return which VMs are not to be moved beyond those that are migrating: none."""
+        return np.zeros(len(vms), bool)
+
     def interrupt_all(self) -> None:
         """Interrupt every move under way."""
         for process in list(self._waves.values()):
@@ -83,7 +87,8 @@ class Migrations:
         self._recorder.migrations.add(
             len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
             decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
-            copied_mib=wave.phases.copied_mib, finished=finished,
+            copied_mib=wave.phases.copied_mib, finished=finished, downtime_s=0.0, rounds=0,
+            energy_j=0.0, reaction=self._recorder.words(""),
         )  # fmt: skip
 
 

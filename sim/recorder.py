@@ -43,9 +43,13 @@ class Recorder:
         self.migrations = Log(
             {
                 "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
-                "end_s": float, "copied_mib": float, "finished": bool,
+                "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
+                "rounds": int, "energy_j": float, "reaction": int,
             }
         )  # fmt: skip
+        self.phases = Log(
+            {"vm": int, "phase": int, "start_s": float, "end_s": float, "sent_mib": float}
+        )
         self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
@@ -168,6 +172,7 @@ class Recorder:
         tables = {
             "decisions": self.decisions.columns(),
             "migrations": self.migrations.columns(),
+            "migration_phases": self.phases.columns(),
             "power_events": self.power_events.columns(),
             "violations": self.violations.columns(),
             "series": self._series.columns(),

@@ -62,6 +62,7 @@ def make_vms(
         names=Numbered("vm", count),
         size_names=["only"],
         size=np.zeros(count, np.int64),
+        disk_mib=np.zeros(count),
     )
 
 

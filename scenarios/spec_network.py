@@ -1,0 +1,88 @@
+"""The network that moves use, as a scenario describes it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .fields import Part, Quantity
+from .kinds import Count, Name
+
+Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
+Latency = Annotated[float, Field(gt=0), Quantity("time")]
+InUse = Annotated[float, Field(ge=0, lt=1), Quantity("share")]
+
+
+class _Switched(Part):
+    port: Bandwidth = Field(10_000.0, description="Bandwidth of a host's port.")
+    latency: Latency = Field(1e-4, description="Latency of each link, one way.")
+
+
+class SingleSwitch(_Switched):
+    """All hosts at one switch that never limits them."""
+
+    topology: Literal["single_switch"]
+
+
+class TwoTier(_Switched):
+    """Racks of hosts; each rack's switch has one uplink to a core switch."""
+
+    topology: Literal["two_tier"]
+    hosts_per_rack: Count = Field(40, description="Hosts of a rack, in the order of the farm.")
+    uplink: Bandwidth = Field(40_000.0, description="Bandwidth of a rack's uplink.")
+
+
+class LeafSpine(_Switched):
+    """Leaf switches of hosts, each linked to every spine switch."""
+
+    topology: Literal["leaf_spine"]
+    hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
+    spines: Count = Field(4, description="Number of spine switches.")
+    uplink: Bandwidth = Field(40_000.0, description="Bandwidth of a link from leaf to spine.")
+
+
+class FatTree(_Switched):
+    """A fat tree of equal switches (Al-Fares et al. 2008)."""
+
+    topology: Literal["fat_tree"]
+    ports: Annotated[int, Field(strict=True, ge=4)] | None = Field(
+        None, description="Ports of a switch, even; absent: as few as hold all hosts."
+    )
+
+
+class Link(Part):
+    """A link of a graph."""
+
+    between: tuple[Name, Name] = Field(description="The two ends: names of hosts or switches.")
+    bandwidth: Bandwidth = Field(description="Bandwidth of each direction.")
+    latency: Latency = Field(1e-4, description="Latency, one way.")
+
+
+class Graph(Part):
+    """Switches, hosts and links written out; hosts by their names in the farm."""
+
+    topology: Literal["graph"]
+    links: tuple[Link, ...] = Field(min_length=1, description="All links.")
+
+
+TopologyField = Annotated[
+    SingleSwitch | TwoTier | LeafSpine | FatTree | Graph, Field(discriminator="topology")
+]
+
+
+class NetworkPart(Part):
+    """The network that moves use; models that copy at a fixed rate know none."""
+
+    layout: TopologyField = Field(
+        SingleSwitch(topology="single_switch"), description="Switches, links and where hosts are."
+    )
+    transport: Literal["plain", "lv08", "cm02"] = Field(
+        "plain",
+        description="How bytes travel: latency once and all of the bandwidth, or with the factors "
+        "and the TCP window of SimGrid's LV08 or CM02.",
+    )
+    background: InUse = Field(
+        0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
+    )
+    moves_per_host: Count = Field(
+        2, description="Moves that one host takes part in at a time; others wait."
+    )

@@ -1,0 +1,197 @@
+"""Moves over a network that they share, each a story of its own.
+
+A move waits for its target to boot and for a free slot at both ends, then goes through the
+steps of its migration model (:mod:`.live_migration`); what its transfers get of the links
+depends on all others under way.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import simpy
+
+from ..models.arrays import Bools, Ints, distinct
+from ..models.columns import PowerState, VmState
+from ..models.farm import Farm
+from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome
+from ..models.network import Network
+from ..models.transport import Transport
+from .clock import Clock
+from .flows import FlowBoard
+from .live_migration import END, migrate
+from .power import PowerStories
+from .recorder import Recorder
+
+Story = Generator[simpy.Event, object, None]
+
+
+@runtime_checkable
+class CourseModel(Protocol):
+    """A migration model that asks for steps and knows no clock."""
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of moving a guest."""
+        ...
+
+
+@dataclass(frozen=True)
+class NetworkSetup:
+    """The network that moves use, how bytes travel over it, and how many moves a host takes."""
+
+    network: Network
+    transport: Transport
+    per_host: int
+
+
+class NetworkMigrations:
+    """Moves under way; at most ``per_host`` of them at a time touch one host."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        farm: Farm,
+        model: CourseModel,
+        board: FlowBoard,
+        per_host: int,
+        power: PowerStories,
+        recorder: Recorder,
+    ) -> None:
+        self._clock, self._farm, self._model, self._board = clock, farm, model, board
+        self._power, self._recorder, self._per_host = power, recorder, per_host
+        self._slots: dict[int, simpy.Resource] = {}
+        self._moves: dict[int, simpy.Process] = {}
+        self._rooms: dict[int, _Room] = {}
+
+    def start(self, vms: Ints, targets: Ints) -> None:
+        """Begin moving VMs; memory is reserved at once, also on targets still booting."""
+        sources = self._farm.vms.host[vms]
+        self._farm.begin_migration(vms, targets, self._clock.now)
+        moves = zip(vms.tolist(), sources.tolist(), targets.tolist(), strict=True)
+        for vm, source, target in moves:
+            self._moves[vm] = self._clock.process(self._move(vm, source, target))
+
+    def busy(self, vms: Ints) -> Bools:
+        """Return which VMs are not to be moved, since a move of theirs has not ended."""
+        return np.array([vm in self._moves for vm in vms.tolist()], bool)
+
+    def interrupt_all(self) -> None:
+        """End every move under way."""
+        for process in list(self._moves.values()):
+            process.interrupt(END)
+
+    def record_unfinished(self) -> None:
+        """Record the moves that the end of the run cuts off."""
+        for vm in sorted(self._moves):
+            room = self._rooms.get(vm)
+            if room is not None:
+                self._record(vm, room, None)
+
+    def _move(self, vm: int, source: int, target: int) -> Story:
+        """Wait for target and slots, move, give the slots back whatever happened."""
+        farm, decided_s = self._farm, self._clock.now
+        room = _Room(farm, self._clock, vm, source, target, decided_s)
+        self._rooms[vm] = room
+        held: list[tuple[simpy.Resource, simpy.resources.resource.Request]] = []
+        outcome: Outcome | None = None
+        try:
+            if farm.hosts.state[target] != PowerState.ON:
+                yield self._power.booted(target)
+            # In the order of rows, so that no two moves wait for each other.
+            for host in sorted((source, target)):
+                slots = self._slots_of(host)
+                request = slots.request()
+                held.append((slots, request))
+                yield request
+            room.start_s = self._clock.now
+            course = self._model.course(self._guest(vm))
+            outcome = yield from migrate(self._clock, self._board, course, source, target, room)
+        except simpy.Interrupt:
+            room.on_cancel()
+        finally:
+            for slots, request in held:
+                slots.release(request)
+        room.close()
+        del self._moves[vm], self._rooms[vm]
+        self._record(vm, room, outcome)
+        self._power.finish_draining(distinct(np.array([source, target])))
+        self._recorder.note_violations(self._clock.now)
+
+    def _slots_of(self, host: int) -> simpy.Resource:
+        if host not in self._slots:
+            self._slots[host] = simpy.Resource(self._clock, self._per_host)
+        return self._slots[host]
+
+    def _guest(self, vm: int) -> Guest:
+        vms = self._farm.vms
+        return Guest(
+            memory_bytes=float(vms.memory_mib[vm]) * BYTES_PER_MIB,
+            disk_bytes=float(vms.disk_mib[vm]) * BYTES_PER_MIB,
+        )
+
+    def _record(self, vm: int, room: "_Room", outcome: Outcome | None) -> None:
+        now_s = self._clock.now
+        sent_mib = outcome.sent_bytes / BYTES_PER_MIB if outcome else 0.0
+        self._recorder.migrations.add(
+            1, vm=vm, source=room.source, target=room.target, decided_s=room.decided_s,
+            start_s=room.start_s, end_s=now_s, copied_mib=sent_mib,
+            finished=bool(outcome and outcome.moved),
+            downtime_s=outcome.downtime_s if outcome else 0.0,
+            rounds=outcome.rounds if outcome else 0,
+            energy_j=outcome.energy_j if outcome else 0.0,
+            reaction=self._recorder.words(outcome.reaction if outcome else ""),
+        )  # fmt: skip
+        for phase in outcome.phases if outcome else ():
+            self._recorder.phases.add(
+                1, vm=vm, phase=self._recorder.words(phase.name), start_s=phase.start_s,
+                end_s=phase.end_s, sent_mib=phase.sent_bytes / BYTES_PER_MIB,
+            )  # fmt: skip
+
+
+class _Room:
+    """The farm as one move sees it."""
+
+    def __init__(
+        self, farm: Farm, clock: Clock, vm: int, source: int, target: int, decided_s: float
+    ) -> None:
+        self._farm, self._clock, self._vm = farm, clock, np.array([vm])
+        self.source, self.target = source, target
+        self.decided_s = self.start_s = decided_s
+        self._arrived = False
+
+    def on_phase(self, guest_share: float, target_share: float) -> None:
+        """Set what the guest keeps of its CPU and what the copy costs the target."""
+        now_s = self._clock.now
+        if self._arrived:
+            self._farm.degrade(self._vm, guest_share, now_s)
+            return
+        shares = np.array([guest_share]), np.array([target_share])
+        self._farm.set_migration_load(self._vm, *shares, now_s)
+
+    def on_suspend(self) -> None:
+        """Nothing besides the phase that follows."""
+
+    def on_arrive(self) -> None:
+        """Put the VM onto the target."""
+        self._farm.commit_migration(self._vm, self._clock.now)
+        self._arrived = True
+
+    def on_cancel(self) -> None:
+        """Leave the VM at the source and free the reservation."""
+        if not self._arrived:
+            self._farm.abort_migration(self._vm, self._clock.now)
+
+    def on_lost(self) -> None:
+        """Take the VM off the target."""
+        self._farm.lose(self._vm, self._clock.now)
+
+    def busy_s(self) -> float:
+        """Return for how long the guest has worked so far."""
+        return self._farm.busy_s(int(self._vm[0]), self._clock.now)
+
+    def close(self) -> None:
+        """Let a guest that has arrived run undisturbed."""
+        running = self._farm.vms.state[self._vm[0]] == VmState.RUNNING
+        if self._arrived and running and self._farm.vms.guest_share[self._vm[0]] < 1.0:
+            self._farm.degrade(self._vm, 1.0, self._clock.now)
