@@ -1,0 +1,79 @@
+"""Measure what transfers over a shared network cost: CPU time against farm and flows under way.
+
+``python benchmarks/network.py`` prints two curves over fat trees with links of 10 Gbit/s: farms
+that grow, and more transfers at a time on one farm. Every host sends transfers of about 4 GiB
+to hosts drawn at random, a few at a time, the next when one ends. ``--quick`` leaves out the
+largest farm. A time is CPU time of the process, user and system together.
+"""
+
+import argparse
+import time
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import numpy as np
+import simpy
+
+from farmsim.models.network import Network
+from farmsim.models.transport import TRANSPORTS
+from farmsim.sim.clock import Clock
+from farmsim.sim.flows import FlowBoard
+
+GIB = 2.0**30
+
+
+class Load(NamedTuple):
+    """How much is sent: hosts, of which some send, transfers of each, how many at a time."""
+
+    hosts: int
+    senders: int
+    transfers: int
+    at_a_time: int
+
+
+def sender(
+    board: FlowBoard, source: int, targets: list[int], sizes: list[float]
+) -> Generator[simpy.Event, Any, None]:
+    for target, size_bytes in zip(targets, sizes, strict=True):
+        yield board.send(source, target, size_bytes)
+
+
+def measure(load: Load, transport: str) -> None:
+    generator = np.random.default_rng(1)
+    begin = time.process_time()
+    network = Network.fat_tree(load.hosts, 10_000, 10e-6)
+    built = time.process_time()
+    clock = Clock()
+    board = FlowBoard(clock, network, TRANSPORTS[transport])
+    each = load.transfers // load.at_a_time
+    sources = generator.choice(load.hosts, load.senders, replace=False).tolist()
+    for source in sources * load.at_a_time:
+        offsets = generator.integers(1, load.hosts, each)
+        sizes = GIB * generator.uniform(2, 6, each)
+        targets = ((source + offsets) % load.hosts).tolist()
+        clock.process(sender(board, source, targets, sizes.tolist()))
+    clock.run()
+    spent = time.process_time() - built
+    count = len(sources) * load.at_a_time * each
+    print(
+        f"| {load.hosts} | {load.senders * load.at_a_time} | {count} | {clock.now:.0f} "
+        f"| {built - begin:.2f} | {spent:.2f} | {spent / count * 1e6:.0f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="leave out the largest farm")
+    parser.add_argument("--transport", default="plain", choices=TRANSPORTS)
+    arguments = parser.parse_args()
+    head = ("hosts", "at a time", "transfers", "simulated s", "building s", "CPU s", "µs each")
+    print("| " + " | ".join(head) + " |\n" + "|---:" * len(head) + "|")
+    farms = [250, 1000] if arguments.quick else [250, 1000, 4000]
+    for hosts in farms:
+        measure(Load(hosts, 100, 10, 1), arguments.transport)
+    for at_a_time in (1, 2, 5):
+        measure(Load(1000, 1000, 10, at_a_time), arguments.transport)
+
+
+if __name__ == "__main__":
+    main()

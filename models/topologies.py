@@ -1,0 +1,145 @@
+"""The usual topologies of server farms as graphs, ready for :class:`.network.Network`.
+
+Every function returns the graph and the nodes of its hosts; ``hosts`` is their number or their
+names, ``capacity_mbps`` the bandwidth of each direction of a link, ``latency_s`` the one-way
+latency of each link.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import TypeAlias
+
+import networkx as nx
+
+Topology: TypeAlias = tuple[nx.Graph, list[Hashable]]
+
+
+def pair(capacity_mbps: float, latency_s: float, full_duplex: bool) -> Topology:
+    """Two hosts and one line."""
+    graph = nx.Graph()
+    graph.add_edge(
+        "host-0", "host-1", capacity_mbps=capacity_mbps, latency_s=latency_s,
+        full_duplex=full_duplex,
+    )  # fmt: skip
+    return graph, ["host-0", "host-1"]
+
+
+def single_switch(
+    hosts: int | Sequence[str], capacity_mbps: float, latency_s: float, switch: str = "switch"
+) -> Topology:
+    """All hosts at one switch."""
+    names = _named(hosts)
+    graph = nx.Graph()
+    for name in names:
+        graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
+    return graph, names
+
+
+def two_tier(
+    hosts: int | Sequence[str],
+    hosts_per_rack: int,
+    capacity_mbps: float,
+    uplink_mbps: float,
+    latency_s: float,
+) -> Topology:
+    """Racks at one core switch."""
+    return _racks(
+        _named(hosts), hosts_per_rack, "rack", ["core"], capacity_mbps, uplink_mbps, latency_s
+    )
+
+
+def leaf_spine(
+    hosts: int | Sequence[str],
+    hosts_per_leaf: int,
+    spines: int,
+    capacity_mbps: float,
+    uplink_mbps: float,
+    latency_s: float,
+) -> Topology:
+    """Leaves, each at every spine; raises ValueError for less than one spine."""
+    if spines < 1:
+        raise ValueError(f"spines is {spines}; at least 1 is needed to join the leaves")
+    tops = [f"spine-{index}" for index in range(spines)]
+    return _racks(
+        _named(hosts), hosts_per_leaf, "leaf", tops, capacity_mbps, uplink_mbps, latency_s
+    )
+
+
+def fat_tree(
+    hosts: int | Sequence[str], capacity_mbps: float, latency_s: float, ports: int | None = None
+) -> Topology:
+    """k-ary fat tree; raises ValueError for an odd number of ports or one without room."""
+    names = _named(hosts)
+    smallest = next(k for k in range(2, 2 * len(names) + 4, 2) if k**3 // 4 >= len(names))
+    k = smallest if ports is None else ports
+    if k < smallest or k % 2:
+        raise ValueError(
+            f"ports is {k}; a fat tree of {len(names)} hosts needs an even number of ports, "
+            f"at least {smallest}"
+        )
+    half = k // 2
+    graph = nx.Graph()
+    line = {"capacity_mbps": capacity_mbps, "latency_s": latency_s}
+    for index, name in enumerate(names):
+        pod, edge = index // half**2, index // half % half
+        graph.add_edge(name, f"pod-{pod}/edge-{edge}", **line)
+    for pod in range(k):
+        for upper in range(half):
+            aggregation = f"pod-{pod}/aggregation-{upper}"
+            for lower in range(half):
+                graph.add_edge(f"pod-{pod}/edge-{lower}", aggregation, **line)
+                graph.add_edge(aggregation, f"core-{upper * half + lower}", **line)
+    return graph, names
+
+
+def sites(
+    hosts: Sequence[int | Sequence[str]],
+    capacity_mbps: float,
+    latency_s: float,
+    between_mbps: float,
+    between_latency_s: float,
+) -> Topology:
+    """Sites of one switch each, fully meshed; numbered hosts count on from site to site."""
+    whole, names = nx.Graph(), list[Hashable]()
+    for number, each in enumerate(hosts):
+        start = len(names)
+        here = [f"host-{start + index}" for index in range(each)] if isinstance(each, int) else each
+        site, added = single_switch(here, capacity_mbps, latency_s, f"site-{number}")
+        whole.update(site)
+        names += added
+    for one in range(len(hosts)):
+        for other in range(one):
+            whole.add_edge(
+                f"site-{other}", f"site-{one}",
+                capacity_mbps=between_mbps, latency_s=between_latency_s,
+            )  # fmt: skip
+    return whole, names
+
+
+def _racks(
+    names: list[Hashable],
+    per_rack: int,
+    kind: str,
+    tops: list[str],
+    capacity_mbps: float,
+    uplink_mbps: float,
+    latency_s: float,
+) -> Topology:
+    if per_rack < 1:
+        raise ValueError(f"hosts per {kind} is {per_rack}; it must be at least 1")
+    graph = nx.Graph()
+    for index, name in enumerate(names):
+        switch = f"{kind}-{index // per_rack}"
+        graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
+        if index % per_rack == 0:
+            for top in tops:
+                graph.add_edge(switch, top, capacity_mbps=uplink_mbps, latency_s=latency_s)
+    return graph, names
+
+
+def _named(hosts: int | Sequence[str]) -> list[Hashable]:
+    names: list[Hashable] = (
+        [f"host-{index}" for index in range(hosts)] if isinstance(hosts, int) else list(hosts)
+    )
+    if not names:
+        raise ValueError("a network needs at least one host")
+    return names
