@@ -193,6 +193,34 @@ def report(directory: Path, out: Path | None) -> None:
 
 
 @commands.command()
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--vm", required=True, metavar="NAME", help="Name of a VM, or a pattern such as 'web-7*'."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
+def explain(directory: Path, vm: str, as_json: bool) -> None:
+    """Tell the story of one VM of a run directory: where it was, why it moved, what it cost."""
+    from .analysis.rundir import MANIFEST, load
+
+    if not (directory / MANIFEST).is_file():
+        _refuse_comparison(directory)
+    story = load(directory).story(vm)
+    if as_json:
+        click.echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
+    else:
+        click.echo(story.text())
+
+
+def _refuse_comparison(directory: Path) -> None:
+    from .analysis.compare import COMPARISON, VARIANTS
+    from .scenarios.problems import refuse
+
+    if (directory / COMPARISON).is_file():
+        message = f"is a comparison; name one of the runs below its {VARIANTS}/"
+        raise refuse(str(directory), message)
+
+
+@commands.command()
 @click.argument("what", type=click.Choice(["servers", "policies", "workloads"]))
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

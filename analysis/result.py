@@ -13,6 +13,8 @@ from ..scenarios.suggest import unknown_name
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from .story import Story
+
 SCHEMA_VERSION = 1
 
 
@@ -67,6 +69,15 @@ class Result:
             raise KeyError(unknown_name("figure", name, FIGURES))
         figure = FIGURES[name](self)
         return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
+
+    def story(self, vm: str) -> "Story":
+        """Return what happened to a VM, named exactly or by a pattern that it alone matches.
+
+        Raises InputError naming the nearest VMs, or those that match.
+        """
+        from .story import tell  # noqa: PLC0415 - story needs this module
+
+        return tell(self, vm)
 
     def save(self, directory: str | Path) -> Path:
         """Write the run directory, report included; return where it is."""

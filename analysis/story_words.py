@@ -1,0 +1,203 @@
+"""The sentences of a VM's story: each is made of one row of a table."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+
+WITHOUT_ROOM = {
+    "hosts_no_cpu": "without CPU",
+    "hosts_no_memory": "without memory",
+    "hosts_vetoed": "would be overloaded",
+    "hosts_barred": "may not take it",
+}
+UNIT_SUFFIXES = ("_s", "_ms", "_gib", "_mib", "_mbps", "_kwh", "_j", "_share")
+
+
+def clock(time_s: float, with_day: bool) -> str:
+    """Return a time of the run as ``03:25:00``, or ``day 2 03:25:00``, whole seconds that passed.
+
+    Days count from 1 and begin with the run.
+    """
+    seconds = int(time_s + 1e-6)
+    days, rest = divmod(seconds, 86400) if with_day else (0, seconds)
+    text = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+    return f"day {days + 1} {text}" if with_day else text
+
+
+def span(seconds: float) -> str:
+    """Return a duration in the two units that matter."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole // 60 % 60} min"
+
+
+def number(value: float) -> str:
+    """Return a number with its thousands apart, or four figures of a small one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def percent(share: float, decimals: int | None = None) -> str:
+    """Return a share in percent, with three figures unless decimals are asked for."""
+    text = f"{100 * share:.3g}" if decimals is None else f"{100 * share:,.{decimals}f}"
+    if decimals:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def search(row: Row) -> str:
+    """Say how the target was found, or why there is none."""
+    considered = row["hosts_considered"]
+    if row["target"] is not None:
+        hosts = plural(considered, "host")
+        return f"cost {number(row['cost'])}, the lowest of {hosts} considered"
+    if not considered:
+        return "there was no host to choose from"
+    lacking = [f"{row[name]:,} {what}" for name, what in WITHOUT_ROOM.items() if row.get(name)]
+    return f"none of {plural(considered, 'host')} has room" + (
+        ": " + ", ".join(lacking) if lacking else ""
+    )
+
+
+def measure(row: Row) -> str:
+    """Say what a rule measured and how that stood to its limit; nothing where it has neither."""
+    measured, limit = row["measured"], row["limit"]
+    if measured is None or limit is None or not (measured or limit):
+        return ""
+    sides = {1: "above", -1: "below", 0: "at"}
+    side = sides[(measured > limit) - (measured < limit)]
+    texts: tuple[str, str] = ("", "")
+    for decimals in range(1, 7):
+        texts = percent(measured, decimals), percent(limit, decimals)
+        if side == "at" or texts[0] != texts[1]:
+            break
+    where = f" on {row['source']}" if row["source"] is not None else ""
+    return f" measured {texts[0]}{where}, {side} its limit of {texts[1]}"
+
+
+def first_placement(row: Row, host: Row | None) -> str:
+    """Say where a VM was placed before time began, or why nowhere."""
+    policy = row["rule"].partition(": ")[2] or row["rule"]
+    if row["target"] is None:
+        return f"{row['outcome']} by {policy}: {search(row)}"
+    about = f" ({host['server']}, {number(host['memory_gib'])} GiB)" if host else ""
+    return f"{row['outcome']} on {row['target']}{about} by {policy}: {search(row)}"
+
+
+def decision(row: Row) -> str:
+    """Say what was decided about a VM, why, and what became of it."""
+    because = f"{row['rule']}{measure(row)}"
+    if row["target"] is None:
+        return f"{because}; stays, {row['outcome']}: {search(row)}"
+    chosen = f"{row['target']} ({search(row)})"
+    if row["outcome"] == "moved":
+        return f"{because}; is to move to {chosen}"
+    if row["outcome"] == "superseded":
+        return f"{because}; was to move to {chosen}, superseded later in the same round"
+    return f"{because}; was to move to {chosen}, refused: {row['outcome']}"
+
+
+def extras(row: Row, known: frozenset[str], units: Mapping[str, str]) -> str:
+    """Return the columns of a row that nobody here knows, each led by a comma."""
+    texts = []
+    for name, value in row.items():
+        if name in known or value is None or value == "":
+            continue
+        texts.append(f", {_plain(name, units.get(name, ''))} {_value(value, units.get(name, ''))}")
+    return "".join(texts)
+
+
+def _plain(name: str, unit: str) -> str:
+    if unit:
+        for suffix in UNIT_SUFFIXES:
+            name = name.removesuffix(suffix)
+    return name.replace("_", " ")
+
+
+def _value(value: Any, unit: str) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{_plain(key, '')} {_value(each, '')}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return "(" + "; ".join(_value(each, "") for each in value) + ")"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _amount(value, unit) if isinstance(value, int | float) else str(value)
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "share":
+        return percent(value)
+    if unit == "s":
+        return span(value)
+    return number(value) + (f" {unit}" if unit and unit != "rounds" else "")
+
+
+def summary(about: Row, figures: Row) -> str:
+    """Sum up in a few lines where a VM was, what was decided, and what it went without."""
+    lines = [_whereabouts(about, figures), _decisions(figures), *_moves(figures), _service(about)]
+    return "\n".join(lines)
+
+
+def _whereabouts(about: Row, figures: Row) -> str:
+    if about["first_host"] is None:
+        return f"{about['state']}: {about['reason'] or 'no host was found for it'}"
+    last = about["last_host"] or "none"
+    if figures["hosts"] == 1 and last == about["first_host"]:
+        return f"on {last} from first to last"
+    return f"first on {about['first_host']}, last on {last}; {plural(figures['hosts'], 'host')}"
+
+
+def _decisions(figures: Row) -> str:
+    if not figures["decisions"]:
+        return "nothing was decided about it after the start"
+    told = ", ".join(f"{count:,} {outcome}" for outcome, count in figures["outcomes"].items())
+    return f"{plural(figures['decisions'], 'decision')}: {told}"
+
+
+def _moves(figures: Row) -> list[str]:
+    lines = []
+    if figures["moves_ended"]:
+        text = (
+            f"{plural(figures['moves_ended'], 'move')} ended: "
+            f"{number(figures['copied_gib'])} GiB copied in {span(figures['moving_s'])}"
+        )
+        if figures["waiting_s"]:
+            text += f", after {span(figures['waiting_s'])} of waiting"
+        lines.append(text)
+    if figures["moves_not_ended"]:
+        lines.append(f"{plural(figures['moves_not_ended'], 'move')} did not end")
+    if "downtime_s" in figures:
+        lines.append(f"away for {span(figures['downtime_s'])} in all")
+    return lines
+
+
+def _service(about: Row) -> str:
+    if not about["requested_ghz_h"]:
+        return "asked for no CPU"
+    costop = about.get("costop_share")
+    return (
+        f"asked for {number(about['requested_ghz_h'])} GHz h, "
+        f"{percent(about['utilisation_mean'])} of its size; went without "
+        f"{percent(about['shortage_share'])} of that for lack of capacity, "
+        f"{percent(about['degraded_share'])} by moving; ready but not running "
+        f"{percent(about['ready_share'])} of the time"
+        + (f", co-stopped {percent(costop)}" if costop else "")
+    )
+
+
+def finite(value: Any) -> Any:
+    """Return a row, or any value of one, with None in place of numbers that JSON lacks."""
+    if isinstance(value, Mapping):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
