@@ -1,0 +1,219 @@
+"""Stories of VMs moving over a network that other traffic shares.
+
+A migration model (``models/migration_course.py``) asks for steps; :func:`migrate` plays them on
+the clock and tells the farm what each means for guest and hosts. Whatever interrupts it, and
+whenever, the VM is in one place afterwards, and the farm has been told which.
+"""
+
+import math
+from collections.abc import Generator
+from typing import Protocol
+
+import simpy
+
+from ..models.live_migration import standstill
+from ..models.migration_course import Course, Ending, Measured, Outcome, Step, Tally
+
+END, CANCEL, SOURCE, TARGET, NETWORK = "end", "cancel", "source", "target", "network"
+"""Causes of an interrupt: the run ends, somebody calls the move off, or one of three fails."""
+
+REASONS = {
+    END: "the run ended",
+    CANCEL: "called off",
+    SOURCE: "the source failed",
+    TARGET: "the target failed",
+    NETWORK: "the network failed",
+}
+Story = Generator[simpy.Event, object, Outcome]
+
+
+class Transport(Protocol):
+    """Anything that carries bytes from host to host and shares its links among all."""
+
+    def send(
+        self, source: int, target: int, size_bytes: float, cap_bytes_s: float
+    ) -> simpy.Process:
+        """Return a process that ends when all bytes have arrived, or when it is interrupted.
+
+        Its value is the time taken, infinite if the bytes did not arrive.
+        """
+        ...
+
+    def sent_bytes(self, transfer: simpy.Process) -> float:
+        """Return what of a transfer under way has been sent."""
+        ...
+
+
+class Guestroom(Protocol):
+    """The farm as one migration sees it: a VM at its source, a reservation at its target."""
+
+    def on_phase(self, guest_share: float, target_share: float) -> None:
+        """Set what the guest keeps of its CPU and what the copy costs the target."""
+        ...
+
+    def on_suspend(self) -> None:
+        """Note that the guest stands still from now on, until a phase with a share follows."""
+        ...
+
+    def on_arrive(self) -> None:
+        """Put the VM onto the target."""
+        ...
+
+    def on_cancel(self) -> None:
+        """Leave the VM at the source, where it is, and free the reservation."""
+        ...
+
+    def on_lost(self) -> None:
+        """Take the VM off the target: a part of its memory is gone."""
+        ...
+
+    def busy_s(self) -> float:
+        """Return for how long the guest has worked so far, in seconds of full activity.
+
+        Only differences count. The integral of delivered over full CPU, so it grows more
+        slowly while the guest is slowed down.
+        """
+        ...
+
+
+def migrate(
+    clock: simpy.Environment,
+    transport: Transport,
+    course: Course,
+    source: int,
+    target: int,
+    room: Guestroom,
+) -> Story:
+    """Play a course from source to target; return what it did.
+
+    Interrupt the process with one of ``REASONS``. Before the guest has arrived it stays at the
+    source, which takes the step's ``undo_s`` to have it running again; afterwards it is at the
+    target. While pages are away a failure of source, target or network loses it, and calling
+    the move off has no effect. At the end of the run, or if the cause is none of these, the
+    story ends at once. Any other error is passed on after the farm has been told to cancel.
+    """
+    return (yield from _Player(clock, transport, course, source, target, room).play())
+
+
+class _Player:
+    def __init__(
+        self,
+        clock: simpy.Environment,
+        transport: Transport,
+        course: Course,
+        source: int,
+        target: int,
+        room: Guestroom,
+    ) -> None:
+        self._clock, self._transport, self._course, self._room = clock, transport, course, room
+        self._source, self._target = source, target
+        self._tally = Tally(clock.now)
+        self._arrived = False
+        self._shares = (1.0, 0.0)
+
+    def play(self) -> Story:
+        """Play steps until the model ends or a cause to stop comes."""
+        past: Measured | None = None
+        try:
+            while True:
+                step = self._next(past)
+                if isinstance(step, Ending):
+                    return self._end(step)
+                self._enter(step)
+                cause, past, sent_bytes = yield from self._step(step)
+                if cause:
+                    return (yield from self._stop(step, cause, sent_bytes))
+        except Exception:
+            # GeneratorExit is left alone: a run that is thrown away has no farm to tell.
+            if not self._arrived:
+                self._room.on_cancel()
+            raise
+
+    def _next(self, past: Measured | None) -> Step | Ending:
+        try:
+            return next(self._course) if past is None else self._course.send(past)
+        except StopIteration as end:
+            ending: Ending = end.value
+            return ending
+
+    def _enter(self, step: Step) -> None:
+        if step.arrived and not self._arrived:
+            self._room.on_arrive()
+            self._arrived = True
+        if step.guest_share == 0.0 and self._shares[0] > 0.0:
+            self._room.on_suspend()
+        shares = (step.guest_share, step.target_share)
+        if shares != self._shares:
+            self._room.on_phase(*shares)
+            self._shares = shares
+
+    def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured, float]]:
+        """Wait, then send; return the cause of an early end, the measures and the bytes."""
+        start_s, busy_s = self._clock.now, self._room.busy_s()
+        cause, sent_bytes, sending_s = "", 0.0, start_s
+        if step.wait_s:
+            cause = yield from self._outlast(self._clock.timeout(step.wait_s), step)
+            sending_s = self._clock.now
+        if not cause and step.size_bytes is not None:
+            cause, sent_bytes = yield from self._transfer(step, step.size_bytes)
+        now_s = self._clock.now
+        self._tally.add(step, start_s, now_s, sent_bytes)
+        elapsed_s = now_s - start_s
+        worked_s = self._room.busy_s() - busy_s
+        past = Measured(elapsed_s, now_s - sending_s, step.guest_share * elapsed_s, worked_s)
+        return cause, past, sent_bytes
+
+    def _transfer(
+        self, step: Step, size_bytes: float
+    ) -> Generator[simpy.Event, object, tuple[str, float]]:
+        """Send; return the cause of an early end and what was sent."""
+        flow = self._send(step, size_bytes)
+        cause, sent_bytes = "", 0.0
+        try:
+            cause = yield from self._outlast(flow, step)
+        finally:
+            if flow.is_alive:
+                sent_bytes = self._transport.sent_bytes(flow)
+                flow.interrupt(cause or CANCEL)
+        if cause:
+            return cause, sent_bytes
+        return (NETWORK, 0.0) if flow.value == math.inf else ("", size_bytes)
+
+    def _send(self, step: Step, size_bytes: float) -> simpy.Process:
+        start, end = self._source, self._target
+        if step.backwards:
+            start, end = end, start
+        return self._transport.send(start, end, size_bytes, step.cap_bytes_s)
+
+    def _outlast(self, event: simpy.Event, step: Step) -> Generator[simpy.Event, object, str]:
+        """Wait for an event; return the cause of an interrupt that ends the step before it."""
+        while not event.processed:
+            try:
+                yield event
+            except simpy.Interrupt as interrupt:
+                cause = interrupt.cause if interrupt.cause in REASONS else END
+                if not (cause == CANCEL and step.exposed):
+                    return str(cause)
+        return ""
+
+    def _end(self, ending: Ending) -> Outcome:
+        if not ending.moved:
+            self._room.on_cancel()
+        fate = "target" if ending.moved else "source"
+        return self._tally.outcome(self._clock.now, fate, ending.reaction, ending.reason)
+
+    def _stop(
+        self, step: Step, cause: str, sent_bytes: float
+    ) -> Generator[simpy.Event, object, Outcome]:
+        """End early: undone before the guest arrived, lost if a failure cuts it off its pages."""
+        fate = "source"
+        if self._arrived:
+            fate = "lost" if step.exposed and cause in {SOURCE, TARGET, NETWORK} else "target"
+        elif step.undo_s and cause not in {END, SOURCE}:
+            yield from self._step(standstill("undo", step.undo_s))
+        if fate == "lost":
+            self._room.on_lost()
+        elif fate == "source":
+            self._room.on_cancel()
+        away_bytes = (step.size_bytes or 0.0) - sent_bytes + step.later_bytes
+        return self._tally.outcome(self._clock.now, fate, reason=REASONS[cause], away=away_bytes)

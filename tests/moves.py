@@ -1,0 +1,180 @@
+"""Moves over small networks for tests: who is where, and what the peer program measured."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import simpy
+
+from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyRate
+from farmsim.models.migration_course import Course, Guest, Outcome
+from farmsim.models.network import Network
+from farmsim.models.pre_copy import PreCopy
+from farmsim.models.transport import CM02, LV08
+from farmsim.sim.clock import Clock
+from farmsim.sim.flows import FlowBoard
+from farmsim.sim.live_migration import Story, migrate
+
+DATA = Path(__file__).parent / "data" / "simgrid" / "migration.csv"
+GIB = 1024.0**3
+LATENCY_S = 1e-4
+SOURCE_CORES = 8
+
+
+@dataclass
+class Room:
+    """A farm of one VM that insists on a sensible order of what it is told."""
+
+    clock: simpy.Environment
+    activity: float = 1.0
+    place: str = "source"
+    moving: bool = True
+    told: list[str] = field(default_factory=list)
+    share: float = 1.0
+    _busy_s: float = 0.0
+    _since_s: float = 0.0
+
+    def on_phase(self, guest_share: float, target_share: float) -> None:
+        assert 0.0 <= guest_share <= 1.0
+        assert 0.0 <= target_share <= 1.0
+        assert self.place != "lost"
+        self._busy_s = self.busy_s()
+        self._since_s = self.clock.now
+        self.share = guest_share
+
+    def on_suspend(self) -> None:
+        assert self.share > 0
+        self.told.append("suspend")
+
+    def on_arrive(self) -> None:
+        assert (self.place, self.moving) == ("source", True)
+        self.place, self.moving = "target", False
+        self.told.append("arrive")
+
+    def on_cancel(self) -> None:
+        assert (self.place, self.moving) == ("source", True)
+        self.moving = False
+        self.told.append("cancel")
+
+    def on_lost(self) -> None:
+        assert self.place == "target"
+        self.place = "lost"
+        self.told.append("lost")
+
+    def busy_s(self) -> float:
+        return self._busy_s + self.activity * self.share * (self.clock.now - self._since_s)
+
+
+def start(
+    clock: Clock,
+    board: FlowBoard,
+    course: Course,
+    room: Room,
+    target: int = 1,
+    delay_s: float = 0.0,
+) -> simpy.Process:
+    """Start moving from host 0 after a delay."""
+
+    def late() -> Story:
+        if delay_s:
+            yield clock.timeout(delay_s)
+        return (yield from migrate(clock, board, course, 0, target, room))
+
+    return clock.process(late())
+
+
+def done(story: simpy.Process) -> Outcome:
+    """Return what a story that has ended did."""
+    assert isinstance(story.value, Outcome)
+    return story.value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of SimGrid: one or two VMs over a line, with what it measured for each."""
+
+    case: str
+    network: str
+    link_mbps: float
+    targets: int
+    stagger_s: float
+    memory_bytes: float
+    cap_mbps: float
+    dirty_mbps: float
+    working_set: float
+    activity: float
+    rounds: tuple[int, ...]
+    total_s: tuple[float, ...]
+    downtime_s: tuple[float, ...]
+
+    @property
+    def converged(self) -> bool:
+        return bool(self.rounds)
+
+
+def simgrid_runs() -> Iterator[Row]:
+    """Read the runs; the rows of a run follow each other, VM0 first."""
+    numbers = iter(range(10**6))
+    run = 0
+
+    def number(row: dict[str, str]) -> int:
+        nonlocal run
+        run = next(numbers) if row["vm"] == "VM0" else run
+        return run
+
+    with DATA.open(encoding="utf-8") as handle:
+        for _, group in groupby(csv.DictReader(handle), key=number):
+            yield _row(list(group))
+
+
+def _row(rows: list[dict[str, str]]) -> Row:
+    first = rows[0]
+    tasks = float(first["background_tasks"]) + 1
+    done = [row for row in rows if row["rounds"]]
+    return Row(
+        case=first["case"],
+        network=first["network"],
+        link_mbps=float(first["link_gbps"]) * 1000,
+        targets=int(first["targets"]),
+        stagger_s=float(first["stagger_s"]),
+        memory_bytes=float(first["ram_gib"]) * GIB,
+        cap_mbps=float(first["speed_bytes_s"]) / BYTES_PER_MEGABIT,
+        dirty_mbps=float(first["dirty_bytes_s"]) / BYTES_PER_MEGABIT,
+        working_set=float(first["working_set"]),
+        activity=min(1.0, SOURCE_CORES / tasks),
+        rounds=tuple(int(row["rounds"]) for row in done),
+        total_s=tuple(float(row["total_s"]) for row in done),
+        downtime_s=tuple(float(row["downtime_s"]) for row in done),
+    )
+
+
+def like_simgrid(row: Row, **knobs: object) -> PreCopy:
+    """Return pre-copy without anything that SimGrid does not model."""
+    settings: dict[str, object] = {
+        "guest_loss": 0.0, "target_load": 0.0, "limit_mbps": row.cap_mbps,
+        "downtime_target_s": 0.03, "max_rounds": 10_000, "max_copied": 0.0, "patience": 0,
+        "dirty": DirtyRate(row.dirty_mbps, row.working_set),
+    }  # fmt: skip
+    return PreCopy(**(settings | knobs))  # type: ignore[arg-type]
+
+
+def play_simgrid(row: Row, vms: int, **knobs: object) -> list[Outcome]:
+    """Play a run on the same line with the same network model."""
+    graph: Any = nx.Graph()
+    graph.add_edge(0, "line", capacity_mbps=row.link_mbps, latency_s=LATENCY_S, full_duplex=False)
+    for target in (1, 2):
+        graph.add_edge("line", target, capacity_mbps=1e9, latency_s=1e-15)
+    clock = Clock()
+    board = FlowBoard(clock, Network(graph, [0, 1, 2]), {"LV08": LV08, "CM02": CM02}[row.network])
+    guest, stories = Guest(row.memory_bytes), []
+    for vm in range(vms):
+        course = like_simgrid(row, **knobs).course(guest)
+        room = Room(clock, row.activity)
+        target = 1 + vm if row.targets == 2 else 1
+        stories.append(start(clock, board, course, room, target, vm * row.stagger_s))
+    clock.run()
+    return [done(story) for story in stories]

@@ -1,0 +1,273 @@
+"""Migrations on a shared network: as SimGrid has them, and whatever interrupts them."""
+
+import math
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+import simpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moves import Room, Row, done, play_simgrid, simgrid_runs, start
+
+from farmsim.models.conversion import Conversion
+from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
+from farmsim.models.live_migration import Cold, SuspendResume
+from farmsim.models.migration_course import Course, Ending, Guest, Outcome, Step, play_alone
+from farmsim.models.network import Network
+from farmsim.models.post_copy import Hybrid, PostCopy
+from farmsim.models.pre_copy import PreCopy
+from farmsim.models.transport import LV08, PLAIN
+from farmsim.sim.clock import Clock
+from farmsim.sim.flows import FlowBoard
+from farmsim.sim.live_migration import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
+
+LINK_MBPS = 8000.0
+LINK_BYTES_S = LINK_MBPS * BYTES_PER_MEGABIT
+LATENCY_S = 0.001
+GUEST = Guest(2e9, disk_bytes=4e9, write_bytes_s=1e8, passthrough=True)
+MOST_EVENTS = 3000
+RUNS = list(simgrid_runs())
+
+
+def pair(clock: Clock) -> FlowBoard:
+    return FlowBoard(clock, Network.pair(LINK_MBPS, LATENCY_S, full_duplex=True), PLAIN)
+
+
+def differences(row: Row) -> list[str]:
+    """Say what is not as SimGrid has it; both VMs of a run."""
+    outcomes = play_simgrid(row, len(row.rounds))
+    wrong = []
+    for vm, outcome in enumerate(outcomes):
+        same = (
+            math.isclose(outcome.total_s, row.total_s[vm], rel_tol=1e-6),
+            math.isclose(outcome.downtime_s, row.downtime_s[vm], rel_tol=1e-5),
+            outcome.rounds == row.rounds[vm],
+        )
+        if not all(same):
+            wrong.append(f"{row} VM{vm}: {outcome}")
+    return wrong
+
+
+def test_the_runs_of_simgrid_are_all_there() -> None:
+    assert sum(len(row.rounds) or 1 for row in RUNS) == 602
+    assert len([row for row in RUNS if not row.converged]) == 2
+
+
+@pytest.mark.parametrize("case", sorted({row.case for row in RUNS if row.converged}))
+def test_some_runs_of_each_case_end_as_in_simgrid(case: str) -> None:
+    rows = [row for row in RUNS if row.case == case]
+    assert [wrong for row in rows[::7] for wrong in differences(row)] == []
+
+
+@pytest.mark.slow
+def test_every_run_ends_as_in_simgrid() -> None:
+    """Total time to 1e-6, downtime to 1e-5, rounds equal, under LV08 and CM02."""
+    rows = [row for row in RUNS if row.converged]
+    assert [wrong for row in rows for wrong in differences(row)] == []
+
+
+@pytest.mark.parametrize("reaction", ["stop_and_copy", "throttle", "post_copy", "cancel"])
+@pytest.mark.parametrize("row", [row for row in RUNS if not row.converged])
+def test_what_crashes_simgrid_ends_as_declared(row: Row, reaction: str) -> None:
+    (outcome,) = play_simgrid(row, 1, reaction=reaction, patience=2)
+    assert outcome.reaction == reaction
+    assert outcome.fate == ("source" if reaction == "cancel" else "target")
+    assert outcome.rounds < 30
+    rate = 1e9 / 8 * LV08.bandwidth_factor / (1 + LV08.cross_traffic)
+    if reaction == "stop_and_copy":
+        rest_bytes = math.floor(row.working_set * row.memory_bytes)
+        assert outcome.downtime_s == pytest.approx(rest_bytes / rate, rel=1e-3)
+    else:
+        assert outcome.downtime_s < 0.04
+
+
+MODELS: dict[str, Any] = {
+    "cold": Cold(storage="with", shutdown_s=1.0, boot_s=3.0, announce_s=0.1),
+    "suspend_resume": SuspendResume(resume_s=0.5, storage="before"),
+    "pre_copy": PreCopy(dirty=DirtyRate(6000.0, 0.5), announce_s=0.1, drain_s=0.5, setup_s=0.2),
+    "throttled": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="throttle", resume_s=0.1),
+    "switched": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="post_copy", announce_s=0.2),
+    "called off": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="cancel"),
+    "with disk": PreCopy(dirty=DirtyCurve((1.0, 5.0), (0.2, 0.3)), storage="with", max_rounds=3),
+    "post_copy": PostCopy(resume_s=0.1, announce_s=0.2, storage="before"),
+    "hybrid": Hybrid(dirty=DirtyRate(4000.0, 0.5), storage="with"),
+    "converted": Conversion(shutdown_s=1.0, boot_s=2.0),
+    "replicated": Conversion(mode="replicated", shutdown_s=1.0, boot_s=2.0, drain_s=0.5),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_on_an_empty_network_a_move_takes_what_its_model_says(name: str) -> None:
+    clock = Clock()
+    story = start(clock, pair(clock), MODELS[name].course(GUEST), Room(clock, 0.7))
+    clock.run()
+    outcome = done(story)
+    alone = play_alone(MODELS[name].course(GUEST), LINK_BYTES_S, LATENCY_S, activity=0.7)
+    assert outcome.total_s == pytest.approx(alone.total_s, rel=1e-9)
+    assert outcome.downtime_s == pytest.approx(alone.downtime_s, rel=1e-6)
+    assert outcome.sent_bytes == pytest.approx(alone.sent_bytes, rel=1e-6)
+    assert (outcome.fate, outcome.rounds) == (alone.fate, alone.rounds)
+    assert outcome.guest_lost_s == pytest.approx(alone.guest_lost_s, rel=1e-6)
+
+
+@pytest.mark.parametrize("moves", [2, 3])
+def test_moves_that_share_a_link_share_its_rate(moves: int) -> None:
+    """Without dirtying n moves take n times as long."""
+    idle, small = PreCopy(dirty=DirtyRate(0.0), guest_loss=0.0), Guest(2e9)
+    clock = Clock()
+    board = FlowBoard(clock, Network.pair(LINK_MBPS, 1e-9), PLAIN)
+    stories = [start(clock, board, idle.course(small), Room(clock)) for _ in range(moves)]
+    clock.run()
+    for story in stories:
+        assert done(story).total_s == pytest.approx(moves * small.memory_bytes / LINK_BYTES_S)
+
+
+def test_who_is_told_what_and_when() -> None:
+    clock, told = Clock(), Room(Clock())
+    told.clock = clock
+    start(clock, pair(clock), MODELS["switched"].course(GUEST), told)
+    clock.run()
+    assert told.told == ["suspend", "arrive"]
+    assert told.share == 1.0
+
+
+def interrupt_at(
+    clock: Clock, story: simpy.Process, causes: list[tuple[float, str]]
+) -> Generator[simpy.Event, object, None]:
+    for delay_s, cause in causes:
+        yield clock.timeout(delay_s)
+        if story.is_alive:
+            story.interrupt(cause)
+
+
+class Carrier:
+    """A transport that remembers its transfers, so that a test can cut them."""
+
+    def __init__(self, board: FlowBoard) -> None:
+        self.board = board
+        self.flows: list[simpy.Process] = []
+
+    def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Any:
+        self.flows.append(self.board.send(source, target, size_bytes, cap_bytes_s))
+        return self.flows[-1]
+
+    def sent_bytes(self, transfer: simpy.Process) -> float:
+        return self.board.sent_bytes(transfer)
+
+
+def run_bounded(clock: Clock) -> None:
+    for _ in range(MOST_EVENTS):
+        if clock.peek() == math.inf:
+            return
+        clock.step()
+    raise AssertionError(f"more than {MOST_EVENTS} events: the story does not end")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(sorted(MODELS)),
+    whens=st.lists(
+        st.tuples(st.floats(0, 1.1), st.sampled_from([*sorted(REASONS), "nonsense"])), max_size=3
+    ),
+    cut=st.one_of(st.none(), st.floats(0, 1.1)),
+    other_s=st.floats(0, 20),
+)
+def test_whatever_happens_the_vm_is_in_one_place(
+    name: str, whens: list[tuple[float, str]], cut: float | None, other_s: float
+) -> None:
+    """Interrupts and cut transfers at any moment, with other traffic on the link."""
+    whole_s = play_alone(MODELS[name].course(GUEST), LINK_BYTES_S, LATENCY_S).total_s
+    clock = Clock()
+    board = pair(clock)
+    carrier, room = Carrier(board), Room(clock)
+    board.send(0, 1, other_s * LINK_BYTES_S, LINK_BYTES_S / 2)
+    story = clock.process(migrate(clock, carrier, MODELS[name].course(GUEST), 0, 1, room))
+    clock.process(interrupt_at(clock, story, [(when * whole_s, why) for when, why in whens]))
+
+    def cutter() -> Generator[simpy.Event, object, None]:
+        yield clock.timeout((cut or 0.0) * whole_s)
+        if cut is not None and carrier.flows and carrier.flows[-1].is_alive:
+            carrier.flows[-1].interrupt()
+
+    clock.process(cutter())
+    run_bounded(clock)
+    outcome = done(story)
+    assert outcome.fate == room.place
+    assert not room.moving
+    assert room.told.count("arrive") + room.told.count("cancel") == 1
+    assert board.active == 0
+    assert 0.0 <= outcome.downtime_s <= outcome.total_s
+    assert outcome.guest_lost_s <= outcome.total_s * (1 + 1e-9)
+    assert outcome.phases[0].start_s == 0.0
+    assert outcome.phases[-1].end_s == pytest.approx(outcome.total_s)
+    sent = board.link_bytes.sum() - other_s * LINK_BYTES_S
+    assert outcome.sent_bytes <= sent + 1.0
+    if cut is None:
+        assert outcome.sent_bytes == pytest.approx(sent, rel=1e-9, abs=1.0)
+
+
+def interrupted(model: Any, when_s: float, cause: str) -> tuple[Outcome, Room]:
+    clock = Clock()
+    board, room = pair(clock), Room(clock)
+    story = start(clock, board, model.course(Guest(2e9)), room)
+    clock.process(interrupt_at(clock, story, [(when_s, cause)]))
+    clock.run()
+    return done(story), room
+
+
+@pytest.mark.parametrize("cause", [SOURCE, TARGET, NETWORK])
+def test_a_failure_while_pages_are_away_loses_the_vm(cause: str) -> None:
+    outcome, room = interrupted(PostCopy(), 1.0, cause)
+    assert (outcome.fate, outcome.reason) == ("lost", REASONS[cause])
+    assert outcome.away_bytes == pytest.approx(2e9 - (outcome.sent_bytes - 4 * 1024**2))
+    assert room.told == ["suspend", "arrive", "lost"]
+
+
+def test_post_copy_cannot_be_called_off_once_the_guest_has_moved() -> None:
+    outcome, _ = interrupted(PostCopy(), 1.0, CANCEL)
+    assert (outcome.fate, outcome.reason, outcome.away_bytes) == ("target", "", 0.0)
+    early, _ = interrupted(PostCopy(), 0.001, CANCEL)
+    assert (early.fate, early.reason) == ("source", "called off")
+    ended, _ = interrupted(PostCopy(), 1.0, END)
+    assert (ended.fate, ended.reason) == ("target", "the run ended")
+    assert ended.total_s == 1.0
+
+
+@pytest.mark.parametrize(("cause", "total_s"), [(CANCEL, 33.0), (TARGET, 33.0), (END, 3.0)])
+def test_a_cold_move_called_off_boots_again_at_the_source(cause: str, total_s: float) -> None:
+    outcome, room = interrupted(Cold(shutdown_s=10.0, boot_s=30.0), 3.0, cause)
+    assert (outcome.fate, outcome.total_s, outcome.downtime_s) == ("source", total_s, total_s)
+    assert room.told == ["suspend", "cancel"]
+
+
+def test_a_second_failure_ends_the_way_back_too() -> None:
+    clock = Clock()
+    room = Room(clock)
+    story = start(clock, pair(clock), Cold(boot_s=30.0).course(GUEST), room)
+    clock.process(interrupt_at(clock, story, [(3.0, CANCEL), (4.0, SOURCE)]))
+    clock.run()
+    assert (done(story).fate, done(story).total_s) == ("source", 7.0)
+
+
+def test_an_error_of_a_model_leaves_the_vm_at_the_source() -> None:
+    def broken() -> Course:
+        yield Step("first pass", size_bytes=1e9)
+        raise ValueError("no such page")
+        return Ending(moved=True)  # type: ignore[unreachable]
+
+    clock = Clock()
+    room = Room(clock)
+    start(clock, pair(clock), broken(), room)
+    with pytest.raises(ValueError, match="no such page"):
+        clock.run()
+    assert room.told == ["cancel"]
+
+
+def test_a_story_thrown_away_tells_nobody() -> None:
+    clock = Clock()
+    room = Room(clock)
+    story = migrate(clock, pair(clock), MODELS["pre_copy"].course(GUEST), 0, 1, room)
+    next(story)
+    story.close()
+    assert room.told == []
