@@ -10,6 +10,7 @@ from .consolidation import Consolidation
 from .control import NoControl, PowerProportional
 from .dot_product import DotProduct
 from .drain import NoDrain
+from .evacuation import Evacuation
 from .first_fit import FirstFit
 from .first_fit_decreasing import FirstFitDecreasing
 from .least_utilised import LeastUtilised
@@ -60,6 +61,7 @@ POLICIES: dict[str, dict[str, type]] = {
         "none": NoControl,
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
+        "evacuation": Evacuation,
     },
 }
 

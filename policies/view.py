@@ -1,6 +1,6 @@
 """What a policy sees of the farm: columns that cannot be written, and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class HostView:
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
+        self.names: Sequence[str] = hosts.names
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
