@@ -193,6 +193,59 @@ def report(directory: Path, out: Path | None) -> None:
 
 
 @commands.command()
+@click.argument("scenario")
+@OVERRIDES
+@click.option("--hosts", required=True, metavar="PATTERN", help="Hosts to empty: 'rack-3*'.")
+@click.option("--at", default="0 h", metavar="TIME", help="When it begins, such as '10 h'.")
+@click.option("--wave", default=0, type=click.IntRange(0), help="Hosts at once; 0: all.")
+@click.option("--hold", default="0 min", metavar="TIME", help="Work on a wave's empty hosts.")
+@click.option("--deadline", metavar="TIME", help="Exit with 1 if it takes longer than this.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@ALLOW_CODE
+def evacuate(
+    scenario: str,
+    overrides: tuple[str, ...],
+    hosts: str,
+    at: str,
+    wave: int,
+    hold: str,
+    deadline: str | None,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    allow_code: bool,
+) -> int:
+    """Empty hosts for maintenance: how long it takes, what it costs, what cannot leave."""
+    from .analysis.evacuate import evacuate as run_evacuation
+    from .analysis.rundir import default_directory
+    from .analysis.terminal import progress
+    from .policies.evacuation import Evacuation
+    from .scenarios.loader import load
+    from .scenarios.units import UnitError, parse
+
+    try:
+        at_s, hold_s = parse(at, "time"), parse(hold, "time")
+        deadline_s = parse(deadline, "time") if deadline else None
+    except UnitError as error:
+        raise click.BadParameter(str(error)) from None
+    loaded = load(scenario, overrides, allow_code)
+    policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
+    with progress(quiet or as_json) as tell:
+        outcome = run_evacuation(loaded, policy, tell)
+    directory = outcome.result.save(out or default_directory(outcome.result, Path("runs")))
+    if as_json:
+        click.echo(json.dumps(outcome.to_dict()))
+    elif not quiet:
+        click.echo(f"{outcome.text()}\n\nreport: {directory / 'report.html'}")
+    late = outcome.finished_s is None
+    if deadline_s is not None and outcome.finished_s is not None:
+        late = outcome.finished_s - outcome.began_s > deadline_s
+    return ASSERTION_FAILED if late and deadline_s is not None else DONE
+
+
+@commands.command()
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--vm", required=True, metavar="NAME", help="Name of a VM, or a pattern such as 'web-7*'."

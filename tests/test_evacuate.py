@@ -1,0 +1,128 @@
+"""Hosts are emptied for maintenance: when, at what cost, and what could not leave."""
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import farmsim
+from farmsim.analysis.evacuate import evacuate
+from farmsim.policies.evacuation import Evacuation
+from farmsim.scenarios.problems import InputError
+
+GIB = 1024.0**3
+SCENARIO: dict[str, Any] = {
+    "name": "maintenance",
+    "run": {"duration": "2 h"},
+    "farm": {
+        "hosts": [
+            {
+                "name": "rack", "count": 6, "shutdown": {"duration": "0 s"},
+                "server": {
+                    "cores": 8, "clock": "2 GHz", "memory": "32 GiB",
+                    "power": {"model": "linear", "idle": "100 W", "max": "200 W"},
+                },
+            }
+        ]
+    },
+    "workload": {
+        "source": {"type": "constant", "utilisation": "25 %"},
+        "vms": 12,
+        "sizes": [{"name": "s", "vcpus": 2, "clock": "2 GHz", "memory": "4 GiB"}],
+    },
+    "policies": {"initial": {"placement": "round_robin"}, "every": "5 min"},
+    "migration": {"model": "suspend_resume"},
+    "network": {"layout": {"topology": "single_switch", "port": "10 Gbit/s", "latency": "0.1 ms"}},
+    "baseline": {"type": "none"},
+}  # fmt: skip
+COPY_S = 4 * GIB / (10e9 / 8)
+
+
+def scenario(**changes: Any) -> farmsim.Scenario:
+    return farmsim.Scenario.of(SCENARIO).with_(changes)
+
+
+def test_a_host_is_empty_after_its_memory_has_crossed_its_port() -> None:
+    outcome = evacuate(scenario(), Evacuation("rack-1", at_s=600.0))
+    # Two VMs of 4 GiB share the port: both end together after 8 GiB at its rate.
+    assert outcome.hosts == ["rack-1"]
+    assert outcome.moves == 2
+    assert outcome.finished_s == pytest.approx(600 + 2 * COPY_S, abs=0.01)
+    assert outcome.copied_gib == pytest.approx(8.0)
+    assert not outcome.stayed
+    last = outcome.result.table("vms")["last_host"].to_pylist()
+    assert "rack-1" not in last
+    assert len(last) == 12
+
+
+def test_moves_wait_for_a_slot() -> None:
+    one = scenario(**{"network.moves_per_host": 1})
+    outcome = evacuate(one, Evacuation("rack-1", at_s=600.0))
+    assert outcome.finished_s == pytest.approx(600 + 2 * COPY_S, abs=0.01)
+    assert outcome.longest_s == pytest.approx(COPY_S, abs=0.01)
+
+
+def test_waves_follow_one_another_and_hosts_of_earlier_ones_are_used_again() -> None:
+    every = Evacuation("rack-*", at_s=600.0, wave=2, hold_s=900.0)
+    outcome = evacuate(scenario(), every)
+    moves = outcome.result.table("migrations").to_pydict()
+    decided_s = sorted(set(moves["decided_s"]))
+    assert len(decided_s) == 3
+    assert all(later - earlier >= 900.0 for earlier, later in pairwise(decided_s))
+    last_wave = [
+        target
+        for target, at_s in zip(moves["target"], moves["decided_s"], strict=True)
+        if at_s == decided_s[-1]
+    ]
+    assert set(last_wave) <= {"rack-1", "rack-2", "rack-3", "rack-4"}
+    assert outcome.finished_s is not None
+
+
+def test_what_cannot_leave_is_named_with_the_reason() -> None:
+    tight = scenario(**{"farm.hosts.0.server.memory": "8 GiB"})
+    outcome = evacuate(tight, Evacuation("rack-1", at_s=600.0))
+    assert outcome.finished_s is None
+    assert len(outcome.stayed) == 2
+    assert all("5 lack memory" in why for why in outcome.stayed.values())
+    assert "not emptied within the run: 2 VMs stayed" in outcome.text()
+
+
+def test_the_other_policy_decides_before() -> None:
+    before = farmsim.run(SCENARIO)
+    policy = Evacuation("rack-1", at_s=7199.0)
+    outcome = evacuate(scenario(), policy)
+    assert outcome.moves == 0
+    assert outcome.result.value("energy_kwh") == before.value("energy_kwh")
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (Evacuation("shelf-*"), "no host is called 'shelf-\\*'; there are rack-1"),
+        (Evacuation("rack-1", at_s=9000.0), "begins at 2:30:00 h, the run ends at 2:00:00 h"),
+    ],
+)
+def test_refused(policy: Evacuation, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        evacuate(scenario(), policy)
+
+
+def test_command(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(SCENARIO))
+    command = [sys.executable, "-m", "farmsim", "evacuate", str(path), "--hosts", "rack-1",
+               "--at", "10 min", "--out", str(tmp_path / "r"), "--json"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["moves"] == 2
+    assert (tmp_path / "r" / "report.html").exists()
+    late = subprocess.run(
+        [*command[:-1], "--deadline", "5 s", "--out", str(tmp_path / "late")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert late.returncode == 1
