@@ -133,6 +133,6 @@ class Conversion(Handover):
         yield standstill("shut down", self.shutdown_s, self.boot_s)
         yield self.copying_stopped("convert", left_bytes, undo_s=self.boot_s)
         yield standstill("boot", self.boot_s, arrived=True)
-        yield from self.announce(exposed=False)
+        yield from self.announce()
         yield from self.finish()
         return Ending(moved=True)

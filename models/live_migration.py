@@ -179,19 +179,26 @@ class Handover:
         if self.drain_s:
             yield Step("drain connections", wait_s=self.drain_s)
 
-    def arrive(self, guest: Guest, exposed: bool = False) -> Steps:
-        """Resume at the target and tell the network; the VM is there from the end of resume."""
+    def arrive(self, guest: Guest, away_bytes: float = 0.0) -> Steps:
+        """Resume at the target and tell the network; the VM is there from the end of resume.
+
+        Pages of ``away_bytes`` follow later.
+        """
         if self.resume_s:
             yield standstill("resume", self.resume_s)
-        yield from self.announce(exposed)
+        yield from self.announce(away_bytes)
         if guest.passthrough and self.detach_s:
-            yield Step("attach device", wait_s=self.detach_s, arrived=True, exposed=exposed)
+            yield self._settling("attach device", self.detach_s, away_bytes)
 
-    def announce(self, exposed: bool) -> Steps:
+    def announce(self, away_bytes: float = 0.0) -> Steps:
         """Tell the network where the guest is now; until then nobody reaches it."""
         if self.announce_s:
-            wait_s = self.announce_s
-            yield Step("announce", wait_s=wait_s, down=True, arrived=True, exposed=exposed)
+            yield replace(self._settling("announce", self.announce_s, away_bytes), down=True)
+
+    @staticmethod
+    def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
+        exposed = away_bytes > 0
+        return Step(name, wait_s, arrived=True, exposed=exposed, later_bytes=away_bytes)
 
     def finish(self) -> Steps:
         """Acknowledge the end; the VM is at the target in any case."""
@@ -226,7 +233,7 @@ class Cold(Handover):
         disk_bytes = 0.0 if self.storage == "shared" else guest.disk_bytes
         yield self.copying_stopped("copy", disk_bytes, undo_s=self.boot_s)
         yield standstill("boot", self.boot_s, arrived=True)
-        yield from self.announce(exposed=False)
+        yield from self.announce()
         yield from self.finish()
         return Ending(moved=True)
 

@@ -105,7 +105,7 @@ class Outcome:
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
     ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates
     the part of its CPU that the guest went without, standstill included. ``away_bytes`` is
-    what had not arrived when the end came.
+    what of a step cut off, and of pages still at the source, had not arrived.
     """
 
     fate: str

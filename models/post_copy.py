@@ -44,10 +44,13 @@ class RemotePages(Handover):
         return 1.0 / (1.0 + self.touches_per_s * self.fault_s * away)
 
     def switch_and_pull(self, guest: Guest, rest_bytes: float) -> Steps:
-        """Move the guest, then fetch the rest of its memory in whole bytes."""
+        """Move the guest, then fetch the rest of its memory in whole bytes.
+
+        Fetching begins when the network knows the new place.
+        """
         yield from self.drain()
         yield self.copying_stopped("switch", self.state_mib * BYTES_PER_MIB)
-        yield from self.arrive(guest, exposed=True)
+        yield from self.arrive(guest, rest_bytes)
         edges = [math.floor(rest_bytes * piece / PULLS) for piece in range(PULLS + 1)]
         for piece in range(PULLS):
             away = (PULLS - piece - 0.5) / PULLS * min(1.0, rest_bytes / guest.memory_bytes)

@@ -28,9 +28,10 @@ class PreCopy(RemotePages):
     ``B`` as measured in the last round; the rest is sent while the guest stands still. With a
     constant rate ``D`` and ``lambda = D / B < 1``: ``V_i = M lambda^i``,
     ``n = ceil(log_lambda(B T_max / M))``. What happens if a cap is hit or rounds cease to shrink
-    is declared, so a move always ends. Caps of 30 rounds and three times the memory are Xen's
-    (read in other code); throttling by 20 %, then 10 % more a round up to 99 %, and the target
-    of 300 ms are QEMU's (from memory); ``patience`` is farmsim's.
+    is declared, so a move always ends. Where ``limit`` is set and the whole memory fits the
+    target at that rate, there is no round at all. Caps of 29 rounds and three times the memory
+    are Xen's (read in other code); throttling by 20 %, then 10 % more a round up to 99 %, and
+    the target of 300 ms are QEMU's (from memory); ``patience`` is farmsim's.
     """
 
     dirty: DirtyPages = knob("How the guest dirties its memory.", DirtyRate())
@@ -41,7 +42,7 @@ class PreCopy(RemotePages):
         dimension="time",
         gt=0,
     )
-    max_rounds: int = knob("Most rounds after the first pass.", 30, ge=0)
+    max_rounds: int = knob("Most rounds after the first pass.", 29, ge=0)
     max_copied: float = knob("Most bytes sent while the guest runs, x memory; 0: any.", 3.0, ge=0)
     patience: int = knob(
         "Rounds in a row that leave no less than the one before until it counts as not "
@@ -71,6 +72,15 @@ class PreCopy(RemotePages):
         dimension="bandwidth",
         ge=0,
     )
+
+    def problem(self, delay_s: float) -> str:
+        """Return why the downtime target cannot be met over a route of that delay, or nothing."""
+        if self.downtime_target_s >= delay_s:
+            return ""
+        return (
+            f"downtime target {self.downtime_target_s * 1000:g} ms is below the "
+            f"{delay_s * 1000:g} ms that a message takes; nothing can be sent within it"
+        )
 
     def course(self, guest: Guest) -> Course:
         """Yield the steps of the move; ``reaction`` of the ending is what was resorted to."""

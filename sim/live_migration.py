@@ -88,11 +88,22 @@ def migrate(
 
     Interrupt the process with one of ``REASONS``. Before the guest has arrived it stays at the
     source, which takes the step's ``undo_s`` to have it running again; afterwards it is at the
-    target. While pages are away a failure of source, target or network loses it, and calling
-    the move off has no effect. At the end of the run, or if the cause is none of these, the
+    target, and calling the move off has no effect. While pages are away a failure of source,
+    target or network loses it. At the end of the run, or if the cause is none of these, the
     story ends at once. Any other error is passed on after the farm has been told to cancel.
+
+    Once ``on_arrive`` has been told, more phases may follow: a guest that waits for its pages
+    is slower, and the source must keep them until the process ends.
     """
     return (yield from _Player(clock, transport, course, source, target, room).play())
+
+
+def _harmless(step: Step) -> tuple[str, ...]:
+    """Return the causes that change nothing any more once the guest has arrived."""
+    if not step.arrived:
+        return ()
+    alone = not step.exposed and step.size_bytes is None
+    return (CANCEL, SOURCE, NETWORK) if alone else (CANCEL,)
 
 
 class _Player:
@@ -192,7 +203,7 @@ class _Player:
                 yield event
             except simpy.Interrupt as interrupt:
                 cause = interrupt.cause if interrupt.cause in REASONS else END
-                if not (cause == CANCEL and step.exposed):
+                if cause not in _harmless(step):
                     return str(cause)
         return ""
 
@@ -210,7 +221,9 @@ class _Player:
         if self._arrived:
             fate = "lost" if step.exposed and cause in {SOURCE, TARGET, NETWORK} else "target"
         elif step.undo_s and cause not in {END, SOURCE}:
-            yield from self._step(standstill("undo", step.undo_s))
+            undo = standstill("undo", step.undo_s)
+            self._enter(undo)
+            yield from self._step(undo)
         if fate == "lost":
             self._room.on_lost()
         elif fate == "source":

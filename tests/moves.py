@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import simpy
 
+from farmsim.models.columns import VmState
 from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyRate
+from farmsim.models.farm import Farm
 from farmsim.models.migration_course import Course, Guest, Outcome
 from farmsim.models.network import Network
 from farmsim.models.pre_copy import PreCopy
@@ -67,6 +70,41 @@ class Room:
 
     def busy_s(self) -> float:
         return self._busy_s + self.activity * self.share * (self.clock.now - self._since_s)
+
+
+class FarmRoom:
+    """One VM of a farm, moved by the farm's own verbs; ``lost`` VMs are taken off their host."""
+
+    def __init__(self, clock: simpy.Environment, farm: Farm, vm: int, target: int) -> None:
+        self._clock, self._farm, self._vm = clock, farm, np.array([vm])
+        self._worked_mhz_s, self._since_s, self._share = 0.0, clock.now, 1.0
+        farm.begin_migration(self._vm, np.array([target]), clock.now)
+
+    def on_phase(self, guest_share: float, target_share: float) -> None:
+        self._worked_mhz_s, self._since_s = self._so_far_mhz_s(), self._clock.now
+        self._share = guest_share
+        if self._farm.vms.state[self._vm[0]] == VmState.MIGRATING:
+            shares = np.array([guest_share]), np.array([target_share])
+            self._farm.set_migration_load(self._vm, *shares, self._clock.now)
+
+    def on_suspend(self) -> None:
+        assert self._share > 0
+
+    def on_arrive(self) -> None:
+        self._farm.commit_migration(self._vm, self._clock.now)
+
+    def on_cancel(self) -> None:
+        self._farm.abort_migration(self._vm, self._clock.now)
+
+    def on_lost(self) -> None:
+        self._farm.remove(self._vm, self._clock.now)
+
+    def busy_s(self) -> float:
+        return self._so_far_mhz_s() / float(self._farm.vms.size_mhz[self._vm[0]])
+
+    def _so_far_mhz_s(self) -> float:
+        demand_mhz = float(self._farm.vms.demand_mhz[self._vm[0]])
+        return self._worked_mhz_s + self._share * demand_mhz * (self._clock.now - self._since_s)
 
 
 def start(

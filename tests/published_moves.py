@@ -56,7 +56,7 @@ def predict_qemu(mebibit_s: float, target_s: float) -> int | None:
         used_share=1 - QEMU_ZERO / QEMU_SAMPLED,
         page_header_bytes=QEMU_HEADER_BYTES,
         dirty=DirtyCurve(QEMU_PERIODS_S, shares),
-        **UNCAPPED | {"max_rounds": 1000},  # type: ignore[arg-type]
+        **UNCAPPED | {"max_rounds": 300},  # type: ignore[arg-type]
     )
     outcome = play_alone(model.course(Guest(QEMU_PAGES * 4096.0)), bytes_s)
     if outcome.reaction or outcome.total_s > QEMU_GIVES_UP_S:

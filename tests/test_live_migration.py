@@ -1,7 +1,9 @@
 """Migration models: closed forms, the predictions of QEMU's author, measured moves, refusals."""
 
 import math
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from published_moves import (
@@ -29,6 +31,7 @@ from farmsim.models.migration_course import (
 from farmsim.models.post_copy import PULLS, Hybrid, PostCopy
 from farmsim.models.pre_copy import PreCopy
 
+ROOT = Path(__file__).parents[1]
 MEMORY_BYTES = 4e9
 BYTES_S = 1e9
 GUEST = Guest(MEMORY_BYTES)
@@ -236,6 +239,12 @@ def test_a_memory_that_fits_the_target_is_sent_at_once() -> None:
     assert names(model.course(GUEST)) == ["stop and copy", "acknowledge"]
 
 
+def test_a_downtime_target_below_the_latency_is_a_problem() -> None:
+    model = pre_copy(0.0, target_s=0.02)
+    assert model.problem(0.001) == ""
+    assert "target 20 ms is below the 30 ms" in model.problem(0.03)
+
+
 def test_qemu_predictions_are_met_in_every_cell() -> None:
     """48 cells; a dash is a prediction that takes more than an hour."""
     cells = [(mbit, target_s) for mbit in QEMU for target_s in QEMU[mbit]]
@@ -310,3 +319,13 @@ def test_ways_between_platforms(source: Platform, target: Platform, kind: str, r
     assert way.kind == kind
     assert reason in way.reason
     assert bool(way.reason) is (kind != "live")
+
+
+@pytest.mark.parametrize("block", ["never_ending", "qemu", "opnfv", "clark", "liu"])
+def test_the_page_shows_what_the_script_prints(block: str) -> None:
+    """All tables but that of the differences from SimGrid, which are of the order of rounding."""
+    script = runpy.run_path(str(ROOT / "benchmarks" / "validate_migration.py"))
+    page = (ROOT / "docs" / "migration.md").read_text("utf-8")
+    table = script["markdown"](script["BLOCKS"][block]())
+    assert f"<!-- {block} -->\n\n{table}\n\n<!-- end -->" in page
+    assert "OUTSIDE" not in page

@@ -4,12 +4,16 @@ import math
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
 import pytest
 import simpy
+from builders import make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moves import Room, Row, done, play_simgrid, simgrid_runs, start
+from moves import FarmRoom, Room, Row, done, play_simgrid, simgrid_runs, start
 
+from farmsim.models.audit import audit
+from farmsim.models.columns import VmState
 from farmsim.models.conversion import Conversion
 from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
 from farmsim.models.live_migration import Cold, SuspendResume
@@ -264,10 +268,68 @@ def test_an_error_of_a_model_leaves_the_vm_at_the_source() -> None:
     assert room.told == ["cancel"]
 
 
-def test_a_story_thrown_away_tells_nobody() -> None:
+@pytest.mark.parametrize("name", ["pre_copy", "hybrid"])
+def test_a_story_thrown_away_tells_nobody(name: str) -> None:
+    """Neither while it waits nor while it sends."""
     clock = Clock()
     room = Room(clock)
-    story = migrate(clock, pair(clock), MODELS["pre_copy"].course(GUEST), 0, 1, room)
+    story = migrate(clock, pair(clock), MODELS[name].course(Guest(2e9)), 0, 1, room)
     next(story)
     story.close()
     assert room.told == []
+
+
+@pytest.mark.parametrize("cause", [CANCEL, SOURCE, NETWORK])
+def test_what_no_longer_concerns_the_guest_does_not_stop_its_boot(cause: str) -> None:
+    outcome, _ = interrupted(Cold(shutdown_s=1.0, boot_s=5.0), 3.0, cause)
+    assert (outcome.fate, outcome.reason) == ("target", "")
+    assert outcome.downtime_s == pytest.approx(6.0 + LATENCY_S)
+
+
+@pytest.mark.parametrize("cause", [SOURCE, NETWORK])
+def test_pages_are_away_as_soon_as_the_guest_has_moved(cause: str) -> None:
+    outcome, _ = interrupted(PostCopy(announce_s=1.0), 0.5, cause)
+    assert (outcome.fate, outcome.away_bytes) == ("lost", 2e9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted(MODELS)), min_size=4, max_size=4),
+    whens=st.lists(
+        st.tuples(st.integers(0, 3), st.floats(0, 30), st.sampled_from(sorted(REASONS))),
+        max_size=5,
+    ),
+)
+def test_no_vm_of_a_farm_is_lost_doubled_or_in_two_places(
+    names: list[str], whens: list[tuple[int, float, str]]
+) -> None:
+    """Four VMs move among three hosts at once; the farm is audited whenever time moves on."""
+    farm = make_farm(make_hosts([4000.0] * 3), make_vms([1000.0] * 4))
+    farm.start(np.ones(3, bool))
+    farm.place(np.arange(4), np.array([0, 0, 1, 2]), 0.0)
+    farm.set_demand(np.array([1000.0, 500.0, 250.0, 0.0]), 0.0)
+    clock = Clock()
+    board = FlowBoard(clock, Network.single_switch(3, LINK_MBPS, LATENCY_S / 2), PLAIN)
+    ends = [(0, 1), (0, 2), (1, 0), (2, 0)]
+    stories = [
+        clock.process(
+            migrate(clock, board, MODELS[name].course(GUEST), *ends[vm],
+                    FarmRoom(clock, farm, vm, ends[vm][1]))
+        )
+        for vm, name in enumerate(names)
+    ]  # fmt: skip
+    for vm, when_s, why in whens:
+        clock.process(interrupt_at(clock, stories[vm], [(when_s, why)]))
+    for _ in range(MOST_EVENTS):
+        if clock.peek() == math.inf:
+            break
+        clock.step()
+        if clock.peek() > clock.now:
+            audit(farm)
+    for vm, story in enumerate(stories):
+        outcome = done(story)
+        place = {"source": ends[vm][0], "target": ends[vm][1], "lost": -1}[outcome.fate]
+        assert farm.vms.host[vm] == place
+    assert board.active == 0
+    assert not np.any(farm.vms.state == VmState.MIGRATING)
+    assert not np.any(farm.hosts.incoming)
