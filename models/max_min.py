@@ -7,6 +7,8 @@ of flow f puts on link l, rates ``x`` obey ``sum over f of a_fl x_f <= capacity_
 has a bottleneck: a full link on which no other flow is faster.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .arrays import Floats, Ints
@@ -21,8 +23,8 @@ def max_min(
     """Return the max-min fair rate of each flow, in the unit of ``capacity``.
 
     Position i of ``flow_of``, ``link_of`` and ``load`` says that flow ``flow_of[i]`` crosses
-    link ``link_of[i]`` and puts ``load[i]`` on it per unit of its rate (1 where ``load`` is
-    None). A flow that crosses no link gets its cap. Capacity below zero counts as none.
+    link ``link_of[i]`` and puts ``load[i]``, above 0, on it per unit of its rate (1 where
+    ``load`` is None). A flow that crosses no link gets its cap. Capacity below zero counts as none.
     """
     return fill(capacity, flow_of, link_of, cap, load)[0]
 
@@ -63,3 +65,65 @@ def fill(
         stay = ~out
         flow_of, link_of, load = flow_of[stay], link_of[stay], load[stay]
     return rate, bottleneck
+
+
+def fill_few(
+    room: dict[int, float],
+    crossed: Sequence[Sequence[int]],
+    loads: Sequence[Sequence[float]],
+    cap: Sequence[float],
+) -> tuple[list[float], list[int]]:
+    """Return what :func:`fill` does, for a handful of flows, where calling NumPy costs more.
+
+    ``crossed`` are the links of each flow, ``loads`` its load on each per unit of rate,
+    ``room`` the capacity of every link named; it is used up. A link of one flow only is no
+    more than another cap on it.
+    """
+    rate, bottleneck = list(cap), [CAPPED] * len(cap)
+    users: dict[int, list[tuple[int, float]]] = {}
+    for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
+        for link, load in zip(links, weights, strict=True):
+            users.setdefault(link, []).append((flow, load))
+    ways: dict[int, list[int]] = {}
+    for link, members in list(users.items()):
+        if len(members) > 1:
+            for flow, _ in members:
+                ways.setdefault(flow, []).append(link)
+            continue
+        flow, load = members[0]
+        del users[link]
+        if room[link] < rate[flow] * load:
+            rate[flow], bottleneck[flow] = max(room[link], 0.0) / load, link
+    while users:
+        _settle(room, users, ways, rate, bottleneck)
+    return rate, bottleneck
+
+
+def _settle(
+    room: dict[int, float],
+    users: dict[int, list[tuple[int, float]]],
+    ways: dict[int, list[int]],
+    rate: list[float],
+    bottleneck: list[int],
+) -> None:
+    """One round: settle the flows of all links that nothing else holds lower."""
+    level = {
+        link: max(room[link], 0.0) / sum(load for _, load in members)
+        for link, members in users.items()
+    }
+    bound = {flow: min(rate[flow], *[level[link] for link in ways[flow]]) for flow in ways}
+    done = {flow: bottleneck[flow] for flow, value in bound.items() if value >= rate[flow]}
+    for link, members in users.items():
+        at = level[link]
+        if all(bound[flow] >= at for flow, _ in members):
+            done.update((flow, link) for flow, _ in members)
+    for flow, holder in done.items():
+        rate[flow], bottleneck[flow] = bound[flow], holder
+        del ways[flow]
+    for link, members in list(users.items()):
+        stay = [member for member in members if member[0] not in done]
+        if len(stay) < len(members):
+            room[link] -= sum(load * rate[flow] for flow, load in members if flow in done)
+            users[link] = stay
+        if not stay:
+            del users[link]

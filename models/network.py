@@ -6,7 +6,7 @@ as the network has switches, whatever the number of hosts.
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Network:
     their positions in ``hosts``, which are the rows of the farm.
     """
 
-    def __init__(self, graph: "nx.Graph", hosts: Sequence[Hashable]) -> None:
+    def __init__(self, graph: "nx.Graph[Any]", hosts: Sequence[Hashable]) -> None:
         self.hosts = [str(host) for host in hosts]
         links = _Columns(graph)
         self.capacity_mbps, self.latency_s = links.capacity_mbps, links.latency_s
@@ -58,7 +58,7 @@ class Network:
         return np.array(self._routes.find(source, target), np.int64)
 
     @classmethod
-    def from_graph(cls, graph: "nx.Graph", hosts: Sequence[Hashable]) -> "Network":
+    def from_graph(cls, graph: "nx.Graph[Any]", hosts: Sequence[Hashable]) -> "Network":
         """Return the network of an undirected NetworkX graph; ``hosts`` are the nodes of hosts.
 
         Edges have the attributes ``capacity_mbps`` and ``latency_s`` and may have
@@ -157,7 +157,7 @@ def _topologies() -> Any:
 class _Columns:
     """One row per direction of the links of a graph, and which row leads where."""
 
-    def __init__(self, graph: "nx.Graph") -> None:
+    def __init__(self, graph: "nx.Graph[Any]") -> None:
         if graph.is_directed() or graph.is_multigraph():
             raise ValueError(
                 "the network must be an undirected graph with at most one link between two nodes; "
@@ -199,7 +199,7 @@ def _checked(where: str, data: dict[str, Any]) -> tuple[float, float, float]:
 class _Routes:
     """Shortest ways over the switches; distances are kept per switch that hosts are at."""
 
-    def __init__(self, graph: "nx.Graph", hosts: list[Hashable], links: _Columns) -> None:
+    def __init__(self, graph: "nx.Graph[Any]", hosts: list[Hashable], links: _Columns) -> None:
         self._links, self._hosts = links, hosts
         of_hosts = set(hosts)
         if len(of_hosts) < len(hosts):
@@ -270,12 +270,11 @@ class _Routes:
         if last not in self._distance:
             import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
 
-            search: Callable[..., dict[Hashable, float]] = (
-                nx.single_source_dijkstra_path_length
+            self._distance[last] = (
+                dict(nx.single_source_dijkstra_path_length(self._core, last))
                 if self._weighted
-                else nx.single_source_shortest_path_length
+                else dict(nx.single_source_shortest_path_length(self._core, last))
             )
-            self._distance[last] = dict(search(self._core, last))
         return self._distance[last]
 
 
@@ -297,9 +296,9 @@ class _Picker:
 
 
 def _check_connected(
-    graph: "nx.Graph",
+    graph: "nx.Graph[Any]",
     hosts: list[Hashable],
-    core: "nx.Graph",
+    core: "nx.Graph[Any]",
     switches: dict[Hashable, list[Hashable]],
 ) -> None:
     """Raise ValueError unless every two hosts reach each other without a host between them."""

@@ -18,40 +18,44 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .arrays import Floats, Ints, sum_by
-from .max_min import CAPPED, fill
+from .arrays import Floats, Ints
+from .max_min import CAPPED, fill, fill_few
 
 UNCHANGED = 1e-12
 """Part of its rate by which a flow must change to count as changed: what rounding leaves."""
 
+FEW = 64
+"""Flows up to which plain Python fills links faster than NumPy."""
+
 
 class Shares:
-    """Flows by row, their rates in bytes/s and what they have left to send, in bytes."""
+    """Flows by row, their rates in bytes/s and what they have left to send, in bytes.
+
+    Lists, not arrays: an update reads and writes single rows of a few flows.
+    """
 
     def __init__(self, capacity_bytes_s: Floats) -> None:
-        self._capacity = capacity_bytes_s
-        self.load = np.zeros(len(capacity_bytes_s))
-        """Bytes/s that each link carries."""
-        self.rate = np.zeros(0)
-        self._cap, self._left, self._since, self._end = (np.zeros(0) for _ in range(4))
-        self._bottleneck = np.zeros(0, np.int64)
-        self._links: dict[int, Ints] = {}
-        self._weights: dict[int, Floats] = {}
-        self._crossed: dict[int, list[int]] = {}
-        self._on: list[set[int]] = [set() for _ in capacity_bytes_s]
-        self._held: list[set[int]] = [set() for _ in capacity_bytes_s]
+        links = len(capacity_bytes_s)
+        self._capacity: list[float] = capacity_bytes_s.tolist()
+        self._load = [0.0] * links
+        self._on: list[set[int]] = [set() for _ in range(links)]
+        self._held: list[set[int]] = [set() for _ in range(links)]
+        self._rate, self._cap, self._left, self._since = ([0.0] * 0 for _ in range(4))
+        self._end = np.zeros(0)
+        self._bottleneck: list[int] = []
+        self._links: list[list[int]] = []
+        self._weights: list[list[float]] = []
         self._free: list[int] = []
         self._changed: set[int] = set()
-        self._left_links: set[int] = set()
+        self._vacated: set[int] = set()
 
     def add(self, links: Ints, weights: Floats, cap: float, size_bytes: float, now_s: float) -> int:
         """Return the row of a new flow; ``weights`` are its loads on links per unit of rate."""
         if not self._free:
             self._grow()
         row = self._free.pop()
-        self._links[row], self._weights[row] = links, weights
-        self._crossed[row] = links.tolist()
-        for link in self._crossed[row]:
+        self._links[row], self._weights[row] = links.tolist(), weights.tolist()
+        for link in self._links[row]:
             self._on[link].add(row)
         self._cap[row], self._left[row], self._since[row] = cap, size_bytes, now_s
         self._changed.add(row)
@@ -59,17 +63,15 @@ class Shares:
 
     def remove(self, row: int) -> None:
         """Take a flow off; its links are shared anew by the next :meth:`refresh`."""
-        links = self._links[row]
-        self.load[links] -= self._weights[row] * self.rate[row]
-        for link in self._crossed[row]:
+        for link, weight in zip(self._links[row], self._weights[row], strict=True):
             self._on[link].discard(row)
+            self._load[link] -= weight * self._rate[row]
             if not self._on[link]:
-                self.load[link] = 0.0
+                self._load[link] = 0.0
         self._hold(row, CAPPED)
-        self._left_links.update(self._crossed[row])
+        self._vacated.update(self._links[row])
         self._changed.discard(row)
-        self.rate[row], self._end[row] = 0.0, math.inf
-        del self._links[row], self._weights[row], self._crossed[row]
+        self._rate[row], self._end[row] = 0.0, math.inf
         self._free.append(row)
 
     def set_cap(self, row: int, cap: float) -> None:
@@ -77,69 +79,105 @@ class Shares:
         self._cap[row] = cap
         self._changed.add(row)
 
+    def rate(self, row: int) -> float:
+        """Return the rate of a flow since the last refresh, in bytes/s."""
+        return self._rate[row]
+
+    def loads(self) -> Floats:
+        """Return what each link carries, in bytes/s."""
+        return np.array(self._load)
+
     def left_bytes(self, row: int, now_s: float) -> float:
         """Return what a flow has left to send."""
-        sent = self.rate[row] * (now_s - self._since[row])
-        return max(float(self._left[row] - sent), 0.0)
+        return max(self._left[row] - self._rate[row] * (now_s - self._since[row]), 0.0)
 
     def next_end_s(self) -> float:
         """Return when the next flow will have sent everything."""
         return float(self._end.min(initial=math.inf))
 
-    def ended(self, now_s: float) -> Ints:
+    def ended(self, now_s: float) -> list[int]:
         """Return the flows that have sent everything by now."""
-        return np.flatnonzero(self._end <= now_s)
+        rows: list[int] = np.flatnonzero(self._end <= now_s).tolist()
+        return rows
 
-    def refresh(self, now_s: float) -> Ints:
+    def refresh(self, now_s: float) -> list[int]:
         """Bring all rates up to date; return flows that get nothing, which is no one's due."""
+        more: Iterable[int] = self._changed.union(*(self._held[link] for link in self._vacated))
+        self._changed, self._vacated = set(), set()
         reached = set[int]()
-        more: Iterable[int] = self._changed.union(*(self._held[link] for link in self._left_links))
-        self._changed, self._left_links = set(), set()
+        rows: list[int] = []
+        rates: list[float] = []
         while more:
             self._reach(reached, more)
-            update = _Update(self, np.array(sorted(reached), np.int64))
-            more = self._faster(update, reached)
-        if not reached:
-            return np.zeros(0, np.int64)
-        self._apply(update, now_s)
-        return update.rows[self.rate[update.rows] <= 0]
+            rows = sorted(reached)
+            rates, bottlenecks = self._fill(rows)
+            more = self._faster(rates, bottlenecks, reached)
+        if rows:
+            self._apply(rows, rates, bottlenecks, now_s)
+        return [row for row in rows if self._rate[row] <= 0]
 
     def _reach(self, reached: set[int], more: Iterable[int]) -> None:
         """Add flows and all those whose bottleneck is a link of one of the flows added."""
         todo = list(more)
         reached.update(todo)
         while todo:
-            for link in self._crossed[todo.pop()]:
+            for link in self._links[todo.pop()]:
                 held = self._held[link]
                 if held and not held <= reached:
                     todo += held - reached
                     reached |= held
 
-    def _faster(self, update: "_Update", reached: set[int]) -> set[int]:
+    def _fill(self, rows: list[int]) -> tuple[list[float], list[int]]:
+        """Return new rates of some flows and their bottlenecks, all others being fixed load."""
+        crossed = [self._links[row] for row in rows]
+        loads = [self._weights[row] for row in rows]
+        cap = [self._cap[row] for row in rows]
+        capacity, load = self._capacity, self._load
+        room = {link: capacity[link] - load[link] for links in crossed for link in links}
+        for row, links, weights in zip(rows, crossed, loads, strict=True):
+            rate = self._rate[row]
+            if rate:
+                for link, weight in zip(links, weights, strict=True):
+                    room[link] += weight * rate
+        if len(rows) <= FEW:
+            return fill_few(room, crossed, loads, cap)
+        place = {link: index for index, link in enumerate(room)}
+        names = list(room)
+        rates, at = fill(
+            np.array(list(room.values())),
+            np.repeat(np.arange(len(rows)), [len(links) for links in crossed]),
+            np.array([place[link] for links in crossed for link in links]),
+            np.array(cap),
+            np.array([weight for weights in loads for weight in weights]),
+        )
+        holders = [CAPPED if index == CAPPED else names[index] for index in at.tolist()]
+        return rates.tolist(), holders
+
+    def _faster(self, rates: list[float], bottlenecks: list[int], reached: set[int]) -> set[int]:
         """Return flows outside an update that are faster on a bottleneck than those it holds."""
         found = set[int]()
-        for link, level in update.levels():
-            others = self._on[link] - reached
-            bound = level * (1 + UNCHANGED)
-            found.update(row for row in others if self.rate[row] > bound)
+        for link, level in dict(zip(bottlenecks, rates, strict=True)).items():
+            if link != CAPPED and not self._on[link] <= reached:
+                bound = level * (1 + UNCHANGED)
+                found.update(row for row in self._on[link] - reached if self._rate[row] > bound)
         return found
 
-    def _apply(self, update: "_Update", now_s: float) -> None:
-        rows, rate = update.rows, update.rate
-        for row, link in zip(rows.tolist(), update.bottleneck.tolist(), strict=True):
+    def _apply(
+        self, rows: list[int], rates: list[float], bottlenecks: list[int], now_s: float
+    ) -> None:
+        for row, rate, link in zip(rows, rates, bottlenecks, strict=True):
             if link != self._bottleneck[row]:
                 self._hold(row, link)
-        moved = np.abs(rate - self.rate[rows]) > UNCHANGED * rate
-        self.load[update.links] += update.added_load(np.where(moved, rate, self.rate[rows]))
-        rows, rate = rows[moved], rate[moved]
-        sent = self.rate[rows] * (now_s - self._since[rows])
-        self._left[rows] = np.maximum(self._left[rows] - sent, 0.0)
-        self._since[rows], self.rate[rows] = now_s, rate
-        with np.errstate(divide="ignore"):
-            self._end[rows] = now_s + self._left[rows] / rate
+            more = rate - self._rate[row]
+            if abs(more) > UNCHANGED * rate:
+                for each, weight in zip(self._links[row], self._weights[row], strict=True):
+                    self._load[each] += weight * more
+                left_bytes = self.left_bytes(row, now_s)
+                self._left[row], self._since[row], self._rate[row] = left_bytes, now_s, rate
+                self._end[row] = now_s + left_bytes / rate if rate > 0 else math.inf
 
     def _hold(self, row: int, link: int) -> None:
-        before = int(self._bottleneck[row])
+        before = self._bottleneck[row]
         if before != CAPPED:
             self._held[before].discard(row)
         if link != CAPPED:
@@ -147,42 +185,12 @@ class Shares:
         self._bottleneck[row] = link
 
     def _grow(self) -> None:
-        old = len(self.rate)
+        old = len(self._rate)
         extra = max(old, 64)
         self._free += range(old + extra - 1, old - 1, -1)
-        zeros, never = np.zeros(extra), np.full(extra, math.inf)
-        self.rate = np.append(self.rate, zeros)
-        self._cap, self._left = np.append(self._cap, zeros), np.append(self._left, zeros)
-        self._since, self._end = np.append(self._since, zeros), np.append(self._end, never)
-        self._bottleneck = np.append(self._bottleneck, np.full(extra, CAPPED))
-
-
-class _Update:
-    """New rates of some flows, all others being fixed load on the links."""
-
-    def __init__(self, shares: Shares, rows: Ints) -> None:
-        self.rows = rows
-        named = rows.tolist()
-        crossed = [shares._links[row] for row in named]
-        lengths = np.array([len(each) for each in crossed])
-        self._flow_of = np.repeat(np.arange(len(rows)), lengths)
-        self._weight = np.concatenate([shares._weights[row] for row in named])
-        self.links, self._link_of = np.unique(np.concatenate(crossed), return_inverse=True)
-        self._old = self._load_of(shares.rate[rows])
-        room = shares._capacity[self.links] - (shares.load[self.links] - self._old)
-        self.rate, at = fill(room, self._flow_of, self._link_of, shares._cap[rows], self._weight)
-        self.bottleneck = np.where(at == CAPPED, CAPPED, self.links[at])
-
-    def levels(self) -> list[tuple[int, float]]:
-        """Return the links that are bottlenecks and the rate to which they hold flows."""
-        held = self.bottleneck != CAPPED
-        pairs = zip(self.bottleneck[held].tolist(), self.rate[held].tolist(), strict=True)
-        return list(dict(pairs).items())
-
-    def added_load(self, rate: Floats) -> Floats:
-        """Return by how much the load on ``links`` grows when the flows get those rates."""
-        return self._load_of(rate) - self._old
-
-    def _load_of(self, rate: Floats) -> Floats:
-        weights = self._weight * rate[self._flow_of]
-        return sum_by(self._link_of, weights=weights, minlength=len(self.links))
+        for column in (self._rate, self._cap, self._left, self._since):
+            column.extend([0.0] * extra)
+        self._bottleneck += [CAPPED] * extra
+        self._links += [[]] * extra
+        self._weights += [[]] * extra
+        self._end = np.append(self._end, np.full(extra, math.inf))

@@ -10,12 +10,13 @@ from typing import TypeAlias
 
 import networkx as nx
 
-Topology: TypeAlias = tuple[nx.Graph, list[Hashable]]
+Graph: TypeAlias = "nx.Graph[Hashable]"
+Topology: TypeAlias = tuple[Graph, list[Hashable]]
 
 
 def pair(capacity_mbps: float, latency_s: float, full_duplex: bool) -> Topology:
     """Two hosts and one line."""
-    graph = nx.Graph()
+    graph: Graph = nx.Graph()
     graph.add_edge(
         "host-0", "host-1", capacity_mbps=capacity_mbps, latency_s=latency_s,
         full_duplex=full_duplex,
@@ -28,7 +29,7 @@ def single_switch(
 ) -> Topology:
     """All hosts at one switch."""
     names = _named(hosts)
-    graph = nx.Graph()
+    graph: Graph = nx.Graph()
     for name in names:
         graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
     return graph, names
@@ -77,7 +78,7 @@ def fat_tree(
             f"at least {smallest}"
         )
     half = k // 2
-    graph = nx.Graph()
+    graph: Graph = nx.Graph()
     line = {"capacity_mbps": capacity_mbps, "latency_s": latency_s}
     for index, name in enumerate(names):
         pod, edge = index // half**2, index // half % half
@@ -99,7 +100,8 @@ def sites(
     between_latency_s: float,
 ) -> Topology:
     """Sites of one switch each, fully meshed; numbered hosts count on from site to site."""
-    whole, names = nx.Graph(), list[Hashable]()
+    whole: Graph = nx.Graph()
+    names: list[Hashable] = []
     for number, each in enumerate(hosts):
         start = len(names)
         here = [f"host-{start + index}" for index in range(each)] if isinstance(each, int) else each
@@ -126,7 +128,7 @@ def _racks(
 ) -> Topology:
     if per_rack < 1:
         raise ValueError(f"hosts per {kind} is {per_rack}; it must be at least 1")
-    graph = nx.Graph()
+    graph: Graph = nx.Graph()
     for index, name in enumerate(names):
         switch = f"{kind}-{index // per_rack}"
         graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)

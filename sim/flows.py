@@ -79,7 +79,7 @@ class FlowBoard:
         """Return what a transfer gets now, in bytes/s; 0 before its first byte and at its end."""
         self._refresh()
         flow = self._transfers.get(transfer)
-        return float(self._shares.rate[flow.row]) if flow and flow.row >= 0 else 0.0
+        return self._shares.rate(flow.row) if flow and flow.row >= 0 else 0.0
 
     def sent_bytes(self, transfer: simpy.Process) -> float:
         """Return what of a transfer under way has been sent; 0 for one that has ended."""
@@ -100,7 +100,7 @@ class FlowBoard:
     def link_rates(self) -> Floats:
         """What each link carries now, in bytes/s, cross traffic included."""
         self._refresh()
-        return self._shares.load.copy()
+        return self._shares.loads()
 
     def _story(self, transfer: "_Transfer", delay_s: float) -> Story:
         clock, start_s = self._clock, self._clock.now
@@ -163,8 +163,8 @@ class FlowBoard:
             return
         self._refreshing = False
         stalled = self._shares.refresh(self._clock.now)
-        if len(stalled):
-            raise StalledError(self._stall(self._flows[int(stalled[0])]))
+        if stalled:
+            raise StalledError(self._stall(self._flows[stalled[0]]))
         due_s = self._shares.next_end_s()
         if due_s != self._alarm_s:
             self._alarm_s = due_s
@@ -184,7 +184,7 @@ class FlowBoard:
         if alarm is not self._alarm:
             return
         self._alarm, self._alarm_s = None, math.inf
-        for row in self._shares.ended(self._clock.now).tolist():
+        for row in self._shares.ended(self._clock.now):
             flow = self._flows[row]
             flow.arrived = True
             self._leave(flow, 0.0)
