@@ -133,6 +133,15 @@ class VmAccounts:
         self.unserved_mhz_s[vms] += wanted_mhz * (shortfall_s - self._shortfall_mark_s[vms])
         self._shortfall_mark_s[vms] = shortfall_s
 
+    def missed_since_mark_s(self, vm: int) -> float:
+        """Return the shortfall of a VM that it has not been charged for yet."""
+        return float(self._shortfall_s[vm] - self._shortfall_mark_s[vm])
+
+    def delivered_since_copy_s(self, vm: int, now_s: float) -> float:
+        """Return the delivered time of a VM since what a copy takes was charged last."""
+        missed_s = float(self._shortfall_s[vm] - self._copy_mark_s[vm])
+        return now_s - float(self._copy_since_s[vm]) - missed_s
+
     def mark_copy(self, vms: Ints, now_s: float) -> None:
         """Start charging migrating VMs with what the copy takes from them."""
         self._copy_mark_s[vms] = self._shortfall_s[vms]

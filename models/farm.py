@@ -201,18 +201,24 @@ class Farm:
         self._refresh(touched)
 
     def busy_s(self, vm: int, now_s: float) -> float:
-        """Return for how long a VM has worked so far, in seconds of all its vCPUs."""
-        rows = np.array([vm])
-        self._settle(self.vms.host[rows], now_s)
-        self._charge(rows)
-        moving = self.vms.state[vm] == VmState.MIGRATING
-        if moving or vm in self._slowed:
-            self._charge_copies(rows, now_s)
-        accounts = self.vm_accounts
-        asked = accounts.requested_mhz_s[vm]
-        asked += self.vms.demand_mhz[vm] * (now_s - self._demand_since_s)
-        missed = accounts.unserved_mhz_s[vm] + accounts.degraded_mhz_s[vm]
-        return float((asked - missed) / self.vms.size_mhz[vm])
+        """Return for how long a VM has worked so far, in seconds of all its vCPUs.
+
+        Read off the integrals and rates as they stand; nothing is settled.
+        """
+        accounts, delivery, vms = self.vm_accounts, self.delivery, self.vms
+        wanted_mhz = min(float(vms.demand_mhz[vm]), float(delivery.ceiling_mhz[vm]))
+        host = vms.host[vm]
+        short_s = float(delivery.shortfall[vm]) * (now_s - float(self.accounts.since_s[host]))
+        missed_s = accounts.missed_since_mark_s(vm) + short_s
+        lost_mhz_s = 0.0
+        if vms.guest_share[vm] < 1.0:
+            copied_s = accounts.delivered_since_copy_s(vm, now_s) - short_s
+            lost_mhz_s = (1.0 - float(vms.guest_share[vm])) * wanted_mhz * copied_s
+        asked_mhz_s = float(accounts.requested_mhz_s[vm])
+        asked_mhz_s += wanted_mhz * (now_s - self._demand_since_s)
+        missed_mhz_s = float(accounts.unserved_mhz_s[vm] + accounts.degraded_mhz_s[vm])
+        missed_mhz_s += wanted_mhz * missed_s + lost_mhz_s
+        return (asked_mhz_s - missed_mhz_s) / float(vms.size_mhz[vm])
 
     # Verbs on hosts and time
 

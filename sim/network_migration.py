@@ -5,6 +5,7 @@ steps of its migration model (:mod:`.live_migration`); what its transfers get of
 depends on all others under way.
 """
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -15,7 +16,7 @@ import simpy
 from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
 from ..models.farm import Farm
-from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome
+from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome, liu_energy_j
 from ..models.network import Network
 from ..models.transport import Transport
 from .clock import Clock
@@ -86,12 +87,12 @@ class NetworkMigrations:
         for vm in sorted(self._moves):
             room = self._rooms.get(vm)
             if room is not None:
-                self._record(vm, room, None)
+                self._record(vm, room, None, room.sent.bytes())
 
     def _move(self, vm: int, source: int, target: int) -> Story:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm, decided_s = self._farm, self._clock.now
-        room = _Room(farm, self._clock, vm, source, target, decided_s)
+        room = _Room(farm, self._clock, vm, source, target, decided_s, _Sent(self._board))
         self._rooms[vm] = room
         held: list[tuple[simpy.Resource, simpy.resources.resource.Request]] = []
         outcome: Outcome | None = None
@@ -106,7 +107,7 @@ class NetworkMigrations:
                 yield request
             room.start_s = self._clock.now
             course = self._model.course(self._guest(vm))
-            outcome = yield from migrate(self._clock, self._board, course, source, target, room)
+            outcome = yield from migrate(self._clock, room.sent, course, source, target, room)
         except simpy.Interrupt:
             room.on_cancel()
         finally:
@@ -114,7 +115,7 @@ class NetworkMigrations:
                 slots.release(request)
         room.close()
         del self._moves[vm], self._rooms[vm]
-        self._record(vm, room, outcome)
+        self._record(vm, room, outcome, outcome.sent_bytes if outcome else 0.0)
         self._power.finish_draining(distinct(np.array([source, target])))
         self._recorder.note_violations(self._clock.now)
 
@@ -130,41 +131,74 @@ class NetworkMigrations:
             disk_bytes=float(vms.disk_mib[vm]) * BYTES_PER_MIB,
         )
 
-    def _record(self, vm: int, room: "_Room", outcome: Outcome | None) -> None:
-        now_s = self._clock.now
-        sent_mib = outcome.sent_bytes / BYTES_PER_MIB if outcome else 0.0
+    def _record(self, vm: int, room: "_Room", outcome: Outcome | None, sent_bytes: float) -> None:
+        now_s, move = self._clock.now, len(self._recorder.migrations)
+        start_s = now_s if room.start_s is None else room.start_s
         self._recorder.migrations.add(
             1, vm=vm, source=room.source, target=room.target, decided_s=room.decided_s,
-            start_s=room.start_s, end_s=now_s, copied_mib=sent_mib,
+            start_s=start_s, end_s=now_s, copied_mib=sent_bytes / BYTES_PER_MIB,
             finished=bool(outcome and outcome.moved),
             downtime_s=outcome.downtime_s if outcome else 0.0,
             rounds=outcome.rounds if outcome else 0,
-            energy_j=outcome.energy_j if outcome else 0.0,
+            energy_j=liu_energy_j(sent_bytes) if outcome or sent_bytes else 0.0,
             reaction=self._recorder.words(outcome.reaction if outcome else ""),
         )  # fmt: skip
         for phase in outcome.phases if outcome else ():
             self._recorder.phases.add(
-                1, vm=vm, phase=self._recorder.words(phase.name), start_s=phase.start_s,
+                1, move=move, vm=vm, phase=self._recorder.words(phase.name), start_s=phase.start_s,
                 end_s=phase.end_s, sent_mib=phase.sent_bytes / BYTES_PER_MIB,
             )  # fmt: skip
+
+
+class _Sent:
+    """The board as one move uses it; it knows what the move has sent so far."""
+
+    def __init__(self, board: FlowBoard) -> None:
+        self._board = board
+        self._before_bytes = self._size_bytes = 0.0
+        self._transfer: simpy.Process | None = None
+
+    def send(
+        self, source: int, target: int, size_bytes: float, cap_bytes_s: float = math.inf
+    ) -> simpy.Process:
+        """Start a transfer; a move has one at a time."""
+        self._before_bytes = self.bytes()
+        self._size_bytes = size_bytes
+        self._transfer = self._board.send(source, target, size_bytes, cap_bytes_s)
+        return self._transfer
+
+    def sent_bytes(self, transfer: simpy.Process) -> float:
+        """Return what of a transfer under way has been sent."""
+        return self._board.sent_bytes(transfer)
+
+    def bytes(self) -> float:
+        """Return what all transfers have sent so far."""
+        if self._transfer is None:
+            return 0.0
+        if self._transfer.is_alive:
+            return self._before_bytes + self._board.sent_bytes(self._transfer)
+        return self._before_bytes + self._size_bytes
 
 
 class _Room:
     """The farm as one move sees it."""
 
     def __init__(
-        self, farm: Farm, clock: Clock, vm: int, source: int, target: int, decided_s: float
-    ) -> None:
+        self, farm: Farm, clock: Clock, vm: int, source: int, target: int, decided_s: float,
+        sent: "_Sent",
+    ) -> None:  # fmt: skip
         self._farm, self._clock, self._vm = farm, clock, np.array([vm])
-        self.source, self.target = source, target
-        self.decided_s = self.start_s = decided_s
+        self.source, self.target, self.sent = source, target, sent
+        self.decided_s = decided_s
+        self.start_s: float | None = None
         self._arrived = False
 
     def on_phase(self, guest_share: float, target_share: float) -> None:
         """Set what the guest keeps of its CPU and what the copy costs the target."""
         now_s = self._clock.now
         if self._arrived:
-            self._farm.degrade(self._vm, guest_share, now_s)
+            if guest_share != self._farm.vms.guest_share[self._vm[0]]:
+                self._farm.degrade(self._vm, guest_share, now_s)
             return
         shares = np.array([guest_share]), np.array([target_share])
         self._farm.set_migration_load(self._vm, *shares, now_s)
