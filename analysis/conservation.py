@@ -4,6 +4,7 @@ import numpy as np
 
 from ..models.accounts import Rate
 from ..models.columns import VmState
+from ..models.migration_course import BYTES_PER_MIB
 from ..sim.engine import Outcome
 
 RELATIVE = 1e-9
@@ -20,6 +21,8 @@ def check(outcome: Outcome, metrics: dict[str, float]) -> None:
     _energy_agrees(outcome, metrics)
     _service_agrees(outcome)
     _times_agree(outcome)
+    _moves_agree(outcome)
+    _links_agree(outcome)
     for name, value in metrics.items():
         _require(bool(np.isfinite(value)), f"{name} is {value}")
 
@@ -77,3 +80,40 @@ def _times_agree(outcome: Outcome) -> None:
     _require(bool(np.all(totals[Rate.SHORT] <= totals[Rate.ACTIVE] + 1e-6)), "violating while idle")
     steps = outcome.tables["steps"]
     _near(float(steps["time_s"][-1]), outcome.end_s, "end of the steps")
+
+
+def _moves_agree(outcome: Outcome) -> None:
+    moves = outcome.tables["migrations"]
+    start_s, end_s = moves["start_s"], moves["end_s"]
+    ended = np.isfinite(end_s) & (end_s <= outcome.end_s * (1 + RELATIVE))
+    _require(bool(np.all(ended)), "a migration has no end within the run")
+    in_order = (moves["decided_s"] <= start_s) & (start_s <= end_s)
+    _require(bool(np.all(in_order)), "a migration began before its decision, or after its end")
+    slack_s = RELATIVE * outcome.end_s
+    within = moves["downtime_s"] <= end_s - start_s + slack_s
+    _require(bool(np.all(within)), "the downtime of a migration is longer than the migration")
+
+
+def _links_agree(outcome: Outcome) -> None:
+    """Check that links have carried what moves sent over their routes, and nothing else."""
+    if outcome.network is None:
+        return
+    network, cross = outcome.network.network, outcome.network.transport.cross_traffic
+    moves = outcome.tables["migrations"]
+    ends = np.stack([moves["source"], moves["target"]], axis=1)
+    pairs, pair_of = np.unique(ends, axis=0, return_inverse=True)
+    sent_mib = np.bincount(pair_of.ravel(), weights=moves["copied_mib"], minlength=len(pairs))
+    expected = np.zeros(len(network))
+    for (source, target), mib in zip(pairs.tolist(), sent_mib.tolist(), strict=True):
+        route = network.route(source, target)
+        np.add.at(expected, route, mib * BYTES_PER_MIB)
+        np.add.at(expected, network.reverse[route], cross * mib * BYTES_PER_MIB)
+    carried = outcome.tables["links"]["sent_bytes"]
+    apart = np.abs(carried - expected)
+    # A byte more: what is sent by now comes from a difference of times, rounded where it is late.
+    link = int(np.argmax(apart - RELATIVE * expected))
+    _require(
+        bool(apart[link] <= RELATIVE * expected[link] + 1.0),
+        f"link {network.names[link]} carried {carried[link]!r} bytes, moves sent "
+        f"{expected[link]!r} over it",
+    )

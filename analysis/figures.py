@@ -11,6 +11,7 @@ import numpy as np
 
 from ..models.arrays import Floats
 from .drawing import FILL, HERE, OTHER, Figure, figure, hours, thinned
+from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
 from .result import Result
 
 
@@ -157,6 +158,12 @@ def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
     )
 
 
+def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
+    """Return the figures that a result has, by name."""
+    over_network = "links" in result.tables and result.table("migrations").num_rows
+    return FIGURES | NETWORK_FIGURES if over_network else FIGURES
+
+
 FIGURES: dict[str, Callable[[Result], Figure]] = {
     "power": power,
     "hosts_on": hosts_on,
@@ -173,4 +180,5 @@ TITLES: dict[str, str] = {
     "load_duration": "Load-duration curve",
     "migrations": "Migrations over time",
     "busiest": "The ten busiest hosts",
+    **NETWORK_TITLES,
 }

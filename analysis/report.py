@@ -1,5 +1,6 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from operator import methodcaller
 from typing import Any
@@ -9,7 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
-from .figures import FIGURES, TITLES, busiest_hosts
+from .drawing import Figure
+from .figures import FIGURES, TITLES, busiest_hosts, drawable
+from .moves import moves_of
+from .network_figures import NETWORK_NOTES, lasting
 from .result import Result
 from .verdict import COMPARED
 
@@ -28,6 +32,8 @@ SECTIONS = {
              "hosts_paid"),
     "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
                 "esv", "slatah_pooled", "pdm_pooled", "slav_pooled"),
+    "Moves": ("downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
+              "migrations_unconverged", "migration_energy_kwh", "link_utilisation_max"),
     "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
                "host_boots", "host_shutdowns"),
 }  # fmt: skip
@@ -39,6 +45,7 @@ NOTES = {
     "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
     "migrations": "Live migrations begun per interval.",
     "busiest": "Hosts that did most work.",
+    **NETWORK_NOTES,
 }
 
 
@@ -53,6 +60,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["figure"] = shown
+    made.filters["lasting"] = lasting
     made.policies["json.dumps_kwargs"] = {"default": methodcaller("tolist")}
     return made
 
@@ -94,7 +102,11 @@ def render(result: Result) -> str:
         extra=_extra(result),
         baseline=result.baseline.title if result.baseline else None,
         sections=_sections(result),
-        figures=_figures(result),
+        figures=_figures(result, FIGURES),
+        moves=moves_of(result),
+        move_figures=_figures(
+            result, {name: draw for name, draw in drawable(result).items() if name not in FIGURES}
+        ),
         busiest=list(zip(*busiest_hosts(result), strict=True)),
         plotly_js=get_plotlyjs(),
     )
@@ -162,8 +174,10 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
     return [(title, entries) for title, entries in known.items() if entries]
 
 
-def _figures(result: Result) -> list[dict[str, Any]]:
+def _figures(
+    result: Result, figures: Mapping[str, Callable[[Result], Figure]]
+) -> list[dict[str, Any]]:
     return [
         {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
-        for name, draw in FIGURES.items()
+        for name, draw in figures.items()
     ]

@@ -63,11 +63,12 @@ class Result:
         """Return a Plotly figure. Raises KeyError naming the figures there are."""
         import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
 
-        from .figures import FIGURES  # noqa: PLC0415
+        from .figures import drawable  # noqa: PLC0415
 
-        if name not in FIGURES:
-            raise KeyError(unknown_name("figure", name, FIGURES))
-        figure = FIGURES[name](self)
+        figures = drawable(self)
+        if name not in figures:
+            raise KeyError(unknown_name("figure", name, figures))
+        figure = figures[name](self)
         return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
 
     def story(self, vm: str) -> "Story":

@@ -14,6 +14,7 @@ from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .layer_tables import tenants, vm_layer
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
+from .network_tables import link_series, links, migration_phases, move_columns
 
 
 def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
@@ -34,6 +35,12 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         makers["tenants"] = lambda case, outcome, _: tenants(case, outcome)
     if "host_series" in outcome.tables:
         makers["host_series"] = _host_series
+    if outcome.network is not None:
+        makers |= {
+            "migration_phases": lambda _, outcome, names: migration_phases(outcome, names),
+            "links": lambda _, outcome, __: links(outcome),
+            "link_series": lambda _, outcome, __: link_series(outcome),
+        }
     return {name: _table(case, make(case, outcome, names)) for name, make in makers.items()}
 
 
@@ -209,9 +216,13 @@ def _migrations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "decided_s": (table["decided_s"], "s", "When the move was decided."),
         "start_s": (table["start_s"], "s", "When the copy began."),
         "end_s": (table["end_s"], "s", "When it ended, or the run did."),
-        "copied_gib": (table["copied_mib"] / MIB_PER_GIB, "GiB", "Memory to copy."),
-        "finished": (table["finished"], "", "Whether it ended within the run."),
-    }
+        "copied_gib": (
+            table["copied_mib"] / MIB_PER_GIB, "GiB", "Memory to copy; over a network, what was "
+            "sent.",
+        ),
+        "finished": (table["finished"], "", "Whether the VM got there within the run."),
+        **move_columns(outcome),
+    }  # fmt: skip
 
 
 def _power_events(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:

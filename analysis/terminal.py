@@ -16,8 +16,9 @@ from .result import Result
 SHOWN = (
     "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "energy_kwh", "energy_cost",
     "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
-    "host_boots", "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms",
-    "slatah", "pdm", "esv", "co_tenants", "exposure",
+    "migration_wait_mean_s", "downtime_p99_s", "link_utilisation_max", "host_boots",
+    "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms", "slatah", "pdm", "esv",
+    "co_tenants", "exposure",
 )  # fmt: skip
 BETWEEN_S = 0.1
 
@@ -62,7 +63,8 @@ def summary_text(result: Result) -> str:
         unit = result.summary[name]["unit"]
         row = [(METRICS | WHERE_KNOWN)[name].title, shown(result.value(name), unit)]
         if result.baseline is not None:
-            row.append(shown(result.baseline.value(name), unit))
+            entry = result.baseline.summary.get(name, {"value": None})
+            row.append(shown(entry["value"], unit))
         rows.append([*row, "" if unit == "share" else unit])
     lines = [str(result.summary["verdict"]), "", *_aligned(rows)]
     entry = result.summary.get("payback_years")

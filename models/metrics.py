@@ -117,8 +117,31 @@ WHERE_KNOWN: dict[str, Metric] = {
         "grade", "Exposure", "Ordinal grade from 0 to 10 of the mean VM, from trusted code, "
         "interfaces and co-tenants; an order, never a probability (see docs/exposure.md)."
     ),
+    "downtime_mean_s": Metric(
+        "s", "Downtime, mean", "Time that a VM stood still or was not reachable in a migration, "
+        "mean over those that ended."
+    ),
+    "downtime_p99_s": Metric("s", "Downtime, P99", "99th percentile over the same."),
+    "downtime_max_s": Metric("s", "Downtime, worst", "Longest of the same."),
+    "migration_wait_mean_s": Metric(
+        "s", "Wait of migrations, mean", "From the decision until the copy began: for the target "
+        "to boot, or for a free slot; mean over migrations that ended."
+    ),
+    "migration_energy_kwh": Metric(
+        "kWh", "Energy of migrations", "Attributed to both hosts by bytes sent (Liu et al. 2011); "
+        "not added to the energy of the servers, in which the load of copying is simulated."
+    ),
+    "link_utilisation_max": Metric(
+        "share", "Busiest link", "Highest mean use of any link's bandwidth over a reporting "
+        "interval, background included."
+    ),
+    "migrations_unconverged": Metric(
+        "moves", "Migrations without convergence", "Pre-copy migrations that resorted to stop and "
+        "copy, throttling, post-copy or cancelling."
+    ),
 }  # fmt: skip
-"""Figures that exist only where VMs have a request class, or tenants are named."""
+"""Figures that exist only where VMs have a request class, tenants are named, or migrations
+go over a network."""
 
 SAVINGS: dict[str, Metric] = {
     "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),
@@ -144,6 +167,8 @@ LOWER_IS_BETTER = frozenset(
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
         "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
+        "downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
+        "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
     }
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset({"consolidation_ratio", *SAVINGS} - {"payback_years"})

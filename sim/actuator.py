@@ -9,6 +9,7 @@ from ..models.migration import MigrationModel
 from ..policies.plan import Plan
 from .clock import Clock
 from .flows import FlowBoard
+from .link_record import LinkRecord
 from .migration import Migrations
 from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
 from .power import PowerStories
@@ -55,6 +56,7 @@ class Actuator:
             return Migrations(clock, farm, model, power, recorder)
         assert isinstance(model, CourseModel)
         self.board = FlowBoard(clock, network.network, network.transport)
+        recorder.links = LinkRecord(self.board)
         return NetworkMigrations(clock, farm, model, self.board, network.per_host, power, recorder)
 
     def carry_out(self, plan: Plan, policy: str) -> None:

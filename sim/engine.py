@@ -63,7 +63,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run leaves behind; tables refer to hosts, VMs and words by number."""
+    """All that a run leaves behind; tables refer to hosts, VMs, links and words by number.
+
+    ``network`` is what moves went over, None where the migration model uses none.
+    """
 
     farm: Farm
     end_s: float
@@ -73,6 +76,7 @@ class Outcome:
     peak_on: int
     peak_on_by_group: Ints
     rounds: int
+    network: NetworkSetup | None = None
 
 
 class Engine:
@@ -93,7 +97,7 @@ class Engine:
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
-        self._ledgers = ledgers
+        self._ledgers, self._network = ledgers, network
         self._clock = Clock()
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
         self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
@@ -127,6 +131,7 @@ class Engine:
             peak_on=self._recorder.peak_on,
             peak_on_by_group=self._recorder.peak_on_by_group,
             rounds=self._rounds,
+            network=self._network,
         )
 
     def _place_all(self) -> dict[int, Search]:

@@ -15,14 +15,19 @@ class Log:
     def __init__(self, columns: Mapping[str, type | str]) -> None:
         self._dtypes = {name: np.dtype(dtype) for name, dtype in columns.items()}
         self._chunks: list[tuple[int, dict[str, Any]]] = []
+        self._rows = 0
 
     def add(self, rows: int = 1, **columns: Any) -> None:
         """Append rows; a scalar stands for as many equal values. Arrays are kept, not copied."""
         self._chunks.append((rows, columns))
+        self._rows += rows
+
+    def __len__(self) -> int:
+        return self._rows
 
     def columns(self) -> dict[str, Column]:
         """Return all rows, column by column."""
-        total = sum(rows for rows, _ in self._chunks)
+        total = len(self)
         table = {name: np.empty(total, dtype) for name, dtype in self._dtypes.items()}
         start = 0
         for rows, chunk in self._chunks:

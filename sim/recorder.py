@@ -8,6 +8,7 @@ from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints
 from ..models.farm import Farm
 from ..policies.plan import Proposal
+from .link_record import LinkRecord
 from .log import Column, Log, Words
 
 SERIES = {
@@ -48,8 +49,10 @@ class Recorder:
             }
         )  # fmt: skip
         self.phases = Log(
-            {"vm": int, "phase": int, "start_s": float, "end_s": float, "sent_mib": float}
-        )
+            {"move": int, "vm": int, "phase": int, "start_s": float, "end_s": float,
+             "sent_mib": float}
+        )  # fmt: skip
+        self.links: LinkRecord | None = None
         self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
@@ -146,6 +149,8 @@ class Recorder:
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
         on_mhz_s = totals[Rate.ON] @ self._farm.hosts.cpu_mhz
         self._series.add(1, time_s=now_s, on_mhz_s=on_mhz_s, **sums)
+        if self.links is not None:
+            self.links.sample(now_s)
         if self._host_series is not None:
             wanted = [Rate.POWER_W, Rate.ON, Rate.DELIVERED_MHZ, Rate.VMS]
             fresh = totals[wanted]
@@ -181,6 +186,8 @@ class Recorder:
         }
         if self._host_series is not None:
             tables["host_series"] = self._host_series.columns()
+        if self.links is not None:
+            tables |= self.links.tables()
         return tables
 
 

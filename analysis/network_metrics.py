@@ -1,0 +1,53 @@
+"""Figures of moves over a network; without one there are none."""
+
+import numpy as np
+
+from ..models.arrays import Floats
+from ..models.cost import JOULE_PER_KWH
+from ..models.dirty_pages import BYTES_PER_MEGABIT
+from ..sim.engine import Outcome
+
+
+def network_values(outcome: Outcome) -> dict[str, float]:
+    """Return the figures by name, none where the migration model uses no network."""
+    if outcome.network is None:
+        return {}
+    moves = outcome.tables["migrations"]
+    done = moves["finished"]
+    downtime_s = moves["downtime_s"][done]
+    waited_s = (moves["start_s"] - moves["decided_s"])[done]
+    without = outcome.words.index("") if "" in outcome.words else -1
+    return {
+        "downtime_mean_s": _mean(downtime_s),
+        "downtime_p99_s": _p99(downtime_s),
+        "downtime_max_s": float(downtime_s.max(initial=0.0)),
+        "migration_wait_mean_s": _mean(waited_s),
+        "migration_energy_kwh": float(moves["energy_j"].sum()) / JOULE_PER_KWH,
+        "link_utilisation_max": float(highest_use(outcome).max(initial=0.0)),
+        "migrations_unconverged": int(np.count_nonzero(moves["reaction"] != without)),
+    }
+
+
+def highest_use(outcome: Outcome) -> Floats:
+    """Return each link's highest utilisation over a reporting interval, background included."""
+    assert outcome.network is not None
+    network, series = outcome.network.network, outcome.tables["link_series"]
+    link = series["link"]
+    use = network.background.copy()
+    moved = used_share(series["sent_bytes"], network.capacity_mbps[link], series["length_s"])
+    np.maximum.at(use, link, network.background[link] + moved)
+    return use
+
+
+def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | float) -> Floats:
+    """Return bytes over what the capacity would have carried in that time."""
+    share: Floats = sent_bytes / (capacity_mbps * BYTES_PER_MEGABIT * length_s)
+    return share
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _p99(values: Floats) -> float:
+    return float(np.quantile(values, 0.99, method="inverted_cdf")) if len(values) else 0.0
