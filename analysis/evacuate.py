@@ -97,7 +97,8 @@ def _read(result: Result, hosts: list[str], policy: Evacuation) -> Evacuated:
     # A host of an earlier wave may hold VMs again: only those that never left count as staying.
     moved = {moves["vm"][row] for row in chosen}
     took_s = [moves["end_s"][row] - moves["start_s"][row] for row in chosen]
-    downtime_s = moves.get("downtime_s") or [0.0] * len(moves["vm"])
+    # Null where the migration model does not say.
+    downtime_s = [away_s or 0.0 for away_s in moves["downtime_s"]]
     vms = result.table("vms").to_pydict()
     left = [
         vm

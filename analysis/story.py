@@ -26,7 +26,9 @@ from .story_words import (
 
 DAY_S = 86400.0
 KEYS = frozenset({"scenario", "replication", "seed", "vm"})
-MOVE = frozenset({"source", "target", "decided_s", "start_s", "end_s", "copied_gib", "finished"})
+MOVE = frozenset(
+    {"source", "target", "decided_s", "start_s", "waited_s", "end_s", "copied_gib", "finished"}
+)
 LISTED = 10
 FIRST = ("placed", "rejected")
 

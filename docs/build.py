@@ -15,10 +15,11 @@ from describe import HEADER, Section, rows_of, sections, table
 import farmsim
 from farmsim import cli
 from farmsim.analysis.figures import TITLES
+from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
 from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
 from farmsim.models.columns import POWER_STATES, VM_STATES
-from farmsim.models.metrics import METRICS, SAVINGS, Metric
+from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
 from farmsim.models.migration import MIGRATION_MODELS
 from farmsim.models.power import POWER_MODELS
 from farmsim.policies.catalogue import POLICIES
@@ -53,7 +54,15 @@ SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
     "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 1}]},
     "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
+    "migration": {"model": "pre_copy"},
     "baseline": {"type": "none"},
+}
+ONLY_WITH = {
+    "host_series": "Only with `run.host_series: true`.",
+    **dict.fromkeys(
+        ("migration_phases", "links", "link_series"),
+        "Only where the migration model uses the network: every model but `fixed_rate`.",
+    ),
 }
 CODES = (
     (cli.DONE, "done"),
@@ -222,6 +231,8 @@ def results() -> str:
         "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
         "A ratio of nothing is 0. `money` stands for the scenario's currency.",
         _metrics(METRICS),
+        "Only where VMs have a request class, tenants are named, or migrations go over a network:",
+        _metrics(WHERE_KNOWN),
         "Only where there is a baseline; the last only where `cost.investment` is given:",
         _metrics(SAVINGS),
         "## Tables",
@@ -235,7 +246,7 @@ def results() -> str:
             unit = told["unit"].replace("EUR", "money")
             rows.append((f"`{each.name}`", _arrow(each.type), unit, told["description"]))
         parts.append(f"### `{name}`")
-        parts += ["Only with `run.host_series: true`."] if name == "host_series" else []
+        parts += [ONLY_WITH[name]] if name in ONLY_WITH else []
         parts.append(table(("column", "type", "unit", "meaning"), rows))
     parts += [
         "## Words in the tables",
@@ -248,7 +259,8 @@ def results() -> str:
             ],
         ),
         "## Figures",
-        "`result.figure(NAME)` returns a Plotly figure.",
+        f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
+        "where migrations go over a network.",
         table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
     ]
     return page("Results", *parts)

@@ -129,7 +129,7 @@ def default_of(field_info: FieldInfo, kind: Kind) -> str:
 
 
 def _shown(value: Any, kind: Kind) -> str:
-    if value is None or value in ({}, ""):
+    if value is None or value in ({}, "", ()):
         return ""
     if isinstance(value, Part):
         return _mapping(value)
