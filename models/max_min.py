@@ -7,7 +7,9 @@ of flow f puts on link l, rates ``x`` obey ``sum over f of a_fl x_f <= capacity_
 has a bottleneck: a full link on which no other flow is faster.
 """
 
+import math
 from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -68,62 +70,72 @@ def fill(
 
 
 def fill_few(
-    room: dict[int, float],
+    room: Sequence[float],
     crossed: Sequence[Sequence[int]],
     loads: Sequence[Sequence[float]],
     cap: Sequence[float],
+    before: Sequence[float],
 ) -> tuple[list[float], list[int]]:
     """Return what :func:`fill` does, for a handful of flows, where calling NumPy costs more.
 
     ``crossed`` are the links of each flow, ``loads`` its load on each per unit of rate,
-    ``room`` the capacity of every link named; it is used up. A link of one flow only is no
-    more than another cap on it.
+    ``room`` what every link of the network has left beside the rates ``before``, which the
+    flows give up. A link of one flow only is no more than another cap on it. The others are
+    taken in the order of their levels; since a level only grows, it is brought up to date when
+    its turn comes.
     """
     rate, bottleneck = list(cap), [CAPPED] * len(cap)
-    users: dict[int, list[tuple[int, float]]] = {}
-    for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
-        for link, load in zip(links, weights, strict=True):
-            users.setdefault(link, []).append((flow, load))
-    ways: dict[int, list[int]] = {}
-    for link, members in list(users.items()):
-        if len(members) > 1:
-            for flow, _ in members:
-                ways.setdefault(flow, []).append(link)
+    turns: list[tuple[float, int]] = []
+    shared: dict[int, list[tuple[int, float]]] = {}
+    left: dict[int, float] = {}
+    ways: dict[int, list[tuple[int, float]]] = {}
+    for link, members in _users(crossed, loads).items():
+        if len(members) == 1:
+            flow, load = members[0]
+            alone = max(room[link] / load + before[flow], 0.0)
+            if alone < rate[flow]:
+                rate[flow], bottleneck[flow] = alone, link
             continue
-        flow, load = members[0]
-        del users[link]
-        if room[link] < rate[flow] * load:
-            rate[flow], bottleneck[flow] = max(room[link], 0.0) / load, link
-    while users:
-        _settle(room, users, ways, rate, bottleneck)
+        shared[link] = members
+        left[link] = room[link]
+        for flow, load in members:
+            left[link] += load * before[flow]
+            ways.setdefault(flow, []).append((link, load))
+        turns.append((_level(left[link], members), link))
+    turns += [(rate[flow], ~flow) for flow in ways]
+    heapify(turns)
+    while ways:
+        at, which = heappop(turns)
+        settled = [~which]
+        if which >= 0:
+            rising = [member for member in shared[which] if member[0] in ways]
+            level = _level(left[which], rising)
+            if level > at:
+                heappush(turns, (level, which))
+                continue
+            settled = [flow for flow, _ in rising]
+            for flow in settled:
+                rate[flow], bottleneck[flow] = level, which
+        for flow in settled:
+            for link, load in ways.pop(flow, ()):
+                left[link] -= load * rate[flow]
     return rate, bottleneck
 
 
-def _settle(
-    room: dict[int, float],
-    users: dict[int, list[tuple[int, float]]],
-    ways: dict[int, list[int]],
-    rate: list[float],
-    bottleneck: list[int],
-) -> None:
-    """One round: settle the flows of all links that nothing else holds lower."""
-    level = {
-        link: max(room[link], 0.0) / sum(load for _, load in members)
-        for link, members in users.items()
-    }
-    bound = {flow: min(rate[flow], *[level[link] for link in ways[flow]]) for flow in ways}
-    done = {flow: bottleneck[flow] for flow, value in bound.items() if value >= rate[flow]}
-    for link, members in users.items():
-        at = level[link]
-        if all(bound[flow] >= at for flow, _ in members):
-            done.update((flow, link) for flow, _ in members)
-    for flow, holder in done.items():
-        rate[flow], bottleneck[flow] = bound[flow], holder
-        del ways[flow]
-    for link, members in list(users.items()):
-        stay = [member for member in members if member[0] not in done]
-        if len(stay) < len(members):
-            room[link] -= sum(load * rate[flow] for flow, load in members if flow in done)
-            users[link] = stay
-        if not stay:
-            del users[link]
+def _users(
+    crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]]
+) -> dict[int, list[tuple[int, float]]]:
+    users: dict[int, list[tuple[int, float]]] = {}
+    for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
+        for link, load in zip(links, weights, strict=True):
+            if link in users:
+                users[link].append((flow, load))
+            else:
+                users[link] = [(flow, load)]
+    return users
+
+
+def _level(room: float, members: list[tuple[int, float]]) -> float:
+    """Return the rate at which flows fill a link; without flows it is never full."""
+    asked = sum([load for _, load in members])
+    return max(room, 0.0) / asked if asked else math.inf

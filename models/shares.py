@@ -37,7 +37,7 @@ class Shares:
     def __init__(self, capacity_bytes_s: Floats) -> None:
         links = len(capacity_bytes_s)
         self._capacity: list[float] = capacity_bytes_s.tolist()
-        self._load = [0.0] * links
+        self._room = list(self._capacity)
         self._on: list[set[int]] = [set() for _ in range(links)]
         self._held: list[set[int]] = [set() for _ in range(links)]
         self._rate, self._cap, self._left, self._since = ([0.0] * 0 for _ in range(4))
@@ -65,9 +65,9 @@ class Shares:
         """Take a flow off; its links are shared anew by the next :meth:`refresh`."""
         for link, weight in zip(self._links[row], self._weights[row], strict=True):
             self._on[link].discard(row)
-            self._load[link] -= weight * self._rate[row]
+            self._room[link] += weight * self._rate[row]
             if not self._on[link]:
-                self._load[link] = 0.0
+                self._room[link] = self._capacity[link]
         self._hold(row, CAPPED)
         self._vacated.update(self._links[row])
         self._changed.discard(row)
@@ -85,7 +85,7 @@ class Shares:
 
     def loads(self) -> Floats:
         """Return what each link carries, in bytes/s."""
-        return np.array(self._load)
+        return np.array(self._capacity) - np.array(self._room)
 
     def left_bytes(self, row: int, now_s: float) -> float:
         """Return what a flow has left to send."""
@@ -132,15 +132,13 @@ class Shares:
         crossed = [self._links[row] for row in rows]
         loads = [self._weights[row] for row in rows]
         cap = [self._cap[row] for row in rows]
-        capacity, load = self._capacity, self._load
-        room = {link: capacity[link] - load[link] for links in crossed for link in links}
-        for row, links, weights in zip(rows, crossed, loads, strict=True):
-            rate = self._rate[row]
-            if rate:
-                for link, weight in zip(links, weights, strict=True):
-                    room[link] += weight * rate
+        before = [self._rate[row] for row in rows]
         if len(rows) <= FEW:
-            return fill_few(room, crossed, loads, cap)
+            return fill_few(self._room, crossed, loads, cap, before)
+        room = {link: self._room[link] for links in crossed for link in links}
+        for rate, links, weights in zip(before, crossed, loads, strict=True):
+            for link, weight in zip(links, weights, strict=True):
+                room[link] += weight * rate
         place = {link: index for index, link in enumerate(room)}
         names = list(room)
         rates, at = fill(
@@ -171,7 +169,7 @@ class Shares:
             more = rate - self._rate[row]
             if abs(more) > UNCHANGED * rate:
                 for each, weight in zip(self._links[row], self._weights[row], strict=True):
-                    self._load[each] += weight * more
+                    self._room[each] -= weight * more
                 left_bytes = self.left_bytes(row, now_s)
                 self._left[row], self._since[row], self._rate[row] = left_bytes, now_s, rate
                 self._end[row] = now_s + left_bytes / rate if rate > 0 else math.inf

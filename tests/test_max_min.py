@@ -95,10 +95,11 @@ def test_equals_a_filling_in_rational_numbers(case: Case) -> None:
 def test_few_flows_are_filled_alike(case: Case) -> None:
     rate, bottleneck = fill(*case.columns())
     few, holders = fill_few(
-        dict(enumerate(case.capacity)),
+        case.capacity,
         [list(way) for way in case.ways],
         [list(way.values()) for way in case.ways],
         case.cap,
+        [0.0] * len(case.cap),
     )
     np.testing.assert_allclose(few, rate, rtol=1e-7)
     for found in (bottleneck.tolist(), holders):
