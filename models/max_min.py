@@ -92,9 +92,9 @@ def fill_few(
     for link, members in _users(crossed, loads).items():
         if len(members) == 1:
             flow, load = members[0]
-            alone = max(room[link] / load + before[flow], 0.0)
-            if alone < rate[flow]:
-                rate[flow], bottleneck[flow] = alone, link
+            if room[link] < (rate[flow] - before[flow]) * load:
+                rate[flow] = max(room[link] / load + before[flow], 0.0)
+                bottleneck[flow] = link
             continue
         shared[link] = members
         left[link] = room[link]
