@@ -85,7 +85,8 @@ class Shares:
 
     def loads(self) -> Floats:
         """Return what each link carries, in bytes/s."""
-        return np.array(self._capacity) - np.array(self._room)
+        loads: Floats = np.array(self._capacity) - np.array(self._room)
+        return loads
 
     def left_bytes(self, row: int, now_s: float) -> float:
         """Return what a flow has left to send."""
