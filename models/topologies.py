@@ -2,7 +2,8 @@
 
 Every function returns the graph and the nodes of its hosts; ``hosts`` is their number or their
 names, ``capacity_mbps`` the bandwidth of each direction of a link, ``latency_s`` the one-way
-latency of each link.
+latency of each link. Names of switches begin with ``switch:``, so that no host of a farm, whose
+groups may well be called rack, is taken for one.
 """
 
 from collections.abc import Hashable, Sequence
@@ -25,7 +26,7 @@ def pair(capacity_mbps: float, latency_s: float, full_duplex: bool) -> Topology:
 
 
 def single_switch(
-    hosts: int | Sequence[str], capacity_mbps: float, latency_s: float, switch: str = "switch"
+    hosts: int | Sequence[str], capacity_mbps: float, latency_s: float, switch: str = "switch:all"
 ) -> Topology:
     """All hosts at one switch."""
     names = _named(hosts)
@@ -44,7 +45,13 @@ def two_tier(
 ) -> Topology:
     """Racks at one core switch."""
     return _racks(
-        _named(hosts), hosts_per_rack, "rack", ["core"], capacity_mbps, uplink_mbps, latency_s
+        _named(hosts),
+        hosts_per_rack,
+        "rack",
+        ["switch:core"],
+        capacity_mbps,
+        uplink_mbps,
+        latency_s,
     )
 
 
@@ -59,7 +66,7 @@ def leaf_spine(
     """Leaves, each at every spine; raises ValueError for less than one spine."""
     if spines < 1:
         raise ValueError(f"spines is {spines}; at least 1 is needed to join the leaves")
-    tops = [f"spine-{index}" for index in range(spines)]
+    tops = [f"switch:spine-{index}" for index in range(spines)]
     return _racks(
         _named(hosts), hosts_per_leaf, "leaf", tops, capacity_mbps, uplink_mbps, latency_s
     )
@@ -82,13 +89,13 @@ def fat_tree(
     line = {"capacity_mbps": capacity_mbps, "latency_s": latency_s}
     for index, name in enumerate(names):
         pod, edge = index // half**2, index // half % half
-        graph.add_edge(name, f"pod-{pod}/edge-{edge}", **line)
+        graph.add_edge(name, f"switch:pod-{pod}/edge-{edge}", **line)
     for pod in range(k):
         for upper in range(half):
-            aggregation = f"pod-{pod}/aggregation-{upper}"
+            aggregation = f"switch:pod-{pod}/aggregation-{upper}"
             for lower in range(half):
-                graph.add_edge(f"pod-{pod}/edge-{lower}", aggregation, **line)
-                graph.add_edge(aggregation, f"core-{upper * half + lower}", **line)
+                graph.add_edge(f"switch:pod-{pod}/edge-{lower}", aggregation, **line)
+                graph.add_edge(aggregation, f"switch:core-{upper * half + lower}", **line)
     return graph, names
 
 
@@ -105,13 +112,13 @@ def sites(
     for number, each in enumerate(hosts):
         start = len(names)
         here = [f"host-{start + index}" for index in range(each)] if isinstance(each, int) else each
-        site, added = single_switch(here, capacity_mbps, latency_s, f"site-{number}")
+        site, added = single_switch(here, capacity_mbps, latency_s, f"switch:site-{number}")
         whole.update(site)
         names += added
     for one in range(len(hosts)):
         for other in range(one):
             whole.add_edge(
-                f"site-{other}", f"site-{one}",
+                f"switch:site-{other}", f"switch:site-{one}",
                 capacity_mbps=between_mbps, latency_s=between_latency_s,
             )  # fmt: skip
     return whole, names
@@ -130,7 +137,7 @@ def _racks(
         raise ValueError(f"hosts per {kind} is {per_rack}; it must be at least 1")
     graph: Graph = nx.Graph()
     for index, name in enumerate(names):
-        switch = f"{kind}-{index // per_rack}"
+        switch = f"switch:{kind}-{index // per_rack}"
         graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
         if index % per_rack == 0:
             for top in tops:

@@ -1,5 +1,7 @@
 """The network of a scenario becomes links and routes."""
 
+from collections.abc import Hashable
+
 from ..models.columns import Hosts
 from ..models.migration import FixedRate
 from ..models.network import Network
@@ -40,7 +42,7 @@ def _network(
         return Network.fat_tree(hosts, layout.port, layout.latency, layout.ports)
     import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
 
-    graph = nx.Graph()
+    graph: "nx.Graph[Hashable]" = nx.Graph()
     graph.add_nodes_from(hosts)
     for link in layout.links:
         one, other = link.between

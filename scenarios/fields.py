@@ -118,6 +118,10 @@ class Amount:
 Options = Callable[[], Mapping[str, type]]
 
 
+_SHOWN: list[type] = []
+"""Choices whose schema is being written."""
+
+
 class Named:
     """One of several dataclasses, picked by a key that names it, its fields beside the key.
 
@@ -172,7 +176,11 @@ class Named:
         names = list(self.options())
         branches: list[JsonSchemaValue] = [{"type": "string", "enum": names}]
         for name, cls in self.options().items():
+            if cls in _SHOWN:
+                continue  # a policy that holds one of its own kind is written out once
+            _SHOWN.append(cls)
             described = model_of(cls).model_json_schema(by_alias=True)
+            _SHOWN.remove(cls)
             described.pop("title", None)
             described["description"] = summary_of(cls)
             tag = {self.key: {"const": name}}
@@ -258,17 +266,21 @@ def annotation_of(hint: Any, knob: Knob) -> Any:
     if hint is DirtyPages:
         return Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)]
     if get_origin(hint) is tuple:
-        item = annotation_of(get_args(hint)[0], knob)
-        return Annotated[tuple[item, ...], Field(min_length=1)]  # type: ignore[valid-type]
-    if knob.dimension == "watt list":
-        return Annotated[tuple[float, ...], Readings()]
-    if knob.dimension == "percent list":
-        return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
+        return _list_of(hint, knob)
     bounds = Field(allow_inf_nan=False, **knob.bounds()) if hint in (float, int) else Field()
     if knob.dimension:
         return Annotated[float, bounds, Quantity(knob.dimension)]
     strict = Field(strict=True) if hint in (int, float, bool) else Field()
     return Annotated[hint, bounds, strict]
+
+
+def _list_of(hint: Any, knob: Knob) -> Any:
+    if knob.dimension == "watt list":
+        return Annotated[tuple[float, ...], Readings()]
+    if knob.dimension == "percent list":
+        return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
+    item = annotation_of(get_args(hint)[0], knob)
+    return Annotated[tuple[item, ...], Field(min_length=1)]
 
 
 def policy_slot(kind: str) -> Named:

@@ -53,6 +53,8 @@ def _below(kind: Any, path: str) -> Iterator[Leaf]:
     for extra in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(extra, Named):
             for name, cls in extra.options().items():
+                if f"<{name}>" in path:
+                    continue  # a policy that holds one of its own kind
                 yield from leaves(model_of(cls), f"{path}<{name}>")
             return
         if isinstance(extra, Knobs):

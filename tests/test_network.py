@@ -24,7 +24,7 @@ def line(**edges: float) -> dict[str, float]:
 
 def test_a_single_switch_is_two_hops() -> None:
     network = Network.single_switch(3, G10, US10)
-    assert walked(network, 0, 2) == ["host-0 > switch", "switch > host-2"]
+    assert walked(network, 0, 2) == ["host-0 > switch:all", "switch:all > host-2"]
     assert len(network) == 6
     assert (network.reverse[network.reverse] == np.arange(6)).all()
 
@@ -40,7 +40,10 @@ def test_a_pair_shares_its_line_unless_told_otherwise() -> None:
 def test_two_tiers_climb_only_between_racks() -> None:
     network = Network.two_tier(6, 2, G10, 4 * G10, US10)
     assert len(network.route(0, 1)) == 2
-    assert walked(network, 1, 4)[1:3] == ["rack-0 > core", "core > rack-2"]
+    assert walked(network, 1, 4)[1:3] == [
+        "switch:rack-0 > switch:core",
+        "switch:core > switch:rack-2",
+    ]
     assert network.capacity_mbps[network.route(1, 4)].tolist() == [G10, 4 * G10, 4 * G10, G10]
 
 
