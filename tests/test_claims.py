@@ -30,7 +30,7 @@ def value(comparison: Comparison, metric: str, variant: str, level: str = "typic
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
 def test_tables_of_the_page_are_what_its_commands_give(page: Path) -> None:
     done = subprocess.run(
-        [sys.executable, PAGES.parent / "claims.py", "--check", page.stem],
+        [sys.executable, PAGES.parent / "claims.py", "--check", page.stem.split("-")[0]],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"run python docs/claims.py\n{done.stdout}{done.stderr}"
