@@ -1,6 +1,6 @@
 """How scenario fields are read, written and described: quantities, money, policies, choices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
@@ -12,10 +12,11 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationError,
     create_model,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from ..models.knobs import Knob, knobs_of
 from ..policies.catalogue import available
@@ -36,6 +37,18 @@ class Part(BaseModel):
 def problem(message: str) -> PydanticCustomError:
     """Return an error whose text may hold braces."""
     return PydanticCustomError("farmsim", "{text}", {"text": message})
+
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A place below the part that is being read, and what is wrong there."""
+
+
+def problems(faults: Iterable[Fault]) -> ValidationError:
+    """Return an error that holds several faults, each at its own place."""
+    lines = [
+        InitErrorDetails(type=problem(message), loc=place, input=None) for place, message in faults
+    ]
+    return ValidationError.from_exception_data("faults", lines)
 
 
 class Quantity:

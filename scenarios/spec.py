@@ -14,7 +14,7 @@ from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
 from .conditions import check_conditions
-from .fields import Amount, Named, Part, policy_slot, problem
+from .fields import Amount, Fault, Named, Part, policy_slot, problem, problems
 from .kinds import Factor, FilePath, Name, Period, RunName
 from .spec_farm import FarmPart
 from .spec_workload import WorkloadPart
@@ -233,6 +233,28 @@ class Spec(Part):
         except ValueError as error:
             raise problem(str(error)) from None
         return conditions
+
+    @field_validator("tenants")
+    @classmethod
+    def _tenants_differ(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+        names = [tenant.name for tenant in tenants]
+        faults: list[Fault] = [
+            ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if faults:
+            raise problems(faults)
+        return tenants
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        from .check_layer import faults_of  # noqa: PLC0415 - it is made of this module
+
+        faults = faults_of(self)
+        if faults:
+            raise problems(faults)
+        return self
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
