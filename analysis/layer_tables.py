@@ -45,6 +45,38 @@ def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
     return made
 
 
+def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return the VMs under the microscope: simulated response times beside the formulas'."""
+    del outcome
+    scope, service = case.microscope, case.service
+    assert scope is not None
+    assert service is not None
+    at = np.searchsorted(service.rows, scope.rows)
+    simulated = [
+        log.responses_s() + latency_s
+        for log, latency_s in zip(scope.logs, scope.latency_s().tolist(), strict=True)
+    ]
+
+    def quantiles(q: float) -> Any:
+        return np.array([float(np.quantile(each, q)) if len(each) else 0.0 for each in simulated])
+
+    means = np.array([float(each.mean()) if len(each) else 0.0 for each in simulated])
+    account = service.account
+    names = pa.array([case.farm.vms.names[row] for row in scope.rows.tolist()])
+    return {
+        "vm": (names, "", "Name of the VM."),
+        "requests": (
+            np.array([len(each) for each in simulated]), "requests", "Requests simulated."
+        ),
+        "mean_ms": (1e3 * means, "ms", "Mean response time, simulated."),
+        "p95_ms": (1e3 * quantiles(0.95), "ms", "P95 of it."),
+        "p99_ms": (1e3 * quantiles(0.99), "ms", "P99 of it."),
+        "formula_mean_ms": (1e3 * account.mean_s()[at], "ms", "Mean by the formulas."),
+        "formula_p95_ms": (1e3 * account.quantile_s(0.95)[at], "ms", "P95 by the formulas."),
+        "formula_p99_ms": (1e3 * account.quantile_s(0.99)[at], "ms", "P99 by the formulas."),
+    }  # fmt: skip
+
+
 def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with."""
     ledger = case.tenancy

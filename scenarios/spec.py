@@ -78,6 +78,12 @@ class ServicePart(Part):
         description="Whether VMs with a class slow each other through cache, memory bandwidth "
         "and disk.",
     )
+    microscope: tuple[Name, ...] = Field(
+        (),
+        description="VMs of which every request is simulated, beside the formulas; for small "
+        "scenarios.",
+        examples=[["vm-1"]],
+    )
     idle_energy: Literal["size", "equal", "usage"] = Field(
         "size",
         description="How what a host draws when idle is charged to its VMs: by their CPU size, "
