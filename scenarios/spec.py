@@ -271,6 +271,7 @@ class Spec(Part):
             ("cost.investment", self.cost.investment),
         ]
         amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
+        amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
         if isinstance(self.baseline, Dedicated):
             amounts.append(("baseline.price", self.baseline.price))
         for what, money in amounts:
