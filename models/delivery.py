@@ -19,6 +19,9 @@ from .water_filling import fill
 VCPU_SHARES = 1000.0
 """Weight of a vCPU whose size names none."""
 
+ROUNDING = 1e-12
+"""A share of the wanted work below this is what rounding leaves, not a shortage."""
+
 
 @dataclass
 class Given:
@@ -36,9 +39,10 @@ class Given:
 class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
-    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
-    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
-    that they wait for one another, per MHz of work.
+    ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
+    which neighbours raise it; ``shortfall`` is the share of the wanted work of a VM that its
+    host does not do; ``waiting`` the share of time that its vCPUs, on average, are ready and do
+    not run; ``costop`` the share that they wait for one another, per MHz of work.
     """
 
     def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
@@ -46,6 +50,7 @@ class Delivery:
         self._hosts, self._vms = hosts, vms
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
+        self.slowdown = np.ones(len(vms))
         self.shortfall = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
@@ -101,6 +106,7 @@ class Delivery:
         """Forget what work costs VMs that leave."""
         self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
         self.ceiling_mhz[vms] = np.inf
+        self.slowdown[vms] = 1.0
         self.shortfall[vms] = 0.0
         self.waiting[vms] = 0.0
         self.costop_per_mhz[vms] = 0.0
@@ -208,9 +214,10 @@ class Delivery:
         effort = self.effort[vms]
         if self.layer.interference is not None:
             running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
-            effort = effort * self.layer.interference.slowdown(
+            self.slowdown[vms] = self.layer.interference.slowdown(
                 self._vms.size[vms], at, running, count
             )
+            effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         if self.adjusts or self.strained:
             work_mhz = np.minimum(work_mhz, own_mhz / effort)
@@ -221,7 +228,8 @@ class Delivery:
         done_mhz = served_mhz / effort
         shortfall = np.zeros(len(vms))
         np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
-        self.shortfall[vms] = np.where(stressed[at], np.clip(shortfall, 0.0, 1.0), 0.0)
+        real = stressed[at] & (shortfall > ROUNDING)
+        self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
         missed_mhz = wanted_mhz * self.shortfall[vms]
         unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
         load_mhz[stressed] = sums[stressed]

@@ -77,7 +77,7 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
     """
     vms, hosts, delivery = farm.vms, farm.hosts, farm.delivery
     host, size = vms.host[rows], vms.size[rows]
-    effort, vcpus = delivery.effort[rows], vms.vcpus[rows]
+    effort, vcpus = delivery.effort[rows] * delivery.slowdown[rows], vms.vcpus[rows]
     wanted_mhz = delivery.wanted_mhz(rows)
     spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
     most_mhz = np.minimum(vcpus * hosts.core_mhz[host], delivery.layer.limit_mhz[size])
@@ -124,7 +124,8 @@ class TenantLedger:
         used_mhz = delivery.wanted_mhz(placed) * (1.0 - delivery.shortfall[placed])
         charged_j = attribute(
             drawn_j, self._idle_w * on_s, host, farm.vms.size_mhz[placed],
-            used_mhz * delivery.effort[placed] * interval_s, self._rule,
+            used_mhz * delivery.effort[placed] * delivery.slowdown[placed] * interval_s,
+            self._rule,
         )  # fmt: skip
         owner = self.owner[placed]
         self.energy_j += sum_by(owner, weights=charged_j, minlength=self._tenants + 1)
