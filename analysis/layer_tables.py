@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..models.arrays import Ints
 from ..models.cost import JOULE_PER_KWH
 from ..models.exposure import grade
 from ..scenarios.build import Case
@@ -109,11 +110,13 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         exposed, ledger.owner[outcome.farm.vms.host >= 0], grade(exposure_of(case, outcome))
     )
     currency = case.scenario.cost.currency
+    responses = _responses(case, ledger.owner, count)
     return {
         "tenant": (pa.array(owners), "", "Tenant; nobody: VMs whose size names none."),
         "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
         "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
         "unserved_share": (missed / asked, "share", "CPU asked for and not delivered."),
+        **responses,
         "energy_kwh": (energy_kwh, "kWh", "Energy attributed to its VMs."),
         "cost": (cost, currency, "All cost, split by energy attributed."),
         "co_tenants": (
@@ -125,3 +128,19 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         ),
         "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
     }  # fmt: skip
+
+
+def _responses(case: Case, owner: Ints, count: int) -> dict[str, Made]:
+    """Return mean and P95 response time of each tenant's requests, where there are any."""
+    if case.service is None:
+        return {}
+    account, by = case.service.account, owner[case.service.rows]
+    means, quantiles = np.zeros(count), np.zeros(count)
+    for values, found in (
+        (means, account.mean_s(by)), (quantiles, account.quantile_s(0.95, by)),
+    ):  # fmt: skip
+        values[: len(found)] = 1e3 * found
+    return {
+        "response_mean_ms": (means, "ms", "Mean response time of its requests; 0 without any."),
+        "response_p95_ms": (quantiles, "ms", "P95 of their response time."),
+    }
