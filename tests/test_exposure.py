@@ -56,7 +56,8 @@ def test_what_is_higher_in_no_input_is_not_higher_whatever_the_weights(
     below = np.minimum(one, other)
     chosen = Weights(*weights)
     low, high = (
-        risk_indicator(*(np.array([each]) for each in row), chosen)[0] for row in (below, one)
+        risk_indicator(ONE * tcb, ONE * interfaces, ONE * tenants, chosen)[0]
+        for tcb, interfaces, tenants in (below, one)
     )
     assert low <= high
 
