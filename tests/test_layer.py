@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.analysis.result import Result
 from farmsim.models.accounts import Rate
-from farmsim.models.arrays import Bools, Floats, Ints
+from farmsim.models.arrays import Bools, Floats, Ints, sum_by
 from farmsim.models.audit import audit
 from farmsim.models.columns import PowerState, Vms, VmState
 from farmsim.models.delivery import Delivery, Given
@@ -155,7 +155,7 @@ def given_by(layer: Layer, demand_mhz: Floats, at: Ints) -> tuple[Delivery, Give
     everyone, rows = np.arange(count), np.arange(2)
     delivery.attach(everyone, at)
     if delivery.strained:
-        memory = np.bincount(at, weights=delivery.footprint_mib(everyone, at), minlength=2)
+        memory = sum_by(at, weights=delivery.footprint_mib(everyone, at), minlength=2)
         delivery.set_strain(rows, everyone, at, memory)
     on: Bools = np.ones(2, bool)
     return delivery, delivery.give(rows, everyone, at, on, np.zeros(2))
