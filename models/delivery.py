@@ -51,6 +51,7 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.slowdown = np.ones(len(vms))
+        self._most_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
@@ -99,6 +100,7 @@ class Delivery:
         ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
         capped = ceiling_mhz < self._vms.size_mhz[vms]
         self.effort[vms] = effort
+        self._most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
         self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
         self.capped += int(np.count_nonzero(capped))
 
@@ -172,6 +174,10 @@ class Delivery:
         stressed = load_mhz + others_mhz > room_mhz
         for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
             stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
+        if self.strained:
+            # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
+            beyond = physical_mhz > self._most_mhz[guests] * (1.0 + ROUNDING)
+            stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
             stressed |= load_mhz > 0
         stressed &= on
@@ -220,7 +226,7 @@ class Delivery:
             effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         if self.adjusts or self.strained:
-            work_mhz = np.minimum(work_mhz, own_mhz / effort)
+            work_mhz = np.minimum(work_mhz, self._most_mhz[vms] / effort)
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)

@@ -192,6 +192,13 @@ def fair(**values: Any) -> Changes:
     return {**BUSY, **sizes(**values), "service.sharing": "shares"}
 
 
+ONE_CLASS: Changes = {
+    **source("constant", utilisation="40 %"), "run.duration": "1 min", "workload.vms": 4,
+    "workload.sizes": [SIZES[0] | {"class": REQUEST, "share": "100 %"}],
+    "policies.control": "none",
+}  # fmt: skip
+
+
 def tenants(name: str = "t", **values: Any) -> Changes:
     return {
         "tenants": [{"name": name, **values}], **sizes(tenant=name),
@@ -247,6 +254,10 @@ TURNS: Turns = {
     ),
     "service.sharing": ({**fair(shares=3000), "service.sharing": "demand"}, fair(shares=3000)),
     "service.interference": (requests(), {**requests(), "service.interference": False}),
+    "service.microscope": (
+        {**ONE_CLASS, "service.microscope": []},
+        {**ONE_CLASS, "service.microscope": ["vm-1"]},
+    ),
     "service.idle_energy": (
         tenants(), {**tenants(), "service.idle_energy": "equal"},
     ),
