@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints, distinct
+from ..models.arrays import Floats, Ints
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8
@@ -114,10 +114,11 @@ class _Kept:
         if len(changes) > FEW or pricing.at is None:
             at = np.array(changes, np.int64)
             self.values[at] = _with_room(room, one, pricing, at)[0]
-            blocks = distinct(at // BLOCK)
-            self._lowest[blocks] = self._blocks[blocks].min(axis=1)
+        else:
+            _refresh(room, int(one[0]), pricing.at, self.values, changes)
+        if len(changes) > len(self._lowest):
+            self._blocks.min(axis=1, out=self._lowest)
             return
-        _refresh(room, int(one[0]), pricing.at, self.values, changes)
         for block in {position // BLOCK for position in changes}:
             self._lowest[block] = self._blocks[block].min()
 
