@@ -1,9 +1,10 @@
 """Costs of VMs on hosts, up to date for each VM while the VMs before it are being placed.
 
 Computing a VM's cost on every candidate takes time in proportion to the farm. In a small room
-that is done for a few VMs at once; in a large one each kind of VM keeps its costs, and only the
-hosts that changed since the last VM of the kind are computed again, so that a decision costs
-nearly the same on any farm. Both give exactly what computing everything anew would give.
+that is done for a few VMs at once. In a large one, where many VMs need the same, each kind of
+VM keeps its costs, and only hosts that changed since the last VM of the kind are computed
+again: what a decision costs then hardly depends on the farm. Both give exactly what computing
+everything anew would give.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from ..models.arrays import Floats, Ints
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8
+"""VMs whose costs are computed at once in a small room."""
 
 LARGE = 1000
 """Candidates from which on the costs of each kind of VM are kept."""
