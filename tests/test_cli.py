@@ -198,11 +198,13 @@ def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder: Path) -> None:
         "from dataclasses import dataclass\n"
         "from farmsim.policies.placement import place_each\n"
         "from farmsim.policies.first_fit import row_order\n"
+        "from farmsim.policies.pricing import Pricing\n"
         "@dataclass(frozen=True)\n"
         "class Last:\n"
         '    """The last host that has room."""\n'
         "    def place(self, room, vms):\n"
-        "        return place_each(room, vms, lambda room, vms: -row_order(room, vms))\n"
+        "        last_first = Pricing(lambda room, vms, at: -row_order(room, vms, at))\n"
+        "        return place_each(room, vms, last_first)\n"
     )
     done = call(
         "run", "s.yaml", "--allow-code", "--set", "policies.initial.placement=mine:Last",
