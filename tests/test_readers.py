@@ -345,7 +345,10 @@ def test_a_vm_that_fits_no_host_is_refused_or_listed() -> None:
     assert result.value("vms_rejected") == 1
     vms = result.table("vms").to_pylist()
     assert [vm["state"] for vm in vms] == ["rejected", "running", "running"]
-    assert vms[0]["reason"] == "of 2 hosts 0 lack CPU, 2 lack memory, 0 lack headroom, 0 may not take it"
+    assert (
+        vms[0]["reason"]
+        == "of 2 hosts 0 lack CPU, 2 lack memory, 0 lack headroom, 0 may not take it"
+    )
     assert "1 VMs found no host" in result.summary["warnings"][0]
 
 
