@@ -17,6 +17,7 @@ OVERRIDES = click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE",
     help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
 )  # fmt: skip
+CATALOGUES = ["servers", "hypervisors", "classes", "policies", "workloads"]
 ALLOW_CODE = click.option(
     "--allow-code", is_flag=True, help="Let the scenario load policies from your own modules."
 )
@@ -274,11 +275,11 @@ def _refuse_comparison(directory: Path) -> None:
 
 
 @commands.command()
-@click.argument("what", type=click.Choice(["servers", "policies", "workloads"]))
+@click.argument("what", type=click.Choice(CATALOGUES))
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def catalog(what: str, name: str | None, as_json: bool) -> None:
-    """List what farmsim knows: servers, policies, workloads; NAME shows one in full."""
+    """List what farmsim knows, from servers to policies; NAME shows one in full."""
     from .scenarios.listing import entries, text_of
 
     found = entries(what, name)

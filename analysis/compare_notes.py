@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..models.hypervisor import profiles
 from ..scenarios.yaml_text import parse
 from .result import Result
 
@@ -82,6 +83,13 @@ def _hosts(difference: float) -> str:
     return f"{count:,.0f} {more} host{'' if count == 1 else 's'}"
 
 
+def _marks(scenario: Mapping[str, Any]) -> frozenset[str]:
+    """Return how sure the code sizes of a scenario's hypervisors are, those by definition apart."""
+    written = [group["hypervisor"] for group in scenario["farm"]["hosts"]]
+    names = {each if isinstance(each, str) else each["based_on"] for each in written}
+    return frozenset(profiles()[name].tcb_kloc.confidence for name in names) - {"definition"}
+
+
 def _share(cell: "Cell") -> str:
     text = f"{100 * (cell.value or 0.0):.2g} %"
     if cell.low is None or cell.high is None or cell.low == cell.high:
@@ -131,6 +139,17 @@ def notes(results: Mapping[str, Result], levels: Mapping[str, Any] | None) -> li
             f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
             f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
             "together. They show what the estimates leave open, not chance."
+        )
+    marks = {
+        name: _marks(written[name])
+        for name, result in results.items()
+        if "exposure" in result.summary
+    }
+    if len(set().union(*marks.values())) > 1:
+        told = "; ".join(f"{name}: {', '.join(sorted(each))}" for name, each in marks.items())
+        found.append(
+            "Exposure rests on code sizes found in different ways (M: from memory, E: estimated, "
+            f"by variant {told}), which are not comparable: between these the order is open."
         )
     warned: dict[str, list[str]] = {}
     for name, result in results.items():

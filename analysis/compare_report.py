@@ -18,6 +18,8 @@ CHOSEN = (
     "migrations",
 )  # fmt: skip
 PLOTS_A_ROW = 3
+NO_RATIO = ("share", "%", "grade")
+"""Units of which a change in percent says nothing: of a grade because it is an order."""
 
 
 def bars(comparison: Comparison) -> Figure:
@@ -194,7 +196,7 @@ def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
     texts["difference_band"] = _range(
         cell.difference_low, cell.difference_high, row.unit, with_sign=True
     )
-    if cell.change_percent is not None and cell.difference and row.unit not in ("share", "%"):
+    if cell.change_percent is not None and cell.difference and row.unit not in NO_RATIO:
         texts["change"] = f"{cell.change_percent:+.1f} %"
     return texts
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..models.arrays import Ints
 from ..models.cost import JOULE_PER_KWH
 from ..models.exposure import grade
 from ..scenarios.build import Case
@@ -45,6 +46,38 @@ def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
     return made
 
 
+def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return the VMs under the microscope: simulated response times beside the formulas'."""
+    del outcome
+    scope, service = case.microscope, case.service
+    assert scope is not None
+    assert service is not None
+    at = np.searchsorted(service.rows, scope.rows)
+    simulated = [
+        log.responses_s() + latency_s
+        for log, latency_s in zip(scope.logs, scope.latency_s().tolist(), strict=True)
+    ]
+
+    def quantiles(q: float) -> Any:
+        return np.array([float(np.quantile(each, q)) if len(each) else 0.0 for each in simulated])
+
+    means = np.array([float(each.mean()) if len(each) else 0.0 for each in simulated])
+    account = service.account
+    names = pa.array([case.farm.vms.names[row] for row in scope.rows.tolist()])
+    return {
+        "vm": (names, "", "Name of the VM."),
+        "requests": (
+            np.array([len(each) for each in simulated]), "requests", "Requests simulated."
+        ),
+        "mean_ms": (1e3 * means, "ms", "Mean response time, simulated."),
+        "p95_ms": (1e3 * quantiles(0.95), "ms", "P95 of it."),
+        "p99_ms": (1e3 * quantiles(0.99), "ms", "P99 of it."),
+        "formula_mean_ms": (1e3 * account.mean_s()[at], "ms", "Mean by the formulas."),
+        "formula_p95_ms": (1e3 * account.quantile_s(0.95)[at], "ms", "P95 by the formulas."),
+        "formula_p99_ms": (1e3 * account.quantile_s(0.99)[at], "ms", "P99 by the formulas."),
+    }  # fmt: skip
+
+
 def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with."""
     ledger = case.tenancy
@@ -77,11 +110,13 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         exposed, ledger.owner[outcome.farm.vms.host >= 0], grade(exposure_of(case, outcome))
     )
     currency = case.scenario.cost.currency
+    responses = _responses(case, ledger.owner, count)
     return {
         "tenant": (pa.array(owners), "", "Tenant; nobody: VMs whose size names none."),
         "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
         "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
         "unserved_share": (missed / asked, "share", "CPU asked for and not delivered."),
+        **responses,
         "energy_kwh": (energy_kwh, "kWh", "Energy attributed to its VMs."),
         "cost": (cost, currency, "All cost, split by energy attributed."),
         "co_tenants": (
@@ -93,3 +128,19 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         ),
         "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
     }  # fmt: skip
+
+
+def _responses(case: Case, owner: Ints, count: int) -> dict[str, Made]:
+    """Return mean and P95 response time of each tenant's requests, where there are any."""
+    if case.service is None:
+        return {}
+    account, by = case.service.account, owner[case.service.rows]
+    means, quantiles = np.zeros(count), np.zeros(count)
+    for values, found in (
+        (means, account.mean_s(by)), (quantiles, account.quantile_s(0.95, by)),
+    ):  # fmt: skip
+        values[: len(found)] = 1e3 * found
+    return {
+        "response_mean_ms": (means, "ms", "Mean response time of its requests; 0 without any."),
+        "response_p95_ms": (quantiles, "ms", "P95 of their response time."),
+    }

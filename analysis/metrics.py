@@ -8,7 +8,7 @@ from ..models.accounts import Rate
 from ..models.arrays import Floats
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
-from ..models.exposure import grade, risk_indicator
+from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
@@ -86,22 +86,28 @@ def _tenant_values(case: Case, outcome: Outcome) -> dict[str, float]:
         return {}
     shared = case.tenancy.co_tenant_s / outcome.end_s
     placed = outcome.farm.vms.host >= 0
+    grades = grade(exposure_of(case, outcome)).astype(np.float64)
     return {
         "co_tenants": float(shared[placed].mean()) if placed.any() else 0.0,
-        "exposure": float(grade(exposure_of(case, outcome)).mean()) if placed.any() else 0.0,
+        "exposure": weighted_quantile(grades, np.ones(len(grades)), 0.5),
     }
 
 
 def exposure_of(case: Case, outcome: Outcome) -> Floats:
-    """Return the risk indicator of each VM that has a host, by the host that it has last."""
+    """Return the risk indicator of each VM that has a host, by the host that it has last.
+
+    Applications on a host's operating system are interfaces beside those of its hypervisor.
+    """
     assert case.tenancy is not None
     vms = outcome.farm.vms
     placed = np.flatnonzero(vms.host >= 0)
     group = outcome.farm.hosts.group[vms.host[placed]]
     layers = [platform.hypervisor for platform in case.stack.platforms]
     trusted = np.array([layer.tcb_kloc for layer in layers])[group]
-    interfaces = np.array([layer.exposed_interfaces for layer in layers])[group]
-    return risk_indicator(trusted, interfaces, case.tenancy.co_tenant_s[placed] / outcome.end_s)
+    interfaces = np.array([layer.exposed_interfaces for layer in layers])
+    interfaces = interfaces + HOST_APPLICATIONS * (case.stack.layer.app_mhz > 0)
+    shared = case.tenancy.co_tenant_s[placed] / outcome.end_s
+    return risk_indicator(trusted, interfaces[group], shared)
 
 
 def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:

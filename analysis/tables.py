@@ -12,7 +12,7 @@ from ..models.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
-from .layer_tables import tenants, vm_layer
+from .layer_tables import microscope, tenants, vm_layer
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
 
@@ -31,6 +31,8 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         "costs": _costs,
         "utilisation_map": _utilisation_map,
     }
+    if case.microscope is not None:
+        makers["microscope"] = lambda case, outcome, _: microscope(case, outcome)
     if case.tenancy is not None:
         makers["tenants"] = lambda case, outcome, _: tenants(case, outcome)
     if "host_series" in outcome.tables:

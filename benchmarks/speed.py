@@ -52,8 +52,8 @@ class Case:
     large: bool = False
 
 
-def flat(vms: int) -> Figures:
-    """Simulate a day without consolidation, ten VMs to a host."""
+def flat(vms: int, *overrides: str) -> Figures:
+    """Simulate a day without consolidation, ten VMs to a host; overrides as for ``--set``."""
     from farmsim import Scenario  # noqa: PLC0415 - only the process that simulates needs it
 
     scenario = Scenario.of(
@@ -76,7 +76,7 @@ def flat(vms: int) -> Figures:
             },
         }
     )
-    return simulated(scenario)
+    return simulated(scenario.override(*overrides))
 
 
 def consolidated(times: int) -> Figures:
@@ -97,11 +97,11 @@ def consolidated(times: int) -> Figures:
     return simulated(scenario)
 
 
-def published_day() -> Figures:
+def published_day(*overrides: str) -> Figures:
     """Simulate the published day under LR-MMT, without its baseline and without writing."""
     from farmsim import Scenario  # noqa: PLC0415
 
-    return simulated(Scenario.load(PUBLISHED))
+    return simulated(Scenario.load(PUBLISHED, *overrides))
 
 
 def simulated(scenario: Any) -> Figures:
@@ -147,6 +147,31 @@ def _loop(numbers: Any, rounds: int) -> float:
     return time.process_time() - start_s
 
 
+def with_model(model: str, run: Callable[..., Figures], groups: int, sizes: int) -> Figures:
+    """Simulate with one of the models of the layer switched on, or ``all`` of them.
+
+    Interference is between VMs with a class, so it comes with classes.
+    """
+    overrides = []
+    if model in {"hypervisor", "all"}:
+        overrides += [f"farm.hosts.{group}.hypervisor=kvm" for group in range(groups)]
+    if model in {"shares", "all"}:
+        overrides += ["service.sharing=shares"]
+    if model in {"classes", "interference", "all"}:
+        overrides += [f"workload.sizes.{size}.class=web" for size in range(sizes)]
+    if model in {"interference", "all"}:
+        overrides += ["service.interference=true"]
+    return run(*overrides)
+
+
+def flat_with(model: str) -> Case:
+    return Case(2, "large", inside=lambda: with_model(model, lambda *o: flat(100_000, *o), 1, 1))
+
+
+def day_with(model: str) -> Case:
+    return Case(2, "small", inside=lambda: with_model(model, published_day, 2, 4))
+
+
 CASES: dict[str, Case] = {
     "help": Case(10, "small", ("--help",)),
     "validate": Case(10, "small", ("validate", "library/first-steps")),
@@ -158,6 +183,8 @@ CASES: dict[str, Case] = {
     "consolidation_1x": Case(3, "small", inside=lambda: consolidated(1)),
     "consolidation_10x": Case(2, "small", inside=lambda: consolidated(10)),
     "consolidation_100x": Case(1, "small", inside=lambda: consolidated(100), large=True),
+    **{f"flat_100k_{model}": flat_with(model) for model in speed_tables.MODELS},
+    **{f"day_simulation_{model}": day_with(model) for model in speed_tables.MODELS},
 }
 
 

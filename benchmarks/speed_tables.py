@@ -7,6 +7,9 @@ from typing import Any
 
 FLAT = ("flat_10k", "flat_100k", "flat_1m")
 CONSOLIDATION = ("consolidation_1x", "consolidation_10x", "consolidation_100x")
+PLAIN = ("flat_100k", "day_simulation")
+MODELS = ("hypervisor", "shares", "classes", "interference", "all")
+MOST_TIMES = 2.0
 
 Figures = dict[str, Any]
 Row = Sequence[str]
@@ -111,6 +114,24 @@ def _consolidation(figures: Figures) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def _models(figures: Figures) -> Iterator[Row]:
+    cases = figures["cases"]
+    yield "model switched on", *(f"`{plain}`, CPU (yardsticks)" for plain in PLAIN), ""
+    for model in MODELS:
+        pairs = [_times(cases, plain, model) for plain in PLAIN]
+        if all(pairs):
+            told = [f"{cpu:.2f} ({yardsticks:.2f})" for cpu, yardsticks in pairs]
+            yield model, *told, _met(max(max(pair) for pair in pairs) <= MOST_TIMES)
+
+
+def _times(cases: Figures, plain: str, model: str) -> tuple[float, ...]:
+    """Return the time with a model over that without, in CPU and in yardsticks, if measured."""
+    name = f"{plain}_{model}"
+    if plain not in cases or name not in cases:
+        return ()
+    return tuple(cases[name][key] / cases[plain][key] for key in ("simulation_s", "yardsticks"))
+
+
 def _machine(figures: Figures) -> Iterator[Row]:
     yield "", ""
     yield from ((name, str(value)) for name, value in figures["machine"].items())
@@ -122,6 +143,7 @@ BLOCKS: dict[str, Callable[[Figures], Iterator[Row]]] = {
     "simulations": _simulations,
     "flat": _flat,
     "consolidation": _consolidation,
+    "models": _models,
     "machine": _machine,
 }
 """What the page holds, by the name that marks its place there."""

@@ -17,11 +17,15 @@ from farmsim import cli
 from farmsim.analysis.figures import TITLES
 from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
+from farmsim.models.assists import ASSISTS
 from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
 from farmsim.models.columns import POWER_STATES, VM_STATES
+from farmsim.models.hypervisor import KINDS
+from farmsim.models.load_class import RequestClass
 from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
 from farmsim.models.migration import MIGRATION_MODELS
 from farmsim.models.power import POWER_MODELS
+from farmsim.models.ranged import CONFIDENCE
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.control import ControlPolicy
 from farmsim.policies.drain import Drain
@@ -29,6 +33,13 @@ from farmsim.policies.overload import OverloadDetector
 from farmsim.policies.placement import Placement
 from farmsim.policies.selection import Selection
 from farmsim.scenarios.fields import model_of
+from farmsim.scenarios.listing import (
+    bound_text,
+    class_entries,
+    hypervisor_entries,
+    is_neutral,
+    meaning_of,
+)
 from farmsim.scenarios.spec import Spec
 from farmsim.scenarios.units import DIMENSIONS
 from farmsim.sim.actuator import OUTCOMES
@@ -187,6 +198,136 @@ def catalogue() -> str:
     )  # fmt: skip
 
 
+FIGURES = ("figure", "profiles", "low", "typical", "high", "mark", "source", "meaning")
+GROUPS = {
+    "cpu": "CPU",
+    "memory": "Memory",
+    "storage": "Storage, by path",
+    "network": "Network, by path",
+    "licence": "Licence",
+    "": "The host, VMs and what isolation rests on",
+}
+
+
+def hypervisors() -> str:
+    """Every hypervisor profile with the range, mark and source of every figure."""
+    found = hypervisor_entries()
+    overview = [
+        (
+            f"`{each['name']}`", each["what"], each["kind"], each["family"], _flags(each["needs"]),
+            ", ".join(path["name"] for path in each["storage_paths"]), _yes(each["live_migration"]),
+            _yes(each["host_applications"]), each["licence"],
+        )
+        for each in found
+    ]  # fmt: skip
+    parts = [
+        f"{len(found)} profiles for `hypervisor` of a host group. `farmsim catalog hypervisors "
+        "NAME` shows one with all its figures, `--json` the same as data. Most figures are "
+        "estimates, so each has a range and a mark; `overheads: low`, `typical` or `high` picks "
+        "the bound that costs least, the typical value, or the bound that costs most.",
+        table(
+            ("name", "what it is", "kind", "family", "needs", "paths", "live migration",
+             "host applications", "licence"), overview,
+        ),
+        "A running VM moves only between profiles of one family. Figures may be changed with "
+        "`{based_on: NAME, change: {…}}`, under the names below.",
+        "## Kinds",
+        table(("kind", "meaning"), [(f"`{kind}`", text) for kind, text in KINDS.items()]),
+        "## Assistance of servers",
+        "What `assists` of a host group may list; if absent, what the server's processor offers.",
+        table(("flag", "meaning"), [(f"`{flag}`", text) for flag, text in ASSISTS.items()]),
+        *_marks_and_figures(found),
+        "## Memory of VMs in exact cells",
+        "Where a VM has just this size the cell counts, not the linear formula.",
+        *_cells(found),
+    ]  # fmt: skip
+    return page("Hypervisor profiles", *parts)
+
+
+def _flags(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _marks_and_figures(found: list[dict[str, Any]]) -> list[str]:
+    """Return the figures by group; profiles that agree on one share a row."""
+    rows: dict[str, dict[tuple[str, ...], list[str]]] = {group: {} for group in GROUPS}
+    numbers: dict[str, int] = {}
+    for entry in found:
+        for each in entry["figures"]:
+            if is_neutral(each):
+                continue
+            first = each["name"].split(".")[0]
+            bounds = [bound_text(each[key]) for key in ("low", "typical", "high")]
+            number = numbers.setdefault(each["source"], len(numbers) + 1)
+            row = (each["name"], *bounds, each["confidence"], f"[{number}]", meaning_of(each))
+            same = rows[first if first in GROUPS else ""].setdefault(row, [])
+            same.append(entry["name"])
+    parts = [
+        "## Marks",
+        table(("mark", "meaning"), list(CONFIDENCE.items())),
+        "## Figures",
+        "A profile without a row for a figure has none that costs anything. Numbers in the "
+        "column of sources stand for the list at the end of this section.",
+    ]
+    for group, title in GROUPS.items():
+        shown = [
+            (f"`{name}`", _flags(profiles), *rest)
+            for (name, *rest), profiles in sorted(rows[group].items(), key=lambda row: row[0][0])
+        ]
+        parts += [f"### {title}", table(FIGURES, shown)]
+    listed = [f"{number}. {text}" for text, number in numbers.items()]
+    return [*parts, "### Sources", "\n".join(listed)]
+
+
+def _cells(found: list[dict[str, Any]]) -> list[str]:
+    tables: dict[tuple[Any, ...], list[str]] = {}
+    for each in found:
+        rows = tuple(tuple(f"{value:g}" for value in cell.values()) for cell in each["vm_memory"])
+        if rows:
+            tables.setdefault((each["vm_memory_source"], rows), []).append(each["name"])
+    parts = []
+    for (source, rows), names in tables.items():
+        parts += [f"{_flags(names)}, from {source}:"]
+        parts.append(table(("memory (MiB)", "vCPUs", "overhead (MiB)"), list(rows)))
+    return parts
+
+
+def classes() -> str:
+    """Every request class with the range of every figure."""
+    found = class_entries()
+    keys = [each["name"] for each in found[0]["figures"]]
+    shown = []
+    for number, key in enumerate(keys):
+        figures = [entry["figures"][number] for entry in found]
+        unit = f" ({figures[0]['unit']})" if figures[0]["unit"] else ""
+        cells = [_range_of(each) for each in figures]
+        shown.append((f"`{key}`{unit}", figures[0]["meaning"], *cells))
+    parts = [
+        "What the requests of a VM are made of, named with `class` at a size of VM. "
+        "`farmsim catalog classes NAME` shows one. Every figure is an engineering estimate "
+        "(mark E), low / typical / high; measure your own load and write it as a mapping of "
+        "these fields, `class: {cpu: 5 ms, storage_operations: 2}`.",
+        table(("name", "what it is"), [(f"`{entry['name']}`", entry["what"]) for entry in found]),
+        "## Figures",
+        "With `overheads: high` the high bound counts, with `low` the low one, except for `cpu`, "
+        "`memory_share`, `mmu_share` and `vector_share`, which stay typical: they are the "
+        "yardstick of the rest.",
+        table(("field", "meaning", *(f"`{entry['name']}`" for entry in found)), shown),
+        "## Fields of a class of your own",
+        table(HEADER, rows_of(model_of(RequestClass))).replace("(#units)", "(scenario.md#units)"),
+    ]
+    return page("Request classes", *parts)
+
+
+def _range_of(figure: dict[str, Any]) -> str:
+    bounds = [bound_text(figure[key]) for key in ("low", "typical", "high")]
+    return " / ".join(bounds if len(set(bounds)) > 1 else bounds[:1])
+
+
 def workloads() -> str:
     """Shipped traces and the parameters of the fitted generator."""
     recorded = [
@@ -310,6 +451,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "scenario.md": scenario,
     "policies.md": policies,
     "servers.md": catalogue,
+    "hypervisors.md": hypervisors,
+    "classes.md": classes,
     "workloads.md": workloads,
     "results.md": results,
     "cli.md": command_line,

@@ -4,7 +4,8 @@ A page ``N-short-name.md`` belongs to the scenario ``library/claim-N-short-name`
 ``<!-- compare -->`` to ``<!-- end -->`` holds the table of ``farmsim compare ... --band``.
 Options stand in the mark as ``key="words apart by blanks"``: ``set`` puts values over the
 scenario as ``--set`` does, ``variants`` and ``metrics`` choose columns and rows, ``scenario``
-names another one, and ``levels="typical"`` leaves out the band.
+names another one, and ``levels="typical"`` leaves out the band. ``tenants`` names columns of the
+table of tenants, which is then shown instead, at the typical level.
 
 ``python docs/claims.py`` writes all pages, ``python docs/claims.py 4 8`` those of two claims,
 ``--check`` writes nothing and fails where a page is stale.
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from farmsim.analysis.compare import Comparison, run_all
 from farmsim.analysis.compare_report import written
+from farmsim.analysis.report import shown
 from farmsim.scenarios.variants import OVERHEADS, expand
 
 PAGES = Path(__file__).parent / "claims"
@@ -28,7 +30,7 @@ METRICS = (
     "hosts_on_peak", "energy_kwh", "energy_per_work", "layer_share", "unserved_share",
     "cpu_ready", "response_mean_ms", "response_p99_ms", "licence_cost", "cost_per_year",
 )  # fmt: skip
-OPTIONS = {"scenario", "set", "variants", "metrics", "levels"}
+OPTIONS = {"scenario", "set", "variants", "metrics", "levels", "tenants"}
 
 
 @cache
@@ -66,6 +68,8 @@ def table(scenario: str, options: dict[str, tuple[str, ...]]) -> str:
         options.get("variants", ()),
         options.get("levels") != ("typical",),
     )
+    if "tenants" in options:
+        return tenants(comparison, options["tenants"])
     names = comparison.variants
     lines = [["", *names, ""], ["---", *("---:" for _ in names), "---"]]
     for metric in options.get("metrics", METRICS):
@@ -77,6 +81,26 @@ def table(scenario: str, options: dict[str, tuple[str, ...]]) -> str:
         elif metric not in METRICS:
             raise SystemExit(f"{scenario} has no metric {metric}; it has {[*comparison.rows]}")
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def tenants(comparison: Comparison, columns: Sequence[str]) -> str:
+    """Return the tables of tenants of all variants as one, a row per variant and tenant."""
+    lines: list[list[str]] = []
+    for name in comparison.variants:
+        held = comparison.result(name).table("tenants")
+        units = {key: (held.schema.field(key).metadata or {})[b"unit"].decode() for key in columns}
+        heads = [f"{key}, {unit}" if unit not in ("", "share") else key
+                 for key, unit in units.items()]  # fmt: skip
+        lines = lines or [["variant", "tenant", *heads], ["---", "---", *("---:" for _ in columns)]]
+        for row in held.to_pylist():
+            if row["vms"]:
+                cells = [_plain(row[key], units[key]) for key in columns]
+                lines.append([name, row["tenant"], *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(value: object, unit: str) -> str:
+    return (value or "nobody") if isinstance(value, str) else shown(value, unit)
 
 
 def _cell(texts: dict[str, str]) -> str:

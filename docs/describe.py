@@ -88,7 +88,10 @@ def _plain(annotation: Any) -> Kind:
         return Kind(words, bounds, models, kinds[0].dimension if len(kinds) == 1 else "")
     if origin is tuple:
         inner = kind_of(members[0], [])
-        return Kind(f"list of {inner.words}s", [], [("[]", *below[1:]) for below in inner.models])
+        plural = "" if inner.words.startswith("`") else "s"
+        return Kind(
+            f"list of {inner.words}{plural}", [], [("[]", *below[1:]) for below in inner.models]
+        )
     if origin is dict:
         return Kind("mapping of texts")
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -129,7 +132,7 @@ def default_of(field_info: FieldInfo, kind: Kind) -> str:
 
 
 def _shown(value: Any, kind: Kind) -> str:
-    if value is None or value in ({}, "", ()):
+    if value is None or value in ({}, (), ""):
         return ""
     if isinstance(value, Part):
         return _mapping(value)
@@ -171,10 +174,11 @@ def rows_of(model: type[BaseModel], prefix: str = "") -> list[tuple[str, ...]]:
     return rows
 
 
-def _example(example: Any) -> str:
-    if not isinstance(example, dict):
-        return str(example)
-    return "{" + ", ".join(f'{key}: "{value}"' for key, value in example.items()) + "}"
+def _example(example: Any, inside: bool = False) -> str:
+    if isinstance(example, dict):
+        pairs = [f"{key}: {_example(value, inside=True)}" for key, value in example.items()]
+        return "{" + ", ".join(pairs) + "}"
+    return f'"{example}"' if inside and isinstance(example, str) else str(example)
 
 
 def sections(

@@ -19,6 +19,9 @@ from .water_filling import fill
 VCPU_SHARES = 1000.0
 """Weight of a vCPU whose size names none."""
 
+ROUNDING = 1e-12
+"""A share of the wanted work below this is what rounding leaves, not a shortage."""
+
 
 @dataclass
 class Given:
@@ -36,9 +39,10 @@ class Given:
 class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
-    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
-    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
-    that they wait for one another, per MHz of work.
+    ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
+    which neighbours raise it; ``shortfall`` is the share of the wanted work of a VM that its
+    host does not do; ``waiting`` the share of time that its vCPUs, on average, are ready and do
+    not run; ``costop`` the share that they wait for one another, per MHz of work.
     """
 
     def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
@@ -46,6 +50,8 @@ class Delivery:
         self._hosts, self._vms = hosts, vms
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
+        self.slowdown = np.ones(len(vms))
+        self._most_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
@@ -94,6 +100,7 @@ class Delivery:
         ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
         capped = ceiling_mhz < self._vms.size_mhz[vms]
         self.effort[vms] = effort
+        self._most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
         self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
         self.capped += int(np.count_nonzero(capped))
 
@@ -101,6 +108,7 @@ class Delivery:
         """Forget what work costs VMs that leave."""
         self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
         self.ceiling_mhz[vms] = np.inf
+        self.slowdown[vms] = 1.0
         self.shortfall[vms] = 0.0
         self.waiting[vms] = 0.0
         self.costop_per_mhz[vms] = 0.0
@@ -166,6 +174,10 @@ class Delivery:
         stressed = load_mhz + others_mhz > room_mhz
         for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
             stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
+        if self.strained:
+            # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
+            beyond = physical_mhz > self._most_mhz[guests] * (1.0 + ROUNDING)
+            stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
             stressed |= load_mhz > 0
         stressed &= on
@@ -208,12 +220,13 @@ class Delivery:
         effort = self.effort[vms]
         if self.layer.interference is not None:
             running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
-            effort = effort * self.layer.interference.slowdown(
+            self.slowdown[vms] = self.layer.interference.slowdown(
                 self._vms.size[vms], at, running, count
             )
+            effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         if self.adjusts or self.strained:
-            work_mhz = np.minimum(work_mhz, own_mhz / effort)
+            work_mhz = np.minimum(work_mhz, self._most_mhz[vms] / effort)
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
@@ -221,7 +234,8 @@ class Delivery:
         done_mhz = served_mhz / effort
         shortfall = np.zeros(len(vms))
         np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
-        self.shortfall[vms] = np.where(stressed[at], np.clip(shortfall, 0.0, 1.0), 0.0)
+        real = stressed[at] & (shortfall > ROUNDING)
+        self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
         missed_mhz = wanted_mhz * self.shortfall[vms]
         unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
         load_mhz[stressed] = sums[stressed]

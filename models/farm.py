@@ -392,7 +392,8 @@ class Farm:
         memory_mib = sum_by(at, weights=held_mib, minlength=count)
         if len(comers):
             expected_mib = self.delivery.footprint_mib(comers, rows[to])
-            memory_mib += sum_by(to, weights=expected_mib, minlength=count)
+            # Nobody on these hosts gives counts, integers, to which nothing can be added in place.
+            memory_mib = memory_mib + sum_by(to, weights=expected_mib, minlength=count)
         hosts.memory_used_mib[rows] = memory_mib
         hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
         hosts.vm_count[rows] = np.bincount(at, minlength=count)

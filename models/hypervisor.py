@@ -9,7 +9,7 @@ nothing and changes nothing, which is what bare metal is.
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -27,6 +27,8 @@ KINDS = {
     "type2": "runs on a general-purpose operating system, besides other applications",
     "emulation": "interprets or translates every instruction",
 }
+MEASURED_KIND, MEASURED_ON = "type1", "kvm"
+"""The kind whose CPU and I/O figures come from measurements, and of which hypervisor."""
 HOSTED = ("type2", "emulation")
 METRICS = ("none", "per_core", "per_socket", "per_vm")
 
@@ -228,7 +230,24 @@ def _shipped(name: str) -> Hypervisor[Ranged]:
     entry = dict(_table()["profiles"].get(name) or _table()["kinds"][name])
     parent = entry.pop("based_on", "")
     base: Hypervisor[Ranged] = _shipped(parent) if parent else Hypervisor(name=name)
+    if parent == MEASURED_KIND and name != MEASURED_ON:
+        base = _borrowed(base)
     return derive(base, name, **entry)
+
+
+def _borrowed(part: Any) -> Any:
+    """Return a part whose verified figures count as derived: they were measured on another."""
+    changes: dict[str, Any] = {}
+    for each in fields(part):
+        value = getattr(part, each.name)
+        if isinstance(value, Ranged) and value.confidence == "V":
+            note = f"measured on {MEASURED_ON}; {value.note}".rstrip("; ")
+            changes[each.name] = replace(value, confidence="D", note=note)
+        elif is_dataclass(value):
+            changes[each.name] = _borrowed(value)
+        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+            changes[each.name] = tuple(_borrowed(item) for item in value)
+    return replace(part, **changes)
 
 
 def derive(base: Hypervisor[Ranged], name: str = "", **changes: Any) -> Hypervisor[Ranged]:

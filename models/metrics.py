@@ -114,7 +114,7 @@ WHERE_KNOWN: dict[str, Metric] = {
         "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
     ),
     "exposure": Metric(
-        "grade", "Exposure", "Ordinal grade from 0 to 10 of the mean VM, from trusted code, "
+        "grade", "Exposure", "Ordinal grade from 0 to 10 of the median VM, from trusted code, "
         "interfaces and co-tenants; an order, never a probability (see docs/exposure.md)."
     ),
     "downtime_mean_s": Metric(

@@ -148,7 +148,8 @@ class ServiceAccount:
         for _ in range(60):
             middle = (low + high) / 2
             late = np.maximum(middle[row] - offset_s, 0.0) / scale_s
-            above = weight * np.exp(-(late**shape))
+            with np.errstate(over="ignore"):  # beyond the largest number nothing is left
+                above = weight * np.exp(-(late**shape))
             more = sum_by(row, weights=above, minlength=groups) > (1.0 - q) * requests
             low, high = np.where(more, middle, low), np.where(more, high, middle)
         return high

@@ -43,6 +43,7 @@ class Consolidation:
     drain: Drain = knob("Which hosts are emptied.", LeastUtilised(), slot="drain")
 
     powers_down = True
+    moves_vms = True
 
     @property
     def samples(self) -> int:

@@ -10,7 +10,11 @@ from .view import FarmView
 
 
 class ControlPolicy(Protocol):
-    """Decides, once a round, what the farm is to do."""
+    """Decides, once a round, what the farm is to do.
+
+    A policy that never moves a VM says so with an attribute ``moves_vms = False``; only such a
+    policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
+    """
 
     @property
     def samples(self) -> int:
@@ -33,6 +37,7 @@ class NoControl:
 
     samples = 0
     powers_down = False
+    moves_vms = False
 
     def decide(self, view: FarmView) -> Plan:
         """Return an empty plan."""
@@ -46,10 +51,16 @@ class PowerProportional:
 
     samples = 0
     powers_down = True
+    moves_vms = False
 
     def decide(self, view: FarmView) -> Plan:
         """Switch off what is empty."""
         return Plan(sleeps=idle_hosts(view))
+
+
+def moves_vms(policy: ControlPolicy) -> bool:
+    """Return whether a policy may move VMs; one that does not say may."""
+    return bool(getattr(policy, "moves_vms", True))
 
 
 def idle_hosts(view: FarmView) -> list[int]:

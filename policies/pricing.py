@@ -1,9 +1,10 @@
 """Costs of VMs on hosts, up to date for each VM while the VMs before it are being placed.
 
 Computing a VM's cost on every candidate takes time in proportion to the farm. In a small room
-that is done for a few VMs at once; in a large one each kind of VM keeps its costs, and only the
-hosts that changed since the last VM of the kind are computed again, so that a decision costs
-nearly the same on any farm. Both give exactly what computing everything anew would give.
+that is done for a few VMs at once. In a large one, where many VMs need the same, each kind of
+VM keeps its costs, and only hosts that changed since the last VM of the kind are computed
+again: what a decision costs then hardly depends on the farm. Both give exactly what computing
+everything anew would give.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints, distinct
+from ..models.arrays import Floats, Ints
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8
+"""VMs whose costs are computed at once in a small room."""
 
 LARGE = 1000
 """Candidates from which on the costs of each kind of VM are kept."""
@@ -114,10 +116,11 @@ class _Kept:
         if len(changes) > FEW or pricing.at is None:
             at = np.array(changes, np.int64)
             self.values[at] = _with_room(room, one, pricing, at)[0]
-            blocks = distinct(at // BLOCK)
-            self._lowest[blocks] = self._blocks[blocks].min(axis=1)
+        else:
+            _refresh(room, int(one[0]), pricing.at, self.values, changes)
+        if len(changes) > len(self._lowest):
+            self._blocks.min(axis=1, out=self._lowest)
             return
-        _refresh(room, int(one[0]), pricing.at, self.values, changes)
         for block in {position // BLOCK for position in changes}:
             self._lowest[block] = self._blocks[block].min()
 

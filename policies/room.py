@@ -6,6 +6,7 @@ threshold, plain local regression) is one more resource here; any other is asked
 best hosts only.
 """
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -88,7 +89,7 @@ class Room:
         self._veto: Veto | None = None
         self._on_change: OnChange | None = None
         self.changed: set[int] = set()
-        self.changes: list[int] = []
+        self.changes = array("q")
         self.roomier: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool]] = []
@@ -272,7 +273,7 @@ class Room:
         self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
         self._guests = self._guests + np.bincount(positions, minlength=count)
         self.asleep[positions] = False
-        self.changes += positions.tolist()
+        self.changes.extend(positions.tolist())
         self._scalars = _Scalars(self)
         return True
 

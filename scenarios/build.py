@@ -15,6 +15,7 @@ from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.ledger import ServiceLedger, TenantLedger
+from ..sim.microscope import Microscope
 from ..sim.streams import Streams
 from .build_farm import (
     HostModel,
@@ -31,6 +32,7 @@ from .problems import InputError, Problem, refuse
 from .scenario import Scenario
 from .spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
 from .spec_farm import HostGroup
+from .suggest import unknown_name
 
 SHOWN = 20
 BARE: dict[str, object] = {
@@ -58,6 +60,7 @@ class Case:
     stack: Stack
     service: ServiceLedger | None
     tenancy: TenantLedger | None
+    microscope: Microscope | None
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
@@ -91,10 +94,12 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
     service, tenancy = _ledgers(scenario, stack, farm)
+    microscope = _microscope(scenario, stack, farm)
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
+        microscope,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -102,9 +107,28 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     ]
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
     return Case(
-        scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, models,
-        counts, prices, licences,
+        scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
+        models, counts, prices, licences,
     )  # fmt: skip
+
+
+def _microscope(scenario: Scenario, stack: Stack, farm: Farm) -> Microscope | None:
+    """Return the request queues of the VMs that the scenario names. Raises InputError."""
+    wanted = scenario.service.microscope
+    if not wanted:
+        return None
+    row_of = {name: row for row, name in enumerate(farm.vms.names)}
+    unknown = [name for name in wanted if name not in row_of]
+    if unknown:
+        message = unknown_name("VM", unknown[0], list(row_of)[:1000])
+        raise refuse("workload", message, "service.microscope")
+    rows = np.array([row_of[name] for name in dict.fromkeys(wanted)])
+    plain = [name for name, row in zip(wanted, rows, strict=False)
+             if stack.classes[farm.vms.size[row]] is None]  # fmt: skip
+    if plain:
+        message = f"VM {plain[0]} makes no requests; give its size a class"
+        raise refuse("workload", message, "service.microscope")
+    return Microscope(farm, stack.requests, rows, Streams(scenario.seed))
 
 
 def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
@@ -198,7 +222,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     name = f"{scenario.name}-dedicated"
     counts = np.array([count])
     return Case(
-        name, title, scenario, engine, farm, load, stack, service, tenancy, [model], counts,
+        name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
         [price], [0.0],
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from ..models.interference import HEADROOM, RESOURCES, Interference
 from ..models.layer import Layer
 from ..models.load_class import KINDS_OF_IO, RequestClass, request_class
 from ..models.overheads import Device, Overheads, Platform, ceilings, overheads
-from ..models.ranged import Level
+from ..models.ranged import Level, Ranged
 from ..models.vm import VmSize
 from ..sim.ledger import RequestLoad
 from .build_farm import server_of
@@ -35,13 +35,25 @@ class Stack:
     layer: Layer
 
 
-def hypervisor_of(group: HostGroup, level: Level) -> Hypervisor[float]:
-    """Return the hypervisor of a group at a level of cost."""
+def profile_of(group: HostGroup) -> Hypervisor[Ranged]:
+    """Return the hypervisor of a group with the ranges of its figures."""
     written = group.hypervisor
     if isinstance(written, InlineHypervisor):
-        base = profile(written.based_on)
-        return derive(base, f"own {written.based_on}", **written.change).at(level)
-    return profile(written).at(level)
+        return derive(profile(written.based_on), f"own {written.based_on}", **written.change)
+    return profile(written)
+
+
+def hypervisor_of(group: HostGroup, level: Level) -> Hypervisor[float]:
+    """Return the hypervisor of a group at a level of cost."""
+    return profile_of(group).at(level)
+
+
+def assists_of_group(group: HostGroup) -> frozenset[str]:
+    """Return the assistance flags of a group's server: as written, or as its processor has."""
+    if group.assists is not None:
+        return frozenset(group.assists)
+    server = server_of(group)
+    return assists_of(server.cpu, server.published)
 
 
 def platform_of(group: HostGroup, level: Level) -> Platform:
@@ -50,15 +62,10 @@ def platform_of(group: HostGroup, level: Level) -> Platform:
     Raises ValueError if the server lacks an assistance that the hypervisor or a path needs.
     """
     server = server_of(group)
-    assists = (
-        assists_of(server.cpu, server.published)
-        if group.assists is None
-        else frozenset(group.assists)
-    )
     return Platform(
         hypervisor=hypervisor_of(group, level),
         server=server,
-        assists=assists,
+        assists=assists_of_group(group),
         storage=group.storage_path or "",
         network=group.network_path or "",
         memory_mib=group.memory or server.memory_mib,
@@ -78,7 +85,7 @@ def build_stack(spec: Spec, groups: Sequence[HostGroup], sizes: Sequence[VmSize]
     of_size = np.array([_index(tenants, size.tenant if size else None) for size in held])
     of_group = np.array([_index(tenants, group.tenant) for group in groups])
     alone = [tenant.isolation == "dedicated" for tenant in spec.tenants]
-    allowed = _allowed(of_size, of_group, alone)
+    allowed = allowed_by_tenant(of_size, of_group, alone)
     for row, size in enumerate(sizes):
         allowed[row] &= [platform.fits(size) for platform in platforms]
     layer = _layer(spec, groups, platforms, sizes, held, classes, costs, allowed)
@@ -108,8 +115,11 @@ def _index(names: list[str], name: str | None) -> int:
     return names.index(name) if name is not None else -1
 
 
-def _allowed(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools:
-    """Return who may go where: dedicated hosts take their tenant only, and it takes no other."""
+def allowed_by_tenant(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools:
+    """Return who may go where, (sizes, groups), from indices of tenants, -1 for none.
+
+    Dedicated hosts take their tenant only; a tenant that is ``alone`` goes nowhere else.
+    """
     same = of_size[:, None] == of_group[None, :]
     shared_host = of_group[None, :] < 0
     may_share = np.array([tenant < 0 or not alone[tenant] for tenant in of_size.tolist()])

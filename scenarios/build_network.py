@@ -42,7 +42,7 @@ def _network(
         return Network.fat_tree(hosts, layout.port, layout.latency, layout.ports)
     import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
 
-    graph: "nx.Graph[Hashable]" = nx.Graph()
+    graph: nx.Graph[Hashable] = nx.Graph()
     graph.add_nodes_from(hosts)
     for link in layout.links:
         one, other = link.between

@@ -1,6 +1,6 @@
 """How scenario fields are read, written and described: quantities, money, policies, choices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
@@ -12,10 +12,11 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationError,
     create_model,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from ..models.dirty_pages import DIRTY_PAGES, DirtyPages
 from ..models.knobs import Knob, knobs_of
@@ -37,6 +38,18 @@ class Part(BaseModel):
 def problem(message: str) -> PydanticCustomError:
     """Return an error whose text may hold braces."""
     return PydanticCustomError("farmsim", "{text}", {"text": message})
+
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A place below the part that is being read, and what is wrong there."""
+
+
+def problems(faults: Iterable[Fault]) -> ValidationError:
+    """Return an error that holds several faults, each at its own place."""
+    lines = [
+        InitErrorDetails(type=problem(message), loc=place, input=None) for place, message in faults
+    ]
+    return ValidationError.from_exception_data("faults", lines)
 
 
 class Quantity:
@@ -279,8 +292,8 @@ def _list_of(hint: Any, knob: Knob) -> Any:
         return Annotated[tuple[float, ...], Readings()]
     if knob.dimension == "percent list":
         return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
-    item = annotation_of(get_args(hint)[0], knob)
-    return Annotated[tuple[item, ...], Field(min_length=1)]
+    item: Any = annotation_of(get_args(hint)[0], knob)
+    return Annotated[tuple.__class_getitem__((item, ...)), Field(min_length=1)]
 
 
 def policy_slot(kind: str) -> Named:

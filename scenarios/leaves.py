@@ -39,14 +39,16 @@ def _leaves(kind: Any, path: str, field: FieldInfo) -> Iterator[Leaf]:
 
 def _is_choice(kind: Any) -> bool:
     """Whether a field may also be a plain text: the name of a choice."""
-    if any(isinstance(each, Named) for each in get_args(kind)[1:]):
-        return True
-    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    members = [
-        get_args(member)[0] if get_origin(member) is Annotated else member
-        for member in get_args(bare)
-    ]
-    return get_origin(bare) in (Union, UnionType) and str in members
+    if get_origin(kind) is Annotated:
+        bare, *extras = get_args(kind)
+        return any(isinstance(each, Named) for each in extras) or _is_choice(bare)
+    if get_origin(kind) in (Union, UnionType):
+        return any(_bare(member) is str or _is_choice(member) for member in get_args(kind))
+    return False
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _below(kind: Any, path: str) -> Iterator[Leaf]:

@@ -1,10 +1,22 @@
-"""The catalogue as lists: servers, policies, workloads."""
+"""The catalogue as lists: servers, hypervisors, request classes, policies, workloads."""
 
+import math
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
+from ..models.assists import assists_of
 from ..models.catalogue import servers, traces, workload_classes
+from ..models.hypervisor import Hypervisor, IoPath, Licence, profiles, sources
 from ..models.knobs import knobs_of
+from ..models.load_class import (
+    YARDSTICK,
+    RequestClass,
+    request_class_ranges,
+    request_class_titles,
+    request_classes,
+)
+from ..models.ranged import CONFIDENCE, Ranged, exactly, figures_of
 from ..policies.catalogue import POLICIES, available
 from .fields import summary_of
 from .problems import refuse
@@ -14,7 +26,7 @@ from .units import DIMENSIONS, write
 
 def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
     """Return the entries of a catalogue, or the one of a name. Raises InputError."""
-    found = {"servers": _servers, "policies": _policies, "workloads": _workloads}[what]()
+    found = LISTS[what]()
     if name is None:
         return found
     chosen = [entry for entry in found if entry["name"] == name]
@@ -40,6 +52,8 @@ def _servers() -> list[dict[str, Any]]:
             "ssj_ops": list(each.ssj_ops),
             "ops_per_w": round(each.overall_ops_per_w),
             "published": each.published,
+            "threads": each.threads,
+            "assists": sorted(assists_of(each.cpu, each.published)),
             "confidence": each.confidence,
             "source": each.source,
         }
@@ -123,6 +137,99 @@ def _workloads() -> list[dict[str, Any]]:
     return shipped + made
 
 
+def hypervisor_entries() -> list[dict[str, Any]]:
+    """Return every hypervisor profile with all its figures."""
+    return [_hypervisor(each) for each in profiles().values()]
+
+
+def _hypervisor(each: Hypervisor[Ranged]) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "kind": each.kind,
+        "what": each.title,
+        "family": each.family,
+        "needs": list(each.needs),
+        "uses": list(each.uses),
+        "live_migration": each.live_migration,
+        "multi_tenant": each.multi_tenant,
+        "host_applications": each.allows_host_applications,
+        "storage_paths": [_path(path) for path in each.storage],
+        "network_paths": [_path(path) for path in each.network],
+        "default_path": each.default_path,
+        "licence": _licence(each.licence),
+        "figures": [
+            _figure(name, meaning.text, value, "high" if meaning.more_costs else "low")
+            for name, meaning, value in figures_of(each)
+        ],
+        "vm_memory": [
+            {"memory_mib": memory_mib, "vcpus": vcpus, "overhead_mib": overhead_mib}
+            for memory_mib, vcpus, overhead_mib in each.memory.vm_table
+        ],
+        "vm_memory_source": sources().get(each.memory.vm_table_source, ""),
+    }
+
+
+def _licence(licence: Licence[Ranged]) -> str:
+    if licence.metric == "none":
+        return "none"
+    least = (
+        (licence.minimum_cores_per_socket, "per socket"), (licence.minimum_cores, "in all"),
+    )  # fmt: skip
+    told = "".join(f", at least {cores} cores {where}" for cores, where in least if cores)
+    return f"{licence.metric}, {licence.currency} a year{told}"
+
+
+def _path(path: IoPath[Ranged]) -> dict[str, Any]:
+    return {"name": path.name, "needs": list(path.needs), "live_migration": path.live_migration}
+
+
+def class_entries() -> list[dict[str, Any]]:
+    """Return every request class with all its figures."""
+    typical, titles = request_classes(), request_class_titles()
+    return [
+        {
+            "name": name,
+            "kind": "request class",
+            "what": titles[name],
+            "figures": [
+                _figure(
+                    knob.key or field,
+                    knob.help,
+                    ranges.get(field) or exactly(getattr(typical[name], field)),
+                    "typical" if field in YARDSTICK else "high",
+                    unit=DIMENSIONS[knob.dimension].base if knob.dimension else "",
+                )
+                for field, knob in knobs_of(RequestClass).items()
+            ],
+        }
+        for name, ranges in request_class_ranges().items()
+    ]
+
+
+def _figure(
+    name: str, meaning: str, value: Ranged, at_level_high: str, unit: str = ""
+) -> dict[str, Any]:
+    """Return a figure, None for infinity; ``at_level_high`` names the bound that costs most."""
+    low, typical, high = (
+        bound if math.isfinite(bound) else None for bound in (value.low, value.typical, value.high)
+    )
+    return {
+        "name": name, "low": low, "typical": typical, "high": high, "unit": unit,
+        "at_level_high": at_level_high, "confidence": value.confidence,
+        "source": sources().get(value.source, value.source), "note": value.note,
+        "meaning": meaning,
+    }  # fmt: skip
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "servers": _servers,
+    "hypervisors": hypervisor_entries,
+    "classes": class_entries,
+    "policies": _policies,
+    "workloads": _workloads,
+}
+
+
 def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
     """Return entries as text: a line each, or in full."""
     if full:
@@ -150,13 +257,79 @@ def _aligned(rows: Any) -> str:
 def _full(entry: dict[str, Any]) -> str:
     lines = []
     for key, value in entry.items():
-        if key == "parameters":
+        if value in ([], "") and "figures" in entry:
+            continue
+        if key == "figures":
+            lines += _figures(value)
+        elif (
+            isinstance(value, list) and value and isinstance(value[0], dict) and key != "parameters"
+        ):
+            lines += [f"{key}:", *[f"  {_row(each)}" for each in value]]
+        elif key == "parameters":
             lines.append("parameters:")
             lines += [_parameter(each) for each in value] or ["  none"]
         elif key not in ("what",) or "documentation" not in entry:
             text = "  ".join(_cell(each) for each in value) if isinstance(value, list) else value
             lines.append(f"{key}: {_cell(text)}")
     return "\n".join(lines)
+
+
+def _row(each: dict[str, Any]) -> str:
+    shown = {
+        key: ", ".join(value) or "nothing" if isinstance(value, list) else _cell(value)
+        for key, value in each.items()
+    }
+    return ", ".join(text if key == "name" else f"{key} {text}" for key, text in shown.items())
+
+
+def _figures(figures: list[dict[str, Any]]) -> list[str]:
+    """Return figures with their ranges, and their sources by number below them."""
+    stated = [each for each in figures if not is_neutral(each)]
+    if not stated:
+        return ["figures: none costs anything"]
+    named = list(dict.fromkeys(each["source"] for each in stated))
+    units = ("unit",) if any(each["unit"] for each in stated) else ()
+    header = ("name", "low", "typical", "high", *units, "mark", "source", "meaning")
+    rows = [
+        (
+            each["name"], *(bound_text(each[key]) for key in ("low", "typical", "high")),
+            *(each[key] for key in units), each["confidence"],
+            f"[{named.index(each['source']) + 1}]", meaning_of(each),
+        )
+        for each in stated
+    ]  # fmt: skip
+    rest = "; the others cost nothing" if len(stated) < len(figures) else ""
+    return [
+        f"figures{rest}:",
+        *(f"  {line}" for line in _aligned([header, *rows]).splitlines()),
+        "marks:",
+        *(f"  {mark}: {CONFIDENCE[mark]}" for mark in _marks(stated)),
+        "sources:",
+        *(f"  [{number}] {text}" for number, text in enumerate(named, 1)),
+    ]
+
+
+def _marks(figures: list[dict[str, Any]]) -> list[str]:
+    used = {each["confidence"] for each in figures}
+    return [mark for mark in CONFIDENCE if mark in used]
+
+
+def is_neutral(figure: dict[str, Any]) -> bool:
+    """Return whether a figure is nought, one or no limit because nobody has set it."""
+    bounds = {figure["low"], figure["typical"], figure["high"]}
+    unset = figure["confidence"] == "definition" and not figure["note"]
+    return unset and len(bounds) == 1 and bounds <= {0.0, 1.0, None}
+
+
+def meaning_of(figure: dict[str, Any]) -> str:
+    """Return what a figure means, and what its range rests on."""
+    note = f" ({figure['note']})" if figure["note"] else ""
+    return f"{figure['meaning']}{note}"
+
+
+def bound_text(value: float | None) -> str:
+    """Return a bound as text."""
+    return "none" if value is None else f"{value:g}"
 
 
 def _parameter(each: dict[str, Any]) -> str:

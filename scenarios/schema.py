@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from ..models.catalogue import servers, traces
+from ..models.hypervisor import profiles
+from ..models.load_class import request_classes
 from .fields import WRITTEN_AS
 from .spec import Spec
 from .units import DIMENSIONS, Money, write
@@ -15,10 +17,13 @@ def schema() -> dict[str, Any]:
     """Return the schema; what editors cannot know (sums, units of money) stays with farmsim."""
     made = _draft7(Spec.model_json_schema(by_alias=True))
     definitions = made["definitions"]
-    group = definitions["HostGroup"]["properties"]["server"]
-    for option in group["anyOf"]:
-        if option.get("type") == "string":
-            option["enum"] = list(servers())
+    for part, field, names in (
+        ("HostGroup", "server", servers()),
+        ("HostGroup", "hypervisor", profiles()),
+        ("Size", "class", request_classes()),
+    ):
+        _plain_text(definitions[part]["properties"][field])["enum"] = list(names)
+    definitions["InlineHypervisor"]["properties"]["based_on"]["enum"] = list(profiles())
     for part, name in (("WorkloadPart", "source"), ("Resampled", "of")):
         properties = definitions[part]["properties"]
         written = properties[name]
@@ -27,6 +32,13 @@ def schema() -> dict[str, Any]:
             "anyOf": [{"type": "string", "enum": list(traces())}, written],
         }
     return {"$schema": DRAFT, "$id": "farmsim-scenario-1", **made}
+
+
+def _plain_text(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the first of some alternatives that is a plain text."""
+    if node.get("type") == "string" or "anyOf" not in node:
+        return node
+    return next(found for each in node["anyOf"] if (found := _plain_text(each))["type"] == "string")
 
 
 def _draft7(node: Any) -> Any:

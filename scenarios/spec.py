@@ -14,7 +14,7 @@ from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
 from .conditions import check_conditions
-from .fields import Amount, Named, Part, policy_slot, problem
+from .fields import Amount, Fault, Named, Part, policy_slot, problem, problems
 from .kinds import Factor, FilePath, Name, Period, RunName
 from .spec_farm import FarmPart
 from .spec_network import NetworkPart
@@ -78,6 +78,12 @@ class ServicePart(Part):
         strict=True,
         description="Whether VMs with a class slow each other through cache, memory bandwidth "
         "and disk.",
+    )
+    microscope: tuple[Name, ...] = Field(
+        (),
+        description="VMs of which every request is simulated, beside the formulas; for small "
+        "scenarios.",
+        examples=[["vm-1"]],
     )
     idle_energy: Literal["size", "equal", "usage"] = Field(
         "size",
@@ -236,6 +242,28 @@ class Spec(Part):
             raise problem(str(error)) from None
         return conditions
 
+    @field_validator("tenants")
+    @classmethod
+    def _tenants_differ(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+        names = [tenant.name for tenant in tenants]
+        faults: list[Fault] = [
+            ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if faults:
+            raise problems(faults)
+        return tenants
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        from .check_layer import faults_of  # noqa: PLC0415 - it is made of this module
+
+        faults = faults_of(self)
+        if faults:
+            raise problems(faults)
+        return self
+
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
         wanted = self.cost.currency
@@ -245,6 +273,7 @@ class Spec(Part):
             ("cost.investment", self.cost.investment),
         ]
         amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
+        amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
         if isinstance(self.baseline, Dedicated):
             amounts.append(("baseline.price", self.baseline.price))
         for what, money in amounts:

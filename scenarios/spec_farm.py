@@ -8,7 +8,7 @@ from ..models.assists import ASSISTS
 from ..models.catalogue import servers
 from ..models.hypervisor import derive, profiles
 from ..models.power import POWER_MODELS
-from .fields import Amount, Named, Part, Quantity, problem
+from .fields import Amount, Named, Part, Quantity, problem, problems
 from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
 from .suggest import unknown_name
 from .units import Money
@@ -58,10 +58,13 @@ class InlineHypervisor(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        name = f"own {self.based_on}"
         try:
-            derive(profiles()[self.based_on], f"own {self.based_on}", **self.change)
+            derive(profiles()[self.based_on], name, **self.change)
         except (TypeError, ValueError) as error:
-            raise problem(str(error)) from None
+            path, _, message = str(error).partition(": ")
+            steps = path.split(".")[1:] if message and path.startswith(name) else []
+            raise problems([(("change", *steps), message or str(error))]) from None
         return self
 
 
@@ -166,6 +169,18 @@ class HostGroup(Part):
         if isinstance(server, str) and server not in servers():
             raise problem(unknown_name("server", server, servers()))
         return server
+
+    @model_validator(mode="after")
+    def _layer_fits(self) -> Self:
+        extras = self.smt_gain or self.host_applications or self.memory_overcommit > 1
+        if self.hypervisor == "ideal" and not extras:
+            return self  # nothing that could be missing, and no catalogue to read
+        from .check_group import faults_of_group  # noqa: PLC0415 - it is made of this module
+
+        faults = faults_of_group(self)
+        if faults:
+            raise problems(faults)
+        return self
 
 
 class FarmPart(Part):

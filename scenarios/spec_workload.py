@@ -1,17 +1,26 @@
 """The workload of a scenario: where load comes from, and the VMs that carry it."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
 from ..models.load_class import RequestClass, request_classes
 from ..models.workload import OnEnd
-from .fields import Knobs, Part, Quantity, problem
+from .fields import Knobs, Part, Quantity, problem, problems
 from .kinds import Count, FilePath, Mebibytes, Megahertz, Name, Period, Share
 from .suggest import unknown_name
+from .units import write
 
 MAX_VMS = 20_000_000
 
@@ -63,6 +72,23 @@ class Size(Part):
     )
     limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        own_mhz = self.vcpus * self.clock
+        if self.reservation > own_mhz:
+            message = (
+                f"{self.reservation:g} MHz are more than the VM's own CPU, {self.vcpus} vCPUs of "
+                f"{self.clock:g} MHz; reserve at most {write(own_mhz, 'frequency')}"
+            )
+            raise problems([(("reservation",), message)])
+        if self.limit is not None and self.limit < self.reservation:
+            message = (
+                f"{self.limit:g} MHz are less than the reservation, {self.reservation:g} MHz; "
+                "raise the limit or reserve less"
+            )
+            raise problems([(("limit",), message)])
+        return self
 
 
 class Shipped(Part):

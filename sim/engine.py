@@ -20,6 +20,7 @@ from .actuator import Actuator
 from .clock import Clock, beats
 from .ledger import Ledger
 from .log import Column
+from .microscope import Microscope
 from .network_migration import CourseModel, NetworkSetup
 from .recorder import Recorder
 from .streams import Streams
@@ -94,11 +95,14 @@ class Engine:
         streams: Streams,
         ledgers: Sequence[Ledger] = (),
         network: NetworkSetup | None = None,
+        microscope: Microscope | None = None,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
-        self._ledgers, self._network = ledgers, network
+        self._ledgers, self._network, self._microscope = ledgers, network, microscope
         self._clock = Clock()
+        if microscope is not None:
+            microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
         self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
         self._vm_history = Ring(control.samples, len(farm.vms))
@@ -215,6 +219,8 @@ class Engine:
     def _set_demand(self, slot: int, now_s: float) -> None:
         self._farm.set_demand(self._workload.demand_mhz(slot), now_s)
         self._recorder.note_step(now_s)
+        if self._microscope is not None:
+            self._microscope.retune()
         if self._control.samples:
             self._vm_history.record(self._view.vms.load_mhz)
             self._host_history.record(self._farm.hosts.demand_mhz)

@@ -41,8 +41,7 @@ class RequestLoad:
 class ServiceLedger:
     """Response times of the VMs that have a request class; ``rows`` are these VMs.
 
-    A VM's demand over the work of a request is its arrival rate. It can be given what its vCPUs
-    can use and its host has to spare; where its host is short, what it is delivered.
+    A VM's demand over the work of a request is its arrival rate.
     """
 
     def __init__(self, farm: Farm, load: RequestLoad) -> None:
@@ -54,32 +53,40 @@ class ServiceLedger:
     def note(self, now_s: float) -> None:
         """Account for the requests since the last call."""
         interval_s, self._since_s = now_s - self._since_s, now_s
-        vms, hosts, delivery = self._farm.vms, self._farm.hosts, self._farm.delivery
+        vms = self._farm.vms
         at = np.flatnonzero(vms.host[self.rows] >= 0)
         if interval_s <= 0 or not len(at):
             return
         rows = self.rows[at]
-        host, size = vms.host[rows], vms.size[rows]
-        effort, vcpus = delivery.effort[rows], vms.vcpus[rows]
-        wanted_mhz = delivery.wanted_mhz(rows)
-        spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
-        most_mhz = np.minimum(vcpus * hosts.core_mhz[host], delivery.layer.limit_mhz[size])
-        capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz)
-        shortfall = delivery.shortfall[rows]
-        done_mhz = wanted_mhz * (1.0 - shortfall) * effort
-        capacity_mhz = np.where(shortfall > 0, done_mhz, capacity_mhz) * vms.guest_share[rows]
-        work_mhz_s = self._load.work_mhz_s[size]
+        rate_per_s, capacity_mhz, latency_s = offered(self._farm, self._load, rows)
+        size, vcpus = vms.size[rows], vms.vcpus[rows]
         service_s = np.full(len(rows), np.inf)
-        np.divide(vcpus * work_mhz_s * effort, capacity_mhz, out=service_s, where=capacity_mhz > 0)
-        self.account.add(
-            at,
-            interval_s,
-            vcpus,
-            vms.demand_mhz[rows] / work_mhz_s,
-            service_s,
-            self._load.latency_s[size, hosts.group[host]],
-            self._load.service_scv[size],
-        )
+        np.divide(
+            vcpus * self._load.work_mhz_s[size], capacity_mhz, out=service_s,
+            where=capacity_mhz > 0,
+        )  # fmt: skip
+        scv = self._load.service_scv[size]
+        self.account.add(at, interval_s, vcpus, rate_per_s, service_s, latency_s, scv)
+
+
+def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return arrival rate per s, capacity in MHz of guest work, and added latency in s of VMs.
+
+    All must be on hosts. A VM can be given what its vCPUs can use and its host has to spare;
+    where its host is short, what it is delivered.
+    """
+    vms, hosts, delivery = farm.vms, farm.hosts, farm.delivery
+    host, size = vms.host[rows], vms.size[rows]
+    effort, vcpus = delivery.effort[rows] * delivery.slowdown[rows], vms.vcpus[rows]
+    wanted_mhz = delivery.wanted_mhz(rows)
+    spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
+    most_mhz = np.minimum(vcpus * hosts.core_mhz[host], delivery.layer.limit_mhz[size])
+    capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz) / effort
+    shortfall = delivery.shortfall[rows]
+    capacity_mhz = np.where(shortfall > 0, wanted_mhz * (1.0 - shortfall), capacity_mhz)
+    rate_per_s: Floats = vms.demand_mhz[rows] / load.work_mhz_s[size]
+    latency_s: Floats = load.latency_s[size, hosts.group[host]]
+    return rate_per_s, capacity_mhz * vms.guest_share[rows], latency_s
 
 
 class TenantLedger:
@@ -117,7 +124,8 @@ class TenantLedger:
         used_mhz = delivery.wanted_mhz(placed) * (1.0 - delivery.shortfall[placed])
         charged_j = attribute(
             drawn_j, self._idle_w * on_s, host, farm.vms.size_mhz[placed],
-            used_mhz * delivery.effort[placed] * interval_s, self._rule,
+            used_mhz * delivery.effort[placed] * delivery.slowdown[placed] * interval_s,
+            self._rule,
         )  # fmt: skip
         owner = self.owner[placed]
         self.energy_j += sum_by(owner, weights=charged_j, minlength=self._tenants + 1)

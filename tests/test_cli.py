@@ -99,6 +99,11 @@ BAD = {
     "bad override": (["run", "s.yaml", "--set", "seed=x"], "--set seed=x: seed: not a whole"),
     "out is a file": (["run", "s.yaml", "--out", "s.yaml"], "is a file; name a directory"),
     "out is somebody's": (["run", "s.yaml", "--out", "."], "holds something else than a run"),
+    "unknown hypervisor": (["catalog", "hypervisors", "esx"], "did you mean esxi"),
+    "no assistance": (
+        ["run", "s.yaml", "--set", "farm.hosts.h.hypervisor=hyper_v"],
+        "--set farm.hosts.h.hypervisor=hyper_v: farm.hosts.0.hypervisor: hyper_v needs nested",
+    ),
     "unknown entry": (["catalog", "servers", "vax"], "there is no entry 'vax'"),
     "code": (["run", "s.yaml", "--set", "policies.control=os:path"], "--allow-code"),
 }
@@ -185,12 +190,16 @@ def test_version_help_schema_and_catalogue(tmp_path: Path) -> None:
     assert farmsim.__version__ in call("--version", cwd=tmp_path).stdout
     assert "validate" in call("--help", cwd=tmp_path).stdout
     assert json.loads(call("schema", cwd=tmp_path).stdout)["$schema"]
-    for what in ("servers", "policies", "workloads"):
+    for what in ("servers", "hypervisors", "classes", "policies", "workloads"):
         listed = json.loads(call("catalog", what, "--json", cwd=tmp_path).stdout)
         assert len(listed) > 5
     shown = call("catalog", "policies", "local_regression", cwd=tmp_path).stdout
     assert "Beloglazov" in shown
     assert "safety: Factor on the demand foreseen. Default: 1.2." in shown
+    shown = call("catalog", "hypervisors", "kvm", cwd=tmp_path).stdout
+    assert "  cpu.plain   " in shown
+    assert "V: verified in a primary data set" in shown
+    assert "Felter et al., ISPASS 2015" in shown
 
 
 def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder: Path) -> None:
@@ -198,11 +207,13 @@ def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder: Path) -> None:
         "from dataclasses import dataclass\n"
         "from farmsim.policies.placement import place_each\n"
         "from farmsim.policies.first_fit import row_order\n"
+        "from farmsim.policies.pricing import Pricing\n"
         "@dataclass(frozen=True)\n"
         "class Last:\n"
         '    """The last host that has room."""\n'
         "    def place(self, room, vms):\n"
-        "        return place_each(room, vms, lambda room, vms: -row_order(room, vms))\n"
+        "        last_first = Pricing(lambda room, vms, at: -row_order(room, vms, at))\n"
+        "        return place_each(room, vms, last_first)\n"
     )
     done = call(
         "run", "s.yaml", "--allow-code", "--set", "policies.initial.placement=mine:Last",

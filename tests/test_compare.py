@@ -200,10 +200,13 @@ def test_levels_give_bands_and_differences_level_by_level() -> None:
 
 def test_overheads_give_a_band_and_what_has_none_gives_none() -> None:
     hypervisor = "farm.hosts.0.hypervisor"
-    names = ("bare_metal", "ideal", "kvm")
-    found = farmsim.compare(plain(variants={name: {hypervisor: name} for name in names}), band=True)
+    nothing = {"based_on": "ideal", "change": {}}
+    variants = {"ideal": "ideal", "own": nothing, "kvm": "kvm"}
+    found = farmsim.compare(
+        plain(variants={name: {hypervisor: layer} for name, layer in variants.items()}), band=True
+    )
     energy = found.rows["energy_kwh"]
-    bare, kvm = energy.cells["bare_metal"], energy.cells["kvm"]
+    bare, kvm = energy.cells["own"], energy.cells["kvm"]
     assert bare is not None
     assert kvm is not None
     assert bare.low == bare.value == bare.high
@@ -212,7 +215,7 @@ def test_overheads_give_a_band_and_what_has_none_gives_none() -> None:
     assert kvm.high is not None
     assert kvm.low <= kvm.value <= kvm.high
     assert kvm.low < kvm.high
-    assert "ideal: every figure as in bare_metal." in found.sentences
+    assert "own: every figure as in ideal." in found.sentences
 
 
 def test_the_best_is_best_at_every_level() -> None:
@@ -430,7 +433,7 @@ BAD = {
     ),
     "giant": (
         with_variant("{workload.sizes.s.memory: 64 GiB}"),
-        "s.yaml:13:3: variants.same: workload: workload.sizes: 12 VM(s) of size s",
+        "s.yaml:13:10: variants.same.workload.sizes.0: VMs of size s (1 vCPUs of 1000 MHz, 64 ",
     ),
     "no trace": (
         with_variant("{workload.source: {type: csv, path: gone.csv}}"),

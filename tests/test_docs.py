@@ -48,6 +48,14 @@ def test_reference_pages_are_what_the_generator_gives() -> None:
     assert done.returncode == 0, f"run python docs/build.py\n{done.stdout}{done.stderr}"
 
 
+def test_tables_of_the_catalogue_are_what_the_generator_gives() -> None:
+    done = subprocess.run(
+        [sys.executable, DOCS / "calibration.py", "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"run python docs/calibration.py\n{done.stdout}{done.stderr}"
+
+
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as code hosts make them."""
     text = FENCE.sub("", page.read_text("utf-8"))
@@ -83,7 +91,11 @@ def test_scenarios_shown_are_valid(block: Block) -> None:
 
 def command_lines(page: Path) -> list[str]:
     """Return the farmsim commands of a page, in shell blocks and in running text."""
-    shell = [block.body for block in blocks(page) if block.info in ("sh", "bash", "console")]
+    shell = [
+        block.body.replace("\\\n", " ")
+        for block in blocks(page)
+        if block.info in ("sh", "bash", "console")
+    ]
     lines = [line for body in shell for line in body.splitlines()]
     found = [line.removeprefix("$ ") for line in lines if re.match(r"(\$ )?farmsim ", line)]
     found += re.findall(r"bin/(farmsim [^&|\n]+)", "\n".join(lines))

@@ -21,7 +21,36 @@ from farmsim.scenarios.scenario import Scenario
 Place = tuple[str | int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
+LAYERED = json.loads(json.dumps(BASE))
+for dotted, value in {
+    "farm.hosts.0": {
+        "name": "own", "server": "dell_r710_x5570", "count": 2, "hypervisor": "esxi",
+        "memory": "32 GiB", "memory_overcommit": 1.5, "tenant": "bank", "smt_gain": "25 %",
+        "storage_iops": 5000, "network": "1 Gbit/s", "network_path": "emulated",
+    },
+    "farm.hosts.1": {
+        "name": "all", "server": "dell_r740_8280", "count": 2, "storage_path": "emulated",
+        "hypervisor": {"based_on": "virtualbox", "change": {"cpu": {"plain": 0.9}}},
+        "host_applications": "10 %", "assists": ["vt_x", "nested_paging"],
+    },
+    "tenants": [{"name": "bank", "isolation": "dedicated"}, {"name": "shop"}],
+    "workload.sizes": [
+        {
+            "name": "a", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB", "share": "50 %",
+            "class": "oltp", "tenant": "bank", "reservation": "200 MHz", "limit": "0.9 GHz",
+        },
+        {
+            "name": "b", "vcpus": 2, "clock": "1 GHz", "memory": "2 GiB", "share": "50 %",
+            "class": {"cpu": "5 ms", "exits": 20, "disk_pressure": 1}, "tenant": "shop",
+            "shares": 2000,
+        },
+    ],
+    "service": {"sharing": "shares", "interference": True},
+    "overheads": "high",
+}.items():  # fmt: skip
+    put(LAYERED, dotted, value)
 SEEDS = [path.read_text("utf-8") for path in library().values()]
+SEEDS.append(json.dumps(LAYERED, indent=1))
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**6), 10**6)
@@ -91,6 +120,14 @@ def test_mutated_structures_are_accepted_or_refused(data: st.DataObject, path: s
     assert error is None or all(problem.message for problem in error.problems)
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_mutated_layers_are_accepted_or_refused(data: st.DataObject) -> None:
+    mutated = mutate(LAYERED, data.draw)
+    error = refusal(lambda: Scenario.of(mutated))
+    assert error is None or all(problem.message for problem in error.problems)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     text=st.sampled_from(SEEDS),
@@ -108,15 +145,16 @@ def test_garbled_text_is_accepted_or_refused(text: str, cuts: list[tuple[float, 
     max_examples=40, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-@given(data=st.data())
+@given(data=st.data(), base=st.sampled_from([BASE, LAYERED]))
 def test_the_command_ends_with_0_or_2_whatever_the_scenario(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     data: st.DataObject,
+    base: dict[str, Any],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = json.loads(json.dumps(BASE)) | {"run": {"duration": "20 min"}}
+    small = json.loads(json.dumps(base)) | {"run": {"duration": "20 min"}}
     mutated = mutate(small, data.draw)
     path = tmp_path / "s.yaml"
     path.write_text(json.dumps(mutated), "utf-8")

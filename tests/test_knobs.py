@@ -162,7 +162,123 @@ def adaptive(name: str, **values: Any) -> Changes:
     return {**HISTORY, **policy("overload", name, **values)}
 
 
+KVM: Changes = {"farm.hosts.0.hypervisor": "kvm", "farm.hosts.1.hypervisor": "kvm"}
+REQUEST = {
+    "cpu": "5 ms", "reference_clock": "2 GHz", "storage_operations": 5, "storage_data": "1 MiB",
+    "network_packets": 20, "network_data": "1 MiB", "round_trips": 2, "exits": 50,
+    "memory_share": 0.1, "mmu_share": 0.1, "vector_share": 0.1, "service_cv": 1.0,
+    "cache_sensitivity": 0.5, "memory_bandwidth_sensitivity": 0.5, "disk_sensitivity": 0.5,
+    "cache_pressure": 1.0, "memory_bandwidth_pressure": 1.0, "disk_pressure": 1.0,
+}  # fmt: skip
+BUSY: Changes = {
+    **KVM, **source("constant", utilisation="90 %"), "policies.control": "none",
+    "policies.initial.cpu_overcommit": 2, "run.duration": "30 min",
+}  # fmt: skip
+
+
+def profile(**change: Any) -> Changes:
+    return {**KVM, "farm.hosts.0.hypervisor": {"based_on": "kvm", "change": change}}
+
+
+def requests(**values: Any) -> Changes:
+    """Crowded hosts whose VMs slow each other."""
+    return {
+        **BUSY, "service.interference": True,
+        "workload.sizes": [SIZES[0] | {"class": REQUEST | values}, SIZES[1] | {"class": REQUEST}],
+    }  # fmt: skip
+
+
+def fair(**values: Any) -> Changes:
+    return {**BUSY, **sizes(**values), "service.sharing": "shares"}
+
+
+ONE_CLASS: Changes = {
+    **source("constant", utilisation="40 %"), "run.duration": "1 min", "workload.vms": 4,
+    "workload.sizes": [SIZES[0] | {"class": REQUEST, "share": "100 %"}],
+    "policies.control": "none",
+}  # fmt: skip
+
+
+def tenants(name: str = "t", **values: Any) -> Changes:
+    return {
+        "tenants": [{"name": name, **values}], **sizes(tenant=name),
+        "policies.initial.placement": "worst_fit", "policies.control": "none",
+    }  # fmt: skip
+
+
 TURNS: Turns = {
+    "overheads": (KVM, {**KVM, "overheads": "high"}),
+    "tenants[].name": (tenants(), tenants("u")),
+    "tenants[].isolation": (
+        {**tenants(), "farm.hosts.0.tenant": "t"},
+        {**tenants(isolation="dedicated"), "farm.hosts.0.tenant": "t"},
+    ),
+    "farm.hosts[].tenant": (tenants(), {**tenants(), "farm.hosts.0.tenant": "t"}),
+    "farm.hosts[].hypervisor": (BUSY, {**BUSY, "farm.hosts.0.hypervisor": "xen"}),
+    "farm.hosts[].hypervisor.based_on": (
+        {**BUSY, "farm.hosts.0.hypervisor": {"based_on": "kvm"}},
+        {**BUSY, "farm.hosts.0.hypervisor": {"based_on": "xen"}},
+    ),
+    "farm.hosts[].hypervisor.change": (profile(), profile(cpu={"plain": 0.5})),
+    "farm.hosts[].assists": (
+        {**requests(), "farm.hosts.0.assists": ["vt_x"]},
+        {**requests(), "farm.hosts.0.assists": ["vt_x", "nested_paging"]},
+    ),
+    "farm.hosts[].smt_gain": (
+        {"farm.hosts.0.server": "dell_r710_x5570"},
+        {"farm.hosts.0.server": "dell_r710_x5570", "farm.hosts.0.smt_gain": "25 %"},
+    ),
+    "farm.hosts[].host_applications": (
+        {**BUSY, "farm.hosts.0.hypervisor": "virtualbox"},
+        {
+            **BUSY, "farm.hosts.0.hypervisor": "virtualbox",
+            "farm.hosts.0.host_applications": "20 %",
+        },
+    ),
+    "farm.hosts[].licence": (KVM, {**KVM, "farm.hosts.0.licence": "100 EUR"}),
+    "farm.hosts[].memory_overcommit": (
+        {**KVM, "farm.hosts.0.memory": "4 GiB"},
+        {**KVM, "farm.hosts.0.memory": "4 GiB", "farm.hosts.0.memory_overcommit": 2},
+    ),
+    "farm.hosts[].storage_iops": (requests(), {**requests(), "farm.hosts.0.storage_iops": 100}),
+    "farm.hosts[].network": (requests(), {**requests(), "farm.hosts.0.network": "10 Mbit/s"}),
+    "farm.hosts[].storage_path": (
+        requests(), {**requests(), "farm.hosts.0.storage_path": "emulated"},
+    ),
+    "farm.hosts[].network_path": (
+        requests(), {**requests(), "farm.hosts.0.network_path": "emulated"},
+    ),
+    "farm.hosts[].server.sockets": (
+        {**KVM, **inline(), **sizes(vcpus=3, clock="0.3 GHz")},
+        {**KVM, **inline(sockets=2), **sizes(vcpus=3, clock="0.3 GHz")},
+    ),
+    "service.sharing": ({**fair(shares=3000), "service.sharing": "demand"}, fair(shares=3000)),
+    "service.interference": (requests(), {**requests(), "service.interference": False}),
+    "service.microscope": (
+        {**ONE_CLASS, "service.microscope": []},
+        {**ONE_CLASS, "service.microscope": ["vm-1"]},
+    ),
+    "service.idle_energy": (
+        tenants(), {**tenants(), "service.idle_energy": "equal"},
+    ),
+    "workload.sizes[].class": (
+        {**KVM, **sizes(**{"class": "web"})}, {**KVM, **sizes(**{"class": "oltp"})},
+    ),
+    **{
+        f"workload.sizes[].class.{key}": (requests(), requests(**{key: value}))
+        for key, value in {
+            "cpu": "9 ms", "reference_clock": "3 GHz", "storage_operations": 9,
+            "storage_data": "2 MiB", "network_packets": 40, "network_data": "2 MiB",
+            "round_trips": 4, "exits": 500, "memory_share": 0.3, "mmu_share": 0.3,
+            "vector_share": 0.3, "service_cv": 2.0, "cache_sensitivity": 0.9,
+            "memory_bandwidth_sensitivity": 0.9, "disk_sensitivity": 0.9, "cache_pressure": 2.0,
+            "memory_bandwidth_pressure": 2.0, "disk_pressure": 2.0,
+        }.items()
+    },
+    "workload.sizes[].shares": (fair(), fair(shares=3000)),
+    "workload.sizes[].reservation": (fair(), fair(reservation="0.9 GHz")),
+    "workload.sizes[].limit": (sizes(), sizes(limit="0.1 GHz")),
+    "workload.sizes[].tenant": ({"tenants": [{"name": "t"}]}, tenants()),
     "name": ({}, {"name": "other"}),
     "description": ({}, {"description": "about"}),
     "seed": (bursts(), {**bursts(), "seed": 5}),

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from test_knobs import BASE, TURNS
 
+from farmsim.cli import CATALOGUES
 from farmsim.scenarios.listing import entries, parameters, text_of
 from farmsim.scenarios.loader import library
 from farmsim.scenarios.problems import InputError
@@ -70,12 +71,15 @@ def test_what_the_knob_tests_write_satisfies_the_schema(
 
 
 def test_the_schema_refuses_what_farmsim_refuses(validator: jsonschema.Draft7Validator) -> None:
-    for changes in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"run.duration": 24}, {"run.duration": "24 GiB"}, {"run.durration": "1 h"},
         {"farm.hosts.0.server": "pdp11"}, {"workload.source": {"type": "csv"}},
         {"policies.control": "magic"}, {"cost.pue": 0.2}, {"workload.source": "nothing"},
         {"policies.control": {"policy": "consolidation", "overload": {"policy": "x"}}},
-    ):  # fmt: skip
+        {"farm.hosts.0.hypervisor": "kvn"}, {"farm.hosts.0.hypervisor": {"based_on": "kvn"}},
+        {"workload.sizes.0.class": "wbe"}, {"overheads": "worst"}, {"tenants": [{}]},
+    )  # fmt: skip
+    for changes in wrong:
         data = json.loads(json.dumps(BASE))
         for dotted, value in changes.items():
             put(data, dotted, value)
@@ -83,7 +87,7 @@ def test_the_schema_refuses_what_farmsim_refuses(validator: jsonschema.Draft7Val
             validator.validate(data)
 
 
-@pytest.mark.parametrize("what", ["servers", "policies", "workloads"])
+@pytest.mark.parametrize("what", CATALOGUES)
 def test_every_catalogue_can_be_listed_and_each_entry_shown(what: str) -> None:
     found = entries(what)
     assert text_of(what, found).count("\n") == len(found)
