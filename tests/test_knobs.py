@@ -206,6 +206,198 @@ def tenants(name: str = "t", **values: Any) -> Changes:
     }  # fmt: skip
 
 
+EMPTYING = {"policy": "evacuation", "hosts": "x-*", "at": "5 min"}
+MOVES: Changes = {
+    **source("constant", utilisation="90 %"), "run.duration": "20 min", "workload.vms": 24,
+    "policies.control": EMPTYING, "policies.initial.placement": "round_robin",
+    "baseline": {"type": "none"}, "migration": {"model": "suspend_resume"},
+}  # fmt: skip
+DISKS: Changes = {
+    **MOVES, "workload.sizes": [size | {"disk": "4 GiB"} for size in SIZES],
+}  # fmt: skip
+CURVE = {"model": "curve", "times": ["1 s", "4 s"], "shares": [0.1, 0.5]}
+FLOOD = {"model": "rate", "rate": "4 Gbit/s", "working_set": "50 %"}
+
+
+def moves(model: str, **values: Any) -> Changes:
+    """Forced moves by a model, over ports of 1 Gbit/s."""
+    return {
+        **DISKS, "migration": {"model": model, **values},
+        "network.layout": {"topology": "single_switch", "port": "1 Gbit/s"},
+    }  # fmt: skip
+
+
+def layout(topology: str, **values: Any) -> Changes:
+    return {**MOVES, "network.layout": {"topology": topology, **values}}
+
+
+def wired(first: Changes) -> Changes:
+    """A graph of two switches; its first link, that of host x-1, differs."""
+    names = [f"{group}-{number}" for group in "xy" for number in range(1, 13)]
+    port = {"bandwidth": "1 Gbit/s"}
+    links = [{"between": [name, "left" if name[0] == "x" else "right"], **port} for name in names]
+    trunk = {"between": ["left", "right"], "bandwidth": "10 Gbit/s"}
+    return layout("graph", links=[links[0] | first, *links[1:], trunk])
+
+
+def dirty_turns(model: str, **fixed: Any) -> Turns:
+    """Turns of how the guest dirties its memory, in a model that copies while it runs."""
+
+    def dirtied(dirty: Changes, **change: Any) -> Changes:
+        return moves(model, **fixed, dirty=dirty | change)
+
+    return {
+        f"migration<{model}>.dirty{key}": pair
+        for key, pair in {
+            "": (moves(model, **fixed), dirtied(CURVE)),
+            "<rate>.rate": (dirtied(FLOOD), dirtied(FLOOD, rate="100 Mbit/s")),
+            "<rate>.working_set": (dirtied(FLOOD), dirtied(FLOOD, working_set="20 %")),
+            "<rate>.follows_cpu": (
+                dirtied(FLOOD, rate="100 Mbit/s"),
+                dirtied(FLOOD, rate="100 Mbit/s", follows_cpu=False),
+            ),
+            "<curve>.times": (dirtied(CURVE), dirtied(CURVE, times=["10 s", "400 s"])),
+            "<curve>.shares": (dirtied(CURVE), dirtied(CURVE, shares=[0.1, 0.2])),
+            "<curve>.follows_cpu": (
+                dirtied(CURVE, times=["10 s", "400 s"]),
+                dirtied(CURVE, times=["10 s", "400 s"], follows_cpu=True),
+            ),
+        }.items()
+    }
+
+
+def move_turns() -> Turns:
+    """Turns of every migration model that uses the network."""
+    shared = {
+        "limit": "100 Mbit/s", "guest_loss": "50 %", "target_load": "90 %", "setup": "5 s",
+        "resume": "2 s", "drain": "3 s", "announce": "1 s", "used_share": "50 %",
+        "page_header_bytes": 64.0, "acknowledge": False, "storage": "before",
+    }  # fmt: skip
+    remote = {"state": "400 MiB", "touches_per_s": 9000.0, "fault": "50 ms"}
+    own: dict[str, Changes] = {
+        "cold": {"shutdown": "40 s", "boot": "90 s"},
+        "suspend_resume": {},
+        "pre_copy": {"downtime_target": "5 s", "max_rounds": 0, "first_rate": "100 Mbit/s"},
+        "post_copy": remote,
+        "hybrid": remote,
+    }
+    turns: Turns = {}
+    for model, more in own.items():
+        for key, value in (shared | more).items():
+            turns[f"migration<{model}>.{key}"] = (moves(model), moves(model, **{key: value}))
+        sparse = {"used_share": "50 %"}
+        turns[f"migration<{model}>.zero_scan"] = (
+            moves(model, **sparse), moves(model, **sparse, zero_scan="1 Gbit/s"),
+        )
+    # Cold moves send a disk alone.
+    copied = {"storage": "before"}
+    for key in ("limit", "guest_loss", "target_load"):
+        turns[f"migration<cold>.{key}"] = (
+            moves("cold", **copied), moves("cold", **copied, **{key: shared[key]}),
+        )
+    stubborn: Changes = {"dirty": FLOOD}
+    for key, value in {"max_copied": 1.5, "patience": 1, "reaction": "cancel"}.items():
+        turns[f"migration<pre_copy>.{key}"] = (
+            moves("pre_copy", **stubborn), moves("pre_copy", **stubborn, **{key: value}),
+        )
+    slowing = stubborn | {"reaction": "throttle", "downtime_target": "10 ms"}
+    for key, value in {
+        "throttle_first": "70 %", "throttle_step": "50 %", "throttle_max": "21 %",
+    }.items():
+        turns[f"migration<pre_copy>.{key}"] = (
+            moves("pre_copy", **slowing), moves("pre_copy", **slowing, **{key: value}),
+        )
+    rising = stubborn | {"first_rate": "100 Mbit/s"}
+    turns["migration<pre_copy>.rate_step"] = (
+        moves("pre_copy", **rising), moves("pre_copy", **rising, rate_step="400 Mbit/s"),
+    )
+    switching = stubborn | {"reaction": "post_copy"}
+    for key, value in remote.items():
+        turns[f"migration<pre_copy>.{key}"] = (
+            moves("pre_copy", **switching), moves("pre_copy", **switching, **{key: value}),
+        )
+    return turns | dirty_turns("pre_copy") | dirty_turns("hybrid")
+
+
+def network_turns() -> Turns:
+    """Turns of the network that moves use."""
+    turns: Turns = {
+        "topology": (layout("single_switch"), layout("two_tier", hosts_per_rack=4)),
+        "port": (layout("single_switch"), layout("single_switch", port="1 Gbit/s")),
+        "latency": (layout("single_switch"), layout("single_switch", latency="50 ms")),
+        "hosts_per_rack": (
+            layout("two_tier", uplink="1 Gbit/s"),
+            layout("two_tier", uplink="1 Gbit/s", hosts_per_rack=4),
+        ),
+        "uplink": (
+            layout("two_tier", hosts_per_rack=4),
+            layout("two_tier", hosts_per_rack=4, uplink="1 Gbit/s"),
+        ),
+        "hosts_per_leaf": (
+            layout("leaf_spine", uplink="1 Gbit/s"),
+            layout("leaf_spine", uplink="1 Gbit/s", hosts_per_leaf=4),
+        ),
+        "spines": (
+            layout("leaf_spine", uplink="1 Gbit/s", hosts_per_leaf=4),
+            layout("leaf_spine", uplink="1 Gbit/s", hosts_per_leaf=4, spines=1),
+        ),
+        "ports": (layout("fat_tree"), layout("fat_tree", ports=8)),
+        "links[].bandwidth": (wired({}), wired({"bandwidth": "100 Mbit/s"})),
+        "links[].latency": (wired({}), wired({"latency": "1 s"})),
+        "links[].between": (wired({}), wired({"between": ["x-1", "right"]})),
+    }  # fmt: skip
+    shown = {f"network.layout.{key}": pair for key, pair in turns.items()}
+    for key, value in {"transport": "lv08", "background": "50 %", "moves_per_host": 1}.items():
+        shown[f"network.{key}"] = (MOVES, {**MOVES, f"network.{key}": value})
+    return shown
+
+
+def emptying(**values: Any) -> Changes:
+    """Hosts are emptied; at the times of turns before it another policy acts."""
+    return {**MOVES, "policies.control": EMPTYING | values}
+
+
+def before_emptying(turns: Turns) -> Turns:
+    """The turns of consolidation, as the policy that acts before an evacuation."""
+    late = {"policy": "evacuation", "hosts": "x-1", "at": "1 week"}
+    nested: Turns = {}
+    for path, pair in turns.items():
+        if not path.startswith("policies.control<consolidation>."):
+            continue
+        changed = []
+        for changes in pair:
+            given = {**late, "otherwise": CONSOLIDATION}
+            others = {"policies.control": given}
+            for key, value in changes.items():
+                before, _, part = key.partition("policies.control.")
+                others[f"policies.control.otherwise.{part}" if not before else key] = value
+            changed.append(others)
+        where = path.replace("control<", "control<evacuation>.otherwise<")
+        nested[where] = (changed[0], changed[1])
+    return nested
+
+
+def emptying_turns() -> Turns:
+    """Turns of maintenance."""
+    turns: Turns = {
+        "hosts": (emptying(), emptying(hosts="y-1")),
+        "at": (emptying(), emptying(at="10 min")),
+        "wave": (emptying(), emptying(wave=4)),
+        "hold": (emptying(wave=4), emptying(wave=4, hold="5 min")),
+        "fill": (emptying(), emptying(fill="40 %")),
+        "placement": (emptying(), emptying(placement="worst_fit")),
+        "placement<power_aware_best_fit_decreasing>.increase_over": (
+            emptying(placement=PABFD | {"increase_over": "tentative"}), emptying(placement=PABFD),
+        ),
+        "placement<dot_product>.memory_weight": (
+            {**TIGHT, **emptying(placement={"policy": "dot_product"})},
+            {**TIGHT, **emptying(placement={"policy": "dot_product", "memory_weight": 0})},
+        ),
+        "otherwise": (emptying(), emptying(at="15 min", otherwise=CONSOLIDATION)),
+    }  # fmt: skip
+    return {f"policies.control<evacuation>.{key}": pair for key, pair in turns.items()}
+
+
 TURNS: Turns = {
     "overheads": (KVM, {**KVM, "overheads": "high"}),
     "tenants[].name": (tenants(), tenants("u")),
@@ -519,7 +711,15 @@ TURNS: Turns = {
             "bandwidth": "100 Mbit/s", "share": "10 %", "guest_loss": "50 %", "target_load": "90 %",
         }.items()
     },
+    "workload.sizes[].disk": (
+        moves("cold", storage="before"),
+        {**moves("cold", storage="before"), "workload.sizes": SIZES},
+    ),
+    **network_turns(),
+    **move_turns(),
+    **emptying_turns(),
 }  # fmt: skip
+TURNS |= before_emptying(TURNS)
 
 NOT_TURNED = {"farmsim"}  # the version of the language has one value
 
