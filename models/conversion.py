@@ -9,7 +9,7 @@ from typing import Literal
 
 from .dirty_pages import BYTES_PER_MEGABIT
 from .knobs import knob
-from .live_migration import Handover, standstill
+from .live_migration import MemoryHandover, standstill
 from .migration_course import Course, Ending, Guest
 
 FAMILIES: dict[str, str] = {
@@ -95,7 +95,7 @@ def _architectures(source: Platform, target: Platform) -> str:
 
 
 @dataclass(frozen=True)
-class Conversion(Handover):
+class Conversion(MemoryHandover):
     """Convert the disk at a rate while it is copied, and boot what comes out.
 
     Cold: ``total = downtime = shut down + C / min(B, R) + boot``. Replicated: the disk is

@@ -23,12 +23,10 @@ Steps: TypeAlias = Generator[Step, Measured, None]
 
 @dataclass(frozen=True)
 class Handover:
-    """What every move needs besides the copy: preparation, network state, storage.
+    """What every move needs: its share of the network, and how it begins and ends.
 
-    Storage is copied in a single pass with mirrored writes, so that
-    ``T = (C + D_w * T) / B = C / (B - D_w)`` (Mashtizadeh et al., 2011, as cited); writes take
-    at most half of the link, as a second fair flow would, since a mirrored write waits for both
-    sides. ``before`` copies the disk before the memory, ``with`` puts it into the first pass.
+    A ``storage`` that is not ``shared`` is copied too: ``before`` the memory, or ``with`` it in
+    the first pass.
     """
 
     limit_mbps: float = knob(
@@ -38,29 +36,12 @@ class Handover:
         dimension="bandwidth",
         ge=0,
     )
-    guest_loss: float = knob(
-        "Part of its CPU that the guest loses while it is copied.",
-        0.1,
-        dimension="share",
-        ge=0,
-        lt=1,
-    )
     target_load: float = knob(
         "Part of the guest's demand that the copy costs the target.",
         0.1,
         dimension="share",
         ge=0,
         le=1,
-    )
-    setup_s: float = knob(
-        "Preparation at both ends while the guest runs.", 0.0, key="setup", dimension="time", ge=0
-    )
-    resume_s: float = knob(
-        "Standstill from the last byte until the guest runs at the target.",
-        0.0,
-        key="resume",
-        dimension="time",
-        ge=0,
     )
     drain_s: float = knob(
         "Time for connections to end before the guest stops, while it runs.",
@@ -76,15 +57,74 @@ class Handover:
         dimension="time",
         ge=0,
     )
-    detach_s: float = knob(
-        "Detaching a passthrough device before the copy, and attaching one after it. Estimate.",
-        2.0,
-        key="detach",
-        dimension="time",
-        ge=0,
-    )
     storage: StorageMode = knob(
         "Whether the disk is shared by both hosts, or copied before or with the memory.", "shared"
+    )
+    acknowledge: bool = knob("Whether the move ends with a message to the source.", default=True)
+
+    @property
+    def cap_bytes_s(self) -> float:
+        """Most bytes/s of a transfer."""
+        return self.limit_mbps * BYTES_PER_MEGABIT or math.inf
+
+    def copying_stopped(
+        self, name: str, size_bytes: float, wait_s: float = 0.0, undo_s: float = 0.0
+    ) -> Step:
+        """Return a transfer during which the guest is down."""
+        return Step(
+            name, wait_s, size_bytes, cap_bytes_s=self.cap_bytes_s, guest_share=0.0,
+            target_share=self.target_load, down=True, undo_s=undo_s,
+        )  # fmt: skip
+
+    def drain(self) -> Steps:
+        """Let connections end before the guest stops."""
+        if self.drain_s:
+            yield Step("drain connections", wait_s=self.drain_s)
+
+    def announce(self, away_bytes: float = 0.0) -> Steps:
+        """Tell the network where the guest is now; until then nobody reaches it."""
+        if self.announce_s:
+            yield replace(self._settling("announce", self.announce_s, away_bytes), down=True)
+
+    @staticmethod
+    def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
+        exposed = away_bytes > 0
+        return Step(name, wait_s, arrived=True, exposed=exposed, later_bytes=away_bytes)
+
+    def finish(self) -> Steps:
+        """Acknowledge the end; the VM is at the target in any case."""
+        message = 0.0 if self.acknowledge else None
+        yield Step("acknowledge", size_bytes=message, arrived=True, backwards=True)
+
+
+@dataclass(frozen=True)
+class MemoryHandover(Handover):
+    """What every move of a VM with its memory needs besides: preparation, resumption, pages.
+
+    Storage is copied in a single pass with mirrored writes, so that
+    ``T = (C + D_w * T) / B = C / (B - D_w)`` (Mashtizadeh et al., 2011, as cited); writes take
+    at most half of the link, as a second fair flow would, since a mirrored write waits for both
+    sides. ``detach_s`` is what detaching a passthrough device takes before the copy, and
+    attaching one after it, in s, an estimate; a scenario cannot set it, since it refuses to move
+    VMs that hold a device.
+    """
+
+    guest_loss: float = knob(
+        "Part of its CPU that the guest loses while it is copied.",
+        0.1,
+        dimension="share",
+        ge=0,
+        lt=1,
+    )
+    setup_s: float = knob(
+        "Preparation at both ends while the guest runs.", 0.0, key="setup", dimension="time", ge=0
+    )
+    resume_s: float = knob(
+        "Standstill from the last byte until the guest runs at the target.",
+        0.0,
+        key="resume",
+        dimension="time",
+        ge=0,
     )
     used_share: float = knob(
         "Part of the memory whose pages are not all zero.", 1.0, dimension="share", gt=0, le=1
@@ -97,12 +137,7 @@ class Handover:
         dimension="bandwidth",
         ge=0,
     )
-    acknowledge: bool = knob("Whether the move ends with a message to the source.", default=True)
-
-    @property
-    def cap_bytes_s(self) -> float:
-        """Most bytes/s of a transfer."""
-        return self.limit_mbps * BYTES_PER_MEGABIT or math.inf
+    detach_s: float = 2.0
 
     def wire_bytes(self, pages_bytes: float) -> float:
         """Return what pages of some size take on the network."""
@@ -149,9 +184,9 @@ class Handover:
     def copying_stopped(
         self, name: str, size_bytes: float, wait_s: float = 0.0, undo_s: float = 0.0
     ) -> Step:
-        """Return a transfer during which the guest is down."""
-        running = self.copying(name, size_bytes, wait_s)
-        return replace(running, guest_share=0.0, down=True, undo_s=undo_s)
+        """Return a transfer during which the guest is down; it costs the source, too."""
+        step = super().copying_stopped(name, size_bytes, wait_s, undo_s)
+        return replace(step, source_share=self.guest_loss)
 
     def prepare(self, guest: Guest) -> Steps:
         """Detach devices, set up both ends and, if told so, copy the disk; the guest runs."""
@@ -174,11 +209,6 @@ class Handover:
         if left_bytes:
             yield self.copying("storage", left_bytes)
 
-    def drain(self) -> Steps:
-        """Let connections end before the guest stops."""
-        if self.drain_s:
-            yield Step("drain connections", wait_s=self.drain_s)
-
     def arrive(self, guest: Guest, away_bytes: float = 0.0) -> Steps:
         """Resume at the target and tell the network; the VM is there from the end of resume.
 
@@ -189,21 +219,6 @@ class Handover:
         yield from self.announce(away_bytes)
         if guest.passthrough and self.detach_s:
             yield self._settling("attach device", self.detach_s, away_bytes)
-
-    def announce(self, away_bytes: float = 0.0) -> Steps:
-        """Tell the network where the guest is now; until then nobody reaches it."""
-        if self.announce_s:
-            yield replace(self._settling("announce", self.announce_s, away_bytes), down=True)
-
-    @staticmethod
-    def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
-        exposed = away_bytes > 0
-        return Step(name, wait_s, arrived=True, exposed=exposed, later_bytes=away_bytes)
-
-    def finish(self) -> Steps:
-        """Acknowledge the end; the VM is at the target in any case."""
-        message = 0.0 if self.acknowledge else None
-        yield Step("acknowledge", size_bytes=message, arrived=True, backwards=True)
 
 
 def standstill(name: str, wait_s: float, undo_s: float = 0.0, arrived: bool = False) -> Step:
@@ -239,7 +254,7 @@ class Cold(Handover):
 
 
 @dataclass(frozen=True)
-class SuspendResume(Handover):
+class SuspendResume(MemoryHandover):
     """Suspend, copy the memory and a disk that is not shared, resume at the target.
 
     ``downtime = (M + C) / B + resume``; the disk is copied before the guest stops if told so.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .dirty_pages import DirtyPages, DirtyRate
 from .knobs import knob
-from .live_migration import Handover, Steps
+from .live_migration import MemoryHandover, Steps
 from .migration_course import BYTES_PER_MIB, Course, Ending, Guest, Step
 
 PULLS = 8
@@ -18,7 +18,7 @@ PULLS = 8
 
 
 @dataclass(frozen=True)
-class RemotePages(Handover):
+class RemotePages(MemoryHandover):
     """What it costs a guest to run while pages are away.
 
     A guest at full activity touches ``touches_per_s`` pages a second for the first time; each

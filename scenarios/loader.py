@@ -141,7 +141,9 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     written = rewritten(scenario)
     for dotted, value in changes.items():
         shown = value if not isinstance(value, Scenario) else value.name
-        _put(written.document.data, dotted.split("."), value, f"--set {dotted}={shown}")
+        # A later path may lie below this one; what the caller gave is not ours to change.
+        own = copy.deepcopy(value)
+        _put(written.document.data, dotted.split("."), own, f"--set {dotted}={shown}")
     return written.scenario(allow_code=True)
 
 

@@ -232,8 +232,8 @@ def layout(topology: str, **values: Any) -> Changes:
 
 
 def wired(first: Changes) -> Changes:
-    """A graph of two switches; its first link, that of host x-1, differs."""
-    names = [f"{group}-{number}" for group in "xy" for number in range(1, 13)]
+    """A graph of two switches; its first link, that of host x-01, differs."""
+    names = [f"{group}-{number:02}" for group in "xy" for number in range(1, 13)]
     port = {"bandwidth": "1 Gbit/s"}
     links = [{"between": [name, "left" if name[0] == "x" else "right"], **port} for name in names]
     trunk = {"between": ["left", "right"], "bandwidth": "10 Gbit/s"}
@@ -269,9 +269,12 @@ def dirty_turns(model: str, **fixed: Any) -> Turns:
 def move_turns() -> Turns:
     """Turns of every migration model that uses the network."""
     shared = {
-        "limit": "100 Mbit/s", "guest_loss": "50 %", "target_load": "90 %", "setup": "5 s",
-        "resume": "2 s", "drain": "3 s", "announce": "1 s", "used_share": "50 %",
-        "page_header_bytes": 64.0, "acknowledge": False, "storage": "before",
+        "limit": "100 Mbit/s", "target_load": "90 %", "drain": "3 s", "announce": "1 s",
+        "acknowledge": False,
+    }  # fmt: skip
+    memory = {
+        "guest_loss": "50 %", "setup": "5 s", "resume": "2 s", "used_share": "50 %",
+        "page_header_bytes": 64.0,
     }  # fmt: skip
     remote = {"state": "400 MiB", "touches_per_s": 9000.0, "fault": "50 ms"}
     own: dict[str, Changes] = {
@@ -282,19 +285,19 @@ def move_turns() -> Turns:
         "hybrid": remote,
     }
     turns: Turns = {}
-    for model, more in own.items():
-        for key, value in (shared | more).items():
-            turns[f"migration<{model}>.{key}"] = (moves(model), moves(model, **{key: value}))
-        sparse = {"used_share": "50 %"}
-        turns[f"migration<{model}>.zero_scan"] = (
-            moves(model, **sparse), moves(model, **sparse, zero_scan="1 Gbit/s"),
-        )
-    # Cold moves send a disk alone.
+    # With a disk to copy each of them also sends something while the guest runs or is off.
     copied = {"storage": "before"}
-    for key in ("limit", "guest_loss", "target_load"):
-        turns[f"migration<cold>.{key}"] = (
-            moves("cold", **copied), moves("cold", **copied, **{key: shared[key]}),
-        )
+    for model, more in own.items():
+        for key, value in (shared | (memory if model != "cold" else {}) | more).items():
+            turns[f"migration<{model}>.{key}"] = (
+                moves(model, **copied), moves(model, **copied, **{key: value}),
+            )
+        turns[f"migration<{model}>.storage"] = (moves(model), moves(model, **copied))
+        if model != "cold":
+            sparse = {"used_share": "50 %"}
+            turns[f"migration<{model}>.zero_scan"] = (
+                moves(model, **sparse), moves(model, **sparse, zero_scan="1 Gbit/s"),
+            )
     stubborn: Changes = {"dirty": FLOOD}
     for key, value in {"max_copied": 1.5, "patience": 1, "reaction": "cancel"}.items():
         turns[f"migration<pre_copy>.{key}"] = (
@@ -344,7 +347,7 @@ def network_turns() -> Turns:
         "ports": (layout("fat_tree"), layout("fat_tree", ports=8)),
         "links[].bandwidth": (wired({}), wired({"bandwidth": "100 Mbit/s"})),
         "links[].latency": (wired({}), wired({"latency": "1 s"})),
-        "links[].between": (wired({}), wired({"between": ["x-1", "right"]})),
+        "links[].between": (wired({}), wired({"between": ["x-01", "right"]})),
     }  # fmt: skip
     shown = {f"network.layout.{key}": pair for key, pair in turns.items()}
     for key, value in {"transport": "lv08", "background": "50 %", "moves_per_host": 1}.items():
@@ -359,7 +362,7 @@ def emptying(**values: Any) -> Changes:
 
 def before_emptying(turns: Turns) -> Turns:
     """The turns of consolidation, as the policy that acts before an evacuation."""
-    late = {"policy": "evacuation", "hosts": "x-1", "at": "1 week"}
+    late = {"policy": "evacuation", "hosts": "x-01", "at": "1 week"}
     nested: Turns = {}
     for path, pair in turns.items():
         if not path.startswith("policies.control<consolidation>."):
@@ -380,7 +383,7 @@ def before_emptying(turns: Turns) -> Turns:
 def emptying_turns() -> Turns:
     """Turns of maintenance."""
     turns: Turns = {
-        "hosts": (emptying(), emptying(hosts="y-1")),
+        "hosts": (emptying(), emptying(hosts="y-01")),
         "at": (emptying(), emptying(at="10 min")),
         "wave": (emptying(), emptying(wave=4)),
         "hold": (emptying(wave=4), emptying(wave=4, hold="5 min")),

@@ -19,7 +19,7 @@ from published_moves import (
 
 from farmsim.models.conversion import Conversion, Platform, way_between
 from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
-from farmsim.models.live_migration import Cold, Handover, SuspendResume
+from farmsim.models.live_migration import Cold, MemoryHandover, SuspendResume
 from farmsim.models.migration_course import (
     Course,
     Ending,
@@ -205,7 +205,7 @@ def test_storage_is_one_pass_with_mirrored_writes(write_ratio: float, factor: fl
 
 
 def _only_disk(guest: Guest) -> Course:
-    handover = Handover(guest_loss=0.0, storage="before")
+    handover = MemoryHandover(guest_loss=0.0, storage="before")
     yield from handover.prepare(guest)
     return Ending(moved=False)
 
