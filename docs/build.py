@@ -20,6 +20,7 @@ from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMAR
 from farmsim.models.assists import ASSISTS
 from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
 from farmsim.models.columns import POWER_STATES, VM_STATES
+from farmsim.models.dirty_pages import DIRTY_PAGES
 from farmsim.models.hypervisor import KINDS
 from farmsim.models.load_class import RequestClass
 from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
@@ -111,6 +112,7 @@ def scenario() -> str:
     for title, key, options in (
         ("Power models", "model", POWER_MODELS),
         ("Migration models", "model", MIGRATION_MODELS),
+        ("Models of dirty pages", "model", DIRTY_PAGES),
     ):
         parts.append(f"## {title}")
         parts.append(
@@ -138,7 +140,7 @@ def _section(each: Section) -> str:
     depth = "##" if each.path.count(".") == 0 else "###"
     title = f"`{each.path}`" if each.path else "The file"
     if each.types:
-        title += ", type " + " or ".join(f"`{name}`" for name in each.types)
+        title += f", {each.tag} " + " or ".join(f"`{name}`" for name in each.types)
     return f"{depth} {title}\n\n{each.what}\n\n{table(HEADER, each.rows)}"
 
 

@@ -33,6 +33,7 @@ class Section:
     """One mapping of the language: where it stands, what it is, its fields."""
 
     path: str
+    tag: str
     types: tuple[str, ...]
     what: str
     rows: list[tuple[str, ...]]
@@ -64,16 +65,23 @@ def kind_of(annotation: Any, metadata: list[Any]) -> Kind:
     kind.bounds += _bounds(flat, dimension, "characters" if annotation is str else "entry")
     types = [name for _, model, _ in kind.models for name in types_of(model)]
     if types:
-        kind.words = "mapping with `type` " + " or ".join(f"`{name}`" for name in types)
+        kind.words = f"mapping with `{tag_of(kind.models[0][1])}` " + " or ".join(
+            f"`{name}`" for name in types
+        )
     if types and any(isinstance(each, BeforeValidator) for each in flat):
         kind.words += ", or the name of a shipped trace"
     return kind
 
 
 def types_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """Return the values of a model's ``type`` key; none if it has no such key."""
-    tag = model.model_fields.get("type")
+    """Return the values of the key that tells types apart; none if there is no such key."""
+    tag = model.model_fields.get(tag_of(model))
     return get_args(tag.annotation) if tag else ()
+
+
+def tag_of(model: type[BaseModel]) -> str:
+    """Return the key that tells a mapping's types apart."""
+    return "topology" if "topology" in model.model_fields else "type"
 
 
 def _plain(annotation: Any) -> Kind:
@@ -90,7 +98,10 @@ def _plain(annotation: Any) -> Kind:
         inner = kind_of(members[0], [])
         plural = "" if inner.words.startswith("`") else "s"
         return Kind(
-            f"list of {inner.words}{plural}", [], [("[]", *below[1:]) for below in inner.models]
+            f"list of {inner.words}{plural}",
+            [],
+            [("[]", *below[1:]) for below in inner.models],
+            inner.dimension,
         )
     if origin is dict:
         return Kind("mapping of texts")
@@ -103,7 +114,13 @@ def _named_words(named: Named) -> str:
     if named.code:
         kind = named.what.removesuffix(" policy")
         return f"[{named.what}](policies.md#{kind})"
-    return f"[{named.what}](#{named.what.replace(' ', '-')}s)"
+    return f"[{named.what}](#{plural(named.what).replace(' ', '-')})"
+
+
+def plural(what: str) -> str:
+    """Return the plural of a kind: models of dirty pages, power models."""
+    head, of, rest = what.partition(" of ")
+    return f"{head}s{of}{rest}"
 
 
 def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
@@ -117,10 +134,14 @@ def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
         if getattr(each, "pattern", None):
             found.append(f"`{each.pattern}`")
         if getattr(each, "min_length", None) and what == "entry":
-            found.append(f"at least {each.min_length} {what}")
+            found.append(f"at least {each.min_length} {_counted(what, each.min_length)}")
         if getattr(each, "max_length", None):
-            found.append(f"at most {each.max_length:,} {what}")
+            found.append(f"at most {each.max_length:,} {_counted(what, each.max_length)}")
     return found
+
+
+def _counted(what: str, count: int) -> str:
+    return "entries" if what == "entry" and count > 1 else what
 
 
 def default_of(field_info: FieldInfo, kind: Kind) -> str:
@@ -142,12 +163,12 @@ def _shown(value: Any, kind: Kind) -> str:
 
 
 def _written(value: Any, kind: Kind) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_written(each, kind) for each in value)}]"
     if kind.dimension:
         return str(units.write(value, kind.dimension))
     if kind.named is not None:
         return next(key for key, cls in kind.named.options().items() if type(value) is cls)
-    if isinstance(value, tuple):
-        return f"[{', '.join(f'{each:g}' for each in value)}]"
     if isinstance(value, float):
         return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -190,7 +211,7 @@ def sections(
     if types:
         seen.add(model)
     rows = rows_of(model, f"{path}." if path else "")
-    yield Section(path, types, what or summary_of(model), rows)
+    yield Section(path, tag_of(model), types, what or summary_of(model), rows)
     for name, info in model.model_fields.items():
         below = f"{path}.{info.alias or name}" if path else (info.alias or name)
         for suffix, child, meant in kind_of(info.annotation, list(info.metadata)).models:

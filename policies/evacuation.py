@@ -73,14 +73,13 @@ class Evacuation:
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
-        patterns = [each.strip() for each in self.hosts.split(",")]
-        names = view.hosts.names
-        rows = [
-            row
-            for row, name in enumerate(names)
-            if any(fnmatchcase(name, pattern) for pattern in patterns)
-        ]
+        rows = [row for row, name in enumerate(view.hosts.names) if self.names(name)]
         return np.array(rows, np.int64)
+
+    def names(self, host: str) -> bool:
+        """Return whether the pattern names a host."""
+        patterns = [each.strip() for each in self.hosts.split(",")]
+        return any(fnmatchcase(host, pattern) for pattern in patterns)
 
     def _proposals(self, view: FarmView, vms: Ints, leaving: Ints) -> list[Proposal]:
         candidates = view.awake()

@@ -18,16 +18,17 @@ def network_setup(scenario: Scenario, hosts: Hosts) -> NetworkSetup | None:
         return None
     part = scenario.network
     try:
-        network = _network(part.layout, list(hosts.names))
+        network = network_of(part.layout, list(hosts.names))
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
     return NetworkSetup(network, TRANSPORTS[part.transport], part.moves_per_host)
 
 
-def _network(
+def network_of(
     layout: SingleSwitch | TwoTier | LeafSpine | FatTree | Graph, hosts: list[str]
 ) -> Network:
+    """Return the links and routes between hosts. Raises ValueError if they do not fit."""
     if isinstance(layout, SingleSwitch):
         return Network.single_switch(hosts, layout.port, layout.latency)
     if isinstance(layout, TwoTier):

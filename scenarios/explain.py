@@ -85,9 +85,14 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
         return f"{_shown(error['input'])} is not allowed; write {context['expected']}"
     if kind == "union_tag_invalid":
         known = [name.strip("' ") for name in context["expected_tags"].split(",")]
-        return unknown_name("type", str(context["tag"]), known)
+        return unknown_name(_tag(context), str(context["tag"]), known)
     if kind == "union_tag_not_found":
-        return "has no type; add type: and the keys that go with it"
+        tag = _tag(context)
+        return f"has no {tag}; add {tag}: and the keys that go with it"
+    if kind in ("too_short", "too_long") and error["input"]:
+        wanted = context["min_length" if kind == "too_short" else "max_length"]
+        least = "at least" if kind == "too_short" else "at most"
+        return f"{least} {wanted} entries go here, not {len(error['input'])}"
     if kind == "string_pattern_mismatch":
         return f"{_shown(error['input'])} has characters that are not allowed here; " + (
             _description(path, model, data) or f"it must match {context['pattern']}"
@@ -95,6 +100,11 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
     if kind == "string_too_long":
         return f"longer than {context['max_length']} characters; shorten it"
     return _KINDS.get(kind, str(error["msg"]))
+
+
+def _tag(context: Any) -> str:
+    """Return the key by which types are told apart."""
+    return str(context["discriminator"]).strip("'")
 
 
 def _shown(value: Any) -> str:

@@ -49,7 +49,10 @@ def _draft7(node: Any) -> Any:
         return node
     renamed = {"$defs": "definitions", "oneOf": "anyOf"}
     made = {}
+    of_items = node.get("items")
     written_as = node.get(WRITTEN_AS)
+    if isinstance(of_items, dict):
+        written_as = of_items.get(WRITTEN_AS)
     for key, value in node.items():
         if key == WRITTEN_AS:
             continue
@@ -68,6 +71,8 @@ def _draft7(node: Any) -> Any:
 
 def _as_written(value: Any, written_as: str | None) -> Any:
     """Return a default as a scenario would write it, so that editors can insert it."""
+    if isinstance(value, list) and written_as:
+        return [_as_written(each, written_as) for each in value]
     if written_as == "money" and isinstance(value, dict):
         return str(Money(**value))
     if written_as in DIMENSIONS and isinstance(value, float):

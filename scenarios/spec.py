@@ -257,9 +257,10 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        from .check_layer import faults_of  # noqa: PLC0415 - it is made of this module
+        from .check_layer import faults_of  # noqa: PLC0415 - they are made of this module
+        from .check_network import faults_of_network  # noqa: PLC0415
 
-        faults = faults_of(self)
+        faults = [*faults_of(self), *faults_of_network(self)]
         if faults:
             raise problems(faults)
         return self

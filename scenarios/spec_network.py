@@ -52,7 +52,9 @@ class FatTree(_Switched):
 class Link(Part):
     """A link of a graph."""
 
-    between: tuple[Name, Name] = Field(description="The two ends: names of hosts or switches.")
+    between: tuple[Name, ...] = Field(
+        min_length=2, max_length=2, description="The two ends: names of hosts or switches."
+    )
     bandwidth: Bandwidth = Field(description="Bandwidth of each direction.")
     latency: Latency = Field(1e-4, description="Latency, one way.")
 

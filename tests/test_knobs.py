@@ -290,34 +290,42 @@ def move_turns() -> Turns:
     for model, more in own.items():
         for key, value in (shared | (memory if model != "cold" else {}) | more).items():
             turns[f"migration<{model}>.{key}"] = (
-                moves(model, **copied), moves(model, **copied, **{key: value}),
+                moves(model, **copied),
+                moves(model, **copied, **{key: value}),
             )
         turns[f"migration<{model}>.storage"] = (moves(model), moves(model, **copied))
         if model != "cold":
             sparse = {"used_share": "50 %"}
             turns[f"migration<{model}>.zero_scan"] = (
-                moves(model, **sparse), moves(model, **sparse, zero_scan="1 Gbit/s"),
+                moves(model, **sparse),
+                moves(model, **sparse, zero_scan="1 Gbit/s"),
             )
     stubborn: Changes = {"dirty": FLOOD}
     for key, value in {"max_copied": 1.5, "patience": 1, "reaction": "cancel"}.items():
         turns[f"migration<pre_copy>.{key}"] = (
-            moves("pre_copy", **stubborn), moves("pre_copy", **stubborn, **{key: value}),
+            moves("pre_copy", **stubborn),
+            moves("pre_copy", **stubborn, **{key: value}),
         )
     slowing = stubborn | {"reaction": "throttle", "downtime_target": "10 ms"}
     for key, value in {
-        "throttle_first": "70 %", "throttle_step": "50 %", "throttle_max": "21 %",
+        "throttle_first": "70 %",
+        "throttle_step": "50 %",
+        "throttle_max": "21 %",
     }.items():
         turns[f"migration<pre_copy>.{key}"] = (
-            moves("pre_copy", **slowing), moves("pre_copy", **slowing, **{key: value}),
+            moves("pre_copy", **slowing),
+            moves("pre_copy", **slowing, **{key: value}),
         )
     rising = stubborn | {"first_rate": "100 Mbit/s"}
     turns["migration<pre_copy>.rate_step"] = (
-        moves("pre_copy", **rising), moves("pre_copy", **rising, rate_step="400 Mbit/s"),
+        moves("pre_copy", **rising),
+        moves("pre_copy", **rising, rate_step="400 Mbit/s"),
     )
     switching = stubborn | {"reaction": "post_copy"}
     for key, value in remote.items():
         turns[f"migration<pre_copy>.{key}"] = (
-            moves("pre_copy", **switching), moves("pre_copy", **switching, **{key: value}),
+            moves("pre_copy", **switching),
+            moves("pre_copy", **switching, **{key: value}),
         )
     return turns | dirty_turns("pre_copy") | dirty_turns("hybrid")
 
@@ -390,7 +398,8 @@ def emptying_turns() -> Turns:
         "fill": (emptying(), emptying(fill="40 %")),
         "placement": (emptying(), emptying(placement="worst_fit")),
         "placement<power_aware_best_fit_decreasing>.increase_over": (
-            emptying(placement=PABFD | {"increase_over": "tentative"}), emptying(placement=PABFD),
+            emptying(hosts="y-*", placement=PABFD | {"increase_over": "tentative"}),
+            emptying(hosts="y-*", placement=PABFD),
         ),
         "placement<dot_product>.memory_weight": (
             {**TIGHT, **emptying(placement={"policy": "dot_product"})},

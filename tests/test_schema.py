@@ -119,6 +119,9 @@ def test_defaults_are_what_a_scenario_would_write() -> None:
                 inserted = node["default"]
                 if not isinstance(inserted, str) or not re.search(node["pattern"], inserted):
                     wrong.append((path, inserted))
+            if isinstance(node.get("items"), dict) and isinstance(node.get("default"), list):
+                for each in node["default"]:
+                    look({**node["items"], "default": each}, f"{path}[]")
             for key, value in node.items():
                 look(value, f"{path}.{key}")
 

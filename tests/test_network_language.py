@@ -1,0 +1,127 @@
+"""Networks and evacuations in the language: each fault at its line, with what would be right."""
+
+from typing import Any
+
+import pytest
+
+from farmsim.scenarios.loader import loads
+from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.scenario import Scenario
+from farmsim.scenarios.schema import schema
+
+BASE = """farmsim: 1
+policies:
+  control: {policy: evacuation, hosts: a-1}
+farm:
+  hosts:
+    - {name: a, server: hp_ml110_g5, count: 3}
+workload:
+  source: {type: constant, utilisation: 10 %}
+  vms: 3
+  sizes:
+    - {name: s, vcpus: 1, clock: 1 GHz, memory: 1 GiB}
+migration: pre_copy
+network:
+  layout: LAYOUT
+"""
+
+
+def scenario(layout: str = "{topology: single_switch}", hosts: str = "a-1") -> str:
+    return BASE.replace("LAYOUT", layout).replace("hosts: a-1", f"hosts: {hosts}")
+
+
+def problem(text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        loads(text, "s.yaml")
+    (found,) = caught.value.problems
+    return str(found)
+
+
+def link(one: str, other: str, bandwidth: str = "1 Gbit/s") -> str:
+    return f"{{between: [{one}, {other}], bandwidth: {bandwidth}}}"
+
+
+def graph(*links: str) -> str:
+    return f"{{topology: graph, links: [{', '.join(links)}]}}"
+
+
+ONE, TWO = link("a-1", "x"), link("a-2", "x")
+FAULTS = {
+    "parts that nothing links": (
+        graph(ONE, TWO, link("a-3", "y")), "", "network is not connected: 2 parts, a-3 is in one",
+    ),
+    "host without a port": (graph(ONE, TWO), "", "host a-3 has no port; link it to a switch"),
+    "hosts that would have to forward": (
+        graph(ONE, link("a-1", "a-2"), link("a-2", "y"), link("a-3", "y")), "",
+        "hosts do not forward; link their switches",
+    ),
+    "zero bandwidth of a link": (
+        graph(ONE, TWO, link("a-3", "x", "0 Gbit/s")), ".links.2.bandwidth", "must be more than 0",
+    ),
+    "zero bandwidth of all ports": (
+        "{topology: single_switch, port: 0 Mbit/s}", ".port", "must be more than 0",
+    ),
+    "no time at all": (
+        "{topology: single_switch, latency: 0 s}", ".latency", "must be more than 0",
+    ),
+    "link with one end": (
+        "{topology: graph, links: [{between: [a-1], bandwidth: 1 Gbit/s}]}", ".links.0.between",
+        "at least 2 entries go here, not 1",
+    ),
+    "link with three ends": (
+        "{topology: graph, links: [{between: [a-1, x, y], bandwidth: 1 Gbit/s}]}",
+        ".links.0.between", "at most 2 entries go here, not 3",
+    ),
+    "graph without links": (graph(), ".links", "at least one entry"),
+    "odd number of ports": ("{topology: fat_tree, ports: 5}", "", "needs an even number of ports"),
+    "too few racks": (
+        "{topology: two_tier, hosts_per_rack: 0}", ".hosts_per_rack", "must be at least 1",
+    ),
+    "unknown topology": ("{topology: ring}", "", "there is no topology 'ring'; known: single_"),
+    "misspelt topology": ("{topology: two_tire}", "", "did you mean two_tier?"),
+    "no topology": ("{port: 1 Gbit/s}", "", "has no topology; add topology:"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("layout", "field", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_each_fault_of_a_network_stands_at_its_line(layout: str, field: str, message: str) -> None:
+    found = problem(scenario(layout))
+    assert found.startswith("s.yaml:14:")
+    assert f": network.layout{field}: " in found
+    assert message in found
+
+
+@pytest.mark.parametrize("hosts", ["rack-*", "a-4", "''", "A-1"])
+def test_an_evacuation_names_hosts_that_exist(hosts: str) -> None:
+    found = problem(scenario(hosts=hosts))
+    assert found.startswith("s.yaml:3:")
+    assert "policies.control.hosts: there is no host" in found
+    assert "a-1, a-2, a-3" in found
+
+
+@pytest.mark.parametrize("hosts", ["a-*", "'a-[12]'", "'none, a-3'"])
+def test_an_evacuation_may_use_patterns(hosts: str) -> None:
+    loads(scenario(hosts=hosts), "s.yaml")
+
+
+def test_a_network_that_nothing_uses_is_not_looked_at() -> None:
+    loads(scenario(graph(ONE)).replace("pre_copy", "fixed_rate"), "s.yaml")
+
+
+def test_a_graph_survives_being_written() -> None:
+    read = loads(scenario(graph(ONE, TWO, link("a-3", "x"))), "s.yaml")
+    again = loads(read.to_yaml(), "t.yaml")
+    assert again.network == read.network
+    assert isinstance(read, Scenario)
+
+
+def test_the_schema_knows_the_two_ends_of_a_link() -> None:
+    ends: dict[str, Any] = schema()["definitions"]["Link"]["properties"]["between"]
+    assert (ends["minItems"], ends["maxItems"]) == (2, 2)
+
+
+def test_a_changed_copy_leaves_the_change_as_it_was() -> None:
+    control = {"policy": "evacuation", "hosts": "a-1", "otherwise": {"policy": "consolidation"}}
+    changes = {"policies.control": control, "policies.control.otherwise.drain": "none"}
+    loads(scenario(), "s.yaml").with_(changes)
+    assert control["otherwise"] == {"policy": "consolidation"}
