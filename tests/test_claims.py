@@ -1,6 +1,5 @@
 """The claims: each scenario has the direction that its page states, and so has what fails it."""
 
-import os
 import subprocess
 import sys
 from functools import cache
@@ -12,6 +11,7 @@ import farmsim
 from farmsim import Comparison
 from farmsim.models.catalogue import servers
 
+pytestmark = pytest.mark.thorough
 PAGES = Path(__file__).parent.parent / "docs" / "claims"
 
 
@@ -28,9 +28,6 @@ def value(comparison: Comparison, metric: str, variant: str, level: str = "typic
     return found
 
 
-# Running all claims takes minutes; the directions below are tested every time.
-@pytest.mark.skipif("FARMSIM_CHECK_PAGES" not in os.environ, reason="FARMSIM_CHECK_PAGES not set")
-@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
 def test_tables_of_the_page_are_what_its_commands_give(page: Path) -> None:
     done = subprocess.run(
