@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: check lint types layers test quick docs clean
+.PHONY: check lint types layers test quick thorough docs clean
 
 check: lint types layers test
 
@@ -26,7 +26,10 @@ test: $(BIN)/farmsim
 	$(BIN)/pytest
 
 quick: $(BIN)/farmsim
-	$(BIN)/pytest -m 'not slow and not browser'
+	$(BIN)/pytest -m 'not slow and not browser and not thorough'
+
+thorough: $(BIN)/farmsim
+	$(BIN)/pytest -m thorough
 
 docs: $(BIN)/farmsim
 	$(BIN)/python docs/build.py

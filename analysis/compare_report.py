@@ -14,10 +14,12 @@ from .report import SECTIONS, environment, shown
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
 CHOSEN = (
-    "hosts_on_peak", "energy_kwh", "cost_per_year", "unserved_share", "consolidation_ratio",
-    "migrations",
+    "hosts_on_peak", "energy_kwh", "energy_per_work", "cost_per_year", "unserved_share",
+    "response_mean_ms", "response_p95_ms", "consolidation_ratio", "migrations",
 )  # fmt: skip
 PLOTS_A_ROW = 3
+WIDE = 50.0
+"""Times in a wider spread than this are shown on a logarithmic axis."""
 NO_RATIO = ("share", "%", "grade")
 """Units of which a change in percent says nothing: of a grade because it is an order."""
 
@@ -26,15 +28,16 @@ def bars(comparison: Comparison) -> Figure:
     """Chosen metrics of each variant; error bars reach from low to high."""
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
+    rows = [row for row in rows if _differs(row)] or rows
     lines = max(1, -(-len(rows) // PLOTS_A_ROW))
-    made = figure((), "", "", height=300 * lines, hovermode="closest", showlegend=False,
+    made = figure((), "", "", height=350 * lines, hovermode="closest", showlegend=False,
                   margin={"l": 50, "r": 10, "t": 60, "b": 50}, annotations=[])  # fmt: skip
     layout = made["layout"]
     del layout["xaxis"], layout["yaxis"]
     for index, row in enumerate(rows):
         line, column = divmod(index, PLOTS_A_ROW)
         left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
-        top, bottom = 1 - line / lines, 1 - (line + 0.8) / lines
+        top, bottom = 1 - line / lines, 1 - (line + 0.62) / lines
         number = str(index + 1) if index else ""
         layout[f"xaxis{number}"] = {
             "domain": [left, right], "anchor": f"y{number}", "type": "category",
@@ -44,6 +47,8 @@ def bars(comparison: Comparison) -> Figure:
             "domain": [bottom, top], "anchor": f"x{number}", "rangemode": "tozero",
             "gridcolor": "#e6e9ec", "automargin": True,
         }  # fmt: skip
+        if _spread(row) > WIDE:
+            layout[f"yaxis{number}"] |= {"type": "log", "rangemode": "normal"}
         layout["annotations"].append(
             {
                 "text": f"{escape(row.title)} ({escape(_plot_unit(row))})", "showarrow": False,
@@ -54,6 +59,19 @@ def bars(comparison: Comparison) -> Figure:
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         made["data"].append(_bar(row, comparison.variants) | axes)
     return made
+
+
+def _spread(row: Row) -> float:
+    """Return how many times the lowest value above zero the highest bound is."""
+    bounds = [bound for cell in row.cells.values() if cell for bound in (cell.value, cell.high)]
+    above = [bound for bound in bounds if bound]
+    return max(above) / min(above) if above and row.unit == "ms" else 1.0
+
+
+def _differs(row: Row) -> bool:
+    """Whether any variant differs from another at any level."""
+    seen = {(cell.low, cell.value, cell.high) if cell else None for cell in row.cells.values()}
+    return len(seen) > 1
 
 
 def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
@@ -116,7 +134,8 @@ def power(comparison: Comparison) -> Figure:
 FIGURES: dict[str, Callable[[Comparison], Figure]] = {"metrics": bars, "power": power}
 _TITLES = {"metrics": "Main figures", "power": "Power over time"}
 _NOTES = {
-    "metrics": "Each metric on an axis of its own, which begins at zero.",
+    "metrics": "Each metric on an axis of its own, from zero; response times that differ by more "
+    "than 50 times on a logarithmic one.",
     "power": "Electric power of all servers at the typical level.",
 }
 

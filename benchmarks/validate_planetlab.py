@@ -139,16 +139,17 @@ class WholeLack(VmAccounts):
         self.lack_mhz_s = 0.0
         self._mark_s = np.zeros(vms)
 
-    def mark_copy(self, vms: Ints, shortfall_s: Floats, now_s: float) -> None:
+    def mark_copy(self, vms: Ints, now_s: float) -> None:
         """Remember the shortfall at which a copy began or was last charged."""
-        super().mark_copy(vms, shortfall_s, now_s)
-        self._mark_s[vms] = shortfall_s
+        super().mark_copy(vms, now_s)
+        self._mark_s[vms] = self._shortfall_s[vms]
 
-    def charge_copy(self, vms: Ints, lost_mhz: Floats, shortfall_s: Floats, now_s: float) -> None:
+    def charge_copy(self, vms: Ints, lost_mhz: Floats, now_s: float) -> None:
         """Charge the copy as farmsim does, and add up the shortage meanwhile."""
         wanted_mhz = lost_mhz / GUEST_LOSS
-        self.lack_mhz_s += float((wanted_mhz * (shortfall_s - self._mark_s[vms])).sum())
-        super().charge_copy(vms, lost_mhz, shortfall_s, now_s)
+        missed_s = self._shortfall_s[vms] - self._mark_s[vms]
+        self.lack_mhz_s += float((wanted_mhz * missed_s).sum())
+        super().charge_copy(vms, lost_mhz, now_s)
 
 
 @dataclass(frozen=True)

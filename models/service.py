@@ -48,7 +48,7 @@ class ServiceAccount:
         """Start with no requests."""
         decades = np.log10(LONGEST_S / SHORTEST_S)
         self._cells = int(np.ceil(decades * CELLS_PER_DECADE))
-        self._sums = np.zeros((4, vms * self._cells))
+        self._sums = np.zeros((vms * self._cells, 4))
         self.arrived = np.zeros(vms)
         self.waiting = np.zeros(vms)
         self.peak_waiting = np.zeros(vms)
@@ -113,10 +113,9 @@ class ServiceAccount:
         at = rows * self._cells + cell
         first = requests * mean_s
         second = first * mean_s * (1.0 + scv)
-        for total, part in zip(
-            self._sums, (requests, requests * response.constant_s, first, second), strict=True
-        ):
-            total[at] += part
+        # The four sums of a cell lie side by side: one place in memory per VM, not four.
+        parts = np.stack([requests, requests * response.constant_s, first, second], axis=1)
+        self._sums[at] += parts
 
     def mean_s(self, by: Ints | None = None) -> Floats:
         """Return the mean response time per VM in s, or per group with ``by`` naming each VM's.
@@ -159,9 +158,9 @@ class ServiceAccount:
 
     def _filled(self, by: Ints | None) -> tuple[Ints, Floats]:
         """Return the cells that hold requests: VM or group of each, and its four sums."""
-        filled = np.flatnonzero(self._sums[0] > 0)
+        filled = np.flatnonzero(self._sums[:, 0] > 0)
         vm = filled // self._cells
-        return (vm if by is None else by[vm]), self._sums[:, filled]
+        return (vm if by is None else by[vm]), self._sums[filled].T
 
 
 def _part(response: Response, chosen: Bools) -> Response:

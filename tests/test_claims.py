@@ -11,6 +11,7 @@ import farmsim
 from farmsim import Comparison
 from farmsim.models.catalogue import servers
 
+pytestmark = pytest.mark.thorough
 PAGES = Path(__file__).parent.parent / "docs" / "claims"
 
 
@@ -27,7 +28,6 @@ def value(comparison: Comparison, metric: str, variant: str, level: str = "typic
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
 def test_tables_of_the_page_are_what_its_commands_give(page: Path) -> None:
     done = subprocess.run(

@@ -17,7 +17,13 @@ SHORTER = {"beloglazov2012": ["run.duration=3 h"]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", library())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.thorough) if name.startswith("claim") else name
+        for name in library()
+    ],
+)
 def test_library_scenario(name: str) -> None:
     result = farmsim.run(f"library/{name}", *SHORTER.get(name, []))
     # Six digits: another processor may add in another order, but must decide the same.

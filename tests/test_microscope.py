@@ -79,7 +79,7 @@ def test_agrees_with_theory(name: str) -> None:
     assert sum(THEORY[name].holds(seed, 2000) for seed in range(4)) >= 3
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", THEORY)
 def test_agrees_with_theory_in_95_of_100_runs(name: str) -> None:
     assert sum(THEORY[name].holds(1000 + seed, 2000) for seed in range(100)) >= 95
@@ -108,7 +108,7 @@ def deviations(
     return np.array(modelled) / np.array(measured) - 1.0, half_s / mean_s
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("vcpus", "load"), [(1, 0.3), (1, 0.6), (1, 0.85), (2, 0.85), (8, 0.6), (8, 0.85)]
 )
@@ -119,7 +119,7 @@ def test_sharing_is_within_5_percent_below_90_percent_utilisation(vcpus: int, lo
     assert abs(p99) < 0.15
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("distribution", "cv"), [("deterministic", 1.0), ("lognormal", 2.0)])
 @pytest.mark.parametrize(("vcpus", "load"), [(1, 0.6), (4, 0.85)])
 def test_the_tail_of_other_distributions_is_rougher(

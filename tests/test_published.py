@@ -52,7 +52,7 @@ def test_without_migration_energy_is_within_one_percent(
     assert cell["farmsim"] == pytest.approx(shown(figures, cell), rel=2e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_threshold_day_is_within_the_tolerances_and_needs_more_memory_than_there_is(
     script: Any, tables: Any, figures: Any
 ) -> None:
@@ -67,7 +67,7 @@ def test_threshold_day_is_within_the_tolerances_and_needs_more_memory_than_there
         assert cell["farmsim"] == pytest.approx(shown(figures, cell), rel=2e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_test_that_looks_at_the_spread_gives_what_the_page_says(
     script: Any, figures: Any
 ) -> None:
