@@ -1,7 +1,6 @@
 """A maintenance: which hosts were emptied when, at what cost, and what could not leave."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -66,8 +65,7 @@ def evacuate(scenario: Scenario, policy: Evacuation, progress: Progress | None =
     Raises InputError if no host has such a name, or the evacuation begins after the run's end.
     """
     names = build_hosts_of(scenario)
-    patterns = [each.strip() for each in policy.hosts.split(",")]
-    hosts = [name for name in names if any(fnmatchcase(name, each) for each in patterns)]
+    hosts = [name for name in names if policy.names(name)]
     if not hosts:
         message = f"no host is called {policy.hosts!r}; there are {_some(names)}"
         raise refuse(scenario.name, message, "--hosts")
