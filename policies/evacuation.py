@@ -68,7 +68,7 @@ class Evacuation:
         vms = vms[view.vms.state[vms] == VmState.RUNNING]
         plan = Plan(sleep_reason=MEMO, sleeps=leaving.tolist())
         if len(vms):
-            plan.proposals = self._proposals(view, vms, leaving)
+            plan.proposals = self._proposals(view, vms, leaving, state.later)
         return plan
 
     def chosen(self, view: FarmView) -> Ints:
@@ -81,14 +81,23 @@ class Evacuation:
         patterns = [each.strip() for each in self.hosts.split(",")]
         return any(fnmatchcase(host, pattern) for pattern in patterns)
 
-    def _proposals(self, view: FarmView, vms: Ints, leaving: Ints) -> list[Proposal]:
+    def _proposals(self, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> list[Proposal]:
         candidates = view.awake()
         candidates[first_asleep_of_each_group(view, len(vms))] = True
         candidates[leaving] = False
         hosts = np.flatnonzero(candidates)
         capacity_mhz = view.hosts.cpu_mhz * self.fill
         room = Room(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
+        # Hosts of later waves only where no other has room, since their VMs move once more.
+        room.close(np.intersect1d(later, hosts))
         placed = self.placement.place(room, vms)
+        left = np.flatnonzero(placed.hosts < 0)
+        if len(left) and len(later):
+            room.open(np.intersect1d(later, hosts))
+            second = self.placement.place(room, vms[left])
+            placed.hosts[left] = second.hosts
+            for position, search in zip(left.tolist(), second.searches, strict=True):
+                placed.searches[position] = search
         # Nothing is measured against a limit: an order empties the host.
         reason = Reason("evacuation", 0.0, 0.0)
         rows = zip(
@@ -106,6 +115,12 @@ class _State:
         self._waves = [hosts[start : start + step] for start in range(0, len(hosts), step)]
         self._present = 0
         self._empty_s: float | None = None
+
+    @property
+    def later(self) -> Ints:
+        """Hosts of the waves that are still to come."""
+        waves = self._waves[self._present + 1 :]
+        return np.concatenate(waves) if waves else np.empty(0, np.int64)
 
     def advance(self, view: FarmView, hold_s: float) -> Ints:
         """Return the hosts that VMs are to leave now; none when all waves are done."""

@@ -126,3 +126,12 @@ def test_command(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert late.returncode == 1
+
+
+def test_a_wave_goes_to_hosts_of_later_ones_only_if_it_must() -> None:
+    # The three hosts that stay have CPU for all twelve VMs.
+    roomy = scenario(**{"farm.hosts.0.server.memory": "64 GiB"})
+    waves = Evacuation("rack-1,rack-2,rack-3", at_s=600.0, wave=1)
+    moves = evacuate(roomy, waves).result.table("migrations").to_pydict()
+    assert set(moves["target"]) <= {"rack-4", "rack-5", "rack-6"}
+    assert len(moves["vm"]) == len(set(moves["vm"])) == 6
