@@ -109,7 +109,8 @@ class Vms:
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
     keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
-    from the target. ``disk_mib`` is what a move copies where hosts share no storage.
+    from the target. ``disk_mib`` is what a move copies where hosts share no storage,
+    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile.
     """
 
     vcpus: Ints
@@ -119,6 +120,7 @@ class Vms:
     size_names: Sequence[str]
     size: Ints
     disk_mib: Floats
+    disk_write_mbps: Floats
 
     host: Ints = field(init=False)
     state: States = field(init=False)

@@ -17,6 +17,7 @@ class VmSize:
     clock_mhz: float
     memory_mib: float
     disk_mib: float = 0.0
+    disk_write_mbps: float = 0.0
 
 
 def counts_from_shares(shares: Floats, total: int) -> Ints:

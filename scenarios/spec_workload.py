@@ -52,6 +52,9 @@ class Size(Part):
     disk: Annotated[float, Field(ge=0), Quantity("memory")] = Field(
         0.0, description="Disk, copied by moves where hosts share no storage."
     )
+    disk_writes: Annotated[float, Field(ge=0), Quantity("bandwidth")] = Field(
+        0.0, description="What a fully busy VM writes to its disk, mirrored while that is copied."
+    )
     count: Annotated[int, Field(strict=True, ge=0)] | None = Field(
         None, description="Number of VMs of this size; give counts or shares, not both."
     )

@@ -15,6 +15,7 @@ import simpy
 
 from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
+from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.farm import Farm
 from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome, liu_energy_j
 from ..models.network import Network
@@ -129,6 +130,7 @@ class NetworkMigrations:
         return Guest(
             memory_bytes=float(vms.memory_mib[vm]) * BYTES_PER_MIB,
             disk_bytes=float(vms.disk_mib[vm]) * BYTES_PER_MIB,
+            write_bytes_s=float(vms.disk_write_mbps[vm]) * BYTES_PER_MEGABIT,
         )
 
     def _record(self, vm: int, room: "_Room", outcome: Outcome | None, sent_bytes: float) -> None:

@@ -63,6 +63,7 @@ def make_vms(
         size_names=["only"],
         size=np.zeros(count, np.int64),
         disk_mib=np.zeros(count),
+        disk_write_mbps=np.zeros(count),
     )
 
 

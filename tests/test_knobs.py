@@ -227,6 +227,12 @@ def moves(model: str, **values: Any) -> Changes:
     }  # fmt: skip
 
 
+def written_disks(rate: str) -> Changes:
+    """Moves with disks to which the guests write meanwhile."""
+    sizes = [size | {"disk": "10 GiB", "disk_writes": rate} for size in SIZES]
+    return {**moves("suspend_resume", storage="before"), "workload.sizes": sizes}
+
+
 def layout(topology: str, **values: Any) -> Changes:
     return {**MOVES, "network.layout": {"topology": topology, **values}}
 
@@ -727,6 +733,7 @@ TURNS: Turns = {
         moves("cold", storage="before"),
         {**moves("cold", storage="before"), "workload.sizes": SIZES},
     ),
+    "workload.sizes[].disk_writes": (written_disks("0 Gbit/s"), written_disks("1 Gbit/s")),
     **network_turns(),
     **move_turns(),
     **emptying_turns(),
