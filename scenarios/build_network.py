@@ -22,7 +22,8 @@ def network_setup(scenario: Scenario, hosts: Hosts) -> NetworkSetup | None:
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
-    return NetworkSetup(network, TRANSPORTS[part.transport], part.moves_per_host)
+    transport = TRANSPORTS[part.transport]
+    return NetworkSetup(network, transport, part.moves_per_host, part.moves_in_all)
 
 
 def network_of(

@@ -88,3 +88,6 @@ class NetworkPart(Part):
     moves_per_host: Count = Field(
         2, description="Moves that one host takes part in at a time; others wait."
     )
+    moves_in_all: Annotated[int, Field(strict=True, ge=0)] = Field(
+        0, description="Moves under way at a time in the whole farm; 0: any number."
+    )

@@ -14,6 +14,7 @@ from .migration import Migrations
 from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
 from .power import PowerStories
 from .recorder import Recorder
+from .slots import Slots
 
 OUTCOMES = (
     "moved",
@@ -57,7 +58,8 @@ class Actuator:
         assert isinstance(model, CourseModel)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
-        return NetworkMigrations(clock, farm, model, self.board, network.per_host, power, recorder)
+        slots = Slots(clock, network.per_host, network.in_all)
+        return NetworkMigrations(clock, farm, model, self.board, slots, power, recorder)
 
     def carry_out(self, plan: Plan, policy: str) -> None:
         """Start what a plan proposes; raises PlanError naming policy, time and rows."""

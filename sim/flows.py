@@ -84,7 +84,11 @@ class FlowBoard:
     def sent_bytes(self, transfer: simpy.Process) -> float:
         """Return what of a transfer under way has been sent; 0 for one that has ended."""
         flow = self._transfers.get(transfer)
-        if not flow or flow.row < 0:
+        if not flow:
+            return 0.0
+        if flow.arrived:
+            return flow.size_bytes
+        if flow.row < 0:
             return 0.0
         return flow.size_bytes - self._shares.left_bytes(flow.row, self._clock.now)
 

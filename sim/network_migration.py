@@ -25,6 +25,7 @@ from .flows import FlowBoard
 from .live_migration import END, migrate
 from .power import PowerStories
 from .recorder import Recorder
+from .slots import Slots
 
 Story = Generator[simpy.Event, object, None]
 
@@ -40,15 +41,16 @@ class CourseModel(Protocol):
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The network that moves use, how bytes travel over it, and how many moves a host takes."""
+    """The network that moves use, how bytes travel over it, and how many moves at a time."""
 
     network: Network
     transport: Transport
     per_host: int
+    in_all: int
 
 
 class NetworkMigrations:
-    """Moves under way; at most ``per_host`` of them at a time touch one host."""
+    """Moves under way, as many at a time as there are slots for."""
 
     def __init__(
         self,
@@ -56,13 +58,13 @@ class NetworkMigrations:
         farm: Farm,
         model: CourseModel,
         board: FlowBoard,
-        per_host: int,
+        slots: Slots,
         power: PowerStories,
         recorder: Recorder,
     ) -> None:
         self._clock, self._farm, self._model, self._board = clock, farm, model, board
-        self._power, self._recorder, self._per_host = power, recorder, per_host
-        self._slots: dict[int, simpy.Resource] = {}
+        self._power, self._recorder = power, recorder
+        self._slots = slots
         self._moves: dict[int, simpy.Process] = {}
         self._rooms: dict[int, _Room] = {}
 
@@ -95,35 +97,26 @@ class NetworkMigrations:
         farm, decided_s = self._farm, self._clock.now
         room = _Room(farm, self._clock, vm, source, target, decided_s, _Sent(self._board))
         self._rooms[vm] = room
-        held: list[tuple[simpy.Resource, simpy.resources.resource.Request]] = []
+        place: simpy.Event | None = None
         outcome: Outcome | None = None
         try:
             if farm.hosts.state[target] != PowerState.ON:
                 yield self._power.booted(target)
-            # In the order of rows, so that no two moves wait for each other.
-            for host in sorted((source, target)):
-                slots = self._slots_of(host)
-                request = slots.request()
-                held.append((slots, request))
-                yield request
+            place = self._slots.take(source, target)
+            yield place
             room.start_s = self._clock.now
             course = self._model.course(self._guest(vm))
             outcome = yield from migrate(self._clock, room.sent, course, source, target, room)
         except simpy.Interrupt:
             room.on_cancel()
         finally:
-            for slots, request in held:
-                slots.release(request)
+            if place is not None:
+                self._slots.give_back(place, source, target)
         room.close()
         del self._moves[vm], self._rooms[vm]
         self._record(vm, room, outcome, outcome.sent_bytes if outcome else 0.0)
         self._power.finish_draining(distinct(np.array([source, target])))
         self._recorder.note_violations(self._clock.now)
-
-    def _slots_of(self, host: int) -> simpy.Resource:
-        if host not in self._slots:
-            self._slots[host] = simpy.Resource(self._clock, self._per_host)
-        return self._slots[host]
 
     def _guest(self, vm: int) -> Guest:
         vms = self._farm.vms

@@ -733,6 +733,7 @@ TURNS: Turns = {
         moves("cold", storage="before"),
         {**moves("cold", storage="before"), "workload.sizes": SIZES},
     ),
+    "network.moves_in_all": (MOVES, {**MOVES, "network.moves_in_all": 1}),
     "workload.sizes[].disk_writes": (written_disks("0 Gbit/s"), written_disks("1 Gbit/s")),
     **network_turns(),
     **move_turns(),
