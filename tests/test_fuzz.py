@@ -113,7 +113,7 @@ def refusal(attempt: Callable[[], object]) -> InputError | None:
 def test_mutated_structures_are_accepted_or_refused(data: st.DataObject, path: str) -> None:
     base = json.loads(json.dumps(BASE))
     for dotted, value in TURNS[path][1].items():
-        put(base, dotted, value)
+        put(base, dotted, copy.deepcopy(value))  # a later path may lie within it
     mutated = mutate(base, data.draw)
     error = refusal(lambda: Scenario.of(mutated))
     assert error is None or error.problems
