@@ -1,7 +1,9 @@
 """Which VMs are on which host, in columns.
 
-Each host has a row of slots, the first ``count`` of them taken, so that VMs enter and leave
-hosts, and the VMs of some hosts are listed, at a cost that does not depend on the farm.
+The VM rows of a host are a segment of one flat array, in no order. A segment that is full moves
+to the end of the array with at least twice the length, so that VMs enter and leave hosts, and
+the VMs of some hosts are listed, at a cost that does not depend on the farm. What segments leave
+behind when they move is never used again: all of it together is less than the segments in use.
 """
 
 import numpy as np
@@ -12,47 +14,71 @@ FIRST_SLOTS = 8
 
 
 class Residents:
-    """Slots for VM rows, one row of slots per host; the table widens as hosts fill up."""
+    """Segments of VM rows, one per host, the first ``count`` slots of each taken."""
 
     def __init__(self, hosts: int, vms: int) -> None:
-        self._slots = np.zeros((hosts, FIRST_SLOTS), np.int32)
         self.count = np.zeros(hosts, np.int64)
+        self._start = np.arange(hosts) * FIRST_SLOTS
+        self._length = np.full(hosts, FIRST_SLOTS)
+        self._end = hosts * FIRST_SLOTS
+        self._vms = np.zeros(self._end, np.int32)
         self._leaving = np.zeros(vms, bool)
 
     def add(self, vms: Ints, hosts: Ints) -> None:
         """Put each VM, which must be on no host, on the host at the same position."""
-        order = np.argsort(hosts, kind="stable")
-        vms, hosts = vms[order], hosts[order]
+        if len(hosts) > 1:
+            order = np.argsort(hosts, kind="stable")
+            vms, hosts = vms[order], hosts[order]
         rank = np.arange(len(hosts)) - np.searchsorted(hosts, hosts)
-        column = self.count[hosts] + rank
-        self._widen(int(column.max(initial=0)) + 1)
-        self._slots[hosts, column] = vms
-        np.add.at(self.count, hosts, 1)
+        count = self.count[hosts] + rank + 1
+        full = count > self._length[hosts]
+        if full.any():
+            self._lengthen(hosts[full], count[full])
+        self._vms[self._start[hosts] + count - 1] = vms
+        self.count[hosts] = count  # of a host named repeatedly the last, which is the largest
 
     def remove(self, vms: Ints, hosts: Ints) -> None:
         """Take each VM off the host at the same position."""
+        if not len(vms):
+            return
         rows = distinct(hosts)
-        width = int(self.count[rows].max(initial=0))
-        block = self._slots[rows, :width]
+        count = self.count[rows]
+        residents = self._vms[self._slots(rows, count)]
         self._leaving[vms] = True
-        gone = self._leaving[block] | (np.arange(width) >= self.count[rows, None])
+        stays = ~self._leaving[residents]
         self._leaving[vms] = False
-        order = np.argsort(gone, axis=1, kind="stable")
-        self._slots[rows, :width] = np.take_along_axis(block, order, axis=1)
-        self.count[rows] = width - gone.sum(axis=1)
+        left = np.add.reduceat(stays, np.cumsum(count) - count, dtype=np.int64)
+        self._vms[self._slots(rows, left)] = residents[stays]
+        self.count[rows] = left
 
     def of(self, hosts: Ints) -> Ints:
         """Return the VM rows on the given hosts, ascending."""
-        count = self.count[hosts]
-        width = int(count.max(initial=0))
-        taken = np.arange(width) < count[:, None]
-        vms = self._slots[hosts, :width][taken].astype(np.int64)
+        vms = self._vms[self._slots(hosts, self.count[hosts])].astype(np.int64)
         vms.sort()
         return vms
 
-    def _widen(self, slots: int) -> None:
-        hosts, width = self._slots.shape
-        if slots > width:
-            wider = np.zeros((hosts, max(slots, 2 * width)), np.int32)
-            wider[:, :width] = self._slots
-            self._slots = wider
+    def _slots(self, hosts: Ints, count: Ints) -> Ints:
+        """Return the first ``count`` slots of the segment of each host, one after another."""
+        if len(hosts) == 1:
+            start = int(self._start[hosts[0]])
+            return np.arange(start, start + int(count[0]))
+        ends = np.cumsum(count)
+        first = np.repeat(self._start[hosts] - ends + count, count)
+        first += np.arange(len(first))
+        return first
+
+    def _lengthen(self, hosts: Ints, count: Ints) -> None:
+        """Move segments to the end, so that each holds ``count``, ascending for a host."""
+        last = np.append(hosts[1:] != hosts[:-1], True)
+        hosts, count = hosts[last], count[last]
+        kept = self._vms[self._slots(hosts, self.count[hosts])]
+        length = np.maximum(count, 2 * self._length[hosts])
+        ends = self._end + np.cumsum(length)
+        self._start[hosts] = ends - length
+        self._length[hosts] = length
+        self._end = int(ends[-1])
+        if self._end > len(self._vms):
+            longer = np.zeros(max(self._end, 2 * len(self._vms)), np.int32)
+            longer[: len(self._vms)] = self._vms
+            self._vms = longer
+        self._vms[self._slots(hosts, self.count[hosts])] = kept

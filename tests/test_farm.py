@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import make_farm, make_hosts, make_vms, rows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.accounts import Rate
@@ -155,6 +155,29 @@ def test_residents_agree_with_a_plain_dictionary(moves: list[tuple[int, int]]) -
         expected = sorted(vm for vm, at in where.items() if at == host)
         assert residents.of(rows(host)).tolist() == expected
     assert residents.of(np.arange(4)).tolist() == sorted(where)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 25), skew=st.sampled_from([1.0, 8.0]))
+def test_residents_of_crowded_hosts_agree_with_sets(seed: int, steps: int, skew: float) -> None:
+    rng = np.random.default_rng(seed)
+    residents, sets = Residents(5, 300), [set[int]() for _ in range(5)]
+    at = np.full(300, -1)
+    for _ in range(steps):
+        vms = rng.choice(300, rng.integers(0, 200), replace=False)
+        leaving, coming = vms[at[vms] >= 0], vms[at[vms] < 0]
+        to = (5 * rng.random(len(coming)) ** skew).astype(np.int64)
+        residents.remove(leaving, at[leaving])
+        residents.add(coming, to)
+        for vm in leaving.tolist():
+            sets[at[vm]].remove(vm)
+        for vm, host in zip(coming.tolist(), to.tolist(), strict=True):
+            sets[host].add(vm)
+        at[leaving], at[coming] = -1, to
+        asked = rng.permutation(5)[: rng.integers(0, 6)]
+        listed = sorted(vm for host in asked for vm in sets[host])
+        assert residents.of(asked).tolist() == listed
+        assert residents.count.tolist() == [len(each) for each in sets]
 
 
 def test_residents_take_and_give_many_at_once() -> None:
