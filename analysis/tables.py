@@ -67,8 +67,7 @@ def _repeat(text: str, length: int) -> pa.DictionaryArray:
 
 
 def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
-    del case
-    farm, hours = outcome.farm, 3600.0
+    farm, domains, hours = outcome.farm, case.domains, 3600.0
     hosts, accounts, totals = farm.hosts, farm.accounts, farm.accounts.totals
     on_s, active_s = totals[Rate.ON], totals[Rate.ACTIVE]
     was_on = on_s > 0
@@ -78,6 +77,8 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "host": (names.host(np.arange(len(hosts))), "", "Name of the host."),
         "group": (words(hosts.group, hosts.group_names), "", "Group of the host."),
         "server": (words(hosts.group, hosts.server_names), "", "Server that the host is."),
+        "rack": (words(domains.rack, domains.rack_names), "", "Rack that it stands in."),
+        "site": (words(domains.site, domains.site_names), "", "Site that it stands at."),
         "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
         "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
         "on_h": (on_s / hours, "h", "Time switched on."),

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..models.arrays import Ints
 from ..models.columns import Vms
+from ..models.domains import Domains
 from ..models.farm import Farm, ViolationRule
 from ..models.hypervisor import licence_per_host_year
 from ..models.migration import FixedRate
@@ -17,6 +18,7 @@ from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
+from .build_domains import build_domains, unplanned
 from .build_farm import (
     HostModel,
     HostNames,
@@ -65,6 +67,7 @@ class Case:
     host_counts: Ints
     prices: list[float]
     licences: list[float]
+    domains: Domains
 
 
 def build(scenario: Scenario, load: Load | None = None) -> Case:
@@ -108,7 +111,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
-        models, counts, prices, licences,
+        models, counts, prices, licences, build_domains(scenario.farm, scenario.network.layout),
     )  # fmt: skip
 
 
@@ -223,7 +226,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [0.0],
+        [price], [0.0], unplanned(count),
     )  # fmt: skip
 
 

@@ -257,10 +257,11 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        from .check_layer import faults_of  # noqa: PLC0415 - they are made of this module
+        from .build_domains import faults_of_domains  # noqa: PLC0415 - made of this module
+        from .check_layer import faults_of  # noqa: PLC0415
         from .check_network import faults_of_network  # noqa: PLC0415
 
-        faults = [*faults_of(self), *faults_of_network(self)]
+        faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
         if faults:
             raise problems(faults)
         return self

@@ -162,6 +162,9 @@ class HostGroup(Part):
     tenant: Name | None = Field(
         None, description="The tenant that these hosts are dedicated to; absent: shared."
     )
+    site: Name | None = Field(
+        None, description="Site where the hosts stand; absent: one that all such hosts share."
+    )
 
     @field_validator("server")
     @classmethod
@@ -191,6 +194,11 @@ class FarmPart(Part):
         "grouped",
         description="Whether hosts are numbered group after group, or one of each in turn; "
         "first fit and ties between hosts follow the numbers.",
+    )
+    hosts_per_rack: Count | None = Field(
+        None,
+        description="Hosts that fill a rack, in the order of the farm; absent: as the network's "
+        "layout says, or 40.",
     )
 
     @field_validator("hosts")

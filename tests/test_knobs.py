@@ -626,6 +626,8 @@ TURNS: Turns = {
             "policies.slow_cores": "refuse",
         },
     ),
+    "farm.hosts_per_rack": ({}, {"farm.hosts_per_rack": 5}),
+    "farm.hosts[].site": ({}, {"farm.hosts.0.site": "west"}),
     "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate", "share": "10 %"}}),
     "service.incoming_counts": (NOISY, {**NOISY, "service.incoming_counts": True}),
     "cost.currency": (

@@ -1,0 +1,68 @@
+"""Racks and sites: which host stands where, as the network says or as the farm is filled."""
+
+import numpy as np
+import pytest
+
+from farmsim.models.domains import racks_in_order
+from farmsim.scenarios.build_domains import build_domains
+from farmsim.scenarios.loader import loads
+from farmsim.scenarios.problems import InputError
+
+FARM = """farm:
+  hosts_per_rack: PER_RACK
+  hosts:
+    - {name: a, server: hp_ml110_g5, count: 3, site: west}
+    - {name: b, server: hp_ml110_g5, count: 4, site: east}
+workload:
+  source: {type: constant, utilisation: 10 %}
+  vms: 3
+network: {layout: LAYOUT}
+"""
+SWITCH = "{topology: single_switch}"
+TWO_TIER = "{topology: two_tier, hosts_per_rack: 3}"
+LEAVES = "{topology: leaf_spine, hosts_per_leaf: 3}"
+
+
+def written(layout: str, per_rack: str = "2") -> str:
+    return FARM.replace("LAYOUT", layout).replace("PER_RACK", per_rack)
+
+
+def test_racks_are_filled_site_by_site() -> None:
+    scenario = loads(written(SWITCH))
+    domains = build_domains(scenario.farm, scenario.network.layout)
+    assert domains.rack.tolist() == [0, 0, 1, 2, 2, 3, 3]
+    assert domains.site.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert list(domains.rack_names) == ["rack-1", "rack-2", "rack-3", "rack-4"]
+    assert list(domains.site_names) == ["west", "east"]
+    assert [domains.count(level) for level in ("host", "rack", "site")] == [7, 4, 2]
+
+
+def test_interleaved_sites_do_not_mix_in_racks() -> None:
+    assert racks_in_order(np.array([0, 1, 0, 1, 0]), 2).tolist() == [0, 2, 0, 2, 1]
+
+
+@pytest.mark.parametrize("layout", [TWO_TIER, LEAVES])
+def test_racks_of_the_network_are_the_racks(layout: str) -> None:
+    text = written(layout).replace("  hosts_per_rack: 2\n", "")
+    scenario = loads(text)
+    domains = build_domains(scenario.farm, scenario.network.layout)
+    assert domains.rack.tolist() == [0, 0, 0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (written(TWO_TIER), "s.yaml:2:3: farm.hosts_per_rack: the network's layout has racks of 3"),
+        (
+            written(TWO_TIER.replace("3", "2")).replace("  hosts_per_rack: 2\n", ""),
+            "network.layout: rack 2 would stand at west and at east; let the hosts of a site be a "
+            "multiple of 2",
+        ),
+        (written(SWITCH, "0"), "s.yaml:2:3: farm.hosts_per_rack: 0 is out of range"),
+    ],
+)
+def test_a_rack_stands_at_one_place(text: str, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        loads(text, "s.yaml")
+    (problem,) = caught.value.problems
+    assert expected in str(problem)
