@@ -25,9 +25,10 @@ class Rate:
     UNSERVED_MHZ: Final = 5
     VMS: Final = 6
     SWITCHING: Final = 7
+    FAILED: Final = 8
 
 
-RATES = 8
+RATES = 9
 
 
 class HostAccounts:
@@ -35,7 +36,7 @@ class HostAccounts:
 
     ``rates`` and ``totals`` have shape (rates, hosts). ON counts time switched on, ACTIVE time
     on and asked for CPU, SHORT active time that counts as a violation, UNSERVED guest work not
-    done, SWITCHING time booting or shutting down.
+    done, SWITCHING time booting or shutting down, FAILED time until repair.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -47,6 +48,7 @@ class HostAccounts:
         self.peak_memory_mib = np.zeros(hosts)
         self.boots = np.zeros(hosts, np.int64)
         self.stops = np.zeros(hosts, np.int64)
+        self.failures = np.zeros(hosts, np.int64)
         self._histogram = np.zeros((hosts, BINS + 1))
         self._rows = np.arange(hosts)
 

@@ -22,7 +22,7 @@ def _require(holds: bool, what: str) -> None:
 
 def _who_is_where(farm: Farm) -> None:
     vms, hosts = farm.vms, farm.hosts
-    running = (vms.state == VmState.RUNNING) | (vms.state == VmState.MIGRATING)
+    running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
     _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
     moving = vms.state == VmState.MIGRATING
     _require(bool(np.all((vms.moving_to >= 0) == moving)), "a moving VM has no target")
@@ -52,7 +52,11 @@ def _sums_of_hosts(farm: Farm) -> None:
     incoming = np.bincount(to, minlength=count)
     _require(bool(np.array_equal(incoming, hosts.incoming)), "incoming VMs do not add up")
     on = (hosts.state == PowerState.ON) | (hosts.state == PowerState.DRAINING)
-    _require(not np.any(guests[~on]), "a host that is off has VMs")
+    starting = np.bincount(vms.host[home[vms.state[home] == VmState.STARTING]], minlength=count)
+    may = on | ((hosts.state == PowerState.BOOTING) & (guests == starting))
+    _require(not np.any(guests[~may]), "a host that is off has VMs")
+    mute = vms.demand_mhz[(vms.host < 0) | (vms.state == VmState.STARTING)]
+    _require(not np.any(mute), "a VM that does not run asks for CPU")
 
 
 def _rates_of_hosts(farm: Farm) -> None:

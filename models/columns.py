@@ -14,7 +14,9 @@ from .power import PowerBank
 
 
 class PowerState:
-    """Power state of a host. A draining host is on but takes no further VM.
+    """Power state of a host.
+
+    A draining host is on but takes no further VM; a failed one is dark until it is repaired.
 
     Plain integers, not an enumeration: comparing a column with an enumeration's member costs
     NumPy twenty times as much.
@@ -25,13 +27,18 @@ class PowerState:
     ON: Final = 2
     DRAINING: Final = 3
     STOPPING: Final = 4
+    FAILED: Final = 5
 
 
-POWER_STATES = ("off", "booting", "on", "draining", "stopping")
+POWER_STATES = ("off", "booting", "on", "draining", "stopping", "failed")
 
 
 class VmState:
-    """Life of a VM: waiting has no host yet, rejected never got one."""
+    """Life of a VM: waiting has no host now, rejected never got one.
+
+    A VM that starts holds its memory and does no work yet; one that is suspended is on storage;
+    one that is absent has not been asked for, or not again.
+    """
 
     WAITING: Final = 0
     RUNNING: Final = 1
@@ -39,9 +46,15 @@ class VmState:
     FINISHED: Final = 3
     REJECTED: Final = 4
     LOST: Final = 5
+    STARTING: Final = 6
+    SUSPENDED: Final = 7
+    ABSENT: Final = 8
 
 
-VM_STATES = ("waiting", "running", "migrating", "finished", "rejected", "lost")
+VM_STATES = (
+    "waiting", "running", "migrating", "finished", "rejected", "lost", "starting", "suspended",
+    "absent",
+)  # fmt: skip
 
 
 @dataclass
@@ -89,6 +102,7 @@ class Hosts:
         self._resting_w[PowerState.OFF] = self.off_w
         self._resting_w[PowerState.BOOTING] = self.boot_w
         self._resting_w[PowerState.STOPPING] = self.stop_w
+        self._resting_w[PowerState.FAILED] = self.off_w
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
@@ -104,7 +118,7 @@ class Hosts:
 
 @dataclass
 class Vms:
-    """Columns of the VMs; the first block is fixed for a run, the second is state.
+    """Columns of the VMs; the first block changes only by resizing, the second is state.
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest

@@ -68,20 +68,27 @@ class Delivery:
         )
         self._plain = self._plain and not self.strained
         factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
-        self._dearest = factor.max(axis=1, initial=1.0)[vms.size]
+        self._dearest_of_size = factor.max(axis=1, initial=1.0)
+        self._dearest = self._dearest_of_size[vms.size]
+        extra_mib = np.where(self.layer.allowed, self.layer.extra_mib, 0.0).max(axis=1, initial=0.0)
+        self._most_extra_mib = extra_mib
+        self.most_mib: Floats = vms.memory_mib + extra_mib[vms.size]
+        """The most memory that each VM takes on any group of hosts that it may be on."""
         used = np.any(self.layer.operations > 0, axis=1) & np.any(
             np.isfinite(self.layer.ceilings), axis=1
         )
-        self._operations = [self.layer.operations[kind][vms.size] for kind in np.flatnonzero(used)]
-        self._ceilings = [self.layer.ceilings[kind][group] for kind in np.flatnonzero(used)]
+        self._kinds = np.flatnonzero(used).tolist()
+        self._operations = [self.layer.operations[kind][vms.size] for kind in self._kinds]
+        self._ceilings = [self.layer.ceilings[kind][group] for kind in self._kinds]
         self.adjusts = bool(self._operations) or self.layer.interference is not None
 
-    @property
-    def most_mib(self) -> Floats:
-        """The most memory that each VM takes on any group of hosts that it may be on."""
-        extra_mib = np.where(self.layer.allowed, self.layer.extra_mib, 0.0).max(axis=1, initial=0.0)
-        most_mib: Floats = self._vms.memory_mib + extra_mib[self._vms.size]
-        return most_mib
+    def resize(self, vms: Ints) -> None:
+        """Look up again what follows from the sizes of some VMs."""
+        size = self._vms.size[vms]
+        self._dearest[vms] = self._dearest_of_size[size]
+        self.most_mib[vms] = self._vms.memory_mib[vms] + self._most_extra_mib[size]
+        for kind, operations in zip(self._kinds, self._operations, strict=True):
+            operations[vms] = self.layer.operations[kind][size]
 
     def physical_mhz(self, work_mhz: Floats) -> Floats:
         """Return the physical CPU that work of all VMs takes where they are now.
@@ -185,7 +192,7 @@ class Delivery:
         unserved_mhz = asked_mhz - wanted_mhz
         if stressed.any() or self.stressed[rows].any():
             chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
-            vms = np.arange(len(self.effort))[guests][chosen]
+            vms = chosen if isinstance(guests, slice) else guests[chosen]
             self._share_out(
                 np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
                 stressed, load_mhz, given_mhz, unserved_mhz,

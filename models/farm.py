@@ -57,7 +57,8 @@ class Farm:
         self._slowed: Ints = np.empty(0, np.int64)
         self._named = np.zeros(len(hosts), bool)
         self._home = np.full(len(vms), len(hosts), np.int64)
-        self._absent = np.arange(len(vms))
+        self._rows: Ints | slice = slice(None)
+        self._silent = np.arange(len(vms))
         self._population_changed = False
         self._demand_since_s = 0.0
         self._uncharged = np.zeros(len(hosts), bool)
@@ -112,12 +113,12 @@ class Farm:
     def set_demand(self, demand_mhz: Floats, now_s: float) -> None:
         """Replace the demand of every VM, in MHz; VMs that do not run ask for nothing."""
         self.settle_all(now_s)
-        np.copyto(self.vms.demand_mhz, demand_mhz)
         if self._population_changed:
-            self._absent = np.flatnonzero(self._home == len(self.hosts))
+            self._count_population()
             self._population_changed = False
-        if len(self._absent):
-            self.vms.demand_mhz[self._absent] = 0.0
+        self.vms.demand_mhz[self._rows] = demand_mhz[self._rows]
+        if len(self._silent):
+            self.vms.demand_mhz[self._silent] = 0.0
         self._refresh_all()
 
     # Verbs on migrations
@@ -264,7 +265,8 @@ class Farm:
         self.accounts.settle_all(now_s)
         elapsed_s = now_s - self._demand_since_s
         if elapsed_s > 0:
-            self.vm_accounts.requested_mhz_s += self.vms.demand_mhz * elapsed_s
+            rows = self._rows
+            self.vm_accounts.requested_mhz_s[rows] += self.vms.demand_mhz[rows] * elapsed_s
         if len(self._movers):
             self._charge_copies(self._movers, now_s)
         if len(self._slowed):
@@ -273,8 +275,7 @@ class Farm:
             waited = self.vms.demand_mhz * self.delivery.costop_per_mhz
             self.vm_accounts.costop_s += waited * elapsed_s
         if self.delivery.capped:
-            capped = np.flatnonzero(np.isfinite(self.delivery.ceiling_mhz))
-            self._settle_excess(capped, elapsed_s)
+            self._settle_excess(np.flatnonzero(np.isfinite(self.delivery.ceiling_mhz)), elapsed_s)
         short = np.flatnonzero(self._uncharged)
         if len(short):
             self._charge(self.residents.of(short))
@@ -282,6 +283,10 @@ class Farm:
         self._demand_since_s = now_s
 
     # What the verbs are made of
+
+    def _count_population(self) -> None:
+        """Note which VM rows ask for nothing since they are on no host."""
+        self._silent = np.flatnonzero(self._home == len(self.hosts))
 
     def _attach(self, vms: Ints, hosts: Ints) -> None:
         self.residents.add(vms, hosts)
@@ -380,7 +385,7 @@ class Farm:
         if len(self._movers):
             targets = self.vms.moving_to[self._movers]
             copies_mhz = self._copies_mhz(self._movers, targets, len(self.hosts))
-        self._set_rates(slice(None), slice(None), self._home, copies_mhz)
+        self._set_rates(slice(None), self._rows, self._home[self._rows], copies_mhz)
 
     def _refresh(self, rows: Ints) -> None:
         """Recount and recompute some hosts, ascending and each named once."""
@@ -439,7 +444,9 @@ class Farm:
         rates[Rate.DELIVERED_MHZ] = given.delivered_mhz
         rates[Rate.UNSERVED_MHZ] = given.unserved_mhz
         rates[Rate.VMS] = hosts.vm_count[rows]
-        rates[Rate.SWITCHING] = ~on & (hosts.state[rows] != PowerState.OFF)
+        failed = hosts.state[rows] == PowerState.FAILED
+        rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)
+        rates[Rate.FAILED] = failed
         self.accounts.rates[:, rows] = rates
 
     def _serving(self, rows: Ints | slice) -> Bools:

@@ -96,6 +96,10 @@ class Workload:
         np.multiply(self._series.row(slot), self._mhz_per_count, out=self._demand_mhz)
         return self._demand_mhz
 
+    def wanted_mhz(self) -> Floats:
+        """Return the demand of every VM in the slot asked for last, MHz."""
+        return self._demand_mhz
+
     def has_ended(self, slot: int) -> bool:
         """Whether the VMs are gone from this slot on."""
         return self._series.has_ended(slot)

@@ -45,7 +45,7 @@ class Actuator:
     ) -> None:
         self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
-        self._power = PowerStories(clock, farm, recorder)
+        self.power = self._power = PowerStories(clock, farm, recorder)
         self._migrations = self._movers(migration, network)
 
     def _movers(
@@ -138,12 +138,13 @@ class Actuator:
         """Interrupt every migration under way; they are undone before the clock moves on."""
         self._migrations.interrupt_all()
 
-    def remove_all(self) -> None:
-        """Take every running VM off its host; no migration may be under way."""
-        vms = np.flatnonzero(self._farm.vms.state == VmState.RUNNING)
-        if len(vms):
-            self._farm.remove(vms, self._clock.now)
-            self._power.finish_draining(np.arange(len(self._farm.hosts)))
+    def withdraw(self, vms: Ints) -> None:
+        """Interrupt the moves of some VMs; they are undone before the clock moves on."""
+        self._migrations.interrupt(vms)
+
+    def fail(self, hosts: Ints) -> None:
+        """Interrupt all moves from and to hosts that fail, and all they were about to do."""
+        self._migrations.fail(hosts)
 
     def close(self) -> None:
         """Record what is still under way at the end of the run."""

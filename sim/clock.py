@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import simpy
 from simpy.events import EventPriority
 
-LATE = EventPriority(2)
+ARRIVAL = EventPriority(2)
+"""Priority of requests: who leaves at the same instant makes room first."""
+
+LATE = EventPriority(3)
 """Priority of beats; SimPy gives 0 to interrupts and 1 to all other events."""
 
 

@@ -6,22 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Ints
-from ..models.farm import Farm
+from ..models.arrays import Bools, Floats, Ints
 from ..models.history import Ring
+from ..models.lifetimes import Lifetimes
+from ..models.living import LivingFarm
 from ..models.migration import MigrationModel
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy
-from ..policies.placement import Placed, Placement
+from ..policies.placement import Placed, Placement, Shelving
 from ..policies.plan import Search
 from ..policies.room import Room
 from ..policies.view import FarmView
 from .actuator import Actuator
+from .choosing import Chooser, Needs, RoomChooser, ShelfChooser
 from .clock import Clock, beats
 from .ledger import Ledger
+from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
 from .microscope import Microscope
 from .network_migration import CourseModel, NetworkSetup
+from .provisioning import Provisioning
 from .recorder import Recorder
 from .streams import Streams
 
@@ -69,7 +73,7 @@ class Outcome:
     ``network`` is what moves went over, None where the migration model uses none.
     """
 
-    farm: Farm
+    farm: LivingFarm
     end_s: float
     tables: dict[str, dict[str, Column]]
     words: list[str]
@@ -77,7 +81,27 @@ class Outcome:
     peak_on: int
     peak_on_by_group: Ints
     rounds: int
+    lives: Lifetimes
     network: NetworkSetup | None = None
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How VMs come, wait, start and leave; ``first_s`` and ``again_s`` per group of hosts."""
+
+    population: Population
+    admission: Admission
+    first_s: Floats
+    again_s: Floats
+    starts_per_host: int
+
+    @classmethod
+    def still(cls, vms: int, groups: int) -> "Lives":
+        """Return the lives of VMs that are there from the start and stay."""
+        nothing = np.zeros(groups)
+        forever = np.full(vms, np.inf)
+        population = Population(np.zeros(vms), forever, np.zeros(vms, np.int64))
+        return cls(population, Admission(), nothing, nothing, 1)
 
 
 class Engine:
@@ -85,7 +109,7 @@ class Engine:
 
     def __init__(
         self,
-        farm: Farm,
+        farm: LivingFarm,
         workload: Workload,
         start: Start,
         control: ControlPolicy,
@@ -96,6 +120,7 @@ class Engine:
         ledgers: Sequence[Ledger] = (),
         network: NetworkSetup | None = None,
         microscope: Microscope | None = None,
+        lives: Lives | None = None,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
@@ -110,6 +135,25 @@ class Engine:
         self._view = FarmView(farm, self._vm_history, self._host_history, streams, start.slow_cores)
         self._rounds = 0
         self._gone = False
+        self._lives = lives or Lives.still(len(farm.vms), len(farm.hosts.group_names))
+        self._lifecycle = self._make_lifecycle()
+
+    def _make_lifecycle(self) -> Lifecycle:
+        farm, start, lives = self._farm, self._start, self._lives
+        needs = Needs(farm, self._view, start.by_size, start.overcommit)
+        chooser: Chooser = RoomChooser(
+            self._view, needs, start.placement, self._control.powers_down, self._workload
+        )
+        plain = self._view.allowed is None and self._view.one_guest is None and start.slow_cores
+        if isinstance(start.placement, Shelving) and start.by_size and plain:
+            chooser = ShelfChooser(farm, needs, start.placement, chooser)
+        provisioning = Provisioning(
+            lives.first_s, lives.again_s, lives.starts_per_host, len(farm.hosts)
+        )
+        return Lifecycle(
+            self._clock, farm, lives.population, lives.admission, provisioning, chooser,
+            self._workload, self._actuator.power, self._recorder, self._actuator.withdraw,
+        )  # fmt: skip
 
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
         """Run to the end and return what happened.
@@ -118,23 +162,26 @@ class Engine:
         no host are to end the run, PlanError if a policy proposes what can never be right.
         """
         searches = self._place_all()
+        self._clock.process(self._lifecycle.arrivals())
         self._clock.process(self._metronome(progress or _ignore))
         self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)
         self._close_step(self._timing.end_s)
         self._recorder.note_step(self._timing.end_s)
-        self._recorder.sample(self._timing.end_s)
+        self._sample(self._timing.end_s)
         self._actuator.close()
+        self._lifecycle.close(self._timing.end_s)
         self._recorder.close(self._timing.end_s)
         return Outcome(
             farm=self._farm,
             end_s=self._timing.end_s,
             tables=self._recorder.tables(),
             words=self._recorder.words.texts(),
-            searches=searches,
+            searches=searches | self._lifecycle.searches,
             peak_on=self._recorder.peak_on,
             peak_on_by_group=self._recorder.peak_on_by_group,
             rounds=self._rounds,
+            lives=self._lifecycle.lives,
             network=self._network,
         )
 
@@ -144,21 +191,27 @@ class Engine:
         down = self._control.powers_down
         if down:
             farm.start(np.zeros(len(farm.hosts), bool))
-        vms = np.arange(len(farm.vms))
+        arrival_s = self._lives.population.arrival_s
+        vms = np.flatnonzero(arrival_s <= 0)
+        farm.start_absent(np.flatnonzero(arrival_s > 0))
         room = self._first_room()
         first = start.placement.place(room, vms)
         targets = first.hosts
-        lost = np.flatnonzero(targets < 0)
-        searches = {vm: first.searches[vm] for vm in lost.tolist()}
+        lost = vms[targets < 0]
+        searches = {
+            vm: first.searches[index]
+            for vm, index in zip(lost.tolist(), np.flatnonzero(targets < 0).tolist(), strict=True)
+        }
         if searches and not start.reject:
             raise UnplacedError(searches)
-        placed = np.flatnonzero(targets >= 0)
-        used: Bools = np.bincount(targets[placed], minlength=len(farm.hosts)) > 0
+        placed, targets = vms[targets >= 0], targets[targets >= 0]
+        used: Bools = np.bincount(targets, minlength=len(farm.hosts)) > 0
         farm.start(used if down else np.ones(len(farm.hosts), bool))
         farm.reject(lost)
-        farm.place(placed, targets[placed], 0.0)
+        farm.place(placed, targets, 0.0)
+        self._lifecycle.begin(placed)
         self._recorder.note_hosts_on()
-        self._note_placement(first)
+        self._note_placement(vms, first)
         return searches
 
     def _first_room(self) -> Room:
@@ -174,14 +227,16 @@ class Engine:
         nothing_mhz = np.zeros(len(hosts))
         return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
 
-    def _note_placement(self, first: Placed) -> None:
+    def _note_placement(self, vms: Ints, first: Placed) -> None:
+        if not len(vms):
+            return
         words, targets = self._recorder.words, first.hosts
         considered, full, cost, no_cpu, no_memory, vetoed, barred = zip(
             *first.searches, strict=True
         )
         outcome = np.where(targets >= 0, words("placed"), words("rejected"))
         self._recorder.decisions.add(
-            len(targets), time_s=0.0, vm=np.arange(len(targets)), source=-1, target=targets,
+            len(targets), time_s=0.0, vm=vms, source=-1, target=targets,
             rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
             barred=barred, cost=cost, outcome=outcome,
@@ -200,15 +255,19 @@ class Engine:
                     self._gone = True
                     self._actuator.end_migrations()
                     yield self._clock.timeout(0)
-                    self._actuator.remove_all()
+                    self._lifecycle.end_all()
                 self._set_demand(slot, now_s)
             if control and now_s > 0:
                 self._decide(now_s)
             if sample:
                 self._farm.settle_all(now_s)
-                self._recorder.sample(now_s)
+                self._sample(now_s)
             self._recorder.note_violations(now_s)
             progress(now_s)
+
+    def _sample(self, now_s: float) -> None:
+        self._recorder.sample(now_s)
+        self._recorder.note_population(now_s, self._lifecycle.count())
 
     def _close_step(self, now_s: float) -> None:
         if self._ledgers:
@@ -217,7 +276,9 @@ class Engine:
             ledger.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
-        self._farm.set_demand(self._workload.demand_mhz(slot), now_s)
+        demand_mhz = self._workload.demand_mhz(slot)
+        self._lifecycle.lives.note_demand(demand_mhz, now_s)
+        self._farm.set_demand(demand_mhz, now_s)
         self._recorder.note_step(now_s)
         if self._microscope is not None:
             self._microscope.retune()

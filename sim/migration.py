@@ -54,13 +54,15 @@ class Migrations:
             wave.start_s = clock.now
             for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
                 if phase or waits_for >= 0:
-                    guest_share, target_share = phases.shares(phase)
+                    guest_share, target_share = wave.phases.shares(phase)
                     farm.set_migration_load(wave.vms, guest_share, target_share, clock.now)
                 yield clock.timeout(duration_s)
             arrived = True
         except simpy.Interrupt:
             pass
         del self._waves[wave]
+        if not len(wave.vms):
+            return
         if arrived:
             farm.commit_migration(wave.vms, clock.now)
         else:
@@ -77,6 +79,25 @@ class Migrations:
         """Interrupt every move under way."""
         for process in list(self._waves.values()):
             process.interrupt()
+
+    def interrupt(self, vms: Ints) -> None:
+        """End the moves of some VMs; the others of their waves go on."""
+        for wave in list(self._waves):
+            self._drop(wave, np.isin(wave.vms, vms))
+
+    def fail(self, hosts: Ints) -> None:
+        """End the moves from and to hosts that have failed; the guests are where they were."""
+        for wave in list(self._waves):
+            self._drop(wave, np.isin(wave.sources, hosts) | np.isin(wave.targets, hosts))
+
+    def _drop(self, wave: "_Wave", gone: Bools) -> None:
+        if not gone.any():
+            return
+        part = wave.take_out(gone)
+        self._farm.abort_migration(part.vms, self._clock.now)
+        self._record(part, finished=False)
+        if not len(wave.vms):
+            self._waves[wave].interrupt()
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
@@ -99,3 +120,17 @@ class _Wave:
         self.vms, self.sources, self.targets = vms, sources, targets
         self.phases = phases
         self.decided_s = self.start_s = decided_s
+
+    def take_out(self, gone: Bools) -> "_Wave":
+        """Take some VMs out and return them as a wave of their own."""
+        out, stay = np.flatnonzero(gone), np.flatnonzero(~gone)
+        part = _Wave(
+            self.vms[out], self.sources[out], self.targets[out], self.phases.select(out),
+            self.decided_s,
+        )  # fmt: skip
+        part.start_s = self.start_s
+        self.vms, self.sources, self.targets = (
+            self.vms[stay], self.sources[stay], self.targets[stay],
+        )  # fmt: skip
+        self.phases = self.phases.select(stay)
+        return part

@@ -22,7 +22,7 @@ from ..models.network import Network
 from ..models.transport import Transport
 from .clock import Clock
 from .flows import FlowBoard
-from .live_migration import END, migrate
+from .live_migration import END, SOURCE, TARGET, migrate
 from .power import PowerStories
 from .recorder import Recorder
 from .slots import Slots
@@ -84,6 +84,20 @@ class NetworkMigrations:
         """End every move under way."""
         for process in list(self._moves.values()):
             process.interrupt(END)
+
+    def interrupt(self, vms: Ints) -> None:
+        """End the moves of some VMs."""
+        for vm in vms.tolist():
+            self._moves[vm].interrupt(END)
+
+    def fail(self, hosts: Ints) -> None:
+        """Tell the moves from and to some hosts that these have failed."""
+        failed = set(hosts.tolist())
+        for vm, room in list(self._rooms.items()):
+            if room.source in failed:
+                self._moves[vm].interrupt(SOURCE)
+            elif room.target in failed:
+                self._moves[vm].interrupt(TARGET)
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""

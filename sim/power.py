@@ -5,7 +5,7 @@ from collections.abc import Generator
 import numpy as np
 import simpy
 
-from ..models.arrays import Ints
+from ..models.arrays import Floats, Ints
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from .clock import Clock
@@ -20,14 +20,22 @@ class PowerStories:
     def __init__(self, clock: Clock, farm: Farm, recorder: Recorder) -> None:
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self._boots: dict[int, simpy.Process] = {}
+        self._stops: dict[int, simpy.Process] = {}
+        self._on_at_s = np.zeros(len(farm.hosts))
 
     def booted(self, host: int) -> simpy.Process:
         """Return the event of a booting host being on."""
         return self._boots[host]
 
+    def on_at_s(self, hosts: Ints) -> Floats:
+        """Return when hosts that boot will be on; an instant in the past for those that are."""
+        on_at_s: Floats = self._on_at_s[hosts]
+        return on_at_s
+
     def wake(self, hosts: Ints, cause: str) -> None:
         """Switch on hosts that are off."""
         boot_s = self._farm.hosts.boot_s[hosts]
+        self._on_at_s[hosts] = self._clock.now + boot_s
         self._set(hosts[boot_s == 0], PowerState.ON, cause)
         for duration_s in np.unique(boot_s[boot_s > 0]).tolist():
             batch = hosts[boot_s == duration_s]
@@ -36,11 +44,23 @@ class PowerStories:
             self._set(batch, PowerState.BOOTING, cause)
 
     def _boot(self, hosts: Ints, duration_s: float) -> Story:
-        """Boot hosts that take equally long."""
+        """Boot hosts that take equally long; one that fails meanwhile is no longer theirs."""
+        story = self._clock.active_process
         yield self._clock.timeout(duration_s)
-        self._set(hosts, PowerState.ON, "booted")
+        self._set(self._still(hosts, self._boots, story), PowerState.ON, "booted")
+
+    def fail(self, hosts: Ints, cause: str) -> None:
+        """Note that hosts have failed; whatever they were about to do is off."""
         for host in hosts.tolist():
-            del self._boots[host]
+            self._boots.pop(host, None)
+            self._stops.pop(host, None)
+        self._recorder.note_power(self._clock.now, hosts, PowerState.FAILED, cause)
+
+    def repair(self, hosts: Ints, wake: bool) -> None:
+        """Make failed hosts available again: booted at once, or left off until needed."""
+        self._set(hosts, PowerState.OFF, "repaired")
+        if wake:
+            self.wake(hosts, "repaired")
 
     def drain(self, hosts: Ints, cause: str) -> None:
         """Let no further VM onto hosts that are to be switched off when empty."""
@@ -59,12 +79,22 @@ class PowerStories:
         for duration_s in np.unique(stop_s[stop_s > 0]).tolist():
             batch = hosts[stop_s == duration_s]
             self._set(batch, PowerState.STOPPING, cause)
-            self._clock.process(self._shut_down(batch, duration_s))
+            process = self._clock.process(self._shut_down(batch, duration_s))
+            self._stops.update(dict.fromkeys(batch.tolist(), process))
 
     def _shut_down(self, hosts: Ints, duration_s: float) -> Story:
         """Shut down hosts that take equally long."""
+        story = self._clock.active_process
         yield self._clock.timeout(duration_s)
-        self._set(hosts, PowerState.OFF, "shut down")
+        self._set(self._still(hosts, self._stops, story), PowerState.OFF, "shut down")
+
+    @staticmethod
+    def _still(hosts: Ints, stories: dict[int, simpy.Process], story: simpy.Process | None) -> Ints:
+        """Return the hosts that a story still has; one that failed meanwhile has left it."""
+        mine = [host for host in hosts.tolist() if stories.get(host) is story]
+        for host in mine:
+            del stories[host]
+        return np.array(mine, np.int64)
 
     def _set(self, hosts: Ints, state: int, cause: str) -> None:
         if len(hosts):

@@ -1,6 +1,6 @@
 """The record of a run: what happened, when and why, and the farm's course over time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ SERIES = {
     "unserved_mhz_s": Rate.UNSERVED_MHZ,
     "vm_s": Rate.VMS,
     "switching_s": Rate.SWITCHING,
+    "failed_s": Rate.FAILED,
 }
 """Integrals over all hosts that the series follows, by column name."""
 
@@ -53,6 +54,10 @@ class Recorder:
              "sent_mib": float}
         )  # fmt: skip
         self.links: LinkRecord | None = None
+        self.vm_events = Log({"time_s": float, "vm": int, "event": int, "host": int})
+        self.population = Log(
+            {"time_s": float, "running": int, "starting": int, "waiting": int, "down": int}
+        )
         self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
@@ -105,6 +110,15 @@ class Recorder:
             len(hosts), time_s=now_s, host=hosts, state=state, cause=self.words(cause)
         )
         self.note_hosts_on()
+
+    def note_vms(self, now_s: float, vms: Ints, event: str, hosts: Ints | int) -> None:
+        """Record what happened to VMs, and on which hosts (−1: on none)."""
+        if len(vms):
+            self.vm_events.add(len(vms), time_s=now_s, vm=vms, event=self.words(event), host=hosts)
+
+    def note_population(self, now_s: float, counts: Mapping[str, int]) -> None:
+        """Record how many VMs are in which state."""
+        self.population.add(time_s=now_s, **counts)
 
     def note_violations(self, now_s: float) -> None:
         """Open and close violation periods where hosts began or ceased to be short."""
@@ -178,6 +192,8 @@ class Recorder:
             "decisions": self.decisions.columns(),
             "migrations": self.migrations.columns(),
             "migration_phases": self.phases.columns(),
+            "vm_events": self.vm_events.columns(),
+            "population": self.population.columns(),
             "power_events": self.power_events.columns(),
             "violations": self.violations.columns(),
             "series": self._series.columns(),

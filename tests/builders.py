@@ -6,7 +6,8 @@ import numpy as np
 
 from farmsim.models.arrays import Floats, Ints
 from farmsim.models.columns import Hosts, Vms
-from farmsim.models.farm import Farm, ViolationRule
+from farmsim.models.farm import ViolationRule
+from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate, MigrationModel
 from farmsim.models.power import Linear, PowerBank, PowerModel
 from farmsim.models.workload import TraceSeries, Workload
@@ -67,12 +68,12 @@ def make_vms(
     )
 
 
-def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> Farm:
-    return Farm(hosts, vms, ViolationRule(incoming_counts))
+def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> LivingFarm:
+    return LivingFarm(hosts, vms, ViolationRule(incoming_counts))
 
 
 def make_engine(
-    farm: Farm,
+    farm: LivingFarm,
     shares: Floats,
     control: ControlPolicy | None = None,
     placement: Placement | None = None,

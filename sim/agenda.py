@@ -1,0 +1,62 @@
+"""Rows that are due at instants: one event an instant, however many rows it concerns."""
+
+from collections.abc import Callable
+
+import numpy as np
+import simpy
+from simpy.events import EventPriority
+
+from ..models.arrays import Floats, Ints
+from .clock import Clock
+
+
+class Agenda:
+    """Calls ``act`` with the rows that are due, ascending, once for each instant.
+
+    A row that is entered again is due at the later entry's instant only.
+    """
+
+    def __init__(
+        self, clock: Clock, rows: int, act: Callable[[Ints], None], priority: EventPriority
+    ) -> None:
+        self._clock, self._act, self._priority = clock, act, priority
+        self._due_s = np.full(rows, np.nan)
+        self._entries: dict[float, list[Ints]] = {}
+
+    def enter(self, rows: Ints, instants_s: Floats) -> None:
+        """Let rows be due at instants that are not in the past; never where they are infinite."""
+        self._due_s[rows] = instants_s
+        order = np.argsort(instants_s, kind="stable")
+        order = order[np.isfinite(instants_s[order])]
+        rows, instants_s = rows[order], instants_s[order]
+        starts = np.flatnonzero(np.diff(instants_s, prepend=-1.0))
+        for group in np.split(np.arange(len(rows)), starts[1:]):
+            if not len(group):
+                continue
+            instant_s = float(instants_s[group[0]])
+            if instant_s not in self._entries:
+                self._entries[instant_s] = []
+                self._alarm(instant_s)
+            self._entries[instant_s].append(rows[group])
+
+    def strike(self, rows: Ints) -> None:
+        """Take rows off the agenda."""
+        self._due_s[rows] = np.nan
+
+    def due_s(self, rows: Ints) -> Floats:
+        """Return when rows are due; NaN for those that are not on the agenda."""
+        due_s: Floats = self._due_s[rows]
+        return due_s
+
+    def _alarm(self, instant_s: float) -> None:
+        event = self._clock.at(instant_s, self._priority)
+        assert event.callbacks is not None
+
+        def fire(_: simpy.Event) -> None:
+            rows = np.concatenate(self._entries.pop(instant_s))
+            rows = np.unique(rows[self._due_s[rows] == instant_s])
+            if len(rows):
+                self._due_s[rows] = np.nan
+                self._act(rows)
+
+        event.callbacks.append(fire)

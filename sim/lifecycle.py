@@ -1,0 +1,287 @@
+"""Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import numpy as np
+import simpy
+from simpy.events import EventPriority
+
+from ..models.arrays import Floats, Ints, distinct
+from ..models.columns import PowerState, VmState
+from ..models.lifetimes import Lifetimes
+from ..models.living import LivingFarm
+from ..policies.placement import Placed
+from ..policies.plan import Search
+from .agenda import Agenda
+from .choosing import Chooser, Demand
+from .clock import ARRIVAL, Clock
+from .power import PowerStories
+from .provisioning import Provisioning
+from .queue import WaitingQueue
+from .recorder import Recorder
+
+LEAVE = EventPriority(1)
+
+
+@dataclass(frozen=True)
+class Population:
+    """When each VM is first asked for, how long it is wanted once it runs, and who goes first.
+
+    One entry per VM, times in s; an infinite arrival stands for a VM that somebody else asks for.
+    """
+
+    arrival_s: Floats
+    lifetime_s: Floats
+    priority: Ints
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How VMs wait for a host.
+
+    At most ``queue`` of them (None: any number), each for ``patience_s``; one that is turned away
+    is asked for again up to ``retries`` times, after ``retry_s``. VMs of a failed host are noticed
+    after ``detect_s`` and go before all others.
+    """
+
+    queue: int | None = None
+    patience_s: float = np.inf
+    retries: int = 0
+    retry_s: float = 300.0
+    detect_s: float = 15.0
+
+
+class Lifecycle:
+    """Plays the lives of VMs; the only one who lets them in, starts them and takes them off."""
+
+    def __init__(
+        self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
+        provisioning: Provisioning, chooser: Chooser, demand: Demand, power: PowerStories,
+        recorder: Recorder, withdraw: Callable[[Ints], None],
+    ) -> None:  # fmt: skip
+        self.lives = Lifetimes(len(farm.vms))
+        self.searches: dict[int, Search] = {}
+        self._clock, self._farm, self._population = clock, farm, population
+        self._admission, self._provisioning = admission, provisioning
+        self._chooser, self._demand = chooser, demand
+        self._power, self._recorder, self._withdraw = power, recorder, withdraw
+        count = len(farm.vms)
+        self._queue = WaitingQueue(farm.vms.size, population.priority)
+        self._tries = np.zeros(count, np.int64)
+        self._again = np.zeros(count, bool)
+        self._starts = Agenda(clock, count, self._started, ARRIVAL)
+        self._ends = Agenda(clock, count, self._end, LEAVE)
+        self._noticed = Agenda(clock, count, self._restart, LEAVE)
+        self._patience = Agenda(clock, count, self._lose_patience, LEAVE)
+        self._returns = Agenda(clock, count, self.ask, ARRIVAL)
+
+    def count(self) -> dict[str, int]:
+        """Return how many VMs run, start, wait for a host, and are down."""
+        held = int(self._farm.hosts.vm_count.sum())
+        starting = self._farm.starting
+        return {
+            "running": held - starting, "starting": starting, "waiting": len(self._queue),
+            "down": len(self.lives.down),
+        }  # fmt: skip
+
+    def arrivals(self) -> Generator[simpy.Event, object, None]:
+        """Ask for VMs at their instants, until there are none left."""
+        arrival_s = self._population.arrival_s
+        order = np.argsort(arrival_s, kind="stable")
+        order = order[(arrival_s[order] > 0) & np.isfinite(arrival_s[order])]
+        if not len(order):
+            return
+        instants_s, starts = np.unique(arrival_s[order], return_index=True)
+        stops = np.append(starts[1:], len(order))
+        for instant_s, start, stop in zip(
+            instants_s.tolist(), starts.tolist(), stops.tolist(), strict=True
+        ):
+            yield self._clock.at(instant_s, ARRIVAL)
+            self.ask(order[start:stop])
+
+    def begin(self, vms: Ints) -> None:
+        """Note VMs that have been placed and run as time begins."""
+        self.lives.note_asked(vms, 0.0)
+        self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
+        self._ends.enter(vms, self._population.lifetime_s[vms])
+
+    def ask(self, vms: Ints) -> None:
+        """Ask for absent VMs; they are placed now, wait, or are turned away."""
+        now_s = self._clock.now
+        self._farm.request(vms)
+        self.lives.note_asked(vms, now_s)
+        left = vms
+        if not len(self._queue):
+            left = self._place(vms)
+        if len(left):
+            self._enqueue(left)
+            self.serve()
+
+    def dismiss(self, vms: Ints) -> None:
+        """Let VMs go that somebody may ask for again; any state but migrating."""
+        self._leave(vms, VmState.ABSENT, "dismissed")
+        self.serve()
+
+    def crashed(self, vms: Ints, ran: Ints, host_of: Ints) -> None:
+        """Note that VMs have lost their host; ``ran`` are those of them that were running."""
+        now_s = self._clock.now
+        self._recorder.note_vms(now_s, vms, "crashed", host_of)
+        self.lives.crashes[vms] += 1
+        self.lives.note_demand(self._demand.wanted_mhz(), now_s)
+        self.lives.note_down(ran, now_s)
+        self.lives.note_demand(self._demand.wanted_mhz(), now_s)
+        self._again[ran] = True
+        self._starts.strike(vms)
+        self._noticed.enter(vms, np.full(len(vms), now_s + self._admission.detect_s))
+
+    def serve(self) -> None:
+        """Place those who wait as far as there is room, in the order of the queue."""
+        full: set[int] = set()
+        while True:
+            vm = self._queue.first(full)
+            if vm is None:
+                return
+            one = np.array([vm])
+            if len(self._place(one)):
+                full.add(self._queue.kind(vm))
+
+    def close(self, end_s: float) -> None:
+        """Bring sums up to the end of the run."""
+        for vm, lost_s in self._farm.lost_s.items():
+            self.lives.ended_s[vm] = lost_s
+        self.lives.close(end_s)
+
+    def end_all(self) -> None:
+        """Take every VM off for good; none may be on its way to another host."""
+        state = self._farm.vms.state
+        here = np.isin(state, (VmState.RUNNING, VmState.STARTING, VmState.WAITING))
+        self._leave(np.flatnonzero(here), VmState.FINISHED, "finished")
+
+    def _place(self, vms: Ints) -> Ints:
+        """Give hosts to waiting VMs; return those for which there is none."""
+        left = vms
+        while len(left):
+            placed = self._chooser.choose(left)
+            found = placed.hosts >= 0
+            if found.any():
+                self._put(left[found], placed.hosts[found])
+            elif len(left):
+                self._note_search(left, placed)
+            if found.all() or not found.any():
+                return left[~found]
+            left = left[~found]
+        return left
+
+    def _note_search(self, vms: Ints, placed: Placed) -> None:
+        for vm, search in zip(vms.tolist(), placed.searches, strict=True):
+            self.searches[vm] = search
+
+    def _put(self, vms: Ints, hosts: Ints) -> None:
+        farm, now_s = self._farm, self._clock.now
+        self._queue.remove(vms)
+        self._patience.strike(vms)
+        asleep = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
+        if len(asleep):
+            self._power.wake(asleep, "needed for VMs")
+        ready_s = self._provisioning.ready_s(
+            hosts, farm.hosts.group[hosts], self._again[vms], now_s, self._power.on_at_s(hosts)
+        )
+        at_once = ready_s <= now_s
+        if at_once.any():
+            run, on = vms[at_once], hosts[at_once]
+            farm.admit(run, on, now_s, self._demand.wanted_mhz()[run])
+            self._run(run, on)
+        if not at_once.all():
+            later = ~at_once
+            farm.begin_start(vms[later], hosts[later], now_s)
+            self._recorder.note_vms(now_s, vms[later], "starting", hosts[later])
+            self._starts.enter(vms[later], ready_s[later])
+
+    def _started(self, vms: Ints) -> None:
+        farm, now_s = self._farm, self._clock.now
+        hosts = farm.vms.host[vms]
+        farm.finish_start(vms, now_s, self._demand.wanted_mhz()[vms])
+        self._run(vms, hosts)
+        self._recorder.note_violations(now_s)
+
+    def _run(self, vms: Ints, hosts: Ints) -> None:
+        now_s = self._clock.now
+        first = vms[np.isnan(self._ends.due_s(vms))]
+        self.lives.note_running(vms, hosts, now_s)
+        self._recorder.note_vms(now_s, vms, "running", hosts)
+        self._ends.enter(first, now_s + self._population.lifetime_s[first])
+
+    def _end(self, vms: Ints) -> None:
+        vms = vms[self._farm.vms.state[vms] != VmState.LOST]
+        moving = vms[self._farm.vms.state[vms] == VmState.MIGRATING]
+        if len(moving):
+            vms = vms[self._farm.vms.state[vms] != VmState.MIGRATING]
+            self._clock.process(self._end_moving(moving))
+        self._leave(vms, VmState.FINISHED, "finished")
+        self.serve()
+
+    def _end_moving(self, vms: Ints) -> Generator[simpy.Event, object, None]:
+        """Let VMs that are being moved leave as soon as their moves have been called off."""
+        self._withdraw(vms)
+        yield self._clock.timeout(0)
+        self._leave(vms, VmState.FINISHED, "finished")
+        self.serve()
+
+    def _leave(self, vms: Ints, state: int, event: str) -> None:
+        farm, now_s = self._farm, self._clock.now
+        held = farm.vms.host[vms] >= 0
+        on, off = vms[held], vms[~held]
+        hosts = farm.vms.host[on]
+        if len(on):
+            farm.retire(on, now_s, state)
+            self._provisioning.give_back(hosts[~np.isnan(self._starts.due_s(on))])
+        if len(off):
+            self._queue.remove(off)
+            farm.leave_waiting(off, state)
+        for agenda in (self._starts, self._ends, self._noticed, self._patience):
+            agenda.strike(vms)
+        self._again[vms] = False
+        self.lives.note_ended(vms, now_s)
+        self._recorder.note_vms(now_s, on, event, hosts)
+        self._recorder.note_vms(now_s, off, event, -1)
+        self._power.finish_draining(distinct(hosts))
+        self._recorder.note_violations(now_s)
+
+    def _restart(self, vms: Ints) -> None:
+        vms = vms[self._farm.vms.state[vms] == VmState.WAITING]
+        self._queue.add(vms, first=True)
+        self._recorder.note_vms(self._clock.now, vms, "to be restarted", -1)
+        self.serve()
+
+    def _enqueue(self, vms: Ints) -> None:
+        now_s, admission = self._clock.now, self._admission
+        room = len(vms)
+        if admission.queue is not None:
+            room = max(admission.queue - len(self._queue), 0)
+        order = np.argsort(-self._population.priority[vms], kind="stable")
+        kept, turned_away = vms[order[:room]], vms[order[room:]]
+        if len(kept):
+            self._queue.add(kept)
+            self._recorder.note_vms(now_s, kept, "queued", -1)
+            self._patience.enter(kept, np.full(len(kept), now_s + admission.patience_s))
+        if len(turned_away):
+            self._turn_away(turned_away, "no host has room" if not room else "the queue is full")
+
+    def _lose_patience(self, vms: Ints) -> None:
+        self._queue.remove(vms)
+        self._turn_away(vms, "waited too long")
+
+    def _turn_away(self, vms: Ints, why: str) -> None:
+        now_s = self._clock.now
+        again = self._tries[vms] < self._admission.retries
+        self._tries[vms] += 1
+        back, gone = vms[again], vms[~again]
+        if len(back):
+            self._farm.leave_waiting(back, VmState.ABSENT)
+            self._recorder.note_vms(now_s, back, f"turned away for now: {why}", -1)
+            self._returns.enter(back, np.full(len(back), now_s + self._admission.retry_s))
+        if len(gone):
+            self._farm.leave_waiting(gone, VmState.REJECTED)
+            self.lives.note_ended(gone, now_s)
+            self._recorder.note_vms(now_s, gone, f"rejected: {why}", -1)

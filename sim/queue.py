@@ -1,0 +1,58 @@
+"""VMs that wait for a host, in the order in which they are tried."""
+
+import heapq
+
+import numpy as np
+
+from ..models.arrays import Ints
+
+
+class WaitingQueue:
+    """A queue per size of VM, so that a size that fits nowhere is tried once, not once per VM.
+
+    Restarts come first, then higher priority, then who has waited longer.
+    """
+
+    def __init__(self, size_of_vm: Ints, priority: Ints) -> None:
+        self._size, self._priority = size_of_vm, priority
+        self._queues: dict[int, list[tuple[int, int, int, int]]] = {}
+        self._present: dict[int, int] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def kind(self, vm: int) -> int:
+        """Return what a VM has in common with others that fit where it fits."""
+        return int(self._size[vm])
+
+    def add(self, vms: Ints, first: bool = False) -> None:
+        """Append VMs; ``first`` lets them go before all that are not restarts."""
+        for vm in vms.tolist():
+            self._number += 1
+            self._present[vm] = self._number
+            entry = (0 if first else 1, -int(self._priority[vm]), self._number, vm)
+            heapq.heappush(self._queues.setdefault(self.kind(vm), []), entry)
+
+    def remove(self, vms: Ints) -> None:
+        """Take VMs out, as far as they are in."""
+        if self._present:
+            for vm in vms.tolist():
+                self._present.pop(vm, None)
+
+    def first(self, without: set[int]) -> int | None:
+        """Return the first VM of a kind not in ``without``; None if there is none."""
+        best: tuple[int, int, int, int] | None = None
+        for kind in list(self._queues):
+            queue = self._queues[kind]
+            while queue and self._present.get(queue[0][3]) != queue[0][2]:
+                heapq.heappop(queue)
+            if not queue:
+                del self._queues[kind]
+            elif kind not in without and (best is None or queue[0] < best):
+                best = queue[0]
+        return None if best is None else best[3]
+
+    def waiting(self) -> Ints:
+        """Return the VMs in the queue, ascending."""
+        return np.array(sorted(self._present), np.int64)
