@@ -51,8 +51,8 @@ def _load_rows(case: Case) -> list[dict[str, str]]:
     vms = case.load.vms
     rows = [_row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
     part = case.scenario.workload
-    if len(part.sizes) <= 12:
-        for size in part.sizes:
+    if len(part.known_sizes) <= 12:
+        for size in part.known_sizes:
             value = (
                 f"{size.vcpus} vCPU of {write(size.clock, 'frequency')}, "
                 f"{write(size.memory, 'memory')}"

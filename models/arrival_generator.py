@@ -19,7 +19,6 @@ from .catalogue import MIB_PER_GIB, data_file
 
 Stream = Callable[[str], np.random.Generator]
 HOUR_S = 3600.0
-GRID_S = np.geomspace(1.0, 1e5, 4000)
 LONGEST_S = 3.2e9
 """Where the tail of lifetimes is cut: a hundred years."""
 
@@ -75,10 +74,10 @@ class LifetimeLaw:
 
     @cached_property
     def _table(self) -> tuple[Floats, Floats]:
-        """ln s and the distribution up to the splice, where it meets the estimate."""
+        """Logarithms of time and the distribution up to the splice, where it meets the estimate."""
         from scipy.special import ndtr  # noqa: PLC0415
 
-        ln_s = np.log(np.append(GRID_S[GRID_S < self.splice_s], self.splice_s))
+        ln_s = np.linspace(0.0, np.log(self.splice_s), 4000)
         first = ndtr((ln_s - self.first_ln_s) / self.first_sigma)
         second = ndtr((ln_s - self.second_ln_s) / self.second_sigma)
         cdf = self.first_share * first + (1.0 - self.first_share) * second

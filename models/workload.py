@@ -82,11 +82,33 @@ class ConstantSeries:
         return False
 
 
+@dataclass(frozen=True)
+class SteadySeries:
+    """A utilisation for each VM that never changes."""
+
+    utilisation: Floats
+    step_s: float = 3600.0
+    share_per_count: float = 1.0
+    steady = True
+
+    def row(self, slot: int) -> NDArray[np.generic]:
+        """Return the utilisation of every VM."""
+        del slot
+        return self.utilisation
+
+    def has_ended(self, slot: int) -> bool:
+        """Return False: it goes on for ever."""
+        del slot
+        return False
+
+
 class Workload:
     """A series scaled to MHz by the sizes of the VMs."""
 
     def __init__(self, series: Series, size_mhz: Floats) -> None:
         self.step_s = series.step_s
+        self.steady: bool = getattr(series, "steady", False)
+        """Whether every slot is like the first."""
         self._series = series
         self._mhz_per_count = size_mhz * series.share_per_count
         self._demand_mhz = np.zeros(len(size_mhz))

@@ -74,7 +74,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     """Build the scenario itself. Raises InputError."""
     load = load or load_of(scenario)
     groups = scenario.farm.hosts
-    stack = build_stack(scenario, groups, load.sizes)
+    stack = build_stack(scenario, groups, load.sizes, load.held)
     models = [
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
@@ -166,7 +166,10 @@ def build_hosts_of(scenario: Scenario) -> list[str]:
 
 def load_of(scenario: Scenario) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
-    return build_load(scenario.workload, scenario.folder, lambda: Streams(scenario.seed))
+    return build_load(
+        scenario.workload, scenario.folder, lambda: Streams(scenario.seed), scenario.run.duration,
+        [tenant.name for tenant in scenario.tenants],
+    )  # fmt: skip
 
 
 def build_baseline(scenario: Scenario, load: Load) -> Case | None:
@@ -205,7 +208,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     problems: list[Problem] = []
     for group in groups:
         bare = group.model_copy(update=BARE)
-        stack = build_stack(scenario, [bare], load.sizes)
+        stack = build_stack(scenario, [bare], load.sizes, load.held)
         stack.layer.allowed[:] = True
         model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))

@@ -72,12 +72,18 @@ def platform_of(group: HostGroup, level: Level) -> Platform:
     )
 
 
-def build_stack(spec: Spec, groups: Sequence[HostGroup], sizes: Sequence[VmSize]) -> Stack:
-    """Return the layer of a farm's groups for VMs of some sizes."""
+def build_stack(
+    spec: Spec,
+    groups: Sequence[HostGroup],
+    sizes: Sequence[VmSize],
+    held: Sequence[Size | None],
+) -> Stack:
+    """Return the layer of a farm's groups for VMs of some sizes.
+
+    ``held`` is what is written of each size, None where a trace brought it.
+    """
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
-    written = {size.name: size for size in spec.workload.sizes}
-    held = [written.get(size.name) for size in sizes]
     classes = [_class_of(size, level) for size in held]
     names = [_class_name(size) for size in held]
     costs = overheads(platforms, sizes, classes)
@@ -129,7 +135,7 @@ def allowed_by_tenant(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools
 
 def _layer(
     spec: Spec, groups: Sequence[HostGroup], platforms: list[Platform],
-    sizes: Sequence[VmSize], held: list[Size | None], classes: list[RequestClass | None],
+    sizes: Sequence[VmSize], held: Sequence[Size | None], classes: list[RequestClass | None],
     costs: Overheads, allowed: Bools,
 ) -> Layer:  # fmt: skip
     cpu = [platform.hypervisor.cpu for platform in platforms]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..models.arrays import Ints
+from ..models.arrivals import Arrivals
 from ..models.catalogue import workload_classes
 from ..models.columns import Vms
 from ..models.generators import Bursts, ClassSeries, LoadClass, ResampledSeries
@@ -19,15 +20,18 @@ from ..models.vm import (
     deal_cycle,
     deal_random,
 )
-from ..models.workload import ConstantSeries, Series, TraceSeries, Workload
+from ..models.workload import ConstantSeries, Series, SteadySeries, TraceSeries, Workload
+from .build_arrivals import build_arrivals, describe_arrivals
 from .names import Numbered, Repeated
 from .problems import refuse
+from .spec_arrivals import ArrivalPart
 from .spec_workload import (
     Bitbrains,
     ConstantLoad,
     PlanetLab,
     Resampled,
     Shipped,
+    Size,
     Synthetic,
     TableTrace,
     WorkloadPart,
@@ -50,38 +54,82 @@ class Load:
     files: list[InputFile]
     quality: Quality | None
     source: str
+    held: Sequence[Size | None]
+    """What is written of each size, None where a trace brought it."""
+    arrivals: Arrivals | None = None
+    """When the VMs come and go, None where all are there all the time."""
 
 
-def build_load(part: WorkloadPart, folder: Path, draw: Callable[[], Draw]) -> Load:
-    """Read or prepare the load. ``draw`` returns generators by name, none drawn from yet.
+def build_load(
+    part: WorkloadPart, folder: Path, draw: Callable[[], Draw], end_s: float,
+    tenants: Sequence[str],
+) -> Load:  # fmt: skip
+    """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
 
-    Raises InputError.
+    ``draw`` returns generators by name, none drawn from yet. Raises InputError.
     """
+    if part.arrivals is not None:
+        return _arriving(part, part.arrivals, folder, draw, end_s, tenants)
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, draw()("workload.sizes"))
-    vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
     names: Sequence[str] = Numbered("vm", count)
     if trace is not None and not isinstance(source, Resampled):
         names = Repeated(trace.names, count)
-    disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
-    writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
-    size_names = [size.name for size in sizes]
-    vms = Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes)
+    vms = _vms(sizes, size_of_vm, names)
+    written = {size.name: size for size in part.sizes}
 
     def make() -> Workload:
-        return Workload(_series(part, trace, count, draw()), size_mhz)
+        return Workload(_series(part, trace, count, draw()), vms.size_mhz)
 
     make()
     return Load(
         make=make,
         vms=vms,
         sizes=list(sizes),
+        held=[written.get(size.name) for size in sizes],
         files=trace.files if trace else [],
         quality=trace.quality if trace else None,
         source=_describe(part),
     )
+
+
+def _arriving(
+    part: WorkloadPart, arrivals: ArrivalPart, folder: Path, draw: Callable[[], Draw],
+    end_s: float, tenants: Sequence[str],
+) -> Load:  # fmt: skip
+    """Return the load of VMs that come and go, one row per VM ever."""
+    read = build_arrivals(arrivals, folder, end_s, tenants, draw())
+    found = read.arrivals
+    vms = _vms(found.sizes, found.size, found.names)
+    source = part.source
+    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+
+    def make() -> Workload:
+        if source is None:
+            return Workload(SteadySeries(found.utilisation), vms.size_mhz)
+        return Workload(_series(part, trace, len(found), draw()), vms.size_mhz)
+
+    make()
+    return Load(
+        make=make,
+        vms=vms,
+        sizes=found.sizes,
+        held=read.held,
+        files=read.files + (trace.files if trace else []),
+        quality=trace.quality if trace else read.quality,
+        source=_describe(part),
+        arrivals=found,
+    )
+
+
+def _vms(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
+    vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
+    disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
+    writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
+    size_names = [size.name for size in sizes]
+    return Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes)
 
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
@@ -176,7 +224,13 @@ def _value(value: Any) -> Any:
 
 
 def _describe(part: WorkloadPart) -> str:
-    source = part.source
+    if part.arrivals is None:
+        return _describe_source(part.source)
+    load = "" if part.source is None else f", load: {_describe_source(part.source)}"
+    return describe_arrivals(part.arrivals) + load
+
+
+def _describe_source(source: object) -> str:
     if isinstance(source, Shipped):
         return f"shipped trace {source.name}"
     if isinstance(source, PlanetLab | Bitbrains | TableTrace):
@@ -186,6 +240,7 @@ def _describe(part: WorkloadPart) -> str:
     if isinstance(source, Synthetic):
         kind = source.classes if isinstance(source.classes, str) else "own"
         return f"synthetic load, {kind} classes"
+    assert isinstance(source, Resampled)
     of = source.of
     name = of.name if isinstance(of, Shipped) else of.path
     return f"blocks of {name}, drawn again"

@@ -86,7 +86,10 @@ def _host(group: HostGroup, spec: Spec) -> _Host:
 def _strangers(spec: Spec) -> Iterator[Fault]:
     """Tenants that are named and do not exist, and hosts kept for nobody's VMs."""
     known = [tenant.name for tenant in spec.tenants]
-    owners = {size.tenant for size in spec.workload.sizes}
+    arrivals = spec.workload.arrivals
+    owners = {size.tenant for size in spec.workload.known_sizes}
+    if arrivals is not None:  # of which VM belongs to whom the file knows more
+        owners |= {*known, arrivals.tenant}
     for index, group in enumerate(spec.farm.hosts):
         place = ("farm", "hosts", index, "tenant")
         if group.tenant is None:
@@ -99,10 +102,12 @@ def _strangers(spec: Spec) -> Iterator[Fault]:
                 "name the tenant at a size, or leave it out here"
             )
             yield place, message
-    for index, size in enumerate(spec.workload.sizes):
+    for index, size in enumerate(spec.workload.known_sizes):
         if size.tenant is not None and size.tenant not in known:
             place = ("workload", "sizes", index, "tenant")
             yield place, _no_tenant(size.tenant, known)
+    if arrivals is not None and arrivals.tenant is not None and arrivals.tenant not in known:
+        yield ("workload", "arrivals", "tenant"), _no_tenant(arrivals.tenant, known)
 
 
 def _no_tenant(name: str, known: list[str]) -> str:
@@ -112,13 +117,17 @@ def _no_tenant(name: str, known: list[str]) -> str:
 
 
 def _allowed(spec: Spec) -> Bools:
+    """Return who may go where, (sizes, groups); with arrivals a row for nobody and each tenant."""
     names = [tenant.name for tenant in spec.tenants]
 
     def index(name: str | None) -> int:
         return -1 if name is None else names.index(name)
 
+    owners = [size.tenant for size in spec.workload.known_sizes]
+    if spec.workload.arrivals is not None:
+        owners = [None, *names]
     return allowed_by_tenant(
-        np.array([index(size.tenant) for size in spec.workload.sizes]),
+        np.array([index(owner) for owner in owners]),
         np.array([index(group.tenant) for group in spec.farm.hosts]),
         [tenant.isolation == "dedicated" for tenant in spec.tenants],
     )
@@ -128,7 +137,7 @@ def _homeless(spec: Spec, allowed: Bools) -> Iterator[Fault]:
     """Tenants, or VMs of nobody, for which there is no group of hosts."""
     names = [tenant.name for tenant in spec.tenants]
     told: set[str | None] = set()
-    for index, size in enumerate(spec.workload.sizes):
+    for index, size in enumerate(spec.workload.known_sizes):
         if allowed[index].any() or size.count == 0 or size.tenant in told:
             continue
         told.add(size.tenant)
@@ -185,13 +194,13 @@ def _immovable(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault
         message = f"{what} does not let running VMs move and {remedy}, or change this"
         yield ("farm", "hosts", index, field), message
     if not stuck:
-        yield from _mixed(spec, hosts, allowed, remedy)
+        yield from _mixed(hosts, allowed, remedy)
 
 
-def _mixed(spec: Spec, hosts: list[_Host], allowed: Bools, remedy: str) -> Iterator[Fault]:
+def _mixed(hosts: list[_Host], allowed: Bools, remedy: str) -> Iterator[Fault]:
     """Yield groups between which VMs could not move although they may be on both."""
     told: set[int] = set()
-    for row in range(len(spec.workload.sizes)):
+    for row in range(len(allowed)):
         first, *rest = np.flatnonzero(allowed[row]).tolist() or [0]
         for index in rest:
             if hosts[index].family == hosts[first].family or index in told:
@@ -209,7 +218,7 @@ def _giants(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
     """Sizes of VM that no host could ever hold."""
     if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_trace:
         return
-    for index, size in enumerate(spec.workload.sizes):
+    for index, size in enumerate(spec.workload.known_sizes):
         vms = size.share * spec.workload.vms if size.share and spec.workload.vms else 1.0
         if size.count == 0 or vms < 1 or not allowed[index].any():
             continue
@@ -253,7 +262,7 @@ def _too_small(host: _Host, size: Size, spec: Spec) -> str:
 
 def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
     """Reservations that all hosts together could not honour."""
-    sizes = spec.workload.sizes
+    sizes = spec.workload.known_sizes
     if spec.service.sharing != "shares" or not any(size.reservation for size in sizes):
         return
     counts = _counts(spec)

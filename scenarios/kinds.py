@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from .fields import Quantity
+from ..models.load_class import RequestClass, request_classes
+from .fields import Knobs, Quantity, problem
+from .suggest import unknown_name
 
 Seconds = Annotated[float, Field(ge=0), Quantity("time")]
 Period = Annotated[float, Field(gt=0), Quantity("time")]
@@ -17,3 +19,20 @@ Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
 RunName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
+
+
+def _known_class(name: str) -> str:
+    if name not in request_classes():
+        raise problem(unknown_name("request class", name, request_classes()))
+    return name
+
+
+def _class_tag(written: object) -> str:
+    return "own" if isinstance(written, dict | RequestClass) else "catalogue"
+
+
+RequestClassField = Annotated[
+    Annotated[str, AfterValidator(_known_class), Tag("catalogue")]
+    | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
+    Discriminator(_class_tag),
+]

@@ -240,11 +240,11 @@ def _entry(entries: list[Any], step: str, where: str) -> int:
 def dump(scenario: Scenario) -> str:
     """Return a scenario as YAML with every default written out.
 
-    Sizes that come with a trace are no default: they stay unwritten.
+    What comes with a trace or with arrivals is no default: it stays unwritten.
     """
     data = scenario.model_dump(by_alias=True, mode="python")
-    if scenario.workload.sizes_from_trace:
-        del data["workload"]["sizes"]
+    for name in scenario.workload.unwritten:
+        del data["workload"][name]
     return yaml.dump(_plain(data), sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -1,7 +1,9 @@
 """Names of hosts and VMs, made when they are shown."""
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Any, overload
+
+from ..models.arrays import Ints
 
 
 class Numbered(Sequence[str]):
@@ -51,3 +53,41 @@ class Repeated(Sequence[str]):
             raise IndexError(index)
         turn, at = divmod(number, len(self._names))
         return self._names[at] if turn == 0 else f"{self._names[at]}#{turn + 1}"
+
+
+class Labelled(Sequence[str]):
+    """``prefix-7``, ``prefix-3`` and so on from an array of numbers."""
+
+    def __init__(self, prefix: str, numbers: Ints) -> None:
+        self._prefix, self._numbers = prefix, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return Labelled(self._prefix, self._numbers[index])
+        return f"{self._prefix}-{self._numbers[index]}"
+
+
+class Listed(Sequence[str]):
+    """Names kept in an Arrow array of texts, which takes a fraction of the memory of a list."""
+
+    def __init__(self, texts: Any) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return Listed(self._texts[index])
+        return str(self._texts[index].as_py())

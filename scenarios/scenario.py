@@ -38,6 +38,7 @@ class Scenario(Spec):
             "workload.source.of.path": getattr(
                 getattr(self.workload.source, "of", None), "path", None
             ),
+            "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             "baseline.path": getattr(self.baseline, "path", None),
         }
         raise_for = [

@@ -4,7 +4,6 @@ import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -15,31 +14,25 @@ from pydantic import (
 
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
-from ..models.load_class import RequestClass, request_classes
 from ..models.workload import OnEnd
 from .fields import Knobs, Part, Quantity, problem, problems
-from .kinds import Count, FilePath, Mebibytes, Megahertz, Name, Period, Share
+from .kinds import (
+    Count,
+    FilePath,
+    Mebibytes,
+    Megahertz,
+    Name,
+    Period,
+    RequestClassField,
+    Share,
+)
+from .spec_arrivals import ArrivalSource
 from .suggest import unknown_name
 from .units import write
 
 MAX_VMS = 20_000_000
-
-
-def _known_class(name: str) -> str:
-    if name not in request_classes():
-        raise problem(unknown_name("request class", name, request_classes()))
-    return name
-
-
-def _class_tag(written: Any) -> str:
-    return "own" if isinstance(written, dict | RequestClass) else "catalogue"
-
-
-RequestClassField = Annotated[
-    Annotated[str, AfterValidator(_known_class), Tag("catalogue")]
-    | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
-    Discriminator(_class_tag),
-]
+BY_ARRIVALS = ("vms", "sizes", "deal")
+"""What arrivals decide, so that a scenario with arrivals may not."""
 
 
 class Size(Part):
@@ -214,7 +207,15 @@ Source = Annotated[
 class WorkloadPart(Part):
     """What the VMs ask for."""
 
-    source: Source = Field(description="Where utilisation over time comes from.")
+    source: Source | None = Field(
+        None,
+        description="Where utilisation over time comes from; may be absent where `arrivals` are "
+        "given, each VM then asks for its mean utilisation all the time.",
+    )
+    arrivals: ArrivalSource | None = Field(
+        None,
+        description="Where VMs that come and go are read from, in place of `vms` and `sizes`.",
+    )
     vms: Annotated[int, Field(strict=True, ge=1, le=MAX_VMS)] | None = Field(
         None,
         description="Number of VMs; if absent, as many as the trace has or the counts of the "
@@ -235,6 +236,32 @@ class WorkloadPart(Part):
     above_full: Literal["refuse", "cut"] = Field(
         "refuse", description="What happens to samples above 100 %."
     )
+
+    @model_validator(mode="after")
+    def _source_or_arrivals(self) -> Self:
+        if self.arrivals is None:
+            if self.source is None:
+                raise problems([(("source",), "is missing; name a trace or a generator")])
+            return self
+        given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
+        if self.vms is None and given == ["vms"]:
+            given = []
+        message = "arrivals bring the VMs and their sizes; leave this out, or leave out arrivals"
+        if given:
+            raise problems([((name,), message) for name in given])
+        return self
+
+    @property
+    def known_sizes(self) -> tuple[Size, ...]:
+        """The sizes that are known before a file is read; arrivals bring theirs."""
+        return () if self.arrivals is not None else self.sizes
+
+    @property
+    def unwritten(self) -> tuple[str, ...]:
+        """Fields whose defaults mean nothing here, because a trace or arrivals say more."""
+        if self.arrivals is not None:
+            return BY_ARRIVALS
+        return ("sizes",) if self.sizes_from_trace else ()
 
     @property
     def sizes_from_trace(self) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,13 @@ class InputFile:
     def of(cls, name: str, content: bytes) -> "InputFile":
         """Describe a file by its content."""
         return cls(name, hashlib.sha256(content).hexdigest(), len(content))
+
+    @classmethod
+    def at(cls, name: str, path: Path) -> "InputFile":
+        """Describe a file that is too large to be kept. Raises OSError."""
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return cls(name, digest, path.stat().st_size)
 
 
 @dataclass
