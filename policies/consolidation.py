@@ -91,10 +91,11 @@ class _Round:
             vms = vms[self._view.vms.state[vms] == VmState.RUNNING]
             while len(vms) and self._watch.is_overloaded(host):
                 position = self._policy.selection.pick(self._view, vms)
-                vm = int(vms[position])
-                self._watch.take_away(vm, host)
-                leaving[vm] = reason
-                vms = vms[vms != vm]
+                for vm in self._view.companions(int(vms[position])).tolist():
+                    if vm in vms:
+                        self._watch.take_away(vm, host)
+                        leaving[vm] = reason
+                        vms = vms[vms != vm]
         return leaving
 
     def _room(self, overloaded: Ints, wanted: int) -> Room:
@@ -173,12 +174,12 @@ class _Round:
 
 
 def first_asleep_of_each_group(view: FarmView, count: int) -> Ints:
-    """Return up to ``count`` sleeping hosts of each group, the lowest rows first.
+    """Return up to ``count`` sleeping hosts of each kind, the lowest rows first.
 
-    Sleeping hosts of one group are alike, so more of them could not change a placement.
+    Sleeping hosts of one kind are alike, so more of them could not change a placement.
     """
     asleep = np.flatnonzero(view.asleep())
-    groups = view.hosts.group[asleep]
+    groups = view.kinds_of_hosts()[asleep]
     order = np.argsort(groups, kind="stable")
     rank = np.arange(len(asleep)) - np.searchsorted(groups[order], groups[order])
     return asleep[order[rank < count]]

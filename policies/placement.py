@@ -1,14 +1,16 @@
 """What a placement policy is, and the loop that all of them share."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Floats, Ints
+from .company import dismiss_companies, expect_companies, place_company
 from .plan import Search
 from .pricing import Pricing, current_costs
 from .room import Room
+from .shelves import Shelf
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,34 @@ class Placement(Protocol):
         ...
 
 
+@runtime_checkable
+class Shelving(Protocol):
+    """A placement that also places single VMs from an index of what hosts have left."""
+
+    def shelf(self, free_mhz: Floats, free_mib: Floats) -> Shelf:
+        """Return the index of hosts, by row, with so much CPU in MHz and memory in MiB left."""
+        ...
+
+
 def place_each(room: Room, vms: Ints, pricing: Pricing) -> Placed:
     """Give each VM in turn the cheapest host that has room for it; equal costs: lower row.
 
-    Where the room wants all or nothing, the first VM without a host ends the search.
+    VMs that rules keep together are placed with the first of them. Where the room wants all or
+    nothing, the first VM without a host ends the search.
     """
     hosts = np.full(len(vms), -1, np.int64)
     considered = len(room.hosts)
     searches = [Search(considered, considered)] * len(vms)
     if not considered:
         return Placed(hosts, searches)
+    with_others = expect_companies(room, vms)
     for index, (vm, costs, lowest) in enumerate(current_costs(room, vms, pricing)):
+        if index in with_others:
+            company = with_others[index]
+            complete = _place_all_of(company, room, vms, pricing, costs, hosts, searches)
+            if room.all_or_nothing and not complete:
+                break
+            continue
         position = room.cheapest(vm, costs, lowest)
         if position >= 0:
             hosts[index] = room.hosts[position]
@@ -47,7 +66,45 @@ def place_each(room: Room, vms: Ints, pricing: Pricing) -> Placed:
             break
         else:
             searches[index] = Search(considered, considered, 0.0, *room.why_full(vm))
+    dismiss_companies(room, vms)
     return Placed(hosts, searches)
+
+
+def _place_all_of(
+    company: list[int], room: Room, vms: Ints, pricing: Pricing, costs: Floats, hosts: Ints,
+    searches: list[Search],
+) -> bool:  # fmt: skip
+    """Place the VMs at some positions together; tell whether they found hosts.
+
+    There are no positions where the VM has come along with another.
+    """
+    considered = len(room.hosts)
+    found = place_company(room, vms[company], pricing, costs) if company else []
+    for index, (position, cost) in zip(company, found, strict=False):
+        hosts[index] = room.hosts[position]
+        searches[index] = Search(considered, 0, cost)
+    if company and not found:
+        search = Search(considered, considered, 0.0, *room.why_full(int(vms[company[0]]), True))
+        for index in company:
+            searches[index] = search
+    return bool(found) or not company
+
+
+def place_bound_first(placement: Placement, room: Room, vms: Ints) -> Placed:
+    """Place VMs that hard rules name before the others, which may go to more hosts.
+
+    The result is in the order given.
+    """
+    rules = room.view.rules
+    if rules is None:
+        return placement.place(room, vms)
+    named = rules.named(vms)
+    order = np.concatenate([np.flatnonzero(named), np.flatnonzero(~named)])
+    count = int(named.sum())
+    first = placement.place(room, vms[order[:count]])
+    then = placement.place(room, vms[order[count:]])
+    hosts = np.concatenate([first.hosts, then.hosts])
+    return _as_given(order, Placed(hosts, first.searches + then.searches))
 
 
 def place_decreasing(room: Room, vms: Ints, pricing: Pricing) -> Placed:
@@ -59,7 +116,10 @@ def in_order(order: Ints, room: Room, vms: Ints, pricing: Pricing) -> Placed:
     """Place the VMs in the order of the given positions; the result is as they were given."""
     if len(vms) == 1:
         return place_each(room, vms, pricing)
-    placed = place_each(room, vms[order], pricing)
+    return _as_given(order, place_each(room, vms[order], pricing))
+
+
+def _as_given(order: Ints, placed: Placed) -> Placed:
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     return Placed(placed.hosts[back], [placed.searches[index] for index in back.tolist()])

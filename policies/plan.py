@@ -19,6 +19,7 @@ class Search(NamedTuple):
     tenant's, too small a hypervisor, one guest only), lack CPU, lack memory (though not CPU), or
     would be overloaded (though they lack neither); where one had, these are 0.
     ``cost`` is the placement's own measure of the chosen host (its unit is the policy's).
+    ``rules`` names the rules that kept the VM off hosts, with the number of hosts for each.
     """
 
     considered: int = 0
@@ -28,6 +29,7 @@ class Search(NamedTuple):
     no_memory: int = 0
     vetoed: int = 0
     barred: int = 0
+    rules: str = ""
 
 
 class Proposal(NamedTuple):

@@ -95,7 +95,8 @@ def _by_kind(
         else:
             costs.update(room, one, pricing)
         costs.known = len(room.changes)
-        yield int(one[0]), *_asleep_if_none_else(room, one, pricing, costs.values, costs.lowest())
+        allowed = _within_rules(room, one, costs.values, costs.lowest())
+        yield int(one[0]), *_asleep_if_none_else(room, one, pricing, *allowed)
 
 
 class _Kept:
@@ -134,7 +135,7 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
     """Compute the costs of some VMs at once, and again where earlier VMs of the batch went.
 
     Of rising costs only those of a host that would win, or that was left with more room than
-    before; a veto may pass over the winner, so there all are computed.
+    before; a veto or a rule may pass over the winner, so there all are computed.
     """
     step = 1 if pricing.at is None else BATCH
     for start in range(0, len(vms), step):
@@ -142,14 +143,14 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
         rows = _with_room(room, batch, pricing, EVERYWHERE)
         if pricing.at is None:
             costs = rows[0]
-            lowest = int(costs.argmin())
-            yield int(batch[0]), *_asleep_if_none_else(room, batch, pricing, costs, lowest)
+            allowed = _within_rules(room, batch, costs, int(costs.argmin()))
+            yield int(batch[0]), *_asleep_if_none_else(room, batch, pricing, *allowed)
             continue
         known, known_roomier = len(room.changes), len(room.roomier)
         for index, vm in enumerate(batch.tolist()):
             costs = rows[index]
             changed = set(room.changes[known:]) if index else set()
-            if pricing.rising and not room.vetoed:
+            if pricing.rising and not room.vetoed and not room.bound(vm):
                 roomier = room.roomier[known_roomier:]
             else:
                 roomier = list(changed)
@@ -161,7 +162,24 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
                 _refresh(room, vm, pricing.at, costs, (lowest,))
                 changed.discard(lowest)
                 lowest = int(costs.argmin())
-            yield vm, costs, lowest
+            one = batch[index : index + 1]
+            yield vm, *_within_rules(room, one, costs, lowest)
+
+
+def _within_rules(room: Room, one: Ints, costs: Floats, lowest: int) -> tuple[Floats, int]:
+    """Return costs without the hosts that a rule keeps from a VM, and the lowest's position."""
+    barred = room.barred(int(one[0]))
+    if barred is None:
+        return costs, lowest
+    costs = np.where(barred, np.inf, costs)
+    return costs, int(costs.argmin())
+
+
+def costs_now(room: Room, one: Ints, pricing: Pricing) -> tuple[Floats, int]:
+    """Return the cost of a VM on every candidate as things stand, and the lowest's position."""
+    costs = _with_room(room, one, pricing, EVERYWHERE)[0]
+    allowed = _within_rules(room, one, costs, int(costs.argmin()))
+    return _asleep_if_none_else(room, one, pricing, *allowed)
 
 
 def _with_room(room: Room, vms: Ints, pricing: Pricing, at: Places) -> Floats:
@@ -183,7 +201,7 @@ def _asleep_if_none_else(
     costs = np.full(len(costs), np.inf)
     costs[asleep] = pricing.costs(room, one, asleep)
     costs[room.full(one)[0]] = np.inf
-    return costs, int(costs.argmin())
+    return _within_rules(room, one, costs, int(costs.argmin()))
 
 
 def _refresh(room: Room, vm: int, cost_at: CostAt, costs: Floats, positions: Iterable[int]) -> None:

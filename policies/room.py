@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, alike
+from ..models.seats import Seats
 from .view import FarmView
 
 Veto = Callable[[Ints, int], Bools]
@@ -22,6 +23,8 @@ Places = Ints | slice
 """Some positions in the room, or all of them as a slice."""
 
 EVERYWHERE = slice(None)
+
+NOWHERE = (-1, False)
 
 OnChange = Callable[[int, int, int], None]
 """Told position, VM and +1 or −1 whenever a VM comes or goes."""
@@ -76,6 +79,12 @@ class Room:
         self._memory_need_mib = view.vms.footprint_mib
         self._size, self._group = view.vms.size, view.hosts.group[hosts]
         self._allowed = view.allowed
+        self._places: Bools | None = None
+        self.seats: Seats | None = None
+        if view.rules is not None:
+            self.seats = Seats(view.rules, view.vms.host, view.vms.moving_to)
+            self._places = view.rules.places[:, hosts]
+            self._place_class = view.rules.place_class
         self._one_guest = None if view.one_guest is None else view.one_guest[hosts]
         self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
         self._position = np.full(len(view.hosts), -1)
@@ -84,7 +93,8 @@ class Room:
         self._largest_need_mib = float(self._memory_need_mib.max(initial=0.0))
         self._largest_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
         self._slowest_core_mhz = float(self._core_mhz.min(initial=np.inf))
-        self._barring = self._allowed is not None or self._one_guest is not None
+        bars = (self._allowed, self._one_guest, self._places)
+        self._barring = any(bar is not None for bar in bars)
         self._signal_mhz: Floats | None = None
         self._veto: Veto | None = None
         self._on_change: OnChange | None = None
@@ -92,7 +102,7 @@ class Room:
         self.changes = array("q")
         self.roomier: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
-        self._journal: list[tuple[int, int, bool]] = []
+        self._journal: list[tuple[int, int, bool, tuple[int, bool]]] = []
         self._scalars = _Scalars(self)
 
     def watch_sum(self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats) -> None:
@@ -143,6 +153,8 @@ class Room:
             full |= ~self._allowed[self._size[vms]][:, self._group[at]]
         if self._one_guest is not None:
             full |= self._one_guest[at] & (self._guests[at] > 0)
+        if self._places is not None:
+            full |= ~self._places[self._place_class[vms]][:, at]
         return full
 
     def kinds(self) -> Ints:
@@ -155,29 +167,61 @@ class Room:
             needs.append(self._signal_mhz)
         if self._allowed is not None:
             needs.append(self._size.astype(np.float64))
+        if self._places is not None:
+            needs.append(self._place_class.astype(np.float64))
         return alike(np.column_stack(needs))
 
-    def why_full(self, vm: int) -> tuple[int, int, int, int]:
+    def why_full(self, vm: int, together: bool = False) -> tuple[int, int, int, int, str]:
         """Return how many open candidates lack CPU, memory, headroom, or may not take the VM.
 
-        Each is counted once: under what bars it, else CPU, else memory, else headroom.
+        Each is counted once: under what bars it, else CPU, else memory, else headroom. Those
+        that have room for the VM but not for all that are placed ``together`` with it may not
+        take it. Last stand the rules that bar it, with the number of hosts that each does.
         """
         may = ~self._closed
         if self._allowed is not None:
             may &= self._allowed[self._size[vm]][self._group]
         if self._one_guest is not None:
             may &= ~(self._one_guest & (self._guests > 0))
+        if self._places is not None:
+            may &= self._places[self._place_class[vm]]
+        apart = self.barred(vm)
+        if apart is not None:
+            may &= ~apart
         barred = ~self._closed & ~may
         cpu = self.free_mhz < self.need_mhz[vm]
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
         cpu &= may
         memory = may & ~cpu & (self.memory_free_mib < self._memory_need_mib[vm])
         vetoed = may & ~cpu & ~memory
-        return int(cpu.sum()), int(memory.sum()), int(vetoed.sum()), int(barred.sum())
+        if together:
+            barred |= vetoed
+            vetoed &= False
+        counts = int(cpu.sum()), int(memory.sum()), int(vetoed.sum()), int(barred.sum())
+        return *counts, self._why_barred(vm)
+
+    def _why_barred(self, vm: int) -> str:
+        if self.seats is None:
+            return ""
+        found = self.seats.why(vm, self.hosts[~self._closed])
+        return ", ".join(f"{name} {count}" for name, count in found)
+
+    def barred(self, vm: int) -> Bools | None:
+        """Return which candidates a hard rule keeps from a VM for where other VMs are.
+
+        None where there is no such rule; what rules say of hosts alone is part of :meth:`full`.
+        """
+        return None if self.seats is None else self.seats.barred(vm, self.hosts)
+
+    def bound(self, vm: int) -> bool:
+        """Whether rules make a VM's place depend on where other VMs are."""
+        return self.seats is not None and self.seats.bound(vm)
 
     def may_take(self, vm: int, position: int) -> bool:
         """Whether a candidate may hold a VM at all, room aside."""
         if self._allowed is not None and not self._allowed[self._size[vm], self._group[position]]:
+            return False
+        if self._places is not None and not self._places[self._place_class[vm], position]:
             return False
         return self._one_guest is None or not (self._one_guest[position] and self._guests[position])
 
@@ -195,12 +239,15 @@ class Room:
     def cheapest(self, vm: int, costs: Floats, lowest: int) -> int:
         """Return the position of the lowest finite cost that no veto falls on, −1 if none.
 
-        Equal costs go to the lower position; without a veto that is ``lowest``.
+        Hosts where the VM breaks soft rules of a lower total price go first. Equal costs go to
+        the lower position; without a veto and soft rules that is ``lowest``.
         """
-        if self._veto is None or costs[lowest] == np.inf:
+        penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
+        if (self._veto is None and penalty is None) or costs[lowest] == np.inf:
             return lowest if costs[lowest] < np.inf else -1
-        order = np.argsort(costs, kind="stable")
-        order = order[: np.count_nonzero(costs < np.inf)]
+        order = _ranked(costs, penalty)
+        if self._veto is None:
+            return int(order[0])
         asked, step = 0, 1
         while asked < len(order):
             batch = order[asked : asked + step]
@@ -212,9 +259,14 @@ class Room:
             step *= 4
         return -1
 
+    def ranked(self, vm: int, costs: Floats) -> Ints:
+        """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside."""
+        return _ranked(costs, None if self.seats is None else self.seats.penalty(vm, self.hosts))
+
     def take(self, vm: int, position: int) -> None:
         """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
-        self._journal.append((vm, position, bool(self.asleep[position])))
+        was = NOWHERE if self.seats is None else self.seats.take(vm, int(self.hosts[position]))
+        self._journal.append((vm, position, bool(self.asleep[position]), was))
         self._change(vm, position, 1)
         self.asleep[position] = False
         if self._scalars.makes_room(vm):
@@ -242,16 +294,20 @@ class Room:
     def back_to(self, mark: int) -> None:
         """Give back everything taken since ``mark``."""
         while len(self._journal) > mark:
-            vm, position, was_asleep = self._journal.pop()
+            vm, position, was_asleep, was = self._journal.pop()
             self._change(vm, position, -1)
+            if self.seats is not None:
+                self.seats.undo(vm, was)
             self.asleep[position] = was_asleep
 
     def deal(self, vms: Ints, positions: Ints) -> bool:
         """Take room for many VMs at once if all of it is there; otherwise take nothing.
 
-        Meant for a first placement: whoever watches for overload is not asked, so a room that
-        is watched refuses.
+        Meant for a first placement: neither whoever watches for overload nor the rules of the
+        farm are asked, so a room with any refuses.
         """
+        if self.seats is not None:
+            return False
         count = len(self.hosts)
         need_mhz = np.bincount(positions, weights=self.need_mhz[vms], minlength=count)
         memory_mib = self._memory_need_mib[vms]
@@ -276,6 +332,14 @@ class Room:
         self.changes.extend(positions.tolist())
         self._scalars = _Scalars(self)
         return True
+
+
+def _ranked(costs: Floats, penalty: Floats | None) -> Ints:
+    """Return the positions of finite costs: by penalty, then by cost, then as they stand."""
+    finite = np.flatnonzero(costs < np.inf)
+    if penalty is None:
+        return finite[np.argsort(costs[finite], kind="stable")]
+    return finite[np.lexsort((costs[finite], penalty[finite]))]
 
 
 class _Scalars:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.arrays import Floats, Ints
+from .company import companies
 from .placement import Placed, place_each
 from .plan import Search
 from .pricing import Pricing
@@ -27,14 +28,16 @@ class RoundRobin:
         if len(vms) and not room.prefer_awake and room.deal(vms, positions):
             room.view.memo[MEMO] = int(room.hosts[positions[-1]])
             return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
-        hosts, searches = np.empty(len(vms), np.int64), []
+        hosts, searches = np.empty(len(vms), np.int64), [Search()] * len(vms)
         pricing = Pricing(distance_after_last, lasting=False)
-        for index in range(len(vms)):
-            one = place_each(room, vms[index : index + 1], pricing)
-            hosts[index] = one.hosts[0]
-            searches.append(one.searches[0])
-            if hosts[index] >= 0:
-                room.view.memo[MEMO] = int(hosts[index])
+        for positions in companies(room, vms):
+            placed = place_each(room, vms[positions], pricing)
+            for position, host, search in zip(
+                positions, placed.hosts.tolist(), placed.searches, strict=True
+            ):
+                hosts[position], searches[position] = host, search
+                if host >= 0:
+                    room.view.memo[MEMO] = host
         return Placed(hosts, searches)
 
 

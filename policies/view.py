@@ -12,6 +12,7 @@ from ..models.delivery import Delivery
 from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.power import PowerBank
+from ..models.rules import Rules
 
 Draw = Callable[[str], np.random.Generator]
 
@@ -81,7 +82,8 @@ class FarmView:
     ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
-    all), ``one_guest`` which hosts hold one VM at most (None: none).
+    all), ``one_guest`` which hosts hold one VM at most (None: none), ``rules`` which VMs belong
+    together or apart and where (None: anywhere).
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class FarmView:
         host_history: Ring,
         draw: Draw,
         slow_cores: bool = True,
+        rules: Rules | None = None,
     ) -> None:
         self._farm = farm
         self.slow_cores = slow_cores
+        self.rules = rules
         self._vm_history, self._host_history = vm_history, host_history
         self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
         self.vms = VmView(farm.vms, farm.delivery)
@@ -105,6 +109,19 @@ class FarmView:
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.now_s = 0.0
+
+    def companions(self, vm: int) -> Ints:
+        """Return the VMs that have to be where a VM is, itself among them."""
+        return np.array([vm]) if self.rules is None else self.rules.companions(vm)
+
+    def kinds_of_vms(self) -> Ints:
+        """Return a number per VM, the same for VMs of a size that no rule tells apart."""
+        return self.vms.size if self.rules is None else self.rules.kinds_of_vms(self.vms.size)
+
+    def kinds_of_hosts(self) -> Ints:
+        """Return a number per host, the same for hosts that are alike when they are empty."""
+        group = self.hosts.group
+        return group if self.rules is None else self.rules.kinds_of_hosts(group)
 
     def vms_on(self, hosts: Ints) -> Ints:
         """Return the VMs on some hosts, ascending."""

@@ -6,6 +6,8 @@ from ..models.arrays import Ints, distinct
 from ..models.columns import PowerState, VmState
 from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
 from ..models.migration import MigrationModel
+from ..models.rule_gate import refused
+from ..models.rules import Rules
 from ..policies.plan import Plan
 from .clock import Clock
 from .flows import FlowBoard
@@ -24,8 +26,11 @@ OUTCOMES = (
     "VM is moving or gone",
     "target is being switched off",
     "target lacks memory",
+    "breaks rule",
 )
-MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY = range(len(OUTCOMES))
+(
+    MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BREAKS_RULE,
+) = range(len(OUTCOMES))  # fmt: skip
 
 
 class PlanError(Exception):
@@ -42,7 +47,9 @@ class Actuator:
         migration: MigrationModel | CourseModel,
         recorder: Recorder,
         network: NetworkSetup | None = None,
+        rules: Rules | None = None,
     ) -> None:
+        self._rules = rules
         self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self.power = self._power = PowerStories(clock, farm, recorder)
@@ -70,9 +77,10 @@ class Actuator:
         superseded = np.array([proposal.superseded for proposal in proposals], bool)
         outcomes = np.where(superseded, SUPERSEDED, np.where(targets < 0, NO_ROOM, MOVED))
         self._admit(vms, targets, outcomes)
-        self._recorder.note_decisions(
-            self._clock.now, proposals, [OUTCOMES[outcome] for outcome in outcomes]
-        )
+        told = [OUTCOMES[outcome] for outcome in outcomes]
+        if self._rules is not None:
+            self._judge(self._rules, vms, targets, outcomes, told)
+        self._recorder.note_decisions(self._clock.now, proposals, told)
         moving = outcomes == MOVED
         if moving.any():
             self._move(vms[moving], targets[moving])
@@ -116,6 +124,18 @@ class Actuator:
                 outcomes[live[index]] = NO_MEMORY
             else:
                 free_mib[at[index]] -= need_mib[index]
+
+    def _judge(
+        self, rules: Rules, vms: Ints, targets: Ints, outcomes: Ints, told: list[str]
+    ) -> None:
+        """Refuse moves that would break a hard rule, in place; a policy may not know the rules."""
+        live = np.flatnonzero(outcomes == MOVED)
+        state = self._farm.vms
+        names = refused(rules, state.host, state.moving_to, vms[live], targets[live])
+        for index, name in zip(live.tolist(), names, strict=True):
+            if name:
+                outcomes[index] = BREAKS_RULE
+                told[index] = f"{OUTCOMES[BREAKS_RULE]} {name}"
 
     def _move(self, vms: Ints, targets: Ints) -> None:
         asleep = self._farm.hosts.state[targets] == PowerState.OFF

@@ -11,9 +11,10 @@ from ..models.history import Ring
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
 from ..models.migration import MigrationModel
+from ..models.rules import Rules
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy
-from ..policies.placement import Placed, Placement, Shelving
+from ..policies.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.plan import Search
 from ..policies.room import Room
 from ..policies.view import FarmView
@@ -27,6 +28,7 @@ from .microscope import Microscope
 from .network_migration import CourseModel, NetworkSetup
 from .provisioning import Provisioning
 from .recorder import Recorder
+from .rule_record import RuleRecord
 from .streams import Streams
 
 
@@ -121,6 +123,7 @@ class Engine:
         network: NetworkSetup | None = None,
         microscope: Microscope | None = None,
         lives: Lives | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
@@ -129,10 +132,14 @@ class Engine:
         if microscope is not None:
             microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
-        self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
+        if rules is not None:
+            self._recorder.broken = RuleRecord(farm, rules)
+        self._actuator = Actuator(self._clock, farm, migration, self._recorder, network, rules)
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
-        self._view = FarmView(farm, self._vm_history, self._host_history, streams, start.slow_cores)
+        self._view = FarmView(
+            farm, self._vm_history, self._host_history, streams, start.slow_cores, rules
+        )
         self._rounds = 0
         self._gone = False
         self._lives = lives or Lives.still(len(farm.vms), len(farm.hosts.group_names))
@@ -144,7 +151,8 @@ class Engine:
         chooser: Chooser = RoomChooser(
             self._view, needs, start.placement, self._control.powers_down, self._workload
         )
-        plain = self._view.allowed is None and self._view.one_guest is None and start.slow_cores
+        barring = (self._view.allowed, self._view.one_guest, self._view.rules)
+        plain = start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, Shelving) and start.by_size and plain:
             chooser = ShelfChooser(farm, needs, start.placement, chooser)
         provisioning = Provisioning(
@@ -153,6 +161,7 @@ class Engine:
         return Lifecycle(
             self._clock, farm, lives.population, lives.admission, provisioning, chooser,
             self._workload, self._actuator.power, self._recorder, self._actuator.withdraw,
+            self._view.kinds_of_vms(),
         )  # fmt: skip
 
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
@@ -195,7 +204,7 @@ class Engine:
         vms = np.flatnonzero(arrival_s <= 0)
         farm.start_absent(np.flatnonzero(arrival_s > 0))
         room = self._first_room()
-        first = start.placement.place(room, vms)
+        first = place_bound_first(start.placement, room, vms)
         targets = first.hosts
         lost = vms[targets < 0]
         searches = {
@@ -231,7 +240,7 @@ class Engine:
         if not len(vms):
             return
         words, targets = self._recorder.words, first.hosts
-        considered, full, cost, no_cpu, no_memory, vetoed, barred = zip(
+        considered, full, cost, no_cpu, no_memory, vetoed, barred, rules = zip(
             *first.searches, strict=True
         )
         outcome = np.where(targets >= 0, words("placed"), words("rejected"))
@@ -239,7 +248,7 @@ class Engine:
             len(targets), time_s=0.0, vm=vms, source=-1, target=targets,
             rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            barred=barred, cost=cost, outcome=outcome,
+            barred=barred, rules=[words(names) for names in rules], cost=cost, outcome=outcome,
         )  # fmt: skip
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:

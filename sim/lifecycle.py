@@ -58,7 +58,7 @@ class Lifecycle:
     def __init__(
         self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
         provisioning: Provisioning, chooser: Chooser, demand: Demand, power: PowerStories,
-        recorder: Recorder, withdraw: Callable[[Ints], None],
+        recorder: Recorder, withdraw: Callable[[Ints], None], kind_of_vm: Ints,
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))
         self.searches: dict[int, Search] = {}
@@ -67,7 +67,7 @@ class Lifecycle:
         self._chooser, self._demand = chooser, demand
         self._power, self._recorder, self._withdraw = power, recorder, withdraw
         count = len(farm.vms)
-        self._queue = WaitingQueue(farm.vms.size, population.priority)
+        self._queue = WaitingQueue(kind_of_vm, population.priority)
         self._tries = np.zeros(count, np.int64)
         self._again = np.zeros(count, bool)
         self._starts = Agenda(clock, count, self._started, ARRIVAL)

@@ -8,13 +8,13 @@ from ..models.arrays import Ints
 
 
 class WaitingQueue:
-    """A queue per size of VM, so that a size that fits nowhere is tried once, not once per VM.
+    """A queue per kind of VM, so that a kind that fits nowhere is tried once, not once per VM.
 
     Restarts come first, then higher priority, then who has waited longer.
     """
 
-    def __init__(self, size_of_vm: Ints, priority: Ints) -> None:
-        self._size, self._priority = size_of_vm, priority
+    def __init__(self, kind_of_vm: Ints, priority: Ints) -> None:
+        self._kind, self._priority = kind_of_vm, priority
         self._queues: dict[int, list[tuple[int, int, int, int]]] = {}
         self._present: dict[int, int] = {}
         self._number = 0
@@ -24,7 +24,7 @@ class WaitingQueue:
 
     def kind(self, vm: int) -> int:
         """Return what a VM has in common with others that fit where it fits."""
-        return int(self._size[vm])
+        return int(self._kind[vm])
 
     def add(self, vms: Ints, first: bool = False) -> None:
         """Append VMs; ``first`` lets them go before all that are not restarts."""

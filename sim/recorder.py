@@ -10,6 +10,7 @@ from ..models.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
 from .log import Column, Log, Words
+from .rule_record import RuleRecord
 
 SERIES = {
     "energy_j": Rate.POWER_W,
@@ -39,7 +40,8 @@ class Recorder:
             {
                 "time_s": float, "vm": int, "source": int, "target": int, "rule": int,
                 "measured": float, "limit": float, "considered": int, "full": int, "no_cpu": int,
-                "no_memory": int, "vetoed": int, "barred": int, "cost": float, "outcome": int,
+                "no_memory": int, "vetoed": int, "barred": int, "rules": int, "cost": float,
+                "outcome": int,
             }
         )  # fmt: skip
         self.migrations = Log(
@@ -54,6 +56,7 @@ class Recorder:
              "sent_mib": float}
         )  # fmt: skip
         self.links: LinkRecord | None = None
+        self.broken: RuleRecord | None = None
         self.vm_events = Log({"time_s": float, "vm": int, "event": int, "host": int})
         self.population = Log(
             {"time_s": float, "running": int, "starting": int, "waiting": int, "down": int}
@@ -94,14 +97,17 @@ class Recorder:
         if not proposals:
             return
         vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
-        rules, measured, limits = zip(*reasons, strict=True)
-        considered, full, costs, no_cpu, no_memory, vetoed, barred = zip(*searches, strict=True)
+        wanted_by, measured, limits = zip(*reasons, strict=True)
+        considered, full, costs, no_cpu, no_memory, vetoed, barred, rules = zip(
+            *searches, strict=True
+        )
         words = self.words
         self.decisions.add(
             len(proposals), time_s=now_s, vm=vms, source=sources, target=targets,
-            rule=[words(rule) for rule in rules], measured=measured, limit=limits,
+            rule=[words(rule) for rule in wanted_by], measured=measured, limit=limits,
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            barred=barred, cost=costs, outcome=[words(outcome) for outcome in outcomes],
+            barred=barred, rules=[words(names) for names in rules], cost=costs,
+            outcome=[words(outcome) for outcome in outcomes],
         )  # fmt: skip
 
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
@@ -121,7 +127,12 @@ class Recorder:
         self.population.add(time_s=now_s, **counts)
 
     def note_violations(self, now_s: float) -> None:
-        """Open and close violation periods where hosts began or ceased to be short."""
+        """Open and close violation periods where hosts began or ceased to be short.
+
+        Wherever VMs have gone since the last call, rules are looked at as well.
+        """
+        if self.broken is not None:
+            self.broken.note(now_s)
         is_short: Bools = self._farm.accounts.rates[Rate.SHORT] > 0
         changed = np.flatnonzero(is_short != self._is_short)
         if not len(changed):
@@ -185,6 +196,8 @@ class Recorder:
             self._close_violations(still, end_s)
         self._is_short[:] = False
         self._map.finish(end_s)
+        if self.broken is not None:
+            self.broken.close(end_s)
 
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the raw tables by name."""
@@ -204,6 +217,8 @@ class Recorder:
             tables["host_series"] = self._host_series.columns()
         if self.links is not None:
             tables |= self.links.tables()
+        if self.broken is not None:
+            tables["broken_rules"] = self.broken.columns()
         return tables
 
 

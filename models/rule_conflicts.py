@@ -1,0 +1,292 @@
+"""Sets of hard rules that no placement can keep, found before any VM is placed.
+
+Found are: VMs or groups of VMs that belong together for which rules leave no host, or none that
+is large enough; VMs to be kept together and apart, along any chain of rules; more VMs to be kept
+apart than domains are left to them; loneliness broken by togetherness; more lonely groups than
+hosts. Each is told with the fewest rules that it takes. What remains is bin packing, which the
+initial placement tries.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Bools, Floats, Ints
+from .constraints import Rule
+from .domains import LEVELS, Domains
+
+Rows = frozenset[int]
+Test = Callable[[list[Rule]], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Need:
+    """Something that VMs need and hosts have: an amount per VM and per host, in a unit."""
+
+    what: str
+    unit: str
+    of_vm: Floats
+    of_host: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Conflict:
+    """Rules that cannot all be kept, VMs that show it, and why as the end of a sentence."""
+
+    rules: tuple[Rule, ...]
+    vms: tuple[int, ...]
+    why: str
+
+
+def conflicts(rules: Sequence[Rule], domains: Domains, needs: Sequence[Need]) -> list[Conflict]:
+    """Return what cannot be kept, one entry per reason and group of VMs."""
+    hard = [rule for rule in rules if rule.hard]
+    finders = (_homeless, _scattered, _too_large, _torn, _crowded, _not_alone, _too_many_alone)
+    world = _World(domains, needs)
+    found: list[Conflict] = []
+    blamed: set[Rule] = set()
+    for finder in finders:
+        for conflict in finder(world, hard):
+            # What follows from a fault that has been told already is not told again.
+            if not blamed.issuperset(conflict.rules):
+                found.append(conflict)
+                blamed.update(conflict.rules)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _World:
+    domains: Domains
+    needs: Sequence[Need]
+
+    @property
+    def hosts(self) -> int:
+        return len(self.domains.rack)
+
+    def left(self, rules: Sequence[Rule], vm: int) -> Bools:
+        """Return the hosts that rules leave to a VM, whatever else is where."""
+        left = np.ones(self.hosts, bool)
+        for rule in rules:
+            named = rule.kind in ("fence", "ban", "dedicated") and vm in _rows(rule)
+            if rule.kind == "fence" and named:
+                left &= np.isin(self.domains.host, rule.hosts)
+            elif (rule.kind == "ban" and named) or (rule.kind == "dedicated" and not named):
+                left[rule.hosts] = False
+        return left
+
+    def domains_left(self, rules: Sequence[Rule], vm: int, level: str) -> Rows:
+        """Return the domains in which rules leave a host to a VM."""
+        return frozenset(self.domains.of(level)[self.left(rules, vm)].tolist())
+
+
+def _rows(rule: Rule) -> Rows:
+    return frozenset(rule.vms.tolist())
+
+
+def _fewest(rules: Sequence[Rule], test: Test) -> tuple[Rule, ...]:
+    """Return rules none of which can be left out without the conflict going away."""
+    kept = list(rules)
+    for rule in list(kept):
+        fewer = [each for each in kept if each is not rule]
+        if test(fewer):
+            kept = fewer
+    return tuple(kept)
+
+
+def _near(rules: Sequence[Rule], vms: Rows) -> list[Rule]:
+    """Return the rules that could concern some VMs."""
+    return [rule for rule in rules if rule.kind == "dedicated" or vms & _rows(rule)]
+
+
+def _groups(rules: Sequence[Rule], level: str) -> list[Rows]:
+    """Return the VMs that share a domain of a level, joined where rules overlap."""
+    inside = LEVELS[: LEVELS.index(level) + 1]
+    group_of: dict[int, set[int]] = {}
+    for rule in rules:
+        if rule.kind == "together" and rule.level in inside:
+            joined: set[int] = set()
+            for vm in rule.vms.tolist():
+                joined |= group_of.get(vm, {vm})
+            group_of |= dict.fromkeys(joined, joined)
+    return list(dict.fromkeys(frozenset(group) for group in group_of.values()))
+
+
+def _group(rules: Sequence[Rule], level: str, vm: int) -> Rows:
+    return next((group for group in _groups(rules, level) if vm in group), frozenset({vm}))
+
+
+def _of_kind(rules: Sequence[Rule], *kinds: str) -> list[Rule]:
+    return [rule for rule in rules if rule.kind in kinds]
+
+
+def _homeless(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield VMs that may be on no host at all."""
+    static = _of_kind(rules, "fence", "ban", "dedicated")
+    seen: dict[tuple[bool, ...], list[int]] = {}
+    names = [_rows(rule) for rule in static]
+    for vm in sorted(frozenset().union(*names)) if static else ():
+        seen.setdefault(tuple(vm in each for each in names), []).append(vm)
+    for vms in seen.values():
+        one = vms[0]
+        if not world.left(static, one).any():
+            why = _fewest(static, lambda some, one=one: not world.left(some, one).any())
+            yield Conflict(why, tuple(vms), "leave them no host")
+
+
+def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield groups whose VMs may share no domain."""
+    for level in LEVELS:
+        for group in _groups(rules, level):
+            one = min(group)
+
+            def apart(some: list[Rule], one: int = one, level: str = level) -> bool:
+                members = _group(some, level, one)
+                left = [world.domains_left(some, vm, level) for vm in members]
+                return not frozenset.intersection(*left)
+
+            near = _near(rules, group)
+            if apart(near):
+                why = f"must share a {level}, and no {level} is left to all of them"
+                yield Conflict(_fewest(near, apart), tuple(sorted(group)), why)
+
+
+def _too_large(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield groups, or VMs with preserved CPU, that are larger than any host left to them."""
+    groups = _groups(rules, "host")
+    alone = {vm for rule in _of_kind(rules, "preserve") for vm in rule.vms.tolist()}
+    alone -= frozenset().union(*groups)
+    for group in [*groups, *(frozenset({vm}) for vm in sorted(alone))]:
+        one = min(group)
+
+        def fits_nowhere(some: list[Rule], one: int = one) -> bool:
+            members = _group(some, "host", one)
+            fits = np.logical_and.reduce([world.left(some, vm) for vm in members])
+            for need in [*world.needs, _preserved(some, world)]:
+                fits &= need.of_host * (1 + 1e-9) >= need.of_vm[list(members)].sum()
+            return not fits.any()
+
+        near = _near(rules, group)
+        if fits_nowhere(near):
+            fewest = _fewest(near, fits_nowhere)
+            if fewest:
+                sums = [_sum(need, group) for need in [*world.needs, _preserved(fewest, world)]]
+                why = f"need {', '.join(filter(None, sums))} of one host; none left has as much"
+                yield Conflict(fewest, tuple(sorted(group)), why)
+
+
+def _preserved(rules: Sequence[Rule], world: _World) -> Need:
+    """Return what preserve asks for; the first need of the world is CPU to be promised."""
+    capacity = next(need for need in world.needs if need.what == "CPU to promise")
+    kept_mhz = np.zeros(len(capacity.of_vm))
+    for rule in _of_kind(rules, "preserve"):
+        kept_mhz[rule.vms] = np.maximum(kept_mhz[rule.vms], rule.cpu_mhz)
+    return Need("preserved CPU", "MHz", kept_mhz, capacity.of_host)
+
+
+def _sum(need: Need, group: Rows) -> str:
+    amount = float(need.of_vm[list(group)].sum())
+    return f"{amount:,.0f} {need.unit} {need.what}" if amount else ""
+
+
+def _torn(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield VMs that are kept together and apart."""
+    del world
+    for rule in _of_kind(rules, "apart", "spread"):
+        for group in _groups(rules, rule.level):
+            both = sorted(group & _rows(rule))
+            if len(both) <= rule.at_most:
+                continue
+            one = both[0]
+
+            def joined(some: list[Rule], one: int = one, rule: Rule = rule) -> bool:
+                members = _group(some, rule.level, one) & _rows(rule)
+                return rule in some and len(members) > rule.at_most
+
+            fewest = _fewest(_near(rules, group), joined)
+            limit = f"; at most {rule.at_most} of them may" if rule.at_most > 1 else ", and may not"
+            both = sorted(_group(fewest, rule.level, one) & _rows(rule))
+            yield Conflict(fewest, tuple(both), f"must share a {rule.level}{limit}")
+
+
+def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield VMs that have to be apart and have too few domains for it."""
+    for rule in _of_kind(rules, "apart", "spread"):
+
+        def too_few(some: list[Rule], rule: Rule = rule) -> bool:
+            if rule not in some:
+                return False
+            left = [world.domains_left(some, vm, rule.level) for vm in rule.vms.tolist()]
+            return not _seatable(left, rule.at_most)
+
+        near = [rule, *_of_kind(_near(rules, _rows(rule)), "fence", "ban", "dedicated")]
+        if too_few(near):
+            fewest = _fewest(near, too_few)
+            left = [world.domains_left(fewest, vm, rule.level) for vm in rule.vms.tolist()]
+            count = len(frozenset().union(*left))
+            each = f", {rule.at_most} each" if rule.at_most > 1 else ""
+            why = f"must be on different {rule.level}s{each}; only {count} are left to them"
+            yield Conflict(fewest, tuple(rule.vms.tolist()), why)
+
+
+def _seatable(left: Sequence[Rows], at_most: int) -> bool:
+    """Whether every VM finds a domain of those left to it, so many VMs in each."""
+    common = frozenset.intersection(*left) if left else frozenset()
+    if len(left) <= at_most * len(common):
+        return True
+    if len(left) > at_most * len(frozenset().union(*left)):
+        return False
+    return _matched(left, at_most) == len(left)
+
+
+def _matched(left: Sequence[Rows], at_most: int) -> int:
+    """Return how many VMs find a seat at best: a maximum matching by augmenting paths."""
+    seated: dict[int, list[int]] = {}
+
+    def seat(vm: int, tried: set[int]) -> bool:
+        for domain in sorted(left[vm] - tried):
+            tried.add(domain)
+            here = seated.setdefault(domain, [])
+            if len(here) < at_most:
+                here.append(vm)
+                return True
+            for index, other in enumerate(here):
+                if seat(other, tried):
+                    here[index] = vm
+                    return True
+        return False
+
+    return sum(seat(vm, set()) for vm in range(len(left)))
+
+
+def _not_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield lonely VMs that have to share a host with a stranger."""
+    del world
+    for rule in _of_kind(rules, "lonely"):
+        for group in _groups(rules, "host"):
+            one = min(group & _rows(rule), default=-1)
+            if one < 0 or group <= _rows(rule):
+                continue
+
+            def joined(some: list[Rule], one: int = one, rule: Rule = rule) -> bool:
+                return rule in some and not _group(some, "host", one) <= _rows(rule)
+
+            fewest = _fewest(_near(rules, group), joined)
+            members = tuple(sorted(_group(fewest, "host", one)))
+            why = f"must share a host, and not all of them are in {rule.name}"
+            yield Conflict(fewest, members, why)
+
+
+def _too_many_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+    """Yield lonely groups of which there are more than hosts."""
+    lonely = _of_kind(rules, "lonely")
+    everybody = len(world.needs[0].of_vm)
+    who: dict[int, tuple[int, ...]] = {}
+    for index, rule in enumerate(lonely):
+        for vm in rule.vms.tolist():
+            who[vm] = (*who.get(vm, ()), index)
+    groups = len(set(who.values())) + (len(who) < everybody)
+    if lonely and groups > world.hosts:
+        vms: Ints = np.array(sorted(who))
+        why = f"make {groups} groups that share no host with others; there are {world.hosts} hosts"
+        yield Conflict(tuple(lonely), tuple(vms.tolist()), why)
