@@ -40,9 +40,14 @@ def _near(one: float, other: float, what: str) -> None:
 def _vms_kept(outcome: Outcome) -> None:
     vms, hosts = outcome.farm.vms, outcome.farm.hosts
     state = vms.state
-    placed = (state == VmState.RUNNING) | (state == VmState.MIGRATING)
+    placed = np.isin(state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
+    away = np.isin(state, (VmState.WAITING, VmState.SUSPENDED, VmState.ABSENT))
     ended = np.isin(state, (VmState.FINISHED, VmState.REJECTED, VmState.LOST))
-    _require(bool(np.all(placed | ended)), "a VM is neither running, finished, rejected nor lost")
+    _require(bool(np.all(placed | away | ended)), "a VM is in no state")
+    lives = outcome.lives
+    gone = ~np.isnan(lives.ended_s) & (state != VmState.ABSENT)
+    _require(bool(np.all(gone[ended] | np.isnan(lives.asked_s[ended]))), "a VM ended at no time")
+    _require(not np.any(gone & ~ended), "a VM has ended and is still there")
     _require(bool(np.all((vms.host >= 0) == placed)), "a VM runs without a host, or the reverse")
     counted = np.bincount(vms.host[placed], minlength=len(hosts))
     _require(bool(np.array_equal(counted, hosts.vm_count)), "VM counts of hosts do not add up")

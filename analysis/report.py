@@ -34,6 +34,10 @@ SECTIONS = {
                 "esv", "slatah_pooled", "pdm_pooled", "slav_pooled"),
     "Moves": ("downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
               "migrations_unconverged", "migration_energy_kwh", "link_utilisation_max"),
+    "Lives": ("vms_arrived", "vms_finished", "vms_lost", "vms_waiting", "vms_running_max",
+              "queue_max", "wait_mean_s", "wait_p95_s"),
+    "Availability": ("host_failures", "host_availability", "vm_crashes", "vm_availability",
+                     "vm_downtime_h", "lost_work_ghz_h"),
     "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
                "host_boots", "host_shutdowns"),
 }  # fmt: skip

@@ -12,6 +12,7 @@ from ..models.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
+from .life import life_columns, population, present_s, vm_events
 from .layer_tables import microscope, tenants, vm_layer
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
@@ -37,6 +38,9 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         makers["tenants"] = lambda case, outcome, _: tenants(case, outcome)
     if "host_series" in outcome.tables:
         makers["host_series"] = _host_series
+    if case.living:
+        makers["vm_events"] = lambda _, outcome, names: vm_events(outcome, names)
+        makers["population"] = lambda _, outcome, __: population(outcome)
     if outcome.network is not None:
         makers |= {
             "migration_phases": lambda _, outcome, names: migration_phases(outcome, names),
@@ -108,8 +112,8 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     vms, accounts = outcome.farm.vms, outcome.farm.vm_accounts
     requested = accounts.requested_mhz_s
     asked = np.where(requested > 0, requested, 1.0)
-    duration_s = outcome.end_s
-    first = outcome.tables["decisions"]["target"][: len(vms)]
+    span_s = np.where(present_s(outcome) > 0, present_s(outcome), 1.0)
+    first = outcome.lives.first_host
     reasons = [""] * len(vms)
     for vm, search in outcome.searches.items():
         reasons[vm] = (
@@ -128,7 +132,7 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "last_host": (names.host(vms.host), "", "Host at the end."),
         "migrations": (accounts.migrations, "moves", "Migrations that ended."),
         "utilisation_mean": (
-            requested / (vms.size_mhz * duration_s), "share", "CPU asked for over size."
+            requested / (vms.size_mhz * span_s), "share", "CPU asked for over size."
         ),
         "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
         "shortage_share": (
@@ -136,12 +140,13 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         "degraded_share": (accounts.degraded_mhz_s / asked, "share", "Lost to migration."),
         "ready_share": (
-            accounts.ready_s / duration_s, "share", "Time that its vCPUs were ready, not running."
+            accounts.ready_s / span_s, "share", "Time that its vCPUs were ready, not running."
         ),
         "costop_share": (
-            accounts.costop_s / duration_s, "share", "Time that its vCPUs waited for each other."
+            accounts.costop_s / span_s, "share", "Time that its vCPUs waited for each other."
         ),
         **vm_layer(case, outcome),
+        **life_columns(case, outcome),
         "reason": (pa.array(reasons), "", "Why it was rejected."),
     }  # fmt: skip
 

@@ -110,6 +110,29 @@ WHERE_KNOWN: dict[str, Metric] = {
     "requests_waiting": Metric(
         "requests", "Requests waiting", "Backlog at the end, which no VM has served."
     ),
+    "vms_arrived": Metric("VMs", "VMs that arrived", "VMs first asked for after the start."),
+    "vms_finished": Metric("VMs", "VMs that left", "VMs that ran and left within the run."),
+    "vms_lost": Metric("VMs", "VMs lost", "VMs whose memory was gone with a failed migration."),
+    "vms_waiting": Metric("VMs", "VMs waiting at the end", "VMs without a host at the end."),
+    "vms_running_max": Metric("VMs", "VMs running, most", "Most VMs at a reporting instant."),
+    "queue_max": Metric("VMs", "Longest queue", "Most VMs waiting at a reporting instant."),
+    "wait_mean_s": Metric(
+        "s", "Wait, mean", "From the first request until a VM ran, provisioning included."
+    ),
+    "wait_p95_s": Metric("s", "Wait, P95", "95th percentile of the same."),
+    "host_failures": Metric("failures", "Host failures", "Times that a host failed."),
+    "host_availability": Metric(
+        "share", "Availability of hosts", "One less the time failed, over all hosts and time."
+    ),
+    "vm_crashes": Metric("crashes", "VM crashes", "Times that a VM's host failed under it."),
+    "vm_availability": Metric(
+        "share", "Availability of VMs", "Time that VMs ran over time from first run to end, all "
+        "together."
+    ),
+    "vm_downtime_h": Metric("h", "Downtime of VMs", "Time down after crashes, all VMs together."),
+    "lost_work_ghz_h": Metric(
+        "GHz h", "Work lost", "CPU that VMs would have asked for while they were down."
+    ),
     "co_tenants": Metric(
         "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
     ),
@@ -140,8 +163,8 @@ WHERE_KNOWN: dict[str, Metric] = {
         "copy, throttling, post-copy or cancelling."
     ),
 }  # fmt: skip
-"""Figures that exist only where VMs have a request class, tenants are named, or migrations
-go over a network."""
+"""Figures that exist only where VMs have a request class, tenants are named, migrations go over
+a network, or VMs come and go or hosts fail."""
 
 SAVINGS: dict[str, Metric] = {
     "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),
@@ -169,7 +192,11 @@ LOWER_IS_BETTER = frozenset(
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
         "downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
         "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
+        "vms_lost", "vms_waiting", "queue_max", "wait_mean_s", "wait_p95_s", "host_failures",
+        "vm_crashes", "vm_downtime_h", "lost_work_ghz_h",
     }
 )  # fmt: skip
-HIGHER_IS_BETTER = frozenset({"consolidation_ratio", *SAVINGS} - {"payback_years"})
+HIGHER_IS_BETTER = frozenset(
+    {"consolidation_ratio", "host_availability", "vm_availability", *SAVINGS} - {"payback_years"}
+)
 """Which way a figure is better, all else equal; figures in neither set are not ranked."""

@@ -7,8 +7,9 @@ import numpy as np
 from ..models.arrays import Ints
 from ..models.columns import Vms
 from ..models.domains import Domains
-from ..models.farm import Farm, ViolationRule
+from ..models.farm import ViolationRule
 from ..models.hypervisor import licence_per_host_year
+from ..models.living import LivingFarm
 from ..models.migration import FixedRate
 from ..models.overheads import Platform
 from ..policies.consolidation import name_of
@@ -28,6 +29,7 @@ from .build_farm import (
     numbering,
 )
 from .build_layer import Stack, build_stack
+from .build_life import lives_of, most_at_once, still_lives
 from .build_network import network_setup
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
@@ -57,7 +59,7 @@ class Case:
     title: str
     scenario: Scenario
     engine: Engine
-    farm: Farm
+    farm: LivingFarm
     load: Load
     stack: Stack
     service: ServiceLedger | None
@@ -68,6 +70,7 @@ class Case:
     prices: list[float]
     licences: list[float]
     domains: Domains
+    living: bool = False
 
 
 def build(scenario: Scenario, load: Load | None = None) -> Case:
@@ -81,7 +84,9 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     hosts = build_hosts(scenario.farm, models)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
-    farm = Farm(hosts, fresh(load.vms), violation, stack.layer)
+    lives = lives_of(scenario, load, stack.platforms)
+    still = lives.still
+    farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=still)
     policies = scenario.policies
     start = Start(
         placement=policies.initial.placement,
@@ -102,7 +107,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
-        microscope,
+        microscope, lives,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -112,10 +117,11 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
         models, counts, prices, licences, build_domains(scenario.farm, scenario.network.layout),
+        living=not still,
     )  # fmt: skip
 
 
-def _microscope(scenario: Scenario, stack: Stack, farm: Farm) -> Microscope | None:
+def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscope | None:
     """Return the request queues of the VMs that the scenario names. Raises InputError."""
     wanted = scenario.service.microscope
     if not wanted:
@@ -145,7 +151,7 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
 
 
 def _ledgers(
-    scenario: Scenario, stack: Stack, farm: Farm
+    scenario: Scenario, stack: Stack, farm: LivingFarm
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
@@ -199,9 +205,11 @@ def _unconsolidated(scenario: Scenario, baseline: Unconsolidated) -> Scenario:
 
 
 def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
-    """One server per VM, always on, nothing shared."""
-    count = len(load.vms)
-    start = Start(placement=RoundRobin(), rule="one server each")
+    """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
+    lives = still_lives(load)
+    still = lives.still
+    count = most_at_once(lives.population, scenario.run.duration)
+    start = Start(placement=RoundRobin(), rule="one server each", one_each=True)
     groups = list(scenario.farm.hosts)
     if baseline.server is not None:
         groups = [HostGroup.model_validate({"name": "x", "server": baseline.server, "count": 1})]
@@ -212,7 +220,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
         stack.layer.allowed[:] = True
         model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = Farm(hosts, fresh(load.vms), layer=stack.layer)
+        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=still)
         problems = _giants(farm, start, "baseline")
         if not problems:
             break
@@ -221,7 +229,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     service, tenancy = _ledgers(scenario, stack, farm)
     engine = Engine(
         farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
-        Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger],
+        Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger], lives=lives,
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
     title = f"{count:,} dedicated servers ({model.server}), one workload each"
@@ -229,15 +237,15 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [0.0], unplanned(count),
+        [price], [0.0], unplanned(count), living=not still,
     )  # fmt: skip
 
 
 def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
-        vms.vcpus, vms.size_mhz, vms.memory_mib, vms.names, vms.size_names, vms.size,
-        vms.disk_mib, vms.disk_write_mbps,
+        vms.vcpus.copy(), vms.size_mhz.copy(), vms.memory_mib.copy(), vms.names, vms.size_names,
+        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps,
     )  # fmt: skip
 
 
@@ -246,7 +254,7 @@ def _timing(scenario: Scenario) -> Timing:
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
 
 
-def _giants(farm: Farm, start: Start, where: str) -> list[Problem]:
+def _giants(farm: LivingFarm, start: Start, where: str) -> list[Problem]:
     """Return the sizes of VM that no host of the farm could ever hold."""
     hosts, vms = farm.hosts, farm.vms
     problems = []
@@ -265,7 +273,7 @@ def _giants(farm: Farm, start: Start, where: str) -> list[Problem]:
     return problems
 
 
-def _giant(farm: Farm, vm: int, size: int, where: str) -> Problem:
+def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
     message = (

@@ -17,6 +17,7 @@ from .conditions import check_conditions
 from .fields import Amount, Fault, Named, Part, policy_slot, problem, problems
 from .kinds import Factor, FilePath, Name, Period, RunName
 from .spec_farm import FarmPart
+from .spec_life import AdmissionPart, ProvisioningPart
 from .spec_network import NetworkPart
 from .spec_workload import WorkloadPart
 from .suggest import unknown_name
@@ -209,6 +210,12 @@ class Spec(Part):
         MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
     ] = Field(FixedRate(), description="What moving a running VM takes.")
     network: NetworkPart = Field(NetworkPart(), description="The network that moves use.")
+    admission: AdmissionPart = Field(
+        AdmissionPart(), description="What becomes of VMs that arrive and find no room."
+    )
+    provisioning: ProvisioningPart = Field(
+        ProvisioningPart(), description="What it takes to start a VM."
+    )
     overheads: Literal["low", "typical", "high"] = Field(
         "typical",
         description="Which bound of every figure of the hypervisors is taken: `low` is the one "

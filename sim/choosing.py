@@ -78,6 +78,21 @@ class RoomChooser:
         return self._placement.place(room, vms)
 
 
+class OneEachChooser:
+    """Gives each VM a host of its own: the lowest that is empty."""
+
+    def __init__(self, farm: LivingFarm) -> None:
+        self._farm = farm
+
+    def choose(self, vms: Ints) -> Placed:
+        """Return an empty host per VM, −1 for VMs beyond their number."""
+        hosts = self._farm.hosts
+        empty = np.flatnonzero((hosts.vm_count == 0) & (hosts.state == PowerState.ON))[: len(vms)]
+        found = np.full(len(vms), -1, np.int64)
+        found[: len(empty)] = empty
+        return Placed(found, [Search(len(hosts))] * len(vms))
+
+
 class ShelfChooser:
     """Keeps an index of free capacity; for VMs that count by size and that no rule concerns."""
 

@@ -19,7 +19,7 @@ from ..policies.plan import Search
 from ..policies.room import Room
 from ..policies.view import FarmView
 from .actuator import Actuator
-from .choosing import Chooser, Needs, RoomChooser, ShelfChooser
+from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats
 from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
@@ -47,7 +47,7 @@ class Start:
     With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
     otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
     and listed, or end the run. Without ``slow_cores`` no VM goes, now or later, where a core is
-    slower than the VM wants one to be.
+    slower than the VM wants one to be. With ``one_each`` VMs that arrive get a host of their own.
     """
 
     placement: Placement
@@ -56,6 +56,7 @@ class Start:
     overcommit: float = 1.0
     reject: bool = False
     slow_cores: bool = True
+    one_each: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,16 @@ class Lives:
     again_s: Floats
     starts_per_host: int
 
+    @property
+    def still(self) -> bool:
+        """Whether all VMs are there from the start and stay."""
+        population = self.population
+        return not (np.any(population.arrival_s > 0) or np.any(np.isfinite(population.lifetime_s)))
+
     @classmethod
-    def still(cls, vms: int, groups: int) -> "Lives":
-        """Return the lives of VMs that are there from the start and stay."""
-        nothing = np.zeros(groups)
-        forever = np.full(vms, np.inf)
-        population = Population(np.zeros(vms), forever, np.zeros(vms, np.int64))
-        return cls(population, Admission(), nothing, nothing, 1)
+    def at_once(cls, population: Population, groups: int) -> "Lives":
+        """Return lives of VMs that wait in any number and run as soon as they have a host."""
+        return cls(population, Admission(), np.zeros(groups), np.zeros(groups), 1)
 
 
 class Engine:
@@ -142,7 +146,9 @@ class Engine:
         )
         self._rounds = 0
         self._gone = False
-        self._lives = lives or Lives.still(len(farm.vms), len(farm.hosts.group_names))
+        self._lives = lives or Lives.at_once(
+            Population.staying(len(farm.vms)), len(farm.hosts.group_names)
+        )
         self._lifecycle = self._make_lifecycle()
 
     def _make_lifecycle(self) -> Lifecycle:
@@ -155,6 +161,8 @@ class Engine:
         plain = start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, Shelving) and start.by_size and plain:
             chooser = ShelfChooser(farm, needs, start.placement, chooser)
+        if start.one_each:
+            chooser = OneEachChooser(farm)
         provisioning = Provisioning(
             lives.first_s, lives.again_s, lives.starts_per_host, len(farm.hosts)
         )

@@ -35,6 +35,11 @@ class Population:
     lifetime_s: Floats
     priority: Ints
 
+    @classmethod
+    def staying(cls, vms: int) -> "Population":
+        """Return VMs that are there from the start and stay."""
+        return cls(np.zeros(vms), np.full(vms, np.inf), np.zeros(vms, np.int64))
+
 
 @dataclass(frozen=True)
 class Admission:
