@@ -5,7 +5,7 @@ the scenario language, policies and metrics from their own tables, columns from 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from farmsim import cli
 from farmsim.analysis.figures import TITLES
 from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
+from farmsim.models.arrival_generator import published_arrivals
 from farmsim.models.assists import ASSISTS
 from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
 from farmsim.models.columns import POWER_STATES, VM_STATES
@@ -359,7 +360,50 @@ def workloads() -> str:
         header = tuple(key.removesuffix("_s").replace("_", " ") for key in columns)
         parts += [f"### `{name}`", f"{entry['title']}; {entry['source']}."]
         parts.append(table((*header, "median"), rows))
+    parts += [
+        "## Laws of generated arrivals",
+        "`arrivals: {type: generated, law: NAME}`; [Arrivals](../arrivals.md) says how they are "
+        "drawn and how close the result is. Between the points of a table the generator "
+        "interpolates.",
+    ]
+    for name, entry in published_arrivals().items():
+        parts += [f"### Law `{name}`", f"{entry['title']}; {entry['source']}.", *_law(entry)]
     return page("Traces and fitted classes", *parts)
+
+
+def _law(entry: dict[str, Any]) -> list[str]:
+    life = entry["lifetime"]
+    figures = [
+        ("batches per hour", f"{entry['batches_per_h']:g}"),
+        ("shape of the gamma factor per step of 5 min", f"{entry['step_shape']:g}"),
+        ("batches of one flavour", f"{entry['one_flavour_share']:g}"),
+        ("weight, mean and deviation of ln s, first part of lifetimes",
+         f"{life['first_share']:g}, {life['first_ln_s']:g}, {life['first_sigma']:g}"),
+        ("mean and deviation of ln s, second part",
+         f"{life['second_ln_s']:g}, {life['second_sigma']:g}"),
+        ("end of the mixture, beyond it the points below (s)", f"{life['splice_s']:g}"),
+        ("variance of lifetimes that a batch shares", f"{life['batch_share']:g}"),
+        ("mean and deviation of ln of the mean utilisation in percent",
+         f"{entry['utilisation_ln_percent']:g}, {entry['utilisation_sigma']:g}"),
+    ]  # fmt: skip
+    hours = [(str(hour), f"{factor:g}") for hour, factor in enumerate(entry["hour_profile"])]
+    sizes = zip(entry["batch_size"], entry["batch_size_cdf"], strict=True)
+    left = zip(entry["survival_s"], entry["survival"], strict=True)
+    flavours = [
+        tuple(f"{each[key]:g}" for key in ("vcpus", "memory_gib", "share"))
+        for each in entry["flavours"]
+    ]
+    return [
+        table(("figure", "value"), figures),
+        table(("hour of the day", "batches over the mean"), hours),
+        table(("VMs of a batch, at most", "part of the batches"), _plain(sizes)),
+        table(("lifetime (s)", "part of the VMs that live longer"), _plain(left)),
+        table(("vCPUs", "memory (GiB)", "part of the VMs"), flavours),
+    ]
+
+
+def _plain(rows: Iterable[tuple[float, float]]) -> list[tuple[str, ...]]:
+    return [tuple(f"{value:g}" for value in row) for row in rows]
 
 
 def results() -> str:

@@ -101,7 +101,7 @@ class Chunk:
 
     def _refuse_text(self, column: Any, name: str) -> NoReturn:
         cells = column.to_pylist()
-        first = next(index for index, cell in enumerate(cells) if not _is_number(cell))
+        first = next((index for index, cell in enumerate(cells) if not _is_number(cell)), 0)
         message = f"{_short(cells[first])} is not a number; write one"
         raise refuse(self.place(first), message, name)
 

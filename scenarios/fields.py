@@ -52,6 +52,12 @@ def problems(faults: Iterable[Fault]) -> ValidationError:
     return ValidationError.from_exception_data("faults", lines)
 
 
+def missing(name: str) -> ValidationError:
+    """Return the error that a field of the part that is being read has to be given."""
+    line = InitErrorDetails(type="missing", loc=(name,), input=None)
+    return ValidationError.from_exception_data("faults", [line])
+
+
 class Quantity:
     """A number with a unit, kept in the base unit of its dimension."""
 

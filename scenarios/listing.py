@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
+from ..models.arrival_generator import arrival_law, published_arrivals
 from ..models.assists import assists_of
 from ..models.catalogue import servers, traces, workload_classes
 from ..models.hypervisor import Hypervisor, IoPath, Licence, profiles, sources
@@ -134,7 +135,23 @@ def _workloads() -> list[dict[str, Any]]:
         }
         for name, entry in workload_classes()["sets"].items()
     ]
-    return shipped + made
+    laws = [
+        {
+            "name": name,
+            "kind": "arrivals",
+            "what": entry["title"],
+            "batches_per_h": entry["batches_per_h"],
+            "vms_per_batch": round(arrival_law(name).mean_batch_size, 2),
+            "hour_profile": entry["hour_profile"],
+            "flavours": len(entry["flavours"]),
+            "survival_s": entry["survival_s"],
+            "survival": entry["survival"],
+            "confidence": entry["confidence"],
+            "source": entry["source"],
+        }
+        for name, entry in published_arrivals().items()
+    ]
+    return shipped + made + laws
 
 
 def hypervisor_entries() -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ class TableArrivals(_Arrivals):
     lifetimes: Literal["stay", "azure_v1"] = Field(
         "stay",
         description="What VMs without a lifetime do: stay, or live as long as is drawn from the "
-        "distribution of `farmsim catalog arrivals`, those of a batch alike.",
+        "distribution of `farmsim catalog workloads azure_v1`, those of a batch alike.",
     )
 
 
@@ -136,7 +136,7 @@ class OpenDCArrivals(_Arrivals):
 
 
 class GeneratedArrivals(_Arrivals):
-    """Batches of VMs as in a public trace: see `farmsim catalog arrivals`, docs/arrivals.md."""
+    """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`."""
 
     type: Literal["generated"]
     law: Literal["azure_v1"] = Field("azure_v1", description="The trace whose laws are taken.")

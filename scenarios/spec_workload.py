@@ -15,7 +15,7 @@ from pydantic import (
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
 from ..models.workload import OnEnd
-from .fields import Knobs, Part, Quantity, problem, problems
+from .fields import Knobs, Part, Quantity, missing, problem, problems
 from .kinds import (
     Count,
     FilePath,
@@ -209,8 +209,8 @@ class WorkloadPart(Part):
 
     source: Source | None = Field(
         None,
-        description="Where utilisation over time comes from; may be absent where `arrivals` are "
-        "given, each VM then asks for its mean utilisation all the time.",
+        description="Where utilisation over time comes from. With `arrivals` it may be absent: "
+        "each VM then asks for its mean utilisation all the time.",
     )
     arrivals: ArrivalSource | None = Field(
         None,
@@ -241,7 +241,7 @@ class WorkloadPart(Part):
     def _source_or_arrivals(self) -> Self:
         if self.arrivals is None:
             if self.source is None:
-                raise problems([(("source",), "is missing; name a trace or a generator")])
+                raise missing("source")
             return self
         given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
         if self.vms is None and given == ["vms"]:
