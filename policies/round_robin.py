@@ -23,11 +23,12 @@ class RoundRobin:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        turn = np.argsort(_steps_after_last(room), kind="stable")
-        positions = turn[np.arange(len(vms)) % max(len(turn), 1)]
-        if len(vms) and not room.prefer_awake and room.deal(vms, positions):
-            room.view.memo[MEMO] = int(room.hosts[positions[-1]])
-            return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
+        if len(vms) and len(room.hosts) and not room.prefer_awake:
+            turn = np.argsort(_steps_after_last(room), kind="stable")
+            positions = turn[np.arange(len(vms)) % len(turn)]
+            if room.deal(vms, positions):
+                room.view.memo[MEMO] = int(room.hosts[positions[-1]])
+                return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
         hosts, searches = np.empty(len(vms), np.int64), [Search()] * len(vms)
         pricing = Pricing(distance_after_last, lasting=False)
         for positions in companies(room, vms):

@@ -9,6 +9,7 @@ from farmsim.models.columns import Hosts, Vms
 from farmsim.models.farm import ViolationRule
 from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate, MigrationModel
+from farmsim.models.rules import Rules
 from farmsim.models.power import Linear, PowerBank, PowerModel
 from farmsim.models.workload import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
@@ -87,6 +88,7 @@ def make_engine(
     overcommit: float = 1.0,
     reject: bool = False,
     on_end: str = "hold",
+    rules: Rules | None = None,
 ) -> Engine:
     """Engine for a farm whose VMs follow ``shares`` (slots, VMs) of their sizes."""
     series = TraceSeries(shares, 1.0, step_s, on_end)  # type: ignore[arg-type]
@@ -100,6 +102,7 @@ def make_engine(
         migration or FixedRate(),
         Timing(end_s, control_s or step_s, report_s or step_s),
         Streams(seed),
+        rules=rules,
     )
 
 
