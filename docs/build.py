@@ -362,7 +362,7 @@ def workloads() -> str:
         parts.append(table((*header, "median"), rows))
     parts += [
         "## Laws of generated arrivals",
-        "`arrivals: {type: generated, law: NAME}`; [Arrivals](../arrivals.md) says how they are "
+        "`arrivals: {type: generated}`; [Arrivals](../arrivals.md) says how they are "
         "drawn and how close the result is. Between the points of a table the generator "
         "interpolates.",
     ]

@@ -10,11 +10,10 @@ import numpy as np
 from ..models.arrays import Bools, Floats, Ints
 from ..models.arrival_generator import arrival_law
 from ..models.arrivals import Arrivals
-from ..models.load_class import RequestClass
 from ..models.vm import VmSize
 from .names import Labelled, Listed, Numbered
 from .problems import refuse
-from .spec_arrivals import ArrivalPart, TableArrivals
+from .spec_arrivals import ArrivalPart, AzureArrivals, GeneratedArrivals, TableArrivals
 from .spec_workload import Size
 from .trace_data import InputFile, Quality
 from .units import write
@@ -117,7 +116,9 @@ def _drawn(recorded: Recorded, share: float, draw: Draw) -> Bools:
 
 
 def _utilisation(recorded: Recorded, kept: Ints, part: ArrivalPart) -> Floats:
-    known = _taken(recorded.utilisation, kept, np.nan)
+    known: Floats = _taken(recorded.utilisation, kept, np.nan)
+    if isinstance(part, AzureArrivals | GeneratedArrivals):
+        return known
     return np.where(np.isnan(known), part.utilisation, known)
 
 
@@ -175,13 +176,10 @@ def _size(
 ) -> Size:  # fmt: skip
     vcpus, clock_mhz, memory_mib, tenant, request_class = row
     owner = tenants[int(tenant)] if tenant >= 0 else part.tenant
-    kind: str | RequestClass | None = part.request_class
-    if request_class >= 0:
-        kind = classes[int(request_class)]
+    kind = classes[int(request_class)] if request_class >= 0 else part.request_class
     words = [f"{vcpus:g} vCPU", write(memory_mib, "memory")]
     words += [write(clock_mhz, "frequency")] if with_clock else []
-    words += [kind] if isinstance(kind, str) else []
-    words += [owner] if owner else []
+    words += [word for word in (kind, owner) if word]
     # What is checked here has been checked by column; the names may be longer than written ones.
     return Size.model_construct(
         name=", ".join(words), vcpus=int(vcpus), clock=clock_mhz, memory=memory_mib,

@@ -38,7 +38,7 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
     collected, ids = Collector(), list[Any]()
     for chunk in read_chunks(folder / TASKS, shown, lambda header: _task_columns(header, shown)):
         ids.append(chunk.texts("id"))
-        collected.add(**_tasks(chunk, MIB[source.memory_unit]))
+        collected.add(**_tasks(chunk, MIB[source.memory_unit], source.clock))
     columns = collected.columns(shown)
     files = [describe_file(shown, folder / TASKS)]
     columns["arrival_s"] -= columns["arrival_s"].min()
@@ -70,11 +70,12 @@ def _needed(role: str, header: Sequence[str], shown: str) -> str:
 
 def _task_columns(header: Sequence[str], shown: str) -> list[str]:
     ends = "duration" if _name("duration", header) else "end"
-    roles = ["id", "submission", ends, "vcpus", "capacity", "memory"]
+    roles = ["id", "submission", ends, "vcpus", "memory"]
+    roles += ["capacity"] if _name("capacity", header) else []
     return [_needed(role, header, shown) for role in roles]
 
 
-def _tasks(chunk: Chunk, worth_mib: float) -> dict[str, Floats]:
+def _tasks(chunk: Chunk, worth_mib: float, clock_mhz: float) -> dict[str, Floats]:
     header = list(chunk.columns)
 
     def column(role: str) -> tuple[str, Floats]:
@@ -90,8 +91,10 @@ def _tasks(chunk: Chunk, worth_mib: float) -> dict[str, Floats]:
     chunk.refuse(lasts_ms <= 0, timed, "a task must last longer than 0 ms")
     counted, vcpus = column("vcpus")
     chunk.refuse((vcpus < 1) | (vcpus != np.floor(vcpus)), counted, "write a whole number above 0")
-    capable, capacity_mhz = column("capacity")
-    chunk.refuse(capacity_mhz <= 0, capable, "write MHz above 0")
+    capacity_mhz = vcpus * clock_mhz
+    if _name("capacity", header):
+        capable, capacity_mhz = column("capacity")
+        chunk.refuse(capacity_mhz <= 0, capable, "write MHz above 0")
     sized, memory = column("memory")
     chunk.refuse(memory <= 0, sized, "write a number above 0")
     return {

@@ -50,7 +50,7 @@ def _recorded(
 
 
 def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
-    law = arrival_law(part.law)
+    law = arrival_law()
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size
     if expected > MOST_GENERATED:
         message = (
@@ -78,5 +78,5 @@ def _prefixed(draw: Draw) -> Callable[[str], np.random.Generator]:
 def describe_arrivals(part: ArrivalPart) -> str:
     """Return in words where the VMs come from."""
     if isinstance(part, GeneratedArrivals):
-        return f"arrivals generated as in {part.law}"
+        return "generated arrivals"
     return f"{part.type} arrivals {part.path}"

@@ -18,6 +18,7 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
 RunName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4096)]
 
 
@@ -31,8 +32,9 @@ def _class_tag(written: object) -> str:
     return "own" if isinstance(written, dict | RequestClass) else "catalogue"
 
 
+RequestClassName = Annotated[str, AfterValidator(_known_class)]
 RequestClassField = Annotated[
-    Annotated[str, AfterValidator(_known_class), Tag("catalogue")]
+    Annotated[RequestClassName, Tag("catalogue")]
     | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
     Discriminator(_class_tag),
 ]

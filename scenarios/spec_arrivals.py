@@ -12,7 +12,7 @@ from .kinds import (
     Mebibytes,
     Megahertz,
     Name,
-    RequestClassField,
+    RequestClassName,
     Seconds,
     Share,
 )
@@ -39,18 +39,23 @@ class _Arrivals(Part):
     limit: Count | None = Field(
         None, description="Number of VMs, the first to arrive, after which no more are taken."
     )
+    request_class: RequestClassName | None = Field(
+        None,
+        alias="class",
+        description="Request class, of the catalogue, of VMs for which the source names none.",
+    )
+    tenant: Name | None = Field(
+        None, description="Who the VMs belong to for which the source names no tenant."
+    )
+
+
+class _Unmeasured(_Arrivals):
+    """Sources that may not know what VMs ask for."""
+
     utilisation: Share = Field(
         0.106,
         description="Share of its vCPUs that a VM asks for where neither the source nor "
         "`workload.source` says; the default is the mean of 100 VMs of Azure V1.",
-    )
-    request_class: RequestClassField | None = Field(
-        None,
-        alias="class",
-        description="What the requests of VMs are made of for which the source names no class.",
-    )
-    tenant: Name | None = Field(
-        None, description="Who the VMs belong to for which the source names no tenant."
     )
 
 
@@ -84,7 +89,7 @@ class ArrivalColumns(Part):
     )
 
 
-class TableArrivals(_Arrivals):
+class TableArrivals(_Unmeasured):
     """A CSV (also gzipped) or Parquet table with a row per VM, in order of arrival."""
 
     type: Literal["table"]
@@ -118,14 +123,14 @@ class AzureArrivals(_Arrivals):
     )
 
 
-class HuaweiEast1Arrivals(_Arrivals):
+class HuaweiEast1Arrivals(_Unmeasured):
     """The table of events of Huawei-East-1: a row where a VM is created, one where it ends."""
 
     type: Literal["huawei_east_1"]
     path: FilePath = Field(description="The file, relative to the scenario.")
 
 
-class OpenDCArrivals(_Arrivals):
+class OpenDCArrivals(_Unmeasured):
     """A folder with `tasks.parquet` and perhaps `fragments.parquet`, any generation of OpenDC."""
 
     type: Literal["opendc"]
@@ -139,7 +144,6 @@ class GeneratedArrivals(_Arrivals):
     """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`."""
 
     type: Literal["generated"]
-    law: Literal["azure_v1"] = Field("azure_v1", description="The trace whose laws are taken.")
     rate: Annotated[Factor, Field(gt=0)] = Field(
         1.0, description="Batches per batch of the trace, which had 629 an hour with 2,600 VMs."
     )

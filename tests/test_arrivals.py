@@ -168,13 +168,15 @@ def test_opendc_of_an_older_generation(tmp_path: Path) -> None:
 
     tasks = {
         "id": ["a", "b"], "submissionTime": [60_000, 0], "endTime": [120_000, 30_000],
-        "maxCores": [2, 1], "cpu_capacity": [4000.0, 2500.0], "requiredMemory": [2, 1],
+        "maxCores": [2, 1], "requiredMemory": [2, 1],
     }  # fmt: skip
     parquet.write_table(pa.table(tasks), tmp_path / "tasks.parquet")
     found = arriving("opendc", ".", tmp_path, memory_unit="GiB").arrivals
     assert [*found.names] == ["b", "a"]
     assert found.lifetime_s.tolist() == [30, 60]
-    assert [each.memory_mib for each in found.sizes] == [1024, 2048]
+    assert [(each.clock_mhz, each.memory_mib) for each in found.sizes] == [
+        (2500, 1024), (2500, 2048),
+    ]  # fmt: skip
 
 
 HEAD = "arrival,lifetime,vcpus,memory\n"

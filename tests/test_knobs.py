@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arrival_turns import arrival_turns, write_arrivals
 from test_readers import bitbrains_file
 
 import farmsim
@@ -740,6 +741,7 @@ TURNS: Turns = {
     **network_turns(),
     **move_turns(),
     **emptying_turns(),
+    **arrival_turns(),
 }  # fmt: skip
 TURNS |= before_emptying(TURNS)
 
@@ -786,6 +788,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (made / name / f"{vm}.csv").write_text(
                 bitbrains_file(1000, usage, cores=1, capacity=4000.0)
             )
+    write_arrivals(made / "arrivals")
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count
