@@ -9,6 +9,7 @@ import numpy as np
 from ..models.arrays import Floats
 
 HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
+LEAST = "#c1440e"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MOST_POINTS = 4000
 

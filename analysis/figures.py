@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..models.arrays import Floats
-from .drawing import FILL, HERE, OTHER, Figure, figure, hours, thinned
+from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
 from .result import Result
 
@@ -46,8 +46,18 @@ def power(result: Result) -> Figure:
 
 
 def hosts_on(result: Result) -> Figure:
-    """Hosts switched on over time, with the baseline's."""
-    return _series(result, "hosts_on", 1.0, "time ({})", "hosts on", "hosts")
+    """Hosts switched on over time, with the baseline's and the fewest that could do the work."""
+    made = _series(result, "hosts_on", 1.0, "time ({})", "hosts on", "hosts")
+    times, _ = hours(_column(result, "bounds", "time_s"))
+    times, least = thinned(times, _column(result, "bounds", "hosts_bound"))
+    made["data"].append(
+        {
+            "type": "scatter", "x": times, "y": least, "name": "at least", "mode": "lines",
+            "line": {"color": LEAST, "width": 2, "dash": "dot", "shape": "hv"},
+            "hovertemplate": "%{y:,.1f} hosts",
+        }
+    )  # fmt: skip
+    return made
 
 
 def heatmap(result: Result) -> Figure:

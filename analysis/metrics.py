@@ -12,6 +12,7 @@ from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
+from .gap import gap_values
 from .life import life_values
 from .network_metrics import network_values
 
@@ -37,6 +38,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
+    values |= gap_values(case, outcome)
     values |= network_values(outcome) | life_values(case, outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_ghz_h"])

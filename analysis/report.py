@@ -20,6 +20,7 @@ from .verdict import COMPARED
 SECTIONS = {
     "Need": ("hosts", "hosts_on_peak", "hosts_on_mean", "vms", "vms_rejected",
              "consolidation_ratio"),
+    "Gap": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh", "gap_energy"),
     "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
             "host_utilisation_p95_max"),
     "Energy": ("energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w",
@@ -44,7 +45,8 @@ SECTIONS = {
 
 NOTES = {
     "power": "Electric power of all servers; the site draws PUE times as much.",
-    "hosts_on": "Hosts that are switched on, booting ones left out.",
+    "hosts_on": "Hosts that are switched on, booting ones left out; dotted: a number below which "
+    "no placement of the same work can be.",
     "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
     "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
     "migrations": "Live migrations begun per interval.",

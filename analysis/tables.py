@@ -12,6 +12,7 @@ from ..models.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
+from .gap import bounds
 from .life import life_columns, population, present_s, vm_events
 from .layer_tables import microscope, tenants, vm_layer
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
@@ -31,6 +32,7 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         "decisions": _decisions,
         "costs": _costs,
         "utilisation_map": _utilisation_map,
+        "bounds": lambda case, _, __: bounds(case),
     }
     if case.microscope is not None:
         makers["microscope"] = lambda case, outcome, _: microscope(case, outcome)

@@ -14,7 +14,8 @@ from .report import shown
 from .result import Result
 
 SHOWN = (
-    "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "energy_kwh", "energy_cost",
+    "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "gap_hosts", "energy_kwh",
+    "gap_energy", "energy_cost",
     "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
     "migration_wait_mean_s", "downtime_p99_s", "link_utilisation_max", "host_boots",
     "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms", "slatah", "pdm", "esv",

@@ -23,6 +23,20 @@ METRICS: dict[str, Metric] = {
     "peak_power_w": Metric("W", "Highest power", "Highest mean power of a reporting interval."),
     "hosts_on_mean": Metric("hosts", "Hosts on, mean", "Integral of hosts on over duration."),
     "hosts_on_peak": Metric("hosts", "Hosts on, most", "Most hosts on or switching at once."),
+    "hosts_bound_mean": Metric(
+        "hosts", "Fewest hosts, bound", "Mean over time of a number of hosts below which no "
+        "placement of the same work on this farm can be (see docs/optimum.md)."
+    ),
+    "gap_hosts": Metric(
+        "share", "Gap in hosts", "Hosts on, mean, over the bound on the fewest, less 1."
+    ),
+    "energy_bound_kwh": Metric(
+        "kWh", "Least energy, bound", "Energy below which no placement of the same work on this "
+        "farm can be, with all hosts that are not needed off."
+    ),
+    "gap_energy": Metric(
+        "share", "Gap in energy", "Energy of the servers over the bound on the least, less 1."
+    ),
     "consolidation_ratio": Metric(
         "VMs/host", "Consolidation ratio", "Integral of VMs running over integral of hosts on."
     ),
@@ -184,6 +198,7 @@ LOWER_IS_BETTER = frozenset(
     {
         "vms_rejected", "energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w",
         "hosts_on_mean", "hosts_on_peak", "hosts_paid", "migrations", "migrated_gib",
+        "gap_hosts", "gap_energy",
         "migration_mean_s", "vm_migrations_max", "host_boots", "host_shutdowns",
         "unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav", "esv",
         "slatah_pooled", "pdm_pooled", "slav_pooled", "energy_cost", "capital_cost",

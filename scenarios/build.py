@@ -16,6 +16,7 @@ from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start, Timing, UnplacedError
+from ..sim.gauge import Gauge
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
@@ -70,6 +71,7 @@ class Case:
     prices: list[float]
     licences: list[float]
     domains: Domains
+    gauge: Gauge
     living: bool = False
 
 
@@ -102,11 +104,12 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
     service, tenancy = _ledgers(scenario, stack, farm)
+    gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
+        [ledger for ledger in (service, tenancy, gauge) if ledger], network_setup(scenario, hosts),
         microscope, lives,
     )  # fmt: skip
     licences = [
@@ -117,7 +120,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
         models, counts, prices, licences, build_domains(scenario.farm, scenario.network.layout),
-        living=not still,
+        gauge, living=not still,
     )  # fmt: skip
 
 
@@ -227,9 +230,11 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     else:
         raise InputError(problems)
     service, tenancy = _ledgers(scenario, stack, farm)
+    gauge = Gauge(farm)
     engine = Engine(
         farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
-        Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger], lives=lives,
+        Streams(scenario.seed), [ledger for ledger in (service, tenancy, gauge) if ledger],
+        lives=lives,
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
     title = f"{count:,} dedicated servers ({model.server}), one workload each"
@@ -237,7 +242,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [0.0], unplanned(count), living=not still,
+        [price], [0.0], unplanned(count), gauge, living=not still,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints
+from ..models.columns import VmState
 from ..models.farm import Farm
 from ..models.farm_bound import FarmBound, Held
 from .log import Column, Log
@@ -15,7 +16,8 @@ class Gauge:
     The bounds are for the work that hosts did in a step, which is less than was asked for where
     they were short: a farm that leaves work undone is compared with others that leave as much.
     Copies of moving VMs, work that crowding or neighbours add, and host applications count for
-    nothing. Neither does a VM that came or went within the step, beyond the work that it did.
+    nothing. Neither does a VM that came within the step, nor more of one that left than the work
+    that it did; where hosts failed, only work counts.
     """
 
     def __init__(self, farm: Farm) -> None:
@@ -65,8 +67,9 @@ class _Crew:
             self._rows = farm.residents.of(np.flatnonzero(farm.hosts.vm_count))
         self._size, self._own_mib = vms.size[self._rows].copy(), vms.memory_mib[self._rows].copy()
         self._weight = bound.weight[self._size]
-        self._memory_mib = self._own_mib + bound.extra_mib[self._size]
+        self._memory_mib = (self._own_mib + bound.extra_mib[self._size]) * self._running()
         self._held = bound.hold(self._size, self._memory_mib)
+        self._failures = int(farm.accounts.failures.sum())
         self.mark()
 
     def mark(self) -> None:
@@ -77,12 +80,19 @@ class _Crew:
         accounts, rows = self._farm.vm_accounts, self._rows
         return accounts.requested_mhz_s[rows], accounts.unserved_mhz_s[rows]
 
+    def _running(self) -> Bools:
+        """Return who is on a host that is on; a VM that starts may wait for its host to boot."""
+        vms, rows = self._farm.vms, self._rows
+        running: Bools = (vms.host[rows] >= 0) & (vms.state[rows] != VmState.STARTING)
+        return running
+
     def unchanged(self) -> bool:
-        """Whether the same VMs of the same sizes are on hosts now."""
+        """Whether the same VMs of the same sizes run now, and no host has failed since."""
         vms, rows = self._farm.vms, self._rows
         return (
             int(self._farm.hosts.vm_count.sum()) == self._count
-            and bool((vms.host[rows] >= 0).all())
+            and bool(self._running().all())
+            and int(self._farm.accounts.failures.sum()) == self._failures
             and np.array_equal(vms.memory_mib[rows], self._own_mib)
             and np.array_equal(vms.size[rows], self._size)
         )
@@ -100,10 +110,11 @@ class _Crew:
         mean_mhz *= self._weight / length_s
         steady_mhz = mean_mhz * (missed == 0) if missed.any() else mean_mhz
         held = self._held
-        vms, rows = self._farm.vms, self._rows
-        still: Bools = vms.host[rows] >= 0
-        least_mib = np.minimum(vms.memory_mib[rows], self._own_mib)
+        still = self._running()
+        if int(self._farm.accounts.failures.sum()) > self._failures:
+            still = np.zeros(len(still), bool)
+        least_mib = np.minimum(self._farm.vms.memory_mib[self._rows], self._own_mib)
         if not still.all() or not np.array_equal(least_mib, self._own_mib):
-            kept_mib = (self._memory_mib - (self._own_mib - least_mib)) * still
+            kept_mib = np.maximum(self._memory_mib - (self._own_mib - least_mib), 0.0) * still
             held, steady_mhz = self._bound.hold(self._size, kept_mib), steady_mhz * still
         return held, mean_mhz, steady_mhz
