@@ -177,8 +177,8 @@ def _size(
     vcpus, clock_mhz, memory_mib, tenant, request_class = row
     owner = tenants[int(tenant)] if tenant >= 0 else part.tenant
     kind = classes[int(request_class)] if request_class >= 0 else part.request_class
-    words = [f"{vcpus:g} vCPU", write(memory_mib, "memory")]
-    words += [write(clock_mhz, "frequency")] if with_clock else []
+    words = [f"{vcpus:g} vCPU", str(write(memory_mib, "memory"))]
+    words += [str(write(clock_mhz, "frequency"))] if with_clock else []
     words += [word for word in (kind, owner) if word]
     # What is checked here has been checked by column; the names may be longer than written ones.
     return Size.model_construct(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,9 @@ def _positive(chunk: Chunk, name: str) -> Floats:
 
 def _optional(
     chunk: Chunk, source: TableArrivals, tenants: Sequence[str], classes: Sequence[str]
-) -> dict[str, object]:
-    names, found = source.columns, {}
+) -> dict[str, Any]:
+    names = source.columns
+    found: dict[str, Any] = {}
     if names.clock in chunk.columns:
         found["clock_mhz"] = _positive(chunk, names.clock)
     if names.utilisation in chunk.columns:
@@ -123,11 +125,11 @@ def _optional(
     return found
 
 
-def _refuse_twins(names: object, source: TableArrivals) -> None:
+def _refuse_twins(names: Any, source: TableArrivals) -> None:
     """Raise InputError if two VMs have one name."""
     from pyarrow import compute  # noqa: PLC0415 - costly to import
 
-    if compute.count_distinct(names).as_py() == len(names):  # type: ignore[arg-type]
+    if compute.count_distinct(names).as_py() == len(names):
         return
     for pair in compute.value_counts(names):
         if pair["counts"].as_py() > 1:

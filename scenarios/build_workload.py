@@ -108,6 +108,7 @@ def _arriving(
 
     def make() -> Workload:
         if source is None:
+            assert found.utilisation is not None
             return Workload(SteadySeries(found.utilisation), vms.size_mhz)
         return Workload(_series(part, trace, len(found), draw()), vms.size_mhz)
 
