@@ -6,6 +6,7 @@ from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .pricing import Pricing
 from .room import Places, Room
+from .shelves import BestFitShelf
 
 
 def cpu_left(room: Room, vms: Ints, at: Places) -> Floats:
@@ -20,3 +21,7 @@ class BestFit:
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
         return place_each(room, vms, Pricing(cpu_left))
+
+    def shelf(self, free_mhz: Floats, free_mib: Floats) -> BestFitShelf:
+        """Return an index of hosts that places VMs one by one as :meth:`place` does."""
+        return BestFitShelf(free_mhz, free_mib)

@@ -8,6 +8,7 @@ from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .pricing import Pricing
 from .room import Places, Room
+from .shelves import FirstFitShelf
 
 
 def row_order(room: Room, vms: Ints, at: Places) -> Floats:
@@ -22,3 +23,7 @@ class FirstFit:
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
         return place_each(room, vms, Pricing(row_order))
+
+    def shelf(self, free_mhz: Floats, free_mib: Floats) -> FirstFitShelf:
+        """Return an index of hosts that places VMs one by one as :meth:`place` does."""
+        return FirstFitShelf(free_mhz, free_mib)
