@@ -5,7 +5,9 @@ import numpy as np
 from ..models.accounts import Rate
 from ..models.columns import VmState
 from ..models.migration_course import BYTES_PER_MIB
+from ..models.rules import Rules
 from ..sim.engine import Outcome
+from .rule_tables import hard_rules_broken
 
 RELATIVE = 1e-9
 
@@ -14,7 +16,7 @@ class ConservationError(Exception):
     """A balance does not close: a fault of farmsim, not of the input."""
 
 
-def check(outcome: Outcome, metrics: dict[str, float]) -> None:
+def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = None) -> None:
     """Check the balances of a run. Raises ConservationError naming the first that fails."""
     _vms_kept(outcome)
     _memory_within(outcome)
@@ -23,6 +25,9 @@ def check(outcome: Outcome, metrics: dict[str, float]) -> None:
     _times_agree(outcome)
     _moves_agree(outcome)
     _links_agree(outcome)
+    if rules is not None:
+        broken = hard_rules_broken(rules, outcome)
+        _require(not broken, f"hard rules are broken: {', '.join(broken)}")
     for name, value in metrics.items():
         _require(bool(np.isfinite(value)), f"{name} is {value}")
 

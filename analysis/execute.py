@@ -61,7 +61,7 @@ def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outco
     except PlanError as error:
         raise refuse(case.name, str(error), "policies.control") from None
     metrics = measure(case, outcome)
-    check(outcome, metrics)
+    check(outcome, metrics, case.rules)
     return metrics, outcome
 
 

@@ -15,6 +15,7 @@ from ..sim.engine import Outcome
 from .gap import gap_values
 from .life import life_values
 from .network_metrics import network_values
+from .rule_tables import rule_values
 
 MIB_PER_GIB = 1024.0
 MHZ_S_PER_GHZ_H = 3.6e6
@@ -39,7 +40,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
     values |= gap_values(case, outcome)
-    values |= network_values(outcome) | life_values(case, outcome)
+    values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]

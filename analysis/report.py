@@ -15,6 +15,7 @@ from .figures import FIGURES, TITLES, busiest_hosts, drawable
 from .moves import moves_of
 from .network_figures import NETWORK_NOTES, lasting
 from .result import Result
+from .rule_tables import rules_of
 from .verdict import COMPARED
 
 SECTIONS = {
@@ -29,6 +30,7 @@ SECTIONS = {
     "Response": ("requests", "response_mean_ms", "response_p95_ms", "response_p99_ms",
                  "requests_waiting"),
     "Tenants": ("co_tenants", "exposure"),
+    "Rules": ("rules_broken",),
     "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
              "hosts_paid"),
     "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
@@ -110,6 +112,7 @@ def render(result: Result) -> str:
         sections=_sections(result),
         figures=_figures(result, FIGURES),
         moves=moves_of(result),
+        rules=rules_of(result),
         move_figures=_figures(
             result, {name: draw for name, draw in drawable(result).items() if name not in FIGURES}
         ),

@@ -17,6 +17,7 @@ from .life import life_columns, population, present_s, vm_events
 from .layer_tables import microscope, tenants, vm_layer
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
+from .rule_tables import rule_violations, rules_table
 
 
 def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
@@ -43,6 +44,9 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
     if case.living:
         makers["vm_events"] = lambda _, outcome, names: vm_events(outcome, names)
         makers["population"] = lambda _, outcome, __: population(outcome)
+    if case.rules is not None:
+        makers["rules"] = lambda case, outcome, _: rules_table(case, outcome)
+        makers["rule_violations"] = rule_violations
     if outcome.network is not None:
         makers |= {
             "migration_phases": lambda _, outcome, names: migration_phases(outcome, names),
@@ -122,7 +126,7 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
             f"of {search.considered} hosts {search.no_cpu} lack CPU, "
             f"{search.no_memory} lack memory, {search.vetoed} lack headroom, "
             f"{search.barred} may not take it"
-        )
+        ) + (f"; barred by rules: {search.rules}" if search.rules else "")
     return {
         "vm": (names.vm(np.arange(len(vms))), "", "Name of the VM."),
         "size": (words(vms.size, vms.size_names), "", "Size of the VM."),
@@ -276,6 +280,10 @@ def _decisions(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
         "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
+        "barred_by": (
+            words(table["rules"], outcome.words), "", "Rules that kept it off hosts, with the "
+            "number of hosts for each.",
+        ),
         "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
         "outcome": (words(table["outcome"], outcome.words), "", "What became of it."),
     }

@@ -418,7 +418,8 @@ def results() -> str:
         "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
         "A ratio of nothing is 0. `money` stands for the scenario's currency.",
         _metrics(METRICS),
-        "Only where VMs have a request class, tenants are named, or migrations go over a network:",
+        "Only where VMs have a request class, tenants or rules are named, or migrations go over a "
+        "network:",
         _metrics(WHERE_KNOWN),
         "Only where there is a baseline; the last only where `cost.investment` is given:",
         _metrics(SAVINGS),

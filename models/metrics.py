@@ -147,6 +147,10 @@ WHERE_KNOWN: dict[str, Metric] = {
     "lost_work_ghz_h": Metric(
         "GHz h", "Work lost", "CPU that VMs would have asked for while they were down."
     ),
+    "rules_broken": Metric(
+        "VM h", "Rules broken", "Hours in which VMs were where a rule with a price does not want "
+        "them, summed over rules and VMs."
+    ),
     "co_tenants": Metric(
         "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
     ),
@@ -205,7 +209,8 @@ LOWER_IS_BETTER = frozenset(
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
         "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
-        "downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
+        "rules_broken", "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
+        "migration_wait_mean_s",
         "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
         "vms_lost", "vms_waiting", "queue_max", "wait_mean_s", "wait_p95_s", "host_failures",
         "vm_crashes", "vm_downtime_h", "lost_work_ghz_h",

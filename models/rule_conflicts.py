@@ -32,18 +32,32 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class Conflict:
-    """Rules that cannot all be kept, VMs that show it, and why as the end of a sentence."""
+    """Rules that cannot all be kept, VMs that show it, and why: what "they" would have to do."""
 
     rules: tuple[Rule, ...]
     vms: tuple[int, ...]
     why: str
 
 
-def conflicts(rules: Sequence[Rule], domains: Domains, needs: Sequence[Need]) -> list[Conflict]:
-    """Return what cannot be kept, one entry per reason and group of VMs."""
+def conflicts(
+    rules: Sequence[Rule],
+    domains: Domains,
+    needs: Sequence[Need],
+    capacity_mhz: Floats,
+    vms: int,
+    at_once: bool = True,
+) -> list[Conflict]:
+    """Return what cannot be kept, one entry per reason and group of VMs.
+
+    ``needs`` is what VMs on one host need of it beside preserved CPU, of which each host has
+    ``capacity_mhz``; ``vms`` is the number of all VMs. Unless they are there ``at_once``, VMs
+    do not crowd one another out.
+    """
     hard = [rule for rule in rules if rule.hard]
-    finders = (_homeless, _scattered, _too_large, _torn, _crowded, _not_alone, _too_many_alone)
-    world = _World(domains, needs)
+    finders = [_homeless, _scattered, _torn, _not_alone]
+    if at_once:
+        finders += [_too_large, _crowded, _too_many_alone]
+    world = _World(domains, needs, capacity_mhz, vms)
     found: list[Conflict] = []
     blamed: set[Rule] = set()
     for finder in finders:
@@ -59,6 +73,8 @@ def conflicts(rules: Sequence[Rule], domains: Domains, needs: Sequence[Need]) ->
 class _World:
     domains: Domains
     needs: Sequence[Need]
+    capacity_mhz: Floats
+    vms: int
 
     @property
     def hosts(self) -> int:
@@ -131,7 +147,7 @@ def _homeless(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
         one = vms[0]
         if not world.left(static, one).any():
             why = _fewest(static, lambda some, one=one: not world.left(some, one).any())
-            yield Conflict(why, tuple(vms), "leave them no host")
+            yield Conflict(why, tuple(vms), "no host is left to them")
 
 
 def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
@@ -147,7 +163,7 @@ def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
 
             near = _near(rules, group)
             if apart(near):
-                why = f"must share a {level}, and no {level} is left to all of them"
+                why = f"they must share a {level}, and no {level} is left to all of them"
                 yield Conflict(_fewest(near, apart), tuple(sorted(group)), why)
 
 
@@ -171,17 +187,18 @@ def _too_large(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             fewest = _fewest(near, fits_nowhere)
             if fewest:
                 sums = [_sum(need, group) for need in [*world.needs, _preserved(fewest, world)]]
-                why = f"need {', '.join(filter(None, sums))} of one host; none left has as much"
+                why = (
+                    f"they need {', '.join(filter(None, sums))} of one host; none left has as much"
+                )
                 yield Conflict(fewest, tuple(sorted(group)), why)
 
 
 def _preserved(rules: Sequence[Rule], world: _World) -> Need:
-    """Return what preserve asks for; the first need of the world is CPU to be promised."""
-    capacity = next(need for need in world.needs if need.what == "CPU to promise")
-    kept_mhz = np.zeros(len(capacity.of_vm))
+    """Return what preserve asks for."""
+    kept_mhz = np.zeros(world.vms)
     for rule in _of_kind(rules, "preserve"):
         kept_mhz[rule.vms] = np.maximum(kept_mhz[rule.vms], rule.cpu_mhz)
-    return Need("preserved CPU", "MHz", kept_mhz, capacity.of_host)
+    return Need("preserved CPU", "MHz", kept_mhz, world.capacity_mhz)
 
 
 def _sum(need: Need, group: Rows) -> str:
@@ -206,7 +223,7 @@ def _torn(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             fewest = _fewest(_near(rules, group), joined)
             limit = f"; at most {rule.at_most} of them may" if rule.at_most > 1 else ", and may not"
             both = sorted(_group(fewest, rule.level, one) & _rows(rule))
-            yield Conflict(fewest, tuple(both), f"must share a {rule.level}{limit}")
+            yield Conflict(fewest, tuple(both), f"they must share a {rule.level}{limit}")
 
 
 def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
@@ -225,7 +242,7 @@ def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             left = [world.domains_left(fewest, vm, rule.level) for vm in rule.vms.tolist()]
             count = len(frozenset().union(*left))
             each = f", {rule.at_most} each" if rule.at_most > 1 else ""
-            why = f"must be on different {rule.level}s{each}; only {count} are left to them"
+            why = f"they must be on different {rule.level}s{each}; only {count} are left to them"
             yield Conflict(fewest, tuple(rule.vms.tolist()), why)
 
 
@@ -273,20 +290,22 @@ def _not_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
 
             fewest = _fewest(_near(rules, group), joined)
             members = tuple(sorted(_group(fewest, "host", one)))
-            why = f"must share a host, and not all of them are in {rule.name}"
+            why = f"they must share a host, and not all of them are in {rule.name}"
             yield Conflict(fewest, members, why)
 
 
 def _too_many_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield lonely groups of which there are more than hosts."""
     lonely = _of_kind(rules, "lonely")
-    everybody = len(world.needs[0].of_vm)
     who: dict[int, tuple[int, ...]] = {}
     for index, rule in enumerate(lonely):
         for vm in rule.vms.tolist():
             who[vm] = (*who.get(vm, ()), index)
-    groups = len(set(who.values())) + (len(who) < everybody)
+    groups = len(set(who.values())) + (len(who) < world.vms)
     if lonely and groups > world.hosts:
         vms: Ints = np.array(sorted(who))
-        why = f"make {groups} groups that share no host with others; there are {world.hosts} hosts"
+        why = (
+            f"they make {groups} groups that share no host with others; there are {world.hosts} "
+            "hosts"
+        )
         yield Conflict(tuple(lonely), tuple(vms.tolist()), why)

@@ -1,6 +1,6 @@
 """A scenario becomes a run that can be started, and so does what it is compared with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..models.hypervisor import licence_per_host_year
 from ..models.living import LivingFarm
 from ..models.migration import FixedRate
 from ..models.overheads import Platform
+from ..models.rules import Rules
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
@@ -32,6 +33,7 @@ from .build_farm import (
 from .build_layer import Stack, build_stack
 from .build_life import lives_of, most_at_once, still_lives
 from .build_network import network_setup
+from .build_rules import build_rules
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
@@ -73,6 +75,7 @@ class Case:
     domains: Domains
     gauge: Gauge
     living: bool = False
+    rules: Rules | None = None
 
 
 def build(scenario: Scenario, load: Load | None = None) -> Case:
@@ -106,11 +109,14 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     service, tenancy = _ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
+    domains = build_domains(scenario.farm, scenario.network.layout)
+    rules, tables = build_rules(scenario, farm, stack, domains, start, still)
+    load = replace(load, files=[*load.files, *tables])
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy, gauge) if ledger], network_setup(scenario, hosts),
-        microscope, lives,
+        microscope, lives, rules,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -119,8 +125,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     title = f"{len(hosts)} hosts, {name_of(policies.control)}"
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
-        models, counts, prices, licences, build_domains(scenario.farm, scenario.network.layout),
-        gauge, living=not still,
+        models, counts, prices, licences, domains, gauge, living=not still, rules=rules,
     )  # fmt: skip
 
 
@@ -303,6 +308,8 @@ def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
             (search.barred, "may not take it"),
         )
         why = [f"{count} {what}" for count, what in counts if count]
+        if search.rules:
+            why.append(f"barred by rules: {search.rules}")
         lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
     more = len(searches) - SHOWN
     listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

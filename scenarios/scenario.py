@@ -1,6 +1,6 @@
 """A scenario in Python: loaded, changed, written back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ from pydantic import PrivateAttr
 
 from .problems import InputError, Problem
 from .spec import Spec
+from .yaml_text import Path as Place
 
 
 class Scenario(Spec):
@@ -17,6 +18,7 @@ class Scenario(Spec):
     """
 
     _folder: Path = PrivateAttr(default_factory=Path)
+    _places: dict[Place, str] = PrivateAttr(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -31,6 +33,21 @@ class Scenario(Spec):
         copy._folder = folder
         return copy
 
+    def with_places(self, find: Callable[[Place], str]) -> Self:
+        """Return the scenario knowing where its rules stand; they are checked once VMs have names.
+
+        ``find`` tells file, line and column of a path.
+        """
+        paths = [("constraints", index, key) for index, rule in enumerate(self.constraints)
+                 for key in type(rule).model_fields]  # fmt: skip
+        copy = self.model_copy()
+        copy._places = {path: find(path) for path in paths}
+        return copy
+
+    def place(self, path: Place) -> str:
+        """Return file, line and column of a path within the rules, empty if it has none."""
+        return self._places.get(path, "")
+
     def check_paths(self) -> None:
         """Check that the files it names are there. Raises InputError."""
         named = {
@@ -40,6 +57,7 @@ class Scenario(Spec):
             ),
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             "baseline.path": getattr(self.baseline, "path", None),
+            "constraints_file": self.constraints_file,
         }
         raise_for = [
             Problem(path, key, "no such file or folder; check the path")

@@ -16,6 +16,7 @@ from ..policies.placement import Placement
 from .conditions import check_conditions
 from .fields import Amount, Fault, Named, Part, policy_slot, problem, problems
 from .kinds import Factor, FilePath, Name, Period, RunName
+from .spec_constraints import ConstraintField
 from .spec_farm import FarmPart
 from .spec_life import AdmissionPart, ProvisioningPart
 from .spec_network import NetworkPart
@@ -222,6 +223,14 @@ class Spec(Part):
         "that costs least.",
     )
     tenants: tuple[Tenant, ...] = Field((), description="Who the VMs belong to.")
+    constraints: tuple[ConstraintField, ...] = Field(
+        (), description="Rules of placement: which VMs belong together or apart, and where."
+    )
+    constraints_file: FilePath | None = Field(
+        None,
+        description="A CSV or Parquet table of further rules, a row per VM and rule; see "
+        "docs/constraints.md.",
+    )
     service: ServicePart = Field(ServicePart(), description="What counts as a violation.")
     cost: CostPart = Field(CostPart(), description="Prices.")
     baseline: Baseline = Field(

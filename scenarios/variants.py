@@ -106,11 +106,20 @@ def expand(
 
 
 def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = False) -> None:
-    """Check a scenario and all its variants. Raises InputError with all that is wrong."""
+    """Check a scenario and all its variants. Raises InputError with all that is wrong.
+
+    The workload is read where there are rules of placement, since these name VMs.
+    """
     written, allow_code = _written(source, overrides, allow_code)
     written.scenario(allow_code).check_paths()
     drafts = _drafts(source, overrides, allow_code, single=True)
     _raise([problem for draft in drafts for problem in _check(draft, None)])
+    for draft in drafts:
+        scenario = draft.runs[TYPICAL]
+        if scenario.constraints or scenario.constraints_file:
+            from .build import build  # noqa: PLC0415 - brings SimPy and the trace with it
+
+            build(scenario)
 
 
 def _raise(problems: list[Problem]) -> None:

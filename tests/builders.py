@@ -9,8 +9,8 @@ from farmsim.models.columns import Hosts, Vms
 from farmsim.models.farm import ViolationRule
 from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate, MigrationModel
-from farmsim.models.rules import Rules
 from farmsim.models.power import Linear, PowerBank, PowerModel
+from farmsim.models.rules import Rules
 from farmsim.models.workload import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
 from farmsim.policies.first_fit import FirstFit

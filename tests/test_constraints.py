@@ -450,10 +450,10 @@ def found(*rules: Rule, vms: int = 6, racks: list[int] | None = None, **sizes: A
     count = len(places.rack)
     cpu_mhz = np.full(vms, sizes.get("cpu_mhz", 100.0))
     memory = Need("memory", "MiB", np.full(vms, 1024.0), np.full(count, 4096.0))
-    cpu = Need("CPU to promise", "MHz", cpu_mhz, np.full(count, 1000.0))
+    cpu = Need("CPU", "MHz", cpu_mhz, np.full(count, 1000.0))
     return [
         f"{', '.join(each.name for each in conflict.rules)}: {conflict.why}"
-        for conflict in conflicts(rules, places, [memory, cpu])
+        for conflict in conflicts(rules, places, [memory, cpu], cpu.of_host, vms)
     ]
 
 
@@ -468,71 +468,71 @@ def test_rules_that_can_be_kept_are_no_conflict() -> None:
 CONFLICTS: list[tuple[tuple[Rule, ...], str]] = [
     (
         (rule("together", 0, 1), rule("apart", 0, 1)),
-        "together, apart: must share a host, and may not",
+        "together, apart: they must share a host, and may not",
     ),
     (
         (rule("together", 0, 1, name="a"), rule("together", 1, 2, name="b"),
          rule("together", 4, 5, name="c"), rule("apart", 0, 2)),
-        "a, b, apart: must share a host, and may not",
+        "a, b, apart: they must share a host, and may not",
     ),
     (
         (rule("together", 0, 1), rule("spread", 0, 1, level="rack")),
-        "together, spread: must share a rack, and may not",
+        "together, spread: they must share a rack, and may not",
     ),
-    ((rule("fence", 0, 1, hosts=()),), "fence: leave them no host"),
+    ((rule("fence", 0, 1, hosts=()),), "fence: no host is left to them"),
     (
         (rule("fence", 0, hosts=(1,)), rule("ban", 0, hosts=(1, 2))),
-        "fence, ban: leave them no host",
+        "fence, ban: no host is left to them",
     ),
     (
         (rule("fence", 0, hosts=(1,)), rule("dedicated", 1, hosts=(1,)),
          rule("ban", 0, hosts=(2,))),
-        "fence, dedicated: leave them no host",
+        "fence, dedicated: no host is left to them",
     ),
     (
         (rule("fence", 0, hosts=(0,), name="a"), rule("fence", 1, hosts=(1,), name="b"),
          rule("together", 0, 1)),
-        "a, b, together: must share a host, and no host is left to all of them",
+        "a, b, together: they must share a host, and no host is left to all of them",
     ),
     (
         (rule("fence", 0, hosts=(0,), name="a"), rule("fence", 1, hosts=(2,), name="b"),
          rule("together", 0, 1, level="rack")),
-        "a, b, together: must share a rack, and no rack is left to all of them",
+        "a, b, together: they must share a rack, and no rack is left to all of them",
     ),
     (
         (rule("apart", 0, 1, 2, 3, 4),),
-        "apart: must be on different hosts; only 4 are left to them",
+        "apart: they must be on different hosts; only 4 are left to them",
     ),
     (
         (rule("apart", 0, 1, 2), rule("fence", 0, 1, 2, hosts=(0, 1))),
-        "apart, fence: must be on different hosts; only 2 are left to them",
+        "apart, fence: they must be on different hosts; only 2 are left to them",
     ),
     (
         # Two of them share the only host left, though there are hosts enough for three.
         (rule("apart", 0, 1, 2), rule("fence", 0, 1, hosts=(3,))),
-        "apart, fence: must be on different hosts; only 4 are left to them",
+        "apart, fence: they must be on different hosts; only 4 are left to them",
     ),
     (
         (rule("spread", 0, 1, 2, 3, 4, level="rack", at_most=2),),
-        "spread: must be on different racks, 2 each; only 2 are left to them",
+        "spread: they must be on different racks, 2 each; only 2 are left to them",
     ),
     (
         (rule("together", 0, 1, 2, 3, 4),),
-        "together: need 5,120 MiB memory, 500 MHz CPU to promise of one host; none left has as "
+        "together: they need 5,120 MiB memory, 500 MHz CPU of one host; none left has as "
         "much",
     ),
     (
         (rule("preserve", 0, cpu_mhz=1500.0),),
-        "preserve: need 1,024 MiB memory, 100 MHz CPU to promise, 1,500 MHz preserved CPU of one "
+        "preserve: they need 1,024 MiB memory, 100 MHz CPU, 1,500 MHz preserved CPU of one "
         "host; none left has as much",
     ),
     (
         (rule("lonely", 0, 1), rule("together", 1, 2)),
-        "lonely, together: must share a host, and not all of them are in lonely",
+        "lonely, together: they must share a host, and not all of them are in lonely",
     ),
     (
         tuple(rule("lonely", vm, name=f"l{vm}") for vm in range(4)),
-        "l0, l1, l2, l3: make 5 groups that share no host with others; there are 4 hosts",
+        "l0, l1, l2, l3: they make 5 groups that share no host with others; there are 4 hosts",
     ),
 ]  # fmt: skip
 
@@ -554,8 +554,7 @@ def test_a_conflict_means_that_no_placement_keeps_the_rules(written: list[dict[s
     """Among all placements of four VMs on three hosts none keeps rules that are in conflict."""
     rules = [each for each in drawn(written, 4, 3) if len(each.vms)]
     places, capacity_mhz = domains([0, 0, 1]), np.full(3, 2000.0)
-    needs = [Need("CPU to promise", "MHz", np.full(4, 1.0), capacity_mhz)]
-    if not conflicts(rules, places, needs):
+    if not conflicts(rules, places, [], capacity_mhz, 4):
         return
     hard = [each for each in rules if each.hard]
     nobody = np.full(4, NOWHERE)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from arrival_turns import arrival_turns, write_arrivals
+from constraint_turns import constraint_turns, write_rules
 from test_readers import bitbrains_file
 
 import farmsim
@@ -741,6 +742,7 @@ TURNS: Turns = {
     **network_turns(),
     **move_turns(),
     **emptying_turns(),
+    **constraint_turns(SIZES),
     **arrival_turns(),
 }  # fmt: skip
 TURNS |= before_emptying(TURNS)
@@ -789,6 +791,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 bitbrains_file(1000, usage, cores=1, capacity=4000.0)
             )
     write_arrivals(made / "arrivals")
+    write_rules(made)
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count
