@@ -6,7 +6,7 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from ..models.arrays import Floats, Ints
+from ..models.arrays import Floats, Ints, distinct
 from .clock import Clock
 
 
@@ -21,23 +21,19 @@ class Agenda:
     ) -> None:
         self._clock, self._act, self._priority = clock, act, priority
         self._due_s = np.full(rows, np.nan)
-        self._entries: dict[float, list[Ints]] = {}
+        self._entries: dict[float, list[int]] = {}
 
     def enter(self, rows: Ints, instants_s: Floats) -> None:
         """Let rows be due at instants that are not in the past; never where they are infinite."""
         self._due_s[rows] = instants_s
         order = np.argsort(instants_s, kind="stable")
         order = order[np.isfinite(instants_s[order])]
-        rows, instants_s = rows[order], instants_s[order]
-        starts = np.flatnonzero(np.diff(instants_s, prepend=-1.0))
-        for group in np.split(np.arange(len(rows)), starts[1:]):
-            if not len(group):
-                continue
-            instant_s = float(instants_s[group[0]])
+        # One by one: most instants are those of a single row.
+        for row, instant_s in zip(rows[order].tolist(), instants_s[order].tolist(), strict=True):
             if instant_s not in self._entries:
                 self._entries[instant_s] = []
                 self._alarm(instant_s)
-            self._entries[instant_s].append(rows[group])
+            self._entries[instant_s].append(row)
 
     def strike(self, rows: Ints) -> None:
         """Take rows off the agenda."""
@@ -53,8 +49,8 @@ class Agenda:
         assert event.callbacks is not None
 
         def fire(_: simpy.Event) -> None:
-            rows = np.concatenate(self._entries.pop(instant_s))
-            rows = np.unique(rows[self._due_s[rows] == instant_s])
+            rows = distinct(np.array(self._entries.pop(instant_s), np.int64))
+            rows = rows[self._due_s[rows] == instant_s]
             if len(rows):
                 self._due_s[rows] = np.nan
                 self._act(rows)

@@ -97,63 +97,72 @@ class ShelfChooser:
     """Keeps an index of free capacity; for VMs that count by size and that no rule concerns."""
 
     def __init__(
-        self, farm: LivingFarm, needs: Needs, placement: Shelving, otherwise: Chooser
+        self, farm: LivingFarm, needs: Needs, placement: Shelving, otherwise: Chooser, wakes: bool
     ) -> None:
-        self._farm, self._needs, self._otherwise = farm, needs, otherwise
-        everywhere = np.arange(len(farm.hosts))
-        self._shelf: Shelf = placement.shelf(*self._free(everywhere))
+        self._farm, self._needs = farm, needs
+        self._otherwise, self._wakes = otherwise, wakes
+        free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
+        self._shelf: Shelf = placement.shelf(free_mhz, free_mib)
+        self._free_mhz: list[float] = free_mhz.tolist()
+        self._free_mib: list[float] = free_mib.tolist()
         farm.changed.clear()
 
     def choose(self, vms: Ints) -> Placed:
         """Return a host per VM (−1: none has room), in the order given."""
         farm, shelf = self._farm, self._shelf
         self._catch_up()
-        need_mhz = farm.vms.size_mhz[vms].tolist()
-        need_mib = farm.delivery.most_mib[vms].tolist()
-        found = np.full(len(vms), -1, np.int64)
-        free: dict[int, tuple[float, float]] = {}
-        for index, (mhz, mib) in enumerate(zip(need_mhz, need_mib, strict=True)):
-            host = shelf.find(mhz, mib)
-            if host < 0:
-                continue
-            found[index] = host
-            left_mhz, left_mib = free.get(host) or self._left(host)
-            free[host] = left_mhz - mhz, left_mib - mib
-            shelf.update(host, *free[host])
-        farm.changed.update(free)
+        free_mhz, free_mib = self._free_mhz, self._free_mib
+        found = []
+        needs = zip(
+            farm.vms.size_mhz[vms].tolist(), farm.delivery.most_mib[vms].tolist(), strict=True
+        )
+        for need_mhz, need_mib in needs:
+            host = shelf.find(need_mhz, need_mib)
+            if host >= 0:
+                free_mhz[host] -= need_mhz
+                free_mib[host] -= need_mib
+                shelf.update(host, free_mhz[host], free_mib[host])
+                farm.changed.add(host)
+            found.append(host)
+        hosts = np.array(found, np.int64)
         searches = [Search(len(farm.hosts))] * len(vms)
-        missing = np.flatnonzero(found < 0)
-        if len(missing):
-            # Who finds nothing on the shelf is looked for again, for a reason or a sleeping host.
-            self._look_again(vms, found, missing, searches)
-        return Placed(found, searches)
+        if -1 in found:
+            if hosts.max() < 0 and self._wakes and np.any(farm.hosts.state == PowerState.OFF):
+                return self._otherwise.choose(vms)
+            self._explain(vms, hosts, searches)
+        return Placed(hosts, searches)
 
-    def _look_again(self, vms: Ints, found: Ints, missing: Ints, searches: list[Search]) -> None:
-        """Search for one VM of each size; the others of a size that fits nowhere fit nowhere."""
-        sizes = self._farm.vms.size[vms[missing]]
-        if len(missing) < len(vms):
-            for index in missing.tolist():
-                searches[index] = Search(len(self._farm.hosts), len(self._farm.hosts))
-            return
-        for size in np.unique(sizes).tolist():
-            alike = missing[sizes == size]
-            one = self._otherwise.choose(vms[alike[:1]])
-            found[alike[0]] = one.hosts[0]
+    def _explain(self, vms: Ints, hosts: Ints, searches: list[Search]) -> None:
+        """Say what hosts lack for VMs that found none, once for each size."""
+        sizes = self._farm.vms.size[vms]
+        for size in np.unique(sizes[hosts < 0]).tolist():
+            alike = np.flatnonzero((sizes == size) & (hosts < 0))
+            search = self._lacking(int(vms[alike[0]]))
             for index in alike.tolist():
-                searches[index] = one.searches[0]
+                searches[index] = search
+
+    def _lacking(self, vm: int) -> Search:
+        free_mhz, free_mib = np.array(self._free_mhz), np.array(self._free_mib)
+        awake = free_mib >= 0
+        no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm])
+        no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.most_mib[vm])
+        considered = int(awake.sum())
+        return Search(considered, considered, 0.0, int(no_cpu.sum()), int(no_memory.sum()))
 
     def _catch_up(self) -> None:
+        """Tell the shelf of all hosts that have changed since it was asked last."""
         farm = self._farm
         if not farm.changed:
             return
         hosts = np.fromiter(farm.changed, np.int64, len(farm.changed))
         farm.changed.clear()
         free_mhz, free_mib = self._free(hosts)
-        update = self._shelf.update
         for host, mhz, mib in zip(
             hosts.tolist(), free_mhz.tolist(), free_mib.tolist(), strict=True
         ):
-            update(host, mhz, mib)
+            if mhz != self._free_mhz[host] or mib != self._free_mib[host]:
+                self._free_mhz[host], self._free_mib[host] = mhz, mib
+                self._shelf.update(host, mhz, mib)
 
     def _free(self, hosts: Ints) -> tuple[Floats, Floats]:
         farm = self._farm
@@ -162,10 +171,6 @@ class ShelfChooser:
         free_mhz = self._needs.capacity_mhz[hosts] - self._needs.load_mhz()[hosts]
         free_mib = farm.hosts.memory_mib[hosts] - farm.hosts.memory_used_mib[hosts]
         return np.where(awake, free_mhz, -1.0), np.where(awake, free_mib, -1.0)
-
-    def _left(self, host: int) -> tuple[float, float]:
-        free_mhz, free_mib = self._free(np.array([host]))
-        return float(free_mhz[0]), float(free_mib[0])
 
 
 class Demand(Protocol):

@@ -160,7 +160,8 @@ class Engine:
         barring = (self._view.allowed, self._view.one_guest, self._view.rules)
         plain = start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, Shelving) and start.by_size and plain:
-            chooser = ShelfChooser(farm, needs, start.placement, chooser)
+            wakes = self._control.powers_down
+            chooser = ShelfChooser(farm, needs, start.placement, chooser, wakes)
         if start.one_each:
             chooser = OneEachChooser(farm)
         provisioning = Provisioning(

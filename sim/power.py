@@ -70,7 +70,8 @@ class PowerStories:
         """Switch off those draining hosts that have become empty."""
         farm = self._farm.hosts
         done = (farm.state[hosts] == PowerState.DRAINING) & (farm.vm_count[hosts] == 0)
-        self.stop(hosts[done], "drained")
+        if done.any():
+            self.stop(hosts[done], "drained")
 
     def stop(self, hosts: Ints, cause: str) -> None:
         """Switch off empty hosts."""
