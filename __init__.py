@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.api import compare, load, run
+    from .analysis.api import compare, load, optimum, run
     from .analysis.compare import Comparison
     from .analysis.result import Result
     from .policies.catalogue import register
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison", "InputError", "Levels", "Result", "Scenario", "__version__", "compare", "load",
-    "register", "run",
+    "optimum", "register", "run",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ _WHERE = {
     "Comparison": "analysis.compare",
     "Levels": "scenarios.variants",
     "load": "analysis.api",
+    "optimum": "analysis.api",
     "Result": "analysis.result",
     "register": "policies.catalogue",
     "InputError": "scenarios.problems",

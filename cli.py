@@ -247,6 +247,40 @@ def evacuate(
 
 
 @commands.command()
+@click.argument("scenario")
+@OVERRIDES
+@click.option("--at", required=True, metavar="TIME", help="Instant to look at, such as '10 h'.")
+@click.option("--fill", default="100 %", metavar="SHARE", help="CPU of a host that may be used.")
+@click.option("--time-limit", default="60 s", metavar="TIME", help="Longest search, in real time.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@ALLOW_CODE
+def optimum(
+    scenario: str,
+    overrides: tuple[str, ...],
+    at: str,
+    fill: str,
+    time_limit: str,
+    as_json: bool,
+    allow_code: bool,
+) -> None:
+    """Hold a farm at one instant against the fewest hosts on which its VMs would fit."""
+    from .analysis.optimum import at_instant
+    from .scenarios.loader import load
+    from .scenarios.units import UnitError, parse
+
+    try:
+        at_s, share, limit_s = parse(at, "time"), parse(fill, "share"), parse(time_limit, "time")
+    except UnitError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"--fill is {fill}; write a share above 0 % and up to 100 %")
+    if limit_s < 0:
+        raise click.BadParameter(f"--time-limit is {time_limit}; write a time of 0 s or more")
+    compared = at_instant(load(scenario, overrides, allow_code), at_s, share, limit_s)
+    click.echo(json.dumps(compared.to_dict()) if as_json else compared.text())
+
+
+@commands.command()
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--vm", required=True, metavar="NAME", help="Name of a VM, or a pattern such as 'web-7*'."

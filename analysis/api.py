@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..scenarios.scenario import Scenario
 from ..scenarios.variants import OVERHEADS, Levels, Source, expand
@@ -11,7 +11,10 @@ from .execute import execute
 from .result import Result
 from .rundir import load, refuse_foreign
 
-__all__ = ["compare", "load", "run"]
+if TYPE_CHECKING:
+    from .optimum import Compared
+
+__all__ = ["compare", "load", "optimum", "run"]
 
 
 def run(
@@ -26,18 +29,41 @@ def run(
     ``overrides`` are texts such as ``"farm.hosts.0.count=500"``; ``out`` is where the run
     directory goes (None: nothing is written). Raises InputError if the input cannot be run.
     """
-    if isinstance(scenario, str | Path):
-        scenario = Scenario.load(scenario, *overrides, allow_code=allow_code)
-    else:
-        if not isinstance(scenario, Scenario):
-            scenario = Scenario.of(scenario, allow_code=allow_code)
-        scenario = scenario.override(*overrides)
+    scenario = _scenario(scenario, overrides, allow_code)
     if seed is not None:
         scenario = scenario.with_({"seed": seed})
     result = execute(scenario)
     if out is not None:
         result.save(out)
     return result
+
+
+def optimum(
+    scenario: str | Path | Mapping[str, Any] | Scenario,
+    *overrides: str,
+    at_s: float,
+    fill: float = 1.0,
+    time_limit_s: float = 60.0,
+    allow_code: bool = False,
+) -> "Compared":
+    """Run a scenario up to an instant and hold the farm against the fewest hosts for its VMs.
+
+    ``fill`` is the share of a host's CPU that the optimum may use, ``time_limit_s`` how long it
+    is searched in real time. Raises InputError if the input cannot be run.
+    """
+    from .optimum import at_instant  # noqa: PLC0415 - few need it
+
+    return at_instant(_scenario(scenario, overrides, allow_code), at_s, fill, time_limit_s)
+
+
+def _scenario(
+    scenario: str | Path | Mapping[str, Any] | Scenario, overrides: Sequence[str], allow_code: bool
+) -> Scenario:
+    if isinstance(scenario, str | Path):
+        return Scenario.load(scenario, *overrides, allow_code=allow_code)
+    if not isinstance(scenario, Scenario):
+        scenario = Scenario.of(scenario, allow_code=allow_code)
+    return scenario.override(*overrides)
 
 
 def compare(

@@ -123,11 +123,14 @@ class Compared:
         """Return the comparison in a few lines."""
         found = self.optimum
         lines = [
-            f"{self.name} at {self.at_s / 3600:g} h: {self.vms:,} VMs on {self.hosts_on:,} hosts "
-            f"on, of {self.hosts:,}",
+            f"{self.name} at {self.at_s / 3600:g} h: {self.vms:,} VMs, {self.hosts_on:,} of "
+            f"{self.hosts:,} hosts on",
             f"fewest hosts: {_known(found)}",
-            f"gap: {self.hosts_on - found.bound:,} hosts, {self.gap:.1%}",
         ]
+        if found.status != "infeasible":
+            most = "" if found.status == "optimal" else "at most "
+            beyond = self.hosts_on - found.bound
+            lines.append(f"gap: {most}{beyond:,} hosts, {100 * self.gap:.1f} %")
         if self.short_mhz > 0:
             short = f"{self.short_mhz / 1000:,.2f} GHz"
             lines.append(f"short: hosts lack {short} of what their VMs ask for")

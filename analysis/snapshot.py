@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints
+from ..models.columns import PowerState
 from ..models.farm import Farm
 
 TOLERANCE = 1e-9
@@ -35,7 +36,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, farm: Farm, fill: float = 1.0) -> "Snapshot":
-        """Return the VMs on hosts, with what they ask for now; hosts may be off or on.
+        """Return the VMs on hosts, with what they ask for now, and hosts on or off, none failed.
 
         ``fill`` is the share of a host's CPU that may be used.
         """
@@ -54,7 +55,7 @@ class Snapshot:
             room_mib=hosts.memory_mib,
             group=hosts.group,
             one_guest=layer.one_guest[hosts.group],
-            allowed=layer.allowed[size][:, hosts.group],
+            allowed=layer.allowed[size][:, hosts.group] & (hosts.state != PowerState.FAILED),
             home=vms.host[rows],
         )
 

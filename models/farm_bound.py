@@ -76,9 +76,10 @@ class FarmBound:
         then, and the mean of a convex function is at least its value at the mean; what is
         counted in whole hosts rests only on what was there at every instant.
         """
-        hosts, power_w = 0.0, self._resting_w
+        hosts, power_w, same = 0.0, self._resting_w, steady_mhz is mean_mhz
         for each in held:
-            least = _least_of(each, mean_mhz[each.at], steady_mhz[each.at])
+            mean = mean_mhz[each.at]
+            least = _least_of(each, mean, mean if same else steady_mhz[each.at])
             hosts += least.hosts
             power_w += least.power_w
         return Least(hosts, power_w)
@@ -116,12 +117,11 @@ def _held(part: _Part, at: Ints | slice, memory_mib: Floats) -> Held:
 
 def _least_of(held: Held, mean_mhz: Floats, steady_mhz: Floats) -> Least:
     part, worked_mhz = held.part, float(mean_mhz.sum())
-    hosts = max(
-        part.hosts.least(worked_mhz, held.memory_mib) * (1.0 - ROUNDING),
-        float(held.least_hosts),
-        float(whole_hosts(part.hosts.least(float(steady_mhz.sum()), held.memory_mib))),
-        float(whole_hosts(_unsplit(held, steady_mhz))),
-    )
+    fluid = steady = part.hosts.least(worked_mhz, held.memory_mib)
+    if steady_mhz is not mean_mhz:
+        steady = part.hosts.least(float(steady_mhz.sum()), held.memory_mib)
+    whole = whole_hosts(max(steady, _unsplit(held, steady_mhz)))
+    hosts = max(fluid * (1.0 - ROUNDING), float(whole), float(held.least_hosts))
     return Least(hosts, part.power.least(worked_mhz, hosts) * (1.0 - ROUNDING))
 
 

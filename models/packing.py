@@ -6,6 +6,7 @@ hosts, solved once for all needs by its dual. :func:`dual_feasible_bound` takes 
 a VM cannot be split.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +109,7 @@ def _crossings(kinds: Sequence[HostKind]) -> Floats:
 
 def whole_hosts(bound: float) -> int:
     """Return the fewest whole hosts that a bound asks for, rounding errors forgiven."""
-    return int(np.ceil(bound * (1.0 - ROUNDING) - ROUNDING))
+    return math.ceil(bound * (1.0 - ROUNDING) - ROUNDING)
 
 
 def fewest_hosts(

@@ -33,9 +33,10 @@ class Gauge:
     def note(self, now_s: float) -> None:
         """Account for the step since the last call; everything must be settled."""
         length_s, self._since_s = now_s - self._since_s, now_s
+        unchanged = self._crew.unchanged()
         if length_s > 0:
-            self._measure(now_s, length_s)
-        if self._crew.unchanged():
+            self._measure(now_s, length_s, unchanged)
+        if unchanged:
             self._crew.mark()
         else:
             self._crew = _Crew(self._farm, self._bound)
@@ -44,8 +45,8 @@ class Gauge:
         """Return one row per step: its end, its length, mean hosts on, energy, and the bounds."""
         return self._log.columns()
 
-    def _measure(self, now_s: float, length_s: float) -> None:
-        least = self._bound.least(*self._crew.worked(length_s))
+    def _measure(self, now_s: float, length_s: float, unchanged: bool) -> None:
+        least = self._bound.least(*self._crew.worked(length_s, unchanged))
         totals = self._farm.accounts.totals
         on_s, energy_j = float(totals[Rate.ON].sum()), float(totals[Rate.POWER_W].sum())
         self._log.add(
@@ -67,6 +68,7 @@ class _Crew:
             self._rows = farm.residents.of(np.flatnonzero(farm.hosts.vm_count))
         self._size, self._own_mib = vms.size[self._rows].copy(), vms.memory_mib[self._rows].copy()
         self._weight = bound.weight[self._size]
+        self._plain = bool(np.all(self._weight == 1.0))
         self._memory_mib = (self._own_mib + bound.extra_mib[self._size]) * self._running()
         self._held = bound.hold(self._size, self._memory_mib)
         self._failures = int(farm.accounts.failures.sum())
@@ -93,11 +95,10 @@ class _Crew:
             int(self._farm.hosts.vm_count.sum()) == self._count
             and bool(self._running().all())
             and int(self._farm.accounts.failures.sum()) == self._failures
-            and np.array_equal(vms.memory_mib[rows], self._own_mib)
             and np.array_equal(vms.size[rows], self._size)
         )
 
-    def worked(self, length_s: float) -> tuple[list[Held], Floats, Floats]:
+    def worked(self, length_s: float, unchanged: bool) -> tuple[list[Held], Floats, Floats]:
         """Return what they held all the time since, their mean work and their steady work.
 
         Weighted work in MHz; steady is that of VMs that were there all the time and went
@@ -107,14 +108,13 @@ class _Crew:
         missed = missed - self._missed
         mean_mhz = asked - self._asked
         mean_mhz -= missed
-        mean_mhz *= self._weight / length_s
+        mean_mhz *= 1.0 / length_s if self._plain else self._weight / length_s
         steady_mhz = mean_mhz * (missed == 0) if missed.any() else mean_mhz
-        held = self._held
+        if unchanged:
+            return self._held, mean_mhz, steady_mhz
         still = self._running()
         if int(self._farm.accounts.failures.sum()) > self._failures:
             still = np.zeros(len(still), bool)
         least_mib = np.minimum(self._farm.vms.memory_mib[self._rows], self._own_mib)
-        if not still.all() or not np.array_equal(least_mib, self._own_mib):
-            kept_mib = np.maximum(self._memory_mib - (self._own_mib - least_mib), 0.0) * still
-            held, steady_mhz = self._bound.hold(self._size, kept_mib), steady_mhz * still
-        return held, mean_mhz, steady_mhz
+        kept_mib = np.maximum(self._memory_mib - (self._own_mib - least_mib), 0.0) * still
+        return self._bound.hold(self._size, kept_mib), mean_mhz, steady_mhz * still

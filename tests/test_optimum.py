@@ -1,6 +1,9 @@
 """The integer program finds what trying everything finds, and nothing ever beats the bounds."""
 
 import itertools
+import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +11,10 @@ from builders import make_engine, make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import farmsim
 from farmsim.analysis.optimum import lower_bound, solve
 from farmsim.analysis.snapshot import Snapshot, first_fit_decreasing
+from farmsim.cli import run_command_line
 from farmsim.models.arrays import Ints
 from farmsim.policies.catalogue import POLICIES
 from farmsim.sim.gauge import Gauge
@@ -145,3 +150,61 @@ def test_no_step_of_a_run_is_below_its_bounds(data: st.DataObject) -> None:
     assert steps["length_s"].sum() == outcome.end_s
     assert np.all(steps["hosts_least"] <= steps["hosts_on"] + 1e-6)
     assert np.all(steps["least_w"] * steps["length_s"] <= steps["energy_j"] * (1 + 1e-9) + 1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["claim-3-boot", "claim-6-public-cloud", "claim-9-exposure", "first-steps"]
+)
+def test_runs_of_the_library_stay_above_their_bounds(name: str) -> None:
+    result = farmsim.run(f"library/{name}")
+    for each in (result, result.baseline):
+        if each is None:
+            continue
+        steps = {
+            key: each.table("bounds")[key].to_numpy() for key in each.table("bounds").schema.names
+        }
+        length_s = steps["interval_s"]
+        assert np.all(steps["hosts_bound"] <= steps["hosts_on"] + 1e-6)
+        assert np.all(steps["power_bound_w"] <= steps["power_w"] * (1 + 1e-9))
+        mean_on = (steps["hosts_on"] * length_s).sum() / length_s.sum()
+        assert mean_on == pytest.approx(each.value("hosts_on_mean"))
+        bound = each.value("hosts_bound_mean")
+        assert each.value("gap_hosts") == pytest.approx(mean_on / bound - 1)
+        assert each.value("energy_bound_kwh") * (1 + each.value("gap_energy")) == pytest.approx(
+            each.value("energy_kwh")
+        )
+
+
+def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "optimum.md").read_text("utf-8")
+    shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
+    assert shown
+    assert run_command_line(["optimum", "library/planetlab-day", "--at", "10 h"]) == 0
+    assert capsys.readouterr().out == shown[1]
+
+
+def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["optimum", "library/first-steps", "--at", "2 h", "--fill", "80 %", "--json"]
+    assert run_command_line(line) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "optimal"
+    assert told["bound"] == told["fewest"] <= told["hosts_on"]
+    same = farmsim.optimum("library/first-steps", at_s=7200.0, fill=0.8)
+    assert same.to_dict() == told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--at", "90 h"], "up to the run's end, 48 h"),
+        (["--at", "0 h"], "name a time after 0 h"),
+        (["--at", "soon"], "is not a time"),
+        (["--at", "2 h", "--fill", "120 %"], "up to 100 %"),
+        (["--at", "2 h", "--time-limit", "-1 s"], "0 s or more"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["optimum", "library/first-steps", *arguments]) == 2
+    assert told in capsys.readouterr().err

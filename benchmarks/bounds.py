@@ -1,0 +1,65 @@
+"""What the lower bounds cost: ``python benchmarks/bounds.py [--json]``.
+
+CPU time of holding each step against its bounds: as a share of the engine's time on two library
+scenarios, and per step of a farm of 100,000 VMs on 10,000 hosts.
+"""
+
+import json
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+from farmsim.scenarios.build import build
+from farmsim.scenarios.loader import load
+from farmsim.sim.gauge import Gauge
+
+LARGE = (
+    "farm.hosts.0.count=10000", "workload.vms=100000", "run.duration=1 h",
+    "policies.initial.placement=round_robin", "policies.control=none",
+)  # fmt: skip
+
+
+@dataclass
+class Timed:
+    """A gauge and how long each of its steps took, s of CPU."""
+
+    gauge: Gauge
+    took_s: list[float]
+
+    def note(self, now_s: float) -> None:
+        """Pass a step on, watch in hand."""
+        began_s = time.process_time()
+        self.gauge.note(now_s)
+        self.took_s.append(time.process_time() - began_s)
+
+
+def measure(name: str, *overrides: str) -> dict[str, float]:
+    """Return the time of the bounds, per step and as a share of the run."""
+    case = build(load(f"library/{name}", overrides))
+    timed = Timed(case.gauge, [])
+    case.engine._ledgers = [timed]
+    began_s = time.process_time()
+    case.engine.run()
+    run_s = time.process_time() - began_s
+    # The first note only looks around.
+    step_s = statistics.median(timed.took_s[1:])
+    return {"ms_per_step": 1e3 * step_s, "share": sum(timed.took_s) / run_s}
+
+
+def main() -> None:
+    """Print a line per case, or JSON."""
+    cases = {"planetlab-day": (), "beloglazov2012": (), "100,000 VMs": LARGE}
+    found = {
+        name: measure("planetlab-day" if overrides else name, *overrides)
+        for name, overrides in cases.items()
+    }
+    if "--json" in sys.argv[1:]:
+        print(json.dumps(found))
+        return
+    for name, each in found.items():
+        print(f"{name:16} {each['ms_per_step']:6.3f} ms a step, {each['share']:6.2%} of the run")
+
+
+if __name__ == "__main__":
+    main()
