@@ -21,6 +21,7 @@ from ..policies.view import FarmView
 from .actuator import Actuator
 from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats
+from .failures import Failures, FailureSource
 from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
@@ -97,6 +98,7 @@ class Lives:
     first_s: Floats
     again_s: Floats
     starts_per_host: int
+    failures: Sequence[FailureSource] = ()
 
     @property
     def still(self) -> bool:
@@ -132,7 +134,7 @@ class Engine:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
         self._ledgers, self._network, self._microscope = ledgers, network, microscope
-        self._clock = Clock()
+        self._clock, self._streams = Clock(), streams
         if microscope is not None:
             microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
@@ -181,6 +183,12 @@ class Engine:
         """
         searches = self._place_all()
         self._clock.process(self._lifecycle.arrivals())
+        failures = Failures(
+            self._clock, self._farm, self._actuator, self._lifecycle, self._streams,
+            wake=not self._control.powers_down,
+        )  # fmt: skip
+        for source in self._lives.failures:
+            self._clock.process(failures.story(source))
         self._clock.process(self._metronome(progress or _ignore))
         self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)

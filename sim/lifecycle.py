@@ -128,9 +128,10 @@ class Lifecycle:
         self._leave(vms, VmState.ABSENT, "dismissed")
         self.serve()
 
-    def crashed(self, vms: Ints, ran: Ints, host_of: Ints) -> None:
-        """Note that VMs have lost their host; ``ran`` are those of them that were running."""
+    def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
+        """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running."""
         now_s = self._clock.now
+        self._provisioning.forget(hosts)
         self._recorder.note_vms(now_s, vms, "crashed", host_of)
         self.lives.crashes[vms] += 1
         self.lives.note_demand(self._demand.wanted_mhz(), now_s)
