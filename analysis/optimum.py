@@ -15,7 +15,7 @@ from ..scenarios.build import build, load_of, refuse_unplaced
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from ..sim.engine import UnplacedError
-from .snapshot import TOLERANCE, Snapshot, first_fit_decreasing
+from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ class Compared:
     """A farm at one instant beside the optimum for the VMs that it holds then.
 
     ``short_mhz`` is the CPU that VMs ask for beyond what their hosts may give them: a farm that is
-    short may use fewer hosts than serving everybody takes.
+    short may use fewer hosts than serving everybody takes. ``left_out`` names the rules of
+    placement that the optimum need not keep.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Compared:
     hosts: int
     short_mhz: float
     optimum: Optimum
+    left_out: list[str]
 
     @property
     def gap(self) -> float:
@@ -134,6 +136,8 @@ class Compared:
         if self.short_mhz > 0:
             short = f"{self.short_mhz / 1000:,.2f} GHz"
             lines.append(f"short: hosts lack {short} of what their VMs ask for")
+        if self.left_out:
+            lines.append(f"the optimum need not keep these rules: {', '.join(self.left_out)}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -142,7 +146,7 @@ class Compared:
             "name": self.name, "at_s": self.at_s, "vms": self.vms, "hosts": self.hosts,
             "hosts_on": self.hosts_on, "short_mhz": self.short_mhz, "gap": self.gap,
             "bound": self.optimum.bound, "fewest": self.optimum.hosts,
-            "status": self.optimum.status,
+            "status": self.optimum.status, "rules_left_out": self.left_out,
         }  # fmt: skip
 
 
@@ -174,7 +178,7 @@ def at_instant(
         farm = case.engine.run().farm
     except UnplacedError as error:
         raise refuse_unplaced(case, error) from None
-    snapshot = Snapshot.of(farm, fill)
+    snapshot = Snapshot.of(farm, fill, case.rules)
     if not len(snapshot.home):
         raise refuse(scenario.name, "finds no VM on any host; name an earlier time", "--at")
     return Compared(
@@ -185,4 +189,5 @@ def at_instant(
         hosts=len(farm.hosts),
         short_mhz=snapshot.short_mhz(),
         optimum=solve(snapshot, time_limit_s),
+        left_out=beyond_program(case.rules),
     )

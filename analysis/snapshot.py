@@ -7,7 +7,9 @@ import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints
 from ..models.columns import PowerState
+from ..models.constraints import BY_HOST_ALONE
 from ..models.farm import Farm
+from ..models.rules import Rules
 
 TOLERANCE = 1e-9
 
@@ -35,10 +37,11 @@ class Snapshot:
     together: Sequence[Ints] = field(default=())
 
     @classmethod
-    def of(cls, farm: Farm, fill: float = 1.0) -> "Snapshot":
+    def of(cls, farm: Farm, fill: float = 1.0, rules: Rules | None = None) -> "Snapshot":
         """Return the VMs on hosts, with what they ask for now, and hosts on or off, none failed.
 
-        ``fill`` is the share of a host's CPU that may be used.
+        ``fill`` is the share of a host's CPU that may be used. Of the hard ``rules`` those that
+        :func:`beyond_program` does not name are kept.
         """
         hosts, layer, vms = farm.hosts, farm.delivery.layer, farm.vms
         rows = np.flatnonzero(vms.host >= 0)
@@ -47,6 +50,9 @@ class Snapshot:
         core_mhz[hosts.group] = hosts.core_mhz
         most_mhz = np.minimum(vms.vcpus[rows, None] * core_mhz, layer.limit_mhz[size, None])
         cpu_mhz = np.minimum(vms.demand_mhz[rows, None] * factor[size], most_mhz)
+        allowed = layer.allowed[size][:, hosts.group] & (hosts.state != PowerState.FAILED)
+        if rules is not None:
+            allowed &= rules.places[rules.place_class[rows]]
         taken_mhz = layer.base_mhz + layer.app_mhz
         return cls(
             cpu_mhz=cpu_mhz,
@@ -55,8 +61,10 @@ class Snapshot:
             room_mib=hosts.memory_mib,
             group=hosts.group,
             one_guest=layer.one_guest[hosts.group],
-            allowed=layer.allowed[size][:, hosts.group] & (hosts.state != PowerState.FAILED),
+            allowed=allowed,
             home=vms.host[rows],
+            apart=_groups(rules, "apart", rows),
+            together=_groups(rules, "together", rows),
         )
 
     def short_mhz(self) -> float:
@@ -80,6 +88,27 @@ class Snapshot:
             and all(len(np.unique(home[each])) == len(each) for each in self.apart)
             and all(len(np.unique(home[each])) == 1 for each in self.together)
         )
+
+
+def _groups(rules: Rules | None, kind: str, rows: Ints) -> list[Ints]:
+    """Return the places in ``rows`` of the VMs that hard rules of a kind bind to hosts."""
+    found = []
+    for rule in rules.all if rules is not None else ():
+        places = np.flatnonzero(np.isin(rows, rule.vms))
+        if rule.hard and rule.kind == kind and rule.level == "host" and len(places) > 1:
+            found.append(places)
+    return found
+
+
+def beyond_program(rules: Rules | None) -> list[str]:
+    """Return the names of the hard rules that the optimum leaves out of account."""
+    kept = ("apart", "together")
+    return [
+        rule.name
+        for rule in (rules.all if rules is not None else ())
+        if rule.hard and rule.kind not in BY_HOST_ALONE
+        and not (rule.kind in kept and rule.level == "host")
+    ]  # fmt: skip
 
 
 def first_fit_decreasing(snapshot: Snapshot) -> Ints | None:

@@ -183,8 +183,8 @@ def components(allowed: Bools) -> list[tuple[Bools, Bools]]:
         sizes = np.zeros(len(allowed), bool)
         sizes[np.flatnonzero(left)[0]] = True
         while True:
-            groups = allowed[sizes].any(axis=0)
-            more = sizes | allowed[:, groups].any(axis=1)
+            groups: Bools = np.any(allowed[sizes], axis=0)
+            more = sizes | np.any(allowed[:, groups], axis=1)
             if np.array_equal(more, sizes):
                 break
             sizes = more

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.optimum import lower_bound, solve
-from farmsim.analysis.snapshot import Snapshot, first_fit_decreasing
+from farmsim.analysis.snapshot import Snapshot, beyond_program, first_fit_decreasing
 from farmsim.cli import run_command_line
 from farmsim.models.arrays import Ints
+from farmsim.models.constraints import Rule
+from farmsim.models.rules import Rules
 from farmsim.policies.catalogue import POLICIES
+from farmsim.scenarios.build_domains import unplanned
 from farmsim.sim.gauge import Gauge
 
 NEED = st.tuples(st.integers(0, 10), st.integers(0, 10))
@@ -103,6 +106,26 @@ def test_a_snapshot_knows_what_its_hosts_lack() -> None:
     farm.set_demand(np.full(2, 80.0), 0.0)
     assert Snapshot.of(farm).short_mhz() == pytest.approx(60.0)
     assert solve(Snapshot.of(farm)).hosts == 2
+
+
+def test_hard_rules_are_kept_or_named() -> None:
+    farm = make_farm(make_hosts([100.0] * 4), make_vms([10.0] * 3))
+    farm.place(np.arange(3), np.arange(3), 0.0)
+    rules = Rules(
+        [
+            Rule("pair", "apart", np.array([0, 1])),
+            Rule("fence", "fence", np.array([2]), np.array([3])),
+            Rule("racks", "spread", np.array([0, 2]), level="rack"),
+            Rule("wish", "apart", np.array([1, 2]), price=1.0),
+        ],
+        unplanned(4), 3, farm.hosts.cpu_mhz,
+    )  # fmt: skip
+    snapshot = Snapshot.of(farm, rules=rules)
+    found = solve(snapshot)
+    assert found.home is not None
+    assert (found.hosts, int(found.home[2])) == (2, 3)
+    assert found.home[0] != found.home[1]
+    assert beyond_program(rules) == ["racks"]
 
 
 @pytest.mark.parametrize("name", POLICIES["placement"])
