@@ -6,6 +6,7 @@ nothing but this.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -53,6 +54,11 @@ class Rule:
     at_most: int = 1
     cpu_mhz: float = 0.0
     price: float | None = None
+
+    @cached_property
+    def named(self) -> frozenset[int]:
+        """The VMs that it names."""
+        return frozenset(self.vms.tolist())
 
     @property
     def hard(self) -> bool:

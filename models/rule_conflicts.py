@@ -9,11 +9,12 @@ initial placement tries.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .arrays import Bools, Floats, Ints
-from .constraints import Rule
+from .constraints import BY_HOST_ALONE, Rule
 from .domains import LEVELS, Domains
 
 Rows = frozenset[int]
@@ -57,7 +58,7 @@ def conflicts(
     finders = [_homeless, _scattered, _torn, _not_alone]
     if at_once:
         finders += [_too_large, _crowded, _too_many_alone]
-    world = _World(domains, needs, capacity_mhz, vms)
+    world = _World(domains, needs, capacity_mhz, vms, hard)
     found: list[Conflict] = []
     blamed: set[Rule] = set()
     for finder in finders:
@@ -76,6 +77,29 @@ class _World:
     capacity_mhz: Floats
     vms: int
 
+    rules: list[Rule]
+
+    @cached_property
+    def _by_vm(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for index, rule in enumerate(self.rules):
+            for vm in rule.named:
+                found.setdefault(vm, []).append(index)
+        return found
+
+    def near(self, vms: Rows) -> list[Rule]:
+        """Return the hard rules that could concern some VMs."""
+        indices = {index for vm in vms for index in self._by_vm.get(vm, ())}
+        return [self.rules[index] for index in sorted(indices.union(self._dedicated))]
+
+    @cached_property
+    def _dedicated(self) -> list[int]:
+        return [i for i, rule in enumerate(self.rules) if rule.kind == "dedicated"]
+
+    @cached_property
+    def _all_domains(self) -> dict[str, Rows]:
+        return {level: frozenset(range(self.domains.count(level))) for level in LEVELS}
+
     @property
     def hosts(self) -> int:
         return len(self.domains.rack)
@@ -84,7 +108,7 @@ class _World:
         """Return the hosts that rules leave to a VM, whatever else is where."""
         left = np.ones(self.hosts, bool)
         for rule in rules:
-            named = rule.kind in ("fence", "ban", "dedicated") and vm in _rows(rule)
+            named = rule.kind in BY_HOST_ALONE and vm in rule.named
             if rule.kind == "fence" and named:
                 left &= np.isin(self.domains.host, rule.hosts)
             elif (rule.kind == "ban" and named) or (rule.kind == "dedicated" and not named):
@@ -93,11 +117,9 @@ class _World:
 
     def domains_left(self, rules: Sequence[Rule], vm: int, level: str) -> Rows:
         """Return the domains in which rules leave a host to a VM."""
+        if not any(rule.kind in BY_HOST_ALONE for rule in rules):
+            return self._all_domains[level]
         return frozenset(self.domains.of(level)[self.left(rules, vm)].tolist())
-
-
-def _rows(rule: Rule) -> Rows:
-    return frozenset(rule.vms.tolist())
 
 
 def _fewest(rules: Sequence[Rule], test: Test) -> tuple[Rule, ...]:
@@ -108,11 +130,6 @@ def _fewest(rules: Sequence[Rule], test: Test) -> tuple[Rule, ...]:
         if test(fewer):
             kept = fewer
     return tuple(kept)
-
-
-def _near(rules: Sequence[Rule], vms: Rows) -> list[Rule]:
-    """Return the rules that could concern some VMs."""
-    return [rule for rule in rules if rule.kind == "dedicated" or vms & _rows(rule)]
 
 
 def _groups(rules: Sequence[Rule], level: str) -> list[Rows]:
@@ -138,16 +155,22 @@ def _of_kind(rules: Sequence[Rule], *kinds: str) -> list[Rule]:
 
 def _homeless(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield VMs that may be on no host at all."""
-    static = _of_kind(rules, "fence", "ban", "dedicated")
+    static = _of_kind(rules, *BY_HOST_ALONE)
     seen: dict[tuple[bool, ...], list[int]] = {}
-    names = [_rows(rule) for rule in static]
-    for vm in sorted(frozenset().union(*names)) if static else ():
+    names = [rule.named for rule in static]
+    named = sorted(frozenset().union(*names)) if static else []
+    for vm in named:
         seen.setdefault(tuple(vm in each for each in names), []).append(vm)
+    if len(named) < world.vms:
+        others = np.setdiff1d(np.arange(world.vms), np.array(named, np.int64))
+        seen[(False,) * len(static)] = others.tolist()
     for vms in seen.values():
-        one = vms[0]
-        if not world.left(static, one).any():
-            why = _fewest(static, lambda some, one=one: not world.left(some, one).any())
-            yield Conflict(why, tuple(vms), "no host is left to them")
+
+        def nowhere(some: list[Rule], one: int = vms[0]) -> bool:
+            return not world.left(some, one).any()
+
+        if nowhere(static):
+            yield Conflict(_fewest(static, nowhere), tuple(vms), "no host is left to them")
 
 
 def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
@@ -161,7 +184,7 @@ def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
                 left = [world.domains_left(some, vm, level) for vm in members]
                 return not frozenset.intersection(*left)
 
-            near = _near(rules, group)
+            near = world.near(group)
             if apart(near):
                 why = f"they must share a {level}, and no {level} is left to all of them"
                 yield Conflict(_fewest(near, apart), tuple(sorted(group)), why)
@@ -182,7 +205,7 @@ def _too_large(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
                 fits &= need.of_host * (1 + 1e-9) >= need.of_vm[list(members)].sum()
             return not fits.any()
 
-        near = _near(rules, group)
+        near = world.near(group)
         if fits_nowhere(near):
             fewest = _fewest(near, fits_nowhere)
             if fewest:
@@ -208,21 +231,24 @@ def _sum(need: Need, group: Rows) -> str:
 
 def _torn(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield VMs that are kept together and apart."""
-    del world
+    group_of = {
+        level: {vm: group for group in _groups(rules, level) for vm in group} for level in LEVELS
+    }
     for rule in _of_kind(rules, "apart", "spread"):
-        for group in _groups(rules, rule.level):
-            both = sorted(group & _rows(rule))
+        of_vm = group_of[rule.level]
+        for group in dict.fromkeys(of_vm[vm] for vm in rule.vms.tolist() if vm in of_vm):
+            both = sorted(group & rule.named)
             if len(both) <= rule.at_most:
                 continue
             one = both[0]
 
             def joined(some: list[Rule], one: int = one, rule: Rule = rule) -> bool:
-                members = _group(some, rule.level, one) & _rows(rule)
+                members = _group(some, rule.level, one) & rule.named
                 return rule in some and len(members) > rule.at_most
 
-            fewest = _fewest(_near(rules, group), joined)
+            fewest = _fewest(world.near(group), joined)
             limit = f"; at most {rule.at_most} of them may" if rule.at_most > 1 else ", and may not"
-            both = sorted(_group(fewest, rule.level, one) & _rows(rule))
+            both = sorted(_group(fewest, rule.level, one) & rule.named)
             yield Conflict(fewest, tuple(both), f"they must share a {rule.level}{limit}")
 
 
@@ -236,7 +262,7 @@ def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             left = [world.domains_left(some, vm, rule.level) for vm in rule.vms.tolist()]
             return not _seatable(left, rule.at_most)
 
-        near = [rule, *_of_kind(_near(rules, _rows(rule)), "fence", "ban", "dedicated")]
+        near = [rule, *_of_kind(world.near(rule.named), *BY_HOST_ALONE)]
         if too_few(near):
             fewest = _fewest(near, too_few)
             left = [world.domains_left(fewest, vm, rule.level) for vm in rule.vms.tolist()]
@@ -278,17 +304,17 @@ def _matched(left: Sequence[Rows], at_most: int) -> int:
 
 def _not_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield lonely VMs that have to share a host with a stranger."""
-    del world
+    groups = _groups(rules, "host")
     for rule in _of_kind(rules, "lonely"):
-        for group in _groups(rules, "host"):
-            one = min(group & _rows(rule), default=-1)
-            if one < 0 or group <= _rows(rule):
+        for group in groups:
+            one = min(group & rule.named, default=-1)
+            if one < 0 or group <= rule.named:
                 continue
 
             def joined(some: list[Rule], one: int = one, rule: Rule = rule) -> bool:
-                return rule in some and not _group(some, "host", one) <= _rows(rule)
+                return rule in some and not _group(some, "host", one) <= rule.named
 
-            fewest = _fewest(_near(rules, group), joined)
+            fewest = _fewest(world.near(group), joined)
             members = tuple(sorted(_group(fewest, "host", one)))
             why = f"they must share a host, and not all of them are in {rule.name}"
             yield Conflict(fewest, members, why)

@@ -1,6 +1,6 @@
 """The rules of a farm, looked up by VM."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,11 +26,15 @@ class Rules:
         self.capacity_mhz = capacity_mhz
         # A VM without a host has row −1, which must find domain −1 behind the last host.
         self.domain = {level: np.append(domains.of(level), -1) for level in LEVELS}
-        self.masks = [self._mask(rule.hosts) for rule in self.all]
+        nowhere = self._mask(np.empty(0, np.int64))
+        self.masks = [self._mask(rule.hosts) if len(rule.hosts) else nowhere for rule in self.all]
         self._members: dict[int, tuple[int, ...]] = {}
         for index, rule in enumerate(self.all):
             for vm in rule.vms.tolist():
                 self._members[vm] = (*self._members.get(vm, ()), index)
+        self._for_strangers = frozenset(
+            index for index, rule in enumerate(self.all) if rule.kind in FOR_STRANGERS
+        )
         self._alike = self._numbered(vms)
         self._host_kinds: Ints | None = None
         self.place_class, self.places = self._static(vms)
@@ -61,11 +65,8 @@ class Rules:
 
     def _bound_by(self, own: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         rules = self.all
-        binding = [
-            index
-            for index, rule in enumerate(rules)
-            if (rule.kind != "dedicated" if index in own else rule.kind in FOR_STRANGERS)
-        ]
+        strange = self._for_strangers.difference(own)
+        binding = sorted(strange.union(i for i in own if rules[i].kind != "dedicated"))
         hard = [i for i in binding if rules[i].hard and rules[i].kind not in BY_HOST_ALONE]
         soft = [i for i in binding if not rules[i].hard]
         return tuple(binding), tuple(hard), tuple(soft)
@@ -122,9 +123,11 @@ class Rules:
         return found
 
     def _static(self, vms: int) -> tuple[Ints, Bools]:
-        deciding = [
-            index for index, rule in enumerate(self.all) if rule.hard and rule.kind in BY_HOST_ALONE
-        ]
+        deciding = {
+            index: None
+            for index, rule in enumerate(self.all)
+            if rule.hard and rule.kind in BY_HOST_ALONE
+        }
         numbers: dict[tuple[int, ...], int] = {(): 0}
         classes = np.zeros(vms, np.int64)
         for vm, own in self._members.items():
@@ -132,7 +135,7 @@ class Rules:
             classes[vm] = numbers.setdefault(named, len(numbers))
         return classes, np.array([self._left_to(named, deciding) for named in numbers])
 
-    def _left_to(self, named: tuple[int, ...], deciding: list[int]) -> Bools:
+    def _left_to(self, named: tuple[int, ...], deciding: Iterable[int]) -> Bools:
         left = np.ones(len(self.capacity_mhz), bool)
         for index in deciding:
             kind, mask = self.all[index].kind, self.masks[index]

@@ -89,7 +89,8 @@ class Seats:
 
     def others(self, rule: Rule, vm: int) -> Ints:
         """Return the other VMs of a rule."""
-        return rule.vms[rule.vms != vm]
+        others: Ints = rule.vms[rule.vms != vm]
+        return others
 
     def ends(self, vms: Ints, level: str) -> Ints:
         """Return the domains where VMs are or will be, each once, else −1: (3, VMs)."""

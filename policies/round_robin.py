@@ -31,10 +31,10 @@ class RoundRobin:
                 return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
         hosts, searches = np.empty(len(vms), np.int64), [Search()] * len(vms)
         pricing = Pricing(distance_after_last, lasting=False)
-        for positions in companies(room, vms):
-            placed = place_each(room, vms[positions], pricing)
+        for company in companies(room, vms):
+            placed = place_each(room, vms[company], pricing)
             for position, host, search in zip(
-                positions, placed.hosts.tolist(), placed.searches, strict=True
+                company, placed.hosts.tolist(), placed.searches, strict=True
             ):
                 hosts[position], searches[position] = host, search
                 if host >= 0:

@@ -64,7 +64,7 @@ def allowed(rules: Rules, home: list[int], vm: int, moving_to: list[int] | None 
     host = np.array(home + [NOWHERE] * (len(rules.place_class) - len(home)))
     coming = np.full(len(host), NOWHERE)
     coming[: len(moving_to or [])] = moving_to or []
-    left = rules.places[rules.place_class[vm]].copy()
+    left: Bools = rules.places[rules.place_class[vm]].copy()
     barred = Seats(rules, host, coming).barred(vm, np.arange(count))
     return left if barred is None else left & ~barred
 
@@ -480,6 +480,7 @@ CONFLICTS: list[tuple[tuple[Rule, ...], str]] = [
         "together, spread: they must share a rack, and may not",
     ),
     ((rule("fence", 0, 1, hosts=()),), "fence: no host is left to them"),
+    ((rule("dedicated", 0, hosts=(0, 1, 2, 3)),), "dedicated: no host is left to them"),
     (
         (rule("fence", 0, hosts=(1,)), rule("ban", 0, hosts=(1, 2))),
         "fence, ban: no host is left to them",
