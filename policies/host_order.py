@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.arrays import Floats, singles
 
 STRETCH = 32
 """Hosts in a stretch at the start; it is split at twice as many."""
@@ -78,8 +78,7 @@ class HostOrder:
         keys.insert(at, key)
         rows.insert(at, row)
         self._mib[stretch].insert(at, free_mib)
-        if free_mib > self._most[stretch]:
-            self._most[stretch] = free_mib
+        self._most[stretch] = max(self._most[stretch], free_mib)
         if len(rows) > 2 * STRETCH:
             self._split(stretch)
 
@@ -92,7 +91,7 @@ class HostOrder:
 
     def _set_most(self, most_mib: Floats) -> None:
         """Keep the most memory of each stretch as an array and as a quick way to single values."""
-        self._most_mib, self._most = most_mib, memoryview(most_mib)
+        self._most_mib, self._most = most_mib, singles(most_mib)
 
     def _join(self, stretch: int) -> None:
         """Add a stretch to the one before it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, alike
+from ..models.arrays import Bools, Floats, Ints, Singles, alike, singles
 from ..models.seats import Seats
 from .view import FarmView
 
@@ -25,6 +25,9 @@ Places = Ints | slice
 EVERYWHERE = slice(None)
 
 NOWHERE = (-1, False)
+
+MOST_LISTED = 200_000
+"""VMs up to which their columns are copied into lists."""
 
 OnChange = Callable[[int, int, int], None]
 """Told position, VM and +1 or −1 whenever a VM comes or goes."""
@@ -342,25 +345,30 @@ def _ranked(costs: Floats, penalty: Floats | None) -> Ints:
     return finite[np.lexsort((costs[finite], penalty[finite]))]
 
 
+def _column(values: Floats) -> Singles:
+    """Return a VM column as a list, which is faster to read, unless making it takes longer."""
+    return values.tolist() if len(values) <= MOST_LISTED else singles(values)
+
+
 class _Scalars:
     """The room's columns once more, as lists: single values are read many times per VM."""
 
     def __init__(self, room: Room) -> None:
-        self.need_mhz: list[float] = room.need_mhz.tolist()
+        self.need_mhz = _column(room.need_mhz)
         self.load_mhz: list[float] = room.load_mhz.tolist()
         self.guests: list[int] = room._guests.tolist()
         self.closed: list[bool] = [False] * len(room.hosts)
         self._free_mhz: list[float] = room.free_mhz.tolist()
         self._free_mib: list[float] = room.memory_free_mib.tolist()
         self._core_mhz: list[float] = room._core_mhz.tolist()
-        self._need_per_core_mhz: list[float] = room._need_per_core_mhz.tolist()
-        self._need_mib: list[float] = room._memory_need_mib.tolist()
-        self._signal_mhz: list[float] | None = None
+        self._need_per_core_mhz = _column(room._need_per_core_mhz)
+        self._need_mib = _column(room._memory_need_mib)
+        self._signal_mhz: Singles | None = None
         self._watched_free_mhz: list[float] = []
         self._headroom_mhz: list[float] = []
 
     def watch(self, signal_mhz: Floats, watched_free_mhz: Floats, headroom_mhz: Floats) -> None:
-        self._signal_mhz = signal_mhz.tolist()
+        self._signal_mhz = _column(signal_mhz)
         self._watched_free_mhz = watched_free_mhz.tolist()
         self._headroom_mhz = headroom_mhz.tolist()
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.arrays import Floats, singles
 from .host_order import HostOrder
 
 BLOCK = 32
@@ -93,7 +93,7 @@ class FirstFitShelf:
         blocks = -(-len(free_mhz) // BLOCK)
         self._mhz, self._mib = np.full((2, blocks * BLOCK), -np.inf)
         self._mhz[: len(free_mhz)], self._mib[: len(free_mib)] = free_mhz, free_mib
-        self._one_mhz, self._one_mib = memoryview(self._mhz), memoryview(self._mib)
+        self._one_mhz, self._one_mib = singles(self._mhz), singles(self._mib)
         self._block_mhz = self._mhz.reshape(blocks, BLOCK)
         self._block_mib = self._mib.reshape(blocks, BLOCK)
         self._needs = [0.0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from farmsim.models.history import Ring
 from farmsim.models.power import Fan, Linear, PowerModel, Table
 from farmsim.policies import pricing
+from farmsim.policies import room as rooms
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.dot_product import DotProduct
@@ -96,6 +97,7 @@ def test_every_way_of_pricing_decides_alike(
             patch.setattr(pricing, "BATCH", batch)
             patch.setattr(pricing, "LARGE", large)
             patch.setattr(pricing, "BLOCK", 4)
+            patch.setattr(rooms, "MOST_LISTED", large)
             patch.setattr(pricing, "FEW", few)
             patch.setattr(pricing, "KEPT_COSTS", most)
             room = random_room(seed, hosts)

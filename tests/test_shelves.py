@@ -39,10 +39,12 @@ def room_of(free_mhz: Floats, free_mib: Floats, need_mhz: float, need_mib: float
 def columns(rng: np.random.Generator, count: int, kind: str) -> tuple[Floats, Floats]:
     """Free columns as whole cores, as any amounts, or so near each other that rounding counts."""
     if kind == "cores":
-        return rng.integers(-1, 9, count) * 2500.0, rng.integers(-1, 9, count) * 4096.0
+        cores, blocks = rng.integers(-1, 9, (2, count)).astype(np.float64)
+        return cores * 2500.0, blocks * 4096.0
     if kind == "any":
         return rng.uniform(-1, 20000, count), rng.uniform(-1, 32768, count)
-    return BASE_MHZ + rng.integers(0, 4, count), rng.integers(0, 3, count) * 1024.0
+    steps, blocks = rng.integers(0, 4, (2, count)).astype(np.float64)
+    return BASE_MHZ + steps, blocks * 1024.0
 
 
 def need(rng: np.random.Generator, kind: str) -> tuple[float, float]:
@@ -85,7 +87,8 @@ def test_a_shelf_finds_what_the_policy_finds(
 def test_a_shelf_filled_one_by_one_is_filled_like_a_room(placement: Any) -> None:
     """500 VMs onto 40 hosts, until nothing fits; then hosts that leave are not found."""
     rng = np.random.default_rng(3)
-    cores, memory_mib = rng.integers(1, 9, 500) * 2500.0, rng.integers(1, 9, 500) * 4096.0
+    cores, memory_mib = rng.integers(1, 9, (2, 500)).astype(np.float64)
+    cores, memory_mib = cores * 2500.0, memory_mib * 4096.0
     hosts = make_hosts([40 * 2500.0] * 40, core_mhz=np.inf)
     hosts.memory_mib[:] = 40 * 4096.0
     farm = make_farm(hosts, make_vms(cores.tolist(), memory_mib.tolist()))

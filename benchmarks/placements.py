@@ -1,0 +1,118 @@
+"""Measure placements per second against the number of hosts, on the indexes of free capacity.
+
+``python benchmarks/placements.py`` fills farms of 1,000, 10,000 and 100,000 hosts to 90 % of
+their CPU with VMs of a few sizes, then lets a VM chosen at random leave and another arrive, again
+and again, and prints what an arrival costs together with a departure: one search and two updates.
+``--hosts N`` (repeatable) takes other farms, ``--json FILE`` writes the figures. Times are CPU
+time of this process.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from farmsim.models.arrays import Floats
+from farmsim.policies.best_fit import BestFit
+from farmsim.policies.first_fit import FirstFit
+from farmsim.policies.placement import Shelving
+from farmsim.policies.shelves import Shelf
+from farmsim.policies.worst_fit import WorstFit
+
+PLACEMENTS: dict[str, Shelving] = {
+    "best_fit": BestFit(),
+    "worst_fit": WorstFit(),
+    "first_fit": FirstFit(),
+}
+HOSTS = (1_000, 10_000, 100_000)
+CORE_MHZ, HOST_CORES, HOST_MIB = 2500.0, 40, 160 * 1024.0
+VM_CORES, SHARE_OF_CORES = (1, 2, 4, 8, 16), (0.3, 0.3, 0.2, 0.15, 0.05)
+MIB_PER_CORE = (1792.0, 4096.0, 7168.0)
+FILLED = 0.9
+ARRIVALS = 20_000
+
+
+class Farm:
+    """What hosts have left, and the shelf that is told of it."""
+
+    def __init__(self, placement: Shelving, hosts: int) -> None:
+        self.free_mhz = [HOST_CORES * CORE_MHZ] * hosts
+        self.free_mib = [HOST_MIB] * hosts
+        self.vms: list[tuple[int, float, float]] = []
+        self.shelf: Shelf = placement.shelf(np.array(self.free_mhz), np.array(self.free_mib))
+
+    def arrive(self, need_mhz: float, need_mib: float) -> None:
+        """Place a VM; one that fits nowhere is turned away."""
+        host = self.shelf.find(need_mhz, need_mib)
+        if host >= 0:
+            self.vms.append((host, need_mhz, need_mib))
+            self._change(host, -need_mhz, -need_mib)
+
+    def leave(self, index: int) -> None:
+        """Let a VM go; the last one takes its place in the list."""
+        vm, self.vms[index] = self.vms[index], self.vms[-1]
+        self.vms.pop()
+        self._change(*vm)
+
+    def _change(self, host: int, more_mhz: float, more_mib: float) -> None:
+        self.free_mhz[host] += more_mhz
+        self.free_mib[host] += more_mib
+        self.shelf.update(host, self.free_mhz[host], self.free_mib[host])
+
+
+def sizes(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
+    """Draw the needs of VMs, MHz and MiB."""
+    cores = rng.choice(VM_CORES, count, p=SHARE_OF_CORES)
+    return cores * CORE_MHZ, cores * rng.choice(MIB_PER_CORE, count)
+
+
+def measured(name: str, hosts: int) -> dict[str, float | str]:
+    """Fill a farm, replace VMs at random, and return what that cost per arrival, µs."""
+    rng = np.random.default_rng(1)
+    farm = Farm(PLACEMENTS[name], hosts)
+    need_mhz, need_mib = sizes(rng, hosts * HOST_CORES)
+    wanted_mhz = FILLED * hosts * HOST_CORES * CORE_MHZ
+    filling = int(np.searchsorted(np.cumsum(need_mhz), wanted_mhz))
+    for vm in zip(need_mhz[:filling].tolist(), need_mib[:filling].tolist(), strict=True):
+        farm.arrive(*vm)
+    need_mhz, need_mib = sizes(rng, ARRIVALS)
+    arriving = zip(rng.random(ARRIVALS).tolist(), need_mhz.tolist(), need_mib.tolist(), strict=True)
+    start_s = time.process_time()
+    for leaving, *vm_needs in arriving:
+        farm.leave(int(leaving * len(farm.vms)))
+        farm.arrive(*vm_needs)
+    spent_s = time.process_time() - start_s
+    return {
+        "placement": name,
+        "hosts": hosts,
+        "vms": len(farm.vms),
+        "us_per_arrival": 1e6 * spent_s / ARRIVALS,
+        "arrivals_per_s": ARRIVALS / spent_s,
+    }
+
+
+def main() -> None:
+    """Measure every policy on every farm and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hosts", type=int, action="append")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = []
+    print("| placement | hosts | VMs | µs per arrival and departure | arrivals per s |")
+    print("| --- | --- | --- | --- | --- |")
+    for name in PLACEMENTS:
+        for hosts in arguments.hosts or HOSTS:
+            rows.append(row := measured(name, hosts))
+            print(
+                f"| `{name}` | {hosts:,} | {row['vms']:,} | {row['us_per_arrival']:.1f} "
+                f"| {row['arrivals_per_s']:,.0f} |",
+                flush=True,
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
