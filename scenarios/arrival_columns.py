@@ -100,8 +100,10 @@ def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:
         return np.where(unknown, np.inf, recorded.lifetime_s)
     count = len(unknown)
     batch = np.arange(count) if recorded.batch is None else _codes(recorded.batch)[0]
-    law = arrival_law(part.lifetimes).lifetime
-    drawn_s = law.draw_s(batch, lambda name: draw(f"{WHERE}.{name}"))
+    law = arrival_law(part.lifetimes)
+    drawn_s = law.lifetime.draw_s(batch, lambda name: draw(f"{WHERE}.{name}"))
+    # The trace knows when VMs left to the step, as it does when they came.
+    drawn_s = np.ceil(drawn_s / law.step_s) * law.step_s
     return np.where(unknown, drawn_s, recorded.lifetime_s)
 
 

@@ -105,7 +105,8 @@ class TableArrivals(_Unmeasured):
     lifetimes: Literal["stay", "azure_v1"] = Field(
         "stay",
         description="What VMs without a lifetime do: stay, or live as long as is drawn from the "
-        "distribution of `farmsim catalog workloads azure_v1`, those of a batch alike.",
+        "distribution of `farmsim catalog workloads azure_v1`, those of a batch alike, in "
+        "whole steps of 5 min, as the trace records them.",
     )
 
 

@@ -220,8 +220,9 @@ class Engine:
         arrival_s = self._lives.population.arrival_s
         vms = np.flatnonzero(arrival_s <= 0)
         farm.start_absent(np.flatnonzero(arrival_s > 0))
-        room = self._first_room()
-        first = place_bound_first(start.placement, room, vms)
+        first = Placed(np.empty(0, np.int64), [])
+        if len(vms):
+            first = place_bound_first(start.placement, self._first_room(), vms)
         targets = first.hosts
         lost = vms[targets < 0]
         searches = {
