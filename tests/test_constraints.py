@@ -1,7 +1,6 @@
 """Rules of placement: what each means, that nothing breaks a hard one, that soft ones order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -314,23 +313,26 @@ def test_where_no_host_is_left_the_rules_are_named() -> None:
 # Whole runs
 
 
-@dataclass(frozen=True)
-class Watched:
-    """Calls a checker after every verb that changes where VMs are."""
+VERBS = (
+    "place", "begin_migration", "commit_migration", "abort_migration", "remove", "admit",
+    "begin_start", "retire", "crash",
+)  # fmt: skip
+"""What changes where VMs are."""
 
-    farm: LivingFarm
-    check: Callable[[], None]
 
-    def hook(self) -> None:
-        for name in ("place", "begin_migration", "commit_migration", "abort_migration", "remove"):
-            object.__setattr__(self.farm, name, self._checked(getattr(self.farm, name)))
+def watch(farm: LivingFarm, check: Callable[[], None]) -> None:
+    """Call a checker after every verb that changes where VMs are."""
 
-    def _checked(self, verb: Callable[..., None]) -> Callable[..., None]:
-        def run(*given: Any, **named: Any) -> None:
-            verb(*given, **named)
-            self.check()
+    def checked(verb: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any, **named: Any) -> Any:
+            answer = verb(*given, **named)
+            check()
+            return answer
 
         return run
+
+    for name in VERBS:
+        setattr(farm, name, checked(getattr(farm, name)))
 
 
 def run_watched(
@@ -346,7 +348,7 @@ def run_watched(
         found = violated(rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz)
         assert [each.rule.name for each in found if each.rule.hard] == []
 
-    Watched(farm, check).hook()
+    watch(farm, check)
     engine = make_engine(farm, shares, control, rules=rules, **more)
     try:
         return engine.run(), looked

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from test_constraints import watch
 
 import farmsim
 from farmsim.cli import BAD_INPUT, run_command_line
 from farmsim.models.constraints import KINDS
+from farmsim.models.rule_check import violated
 from farmsim.scenarios.build import build
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError
@@ -89,8 +91,8 @@ FAULTS = {
     ),
     "more VMs than hosts": (
         ["name: r, type: apart, vms: ['vm-*']"],
-        "constraints.0: rule r cannot be kept by vm-1, vm-2, vm-3, vm-4, vm-5 and 4 more: they must "
-        "be on different hosts; only 6 are left to them",
+        "constraints.0: rule r cannot be kept by vm-1, vm-2, vm-3, vm-4, vm-5 and 4 more: they "
+        "must be on different hosts; only 6 are left to them",
     ),
     "more VMs than racks": (
         ["name: r, type: spread, vms: [vm-1, vm-2, vm-3, vm-4]"],
@@ -290,3 +292,45 @@ def test_bad_rules_end_with_code_2(
     told = capsys.readouterr().err
     assert f"bad.yaml:{LINE}:6: constraints.0: rules pair, link, split cannot be kept" in told
     assert "Traceback" not in told
+
+
+COMING = """name: coming
+run: {duration: 6 h}
+farm:
+  hosts_per_rack: 2
+  hosts:
+    - {name: a, server: hp_ml110_g5, count: 12, memory: 16 GiB}
+workload:
+  source: {type: constant, utilisation: 50 %}
+  arrivals: {type: table, path: coming.csv}
+policies: {control: {policy: consolidation}}
+provisioning: {boot: 20 s}
+baseline: {type: none}
+constraints:
+  - {name: db, type: spread, vms: ["v*[05]"], domain: rack, at_most: 2}
+  - {name: pair, type: together, vms: [v11, v12]}
+  - {name: pen, type: fence, vms: ["v2*"], hosts: ["a-0*"]}
+  - {name: calm, type: lonely, vms: [v3, v4]}
+"""
+
+
+def test_vms_that_come_and_go_keep_the_rules(tmp_path: Path) -> None:
+    rows = [f"{600 * (vm // 2)},{3000 + 400 * (vm % 9)},1,2,v{vm}" for vm in range(60)]
+    table = "\n".join(["arrival,lifetime,vcpus,memory,vm", *rows])
+    (tmp_path / "coming.csv").write_text(table + "\n")
+    case = build(loads(COMING, folder=tmp_path))
+    farm, rules = case.farm, case.rules
+    assert rules is not None
+    looked = 0
+
+    def check() -> None:
+        nonlocal looked
+        looked += 1
+        vms = farm.vms
+        found = violated(rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz)
+        assert [each.rule.name for each in found] == []
+
+    watch(farm, check)
+    outcome = case.engine.run()
+    assert looked > 100
+    assert len(outcome.tables["migrations"]["vm"])
