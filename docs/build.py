@@ -31,6 +31,7 @@ from farmsim.models.ranged import CONFIDENCE
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.control import ControlPolicy
 from farmsim.policies.drain import Drain
+from farmsim.policies.forecast import Forecaster
 from farmsim.policies.overload import OverloadDetector
 from farmsim.policies.placement import Placement
 from farmsim.policies.selection import Selection
@@ -50,7 +51,7 @@ PAGES = Path(__file__).parent / "reference"
 MARK = "<!-- Written by docs/build.py from the code; change the code, not this page. -->"
 PROTOCOLS: dict[str, type] = {
     "placement": Placement, "overload": OverloadDetector, "selection": Selection,
-    "drain": Drain, "control": ControlPolicy,
+    "drain": Drain, "control": ControlPolicy, "forecast": Forecaster,
 }  # fmt: skip
 FILES = {
     MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds.",

@@ -13,6 +13,7 @@ from .drain import NoDrain
 from .evacuation import Evacuation
 from .first_fit import FirstFit
 from .first_fit_decreasing import FirstFitDecreasing
+from .forecast import LastValue, LinearTrend, MovingAverage, Seasonal
 from .least_utilised import LeastUtilised
 from .local_regression import LocalRegression, RobustLocalRegression
 from .maximum_correlation import MaximumCorrelation
@@ -62,6 +63,12 @@ POLICIES: dict[str, dict[str, type]] = {
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
         "evacuation": Evacuation,
+    },
+    "forecast": {
+        "last_value": LastValue,
+        "moving_average": MovingAverage,
+        "linear_trend": LinearTrend,
+        "seasonal": Seasonal,
     },
 }
 
