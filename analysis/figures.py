@@ -12,6 +12,7 @@ import numpy as np
 from ..models.arrays import Floats
 from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
+from .reserve import RESERVE_FIGURES
 from .result import Result
 
 
@@ -171,7 +172,8 @@ def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
 def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
     """Return the figures that a result has, by name."""
     over_network = "links" in result.tables and result.table("migrations").num_rows
-    return FIGURES | NETWORK_FIGURES if over_network else FIGURES
+    kept = RESERVE_FIGURES if "reserve" in result.tables else {}
+    return FIGURES | kept | (NETWORK_FIGURES if over_network else {})
 
 
 FIGURES: dict[str, Callable[[Result], Figure]] = {
@@ -190,5 +192,6 @@ TITLES: dict[str, str] = {
     "load_duration": "Load-duration curve",
     "migrations": "Migrations over time",
     "busiest": "The ten busiest hosts",
+    "reserve": "Left beyond the reserve",
     **NETWORK_TITLES,
 }

@@ -15,10 +15,13 @@ MHZ_S_PER_GHZ_H = 3.6e6
 
 
 def present_s(outcome: Outcome) -> Floats:
-    """Return for how long each VM was there: from its first run to its end, or the run's."""
+    """Return for how long each VM was there: from its first run to its end, or the run's.
+
+    Time that nobody wanted it in between does not count.
+    """
     lives = outcome.lives
     ended_s = np.where(np.isnan(lives.ended_s), outcome.end_s, lives.ended_s)
-    span_s: Floats = np.where(np.isnan(lives.ran_s), 0.0, ended_s - lives.ran_s)
+    span_s: Floats = np.where(np.isnan(lives.ran_s), 0.0, ended_s - lives.ran_s - lives.absent_s)
     return span_s
 
 

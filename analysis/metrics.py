@@ -12,9 +12,11 @@ from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
+from .elasticity import elasticity_values
 from .gap import gap_values
 from .life import life_values
 from .network_metrics import network_values
+from .reserve import reserve_values
 from .rule_tables import rule_values
 
 MIB_PER_GIB = 1024.0
@@ -39,8 +41,9 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
-    values |= gap_values(case, outcome)
+    values |= gap_values(case, outcome) | reserve_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
+    values |= elasticity_values(case, outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]

@@ -1,6 +1,6 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from operator import methodcaller
 from typing import Any
@@ -10,10 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
-from .drawing import Figure
-from .figures import FIGURES, TITLES, busiest_hosts, drawable
+from .figures import TITLES, busiest_hosts, drawable
 from .moves import moves_of
-from .network_figures import NETWORK_NOTES, lasting
+from .network_figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
 from .result import Result
 from .rule_tables import rules_of
 from .verdict import COMPARED
@@ -31,6 +30,7 @@ SECTIONS = {
                  "requests_waiting"),
     "Tenants": ("co_tenants", "exposure"),
     "Rules": ("rules_broken",),
+    "Reserve": ("below_reserve_h",),
     "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
              "hosts_paid"),
     "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
@@ -53,6 +53,7 @@ NOTES = {
     "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
     "migrations": "Live migrations begun per interval.",
     "busiest": "Hosts that did most work.",
+    "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
     **NETWORK_NOTES,
 }
 
@@ -110,12 +111,10 @@ def render(result: Result) -> str:
         extra=_extra(result),
         baseline=result.baseline.title if result.baseline else None,
         sections=_sections(result),
-        figures=_figures(result, FIGURES),
+        figures=_figures(result, lambda name: name not in NETWORK_FIGURES),
         moves=moves_of(result),
         rules=rules_of(result),
-        move_figures=_figures(
-            result, {name: draw for name, draw in drawable(result).items() if name not in FIGURES}
-        ),
+        move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),
         busiest=list(zip(*busiest_hosts(result), strict=True)),
         plotly_js=get_plotlyjs(),
     )
@@ -183,10 +182,9 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
     return [(title, entries) for title, entries in known.items() if entries]
 
 
-def _figures(
-    result: Result, figures: Mapping[str, Callable[[Result], Figure]]
-) -> list[dict[str, Any]]:
+def _figures(result: Result, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [
         {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
-        for name, draw in figures.items()
+        for name, draw in drawable(result).items()
+        if chosen(name)
     ]

@@ -12,11 +12,15 @@ from ..models.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
+from .availability import availability_table, outages
+from .elasticity import elasticity_tables
 from .gap import bounds
-from .life import life_columns, population, present_s, vm_events
 from .layer_tables import microscope, tenants, vm_layer
+from .life import life_columns, population, present_s, vm_events
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
+from .reserve import TABLE as RESERVE
+from .reserve import reserve_table
 from .rule_tables import rule_violations, rules_table
 
 
@@ -44,6 +48,12 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
     if case.living:
         makers["vm_events"] = lambda _, outcome, names: vm_events(outcome, names)
         makers["population"] = lambda _, outcome, __: population(outcome)
+    if len(outcome.tables["outages"]["start_s"]):
+        makers["availability"] = lambda case, outcome, _: availability_table(case, outcome)
+        makers["outages"] = lambda _, outcome, __: outages(outcome)
+    if RESERVE in outcome.tables:
+        makers[RESERVE] = lambda _, outcome, __: reserve_table(outcome)
+    makers |= elasticity_tables(case)
     if case.rules is not None:
         makers["rules"] = lambda case, outcome, _: rules_table(case, outcome)
         makers["rule_violations"] = rule_violations
@@ -111,6 +121,8 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
+        "failures": (accounts.failures, "times", "Times that it failed."),
+        "failed_h": (totals[Rate.FAILED] / hours, "h", "Time until it was repaired."),
     }  # fmt: skip
 
 
@@ -153,7 +165,7 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         **vm_layer(case, outcome),
         **life_columns(case, outcome),
-        "reason": (pa.array(reasons), "", "Why it was rejected."),
+        "reason": (pa.array(reasons), "", "Why it was rejected, or still waits."),
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .arrays import Bools, Floats, Ints, States
 from .power import PowerBank
+from .sleep import SleepStates
 
 
 class PowerState:
@@ -63,7 +64,10 @@ class Hosts:
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
     it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
-    counts guests and reservations for incoming ones.
+    counts guests and reservations for incoming ones. A host that is not ``reachable`` is cut off
+    from the network: it works on, takes no VM and gives none away. ``depth`` says which state of
+    rest a host is in, on its way to, or on its way out of (see :data:`.sleep.DEPTHS`); being off
+    has columns of its own, the others are in ``sleep``.
     """
 
     cpu_mhz: Floats
@@ -79,6 +83,7 @@ class Hosts:
     names: Sequence[str]
     group_names: Sequence[str]
     server_names: Sequence[str]
+    sleep: SleepStates | None = None
 
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
@@ -87,6 +92,8 @@ class Hosts:
     memory_used_mib: Floats = field(init=False)
     vm_count: Ints = field(init=False)
     incoming: Ints = field(init=False)
+    reachable: Bools = field(init=False)
+    depth: States = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
@@ -97,12 +104,20 @@ class Hosts:
         self.memory_used_mib = np.zeros(count)
         self.vm_count = np.zeros(count, np.int64)
         self.incoming = np.zeros(count, np.int64)
+        self.reachable = np.ones(count, bool)
+        self.depth = np.zeros(count, np.int8)
 
         self._resting_w = np.zeros((len(POWER_STATES), count))
         self._resting_w[PowerState.OFF] = self.off_w
         self._resting_w[PowerState.BOOTING] = self.boot_w
         self._resting_w[PowerState.STOPPING] = self.stop_w
         self._resting_w[PowerState.FAILED] = self.off_w
+        sleep = self.sleep or SleepStates.none(len(self.group_names))
+        self._sleep = sleep
+        self._asleep_w = np.zeros((len(POWER_STATES), *sleep.resting_w.shape))
+        self._asleep_w[PowerState.OFF] = sleep.resting_w
+        self._asleep_w[PowerState.BOOTING] = sleep.leave_w
+        self._asleep_w[PowerState.STOPPING] = sleep.enter_w
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
@@ -111,9 +126,34 @@ class Hosts:
         """Return the power of some hosts: by utilisation where serving, by state elsewhere."""
         power_w = self.power.watts(utilisation, rows)
         if not serving.all():
-            resting_w = self._resting_w[:, rows][self.state[rows], np.arange(len(utilisation))]
-            power_w = np.where(serving, power_w, resting_w)
+            power_w = np.where(serving, power_w, self.resting_w(rows))
         return power_w
+
+    def resting_w(self, rows: Ints | slice) -> Floats:
+        """Return the power of some hosts in their present states, in W; 0 for those that serve."""
+        state, depth = self.state[rows], self.depth[rows]
+        resting_w: Floats = self._resting_w[:, rows][state, np.arange(len(state))]
+        deep = np.flatnonzero(depth)
+        if len(deep):
+            group = self.group[rows][deep]
+            resting_w[deep] = self._asleep_w[state[deep], depth[deep], group]
+        return resting_w
+
+    def depths(self, wanted: int) -> States:
+        """Return the state of rest per host: the one wanted, or off where it has no such state."""
+        has = self._sleep.available[wanted, self.group]
+        return np.where(has, wanted, 0).astype(np.int8)
+
+    def enter_s(self, rows: Ints, depth: States) -> Floats:
+        """Return how long some hosts take into states of rest, one per host."""
+        asleep_s = self._sleep.enter_s[depth, self.group[rows]]
+        return np.where(depth > 0, asleep_s, self.stop_s[rows])
+
+    def leave_s(self, rows: Ints) -> Floats:
+        """Return how long some hosts take out of their present states of rest."""
+        depth = self.depth[rows]
+        asleep_s = self._sleep.leave_s[depth, self.group[rows]]
+        return np.where(depth > 0, asleep_s, self.boot_s[rows])
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .accounts import RATES, HostAccounts, Rate, VmAccounts
-from .arrays import Bools, Floats, Ints, distinct, sum_by
+from .arrays import Bools, Floats, Ints, States, distinct, sum_by
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
 from .delivery import Delivery
 from .layer import Layer
@@ -223,18 +223,22 @@ class Farm:
 
     # Verbs on hosts and time
 
-    def start(self, on: Bools) -> None:
+    def start(self, on: Bools, depth: States | None = None) -> None:
         """Set which hosts are on when time begins; no switching is counted.
 
-        Raises FarmError if a host with VMs would be off.
+        ``depth`` is the state of rest of the others, one per host; absent: off. Raises FarmError if a host with VMs would be off.
         """
         if np.any(self.hosts.vm_count[~on]):
             raise FarmError("start: a host with VMs cannot be off")
         self.hosts.state[:] = np.where(on, PowerState.ON, PowerState.OFF)
+        if depth is not None:
+            self.hosts.depth[:] = np.where(on, 0, depth)
         self._refresh_all()
 
-    def set_power_state(self, hosts: Ints, state: int, now_s: float) -> None:
-        """Change the power state of hosts, each named once.
+    def set_power_state(
+        self, hosts: Ints, state: int, now_s: float, depth: States | None = None
+    ) -> None:
+        """Change the power state of hosts, each named once, and where given their state of rest.
 
         Only hosts without running VMs are ever booted or switched off, so their rates follow
         from the state alone. Raises FarmError if a host that has or expects VMs would be
@@ -254,6 +258,10 @@ class Farm:
             return
         self.accounts.settle(hosts, now_s)
         self.hosts.state[hosts] = state
+        if depth is not None:
+            self.hosts.depth[hosts] = depth
+        elif state in SERVING:
+            self.hosts.depth[hosts] = 0
         nobody = np.empty(0, np.int64)
         self._set_rates(hosts, nobody, nobody, np.zeros(len(hosts)))
 

@@ -60,6 +60,8 @@ class FarmBound:
         extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)
         self.extra_mib: Floats = np.where(np.isfinite(extra_mib), extra_mib, 0.0)
         resting_w = np.minimum(hosts.off_w, np.minimum(hosts.boot_w, hosts.stop_w))
+        if hosts.sleep is not None:
+            resting_w = np.minimum(resting_w, hosts.sleep.least_w[hosts.group])
         self._resting_w = float(resting_w.sum())
         self._parts = _parts(hosts, layer, least_factor, resting_w)
 

@@ -13,8 +13,9 @@ class Lifetimes:
     """Instants in s from the start of the run (NaN: never) and sums per VM.
 
     ``asked_s`` is the first request, ``ran_s`` when it first ran, ``ended_s`` when it left for
-    good; ``first_host`` is −1 before it had any. ``lost_mhz_s`` is the CPU work that a VM would
-    have asked for while it was down.
+    good; ``first_host`` is −1 before it had any. ``longest_s`` is the longest that it
+    was down at a stretch, ``lost_mhz_s`` the CPU work that it would have asked for meanwhile,
+    ``absent_s`` the time that nobody wanted it between two stays.
     """
 
     def __init__(self, vms: int) -> None:
@@ -22,7 +23,9 @@ class Lifetimes:
         self.ran_s = np.full(vms, np.nan)
         self.ended_s = np.full(vms, np.nan)
         self.down_s = np.zeros(vms)
+        self.absent_s = np.zeros(vms)
         self.lost_mhz_s = np.zeros(vms)
+        self.longest_s = np.zeros(vms)
         self.crashes = np.zeros(vms, np.int64)
         self.first_host = np.full(vms, -1, np.int64)
         self._down_since_s = np.full(vms, np.nan)
@@ -39,6 +42,11 @@ class Lifetimes:
         """Note requests; a VM that is asked for again keeps its first instant."""
         fresh = vms[np.isnan(self.asked_s[vms])]
         self.asked_s[fresh] = now_s
+        back = vms[~np.isnan(self.ended_s[vms])]
+        if len(back):
+            ran = back[~np.isnan(self.ran_s[back])]
+            self.absent_s[ran] += now_s - self.ended_s[ran]
+            self.ended_s[back] = np.nan
 
     def note_running(self, vms: Ints, hosts: Ints, now_s: float) -> None:
         """Note that VMs run from now, on these hosts."""
@@ -49,8 +57,9 @@ class Lifetimes:
             self._come_up(vms, now_s)
 
     def note_down(self, vms: Ints, now_s: float) -> None:
-        """Note that VMs, all of which have run before, no longer run."""
+        """Note that VMs, all of which have run before, no longer run; some may be down already."""
         self._settle(now_s)
+        vms = vms[~np.isin(vms, self._down)]
         self._down_since_s[vms] = now_s
         self._down = np.union1d(self._down, vms)
 
@@ -69,7 +78,7 @@ class Lifetimes:
     def close(self, end_s: float) -> None:
         """Bring all sums up to the end of the run."""
         self._settle(end_s)
-        self.down_s[self._down] += end_s - self._down_since_s[self._down]
+        self._end_downtime(self._down, end_s)
         self._down_since_s[self._down] = end_s
 
     def _come_up(self, vms: Ints, now_s: float) -> None:
@@ -77,9 +86,14 @@ class Lifetimes:
         if not len(up):
             return
         self._settle(now_s)
-        self.down_s[up] += now_s - self._down_since_s[up]
+        self._end_downtime(up, now_s)
         self._down_since_s[up] = np.nan
         self._down = np.setdiff1d(self._down, up)
+
+    def _end_downtime(self, vms: Ints, now_s: float) -> None:
+        lasted_s = now_s - self._down_since_s[vms]
+        self.down_s[vms] += lasted_s
+        self.longest_s[vms] = np.maximum(self.longest_s[vms], lasted_s)
 
     def _settle(self, now_s: float) -> None:
         down = self._down

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints, distinct, sum_by
+from .arrays import Bools, Floats, Ints, States, distinct, sum_by
 from .columns import Hosts, PowerState, Vms, VmState
 from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError, ViolationRule
 from .layer import Layer
@@ -101,6 +101,7 @@ class LivingFarm(Farm):
         if len(vms):
             self._take_off(vms, now_s, VmState.WAITING)
         self.hosts.state[hosts] = PowerState.FAILED
+        self.hosts.depth[hosts] = 0
         self.accounts.failures[hosts] += 1
         self._refresh(distinct(hosts))
         return vms
@@ -122,8 +123,12 @@ class LivingFarm(Farm):
         self._become(vms, state)
 
     def request(self, vms: Ints) -> None:
-        """Let absent VMs wait for a host. Raises FarmError if a VM is not absent."""
-        self._require_vms(vms, VmState.ABSENT, "request")
+        """Let absent VMs wait for a host, or such as were turned away.
+
+        Raises FarmError if a VM is anything else.
+        """
+        away = vms[self.vms.state[vms] != VmState.REJECTED]
+        self._require_vms(away, VmState.ABSENT, "request")
         self._become(vms, VmState.WAITING)
 
     def start_absent(self, vms: Ints) -> None:
@@ -153,12 +158,24 @@ class LivingFarm(Farm):
         self._charge(vms)
         self._settle_excess(vms, elapsed_s)
         self.delivery.detach(vms)
-        self.vms.size[vms], self.vms.vcpus[vms] = size, vcpus
-        self.vms.size_mhz[vms], self.vms.memory_mib[vms] = size_mhz, memory_mib
-        self.delivery.resize(vms)
+        self._shape(vms, size, vcpus, size_mhz, memory_mib)
         self.delivery.attach(vms, at)
         self._settle_excess(vms, -elapsed_s)
         self._refresh(touched)
+
+    def reshape(
+        self, vms: Ints, size: Ints, vcpus: Ints, size_mhz: Floats, memory_mib: Floats
+    ) -> None:
+        """Give absent VMs the size that they will have. Raises FarmError if a VM is not absent."""
+        self._require_vms(vms, VmState.ABSENT, "reshape")
+        self._shape(vms, size, vcpus, size_mhz, memory_mib)
+
+    def _shape(
+        self, vms: Ints, size: Ints, vcpus: Ints, size_mhz: Floats, memory_mib: Floats
+    ) -> None:
+        self.vms.size[vms], self.vms.vcpus[vms] = size, vcpus
+        self.vms.size_mhz[vms], self.vms.memory_mib[vms] = size_mhz, memory_mib
+        self.delivery.resize(vms)
 
     @property
     def moving(self) -> Ints:
@@ -231,7 +248,14 @@ class LivingFarm(Farm):
         super()._refresh(rows)
         self.changed.update(rows.tolist())
 
-    def set_power_state(self, hosts: Ints, state: int, now_s: float) -> None:
+    def set_power_state(
+        self, hosts: Ints, state: int, now_s: float, depth: States | None = None
+    ) -> None:
         """Change the power state of hosts; see :meth:`.Farm.set_power_state`."""
-        super().set_power_state(hosts, state, now_s)
+        super().set_power_state(hosts, state, now_s, depth)
+        self.changed.update(hosts.tolist())
+
+    def set_reachable(self, hosts: Ints, reachable: bool) -> None:
+        """Cut hosts off from the network, or join them to it again; what they do goes on."""
+        self.hosts.reachable[hosts] = reachable
         self.changed.update(hosts.tolist())

@@ -151,6 +151,9 @@ WHERE_KNOWN: dict[str, Metric] = {
         "VM h", "Rules broken", "Hours in which VMs were where a rule with a price does not want "
         "them, summed over rules and VMs."
     ),
+    "below_reserve_h": Metric(
+        "h", "Below the reserve", "Time in which hosts on or booting did not keep the reserve free."
+    ),
     "co_tenants": Metric(
         "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
     ),
@@ -175,6 +178,37 @@ WHERE_KNOWN: dict[str, Metric] = {
     "link_utilisation_max": Metric(
         "share", "Busiest link", "Highest mean use of any link's bandwidth over a reporting "
         "interval, background included."
+    ),
+    "scale_outs": Metric(
+        "times", "Scale-outs", "Decisions of scaling policies for more members, or larger ones."
+    ),
+    "scale_ins": Metric(
+        "times", "Scale-ins", "Decisions of scaling policies for fewer members, or smaller ones."
+    ),
+    "shortages": Metric(
+        "times", "Times short of members", "Times that the load of an application went beyond the "
+        "capacity of its members that ran."
+    ),
+    "lateness_mean_s": Metric(
+        "s", "Lateness of capacity, mean", "From when a load went beyond the capacity of the "
+        "members that ran until the capacity was there, or the load had fallen; mean over all "
+        "such times."
+    ),
+    "lateness_p95_s": Metric("s", "Lateness of capacity, P95", "95th percentile over the same."),
+    "applications_unserved_ghz_h": Metric(
+        "GHz h", "Load not served", "Work of applications beyond what their members that ran "
+        "could do. What hosts did not deliver to members is in the share of CPU not served."
+    ),
+    "applications_unserved_share": Metric(
+        "share", "Load not served", "The same over all work that applications were asked for."
+    ),
+    "applications_spare_share": Metric(
+        "share", "Capacity to spare", "Capacity of the members that ran beyond what they were "
+        "asked for, over that capacity."
+    ),
+    "lateness_cost": Metric(
+        "money", "Cost of lateness", "Work of applications that was not done, by the penalties of "
+        "the scenario; not added to the total cost."
     ),
     "migrations_unconverged": Metric(
         "moves", "Migrations without convergence", "Pre-copy migrations that resorted to stop and "
@@ -209,11 +243,13 @@ LOWER_IS_BETTER = frozenset(
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
         "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
-        "rules_broken", "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
+        "rules_broken", "below_reserve_h", "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
         "migration_wait_mean_s",
         "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
         "vms_lost", "vms_waiting", "queue_max", "wait_mean_s", "wait_p95_s", "host_failures",
         "vm_crashes", "vm_downtime_h", "lost_work_ghz_h",
+        "shortages", "lateness_mean_s", "lateness_p95_s", "applications_unserved_ghz_h",
+        "applications_unserved_share", "applications_spare_share", "lateness_cost",
     }
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset(

@@ -6,6 +6,7 @@ as the network has switches, whatever the number of hosts.
 """
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ class Network:
     Rows of ``capacity_mbps``, ``latency_s`` and ``background`` (the share of the capacity that
     others use) are directions of links; ``reverse`` is the row of the opposite direction, the
     same row where both directions share one line. ``names`` tell which row is what. Hosts are
-    their positions in ``hosts``, which are the rows of the farm.
+    their positions in ``hosts``, which are the rows of the farm. ``rerouted`` tells whether links
+    have ever been down.
     """
 
     def __init__(self, graph: "nx.Graph[Any]", hosts: Sequence[Hashable]) -> None:
@@ -34,6 +36,7 @@ class Network:
         self.capacity_mbps, self.latency_s = links.capacity_mbps, links.latency_s
         self.background, self.reverse = links.background, links.reverse
         self.names = links.names
+        self.rerouted = False
         self._routes = _Routes(graph, list(hosts), links)
 
     def __len__(self) -> int:
@@ -56,6 +59,15 @@ class Network:
         if source == target:
             raise ValueError(f"{self.hosts[source]} sends to itself; source and target must differ")
         return np.array(self._routes.find(source, target), np.int64)
+
+    def cut(self, links: Ints) -> Ints:
+        """Let these link rows be down, with their opposites, and all others up.
+
+        Routes go around them from now on. Return the hosts that no longer reach the part of the
+        network with the most hosts; :meth:`route` must not be asked for their ways.
+        """
+        self.rerouted = self.rerouted or bool(len(links))
+        return np.array(self._routes.cut(set(links.tolist())), np.int64)
 
     @classmethod
     def from_graph(cls, graph: "nx.Graph[Any]", hosts: Sequence[Hashable]) -> "Network":
@@ -222,12 +234,47 @@ class _Routes:
         }
         self._distance: dict[Hashable, dict[Hashable, float]] = {}
         self._best: dict[tuple[Hashable, Hashable], list[tuple[Hashable, int]]] = {}
+        self._direct = {ends for ends in links.row if of_hosts.issuperset(ends)}
+        self._intact = self._core, self._next, self._direct
         _check_connected(graph, hosts, self._core, self._next)
+
+    def cut(self, rows: set[int]) -> list[int]:
+        """Let links be down, each given by one of its rows at least; return the hosts cut off."""
+        row = self._links.row
+        dead = {ends for ends, at in row.items() if at in rows}
+        dead |= {(other, one) for one, other in dead}
+        core, near, direct = self._intact
+        self._core = core.copy()
+        self._core.remove_edges_from(ends for ends in dead if core.has_edge(*ends))
+        self._next = {
+            node: [each for each in others if (node, each) not in dead]
+            for node, others in near.items()
+        }
+        self._direct = direct - dead
+        self._distance.clear()
+        self._best.clear()
+        return self._beyond_the_largest_part()
+
+    def _beyond_the_largest_part(self) -> list[int]:
+        """Return the hosts that share no part of switches with most of the others."""
+        import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
+
+        part_of: dict[Hashable, int] = {}
+        for number, part in enumerate(nx.connected_components(self._core)):
+            part_of |= dict.fromkeys(part, number)
+        reached = [{part_of[switch] for switch in self._next[host]} for host in self._hosts]
+        sizes = Counter(part for parts in reached for part in parts)
+        largest = sizes.most_common(1)[0][0] if sizes else -1
+        inside = [largest in parts for parts in reached]
+        at = {host: number for number, host in enumerate(self._hosts)}
+        for one, other in self._direct:
+            inside[at[one]] |= largest in reached[at[other]]
+        return [number for number, within in enumerate(inside) if not within]
 
     def find(self, source: int, target: int) -> list[int]:
         """Return the rows of the way from one host to another."""
         start, end = self._hosts[source], self._hosts[target]
-        if (start, end) in self._links.row:
+        if (start, end) in self._direct:
             return [self._links.row[start, end]]
         pick = _Picker(source, target)
         ways = self._ends(start, end)

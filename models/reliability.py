@@ -105,7 +105,7 @@ class Constant:
 class Empirical:
     """Times that have been observed, each as likely as any other."""
 
-    times_s: tuple[float, ...] = knob("Observed times.", key="times", dimension="time list")
+    times_s: tuple[float, ...] = knob("Observed times.", key="times", dimension="time")
 
     def __post_init__(self) -> None:
         if not self.times_s or min(self.times_s) < 0 or max(self.times_s) <= 0:

@@ -112,10 +112,19 @@ class Workload:
         self._series = series
         self._mhz_per_count = size_mhz * series.share_per_count
         self._demand_mhz = np.zeros(len(size_mhz))
+        self._own_mhz = self._demand_mhz
+
+    def extend(self, vms: int) -> Floats:
+        """Append VMs that the series says nothing of; return their demand, MHz, to be written."""
+        own = len(self._own_mhz)
+        self._demand_mhz = np.zeros(own + vms)
+        self._own_mhz = self._demand_mhz[:own]
+        self.steady = False
+        return self._demand_mhz[own:]
 
     def demand_mhz(self, slot: int) -> Floats:
         """Return the demand of every VM in a slot, MHz; the array is reused by the next call."""
-        np.multiply(self._series.row(slot), self._mhz_per_count, out=self._demand_mhz)
+        np.multiply(self._series.row(slot), self._mhz_per_count, out=self._own_mhz)
         return self._demand_mhz
 
     def wanted_mhz(self) -> Floats:

@@ -20,10 +20,15 @@ from .maximum_correlation import MaximumCorrelation
 from .minimum_migration_time import MinimumMigrationTime
 from .minimum_utilisation import MinimumUtilisation
 from .power_aware import PowerAwareBestFitDecreasing
+from .predictive_scaling import PredictiveScaling
 from .random_choice import RandomChoice
 from .random_fit import RandomFit
 from .round_robin import RoundRobin
+from .scheduled_scaling import ScheduledScaling
 from .static_threshold import StaticThreshold
+from .step_scaling import StepScaling
+from .target_utilisation import TargetUtilisation
+from .vertical_scaling import VerticalScaling
 from .worst_fit import WorstFit
 
 ENTRY_POINTS = "farmsim.policies"
@@ -63,6 +68,13 @@ POLICIES: dict[str, dict[str, type]] = {
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
         "evacuation": Evacuation,
+    },
+    "scaling": {
+        "target_utilisation": TargetUtilisation,
+        "step": StepScaling,
+        "scheduled": ScheduledScaling,
+        "predictive": PredictiveScaling,
+        "vertical": VerticalScaling,
     },
     "forecast": {
         "last_value": LastValue,

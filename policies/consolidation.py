@@ -77,7 +77,9 @@ class _Round:
         self._place(leaving, room)
         drained = self._drain(overloaded, room)
         filled = {host for host, vms in self._received.items() if vms}
-        self._plan.sleeps = sorted({*drained, *idle_hosts(self._view)} - filled)
+        idle = [host for host in idle_hosts(self._view) if host not in filled]
+        idle = [host for host in idle if room.may_sleep(host)]
+        self._plan.sleeps = sorted({*drained, *idle} - filled)
         return self._plan
 
     def _relieve(self, overloaded: Ints) -> dict[int, Reason]:
@@ -132,7 +134,7 @@ class _Round:
             room.close(np.array([host]))
             before = room.mark()
             placed = self._policy.placement.place(room, vms)
-            if -1 in placed.hosts.tolist():
+            if -1 in placed.hosts.tolist() or not room.may_sleep(host):
                 room.back_to(before)
                 room.open(np.array([host]))
                 continue

@@ -66,7 +66,7 @@ class Evacuation:
             return Plan(sleep_reason=MEMO)
         vms = view.vms_on(leaving)
         vms = vms[view.vms.state[vms] == VmState.RUNNING]
-        plan = Plan(sleep_reason=MEMO, sleeps=leaving.tolist())
+        plan = Plan(sleep_reason=MEMO, sleeps=leaving.tolist(), ordered=True)
         if len(vms):
             plan.proposals = self._proposals(view, vms, leaving, state.later)
         return plan

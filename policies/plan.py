@@ -50,9 +50,15 @@ class Proposal(NamedTuple):
 class Plan:
     """The outcome of one control round.
 
-    Targets that sleep are woken; hosts to sleep are switched off as soon as they are empty.
+    Targets that sleep are woken, and so are ``wakes``; ``sleeps`` are put to rest as soon as they
+    are empty. ``ordered`` sleeps are not a wish but somebody's order, which no limit stops.
+    ``refusals`` names hosts that are not put to rest after all, and why.
     """
 
     proposals: list[Proposal] = field(default_factory=list)
     sleeps: list[int] = field(default_factory=list)
     sleep_reason: str = "idle"
+    wakes: list[int] = field(default_factory=list)
+    wake_reason: str = "load"
+    ordered: bool = False
+    refusals: list[tuple[int, str]] = field(default_factory=list)

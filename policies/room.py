@@ -14,6 +14,7 @@ import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, Singles, alike, singles
 from ..models.seats import Seats
+from .reserve import NAME as RESERVE
 from .view import FarmView
 
 Veto = Callable[[Ints, int], Bools]
@@ -72,7 +73,7 @@ class Room:
         self.memory_free_mib = self.memory_mib - view.hosts.memory_used_mib[hosts]
         self.cpu_mhz = view.hosts.cpu_mhz[hosts]
         self.utilisation = view.hosts.utilisation[hosts]
-        self.off_w = view.hosts.off_w[hosts]
+        self.off_w = view.hosts.resting_w(hosts)
         self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
         self.asleep = view.asleep()[hosts]
         self._core_mhz = view.hosts.core_mhz[hosts]
@@ -88,6 +89,7 @@ class Room:
             self.seats = Seats(view.rules, view.vms.host, view.vms.moving_to)
             self._places = view.rules.places[:, hosts]
             self._place_class = view.rules.place_class
+        self.book = view.book()
         self._one_guest = None if view.one_guest is None else view.one_guest[hosts]
         self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
         self._position = np.full(len(view.hosts), -1)
@@ -105,7 +107,7 @@ class Room:
         self.changes = array("q")
         self.roomier: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
-        self._journal: list[tuple[int, int, bool, tuple[int, bool]]] = []
+        self._journal: list[tuple[int, int, bool, tuple[int, bool], int]] = []
         self._scalars = _Scalars(self)
 
     def watch_sum(self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats) -> None:
@@ -204,21 +206,31 @@ class Room:
         return *counts, self._why_barred(vm)
 
     def _why_barred(self, vm: int) -> str:
-        if self.seats is None:
-            return ""
-        found = self.seats.why(vm, self.hosts[~self._closed])
+        hosts = self.hosts[~self._closed]
+        found = [] if self.seats is None else self.seats.why(vm, hosts)
+        kept = None if self.book is None else self.book.barred(vm, hosts)
+        if kept is not None and kept.any():
+            found = [*found, (RESERVE, int(np.count_nonzero(kept)))]
         return ", ".join(f"{name} {count}" for name, count in found)
 
     def barred(self, vm: int) -> Bools | None:
-        """Return which candidates a hard rule keeps from a VM for where other VMs are.
+        """Return which candidates a hard rule or the reserve keeps from a VM as things stand.
 
-        None where there is no such rule; what rules say of hosts alone is part of :meth:`full`.
+        None where neither does; what rules say of hosts alone is part of :meth:`full`.
         """
-        return None if self.seats is None else self.seats.barred(vm, self.hosts)
+        apart = None if self.seats is None else self.seats.barred(vm, self.hosts)
+        kept = None if self.book is None else self.book.barred(vm, self.hosts)
+        if apart is None or kept is None:
+            return kept if apart is None else apart
+        return apart | kept
 
     def bound(self, vm: int) -> bool:
-        """Whether rules make a VM's place depend on where other VMs are."""
-        return self.seats is not None and self.seats.bound(vm)
+        """Whether rules or the reserve make a VM's place depend on other VMs."""
+        return self.book is not None or (self.seats is not None and self.seats.bound(vm))
+
+    def may_sleep(self, host: int) -> bool:
+        """Note that a host which has been emptied is to sleep, unless the reserve needs it."""
+        return self.book is None or self.book.sleep(host)
 
     def may_take(self, vm: int, position: int) -> bool:
         """Whether a candidate may hold a VM at all, room aside."""
@@ -246,20 +258,30 @@ class Room:
         the lower position; without a veto and soft rules that is ``lowest``.
         """
         penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
-        if (self._veto is None and penalty is None) or costs[lowest] == np.inf:
+        choosy = self.book is not None and self.book.choosy
+        plain = self._veto is None and penalty is None and not choosy
+        if plain or costs[lowest] == np.inf:
             return lowest if costs[lowest] < np.inf else -1
         order = _ranked(costs, penalty)
         if self._veto is None:
-            return int(order[0])
+            return self._first_kept(vm, order)
         asked, step = 0, 1
         while asked < len(order):
             batch = order[asked : asked + step]
             empty = np.array([self._scalars.guests[position] == 0 for position in batch.tolist()])
             allowed = np.flatnonzero(~self._veto(batch, vm) | empty)
-            if len(allowed):
-                return int(batch[allowed[0]])
+            found = self._first_kept(vm, batch[allowed])
+            if found >= 0:
+                return found
             asked += len(batch)
             step *= 4
+        return -1
+
+    def _first_kept(self, vm: int, positions: Ints) -> int:
+        """Return the first position where a VM leaves the reserve whole, −1 if none."""
+        for position in positions.tolist():
+            if self.book is None or self.book.keeps(vm, int(self.hosts[position])):
+                return int(position)
         return -1
 
     def ranked(self, vm: int, costs: Floats) -> Ints:
@@ -269,7 +291,8 @@ class Room:
     def take(self, vm: int, position: int) -> None:
         """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
         was = NOWHERE if self.seats is None else self.seats.take(vm, int(self.hosts[position]))
-        self._journal.append((vm, position, bool(self.asleep[position]), was))
+        before = -1 if self.book is None else self.book.move(vm, int(self.hosts[position]))
+        self._journal.append((vm, position, bool(self.asleep[position]), was, before))
         self._change(vm, position, 1)
         self.asleep[position] = False
         if self._scalars.makes_room(vm):
@@ -297,8 +320,10 @@ class Room:
     def back_to(self, mark: int) -> None:
         """Give back everything taken since ``mark``."""
         while len(self._journal) > mark:
-            vm, position, was_asleep, was = self._journal.pop()
+            vm, position, was_asleep, was, before = self._journal.pop()
             self._change(vm, position, -1)
+            if self.book is not None:
+                self.book.move(vm, before)
             if self.seats is not None:
                 self.seats.undo(vm, was)
             self.asleep[position] = was_asleep
@@ -307,9 +332,9 @@ class Room:
         """Take room for many VMs at once if all of it is there; otherwise take nothing.
 
         Meant for a first placement: neither whoever watches for overload nor the rules of the
-        farm are asked, so a room with any refuses.
+        farm nor its reserve are asked, so a room with any refuses.
         """
-        if self.seats is not None:
+        if self.seats is not None or self.book is not None:
             return False
         count = len(self.hosts)
         need_mhz = np.bincount(positions, weights=self.need_mhz[vms], minlength=count)

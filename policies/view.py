@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.accounts import HostAccounts
+from ..models.accounts import HostAccounts, Rate
 from ..models.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.columns import Hosts, PowerState, Vms
 from ..models.delivery import Delivery
@@ -13,6 +13,7 @@ from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.power import PowerBank
 from ..models.rules import Rules
+from .reserve import FarmReserve, ReserveBook
 
 Draw = Callable[[str], np.random.Generator]
 
@@ -24,7 +25,11 @@ def _locked(column: Any) -> Any:
 
 
 class HostView:
-    """Read-only columns of the hosts; see :class:`farmsim.models.columns.Hosts`."""
+    """Read-only columns of the hosts; see :class:`farmsim.models.columns.Hosts`.
+
+    ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
+    integral over time of the VMs on it, which stands still while it is empty.
+    """
 
     def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
         self.cpu_mhz: Floats = _locked(hosts.cpu_mhz)
@@ -36,12 +41,20 @@ class HostView:
         self.vm_count: Ints = _locked(hosts.vm_count)
         self.incoming: Ints = _locked(hosts.incoming)
         self.state: States = _locked(hosts.state)
-        self.off_w: Floats = _locked(hosts.off_w)
+        self.reachable: Bools = _locked(hosts.reachable)
+        self.boots: Ints = _locked(accounts.boots)
+        self.stops: Ints = _locked(accounts.stops)
+        self.vm_s: Floats = _locked(accounts.totals[Rate.VMS])
+        self._hosts = hosts
         self.utilisation: Floats = _locked(accounts.utilisation)
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
         self.names: Sequence[str] = hosts.names
+
+    def resting_w(self, rows: Ints) -> Floats:
+        """Return the power of hosts that are at rest or switching, in W; 0 for others."""
+        return self._hosts.resting_w(rows)
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
@@ -83,7 +96,7 @@ class FarmView:
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
     all), ``one_guest`` which hosts hold one VM at most (None: none), ``rules`` which VMs belong
-    together or apart and where (None: anywhere).
+    together or apart and where (None: anywhere), ``reserve`` what is kept free (None: nothing).
     """
 
     def __init__(
@@ -94,8 +107,10 @@ class FarmView:
         draw: Draw,
         slow_cores: bool = True,
         rules: Rules | None = None,
+        reserve: FarmReserve | None = None,
     ) -> None:
         self._farm = farm
+        self.reserve = reserve
         self.slow_cores = slow_cores
         self.rules = rules
         self._vm_history, self._host_history = vm_history, host_history
@@ -109,6 +124,20 @@ class FarmView:
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.now_s = 0.0
+
+    def book(self) -> ReserveBook | None:
+        """Return what is promised now as a tentative book, VMs under way counted at their target.
+
+        None without a reserve.
+        """
+        if self.reserve is None:
+            return None
+        vms = self.vms
+        home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
+        return ReserveBook(
+            self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
+            self.asleep(),
+        )  # fmt: skip
 
     def companions(self, vm: int) -> Ints:
         """Return the VMs that have to be where a VM is, itself among them."""
@@ -146,12 +175,12 @@ class FarmView:
         )
 
     def awake(self) -> Bools:
-        """Return which hosts are on or on their way to it."""
+        """Return which hosts are on or on their way to it, and within reach."""
         state = self.hosts.state
         awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
-        return awake
+        return awake & self.hosts.reachable
 
     def asleep(self) -> Bools:
         """Return which hosts are off and can be woken."""
-        asleep: Bools = self.hosts.state == PowerState.OFF
+        asleep: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
         return asleep

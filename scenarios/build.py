@@ -21,7 +21,9 @@ from ..sim.gauge import Gauge
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
+from .build_applications import add_applications, elasticity_of, unscaled
 from .build_domains import build_domains, unplanned
+from .build_failures import failure_sources
 from .build_farm import (
     HostModel,
     HostNames,
@@ -33,6 +35,7 @@ from .build_farm import (
 from .build_layer import Stack, build_stack
 from .build_life import lives_of, most_at_once, still_lives
 from .build_network import network_setup
+from .build_reserve import build_reserve
 from .build_rules import build_rules
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
@@ -89,8 +92,13 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     hosts = build_hosts(scenario.farm, models)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
-    lives = lives_of(scenario, load, stack.platforms)
-    still = lives.still
+    domains = build_domains(scenario.farm, scenario.network.layout)
+    network = network_setup(scenario, hosts)
+    failures, observed = failure_sources(
+        scenario, list(hosts.names), domains, network.network if network else None
+    )
+    lives = lives_of(scenario, load, stack.platforms, failures)
+    still = lives.still and load.applications is None
     farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=still)
     policies = scenario.policies
     start = Start(
@@ -109,14 +117,15 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     service, tenancy = _ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
-    domains = build_domains(scenario.farm, scenario.network.layout)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still)
-    load = replace(load, files=[*load.files, *tables])
+    load = replace(load, files=[*load.files, *tables, *observed])
+    reserve = build_reserve(scenario)
     engine = Engine(
         farm, load.make(), start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy, gauge) if ledger], network_setup(scenario, hosts),
-        microscope, lives, rules,
+        [ledger for ledger in (service, tenancy, gauge) if ledger], network,
+        microscope, lives, rules, elasticity_of(scenario, load, stack), reserve=reserve,
+        power=policies.power,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -180,10 +189,11 @@ def build_hosts_of(scenario: Scenario) -> list[str]:
 
 def load_of(scenario: Scenario) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
-    return build_load(
+    load = build_load(
         scenario.workload, scenario.folder, lambda: Streams(scenario.seed), scenario.run.duration,
-        [tenant.name for tenant in scenario.tenants],
+        [tenant.name for tenant in scenario.tenants], scenario.policies.scaling_every,
     )  # fmt: skip
+    return add_applications(load, scenario)
 
 
 def build_baseline(scenario: Scenario, load: Load) -> Case | None:
@@ -239,7 +249,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     engine = Engine(
         farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy, gauge) if ledger],
-        lives=lives,
+        lives=lives, elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
     title = f"{count:,} dedicated servers ({model.server}), one workload each"

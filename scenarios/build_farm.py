@@ -10,6 +10,7 @@ from ..models.columns import Hosts
 from ..models.overheads import Platform
 from ..models.power import PowerBank, PowerModel
 from ..models.server import Server
+from .build_sleep import RestModel, rest_models, sleep_states
 from .names import Numbered
 from .spec_farm import FarmPart, HostGroup, InlineServer
 
@@ -36,6 +37,7 @@ class HostModel:
     boot_w: float
     stop_s: float
     stop_w: float
+    sleep: dict[str, RestModel]
 
 
 def server_of(group: HostGroup) -> Server:
@@ -70,6 +72,7 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
         power=power, off_w=group.off_power,
         boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
         stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
+        sleep=rest_models(group, idle_w, full_w),
     )  # fmt: skip
 
 
@@ -113,6 +116,7 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         names=HostNames([model.name for model in models], group, counts),
         group_names=[model.name for model in models],
         server_names=[model.server for model in models],
+        sleep=sleep_states([model.sleep for model in models]),
     )
 
 

@@ -84,7 +84,7 @@ def build_stack(
     """
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
-    classes = [_class_of(size, level) for size in held]
+    classes = [class_of(size, level) for size in held]
     names = [_class_name(size) for size in held]
     costs = overheads(platforms, sizes, classes)
     tenants = [tenant.name for tenant in spec.tenants]
@@ -103,7 +103,8 @@ def build_stack(
     return Stack(platforms, classes, names, costs, tenants, of_size, requests, layer)
 
 
-def _class_of(size: Size | None, level: Level) -> RequestClass | None:
+def class_of(size: Size | None, level: Level) -> RequestClass | None:
+    """Return what the requests of a size are made of, None where it has no class."""
     if size is None or size.request_class is None:
         return None
     if isinstance(size.request_class, RequestClass):

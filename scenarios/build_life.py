@@ -1,28 +1,37 @@
 """How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ..models.application import Applications
 from ..models.migration import MEGABIT_PER_MIB
 from ..models.overheads import Platform
 from ..sim.engine import Lives
+from ..sim.failures import FailureSource
 from ..sim.lifecycle import Admission, Population
 from .build_workload import Load
 from .spec import Spec
 from .spec_life import ProvisioningPart
 
 
-def lives_of(spec: Spec, load: Load, platforms: list[Platform]) -> Lives:
-    """Return arrivals, admission and the durations of starts per group of hosts."""
+def lives_of(
+    spec: Spec, load: Load, platforms: list[Platform], failures: Sequence[FailureSource]
+) -> Lives:
+    """Return arrivals, admission, failures and the durations of starts per group of hosts."""
     part, admission = spec.provisioning, spec.admission
     boots_s = [_boot_s(part, platform) for platform in platforms]
     makes_s = [_make_s(part, platform) for platform in platforms]
     return Lives(
-        population=_population(load),
+        population=_population(load, load.applications),
         admission=Admission(
             queue=admission.queue,
             patience_s=np.inf if admission.patience is None else admission.patience,
             retries=admission.retries,
             retry_s=admission.retry_after,
+            detect_s=spec.failures.detection,
+            restart=spec.failures.restart,
+            restart_isolated=spec.failures.restart_isolated,
         ),
         first_s=np.array(
             [
@@ -32,12 +41,13 @@ def lives_of(spec: Spec, load: Load, platforms: list[Platform]) -> Lives:
         ),
         again_s=np.array(boots_s),
         starts_per_host=part.starts_per_host,
+        failures=failures,
     )
 
 
 def still_lives(load: Load) -> Lives:
     """Return the lives of the same VMs where each has a server that waits for it."""
-    return Lives.at_once(_population(load), 1)
+    return Lives.at_once(_population(load, load.applications and load.applications.full()), 1)
 
 
 def most_at_once(population: Population, end_s: float) -> int:
@@ -53,11 +63,20 @@ def most_at_once(population: Population, end_s: float) -> int:
     return int(np.cumsum(steps[order]).max(initial=1))
 
 
-def _population(load: Load) -> Population:
-    if load.arrivals is None:
-        return Population.staying(len(load.vms))
-    arrivals = load.arrivals
-    return Population(arrivals.arrival_s, arrivals.lifetime_s, arrivals.priority)
+def _population(load: Load, applications: Applications | None) -> Population:
+    own = len(load.vms) - (applications.members if applications else 0)
+    population = Population.staying(own)
+    if load.arrivals is not None:
+        arrivals = load.arrivals
+        population = Population(arrivals.arrival_s, arrivals.lifetime_s, arrivals.priority)
+    if applications is None:
+        return population
+    members = applications.members
+    return Population(
+        np.append(population.arrival_s, np.where(applications.there_first, 0.0, np.inf)),
+        np.append(population.lifetime_s, np.full(members, np.inf)),
+        np.append(population.priority, np.repeat(applications.priority, applications.maximum)),
+    )
 
 
 def _boot_s(part: ProvisioningPart, platform: Platform) -> float:

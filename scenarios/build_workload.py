@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..models.application import Applications
 from ..models.arrays import Ints
 from ..models.arrivals import Arrivals
 from ..models.catalogue import workload_classes
@@ -58,26 +59,31 @@ class Load:
     """What is written of each size, None where a trace brought it."""
     arrivals: Arrivals | None = None
     """When the VMs come and go, None where all are there all the time."""
+    applications: Applications | None = None
+    """Groups of VMs that scale; their members are the last rows of the VMs."""
 
 
 def build_load(
     part: WorkloadPart, folder: Path, draw: Callable[[], Draw], end_s: float,
-    tenants: Sequence[str],
+    tenants: Sequence[str], scaling_s: float,
 ) -> Load:  # fmt: skip
     """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
 
-    ``draw`` returns generators by name, none drawn from yet. Raises InputError.
+    ``draw`` returns generators by name, none drawn from yet; without VMs of its own the workload
+    has steps of ``scaling_s``. Raises InputError.
     """
     if part.arrivals is not None:
         return _arriving(part, part.arrivals, folder, draw, end_s, tenants)
     source = part.source
+    if source is None:
+        return _none(part, scaling_s)
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
     if trace is not None and not isinstance(source, Resampled):
         names = Repeated(trace.names, count)
-    vms = _vms(sizes, size_of_vm, names)
+    vms = vms_of(sizes, size_of_vm, names)
     written = {size.name: size for size in part.sizes}
 
     def make() -> Workload:
@@ -95,6 +101,24 @@ def build_load(
     )
 
 
+def _none(part: WorkloadPart, step_s: float) -> Load:
+    """Return a load without VMs; members of applications have its sizes."""
+    sizes, nobody = sizes_of(part), np.empty(0, np.int64)
+
+    def make() -> Workload:
+        return Workload(ConstantSeries(0.0, 0, step_s), np.zeros(0))
+
+    return Load(make, vms_of(sizes, nobody, []), sizes, [], None, "no VMs", list(part.sizes))
+
+
+def sizes_of(part: WorkloadPart) -> list[VmSize]:
+    """Return the sizes as they are written."""
+    return [
+        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes)
+        for size in part.sizes
+    ]
+
+
 def _arriving(
     part: WorkloadPart, arrivals: ArrivalPart, folder: Path, draw: Callable[[], Draw],
     end_s: float, tenants: Sequence[str],
@@ -102,7 +126,7 @@ def _arriving(
     """Return the load of VMs that come and go, one row per VM ever."""
     read = build_arrivals(arrivals, folder, end_s, tenants, draw())
     found = read.arrivals
-    vms = _vms(found.sizes, found.size, found.names)
+    vms = vms_of(found.sizes, found.size, found.names)
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
 
@@ -125,7 +149,8 @@ def _arriving(
     )
 
 
-def _vms(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
+def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
+    """Return the columns of VMs from their sizes."""
     vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
     disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
     writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
@@ -166,10 +191,7 @@ def _sizes(
     if own and trace is not None and trace.sizes and trace.size_of_series is not None:
         series = np.array(trace.size_of_series)
         return trace.sizes, series[np.arange(count) % len(series)]
-    sizes = [
-        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes)
-        for size in part.sizes
-    ]
+    sizes = sizes_of(part)
     if part.sizes[0].count is not None:
         counts = np.array([size.count or 0 for size in part.sizes])
     else:

@@ -17,7 +17,7 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     """Yield what does not go together between hosts, network and evacuation."""
     layout, control = spec.network.layout, spec.policies.control
     if isinstance(control, Evacuation):
-        names = _host_names(spec)
+        names = host_names(spec)
         if not any(control.names(name) for name in names):
             place = ("policies", "control", "hosts")
             yield place, unknown_name("host", control.hosts, names)
@@ -26,12 +26,13 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
         from .build_network import network_of  # noqa: PLC0415 - brings SimPy with it
 
         try:
-            network_of(layout, _host_names(spec))
+            network_of(layout, host_names(spec))
         except ValueError as error:
             yield ("network", "layout"), str(error)
 
 
-def _host_names(spec: Spec) -> list[str]:
+def host_names(spec: Spec) -> list[str]:
+    """Return the names of a scenario's hosts, in the order of the farm."""
     counts = np.array([group.count for group in spec.farm.hosts])
     group = numbering(counts, spec.farm.order)
     return HostNames([each.name for each in spec.farm.hosts], group, counts)

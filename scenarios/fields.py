@@ -52,9 +52,9 @@ def problems(faults: Iterable[Fault]) -> ValidationError:
     return ValidationError.from_exception_data("faults", lines)
 
 
-def missing(name: str) -> ValidationError:
-    """Return the error that a field of the part that is being read has to be given."""
-    line = InitErrorDetails(type="missing", loc=(name,), input=None)
+def missing(*place: str) -> ValidationError:
+    """Return the error that a field below the part that is being read has to be given."""
+    line = InitErrorDetails(type="missing", loc=place, input=None)
     return ValidationError.from_exception_data("faults", [line])
 
 

@@ -58,6 +58,14 @@ class Scenario(Spec):
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             "baseline.path": getattr(self.baseline, "path", None),
             "constraints_file": self.constraints_file,
+            **{
+                f"applications.{index}.load.path": getattr(part.load, "path", None)
+                for index, part in enumerate(self.applications)
+            },
+            **{
+                f"failures.entries.{index}.table": entry.table
+                for index, entry in enumerate(self.failures.entries)
+            },
         }
         raise_for = [
             Problem(path, key, "no such file or folder; check the path")

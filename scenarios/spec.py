@@ -13,13 +13,18 @@ from ..models.migration import MIGRATION_MODELS, FixedRate, MigrationModel
 from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
+from ..policies.power_management import PowerManagement
 from .conditions import check_conditions
-from .fields import Amount, Fault, Named, Part, policy_slot, problem, problems
+from .fields import Amount, Fault, Knobs, Named, Part, missing, policy_slot, problem, problems
 from .kinds import Factor, FilePath, Name, Period, RunName
+from .spec_applications import ApplicationPart
 from .spec_constraints import ConstraintField
+from .spec_failures import FailuresPart
 from .spec_farm import FarmPart
 from .spec_life import AdmissionPart, ProvisioningPart
 from .spec_network import NetworkPart
+from .spec_reserve import ReserveField
+from .spec_sleep import faults_of_sleep
 from .spec_workload import WorkloadPart
 from .suggest import unknown_name
 from .units import Money
@@ -54,10 +59,22 @@ class PolicyPart(Part):
         NoControl(), description="What is done every round."
     )
     every: Period = Field(300.0, description="Time between two rounds; the first is after one.")
+    power: Annotated[PowerManagement, Knobs(PowerManagement)] = Field(
+        PowerManagement(),
+        description="How hosts rest, and limits that every control policy has to respect.",
+    )
+    scaling_every: Period = Field(
+        60.0,
+        description="Time between two looks at the load of applications: it is split anew, and "
+        "scaling policies decide.",
+    )
     slow_cores: Literal["allow", "refuse"] = Field(
         "allow",
         description="Whether a VM may be put where a core is slower than the VM wants one to be; "
         "it then gets no more than its vCPUs' worth of cores.",
+    )
+    reserve: ReserveField | None = Field(
+        None, description="What is kept free for hosts that fail; absent: nothing."
     )
 
 
@@ -205,7 +222,14 @@ class Spec(Part):
     )
     run: RunPart = Field(RunPart(), description="Length of the run and of its intervals.")
     farm: FarmPart = Field(description="The hosts.")
-    workload: WorkloadPart = Field(description="The VMs and what they ask for.")
+    workload: WorkloadPart = Field(
+        WorkloadPart(),
+        description="The VMs and what they ask for; with `applications` it may say nothing but "
+        "`sizes`.",
+    )
+    applications: tuple[ApplicationPart, ...] = Field(
+        (), description="Groups of VMs that serve one load between them, and scale with it."
+    )
     policies: PolicyPart = Field(PolicyPart(), description="Who decides what.")
     migration: Annotated[
         MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
@@ -217,6 +241,7 @@ class Spec(Part):
     provisioning: ProvisioningPart = Field(
         ProvisioningPart(), description="What it takes to start a VM."
     )
+    failures: FailuresPart = Field(FailuresPart(), description="What fails, and what follows.")
     overheads: Literal["low", "typical", "high"] = Field(
         "typical",
         description="Which bound of every figure of the hypervisors is taken: `low` is the one "
@@ -272,12 +297,31 @@ class Spec(Part):
         return tenants
 
     @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if self.workload.source is None and self.workload.arrivals is None:
+            if not self.applications:
+                given = "workload" in self.model_fields_set
+                raise missing("workload", *(["source"] if given else []))
+            if self.workload.vms is not None:
+                message = "VMs of its own need a source; give one, or leave this out"
+                raise problems([(("workload", "vms"), message)])
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        from .check_applications import faults_of_applications  # noqa: PLC0415
         from .build_domains import faults_of_domains  # noqa: PLC0415 - made of this module
+        from .check_failures import faults_of_failures  # noqa: PLC0415
         from .check_layer import faults_of  # noqa: PLC0415
         from .check_network import faults_of_network  # noqa: PLC0415
+        from .build_reserve import faults_of_reserve  # noqa: PLC0415
 
         faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
+        faults += faults_of_applications(self)
+        faults += faults_of_reserve(self)
+        faults += faults_of_sleep(self)
+        # What fails is told by names of racks and links, which have to be right first.
+        faults += faults_of_failures(self) if not faults else []
         if faults:
             raise problems(faults)
         return self
@@ -292,6 +336,11 @@ class Spec(Part):
         ]
         amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
         amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
+        amounts += [
+            (f"penalty of {part.name}", part.penalty.price)
+            for part in self.applications
+            if part.penalty
+        ]
         if isinstance(self.baseline, Dedicated):
             amounts.append(("baseline.price", self.baseline.price))
         for what, money in amounts:

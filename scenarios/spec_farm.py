@@ -9,20 +9,12 @@ from ..models.catalogue import servers
 from ..models.hypervisor import derive, profiles
 from ..models.power import POWER_MODELS
 from .fields import Amount, Named, Part, Quantity, problem, problems
-from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
+from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Watts
+from .spec_sleep import SleepPart, Switching, check_states
 from .suggest import unknown_name
 from .units import Money
 
 MAX_HOSTS = 2_000_000
-
-
-class Switching(Part):
-    """How long a host takes to boot or to shut down, and the power it draws meanwhile."""
-
-    duration: Seconds = Field(description="How long it takes; 0 s switches at once.")
-    power: Watts | None = Field(
-        None, description="Power meanwhile; if absent, full power to boot, idle power to stop."
-    )
 
 
 class InlineServer(Part):
@@ -116,6 +108,11 @@ class HostGroup(Part):
     )
     shutdown: Switching = Field(
         Switching.model_validate({"duration": "60 s"}), description="Shutting down."
+    )
+    sleep: Annotated[tuple[SleepPart, ...] | None, AfterValidator(check_states)] = Field(
+        None,
+        description="States of rest besides off; absent: all, with the figures of docs/power.md.",
+        examples=[[{"state": "suspend_to_ram", "power": "9 W"}]],
     )
     price: Annotated[Money | None, Amount()] = Field(
         None, description="Price of one host, if not `cost.server_price`."

@@ -15,7 +15,7 @@ from pydantic import (
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
 from ..models.workload import OnEnd
-from .fields import Knobs, Part, Quantity, missing, problem, problems
+from .fields import Knobs, Part, Quantity, problem, problems
 from .kinds import (
     Count,
     FilePath,
@@ -210,7 +210,8 @@ class WorkloadPart(Part):
     source: Source | None = Field(
         None,
         description="Where utilisation over time comes from. With `arrivals` it may be absent: "
-        "each VM then asks for its mean utilisation all the time.",
+        "each VM then asks for its mean utilisation all the time. Without either, the only VMs are "
+        "those of `applications`.",
     )
     arrivals: ArrivalSource | None = Field(
         None,
@@ -240,8 +241,6 @@ class WorkloadPart(Part):
     @model_validator(mode="after")
     def _source_or_arrivals(self) -> Self:
         if self.arrivals is None:
-            if self.source is None:
-                raise missing("source")
             return self
         given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
         if self.vms is None and given == ["vms"]:

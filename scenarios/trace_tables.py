@@ -39,7 +39,7 @@ def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
     """Read a CSV or Parquet table. Raises InputError."""
     content = read_file(path, source.path)
     columns = (
-        _csv_columns(content, source.path)
+        csv_columns(content, source.path)
         if source.type == "csv"
         else _parquet_columns(content, source.path)
     )
@@ -59,7 +59,8 @@ def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
 Columns = dict[str, list[object]]
 
 
-def _csv_columns(content: bytes, where: str) -> Columns:
+def csv_columns(content: bytes, where: str) -> Columns:
+    """Return the columns of a CSV file by name, rows without cells left out. Raises InputError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -94,13 +95,15 @@ def _parquet_columns(content: bytes, where: str) -> Columns:
     return {name: table[name].to_pylist() for name in table.column_names}
 
 
-def _column(columns: Columns, name: str, where: str) -> list[object]:
+def column_of(columns: Columns, name: str, where: str) -> list[object]:
+    """Return a column by name. Raises InputError if there is none."""
     if name not in columns:
         raise refuse(where, unknown_name("column", name, columns))
     return columns[name]
 
 
-def _numbers(cells: list[object], name: str, where: str, first_row: int) -> Floats:
+def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
+    """Return cells as numbers, NaN where a cell is empty. Raises InputError with the row."""
     values = np.empty(len(cells))
     for index, cell in enumerate(cells):
         values[index] = _number(cell, name, f"{where}:{index + first_row}")
@@ -121,7 +124,8 @@ def _number(cell: object, name: str, where: str) -> float:
     return value
 
 
-def _times(cells: list[object], name: str, where: str, first_row: int) -> Floats:
+def times_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
+    """Return cells as times in s: numbers, or ISO 8601. Raises InputError with the row."""
     values = np.empty(len(cells))
     for index, cell in enumerate(cells):
         values[index] = _time(cell, name, f"{where}:{index + first_row}")
@@ -160,14 +164,14 @@ def _wide(
     columns: Columns, source: TableTrace, first_row: int, scale: float
 ) -> tuple[list[str], Floats, float]:
     where = source.path
-    times_s = _times(_column(columns, source.time, where), source.time, where, first_row)
+    times_s = times_of(column_of(columns, source.time, where), source.time, where, first_row)
     names = [name for name in columns if name != source.time]
     if not names:
         raise refuse(where, "has no column besides the time; add one per VM")
     slots, step_s = _grid(times_s, where, first_row)
     percent = np.full((int(slots[-1]) + 1, len(names)), np.nan)
     for index, name in enumerate(names):
-        percent[slots, index] = scale * _numbers(columns[name], name, where, first_row)
+        percent[slots, index] = scale * numbers_of(columns[name], name, where, first_row)
     return names, percent, step_s
 
 
@@ -175,9 +179,9 @@ def _tidy(
     columns: Columns, source: TableTrace, first_row: int, scale: float
 ) -> tuple[list[str], Floats, float]:
     where = source.path
-    times_s = _times(_column(columns, source.time, where), source.time, where, first_row)
-    vms = [str(cell) for cell in _column(columns, source.vm, where)]
-    values = scale * _numbers(_column(columns, source.value, where), source.value, where, first_row)
+    times_s = times_of(column_of(columns, source.time, where), source.time, where, first_row)
+    vms = [str(cell) for cell in column_of(columns, source.vm, where)]
+    values = scale * numbers_of(column_of(columns, source.value, where), source.value, where, first_row)
     names = sorted(set(vms))
     at = {name: index for index, name in enumerate(names)}
     unique_s = np.unique(times_s)

@@ -11,11 +11,14 @@ from ..models.history import Ring
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
 from ..models.migration import MigrationModel
+from ..models.reserve import Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy
 from ..policies.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.plan import Search
+from ..policies.power_management import PowerManagement
+from ..policies.reserve import FarmReserve
 from ..policies.room import Room
 from ..policies.view import FarmView
 from .actuator import Actuator
@@ -29,7 +32,10 @@ from .microscope import Microscope
 from .network_migration import CourseModel, NetworkSetup
 from .provisioning import Provisioning
 from .recorder import Recorder
+from .reserve_watch import ReserveWatch
+from .rest_record import RestRecord
 from .rule_record import RuleRecord
+from .scaling import Elasticity, Scaling
 from .streams import Streams
 
 
@@ -74,7 +80,8 @@ class Timing:
 class Outcome:
     """All that a run leaves behind; tables refer to hosts, VMs, links and words by number.
 
-    ``network`` is what moves went over, None where the migration model uses none.
+    ``network`` is what moves went over, None where the migration model uses none;
+    ``below_reserve_s`` how long the reserve was not whole.
     """
 
     farm: LivingFarm
@@ -86,7 +93,9 @@ class Outcome:
     peak_on_by_group: Ints
     rounds: int
     lives: Lifetimes
+    rest: RestRecord
     network: NetworkSetup | None = None
+    below_reserve_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,9 +111,11 @@ class Lives:
 
     @property
     def still(self) -> bool:
-        """Whether all VMs are there from the start and stay."""
+        """Whether all VMs are there from the start and stay, and nothing fails."""
         population = self.population
-        return not (np.any(population.arrival_s > 0) or np.any(np.isfinite(population.lifetime_s)))
+        if self.failures or np.any(population.arrival_s > 0):
+            return False
+        return not np.any(np.isfinite(population.lifetime_s))
 
     @classmethod
     def at_once(cls, population: Population, groups: int) -> "Lives":
@@ -130,17 +141,23 @@ class Engine:
         microscope: Microscope | None = None,
         lives: Lives | None = None,
         rules: Rules | None = None,
+        elasticity: Elasticity | None = None,
+        reserve: Reserve | None = None,
+        power: PowerManagement | None = None,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
         self._ledgers, self._network, self._microscope = ledgers, network, microscope
         self._clock, self._streams = Clock(), streams
+        self._power = power or PowerManagement()
         if microscope is not None:
             microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
         if rules is not None:
             self._recorder.broken = RuleRecord(farm, rules)
-        self._actuator = Actuator(self._clock, farm, migration, self._recorder, network, rules)
+        self._actuator = Actuator(
+            self._clock, farm, migration, self._recorder, network, rules, self._power.depth
+        )
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
         self._view = FarmView(
@@ -151,16 +168,19 @@ class Engine:
         self._lives = lives or Lives.at_once(
             Population.staying(len(farm.vms)), len(farm.hosts.group_names)
         )
-        self._lifecycle = self._make_lifecycle()
+        self._needs = Needs(farm, self._view, start.by_size, start.overcommit)
+        self._lifecycle = self._make_lifecycle(reserve is None)
+        self._watch = None if reserve is None else self._guard(reserve)
+        self._scaling = self._make_scaling(elasticity)
 
-    def _make_lifecycle(self) -> Lifecycle:
-        farm, start, lives = self._farm, self._start, self._lives
-        needs = Needs(farm, self._view, start.by_size, start.overcommit)
+    def _make_lifecycle(self, free: bool) -> Lifecycle:
+        """Return who plays the lives; ``free``: nothing is kept in reserve."""
+        farm, start, lives, needs = self._farm, self._start, self._lives, self._needs
         chooser: Chooser = RoomChooser(
             self._view, needs, start.placement, self._control.powers_down, self._workload
         )
         barring = (self._view.allowed, self._view.one_guest, self._view.rules)
-        plain = start.slow_cores and all(bar is None for bar in barring)
+        plain = free and start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, Shelving) and start.by_size and plain:
             wakes = self._control.powers_down
             chooser = ShelfChooser(farm, needs, start.placement, chooser, wakes)
@@ -175,6 +195,29 @@ class Engine:
             self._view.kinds_of_vms(),
         )  # fmt: skip
 
+    def _guard(self, reserve: Reserve) -> ReserveWatch:
+        """Let all decisions heed a reserve, and return who watches over it."""
+        needs, wakes = self._needs, self._control.powers_down
+
+        def counting() -> tuple[Floats, Floats]:
+            return needs.need_mhz(self._workload.wanted_mhz()), needs.capacity_mhz
+
+        returning = self._lifecycle.returning
+        self._view.reserve = FarmReserve(reserve, counting, wakes, returning)
+        self._actuator.book = self._view.book
+        watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakes)
+        self._lifecycle.on_change = watch.look
+        return watch
+
+    def _make_scaling(self, elasticity: Elasticity | None) -> Scaling | None:
+        if elasticity is None:
+            return None
+        return Scaling(
+            self._clock, self._farm, self._lifecycle, elasticity,
+            self._workload.extend(elasticity.applications.members), self._recorder.words,
+            self._needs, self._respread,
+        )  # fmt: skip
+
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
         """Run to the end and return what happened.
 
@@ -184,8 +227,9 @@ class Engine:
         searches = self._place_all()
         self._clock.process(self._lifecycle.arrivals())
         failures = Failures(
-            self._clock, self._farm, self._actuator, self._lifecycle, self._streams,
-            wake=not self._control.powers_down,
+            self._clock, self._farm, self._actuator, self._lifecycle, self._recorder,
+            self._streams, not self._control.powers_down,
+            self._network.network if self._network else None,
         )  # fmt: skip
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
@@ -197,26 +241,33 @@ class Engine:
         self._sample(self._timing.end_s)
         self._actuator.close()
         self._lifecycle.close(self._timing.end_s)
+        failures.close(self._timing.end_s)
         self._recorder.close(self._timing.end_s)
+        scaled = self._scaling.close(self._timing.end_s) if self._scaling is not None else {}
         return Outcome(
             farm=self._farm,
             end_s=self._timing.end_s,
-            tables=self._recorder.tables(),
+            tables=self._recorder.tables() | scaled | self._reserve_table(),
             words=self._recorder.words.texts(),
             searches=searches | self._lifecycle.searches,
             peak_on=self._recorder.peak_on,
+            rest=self._recorder.rest,
             peak_on_by_group=self._recorder.peak_on_by_group,
             rounds=self._rounds,
             lives=self._lifecycle.lives,
             network=self._network,
+            below_reserve_s=0.0 if self._watch is None else self._watch.below_s,
         )
+
+    def _reserve_table(self) -> dict[str, dict[str, Column]]:
+        return {} if self._watch is None else {"reserve": self._watch.columns()}
 
     def _place_all(self) -> dict[int, Search]:
         """Place every VM before time begins; return how the rejected ones were searched."""
         farm, start = self._farm, self._start
         down = self._control.powers_down
         if down:
-            farm.start(np.zeros(len(farm.hosts), bool))
+            farm.start(np.zeros(len(farm.hosts), bool), self._actuator.power.depth)
         arrival_s = self._lives.population.arrival_s
         vms = np.flatnonzero(arrival_s <= 0)
         farm.start_absent(np.flatnonzero(arrival_s > 0))
@@ -233,13 +284,25 @@ class Engine:
             raise UnplacedError(searches)
         placed, targets = vms[targets >= 0], targets[targets >= 0]
         used: Bools = np.bincount(targets, minlength=len(farm.hosts)) > 0
-        farm.start(used if down else np.ones(len(farm.hosts), bool))
+        self._start_hosts(used)
         farm.reject(lost)
         farm.place(placed, targets, 0.0)
+        book = self._view.book()
+        if book is not None and down:
+            used[book.lacking()] = True
+            self._start_hosts(used)
         self._lifecycle.begin(placed)
         self._recorder.note_hosts_on()
+        self._recorder.rest.begin()
         self._note_placement(vms, first)
         return searches
+
+    def _start_hosts(self, used: Bools) -> None:
+        """Let hosts be awake as time begins: all of them, or those that are not to rest."""
+        on = np.ones(len(used), bool)
+        if self._control.powers_down:
+            on = self._power.awake_at_start(used)
+        self._farm.start(on, self._actuator.power.depth)
 
     def _first_room(self) -> Room:
         farm, start = self._farm, self._start
@@ -270,10 +333,11 @@ class Engine:
         )  # fmt: skip
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
-        """Beat for all that is periodic, in written order: demand, control, sample."""
+        """Beat for all that is periodic, in written order: demand, scaling, control, sample."""
         timing = self._timing
-        steps_s = [self._workload.step_s, timing.control_s, timing.report_s]
-        for now_s, (demand, control, sample) in beats(steps_s, timing.end_s):
+        scaling_s = np.inf if self._scaling is None else self._scaling.step_s
+        steps_s = [self._workload.step_s, scaling_s, timing.control_s, timing.report_s]
+        for now_s, (demand, scaling, control, sample) in beats(steps_s, timing.end_s):
             yield self._clock.at(now_s)
             if demand:
                 self._close_step(now_s)
@@ -284,8 +348,15 @@ class Engine:
                     yield self._clock.timeout(0)
                     self._lifecycle.end_all()
                 self._set_demand(slot, now_s)
+            if scaling and self._scaling is not None:
+                if not demand:
+                    self._close_step(now_s)
+                    self._ask_for_demand(now_s)
+                self._scaling.decide(now_s)
             if control and now_s > 0:
                 self._decide(now_s)
+            if self._watch is not None:
+                self._watch.look()
             if sample:
                 self._farm.settle_all(now_s)
                 self._sample(now_s)
@@ -295,6 +366,10 @@ class Engine:
     def _sample(self, now_s: float) -> None:
         self._recorder.sample(now_s)
         self._recorder.note_population(now_s, self._lifecycle.count())
+        if self._scaling is not None:
+            self._scaling.sample(now_s)
+        if self._watch is not None:
+            self._watch.sample()
 
     def _close_step(self, now_s: float) -> None:
         if self._ledgers:
@@ -303,21 +378,35 @@ class Engine:
             ledger.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
-        demand_mhz = self._workload.demand_mhz(slot)
+        self._workload.demand_mhz(slot)
+        self._ask_for_demand(now_s)
+        if self._control.samples:
+            self._vm_history.record(self._view.vms.load_mhz)
+            self._host_history.record(self._farm.hosts.demand_mhz)
+
+    def _respread(self, now_s: float) -> None:
+        """Spread the load of applications anew, in the midst of a step."""
+        self._close_step(now_s)
+        self._ask_for_demand(now_s, by_load=False)
+        self._recorder.note_violations(now_s)
+
+    def _ask_for_demand(self, now_s: float, by_load: bool = True) -> None:
+        demand_mhz = self._workload.wanted_mhz()
+        if self._scaling is not None:
+            self._scaling.write_demand(now_s, by_load)
         self._lifecycle.lives.note_demand(demand_mhz, now_s)
         self._farm.set_demand(demand_mhz, now_s)
         self._recorder.note_step(now_s)
         if self._microscope is not None:
             self._microscope.retune()
-        if self._control.samples:
-            self._vm_history.record(self._view.vms.load_mhz)
-            self._host_history.record(self._farm.hosts.demand_mhz)
 
     def _decide(self, now_s: float) -> None:
         self._rounds += 1
         self._view.now_s = now_s
         plan = self._control.decide(self._view)
-        self._actuator.carry_out(plan, self._control_name)
+        self._actuator.carry_out(
+            plan, self._control_name, lambda plan: self._power.within_limits(self._view, plan)
+        )
 
 
 def _ignore(now_s: float) -> None:

@@ -1,6 +1,11 @@
-"""Stories of hosts that fail, alone or with all that shares their rack or site, and of repairs."""
+"""Stories of what fails and is repaired: hosts, whole racks and sites, switches, links.
+
+A host that fails is dark until its repair, and its VMs crash. A host whose switch or last link
+fails is cut off: it works on, but nobody reaches its VMs, and nothing is moved to it or from it.
+"""
 
 import heapq
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,11 +16,17 @@ from simpy.events import NORMAL
 from ..models.arrays import Ints
 from ..models.columns import VmState
 from ..models.living import LivingFarm
+from ..models.network import Network
 from ..models.reliability import Times
 from .actuator import Actuator
 from .clock import Clock
 from .lifecycle import Lifecycle
+from .recorder import Recorder
 from .streams import Streams
+
+Story = Generator[simpy.Event, object, None]
+Due = tuple[float, int, int, float | None]
+"""Instant, number, entity, seconds until the repair; None for the repair itself."""
 
 
 @dataclass(frozen=True)
@@ -29,71 +40,129 @@ class Outage:
 
 @dataclass(frozen=True)
 class FailureSource:
-    """What fails: ``hosts`` holds the hosts of each entity, struck and mended together.
+    """What fails: ``rows`` holds what each entity takes with it when it does.
 
-    With distributions every entity fails again and again, its time to failure counting from its
-    last repair; ``schedule`` holds what fails besides.
+    These are rows of hosts, or, where ``kind`` is ``link``, the rows of the link in the network.
+    ``kind`` is ``host``, ``rack`` or ``site`` (the hosts crash), ``switch`` (they are cut off) or
+    ``link``. With distributions every entity fails again and again, its time to failure counting
+    from its last repair; ``schedule`` holds what fails besides.
     """
 
     name: str
     kind: str
     labels: Sequence[str]
-    hosts: Sequence[Ints]
+    rows: Sequence[Ints]
     to_failure: Times | None = None
     to_repair: Times | None = None
     schedule: Sequence[Outage] = field(default=())
 
 
-class Failures:
-    """Strikes and mends hosts; one story per source, whatever the number of entities.
+class _Course:
+    """Failures and repairs to come of one source, the next one first."""
 
-    A host that several sources have struck is mended when the last of them is.
+    def __init__(self, source: FailureSource, generator: np.random.Generator) -> None:
+        self._source, self._generator = source, generator
+        self._due: list[Due] = []
+        self._number = 0
+        for outage in source.schedule:
+            self._enter(outage.at_s, outage.entity, outage.lasts_s)
+        self._known = self._number
+        if source.to_failure is not None and source.to_repair is not None:
+            count = len(source.rows)
+            first_s = source.to_failure.draw(generator, count).tolist()
+            lasts_s = source.to_repair.draw(generator, count).tolist()
+            for entity in range(count):
+                self._enter(first_s[entity], entity, lasts_s[entity])
+
+    def pop(self) -> Due | None:
+        """Return what is due next; None if nothing ever is."""
+        return heapq.heappop(self._due) if self._due and self._due[0][0] < math.inf else None
+
+    def push(self, due: Due) -> None:
+        """Add a repair."""
+        heapq.heappush(self._due, due)
+
+    def renew(self, repaired: Due) -> None:
+        """Draw when an entity that has been repaired fails next, unless that was planned."""
+        at_s, number, entity, _ = repaired
+        lives, repairs = self._source.to_failure, self._source.to_repair
+        if lives is not None and repairs is not None and number >= self._known:
+            next_s = at_s + float(lives.draw(self._generator, 1)[0])
+            self._enter(next_s, entity, float(repairs.draw(self._generator, 1)[0]))
+
+    def _enter(self, at_s: float, entity: int, lasts_s: float) -> None:
+        heapq.heappush(self._due, (at_s, self._number, entity, lasts_s))
+        self._number += 1
+
+
+@dataclass
+class _Open:
+    source: FailureSource
+    entity: int
+    start_s: float
+    vms: int = 0
+
+
+class Failures:
+    """Strikes and mends; one story per source, whatever the number of entities.
+
+    What several sources have struck is mended when the last of them is.
     """
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, actuator: Actuator, lifecycle: Lifecycle,
-        streams: Streams, wake: bool,
+        recorder: Recorder, streams: Streams, wake: bool, network: Network | None = None,
     ) -> None:  # fmt: skip
-        self._clock, self._farm = clock, farm
+        self._clock, self._farm, self._recorder = clock, farm, recorder
         self._actuator, self._lifecycle = actuator, lifecycle
-        self._streams, self._wake = streams, wake
+        self._streams, self._wake, self._network = streams, wake, network
         self._causes = np.zeros(len(farm.hosts), np.int64)
+        self._cuts = np.zeros(len(farm.hosts), np.int64)
+        self._dead = np.zeros(0 if network is None else len(network), np.int64)
+        self._beyond: Ints = np.empty(0, np.int64)
+        self._open: dict[tuple[int, int], _Open] = {}
 
-    def story(self, source: FailureSource) -> Generator[simpy.Event, object, None]:
+    def story(self, source: FailureSource) -> Story:
         """Let the entities of a source fail and be repaired until the run ends."""
-        generator = self._streams(f"failures.{source.name}")
-        # Time, order of entry, entity, seconds until the repair (None: this is the repair).
-        due: list[tuple[float, int, int, float | None]] = []
-        number = 0
-        for outage in source.schedule:
-            heapq.heappush(due, (outage.at_s, number, outage.entity, outage.lasts_s))
-            number += 1
-        lives, repairs = source.to_failure, source.to_repair
-        if lives is not None and repairs is not None:
-            first_s = lives.draw(generator, len(source.hosts))
-            lasts_s = repairs.draw(generator, len(source.hosts))
-            for entity, (at_s, for_s) in enumerate(
-                zip(first_s.tolist(), lasts_s.tolist(), strict=True)
-            ):
-                heapq.heappush(due, (at_s, number, entity, for_s))
-                number += 1
-        drawn = number
-        while due:
-            at_s, order, entity, lasts = heapq.heappop(due)
+        course = _Course(source, self._streams(f"failures.{source.name}"))
+        while (due := course.pop()) is not None:
+            at_s, number, entity, lasts_s = due
             yield self._clock.at(at_s, NORMAL)
-            if lasts is not None:
-                yield from self._strike(source, entity)
-                heapq.heappush(due, (at_s + lasts, order, entity, None))
-                continue
-            self._mend(source.hosts[entity])
-            if lives is not None and repairs is not None and order >= len(source.schedule):
-                next_s = at_s + float(lives.draw(generator, 1)[0])
-                heapq.heappush(due, (next_s, drawn, entity, float(repairs.draw(generator, 1)[0])))
-                drawn += 1
+            if lasts_s is not None:
+                yield from self._strike(source, entity, number)
+                course.push((at_s + lasts_s, number, entity, None))
+            else:
+                self._mend(source, entity, number)
+                course.renew(due)
 
-    def _strike(self, source: FailureSource, entity: int) -> Generator[simpy.Event, object, None]:
+    def close(self, end_s: float) -> None:
+        """Record what has not been repaired as the run ends."""
+        for outage in self._open.values():
+            self._record(outage, end_s, repaired=False)
+
+    def _strike(self, source: FailureSource, entity: int, number: int) -> Story:
+        outage = _Open(source, entity, self._clock.now)
+        self._open[id(source), number] = outage
+        rows = source.rows[entity]
+        if source.kind == "link":
+            yield from self._cut_links(rows, outage)
+        elif source.kind == "switch":
+            yield from self._cut(rows, outage)
+        else:
+            yield from self._crash(rows, outage)
+
+    def _mend(self, source: FailureSource, entity: int, number: int) -> None:
+        rows = source.rows[entity]
+        if source.kind == "link":
+            self._mend_links(rows)
+        elif source.kind == "switch":
+            self._join(rows)
+        else:
+            self._repair(rows)
+        self._record(self._open.pop((id(source), number)), self._clock.now, repaired=True)
+
+    def _crash(self, struck: Ints, outage: _Open) -> Story:
         """Call off the moves of hosts that fail, then take their VMs."""
-        struck = source.hosts[entity]
         fresh = struck[self._causes[struck] == 0]
         self._causes[struck] += 1
         if not len(fresh):
@@ -105,12 +174,69 @@ class Failures:
         ran = vms[farm.vms.state[vms] == VmState.RUNNING]
         hosts = farm.vms.host[vms]
         farm.crash(fresh, self._clock.now)
-        self._actuator.power.fail(fresh, f"{source.kind} {source.labels[entity]} failed")
+        cause = f"{outage.source.kind} {outage.source.labels[outage.entity]} failed"
+        self._actuator.power.fail(fresh, cause)
         self._lifecycle.crashed(fresh, vms, ran, hosts)
+        outage.vms += len(ran)
 
-    def _mend(self, struck: Ints) -> None:
+    def _repair(self, struck: Ints) -> None:
         self._causes[struck] -= 1
         whole = struck[self._causes[struck] == 0]
         if len(whole):
             self._actuator.power.repair(whole, self._wake)
-            self._lifecycle.serve()
+            self._lifecycle.repaired(whole)
+
+    def _cut(self, struck: Ints, outage: _Open) -> Story:
+        """Call off the moves of hosts that are cut off, then count their VMs as down."""
+        fresh = struck[self._cuts[struck] == 0]
+        self._cuts[struck] += 1
+        if not len(fresh):
+            return
+        self._farm.set_reachable(fresh, reachable=False)
+        self._actuator.cut(fresh)
+        yield self._clock.timeout(0)
+        # A guest that had stood still for its move takes time to run again; here it runs at once.
+        vms = self._farm.residents.of(fresh)
+        moving = vms[self._farm.vms.state[vms] == VmState.MIGRATING]
+        if len(moving):
+            self._actuator.withdraw(moving)
+            yield self._clock.timeout(0)
+        fresh = fresh[self._cuts[fresh] > 0]
+        outage.vms += self._lifecycle.cut_off(fresh)
+
+    def _join(self, struck: Ints) -> None:
+        self._cuts[struck] -= 1
+        back = struck[self._cuts[struck] == 0]
+        if len(back):
+            self._farm.set_reachable(back, reachable=True)
+            self._lifecycle.joined(back)
+
+    def _cut_links(self, struck: Ints, outage: _Open) -> Story:
+        """Call off the moves that cross links, lead others round, cut off who has no way left."""
+        fresh = struck[self._dead[struck] == 0]
+        self._dead[struck] += 1
+        if len(fresh):
+            self._actuator.cut_links(fresh)
+            before, now = self._reroute()
+            yield from self._cut(np.setdiff1d(now, before), outage)
+
+    def _mend_links(self, struck: Ints) -> None:
+        self._dead[struck] -= 1
+        before, now = self._reroute()
+        self._join(np.setdiff1d(before, now))
+
+    def _reroute(self) -> tuple[Ints, Ints]:
+        """Give the network its present links; return the hosts beyond it before and now."""
+        assert self._network is not None
+        before = self._beyond
+        self._beyond = self._network.cut(np.flatnonzero(self._dead > 0))
+        return before, self._beyond
+
+    def _record(self, outage: _Open, end_s: float, repaired: bool) -> None:
+        words, source = self._recorder.words, outage.source
+        hosts = 0 if source.kind == "link" else len(source.rows[outage.entity])
+        self._recorder.outages.add(
+            source=words(source.name), kind=words(source.kind),
+            entity=words(source.labels[outage.entity]), start_s=outage.start_s, end_s=end_s,
+            repaired=repaired, hosts=hosts, vms=outage.vms,
+        )  # fmt: skip

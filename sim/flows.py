@@ -29,7 +29,8 @@ class FlowBoard:
     """The transfers that share a network, max-min fairly; rows of hosts are the farm's."""
 
     def __init__(self, clock: Clock, network: Network, transport: Transport) -> None:
-        self._clock, self._network, self._transport = clock, network, transport
+        self._clock, self._transport = clock, transport
+        self.network = self._network = network
         payload = transport.payload_bytes_s(network.capacity_mbps * (1 - network.background))
         self._shares = Shares(payload)
         self._transfers: dict[simpy.Process, _Transfer] = {}

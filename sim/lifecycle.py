@@ -7,12 +7,13 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from ..models.arrays import Floats, Ints, distinct
+from ..models.arrays import Bools, Floats, Ints, distinct
 from ..models.columns import PowerState, VmState
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
 from ..policies.placement import Placed
 from ..policies.plan import Search
+from ..policies.reserve import NAME as RESERVE
 from .agenda import Agenda
 from .choosing import Chooser, Demand
 from .clock import ARRIVAL, Clock
@@ -47,7 +48,9 @@ class Admission:
 
     At most ``queue`` of them (None: any number), each for ``patience_s``; one that is turned away
     is asked for again up to ``retries`` times, after ``retry_s``. VMs of a failed host are noticed
-    after ``detect_s`` and go before all others.
+    after ``detect_s`` and go before all others; without ``restart`` they start again where they
+    were once their host is repaired. With ``restart_isolated`` a host that the network no longer
+    reaches powers its VMs off, and they are treated like those of a failed one.
     """
 
     queue: int | None = None
@@ -55,10 +58,16 @@ class Admission:
     retries: int = 0
     retry_s: float = 300.0
     detect_s: float = 15.0
+    restart: bool = True
+    restart_isolated: bool = False
 
 
 class Lifecycle:
-    """Plays the lives of VMs; the only one who lets them in, starts them and takes them off."""
+    """Plays the lives of VMs; the only one who lets them in, starts them and takes them off.
+
+    ``returning`` are VMs that a failure took off their host until they have another, one entry
+    per VM. ``on_change`` is called when VMs have come or gone or hosts have failed.
+    """
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
@@ -67,6 +76,8 @@ class Lifecycle:
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))
         self.searches: dict[int, Search] = {}
+        self.changed: Callable[[Ints], None] = _ignore
+        """Told of VMs that have begun or ceased to run."""
         self._clock, self._farm, self._population = clock, farm, population
         self._admission, self._provisioning = admission, provisioning
         self._chooser, self._demand = chooser, demand
@@ -75,6 +86,9 @@ class Lifecycle:
         self._queue = WaitingQueue(kind_of_vm, population.priority)
         self._tries = np.zeros(count, np.int64)
         self._again = np.zeros(count, bool)
+        self.returning = np.zeros(count, bool)
+        self.on_change: Callable[[], None] = lambda: None
+        self._tied = np.full(count, -1, np.int64)
         self._starts = Agenda(clock, count, self._started, ARRIVAL)
         self._ends = Agenda(clock, count, self._end, LEAVE)
         self._noticed = Agenda(clock, count, self._restart, LEAVE)
@@ -111,9 +125,14 @@ class Lifecycle:
         self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
-    def ask(self, vms: Ints) -> None:
-        """Ask for absent VMs; they are placed now, wait, or are turned away."""
+    def ask(self, vms: Ints, exists: bool = False) -> None:
+        """Ask for absent VMs; they are placed now, wait, or are turned away.
+
+        Those that exist already need only boot.
+        """
         now_s = self._clock.now
+        self._again[vms] = exists
+        self._returns.strike(vms)
         self._farm.request(vms)
         self.lives.note_asked(vms, now_s)
         left = vms
@@ -134,12 +153,57 @@ class Lifecycle:
         self._provisioning.forget(hosts)
         self._recorder.note_vms(now_s, vms, "crashed", host_of)
         self.lives.crashes[vms] += 1
-        self.lives.note_demand(self._demand.wanted_mhz(), now_s)
-        self.lives.note_down(ran, now_s)
-        self.lives.note_demand(self._demand.wanted_mhz(), now_s)
+        self._note_down(ran)
         self._again[ran] = True
+        self.returning[vms] = True
         self._starts.strike(vms)
-        self._noticed.enter(vms, np.full(len(vms), now_s + self._admission.detect_s))
+        if self._admission.restart:
+            self._noticed.enter(vms, np.full(len(vms), now_s + self._admission.detect_s))
+        else:
+            self._tied[vms] = host_of
+        self.changed(ran)
+        self._recorder.note_violations(now_s)
+        self.on_change()
+
+    def repaired(self, hosts: Ints) -> None:
+        """Start VMs again whose hosts have been repaired, if that is what they wait for."""
+        if not self._admission.restart:
+            back = np.flatnonzero(np.isin(self._tied, hosts))
+            homes = self._tied[back]
+            self._tied[back] = -1
+            self._put(back, homes)
+        self.serve()
+
+    def cut_off(self, hosts: Ints) -> int:
+        """Note that nobody reaches the VMs of some hosts; return how many were running."""
+        farm, now_s = self._farm, self._clock.now
+        vms = farm.residents.of(hosts)
+        ran = vms[farm.vms.state[vms] == VmState.RUNNING]
+        if self._admission.restart_isolated:
+            host_of = farm.vms.host[vms]
+            farm.retire(vms, now_s, VmState.WAITING)
+            self.crashed(hosts, vms, ran, host_of)
+            self._power.finish_draining(hosts)
+        else:
+            self._recorder.note_vms(now_s, ran, "cut off", farm.vms.host[ran])
+            self._note_down(ran)
+        return len(ran)
+
+    def joined(self, hosts: Ints) -> None:
+        """Note that the VMs of some hosts can be reached again."""
+        farm, now_s = self._farm, self._clock.now
+        vms = farm.residents.of(hosts)
+        vms = vms[farm.vms.state[vms] == VmState.RUNNING]
+        self.lives.note_running(vms, farm.vms.host[vms], now_s)
+        self._recorder.note_vms(now_s, vms, "reached again", farm.vms.host[vms])
+        self.serve()
+
+    def _note_down(self, vms: Ints) -> None:
+        """Note that VMs do not serve from now on, with what each would ask for."""
+        wanted_mhz, now_s = self._demand.wanted_mhz(), self._clock.now
+        self.lives.note_demand(wanted_mhz, now_s)
+        self.lives.note_down(vms, now_s)
+        self.lives.note_demand(wanted_mhz, now_s)
 
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""
@@ -147,6 +211,7 @@ class Lifecycle:
         while True:
             vm = self._queue.first(full)
             if vm is None:
+                self.on_change()
                 return
             one = np.array([vm])
             if len(self._place(one)):
@@ -187,6 +252,9 @@ class Lifecycle:
         farm, now_s = self._farm, self._clock.now
         self._queue.remove(vms)
         self._patience.strike(vms)
+        for vm in vms.tolist() if self.searches else ():
+            self.searches.pop(vm, None)
+        self.returning[vms] = False
         asleep = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
         if len(asleep):
             self._power.wake(asleep, "needed for VMs")
@@ -203,6 +271,7 @@ class Lifecycle:
             farm.begin_start(vms[later], hosts[later], now_s)
             self._recorder.note_vms(now_s, vms[later], "starting", hosts[later])
             self._starts.enter(vms[later], ready_s[later])
+        self.on_change()
 
     def _started(self, vms: Ints) -> None:
         farm, now_s = self._farm, self._clock.now
@@ -216,7 +285,11 @@ class Lifecycle:
         first = vms[np.isnan(self._ends.due_s(vms))]
         self.lives.note_running(vms, hosts, now_s)
         self._recorder.note_vms(now_s, vms, "running", hosts)
+        beyond = ~self._farm.hosts.reachable[hosts]
+        if beyond.any():
+            self._note_down(vms[beyond])
         self._ends.enter(first, now_s + self._population.lifetime_s[first])
+        self.changed(vms)
 
     def _end(self, vms: Ints) -> None:
         vms = vms[self._farm.vms.state[vms] != VmState.LOST]
@@ -247,12 +320,14 @@ class Lifecycle:
             farm.leave_waiting(off, state)
         for agenda in (self._starts, self._ends, self._noticed, self._patience):
             agenda.strike(vms)
-        self._again[vms] = False
+        self._again[vms], self._tied[vms], self.returning[vms] = False, -1, False
         self.lives.note_ended(vms, now_s)
         self._recorder.note_vms(now_s, on, event, hosts)
         self._recorder.note_vms(now_s, off, event, -1)
         self._power.finish_draining(distinct(hosts))
         self._recorder.note_violations(now_s)
+        self.changed(on)
+        self.on_change()
 
     def _restart(self, vms: Ints) -> None:
         vms = vms[self._farm.vms.state[vms] == VmState.WAITING]
@@ -269,10 +344,17 @@ class Lifecycle:
         kept, turned_away = vms[order[:room]], vms[order[room:]]
         if len(kept):
             self._queue.add(kept)
-            self._recorder.note_vms(now_s, kept, "queued", -1)
+            for_failures = self._kept_off_by_reserve(kept)
+            self._recorder.note_vms(now_s, kept[~for_failures], "queued", -1)
+            waits = f"queued: would break {RESERVE}"
+            self._recorder.note_vms(now_s, kept[for_failures], waits, -1)
             self._patience.enter(kept, np.full(len(kept), now_s + admission.patience_s))
         if len(turned_away):
             self._turn_away(turned_away, "no host has room" if not room else "the queue is full")
+
+    def _kept_off_by_reserve(self, vms: Ints) -> Bools:
+        rules = [self.searches[vm].rules if vm in self.searches else "" for vm in vms.tolist()]
+        return np.array([RESERVE in each for each in rules], bool)
 
     def _lose_patience(self, vms: Ints) -> None:
         self._queue.remove(vms)
@@ -291,3 +373,7 @@ class Lifecycle:
             self._farm.leave_waiting(gone, VmState.REJECTED)
             self.lives.note_ended(gone, now_s)
             self._recorder.note_vms(now_s, gone, f"rejected: {why}", -1)
+
+
+def _ignore(vms: Ints) -> None:
+    del vms

@@ -90,6 +90,10 @@ class Migrations:
         for wave in list(self._waves):
             self._drop(wave, np.isin(wave.sources, hosts) | np.isin(wave.targets, hosts))
 
+    def cut(self, hosts: Ints) -> None:
+        """End the moves from and to hosts that the network no longer reaches."""
+        self.fail(hosts)
+
     def _drop(self, wave: "_Wave", gone: Bools) -> None:
         if not gone.any():
             return

@@ -22,7 +22,7 @@ from ..models.network import Network
 from ..models.transport import Transport
 from .clock import Clock
 from .flows import FlowBoard
-from .live_migration import END, SOURCE, TARGET, migrate
+from .live_migration import END, NETWORK, SOURCE, TARGET, migrate
 from .power import PowerStories
 from .recorder import Recorder
 from .slots import Slots
@@ -98,6 +98,23 @@ class NetworkMigrations:
                 self._moves[vm].interrupt(SOURCE)
             elif room.target in failed:
                 self._moves[vm].interrupt(TARGET)
+
+    def cut(self, hosts: Ints) -> None:
+        """Tell the moves from and to some hosts that the network no longer reaches these."""
+        lost = set(hosts.tolist())
+        for vm, room in list(self._rooms.items()):
+            if room.source in lost or room.target in lost:
+                self._moves[vm].interrupt(NETWORK)
+
+    def cut_links(self, links: Ints) -> None:
+        """Tell the moves that cross links, either way, that these have failed."""
+        network, failed = self._board.network, set(links.tolist())
+        for vm, room in list(self._rooms.items()):
+            if room.start_s is None:
+                continue
+            ways = (room.source, room.target), (room.target, room.source)
+            if any(not failed.isdisjoint(network.route(*way).tolist()) for way in ways):
+                self._moves[vm].interrupt(NETWORK)
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""

@@ -5,7 +5,7 @@ from collections.abc import Generator
 import numpy as np
 import simpy
 
-from ..models.arrays import Floats, Ints
+from ..models.arrays import Floats, Ints, States
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from .clock import Clock
@@ -15,10 +15,15 @@ Story = Generator[simpy.Event, object, None]
 
 
 class PowerStories:
-    """Boots and shutdowns; a duration of zero is a switch without a story."""
+    """Hosts come up and go to rest; a duration of zero is a switch without a story.
 
-    def __init__(self, clock: Clock, farm: Farm, recorder: Recorder) -> None:
+    ``sleep`` is the state of rest that hosts are put into where they have it (see
+    :data:`farmsim.models.sleep.DEPTHS`); those that have not are switched off.
+    """
+
+    def __init__(self, clock: Clock, farm: Farm, recorder: Recorder, sleep: int = 0) -> None:
         self._clock, self._farm, self._recorder = clock, farm, recorder
+        self.depth = farm.hosts.depths(sleep)
         self._boots: dict[int, simpy.Process] = {}
         self._stops: dict[int, simpy.Process] = {}
         self._on_at_s = np.zeros(len(farm.hosts))
@@ -33,8 +38,8 @@ class PowerStories:
         return on_at_s
 
     def wake(self, hosts: Ints, cause: str) -> None:
-        """Switch on hosts that are off."""
-        boot_s = self._farm.hosts.boot_s[hosts]
+        """Bring up hosts that are off, or in another state of rest."""
+        boot_s = self._farm.hosts.leave_s(hosts)
         self._on_at_s[hosts] = self._clock.now + boot_s
         self._set(hosts[boot_s == 0], PowerState.ON, cause)
         for duration_s in np.unique(boot_s[boot_s > 0]).tolist():
@@ -57,10 +62,13 @@ class PowerStories:
         self._recorder.note_power(self._clock.now, hosts, PowerState.FAILED, cause)
 
     def repair(self, hosts: Ints, wake: bool) -> None:
-        """Make failed hosts available again: booted at once, or left off until needed."""
-        self._set(hosts, PowerState.OFF, "repaired")
-        if wake:
-            self.wake(hosts, "repaired")
+        """Make failed hosts available again: booted at once, or left off until needed.
+
+        One on which a move that was called off still holds memory is booted in any case.
+        """
+        expected = self._farm.hosts.incoming[hosts] > 0
+        self._set(hosts[~expected], PowerState.OFF, "repaired")
+        self.wake(hosts if wake else hosts[expected], "repaired")
 
     def drain(self, hosts: Ints, cause: str) -> None:
         """Let no further VM onto hosts that are to be switched off when empty."""
@@ -74,12 +82,14 @@ class PowerStories:
             self.stop(hosts[done], "drained")
 
     def stop(self, hosts: Ints, cause: str) -> None:
-        """Switch off empty hosts."""
-        stop_s = self._farm.hosts.stop_s[hosts]
-        self._set(hosts[stop_s == 0], PowerState.OFF, cause)
+        """Put empty hosts to rest."""
+        depth = self.depth[hosts]
+        stop_s = self._farm.hosts.enter_s(hosts, depth)
+        at_once = stop_s == 0
+        self._set(hosts[at_once], PowerState.OFF, cause, depth[at_once])
         for duration_s in np.unique(stop_s[stop_s > 0]).tolist():
             batch = hosts[stop_s == duration_s]
-            self._set(batch, PowerState.STOPPING, cause)
+            self._set(batch, PowerState.STOPPING, cause, depth[stop_s == duration_s])
             process = self._clock.process(self._shut_down(batch, duration_s))
             self._stops.update(dict.fromkeys(batch.tolist(), process))
 
@@ -97,7 +107,7 @@ class PowerStories:
             del stories[host]
         return np.array(mine, np.int64)
 
-    def _set(self, hosts: Ints, state: int, cause: str) -> None:
+    def _set(self, hosts: Ints, state: int, cause: str, depth: States | None = None) -> None:
         if len(hosts):
-            self._farm.set_power_state(hosts, state, self._clock.now)
+            self._farm.set_power_state(hosts, state, self._clock.now, depth)
             self._recorder.note_power(self._clock.now, hosts, state, cause)

@@ -10,6 +10,7 @@ from ..models.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
 from .log import Column, Log, Words
+from .rest_record import RestRecord
 from .rule_record import RuleRecord
 
 SERIES = {
@@ -57,11 +58,19 @@ class Recorder:
         )  # fmt: skip
         self.links: LinkRecord | None = None
         self.broken: RuleRecord | None = None
+        self.outages = Log(
+            {"source": int, "kind": int, "entity": int, "start_s": float, "end_s": float,
+             "repaired": bool, "hosts": int, "vms": int}
+        )  # fmt: skip
         self.vm_events = Log({"time_s": float, "vm": int, "event": int, "host": int})
         self.population = Log(
             {"time_s": float, "running": int, "starting": int, "waiting": int, "down": int}
         )
-        self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
+        self.power_events = Log(
+            {"time_s": float, "host": int, "state": int, "depth": int, "cause": int}
+        )
+        self.sleep_refusals = Log({"time_s": float, "host": int, "reason": int})
+        self.rest = RestRecord(farm)
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
         )
@@ -113,9 +122,16 @@ class Recorder:
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""
         self.power_events.add(
-            len(hosts), time_s=now_s, host=hosts, state=state, cause=self.words(cause)
-        )
+            len(hosts), time_s=now_s, host=hosts, state=state,
+            depth=self._farm.hosts.depth[hosts], cause=self.words(cause),
+        )  # fmt: skip
+        self.rest.note(now_s, hosts)
         self.note_hosts_on()
+
+    def note_refusals(self, now_s: float, refusals: Sequence[tuple[int, str]]) -> None:
+        """Record hosts that were not put to rest, and why; once until the reason changes."""
+        for host, reason in refusals:
+            self.sleep_refusals.add(time_s=now_s, host=host, reason=self.words(reason))
 
     def note_vms(self, now_s: float, vms: Ints, event: str, hosts: Ints | int) -> None:
         """Record what happened to VMs, and on which hosts (−1: on none)."""
@@ -196,6 +212,7 @@ class Recorder:
             self._close_violations(still, end_s)
         self._is_short[:] = False
         self._map.finish(end_s)
+        self.rest.close(end_s)
         if self.broken is not None:
             self.broken.close(end_s)
 
@@ -206,8 +223,10 @@ class Recorder:
             "migrations": self.migrations.columns(),
             "migration_phases": self.phases.columns(),
             "vm_events": self.vm_events.columns(),
+            "outages": self.outages.columns(),
             "population": self.population.columns(),
             "power_events": self.power_events.columns(),
+            "sleep_refusals": self.sleep_refusals.columns(),
             "violations": self.violations.columns(),
             "series": self._series.columns(),
             "steps": self._steps.columns(),

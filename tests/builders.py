@@ -15,6 +15,7 @@ from farmsim.models.workload import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
 from farmsim.policies.first_fit import FirstFit
 from farmsim.policies.placement import Placement
+from farmsim.policies.power_management import PowerManagement
 from farmsim.scenarios.names import Numbered
 from farmsim.sim.engine import Engine, Outcome, Start, Timing
 from farmsim.sim.streams import Streams
@@ -89,6 +90,7 @@ def make_engine(
     reject: bool = False,
     on_end: str = "hold",
     rules: Rules | None = None,
+    power: PowerManagement | None = None,
 ) -> Engine:
     """Engine for a farm whose VMs follow ``shares`` (slots, VMs) of their sizes."""
     series = TraceSeries(shares, 1.0, step_s, on_end)  # type: ignore[arg-type]
@@ -103,6 +105,7 @@ def make_engine(
         Timing(end_s, control_s or step_s, report_s or step_s),
         Streams(seed),
         rules=rules,
+        power=power,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from application_turns import application_turns, write_loads
 from arrival_turns import arrival_turns, write_arrivals
 from constraint_turns import constraint_turns, write_rules
 from test_readers import bitbrains_file
@@ -744,6 +745,7 @@ TURNS: Turns = {
     **emptying_turns(),
     **constraint_turns(SIZES),
     **arrival_turns(),
+    **application_turns(),
 }  # fmt: skip
 TURNS |= before_emptying(TURNS)
 
@@ -792,6 +794,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     write_arrivals(made / "arrivals")
     write_rules(made)
+    write_loads(made)
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count

@@ -1,0 +1,73 @@
+"""The reserve in figures, tables and pictures: what was left of it, and how long it was not whole."""
+
+from typing import Any
+
+import numpy as np
+
+from ..sim.engine import Outcome
+from .arrow import Made
+from .drawing import HERE, LEAST, Figure, figure, hours, thinned
+from .result import Result
+
+TABLE = "reserve"
+MIB_PER_GIB = 1024.0
+HOUR_S = 3600.0
+
+
+def reserve_values(outcome: Outcome) -> dict[str, float]:
+    """Return the figures of a run with a reserve."""
+    if TABLE not in outcome.tables:
+        return {}
+    return {"below_reserve_h": outcome.below_reserve_s / HOUR_S}
+
+
+def reserve_table(outcome: Outcome) -> dict[str, Made]:
+    """Return what was left beyond the reserve at each reporting instant."""
+    table = outcome.tables[TABLE]
+    return {
+        "time_s": (table["time_s"], "s", "Instant."),
+        "memory_left_gib": (
+            table["left_mib"] / MIB_PER_GIB, "GiB",
+            "Memory that may still be promised on hosts awake without breaking the reserve; "
+            "below 0: it is broken.",
+        ),
+        "cpu_left_ghz": (
+            table["left_mhz"] / 1000, "GHz", "CPU, counted as the initial placement counts it."
+        ),
+    }  # fmt: skip
+
+
+def reserve(result: Result) -> Figure:
+    """Memory and CPU that are left beyond the reserve over time; below zero it is broken."""
+    table = result.table(TABLE)
+    times, label = hours(table["time_s"].to_numpy())
+    traces: list[dict[str, Any]] = []
+    for column, name, unit, colour, axis in (
+        ("memory_left_gib", "memory", "GiB", HERE, "y"),
+        ("cpu_left_ghz", "CPU", "GHz", LEAST, "y2"),
+    ):
+        x, y = thinned(times, table[column].to_numpy())
+        traces.append(
+            {
+                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines", "yaxis": axis,
+                "line": {"color": colour, "width": 2, "shape": "hv"},
+                "hovertemplate": f"%{{y:,.1f}} {unit}",
+            }
+        )  # fmt: skip
+    made = figure(traces, f"time ({label})", "memory left (GiB)", margin={"r": 64})
+    made["layout"]["yaxis2"] = {
+        "title": {"text": "CPU left (GHz)"}, "overlaying": "y", "side": "right",
+        "rangemode": "tozero", "showgrid": False,
+    }  # fmt: skip
+    for axis, column in (("yaxis", "memory_left_gib"), ("yaxis2", "cpu_left_ghz")):
+        made["layout"][axis]["range"] = _around_zero(table[column].to_numpy())
+    return made
+
+
+def _around_zero(values: Any) -> list[float]:
+    """Return a range that has zero at a quarter of its height, so that both axes share it."""
+    most = max(float(np.max(values, initial=0.0)), -3 * float(np.min(values, initial=0.0)), 1e-9)
+    return [-1.1 * most / 3, 1.1 * most]
+
+
+RESERVE_FIGURES = {TABLE: reserve}

@@ -1,0 +1,105 @@
+"""Vertical scaling: members get another size, while they run or by a restart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints
+from ..models.columns import VmState
+from ..models.farm import FarmError
+from ..models.living import LivingFarm
+from ..policies.scaling import ScalingPolicy, grows_hot
+from .choosing import Needs
+from .lifecycle import Lifecycle
+
+CALLED = (VmState.ABSENT, VmState.REJECTED)
+"""States in which a member may be asked for."""
+
+COMING = (VmState.STARTING, VmState.WAITING)
+
+
+@dataclass(frozen=True)
+class MemberSize:
+    """What a member of a size has; ``size`` is its number among the sizes of the farm.
+
+    ``capacity_mhz`` is what it can be asked for: its CPU, or less where it is limited.
+    """
+
+    name: str
+    size: int
+    vcpus: int
+    size_mhz: float
+    memory_mib: float
+    capacity_mhz: float
+
+    def columns(self, count: int) -> tuple[Ints, Ints, Floats, Floats]:
+        """Return size, vCPUs, MHz and MiB of so many members."""
+        return (
+            np.full(count, self.size), np.full(count, self.vcpus),
+            np.full(count, self.size_mhz), np.full(count, self.memory_mib),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScalingRule:
+    """How one application scales; without a policy it keeps as many members as it starts with.
+
+    A scale-out waits until ``out_s`` after the one before, a scale-in until ``in_s`` after any
+    change. Members that came last leave first, or those that came first, but not the ``protected``
+    that have been there longest. ``sizes`` are those that its members may have, by name; they
+    start with ``size``.
+    """
+
+    policy: ScalingPolicy | None
+    size: str
+    sizes: dict[str, MemberSize]
+    out_s: float = 0.0
+    in_s: float = 0.0
+    newest_first: bool = True
+    protected: int = 0
+
+    def name_of(self, size: int) -> str:
+        """Return the name of a size by its number."""
+        return next(each.name for each in self.sizes.values() if each.size == size)
+
+
+class Resizing:
+    """Brings the members of an application to the size that is wanted."""
+
+    def __init__(self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs) -> None:
+        self._farm, self._lifecycle, self._needs = farm, lifecycle, needs
+
+    def follow(self, rows: Ints, rule: ScalingRule, size: str, now_s: float) -> bool:
+        """Bring members to a size: where they run if that can be, else one restart at a time.
+
+        Returns whether a member has changed that runs on.
+        """
+        wanted, vms = rule.sizes[size], self._farm.vms
+        other = rows[vms.size[rows] != wanted.size]
+        away = other[vms.state[other] == VmState.ABSENT]
+        if len(away):
+            self._farm.reshape(away, *wanted.columns(len(away)))
+        here = other[vms.state[other] == VmState.RUNNING].tolist()
+        cold = [row for row in here if not self._grow(row, rule, wanted, now_s)]
+        if cold and not np.isin(vms.state[rows], COMING).any():
+            one = np.array(cold[:1])
+            self._lifecycle.dismiss(one)
+            self._farm.reshape(one, *wanted.columns(1))
+            self._lifecycle.ask(one, exists=True)
+        return len(cold) < len(here)
+
+    def _grow(self, row: int, rule: ScalingRule, wanted: MemberSize, now_s: float) -> bool:
+        """Give a running member another size where it is, if policy and host allow it."""
+        vms = self._farm.vms
+        if not grows_hot(rule.policy, rule.name_of(int(vms.size[row])), wanted.name):
+            return False
+        host = int(vms.host[row])
+        more_mhz = wanted.size_mhz - float(vms.size_mhz[row])
+        free_mhz = float(self._needs.capacity_mhz[host] - self._needs.load_mhz()[host])
+        if more_mhz > max(free_mhz, 0.0) + 1e-6:
+            return False
+        try:
+            self._farm.resize(np.array([row]), *wanted.columns(1), now_s)
+        except FarmError:  # the host lacks the memory
+            return False
+        return True

@@ -1,0 +1,54 @@
+"""How long hosts were at rest and in which state, and what the switching between took."""
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints
+from ..models.columns import PowerState
+from ..models.farm import Farm
+from ..models.sleep import DEPTHS
+
+
+class RestRecord:
+    """Time and energy per host, summed up at each change of power state.
+
+    ``rest_s`` and ``rest_j`` have the shape (depths, hosts); ``switching_j`` is what hosts drew
+    while booting, shutting down, or on their way into or out of another state of rest.
+    """
+
+    def __init__(self, farm: Farm) -> None:
+        self._hosts = farm.hosts
+        count = len(farm.hosts)
+        self.rest_s = np.zeros((len(DEPTHS), count))
+        self.rest_j = np.zeros((len(DEPTHS), count))
+        self.switching_j: Floats = np.zeros(count)
+        self._since_s = np.zeros(count)
+        self.begin()
+
+    def begin(self) -> None:
+        """Note the states in which hosts are as time begins."""
+        self._note_states(np.arange(len(self._hosts)))
+
+    def note(self, now_s: float, changed: Ints) -> None:
+        """Sum up the states that hosts have just left."""
+        elapsed_s = now_s - self._since_s[changed]
+        state, depth, power_w = self._state[changed], self._depth[changed], self._power_w[changed]
+        resting = state == PowerState.OFF
+        self.rest_s[depth[resting], changed[resting]] += elapsed_s[resting]
+        self.rest_j[depth[resting], changed[resting]] += (elapsed_s * power_w)[resting]
+        switching = (state == PowerState.BOOTING) | (state == PowerState.STOPPING)
+        self.switching_j[changed[switching]] += (elapsed_s * power_w)[switching]
+        self._since_s[changed] = now_s
+        self._note_states(changed)
+
+    def close(self, end_s: float) -> None:
+        """Sum up the states that last until the end of the run."""
+        self.note(end_s, np.arange(len(self._hosts)))
+
+    def _note_states(self, rows: Ints) -> None:
+        hosts = self._hosts
+        if len(rows) == len(hosts):
+            self._state, self._depth = hosts.state.copy(), hosts.depth.copy()
+            self._power_w = hosts.resting_w(slice(None)).copy()
+            return
+        self._state[rows], self._depth[rows] = hosts.state[rows], hosts.depth[rows]
+        self._power_w[rows] = hosts.resting_w(rows)

@@ -1,0 +1,219 @@
+"""Scaling: the load of applications is spread over their members, and members come and go."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.application import Applications, spread
+from ..models.arrays import Bools, Floats, Ints, States, sum_by
+from ..models.columns import VmState
+from ..models.living import LivingFarm
+from ..policies.scaling import ApplicationView, Wanted
+from .choosing import Needs
+from .clock import LATE, Clock
+from .lifecycle import Lifecycle
+from .log import Column, Words
+from .resizing import CALLED, Resizing, ScalingRule
+from .scaling_record import Decision, ScalingRecord
+
+WORKING = (VmState.RUNNING, VmState.MIGRATING)
+PRESENT = (*WORKING, VmState.STARTING, VmState.WAITING, VmState.SUSPENDED)
+
+
+@dataclass(frozen=True)
+class Elasticity:
+    """Applications and how each of them scales."""
+
+    applications: Applications
+    rules: Sequence[ScalingRule]
+
+
+class Scaling:
+    """Plays the applications of a run; ``demand_mhz`` is what their members are asked for."""
+
+    def __init__(
+        self, clock: Clock, farm: LivingFarm, lifecycle: Lifecycle, elasticity: Elasticity,
+        demand_mhz: Floats, words: Words, needs: Needs,
+        respread: Callable[[float], None],
+    ) -> None:  # fmt: skip
+        self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
+        self._apps, self._rules = elasticity.applications, elasticity.rules
+        self._demand_mhz, self._respread = demand_mhz, respread
+        self._record = ScalingRecord(len(elasticity.applications), words)
+        self._resizing = Resizing(farm, lifecycle, needs)
+        apps = self._apps
+        self._of_member = apps.of_member
+        first = int(apps.first_row[0])
+        self._rows = np.arange(first, first + apps.members)
+        self._since_s = np.zeros(apps.members)
+        self._wanted = apps.start.copy()
+        self._size = [rule.size for rule in self._rules]
+        self._out_s = np.full(len(apps), -np.inf)
+        self._any_s = np.full(len(apps), -np.inf)
+        self._stale = False
+        lifecycle.changed = self._note_change
+
+    @property
+    def step_s(self) -> float:
+        """Time between two rounds."""
+        return self._apps.step_s
+
+    # What the metronome calls
+
+    def write_demand(self, now_s: float, by_load: bool = True) -> None:
+        """Spread the load of this instant over the members that run.
+
+        ``by_load``: it is the load that has changed, not the members.
+        """
+        apps = self._apps
+        account = self._record.account
+        account.settle(now_s)
+        load_mhz = apps.load_mhz[apps.step_of(now_s)]
+        running, capacity_mhz = self._running(), self._capacity_mhz()
+        self._demand_mhz[:] = spread(
+            load_mhz, self._of_member, apps.by_capacity, capacity_mhz, running
+        )
+        account.change(load_mhz, self._sum(self._demand_mhz), self._sum(capacity_mhz * running))
+        self._record.note_capacity(now_s, by_load)
+        self._stale = False
+
+    def decide(self, now_s: float) -> None:
+        """Ask the policies, and bring every application to the members that it wants."""
+        for application, rule in enumerate(self._rules):
+            if rule.policy is not None:
+                wanted = rule.policy.decide(self._view(application, rule, now_s))
+                self._adopt(application, rule, wanted, now_s)
+        for application, rule in enumerate(self._rules):
+            if len(rule.sizes) > 1:
+                rows = self._rows[self._members(application)]
+                if self._resizing.follow(rows, rule, self._size[application], now_s):
+                    self._note_change(rows)
+        missing = self._wanted - self._count(PRESENT)
+        for application in np.flatnonzero(missing).tolist():
+            if missing[application] > 0:
+                self._call(application, int(missing[application]))
+            else:
+                self._send_away(application, -int(missing[application]))
+
+    def sample(self, now_s: float) -> None:
+        """Record the course so far."""
+        self._record.account.settle(now_s)
+        running = self._count(WORKING)
+        self._record.sample(now_s, running, self._count(PRESENT) - running, self._wanted)
+
+    def close(self, end_s: float) -> dict[str, dict[str, Column]]:
+        """End what is still open, everything being settled; return the tables."""
+        self._record.close(end_s)
+        return self._record.tables()
+
+    # What a decision becomes
+
+    def _view(self, application: int, rule: ScalingRule, now_s: float) -> ApplicationView:
+        apps = self._apps
+        size = self._size[application]
+        history = apps.load_mhz[: apps.step_of(now_s) + 1, application]
+        history.flags.writeable = False
+        return ApplicationView(
+            now_s, apps.step_s, history, int(self._wanted[application]),
+            int(self._running()[self._members(application)].sum()), rule.sizes[size].capacity_mhz,
+            int(apps.minimum[application]), int(apps.maximum[application]), size,
+            {name: each.capacity_mhz for name, each in rule.sizes.items()},
+        )  # fmt: skip
+
+    def _adopt(self, application: int, rule: ScalingRule, wanted: Wanted, now_s: float) -> None:
+        """Take over what a policy wants, within the limits and cool-downs."""
+        apps = self._apps
+        before, old = int(self._wanted[application]), self._size[application]
+        least = max(int(apps.minimum[application]), min(rule.protected, before))
+        members = min(max(wanted.members, least), int(apps.maximum[application]))
+        size = wanted.size or old
+        if (members, size) == (before, old):
+            return
+        new_mhz = members * rule.sizes[size].capacity_mhz
+        out = new_mhz > before * rule.sizes[old].capacity_mhz
+        due_s = (
+            self._out_s[application] + rule.out_s if out else self._any_s[application] + rule.in_s
+        )
+        if now_s < due_s:
+            return
+        self._wanted[application], self._size[application] = members, size
+        self._any_s[application] = now_s
+        if out:
+            self._out_s[application] = now_s
+        kind = ("up" if out else "down") if size != old else ("out" if out else "in")
+        self._record.note_decision(
+            Decision(
+                now_s, application, kind, (before, members), (old, size), wanted.rule,
+                wanted.measured, wanted.limit, new_mhz,
+            )
+        )  # fmt: skip
+
+    def _call(self, application: int, count: int) -> None:
+        """Ask for members that are away, those with the lowest numbers first."""
+        members = self._members(application)
+        away = members[np.isin(self._state(members), CALLED)][:count]
+        self._since_s[away] = self._clock.now
+        if len(away):
+            self._lifecycle.ask(self._rows[away])
+
+    def _send_away(self, application: int, count: int) -> None:
+        """Let members go: first those that do not run yet, then by age; none that is moving."""
+        rule, members = self._rules[application], self._members(application)
+        state = self._state(members)
+        members = members[np.isin(state, PRESENT)]
+        working = np.isin(self._state(members), WORKING)
+        by_age = members[np.lexsort((members, self._since_s[members], ~working))]
+        free = by_age[rule.protected :]
+        working = np.isin(self._state(free), WORKING)
+        age = -self._since_s[free] if rule.newest_first else self._since_s[free]
+        number = -free if rule.newest_first else free
+        leaving = free[np.lexsort((number, age, working))]
+        leaving = leaving[self._state(leaving) != VmState.MIGRATING][:count]
+        if len(leaving):
+            self._lifecycle.dismiss(self._rows[np.sort(leaving)])
+
+    # Rows and their states
+
+    def _members(self, application: int) -> Ints:
+        """Return the numbers of an application's members among all members."""
+        start = int(self._apps.first_row[application] - self._rows[0])
+        return np.arange(start, start + int(self._apps.maximum[application]))
+
+    def _state(self, members: Ints) -> States:
+        state: States = self._farm.vms.state[self._rows[members]]
+        return state
+
+    def _running(self) -> Bools:
+        """Return which members work where the network reaches them."""
+        farm, rows = self._farm, self._rows
+        working: Bools = np.isin(farm.vms.state[rows], WORKING)
+        reached: Bools = working & farm.hosts.reachable[farm.vms.host[rows]]
+        return reached
+
+    def _capacity_mhz(self) -> Floats:
+        size = self._farm.vms.size[self._rows]
+        limit_mhz = self._farm.delivery.layer.limit_mhz[size]
+        return np.minimum(self._farm.vms.size_mhz[self._rows], limit_mhz)
+
+    def _count(self, states: tuple[int, ...]) -> Ints:
+        there = np.isin(self._farm.vms.state[self._rows], states)
+        counted: Ints = np.bincount(self._of_member[there], minlength=len(self._apps))
+        return counted
+
+    def _sum(self, values: Floats) -> Floats:
+        return sum_by(self._of_member, weights=values, minlength=len(self._apps))
+
+    def _note_change(self, vms: Ints) -> None:
+        """Have the load spread anew at this instant, once all that happens at it has happened."""
+        first, last = int(self._rows[0]), int(self._rows[-1])
+        if self._stale or not np.any((vms >= first) & (vms <= last)):
+            return
+        self._stale = True
+        event = self._clock.at(self._clock.now, LATE)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: self._catch_up())
+
+    def _catch_up(self) -> None:
+        if self._stale:
+            self._respread(self._clock.now)

@@ -1,0 +1,147 @@
+"""The record of applications: what was decided, when it was there, and what was missing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..models.application import ApplicationAccount, Flow
+from ..models.arrays import Bools, Ints
+from .log import Column, Log, Words
+
+GROWING = ("out", "up")
+"""Kinds of decisions for more capacity; the others are ``in`` and ``down``."""
+
+
+@dataclass
+class Decision:
+    """One change of the wanted members; ``ready_s`` is NaN until their capacity is there.
+
+    ``lateness_s`` is for how long the load had then been beyond the capacity.
+    """
+
+    time_s: float
+    application: int
+    decision: str
+    members: tuple[int, int]
+    sizes: tuple[str, str]
+    rule: str
+    measured: float
+    limit: float
+    wanted_mhz: float
+    ready_s: float = np.nan
+    lateness_s: float = 0.0
+
+
+class ScalingRecord:
+    """Collects decisions, the times when loads were beyond capacity, and the course of both."""
+
+    def __init__(self, applications: int, words: Words) -> None:
+        self.account = ApplicationAccount(applications)
+        self._words = words
+        self._decisions: list[Decision] = []
+        self._open: list[list[Decision]] = [[] for _ in range(applications)]
+        self._short_since_s = np.full(applications, np.nan)
+        self._missed_before = np.zeros(applications)
+        self._shortages = Log(
+            {"application": int, "start_s": float, "end_s": float, "missed_mhz_s": float,
+             "ended_by": int}
+        )  # fmt: skip
+        self._series = Log(
+            {"time_s": float, "application": int, "load_mhz_s": float, "served_mhz_s": float,
+             "capacity_mhz_s": float, "running": int, "starting": int, "wanted": int}
+        )  # fmt: skip
+
+    def note_decision(self, decision: Decision) -> None:
+        """Keep a decision; those before it that wanted more are given up.
+
+        Of one that wants less than there is nothing has to come.
+        """
+        waiting = self._open[decision.application]
+        kept = [each for each in waiting if each.wanted_mhz <= decision.wanted_mhz]
+        grows = decision.decision in GROWING
+        self._open[decision.application] = [*kept, decision] if grows else kept
+        self._decisions.append(decision)
+
+    def note_capacity(self, now_s: float, by_load: bool) -> None:
+        """Look at load and capacity as they are now; everything must be settled.
+
+        ``by_load``: it was the load that changed, not the capacity.
+        """
+        rates = self.account.rates
+        for application, waiting in enumerate(self._open):
+            if waiting:
+                self._note_ready(application, float(rates[Flow.CAPACITY, application]), now_s)
+        short: Bools = rates[Flow.SHORT] > 0
+        was = ~np.isnan(self._short_since_s)
+        ended = np.flatnonzero(was & ~short)
+        if len(ended):
+            self._close(ended, now_s, "the load fell" if by_load else "capacity came")
+        begun = np.flatnonzero(short & ~was)
+        self._short_since_s[begun] = now_s
+        self._missed_before[begun] = self._missed()[begun]
+
+    def sample(self, now_s: float, running: Ints, starting: Ints, wanted: Ints) -> None:
+        """Record all integrals and counts so far; everything must be settled."""
+        totals = self.account.totals.copy()
+        self._series.add(
+            len(wanted), time_s=now_s, application=np.arange(len(wanted)),
+            load_mhz_s=totals[Flow.LOAD], served_mhz_s=totals[Flow.SERVED],
+            capacity_mhz_s=totals[Flow.CAPACITY], running=running, starting=starting,
+            wanted=wanted.copy(),
+        )  # fmt: skip
+
+    def close(self, end_s: float) -> None:
+        """End what is still short at the end of the run."""
+        still = np.flatnonzero(~np.isnan(self._short_since_s))
+        if len(still):
+            self._close(still, end_s, "the run ended")
+
+    def tables(self) -> dict[str, dict[str, Column]]:
+        """Return the raw tables by name."""
+        return {
+            "scaling": self._decision_columns(),
+            "shortages": self._shortages.columns(),
+            "application_series": self._series.columns(),
+        }
+
+    def _note_ready(self, application: int, capacity_mhz: float, now_s: float) -> None:
+        waiting = []
+        since_s = float(self._short_since_s[application])
+        for decision in self._open[application]:
+            if decision.wanted_mhz > capacity_mhz * (1 + 1e-9):
+                waiting.append(decision)
+                continue
+            decision.ready_s = now_s
+            decision.lateness_s = 0.0 if np.isnan(since_s) else now_s - since_s
+        self._open[application] = waiting
+
+    def _close(self, applications: Ints, now_s: float, why: str) -> None:
+        missed = self._missed()[applications] - self._missed_before[applications]
+        self._shortages.add(
+            len(applications), application=applications,
+            start_s=self._short_since_s[applications], end_s=now_s, missed_mhz_s=missed,
+            ended_by=self._words(why),
+        )  # fmt: skip
+        self._short_since_s[applications] = np.nan
+
+    def _missed(self) -> Any:
+        totals = self.account.totals
+        return totals[Flow.LOAD] - totals[Flow.SERVED]
+
+    def _decision_columns(self) -> dict[str, Column]:
+        made, words = self._decisions, self._words
+        return {
+            "time_s": np.array([each.time_s for each in made], np.float64),
+            "application": np.array([each.application for each in made], np.int64),
+            "decision": np.array([words(each.decision) for each in made], np.int64),
+            "from_members": np.array([each.members[0] for each in made], np.int64),
+            "to_members": np.array([each.members[1] for each in made], np.int64),
+            "from_size": np.array([words(each.sizes[0]) for each in made], np.int64),
+            "to_size": np.array([words(each.sizes[1]) for each in made], np.int64),
+            "rule": np.array([words(each.rule) for each in made], np.int64),
+            "measured": np.array([each.measured for each in made], np.float64),
+            "limit": np.array([each.limit for each in made], np.float64),
+            "ready_s": np.array([each.ready_s for each in made], np.float64),
+            "lateness_s": np.array([each.lateness_s for each in made], np.float64),
+        }

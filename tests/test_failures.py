@@ -1,0 +1,246 @@
+"""Failures against theory, by hand, and with everything happening at once."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import farmsim
+from farmsim.models.accounts import Rate
+from farmsim.models.arrays import Floats
+from farmsim.models.audit import audit
+from farmsim.models.columns import PowerState, VmState
+from farmsim.models.reliability import at_least, availability
+from farmsim.scenarios.build import Case, build
+from farmsim.sim.engine import Outcome
+
+Changes = dict[str, Any]
+H = 3600.0
+
+
+def scenario(**parts: Any) -> farmsim.Scenario:
+    """Four hosts in two racks; a VM of two takes half a host's memory."""
+    base: Changes = {
+        "name": "fails",
+        "run": {"duration": "10 h", "report_every": "1 h"},
+        "farm": {
+            "hosts_per_rack": 2,
+            "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4, "memory": "11 GiB"}],
+        },
+        "provisioning": {"boot": "0 s"},
+        "workload": {
+            "source": {"type": "constant", "utilisation": "50 %"},
+            "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 4}],
+        },
+        "policies": {"initial": {"placement": "round_robin", "cpu_overcommit": 4}},
+        "baseline": {"type": "none"},
+    }  # fmt: skip
+    return farmsim.Scenario.of(base | parts)
+
+
+def play(**parts: Any) -> tuple[Case, Outcome]:
+    case = build(scenario(**parts))
+    outcome = case.engine.run()
+    audit(outcome.farm)
+    return case, outcome
+
+
+def planned(at: str, of: str, match: str, lasts: str | None = None) -> Changes:
+    return {"at": at, "of": of, "match": [match], **({"for": lasts} if lasts else {})}
+
+
+def test_vms_of_a_failed_host_start_elsewhere_after_detection() -> None:
+    _, outcome = play(failures={"schedule": [planned("1 h", "host", "h-1", "2 h")]})
+    lives = outcome.lives
+    assert lives.crashes.tolist() == [1, 0, 0, 0]
+    assert lives.down_s.tolist() == [15.0, 0.0, 0.0, 0.0]
+    assert outcome.farm.vms.host[0] != 0
+    assert outcome.farm.accounts.total(Rate.FAILED).tolist() == [2 * H, 0, 0, 0]
+    # 500 MHz were asked for in 15 s that nobody served.
+    assert lives.lost_mhz_s[0] == pytest.approx(500.0 * 15.0)
+    requested = outcome.farm.vm_accounts.requested_mhz_s
+    assert requested == pytest.approx([500.0 * (10 * H - 15.0), *[500.0 * 10 * H] * 3])
+
+
+def test_without_restart_vms_wait_for_their_host() -> None:
+    _, outcome = play(
+        failures={"schedule": [planned("1 h", "host", "h-1", "2 h")], "restart": False}
+    )
+    boot_s = float(outcome.farm.hosts.boot_s[0])
+    assert outcome.lives.down_s[0] == 2 * H + boot_s
+    assert outcome.farm.vms.host[0] == 0
+
+
+def test_a_rack_takes_its_hosts_and_overlapping_causes_are_counted() -> None:
+    schedule = [
+        planned("1 h", "host", "h-1", "4 h"),
+        planned("2 h", "rack", "rack-1", "1 h"),
+        planned("4 h", "site", "main", "3 h"),
+    ]
+    _, outcome = play(failures={"schedule": schedule})
+    failed_h = outcome.farm.accounts.total(Rate.FAILED) / H
+    assert failed_h.tolist() == [6.0, 1.0 + 3.0, 3.0, 3.0]
+    assert outcome.farm.accounts.failures.tolist() == [1, 2, 1, 1]
+    table = outcome.tables["outages"]
+    # In the order of repair: rack, host, site.
+    assert table["vms"].tolist() == [2, 1, 4]
+
+
+def test_hosts_behind_a_failed_switch_work_on_and_count_as_down() -> None:
+    _, outcome = play(failures={"schedule": [planned("1 h", "switch", "rack-1", "30 min")]})
+    lives, farm = outcome.lives, outcome.farm
+    assert lives.down_s.tolist() == [1800.0, 1800.0, 0.0, 0.0]
+    assert lives.crashes.sum() == 0
+    assert farm.accounts.totals[Rate.ON].tolist() == [10 * H] * 4
+    assert farm.vms.host.tolist() == [0, 1, 2, 3]
+
+
+def test_hosts_that_are_cut_off_can_give_up_their_vms() -> None:
+    _, outcome = play(
+        failures={
+            "schedule": [planned("1 h", "switch", "rack-1", "30 min")], "restart_isolated": True,
+        }
+    )  # fmt: skip
+    assert outcome.lives.down_s.tolist() == [15.0, 15.0, 0.0, 0.0]
+    assert set(outcome.farm.vms.host[:2].tolist()) == {2, 3}
+
+
+def test_a_host_that_fails_behind_a_failed_switch_adds_no_second_downtime() -> None:
+    schedule = [planned("1 h", "switch", "rack-1", "4 h"), planned("2 h", "host", "h-1", "1 h")]
+    _, outcome = play(failures={"schedule": schedule, "restart": False})
+    assert outcome.lives.down_s[0] == 4 * H
+    assert outcome.lives.crashes.tolist() == [1, 0, 0, 0]
+
+
+def test_restarts_go_by_priority_and_by_the_hosts_capacity_to_start() -> None:
+    """Two hosts of four places; eight VMs, one of each pair started at a time."""
+    _, outcome = play(
+        farm={"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2, "memory": "40 GiB"}]},
+        workload={
+            "source": {"type": "constant", "utilisation": "10 %"},
+            "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 6}],
+        },
+        policies={"initial": {"placement": "round_robin", "cpu_overcommit": 4}},
+        provisioning={"boot": "100 s", "starts_per_host": 1},
+        failures={"schedule": [planned("1 h", "host", "h-1")]},
+    )
+    down_s = np.sort(outcome.lives.down_s)[-3:]
+    assert down_s.tolist() == [115.0, 215.0, 315.0]
+
+
+def test_stranded_vms_say_what_they_lack() -> None:
+    result = farmsim.run(scenario(failures={"schedule": [planned("1 h", "rack", "rack-1")]},
+                                  workload={
+        "source": {"type": "constant", "utilisation": "50 %"},
+        "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 7}],
+    }))  # fmt: skip
+    rows = result.table("availability").to_pylist()
+    assert rows[0]["by"] == "all"
+    assert rows[0]["stranded"] == 3
+    reasons = [row["reason"] for row in result.table("vms").to_pylist() if row["reason"]]
+    assert len(reasons) == rows[0]["stranded"]
+    assert all("of 2 hosts" in reason and "2 lack memory" in reason for reason in reasons)
+
+
+def up_share(part: Changes, hours: int, seed: int, count: int = 20) -> Floats:
+    """Return for each host the share of time that it was not failed."""
+    farm = {
+        "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": count, "memory": "8 GiB"}],
+    }
+    entry = {"name": "all", "of": "host", **part}
+    _, outcome = play(
+        farm=farm, seed=seed, run={"duration": f"{hours} h", "report_every": f"{hours} h"},
+        failures={"entries": [entry]}, policies={"every": f"{hours} h"},
+    )  # fmt: skip
+    return 1.0 - outcome.farm.accounts.total(Rate.FAILED) / (hours * H)
+
+
+LAWS: list[tuple[Changes, Changes]] = [
+    ({"distribution": "exponential", "mean": "40 h"}, {"distribution": "exponential", "mean": "10 h"}),
+    ({"distribution": "weibull", "mean": "40 h", "shape": 0.75},
+     {"distribution": "lognormal", "mean": "10 h"}),
+    ({"distribution": "empirical", "times": ["10 h", "70 h"]},
+     {"distribution": "constant", "mean": "10 h"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("law", LAWS, ids=["exponential", "weibull", "empirical"])
+def test_availability_is_mttf_over_mttf_and_mttr(law: tuple[Changes, Changes]) -> None:
+    """Over replications, within its own confidence interval; the start at full health is small."""
+    lives, repairs = law
+    runs = 6
+    shares = [
+        up_share({"time_to_failure": lives, "repair": repairs}, 6000, seed).mean()
+        for seed in range(runs)
+    ]
+    half = 4.0 * np.std(shares, ddof=1) / math.sqrt(runs)
+    assert abs(np.mean(shares) - availability(40.0, 10.0)) < half + 0.002 < 0.04
+
+
+def test_k_out_of_n_is_its_formula() -> None:
+    """At instants far apart, how often at least four of five hosts are up."""
+    runs, hits = 40, []
+    for seed in range(runs):
+        entry = {
+            "name": "all", "time_to_failure": LAWS[0][0], "repair": LAWS[0][1],
+        }  # fmt: skip
+        farm = {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 20, "memory": "8 GiB"}]}
+        _, outcome = play(
+            farm=farm, seed=seed, run={"duration": "300 h", "report_every": "300 h"},
+            failures={"entries": [entry]}, policies={"every": "300 h"},
+        )  # fmt: skip
+        up = outcome.farm.hosts.state != PowerState.FAILED
+        hits += [np.count_nonzero(up[first : first + 5]) >= 4 for first in range(0, 20, 5)]
+    expected = at_least(4, 5, availability(40.0, 10.0))
+    half = 3.5 * math.sqrt(expected * (1 - expected) / len(hits))
+    assert abs(np.mean(hits) - expected) < half < 0.15
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["fixed_rate", "pre_copy", "post_copy", "cold"]))
+@settings(max_examples=15, deadline=None)
+def test_nothing_is_lost_under_fire(seed: int, model: str) -> None:
+    """Hosts, racks, switches and links fail while VMs come, go and move."""
+    generator = np.random.default_rng(seed)
+    entries = [
+        {
+            "name": kind, "of": kind,
+            "time_to_failure": {"distribution": "exponential", "mean": f"{mean} min"},
+            "repair": {"distribution": "exponential", "mean": "8 min"},
+        }
+        for kind, mean in (("host", 60), ("rack", 200), ("switch", 80), ("link", 100))
+        if generator.random() < 0.7 and (kind != "link" or model != "fixed_rate")
+    ]  # fmt: skip
+    case = build(scenario(
+        seed=int(generator.integers(1000)),
+        run={"duration": "3 h", "report_every": "5 min"},
+        workload={
+            "arrivals": {"type": "generated", "rate": 0.02},
+        },
+        policies={
+            "initial": {"placement": "worst_fit", "cpu_overcommit": 6, "unplaced": "reject"},
+            "control": {"policy": "consolidation", "overload": {"policy": "static_threshold"},
+                        "drain": {"policy": "least_utilised", "below": "70 %"}},
+            "every": "2 min",
+        },
+        farm={"hosts_per_rack": 2,
+              "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 6, "memory": "64 GiB"}]},
+        provisioning={"method": "linked_clone"},
+        migration={"model": model},
+        network={"layout": {"topology": "leaf_spine", "hosts_per_leaf": 2, "spines": 2,
+                            "port": "0.2 Gbit/s", "uplink": "0.2 Gbit/s"}}
+        if model != "fixed_rate" else {},
+        failures={"entries": entries, "restart": bool(generator.random() < 0.7)},
+    ))  # fmt: skip
+    outcome = case.engine.run(lambda _: audit(case.farm))
+    audit(outcome.farm)
+    farm, lives = outcome.farm, outcome.lives
+    ended_s = np.where(np.isnan(lives.ended_s), outcome.end_s, lives.ended_s)
+    present_s = np.where(np.isnan(lives.ran_s), 0.0, ended_s - lives.ran_s)
+    assert np.all(lives.down_s <= present_s + 1e-6)
+    accounted = farm.accounts.totals[[Rate.ON, Rate.SWITCHING, Rate.FAILED]].sum(axis=0)
+    assert np.all(accounted <= outcome.end_s + 1e-6)
+    states = np.isin(farm.vms.state, [VmState.RUNNING, VmState.MIGRATING, VmState.STARTING])
+    assert np.array_equal(states, farm.vms.host >= 0)
