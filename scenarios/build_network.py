@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from ..models.columns import Hosts
 from ..models.migration import FixedRate
 from ..models.network import Network
-from ..models.transport import TRANSPORTS
+from ..models.transport import TRANSPORTS, Transport
 from ..sim.network_migration import CourseModel, NetworkSetup
 from .problems import refuse
 from .scenario import Scenario
@@ -22,7 +22,8 @@ def network_setup(scenario: Scenario, hosts: Hosts) -> NetworkSetup | None:
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
-    transport = TRANSPORTS[part.transport]
+    given = part.transport
+    transport = given if isinstance(given, Transport) else TRANSPORTS[given]
     return NetworkSetup(network, transport, part.moves_per_host, part.moves_in_all)
 
 

@@ -43,8 +43,13 @@ def _is_choice(kind: Any) -> bool:
         bare, *extras = get_args(kind)
         return any(isinstance(each, Named) for each in extras) or _is_choice(bare)
     if get_origin(kind) in (Union, UnionType):
-        return any(_bare(member) is str or _is_choice(member) for member in get_args(kind))
+        return any(_is_text(member) or _is_choice(member) for member in get_args(kind))
     return False
+
+
+def _is_text(kind: Any) -> bool:
+    bare = _bare(kind)
+    return bare is str or get_origin(bare) is Literal
 
 
 def _bare(kind: Any) -> Any:

@@ -1,10 +1,11 @@
 """The network that moves use, as a scenario describes it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from .fields import Part, Quantity
+from ..models.transport import TRANSPORTS, Transport
+from .fields import Knobs, Part, Quantity, literal_of
 from .kinds import Count, Name
 
 Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
@@ -71,16 +72,28 @@ TopologyField = Annotated[
 ]
 
 
+def _transport_tag(written: Any) -> str:
+    return "own" if isinstance(written, dict | Transport) else "preset"
+
+
+TransportField = Annotated[
+    Annotated[literal_of(TRANSPORTS), Tag("preset")]
+    | Annotated[Transport, Knobs(Transport), Tag("own")],
+    Discriminator(_transport_tag),
+]
+
+
 class NetworkPart(Part):
     """The network that moves use; models that copy at a fixed rate know none."""
 
     layout: TopologyField = Field(
         SingleSwitch(topology="single_switch"), description="Switches, links and where hosts are."
     )
-    transport: Literal["plain", "lv08", "cm02"] = Field(
+    transport: TransportField = Field(
         "plain",
-        description="How bytes travel: latency once and all of the bandwidth, or with the factors "
-        "and the TCP window of SimGrid's LV08 or CM02.",
+        description="How bytes travel: latency once and all of the bandwidth (`plain`), with the "
+        "factors and the TCP window of SimGrid's LV08 or CM02, or with figures written out.",
+        examples=["plain", "lv08", {"latency_factor": 1.5, "tcp_window": "1 MiB"}],
     )
     background: InUse = Field(
         0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."

@@ -169,7 +169,7 @@ def test_what_gets_no_bandwidth_is_named() -> None:
     ("field", "value"),
     [
         ("latency_factor", -1.0), ("bandwidth_factor", 0.0), ("bandwidth_factor", 1.1),
-        ("cross_traffic", -0.1), ("tcp_window_bytes", 0.0), ("cross_traffic", math.nan),
+        ("cross_traffic", -0.1), ("tcp_window_mib", -1.0), ("cross_traffic", math.nan),
     ],
 )  # fmt: skip
 def test_impossible_transports_are_refused(field: str, value: float) -> None:

@@ -366,6 +366,15 @@ def network_turns() -> Turns:
     shown = {f"network.layout.{key}": pair for key, pair in turns.items()}
     for key, value in {"transport": "lv08", "background": "50 %", "moves_per_host": 1}.items():
         shown[f"network.{key}"] = (MOVES, {**MOVES, f"network.{key}": value})
+    slow = layout("single_switch", port="1 Gbit/s", latency="10 ms")
+    written = {
+        "latency_factor": 9.0, "bandwidth_factor": "50 %", "cross_traffic": "50 %",
+        "tcp_window": "1 KiB",
+    }  # fmt: skip
+    for key, value in written.items():
+        shown[f"network.transport.{key}"] = (
+            {**slow, "network.transport": {}}, {**slow, "network.transport": {key: value}},
+        )  # fmt: skip
     return shown
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from farmsim.models.transport import LV08
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
@@ -125,3 +126,32 @@ def test_a_changed_copy_leaves_the_change_as_it_was() -> None:
     changes = {"policies.control": control, "policies.control.otherwise.drain": "none"}
     loads(scenario(), "s.yaml").with_(changes)
     assert control["otherwise"] == {"policy": "consolidation"}
+
+
+TRANSPORTS = {
+    "unknown preset": ("lv8", "", "'lv8' is not allowed; write 'plain', 'lv08' or 'cm02'"),
+    "negative latency": ("{latency_factor: -1}", ".latency_factor", "must be at least 0"),
+    "no bandwidth": ("{bandwidth_factor: 0 %}", ".bandwidth_factor", "must be more than 0"),
+    "too much bandwidth": ("{bandwidth_factor: 120 %}", ".bandwidth_factor", "at most 1"),
+    "window without unit": ("{tcp_window: 4}", ".tcp_window", "has no unit"),
+    "misspelt figure": ("{tcp_windw: 4 MiB}", ".tcp_windw", "did you mean tcp_window?"),
+}
+
+
+@pytest.mark.parametrize(("written", "field", "message"), TRANSPORTS.values(), ids=TRANSPORTS)
+def test_each_fault_of_a_transport_stands_at_its_line(
+    written: str, field: str, message: str
+) -> None:
+    found = problem(f"{scenario()}  transport: {written}\n")
+    assert found.startswith("s.yaml:15:")
+    assert f": network.transport{field}: " in found
+    assert message in found
+
+
+def test_a_preset_is_a_setting_of_figures() -> None:
+    figures = (
+        "{latency_factor: 13.01, bandwidth_factor: 97 %, cross_traffic: 5 %, tcp_window: 4 MiB}"
+    )
+    read = loads(f"{scenario()}  transport: {figures}\n", "s.yaml")
+    assert read.network.transport == LV08
+    assert loads(read.to_yaml(), "t.yaml").network == read.network
