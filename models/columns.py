@@ -31,7 +31,7 @@ POWER_STATES = ("off", "booting", "on", "draining", "stopping")
 
 
 class VmState:
-    """Life of a VM: waiting has no host yet, rejected never got one."""
+    """Life of a VM: waiting has no host yet, rejected never got one, suspended is to go on."""
 
     WAITING: Final = 0
     RUNNING: Final = 1
@@ -39,9 +39,12 @@ class VmState:
     FINISHED: Final = 3
     REJECTED: Final = 4
     LOST: Final = 5
+    SUSPENDED: Final = 7
 
 
-VM_STATES = ("waiting", "running", "migrating", "finished", "rejected", "lost")
+VM_STATES = (
+    "waiting", "running", "migrating", "finished", "rejected", "lost", "starting", "suspended",
+)  # fmt: skip
 
 
 @dataclass
@@ -110,7 +113,8 @@ class Vms:
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
     keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
     from the target. ``disk_mib`` is what a move copies where hosts share no storage,
-    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile.
+    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile. VMs of higher
+    ``priority`` come first where not all can.
     """
 
     vcpus: Ints
@@ -121,6 +125,7 @@ class Vms:
     size: Ints
     disk_mib: Floats
     disk_write_mbps: Floats
+    priority: Ints
 
     host: Ints = field(init=False)
     state: States = field(init=False)

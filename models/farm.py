@@ -104,17 +104,54 @@ class Farm:
         self._population_changed = True
         self._refresh(touched)
 
+    def suspend(self, vms: Ints, now_s: float) -> None:
+        """Take running VMs off their hosts with their memory kept elsewhere.
+
+        What they ask for until they are resumed counts as lost to migration. Raises FarmError if
+        a VM is not running.
+        """
+        self._require_vms(vms, VmState.RUNNING, "suspend")
+        touched = self._settle(self.vms.host[vms], now_s)
+        self._detach(vms, now_s)
+        self.vms.state[vms] = VmState.SUSPENDED
+        self._slowed = np.sort(np.concatenate([self._slowed, vms]))
+        self._set_shares(vms, 0.0, 0.0, now_s)
+        self._population_changed = True
+        self._refresh(touched)
+
+    def resume(self, vms: Ints, hosts: Ints, now_s: float) -> None:
+        """Let suspended VMs run on hosts that are on, from here on.
+
+        Raises FarmError if a VM is not suspended, a host is not on, or memory runs out.
+        """
+        self._require_vms(vms, VmState.SUSPENDED, "resume")
+        self._require_hosts(hosts, (PowerState.ON,), "resume")
+        self._require_memory(vms, hosts, "resume")
+        touched = self._settle(hosts, now_s)
+        self._charge_copies(vms, now_s)
+        self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+        self._set_shares(vms, 1.0, 0.0, now_s)
+        self._attach(vms, hosts)
+        self._settle_excess(vms, self._demand_since_s - now_s)
+        self.vms.state[vms] = VmState.RUNNING
+        self._population_changed = True
+        self._refresh(touched)
+
     def reject(self, vms: Ints) -> None:
         """Mark waiting VMs as never placed. Raises FarmError if one is not waiting."""
         self._require_vms(vms, VmState.WAITING, "reject")
         self.vms.state[vms] = VmState.REJECTED
 
     def set_demand(self, demand_mhz: Floats, now_s: float) -> None:
-        """Replace the demand of every VM, in MHz; VMs that do not run ask for nothing."""
+        """Replace the demand of every VM, in MHz.
+
+        VMs that neither run nor are suspended ask for nothing.
+        """
         self.settle_all(now_s)
         np.copyto(self.vms.demand_mhz, demand_mhz)
         if self._population_changed:
-            self._absent = np.flatnonzero(self._home == len(self.hosts))
+            absent = self._home == len(self.hosts)
+            self._absent = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
             self._population_changed = False
         if len(self._absent):
             self.vms.demand_mhz[self._absent] = 0.0

@@ -62,6 +62,8 @@ class VmView:
         self.demand_mhz: Floats = _locked(vms.demand_mhz)
         self.moving_to: Ints = _locked(vms.moving_to)
         self.size: Ints = _locked(vms.size)
+        self.priority: Ints = _locked(vms.priority)
+        self.names: Sequence[str] = vms.names
         self.footprint_mib: Floats = _locked(delivery.most_mib)
         self._delivery = delivery
 

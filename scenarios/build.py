@@ -231,7 +231,7 @@ def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
         vms.vcpus, vms.size_mhz, vms.memory_mib, vms.names, vms.size_names, vms.size,
-        vms.disk_mib, vms.disk_write_mbps,
+        vms.disk_mib, vms.disk_write_mbps, vms.priority,
     )  # fmt: skip
 
 

@@ -68,7 +68,10 @@ def build_load(part: WorkloadPart, folder: Path, draw: Callable[[], Draw]) -> Lo
     disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
     writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
     size_names = [size.name for size in sizes]
-    vms = Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes)
+    priority = np.array([size.priority for size in sizes])[size_of_vm]
+    vms = Vms(
+        vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
+    )
 
     def make() -> Workload:
         return Workload(_series(part, trace, count, draw()), size_mhz)
@@ -118,9 +121,12 @@ def _sizes(
         series = np.array(trace.size_of_series)
         return trace.sizes, series[np.arange(count) % len(series)]
     sizes = [
-        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes)
+        VmSize(
+            size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes,
+            size.priority,
+        )
         for size in part.sizes
-    ]
+    ]  # fmt: skip
     if part.sizes[0].count is not None:
         counts = np.array([size.count or 0 for size in part.sizes])
     else:

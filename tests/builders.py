@@ -64,6 +64,7 @@ def make_vms(
         size=np.zeros(count, np.int64),
         disk_mib=np.zeros(count),
         disk_write_mbps=np.zeros(count),
+        priority=np.zeros(count, np.int64),
     )
 
 

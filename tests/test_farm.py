@@ -165,3 +165,37 @@ def test_residents_take_and_give_many_at_once() -> None:
     left = vms[1::2]
     for host in range(3):
         assert residents.of(rows(host)).tolist() == left[left % 3 == host].tolist()
+
+
+def test_a_suspended_vm_takes_no_room_and_loses_what_it_asks_for() -> None:
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.suspend(rows(0), 10.0)
+    audit(farm)
+    assert farm.vms.state[0] == VmState.SUSPENDED
+    assert farm.hosts.memory_used_mib.tolist() == [1024.0, 1024.0]
+    assert farm.hosts.demand_mhz.tolist() == [100.0, 100.0]
+    farm.set_demand(np.array([300.0, 100.0, 100.0]), 20.0)
+    farm.resume(rows(0), rows(1), 30.0)
+    audit(farm)
+    assert farm.hosts.memory_used_mib.tolist() == [1024.0, 2048.0]
+    farm.settle_all(40.0)
+    # 500 MHz for 10 s and 300 MHz for 10 s are lost, all of it has been asked for
+    assert farm.vm_accounts.degraded_mhz_s == pytest.approx([8000.0, 0, 0])
+    assert farm.vm_accounts.requested_mhz_s[0] == pytest.approx(500 * 20 + 300 * 20)
+    assert farm.accounts.totals[Rate.DELIVERED_MHZ].sum() == pytest.approx(5000 + 3000 + 200 * 40)
+
+
+def test_only_running_vms_are_suspended_and_only_suspended_ones_resumed() -> None:
+    farm = two_hosts(memory_mib=2048.0)
+    with pytest.raises(FarmError, match="resume: VM vm-1 is not suspended"):
+        farm.resume(rows(0), rows(1), 0.0)
+    farm.suspend(rows(2), 0.0)
+    with pytest.raises(FarmError, match="suspend: VM vm-3 is not running"):
+        farm.suspend(rows(2), 0.0)
+    with pytest.raises(FarmError, match="resume: host host-1 lacks memory"):
+        farm.resume(rows(2), rows(0), 1.0)
+    farm.set_power_state(rows(1), PowerState.OFF, 1.0)
+    with pytest.raises(FarmError, match="resume: host host-2 is not on"):
+        farm.resume(rows(2), rows(1), 1.0)
+    audit(farm)

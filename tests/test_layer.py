@@ -74,7 +74,7 @@ def make_mixed_vms(count: int = VMS) -> Vms:
     return Vms(
         np.where(np.arange(count) % 3, 1, 2), plain.size_mhz, plain.memory_mib, plain.names,
         ["first", "second"], np.arange(count) % SIZES, plain.disk_mib,
-        plain.disk_write_mbps,
+        plain.disk_write_mbps, plain.priority,
     )  # fmt: skip
 
 
