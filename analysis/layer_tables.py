@@ -53,10 +53,7 @@ def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
     assert scope is not None
     assert service is not None
     at = np.searchsorted(service.rows, scope.rows)
-    simulated = [
-        log.responses_s() + latency_s
-        for log, latency_s in zip(scope.logs, scope.latency_s().tolist(), strict=True)
-    ]
+    simulated = scope.responses_s()
 
     def quantiles(q: float) -> Any:
         return np.array([float(np.quantile(each, q)) if len(each) else 0.0 for each in simulated])
