@@ -212,6 +212,7 @@ MOVES: Changes = {
     "policies.control": EMPTYING, "policies.initial.placement": "round_robin",
     "baseline": {"type": "none"}, "migration": {"model": "suspend_resume"},
 }  # fmt: skip
+ONE_BY_ONE: Changes = {**MOVES, "network.order": "serial"}
 DISKS: Changes = {
     **MOVES, "workload.sizes": [size | {"disk": "4 GiB"} for size in SIZES],
 }  # fmt: skip
@@ -244,6 +245,45 @@ def wired(first: Changes) -> Changes:
     links = [{"between": [name, "left" if name[0] == "x" else "right"], **port} for name in names]
     trunk = {"between": ["left", "right"], "bandwidth": "10 Gbit/s"}
     return layout("graph", links=[links[0] | first, *links[1:], trunk])
+
+
+def sited(site: Changes | None = None, **line: Any) -> Changes:
+    """Two sites, the first with two racks; its VMs go to the second."""
+    given = {"name": "s", "groups": ["x"], "hosts_per_rack": 6, **(site or {})}
+    joined = {"between": [given["name"], "t"], "bandwidth": "1 Gbit/s", **line}
+    rest = "x" if given["groups"] == ["y"] else "y"
+    other: Changes = {"name": "t", "groups": [rest]}
+    if "hosts" in given:
+        other = {"name": "t", "hosts": 24 - given["hosts"]}
+    return layout("sites", sites=[given, other], lines=[joined])
+
+
+def chained(*between: str) -> Changes:
+    """Three sites; the slow line from the first, which is emptied, is that given."""
+    sites = [{"name": name, "hosts": hosts} for name, hosts in (("s", 12), ("t", 6), ("u", 6))]
+    lines = [
+        {"between": between, "bandwidth": "500 Mbit/s"},
+        {"between": ["t", "u"], "bandwidth": "100 Mbit/s"},
+    ]
+    return layout("sites", sites=sites, lines=lines)
+
+
+def site_turns() -> Turns:
+    """Turns of several sites."""
+    count = {"groups": None, "hosts": 12}
+    turns: Turns = {
+        "sites[].name": (sited(), sited({"name": "u"})),
+        "sites[].groups": (sited(), sited({"groups": ["y"]})),
+        "sites[].hosts": (sited(count), sited(count | {"hosts": 13})),
+        "sites[].port": (sited(), sited({"port": "100 Mbit/s"})),
+        "sites[].latency": (sited(), sited({"latency": "50 ms"})),
+        "sites[].hosts_per_rack": (sited(), sited({"hosts_per_rack": 4})),
+        "sites[].uplink": (sited(), sited({"uplink": "100 Mbit/s"})),
+        "lines[].bandwidth": (sited(), sited(bandwidth="100 Mbit/s")),
+        "lines[].latency": (sited(), sited(latency="50 ms")),
+        "lines[].between": (chained("s", "t"), chained("s", "u")),
+    }
+    return {f"network.layout.{key}": pair for key, pair in turns.items()}
 
 
 def dirty_turns(model: str, **fixed: Any) -> Turns:
@@ -743,8 +783,14 @@ TURNS: Turns = {
         {**moves("cold", storage="before"), "workload.sizes": SIZES},
     ),
     "network.moves_in_all": (MOVES, {**MOVES, "network.moves_in_all": 1}),
+    "network.moves_per_link": (MOVES, {**MOVES, "network.moves_per_link": 1}),
+    "network.order": (MOVES, {**MOVES, "network.order": "planned"}),
+    "workload.sizes[].priority": (
+        ONE_BY_ONE, {**ONE_BY_ONE, "workload.sizes": [SIZES[0], SIZES[1] | {"priority": 1}]},
+    ),
     "workload.sizes[].disk_writes": (written_disks("0 Gbit/s"), written_disks("1 Gbit/s")),
     **network_turns(),
+    **site_turns(),
     **move_turns(),
     **emptying_turns(),
 }  # fmt: skip
