@@ -75,6 +75,9 @@ class Size(Part):
     )
     limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
+    priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
+        0, description="Who comes first where moves wait for room or for a place; highest first."
+    )
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:

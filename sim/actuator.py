@@ -14,7 +14,7 @@ from .migration import Migrations
 from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
 from .power import PowerStories
 from .recorder import Recorder
-from .slots import Slots
+from .slots import Lines, Slots
 
 OUTCOMES = (
     "moved",
@@ -58,8 +58,8 @@ class Actuator:
         assert isinstance(model, CourseModel)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
-        slots = Slots(clock, network.per_host, network.in_all)
-        return NetworkMigrations(clock, farm, model, self.board, slots, power, recorder)
+        self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
+        return NetworkMigrations(clock, farm, model, self.board, self._slots, power, recorder)
 
     def carry_out(self, plan: Plan, policy: str) -> None:
         """Start what a plan proposes; raises PlanError naming policy, time and rows."""
@@ -120,7 +120,17 @@ class Actuator:
     def _move(self, vms: Ints, targets: Ints) -> None:
         asleep = self._farm.hosts.state[targets] == PowerState.OFF
         self._power.wake(distinct(targets[asleep]), "needed for VMs")
-        self._migrations.start(vms, targets)
+        first = self._ranked(vms, targets)
+        self._migrations.start(vms[first], targets[first])
+
+    def _ranked(self, vms: Ints, targets: Ints) -> Ints:
+        """Return the order in which moves ask for their places."""
+        vms_of = self._farm.vms
+        if not isinstance(self._migrations, NetworkMigrations):
+            return np.argsort(-vms_of.priority[vms], kind="stable")
+        ends = list(zip(vms_of.host[vms].tolist(), targets.tolist(), strict=True))
+        claims = [self._migrations.claim(vm) for vm in vms.tolist()]
+        return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def _put_to_sleep(self, hosts: Ints, cause: str) -> None:
         """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""

@@ -25,7 +25,7 @@ from .flows import FlowBoard
 from .live_migration import END, migrate
 from .power import PowerStories
 from .recorder import Recorder
-from .slots import Slots
+from .slots import Claim, Limits, Slots
 
 Story = Generator[simpy.Event, object, None]
 
@@ -41,12 +41,11 @@ class CourseModel(Protocol):
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The network that moves use, how bytes travel over it, and how many moves at a time."""
+    """The network that moves use, how bytes travel over it, and which moves at a time."""
 
     network: Network
     transport: Transport
-    per_host: int
-    in_all: int
+    limits: Limits
 
 
 class NetworkMigrations:
@@ -102,7 +101,7 @@ class NetworkMigrations:
         try:
             if farm.hosts.state[target] != PowerState.ON:
                 yield self._power.booted(target)
-            place = self._slots.take(source, target)
+            place = self._slots.take(source, target, self.claim(vm))
             yield place
             room.start_s = self._clock.now
             course = self._model.course(self._guest(vm))
@@ -111,12 +110,16 @@ class NetworkMigrations:
             room.on_cancel()
         finally:
             if place is not None:
-                self._slots.give_back(place, source, target)
+                self._slots.give_back(place)
         room.close()
         del self._moves[vm], self._rooms[vm]
         self._record(vm, room, outcome, outcome.sent_bytes if outcome else 0.0)
         self._power.finish_draining(distinct(np.array([source, target])))
         self._recorder.note_violations(self._clock.now)
+
+    def claim(self, vm: int) -> Claim:
+        """Return what the move of a VM asks of hosts and links."""
+        return Claim.of(self._model, self._guest(vm), int(self._farm.vms.priority[vm]))
 
     def _guest(self, vm: int) -> Guest:
         vms = self._farm.vms

@@ -212,7 +212,7 @@ MOVES: Changes = {
     "policies.control": EMPTYING, "policies.initial.placement": "round_robin",
     "baseline": {"type": "none"}, "migration": {"model": "suspend_resume"},
 }  # fmt: skip
-ONE_BY_ONE: Changes = {**MOVES, "network.order": "serial"}
+ONE_BY_ONE: Changes = {**MOVES, "network.order": "serial", "workload.deal": "cycle"}
 DISKS: Changes = {
     **MOVES, "workload.sizes": [size | {"disk": "4 GiB"} for size in SIZES],
 }  # fmt: skip
