@@ -35,6 +35,17 @@ def move_columns(outcome: Outcome) -> dict[str, Made]:
             pa.array(table["rounds"], mask=blank), "rounds", "Copies of pages dirtied meanwhile, "
             "after the first pass and while the VM ran.",
         ),
+        "source_cpu_s": (
+            pa.array(table["source_cpu_s"], mask=blank), "s", "Work of the source for the move, "
+            "in seconds of what the VM asked for; null where the model does not say.",
+        ),
+        "target_cpu_s": (
+            pa.array(table["target_cpu_s"], mask=blank), "s", "The same of the target.",
+        ),
+        "guest_lost_s": (
+            pa.array(table["guest_lost_s"], mask=blank), "s", "What the VM went without because of "
+            "the move, in seconds of what it asked for; standstill included.",
+        ),
         "energy_j": (
             pa.array(table["energy_j"], mask=blank), "J", "Energy attributed to both hosts, "
             "0.512 J per 10^6 bytes sent and 20.165 J (Liu et al. 2011); not added to the farm's.",

@@ -111,10 +111,9 @@ class Vms:
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
-    keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
-    from the target. ``disk_mib`` is what a move copies where hosts share no storage,
-    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile. VMs of higher
-    ``priority`` come first where not all can.
+    keeps ``guest_share`` of what its source delivers. ``disk_mib`` is what a move copies where
+    hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes to it
+    meanwhile. VMs of higher ``priority`` come first where not all can.
     """
 
     vcpus: Ints
@@ -132,7 +131,6 @@ class Vms:
     demand_mhz: Floats = field(init=False)
     moving_to: Ints = field(init=False)
     guest_share: Floats = field(init=False)
-    target_share: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.vcpus)
@@ -141,7 +139,6 @@ class Vms:
         self.demand_mhz = np.zeros(count)
         self.moving_to = np.full(count, -1, np.int64)
         self.guest_share = np.ones(count)
-        self.target_share = np.zeros(count)
 
     def __len__(self) -> int:
         return len(self.vcpus)

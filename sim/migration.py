@@ -35,7 +35,7 @@ class Migrations:
         guest_share = np.where(ready, phases.guest_share[:, 0], 1.0)
         target_share = np.where(ready, phases.target_share[:, 0], 0.0)
         sources = farm.vms.host[vms]
-        farm.begin_migration(vms, targets, now_s, guest_share, target_share)
+        farm.begin_migration(vms, targets, now_s, guest_share, 0.0, target_share)
         waits_for = np.where(ready, -1, targets)
         wave_of = alike(np.column_stack([waits_for, phases.duration_s]))
         for index in range(int(wave_of.max()) + 1):
@@ -55,7 +55,7 @@ class Migrations:
             for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
                 if phase or waits_for >= 0:
                     guest_share, target_share = phases.shares(phase)
-                    farm.set_migration_load(wave.vms, guest_share, target_share, clock.now)
+                    farm.set_migration_load(wave.vms, guest_share, 0.0, target_share, clock.now)
                 yield clock.timeout(duration_s)
             arrived = True
         except simpy.Interrupt:
@@ -88,7 +88,8 @@ class Migrations:
             len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
             decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
             copied_mib=wave.phases.copied_mib, finished=finished, downtime_s=0.0, rounds=0,
-            energy_j=0.0, reaction=self._recorder.words(""),
+            source_cpu_s=0.0, target_cpu_s=0.0, guest_lost_s=0.0, energy_j=0.0,
+            reaction=self._recorder.words(""),
         )  # fmt: skip
 
 

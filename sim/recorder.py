@@ -45,7 +45,8 @@ class Recorder:
             {
                 "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
                 "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
-                "rounds": int, "energy_j": float, "reaction": int,
+                "rounds": int, "source_cpu_s": float, "target_cpu_s": float,
+                "guest_lost_s": float, "energy_j": float, "reaction": int,
             }
         )  # fmt: skip
         self.phases = Log(

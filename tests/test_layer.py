@@ -107,7 +107,7 @@ def test_the_farm_adds_up_after_every_verb(drawn: dict[str, Any], seed: int) -> 
             vm = rng.choice(still, 1)
             target = (farm.vms.host[vm] + rng.integers(1, HOSTS)) % HOSTS
             if np.all(farm.hosts.memory_used_mib[target] + 1100 < farm.hosts.memory_mib[target]):
-                farm.begin_migration(vm, target, now_s, 0.9, 0.1)
+                farm.begin_migration(vm, target, now_s, 0.9, 0.05, 0.1)
         elif verb == 2 and len(moving):
             farm.commit_migration(moving[:1], now_s)
         elif verb == 3 and len(moving):
