@@ -40,9 +40,10 @@ class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
     ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
-    which neighbours raise it; ``shortfall`` is the share of the wanted work of a VM that its
-    host does not do; ``waiting`` the share of time that its vCPUs, on average, are ready and do
-    not run; ``costop`` the share that they wait for one another, per MHz of work.
+    which neighbours raise it; ``most_mhz`` is what a VM can use of its host's CPU at the most;
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
+    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
+    that they wait for one another, per MHz of work.
     """
 
     def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
@@ -51,7 +52,7 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.slowdown = np.ones(len(vms))
-        self._most_mhz = np.full(len(vms), np.inf)
+        self.most_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
@@ -100,7 +101,7 @@ class Delivery:
         ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
         capped = ceiling_mhz < self._vms.size_mhz[vms]
         self.effort[vms] = effort
-        self._most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
+        self.most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
         self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
         self.capped += int(np.count_nonzero(capped))
 
@@ -176,7 +177,7 @@ class Delivery:
             stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
         if self.strained:
             # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
-            beyond = physical_mhz > self._most_mhz[guests] * (1.0 + ROUNDING)
+            beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
             stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
             stressed |= load_mhz > 0
@@ -226,7 +227,7 @@ class Delivery:
             effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         if self.adjusts or self.strained:
-            work_mhz = np.minimum(work_mhz, self._most_mhz[vms] / effort)
+            work_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)

@@ -93,10 +93,11 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         raise InputError(giants)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     microscope = _microscope(scenario, stack, farm)
     engine = Engine(
-        farm, load.make(), start, policies.control, name_of(policies.control),
+        farm, workload, start, policies.control, name_of(policies.control),
         scenario.migration, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
         microscope,
@@ -142,10 +143,10 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
 
 
 def _ledgers(
-    scenario: Scenario, stack: Stack, farm: Farm
+    scenario: Scenario, stack: Stack, farm: Farm, step_s: float
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
-    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
+    service = ServiceLedger(farm, stack.requests, step_s) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
@@ -212,9 +213,10 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
             break
     else:
         raise InputError(problems)
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     engine = Engine(
-        farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
+        farm, workload, start, NoControl(), "none", FixedRate(), _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount
