@@ -11,6 +11,7 @@ from ..models.columns import Hosts, PowerState, Vms
 from ..models.delivery import Delivery
 from ..models.farm import Farm
 from ..models.history import Ring
+from ..models.layer import Layer
 from ..models.power import PowerBank
 
 Draw = Callable[[str], np.random.Generator]
@@ -83,7 +84,8 @@ class FarmView:
     ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
-    all), ``one_guest`` which hosts hold one VM at most (None: none).
+    all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
+    move from one group to another: (sizes, groups left, groups gone to) (None: all).
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class FarmView:
         host_history: Ring,
         draw: Draw,
         slow_cores: bool = True,
+        movable: Bools | None = None,
     ) -> None:
         self._farm = farm
         self.slow_cores = slow_cores
@@ -104,9 +107,20 @@ class FarmView:
         self.one_guest: Bools | None = (
             _locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
         )
+        self.movable: Bools | None = None if movable is None else _locked(movable)
+        self._destinations = self.allowed if movable is None else _destinations(layer, movable)
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.now_s = 0.0
+
+    def destinations(self) -> tuple[Ints, Bools | None]:
+        """Return where VMs may be or go: a row per VM, and groups of hosts by row (None: all)."""
+        if self.movable is None:
+            return self.vms.size, self._destinations
+        groups = self.movable.shape[2]
+        host = self.vms.host
+        left = np.where(host >= 0, self.hosts.group[host], groups)
+        return self.vms.size * (groups + 1) + left, self._destinations
 
     def vms_on(self, hosts: Ints) -> Ints:
         """Return the VMs on some hosts, ascending."""
@@ -140,3 +154,12 @@ class FarmView:
         """Return which hosts are off and can be woken."""
         asleep: Bools = self.hosts.state == PowerState.OFF
         return asleep
+
+
+def _destinations(layer: Layer, movable: Bools) -> Bools:
+    """Return the groups that a VM may go to, a row per size and group left, the last for none."""
+    sizes, groups = layer.allowed.shape
+    found = np.repeat(layer.allowed[:, None, :], groups + 1, axis=1)
+    found[:, :groups] &= movable
+    rows: Bools = _locked(found.reshape(sizes * (groups + 1), groups))
+    return rows

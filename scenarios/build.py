@@ -9,6 +9,7 @@ from ..models.columns import Vms
 from ..models.farm import Farm, ViolationRule
 from ..models.hypervisor import licence_per_host_year
 from ..models.migration import FixedRate
+from ..models.move_models import MoveModels
 from ..models.overheads import Platform
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
@@ -26,6 +27,7 @@ from .build_farm import (
     numbering,
 )
 from .build_layer import Stack, build_stack
+from .build_moves import move_models
 from .build_network import network_setup
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
@@ -96,10 +98,11 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     workload = load.make()
     service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     microscope = _microscope(scenario, stack, farm)
+    moves = move_models(scenario, groups, stack.platforms, load.sizes)
     engine = Engine(
         farm, workload, start, policies.control, name_of(policies.control),
-        scenario.migration, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts),
+        moves, _timing(scenario), Streams(scenario.seed),
+        [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts, moves),
         microscope,
     )  # fmt: skip
     licences = [
@@ -215,8 +218,9 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
         raise InputError(problems)
     workload = load.make()
     service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
+    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
-        farm, workload, start, NoControl(), "none", FixedRate(), _timing(scenario),
+        farm, workload, start, NoControl(), "none", never, _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy) if ledger],
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount

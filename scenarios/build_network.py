@@ -4,19 +4,19 @@ from collections.abc import Hashable
 from itertools import islice
 
 from ..models.columns import Hosts
-from ..models.migration import FixedRate
+from ..models.move_models import MoveModels
 from ..models.network import Network
 from ..models.transport import TRANSPORTS, Transport
-from ..sim.network_migration import CourseModel, NetworkSetup
+from ..sim.network_migration import NetworkSetup
 from ..sim.slots import Limits
 from .problems import refuse
 from .scenario import Scenario
 from .spec_network import UPLINK_MBPS, FatTree, Graph, LeafSpine, SingleSwitch, Sites, TwoTier
 
 
-def network_setup(scenario: Scenario, hosts: Hosts) -> NetworkSetup | None:
-    """Return the network where the migration model uses one. Raises InputError."""
-    if isinstance(scenario.migration, FixedRate) or not isinstance(scenario.migration, CourseModel):
+def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
+    """Return the network where a migration model uses one. Raises InputError."""
+    if not models.uses_network:
         return None
     part = scenario.network
     try:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..models.arrays import Ints
-from ..models.migration import FixedRate
 from ..policies.evacuation import Evacuation
 from .build_farm import HostNames, numbering
+from .build_moves import may_use_network
 from .fields import Fault
 from .spec import Spec
 from .spec_network import FatTree, Graph, Sites
@@ -28,7 +28,7 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
         if faults:
             return
     # The other topologies are right whatever their figures.
-    if isinstance(layout, FatTree | Graph | Sites) and not isinstance(spec.migration, FixedRate):
+    if isinstance(layout, FatTree | Graph | Sites) and may_use_network(spec):
         from .build_network import network_of  # noqa: PLC0415 - brings SimPy with it
 
         names = [group.name for group in spec.farm.hosts]

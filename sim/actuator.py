@@ -5,13 +5,14 @@ import numpy as np
 from ..models.arrays import Ints, distinct
 from ..models.columns import PowerState, VmState
 from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
-from ..models.migration import MigrationModel
+from ..models.move_models import MoveModels
 from ..policies.plan import Plan
+from .bars import Bars
 from .clock import Clock
 from .flows import FlowBoard
 from .link_record import LinkRecord
 from .migration import Migrations
-from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
+from .network_migration import NetworkMigrations, NetworkSetup
 from .power import PowerStories
 from .recorder import Recorder
 from .slots import Lines, Slots
@@ -24,8 +25,11 @@ OUTCOMES = (
     "VM is moving or gone",
     "target is being switched off",
     "target lacks memory",
+    "cannot move there",
 )
-MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY = range(len(OUTCOMES))
+MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED = range(
+    len(OUTCOMES)
+)
 
 
 class PlanError(Exception):
@@ -39,27 +43,26 @@ class Actuator:
         self,
         clock: Clock,
         farm: Farm,
-        migration: MigrationModel | CourseModel,
+        models: MoveModels,
         recorder: Recorder,
         network: NetworkSetup | None = None,
     ) -> None:
         self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self._power = PowerStories(clock, farm, recorder)
-        self._migrations = self._movers(migration, network)
+        self._bars = Bars(farm, models)
+        self._migrations = self._movers(models, network)
 
     def _movers(
-        self, model: MigrationModel | CourseModel, network: NetworkSetup | None
+        self, models: MoveModels, network: NetworkSetup | None
     ) -> Migrations | NetworkMigrations:
         clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
         if network is None:
-            assert not isinstance(model, CourseModel)
-            return Migrations(clock, farm, model, power, recorder)
-        assert isinstance(model, CourseModel)
+            return Migrations(clock, farm, models, power, recorder)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
         self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
-        return NetworkMigrations(clock, farm, model, self.board, self._slots, power, recorder)
+        return NetworkMigrations(clock, farm, models, self.board, self._slots, power, recorder)
 
     def carry_out(self, plan: Plan, policy: str) -> None:
         """Start what a plan proposes; raises PlanError naming policy, time and rows."""
@@ -70,9 +73,10 @@ class Actuator:
         superseded = np.array([proposal.superseded for proposal in proposals], bool)
         outcomes = np.where(superseded, SUPERSEDED, np.where(targets < 0, NO_ROOM, MOVED))
         self._admit(vms, targets, outcomes)
-        self._recorder.note_decisions(
-            self._clock.now, proposals, [OUTCOMES[outcome] for outcome in outcomes]
-        )
+        said = [OUTCOMES[outcome] for outcome in outcomes.tolist()]
+        for row in np.flatnonzero(outcomes == BARRED).tolist():
+            said[row] += f": {self._bars.reason(int(vms[row]), int(targets[row]))}"
+        self._recorder.note_decisions(self._clock.now, proposals, said)
         moving = outcomes == MOVED
         if moving.any():
             self._move(vms[moving], targets[moving])
@@ -105,6 +109,8 @@ class Actuator:
         outcomes[live[not_running | self._migrations.busy(vms[live])]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
+        outcomes[live[~self._bars.possible(vms[live], targets[live])]] = BARRED
+        live = np.flatnonzero(outcomes == MOVED)
         need_mib = farm.delivery.footprint_mib(vms[live], targets[live])
         named = distinct(targets[live])
         at = np.searchsorted(named, targets[live])
@@ -129,7 +135,8 @@ class Actuator:
         if not isinstance(self._migrations, NetworkMigrations):
             return np.argsort(-vms_of.priority[vms], kind="stable")
         ends = list(zip(vms_of.host[vms].tolist(), targets.tolist(), strict=True))
-        claims = [self._migrations.claim(vm) for vm in vms.tolist()]
+        moves = zip(vms.tolist(), targets.tolist(), strict=True)
+        claims = [self._migrations.claim(vm, target) for vm, target in moves]
         return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def _put_to_sleep(self, hosts: Ints, cause: str) -> None:

@@ -9,7 +9,7 @@ import simpy
 from ..models.arrays import Bools, Ints
 from ..models.farm import Farm
 from ..models.history import Ring
-from ..models.migration import MigrationModel
+from ..models.move_models import MoveModels
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy
 from ..policies.placement import Placed, Placement
@@ -21,7 +21,7 @@ from .clock import Clock, beats
 from .ledger import Ledger
 from .log import Column
 from .microscope import Microscope
-from .network_migration import CourseModel, NetworkSetup
+from .network_migration import NetworkSetup
 from .recorder import Recorder
 from .streams import Streams
 
@@ -90,7 +90,7 @@ class Engine:
         start: Start,
         control: ControlPolicy,
         control_name: str,
-        migration: MigrationModel | CourseModel,
+        migration: MoveModels,
         timing: Timing,
         streams: Streams,
         ledgers: Sequence[Ledger] = (),
@@ -107,7 +107,9 @@ class Engine:
         self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
-        self._view = FarmView(farm, self._vm_history, self._host_history, streams, start.slow_cores)
+        self._view = FarmView(
+            farm, self._vm_history, self._host_history, streams, start.slow_cores, migration.table()
+        )
         self._rounds = 0
         self._gone = False
 

@@ -6,7 +6,8 @@ import simpy
 from ..models.arrays import Bools, Ints, alike, distinct
 from ..models.columns import PowerState
 from ..models.farm import Farm
-from ..models.migration import MigrationModel, Phases
+from ..models.migration import Phases
+from ..models.move_models import MoveModels
 from .clock import Clock
 from .power import PowerStories, Story
 from .recorder import Recorder
@@ -19,18 +20,18 @@ class Migrations:
         self,
         clock: Clock,
         farm: Farm,
-        model: MigrationModel,
+        models: MoveModels,
         power: PowerStories,
         recorder: Recorder,
     ) -> None:
-        self._clock, self._farm, self._model = clock, farm, model
+        self._clock, self._farm, self._models = clock, farm, models
         self._power, self._recorder = power, recorder
         self._waves: dict[_Wave, simpy.Process] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
         farm, now_s = self._farm, self._clock.now
-        phases = self._model.schedule(farm, vms, targets)
+        phases = self._models.schedule(farm, vms, targets)
         ready = farm.hosts.state[targets] == PowerState.ON
         guest_share = np.where(ready, phases.guest_share[:, 0], 1.0)
         target_share = np.where(ready, phases.target_share[:, 0], 0.0)

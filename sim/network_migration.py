@@ -7,7 +7,6 @@ depends on all others under way.
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import simpy
@@ -16,7 +15,8 @@ from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState
 from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.farm import Farm
-from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome, Tally
+from ..models.migration_course import BYTES_PER_MIB, Guest, Outcome, Tally
+from ..models.move_models import MoveModels
 from ..models.network import Network
 from ..models.transport import Transport
 from .clock import Clock
@@ -30,15 +30,6 @@ Story = Generator[simpy.Event, object, None]
 
 NOTHING = Tally(0.0).outcome(0.0, "source")
 """What a move did that never began."""
-
-
-@runtime_checkable
-class CourseModel(Protocol):
-    """A migration model that asks for steps and knows no clock."""
-
-    def course(self, guest: Guest) -> Course:
-        """Yield the steps of moving a guest."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -57,13 +48,13 @@ class NetworkMigrations:
         self,
         clock: Clock,
         farm: Farm,
-        model: CourseModel,
+        models: MoveModels,
         board: FlowBoard,
         slots: Slots,
         power: PowerStories,
         recorder: Recorder,
     ) -> None:
-        self._clock, self._farm, self._model, self._board = clock, farm, model, board
+        self._clock, self._farm, self._models, self._board = clock, farm, models, board
         self._power, self._recorder = power, recorder
         self._slots = slots
         self._moves: dict[int, simpy.Process] = {}
@@ -102,10 +93,10 @@ class NetworkMigrations:
         try:
             if farm.hosts.state[target] != PowerState.ON:
                 yield self._power.booted(target)
-            place = self._slots.take(source, target, self.claim(vm))
+            place = self._slots.take(source, target, self.claim(vm, target))
             yield place
             room.start_s = self._clock.now
-            course = self._model.course(self._guest(vm))
+            course = self._models.course(self._guest(vm), *self._ends(vm, target))
             room.player = Player(self._clock, self._board, course, source, target, room)
             outcome = yield from room.player.play()
         except simpy.Interrupt:
@@ -120,9 +111,15 @@ class NetworkMigrations:
         self._power.finish_draining(distinct(np.array([source, target])))
         self._recorder.note_violations(self._clock.now)
 
-    def claim(self, vm: int) -> Claim:
+    def claim(self, vm: int, target: int) -> Claim:
         """Return what the move of a VM asks of hosts and links."""
-        return Claim.of(self._model, self._guest(vm), int(self._farm.vms.priority[vm]))
+        model = self._models.of(*self._ends(vm, target))
+        return Claim.of(model, self._guest(vm), int(self._farm.vms.priority[vm]))
+
+    def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
+        """Return the size of a VM and the groups of the hosts that its move leaves and goes to."""
+        vms, group = self._farm.vms, self._farm.hosts.group
+        return int(vms.size[vm]), int(group[vms.host[vm]]), int(group[target])
 
     def _guest(self, vm: int) -> Guest:
         vms = self._farm.vms

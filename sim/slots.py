@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple, TypeAlias
 import simpy
 
 from ..models.arrays import Floats, Ints
+from ..models.conversion import Conversion
 from ..models.live_migration import Cold, Handover
+from ..models.migration import FixedRate
 from ..models.migration_course import Guest
 from ..models.network import Network
 from ..models.transport import Transport
@@ -72,7 +74,8 @@ class Claim(NamedTuple):
     @classmethod
     def of(cls, model: object, guest: Guest, priority: int) -> "Claim":
         """Return the claim of a guest that a model moves."""
-        size_bytes = 0.0 if isinstance(model, Cold) else guest.memory_bytes
+        keeps_memory = isinstance(model, Cold | Conversion | FixedRate)
+        size_bytes = 0.0 if keeps_memory else guest.memory_bytes
         if not isinstance(model, Handover):
             return cls(priority, size_bytes)
         if model.storage != "shared":

@@ -8,6 +8,7 @@ from farmsim.models.arrays import Floats, Ints
 from farmsim.models.columns import Hosts, Vms
 from farmsim.models.farm import Farm, ViolationRule
 from farmsim.models.migration import FixedRate, MigrationModel
+from farmsim.models.move_models import MoveModels
 from farmsim.models.power import Linear, PowerBank, PowerModel
 from farmsim.models.workload import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
@@ -97,7 +98,9 @@ def make_engine(
         Start(placement or FirstFit(), "test", by_size, overcommit, reject),
         control or NoControl(),
         "test",
-        migration or FixedRate(),
+        MoveModels.only(
+            migration or FixedRate(), len(farm.vms.size_names), len(farm.hosts.group_names)
+        ),
         Timing(end_s, control_s or step_s, report_s or step_s),
         Streams(seed),
     )
