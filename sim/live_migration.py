@@ -13,6 +13,7 @@ import simpy
 
 from ..models.live_migration import standstill
 from ..models.migration_course import Course, Ending, Measured, Outcome, Step, Tally
+from .flows import Transfer
 
 END, CANCEL, SOURCE, TARGET, NETWORK = "end", "cancel", "source", "target", "network"
 """Causes of an interrupt: the run ends, somebody calls the move off, or one of three fails."""
@@ -30,20 +31,18 @@ UNDISTURBED = (1.0, 0.0, 0.0)
 """Shares of guest, source and target when no copy is under way."""
 
 
-class Transport(Protocol):
+class Carrier(Protocol):
     """Anything that carries bytes from host to host and shares its links among all."""
 
-    def send(
-        self, source: int, target: int, size_bytes: float, cap_bytes_s: float
-    ) -> simpy.Process:
-        """Return a process that ends when all bytes have arrived, or when it is interrupted.
+    def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Transfer:
+        """Return an event that fires when all bytes have arrived, or when it is withdrawn.
 
         Its value is the time taken, infinite if the bytes did not arrive.
         """
         ...
 
-    def sent_bytes(self, transfer: simpy.Process) -> float:
-        """Return what of a transfer under way has been sent."""
+    def sent_bytes(self, transfer: Transfer) -> float:
+        """Return what of a transfer has been sent."""
         ...
 
 
@@ -81,7 +80,7 @@ class Guestroom(Protocol):
 
 def migrate(
     clock: simpy.Environment,
-    transport: Transport,
+    transport: Carrier,
     course: Course,
     source: int,
     target: int,
@@ -115,7 +114,7 @@ class Player:
     def __init__(
         self,
         clock: simpy.Environment,
-        transport: Transport,
+        transport: Carrier,
         course: Course,
         source: int,
         target: int,
@@ -127,7 +126,7 @@ class Player:
         self._arrived = False
         self._shares = UNDISTURBED
         self._under_way: tuple[Step, float] | None = None
-        self._flow: simpy.Process | None = None
+        self._flow: Transfer | None = None
 
     def play(self) -> Story:
         """Play steps until the model ends or a cause to stop comes."""
@@ -202,14 +201,14 @@ class Player:
             cause = yield from self._outlast(flow, step)
         finally:
             self._flow = None
-            if flow.is_alive:
+            if flow.under_way:
                 sent_bytes = self._transport.sent_bytes(flow)
-                flow.interrupt(cause or CANCEL)
+                flow.withdraw()
         if cause:
             return cause, sent_bytes
         return (NETWORK, 0.0) if flow.value == math.inf else ("", size_bytes)
 
-    def _send(self, step: Step, size_bytes: float) -> simpy.Process:
+    def _send(self, step: Step, size_bytes: float) -> Transfer:
         start, end = self._source, self._target
         if step.backwards:
             start, end = end, start

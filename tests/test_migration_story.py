@@ -23,7 +23,7 @@ from farmsim.models.post_copy import Hybrid, PostCopy
 from farmsim.models.pre_copy import PreCopy
 from farmsim.models.transport import LV08, PLAIN
 from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard
+from farmsim.sim.flows import FlowBoard, Transfer
 from farmsim.sim.live_migration import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
 
 LINK_MBPS = 8000.0
@@ -150,13 +150,13 @@ class Carrier:
 
     def __init__(self, board: FlowBoard) -> None:
         self.board = board
-        self.flows: list[simpy.Process] = []
+        self.flows: list[Transfer] = []
 
     def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Any:
         self.flows.append(self.board.send(source, target, size_bytes, cap_bytes_s))
         return self.flows[-1]
 
-    def sent_bytes(self, transfer: simpy.Process) -> float:
+    def sent_bytes(self, transfer: Transfer) -> float:
         return self.board.sent_bytes(transfer)
 
 
@@ -191,8 +191,8 @@ def test_whatever_happens_the_vm_is_in_one_place(
 
     def cutter() -> Generator[simpy.Event, object, None]:
         yield clock.timeout((cut or 0.0) * whole_s)
-        if cut is not None and carrier.flows and carrier.flows[-1].is_alive:
-            carrier.flows[-1].interrupt()
+        if cut is not None and carrier.flows:
+            carrier.flows[-1].withdraw()
 
     clock.process(cutter())
     run_bounded(clock)
