@@ -76,6 +76,8 @@ class Delivery:
         self._operations = [self.layer.operations[kind][vms.size] for kind in np.flatnonzero(used)]
         self._ceilings = [self.layer.ceilings[kind][group] for kind in np.flatnonzero(used)]
         self.adjusts = bool(self._operations) or self.layer.interference is not None
+        if self.layer.interference is not None:
+            self._harmless_share = self.layer.interference.harmless_share
 
     @property
     def most_mib(self) -> Floats:
@@ -180,7 +182,7 @@ class Delivery:
             beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
             stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
-            stressed |= load_mhz > 0
+            stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
         stressed &= on
         given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
         unserved_mhz = asked_mhz - wanted_mhz
