@@ -44,6 +44,36 @@ class Copies:
             self._load(vms[self.source[vms] >= 0], -1)
             self.source[vms] = self.target[vms] = -1
 
+    def shares(self, vm: int) -> tuple[float, float]:
+        """Return what the copy of a VM asks of source and target; zeros if it has none."""
+        if self.source.item(vm) < 0:
+            return 0.0, 0.0
+        return self.source_share.item(vm), self.target_share.item(vm)
+
+    def change_one(
+        self, vm: int, source: int, target: int, source_share: float, target_share: float
+    ) -> None:
+        """End the copy of one VM if it has one, and begin another as :meth:`begin` does."""
+        demand_mhz = self._vms.demand_mhz.item(vm)
+        before = self.source.item(vm), self.target.item(vm)
+        if before[0] >= 0:
+            shares = self.source_share.item(vm), self.target_share.item(vm)
+            for host, share in zip(before, shares, strict=True):
+                self._at[host] -= 1
+                left_mhz = self.load_mhz.item(host) - share * demand_mhz
+                self.load_mhz[host] = left_mhz if self._at.item(host) else 0.0
+            self.active -= 1
+        self.source_share[vm], self.target_share[vm] = source_share, target_share
+        if not (source_share or target_share):
+            self.source[vm] = self.target[vm] = -1
+            return
+        self.source[vm], self.target[vm] = source, target
+        self._at[source] += 1
+        self._at[target] += 1
+        self.load_mhz[source] += source_share * demand_mhz
+        self.load_mhz[target] += target_share * demand_mhz
+        self.active += 1
+
     def reload(self) -> None:
         """Bring all loads up to date after a change of demand."""
         if not self.active:

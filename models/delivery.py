@@ -57,6 +57,7 @@ class Delivery:
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
         self.stressed = np.zeros(len(hosts), bool)
+        self._guests_mhz = np.zeros(len(hosts))
         self.capped = 0
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
@@ -194,6 +195,7 @@ class Delivery:
                 stressed, load_mhz, given_mhz, unserved_mhz,
             )  # fmt: skip
             self.stressed[rows] = stressed
+        self._guests_mhz[rows] = load_mhz
         base_mhz = self.base_mhz[rows] * on
         return Given(
             demand_mhz=load_mhz + others_mhz + base_mhz,
@@ -201,6 +203,44 @@ class Delivery:
             unserved_mhz=unserved_mhz,
             idle=load_mhz + copies_mhz <= 0,
         )
+
+    def adds_up(self, vm: int, target: int) -> bool:
+        """Whether guests ask of hosts what they want, no more nor less, also a VM at its target.
+
+        So it is without overheads, ceilings and neighbours that count, and with cores as fast as
+        VMs want them.
+        """
+        if self.capped or self.adjusts or not self._plain:
+            return False
+        return self._most_of(vm, target) >= self._vms.size_mhz.item(vm)
+
+    def _most_of(self, vm: int, host: int) -> float:
+        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(host)
+        return min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+
+    def move_one(self, vm: int, target: int) -> None:
+        """Do as :meth:`detach` and :meth:`attach` for one VM; where everything adds up."""
+        self.shortfall[vm] = self.waiting[vm] = 0.0
+        self.most_mhz[vm] = self._most_of(vm, target)
+
+    def recount_one(self, host: int, guests: Ints) -> None:
+        """Add up what the guests of one host, ascending, ask of it; where everything adds up."""
+        self._guests_mhz[host] = sum(self._vms.demand_mhz[guests].tolist())
+
+    def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
+        """Return what :meth:`give` does for one host that is on and whose guests are as before.
+
+        These are demand and delivered CPU in MHz, and whether the host is idle. None where a look
+        at the VMs one by one is needed, since the host cannot give, or could not, all that is
+        asked.
+        """
+        guests_mhz = self._guests_mhz.item(host)
+        asked_mhz = guests_mhz + (copies_mhz + self._app_mhz.item(host))
+        base_mhz = self.base_mhz.item(host)
+        if self.stressed.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
+            return None
+        given_mhz = asked_mhz + base_mhz
+        return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
 
     def _share_out(
         self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,

@@ -17,6 +17,7 @@ from .copies import Copies
 from .delivery import Delivery
 from .layer import Layer
 from .residents import Residents
+from .single_moves import SingleMoves
 
 MEMORY_TOLERANCE_MIB = 1e-6
 SERVING = (PowerState.ON, PowerState.DRAINING)
@@ -63,6 +64,7 @@ class Farm:
         self._population_changed = False
         self._demand_since_s = 0.0
         self._uncharged = np.zeros(len(hosts), bool)
+        self.single = SingleMoves(self)
         self._refresh_all()
 
     # Verbs on VMs

@@ -41,6 +41,21 @@ class Residents:
         self._slots[rows, :width] = np.take_along_axis(block, order, axis=1)
         self.count[rows] = width - gone.sum(axis=1)
 
+    def move_one(self, vm: int, source: int, target: int) -> None:
+        """Take a VM off one host and put it on another."""
+        last = self.count.item(source) - 1
+        slots = self._slots[source]
+        slots[slots[: last + 1].tolist().index(vm)] = slots[last]
+        self.count[source] = last
+        column = self.count.item(target)
+        self._widen(column + 1)
+        self._slots[target, column] = vm
+        self.count[target] = column + 1
+
+    def of_one(self, host: int) -> Ints:
+        """Return the VM rows on one host, ascending."""
+        return np.sort(self._slots[host, : self.count.item(host)])
+
     def of(self, hosts: Ints) -> Ints:
         """Return the VM rows on the given hosts, ascending."""
         count = self.count[hosts]

@@ -166,14 +166,14 @@ class _Room:
             self._farm.degrade(self._vm, self._sources, *shares, self._clock.now)
             self._fetching = shares != UNDISTURBED
         else:
-            self._farm.set_migration_load(self._vm, *shares, self._clock.now)
+            self._farm.single.set_load(self.vm, *shares, self._clock.now)
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
 
     def on_arrive(self) -> None:
         """Put the VM onto the target."""
-        self._farm.commit_migration(self._vm, self._clock.now)
+        self._farm.single.commit(self.vm, self._clock.now)
         self._arrived = True
 
     def on_cancel(self) -> None:
