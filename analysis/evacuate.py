@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..policies.evacuation import Evacuation
-from ..scenarios.build import build_hosts_of
+from ..scenarios.build_farm import host_names
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from .execute import Progress, execute
@@ -64,7 +64,7 @@ def evacuate(scenario: Scenario, policy: Evacuation, progress: Progress | None =
 
     Raises InputError if no host has such a name, or the evacuation begins after the run's end.
     """
-    names = build_hosts_of(scenario)
+    names = host_names(scenario.farm)
     hosts = [name for name in names if policy.names(name)]
     if not hosts:
         message = f"no host is called {policy.hosts!r}; there are {_some(names)}"

@@ -19,22 +19,15 @@ CAPPED = -1
 """In place of a bottleneck: the flow is held by its own cap."""
 
 
-def max_min(
-    capacity: Floats, flow_of: Ints, link_of: Ints, cap: Floats, load: Floats | None = None
-) -> Floats:
-    """Return the max-min fair rate of each flow, in the unit of ``capacity``.
-
-    Position i of ``flow_of``, ``link_of`` and ``load`` says that flow ``flow_of[i]`` crosses
-    link ``link_of[i]`` and puts ``load[i]``, above 0, on it per unit of its rate (1 where
-    ``load`` is None). A flow that crosses no link gets its cap. Capacity below zero counts as none.
-    """
-    return fill(capacity, flow_of, link_of, cap, load)[0]
-
-
 def fill(
     capacity: Floats, flow_of: Ints, link_of: Ints, cap: Floats, load: Floats | None = None
 ) -> tuple[Floats, Ints]:
-    """Return :func:`max_min` and, per flow, the link that is its bottleneck, or ``CAPPED``.
+    """Return the max-min fair rate of each flow, in the unit of ``capacity``, and its bottleneck.
+
+    Position i of ``flow_of``, ``link_of`` and ``load`` says that flow ``flow_of[i]`` crosses
+    link ``link_of[i]`` and puts ``load[i]``, above 0, on it per unit of its rate (1 where
+    ``load`` is None). A flow that crosses no link gets its cap. Capacity below zero counts as
+    none. The bottleneck is a link, or ``CAPPED``.
 
     Progressive filling, at all links at once: while a link's flows rise together, the level at
     which it is full, ``room / sum of loads``, only grows when flows are held elsewhere. A link

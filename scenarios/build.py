@@ -20,11 +20,9 @@ from ..sim.microscope import Microscope
 from ..sim.streams import Streams
 from .build_farm import (
     HostModel,
-    HostNames,
     build_hosts,
     columns,
     host_model,
-    numbering,
 )
 from .build_layer import Stack, build_stack
 from .build_moves import move_models
@@ -156,13 +154,6 @@ def _ledgers(
         rule = scenario.service.idle_energy
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule)
     return service, tenancy
-
-
-def build_hosts_of(scenario: Scenario) -> list[str]:
-    """Return the names of a scenario's hosts, in the order of the farm."""
-    counts = np.array([group.count for group in scenario.farm.hosts])
-    group = numbering(counts, scenario.farm.order)
-    return list(HostNames([each.name for each in scenario.farm.hosts], group, counts))
 
 
 def load_of(scenario: Scenario) -> Load:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..models.arrays import Ints
 from ..policies.evacuation import Evacuation
-from .build_farm import HostNames, numbering
+from .build_farm import host_names, numbering
 from .build_moves import may_use_network
 from .fields import Fault
 from .spec import Spec
@@ -18,7 +18,7 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     """Yield what does not go together between hosts, network and evacuation."""
     layout, control = spec.network.layout, spec.policies.control
     if isinstance(control, Evacuation):
-        names = _host_names(spec)
+        names = host_names(spec.farm)
         if not any(control.names(name) for name in names):
             place = ("policies", "control", "hosts")
             yield place, unknown_name("host", control.hosts, names)
@@ -31,9 +31,9 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     if isinstance(layout, FatTree | Graph | Sites) and may_use_network(spec):
         from .build_network import network_of  # noqa: PLC0415 - brings SimPy with it
 
-        names = [group.name for group in spec.farm.hosts]
+        groups = [spec.farm.hosts[row].name for row in _groups(spec).tolist()]
         try:
-            network_of(layout, _host_names(spec), [names[row] for row in _groups(spec).tolist()])
+            network_of(layout, host_names(spec.farm), groups)
         except ValueError as error:
             yield ("network", "layout"), str(error)
 
@@ -87,11 +87,6 @@ def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
                 yield where, unknown_name("group of hosts", name, known)
     if left and sound:
         yield place, f"group {left[0]} is at no site; add it to the groups of one"
-
-
-def _host_names(spec: Spec) -> list[str]:
-    counts = np.array([group.count for group in spec.farm.hosts])
-    return HostNames([each.name for each in spec.farm.hosts], _groups(spec), counts)
 
 
 def _groups(spec: Spec) -> Ints:

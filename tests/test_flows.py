@@ -10,7 +10,7 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.max_min import max_min
+from farmsim.models.max_min import fill
 from farmsim.models.network import Network
 from farmsim.models.transport import CM02, LV08, PLAIN, Transport
 from farmsim.sim.clock import Clock
@@ -247,7 +247,7 @@ def assert_from_scratch(
         caps.append(min(cap, transport.window_rate(float(network.latency_s[route].sum()))))
         found.append(rate)
     capacity = transport.payload_bytes_s(network.capacity_mbps)
-    expected = max_min(
+    expected, _ = fill(
         capacity, np.array(flow_of, int), np.array(link_of, int), np.array(caps), np.array(load)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-9)
