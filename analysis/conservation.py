@@ -41,8 +41,8 @@ def _vms_kept(outcome: Outcome) -> None:
     vms, hosts = outcome.farm.vms, outcome.farm.hosts
     state = vms.state
     placed = (state == VmState.RUNNING) | (state == VmState.MIGRATING)
-    ended = np.isin(state, (VmState.FINISHED, VmState.REJECTED, VmState.LOST))
-    _require(bool(np.all(placed | ended)), "a VM is neither running, finished, rejected nor lost")
+    ended = np.isin(state, (VmState.FINISHED, VmState.REJECTED, VmState.LOST, VmState.SUSPENDED))
+    _require(bool(np.all(placed | ended)), "a VM neither runs, is suspended nor has ended")
     _require(bool(np.all((vms.host >= 0) == placed)), "a VM runs without a host, or the reverse")
     counted = np.bincount(vms.host[placed], minlength=len(hosts))
     _require(bool(np.array_equal(counted, hosts.vm_count)), "VM counts of hosts do not add up")

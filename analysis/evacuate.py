@@ -125,7 +125,7 @@ def _why(result: Result, vms: list[str], at_s: float) -> dict[str, str]:
         if vm not in reasons or table["time_s"][row] < at_s:
             continue
         outcome = str(table["outcome"][row])
-        if outcome == "moved":
+        if outcome.startswith("moved"):
             continue
         lacking = (
             ("hosts_no_cpu", "lack CPU"), ("hosts_no_memory", "lack memory"),

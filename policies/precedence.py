@@ -5,8 +5,8 @@ memory as it stands, so that whoever carries the moves out may ask again after e
 which moves have room once all of them have ended (:func:`with_room_in_the_end`), which can begin
 now (:func:`able_now`), and what to do if none can and none is under way (:func:`way_out`).
 
-That always ends: a way out sends a VM aside once and to storage once, and when all VMs that wait
-are on storage, each has room at its target, since all together have.
+That always ends where VMs may go to storage: a way out sends a VM aside once and to storage
+once, and when all that wait are on storage, each has room at its target, since all together have.
 """
 
 from collections.abc import Callable
@@ -50,6 +50,10 @@ class Moves:
         away = self.sources >= 0
         return sum_by(self.sources[away], weights=self.held_mib[away], minlength=hosts)
 
+    def arriving_mib(self, hosts: int) -> Floats:
+        """Return what the moves take of each host when they have ended."""
+        return sum_by(self.targets, weights=self.need_mib, minlength=hosts)
+
 
 def with_room_in_the_end(moves: Moves, left_mib: Floats) -> Bools:
     """Return which moves have room when all of those returned have ended.
@@ -88,7 +92,7 @@ def able_now(moves: Moves, free_mib: Floats) -> Ints:
 def _fitting(targets: Ints, need_mib: Floats, room_mib: Floats) -> Bools:
     """Return which needs fit, the first first."""
     wanted_mib = sum_by(targets, weights=need_mib, minlength=len(room_mib))
-    fits: Bools = wanted_mib[targets] <= room_mib[targets]
+    fits: Bools = (wanted_mib <= room_mib)[targets]
     left_mib = room_mib.copy()
     for position in np.flatnonzero(~fits).tolist():
         target = targets[position]
@@ -109,16 +113,17 @@ Aside = Callable[[int], Ints]
 """Given a VM, the hosts that could hold it for a while, the best first."""
 
 
-def way_out(moves: Moves, free_mib: Floats, sent_aside: Bools, aside: Aside) -> WayOut:
+def way_out(
+    moves: Moves, free_mib: Floats, sent_aside: Bools, storable: Bools, aside: Aside
+) -> WayOut | None:
     """Return which VM is to make room where no move can begin and none is under way.
 
     VMs whose leaving lets another move begin come first, then low priorities, then little memory.
     The first for which a third host has room goes there; a VM is ``sent_aside`` once at most. If
-    there is none, the first of all goes to storage. Raises ValueError if all are there.
+    there is none, the first of all goes to storage, provided that all that wait may
+    (``storable``): whoever is there depends on the others. Otherwise there is no way out.
     """
     there = np.flatnonzero(moves.sources >= 0)
-    if not len(there):
-        raise ValueError("moves that have no room in the end cannot be carried out")
     lacking_mib = np.full(len(free_mib), np.inf)
     np.minimum.at(lacking_mib, moves.targets, moves.need_mib)
     gained_mib = free_mib[moves.sources[there]] + moves.held_mib[there]
@@ -128,4 +133,4 @@ def way_out(moves: Moves, free_mib: Floats, sent_aside: Bools, aside: Aside) -> 
         hosts = aside(int(moves.vms[position]))
         if len(hosts):
             return WayOut(position, int(hosts[0]))
-    return WayOut(int(rank[0]), STORAGE)
+    return WayOut(int(rank[0]), STORAGE) if len(rank) and storable.all() else None

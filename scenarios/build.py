@@ -18,6 +18,7 @@ from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
+from .build_assignment import with_assignments
 from .build_farm import (
     HostModel,
     build_hosts,
@@ -76,6 +77,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
     hosts = build_hosts(scenario.farm, models)
+    scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
     farm = Farm(hosts, fresh(load.vms), violation, stack.layer)
@@ -101,7 +103,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         farm, workload, start, policies.control, name_of(policies.control),
         moves, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy) if ledger], network_setup(scenario, hosts, moves),
-        microscope,
+        microscope, scenario.network.suspend_bandwidth,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)

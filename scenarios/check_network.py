@@ -1,4 +1,4 @@
-"""What is wrong with a network or an evacuation, given the names of all hosts."""
+"""What is wrong with a network, an evacuation or an assignment, given the names of all hosts."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from ..models.arrays import Ints
 from ..policies.evacuation import Evacuation
+from ..policies.reassign import Reassign
 from .build_farm import host_names, numbering
 from .build_moves import may_use_network
 from .fields import Fault
@@ -22,6 +23,11 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
         if not any(control.names(name) for name in names):
             place = ("policies", "control", "hosts")
             yield place, unknown_name("host", control.hosts, names)
+    if isinstance(control, Reassign) and isinstance(control.assignment, dict):
+        names = host_names(spec.farm)
+        for vm, host in control.assignment.items():
+            if host not in names:
+                yield ("policies", "control", "assignment", vm), unknown_name("host", host, names)
     if isinstance(layout, Sites):
         faults = list(_faults_of_sites(layout, spec))
         yield from faults

@@ -59,9 +59,9 @@ def _bare(kind: Any) -> Any:
 def _below(kind: Any, path: str) -> Iterator[Leaf]:
     for extra in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(extra, Named):
+            if any(f"<{name}>" in path for name in extra.options()):
+                return  # what a policy holds of its own kind is described by itself
             for name, cls in extra.options().items():
-                if f"<{name}>" in path:
-                    continue  # a policy that holds one of its own kind
                 yield from leaves(model_of(cls), f"{path}<{name}>")
             return
         if isinstance(extra, Knobs):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..models.arrays import Ints, distinct
+from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
-from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
+from ..models.farm import Farm
 from ..models.move_models import MoveModels
 from ..policies.plan import Plan
 from .bars import Bars
@@ -14,6 +14,8 @@ from .link_record import LinkRecord
 from .migration import Migrations
 from .network_migration import NetworkMigrations, NetworkSetup
 from .power import PowerStories
+from .precedence import NO_MEMORY as LACKS_MEMORY
+from .precedence import Precedence
 from .recorder import Recorder
 from .slots import Lines, Slots
 
@@ -24,12 +26,13 @@ OUTCOMES = (
     "already there",
     "VM is moving or gone",
     "target is being switched off",
-    "target lacks memory",
+    LACKS_MEMORY,
     "cannot move there",
+    "moved after others",
 )
-MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED = range(
-    len(OUTCOMES)
-)
+(
+    MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED, LATER,
+) = range(len(OUTCOMES))  # fmt: skip
 
 
 class PlanError(Exception):
@@ -45,24 +48,31 @@ class Actuator:
         farm: Farm,
         models: MoveModels,
         recorder: Recorder,
-        network: NetworkSetup | None = None,
+        network: NetworkSetup | None,
+        storage_mbps: float,
     ) -> None:
         self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self._power = PowerStories(clock, farm, recorder)
         self._bars = Bars(farm, models)
+        self._precedence = Precedence(
+            clock, farm, self._power, recorder, models, self._move, self._is_busy, storage_mbps
+        )
         self._migrations = self._movers(models, network)
 
     def _movers(
         self, models: MoveModels, network: NetworkSetup | None
     ) -> Migrations | NetworkMigrations:
         clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
+        ended = self._precedence.room_freed
         if network is None:
-            return Migrations(clock, farm, models, power, recorder)
+            return Migrations(clock, farm, models, power, recorder, ended)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
         self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
-        return NetworkMigrations(clock, farm, models, self.board, self._slots, power, recorder)
+        return NetworkMigrations(
+            clock, farm, models, self.board, self._slots, power, recorder, ended
+        )
 
     def carry_out(self, plan: Plan, policy: str) -> None:
         """Start what a plan proposes; raises PlanError naming policy, time and rows."""
@@ -80,6 +90,9 @@ class Actuator:
         moving = outcomes == MOVED
         if moving.any():
             self._move(vms[moving], targets[moving])
+        later = np.flatnonzero(outcomes == LATER)
+        if len(later):
+            self._precedence.hold([proposals[row] for row in later.tolist()])
         self._put_to_sleep(np.array(plan.sleeps, np.int64), plan.sleep_reason)
 
     def _reject_nonsense(self, plan: Plan, where: str) -> None:
@@ -106,28 +119,23 @@ class Actuator:
         leaving = (states == PowerState.DRAINING) | (states == PowerState.STOPPING)
         outcomes[live[leaving]] = TARGET_LEAVING
         not_running = farm.vms.state[vms[live]] != VmState.RUNNING
-        outcomes[live[not_running | self._migrations.busy(vms[live])]] = VM_BUSY
+        busy = self._migrations.busy(vms[live]) | self._precedence.holds(vms[live])
+        outcomes[live[not_running | busy]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
         outcomes[live[~self._bars.possible(vms[live], targets[live])]] = BARRED
         live = np.flatnonzero(outcomes == MOVED)
-        need_mib = farm.delivery.footprint_mib(vms[live], targets[live])
-        named = distinct(targets[live])
-        at = np.searchsorted(named, targets[live])
-        free_mib = farm.hosts.memory_mib[named] - farm.hosts.memory_used_mib[named]
-        free_mib += MEMORY_TOLERANCE_MIB
-        tight = np.bincount(at, weights=need_mib, minlength=len(named)) > free_mib
-        for index in np.flatnonzero(tight[at]).tolist():
-            if free_mib[at[index]] < need_mib[index]:
-                outcomes[live[index]] = NO_MEMORY
-            else:
-                free_mib[at[index]] -= need_mib[index]
+        fits, now = self._precedence.admit(vms[live], targets[live])
+        outcomes[live] = np.where(now, MOVED, np.where(fits, LATER, NO_MEMORY))
 
     def _move(self, vms: Ints, targets: Ints) -> None:
         asleep = self._farm.hosts.state[targets] == PowerState.OFF
         self._power.wake(distinct(targets[asleep]), "needed for VMs")
         first = self._ranked(vms, targets)
         self._migrations.start(vms[first], targets[first])
+
+    def _is_busy(self, vms: Ints) -> Bools:
+        return self._migrations.busy(vms)
 
     def _ranked(self, vms: Ints, targets: Ints) -> Ints:
         """Return the order in which moves ask for their places."""
@@ -143,7 +151,7 @@ class Actuator:
         """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""
         farm = self._farm
         on = farm.hosts.state[hosts] == PowerState.ON
-        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0)]
+        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0) & ~self._precedence.expected(hosts)]
         vms = farm.residents.of(hosts)
         staying = farm.vms.host[vms[farm.vms.state[vms] != VmState.MIGRATING]]
         hosts = hosts[~np.isin(hosts, staying)] if len(staying) else hosts
@@ -153,6 +161,7 @@ class Actuator:
 
     def end_migrations(self) -> None:
         """Interrupt every migration under way; they are undone before the clock moves on."""
+        self._precedence.end_all()
         self._migrations.interrupt_all()
 
     def remove_all(self) -> None:
@@ -165,3 +174,4 @@ class Actuator:
     def close(self) -> None:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()
+        self._precedence.record_unfinished()

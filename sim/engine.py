@@ -24,6 +24,7 @@ from .microscope import Microscope
 from .network_migration import NetworkSetup
 from .recorder import Recorder
 from .streams import Streams
+from .suspension import STORAGE_MBPS
 
 
 class UnplacedError(Exception):
@@ -96,6 +97,7 @@ class Engine:
         ledgers: Sequence[Ledger] = (),
         network: NetworkSetup | None = None,
         microscope: Microscope | None = None,
+        storage_mbps: float = STORAGE_MBPS,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
@@ -104,7 +106,9 @@ class Engine:
         if microscope is not None:
             microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
-        self._actuator = Actuator(self._clock, farm, migration, self._recorder, network)
+        self._actuator = Actuator(
+            self._clock, farm, migration, self._recorder, network, storage_mbps
+        )
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
         self._view = FarmView(

@@ -1,5 +1,7 @@
 """Stories of VMs being moved, played from the phases that a migration model gives."""
 
+from collections.abc import Callable
+
 import numpy as np
 import simpy
 
@@ -14,7 +16,10 @@ from .recorder import Recorder
 
 
 class Migrations:
-    """Moves under way. VMs that start together and take equally long share one story."""
+    """Moves under way. VMs that start together and take equally long share one story.
+
+    ``ended`` is called whenever moves have ended.
+    """
 
     def __init__(
         self,
@@ -23,7 +28,9 @@ class Migrations:
         models: MoveModels,
         power: PowerStories,
         recorder: Recorder,
+        ended: Callable[[], None],
     ) -> None:
+        self._ended = ended
         self._clock, self._farm, self._models = clock, farm, models
         self._power, self._recorder = power, recorder
         self._waves: dict[_Wave, simpy.Process] = {}
@@ -69,6 +76,7 @@ class Migrations:
         self._record(wave, arrived)
         self._power.finish_draining(distinct(wave.sources))
         self._recorder.note_violations(clock.now)
+        self._ended()
 
     def busy(self, vms: Ints) -> Bools:
         """Return which VMs are not to be moved beyond those that are migrating: none."""
@@ -85,7 +93,7 @@ class Migrations:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
-        self._recorder.migrations.add(
+        self._recorder.note_moves(
             len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
             decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
             copied_mib=wave.phases.copied_mib, finished=finished, downtime_s=0.0, rounds=0,

@@ -5,7 +5,7 @@ steps of its migration model (:mod:`.live_migration`); what its transfers get of
 depends on all others under way.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,7 @@ class NetworkSetup:
 
 
 class NetworkMigrations:
-    """Moves under way, as many at a time as there are slots for."""
+    """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end."""
 
     def __init__(
         self,
@@ -53,7 +53,9 @@ class NetworkMigrations:
         slots: Slots,
         power: PowerStories,
         recorder: Recorder,
+        ended: Callable[[], None],
     ) -> None:
+        self._ended = ended
         self._clock, self._farm, self._models, self._board = clock, farm, models, board
         self._power, self._recorder = power, recorder
         self._slots = slots
@@ -110,6 +112,7 @@ class NetworkMigrations:
         self._record(room, outcome, finished=bool(outcome and outcome.moved))
         self._power.finish_draining(distinct(np.array([source, target])))
         self._recorder.note_violations(self._clock.now)
+        self._ended()
 
     def claim(self, vm: int, target: int) -> Claim:
         """Return what the move of a VM asks of hosts and links."""
@@ -132,7 +135,7 @@ class NetworkMigrations:
     def _record(self, room: "_Room", outcome: Outcome | None, finished: bool) -> None:
         now_s, recorder = self._clock.now, self._recorder
         move, done = len(recorder.migrations), outcome or NOTHING
-        recorder.migrations.add(
+        recorder.note_moves(
             1, vm=room.vm, source=room.source, target=room.target, decided_s=room.decided_s,
             start_s=now_s if room.start_s is None else room.start_s, end_s=now_s,
             copied_mib=done.sent_bytes / BYTES_PER_MIB, finished=finished,

@@ -1,6 +1,7 @@
 """The record of a run: what happened, when and why, and the farm's course over time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +47,14 @@ class Recorder:
                 "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
                 "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
                 "rounds": int, "source_cpu_s": float, "target_cpu_s": float,
-                "guest_lost_s": float, "energy_j": float, "reaction": int,
+                "guest_lost_s": float, "energy_j": float, "reaction": int, "way": int,
             }
         )  # fmt: skip
         self.phases = Log(
             {"move": int, "vm": int, "phase": int, "start_s": float, "end_s": float,
              "sent_mib": float}
         )  # fmt: skip
+        self._held_back: dict[int, tuple[float, int]] = {}
         self.links: LinkRecord | None = None
         self.power_events = Log({"time_s": float, "host": int, "state": int, "cause": int})
         self.violations = Log(
@@ -99,6 +101,23 @@ class Recorder:
             considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
             barred=barred, cost=costs, outcome=[words(outcome) for outcome in outcomes],
         )  # fmt: skip
+
+    def hold_back(self, vm: int, decided_s: float, way: str) -> None:
+        """Remember when the next move of a VM was decided, and how it goes."""
+        self._held_back[vm] = (decided_s, self.words(way))
+
+    def note_moves(self, rows: int, **columns: Any) -> None:
+        """Record moves of different VMs, with what is remembered of those held back."""
+        way: Any = self.words("")
+        if self._held_back:
+            vms = np.atleast_1d(columns["vm"]).tolist()
+            decided_s = np.broadcast_to(columns["decided_s"], rows).tolist()
+            told = [
+                self._held_back.pop(vm, (since_s, way))
+                for vm, since_s in zip(vms, decided_s, strict=True)
+            ]
+            columns["decided_s"], way = (np.array(column) for column in zip(*told, strict=True))
+        self.migrations.add(rows, way=way, **columns)
 
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""

@@ -258,11 +258,11 @@ def sited(site: Changes | None = None, **line: Any) -> Changes:
     return layout("sites", sites=[given, other], lines=[joined])
 
 
-def chained(*between: str) -> Changes:
+def chained(one: str, other: str) -> Changes:
     """Three sites; the slow line from the first, which is emptied, is that given."""
     sites = [{"name": name, "hosts": hosts} for name, hosts in (("s", 12), ("t", 6), ("u", 6))]
     lines = [
-        {"between": between, "bandwidth": "500 Mbit/s"},
+        {"between": [one, other], "bandwidth": "500 Mbit/s"},
         {"between": ["t", "u"], "bandwidth": "100 Mbit/s"},
     ]
     return layout("sites", sites=sites, lines=lines)
@@ -376,6 +376,74 @@ def move_turns() -> Turns:
     return turns | dirty_turns("pre_copy") | dirty_turns("hybrid")
 
 
+PASSING: Changes = {
+    "farm.hosts.0.server": "dell_r740_8280", "farm.hosts.0.hypervisor": "kvm",
+    "farm.hosts.0.network_path": "passthrough", "farm.hosts.1.hypervisor": "kvm",
+}  # fmt: skip
+
+
+def detaching(model: str, moves_: str = "detach", **values: Any) -> Changes:
+    """Forced moves of VMs that hold a device."""
+    return {**moves(model, **values), **PASSING, "farm.hosts.0.passthrough_moves": moves_}
+
+
+def between(kind: str, levels: tuple[str, str] | None = None, **values: Any) -> Changes:
+    """Forced moves between two platforms, or between CPUs of two levels."""
+    changes = {
+        **written_disks("1 Gbit/s"), "run.duration": "1 h",
+        "conversion": {"kind": kind, **values}, "farm.hosts.0.hypervisor": "kvm",
+        "farm.hosts.1.hypervisor": "kvm" if levels else "xen",
+    }  # fmt: skip
+    for group, level in enumerate(levels or ()):
+        changes[f"farm.hosts.{group}.cpu_baseline"] = level
+    return changes
+
+
+def platform_turns() -> Turns:
+    """Turns of what moves between platforms take."""
+    shared: dict[str, Any] = {
+        "rate": "200 Mbit/s", "shutdown": "40 s", "boot": "90 s", "limit": "100 Mbit/s",
+        "target_load": "90 %", "drain": "3 s", "announce": "1 s", "acknowledge": False,
+    }  # fmt: skip
+    down, up = ("penryn", "merom"), ("merom", "penryn")
+    turns: Turns = {
+        "conversion": (between("cold"), between("replicated")),
+        "conversion<replicated>.guest_loss": (
+            between("replicated"), between("replicated", guest_loss="50 %"),
+        ),
+        "farm.hosts[].cpu_baseline": (between("cold", down), between("cold", up)),
+        "farm.hosts[].passthrough_moves": (
+            detaching("suspend_resume"), detaching("suspend_resume", "refuse"),
+        ),
+    }  # fmt: skip
+    for kind in ("cold", "replicated"):
+        for key, value in shared.items():
+            turns[f"conversion<{kind}>.{key}"] = (between(kind), between(kind, **{key: value}))
+    for model in ("suspend_resume", "pre_copy", "post_copy", "hybrid"):
+        turns[f"migration<{model}>.detach"] = (
+            detaching(model), detaching(model, detach="9 s"),
+        )  # fmt: skip
+    return turns
+
+
+def own_models(turns: Turns) -> Turns:
+    """The turns of migration models, as those of groups of hosts and of sizes of VM."""
+    made: Turns = {}
+    for where in ("farm.hosts", "workload.sizes"):
+        for path, pair in turns.items():
+            if path.partition("<")[0].partition(".")[0] != "migration":
+                continue
+            given = []
+            for changes in pair:
+                others = {key: value for key, value in changes.items() if key != "migration"}
+                if "migration" in changes:
+                    others["migration"] = "suspend_resume"
+                    others |= {f"{where}.{row}.migration": changes["migration"] for row in (0, 1)}
+                given.append(others)
+            made[f"{where}[].{path}"] = (given[0], given[1])
+    return made
+
+
 def network_turns() -> Turns:
     """Turns of the network that moves use."""
     turns: Turns = {
@@ -423,26 +491,6 @@ def emptying(**values: Any) -> Changes:
     return {**MOVES, "policies.control": EMPTYING | values}
 
 
-def before_emptying(turns: Turns) -> Turns:
-    """The turns of consolidation, as the policy that acts before an evacuation."""
-    late = {"policy": "evacuation", "hosts": "x-01", "at": "1 week"}
-    nested: Turns = {}
-    for path, pair in turns.items():
-        if not path.startswith("policies.control<consolidation>."):
-            continue
-        changed = []
-        for changes in pair:
-            given = {**late, "otherwise": CONSOLIDATION}
-            others = {"policies.control": given}
-            for key, value in changes.items():
-                before, _, part = key.partition("policies.control.")
-                others[f"policies.control.otherwise.{part}" if not before else key] = value
-            changed.append(others)
-        where = path.replace("control<", "control<evacuation>.otherwise<")
-        nested[where] = (changed[0], changed[1])
-    return nested
-
-
 def emptying_turns() -> Turns:
     """Turns of maintenance."""
     turns: Turns = {
@@ -463,6 +511,36 @@ def emptying_turns() -> Turns:
         "otherwise": (emptying(), emptying(at="15 min", otherwise=CONSOLIDATION)),
     }  # fmt: skip
     return {f"policies.control<evacuation>.{key}": pair for key, pair in turns.items()}
+
+
+SWAP: Changes = {
+    **source("constant", utilisation="50 %"), "run.duration": "20 min",
+    "farm.hosts.0.count": 1, "farm.hosts.1.count": 1, "farm.hosts.0.memory": "2 GiB",
+    "farm.hosts.1.memory": "2 GiB",
+    "workload.sizes": [SIZES[1] | {"share": None, "count": 2, "memory": "2 GiB"}],
+    "workload.vms": 2, "baseline": {"type": "none"},
+    "policies.initial": {"placement": "first_fit", "cpu_overcommit": 1},
+}  # fmt: skip
+
+
+def swapped(**values: Any) -> Changes:
+    """Two VMs that change places, with no third host."""
+    given = {"policy": "reassign", "at": "5 min", "assignment": {"vm-1": "y-1", "vm-2": "x-1"}}
+    return {**SWAP, "policies.control": given | values}
+
+
+def reassigning_turns() -> Turns:
+    """Turns of an assignment made elsewhere."""
+    turns: Turns = {
+        "assignment": (swapped(), swapped(assignment={"vm-1": "y-1"})),
+        "at": (swapped(), swapped(at="10 min")),
+        "otherwise": (
+            swapped(assignment={"vm-1": "x-1"}),
+            swapped(assignment={"vm-1": "x-1"}, otherwise={
+                "policy": "evacuation", "hosts": "x-1", "at": "5 min"}),
+        ),
+    }  # fmt: skip
+    return {f"policies.control<reassign>.{key}": pair for key, pair in turns.items()}
 
 
 TURNS: Turns = {
@@ -793,8 +871,13 @@ TURNS: Turns = {
     **site_turns(),
     **move_turns(),
     **emptying_turns(),
+    **reassigning_turns(),
+    "network.suspend_bandwidth": (
+        swapped(), {**swapped(), "network.suspend_bandwidth": "1 Gbit/s"},
+    ),
+    **platform_turns(),
 }  # fmt: skip
-TURNS |= before_emptying(TURNS)
+TURNS |= own_models(TURNS)
 
 NOT_TURNED = {"farmsim"}  # the version of the language has one value
 

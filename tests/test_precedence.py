@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +70,10 @@ def carry_out(shelf: Shelf, targets: Ints, priority: Ints, random: Random) -> No
         left -= set(begun.tolist())
         if not shelf.under_way and left:
             sent = np.isin(ready, list(shelf.aside))
-            position, host = way_out(waiting, shelf.free_mib(), sent, shelf.hosts_for)
+            storable = np.ones(len(ready), bool)
+            way = way_out(waiting, shelf.free_mib(), sent, storable, shelf.hosts_for)
+            assert way is not None
+            position, host = way
             vm = int(ready[position])
             if host == STORAGE:
                 assert vm not in shelf.stored
@@ -167,7 +169,10 @@ def test_what_never_fits_is_left_out_with_what_depends_on_it() -> None:
     full = shelf([4, 4, 4], [4, 4, 4], [0, 1, 2])
     moves = full.moves(np.array([2, 0, 2]), np.array([0, 1]), NONE)
     assert not with_room_in_the_end(moves, full.free_mib()).any()
-    full.place[:2] = STORAGE
-    stored = full.moves(np.array([2, 2, 2]), np.array([0, 1]), NONE)
-    with pytest.raises(ValueError, match="cannot be carried out"):
-        way_out(stored, full.free_mib(), np.zeros(2, bool), full.hosts_for)
+
+
+def test_there_is_no_way_out_for_vms_that_can_neither_step_aside_nor_stand_still() -> None:
+    cycle = shelf([4, 4], [4, 4], [0, 1])
+    waiting = cycle.moves(np.array([1, 0]), np.arange(2), NONE)
+    one = np.array([True, False])
+    assert way_out(waiting, cycle.free_mib(), ~one, one, cycle.hosts_for) is None
