@@ -193,7 +193,7 @@ class MoveModels:
 
     def _choice(self, size: int, source: int, target: int) -> Choice:
         own, end = self._own_of_size, self._end_of_group
-        return self._choices[self._row[own[size], end[source], end[target]]]
+        return self._choices[int(self._row[own[size], end[source], end[target]])]
 
 
 def _knows_durations(model: Model) -> bool:

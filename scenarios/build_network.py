@@ -78,6 +78,8 @@ def _of_sites(layout: Sites, hosts: list[str], groups: list[str]) -> Network:
         racks = site.hosts_per_rack or 0
         uplink_mbps = site.uplink or UPLINK_MBPS
         made.append(topologies.Site(site.name, here, site.port, site.latency, racks, uplink_mbps))
-    lines = [(*line.between, line.bandwidth, line.latency) for line in layout.lines]
+    lines = [
+        (line.between[0], line.between[1], line.bandwidth, line.latency) for line in layout.lines
+    ]
     graph, _ = topologies.linked_sites(made, lines)
     return Network.from_graph(graph, hosts)

@@ -293,9 +293,9 @@ def test_conversion_by_hand() -> None:
     """Writes of the 100 s that replicating takes, 20 MB/s each, are sent during the cut-over."""
     disk = Guest(MEMORY_BYTES, disk_bytes=1e10, write_bytes_s=2e7)
     knobs = {"rate_mbps": 800.0, "shutdown_s": 10.0, "boot_s": 60.0}
-    cold = play_alone(ColdConversion(**knobs).course(disk), BYTES_S)
+    cold = play_alone(ColdConversion(**knobs).course(disk), BYTES_S)  # type: ignore[arg-type]
     assert cold.total_s == cold.downtime_s == 10 + 100 + 60
-    replicated = ReplicatedConversion(**knobs, guest_loss=0.0)
+    replicated = ReplicatedConversion(**knobs, guest_loss=0.0)  # type: ignore[arg-type]
     outcome = play_alone(replicated.course(disk), BYTES_S)
     assert outcome.downtime_s == 10 + 20 + 60
     assert outcome.total_s == 100 + 90

@@ -79,6 +79,8 @@ def test_a_replicated_conversion_is_short_for_the_guest() -> None:
     )  # fmt: skip
     assert phases(result) == ["replicate", *CONVERTED]
     assert moves(result)[0]["downtime_s"] == pytest.approx(60, abs=0.01)
+    assumed = {row["assumption"]: row["value"] for row in result.summary["assumptions"]}
+    assert assumed["Conversion"] == "disks at 1 Gbit/s, shutdown 10 s, boot 50 s"
 
 
 def test_a_physical_server_is_read_into_a_vm_and_not_back() -> None:
@@ -174,7 +176,8 @@ def test_a_fixed_rate_runs_beside_a_network() -> None:
 
 
 def test_a_lower_cpu_baseline_takes_a_restart() -> None:
-    new, old = {"cpu_baseline": "skylake"}, {"cpu_baseline": "haswell"}
+    new: dict[str, Any] = {"cpu_baseline": "skylake"}
+    old: dict[str, Any] = {"cpu_baseline": "haswell"}
     there = run(
         group("a", "kvm", **new), group("b", "kvm", **old), migration="pre_copy",
         conversion={"kind": "cold", "boot": "50 s"},
@@ -186,7 +189,7 @@ def test_a_lower_cpu_baseline_takes_a_restart() -> None:
 
 
 def test_a_passthrough_device_is_detached_first() -> None:
-    device = {"network_path": "passthrough", "passthrough_moves": "detach"}
+    device: dict[str, Any] = {"network_path": "passthrough", "passthrough_moves": "detach"}
     result = run(
         group("a", "kvm", **device), group("b", "kvm", **device),
         migration={"model": "suspend_resume", "detach": "3 s"},
