@@ -43,6 +43,7 @@ class Copies:
         if self.active:
             self._load(vms[self.source[vms] >= 0], -1)
             self.source[vms] = self.target[vms] = -1
+            self.source_share[vms] = self.target_share[vms] = 0.0
 
     def shares(self, vm: int) -> tuple[float, float]:
         """Return what the copy of a VM asks of source and target; zeros if it has none."""
