@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
 from .drawing import Figure
+from .evacuated import clock, evacuated, some
 from .figures import FIGURES, TITLES, busiest_hosts, drawable
 from .moves import moves_of
 from .network_figures import NETWORK_NOTES, lasting
@@ -103,6 +104,9 @@ def render(result: Result) -> str:
         baseline=result.baseline.title if result.baseline else None,
         sections=_sections(result),
         figures=_figures(result, FIGURES),
+        evacuation=evacuated(result),
+        clock=clock,
+        some=some,
         moves=moves_of(result),
         move_figures=_figures(
             result, {name: draw for name, draw in drawable(result).items() if name not in FIGURES}

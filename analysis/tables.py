@@ -78,6 +78,10 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "host": (names.host(np.arange(len(hosts))), "", "Name of the host."),
         "group": (words(hosts.group, hosts.group_names), "", "Group of the host."),
         "server": (words(hosts.group, hosts.server_names), "", "Server that the host is."),
+        "rack": (
+            pa.array(hosts.rack, mask=hosts.rack == 0), "", "Rack or leaf of the network, from 1; "
+            "null where it has none.",
+        ),
         "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
         "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
         "on_h": (on_s / hours, "h", "Time switched on."),

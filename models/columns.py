@@ -52,7 +52,8 @@ class Hosts:
     """Columns of the hosts; the first block is fixed for a run, the second is state.
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
-    it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
+    it gives them; ``rack`` is the number of the rack that the network puts them in, from 1 (0:
+    none); ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
     counts guests and reservations for incoming ones.
     """
 
@@ -70,6 +71,7 @@ class Hosts:
     group_names: Sequence[str]
     server_names: Sequence[str]
 
+    rack: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     delivered_mhz: Floats = field(init=False)
@@ -80,6 +82,7 @@ class Hosts:
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
+        self.rack = np.zeros(count, np.int64)
         self.state = np.full(count, PowerState.ON, np.int8)
         self.demand_mhz = np.zeros(count)
         self.delivered_mhz = np.zeros(count)

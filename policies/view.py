@@ -41,6 +41,7 @@ class HostView:
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
+        self.rack: Ints = _locked(hosts.rack)
         self.names: Sequence[str] = hosts.names
 
     def __len__(self) -> int:

@@ -24,6 +24,7 @@ from .build_farm import (
     build_hosts,
     columns,
     host_model,
+    racks,
 )
 from .build_layer import Stack, build_stack
 from .build_moves import move_models
@@ -77,6 +78,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
     hosts = build_hosts(scenario.farm, models)
+    hosts.rack[:] = racks(scenario.network.layout, len(hosts))
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)

@@ -12,6 +12,7 @@ from ..models.power import PowerBank, PowerModel
 from ..models.server import Server
 from .names import Numbered
 from .spec_farm import FarmPart, HostGroup, InlineServer
+from .spec_network import LeafSpine, TopologyField, TwoTier
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,15 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         group_names=[model.name for model in models],
         server_names=[model.server for model in models],
     )
+
+
+def racks(layout: TopologyField, count: int) -> Ints:
+    """Return the number of each host's rack or leaf, from 1 on; 0 where the network has none."""
+    if isinstance(layout, TwoTier):
+        return np.arange(count) // layout.hosts_per_rack + 1
+    if isinstance(layout, LeafSpine):
+        return np.arange(count) // layout.hosts_per_leaf + 1
+    return np.zeros(count, np.int64)
 
 
 def host_names(farm: FarmPart) -> list[str]:

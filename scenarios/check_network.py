@@ -7,7 +7,7 @@ import numpy as np
 from ..models.arrays import Ints
 from ..policies.evacuation import Evacuation
 from ..policies.reassign import Reassign
-from .build_farm import host_names, numbering
+from .build_farm import host_names, numbering, racks
 from .build_moves import may_use_network
 from .fields import Fault
 from .spec import Spec
@@ -20,7 +20,8 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     layout, control = spec.network.layout, spec.policies.control
     if isinstance(control, Evacuation):
         names = host_names(spec.farm)
-        if not any(control.names(name) for name in names):
+        of_racks = zip(names, racks(layout, len(names)).tolist(), strict=True)
+        if not any(control.names(name, rack) for name, rack in of_racks):
             place = ("policies", "control", "hosts")
             yield place, unknown_name("host", control.hosts, names)
     if isinstance(control, Reassign) and isinstance(control.assignment, dict):
