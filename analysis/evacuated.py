@@ -142,7 +142,7 @@ def read(result: Result, policy: Evacuation) -> Evacuated:
         and row["vm"] not in moved
     }
     # Null where the migration model does not say.
-    worst = max(moves, key=lambda row: row["downtime_s"] or 0.0, default={})
+    worst: dict[str, Any] = max(moves, key=lambda row: row["downtime_s"] or 0.0, default={})
     took_s = [row["end_s"] - row["start_s"] for row in moves]
     ends_s = [row["end_s"] for row in moves]
     return Evacuated(

@@ -42,8 +42,10 @@ class Moves:
 
     def only(self, rows: Ints | Bools) -> "Moves":
         """Return some of the moves."""
-        parts = (self.sources, self.targets, self.priority, self.held_mib, self.need_mib)
-        return Moves(self.vms[rows], *(part[rows] for part in parts))
+        return Moves(
+            self.vms[rows], self.sources[rows], self.targets[rows], self.priority[rows],
+            self.held_mib[rows], self.need_mib[rows],
+        )  # fmt: skip
 
     def freed_mib(self, hosts: int) -> Floats:
         """Return what each host has more when the moves have ended, arrivals aside."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..policies.control import ControlPolicy
 from ..policies.reassign import Reassign
@@ -33,7 +34,7 @@ def _with_assignment(
     other = getattr(control, "otherwise", None)
     if other is not None:
         found = _with_assignment(other, folder, vms, hosts)
-        control = control if found is other else replace(control, otherwise=found)
+        control = control if found is other else _holding(control, found)
     if not isinstance(control, Reassign):
         return control
     written = control.assignment
@@ -45,6 +46,11 @@ def _with_assignment(
     if problems:
         raise InputError(problems)
     return replace(control, assignment={vm: host for _, vm, host in rows})
+
+
+def _holding(control: Any, other: ControlPolicy) -> ControlPolicy:
+    policy: ControlPolicy = replace(control, otherwise=other)
+    return policy
 
 
 Row = tuple[str, str, str]

@@ -43,8 +43,9 @@ class Shelf:
         return Moves(vms, self.place[vms], targets[vms], priority[vms], size, size)
 
     def hosts_for(self, vm: int) -> Ints:
-        hosts = np.flatnonzero(self.free_mib() >= self.size_mib[vm])
-        return hosts[hosts != self.place[vm]]
+        fits = self.free_mib() >= self.size_mib[vm]
+        fits[self.place[vm]] = False
+        return np.flatnonzero(fits)
 
     def end(self, index: int) -> None:
         vm, target = self.under_way.pop(index)

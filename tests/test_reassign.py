@@ -63,7 +63,8 @@ def outcomes(result: farmsim.Result) -> list[str]:
 
 
 def places(result: farmsim.Result) -> list[str | None]:
-    return result.table("vms")["last_host"].to_pylist()
+    hosts: list[str | None] = result.table("vms")["last_host"].to_pylist()
+    return hosts
 
 
 def test_a_chain_of_moves_is_carried_out_from_its_end() -> None:
@@ -135,6 +136,21 @@ def test_a_host_to_which_a_vm_is_to_come_is_not_switched_off() -> None:
     }  # fmt: skip
     result = farmsim.run(given.with_({"policies.control": control}))
     assert places(result) == ["b-1", "c-1"]
+
+
+def test_when_the_work_ends_nothing_waits_any_more(tmp_path: Path) -> None:
+    (tmp_path / "load.csv").write_text("time,vm-1,vm-2\n0,50,50\n300,50,50\n")
+    source = {"type": "csv", "path": str(tmp_path / "load.csv")}
+    slow = {"network.suspend_bandwidth": "0.2 Gbit/s", "policies.every": "10 s"}
+    given = scenario([4, 4], [4, 4], **slow, **{"workload.source": source})
+    given = given.with_({"workload.on_end": "stop"})
+    for at in ("9 min", "6 min"):  # while it is being written, and on storage
+        control = {
+            "policy": "reassign", "at": at, "assignment": {"vm-1": "b-1", "vm-2": "a-1"},
+        }  # fmt: skip
+        result = farmsim.run(given.with_({"policies.control": control}))
+        assert result.table("hosts")["vms_mean"].to_pylist() != []
+        assert set(result.table("vms")["state"].to_pylist()) <= {"finished", "suspended"}
 
 
 @dataclass(frozen=True)
