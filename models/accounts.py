@@ -171,12 +171,12 @@ class VmAccounts:
 
     def missed_since_mark_s(self, vm: int) -> float:
         """Return the shortfall of a VM that it has not been charged for yet."""
-        return float(self._shortfall_s[vm] - self._shortfall_mark_s[vm])
+        return self._shortfall_s.item(vm) - self._shortfall_mark_s.item(vm)
 
     def delivered_since_copy_s(self, vm: int, now_s: float) -> float:
         """Return the delivered time of a VM since what a copy takes was charged last."""
-        missed_s = float(self._shortfall_s[vm] - self._copy_mark_s[vm])
-        return now_s - float(self._copy_since_s[vm]) - missed_s
+        missed_s = self._shortfall_s.item(vm) - self._copy_mark_s.item(vm)
+        return now_s - self._copy_since_s.item(vm) - missed_s
 
     def mark_copy(self, vms: Ints, now_s: float) -> None:
         """Start charging migrating VMs with what the copy takes from them."""

@@ -7,6 +7,7 @@ copies that arrive ask for CPU beside the guests. Hosts that can give all that i
 done with sums; only the VMs of the others are looked at one by one.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -204,28 +205,39 @@ class Delivery:
             idle=load_mhz + copies_mhz <= 0,
         )
 
-    def adds_up(self, vm: int, target: int) -> bool:
-        """Whether guests ask of hosts what they want, no more nor less, also a VM at its target.
+    @property
+    def adds_up(self) -> bool:
+        """Whether what guests want adds up to what they ask of a host that can give it.
 
-        So it is without overheads, ceilings and neighbours that count, and with cores as fast as
-        VMs want them.
+        So it is without overheads, ceilings of I/O and neighbours that count.
         """
-        if self.capped or self.adjusts or not self._plain:
-            return False
-        return self._most_of(vm, target) >= self._vms.size_mhz.item(vm)
-
-    def _most_of(self, vm: int, host: int) -> float:
-        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(host)
-        return min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+        return self._plain and not self.adjusts
 
     def move_one(self, vm: int, target: int) -> None:
-        """Do as :meth:`detach` and :meth:`attach` for one VM; where everything adds up."""
+        """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
         self.shortfall[vm] = self.waiting[vm] = 0.0
-        self.most_mhz[vm] = self._most_of(vm, target)
+        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
+        most_mhz = min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+        capped = most_mhz < self._vms.size_mhz.item(vm)
+        self.capped += capped - math.isfinite(self.ceiling_mhz.item(vm))
+        self.most_mhz[vm] = most_mhz
+        self.ceiling_mhz[vm] = most_mhz if capped else math.inf
 
-    def recount_one(self, host: int, guests: Ints) -> None:
-        """Add up what the guests of one host, ascending, ask of it; where everything adds up."""
-        self._guests_mhz[host] = sum(self._vms.demand_mhz[guests].tolist())
+    def recount_one(self, host: int, guests: Ints) -> float:
+        """Add up what the guests of one host, ascending, ask of it; where all :attr:`adds_up`.
+
+        Returns what they want beyond what their vCPUs can get there, in MHz.
+        """
+        asked_mhz = wanted_mhz = sum(self._vms.demand_mhz[guests].tolist())
+        if self.capped:
+            wanted_mhz = sum(self.wanted_mhz(guests).tolist())
+        self._guests_mhz[host] = wanted_mhz
+        return float(asked_mhz - wanted_mhz)
+
+    def excess_mhz(self, vm: int) -> float:
+        """Return what a VM wants beyond what its vCPUs can get where it is."""
+        demand_mhz = self._vms.demand_mhz.item(vm)
+        return max(demand_mhz - self.ceiling_mhz.item(vm), 0.0)
 
     def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
         """Return what :meth:`give` does for one host that is on and whose guests are as before.

@@ -268,19 +268,19 @@ class Farm:
         Read off the integrals and rates as they stand; nothing is settled.
         """
         accounts, delivery, vms = self.vm_accounts, self.delivery, self.vms
-        wanted_mhz = min(float(vms.demand_mhz[vm]), float(delivery.ceiling_mhz[vm]))
-        host = vms.host[vm]
-        short_s = float(delivery.shortfall[vm]) * (now_s - float(self.accounts.since_s[host]))
+        wanted_mhz = min(vms.demand_mhz.item(vm), delivery.ceiling_mhz.item(vm))
+        since_s = self.accounts.since_s.item(vms.host.item(vm))
+        short_s = delivery.shortfall.item(vm) * (now_s - since_s)
         missed_s = accounts.missed_since_mark_s(vm) + short_s
-        lost_mhz_s = 0.0
-        if vms.guest_share[vm] < 1.0:
+        lost_mhz_s, guest_share = 0.0, vms.guest_share.item(vm)
+        if guest_share < 1.0:
             copied_s = accounts.delivered_since_copy_s(vm, now_s) - short_s
-            lost_mhz_s = (1.0 - float(vms.guest_share[vm])) * wanted_mhz * copied_s
-        asked_mhz_s = float(accounts.requested_mhz_s[vm])
+            lost_mhz_s = (1.0 - guest_share) * wanted_mhz * copied_s
+        asked_mhz_s = accounts.requested_mhz_s.item(vm)
         asked_mhz_s += wanted_mhz * (now_s - self._demand_since_s)
-        missed_mhz_s = float(accounts.unserved_mhz_s[vm] + accounts.degraded_mhz_s[vm])
+        missed_mhz_s = accounts.unserved_mhz_s.item(vm) + accounts.degraded_mhz_s.item(vm)
         missed_mhz_s += wanted_mhz * missed_s + lost_mhz_s
-        return (asked_mhz_s - missed_mhz_s) / float(vms.size_mhz[vm])
+        return float((asked_mhz_s - missed_mhz_s) / vms.size_mhz.item(vm))
 
     # Verbs on hosts and time
 

@@ -78,23 +78,19 @@ def fill_few(
     its turn comes.
     """
     rate, bottleneck = list(cap), [CAPPED] * len(cap)
+    alone, shared = _users(crossed, loads)
+    for link, (flow, load) in alone.items():
+        if link not in shared and room[link] < (rate[flow] - before[flow]) * load:
+            rate[flow] = max(room[link] / load + before[flow], 0.0)
+            bottleneck[flow] = link
     turns: list[tuple[float, int]] = []
-    shared: dict[int, list[tuple[int, float]]] = {}
     left: dict[int, float] = {}
     ways: dict[int, list[tuple[int, float]]] = {}
-    for link, members in _users(crossed, loads).items():
-        if len(members) == 1:
-            flow, load = members[0]
-            if room[link] < (rate[flow] - before[flow]) * load:
-                rate[flow] = max(room[link] / load + before[flow], 0.0)
-                bottleneck[flow] = link
-            continue
-        shared[link] = members
-        left[link] = room[link]
-        for flow, load in members:
-            left[link] += load * before[flow]
-            ways.setdefault(flow, []).append((link, load))
+    for link, members in shared.items():
+        left[link] = room[link] + sum([load * before[flow] for flow, load in members])
         turns.append((_level(left[link], members), link))
+        for flow, load in members:
+            ways.setdefault(flow, []).append((link, load))
     turns += [(rate[flow], ~flow) for flow in ways]
     heapify(turns)
     while ways:
@@ -117,15 +113,19 @@ def fill_few(
 
 def _users(
     crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]]
-) -> dict[int, list[tuple[int, float]]]:
-    users: dict[int, list[tuple[int, float]]] = {}
+) -> tuple[dict[int, tuple[int, float]], dict[int, list[tuple[int, float]]]]:
+    """Return the first flow of each link with its load, and all of them where there are more."""
+    first: dict[int, tuple[int, float]] = {}
+    shared: dict[int, list[tuple[int, float]]] = {}
     for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
         for link, load in zip(links, weights, strict=True):
-            if link in users:
-                users[link].append((flow, load))
+            if link not in first:
+                first[link] = (flow, load)
+            elif link in shared:
+                shared[link].append((flow, load))
             else:
-                users[link] = [(flow, load)]
-    return users
+                shared[link] = [first[link], (flow, load)]
+    return first, shared
 
 
 def _level(room: float, members: list[tuple[int, float]]) -> float:

@@ -9,7 +9,7 @@ link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 BYTES_PER_MIB = 1024.0 * 1024.0
 LIU_J_PER_MB = 0.512
@@ -62,8 +62,7 @@ class Step:
     beside_bytes: float = 0.0
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
 
     ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity.
@@ -90,8 +89,7 @@ class Ending:
 Course: TypeAlias = Generator[Step, Measured, Ending]
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """A step as it happened, for a timeline; ``sent_bytes`` went over the network."""
 
     name: str

@@ -50,20 +50,23 @@ class SingleMoves:
         """Do as :meth:`.Farm.commit_migration` for one VM."""
         farm, vms, hosts = self._farm, self._farm.vms, self._farm.hosts
         source, target = vms.host.item(vm), vms.moving_to.item(vm)
-        plain = self._on(source, target) and farm.delivery.adds_up(vm, target)
+        plain = self._on(source, target) and farm.delivery.adds_up
         if vms.state.item(vm) != VmState.MIGRATING or not plain:
             farm.commit_migration(np.array([vm]), now_s)
             return
         self._settle(source, now_s)
         self._settle(target, now_s)
         self._charge_copy(vm, now_s)
-        farm.vm_accounts.charge_one(vm, vms.demand_mhz.item(vm))
+        farm.vm_accounts.charge_one(vm, self._wanted_mhz(vm))
         farm.copies.change_one(vm, -1, -1, 0.0, 0.0)
         self._leave(vm, source)
+        excess_mhz = farm.delivery.excess_mhz(vm)
         vms.moving_to[vm], vms.state[vm], vms.guest_share[vm] = -1, VmState.RUNNING, 1.0
         farm.residents.move_one(vm, source, target)
         farm.delivery.move_one(vm, target)
         vms.host[vm] = farm._home[vm] = target
+        excess_mhz -= farm.delivery.excess_mhz(vm)
+        farm.vm_accounts.unserved_mhz_s[vm] += excess_mhz * (now_s - farm._demand_since_s)
         farm.vm_accounts.mark_one(vm)
         farm.vm_accounts.migrations[vm] += 1
         farm._movers = farm._movers[farm._movers != vm]
@@ -72,7 +75,9 @@ class SingleMoves:
         hosts.committed_mhz[target] += vms.size_mhz.item(vm)
         for host in (source, target):
             farm.accounts.rates[Rate.VMS, host] = hosts.vm_count.item(host)
-            farm.delivery.recount_one(host, farm.residents.of_one(host))
+            missed_mhz = farm.delivery.recount_one(host, farm.residents.of_one(host))
+            if not farm.delivery.stressed.item(host):
+                farm.accounts.rates[Rate.UNSERVED_MHZ, host] = missed_mhz
             self._rate(host)
 
     def _leave(self, vm: int, source: int) -> None:
@@ -103,8 +108,11 @@ class SingleMoves:
     def _charge_copy(self, vm: int, now_s: float) -> None:
         farm = self._farm
         lost = 1.0 - farm.vms.guest_share.item(vm)
-        wanted_mhz = min(farm.vms.demand_mhz.item(vm), farm.delivery.ceiling_mhz.item(vm))
-        farm.vm_accounts.charge_copy_of_one(vm, lost * wanted_mhz, now_s)
+        farm.vm_accounts.charge_copy_of_one(vm, lost * self._wanted_mhz(vm), now_s)
+
+    def _wanted_mhz(self, vm: int) -> float:
+        farm = self._farm
+        return min(farm.vms.demand_mhz.item(vm), farm.delivery.ceiling_mhz.item(vm))
 
     def _rate(self, host: int) -> None:
         """Recompute what one host that is on delivers and draws."""

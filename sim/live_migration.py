@@ -175,7 +175,8 @@ class Player:
 
     def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured, float]]:
         """Wait, then send; return the cause of an early end, the measures and the bytes."""
-        start_s, busy_s = self._clock.now, self._room.busy_s()
+        start_s = self._clock.now
+        busy_s = self._room.busy_s() if step.guest_share else 0.0
         self._under_way = step, start_s
         cause, sent_bytes, sending_s = "", 0.0, start_s
         if step.wait_s:
@@ -187,7 +188,7 @@ class Player:
         self._under_way = None
         self._tally.add(step, start_s, now_s, sent_bytes)
         elapsed_s = now_s - start_s
-        worked_s = self._room.busy_s() - busy_s
+        worked_s = self._room.busy_s() - busy_s if step.guest_share else 0.0
         past = Measured(elapsed_s, now_s - sending_s, step.guest_share * elapsed_s, worked_s)
         return cause, past, sent_bytes
 

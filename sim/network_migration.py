@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Ints, distinct
+from ..models.arrays import Bools, Ints
 from ..models.columns import PowerState
 from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.farm import Farm
@@ -87,7 +87,7 @@ class NetworkMigrations:
     def _move(self, vm: int, source: int, target: int) -> Story:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm = self._farm
-        room = _Room(farm, self._clock, vm, source, target)
+        room = _Room(farm, self._clock, self._recorder, vm, source, target)
         self._rooms[vm] = room
         self._power.hold(source)
         place: simpy.Event | None = None
@@ -110,8 +110,8 @@ class NetworkMigrations:
         room.close()
         del self._moves[vm], self._rooms[vm]
         self._record(room, outcome, finished=bool(outcome and outcome.moved))
-        self._power.finish_draining(distinct(np.array([source, target])))
-        self._recorder.note_violations(self._clock.now)
+        self._power.finish_draining_of(source)
+        self._power.finish_draining_of(target)
         self._ended()
 
     def claim(self, vm: int, target: int) -> Claim:
@@ -143,18 +143,19 @@ class NetworkMigrations:
             target_cpu_s=done.target_cpu_s, guest_lost_s=done.guest_lost_s,
             energy_j=done.energy_j if outcome else 0.0, reaction=recorder.words(done.reaction),
         )  # fmt: skip
-        for phase in done.phases:
-            recorder.phases.add(
-                1, move=move, vm=room.vm, phase=recorder.words(phase.name), start_s=phase.start_s,
-                end_s=phase.end_s, sent_mib=phase.sent_bytes / BYTES_PER_MIB,
-            )  # fmt: skip
+        for name, start_s, end_s, sent_bytes in done.phases:
+            word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB
+            recorder.phases.add_row(move, room.vm, word, start_s, end_s, sent_mib)
 
 
 class _Room:
     """The farm as one move sees it."""
 
-    def __init__(self, farm: Farm, clock: Clock, vm: int, source: int, target: int) -> None:
-        self._farm, self._clock, self._vm = farm, clock, np.array([vm])
+    def __init__(
+        self, farm: Farm, clock: Clock, recorder: Recorder, vm: int, source: int, target: int
+    ) -> None:
+        self._farm, self._clock, self._recorder = farm, clock, recorder
+        self._vm = np.array([vm])
         self.vm, self.source, self.target = vm, source, target
         self.decided_s = clock.now
         self.start_s: float | None = None
@@ -170,6 +171,7 @@ class _Room:
             self._fetching = shares != UNDISTURBED
         else:
             self._farm.single.set_load(self.vm, *shares, self._clock.now)
+        self._note()
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
@@ -178,16 +180,22 @@ class _Room:
         """Put the VM onto the target."""
         self._farm.single.commit(self.vm, self._clock.now)
         self._arrived = True
+        self._note()
+
+    def _note(self) -> None:
+        self._recorder.note_violations_of((self.source, self.target), self._clock.now)
 
     def on_cancel(self) -> None:
         """Leave the VM at the source and free the reservation."""
         if not self._arrived:
             self._farm.abort_migration(self._vm, self._clock.now)
+            self._note()
 
     def on_lost(self) -> None:
         """Take the VM off the target."""
         self._fetching = False
         self._farm.lose(self._vm, self._clock.now)
+        self._note()
 
     def busy_s(self) -> float:
         """Return for how long the guest has worked so far."""

@@ -64,6 +64,12 @@ class PowerStories:
         done = (farm.state[hosts] == PowerState.DRAINING) & (farm.vm_count[hosts] == 0)
         self.stop(hosts[done & ~self._holds(hosts)], "drained")
 
+    def finish_draining_of(self, host: int) -> None:
+        """Do as :meth:`finish_draining` for one host."""
+        farm = self._farm.hosts
+        if farm.state.item(host) == PowerState.DRAINING and not farm.vm_count.item(host):
+            self.finish_draining(np.array([host]))
+
     def stop(self, hosts: Ints, cause: str) -> None:
         """Switch off empty hosts; those held are drained."""
         held = self._holds(hosts)

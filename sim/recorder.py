@@ -141,6 +141,14 @@ class Recorder:
         self._short_before[begun] = missed[begun]
         self._is_short = is_short
 
+    def note_violations_of(self, hosts: Sequence[int], now_s: float) -> None:
+        """Do as :meth:`note_violations` if one of some hosts began or ceased to be short."""
+        short = self._farm.accounts.rates
+        for host in hosts:
+            if (short.item(Rate.SHORT, host) > 0) != self._is_short.item(host):
+                self.note_violations(now_s)
+                return
+
     def _close_violations(self, hosts: Ints, now_s: float) -> None:
         missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ, hosts] - self._short_before[hosts]
         start_s = self._short_since_s[hosts]
