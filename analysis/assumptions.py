@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..models.conversion import Conversion
 from ..models.migration import FixedRate
 from ..policies.consolidation import name_of
 from ..scenarios.build import Case
@@ -77,6 +78,13 @@ def _policy_rows(case: Case) -> list[dict[str, str]]:
             f"target carries {write(model.target_load, 'share')}"
         )
         rows.append(_row("Migration", value, "Beloglazov and Buyya (2012); CloudSim"))
+    conversion = scenario.conversion
+    if isinstance(conversion, Conversion):
+        value = (
+            f"disks at {write(conversion.rate_mbps, 'bandwidth')}, shutdown "
+            f"{write(conversion.shutdown_s, 'time')}, boot {write(conversion.boot_s, 'time')}"
+        )
+        rows.append(_row("Conversion", value, "estimates; no measured figures are public"))
     return rows
 
 

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
 from .drawing import Figure
+from .evacuated import clock, evacuated, some
 from .figures import FIGURES, TITLES, busiest_hosts, drawable
 from .moves import moves_of
 from .network_figures import NETWORK_NOTES, lasting
@@ -111,6 +112,9 @@ def render(result: Result) -> str:
         baseline=result.baseline.title if result.baseline else None,
         sections=_sections(result),
         figures=_figures(result, FIGURES),
+        evacuation=evacuated(result),
+        clock=clock,
+        some=some,
         moves=moves_of(result),
         rules=rules_of(result),
         move_figures=_figures(

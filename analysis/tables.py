@@ -13,8 +13,8 @@ from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .gap import bounds
-from .life import life_columns, population, present_s, vm_events
 from .layer_tables import microscope, tenants, vm_layer
+from .life import life_columns, population, present_s, vm_events
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
 from .rule_tables import rule_violations, rules_table
@@ -281,8 +281,9 @@ def _decisions(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
         "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
         "barred_by": (
-            words(table["rules"], outcome.words), "", "Rules that kept it off hosts, with the "
-            "number of hosts for each.",
+            words(table["rules"], outcome.words),
+            "",
+            "Rules that kept it off hosts, with the number of hosts for each.",
         ),
         "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
         "outcome": (words(table["outcome"], outcome.words), "", "What became of it."),

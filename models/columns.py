@@ -62,7 +62,8 @@ class Hosts:
     """Columns of the hosts; the first block is fixed for a run, the second is state.
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
-    it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
+    it gives them; ``rack`` is the number of the rack that the network puts them in, from 1 (0:
+    none); ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
     counts guests and reservations for incoming ones.
     """
 
@@ -80,6 +81,7 @@ class Hosts:
     group_names: Sequence[str]
     server_names: Sequence[str]
 
+    rack: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     delivered_mhz: Floats = field(init=False)
@@ -90,6 +92,7 @@ class Hosts:
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
+        self.rack = np.zeros(count, np.int64)
         self.state = np.full(count, PowerState.ON, np.int8)
         self.demand_mhz = np.zeros(count)
         self.delivered_mhz = np.zeros(count)
@@ -122,9 +125,9 @@ class Vms:
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
-    keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
-    from the target. ``disk_mib`` is what a move copies where hosts share no storage,
-    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile.
+    keeps ``guest_share`` of what its source delivers. ``disk_mib`` is what a move copies where
+    hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes to it
+    meanwhile. VMs of higher ``priority`` come first where not all can.
     """
 
     vcpus: Ints
@@ -135,13 +138,13 @@ class Vms:
     size: Ints
     disk_mib: Floats
     disk_write_mbps: Floats
+    priority: Ints
 
     host: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     moving_to: Ints = field(init=False)
     guest_share: Floats = field(init=False)
-    target_share: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.vcpus)
@@ -150,7 +153,6 @@ class Vms:
         self.demand_mhz = np.zeros(count)
         self.moving_to = np.full(count, -1, np.int64)
         self.guest_share = np.ones(count)
-        self.target_share = np.zeros(count)
 
     def __len__(self) -> int:
         return len(self.vcpus)

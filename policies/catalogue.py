@@ -21,6 +21,7 @@ from .minimum_utilisation import MinimumUtilisation
 from .power_aware import PowerAwareBestFitDecreasing
 from .random_choice import RandomChoice
 from .random_fit import RandomFit
+from .reassign import Reassign
 from .round_robin import RoundRobin
 from .static_threshold import StaticThreshold
 from .worst_fit import WorstFit
@@ -62,6 +63,7 @@ POLICIES: dict[str, dict[str, type]] = {
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
         "evacuation": Evacuation,
+        "reassign": Reassign,
     },
 }
 

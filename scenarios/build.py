@@ -11,6 +11,7 @@ from ..models.farm import ViolationRule
 from ..models.hypervisor import licence_per_host_year
 from ..models.living import LivingFarm
 from ..models.migration import FixedRate
+from ..models.move_models import MoveModels
 from ..models.overheads import Platform
 from ..models.rules import Rules
 from ..policies.consolidation import name_of
@@ -21,17 +22,17 @@ from ..sim.gauge import Gauge
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
-from .build_domains import build_domains, unplanned
+from .build_assignment import with_assignments
+from .build_domains import build_domains, racks, unplanned
 from .build_farm import (
     HostModel,
-    HostNames,
     build_hosts,
     columns,
     host_model,
-    numbering,
 )
 from .build_layer import Stack, build_stack
 from .build_life import lives_of, most_at_once, still_lives
+from .build_moves import move_models
 from .build_network import network_setup
 from .build_rules import build_rules
 from .build_workload import Load, build_load
@@ -87,6 +88,8 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
     hosts = build_hosts(scenario.farm, models)
+    hosts.rack[:] = racks(scenario)
+    scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
     lives = lives_of(scenario, load, stack.platforms)
@@ -106,17 +109,20 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         raise InputError(giants)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
     domains = build_domains(scenario.farm, scenario.network.layout)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still)
     load = replace(load, files=[*load.files, *tables])
+    moves = move_models(scenario, groups, stack.platforms, load.sizes)
     engine = Engine(
-        farm, load.make(), start, policies.control, name_of(policies.control),
-        scenario.migration, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy, gauge) if ledger], network_setup(scenario, hosts),
-        microscope, lives, rules,
+        farm, workload, start, policies.control, name_of(policies.control),
+        moves, _timing(scenario), Streams(scenario.seed),
+        [ledger for ledger in (service, tenancy, gauge) if ledger],
+        network_setup(scenario, hosts, moves), microscope, lives, rules,
+        scenario.network.suspend_bandwidth,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -159,23 +165,16 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
 
 
 def _ledgers(
-    scenario: Scenario, stack: Stack, farm: LivingFarm
+    scenario: Scenario, stack: Stack, farm: LivingFarm, step_s: float
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
-    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
+    service = ServiceLedger(farm, stack.requests, step_s) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
         rule = scenario.service.idle_energy
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule)
     return service, tenancy
-
-
-def build_hosts_of(scenario: Scenario) -> list[str]:
-    """Return the names of a scenario's hosts, in the order of the farm."""
-    counts = np.array([group.count for group in scenario.farm.hosts])
-    group = numbering(counts, scenario.farm.order)
-    return list(HostNames([each.name for each in scenario.farm.hosts], group, counts))
 
 
 def load_of(scenario: Scenario) -> Load:
@@ -234,10 +233,12 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
             break
     else:
         raise InputError(problems)
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     gauge = Gauge(farm)
+    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
-        farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
+        farm, workload, start, NoControl(), "none", never, _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy, gauge) if ledger],
         lives=lives,
     )  # fmt: skip
@@ -255,7 +256,7 @@ def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
         vms.vcpus.copy(), vms.size_mhz.copy(), vms.memory_mib.copy(), vms.names, vms.size_names,
-        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps,
+        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps, vms.priority,
     )  # fmt: skip
 
 

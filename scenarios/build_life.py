@@ -1,5 +1,7 @@
 """How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..models.migration import MEGABIT_PER_MIB
@@ -55,7 +57,7 @@ def most_at_once(population: Population, end_s: float) -> int:
 
 def _population(load: Load) -> Population:
     if load.arrivals is None:
-        return Population.staying(len(load.vms))
+        return replace(Population.staying(len(load.vms)), priority=load.vms.priority)
     arrivals = load.arrivals
     return Population(arrivals.arrival_s, arrivals.lifetime_s, arrivals.priority)
 

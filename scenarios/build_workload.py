@@ -103,6 +103,7 @@ def _arriving(
     read = build_arrivals(arrivals, folder, end_s, tenants, draw())
     found = read.arrivals
     vms = _vms(found.sizes, found.size, found.names)
+    vms.priority[:] = found.priority
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
 
@@ -130,7 +131,10 @@ def _vms(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
     disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
     writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
     size_names = [size.name for size in sizes]
-    return Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes)
+    priority = np.array([size.priority for size in sizes])[size_of_vm]
+    return Vms(
+        vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
+    )
 
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
@@ -167,9 +171,12 @@ def _sizes(
         series = np.array(trace.size_of_series)
         return trace.sizes, series[np.arange(count) % len(series)]
     sizes = [
-        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes)
+        VmSize(
+            size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes,
+            size.priority,
+        )
         for size in part.sizes
-    ]
+    ]  # fmt: skip
     if part.sizes[0].count is not None:
         counts = np.array([size.count or 0 for size in part.sizes])
     else:

@@ -39,7 +39,7 @@ def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
     """Read a CSV or Parquet table. Raises InputError."""
     content = read_file(path, source.path)
     columns = (
-        _csv_columns(content, source.path)
+        csv_columns(content, source.path)
         if source.type == "csv"
         else _parquet_columns(content, source.path)
     )
@@ -59,7 +59,8 @@ def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
 Columns = dict[str, list[object]]
 
 
-def _csv_columns(content: bytes, where: str) -> Columns:
+def csv_columns(content: bytes, where: str) -> Columns:
+    """Return the cells of a CSV table by column, row 2 of the file first. Raises InputError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
