@@ -49,7 +49,9 @@ class CpuCosts(Generic[N]):
     exit_cycles: N = figure("Cycles of an exit to the hypervisor and back.", 0.0)
     switch_cycles: N = figure("Cycles of a switch from one guest to another.", 0.0)
     time_slice_ms: N = figure("Longest time that a vCPU runs on.", math.inf, more_costs=False)
-    contention_loss: N = figure("Extra work c in 1 + c max(0, 1 - cores / runnable vCPUs).", 0.0)
+    contention_loss: N = figure(
+        "Extra work c in 1 + c max(0, 1 - cores / vCPUs), by cold caches.", 0.0
+    )
     coscheduling_loss: N = figure(
         "Extra work of a wide VM per vCPU beyond the first, times the same crowding.", 0.0
     )
