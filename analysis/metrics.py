@@ -9,6 +9,7 @@ from ..models.arrays import Floats
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
+from ..models.licence import costs_per_year
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
@@ -192,16 +193,21 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
         farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
         minlength=len(case.host_models),
     )  # fmt: skip
+    vm_s = np.bincount(
+        farm.hosts.group, weights=farm.accounts.totals[Rate.VMS], minlength=len(case.host_models)
+    )
+    owned_all = cost.hosts_paid == "owned"
+    paid_by_group = (case.host_counts if owned_all else outcome.peak_on_by_group).tolist()
+    licences = costs_per_year(case.licences, paid_by_group, vm_s / duration_s)
     lines = []
     for index, model in enumerate(case.host_models):
-        owned = int(case.host_counts[index])
-        paid = owned if cost.hosts_paid == "owned" else int(outcome.peak_on_by_group[index])
+        owned, paid = int(case.host_counts[index]), paid_by_group[index]
         amounts = {
             "energy": energy_cost(
                 joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
             ),
             "capital": paid * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
-            "licence": paid * case.licences[index] * duration_s / YEAR_S,
+            "licence": float(licences[index]) * duration_s / YEAR_S,
         }
         for item, amount in amounts.items():
             hosts = owned if item == "energy" else paid

@@ -244,7 +244,7 @@ class Delivery:
     def excess_mhz(self, vm: int) -> float:
         """Return what a VM wants beyond what its vCPUs can get where it is."""
         demand_mhz = self._vms.demand_mhz.item(vm)
-        return max(demand_mhz - self.ceiling_mhz.item(vm), 0.0)
+        return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
 
     def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
         """Return what :meth:`give` does for one host that is on and whose guests are as before.

@@ -113,7 +113,7 @@ class SingleMoves:
 
     def _wanted_mhz(self, vm: int) -> float:
         farm = self._farm
-        return min(farm.vms.demand_mhz.item(vm), farm.delivery.ceiling_mhz.item(vm))
+        return float(min(farm.vms.demand_mhz.item(vm), farm.delivery.ceiling_mhz.item(vm)))
 
     def _rate(self, host: int) -> None:
         """Recompute what one host that is on delivers and draws."""

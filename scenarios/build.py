@@ -8,7 +8,7 @@ from ..models.arrays import Ints
 from ..models.columns import Vms
 from ..models.domains import Domains
 from ..models.farm import ViolationRule
-from ..models.hypervisor import licence_per_host_year
+from ..models.licence import HostLicence, list_price
 from ..models.living import LivingFarm
 from ..models.migration import FixedRate
 from ..models.move_models import MoveModels
@@ -72,7 +72,7 @@ class Case:
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
-    licences: list[float]
+    licences: list[HostLicence]
     domains: Domains
     gauge: Gauge
     living: bool = False
@@ -154,14 +154,12 @@ def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscop
     return Microscope(farm, stack.requests, rows, Streams(scenario.seed))
 
 
-def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
-    """Return the price of a host's hypervisor licence per year, in the scenario's currency."""
+def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLicence:
+    """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
     if group.licence is not None:
-        return group.licence.amount
-    licence = platform.hypervisor.licence
-    if licence.currency != scenario.cost.currency:
-        return 0.0
-    return licence_per_host_year(licence, platform.server)
+        return HostLicence(per_host=group.licence.amount, listed=False)
+    hypervisor = platform.hypervisor
+    return list_price(hypervisor.licence, platform.server, hypervisor.name, scenario.cost.currency)
 
 
 def _ledgers(
@@ -248,7 +246,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [0.0], unplanned(count), gauge, living=not still,
+        [price], [HostLicence()], unplanned(count), gauge, living=not still,
     )  # fmt: skip
 
 

@@ -155,7 +155,7 @@ def _layer(
                 for group, platform in zip(groups, platforms, strict=True)
             ]
         ),
-        contention_loss=np.array([each.contention_loss for each in cpu]),
+        contention_loss=np.array([platform.contention_loss for platform in platforms]),
         coscheduling_loss=np.array([each.coscheduling_loss for each in cpu]),
         cores=cores,
         physical_mib=np.where(promised > 1.0, free_mib, np.inf),

@@ -140,8 +140,7 @@ def test_an_update_gives_what_a_computation_from_scratch_gives(
             flow = data.draw(st.sampled_from(range(len(case.ways))))
             if flow in waiting:
                 way = case.ways[flow]
-                loads = np.array(list(way.values()))
-                rows[flow] = shares.add(np.array(list(way)), loads, cap[flow], 1e6, 0.0)
+                rows[flow] = shares.add(list(way), list(way.values()), cap[flow], 1e6, 0.0)
                 waiting.remove(flow)
             elif data.draw(st.booleans()):
                 shares.remove(rows.pop(flow))

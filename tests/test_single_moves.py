@@ -12,7 +12,7 @@ from farmsim.models.columns import VmState
 from farmsim.models.farm import Farm, FarmError
 
 HOSTS, VMS = 4, 8
-Steps = list[tuple[str, int, tuple[float, ...], float]]
+Steps = list[tuple[str, int, tuple[float, float, float], float]]
 SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 STEP = st.tuples(
     st.sampled_from(["load", "load", "commit", "abort", "demand"]),
