@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from ..models.conversion import Conversion
 from ..models.migration import FixedRate
 from ..policies.consolidation import name_of
 from ..scenarios.build import Case
 from ..scenarios.units import write
+from .model_assumptions import model_rows, row
 
 
 def assumptions(case: Case) -> list[dict[str, str]]:
@@ -14,19 +16,15 @@ def assumptions(case: Case) -> list[dict[str, str]]:
     rows = [_server_row(case, index) for index in range(len(case.host_models))]
     for index, model in enumerate(case.host_models):
         rows.append(
-            _row(
+            row(
                 f"{model.name}: boot, shutdown, off",
                 f"{write(model.boot_s, 'time')} at {model.boot_w:g} W, "
                 f"{write(model.stop_s, 'time')} at {model.stop_w:g} W, {model.off_w:g} W",
                 _given(scenario.farm.hosts, index, ("boot", "shutdown", "off_power")),
             )
         )
-    rows += _load_rows(case) + _policy_rows(case) + _cost_rows(case)
+    rows += _load_rows(case) + _policy_rows(case) + model_rows(case) + _cost_rows(case)
     return rows
-
-
-def _row(what: str, value: str, source: str) -> dict[str, str]:
-    return {"assumption": what, "value": value, "source": source}
 
 
 def _given(groups: Any, index: int, names: tuple[str, ...]) -> str:
@@ -44,12 +42,12 @@ def _server_row(case: Case, index: int) -> dict[str, str]:
         f"{model.server}: {model.cores} cores of {write(model.core_mhz, 'frequency')}, "
         f"{write(model.memory_mib, 'memory')}, power by {name_of(model.power)}"
     )
-    return _row(f"{model.name}: server", value, model.source)
+    return row(f"{model.name}: server", value, model.source)
 
 
 def _load_rows(case: Case) -> list[dict[str, str]]:
     vms = case.load.vms
-    rows = [_row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
+    rows = [row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
     part = case.scenario.workload
     if len(part.known_sizes) <= 12:
         for size in part.known_sizes:
@@ -58,15 +56,15 @@ def _load_rows(case: Case) -> list[dict[str, str]]:
                 f"{write(size.memory, 'memory')}"
             )
             given = "sizes" in part.model_fields_set
-            rows.append(_row(f"VM size {size.name}", value, "scenario" if given else "default"))
+            rows.append(row(f"VM size {size.name}", value, "scenario" if given else "default"))
     return rows
 
 
 def _policy_rows(case: Case) -> list[dict[str, str]]:
     scenario = case.scenario
     rows = [
-        _row("Control", name_of(scenario.policies.control), "scenario"),
-        _row("Control round", f"every {write(scenario.policies.every, 'time')}", "scenario"),
+        row("Control", name_of(scenario.policies.control), "scenario"),
+        row("Control round", f"every {write(scenario.policies.every, 'time')}", "scenario"),
     ]
     model = scenario.migration
     if isinstance(model, FixedRate):
@@ -76,7 +74,14 @@ def _policy_rows(case: Case) -> list[dict[str, str]]:
             f"guest loses {write(model.guest_loss, 'share')}, "
             f"target carries {write(model.target_load, 'share')}"
         )
-        rows.append(_row("Migration", value, "Beloglazov and Buyya (2012); CloudSim"))
+        rows.append(row("Migration", value, "Beloglazov and Buyya (2012); CloudSim"))
+    conversion = scenario.conversion
+    if isinstance(conversion, Conversion):
+        value = (
+            f"disks at {write(conversion.rate_mbps, 'bandwidth')}, shutdown "
+            f"{write(conversion.shutdown_s, 'time')}, boot {write(conversion.boot_s, 'time')}"
+        )
+        rows.append(row("Conversion", value, "estimates; no measured figures are public"))
     return rows
 
 
@@ -89,17 +94,17 @@ def _cost_rows(case: Case) -> list[dict[str, str]]:
 
     placeholder = "placeholder, replace by your own"
     return [
-        _row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
-        _row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
-        _row(
+        row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
+        row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
+        row(
             "Server price", ", ".join(f"{price:g} {cost.currency}" for price in case.prices),
             source("server_price", placeholder),
         ),
-        _row(
+        row(
             "Server lifetime", str(write(cost.server_lifetime, "time")),
             source("server_lifetime", "customary"),
         ),
-        _row("Capital counted for", f"hosts {cost.hosts_paid}", source("hosts_paid", "default")),
+        row("Capital counted for", f"hosts {cost.hosts_paid}", source("hosts_paid", "default")),
     ]  # fmt: skip
 
 

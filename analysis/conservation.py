@@ -110,10 +110,12 @@ def _links_agree(outcome: Outcome) -> None:
     if outcome.network is None or outcome.network.network.rerouted:
         return
     network, cross = outcome.network.network, outcome.network.transport.cross_traffic
-    moves = outcome.tables["migrations"]
+    moves, phases = outcome.tables["migrations"], outcome.tables["migration_phases"]
     ends = np.stack([moves["source"], moves["target"]], axis=1)
     pairs, pair_of = np.unique(ends, axis=0, return_inverse=True)
-    sent_mib = np.bincount(pair_of.ravel(), weights=moves["copied_mib"], minlength=len(pairs))
+    # By phases: what a move at a fixed rate copies goes beside the network.
+    pair_of = pair_of.ravel()[phases["move"]]
+    sent_mib = np.bincount(pair_of, weights=phases["sent_mib"], minlength=len(pairs))
     expected = np.zeros(len(network))
     for (source, target), mib in zip(pairs.tolist(), sent_mib.tolist(), strict=True):
         route = network.route(source, target)

@@ -13,6 +13,7 @@ from ..models.arrays import Floats
 from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
 from .reserve import RESERVE_FIGURES
+from .rest import REST_FIGURES
 from .result import Result
 
 
@@ -173,6 +174,8 @@ def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
     """Return the figures that a result has, by name."""
     over_network = "links" in result.tables and result.table("migrations").num_rows
     kept = RESERVE_FIGURES if "reserve" in result.tables else {}
+    if "switching_kwh" in result.summary:
+        kept = kept | REST_FIGURES
     return FIGURES | kept | (NETWORK_FIGURES if over_network else {})
 
 
@@ -193,5 +196,6 @@ TITLES: dict[str, str] = {
     "migrations": "Migrations over time",
     "busiest": "The ten busiest hosts",
     "reserve": "Left beyond the reserve",
+    "power_states": "Hosts by power state",
     **NETWORK_TITLES,
 }

@@ -13,6 +13,9 @@ from ..sim.engine import Outcome
 from .arrow import Made, words
 from .metrics import MHZ_S_PER_GHZ_H, cost_lines, exposure_of
 
+NO_VM = "hosts without VMs"
+"""The row of the energy that nobody is charged with."""
+
 
 def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
     """Return what VMs have where they have a request class, or tenants are named."""
@@ -53,10 +56,7 @@ def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
     assert scope is not None
     assert service is not None
     at = np.searchsorted(service.rows, scope.rows)
-    simulated = [
-        log.responses_s() + latency_s
-        for log, latency_s in zip(scope.logs, scope.latency_s().tolist(), strict=True)
-    ]
+    simulated = scope.responses_s()
 
     def quantiles(q: float) -> Any:
         return np.array([float(np.quantile(each, q)) if len(each) else 0.0 for each in simulated])
@@ -111,23 +111,30 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     )
     currency = case.scenario.cost.currency
     responses = _responses(case, ledger.owner, count)
-    return {
-        "tenant": (pa.array(owners), "", "Tenant; nobody: VMs whose size names none."),
+    unused_kwh = ledger.unused_j / JOULE_PER_KWH
+    table = {
         "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
         "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
         "unserved_share": (missed / asked, "share", "CPU asked for and not delivered."),
         **responses,
-        "energy_kwh": (energy_kwh, "kWh", "Energy attributed to its VMs."),
+        "energy_kwh": (energy_kwh, "kWh", "Energy attributed; the rows make the farm's."),
         "cost": (cost, currency, "All cost, split by energy attributed."),
         "co_tenants": (
             summed(ledger.co_tenant_s) / np.maximum(np.bincount(ledger.owner, minlength=count), 1)
             / outcome.end_s, "tenants", "Other tenants on a VM's host, mean.",
         ),
-        "shared_with": (
-            pa.array([*with_whom, ""]), "", "With whom it shared hosts: host hours of each.",
-        ),
         "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
     }  # fmt: skip
+    named = pa.array([*owners, NO_VM])
+    made: dict[str, Made] = {
+        "tenant": (named, "", f"Tenant; nobody: VMs whose size names none; {NO_VM}: no VM's part.")
+    }
+    for name, (values, unit, meaning) in table.items():
+        of_hosts = unused_kwh if name == "energy_kwh" else values.dtype.type(0)
+        made[name] = (np.append(values, of_hosts), unit, meaning)
+    hours_of_each = "With whom it shared hosts: host hours of each."
+    made["shared_with"] = (pa.array([*with_whom, "", ""]), "", hours_of_each)
+    return made
 
 
 def _responses(case: Case, owner: Ints, count: int) -> dict[str, Made]:

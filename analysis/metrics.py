@@ -9,6 +9,7 @@ from ..models.arrays import Floats
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
+from ..models.licence import costs_per_year
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
@@ -17,6 +18,7 @@ from .gap import gap_values
 from .life import life_values
 from .network_metrics import network_values
 from .reserve import reserve_values
+from .rest import rest_values
 from .rule_tables import rule_values
 
 MIB_PER_GIB = 1024.0
@@ -41,7 +43,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
-    values |= gap_values(case, outcome) | reserve_values(outcome)
+    values |= gap_values(case, outcome) | reserve_values(outcome) | rest_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= elasticity_values(case, outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
@@ -195,16 +197,21 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
         farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
         minlength=len(case.host_models),
     )  # fmt: skip
+    vm_s = np.bincount(
+        farm.hosts.group, weights=farm.accounts.totals[Rate.VMS], minlength=len(case.host_models)
+    )
+    owned_all = cost.hosts_paid == "owned"
+    paid_by_group = (case.host_counts if owned_all else outcome.peak_on_by_group).tolist()
+    licences = costs_per_year(case.licences, paid_by_group, vm_s / duration_s)
     lines = []
     for index, model in enumerate(case.host_models):
-        owned = int(case.host_counts[index])
-        paid = owned if cost.hosts_paid == "owned" else int(outcome.peak_on_by_group[index])
+        owned, paid = int(case.host_counts[index]), paid_by_group[index]
         amounts = {
             "energy": energy_cost(
                 joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
             ),
             "capital": paid * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
-            "licence": paid * case.licences[index] * duration_s / YEAR_S,
+            "licence": float(licences[index]) * duration_s / YEAR_S,
         }
         for item, amount in amounts.items():
             hosts = owned if item == "energy" else paid

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
+from .evacuated import clock, evacuated, some
 from .figures import TITLES, busiest_hosts, drawable
 from .moves import moves_of
 from .network_figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
@@ -31,6 +32,7 @@ SECTIONS = {
     "Tenants": ("co_tenants", "exposure"),
     "Rules": ("rules_broken",),
     "Reserve": ("below_reserve_h",),
+    "Power states": ("switching_kwh", "rest_kwh", "host_cycles_max"),
     "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
              "hosts_paid"),
     "Service": ("unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav",
@@ -54,6 +56,7 @@ NOTES = {
     "migrations": "Live migrations begun per interval.",
     "busiest": "Hosts that did most work.",
     "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
+    "power_states": "Hosts on, on their way between rest and work, and at rest.",
     **NETWORK_NOTES,
 }
 
@@ -112,6 +115,9 @@ def render(result: Result) -> str:
         baseline=result.baseline.title if result.baseline else None,
         sections=_sections(result),
         figures=_figures(result, lambda name: name not in NETWORK_FIGURES),
+        evacuation=evacuated(result),
+        clock=clock,
+        some=some,
         moves=moves_of(result),
         rules=rules_of(result),
         move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),

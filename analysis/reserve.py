@@ -1,4 +1,4 @@
-"""The reserve in figures, tables and pictures: what was left of it, and how long it was not whole."""
+"""The reserve in figures, tables and pictures: what was left, and how long it was not whole."""
 
 from typing import Any
 

@@ -229,7 +229,7 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
     told = []
     if waited_s > 0:
         text = f"waits for {target} to boot" if boots else f"waits to leave for {target}"
-        text += ", memory reserved there"
+        text += "" if row.get("way") else ", memory reserved there"
         told.append(_Ranked(WAITS, Event(decided_s, "wait", text, {**row})))
     if began:
         after = f" after {span(waited_s)} of waiting" if waited_s > 0 else ""
@@ -254,6 +254,7 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
 def _end(about: Row, end_s: float) -> Event:
     state, host = about["state"], about["last_host"]
     texts = {
+        "suspended": "the run ends; stands still, its memory on storage",
         "running": f"the run ends; runs on {host}",
         "migrating": f"the run ends; is moving away from {host}",
         "finished": "the run ends; its work had finished",

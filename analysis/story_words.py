@@ -12,6 +12,16 @@ WITHOUT_ROOM = {
     "hosts_vetoed": "would be overloaded",
     "hosts_barred": "may not take it",
 }
+ASIDE = "moved by way of"
+DECIDED = {
+    "moved": "is to move to {}",
+    "moved after others": "is to move to {} when others have made room",
+    ASIDE: "makes room by moving to {} first",
+    "suspended on the way": "makes room on its way to {} by going to storage",
+    "superseded": "was to move to {}, superseded later in the same round",
+}
+"""What became of a decision that names a host, where it was not refused."""
+
 UNIT_SUFFIXES = ("_s", "_ms", "_gib", "_mib", "_mbps", "_kwh", "_j", "_share")
 
 
@@ -98,11 +108,10 @@ def decision(row: Row) -> str:
     because = f"{row['rule']}{measure(row)}"
     if row["target"] is None:
         return f"{because}; stays, {row['outcome']}: {search(row)}"
-    chosen = f"{row['target']} ({search(row)})"
-    if row["outcome"] == "moved":
-        return f"{because}; is to move to {chosen}"
-    if row["outcome"] == "superseded":
-        return f"{because}; was to move to {chosen}, superseded later in the same round"
+    chosen = str(row["target"]) + (f" ({search(row)})" if row["hosts_considered"] else "")
+    outcome = ASIDE if row["outcome"].startswith(ASIDE) else row["outcome"]
+    if outcome in DECIDED:
+        return f"{because}; {DECIDED[outcome].format(chosen)}"
     return f"{because}; was to move to {chosen}, refused: {row['outcome']}"
 
 

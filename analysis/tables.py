@@ -9,6 +9,7 @@ import pyarrow as pa
 from ..models.accounts import Rate
 from ..models.columns import POWER_STATES, VM_STATES, PowerState
 from ..models.cost import JOULE_PER_KWH
+from ..models.sleep import DEPTHS
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
@@ -21,6 +22,7 @@ from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
 from .reserve import TABLE as RESERVE
 from .reserve import reserve_table
+from .rest import rest_columns, sleep_refusals
 from .rule_tables import rule_violations, rules_table
 
 
@@ -51,6 +53,8 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
     if len(outcome.tables["outages"]["start_s"]):
         makers["availability"] = lambda case, outcome, _: availability_table(case, outcome)
         makers["outages"] = lambda _, outcome, __: outages(outcome)
+    if len(outcome.tables["sleep_refusals"]["time_s"]):
+        makers["sleep_refusals"] = lambda _, outcome, names: sleep_refusals(outcome, names)
     if RESERVE in outcome.tables:
         makers[RESERVE] = lambda _, outcome, __: reserve_table(outcome)
     makers |= elasticity_tables(case)
@@ -121,6 +125,7 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
+        **rest_columns(outcome),
         "failures": (accounts.failures, "times", "Times that it failed."),
         "failed_h": (totals[Rate.FAILED] / hours, "h", "Time until it was repaired."),
     }  # fmt: skip
@@ -258,6 +263,10 @@ def _power_events(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]
         "time_s": (table["time_s"], "s", "When it happened."),
         "host": (names.host(table["host"]), "", "Host that changed."),
         "state": (words(table["state"], POWER_STATES), "", "State from then on."),
+        "rest": (
+            words(table["depth"], DEPTHS), "",
+            "State of rest that it is in, on its way to or out of; off where it is none of these.",
+        ),
         "cause": (words(table["cause"], outcome.words), "", "Why."),
     }
 
@@ -293,8 +302,9 @@ def _decisions(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
         "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
         "barred_by": (
-            words(table["rules"], outcome.words), "", "Rules that kept it off hosts, with the "
-            "number of hosts for each.",
+            words(table["rules"], outcome.words),
+            "",
+            "Rules that kept it off hosts, with the number of hosts for each.",
         ),
         "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
         "outcome": (words(table["outcome"], outcome.words), "", "What became of it."),

@@ -127,6 +127,12 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
     ]
     if assumed:
         found.append(f"Prices are placeholders, not yours: cost.{', cost.'.join(assumed)}.")
+    found += [
+        f"The list price of {model.hypervisor}'s licence is in {licence.foreign} and counts as 0; "
+        f"give farm.hosts.{model.name}.licence in {cost.currency}."
+        for model, licence in zip(case.host_models, case.licences, strict=True)
+        if licence.foreign
+    ]
     if here["unserved_share"] > 0.01:
         share = 100 * here["unserved_share"]
         found.append(f"{share:.1f} % of the CPU asked for was not served: packed too tightly.")

@@ -1,10 +1,16 @@
-"""Measure what transfers over a shared network cost: CPU time against farm and flows under way.
+"""Measure what transfers and moves over a shared network cost in CPU time.
 
 ``python benchmarks/network.py`` prints two curves over fat trees with links of 10 Gbit/s: farms
 that grow, and more transfers at a time on one farm. Every host sends transfers of about 4 GiB
 to hosts drawn at random, a few at a time, the next when one ends. ``--quick`` leaves out the
-largest farm. A time is CPU time of the process, user and system together; on a busy machine it
-is longer, as is that of the yardstick printed before and after, ten million additions.
+largest farm.
+
+``--day 24`` instead simulates so many hours of the published PlanetLab day (LR-MMT), once with
+copies at a fixed rate and once with pre-copy over a fat tree, and prints how many times as long
+that takes. The first is nearly all decisions, the difference nearly all moves.
+
+A time is CPU time of the process, user and system together; on a busy machine it is longer, as
+is that of the yardstick printed before and after, ten million additions.
 """
 
 import argparse
@@ -15,12 +21,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import simpy
 
+from farmsim import Scenario
 from farmsim.models.network import Network
 from farmsim.models.transport import TRANSPORTS
+from farmsim.scenarios.build import build
 from farmsim.sim.clock import Clock
 from farmsim.sim.flows import FlowBoard
 
 GIB = 2.0**30
+DAYS: dict[str, list[str]] = {
+    "fixed rate": [],
+    "pre-copy, fat tree of 1 Gbit/s": [
+        "migration={model: pre_copy}",
+        "network={layout: {topology: fat_tree, port: 1 Gbit/s}}",
+    ],
+}
+"""Ways to move VMs in the published day."""
 
 
 class Load(NamedTuple):
@@ -62,6 +78,22 @@ def measure(load: Load, transport: str) -> None:
     )
 
 
+def day(hours: float) -> None:
+    print("| moves | count | CPU s | times | more per move, µs |\n|---|---:|---:|---:|---:|")
+    alone_s = 0.0
+    for name, overrides in DAYS.items():
+        scenario = Scenario.load(
+            "library/beloglazov2012", f"run.duration={hours} h", "baseline={type: none}", *overrides
+        )
+        engine = build(scenario).engine
+        begin = time.process_time()
+        moves = len(engine.run().tables["migrations"]["vm"])
+        spent = time.process_time() - begin
+        alone_s = alone_s or spent
+        more = (spent - alone_s) / moves * 1e6
+        print(f"| {name} | {moves} | {spent:.2f} | {spent / alone_s:.1f} | {more:.0f} |")
+
+
 def yardstick() -> None:
     begin = time.process_time()
     total = 0
@@ -73,9 +105,13 @@ def yardstick() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="leave out the largest farm")
+    parser.add_argument("--day", type=float, metavar="HOURS", help="the published day, no curves")
     parser.add_argument("--transport", default="plain", choices=TRANSPORTS)
     arguments = parser.parse_args()
     yardstick()
+    if arguments.day:
+        day(arguments.day)
+        return
     head = ("hosts", "at a time", "transfers", "simulated s", "building s", "CPU s", "µs each")
     print("| " + " | ".join(head) + " |\n" + "|---:" * len(head) + "|")
     farms = [250, 1000] if arguments.quick else [250, 1000, 4000]

@@ -21,6 +21,7 @@ from farmsim.models.arrival_generator import published_arrivals
 from farmsim.models.assists import ASSISTS
 from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
 from farmsim.models.columns import POWER_STATES, VM_STATES
+from farmsim.models.conversion import CONVERSIONS
 from farmsim.models.dirty_pages import DIRTY_PAGES
 from farmsim.models.hypervisor import KINDS
 from farmsim.models.load_class import RequestClass
@@ -115,6 +116,7 @@ def scenario() -> str:
         ("Power models", "model", POWER_MODELS),
         ("Migration models", "model", MIGRATION_MODELS),
         ("Models of dirty pages", "model", DIRTY_PAGES),
+        ("Conversions", "kind", CONVERSIONS),
     ):
         parts.append(f"## {title}")
         parts.append(

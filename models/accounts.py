@@ -51,6 +51,7 @@ class HostAccounts:
         self.failures = np.zeros(hosts, np.int64)
         self._histogram = np.zeros((hosts, BINS + 1))
         self._rows = np.arange(hosts)
+        self._rates_of, self._totals_of = self.rates.T, self.totals.T
 
     def settle_all(self, now_s: float) -> None:
         """Integrate every host up to ``now_s``."""
@@ -65,6 +66,19 @@ class HostAccounts:
         self.totals[:, hosts] += self.rates[:, hosts] * elapsed_s
         self._note_utilisation(hosts, elapsed_s)
         self.since_s[hosts] = now_s
+
+    def settle_one(self, host: int, now_s: float) -> None:
+        """Integrate one host up to ``now_s``, at a tenth of the cost of an array of one."""
+        elapsed_s = now_s - self.since_s.item(host)
+        if elapsed_s <= 0:
+            return
+        self._totals_of[host] += self._rates_of[host] * elapsed_s
+        self.since_s[host] = now_s
+        if self.rates.item(Rate.ON, host) > 0:
+            utilisation = self.utilisation.item(host)
+            self._histogram[host, int(utilisation * BINS)] += elapsed_s
+            if utilisation > self.peak_utilisation.item(host):
+                self.peak_utilisation[host] = utilisation
 
     def note_memory(self, hosts: Ints, memory_mib: Floats) -> None:
         """Keep track of the most memory that guests and reservations ever held."""
@@ -129,20 +143,42 @@ class VmAccounts:
         """Start charging VMs from now."""
         self._shortfall_mark_s[vms] = self._shortfall_s[vms]
 
+    def mark_one(self, vm: int) -> None:
+        """Do as :meth:`mark` for one VM."""
+        self._shortfall_mark_s[vm] = self._shortfall_s.item(vm)
+
     def charge(self, vms: Ints, wanted_mhz: Floats) -> None:
         """Charge VMs with what their hosts failed to deliver since the mark, and mark again."""
         shortfall_s = self._shortfall_s[vms]
         self.unserved_mhz_s[vms] += wanted_mhz * (shortfall_s - self._shortfall_mark_s[vms])
         self._shortfall_mark_s[vms] = shortfall_s
 
+    def charge_one(self, vm: int, wanted_mhz: float) -> None:
+        """Do as :meth:`charge` for one VM."""
+        shortfall_s = self._shortfall_s.item(vm)
+        missed_s = shortfall_s - self._shortfall_mark_s.item(vm)
+        if missed_s:
+            self.unserved_mhz_s[vm] += wanted_mhz * missed_s
+            self._shortfall_mark_s[vm] = shortfall_s
+
+    def charge_copy_of_one(self, vm: int, lost_mhz: float, now_s: float) -> None:
+        """Do as :meth:`charge_copy` for one VM."""
+        shortfall_s = self._shortfall_s.item(vm)
+        missed_s = shortfall_s - self._copy_mark_s.item(vm)
+        if lost_mhz:
+            delivered_s = (now_s - self._copy_since_s.item(vm)) - missed_s
+            self.degraded_mhz_s[vm] += lost_mhz * delivered_s
+        self._copy_mark_s[vm] = shortfall_s
+        self._copy_since_s[vm] = now_s
+
     def missed_since_mark_s(self, vm: int) -> float:
         """Return the shortfall of a VM that it has not been charged for yet."""
-        return float(self._shortfall_s[vm] - self._shortfall_mark_s[vm])
+        return self._shortfall_s.item(vm) - self._shortfall_mark_s.item(vm)
 
     def delivered_since_copy_s(self, vm: int, now_s: float) -> float:
         """Return the delivered time of a VM since what a copy takes was charged last."""
-        missed_s = float(self._shortfall_s[vm] - self._copy_mark_s[vm])
-        return now_s - float(self._copy_since_s[vm]) - missed_s
+        missed_s = self._shortfall_s.item(vm) - self._copy_mark_s.item(vm)
+        return now_s - self._copy_since_s.item(vm) - missed_s
 
     def mark_copy(self, vms: Ints, now_s: float) -> None:
         """Start charging migrating VMs with what the copy takes from them."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints, sum_by
+from .arrays import Floats, Ints, sum_by
 
 Rule = Callable[[Floats, Floats], Floats]
 
@@ -50,7 +50,7 @@ def attribute(
 
     Where a host's VMs used nothing, what was drawn above idle is split by the rule as well, and
     where the rule gives no VM a weight, in equal parts. The parts add up to ``energy_j`` of each
-    host that has a VM, to rounding; a host without VMs charges nobody (:func:`unattributed_j`).
+    host that has a VM, to rounding; a host without VMs charges nobody.
 
     Raises ``ValueError`` for an unknown rule.
     """
@@ -62,12 +62,6 @@ def attribute(
     by_use = _portions(used, by_rule, host_of, hosts)
     charged_j: Floats = by_rule * fixed_j[host_of] + by_use * (energy_j - fixed_j)[host_of]
     return charged_j
-
-
-def unattributed_j(energy_j: Floats, host_of: Ints) -> Floats:
-    """Return per host the energy in J that no VM is charged with: all of it, or none."""
-    empty: Bools = np.bincount(host_of, minlength=len(energy_j)) == 0
-    return np.where(empty, energy_j, 0.0)
 
 
 def _portions(weight: Floats, otherwise: Floats, host_of: Ints, hosts: int) -> Floats:

@@ -11,6 +11,7 @@ from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
 def audit(farm: Farm) -> None:
     """Check every invariant. Raises FarmError naming the first that does not hold."""
     _who_is_where(farm)
+    _copies(farm)
     _sums_of_hosts(farm)
     _rates_of_hosts(farm)
 
@@ -34,6 +35,18 @@ def _who_is_where(farm: Farm) -> None:
         _require(bool(np.all(vms.host[found] == host)), "residents and hosts disagree")
 
 
+def _copies(farm: Farm) -> None:
+    vms, copies = farm.vms, farm.copies
+    copied = np.flatnonzero(copies.source >= 0)
+    source, target = copies.source[copied], copies.target[copied]
+    moving = vms.state[copied] == VmState.MIGRATING
+    at = np.where(moving, source, target)
+    _require(bool(np.all(vms.host[copied] == at)), "a VM is copied that is at neither end")
+    to = np.where(moving, target, -1)
+    _require(bool(np.all(vms.moving_to[copied] == to)), "a copy goes elsewhere than its VM")
+    _require(len(copied) == copies.active, "copies do not add up")
+
+
 def _sums_of_hosts(farm: Farm) -> None:
     vms, hosts = farm.vms, farm.hosts
     count = len(hosts)
@@ -55,19 +68,21 @@ def _sums_of_hosts(farm: Farm) -> None:
     starting = np.bincount(vms.host[home[vms.state[home] == VmState.STARTING]], minlength=count)
     may = on | ((hosts.state == PowerState.BOOTING) & (guests == starting))
     _require(not np.any(guests[~may]), "a host that is off has VMs")
-    mute = vms.demand_mhz[(vms.host < 0) | (vms.state == VmState.STARTING)]
+    away = (vms.host < 0) & (vms.state != VmState.SUSPENDED)
+    mute = vms.demand_mhz[away | (vms.state == VmState.STARTING)]
     _require(not np.any(mute), "a VM that does not run asks for CPU")
 
 
 def _rates_of_hosts(farm: Farm) -> None:
     vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
     count = len(hosts)
-    home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
-    delivery = farm.delivery
+    home, copies = np.flatnonzero(vms.host >= 0), farm.copies
+    delivery, copied = farm.delivery, np.flatnonzero(copies.source >= 0)
     physical_mhz = delivery.wanted_mhz(home) * delivery.effort[home]
     demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
-    copies_mhz = vms.target_share[movers] * vms.demand_mhz[movers]
-    demand_mhz += np.bincount(vms.moving_to[movers], weights=copies_mhz, minlength=count)
+    for ends, share in ((copies.source, copies.source_share), (copies.target, copies.target_share)):
+        asked_mhz = share[copied] * vms.demand_mhz[copied]
+        demand_mhz += np.bincount(ends[copied], weights=asked_mhz, minlength=count)
     # Crowding and neighbours add to the work of hosts, I/O ceilings take from that of others.
     simple = ~(delivery.stressed & delivery.adjusts) & (not delivery.strained)
     demand_mhz = np.where(simple, demand_mhz + _own_mhz(farm), hosts.demand_mhz)

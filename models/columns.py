@@ -63,7 +63,8 @@ class Hosts:
     """Columns of the hosts; the first block is fixed for a run, the second is state.
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
-    it gives them; ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
+    it gives them; ``rack`` is the number of the rack that they stand in, from 1;
+    ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
     counts guests and reservations for incoming ones. A host that is not ``reachable`` is cut off
     from the network: it works on, takes no VM and gives none away. ``depth`` says which state of
     rest a host is in, on its way to, or on its way out of (see :data:`.sleep.DEPTHS`); being off
@@ -85,6 +86,7 @@ class Hosts:
     server_names: Sequence[str]
     sleep: SleepStates | None = None
 
+    rack: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     delivered_mhz: Floats = field(init=False)
@@ -97,6 +99,7 @@ class Hosts:
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
+        self.rack = np.zeros(count, np.int64)
         self.state = np.full(count, PowerState.ON, np.int8)
         self.demand_mhz = np.zeros(count)
         self.delivered_mhz = np.zeros(count)
@@ -162,9 +165,9 @@ class Vms:
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
-    keeps ``guest_share`` of what its source delivers and asks ``target_share`` of its demand
-    from the target. ``disk_mib`` is what a move copies where hosts share no storage,
-    ``disk_write_mbps`` what a guest at full activity writes to it meanwhile.
+    keeps ``guest_share`` of what its source delivers. ``disk_mib`` is what a move copies where
+    hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes to it
+    meanwhile. VMs of higher ``priority`` come first where not all can.
     """
 
     vcpus: Ints
@@ -175,13 +178,13 @@ class Vms:
     size: Ints
     disk_mib: Floats
     disk_write_mbps: Floats
+    priority: Ints
 
     host: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     moving_to: Ints = field(init=False)
     guest_share: Floats = field(init=False)
-    target_share: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.vcpus)
@@ -190,7 +193,6 @@ class Vms:
         self.demand_mhz = np.zeros(count)
         self.moving_to = np.full(count, -1, np.int64)
         self.guest_share = np.ones(count)
-        self.target_share = np.zeros(count)
 
     def __len__(self) -> int:
         return len(self.vcpus)

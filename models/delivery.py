@@ -7,6 +7,7 @@ copies that arrive ask for CPU beside the guests. Hosts that can give all that i
 done with sums; only the VMs of the others are looked at one by one.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +41,10 @@ class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
     ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
-    which neighbours raise it; ``shortfall`` is the share of the wanted work of a VM that its
-    host does not do; ``waiting`` the share of time that its vCPUs, on average, are ready and do
-    not run; ``costop`` the share that they wait for one another, per MHz of work.
+    which neighbours raise it; ``most_mhz`` is what a VM can use of its host's CPU at the most;
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
+    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
+    that they wait for one another, per MHz of work.
     """
 
     def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
@@ -51,11 +53,12 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.slowdown = np.ones(len(vms))
-        self._most_mhz = np.full(len(vms), np.inf)
+        self.most_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
         self.stressed = np.zeros(len(hosts), bool)
+        self._guests_mhz = np.zeros(len(hosts))
         self.capped = 0
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
@@ -81,6 +84,8 @@ class Delivery:
         self._operations = [self.layer.operations[kind][vms.size] for kind in self._kinds]
         self._ceilings = [self.layer.ceilings[kind][group] for kind in self._kinds]
         self.adjusts = bool(self._operations) or self.layer.interference is not None
+        if self.layer.interference is not None:
+            self._harmless_share = self.layer.interference.harmless_share
 
     def resize(self, vms: Ints) -> None:
         """Look up again what follows from the sizes of some VMs."""
@@ -107,7 +112,7 @@ class Delivery:
         ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
         capped = ceiling_mhz < self._vms.size_mhz[vms]
         self.effort[vms] = effort
-        self._most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
+        self.most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
         self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
         self.capped += int(np.count_nonzero(capped))
 
@@ -183,10 +188,10 @@ class Delivery:
             stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
         if self.strained:
             # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
-            beyond = physical_mhz > self._most_mhz[guests] * (1.0 + ROUNDING)
+            beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
             stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
-            stressed |= load_mhz > 0
+            stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
         stressed &= on
         given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
         unserved_mhz = asked_mhz - wanted_mhz
@@ -198,6 +203,7 @@ class Delivery:
                 stressed, load_mhz, given_mhz, unserved_mhz,
             )  # fmt: skip
             self.stressed[rows] = stressed
+        self._guests_mhz[rows] = load_mhz
         base_mhz = self.base_mhz[rows] * on
         return Given(
             demand_mhz=load_mhz + others_mhz + base_mhz,
@@ -205,6 +211,55 @@ class Delivery:
             unserved_mhz=unserved_mhz,
             idle=load_mhz + copies_mhz <= 0,
         )
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what guests want adds up to what they ask of a host that can give it.
+
+        So it is without overheads, ceilings of I/O and neighbours that count.
+        """
+        return self._plain and not self.adjusts
+
+    def move_one(self, vm: int, target: int) -> None:
+        """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
+        self.shortfall[vm] = self.waiting[vm] = 0.0
+        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
+        most_mhz = min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+        capped = most_mhz < self._vms.size_mhz.item(vm)
+        self.capped += capped - math.isfinite(self.ceiling_mhz.item(vm))
+        self.most_mhz[vm] = most_mhz
+        self.ceiling_mhz[vm] = most_mhz if capped else math.inf
+
+    def recount_one(self, host: int, guests: Ints) -> float:
+        """Add up what the guests of one host, ascending, ask of it; where all :attr:`adds_up`.
+
+        Returns what they want beyond what their vCPUs can get there, in MHz.
+        """
+        asked_mhz = wanted_mhz = sum(self._vms.demand_mhz[guests].tolist())
+        if self.capped:
+            wanted_mhz = sum(self.wanted_mhz(guests).tolist())
+        self._guests_mhz[host] = wanted_mhz
+        return float(asked_mhz - wanted_mhz)
+
+    def excess_mhz(self, vm: int) -> float:
+        """Return what a VM wants beyond what its vCPUs can get where it is."""
+        demand_mhz = self._vms.demand_mhz.item(vm)
+        return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
+
+    def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
+        """Return what :meth:`give` does for one host that is on and whose guests are as before.
+
+        These are demand and delivered CPU in MHz, and whether the host is idle. None where a look
+        at the VMs one by one is needed, since the host cannot give, or could not, all that is
+        asked.
+        """
+        guests_mhz = self._guests_mhz.item(host)
+        asked_mhz = guests_mhz + (copies_mhz + self._app_mhz.item(host))
+        base_mhz = self.base_mhz.item(host)
+        if self.stressed.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
+            return None
+        given_mhz = asked_mhz + base_mhz
+        return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
 
     def _share_out(
         self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
@@ -233,7 +288,7 @@ class Delivery:
             effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         if self.adjusts or self.strained:
-            work_mhz = np.minimum(work_mhz, self._most_mhz[vms] / effort)
+            work_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)

@@ -13,9 +13,11 @@ import numpy as np
 from .accounts import RATES, HostAccounts, Rate, VmAccounts
 from .arrays import Bools, Floats, Ints, States, distinct, sum_by
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
+from .copies import Copies
 from .delivery import Delivery
 from .layer import Layer
 from .residents import Residents
+from .single_moves import SingleMoves
 
 MEMORY_TOLERANCE_MIB = 1e-6
 SERVING = (PowerState.ON, PowerState.DRAINING)
@@ -37,7 +39,10 @@ class ViolationRule:
 
 
 class Farm:
-    """Hosts and VMs in columns, their accounts, and the verbs."""
+    """Hosts and VMs in columns, their accounts, and the verbs.
+
+    ``changed`` collects the hosts whose room may have changed since somebody cleared it.
+    """
 
     def __init__(
         self,
@@ -48,11 +53,13 @@ class Farm:
     ) -> None:
         self.hosts = hosts
         self.vms = vms
+        self.changed: set[int] = set()
         self.violation = violation or ViolationRule()
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
         self.residents = Residents(len(hosts), len(vms))
         self.delivery = Delivery(hosts, vms, layer)
+        self.copies = Copies(len(hosts), vms)
         self._movers: Ints = np.empty(0, np.int64)
         self._slowed: Ints = np.empty(0, np.int64)
         self._named = np.zeros(len(hosts), bool)
@@ -62,6 +69,7 @@ class Farm:
         self._population_changed = False
         self._demand_since_s = 0.0
         self._uncharged = np.zeros(len(hosts), bool)
+        self.single = SingleMoves(self)
         self._refresh_all()
 
     # Verbs on VMs
@@ -96,12 +104,45 @@ class Farm:
 
     def _leave(self, vms: Ints, now_s: float, state: int, verb: str) -> None:
         self._require_vms(vms, VmState.RUNNING, verb)
-        touched = self._settle(self.vms.host[vms], now_s)
+        touched = self._settle(self._ends(vms), now_s)
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
         self.vms.state[vms] = state
+        self._population_changed = True
+        self._refresh(touched)
+
+    def suspend(self, vms: Ints, now_s: float) -> None:
+        """Take running VMs off their hosts with their memory kept elsewhere.
+
+        What they ask for until they are resumed counts as lost to migration. Raises FarmError if
+        a VM is not running.
+        """
+        self._require_vms(vms, VmState.RUNNING, "suspend")
+        touched = self._settle(self._ends(vms), now_s)
+        self._detach(vms, now_s)
+        self.vms.state[vms] = VmState.SUSPENDED
+        self._slowed = np.sort(np.concatenate([self._slowed, vms]))
+        self._set_guest_share(vms, 0.0, now_s)
+        self._population_changed = True
+        self._refresh(touched)
+
+    def resume(self, vms: Ints, hosts: Ints, now_s: float) -> None:
+        """Let suspended VMs run on hosts that are on, from here on.
+
+        Raises FarmError if a VM is not suspended, a host is not on, or memory runs out.
+        """
+        self._require_vms(vms, VmState.SUSPENDED, "resume")
+        self._require_hosts(hosts, (PowerState.ON,), "resume")
+        self._require_memory(vms, hosts, "resume")
+        touched = self._settle(hosts, now_s)
+        self._charge_copies(vms, now_s)
+        self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+        self._set_guest_share(vms, 1.0, now_s)
+        self._attach(vms, hosts)
+        self._settle_excess(vms, self._demand_since_s - now_s)
+        self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
         self._refresh(touched)
 
@@ -111,7 +152,10 @@ class Farm:
         self.vms.state[vms] = VmState.REJECTED
 
     def set_demand(self, demand_mhz: Floats, now_s: float) -> None:
-        """Replace the demand of every VM, in MHz; VMs that do not run ask for nothing."""
+        """Replace the demand of every VM, in MHz.
+
+        VMs that neither run nor are suspended ask for nothing.
+        """
         self.settle_all(now_s)
         if self._population_changed:
             self._count_population()
@@ -129,14 +173,15 @@ class Farm:
         targets: Ints,
         now_s: float,
         guest_share: Floats | float = 1.0,
+        source_share: Floats | float = 0.0,
         target_share: Floats | float = 0.0,
     ) -> None:
         """Reserve memory at the targets; the guests go on running at their sources.
 
-        ``guest_share`` is the part of its CPU that a guest keeps, ``target_share`` the part of
-        its demand that it asks from the target, both in [0, 1]. Raises FarmError if a VM is
-        not running or already moves, is to move to its own host, or a target is off or short
-        of memory.
+        ``guest_share`` is the part of its CPU that a guest keeps, ``source_share`` and
+        ``target_share`` the parts of its demand that the copy asks of source and target beside
+        their guests, all in [0, 1]. Raises FarmError if a VM is not running or already moves, is
+        to move to its own host, or a target is off or short of memory.
         """
         self._require_vms(vms, VmState.RUNNING, "begin_migration")
         if np.any(self.vms.host[vms] == targets):
@@ -147,21 +192,30 @@ class Farm:
         self.vms.moving_to[vms] = targets
         self.vms.state[vms] = VmState.MIGRATING
         self._movers = np.sort(np.concatenate([self._movers, vms]))
-        self._set_shares(vms, guest_share, target_share, now_s)
+        self._set_guest_share(vms, guest_share, now_s)
+        self.copies.begin(vms, self.vms.host[vms], targets, source_share, target_share)
         self._refresh(touched)
 
     def set_migration_load(
-        self, vms: Ints, guest_share: Floats, target_share: Floats, now_s: float
+        self,
+        vms: Ints,
+        guest_share: Floats | float,
+        source_share: Floats | float,
+        target_share: Floats | float,
+        now_s: float,
     ) -> None:
-        """Set what migrating guests keep of their CPU and ask of their targets, in [0, 1].
+        """Set what migrating guests keep of their CPU and their copies ask of both ends.
 
-        Raises FarmError if a VM is not migrating.
+        All shares in [0, 1]. Raises FarmError if a VM is not migrating.
         """
         self._require_vms(vms, VmState.MIGRATING, "set_migration_load")
         ends = np.concatenate([self.vms.host[vms], self.vms.moving_to[vms]])
         touched = self._settle(ends, now_s)
         self._charge_copies(vms, now_s)
-        self._set_shares(vms, guest_share, target_share, now_s)
+        self._set_guest_share(vms, guest_share, now_s)
+        self.copies.end(vms)
+        sources, targets = self.vms.host[vms], self.vms.moving_to[vms]
+        self.copies.begin(vms, sources, targets, source_share, target_share)
         self._refresh(touched)
 
     def commit_migration(self, vms: Ints, now_s: float) -> None:
@@ -187,18 +241,29 @@ class Farm:
         self._require_vms(vms, VmState.MIGRATING, "abort_migration")
         self._refresh(self._end_migration(vms, now_s))
 
-    def degrade(self, vms: Ints, guest_share: float, now_s: float) -> None:
-        """Set what running guests keep of their CPU while pages of them are still elsewhere.
+    def degrade(
+        self,
+        vms: Ints,
+        sources: Ints,
+        guest_share: float,
+        source_share: float,
+        target_share: float,
+        now_s: float,
+    ) -> None:
+        """Set what running guests keep of their CPU while they boot or pages are elsewhere.
 
-        ``guest_share`` is in [0, 1]; 1 ends it. Raises FarmError if a VM is not running.
+        ``sources`` are the hosts that they came from; ``source_share`` and ``target_share`` are
+        what fetching pages asks of these and of the hosts that they are on, as parts of their
+        demand. All shares are in [0, 1]; 1, 0 and 0 end it. Raises FarmError if a VM is not
+        running.
         """
         self._require_vms(vms, VmState.RUNNING, "degrade")
-        touched = self._settle(self.vms.host[vms], now_s)
-        self._charge_copies(vms[np.isin(vms, self._slowed)], now_s)
-        self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+        touched = self._settle(np.concatenate([self.vms.host[vms], sources]), now_s)
+        self._restore(vms, now_s)
         if guest_share < 1.0:
             self._slowed = np.sort(np.concatenate([self._slowed, vms]))
-        self._set_shares(vms, guest_share, 0.0, now_s)
+        self._set_guest_share(vms, guest_share, now_s)
+        self.copies.begin(vms, sources, self.vms.host[vms], source_share, target_share)
         self._refresh(touched)
 
     def busy_s(self, vm: int, now_s: float) -> float:
@@ -207,19 +272,19 @@ class Farm:
         Read off the integrals and rates as they stand; nothing is settled.
         """
         accounts, delivery, vms = self.vm_accounts, self.delivery, self.vms
-        wanted_mhz = min(float(vms.demand_mhz[vm]), float(delivery.ceiling_mhz[vm]))
-        host = vms.host[vm]
-        short_s = float(delivery.shortfall[vm]) * (now_s - float(self.accounts.since_s[host]))
+        wanted_mhz = min(vms.demand_mhz.item(vm), delivery.ceiling_mhz.item(vm))
+        since_s = self.accounts.since_s.item(vms.host.item(vm))
+        short_s = delivery.shortfall.item(vm) * (now_s - since_s)
         missed_s = accounts.missed_since_mark_s(vm) + short_s
-        lost_mhz_s = 0.0
-        if vms.guest_share[vm] < 1.0:
+        lost_mhz_s, guest_share = 0.0, vms.guest_share.item(vm)
+        if guest_share < 1.0:
             copied_s = accounts.delivered_since_copy_s(vm, now_s) - short_s
-            lost_mhz_s = (1.0 - float(vms.guest_share[vm])) * wanted_mhz * copied_s
-        asked_mhz_s = float(accounts.requested_mhz_s[vm])
+            lost_mhz_s = (1.0 - guest_share) * wanted_mhz * copied_s
+        asked_mhz_s = accounts.requested_mhz_s.item(vm)
         asked_mhz_s += wanted_mhz * (now_s - self._demand_since_s)
-        missed_mhz_s = float(accounts.unserved_mhz_s[vm] + accounts.degraded_mhz_s[vm])
+        missed_mhz_s = accounts.unserved_mhz_s.item(vm) + accounts.degraded_mhz_s.item(vm)
         missed_mhz_s += wanted_mhz * missed_s + lost_mhz_s
-        return (asked_mhz_s - missed_mhz_s) / float(vms.size_mhz[vm])
+        return float((asked_mhz_s - missed_mhz_s) / vms.size_mhz.item(vm))
 
     # Verbs on hosts and time
 
@@ -247,6 +312,7 @@ class Farm:
         leaving = state in (PowerState.OFF, PowerState.STOPPING)
         if leaving and np.any(self.hosts.vm_count[hosts] + self.hosts.incoming[hosts]):
             raise FarmError("set_power_state: a host with VMs cannot be switched off")
+        self.changed.update(hosts.tolist())
         before = self.hosts.state[hosts]
         serving = (before == PowerState.ON) | (before == PowerState.DRAINING)
         if leaving:
@@ -263,7 +329,7 @@ class Farm:
         elif state in SERVING:
             self.hosts.depth[hosts] = 0
         nobody = np.empty(0, np.int64)
-        self._set_rates(hosts, nobody, nobody, np.zeros(len(hosts)))
+        self._set_rates(hosts, nobody, nobody)
 
     def settle_all(self, now_s: float) -> None:
         """Bring every integral up to ``now_s``."""
@@ -293,8 +359,9 @@ class Farm:
     # What the verbs are made of
 
     def _count_population(self) -> None:
-        """Note which VM rows ask for nothing since they are on no host."""
-        self._silent = np.flatnonzero(self._home == len(self.hosts))
+        """Note which VM rows ask for nothing, being neither on a host nor suspended."""
+        absent = self._home == len(self.hosts)
+        self._silent = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
 
     def _attach(self, vms: Ints, hosts: Ints) -> None:
         self.residents.add(vms, hosts)
@@ -305,30 +372,38 @@ class Farm:
 
     def _detach(self, vms: Ints, now_s: float) -> None:
         self._charge(vms)
-        if len(self._slowed) and np.isin(vms, self._slowed).any():
-            self._charge_copies(vms[np.isin(vms, self._slowed)], now_s)
-            self._slowed = self._slowed[~np.isin(self._slowed, vms)]
-            self.vms.guest_share[vms] = 1.0
+        self._restore(vms, now_s)
         self._settle_excess(vms, now_s - self._demand_since_s)
         self.residents.remove(vms, self.vms.host[vms])
         self.vms.host[vms] = -1
         self._home[vms] = len(self.hosts)
         self.delivery.detach(vms)
 
-    def _set_shares(
-        self, vms: Ints, guest_share: Floats | float, target_share: Floats | float, now_s: float
-    ) -> None:
+    def _ends(self, vms: Ints) -> Ints:
+        """Return the hosts of running VMs, and those that send pages of them."""
+        sources = self.copies.source[vms]
+        return np.concatenate([self.vms.host[vms], sources[sources >= 0]])
+
+    def _restore(self, vms: Ints, now_s: float) -> None:
+        """Let running guests that were degraded run undisturbed, if there are any."""
+        self.copies.end(vms)
+        if len(self._slowed):
+            slowed = vms[np.isin(vms, self._slowed)]
+            self._charge_copies(slowed, now_s)
+            self.vms.guest_share[slowed] = 1.0
+            self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+
+    def _set_guest_share(self, vms: Ints, guest_share: Floats | float, now_s: float) -> None:
         self.vms.guest_share[vms] = guest_share
-        self.vms.target_share[vms] = target_share
         self.vm_accounts.mark_copy(vms, now_s)
 
     def _end_migration(self, vms: Ints, now_s: float) -> Ints:
         targets = self.vms.moving_to[vms]
         touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
         self._charge_copies(vms, now_s)
+        self.copies.end(vms)
         self.vms.moving_to[vms] = -1
         self.vms.guest_share[vms] = 1.0
-        self.vms.target_share[vms] = 0.0
         self.vms.state[vms] = VmState.RUNNING
         self._movers = self._movers[self.vms.state[self._movers] == VmState.MIGRATING]
         return touched
@@ -389,14 +464,12 @@ class Farm:
 
     def _refresh_all(self) -> None:
         """Recompute every host after a change of demand; who lives where is unchanged."""
-        copies_mhz = np.zeros(len(self.hosts))
-        if len(self._movers):
-            targets = self.vms.moving_to[self._movers]
-            copies_mhz = self._copies_mhz(self._movers, targets, len(self.hosts))
-        self._set_rates(slice(None), self._rows, self._home[self._rows], copies_mhz)
+        self.copies.reload()
+        self._set_rates(slice(None), self._rows, self._home[self._rows])
 
     def _refresh(self, rows: Ints) -> None:
         """Recount and recompute some hosts, ascending and each named once."""
+        self.changed.update(rows.tolist())
         hosts, vms, count = self.hosts, self.vms, len(rows)
         guests, comers = self.residents.of(rows), self._comers(rows)
         at = np.searchsorted(rows, vms.host[guests])
@@ -414,7 +487,7 @@ class Farm:
         self.accounts.note_memory(rows, memory_mib)
         if self.delivery.strained:
             self.delivery.set_strain(rows, guests, at, memory_mib)
-        self._set_rates(rows, guests, at, self._copies_mhz(comers, to, count))
+        self._set_rates(rows, guests, at)
 
     def _comers(self, rows: Ints) -> Ints:
         """Return the VMs on their way to some hosts; O(moves under way)."""
@@ -425,17 +498,11 @@ class Farm:
         self._named[rows] = False
         return comers
 
-    def _copies_mhz(self, movers: Ints, to: Ints, count: int) -> Floats:
-        asked_mhz = self.vms.target_share[movers] * self.vms.demand_mhz[movers]
-        return sum_by(to, weights=asked_mhz, minlength=count)
-
-    def _set_rates(
-        self, rows: Ints | slice, guests: Ints | slice, at: Ints, copies_mhz: Floats
-    ) -> None:
+    def _set_rates(self, rows: Ints | slice, guests: Ints | slice, at: Ints) -> None:
         """Recompute what hosts deliver and draw; power follows utilisation by their models."""
         hosts = self.hosts
         on = self._serving(rows)
-        given = self.delivery.give(rows, guests, at, on, copies_mhz)
+        given = self.delivery.give(rows, guests, at, on, self.copies.load_mhz[rows])
         utilisation = given.delivered_mhz / hosts.cpu_mhz[rows]
         short = given.unserved_mhz > 0
         if self.violation.incoming_counts:
@@ -444,7 +511,7 @@ class Farm:
         hosts.delivered_mhz[rows] = given.delivered_mhz
         self.accounts.utilisation[rows] = utilisation
         active = on & ~given.idle
-        rates = np.empty((RATES, len(copies_mhz)))
+        rates = np.empty((RATES, len(on)))
         rates[Rate.POWER_W] = hosts.watts(rows, utilisation, on)
         rates[Rate.ON] = on
         rates[Rate.ACTIVE] = active

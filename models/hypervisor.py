@@ -16,7 +16,6 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from .assists import checked_assists
 from .catalogue import data_file
 from .ranged import Level, Ranged, at_level, changed, figure, nested, unknown
-from .server import Server
 
 N = TypeVar("N", Ranged, float)
 Kind: TypeAlias = Literal["none", "type1", "embedded", "type2", "emulation"]
@@ -50,7 +49,9 @@ class CpuCosts(Generic[N]):
     exit_cycles: N = figure("Cycles of an exit to the hypervisor and back.", 0.0)
     switch_cycles: N = figure("Cycles of a switch from one guest to another.", 0.0)
     time_slice_ms: N = figure("Longest time that a vCPU runs on.", math.inf, more_costs=False)
-    contention_loss: N = figure("Extra work c in 1 + c max(0, 1 - cores / runnable vCPUs).", 0.0)
+    contention_loss: N = figure(
+        "Extra work c in 1 + c max(0, 1 - cores / vCPUs), by cold caches.", 0.0
+    )
     coscheduling_loss: N = figure(
         "Extra work of a wide VM per vCPU beyond the first, times the same crowding.", 0.0
     )
@@ -110,13 +111,18 @@ def _paths() -> Any:
 
 @dataclass(frozen=True)
 class Licence(Generic[N]):
-    """What a licence costs: a price per core, socket or VM and year."""
+    """What a licence costs: a price per core, socket or VM and year.
+
+    Prices by the core count a least number of cores per socket and per host, and of all cores
+    under the licence together, the minimum order.
+    """
 
     metric: str = "none"
     price_per_year: N = figure("Price per unit of the metric and year.", 0.0)
     currency: str = "USD"
     minimum_cores_per_socket: int = 0
-    minimum_cores: int = 0
+    minimum_cores_per_host: int = 0
+    minimum_order_cores: int = 0
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -272,17 +278,3 @@ def vm_overhead_mib(costs: MemoryCosts[float], memory_mib: float, vcpus: int) ->
             return float(overhead_mib)
     per_gib = costs.vm_mib_per_gib * memory_mib / 1024.0
     return costs.vm_mib + per_gib + costs.vm_mib_per_vcpu * (vcpus - 1)
-
-
-def licence_per_host_year(licence: Licence[float], server: Server) -> float:
-    """Return the price of a licence for one host and year, in the licence's currency.
-
-    Per core at least the minimum of cores per socket counts. A price per VM depends on the VMs
-    and counts as 0 here; minimum orders of a whole farm are left out.
-    """
-    if licence.metric == "per_core":
-        least = licence.minimum_cores_per_socket * server.sockets
-        return licence.price_per_year * max(server.cores, least)
-    if licence.metric == "per_socket":
-        return licence.price_per_year * server.sockets
-    return 0.0

@@ -18,6 +18,9 @@ from .arrays import Floats, Ints, sum_by
 
 RESOURCES = ("cache", "memory_bandwidth", "disk")
 
+ROUNDING = 1e-9
+"""What the order of its terms may change in a sum of shares, relatively."""
+
 
 class Estimate(NamedTuple):
     """A quantity with its range, how sure it is and where it is from.
@@ -34,51 +37,11 @@ class Estimate(NamedTuple):
     source: str
 
 
-_AZURE = "43,000 short-lived Azure D8s_v5 VMs (public cloud noise data)"
-
-SENSITIVITY: dict[str, Estimate] = {
-    "cache": Estimate(
-        0.05,
-        0.144,
-        0.37,
-        "D",
-        f"typical: coefficient of variation in {_AZURE}, high: its 1st percentile at 0.73 of the "
-        "median; low (M): 5 % for a memory-bound pair on one last-level cache",
-    ),
-    "memory_bandwidth": Estimate(
-        0.055,
-        0.1,
-        0.54,
-        "D",
-        f"low and typical: coefficients of variation of read bandwidth and latency in {_AZURE}, "
-        "high: its 1st percentile at 0.65 of the median bandwidth",
-    ),
-    "disk": Estimate(
-        0.003,
-        0.33,
-        2.0,
-        "VA",
-        f"low (D): provisioned remote disk in {_AZURE}; typical: 25 % lost with too many web "
-        "servers on a host (Han and Lloyd); high: 67 % lost, I/O-bound under combined stress",
-    ),
-}
-"""Slowdown added per unit of others' pressure: 1 where neighbours of pressure 1 fill the host.
-
-Reading a spread over a fleet, or a worst case, as the effect of a full host is a judgement; a
-loss ``d`` of performance is the slowdown ``1 / (1 - d)``.
-"""
-
 HEADROOM: dict[str, Estimate] = {
     name: Estimate(0.5, 0.25, 0.0, "E", "half, a quarter, nothing of a full host does no harm")
     for name in RESOURCES
 }
 """Pressure that does no harm; ``low`` and ``high`` name the harm, so they run downwards."""
-
-PRESSURE: dict[str, Estimate] = {
-    name: Estimate(0.5, 1.0, 1.5, "E", "1 by definition of the unit for an average neighbour")
-    for name in RESOURCES
-}
-"""Pressure of a VM per share of the host's CPU that it runs on."""
 
 
 def others_pressure(host_of: Ints, running: Floats, coefficient: Floats, hosts: int) -> Floats:
@@ -103,21 +66,16 @@ class Interference:
     pressure: Floats
     headroom: Floats
 
-    @classmethod
-    def at_level(cls, level: str, sizes: int) -> "Interference":
-        """Return the same estimates for every size, at ``low``, ``typical`` or ``high``."""
-        column = np.ones(sizes)
-        return cls(
-            sensitivity=np.array([getattr(SENSITIVITY[r], level) * column for r in RESOURCES]),
-            pressure=np.array([getattr(PRESSURE[r], level) * column for r in RESOURCES]),
-            headroom=np.array([getattr(HEADROOM[r], level) for r in RESOURCES], float),
-        )
+    @property
+    def harmless_share(self) -> float:
+        """Share of a host's CPU up to which nothing on it suffers, whatever runs there.
 
-    @classmethod
-    def off(cls, sizes: int) -> "Interference":
-        """Return no interference: the slowdown of every VM is exactly 1."""
-        nothing = np.zeros((len(RESOURCES), sizes))
-        return cls(nothing, nothing, np.zeros(len(RESOURCES)))
+        It is the least ``h_r / max p_r``, an infinity where nothing presses or is sensitive.
+        """
+        presses = self.pressure.max(axis=1, initial=0.0) * self.sensitivity.any(axis=1)
+        shares = np.full(len(presses), np.inf)
+        np.divide(self.headroom, presses, out=shares, where=presses > 0)
+        return float(shares.min(initial=np.inf)) * (1.0 - ROUNDING)
 
     def slowdown(self, size: Ints, host_of: Ints, running: Floats, hosts: int) -> Floats:
         """Return per VM the factor, at least 1, by which its work takes more CPU time.

@@ -104,9 +104,7 @@ class MemoryHandover(Handover):
     Storage is copied in a single pass with mirrored writes, so that
     ``T = (C + D_w * T) / B = C / (B - D_w)`` (Mashtizadeh et al., 2011, as cited); writes take
     at most half of the link, as a second fair flow would, since a mirrored write waits for both
-    sides. ``detach_s`` is what detaching a passthrough device takes before the copy, and
-    attaching one after it, in s, an estimate; a scenario cannot set it, since it refuses to move
-    VMs that hold a device.
+    sides.
     """
 
     guest_loss: float = knob(
@@ -137,7 +135,13 @@ class MemoryHandover(Handover):
         dimension="bandwidth",
         ge=0,
     )
-    detach_s: float = 2.0
+    detach_s: float = knob(
+        "Time to detach a passthrough device before the copy, or to attach one after it. Estimate.",
+        2.0,
+        key="detach",
+        dimension="time",
+        ge=0,
+    )
 
     def wire_bytes(self, pages_bytes: float) -> float:
         """Return what pages of some size take on the network."""
@@ -217,7 +221,7 @@ class MemoryHandover(Handover):
         if self.resume_s:
             yield standstill("resume", self.resume_s)
         yield from self.announce(away_bytes)
-        if guest.passthrough and self.detach_s:
+        if guest.takes_device and self.detach_s:
             yield self._settling("attach device", self.detach_s, away_bytes)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints, States, distinct, sum_by
+from .arrays import Bools, Floats, Ints, distinct, sum_by
 from .columns import Hosts, PowerState, Vms, VmState
 from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError, ViolationRule
 from .layer import Layer
@@ -15,8 +15,7 @@ class LivingFarm(Farm):
     """Verbs of arrival, start, departure, failure and resizing.
 
     With ``all_present`` every VM is there from the start and stays; otherwise passes over the VMs
-    cost in proportion to those that are present, however many there will ever be. ``changed``
-    collects the hosts whose room may have changed since somebody cleared it; ``lost_s`` says
+    cost in proportion to those that are present, however many there will ever be. ``lost_s`` says
     when VMs were lost, ``starting`` how many are starting now.
     """
 
@@ -28,7 +27,6 @@ class LivingFarm(Farm):
         layer: Layer | None = None,
         all_present: bool = True,
     ) -> None:
-        self.changed: set[int] = set()
         self.lost_s: dict[int, float] = {}
         self.starting = 0
         self._all_present = all_present
@@ -183,7 +181,7 @@ class LivingFarm(Farm):
         return self._movers
 
     def _take_off(self, vms: Ints, now_s: float, state: int) -> Ints:
-        touched = self._settle(self.vms.host[vms], now_s)
+        touched = self._settle(self._ends(vms), now_s)
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
@@ -230,11 +228,14 @@ class LivingFarm(Farm):
 
     def _count_population(self) -> None:
         if self._all_present:
-            nobody = self._home == len(self.hosts)
-            self._silent = np.flatnonzero(nobody | (self.vms.state == VmState.STARTING))
+            super()._count_population()
+            if self.starting:
+                starting = np.flatnonzero(self.vms.state == VmState.STARTING)
+                self._silent = np.union1d(self._silent, starting)
             return
         rows = self._buffer[: self._count]
         present = self._home[rows] < len(self.hosts)
+        present |= self.vms.state[rows] == VmState.SUSPENDED
         if 2 * np.count_nonzero(present) < self._count:
             self._listed[rows[~present]] = False
             kept = np.sort(rows[present])
@@ -243,17 +244,6 @@ class LivingFarm(Farm):
             rows, present = self._buffer[: self._count], np.ones(len(kept), bool)
         self._rows = rows
         self._silent = rows[~present | (self.vms.state[rows] == VmState.STARTING)]
-
-    def _refresh(self, rows: Ints) -> None:
-        super()._refresh(rows)
-        self.changed.update(rows.tolist())
-
-    def set_power_state(
-        self, hosts: Ints, state: int, now_s: float, depth: States | None = None
-    ) -> None:
-        """Change the power state of hosts; see :meth:`.Farm.set_power_state`."""
-        super().set_power_state(hosts, state, now_s, depth)
-        self.changed.update(hosts.tolist())
 
     def set_reachable(self, hosts: Ints, reachable: bool) -> None:
         """Cut hosts off from the network, or join them to it again; what they do goes on."""

@@ -19,22 +19,15 @@ CAPPED = -1
 """In place of a bottleneck: the flow is held by its own cap."""
 
 
-def max_min(
-    capacity: Floats, flow_of: Ints, link_of: Ints, cap: Floats, load: Floats | None = None
-) -> Floats:
-    """Return the max-min fair rate of each flow, in the unit of ``capacity``.
-
-    Position i of ``flow_of``, ``link_of`` and ``load`` says that flow ``flow_of[i]`` crosses
-    link ``link_of[i]`` and puts ``load[i]``, above 0, on it per unit of its rate (1 where
-    ``load`` is None). A flow that crosses no link gets its cap. Capacity below zero counts as none.
-    """
-    return fill(capacity, flow_of, link_of, cap, load)[0]
-
-
 def fill(
     capacity: Floats, flow_of: Ints, link_of: Ints, cap: Floats, load: Floats | None = None
 ) -> tuple[Floats, Ints]:
-    """Return :func:`max_min` and, per flow, the link that is its bottleneck, or ``CAPPED``.
+    """Return the max-min fair rate of each flow, in the unit of ``capacity``, and its bottleneck.
+
+    Position i of ``flow_of``, ``link_of`` and ``load`` says that flow ``flow_of[i]`` crosses
+    link ``link_of[i]`` and puts ``load[i]``, above 0, on it per unit of its rate (1 where
+    ``load`` is None). A flow that crosses no link gets its cap. Capacity below zero counts as
+    none. The bottleneck is a link, or ``CAPPED``.
 
     Progressive filling, at all links at once: while a link's flows rise together, the level at
     which it is full, ``room / sum of loads``, only grows when flows are held elsewhere. A link
@@ -85,23 +78,19 @@ def fill_few(
     its turn comes.
     """
     rate, bottleneck = list(cap), [CAPPED] * len(cap)
+    alone, shared = _users(crossed, loads)
+    for link, (flow, load) in alone.items():
+        if link not in shared and room[link] < (rate[flow] - before[flow]) * load:
+            rate[flow] = max(room[link] / load + before[flow], 0.0)
+            bottleneck[flow] = link
     turns: list[tuple[float, int]] = []
-    shared: dict[int, list[tuple[int, float]]] = {}
     left: dict[int, float] = {}
     ways: dict[int, list[tuple[int, float]]] = {}
-    for link, members in _users(crossed, loads).items():
-        if len(members) == 1:
-            flow, load = members[0]
-            if room[link] < (rate[flow] - before[flow]) * load:
-                rate[flow] = max(room[link] / load + before[flow], 0.0)
-                bottleneck[flow] = link
-            continue
-        shared[link] = members
-        left[link] = room[link]
-        for flow, load in members:
-            left[link] += load * before[flow]
-            ways.setdefault(flow, []).append((link, load))
+    for link, members in shared.items():
+        left[link] = room[link] + sum([load * before[flow] for flow, load in members])
         turns.append((_level(left[link], members), link))
+        for flow, load in members:
+            ways.setdefault(flow, []).append((link, load))
     turns += [(rate[flow], ~flow) for flow in ways]
     heapify(turns)
     while ways:
@@ -124,15 +113,19 @@ def fill_few(
 
 def _users(
     crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]]
-) -> dict[int, list[tuple[int, float]]]:
-    users: dict[int, list[tuple[int, float]]] = {}
+) -> tuple[dict[int, tuple[int, float]], dict[int, list[tuple[int, float]]]]:
+    """Return the first flow of each link with its load, and all of them where there are more."""
+    first: dict[int, tuple[int, float]] = {}
+    shared: dict[int, list[tuple[int, float]]] = {}
     for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
         for link, load in zip(links, weights, strict=True):
-            if link in users:
-                users[link].append((flow, load))
+            if link not in first:
+                first[link] = (flow, load)
+            elif link in shared:
+                shared[link].append((flow, load))
             else:
-                users[link] = [(flow, load)]
-    return users
+                shared[link] = [first[link], (flow, load)]
+    return first, shared
 
 
 def _level(room: float, members: list[tuple[int, float]]) -> float:

@@ -151,6 +151,15 @@ WHERE_KNOWN: dict[str, Metric] = {
         "VM h", "Rules broken", "Hours in which VMs were where a rule with a price does not want "
         "them, summed over rules and VMs."
     ),
+    "switching_kwh": Metric(
+        "kWh", "Energy of switching", "Energy that hosts drew while booting, shutting down, or on "
+        "their way into or out of another state of rest."
+    ),
+    "rest_kwh": Metric("kWh", "Energy at rest", "Energy that hosts drew off or asleep."),
+    "host_cycles_max": Metric(
+        "cycles/day", "Most power cycles of a host", "Times that a host was put to rest, per day "
+        "(of a run shorter than a day: in all); the highest of any host."
+    ),
     "below_reserve_h": Metric(
         "h", "Below the reserve", "Time in which hosts on or booting did not keep the reserve free."
     ),
@@ -243,7 +252,8 @@ LOWER_IS_BETTER = frozenset(
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
         "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
-        "rules_broken", "below_reserve_h", "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
+        "rules_broken", "below_reserve_h", "switching_kwh", "rest_kwh", "host_cycles_max",
+        "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
         "migration_wait_mean_s",
         "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
         "vms_lost", "vms_waiting", "queue_max", "wait_mean_s", "wait_p95_s", "host_failures",

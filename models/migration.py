@@ -5,15 +5,18 @@ nothing of memory pages, so a model that iterates over rounds replaces the one b
 returning more phases.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from .arrays import Floats, Ints
+from .dirty_pages import BYTES_PER_MEGABIT
 from .farm import Farm
 from .knobs import knob
 from .live_migration import Cold, SuspendResume
+from .migration_course import Course, Ending, Guest, Step
 from .post_copy import Hybrid, PostCopy
 from .pre_copy import PreCopy
 
@@ -34,6 +37,12 @@ class Phases:
     target_share: Floats
     copied_mib: Floats
 
+    @classmethod
+    def joined(cls, parts: Sequence["Phases"]) -> "Phases":
+        """Return the phases of some migrations after those of others, as many for each."""
+        names = [each.name for each in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def select(self, rows: Ints) -> "Phases":
         """Return the phases of some of the moves."""
         parts = (self.duration_s, self.guest_share, self.target_share, self.copied_mib)
@@ -44,6 +53,7 @@ class Phases:
         return self.guest_share[:, phase], self.target_share[:, phase]
 
 
+@runtime_checkable
 class MigrationModel(Protocol):
     """Anything that can say how a set of moves will go."""
 
@@ -76,6 +86,16 @@ class FixedRate:
         ge=0,
         le=1,
     )
+
+    def course(self, guest: Guest) -> Course:
+        """Yield one wait, beside the moves of other models over their network."""
+        bytes_s = self.share * self.bandwidth_mbps * BYTES_PER_MEGABIT
+        yield Step(
+            "copy", wait_s=guest.memory_bytes / bytes_s, guest_share=1.0 - self.guest_loss,
+            target_share=self.target_load, beside_bytes=guest.memory_bytes,
+        )  # fmt: skip
+        yield Step("arrive", arrived=True)
+        return Ending(moved=True)
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
         """Return one phase per VM, as long as its memory takes to copy."""

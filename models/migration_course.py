@@ -9,7 +9,7 @@ link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 BYTES_PER_MIB = 1024.0 * 1024.0
 LIU_J_PER_MB = 0.512
@@ -21,13 +21,14 @@ class Guest:
     """What a migration has to know of a VM.
 
     ``write_bytes_s`` is what it writes to its disk at full activity; ``passthrough`` says that
-    it holds a device of its host.
+    it holds a device of its host, ``takes_device`` that it is given one at the target.
     """
 
     memory_bytes: float
     disk_bytes: float = 0.0
     write_bytes_s: float = 0.0
     passthrough: bool = False
+    takes_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Step:
     downtime. From a step with ``arrived`` on the guest is at the target; while it is
     ``exposed`` pages that it needs are still at the source. ``undo_s`` is how long the source
     takes to have it running again if the step fails; ``later_bytes`` is what later steps have to
-    send at least. A course that ends with a VM moved has had a step with ``arrived``.
+    send at least; ``beside_bytes`` are copied during the wait, evenly, by a way that is not the
+    network. A course that ends with a VM moved has had a step with ``arrived``.
     """
 
     name: str
@@ -57,10 +59,10 @@ class Step:
     undo_s: float = 0.0
     is_round: bool = False
     later_bytes: float = 0.0
+    beside_bytes: float = 0.0
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
 
     ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity.
@@ -87,9 +89,8 @@ class Ending:
 Course: TypeAlias = Generator[Step, Measured, Ending]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """A step as it happened, for a timeline."""
+class Phase(NamedTuple):
+    """A step as it happened, for a timeline; ``sent_bytes`` went over the network."""
 
     name: str
     start_s: float
@@ -155,6 +156,8 @@ class Tally:
         """Count a step, or the part of it that was played."""
         elapsed_s = now_s - start_s
         self._phases.append(Phase(step.name, start_s, now_s, sent_bytes))
+        if step.beside_bytes:
+            sent_bytes += step.beside_bytes * min(1.0, elapsed_s / step.wait_s)
         self._downtime_s += elapsed_s if step.down else 0.0
         self._sent_bytes += sent_bytes
         self._source_s += step.source_share * elapsed_s

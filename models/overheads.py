@@ -94,6 +94,16 @@ class Platform:
         return memory.hypervisor_mib + memory.control_partition_mib
 
     @property
+    def contention_loss(self) -> float:
+        """Extra work of vCPUs that outnumber the cores, times how crowded they are.
+
+        ``c + switch_cycles / (time_slice * clock)``: cold caches, and a switch every time slice.
+        """
+        cpu = self.hypervisor.cpu
+        slice_cycles = cpu.time_slice_ms * 1e-3 * self.server.core_mhz * CYCLES_PER_MHZ_S
+        return cpu.contention_loss + cpu.switch_cycles / slice_cycles
+
+    @property
     def memory_reclaim(self) -> float:
         """Part of the memory promised that sharing, then ballooning give back."""
         memory = self.hypervisor.memory

@@ -175,6 +175,14 @@ class PowerBank:
         level = np.minimum(utilisation * (LEVELS - 1), LEVELS - 1)
         return self._at(level, self._first[hosts], self._model_of_host[hosts])
 
+    def watts_of(self, host: int, utilisation: float) -> float:
+        """Return W of one host, equal to what :meth:`watts` gives."""
+        level = min(utilisation * (LEVELS - 1), LEVELS - 1.0)
+        if self._curved:
+            return float(self.watts(np.array([utilisation]), np.array([host]))[0])
+        segment = int(level) + self._first.item(host)
+        return self._slope_w.item(segment) * level + self._offset_w.item(segment)
+
     def _at(self, level: Floats, first: Ints, model_of_host: Ints) -> Floats:
         segment = level.astype(np.int64)
         segment += first

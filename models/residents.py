@@ -51,6 +51,23 @@ class Residents:
         self._vms[self._slots(rows, left)] = residents[stays]
         self.count[rows] = left
 
+    def move_one(self, vm: int, source: int, target: int) -> None:
+        """Take a VM off one host and put it on another."""
+        first, last = self._start.item(source), self.count.item(source) - 1
+        segment = self._vms[first : first + last + 1]
+        segment[segment.tolist().index(vm)] = segment[last]
+        self.count[source] = last
+        held = self.count.item(target)
+        if held == self._length.item(target):
+            self._lengthen(np.array([target]), np.array([held + 1]))
+        self._vms[self._start.item(target) + held] = vm
+        self.count[target] = held + 1
+
+    def of_one(self, host: int) -> Ints:
+        """Return the VM rows on one host, ascending."""
+        first = self._start.item(host)
+        return np.sort(self._vms[first : first + self.count.item(host)]).astype(np.int64)
+
     def of(self, hosts: Ints) -> Ints:
         """Return the VM rows on the given hosts, ascending."""
         vms = self._vms[self._slots(hosts, self.count[hosts])].astype(np.int64)

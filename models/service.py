@@ -3,7 +3,8 @@
 A VM with a request class gets requests at some rate. They share its vCPUs
 (:func:`.queueing.sharing`); what a VM cannot serve waits as a fluid backlog
 (:func:`.queueing.backlog`); storage, network and the hypervisor's part in them add a constant
-latency that does not occupy the CPU. Seconds and requests throughout.
+latency that does not occupy the CPU. Seconds and requests throughout. Steps in which a VM has
+neither backlog nor shortage are gathered by load first (:mod:`.load_cells`).
 """
 
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import Bools, Floats, Ints, sum_by
+from .load_cells import Conditions, LoadCells
 from .queueing import Sojourn, backlog, quantile, sharing, weibull
 
 SHORTEST_S, LONGEST_S = 1e-5, 1e5
@@ -44,16 +46,43 @@ class ServiceAccount:
     still waiting then at the end are in ``waiting`` alone.
     """
 
-    def __init__(self, vms: int) -> None:
-        """Start with no requests."""
+    def __init__(self, vms: int, step_s: float = 1.0, varying: bool = False) -> None:
+        """Start with no requests.
+
+        ``step_s`` is the length of the intervals of :meth:`add_steady`, ``varying`` whether it
+        is told service times.
+        """
         decades = np.log10(LONGEST_S / SHORTEST_S)
         self._cells = int(np.ceil(decades * CELLS_PER_DECADE))
         self._sums = np.zeros((vms * self._cells, 4))
-        self.arrived = np.zeros(vms)
+        self._by_load = LoadCells(vms, step_s, varying)
+        self._arrived = np.zeros(vms)
         self.waiting = np.zeros(vms)
         self.peak_waiting = np.zeros(vms)
         self._held = np.zeros(vms)
         self._held_s = np.zeros(vms)
+
+    @property
+    def arrived(self) -> Floats:
+        """Requests that arrived, per VM."""
+        counted: Floats = self._arrived + self._by_load.requests
+        return counted
+
+    def set_conditions(self, rows: Ints, conditions: Conditions) -> None:
+        """Say what the response times of VMs in :meth:`add_steady` depend on from now on."""
+        done = self._by_load.taken(rows)
+        self._arrived += np.bincount(done.row, done.requests, minlength=len(self._arrived))
+        self._note(done.row, done.requests, Response(done.constant_s, done.varying))
+        for column, values in zip(self._by_load.conditions, conditions, strict=True):
+            column[rows] = values
+
+    def add_steady(self, rows: Ints | slice, load: Floats, service_s: Floats | None = None) -> None:
+        """Account for a step in which VMs without backlog get all the CPU that they can use.
+
+        ``load`` is the share of that CPU that they ask for, below ``load_cells.BUSIEST``; with
+        ``service_s`` the CPU time of their requests on one vCPU is that of this step.
+        """
+        self._by_load.add(rows, load, service_s)
 
     def add(
         self,
@@ -78,7 +107,7 @@ class ServiceAccount:
         varying = _varying(own, queue.mean, queue.square, capacity_per_s)
         response = Response(latency_s, varying)
         arrivals = arrival_per_s * interval_s
-        self.arrived[rows] += arrivals
+        self._arrived[rows] += arrivals
         self.waiting[rows] = queue.end
         self.peak_waiting[rows] = np.maximum(self.peak_waiting[rows], queue.end)
         served = capacity_per_s > 0
@@ -107,15 +136,9 @@ class ServiceAccount:
         self._held[rows] = self._held_s[rows] = 0.0
 
     def _note(self, rows: Ints, requests: Floats, response: Response) -> None:
-        mean_s, scv = response.varying
         ratio = np.maximum(response.mean_s, SHORTEST_S) / SHORTEST_S
         cell = np.minimum((np.log10(ratio) * CELLS_PER_DECADE).astype(np.int64), self._cells - 1)
-        at = rows * self._cells + cell
-        first = requests * mean_s
-        second = first * mean_s * (1.0 + scv)
-        # The four sums of a cell lie side by side: one place in memory per VM, not four.
-        parts = np.stack([requests, requests * response.constant_s, first, second], axis=1)
-        self._sums[at] += parts
+        np.add.at(self._sums, rows * self._cells + cell, _sums(requests, response))
 
     def mean_s(self, by: Ints | None = None) -> Floats:
         """Return the mean response time per VM in s, or per group with ``by`` naming each VM's.
@@ -154,13 +177,26 @@ class ServiceAccount:
         return high
 
     def _groups(self, by: Ints | None) -> int:
-        return len(self.arrived) if by is None else int(by.max(initial=-1)) + 1
+        return len(self._arrived) if by is None else int(by.max(initial=-1)) + 1
 
     def _filled(self, by: Ints | None) -> tuple[Ints, Floats]:
         """Return the cells that hold requests: VM or group of each, and its four sums."""
         filled = np.flatnonzero(self._sums[:, 0] > 0)
-        vm = filled // self._cells
-        return (vm if by is None else by[vm]), self._sums[filled].T
+        steady = self._by_load.gathered()
+        vm = np.concatenate([filled // self._cells, steady.row])
+        response = Response(steady.constant_s, steady.varying)
+        sums = np.concatenate([self._sums[filled], _sums(steady.requests, response)])
+        return (vm if by is None else by[vm]), sums.T
+
+
+def _sums(requests: Floats, response: Response) -> Floats:
+    """Return what cells hold of requests: weight, constant part and two moments of the varying."""
+    mean_s, scv = response.varying
+    first = requests * mean_s
+    # Side by side: one place in memory per VM, not four.
+    return np.stack(
+        [requests, requests * response.constant_s, first, first * mean_s * (1.0 + scv)], axis=1
+    )
 
 
 def _part(response: Response, chosen: Bools) -> Response:

@@ -14,11 +14,10 @@ computation from scratch gives. The work grows with the flows that a change reac
 """
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
-from .arrays import Floats, Ints
+from .arrays import Floats
 from .max_min import CAPPED, fill, fill_few
 
 UNCHANGED = 1e-12
@@ -49,13 +48,15 @@ class Shares:
         self._changed: set[int] = set()
         self._vacated: set[int] = set()
 
-    def add(self, links: Ints, weights: Floats, cap: float, size_bytes: float, now_s: float) -> int:
+    def add(
+        self, links: list[int], weights: list[float], cap: float, size_bytes: float, now_s: float
+    ) -> int:
         """Return the row of a new flow; ``weights`` are its loads on links per unit of rate."""
         if not self._free:
             self._grow()
         row = self._free.pop()
-        self._links[row], self._weights[row] = links.tolist(), weights.tolist()
-        for link in self._links[row]:
+        self._links[row], self._weights[row] = links, weights
+        for link in links:
             self._on[link].add(row)
         self._cap[row], self._left[row], self._since[row] = cap, size_bytes, now_s
         self._changed.add(row)
@@ -103,7 +104,9 @@ class Shares:
 
     def refresh(self, now_s: float) -> list[int]:
         """Bring all rates up to date; return flows that get nothing, which is no one's due."""
-        more: Iterable[int] = self._changed.union(*(self._held[link] for link in self._vacated))
+        more: set[int] = self._changed
+        for link in self._vacated:
+            more |= self._held[link]
         self._changed, self._vacated = set(), set()
         reached = set[int]()
         rows: list[int] = []
@@ -117,7 +120,7 @@ class Shares:
             self._apply(rows, rates, bottlenecks, now_s)
         return [row for row in rows if self._rate[row] <= 0]
 
-    def _reach(self, reached: set[int], more: Iterable[int]) -> None:
+    def _reach(self, reached: set[int], more: set[int]) -> None:
         """Add flows and all those whose bottleneck is a link of one of the flows added."""
         todo = list(more)
         reached.update(todo)
@@ -130,6 +133,8 @@ class Shares:
 
     def _fill(self, rows: list[int]) -> tuple[list[float], list[int]]:
         """Return new rates of some flows and their bottlenecks, all others being fixed load."""
+        if len(rows) == 1:
+            return self._fill_one(rows[0])
         crossed = [self._links[row] for row in rows]
         loads = [self._weights[row] for row in rows]
         cap = [self._cap[row] for row in rows]
@@ -151,6 +156,14 @@ class Shares:
         )
         holders = [CAPPED if index == CAPPED else names[index] for index in at.tolist()]
         return rates.tolist(), holders
+
+    def _fill_one(self, row: int) -> tuple[list[float], list[int]]:
+        """Return the new rate of one flow and its bottleneck: what is left on its links."""
+        before, rate, holder = self._rate[row], self._cap[row], CAPPED
+        for link, load in zip(self._links[row], self._weights[row], strict=True):
+            if self._room[link] < (rate - before) * load:
+                rate, holder = max(self._room[link] / load + before, 0.0), link
+        return [rate], [holder]
 
     def _faster(self, rates: list[float], bottlenecks: list[int], reached: set[int]) -> set[int]:
         """Return flows outside an update that are faster on a bottleneck than those it holds."""

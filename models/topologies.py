@@ -6,7 +6,9 @@ latency of each link. Names of switches begin with ``switch:``, so that no host 
 groups may well be called rack, is taken for one.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from typing import TypeAlias
 
 import networkx as nx
@@ -99,6 +101,56 @@ def fat_tree(
     return graph, names
 
 
+@dataclass(frozen=True)
+class Site:
+    """Hosts at one switch or, with ``hosts_per_rack``, in racks that each have an uplink to it."""
+
+    name: str
+    hosts: Sequence[str]
+    capacity_mbps: float
+    latency_s: float
+    hosts_per_rack: int = 0
+    uplink_mbps: float = 0.0
+
+    @property
+    def switch(self) -> str:
+        """The name of its switch."""
+        return f"switch:{self.name}"
+
+    def topology(self) -> Topology:
+        """Return the site alone."""
+        if not self.hosts_per_rack:
+            return single_switch(self.hosts, self.capacity_mbps, self.latency_s, self.switch)
+        return _racks(
+            _named(self.hosts),
+            self.hosts_per_rack,
+            f"{self.name}/rack",
+            [self.switch],
+            self.capacity_mbps,
+            self.uplink_mbps,
+            self.latency_s,
+        )
+
+
+Line: TypeAlias = tuple[str, str, float, float]
+"""Two sites by name, the bandwidth in Mbit/s of each direction between them, the latency in s."""
+
+
+def linked_sites(sites: Iterable[Site], lines: Iterable[Line]) -> Topology:
+    """Sites whose switches are joined by lines."""
+    whole: Graph = nx.Graph()
+    names: list[Hashable] = []
+    for site in sites:
+        graph, added = site.topology()
+        whole.update(graph)
+        names += added
+    for one, other, capacity_mbps, latency_s in lines:
+        whole.add_edge(
+            f"switch:{one}", f"switch:{other}", capacity_mbps=capacity_mbps, latency_s=latency_s
+        )
+    return whole, names
+
+
 def sites(
     hosts: Sequence[int | Sequence[str]],
     capacity_mbps: float,
@@ -107,21 +159,16 @@ def sites(
     between_latency_s: float,
 ) -> Topology:
     """Sites of one switch each, fully meshed; numbered hosts count on from site to site."""
-    whole: Graph = nx.Graph()
-    names: list[Hashable] = []
+    made: list[Site] = []
+    start = 0
     for number, each in enumerate(hosts):
-        start = len(names)
         here = [f"host-{start + index}" for index in range(each)] if isinstance(each, int) else each
-        site, added = single_switch(here, capacity_mbps, latency_s, f"switch:site-{number}")
-        whole.update(site)
-        names += added
-    for one in range(len(hosts)):
-        for other in range(one):
-            whole.add_edge(
-                f"switch:site-{other}", f"switch:site-{one}",
-                capacity_mbps=between_mbps, latency_s=between_latency_s,
-            )  # fmt: skip
-    return whole, names
+        made.append(Site(f"site-{number}", here, capacity_mbps, latency_s))
+        start += len(here)
+    pairs = combinations([site.name for site in made], 2)
+    return linked_sites(
+        made, [(one, other, between_mbps, between_latency_s) for one, other in pairs]
+    )
 
 
 def _racks(

@@ -7,6 +7,7 @@ from .arrays import Floats
 from .knobs import knob
 
 BYTES_PER_MEGABIT = 1e6 / 8
+BYTES_PER_MIB = 1024.0 * 1024.0
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Transport:
     Alone on links of B bytes/s each it takes::
 
         time_s = latency_factor * latency_s + bytes / rate
-        rate = min(bandwidth_factor * B, cap, bandwidth_factor * tcp_window_bytes / (2 * latency_s))
+        rate = min(bandwidth_factor * B, cap, bandwidth_factor * window / (2 * latency_s))
 
     A flow of rate x also puts ``cross_traffic * x`` on the opposite direction of every link of
     its route: the acknowledgements. Where both directions share a line, a flow that is alone
@@ -39,8 +40,12 @@ class Transport:
         ge=0,
         le=1,
     )
-    tcp_window_bytes: float = knob(
-        "Bytes that may be under way unacknowledged; infinite for no such limit.", math.inf, gt=0
+    tcp_window_mib: float = knob(
+        "What may be under way unacknowledged; 0: any amount.",
+        0.0,
+        key="tcp_window",
+        dimension="memory",
+        ge=0,
     )
 
     def __post_init__(self) -> None:
@@ -52,8 +57,8 @@ class Transport:
             )
         if not 0 <= self.cross_traffic <= 1:
             raise ValueError(f"cross_traffic {self.cross_traffic:g} must be between 0 and 1")
-        if not self.tcp_window_bytes > 0:
-            raise ValueError(f"tcp_window_bytes {self.tcp_window_bytes:g} must be above 0")
+        if not self.tcp_window_mib >= 0:
+            raise ValueError(f"tcp_window_mib {self.tcp_window_mib:g} must be at least 0")
 
     def delay_s(self, latency_s: float) -> float:
         """Return how long the first byte takes over a route of that latency, in s."""
@@ -61,9 +66,9 @@ class Transport:
 
     def window_rate(self, latency_s: float) -> float:
         """Return the rate in bytes/s that the window allows on a route of that latency."""
-        if latency_s == 0:
+        if latency_s == 0 or self.tcp_window_mib == 0:
             return math.inf
-        return self.bandwidth_factor * self.tcp_window_bytes / (2 * latency_s)
+        return self.bandwidth_factor * self.tcp_window_mib * BYTES_PER_MIB / (2 * latency_s)
 
     def payload_bytes_s(self, capacity_mbps: Floats) -> Floats:
         """Return what links of that capacity carry, in bytes/s."""
@@ -75,11 +80,11 @@ PLAIN = Transport()
 """Bytes over bandwidth, and the latency once."""
 
 LV08 = Transport(
-    latency_factor=13.01, bandwidth_factor=0.97, cross_traffic=0.05, tcp_window_bytes=4194304.0
+    latency_factor=13.01, bandwidth_factor=0.97, cross_traffic=0.05, tcp_window_mib=4.0
 )
 """SimGrid's default network model."""
 
-CM02 = Transport(cross_traffic=0.05, tcp_window_bytes=4194304.0)
+CM02 = Transport(cross_traffic=0.05, tcp_window_mib=4.0)
 """SimGrid's older network model: no correction of latency and bandwidth."""
 
 TRANSPORTS = {"plain": PLAIN, "lv08": LV08, "cm02": CM02}

@@ -10,7 +10,10 @@ from .arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class VmSize:
-    """What a VM has on paper: vCPUs of ``clock_mhz`` each, memory and disk."""
+    """What a VM has on paper: vCPUs of ``clock_mhz`` each, memory and disk.
+
+    Where not all VMs can have something at once, those of higher ``priority`` come first.
+    """
 
     name: str
     vcpus: int
@@ -18,6 +21,7 @@ class VmSize:
     memory_mib: float
     disk_mib: float = 0.0
     disk_write_mbps: float = 0.0
+    priority: int = 0
 
 
 def counts_from_shares(shares: Floats, total: int) -> Ints:

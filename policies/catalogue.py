@@ -23,6 +23,7 @@ from .power_aware import PowerAwareBestFitDecreasing
 from .predictive_scaling import PredictiveScaling
 from .random_choice import RandomChoice
 from .random_fit import RandomFit
+from .reassign import Reassign
 from .round_robin import RoundRobin
 from .scheduled_scaling import ScheduledScaling
 from .static_threshold import StaticThreshold
@@ -68,6 +69,7 @@ POLICIES: dict[str, dict[str, type]] = {
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
         "evacuation": Evacuation,
+        "reassign": Reassign,
     },
     "scaling": {
         "target_utilisation": TargetUtilisation,

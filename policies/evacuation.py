@@ -30,7 +30,10 @@ class Evacuation:
     may have made room.
     """
 
-    hosts: str = knob("Pattern of host names, as in a shell: rack-3*; several by comma.")
+    hosts: str = knob(
+        "Pattern of host names, as in a shell: new-3*; several by comma. With a slash, of racks "
+        "and hosts: rack-3/* is all of the third rack of the network."
+    )
     at_s: float = knob("When it begins.", 0.0, key="at", dimension="time", ge=0)
     wave: int = knob("Hosts emptied at once; 0: all of them.", 0, ge=0)
     hold_s: float = knob(
@@ -73,13 +76,13 @@ class Evacuation:
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
-        rows = [row for row, name in enumerate(view.hosts.names) if self.names(name)]
+        hosts = enumerate(zip(view.hosts.names, view.hosts.rack.tolist(), strict=True))
+        rows = [row for row, (name, rack) in hosts if self.names(name, f"rack-{rack}")]
         return np.array(rows, np.int64)
 
-    def names(self, host: str) -> bool:
-        """Return whether the pattern names a host."""
-        patterns = [each.strip() for each in self.hosts.split(",")]
-        return any(fnmatchcase(host, pattern) for pattern in patterns)
+    def names(self, host: str, rack: str = "") -> bool:
+        """Return whether the pattern names a host that stands in a rack."""
+        return any(_matches(each.strip(), host, rack) for each in self.hosts.split(","))
 
     def _proposals(self, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> list[Proposal]:
         candidates = view.awake()
@@ -105,6 +108,13 @@ class Evacuation:
             strict=True,
         )  # fmt: skip
         return [Proposal(vm, source, target, reason, search) for vm, source, target, search in rows]
+
+
+def _matches(pattern: str, host: str, rack: str) -> bool:
+    of_rack, slash, of_host = pattern.partition("/")
+    if not slash:
+        return fnmatchcase(host, pattern)
+    return fnmatchcase(rack, of_rack) and fnmatchcase(host, of_host)
 
 
 class _State:

@@ -61,8 +61,7 @@ class Room:
         """
         self.view = view
         self.hosts = hosts
-        self.prefer_awake = prefer_awake
-        self.all_or_nothing = False
+        self.prefer_awake, self.all_or_nothing = prefer_awake, False
         self.notes: dict[str, Floats] = {}
         self.memo: dict[str, Any] = {}
         self.need_mhz = need_mhz
@@ -81,8 +80,8 @@ class Room:
             self._core_mhz = np.full(len(hosts), np.inf)
         self._need_per_core_mhz = need_mhz / view.vms.vcpus
         self._memory_need_mib = view.vms.footprint_mib
-        self._size, self._group = view.vms.size, view.hosts.group[hosts]
-        self._allowed = view.allowed
+        self._group = view.hosts.group[hosts]
+        self._row, self._allowed = view.destinations()
         self._places: Bools | None = None
         self.seats: Seats | None = None
         if view.rules is not None:
@@ -155,7 +154,7 @@ class Room:
         if self._signal_mhz is not None:
             full |= self._headroom_mhz[at] < self._signal_mhz[vms][:, None]
         if self._allowed is not None:
-            full |= ~self._allowed[self._size[vms]][:, self._group[at]]
+            full |= ~self._allowed[self._row[vms]][:, self._group[at]]
         if self._one_guest is not None:
             full |= self._one_guest[at] & (self._guests[at] > 0)
         if self._places is not None:
@@ -171,7 +170,7 @@ class Room:
         if self._signal_mhz is not None:
             needs.append(self._signal_mhz)
         if self._allowed is not None:
-            needs.append(self._size.astype(np.float64))
+            needs.append(self._row.astype(np.float64))
         if self._places is not None:
             needs.append(self._place_class.astype(np.float64))
         return alike(np.column_stack(needs))
@@ -185,7 +184,7 @@ class Room:
         """
         may = ~self._closed
         if self._allowed is not None:
-            may &= self._allowed[self._size[vm]][self._group]
+            may &= self._allowed[self._row[vm]][self._group]
         if self._one_guest is not None:
             may &= ~(self._one_guest & (self._guests > 0))
         if self._places is not None:
@@ -234,7 +233,7 @@ class Room:
 
     def may_take(self, vm: int, position: int) -> bool:
         """Whether a candidate may hold a VM at all, room aside."""
-        if self._allowed is not None and not self._allowed[self._size[vm], self._group[position]]:
+        if self._allowed is not None and not self._allowed[self._row[vm], self._group[position]]:
             return False
         if self._places is not None and not self._places[self._place_class[vm], position]:
             return False
@@ -348,7 +347,7 @@ class Room:
             barred = np.zeros(count, bool) if self._one_guest is None else self._one_guest
             full |= barred & (guests > 1)
             if self._allowed is not None:
-                slow |= ~self._allowed[self._size[vms], self._group[positions]]
+                slow |= ~self._allowed[self._row[vms], self._group[positions]]
         if watched or slow.any() or full.any():
             return False
         self.load_mhz += need_mhz

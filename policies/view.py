@@ -11,6 +11,7 @@ from ..models.columns import Hosts, PowerState, Vms
 from ..models.delivery import Delivery
 from ..models.farm import Farm
 from ..models.history import Ring
+from ..models.layer import Layer
 from ..models.power import PowerBank
 from ..models.rules import Rules
 from .reserve import FarmReserve, ReserveBook
@@ -50,6 +51,7 @@ class HostView:
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
+        self.rack: Ints = _locked(hosts.rack)
         self.names: Sequence[str] = hosts.names
 
     def resting_w(self, rows: Ints) -> Floats:
@@ -76,6 +78,8 @@ class VmView:
         self.demand_mhz: Floats = _locked(vms.demand_mhz)
         self.moving_to: Ints = _locked(vms.moving_to)
         self.size: Ints = _locked(vms.size)
+        self.priority: Ints = _locked(vms.priority)
+        self.names: Sequence[str] = vms.names
         self.footprint_mib: Floats = _locked(delivery.most_mib)
         self._delivery = delivery
 
@@ -95,8 +99,10 @@ class FarmView:
     ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
-    all), ``one_guest`` which hosts hold one VM at most (None: none), ``rules`` which VMs belong
-    together or apart and where (None: anywhere), ``reserve`` what is kept free (None: nothing).
+    all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
+    move from one group to another: (sizes, groups left, groups gone to) (None: all), ``rules``
+    which VMs belong together or apart and where (None: anywhere), ``reserve`` what is kept free
+    (None: nothing).
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class FarmView:
         slow_cores: bool = True,
         rules: Rules | None = None,
         reserve: FarmReserve | None = None,
+        movable: Bools | None = None,
     ) -> None:
         self._farm = farm
         self.reserve = reserve
@@ -121,6 +128,8 @@ class FarmView:
         self.one_guest: Bools | None = (
             _locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
         )
+        self.movable: Bools | None = None if movable is None else _locked(movable)
+        self._destinations = self.allowed if movable is None else _destinations(layer, movable)
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.now_s = 0.0
@@ -151,6 +160,15 @@ class FarmView:
         """Return a number per host, the same for hosts that are alike when they are empty."""
         group = self.hosts.group
         return group if self.rules is None else self.rules.kinds_of_hosts(group)
+
+    def destinations(self) -> tuple[Ints, Bools | None]:
+        """Return where VMs may be or go: a row per VM, and groups of hosts by row (None: all)."""
+        if self.movable is None:
+            return self.vms.size, self._destinations
+        groups = self.movable.shape[2]
+        host = self.vms.host
+        left = np.where(host >= 0, self.hosts.group[host], groups)
+        return self.vms.size * (groups + 1) + left, self._destinations
 
     def vms_on(self, hosts: Ints) -> Ints:
         """Return the VMs on some hosts, ascending."""
@@ -184,3 +202,12 @@ class FarmView:
         """Return which hosts are off and can be woken."""
         asleep: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
         return asleep
+
+
+def _destinations(layer: Layer, movable: Bools) -> Bools:
+    """Return the groups that a VM may go to, a row per size and group left, the last for none."""
+    sizes, groups = layer.allowed.shape
+    found = np.repeat(layer.allowed[:, None, :], groups + 1, axis=1)
+    found[:, :groups] &= movable
+    rows: Bools = _locked(found.reshape(sizes * (groups + 1), groups))
+    return rows

@@ -8,9 +8,10 @@ from ..models.arrays import Ints
 from ..models.columns import Vms
 from ..models.domains import Domains
 from ..models.farm import ViolationRule
-from ..models.hypervisor import licence_per_host_year
+from ..models.licence import HostLicence, list_price
 from ..models.living import LivingFarm
 from ..models.migration import FixedRate
+from ..models.move_models import MoveModels
 from ..models.overheads import Platform
 from ..models.rules import Rules
 from ..policies.consolidation import name_of
@@ -22,18 +23,18 @@ from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
 from .build_applications import add_applications, elasticity_of, unscaled
-from .build_domains import build_domains, unplanned
+from .build_assignment import with_assignments
+from .build_domains import build_domains, racks, unplanned
 from .build_failures import failure_sources
 from .build_farm import (
     HostModel,
-    HostNames,
     build_hosts,
     columns,
     host_model,
-    numbering,
 )
 from .build_layer import Stack, build_stack
 from .build_life import lives_of, most_at_once, still_lives
+from .build_moves import move_models
 from .build_network import network_setup
 from .build_reserve import build_reserve
 from .build_rules import build_rules
@@ -74,7 +75,7 @@ class Case:
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
-    licences: list[float]
+    licences: list[HostLicence]
     domains: Domains
     gauge: Gauge
     living: bool = False
@@ -90,10 +91,13 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
     hosts = build_hosts(scenario.farm, models)
+    hosts.rack[:] = racks(scenario)
+    scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
     domains = build_domains(scenario.farm, scenario.network.layout)
-    network = network_setup(scenario, hosts)
+    moves = move_models(scenario, groups, stack.platforms, load.sizes)
+    network = network_setup(scenario, hosts, moves)
     failures, observed = failure_sources(
         scenario, list(hosts.names), domains, network.network if network else None
     )
@@ -114,18 +118,19 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         raise InputError(giants)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still)
     load = replace(load, files=[*load.files, *tables, *observed])
     reserve = build_reserve(scenario)
     engine = Engine(
-        farm, load.make(), start, policies.control, name_of(policies.control),
-        scenario.migration, _timing(scenario), Streams(scenario.seed),
+        farm, workload, start, policies.control, name_of(policies.control),
+        moves, _timing(scenario), Streams(scenario.seed),
         [ledger for ledger in (service, tenancy, gauge) if ledger], network,
         microscope, lives, rules, elasticity_of(scenario, load, stack), reserve=reserve,
-        power=policies.power,
+        power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
     )  # fmt: skip
     licences = [
         _licence(scenario, group, platform)
@@ -157,34 +162,25 @@ def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscop
     return Microscope(farm, stack.requests, rows, Streams(scenario.seed))
 
 
-def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> float:
-    """Return the price of a host's hypervisor licence per year, in the scenario's currency."""
+def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLicence:
+    """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
     if group.licence is not None:
-        return group.licence.amount
-    licence = platform.hypervisor.licence
-    if licence.currency != scenario.cost.currency:
-        return 0.0
-    return licence_per_host_year(licence, platform.server)
+        return HostLicence(per_host=group.licence.amount, listed=False)
+    hypervisor = platform.hypervisor
+    return list_price(hypervisor.licence, platform.server, hypervisor.name, scenario.cost.currency)
 
 
 def _ledgers(
-    scenario: Scenario, stack: Stack, farm: LivingFarm
+    scenario: Scenario, stack: Stack, farm: LivingFarm, step_s: float
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
-    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
+    service = ServiceLedger(farm, stack.requests, step_s) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
         rule = scenario.service.idle_energy
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule)
     return service, tenancy
-
-
-def build_hosts_of(scenario: Scenario) -> list[str]:
-    """Return the names of a scenario's hosts, in the order of the farm."""
-    counts = np.array([group.count for group in scenario.farm.hosts])
-    group = numbering(counts, scenario.farm.order)
-    return list(HostNames([each.name for each in scenario.farm.hosts], group, counts))
 
 
 def load_of(scenario: Scenario) -> Load:
@@ -244,10 +240,12 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
             break
     else:
         raise InputError(problems)
-    service, tenancy = _ledgers(scenario, stack, farm)
+    workload = load.make()
+    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
     gauge = Gauge(farm)
+    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
-        farm, load.make(), start, NoControl(), "none", FixedRate(), _timing(scenario),
+        farm, workload, start, NoControl(), "none", never, _timing(scenario),
         Streams(scenario.seed), [ledger for ledger in (service, tenancy, gauge) if ledger],
         lives=lives, elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip
@@ -257,7 +255,7 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     counts = np.array([count])
     return Case(
         name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [0.0], unplanned(count), gauge, living=not still,
+        [price], [HostLicence()], unplanned(count), gauge, living=not still,
     )  # fmt: skip
 
 
@@ -265,7 +263,7 @@ def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
         vms.vcpus.copy(), vms.size_mhz.copy(), vms.memory_mib.copy(), vms.names, vms.size_names,
-        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps,
+        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps, vms.priority,
     )  # fmt: skip
 
 

@@ -30,6 +30,11 @@ def build_domains(farm: FarmPart, layout: TopologyField) -> Domains:
     return Domains(rack, site, _rack_names(rack), names)
 
 
+def racks(spec: Spec) -> Ints:
+    """Return the number of each host's rack, from 1 on."""
+    return build_domains(spec.farm, spec.network.layout).rack + 1
+
+
 def unplanned(count: int) -> Domains:
     """Return domains of hosts of which nothing is known: one site, racks filled in order."""
     rack = racks_in_order(np.zeros(count, np.int64), HOSTS_PER_RACK)

@@ -120,6 +120,12 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
     )
 
 
+def host_names(farm: FarmPart) -> list[str]:
+    """Return the names of all hosts, in the order that the scenario wants."""
+    counts = np.array([group.count for group in farm.hosts])
+    return HostNames([group.name for group in farm.hosts], numbering(counts, farm.order), counts)
+
+
 class HostNames(list[str]):
     """Names of hosts: the group's name and the number within the group."""
 

@@ -27,7 +27,6 @@ class Stack:
 
     platforms: list[Platform]
     classes: list[RequestClass | None]
-    class_names: list[str]
     costs: Overheads
     tenants: list[str]
     tenant_of_size: Ints
@@ -85,7 +84,6 @@ def build_stack(
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
     classes = [class_of(size, level) for size in held]
-    names = [_class_name(size) for size in held]
     costs = overheads(platforms, sizes, classes)
     tenants = [tenant.name for tenant in spec.tenants]
     of_size = np.array([_index(tenants, size.tenant if size else None) for size in held])
@@ -100,7 +98,7 @@ def build_stack(
         service_scv=np.array([each.service_cv**2 if each else 1.0 for each in classes]),
         latency_s=costs.latency_s,
     )
-    return Stack(platforms, classes, names, costs, tenants, of_size, requests, layer)
+    return Stack(platforms, classes, costs, tenants, of_size, requests, layer)
 
 
 def class_of(size: Size | None, level: Level) -> RequestClass | None:
@@ -110,12 +108,6 @@ def class_of(size: Size | None, level: Level) -> RequestClass | None:
     if isinstance(size.request_class, RequestClass):
         return size.request_class
     return request_class(size.request_class, level)
-
-
-def _class_name(size: Size | None) -> str:
-    if size is None or size.request_class is None:
-        return ""
-    return size.request_class if isinstance(size.request_class, str) else f"own of {size.name}"
 
 
 def _index(names: list[str], name: str | None) -> int:
@@ -164,7 +156,7 @@ def _layer(
                 for group, platform in zip(groups, platforms, strict=True)
             ]
         ),
-        contention_loss=np.array([each.contention_loss for each in cpu]),
+        contention_loss=np.array([platform.contention_loss for platform in platforms]),
         coscheduling_loss=np.array([each.coscheduling_loss for each in cpu]),
         cores=cores,
         physical_mib=np.where(promised > 1.0, free_mib, np.inf),

@@ -1,6 +1,7 @@
 """How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def most_at_once(population: Population, end_s: float) -> int:
 
 def _population(load: Load, applications: Applications | None) -> Population:
     own = len(load.vms) - (applications.members if applications else 0)
-    population = Population.staying(own)
+    population = replace(Population.staying(own), priority=load.vms.priority[:own])
     if load.arrivals is not None:
         arrivals = load.arrivals
         population = Population(arrivals.arrival_s, arrivals.lifetime_s, arrivals.priority)

@@ -1,35 +1,45 @@
 """The network of a scenario becomes links and routes."""
 
 from collections.abc import Hashable
+from itertools import islice
 
 from ..models.columns import Hosts
-from ..models.migration import FixedRate
+from ..models.move_models import MoveModels
 from ..models.network import Network
-from ..models.transport import TRANSPORTS
-from ..sim.network_migration import CourseModel, NetworkSetup
+from ..models.transport import TRANSPORTS, Transport
+from ..sim.network_migration import NetworkSetup
+from ..sim.slots import Limits
 from .problems import refuse
 from .scenario import Scenario
-from .spec_network import FatTree, Graph, LeafSpine, SingleSwitch, TwoTier
+from .spec_network import UPLINK_MBPS, FatTree, Graph, LeafSpine, SingleSwitch, Sites, TwoTier
 
 
-def network_setup(scenario: Scenario, hosts: Hosts) -> NetworkSetup | None:
-    """Return the network where the migration model uses one. Raises InputError."""
-    if isinstance(scenario.migration, FixedRate) or not isinstance(scenario.migration, CourseModel):
+def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
+    """Return the network where a migration model uses one. Raises InputError."""
+    if not models.uses_network:
         return None
     part = scenario.network
     try:
-        network = network_of(part.layout, list(hosts.names))
+        groups = [hosts.group_names[group] for group in hosts.group.tolist()]
+        network = network_of(part.layout, list(hosts.names), groups)
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
-    transport = TRANSPORTS[part.transport]
-    return NetworkSetup(network, transport, part.moves_per_host, part.moves_in_all)
+    given = part.transport
+    transport = given if isinstance(given, Transport) else TRANSPORTS[given]
+    limits = Limits(part.moves_per_host, part.moves_in_all, part.moves_per_link, part.order)
+    return NetworkSetup(network, transport, limits)
 
 
 def network_of(
-    layout: SingleSwitch | TwoTier | LeafSpine | FatTree | Graph, hosts: list[str]
+    layout: SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites,
+    hosts: list[str],
+    groups: list[str],
 ) -> Network:
-    """Return the links and routes between hosts. Raises ValueError if they do not fit."""
+    """Return the links and routes between hosts, given the group of each.
+
+    Raises ValueError if they do not fit.
+    """
     if isinstance(layout, SingleSwitch):
         return Network.single_switch(hosts, layout.port, layout.latency)
     if isinstance(layout, TwoTier):
@@ -42,6 +52,8 @@ def network_of(
         )
     if isinstance(layout, FatTree):
         return Network.fat_tree(hosts, layout.port, layout.latency, layout.ports)
+    if isinstance(layout, Sites):
+        return _of_sites(layout, hosts, groups)
     import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
 
     graph: nx.Graph[Hashable] = nx.Graph()
@@ -49,4 +61,25 @@ def network_of(
     for link in layout.links:
         one, other = link.between
         graph.add_edge(one, other, capacity_mbps=link.bandwidth, latency_s=link.latency)
+    return Network.from_graph(graph, hosts)
+
+
+def _of_sites(layout: Sites, hosts: list[str], groups: list[str]) -> Network:
+    from ..models import topologies  # noqa: PLC0415 - NetworkX is slow to start
+
+    order = iter(hosts)
+    made = []
+    for site in layout.sites:
+        if site.groups is None:
+            here = list(islice(order, site.hosts))
+        else:
+            pairs = zip(hosts, groups, strict=True)
+            here = [host for host, group in pairs if group in site.groups]
+        racks = site.hosts_per_rack or 0
+        uplink_mbps = site.uplink or UPLINK_MBPS
+        made.append(topologies.Site(site.name, here, site.port, site.latency, racks, uplink_mbps))
+    lines = [
+        (line.between[0], line.between[1], line.bandwidth, line.latency) for line in layout.lines
+    ]
+    graph, _ = topologies.linked_sites(made, lines)
     return Network.from_graph(graph, hosts)

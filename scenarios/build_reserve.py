@@ -8,7 +8,7 @@ import numpy as np
 
 from ..models.arrays import Bools
 from ..models.reserve import Reserve
-from .check_network import host_names
+from .build_farm import host_names
 from .fields import Fault
 from .spec import Spec
 from .spec_reserve import FailingHosts, StandbyHosts
@@ -26,7 +26,7 @@ def build_reserve(spec: Spec) -> Reserve | None:
     if isinstance(part, FailingHosts):
         return Reserve(hosts=part.hosts, packing=part.check == "packing")
     if isinstance(part, StandbyHosts):
-        return Reserve(standby=_named(part.hosts, host_names(spec)))
+        return Reserve(standby=_named(part.hosts, host_names(spec.farm)))
     return Reserve(memory_share=part.memory, cpu_share=part.cpu)
 
 
@@ -38,7 +38,7 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
         yield from _faults_of_count(part, hosts)
     if not isinstance(part, StandbyHosts):
         return
-    names = host_names(spec)
+    names = host_names(spec.farm)
     for index, pattern in enumerate(part.hosts):
         if not _named([pattern], names).any():
             yield (*place, index), unknown_name("host", pattern, names)
@@ -49,10 +49,8 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
 def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
     place = ("policies", "reserve")
     if part.hosts >= hosts:
-        message = (
-            f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; "
-            f"keep at most {hosts - 1}" if hosts > 1 else "a farm of one host has none to spare"
-        )
+        most = f"keep at most {hosts - 1}" if hosts > 1 else "one host alone keeps none: leave it out"
+        message = f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
         yield (*place, "hosts"), message
     elif part.check == "packing" and comb(hosts, part.hosts) > MOST_SETS:
         message = (

@@ -114,9 +114,12 @@ def _none(part: WorkloadPart, step_s: float) -> Load:
 def sizes_of(part: WorkloadPart) -> list[VmSize]:
     """Return the sizes as they are written."""
     return [
-        VmSize(size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes)
+        VmSize(
+            size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes,
+            size.priority,
+        )
         for size in part.sizes
-    ]
+    ]  # fmt: skip
 
 
 def _arriving(
@@ -127,6 +130,7 @@ def _arriving(
     read = build_arrivals(arrivals, folder, end_s, tenants, draw())
     found = read.arrivals
     vms = vms_of(found.sizes, found.size, found.names)
+    vms.priority[:] = found.priority
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
 
@@ -155,7 +159,10 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
     disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
     writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
     size_names = [size.name for size in sizes]
-    return Vms(vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes)
+    priority = np.array([size.priority for size in sizes])[size_of_vm]
+    return Vms(
+        vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
+    )
 
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:

@@ -9,7 +9,7 @@ from ..models.migration import FixedRate
 from ..models.network import Network
 from ..models.reliability import Times, availability
 from .build_domains import build_domains
-from .check_network import host_names
+from .build_farm import host_names
 from .failure_domains import Entities, entities_of
 from .fields import Fault
 from .spec import Spec
@@ -28,7 +28,7 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
     part = spec.failures
     if not (part.entries or part.schedule):
         return
-    names = host_names(spec)
+    names = host_names(spec.farm)
     known = _Known(spec, names)
     for where, index, match in _matches(part):
         kind = getattr(part, where)[index].of

@@ -1,5 +1,6 @@
 """What is wrong with a group of hosts whatever the rest of the scenario says."""
 
+from ..models.cpu_baseline import CPU_BASELINES
 from ..models.hypervisor import HOSTED, Hypervisor, profiles
 from ..models.ranged import Ranged
 from .build_farm import server_of
@@ -13,9 +14,11 @@ def faults_of_group(group: HostGroup) -> list[Fault]:
     """Return what does not go together: server, hypervisor, paths and promises of memory."""
     hypervisor = profile_of(group)
     faults = _paths(group, hypervisor)
-    if not faults:
-        faults = _assists(group, hypervisor)
-    return faults + _threads(group) + _applications(group, hypervisor) + _memory(group, hypervisor)
+    if faults:
+        return faults
+    faults = _assists(group, hypervisor)
+    faults += _threads(group) + _applications(group, hypervisor) + _memory(group, hypervisor)
+    return faults + _cpu(group) + _device(group, hypervisor)
 
 
 def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
@@ -115,3 +118,34 @@ def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
         "hypervisor with figures for it"
     )
     return [(("memory_overcommit",), message)]
+
+
+def _cpu(group: HostGroup) -> list[Fault]:
+    """Say where a processor of another vendor, or an older one, is to show a baseline."""
+    if group.cpu_baseline is None or isinstance(group.server, InlineServer):
+        return []
+    baseline, server = CPU_BASELINES[group.cpu_baseline], server_of(group)
+    published = server.published[:4]
+    fitting = [
+        name
+        for name, each in CPU_BASELINES.items()
+        if server.cpu.lower().startswith(each.vendor) and each.year <= int(published)
+    ]
+    if group.cpu_baseline in fitting:
+        return []
+    message = (
+        f"{group.cpu_baseline} is {baseline.vendor}'s of {baseline.year}, and {server.id} has "
+        f"{server.cpu}, published {published}; write one of {', '.join(fitting)}"
+    )
+    return [(("cpu_baseline",), message)]
+
+
+def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    path = hypervisor.network_path(group.network_path or "")
+    if group.passthrough_moves == "refuse" or not path.live_migration:
+        return []
+    message = (
+        f"guests of {hypervisor.name} have no passthrough device on the {path.name} path; leave "
+        "it out, or write network_path: passthrough"
+    )
+    return [(("passthrough_moves",), message)]

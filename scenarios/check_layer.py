@@ -10,10 +10,9 @@ from ..models.catalogue import traces
 from ..models.hypervisor import vm_overhead_mib
 from ..models.overheads import Platform
 from ..models.vm import VmSize, counts_from_shares
-from ..policies.consolidation import name_of
-from ..policies.control import moves_vms
 from .build_farm import server_of
 from .build_layer import allowed_by_tenant, platform_of
+from .check_moves import faults_of_moves
 from .fields import Fault
 from .spec import Spec
 from .spec_farm import HostGroup
@@ -42,14 +41,6 @@ class _Host:
     def memory_mib(self) -> float:
         return self.free_mib * self.group.memory_overcommit
 
-    @property
-    def moves(self) -> bool:
-        return self.platform is None or self.platform.live_migration
-
-    @property
-    def family(self) -> str:
-        return IDEAL if self.platform is None else self.platform.hypervisor.family
-
 
 def faults_of(spec: Spec) -> list[Fault]:
     """Return what does not go together between hosts, VMs, tenants and policies."""
@@ -62,7 +53,7 @@ def faults_of(spec: Spec) -> list[Fault]:
     return [
         *homeless,
         *_overfull(hosts),
-        *_immovable(spec, hosts, allowed),
+        *faults_of_moves(spec, [host.platform for host in hosts], allowed),
         *_giants(spec, hosts, allowed),
         *_reservations(spec, hosts),
     ]
@@ -171,47 +162,6 @@ def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
             f"give it more than {write(needs, 'memory')}, or a hypervisor that takes less"
         )
         yield ("farm", "hosts", index, field), message
-
-
-def _immovable(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
-    """Yield groups that running VMs cannot leave under a policy that moves them."""
-    control = spec.policies.control
-    if not moves_vms(control):
-        return
-    remedy = (
-        f"policies.control {name_of(control)} moves them; write control: none or power_proportional"
-    )
-    stuck = [index for index, host in enumerate(hosts) if not host.moves]
-    for index in stuck:
-        platform = hosts[index].platform
-        assert platform is not None
-        field, what = "hypervisor", platform.hypervisor.name
-        if platform.hypervisor.live_migration:
-            storage = platform.storage_path
-            field = "network_path" if storage.live_migration else "storage_path"
-            path = storage if field == "storage_path" else platform.network_path
-            what = f"{path.name} I/O"
-        message = f"{what} does not let running VMs move and {remedy}, or change this"
-        yield ("farm", "hosts", index, field), message
-    if not stuck:
-        yield from _mixed(hosts, allowed, remedy)
-
-
-def _mixed(hosts: list[_Host], allowed: Bools, remedy: str) -> Iterator[Fault]:
-    """Yield groups between which VMs could not move although they may be on both."""
-    told: set[int] = set()
-    for row in range(len(allowed)):
-        first, *rest = np.flatnonzero(allowed[row]).tolist() or [0]
-        for index in rest:
-            if hosts[index].family == hosts[first].family or index in told:
-                continue
-            told.add(index)
-            message = (
-                f"running VMs do not move between {hosts[first].hypervisor} (group "
-                f"{hosts[first].group.name}) and {hosts[index].hypervisor}, and {remedy}, or give "
-                "both groups hypervisors of one family"
-            )
-            yield ("farm", "hosts", index, "hypervisor"), message
 
 
 def _giants(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:

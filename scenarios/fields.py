@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    Tag,
     ValidationError,
     create_model,
 )
@@ -286,11 +288,25 @@ def annotation_of(hint: Any, knob: Knob) -> Any:
         return Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)]
     if get_origin(hint) is tuple:
         return _list_of(hint, knob)
+    if hint == dict[str, str] | str:
+        return TableField
     bounds = Field(allow_inf_nan=False, **knob.bounds()) if hint in (float, int) else Field()
     if knob.dimension:
         return Annotated[float, bounds, Quantity(knob.dimension)]
     strict = Field(strict=True) if hint in (int, float, bool) else Field()
     return Annotated[hint, bounds, strict]
+
+
+def _table_tag(written: Any) -> str:
+    return "path" if isinstance(written, str) else "mapping"
+
+
+TableField = Annotated[
+    Annotated[dict[str, str], Tag("mapping")]
+    | Annotated[str, Field(min_length=1, max_length=4096), Tag("path")],
+    Discriminator(_table_tag),
+]
+"""A mapping of names, or the path of a table that holds one."""
 
 
 def _list_of(hint: Any, knob: Knob) -> Any:

@@ -43,8 +43,13 @@ def _is_choice(kind: Any) -> bool:
         bare, *extras = get_args(kind)
         return any(isinstance(each, Named) for each in extras) or _is_choice(bare)
     if get_origin(kind) in (Union, UnionType):
-        return any(_bare(member) is str or _is_choice(member) for member in get_args(kind))
+        return any(_is_text(member) or _is_choice(member) for member in get_args(kind))
     return False
+
+
+def _is_text(kind: Any) -> bool:
+    bare = _bare(kind)
+    return bare is str or get_origin(bare) is Literal
 
 
 def _bare(kind: Any) -> Any:
@@ -54,9 +59,9 @@ def _bare(kind: Any) -> Any:
 def _below(kind: Any, path: str) -> Iterator[Leaf]:
     for extra in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(extra, Named):
+            if any(f"<{name}>" in path for name in extra.options()):
+                return  # what a policy holds of its own kind is described by itself
             for name, cls in extra.options().items():
-                if f"<{name}>" in path:
-                    continue  # a policy that holds one of its own kind
                 yield from leaves(model_of(cls), f"{path}<{name}>")
             return
         if isinstance(extra, Knobs):

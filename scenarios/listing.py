@@ -190,7 +190,9 @@ def _licence(licence: Licence[Ranged]) -> str:
     if licence.metric == "none":
         return "none"
     least = (
-        (licence.minimum_cores_per_socket, "per socket"), (licence.minimum_cores, "in all"),
+        (licence.minimum_cores_per_socket, "per socket"),
+        (licence.minimum_cores_per_host, "per host"),
+        (licence.minimum_order_cores, "in all"),
     )  # fmt: skip
     told = "".join(f", at least {cores} cores {where}" for cores, where in least if cores)
     return f"{licence.metric}, {licence.currency} a year{told}"

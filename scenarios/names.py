@@ -1,17 +1,17 @@
 """Names of hosts and VMs, made when they are shown."""
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, overload
 
 from ..models.arrays import Ints
 
 
-class Numbered(Sequence[str]):
-    """``prefix-1`` … ``prefix-n`` without keeping n texts."""
+class Names(Sequence[str]):
+    """As many names as ``count`` says, none of which is kept."""
 
-    def __init__(self, prefix: str, count: int) -> None:
-        self._prefix, self._count = prefix, count
-        self._width = len(str(count))
+    def __init__(self, count: int) -> None:
+        self._count = count
 
     def __len__(self) -> int:
         return self._count
@@ -22,35 +22,39 @@ class Numbered(Sequence[str]):
     def __getitem__(self, index: slice) -> Sequence[str]: ...
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(self._count))]
+            return [self.name(each) for each in range(*index.indices(self._count))]
         number = index + self._count if index < 0 else index
         if not 0 <= number < self._count:
             raise IndexError(index)
+        return self.name(number)
+
+    @abstractmethod
+    def name(self, number: int) -> str:
+        """Return the name at a place counted from 0."""
+        ...
+
+
+class Numbered(Names):
+    """``prefix-1`` … ``prefix-n``."""
+
+    def __init__(self, prefix: str, count: int) -> None:
+        super().__init__(count)
+        self._prefix, self._width = prefix, len(str(count))
+
+    def name(self, number: int) -> str:
+        """Return prefix and number, with leading zeros so that all are of one length."""
         return f"{self._prefix}-{number + 1:0{self._width}d}"
 
-    def __iter__(self) -> Iterator[str]:
-        return (self[index] for index in range(self._count))
 
-
-class Repeated(Sequence[str]):
+class Repeated(Names):
     """Names gone through again and again; later rounds are ``name#2``, ``name#3`` and so on."""
 
     def __init__(self, names: Sequence[str], count: int) -> None:
-        self._names, self._count = names, count
+        super().__init__(count)
+        self._names = names
 
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(self._count))]
-        number = index + self._count if index < 0 else index
-        if not 0 <= number < self._count:
-            raise IndexError(index)
+    def name(self, number: int) -> str:
+        """Return the name, with its round from the second on."""
         turn, at = divmod(number, len(self._names))
         return self._names[at] if turn == 0 else f"{self._names[at]}#{turn + 1}"
 

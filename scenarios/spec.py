@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ..models.catalogue import servers
+from ..models.conversion import CONVERSIONS, Conversion, NoConversion
 from ..models.migration import MIGRATION_MODELS, FixedRate, MigrationModel
 from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
@@ -233,7 +234,18 @@ class Spec(Part):
     policies: PolicyPart = Field(PolicyPart(), description="Who decides what.")
     migration: Annotated[
         MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
-    ] = Field(FixedRate(), description="What moving a running VM takes.")
+    ] = Field(
+        FixedRate(),
+        description="What moving a running VM takes, where neither its size nor the group of "
+        "hosts that it leaves has a model of its own.",
+    )
+    conversion: Annotated[
+        Conversion | NoConversion, Named("kind", "conversion", lambda: CONVERSIONS)
+    ] = Field(
+        NoConversion(),
+        description="What a move takes between hosts that do not exchange running VMs: other "
+        "hypervisors, or CPUs that lack features; `none`: such moves are refused.",
+    )
     network: NetworkPart = Field(NetworkPart(), description="The network that moves use.")
     admission: AdmissionPart = Field(
         AdmissionPart(), description="What becomes of VMs that arrive and find no room."

@@ -6,7 +6,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from ..models.assists import ASSISTS
 from ..models.catalogue import servers
+from ..models.cpu_baseline import CPU_BASELINES
 from ..models.hypervisor import derive, profiles
+from ..models.migration import MIGRATION_MODELS
 from ..models.power import POWER_MODELS
 from .fields import Amount, Named, Part, Quantity, problem, problems
 from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Watts
@@ -120,7 +122,7 @@ class HostGroup(Part):
     licence: Annotated[Money | None, Amount()] = Field(
         None,
         description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
-        "where that is in the scenario's currency.",
+        "by core, socket or VM, if in the scenario's currency; else 0, with a warning.",
     )
     hypervisor: HypervisorField = Field(
         "ideal",
@@ -162,6 +164,19 @@ class HostGroup(Part):
     site: Name | None = Field(
         None, description="Site where the hosts stand; absent: one that all such hosts share."
     )
+    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+        None, description="How VMs leave these hosts, if not by the `migration` of the scenario."
+    )
+    cpu_baseline: Literal[*CPU_BASELINES] | None = Field(  # type: ignore[valid-type]
+        None,
+        description="Level of CPU features that guests see here; running VMs move to the same "
+        "level or a higher one of the vendor. Absent: the same everywhere.",
+    )
+    passthrough_moves: Literal["refuse", "detach"] = Field(
+        "refuse",
+        description="Whether VMs whose `network_path` is passthrough stay, or have the device "
+        "detached before a move.",
+    )
 
     @field_validator("server")
     @classmethod
@@ -173,6 +188,7 @@ class HostGroup(Part):
     @model_validator(mode="after")
     def _layer_fits(self) -> Self:
         extras = self.smt_gain or self.host_applications or self.memory_overcommit > 1
+        extras = extras or self.cpu_baseline or self.passthrough_moves != "refuse"
         if self.hypervisor == "ideal" and not extras:
             return self  # nothing that could be missing, and no catalogue to read
         from .check_group import faults_of_group  # noqa: PLC0415 - it is made of this module

@@ -1,14 +1,16 @@
 """The network that moves use, as a scenario describes it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from .fields import Part, Quantity
+from ..models.transport import Transport
+from .fields import Knobs, Part, Quantity, problem, problems
 from .kinds import Count, Name
 
 Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
 Latency = Annotated[float, Field(gt=0), Quantity("time")]
+UPLINK_MBPS = 40_000.0
 InUse = Annotated[float, Field(ge=0, lt=1), Quantity("share")]
 
 
@@ -28,7 +30,7 @@ class TwoTier(_Switched):
 
     topology: Literal["two_tier"]
     hosts_per_rack: Count = Field(40, description="Hosts of a rack, in the order of the farm.")
-    uplink: Bandwidth = Field(40_000.0, description="Bandwidth of a rack's uplink.")
+    uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a rack's uplink.")
 
 
 class LeafSpine(_Switched):
@@ -37,7 +39,7 @@ class LeafSpine(_Switched):
     topology: Literal["leaf_spine"]
     hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
     spines: Count = Field(4, description="Number of spine switches.")
-    uplink: Bandwidth = Field(40_000.0, description="Bandwidth of a link from leaf to spine.")
+    uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a link from leaf to spine.")
 
 
 class FatTree(_Switched):
@@ -66,8 +68,68 @@ class Graph(Part):
     links: tuple[Link, ...] = Field(min_length=1, description="All links.")
 
 
+class Site(_Switched):
+    """Hosts at one place, all at its switch or in racks that have an uplink to it."""
+
+    name: Name = Field(description="Name of the site; lines refer to it.")
+    groups: tuple[Name, ...] | None = Field(
+        None, min_length=1, description="Groups of hosts that are there, all of their hosts."
+    )
+    hosts: Count | None = Field(
+        None,
+        description="Number of hosts there, the next in the order of the farm; give every site "
+        "this, or every site its groups.",
+    )
+    hosts_per_rack: Count | None = Field(
+        None, description="Hosts of a rack; absent: no racks, all at one switch."
+    )
+    uplink: Bandwidth | None = Field(
+        None, description="Bandwidth of a rack's uplink; absent: 40 Gbit/s."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.groups is None) == (self.hosts is None):
+            raise problem("say which hosts are there: either groups or hosts, a number")
+        if self.uplink is not None and self.hosts_per_rack is None:
+            message = "there are no racks to have one; add hosts_per_rack, or leave it out"
+            raise problems([(("uplink",), message)])
+        return self
+
+
+class Line(Part):
+    """A line between two sites."""
+
+    between: tuple[Name, ...] = Field(
+        min_length=2, max_length=2, description="The two sites that it joins."
+    )
+    bandwidth: Bandwidth = Field(description="Bandwidth of each direction.")
+    latency: Latency = Field(
+        1e-3, description="Latency, one way; light takes 5 ms for 1000 km of fibre."
+    )
+
+
+class Sites(Part):
+    """Several sites, joined by lines; routes may cross a site."""
+
+    topology: Literal["sites"]
+    sites: tuple[Site, ...] = Field(min_length=2, description="The sites.")
+    lines: tuple[Line, ...] = Field(min_length=1, description="What joins the sites.")
+
+
 TopologyField = Annotated[
-    SingleSwitch | TwoTier | LeafSpine | FatTree | Graph, Field(discriminator="topology")
+    SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites, Field(discriminator="topology")
+]
+
+
+def _transport_tag(written: Any) -> str:
+    return "own" if isinstance(written, dict | Transport) else "preset"
+
+
+TransportField = Annotated[
+    Annotated[Literal["plain", "lv08", "cm02"], Tag("preset")]
+    | Annotated[Transport, Knobs(Transport), Tag("own")],
+    Discriminator(_transport_tag),
 ]
 
 
@@ -77,10 +139,11 @@ class NetworkPart(Part):
     layout: TopologyField = Field(
         SingleSwitch(topology="single_switch"), description="Switches, links and where hosts are."
     )
-    transport: Literal["plain", "lv08", "cm02"] = Field(
+    transport: TransportField = Field(
         "plain",
-        description="How bytes travel: latency once and all of the bandwidth, or with the factors "
-        "and the TCP window of SimGrid's LV08 or CM02.",
+        description="How bytes travel: latency once and all of the bandwidth (`plain`), with the "
+        "factors and the TCP window of SimGrid's LV08 or CM02, or with figures written out.",
+        examples=["plain", "lv08", {"latency_factor": 1.5, "tcp_window": "1 MiB"}],
     )
     background: InUse = Field(
         0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
@@ -90,4 +153,17 @@ class NetworkPart(Part):
     )
     moves_in_all: Annotated[int, Field(strict=True, ge=0)] = Field(
         0, description="Moves under way at a time in the whole farm; 0: any number."
+    )
+    moves_per_link: Annotated[int, Field(strict=True, ge=0)] = Field(
+        0, description="Moves that cross one direction of a link at a time; 0: any number."
+    )
+    suspend_bandwidth: Bandwidth = Field(
+        4_000.0,
+        description="What a VM's memory is written to storage and read with, where moves that wait "
+        "for each other's room leave no other way. Estimate: 500 MB/s; SATA 3.0 carries 600 MB/s.",
+    )
+    order: Literal["parallel", "serial", "planned"] = Field(
+        "parallel",
+        description="All that places allow at once, one after another, or only moves that share "
+        "no bottleneck with those under way, the longest first.",
     )

@@ -14,8 +14,9 @@ from pydantic import (
 
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
+from ..models.migration import MIGRATION_MODELS
 from ..models.workload import OnEnd
-from .fields import Knobs, Part, Quantity, problem, problems
+from .fields import Knobs, Named, Part, Quantity, problem, problems
 from .kinds import (
     Count,
     FilePath,
@@ -68,6 +69,14 @@ class Size(Part):
     )
     limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
+    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+        None,
+        description="How VMs of this size move, if not by the `migration` of the hosts that they "
+        "leave or of the scenario.",
+    )
+    priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
+        0, description="Who comes first where moves wait for room or for a place; highest first."
+    )
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:

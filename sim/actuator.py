@@ -4,22 +4,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models.arrays import Ints, distinct
+from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
-from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
-from ..models.migration import MigrationModel
+from ..models.farm import Farm
+from ..models.move_models import MoveModels
 from ..models.rule_gate import refused
 from ..models.rules import Rules
 from ..policies.plan import Plan
 from ..policies.reserve import ReserveBook
+from .bars import Bars
 from .clock import Clock
 from .flows import FlowBoard
 from .link_record import LinkRecord
 from .migration import Migrations
-from .network_migration import CourseModel, NetworkMigrations, NetworkSetup
+from .network_migration import NetworkMigrations, NetworkSetup
 from .power import PowerStories
+from .precedence import NO_MEMORY as LACKS_MEMORY
+from .precedence import Precedence
 from .recorder import Recorder
-from .slots import Slots
+from .slots import Lines, Slots
 
 OUTCOMES = (
     "moved",
@@ -28,14 +31,16 @@ OUTCOMES = (
     "already there",
     "VM is moving or gone",
     "target is being switched off",
-    "target lacks memory",
+    LACKS_MEMORY,
+    "cannot move there",
+    "moved after others",
     "breaks rule",
     "source or target has failed or is cut off",
     "would break the reserve",
 )
 (
-    MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BREAKS_RULE,
-    GONE, BREAKS_RESERVE,
+    MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED, LATER,
+    BREAKS_RULE, GONE, BREAKS_RESERVE,
 ) = range(len(OUTCOMES))  # fmt: skip
 
 Limit = Callable[[Plan], Plan]
@@ -52,9 +57,10 @@ class Actuator:
         self,
         clock: Clock,
         farm: Farm,
-        migration: MigrationModel | CourseModel,
+        models: MoveModels,
         recorder: Recorder,
-        network: NetworkSetup | None = None,
+        network: NetworkSetup | None,
+        storage_mbps: float,
         rules: Rules | None = None,
         sleep: int = 0,
     ) -> None:
@@ -62,21 +68,26 @@ class Actuator:
         self.board: FlowBoard | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self.power = self._power = PowerStories(clock, farm, recorder, sleep)
-        self._migrations = self._movers(migration, network)
+        self._bars = Bars(farm, models)
+        self._precedence = Precedence(
+            clock, farm, self._power, recorder, models, self._move, self._is_busy, storage_mbps
+        )
+        self._migrations = self._movers(models, network)
         self.book: Callable[[], ReserveBook | None] = lambda: None
 
     def _movers(
-        self, model: MigrationModel | CourseModel, network: NetworkSetup | None
+        self, models: MoveModels, network: NetworkSetup | None
     ) -> Migrations | NetworkMigrations:
         clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
+        ended = self._precedence.room_freed
         if network is None:
-            assert not isinstance(model, CourseModel)
-            return Migrations(clock, farm, model, power, recorder)
-        assert isinstance(model, CourseModel)
+            return Migrations(clock, farm, models, power, recorder, ended)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
-        slots = Slots(clock, network.per_host, network.in_all)
-        return NetworkMigrations(clock, farm, model, self.board, slots, power, recorder)
+        self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
+        return NetworkMigrations(
+            clock, farm, models, self.board, self._slots, power, recorder, ended
+        )
 
     def carry_out(self, plan: Plan, policy: str, limit: Limit | None = None) -> None:
         """Start what a plan proposes, within limits; raises PlanError naming policy, time and rows."""
@@ -89,14 +100,22 @@ class Actuator:
         superseded = np.array([proposal.superseded for proposal in proposals], bool)
         outcomes = np.where(superseded, SUPERSEDED, np.where(targets < 0, NO_ROOM, MOVED))
         self._admit(vms, targets, outcomes)
-        told = [OUTCOMES[outcome] for outcome in outcomes]
+        said = [OUTCOMES[outcome] for outcome in outcomes.tolist()]
+        for row in np.flatnonzero(outcomes == BARRED).tolist():
+            said[row] += f": {self._bars.reason(int(vms[row]), int(targets[row]))}"
         if self._rules is not None:
-            self._judge(self._rules, vms, targets, outcomes, told)
-        sleeps = self._spare(plan.sleeps, vms, targets, outcomes, told)
-        self._recorder.note_decisions(self._clock.now, proposals, told)
+            # A way round by a third host, or a wait for room, is not worked out with rules.
+            outcomes[outcomes == LATER] = NO_MEMORY
+            said = [OUTCOMES[NO_MEMORY] if word == OUTCOMES[LATER] else word for word in said]
+            self._judge(self._rules, vms, targets, outcomes, said)
+        sleeps = self._spare(plan.sleeps, vms, targets, outcomes, said)
+        self._recorder.note_decisions(self._clock.now, proposals, said)
         moving = outcomes == MOVED
         if moving.any():
             self._move(vms[moving], targets[moving])
+        later = np.flatnonzero(outcomes == LATER)
+        if len(later):
+            self._precedence.hold([proposals[row] for row in later.tolist()])
         self._wake(np.array(plan.wakes, np.int64), plan.wake_reason)
         self._put_to_sleep(np.array(sleeps, np.int64), plan.sleep_reason)
         self._recorder.note_refusals(self._clock.now, plan.refusals)
@@ -128,20 +147,14 @@ class Actuator:
         gone = (states == PowerState.FAILED) | ~reachable[targets[live]]
         outcomes[live[gone | ~reachable[farm.vms.host[vms[live]]]]] = GONE
         not_running = farm.vms.state[vms[live]] != VmState.RUNNING
-        outcomes[live[not_running | self._migrations.busy(vms[live])]] = VM_BUSY
+        busy = self._migrations.busy(vms[live]) | self._precedence.holds(vms[live])
+        outcomes[live[not_running | busy]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
-        need_mib = farm.delivery.footprint_mib(vms[live], targets[live])
-        named = distinct(targets[live])
-        at = np.searchsorted(named, targets[live])
-        free_mib = farm.hosts.memory_mib[named] - farm.hosts.memory_used_mib[named]
-        free_mib += MEMORY_TOLERANCE_MIB
-        tight = np.bincount(at, weights=need_mib, minlength=len(named)) > free_mib
-        for index in np.flatnonzero(tight[at]).tolist():
-            if free_mib[at[index]] < need_mib[index]:
-                outcomes[live[index]] = NO_MEMORY
-            else:
-                free_mib[at[index]] -= need_mib[index]
+        outcomes[live[~self._bars.possible(vms[live], targets[live])]] = BARRED
+        live = np.flatnonzero(outcomes == MOVED)
+        fits, now = self._precedence.admit(vms[live], targets[live])
+        outcomes[live] = np.where(now, MOVED, np.where(fits, LATER, NO_MEMORY))
 
     def _judge(
         self, rules: Rules, vms: Ints, targets: Ints, outcomes: Ints, told: list[str]
@@ -180,7 +193,21 @@ class Actuator:
     def _move(self, vms: Ints, targets: Ints) -> None:
         asleep = self._farm.hosts.state[targets] == PowerState.OFF
         self._power.wake(distinct(targets[asleep]), "needed for VMs")
-        self._migrations.start(vms, targets)
+        first = self._ranked(vms, targets)
+        self._migrations.start(vms[first], targets[first])
+
+    def _is_busy(self, vms: Ints) -> Bools:
+        return self._migrations.busy(vms)
+
+    def _ranked(self, vms: Ints, targets: Ints) -> Ints:
+        """Return the order in which moves ask for their places."""
+        vms_of = self._farm.vms
+        if not isinstance(self._migrations, NetworkMigrations):
+            return np.argsort(-vms_of.priority[vms], kind="stable")
+        ends = list(zip(vms_of.host[vms].tolist(), targets.tolist(), strict=True))
+        moves = zip(vms.tolist(), targets.tolist(), strict=True)
+        claims = [self._migrations.claim(vm, target) for vm, target in moves]
+        return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def _wake(self, hosts: Ints, cause: str) -> None:
         """Bring up hosts at rest; those that have been woken or have failed meanwhile are left."""
@@ -191,7 +218,7 @@ class Actuator:
         """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""
         farm = self._farm
         on = farm.hosts.state[hosts] == PowerState.ON
-        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0)]
+        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0) & ~self._precedence.expected(hosts)]
         vms = farm.residents.of(hosts)
         staying = farm.vms.host[vms[farm.vms.state[vms] != VmState.MIGRATING]]
         hosts = hosts[~np.isin(hosts, staying)] if len(staying) else hosts
@@ -201,6 +228,7 @@ class Actuator:
 
     def end_migrations(self) -> None:
         """Interrupt every migration under way; they are undone before the clock moves on."""
+        self._precedence.end_all()
         self._migrations.interrupt_all()
 
     def withdraw(self, vms: Ints) -> None:
@@ -223,3 +251,4 @@ class Actuator:
     def close(self) -> None:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()
+        self._precedence.record_unfinished()

@@ -10,7 +10,7 @@ from ..models.arrays import Bools, Floats, Ints
 from ..models.history import Ring
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
-from ..models.migration import MigrationModel
+from ..models.move_models import MoveModels
 from ..models.reserve import Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
@@ -29,7 +29,7 @@ from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
 from .microscope import Microscope
-from .network_migration import CourseModel, NetworkSetup
+from .network_migration import NetworkSetup
 from .provisioning import Provisioning
 from .recorder import Recorder
 from .reserve_watch import ReserveWatch
@@ -37,6 +37,7 @@ from .rest_record import RestRecord
 from .rule_record import RuleRecord
 from .scaling import Elasticity, Scaling
 from .streams import Streams
+from .suspension import STORAGE_MBPS
 
 
 class UnplacedError(Exception):
@@ -133,7 +134,7 @@ class Engine:
         start: Start,
         control: ControlPolicy,
         control_name: str,
-        migration: MigrationModel | CourseModel,
+        migration: MoveModels,
         timing: Timing,
         streams: Streams,
         ledgers: Sequence[Ledger] = (),
@@ -144,6 +145,7 @@ class Engine:
         elasticity: Elasticity | None = None,
         reserve: Reserve | None = None,
         power: PowerManagement | None = None,
+        storage_mbps: float = STORAGE_MBPS,
     ) -> None:
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
@@ -156,12 +158,19 @@ class Engine:
         if rules is not None:
             self._recorder.broken = RuleRecord(farm, rules)
         self._actuator = Actuator(
-            self._clock, farm, migration, self._recorder, network, rules, self._power.depth
+            self._clock, farm, migration, self._recorder, network, storage_mbps, rules,
+            self._power.depth,
         )
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
         self._view = FarmView(
-            farm, self._vm_history, self._host_history, streams, start.slow_cores, rules
+            farm,
+            self._vm_history,
+            self._host_history,
+            streams,
+            start.slow_cores,
+            rules,
+            migration.table(),
         )
         self._rounds = 0
         self._gone = False

@@ -5,8 +5,7 @@ rates times time. Rates are computed when flows start, end or change, once an in
 """
 
 import math
-from collections.abc import Generator
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import simpy
@@ -18,11 +17,26 @@ from ..models.shares import Shares
 from ..models.transport import Transport
 from .clock import Clock
 
-Story: TypeAlias = Generator[simpy.Event, Any, float]
+KEPT_WAYS = 100_000
+"""Pairs of hosts whose way is remembered: as many as moves of a large farm use at a time."""
 
 
 class StalledError(Exception):
     """A transfer that gets no bandwidth and would never end."""
+
+
+class Way(NamedTuple):
+    """How bytes get from one host to another.
+
+    ``loads`` is what a unit of rate puts on each of ``links``, which with cross traffic are
+    more than ``route``; ``window_bytes_s`` the most that a stream gets.
+    """
+
+    route: list[int]
+    links: list[int]
+    loads: list[float]
+    delay_s: float
+    window_bytes_s: float
 
 
 class FlowBoard:
@@ -33,105 +47,52 @@ class FlowBoard:
         self.network = self._network = network
         payload = transport.payload_bytes_s(network.capacity_mbps * (1 - network.background))
         self._shares = Shares(payload)
-        self._transfers: dict[simpy.Process, _Transfer] = {}
-        self._flows: dict[int, _Transfer] = {}
-        self._sent = np.zeros(len(network))
+        self._ways: dict[tuple[int, int], Way] = {}
+        self._flows: dict[int, Transfer] = {}
+        self._sent = [0.0] * len(network)
         self._refreshing = False
         self._alarm: simpy.Event | None = None
         self._alarm_s = math.inf
+        self.active = 0
+        """Transfers under way, also those whose first byte has not yet arrived."""
 
     def send(
         self, source: int, target: int, size_bytes: float, cap_bytes_s: float = math.inf
-    ) -> simpy.Process:
-        """Start a transfer; its process ends when the bytes have arrived.
+    ) -> "Transfer":
+        """Start a transfer, an event that fires when the bytes have arrived.
 
-        The value of the process is the time that it took, in s: the latency of the route, in
-        which it takes no bandwidth, and the size over the rates that it gets. Interrupting the
-        process withdraws the transfer, and its value is then infinite: it never arrives.
+        Its value is the time that it took, in s: the latency of the route, in which it takes no
+        bandwidth, and the size over the rates that it gets. It is infinite if the transfer was
+        withdrawn: it never arrives.
 
         Raises ValueError for a size that is negative or infinite, a cap that is not above zero,
         and hosts that :meth:`.Network.route` refuses.
         """
         if not 0 <= size_bytes < math.inf:
             raise ValueError(f"a transfer of {size_bytes:g} bytes; it must be at least 0, finite")
-        route = self._network.route(source, target)
-        latency_s = float(self._network.latency_s[route].sum())
-        window_bytes_s = self._transport.window_rate(latency_s)
-        transfer = _Transfer(source, target, size_bytes, route, window_bytes_s)
+        way = self._ways.get((source, target)) or self._find(source, target)
+        transfer = Transfer(self, self._clock, (source, target), size_bytes, way)
         transfer.limit(cap_bytes_s)
-        process = self._clock.process(self._story(transfer, self._transport.delay_s(latency_s)))
-        self._transfers[process] = transfer
-        return process
+        self.active += 1
+        if way.delay_s > 0:
+            first_byte = self._clock.timeout(way.delay_s)
+            first_byte.callbacks = [transfer.enter]
+        else:
+            transfer.enter()
+        return transfer
 
-    def set_cap(self, transfer: simpy.Process, cap_bytes_s: float) -> None:
-        """Change the cap of a transfer under way; ValueError where it is not above zero."""
-        flow = self._transfers[transfer]
-        flow.limit(cap_bytes_s)
-        if flow.row >= 0:
-            self._shares.set_cap(flow.row, flow.cap_bytes_s)
-            self._refresh_later()
-
-    @property
-    def active(self) -> int:
-        """Transfers under way, also those whose first byte has not yet arrived."""
-        return len(self._transfers)
-
-    def rate_of(self, transfer: simpy.Process) -> float:
-        """Return what a transfer gets now, in bytes/s; 0 before its first byte and at its end."""
-        self._refresh()
-        flow = self._transfers.get(transfer)
-        return self._shares.rate(flow.row) if flow and flow.row >= 0 else 0.0
-
-    def sent_bytes(self, transfer: simpy.Process) -> float:
-        """Return what of a transfer under way has been sent; 0 for one that has ended."""
-        flow = self._transfers.get(transfer)
-        if not flow:
-            return 0.0
-        if flow.arrived:
-            return flow.size_bytes
-        if flow.row < 0:
-            return 0.0
-        return flow.size_bytes - self._shares.left_bytes(flow.row, self._clock.now)
-
-    @property
-    def link_bytes(self) -> Floats:
-        """What each link has carried so far, in bytes, cross traffic included."""
-        sent = self._sent.copy()
-        for row, flow in self._flows.items():
-            self._book(sent, flow, flow.size_bytes - self._shares.left_bytes(row, self._clock.now))
-        return sent
-
-    @property
-    def link_rates(self) -> Floats:
-        """What each link carries now, in bytes/s, cross traffic included."""
-        self._refresh()
-        return self._shares.loads()
-
-    def _story(self, transfer: "_Transfer", delay_s: float) -> Story:
-        clock, start_s = self._clock, self._clock.now
-        arrived = False
-        try:
-            if delay_s > 0:
-                yield clock.timeout(delay_s)
-            if transfer.size_bytes > 0:
-                yield self._enter(transfer)
-            arrived = True
-        except simpy.Interrupt:
-            arrived = transfer.arrived
-        if transfer.row >= 0:
-            self._leave(transfer, self._shares.left_bytes(transfer.row, clock.now))
-        del self._transfers[clock.active_process]  # type: ignore[arg-type]
-        return clock.now - start_s if arrived else math.inf
-
-    def _enter(self, transfer: "_Transfer") -> simpy.Event:
-        links, weights = self._loads(transfer.route)
-        transfer.row = self._shares.add(
-            links, weights, transfer.cap_bytes_s, transfer.size_bytes, self._clock.now
-        )
-        self._flows[transfer.row] = transfer
-        transfer.end = self._clock.event()
-        self._refresh_later()
-        return transfer.end
+    def _find(self, source: int, target: int) -> Way:
+        network, transport = self._network, self._transport
+        route = network.route(source, target)
+        latency_s = float(network.latency_s[route].sum())
+        links, loads = self._loads(route)
+        if len(self._ways) >= KEPT_WAYS:
+            self._ways.clear()
+        way = self._ways[source, target] = Way(
+            route.tolist(), links.tolist(), loads.tolist(), transport.delay_s(latency_s),
+            transport.window_rate(latency_s),
+        )  # fmt: skip
+        return way
 
     def _loads(self, route: Ints) -> tuple[Ints, Floats]:
         """Return the links that a flow loads and by how much per unit of its rate."""
@@ -145,16 +106,68 @@ class FlowBoard:
         )
         return np.concatenate([route, back[~shared]]), weights
 
-    def _leave(self, transfer: "_Transfer", left_bytes: float) -> None:
-        self._book(self._sent, transfer, transfer.size_bytes - left_bytes)
+    def set_cap(self, transfer: "Transfer", cap_bytes_s: float) -> None:
+        """Change the cap of a transfer under way; ValueError where it is not above zero."""
+        transfer.limit(cap_bytes_s)
+        if transfer.row >= 0:
+            self._shares.set_cap(transfer.row, transfer.cap_bytes_s)
+            self._refresh_later()
+
+    def rate_of(self, transfer: "Transfer") -> float:
+        """Return what a transfer gets now, in bytes/s; 0 before its first byte and at its end."""
+        self._refresh()
+        return self._shares.rate(transfer.row) if transfer.row >= 0 else 0.0
+
+    def sent_bytes(self, transfer: "Transfer") -> float:
+        """Return what of a transfer has been sent."""
+        if transfer.row < 0:
+            return transfer.sent_bytes
+        return transfer.size_bytes - self._shares.left_bytes(transfer.row, self._clock.now)
+
+    @property
+    def link_bytes(self) -> Floats:
+        """What each link has carried so far, in bytes, cross traffic included."""
+        sent = self._sent.copy()
+        for flow in self._flows.values():
+            _book(sent, flow.way, self.sent_bytes(flow))
+        return np.array(sent)
+
+    @property
+    def link_rates(self) -> Floats:
+        """What each link carries now, in bytes/s, cross traffic included."""
+        self._refresh()
+        return self._shares.loads()
+
+    def enter(self, transfer: "Transfer") -> None:
+        """Give a transfer its share from now on: its first byte arrives."""
+        if not transfer.size_bytes:
+            self._end(transfer)
+            return
+        way = transfer.way
+        transfer.row = self._shares.add(
+            way.links, way.loads, transfer.cap_bytes_s, transfer.size_bytes, self._clock.now
+        )
+        self._flows[transfer.row] = transfer
+        self._refresh_later()
+
+    def withdraw(self, transfer: "Transfer") -> None:
+        """End a transfer under way before all of its bytes have arrived."""
+        if transfer.row >= 0:
+            self._leave(transfer, self.sent_bytes(transfer))
+        self.active -= 1
+        transfer.succeed(math.inf)
+
+    def _end(self, transfer: "Transfer") -> None:
+        self.active -= 1
+        transfer.succeed(self._clock.now - transfer.start_s)
+
+    def _leave(self, transfer: "Transfer", sent_bytes: float) -> None:
+        _book(self._sent, transfer.way, sent_bytes)
+        transfer.sent_bytes = sent_bytes
         del self._flows[transfer.row]
         self._shares.remove(transfer.row)
         transfer.row = -1
         self._refresh_later()
-
-    def _book(self, sent: Floats, transfer: "_Transfer", size_bytes: float) -> None:
-        links, weights = self._loads(transfer.route)
-        sent[links] += weights * size_bytes
 
     def _refresh_later(self) -> None:
         """Share anew once at this instant, however many transfers start and end at it."""
@@ -177,12 +190,12 @@ class FlowBoard:
             if self._alarm:
                 self._alarm.callbacks = [self._end_due]
 
-    def _stall(self, flow: "_Transfer") -> str:
-        hosts = self._network.hosts
-        over = ", ".join(self._network.names[link] for link in flow.route.tolist())
+    def _stall(self, flow: "Transfer") -> str:
+        source, target = (self._network.hosts[end] for end in flow.ends)
+        over = ", ".join(self._network.names[link] for link in flow.way.route)
         return (
             f"at {self._clock.now:g} s the transfer of {flow.size_bytes:g} bytes from "
-            f"{hosts[flow.source]} to {hosts[flow.target]} gets no bandwidth over {over}"
+            f"{source} to {target} gets no bandwidth over {over}"
         )
 
     def _end_due(self, alarm: simpy.Event) -> None:
@@ -191,26 +204,45 @@ class FlowBoard:
         self._alarm, self._alarm_s = None, math.inf
         for row in self._shares.ended(self._clock.now):
             flow = self._flows[row]
-            flow.arrived = True
-            self._leave(flow, 0.0)
-            if flow.end:
-                flow.end.succeed()
+            self._leave(flow, flow.size_bytes)
+            self._end(flow)
 
 
-class _Transfer:
-    """What the board knows of one transfer; ``row`` is its row in the shares, or -1."""
+class Transfer(simpy.Event):
+    """Bytes on their way; ``row`` is that of their flow in the shares, or -1."""
 
     def __init__(
-        self, source: int, target: int, size_bytes: float, route: Ints, window_bytes_s: float
+        self, board: FlowBoard, clock: Clock, ends: tuple[int, int], size_bytes: float, way: Way
     ) -> None:
-        self.source, self.target, self.size_bytes = source, target, size_bytes
-        self.route, self._window_bytes_s = route, window_bytes_s
-        self.cap_bytes_s = window_bytes_s
+        super().__init__(clock)
+        self._board, self.ends, self.size_bytes, self.way = board, ends, size_bytes, way
+        self.start_s = clock.now
+        self.cap_bytes_s = way.window_bytes_s
+        self.sent_bytes = 0.0
         self.row = -1
-        self.arrived = False
-        self.end: simpy.Event | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the transfer has neither arrived nor been withdrawn."""
+        return not self.triggered
+
+    def withdraw(self) -> None:
+        """End the transfer; what it has not sent never arrives."""
+        if self.under_way:
+            self._board.withdraw(self)
+
+    def enter(self, _: simpy.Event | None = None) -> None:
+        """Note that the first byte arrives, unless the transfer has been withdrawn."""
+        if self.under_way:
+            self._board.enter(self)
 
     def limit(self, cap_bytes_s: float) -> None:
+        """Set the most bytes/s that the transfer takes, at most those of the window."""
         if not cap_bytes_s > 0:
             raise ValueError(f"a cap of {cap_bytes_s:g} bytes/s; it must be above 0")
-        self.cap_bytes_s = min(cap_bytes_s, self._window_bytes_s)
+        self.cap_bytes_s = min(cap_bytes_s, self.way.window_bytes_s)
+
+
+def _book(sent: list[float], way: Way, size_bytes: float) -> None:
+    for link, load in zip(way.links, way.loads, strict=True):
+        sent[link] += load * size_bytes

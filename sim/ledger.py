@@ -4,16 +4,21 @@ A ledger is told the time after all integrals have been settled and before deman
 is where, and what hosts deliver, counts as it is at the end of the step.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ..models.accounts import Rate
-from ..models.arrays import Floats, Ints, sum_by
+from ..models.arrays import Bools, Floats, Ints, sum_by
 from ..models.attribution import attribute
 from ..models.farm import Farm
+from ..models.load_cells import BUSIEST, Conditions
 from ..models.service import ServiceAccount
+
+LEAST_MHZ = 1e-6
+"""A VM that stands still counts as this fast, so that its load is a number."""
 
 
 class Ledger(Protocol):
@@ -41,23 +46,96 @@ class RequestLoad:
 class ServiceLedger:
     """Response times of the VMs that have a request class; ``rows`` are these VMs.
 
-    A VM's demand over the work of a request is its arrival rate.
+    A VM's demand over the work of a request is its arrival rate. In a step of ``step_s`` VMs
+    without backlog that get all they can use are accounted for by their load alone, the others
+    one by one.
     """
 
-    def __init__(self, farm: Farm, load: RequestLoad) -> None:
-        self._farm, self._load = farm, load
+    def __init__(self, farm: Farm, load: RequestLoad, step_s: float) -> None:
+        self._farm, self._load, self._step_s = farm, load, step_s
         self.rows = np.flatnonzero(load.work_mhz_s[farm.vms.size] > 0)
-        self.account = ServiceAccount(len(self.rows))
+        count = len(self.rows)
+        # Of all VMs a view does, where rows would be a copy of every column at every step.
+        self._columns = slice(None) if count == len(farm.vms) else self.rows
+        self._varying = farm.delivery.layer.interference is not None
+        self.account = ServiceAccount(count, step_s, self._varying)
+        self._host, self._effort = np.full(count, -1), np.zeros(count)
+        self._guest_share = np.ones(count)
+        self._most_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
+        self._service_s = np.ones(count)
         self._since_s = 0.0
 
     def note(self, now_s: float) -> None:
         """Account for the requests since the last call."""
         interval_s, self._since_s = now_s - self._since_s, now_s
-        vms = self._farm.vms
-        at = np.flatnonzero(vms.host[self.rows] >= 0)
-        if interval_s <= 0 or not len(at):
+        if interval_s <= 0:
             return
+        self._renew()
+        busy = self._host >= 0
+        if math.isclose(interval_s, self._step_s):
+            busy &= ~self._note_steady()
+        if busy.any():
+            self._note_each(np.flatnonzero(busy), interval_s)
+
+    def _renew(self) -> None:
+        """Look again at VMs that came to another host, or whose work takes another effort."""
+        vms, delivery, part = self._farm.vms, self._farm.delivery, self._columns
+        pairs = [
+            (vms.host[part], self._host),
+            (delivery.effort[part], self._effort),
+            (vms.guest_share[part], self._guest_share),
+        ]
+        if all(np.array_equal(now, seen) for now, seen in pairs):
+            return
+        changed = np.flatnonzero(np.any([now != seen for now, seen in pairs], axis=0))
+        for now, seen in pairs:
+            seen[changed] = now[changed]
+        # Without a host a VM asks for no part of what it could have.
+        self._full_mhz[changed] = np.inf
+        at = changed[self._host[changed] >= 0]
         rows = self.rows[at]
+        size, vcpus = vms.size[rows], vms.vcpus[rows]
+        most_mhz = delivery.most_mhz[rows]
+        full_mhz = np.maximum(most_mhz / self._effort[at] * self._guest_share[at], LEAST_MHZ)
+        service_s = vcpus * self._load.work_mhz_s[size] / full_mhz
+        self._most_mhz[at], self._full_mhz[at], self._service_s[at] = most_mhz, full_mhz, service_s
+        latency_s = self._load.latency_s[size, self._farm.hosts.group[self._host[at]]]
+        scv = self._load.service_scv[size]
+        self.account.set_conditions(at, Conditions(vcpus, service_s, scv, latency_s))
+
+    def _note_steady(self) -> Bools:
+        """Account for the VMs whose load says all about a step, and return which they are."""
+        load = self._farm.vms.demand_mhz[self._columns] / self._full_mhz
+        service_s = None
+        if self._varying:
+            slowdown = self._farm.delivery.slowdown[self._columns]
+            load *= slowdown
+            service_s = self._service_s * slowdown
+        steady = (load < BUSIEST) & self._has_room(load)
+        if self.account.waiting.any():
+            steady &= self.account.waiting == 0
+        if steady.all():
+            self.account.add_steady(slice(None), load, service_s)
+        else:
+            at = np.flatnonzero(steady)
+            self.account.add_steady(at, load[at], None if service_s is None else service_s[at])
+        return steady
+
+    def _has_room(self, load: Floats) -> Bools:
+        """Return which VMs could use all of their vCPUs, and went without nothing."""
+        hosts, delivery = self._farm.hosts, self._farm.delivery
+        spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)
+        fits = np.ones(len(load), bool)
+        if spare_mhz[hosts.vm_count > 0].min(initial=np.inf) < self._most_mhz.max(initial=0.0):
+            used_mhz = load * self._most_mhz * self._guest_share
+            fits = self._most_mhz <= used_mhz + spare_mhz[self._host]
+        if delivery.stressed.any():
+            fits &= delivery.shortfall[self._columns] == 0
+        return fits
+
+    def _note_each(self, at: Ints, interval_s: float) -> None:
+        """Account for some VMs, by their place in ``rows``, whatever their state."""
+        vms, rows = self._farm.vms, self.rows[at]
         rate_per_s, capacity_mhz, latency_s = offered(self._farm, self._load, rows)
         size, vcpus = vms.size[rows], vms.vcpus[rows]
         service_s = np.full(len(rows), np.inf)
@@ -77,11 +155,10 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
     """
     vms, hosts, delivery = farm.vms, farm.hosts, farm.delivery
     host, size = vms.host[rows], vms.size[rows]
-    effort, vcpus = delivery.effort[rows] * delivery.slowdown[rows], vms.vcpus[rows]
+    effort = delivery.effort[rows] * delivery.slowdown[rows]
     wanted_mhz = delivery.wanted_mhz(rows)
     spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
-    most_mhz = np.minimum(vcpus * hosts.core_mhz[host], delivery.layer.limit_mhz[size])
-    capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz) / effort
+    capacity_mhz = np.minimum(delivery.most_mhz[rows], wanted_mhz * effort + spare_mhz) / effort
     shortfall = delivery.shortfall[rows]
     capacity_mhz = np.where(shortfall > 0, wanted_mhz * (1.0 - shortfall), capacity_mhz)
     rate_per_s: Floats = vms.demand_mhz[rows] / load.work_mhz_s[size]

@@ -24,6 +24,9 @@ from .recorder import Recorder
 
 LEAVE = EventPriority(1)
 
+STORED_S = 30.0
+"""How often it is seen whether a VM that is to leave is back from storage."""
+
 
 @dataclass(frozen=True)
 class Population:
@@ -293,6 +296,11 @@ class Lifecycle:
 
     def _end(self, vms: Ints) -> None:
         vms = vms[self._farm.vms.state[vms] != VmState.LOST]
+        stored = vms[self._farm.vms.state[vms] == VmState.SUSPENDED]
+        if len(stored):
+            # On storage for a move: it leaves once it is back.
+            vms = vms[self._farm.vms.state[vms] != VmState.SUSPENDED]
+            self._ends.enter(stored, np.full(len(stored), self._clock.now + STORED_S))
         moving = vms[self._farm.vms.state[vms] == VmState.MIGRATING]
         if len(moving):
             vms = vms[self._farm.vms.state[vms] != VmState.MIGRATING]

@@ -13,6 +13,7 @@ import simpy
 
 from ..models.live_migration import standstill
 from ..models.migration_course import Course, Ending, Measured, Outcome, Step, Tally
+from .flows import Transfer
 
 END, CANCEL, SOURCE, TARGET, NETWORK = "end", "cancel", "source", "target", "network"
 """Causes of an interrupt: the run ends, somebody calls the move off, or one of three fails."""
@@ -26,29 +27,30 @@ REASONS = {
 }
 Story = Generator[simpy.Event, object, Outcome]
 
+UNDISTURBED = (1.0, 0.0, 0.0)
+"""Shares of guest, source and target when no copy is under way."""
 
-class Transport(Protocol):
+
+class Carrier(Protocol):
     """Anything that carries bytes from host to host and shares its links among all."""
 
-    def send(
-        self, source: int, target: int, size_bytes: float, cap_bytes_s: float
-    ) -> simpy.Process:
-        """Return a process that ends when all bytes have arrived, or when it is interrupted.
+    def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Transfer:
+        """Return an event that fires when all bytes have arrived, or when it is withdrawn.
 
         Its value is the time taken, infinite if the bytes did not arrive.
         """
         ...
 
-    def sent_bytes(self, transfer: simpy.Process) -> float:
-        """Return what of a transfer under way has been sent."""
+    def sent_bytes(self, transfer: Transfer) -> float:
+        """Return what of a transfer has been sent."""
         ...
 
 
 class Guestroom(Protocol):
     """The farm as one migration sees it: a VM at its source, a reservation at its target."""
 
-    def on_phase(self, guest_share: float, target_share: float) -> None:
-        """Set what the guest keeps of its CPU and what the copy costs the target."""
+    def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
+        """Set what the guest keeps of its CPU and what the copy asks of source and target."""
         ...
 
     def on_suspend(self) -> None:
@@ -56,7 +58,7 @@ class Guestroom(Protocol):
         ...
 
     def on_arrive(self) -> None:
-        """Put the VM onto the target."""
+        """Put the VM onto the target, where it runs undisturbed unless a phase follows."""
         ...
 
     def on_cancel(self) -> None:
@@ -78,7 +80,7 @@ class Guestroom(Protocol):
 
 def migrate(
     clock: simpy.Environment,
-    transport: Transport,
+    transport: Carrier,
     course: Course,
     source: int,
     target: int,
@@ -95,7 +97,7 @@ def migrate(
     Once ``on_arrive`` has been told, more phases may follow: a guest that waits for its pages
     is slower, and the source must keep them until the process ends.
     """
-    return (yield from _Player(clock, transport, course, source, target, room).play())
+    return (yield from Player(clock, transport, course, source, target, room).play())
 
 
 def _harmless(step: Step) -> tuple[str, ...]:
@@ -106,11 +108,13 @@ def _harmless(step: Step) -> tuple[str, ...]:
     return (CANCEL, SOURCE, NETWORK) if alone else (CANCEL,)
 
 
-class _Player:
+class Player:
+    """One course being played, see :func:`migrate`; once only."""
+
     def __init__(
         self,
         clock: simpy.Environment,
-        transport: Transport,
+        transport: Carrier,
         course: Course,
         source: int,
         target: int,
@@ -120,7 +124,9 @@ class _Player:
         self._source, self._target = source, target
         self._tally = Tally(clock.now)
         self._arrived = False
-        self._shares = (1.0, 0.0)
+        self._shares = UNDISTURBED
+        self._under_way: tuple[Step, float] | None = None
+        self._flow: Transfer | None = None
 
     def play(self) -> Story:
         """Play steps until the model ends or a cause to stop comes."""
@@ -140,6 +146,15 @@ class _Player:
                 self._room.on_cancel()
             raise
 
+    def cut_off(self) -> Outcome:
+        """Return what was done until now, the step under way included; nothing may follow."""
+        if self._under_way is not None:
+            step, start_s = self._under_way
+            sent_bytes = self._transport.sent_bytes(self._flow) if self._flow is not None else 0.0
+            self._tally.add(step, start_s, self._clock.now, sent_bytes)
+        fate = "target" if self._arrived else "source"
+        return self._tally.outcome(self._clock.now, fate, reason=REASONS[END])
+
     def _next(self, past: Measured | None) -> Step | Ending:
         try:
             return next(self._course) if past is None else self._course.send(past)
@@ -148,19 +163,21 @@ class _Player:
             return ending
 
     def _enter(self, step: Step) -> None:
-        if step.arrived and not self._arrived:
-            self._room.on_arrive()
-            self._arrived = True
         if step.guest_share == 0.0 and self._shares[0] > 0.0:
             self._room.on_suspend()
-        shares = (step.guest_share, step.target_share)
+        if step.arrived and not self._arrived:
+            self._room.on_arrive()
+            self._arrived, self._shares = True, UNDISTURBED
+        shares = (step.guest_share, step.source_share, step.target_share)
         if shares != self._shares:
             self._room.on_phase(*shares)
             self._shares = shares
 
     def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured, float]]:
         """Wait, then send; return the cause of an early end, the measures and the bytes."""
-        start_s, busy_s = self._clock.now, self._room.busy_s()
+        start_s = self._clock.now
+        busy_s = self._room.busy_s() if step.guest_share else 0.0
+        self._under_way = step, start_s
         cause, sent_bytes, sending_s = "", 0.0, start_s
         if step.wait_s:
             cause = yield from self._outlast(self._clock.timeout(step.wait_s), step)
@@ -168,9 +185,10 @@ class _Player:
         if not cause and step.size_bytes is not None:
             cause, sent_bytes = yield from self._transfer(step, step.size_bytes)
         now_s = self._clock.now
+        self._under_way = None
         self._tally.add(step, start_s, now_s, sent_bytes)
         elapsed_s = now_s - start_s
-        worked_s = self._room.busy_s() - busy_s
+        worked_s = self._room.busy_s() - busy_s if step.guest_share else 0.0
         past = Measured(elapsed_s, now_s - sending_s, step.guest_share * elapsed_s, worked_s)
         return cause, past, sent_bytes
 
@@ -178,19 +196,20 @@ class _Player:
         self, step: Step, size_bytes: float
     ) -> Generator[simpy.Event, object, tuple[str, float]]:
         """Send; return the cause of an early end and what was sent."""
-        flow = self._send(step, size_bytes)
+        flow = self._flow = self._send(step, size_bytes)
         cause, sent_bytes = "", 0.0
         try:
             cause = yield from self._outlast(flow, step)
         finally:
-            if flow.is_alive:
+            self._flow = None
+            if flow.under_way:
                 sent_bytes = self._transport.sent_bytes(flow)
-                flow.interrupt(cause or CANCEL)
+                flow.withdraw()
         if cause:
             return cause, sent_bytes
         return (NETWORK, 0.0) if flow.value == math.inf else ("", size_bytes)
 
-    def _send(self, step: Step, size_bytes: float) -> simpy.Process:
+    def _send(self, step: Step, size_bytes: float) -> Transfer:
         start, end = self._source, self._target
         if step.backwards:
             start, end = end, start

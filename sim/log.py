@@ -16,17 +16,32 @@ class Log:
         self._dtypes = {name: np.dtype(dtype) for name, dtype in columns.items()}
         self._chunks: list[tuple[int, dict[str, Any]]] = []
         self._rows = 0
+        self._single: list[tuple[Any, ...]] = []
 
     def add(self, rows: int = 1, **columns: Any) -> None:
         """Append rows; a scalar stands for as many equal values. Arrays are kept, not copied."""
+        self._pack()
         self._chunks.append((rows, columns))
         self._rows += rows
+
+    def add_row(self, *values: Any) -> None:
+        """Append a row by its values in the order of the columns, cheaper than :meth:`add`."""
+        self._single.append(values)
+        self._rows += 1
+
+    def _pack(self) -> None:
+        """Make the rows added one by one a chunk."""
+        if self._single:
+            columns = zip(*self._single, strict=True)
+            self._chunks.append((len(self._single), dict(zip(self._dtypes, columns, strict=True))))
+            self._single = []
 
     def __len__(self) -> int:
         return self._rows
 
     def columns(self) -> dict[str, Column]:
         """Return all rows, column by column."""
+        self._pack()
         total = len(self)
         table = {name: np.empty(total, dtype) for name, dtype in self._dtypes.items()}
         start = 0

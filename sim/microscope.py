@@ -10,21 +10,25 @@ from ..models.arrays import Floats, Ints
 from ..models.farm import Farm
 from .clock import Clock
 from .ledger import RequestLoad, offered
-from .requests import Arrivals, Distribution, RequestLog, RequestQueue, works
+from .requests import Arrivals, Distribution, RequestQueue, works
 from .streams import Streams
 
 
 class Microscope:
-    """Request queues of some VMs, ``rows``; ``logs`` holds what happened in each."""
+    """Request queues of some VMs, ``rows``."""
 
     def __init__(self, farm: Farm, load: RequestLoad, rows: Ints, streams: Streams) -> None:
         self._farm, self._load, self._streams = farm, load, streams
         self.rows = rows
+        self._clock: Clock | None = None
         self._queues: list[RequestQueue] = []
         self._arrivals: list[Arrivals] = []
+        self._retuned_s: list[float] = []
+        self._latency_s: list[Floats] = []
 
     def attach(self, clock: Clock) -> None:
         """Set up the queues on the run's clock; nothing arrives before the first step."""
+        self._clock = clock
         vms = self._farm.vms
         for row in self.rows.tolist():
             size = int(vms.size[row])
@@ -38,26 +42,31 @@ class Microscope:
             self._arrivals.append(Arrivals(clock, queue, drawn, gaps))
 
     def retune(self) -> None:
-        """Give every queue the rate and the speed that demand and host now mean."""
-        rows = self.rows[self._farm.vms.host[self.rows] >= 0]
-        rate_per_s, capacity_mhz, _ = offered(self._farm, self._load, rows)
-        speed_mhz = capacity_mhz / self._farm.vms.vcpus[rows]
-        now = dict(zip(rows.tolist(), zip(rate_per_s, speed_mhz, strict=True), strict=True))
-        for row, queue, arrivals in zip(
-            self.rows.tolist(), self._queues, self._arrivals, strict=True
-        ):
-            rate, speed = now.get(row, (0.0, 0.0))
-            queue.set_speed(float(speed))
-            arrivals.set_rate(float(rate))
+        """Give every queue the rate and the speed that demand and host now mean, no host: none."""
+        assert self._clock is not None
+        placed = np.flatnonzero(self._farm.vms.host[self.rows] >= 0)
+        rows = self.rows[placed]
+        rate_per_s, speed_mhz, latency_s = np.zeros((3, len(self.rows)))
+        rate_per_s[placed], capacity_mhz, latency_s[placed] = offered(self._farm, self._load, rows)
+        speed_mhz[placed] = capacity_mhz / self._farm.vms.vcpus[rows]
+        for queue, speed in zip(self._queues, speed_mhz.tolist(), strict=True):
+            queue.set_speed(speed)
+        for arrivals, rate in zip(self._arrivals, rate_per_s.tolist(), strict=True):
+            arrivals.set_rate(rate)
+        self._retuned_s.append(float(self._clock.now))
+        self._latency_s.append(latency_s)
 
-    @property
-    def logs(self) -> list[RequestLog]:
-        """What happened in each queue, in the order of ``rows``."""
-        return [queue.log for queue in self._queues]
+    def responses_s(self) -> list[Floats]:
+        """Return the response times of completed requests of each VM, in order of completion.
 
-    def latency_s(self) -> Floats:
-        """Return what the layer adds to the requests of each VM on its present host, in s."""
-        return offered(self._farm, self._load, self.rows)[2]
+        A request has the latency that the layer added when it came.
+        """
+        latency_s = np.array(self._latency_s)
+        return [
+            np.array(queue.log.response_s)
+            + latency_s[np.searchsorted(self._retuned_s, queue.log.arrived_s, "right") - 1, column]
+            for column, queue in enumerate(self._queues)
+        ]
 
 
 def distribution(cv: float) -> Distribution:

@@ -1,41 +1,49 @@
 """Stories of VMs being moved, played from the phases that a migration model gives."""
 
+from collections.abc import Callable
+
 import numpy as np
 import simpy
 
 from ..models.arrays import Bools, Ints, alike, distinct
 from ..models.columns import PowerState
 from ..models.farm import Farm
-from ..models.migration import MigrationModel, Phases
+from ..models.migration import Phases
+from ..models.move_models import MoveModels
 from .clock import Clock
 from .power import PowerStories, Story
 from .recorder import Recorder
 
 
 class Migrations:
-    """Moves under way. VMs that start together and take equally long share one story."""
+    """Moves under way. VMs that start together and take equally long share one story.
+
+    ``ended`` is called whenever moves have ended.
+    """
 
     def __init__(
         self,
         clock: Clock,
         farm: Farm,
-        model: MigrationModel,
+        models: MoveModels,
         power: PowerStories,
         recorder: Recorder,
+        ended: Callable[[], None],
     ) -> None:
-        self._clock, self._farm, self._model = clock, farm, model
+        self._ended = ended
+        self._clock, self._farm, self._models = clock, farm, models
         self._power, self._recorder = power, recorder
         self._waves: dict[_Wave, simpy.Process] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
         farm, now_s = self._farm, self._clock.now
-        phases = self._model.schedule(farm, vms, targets)
+        phases = self._models.schedule(farm, vms, targets)
         ready = farm.hosts.state[targets] == PowerState.ON
         guest_share = np.where(ready, phases.guest_share[:, 0], 1.0)
         target_share = np.where(ready, phases.target_share[:, 0], 0.0)
         sources = farm.vms.host[vms]
-        farm.begin_migration(vms, targets, now_s, guest_share, target_share)
+        farm.begin_migration(vms, targets, now_s, guest_share, 0.0, target_share)
         waits_for = np.where(ready, -1, targets)
         wave_of = alike(np.column_stack([waits_for, phases.duration_s]))
         for index in range(int(wave_of.max()) + 1):
@@ -55,7 +63,7 @@ class Migrations:
             for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
                 if phase or waits_for >= 0:
                     guest_share, target_share = wave.phases.shares(phase)
-                    farm.set_migration_load(wave.vms, guest_share, target_share, clock.now)
+                    farm.set_migration_load(wave.vms, guest_share, 0.0, target_share, clock.now)
                 yield clock.timeout(duration_s)
             arrived = True
         except simpy.Interrupt:
@@ -70,6 +78,7 @@ class Migrations:
         self._record(wave, arrived)
         self._power.finish_draining(distinct(wave.sources))
         self._recorder.note_violations(clock.now)
+        self._ended()
 
     def busy(self, vms: Ints) -> Bools:
         """Return which VMs are not to be moved beyond those that are migrating: none."""
@@ -109,11 +118,12 @@ class Migrations:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
-        self._recorder.migrations.add(
+        self._recorder.note_moves(
             len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
             decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
             copied_mib=wave.phases.copied_mib, finished=finished, downtime_s=0.0, rounds=0,
-            energy_j=0.0, reaction=self._recorder.words(""),
+            source_cpu_s=0.0, target_cpu_s=0.0, guest_lost_s=0.0, energy_j=0.0,
+            reaction=self._recorder.words(""),
         )  # fmt: skip
 
 

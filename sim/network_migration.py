@@ -5,64 +5,58 @@ steps of its migration model (:mod:`.live_migration`); what its transfers get of
 depends on all others under way.
 """
 
-import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Ints, distinct
-from ..models.columns import PowerState, VmState
+from ..models.arrays import Bools, Ints
+from ..models.columns import PowerState
 from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.farm import Farm
-from ..models.migration_course import BYTES_PER_MIB, Course, Guest, Outcome, liu_energy_j
+from ..models.migration_course import BYTES_PER_MIB, Guest, Outcome, Tally
+from ..models.move_models import MoveModels
 from ..models.network import Network
 from ..models.transport import Transport
 from .clock import Clock
 from .flows import FlowBoard
-from .live_migration import END, NETWORK, SOURCE, TARGET, migrate
+from .live_migration import END, NETWORK, SOURCE, TARGET, UNDISTURBED, Player
 from .power import PowerStories
 from .recorder import Recorder
-from .slots import Slots
+from .slots import Claim, Limits, Slots
 
 Story = Generator[simpy.Event, object, None]
 
-
-@runtime_checkable
-class CourseModel(Protocol):
-    """A migration model that asks for steps and knows no clock."""
-
-    def course(self, guest: Guest) -> Course:
-        """Yield the steps of moving a guest."""
-        ...
+NOTHING = Tally(0.0).outcome(0.0, "source")
+"""What a move did that never began."""
 
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The network that moves use, how bytes travel over it, and how many moves at a time."""
+    """The network that moves use, how bytes travel over it, and which moves at a time."""
 
     network: Network
     transport: Transport
-    per_host: int
-    in_all: int
+    limits: Limits
 
 
 class NetworkMigrations:
-    """Moves under way, as many at a time as there are slots for."""
+    """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end."""
 
     def __init__(
         self,
         clock: Clock,
         farm: Farm,
-        model: CourseModel,
+        models: MoveModels,
         board: FlowBoard,
         slots: Slots,
         power: PowerStories,
         recorder: Recorder,
+        ended: Callable[[], None],
     ) -> None:
-        self._clock, self._farm, self._model, self._board = clock, farm, model, board
+        self._ended = ended
+        self._clock, self._farm, self._models, self._board = clock, farm, models, board
         self._power, self._recorder = power, recorder
         self._slots = slots
         self._moves: dict[int, simpy.Process] = {}
@@ -118,36 +112,48 @@ class NetworkMigrations:
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
-        for vm in sorted(self._moves):
-            room = self._rooms.get(vm)
-            if room is not None:
-                self._record(vm, room, None, room.sent.bytes())
+        for _, room in sorted(self._rooms.items()):
+            self._record(room, room.player.cut_off() if room.player else None, finished=False)
 
     def _move(self, vm: int, source: int, target: int) -> Story:
         """Wait for target and slots, move, give the slots back whatever happened."""
-        farm, decided_s = self._farm, self._clock.now
-        room = _Room(farm, self._clock, vm, source, target, decided_s, _Sent(self._board))
+        farm = self._farm
+        room = _Room(farm, self._clock, self._recorder, vm, source, target)
         self._rooms[vm] = room
+        self._power.hold(source)
         place: simpy.Event | None = None
         outcome: Outcome | None = None
         try:
             if farm.hosts.state[target] != PowerState.ON:
                 yield self._power.booted(target)
-            place = self._slots.take(source, target)
+            place = self._slots.take(source, target, self.claim(vm, target))
             yield place
             room.start_s = self._clock.now
-            course = self._model.course(self._guest(vm))
-            outcome = yield from migrate(self._clock, room.sent, course, source, target, room)
+            course = self._models.course(self._guest(vm), *self._ends(vm, target))
+            room.player = Player(self._clock, self._board, course, source, target, room)
+            outcome = yield from room.player.play()
         except simpy.Interrupt:
             room.on_cancel()
         finally:
             if place is not None:
-                self._slots.give_back(place, source, target)
+                self._slots.give_back(place)
+        self._power.release(source)
         room.close()
         del self._moves[vm], self._rooms[vm]
-        self._record(vm, room, outcome, outcome.sent_bytes if outcome else 0.0)
-        self._power.finish_draining(distinct(np.array([source, target])))
-        self._recorder.note_violations(self._clock.now)
+        self._record(room, outcome, finished=bool(outcome and outcome.moved))
+        self._power.finish_draining_of(source)
+        self._power.finish_draining_of(target)
+        self._ended()
+
+    def claim(self, vm: int, target: int) -> Claim:
+        """Return what the move of a VM asks of hosts and links."""
+        model = self._models.of(*self._ends(vm, target))
+        return Claim.of(model, self._guest(vm), int(self._farm.vms.priority[vm]))
+
+    def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
+        """Return the size of a VM and the groups of the hosts that its move leaves and goes to."""
+        vms, group = self._farm.vms, self._farm.hosts.group
+        return int(vms.size[vm]), int(group[vms.host[vm]]), int(group[target])
 
     def _guest(self, vm: int) -> Guest:
         vms = self._farm.vms
@@ -157,101 +163,76 @@ class NetworkMigrations:
             write_bytes_s=float(vms.disk_write_mbps[vm]) * BYTES_PER_MEGABIT,
         )
 
-    def _record(self, vm: int, room: "_Room", outcome: Outcome | None, sent_bytes: float) -> None:
-        now_s, move = self._clock.now, len(self._recorder.migrations)
-        start_s = now_s if room.start_s is None else room.start_s
-        self._recorder.migrations.add(
-            1, vm=vm, source=room.source, target=room.target, decided_s=room.decided_s,
-            start_s=start_s, end_s=now_s, copied_mib=sent_bytes / BYTES_PER_MIB,
-            finished=bool(outcome and outcome.moved),
-            downtime_s=outcome.downtime_s if outcome else 0.0,
-            rounds=outcome.rounds if outcome else 0,
-            energy_j=liu_energy_j(sent_bytes) if outcome or sent_bytes else 0.0,
-            reaction=self._recorder.words(outcome.reaction if outcome else ""),
+    def _record(self, room: "_Room", outcome: Outcome | None, finished: bool) -> None:
+        now_s, recorder = self._clock.now, self._recorder
+        move, done = len(recorder.migrations), outcome or NOTHING
+        recorder.note_moves(
+            1, vm=room.vm, source=room.source, target=room.target, decided_s=room.decided_s,
+            start_s=now_s if room.start_s is None else room.start_s, end_s=now_s,
+            copied_mib=done.sent_bytes / BYTES_PER_MIB, finished=finished,
+            downtime_s=done.downtime_s, rounds=done.rounds, source_cpu_s=done.source_cpu_s,
+            target_cpu_s=done.target_cpu_s, guest_lost_s=done.guest_lost_s,
+            energy_j=done.energy_j if outcome else 0.0, reaction=recorder.words(done.reaction),
         )  # fmt: skip
-        for phase in outcome.phases if outcome else ():
-            self._recorder.phases.add(
-                1, move=move, vm=vm, phase=self._recorder.words(phase.name), start_s=phase.start_s,
-                end_s=phase.end_s, sent_mib=phase.sent_bytes / BYTES_PER_MIB,
-            )  # fmt: skip
-
-
-class _Sent:
-    """The board as one move uses it; it knows what the move has sent so far."""
-
-    def __init__(self, board: FlowBoard) -> None:
-        self._board = board
-        self._before_bytes = self._size_bytes = 0.0
-        self._transfer: simpy.Process | None = None
-
-    def send(
-        self, source: int, target: int, size_bytes: float, cap_bytes_s: float = math.inf
-    ) -> simpy.Process:
-        """Start a transfer; a move has one at a time."""
-        self._before_bytes = self.bytes()
-        self._size_bytes = size_bytes
-        self._transfer = self._board.send(source, target, size_bytes, cap_bytes_s)
-        return self._transfer
-
-    def sent_bytes(self, transfer: simpy.Process) -> float:
-        """Return what of a transfer under way has been sent."""
-        return self._board.sent_bytes(transfer)
-
-    def bytes(self) -> float:
-        """Return what all transfers have sent so far."""
-        if self._transfer is None:
-            return 0.0
-        if self._transfer.is_alive:
-            return self._before_bytes + self._board.sent_bytes(self._transfer)
-        return self._before_bytes + self._size_bytes
+        for name, start_s, end_s, sent_bytes in done.phases:
+            word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB
+            recorder.phases.add_row(move, room.vm, word, start_s, end_s, sent_mib)
 
 
 class _Room:
     """The farm as one move sees it."""
 
     def __init__(
-        self, farm: Farm, clock: Clock, vm: int, source: int, target: int, decided_s: float,
-        sent: "_Sent",
-    ) -> None:  # fmt: skip
-        self._farm, self._clock, self._vm = farm, clock, np.array([vm])
-        self.source, self.target, self.sent = source, target, sent
-        self.decided_s = decided_s
+        self, farm: Farm, clock: Clock, recorder: Recorder, vm: int, source: int, target: int
+    ) -> None:
+        self._farm, self._clock, self._recorder = farm, clock, recorder
+        self._vm = np.array([vm])
+        self.vm, self.source, self.target = vm, source, target
+        self.decided_s = clock.now
         self.start_s: float | None = None
-        self._arrived = False
+        self.player: Player | None = None
+        self._sources = np.array([source])
+        self._arrived = self._fetching = False
 
-    def on_phase(self, guest_share: float, target_share: float) -> None:
-        """Set what the guest keeps of its CPU and what the copy costs the target."""
-        now_s = self._clock.now
+    def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
+        """Set what the guest keeps of its CPU and what the copy asks of source and target."""
+        shares = guest_share, source_share, target_share
         if self._arrived:
-            if guest_share != self._farm.vms.guest_share[self._vm[0]]:
-                self._farm.degrade(self._vm, guest_share, now_s)
-            return
-        shares = np.array([guest_share]), np.array([target_share])
-        self._farm.set_migration_load(self._vm, *shares, now_s)
+            self._farm.degrade(self._vm, self._sources, *shares, self._clock.now)
+            self._fetching = shares != UNDISTURBED
+        else:
+            self._farm.single.set_load(self.vm, *shares, self._clock.now)
+        self._note()
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
 
     def on_arrive(self) -> None:
         """Put the VM onto the target."""
-        self._farm.commit_migration(self._vm, self._clock.now)
+        self._farm.single.commit(self.vm, self._clock.now)
         self._arrived = True
+        self._note()
+
+    def _note(self) -> None:
+        self._recorder.note_violations_of((self.source, self.target), self._clock.now)
 
     def on_cancel(self) -> None:
         """Leave the VM at the source and free the reservation."""
         if not self._arrived:
             self._farm.abort_migration(self._vm, self._clock.now)
+            self._note()
 
     def on_lost(self) -> None:
         """Take the VM off the target."""
+        self._fetching = False
         self._farm.lose(self._vm, self._clock.now)
+        self._note()
 
     def busy_s(self) -> float:
         """Return for how long the guest has worked so far."""
-        return self._farm.busy_s(int(self._vm[0]), self._clock.now)
+        return self._farm.busy_s(self.vm, self._clock.now)
 
     def close(self) -> None:
         """Let a guest that has arrived run undisturbed."""
-        running = self._farm.vms.state[self._vm[0]] == VmState.RUNNING
-        if self._arrived and running and self._farm.vms.guest_share[self._vm[0]] < 1.0:
-            self._farm.degrade(self._vm, 1.0, self._clock.now)
+        if self._fetching:
+            self.on_phase(*UNDISTURBED)

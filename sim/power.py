@@ -1,11 +1,12 @@
 """Stories of hosts being switched: waking, draining, shutting down."""
 
+from collections import Counter
 from collections.abc import Generator
 
 import numpy as np
 import simpy
 
-from ..models.arrays import Floats, Ints, States
+from ..models.arrays import Bools, Floats, Ints, States
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from .clock import Clock
@@ -27,6 +28,7 @@ class PowerStories:
         self._boots: dict[int, simpy.Process] = {}
         self._stops: dict[int, simpy.Process] = {}
         self._on_at_s = np.zeros(len(farm.hosts))
+        self._held: Counter[int] = Counter()
 
     def booted(self, host: int) -> simpy.Process:
         """Return the event of a booting host being on."""
@@ -70,6 +72,16 @@ class PowerStories:
         self._set(hosts[~expected], PowerState.OFF, "repaired")
         self.wake(hosts if wake else hosts[expected], "repaired")
 
+    def hold(self, host: int) -> None:
+        """Keep a host on while VMs leave it: pages may be there when no VM is any more."""
+        self._held[host] += 1
+
+    def release(self, host: int) -> None:
+        """End one :meth:`hold` of a host."""
+        self._held[host] -= 1
+        if not self._held[host]:
+            del self._held[host]
+
     def drain(self, hosts: Ints, cause: str) -> None:
         """Let no further VM onto hosts that are to be switched off when empty."""
         self._set(hosts, PowerState.DRAINING, cause)
@@ -79,10 +91,20 @@ class PowerStories:
         farm = self._farm.hosts
         done = (farm.state[hosts] == PowerState.DRAINING) & (farm.vm_count[hosts] == 0)
         if done.any():
-            self.stop(hosts[done], "drained")
+            self.stop(hosts[done & ~self._holds(hosts)], "drained")
+
+    def finish_draining_of(self, host: int) -> None:
+        """Do as :meth:`finish_draining` for one host."""
+        farm = self._farm.hosts
+        if farm.state.item(host) == PowerState.DRAINING and not farm.vm_count.item(host):
+            self.finish_draining(np.array([host]))
 
     def stop(self, hosts: Ints, cause: str) -> None:
-        """Put empty hosts to rest."""
+        """Put empty hosts to rest; those held are drained."""
+        held = self._holds(hosts)
+        if held.any():
+            self.drain(hosts[held], cause)
+            hosts = hosts[~held]
         depth = self.depth[hosts]
         stop_s = self._farm.hosts.enter_s(hosts, depth)
         at_once = stop_s == 0
@@ -92,6 +114,9 @@ class PowerStories:
             self._set(batch, PowerState.STOPPING, cause, depth[stop_s == duration_s])
             process = self._clock.process(self._shut_down(batch, duration_s))
             self._stops.update(dict.fromkeys(batch.tolist(), process))
+
+    def _holds(self, hosts: Ints) -> Bools:
+        return np.array([host in self._held for host in hosts.tolist()], bool)
 
     def _shut_down(self, hosts: Ints, duration_s: float) -> Story:
         """Shut down hosts that take equally long."""

@@ -1,6 +1,7 @@
 """The record of a run: what happened, when and why, and the farm's course over time."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,13 +50,15 @@ class Recorder:
             {
                 "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
                 "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
-                "rounds": int, "energy_j": float, "reaction": int,
+                "rounds": int, "source_cpu_s": float, "target_cpu_s": float,
+                "guest_lost_s": float, "energy_j": float, "reaction": int, "way": int,
             }
         )  # fmt: skip
         self.phases = Log(
             {"move": int, "vm": int, "phase": int, "start_s": float, "end_s": float,
              "sent_mib": float}
         )  # fmt: skip
+        self._held_back: dict[int, tuple[float, int]] = {}
         self.links: LinkRecord | None = None
         self.broken: RuleRecord | None = None
         self.outages = Log(
@@ -119,6 +122,23 @@ class Recorder:
             outcome=[words(outcome) for outcome in outcomes],
         )  # fmt: skip
 
+    def hold_back(self, vm: int, decided_s: float, way: str) -> None:
+        """Remember when the next move of a VM was decided, and how it goes."""
+        self._held_back[vm] = (decided_s, self.words(way))
+
+    def note_moves(self, rows: int, **columns: Any) -> None:
+        """Record moves of different VMs, with what is remembered of those held back."""
+        way: Any = self.words("")
+        if self._held_back:
+            vms = np.atleast_1d(columns["vm"]).tolist()
+            decided_s = np.broadcast_to(columns["decided_s"], rows).tolist()
+            told = [
+                self._held_back.pop(vm, (since_s, way))
+                for vm, since_s in zip(vms, decided_s, strict=True)
+            ]
+            columns["decided_s"], way = (np.array(column) for column in zip(*told, strict=True))
+        self.migrations.add(rows, way=way, **columns)
+
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""
         self.power_events.add(
@@ -161,6 +181,14 @@ class Recorder:
         self._short_since_s[begun] = now_s
         self._short_before[begun] = missed[begun]
         self._is_short = is_short
+
+    def note_violations_of(self, hosts: Sequence[int], now_s: float) -> None:
+        """Do as :meth:`note_violations` if one of some hosts began or ceased to be short."""
+        short = self._farm.accounts.rates
+        for host in hosts:
+            if (short.item(Rate.SHORT, host) > 0) != self._is_short.item(host):
+                self.note_violations(now_s)
+                return
 
     def _close_violations(self, hosts: Ints, now_s: float) -> None:
         missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ, hosts] - self._short_before[hosts]

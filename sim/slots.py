@@ -1,80 +1,210 @@
-"""How many moves a host, and the farm, take part in at a time.
+"""Which moves may be under way at the same time: limits, order and priorities.
 
-A move gets a place at both its ends at once or waits; nobody holds one end while waiting for the
-other. Those who wait longest come first among those whose ends are free.
+A move takes a place at both its hosts, on every link that it crosses and in the farm, all at
+once, or waits and holds none of them. Of those that wait, the ones of higher priority come
+first, then the longest (``planned``), then the one that has waited longest.
 """
 
+import math
 from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 import simpy
 
+from ..models.arrays import Floats, Ints
+from ..models.conversion import Conversion
+from ..models.live_migration import Cold, Handover
+from ..models.migration import FixedRate
+from ..models.migration_course import Guest
+from ..models.network import Network
+from ..models.transport import Transport
 from .clock import Clock
+
+Order: TypeAlias = Literal["parallel", "serial", "planned"]
+FARM = ("farm", 0)
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Moves at a time: at a host, in the farm and over a link (0: any number), and their order.
+
+    ``serial`` moves one VM after another. ``planned`` begins a move only where each link of its
+    route has as much left, beside the moves under way, as the move could use alone, so that no
+    two share a bottleneck; of the moves that wait the longest is looked at first. That is list
+    scheduling by longest processing time (Graham, SIAM Journal on Applied Mathematics 17, 1969)
+    with links as the machines. It knows neither dirty pages nor latencies: the length of a move
+    is memory over its rate alone.
+    """
+
+    per_host: int
+    in_all: int = 0
+    per_link: int = 0
+    order: Order = "parallel"
+
+    @property
+    def by_link(self) -> bool:
+        """Whether the routes of moves matter."""
+        return self.per_link > 0 or self.order == "planned"
+
+
+class Lines:
+    """The way between two hosts, and what each link has for moves, in bytes/s."""
+
+    def __init__(self, network: Network, transport: Transport) -> None:
+        self.route = network.route
+        self._latency_s, self._transport = network.latency_s, transport
+        free_mbps = network.capacity_mbps * (1.0 - network.background)
+        self.payload_bytes_s: Floats = transport.payload_bytes_s(free_mbps)
+
+    def alone_bytes_s(self, route: Ints) -> float:
+        """Return what a transfer gets that has a route to itself."""
+        window_bytes_s = self._transport.window_rate(float(self._latency_s[route].sum()))
+        return min(float(self.payload_bytes_s[route].min()), window_bytes_s)
+
+
+class Claim(NamedTuple):
+    """What is known of a move before it begins: priority, size and the most it may use."""
+
+    priority: int = 0
+    size_bytes: float = 0.0
+    cap_bytes_s: float = math.inf
+
+    @classmethod
+    def of(cls, model: object, guest: Guest, priority: int) -> "Claim":
+        """Return the claim of a guest that a model moves."""
+        keeps_memory = isinstance(model, Cold | Conversion | FixedRate)
+        size_bytes = 0.0 if keeps_memory else guest.memory_bytes
+        if not isinstance(model, Handover):
+            return cls(priority, size_bytes)
+        if model.storage != "shared":
+            size_bytes += guest.disk_bytes
+        return cls(priority, size_bytes, model.cap_bytes_s)
+
+
+Point: TypeAlias = tuple[str, int]
+"""A place where moves meet: a host, a link or the farm."""
+
+
+class _Move(NamedTuple):
+    event: simpy.Event
+    points: tuple[Point, ...]
+    rate_bytes_s: float
+    rank: tuple[float, float, int]
 
 
 class Slots:
-    """Places for moves: ``per_host`` at each host, ``in_all`` over the farm (0: any number)."""
+    """Places for moves at hosts, on links and in the farm."""
 
-    def __init__(self, clock: Clock, per_host: int, in_all: int = 0) -> None:
-        self._clock, self._per_host, self._in_all = clock, per_host, in_all
-        self._used: defaultdict[int, int] = defaultdict(int)
-        self._moves = 0
+    def __init__(self, clock: Clock, limits: Limits, lines: Lines | None = None) -> None:
+        self._clock, self._limits = clock, limits
+        self._lines = lines if limits.by_link else None
+        in_all = 1 if limits.order == "serial" else limits.in_all
+        self._most = {"host": limits.per_host, "link": limits.per_link, "farm": in_all}
+        self._used: defaultdict[Point, int] = defaultdict(int)
+        self._busy_bytes_s: defaultdict[int, float] = defaultdict(float)
         self._number = 0
-        self._number_of: dict[simpy.Event, int] = {}
-        self._waiting: defaultdict[int, dict[int, tuple[simpy.Event, tuple[int, int]]]]
-        self._waiting = defaultdict(dict)
+        self._moves: dict[simpy.Event, _Move] = {}
+        self._waiting: defaultdict[Point, dict[int, _Move]] = defaultdict(dict)
 
-    def take(self, source: int, target: int) -> simpy.Event:
-        """Return an event that fires when the move has a place at both ends."""
-        event = self._clock.event()
-        ends = (source, target)
-        if self._free(ends):
-            self._begin(event, ends)
-            return event
+    def take(self, source: int, target: int, claim: Claim | None = None) -> simpy.Event:
+        """Return an event that fires when the move has a place everywhere."""
         self._number += 1
-        self._number_of[event] = self._number
-        for host in ends:
-            self._waiting[host][self._number] = (event, ends)
-        return event
+        move = self._move(source, target, claim or Claim())
+        self._moves[move.event] = move
+        if self._free(move):
+            self._begin(move)
+        else:
+            for point in move.points:
+                self._waiting[point][move.rank[-1]] = move
+        return move.event
 
-    def give_back(self, event: simpy.Event, source: int, target: int) -> None:
+    def give_back(self, event: simpy.Event) -> None:
         """End a move, or its waiting if ``event`` has not fired."""
-        ends = (source, target)
+        move = self._moves.pop(event)
         if not event.triggered:
-            self._forget(event, ends)
+            self._forget(move)
             return
-        self._moves -= 1
-        for host in ends:
-            self._used[host] -= 1
-        # Only moves at these two hosts can begin now, unless the farm as a whole was full.
-        full = self._in_all and self._moves == self._in_all - 1
-        hosts = list(self._waiting) if full else list(ends)
+        # Only moves that meet this one where no more could begin are able to begin now.
+        full = [point for point in move.points if self._is_full(point)]
+        for point in move.points:
+            self._used[point] -= 1
+            if point[0] == "link":
+                self._busy_bytes_s[point[1]] -= move.rate_bytes_s
         able = {
             number: each
-            for host in hosts
-            if host in self._waiting
-            for number, each in self._waiting[host].items()
+            for point in full
+            if point in self._waiting
+            for number, each in self._waiting[point].items()
         }
-        for number in sorted(able):
-            waiting, their_ends = able[number]
-            if self._free(their_ends):
-                self._forget(waiting, their_ends)
-                self._begin(waiting, their_ends)
+        for each in sorted(able.values(), key=lambda waiting: waiting.rank):
+            if self._free(each):
+                self._forget(each)
+                self._begin(each)
 
-    def _free(self, ends: tuple[int, int]) -> bool:
-        if self._in_all and self._moves >= self._in_all:
-            return False
-        return all(self._used[host] < self._per_host for host in ends)
+    def ranked(self, ends: list[tuple[int, int]], claims: list[Claim]) -> list[int]:
+        """Return the positions of moves that are asked for at once, who comes first first."""
+        lengths_s = [
+            self._rate_and_length(self._route(*each), claim)[1]
+            for each, claim in zip(ends, claims, strict=True)
+        ]
+        return sorted(range(len(ends)), key=lambda at: (-claims[at].priority, -lengths_s[at]))
 
-    def _begin(self, event: simpy.Event, ends: tuple[int, int]) -> None:
-        self._moves += 1
-        for host in ends:
-            self._used[host] += 1
-        event.succeed()
+    def _route(self, source: int, target: int) -> Ints | None:
+        return self._lines.route(source, target) if self._lines is not None else None
 
-    def _forget(self, event: simpy.Event, ends: tuple[int, int]) -> None:
-        number = self._number_of.pop(event)
-        for host in ends:
-            queue = self._waiting[host]
-            del queue[number]
+    def _rate_and_length(self, route: Ints | None, claim: Claim) -> tuple[float, float]:
+        """Return bytes/s and s of a move alone on its route; 0 where the order asks not."""
+        if route is None or self._lines is None or self._limits.order != "planned":
+            return 0.0, 0.0
+        rate_bytes_s = min(self._lines.alone_bytes_s(route), claim.cap_bytes_s)
+        return rate_bytes_s, claim.size_bytes / rate_bytes_s
+
+    def _move(self, source: int, target: int, claim: Claim) -> _Move:
+        points: list[Point] = [("host", source), ("host", target)]
+        if self._most["farm"]:
+            points.append(FARM)
+        route = self._route(source, target)
+        if route is not None:
+            points += [("link", link) for link in route.tolist()]
+        rate_bytes_s, length_s = self._rate_and_length(route, claim)
+        rank = (-claim.priority, -length_s, self._number)
+        return _Move(self._clock.event(), tuple(points), rate_bytes_s, rank)
+
+    def _is_full(self, point: Point) -> bool:
+        most = self._most[point[0]]
+        if most and self._used[point] >= most:
+            return True
+        return point[0] == "link" and self._limits.order == "planned"
+
+    def _free(self, move: _Move) -> bool:
+        for point in move.points:
+            most = self._most[point[0]]
+            if most and self._used[point] >= most:
+                return False
+            if move.rate_bytes_s and point[0] == "link" and not self._carries(point[1], move):
+                return False
+        return True
+
+    def _carries(self, link: int, move: _Move) -> bool:
+        """Whether a link has the rate of a move left, or carries nothing."""
+        assert self._lines is not None
+        if not self._used["link", link]:
+            return True
+        most_bytes_s = float(self._lines.payload_bytes_s[link]) * (1.0 + ROUNDING)
+        return self._busy_bytes_s[link] + move.rate_bytes_s <= most_bytes_s
+
+    def _begin(self, move: _Move) -> None:
+        for point in move.points:
+            self._used[point] += 1
+            if point[0] == "link":
+                self._busy_bytes_s[point[1]] += move.rate_bytes_s
+        move.event.succeed()
+
+    def _forget(self, move: _Move) -> None:
+        for point in move.points:
+            queue = self._waiting[point]
+            del queue[move.rank[-1]]
             if not queue:
-                del self._waiting[host]
+                del self._waiting[point]

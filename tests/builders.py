@@ -9,6 +9,7 @@ from farmsim.models.columns import Hosts, Vms
 from farmsim.models.farm import ViolationRule
 from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate, MigrationModel
+from farmsim.models.move_models import MoveModels
 from farmsim.models.power import Linear, PowerBank, PowerModel
 from farmsim.models.rules import Rules
 from farmsim.models.workload import TraceSeries, Workload
@@ -67,6 +68,7 @@ def make_vms(
         size=np.zeros(count, np.int64),
         disk_mib=np.zeros(count),
         disk_write_mbps=np.zeros(count),
+        priority=np.zeros(count, np.int64),
     )
 
 
@@ -101,7 +103,9 @@ def make_engine(
         Start(placement or FirstFit(), "test", by_size, overcommit, reject),
         control or NoControl(),
         "test",
-        migration or FixedRate(),
+        MoveModels.only(
+            migration or FixedRate(), len(farm.vms.size_names), len(farm.hosts.group_names)
+        ),
         Timing(end_s, control_s or step_s, report_s or step_s),
         Streams(seed),
         rules=rules,

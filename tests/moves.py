@@ -41,13 +41,12 @@ class Room:
     _busy_s: float = 0.0
     _since_s: float = 0.0
 
-    def on_phase(self, guest_share: float, target_share: float) -> None:
+    def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
         assert 0.0 <= guest_share <= 1.0
+        assert 0.0 <= source_share <= 1.0
         assert 0.0 <= target_share <= 1.0
         assert self.place != "lost"
-        self._busy_s = self.busy_s()
-        self._since_s = self.clock.now
-        self.share = guest_share
+        self._go_on(guest_share)
 
     def on_suspend(self) -> None:
         assert self.share > 0
@@ -56,6 +55,7 @@ class Room:
     def on_arrive(self) -> None:
         assert (self.place, self.moving) == ("source", True)
         self.place, self.moving = "target", False
+        self._go_on(1.0)
         self.told.append("arrive")
 
     def on_cancel(self) -> None:
@@ -67,6 +67,9 @@ class Room:
         assert self.place == "target"
         self.place = "lost"
         self.told.append("lost")
+
+    def _go_on(self, share: float) -> None:
+        self._busy_s, self._since_s, self.share = self.busy_s(), self.clock.now, share
 
     def busy_s(self) -> float:
         return self._busy_s + self.activity * self.share * (self.clock.now - self._since_s)
@@ -80,17 +83,19 @@ class FarmRoom:
         self._worked_mhz_s, self._since_s, self._share = 0.0, clock.now, 1.0
         farm.begin_migration(self._vm, np.array([target]), clock.now)
 
-    def on_phase(self, guest_share: float, target_share: float) -> None:
+    def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
         self._worked_mhz_s, self._since_s = self._so_far_mhz_s(), self._clock.now
         self._share = guest_share
         if self._farm.vms.state[self._vm[0]] == VmState.MIGRATING:
-            shares = np.array([guest_share]), np.array([target_share])
+            shares = guest_share, source_share, target_share
             self._farm.set_migration_load(self._vm, *shares, self._clock.now)
 
     def on_suspend(self) -> None:
         assert self._share > 0
 
     def on_arrive(self) -> None:
+        self._worked_mhz_s, self._since_s = self._so_far_mhz_s(), self._clock.now
+        self._share = 1.0
         self._farm.commit_migration(self._vm, self._clock.now)
 
     def on_cancel(self) -> None:

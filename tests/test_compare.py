@@ -155,10 +155,12 @@ def test_scenarios_of_any_kind_stand_side_by_side(folder: Path) -> None:
 
 
 def test_a_metric_that_one_lacks_shows_as_a_dash() -> None:
-    found = farmsim.compare(plain(), plain(name="alone", baseline={"type": "none"}))
-    row = found.rows["saved_energy_kwh"]
-    assert row.cells["alone"] is None
-    assert found.rows["payback_years" if "payback_years" in found.rows else "hosts"]
+    invested = {"cost": {"investment": "100 EUR"}}
+    alone = plain(name="alone", baseline={"type": "none"}, **invested)
+    found = farmsim.compare(plain(**invested), alone)
+    for name in ("saved_energy_kwh", "payback_years"):
+        assert found.rows[name].cells["alone"] is None
+    assert found.rows["hosts"].cells["alone"] is not None
     cells = rows_of(found.report())["row-saved_energy_kwh"]
     assert cells[-1] == "–"
     listed = found.to_table().filter(pc.field("metric") == "saved_energy_kwh").to_pylist()

@@ -12,6 +12,7 @@ import yaml
 
 import farmsim
 from farmsim.analysis.evacuate import evacuate
+from farmsim.analysis.evacuated import Evacuated
 from farmsim.policies.evacuation import Evacuation
 from farmsim.scenarios.problems import InputError
 
@@ -90,6 +91,50 @@ def test_what_cannot_leave_is_named_with_the_reason() -> None:
     assert len(outcome.stayed) == 2
     assert all("5 lack memory" in why for why in outcome.stayed.values())
     assert "not emptied within the run: 2 VMs stayed" in outcome.text()
+
+
+def test_racks_of_the_network_are_named_from_1_in_the_order_of_the_farm() -> None:
+    racks = scenario(**{"network.layout": {"topology": "two_tier", "hosts_per_rack": 2}})
+    outcome = evacuate(racks, Evacuation("rack-2/*,rack-3/*-5", at_s=600.0))
+    assert outcome.hosts == ["rack-3", "rack-4", "rack-5"]
+    assert outcome.result.table("hosts")["rack"].to_pylist() == [
+        f"rack-{rack}" for rack in (1, 1, 2, 2, 3, 3)
+    ]
+    leaves = {"topology": "leaf_spine", "hosts_per_leaf": 4}
+    outcome = evacuate(scenario(**{"network.layout": leaves}), Evacuation("rack-[!1]/rack-?"))
+    assert outcome.hosts == ["rack-5", "rack-6"]
+    with pytest.raises(InputError, match="no host is called 'rack-4/"):
+        evacuate(racks, Evacuation("rack-4/*"))
+    assert len(evacuate(scenario(), Evacuation("rack-1/rack-1")).hosts) == 1
+
+
+def test_each_host_has_its_wave_and_when_it_was_empty() -> None:
+    outcome = evacuate(scenario(), Evacuation("rack-1,rack-2,rack-3", at_s=600.0, wave=2))
+    first, second, third = outcome.by_host
+    assert [each.wave for each in outcome.by_host] == [1, 1, 2]
+    # Each holds two VMs, whose target may be one host: its port is shared by four then.
+    assert first.empty_s is not None
+    assert 600 + 2 * COPY_S <= first.empty_s <= 600 + 4 * COPY_S + 0.1
+    assert third.empty_s == outcome.finished_s
+    assert second.worst_downtime_s > 0
+    assert outcome.moving_s == pytest.approx(sum_of_moves(outcome))
+    assert "wave 2: rack-3: empty at" in outcome.text()
+
+
+def sum_of_moves(outcome: Evacuated) -> float:
+    table = outcome.result.table("migrations").to_pydict()
+    return float(sum(table["end_s"]) - sum(table["start_s"]))
+
+
+def test_the_report_says_what_stayed_and_why_also_when_made_again(tmp_path: Path) -> None:
+    tight = scenario(**{"farm.hosts.0.server.memory": "8 GiB"})
+    outcome = evacuate(tight, Evacuation("rack-1,rack-2", at_s=600.0, wave=1))
+    assert [len(vms) for _, vms in outcome.reasons] == [2, 2]
+    assert outcome.reasons[1][0] == "its wave had not begun"
+    page = farmsim.load(outcome.result.save(tmp_path / "run")).report()
+    for said in ("Emptying hosts", "not emptied", "lack memory", "its wave had not begun"):
+        assert said in page
+    assert "Emptying hosts" not in farmsim.run(SCENARIO).report()
 
 
 def test_the_other_policy_decides_before() -> None:

@@ -61,6 +61,45 @@ def test_a_migration_reserves_at_both_ends_and_costs_the_guest() -> None:
     audit(farm)
 
 
+def test_a_copy_loads_both_ends_beside_their_guests() -> None:
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0, source_share=0.2, target_share=0.1)
+    assert farm.hosts.demand_mhz.tolist() == [700.0, 150.0]
+    farm.set_migration_load(rows(0), 0.0, 0.4, 0.0, 10.0)
+    assert farm.hosts.demand_mhz.tolist() == [800.0, 100.0]
+    audit(farm)
+    farm.set_demand(np.array([1000.0, 100.0, 100.0]), 20.0)
+    # 1000, 100 and the copy's 400 ask for 1500 of 1000 MHz
+    assert farm.hosts.demand_mhz.tolist() == [1500.0, 100.0]
+    farm.settle_all(30.0)
+    assert farm.vm_accounts.unserved_mhz_s[:2] == pytest.approx([1000 / 3 * 10, 100 / 3 * 10])
+    audit(farm)
+    farm.abort_migration(rows(0), 30.0)
+    assert farm.hosts.demand_mhz.tolist() == [1100.0, 100.0]
+    audit(farm)
+
+
+def test_fetching_pages_loads_the_host_that_still_has_them() -> None:
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0)
+    farm.commit_migration(rows(0), 10.0)
+    farm.degrade(rows(0), rows(0), 0.5, 0.1, 0.2, 10.0)
+    assert farm.hosts.demand_mhz.tolist() == [150.0, 700.0]
+    audit(farm)
+    farm.degrade(rows(0), rows(0), 1.0, 0.0, 0.0, 30.0)
+    assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
+    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.5 * 500 * 20)
+    farm.degrade(rows(0), rows(0), 1.0, 0.3, 0.0, 30.0)
+    farm.lose(rows(0), 40.0)
+    assert farm.hosts.demand_mhz.tolist() == [100.0, 100.0]
+    assert farm.accounts.totals[Rate.DELIVERED_MHZ, 0] == pytest.approx(
+        600 * 10 + 150 * 20 + 250 * 10
+    )
+    audit(farm)
+
+
 def test_shortage_during_a_migration_is_split_between_its_causes() -> None:
     farm = two_hosts()
     farm.set_demand(np.array([800.0, 400.0, 100.0]), 0.0)
@@ -105,9 +144,7 @@ WRONG: dict[str, Callable[[Farm], None]] = {
     "to its own host": lambda farm: farm.begin_migration(rows(0), rows(0), 0.0),
     "not migrating": lambda farm: farm.commit_migration(rows(0), 0.0),
     "not migrating, aborted": lambda farm: farm.abort_migration(rows(0), 0.0),
-    "not migrating, loaded": lambda farm: farm.set_migration_load(
-        rows(0), np.array([1.0]), np.array([0.0]), 0.0
-    ),
+    "not migrating, loaded": lambda farm: farm.set_migration_load(rows(0), 1.0, 0.0, 0.0, 0.0),
     "off with guests": lambda farm: farm.set_power_state(rows(0), PowerState.OFF, 0.0),
     "started off with guests": lambda farm: farm.start(np.array([False, True])),
     "rejected while running": lambda farm: farm.reject(rows(0)),
@@ -188,3 +225,37 @@ def test_residents_take_and_give_many_at_once() -> None:
     left = vms[1::2]
     for host in range(3):
         assert residents.of(rows(host)).tolist() == left[left % 3 == host].tolist()
+
+
+def test_a_suspended_vm_takes_no_room_and_loses_what_it_asks_for() -> None:
+    farm = two_hosts()
+    farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
+    farm.suspend(rows(0), 10.0)
+    audit(farm)
+    assert farm.vms.state[0] == VmState.SUSPENDED
+    assert farm.hosts.memory_used_mib.tolist() == [1024.0, 1024.0]
+    assert farm.hosts.demand_mhz.tolist() == [100.0, 100.0]
+    farm.set_demand(np.array([300.0, 100.0, 100.0]), 20.0)
+    farm.resume(rows(0), rows(1), 30.0)
+    audit(farm)
+    assert farm.hosts.memory_used_mib.tolist() == [1024.0, 2048.0]
+    farm.settle_all(40.0)
+    # 500 MHz for 10 s and 300 MHz for 10 s are lost, all of it has been asked for
+    assert farm.vm_accounts.degraded_mhz_s == pytest.approx([8000.0, 0, 0])
+    assert farm.vm_accounts.requested_mhz_s[0] == pytest.approx(500 * 20 + 300 * 20)
+    assert farm.accounts.totals[Rate.DELIVERED_MHZ].sum() == pytest.approx(5000 + 3000 + 200 * 40)
+
+
+def test_only_running_vms_are_suspended_and_only_suspended_ones_resumed() -> None:
+    farm = two_hosts(memory_mib=2048.0)
+    with pytest.raises(FarmError, match="resume: VM vm-1 is not suspended"):
+        farm.resume(rows(0), rows(1), 0.0)
+    farm.suspend(rows(2), 0.0)
+    with pytest.raises(FarmError, match="suspend: VM vm-3 is not running"):
+        farm.suspend(rows(2), 0.0)
+    with pytest.raises(FarmError, match="resume: host host-1 lacks memory"):
+        farm.resume(rows(2), rows(0), 1.0)
+    farm.set_power_state(rows(1), PowerState.OFF, 1.0)
+    with pytest.raises(FarmError, match="resume: host host-2 is not on"):
+        farm.resume(rows(2), rows(1), 1.0)
+    audit(farm)

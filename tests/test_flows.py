@@ -10,11 +10,11 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.max_min import max_min
+from farmsim.models.max_min import fill
 from farmsim.models.network import Network
 from farmsim.models.transport import CM02, LV08, PLAIN, Transport
 from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard, StalledError
+from farmsim.sim.flows import FlowBoard, StalledError, Transfer
 
 GBIT = 125e6
 """Bytes/s of a link of 1 Gbit/s."""
@@ -25,7 +25,7 @@ def board_of(network: Network, transport: Transport = INSTANT) -> FlowBoard:
     return FlowBoard(Clock(), network, transport)
 
 
-def took(board: FlowBoard, *transfers: simpy.Process) -> list[float]:
+def took(board: FlowBoard, *transfers: simpy.Event) -> list[float]:
     board._clock.run()
     return [float(transfer.value or 0.0) for transfer in transfers]
 
@@ -121,8 +121,8 @@ def test_a_withdrawn_transfer_gives_its_share_back() -> None:
     board = board_of(Network.pair(1000, 1e-4))
     one, other = board.send(0, 1, 10 * GBIT), board.send(0, 1, 2 * GBIT)
     board._clock.run(until=2.0)
-    one.interrupt()
-    assert board.active == 2
+    one.withdraw()
+    assert board.active == 1
     assert took(board, one, other) == [math.inf, 3.0]
     assert board.active == 0
     assert board.link_bytes.tolist() == [3 * GBIT]
@@ -134,7 +134,7 @@ def test_withdrawn_before_its_first_byte(at_s: float) -> None:
     transfer = board.send(0, 1, GBIT)
     if at_s:
         board._clock.run(until=at_s)
-    transfer.interrupt()
+    transfer.withdraw()
     assert took(board, transfer) == [math.inf]
     assert board.active == 0
     assert not board.link_bytes.any()
@@ -169,7 +169,7 @@ def test_what_gets_no_bandwidth_is_named() -> None:
     ("field", "value"),
     [
         ("latency_factor", -1.0), ("bandwidth_factor", 0.0), ("bandwidth_factor", 1.1),
-        ("cross_traffic", -0.1), ("tcp_window_bytes", 0.0), ("cross_traffic", math.nan),
+        ("cross_traffic", -0.1), ("tcp_window_mib", -1.0), ("cross_traffic", math.nan),
     ],
 )  # fmt: skip
 def test_impossible_transports_are_refused(field: str, value: float) -> None:
@@ -192,8 +192,8 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
     network = Network.fat_tree(8, 1000, 1e-4)
     clock = Clock()
     board = FlowBoard(clock, network, transport)
-    under_way: dict[simpy.Process, tuple[float, int, int, float]] = {}
-    sent: dict[simpy.Process, float] = {}
+    under_way: dict[Transfer, tuple[float, int, int, float]] = {}
+    sent: dict[Transfer, float] = {}
     carried = np.zeros(len(network))
 
     def story(
@@ -204,8 +204,7 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
         transfer = board.send(source, target, size, cap)
         under_way[transfer], sent[transfer] = (size, source, target, cap), 0.0
         yield transfer if stop_s is None else transfer | clock.timeout(stop_s)
-        if transfer.is_alive:
-            transfer.interrupt()
+        transfer.withdraw()
 
     for each in sends:
         clock.process(story(*each))
@@ -229,8 +228,8 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
 def assert_from_scratch(
     network: Network,
     transport: Transport,
-    under_way: dict[simpy.Process, tuple[float, int, int, float]],
-    rates: dict[simpy.Process, float],
+    under_way: dict[Transfer, tuple[float, int, int, float]],
+    rates: dict[Transfer, float],
 ) -> None:
     flow_of, link_of, load = list[int](), list[int](), list[float]()
     caps, found = list[float](), list[float]()
@@ -248,7 +247,7 @@ def assert_from_scratch(
         caps.append(min(cap, transport.window_rate(float(network.latency_s[route].sum()))))
         found.append(rate)
     capacity = transport.payload_bytes_s(network.capacity_mbps)
-    expected = max_min(
+    expected, _ = fill(
         capacity, np.array(flow_of, int), np.array(link_of, int), np.array(caps), np.array(load)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -215,6 +215,7 @@ MOVES: Changes = {
     "policies.control": EMPTYING, "policies.initial.placement": "round_robin",
     "baseline": {"type": "none"}, "migration": {"model": "suspend_resume"},
 }  # fmt: skip
+ONE_BY_ONE: Changes = {**MOVES, "network.order": "serial", "workload.deal": "cycle"}
 DISKS: Changes = {
     **MOVES, "workload.sizes": [size | {"disk": "4 GiB"} for size in SIZES],
 }  # fmt: skip
@@ -247,6 +248,45 @@ def wired(first: Changes) -> Changes:
     links = [{"between": [name, "left" if name[0] == "x" else "right"], **port} for name in names]
     trunk = {"between": ["left", "right"], "bandwidth": "10 Gbit/s"}
     return layout("graph", links=[links[0] | first, *links[1:], trunk])
+
+
+def sited(site: Changes | None = None, **line: Any) -> Changes:
+    """Two sites, the first with two racks; its VMs go to the second."""
+    given = {"name": "s", "groups": ["x"], "hosts_per_rack": 6, **(site or {})}
+    joined = {"between": [given["name"], "t"], "bandwidth": "1 Gbit/s", **line}
+    rest = "x" if given["groups"] == ["y"] else "y"
+    other: Changes = {"name": "t", "groups": [rest]}
+    if "hosts" in given:
+        other = {"name": "t", "hosts": 24 - given["hosts"]}
+    return layout("sites", sites=[given, other], lines=[joined])
+
+
+def chained(one: str, other: str) -> Changes:
+    """Three sites; the slow line from the first, which is emptied, is that given."""
+    sites = [{"name": name, "hosts": hosts} for name, hosts in (("s", 12), ("t", 6), ("u", 6))]
+    lines = [
+        {"between": [one, other], "bandwidth": "500 Mbit/s"},
+        {"between": ["t", "u"], "bandwidth": "100 Mbit/s"},
+    ]
+    return layout("sites", sites=sites, lines=lines)
+
+
+def site_turns() -> Turns:
+    """Turns of several sites."""
+    count = {"groups": None, "hosts": 12}
+    turns: Turns = {
+        "sites[].name": (sited(), sited({"name": "u"})),
+        "sites[].groups": (sited(), sited({"groups": ["y"]})),
+        "sites[].hosts": (sited(count), sited(count | {"hosts": 13})),
+        "sites[].port": (sited(), sited({"port": "100 Mbit/s"})),
+        "sites[].latency": (sited(), sited({"latency": "50 ms"})),
+        "sites[].hosts_per_rack": (sited(), sited({"hosts_per_rack": 4})),
+        "sites[].uplink": (sited(), sited({"uplink": "100 Mbit/s"})),
+        "lines[].bandwidth": (sited(), sited(bandwidth="100 Mbit/s")),
+        "lines[].latency": (sited(), sited(latency="50 ms")),
+        "lines[].between": (chained("s", "t"), chained("s", "u")),
+    }
+    return {f"network.layout.{key}": pair for key, pair in turns.items()}
 
 
 def dirty_turns(model: str, **fixed: Any) -> Turns:
@@ -339,6 +379,74 @@ def move_turns() -> Turns:
     return turns | dirty_turns("pre_copy") | dirty_turns("hybrid")
 
 
+PASSING: Changes = {
+    "farm.hosts.0.server": "dell_r740_8280", "farm.hosts.0.hypervisor": "kvm",
+    "farm.hosts.0.network_path": "passthrough", "farm.hosts.1.hypervisor": "kvm",
+}  # fmt: skip
+
+
+def detaching(model: str, moves_: str = "detach", **values: Any) -> Changes:
+    """Forced moves of VMs that hold a device."""
+    return {**moves(model, **values), **PASSING, "farm.hosts.0.passthrough_moves": moves_}
+
+
+def between(kind: str, levels: tuple[str, str] | None = None, **values: Any) -> Changes:
+    """Forced moves between two platforms, or between CPUs of two levels."""
+    changes = {
+        **written_disks("1 Gbit/s"), "run.duration": "1 h",
+        "conversion": {"kind": kind, **values}, "farm.hosts.0.hypervisor": "kvm",
+        "farm.hosts.1.hypervisor": "kvm" if levels else "xen",
+    }  # fmt: skip
+    for group, level in enumerate(levels or ()):
+        changes[f"farm.hosts.{group}.cpu_baseline"] = level
+    return changes
+
+
+def platform_turns() -> Turns:
+    """Turns of what moves between platforms take."""
+    shared: dict[str, Any] = {
+        "rate": "200 Mbit/s", "shutdown": "40 s", "boot": "90 s", "limit": "100 Mbit/s",
+        "target_load": "90 %", "drain": "3 s", "announce": "1 s", "acknowledge": False,
+    }  # fmt: skip
+    down, up = ("penryn", "merom"), ("merom", "penryn")
+    turns: Turns = {
+        "conversion": (between("cold"), between("replicated")),
+        "conversion<replicated>.guest_loss": (
+            between("replicated"), between("replicated", guest_loss="50 %"),
+        ),
+        "farm.hosts[].cpu_baseline": (between("cold", down), between("cold", up)),
+        "farm.hosts[].passthrough_moves": (
+            detaching("suspend_resume"), detaching("suspend_resume", "refuse"),
+        ),
+    }  # fmt: skip
+    for kind in ("cold", "replicated"):
+        for key, value in shared.items():
+            turns[f"conversion<{kind}>.{key}"] = (between(kind), between(kind, **{key: value}))
+    for model in ("suspend_resume", "pre_copy", "post_copy", "hybrid"):
+        turns[f"migration<{model}>.detach"] = (
+            detaching(model), detaching(model, detach="9 s"),
+        )  # fmt: skip
+    return turns
+
+
+def own_models(turns: Turns) -> Turns:
+    """The turns of migration models, as those of groups of hosts and of sizes of VM."""
+    made: Turns = {}
+    for where in ("farm.hosts", "workload.sizes"):
+        for path, pair in turns.items():
+            if path.partition("<")[0].partition(".")[0] != "migration":
+                continue
+            given = []
+            for changes in pair:
+                others = {key: value for key, value in changes.items() if key != "migration"}
+                if "migration" in changes:
+                    others["migration"] = "suspend_resume"
+                    others |= {f"{where}.{row}.migration": changes["migration"] for row in (0, 1)}
+                given.append(others)
+            made[f"{where}[].{path}"] = (given[0], given[1])
+    return made
+
+
 def network_turns() -> Turns:
     """Turns of the network that moves use."""
     turns: Turns = {
@@ -369,32 +477,21 @@ def network_turns() -> Turns:
     shown = {f"network.layout.{key}": pair for key, pair in turns.items()}
     for key, value in {"transport": "lv08", "background": "50 %", "moves_per_host": 1}.items():
         shown[f"network.{key}"] = (MOVES, {**MOVES, f"network.{key}": value})
+    slow = layout("single_switch", port="1 Gbit/s", latency="10 ms")
+    written = {
+        "latency_factor": 9.0, "bandwidth_factor": "50 %", "cross_traffic": "50 %",
+        "tcp_window": "1 KiB",
+    }  # fmt: skip
+    for key, value in written.items():
+        shown[f"network.transport.{key}"] = (
+            {**slow, "network.transport": {}}, {**slow, "network.transport": {key: value}},
+        )  # fmt: skip
     return shown
 
 
 def emptying(**values: Any) -> Changes:
     """Hosts are emptied; at the times of turns before it another policy acts."""
     return {**MOVES, "policies.control": EMPTYING | values}
-
-
-def before_emptying(turns: Turns) -> Turns:
-    """The turns of consolidation, as the policy that acts before an evacuation."""
-    late = {"policy": "evacuation", "hosts": "x-01", "at": "1 week"}
-    nested: Turns = {}
-    for path, pair in turns.items():
-        if not path.startswith("policies.control<consolidation>."):
-            continue
-        changed = []
-        for changes in pair:
-            given = {**late, "otherwise": CONSOLIDATION}
-            others = {"policies.control": given}
-            for key, value in changes.items():
-                before, _, part = key.partition("policies.control.")
-                others[f"policies.control.otherwise.{part}" if not before else key] = value
-            changed.append(others)
-        where = path.replace("control<", "control<evacuation>.otherwise<")
-        nested[where] = (changed[0], changed[1])
-    return nested
 
 
 def emptying_turns() -> Turns:
@@ -417,6 +514,36 @@ def emptying_turns() -> Turns:
         "otherwise": (emptying(), emptying(at="15 min", otherwise=CONSOLIDATION)),
     }  # fmt: skip
     return {f"policies.control<evacuation>.{key}": pair for key, pair in turns.items()}
+
+
+SWAP: Changes = {
+    **source("constant", utilisation="50 %"), "run.duration": "20 min",
+    "farm.hosts.0.count": 1, "farm.hosts.1.count": 1, "farm.hosts.0.memory": "2 GiB",
+    "farm.hosts.1.memory": "2 GiB",
+    "workload.sizes": [SIZES[1] | {"share": None, "count": 2, "memory": "2 GiB"}],
+    "workload.vms": 2, "baseline": {"type": "none"},
+    "policies.initial": {"placement": "first_fit", "cpu_overcommit": 1},
+}  # fmt: skip
+
+
+def swapped(**values: Any) -> Changes:
+    """Two VMs that change places, with no third host."""
+    given = {"policy": "reassign", "at": "5 min", "assignment": {"vm-1": "y-1", "vm-2": "x-1"}}
+    return {**SWAP, "policies.control": given | values}
+
+
+def reassigning_turns() -> Turns:
+    """Turns of an assignment made elsewhere."""
+    turns: Turns = {
+        "assignment": (swapped(), swapped(assignment={"vm-1": "y-1"})),
+        "at": (swapped(), swapped(at="10 min")),
+        "otherwise": (
+            swapped(assignment={"vm-1": "x-1"}),
+            swapped(assignment={"vm-1": "x-1"}, otherwise={
+                "policy": "evacuation", "hosts": "x-1", "at": "5 min"}),
+        ),
+    }  # fmt: skip
+    return {f"policies.control<reassign>.{key}": pair for key, pair in turns.items()}
 
 
 TURNS: Turns = {
@@ -739,15 +866,26 @@ TURNS: Turns = {
         {**moves("cold", storage="before"), "workload.sizes": SIZES},
     ),
     "network.moves_in_all": (MOVES, {**MOVES, "network.moves_in_all": 1}),
+    "network.moves_per_link": (MOVES, {**MOVES, "network.moves_per_link": 1}),
+    "network.order": (MOVES, {**MOVES, "network.order": "planned"}),
+    "workload.sizes[].priority": (
+        ONE_BY_ONE, {**ONE_BY_ONE, "workload.sizes": [SIZES[0], SIZES[1] | {"priority": 1}]},
+    ),
     "workload.sizes[].disk_writes": (written_disks("0 Gbit/s"), written_disks("1 Gbit/s")),
     **network_turns(),
+    **site_turns(),
     **move_turns(),
     **emptying_turns(),
     **constraint_turns(SIZES),
     **arrival_turns(),
     **application_turns(),
+    **reassigning_turns(),
+    "network.suspend_bandwidth": (
+        swapped(), {**swapped(), "network.suspend_bandwidth": "1 Gbit/s"},
+    ),
+    **platform_turns(),
 }  # fmt: skip
-TURNS |= before_emptying(TURNS)
+TURNS |= own_models(TURNS)
 
 NOT_TURNED = {"farmsim"}  # the version of the language has one value
 

@@ -74,7 +74,7 @@ def make_mixed_vms(count: int = VMS) -> Vms:
     return Vms(
         np.where(np.arange(count) % 3, 1, 2), plain.size_mhz, plain.memory_mib, plain.names,
         ["first", "second"], np.arange(count) % SIZES, plain.disk_mib,
-        plain.disk_write_mbps,
+        plain.disk_write_mbps, plain.priority,
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_the_farm_adds_up_after_every_verb(drawn: dict[str, Any], seed: int) -> 
             vm = rng.choice(still, 1)
             target = (farm.vms.host[vm] + rng.integers(1, HOSTS)) % HOSTS
             if np.all(farm.hosts.memory_used_mib[target] + 1100 < farm.hosts.memory_mib[target]):
-                farm.begin_migration(vm, target, now_s, 0.9, 0.1)
+                farm.begin_migration(vm, target, now_s, 0.9, 0.05, 0.1)
         elif verb == 2 and len(moving):
             farm.commit_migration(moving[:1], now_s)
         elif verb == 3 and len(moving):

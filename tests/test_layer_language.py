@@ -211,11 +211,67 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "bare metal and a policy that moves VMs": (
         {"none": "consolidation"} | hypervisor("bare_metal"), HOST, ".hypervisor",
-        ("bare_metal does not let running VMs move",),
+        ("cannot leave bare_metal in group a", "do not move without being converted"),
     ),
-    "two families and a policy that moves VMs": (
-        {"none": "consolidation", B: B.replace("kvm", "xen")}, ("s.yaml:9:", "farm.hosts.1"),
-        ".hypervisor", ("do not move between kvm (group a) and xen", "one family"),
+    "hosts alone of their families and a policy that moves VMs": (
+        {"none": "consolidation", A: A.replace("2,", "1,"),
+         B: B.replace("kvm", "xen").replace("2,", "1,")},
+        ("s.yaml:9:", "farm.hosts.1"), ".hypervisor",
+        ("cannot leave xen in group b: xen and kvm differ, and conversion is none",
+         "conversion: cold"),
+    ),
+    "a passthrough network and a policy that moves VMs": (
+        {"none": "consolidation", A: f"{A}, network_path: passthrough"}, HOST, ".network_path",
+        ("its passthrough device is not to be detached", "passthrough_moves: detach"),
+    ),
+    "a model that detaches nothing": (
+        {"none": "consolidation",
+         A: f"{A}, network_path: passthrough, passthrough_moves: detach"},
+        HOST, ".network_path", ("fixed_rate does not detach passthrough devices",),
+    ),
+    "nothing to detach": (
+        {A: f"{A}, passthrough_moves: detach"}, HOST, ".passthrough_moves",
+        ("no passthrough device on the paravirtual path", "network_path: passthrough"),
+    ),
+    "a conversion of nothing": (
+        {"none": "consolidation}\nconversion: {kind: cold", B: B.replace("kvm", "xen")},
+        ("s.yaml:15:", "workload.sizes.0"), "", ("their disk, and have none",),
+    ),
+    "an unknown platform pair": (
+        {"none": "consolidation}\nconversion: {kind: cold", S: f"{S}, disk: 1 GiB",
+         B: B.replace("kvm", "{based_on: kvm, change: {family: abacus}}")},
+        ("s.yaml:10:", "farm.hosts.1"), ".hypervisor",
+        ("unknown platform abacus; known: ", "conversion: none"),
+    ),
+    "unknown conversion": (
+        {"none": "none}\nconversion: {kind: hot"}, ("s.yaml:6:", "conversion"), "",
+        ("there is no conversion 'hot'; known: none, cold, replicated",),
+    ),
+    "a figure that a conversion does not have": (
+        {"none": "none}\nconversion: {kind: cold, guest_loss: 5 %"}, ("s.yaml:6:", "conversion"),
+        ".guest_loss", ("unknown key",),
+    ),
+    "unknown baseline": (
+        {A: f"{A}, cpu_baseline: haswel"}, HOST, ".cpu_baseline", ("write 'merom', 'penryn'",),
+    ),
+    "baseline of another vendor": (
+        {A: f"{A}, cpu_baseline: zen"}, HOST, ".cpu_baseline",
+        ("zen is amd's of 2017", "Intel Xeon Platinum 8280, published 2019", "cascade_lake"),
+    ),
+    "baseline of a later processor": (
+        {A: f"{A}, cpu_baseline: ice_lake"}, HOST, ".cpu_baseline",
+        ("ice_lake is intel's of 2021", "published 2019"),
+    ),
+    "baseline of one group only": (
+        {A: f"{A}, cpu_baseline: haswell"}, ("s.yaml:9:", "farm.hosts.1"), "",
+        ("group a states a baseline and b none",),
+    ),
+    "unknown migration model of a group": (
+        {A: f"{A}, migration: pre_cop"}, HOST, ".migration", ("did you mean pre_copy?",),
+    ),
+    "unknown migration model of a size": (
+        {S: f"{S}, migration: {{model: pre_copy, max_round: 3}}"}, SIZE, ".migration.max_round",
+        ("did you mean max_rounds?",),
     ),
     "VM larger than hypervisors allow": (
         {

@@ -14,6 +14,7 @@ from farmsim.models.columns import VmState
 from farmsim.models.farm import FarmError
 from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate
+from farmsim.models.move_models import MoveModels
 from farmsim.models.queueing import erlang_b, erlang_c
 from farmsim.models.workload import ConstantSeries, Workload
 from farmsim.policies.best_fit import BestFit
@@ -57,7 +58,7 @@ def play(
     engine = Engine(
         farm, Workload(ConstantSeries(0.5, count), farm.vms.size_mhz),
         Start(placement or BestFit(), "test", reject=True), control or NoControl(), "test",
-        FixedRate(), Timing(end_s, 300.0, 3600.0), Streams(1), lives=lives,
+        MoveModels.only(FixedRate(), 1, 1), Timing(end_s, 300.0, 3600.0), Streams(1), lives=lives,
     )  # fmt: skip
     outcome = engine.run()
     audit(farm)

@@ -17,7 +17,12 @@ from published_moves import (
     predict_qemu,
 )
 
-from farmsim.models.conversion import Conversion, Platform, way_between
+from farmsim.models.conversion import (
+    ColdConversion,
+    Platform,
+    ReplicatedConversion,
+    way_between,
+)
 from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
 from farmsim.models.live_migration import Cold, MemoryHandover, SuspendResume
 from farmsim.models.migration_course import (
@@ -224,7 +229,8 @@ def test_storage_before_or_with_the_memory() -> None:
 
 def test_network_state_is_part_of_the_move() -> None:
     model = pre_copy(0.0, announce_s=0.5, resume_s=0.25, drain_s=3.0, detach_s=2.0, setup_s=1.0)
-    outcome = play_alone(model.course(replace(GUEST, passthrough=True)), BYTES_S)
+    held = replace(GUEST, passthrough=True, takes_device=True)
+    outcome = play_alone(model.course(held), BYTES_S)
     assert [phase.name for phase in outcome.phases] == [
         "detach device", "set up", "first pass", "drain connections", "stop and copy", "resume",
         "announce", "attach device", "acknowledge",
@@ -232,6 +238,8 @@ def test_network_state_is_part_of_the_move() -> None:
     assert outcome.downtime_s == 0.75
     assert outcome.total_s == 2 + 1 + 4 + 3 + 0.75 + 2
     assert "detach device" not in names(model.course(GUEST))
+    given = names(model.course(replace(GUEST, takes_device=True)))
+    assert ("detach device" in given, "attach device" in given) == (False, True)
 
 
 def test_a_memory_that_fits_the_target_is_sent_at_once() -> None:
@@ -284,10 +292,10 @@ def test_energy_by_liu() -> None:
 def test_conversion_by_hand() -> None:
     """Writes of the 100 s that replicating takes, 20 MB/s each, are sent during the cut-over."""
     disk = Guest(MEMORY_BYTES, disk_bytes=1e10, write_bytes_s=2e7)
-    knobs = {"rate_mbps": 800.0, "shutdown_s": 10.0, "boot_s": 60.0, "guest_loss": 0.0}
-    cold = play_alone(Conversion(**knobs).course(disk), BYTES_S)  # type: ignore[arg-type]
+    knobs = {"rate_mbps": 800.0, "shutdown_s": 10.0, "boot_s": 60.0}
+    cold = play_alone(ColdConversion(**knobs).course(disk), BYTES_S)  # type: ignore[arg-type]
     assert cold.total_s == cold.downtime_s == 10 + 100 + 60
-    replicated = Conversion(**knobs, mode="replicated")  # type: ignore[arg-type]
+    replicated = ReplicatedConversion(**knobs, guest_loss=0.0)  # type: ignore[arg-type]
     outcome = play_alone(replicated.course(disk), BYTES_S)
     assert outcome.downtime_s == 10 + 20 + 60
     assert outcome.total_s == 100 + 90
@@ -303,7 +311,7 @@ KVM = Platform("kvm", cpu_vendor="intel", cpu_level=3)
         (KVM, replace(KVM, cpu_level=4), "live", ""),
         (KVM, replace(KVM, cpu_level=2), "cold", "CPU level 2 is below 3"),
         (KVM, replace(KVM, cpu_vendor="amd"), "cold", "intel and amd"),
-        (KVM, replace(KVM, live=False), "cold", "does not move running"),
+        (KVM, replace(KVM, stuck="kvm"), "cold", "kvm does not let running VMs move"),
         (KVM, replace(KVM, cpu_architecture="aarch64"), "refused", "architectures"),
         (KVM, Platform("xen", cpu_architecture="aarch64"), "refused", "architectures"),
         (KVM, Platform("vmware"), "convert", "kvm and vmware differ"),

@@ -14,7 +14,7 @@ from moves import FarmRoom, Room, Row, done, play_simgrid, simgrid_runs, start
 
 from farmsim.models.audit import audit
 from farmsim.models.columns import VmState
-from farmsim.models.conversion import Conversion
+from farmsim.models.conversion import ColdConversion, ReplicatedConversion
 from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
 from farmsim.models.live_migration import Cold, SuspendResume
 from farmsim.models.migration_course import Course, Ending, Guest, Outcome, Step, play_alone
@@ -23,13 +23,13 @@ from farmsim.models.post_copy import Hybrid, PostCopy
 from farmsim.models.pre_copy import PreCopy
 from farmsim.models.transport import LV08, PLAIN
 from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard
+from farmsim.sim.flows import FlowBoard, Transfer
 from farmsim.sim.live_migration import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
 
 LINK_MBPS = 8000.0
 LINK_BYTES_S = LINK_MBPS * BYTES_PER_MEGABIT
 LATENCY_S = 0.001
-GUEST = Guest(2e9, disk_bytes=4e9, write_bytes_s=1e8, passthrough=True)
+GUEST = Guest(2e9, disk_bytes=4e9, write_bytes_s=1e8, passthrough=True, takes_device=True)
 MOST_EVENTS = 3000
 RUNS = list(simgrid_runs())
 
@@ -96,8 +96,8 @@ MODELS: dict[str, Any] = {
     "with disk": PreCopy(dirty=DirtyCurve((1.0, 5.0), (0.2, 0.3)), storage="with", max_rounds=3),
     "post_copy": PostCopy(resume_s=0.1, announce_s=0.2, storage="before"),
     "hybrid": Hybrid(dirty=DirtyRate(4000.0, 0.5), storage="with"),
-    "converted": Conversion(shutdown_s=1.0, boot_s=2.0),
-    "replicated": Conversion(mode="replicated", shutdown_s=1.0, boot_s=2.0, drain_s=0.5),
+    "converted": ColdConversion(shutdown_s=1.0, boot_s=2.0),
+    "replicated": ReplicatedConversion(shutdown_s=1.0, boot_s=2.0, drain_s=0.5),
 }
 
 
@@ -150,13 +150,13 @@ class Carrier:
 
     def __init__(self, board: FlowBoard) -> None:
         self.board = board
-        self.flows: list[simpy.Process] = []
+        self.flows: list[Transfer] = []
 
     def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Any:
         self.flows.append(self.board.send(source, target, size_bytes, cap_bytes_s))
         return self.flows[-1]
 
-    def sent_bytes(self, transfer: simpy.Process) -> float:
+    def sent_bytes(self, transfer: Transfer) -> float:
         return self.board.sent_bytes(transfer)
 
 
@@ -191,8 +191,8 @@ def test_whatever_happens_the_vm_is_in_one_place(
 
     def cutter() -> Generator[simpy.Event, object, None]:
         yield clock.timeout((cut or 0.0) * whole_s)
-        if cut is not None and carrier.flows and carrier.flows[-1].is_alive:
-            carrier.flows[-1].interrupt()
+        if cut is not None and carrier.flows:
+            carrier.flows[-1].withdraw()
 
     clock.process(cutter())
     run_bounded(clock)

@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from farmsim.models.transport import LV08
+from farmsim.scenarios.build_network import network_of
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
 from farmsim.scenarios.schema import schema
+from farmsim.scenarios.spec_network import Sites
 
 BASE = """farmsim: 1
 policies:
@@ -125,3 +128,141 @@ def test_a_changed_copy_leaves_the_change_as_it_was() -> None:
     changes = {"policies.control": control, "policies.control.otherwise.drain": "none"}
     loads(scenario(), "s.yaml").with_(changes)
     assert control["otherwise"] == {"policy": "consolidation"}
+
+
+TRANSPORTS = {
+    "unknown preset": ("lv8", "", "'lv8' is not allowed; write 'plain', 'lv08' or 'cm02'"),
+    "negative latency": ("{latency_factor: -1}", ".latency_factor", "must be at least 0"),
+    "no bandwidth": ("{bandwidth_factor: 0 %}", ".bandwidth_factor", "must be more than 0"),
+    "too much bandwidth": ("{bandwidth_factor: 120 %}", ".bandwidth_factor", "at most 1"),
+    "window without unit": ("{tcp_window: 4}", ".tcp_window", "has no unit"),
+    "misspelt figure": ("{tcp_windw: 4 MiB}", ".tcp_windw", "did you mean tcp_window?"),
+}
+
+
+@pytest.mark.parametrize(("written", "field", "message"), TRANSPORTS.values(), ids=TRANSPORTS)
+def test_each_fault_of_a_transport_stands_at_its_line(
+    written: str, field: str, message: str
+) -> None:
+    found = problem(f"{scenario()}  transport: {written}\n")
+    assert found.startswith("s.yaml:15:")
+    assert f": network.transport{field}: " in found
+    assert message in found
+
+
+def test_a_preset_is_a_setting_of_figures() -> None:
+    figures = (
+        "{latency_factor: 13.01, bandwidth_factor: 97 %, cross_traffic: 5 %, tcp_window: 4 MiB}"
+    )
+    read = loads(f"{scenario()}  transport: {figures}\n", "s.yaml")
+    assert read.network.transport == LV08
+    assert loads(read.to_yaml(), "t.yaml").network == read.network
+
+
+SITES = BASE.replace(
+    "{name: a, server: hp_ml110_g5, count: 3}",
+    """{name: a, server: hp_ml110_g5, count: 2}
+    - {name: b, server: hp_ml110_g5, count: 1}""",
+)
+NORTH, SOUTH = "{name: north, groups: [a]}", "{name: south, groups: [b]}"
+LINE = "{between: [north, south], bandwidth: 1 Gbit/s, latency: 5 ms}"
+
+
+def sites(*given: str, lines: str = LINE) -> str:
+    layout = f"{{topology: sites, sites: [{', '.join(given)}], lines: [{lines}]}}"
+    return SITES.replace("LAYOUT", layout)
+
+
+SITE_FAULTS = {
+    "one site": (sites(NORTH), ".sites", "at least 2 entries"),
+    "unknown group": (
+        sites(NORTH, "{name: south, groups: [c]}"), ".sites.1.groups.0", "no group of hosts 'c'",
+    ),
+    "group at two sites": (
+        sites(NORTH, "{name: south, groups: [b, a]}"), ".sites.1.groups.1",
+        "group a is at two sites",
+    ),
+    "too few hosts": (
+        sites("{name: north, hosts: 1}", "{name: south, hosts: 1}"), ".sites",
+        "the sites have 2 hosts and the farm has 3",
+    ),
+    "groups here and numbers there": (
+        sites(NORTH, "{name: south, hosts: 1}"), ".sites.1.hosts", "give all of them the same",
+    ),
+    "neither groups nor hosts": (
+        sites(NORTH, "{name: south}"), ".sites.1", "either groups or hosts",
+    ),
+    "an uplink without racks": (
+        sites(NORTH, "{name: south, groups: [b], uplink: 1 Gbit/s}"), ".sites.1.uplink",
+        "add hosts_per_rack",
+    ),
+    "two sites of one name": (
+        sites(NORTH, SOUTH, "{name: south, groups: [b]}"), ".sites.2.name", "name of two sites",
+    ),
+    "line to nowhere": (
+        sites(NORTH, SOUTH, lines="{between: [north, sout], bandwidth: 1 Gbit/s}"),
+        ".lines.0.between", "did you mean south?",
+    ),
+    "line to itself": (
+        sites(NORTH, SOUTH, lines="{between: [north, north], bandwidth: 1 Gbit/s}"),
+        ".lines.0.between", "a line joins north to itself",
+    ),
+    "two lines between two sites": (
+        sites(NORTH, SOUTH, lines=f"{LINE}, {LINE}"), ".lines.1.between", "joint bandwidth",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "field", "message"), SITE_FAULTS.values(), ids=SITE_FAULTS)
+def test_each_fault_of_sites_stands_at_its_line(text: str, field: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        loads(text, "s.yaml")
+    found = str(caught.value.problems[0])
+    assert found.startswith("s.yaml:15:")
+    assert f": network.layout{field}: " in found
+    assert message in found
+
+
+def test_a_group_of_hosts_must_be_at_a_site() -> None:
+    text = SITES.replace(
+        "    - {name: b", "    - {name: c, server: hp_ml110_g5, count: 1}\n    - {name: b"
+    )
+    layout = f"{{topology: sites, sites: [{NORTH}, {SOUTH}], lines: [{LINE}]}}"
+    assert "sites: group c is at no site" in problem(text.replace("LAYOUT", layout))
+
+
+def test_sites_that_no_line_reaches_are_refused() -> None:
+    third = "{name: c, server: hp_ml110_g5, count: 1}"
+    text = SITES.replace("    - {name: b", f"    - {third}\n    - {{name: b")
+    layout = (
+        f"{{topology: sites, sites: [{NORTH}, {SOUTH}, {{name: x, groups: [c]}}], lines: [{LINE}]}}"
+    )
+    assert "the network is not connected" in problem(text.replace("LAYOUT", layout))
+
+
+def test_hosts_are_where_the_sites_say() -> None:
+    """Two racks in the north, hosts of a second group between those of the first."""
+    hosts = ["a-1", "b-1", "a-2", "a-3"]
+    given = {
+        "topology": "sites", "lines": [
+            {"between": ["north", "south"], "bandwidth": "1 Gbit/s", "latency": "5 ms"}
+        ],
+    }  # fmt: skip
+    north = {"name": "north", "groups": ["a"], "hosts_per_rack": 2, "uplink": "2 Gbit/s"}
+    layout = Sites.model_validate({**given, "sites": [north, {"name": "south", "groups": ["b"]}]})
+    network = network_of(layout, hosts, ["a", "b", "a", "a"])
+
+    def route(source: int, target: int) -> list[str]:
+        return [network.names[row] for row in network.route(source, target).tolist()]
+
+    across = ["switch:north/rack-0 > switch:north", "switch:north > switch:south"]
+    assert route(0, 1) == ["a-1 > switch:north/rack-0", *across, "switch:south > b-1"]
+    assert route(0, 2) == ["a-1 > switch:north/rack-0", "switch:north/rack-0 > a-2"]
+    assert len(route(0, 3)) == 4
+    capacity = dict(zip(network.names, network.capacity_mbps.tolist(), strict=True))
+    assert [capacity[name] for name in across] == [2000.0, 1000.0]
+    numbers = [{"name": "north", "hosts": 3}, {"name": "south", "hosts": 1}]
+    by_number = Sites.model_validate({**given, "sites": numbers})
+    counted = network_of(by_number, hosts, ["a", "b", "a", "a"])
+    assert len(counted.route(0, 1)) == len(counted.route(0, 2)) == 2
+    assert len(counted.route(0, 3)) == 3

@@ -177,7 +177,8 @@ def test_without_a_network_nothing_is_claimed(plain: farmsim.Result) -> None:
     assert not {"links", "link_series", "migration_phases"} & set(plain.tables)
     assert not set(OF_NETWORK) & set(plain.metrics())
     moves = plain.table("migrations")
-    for name in ("downtime_s", "rounds", "energy_j", "reaction"):
+    cpu = "source_cpu_s", "target_cpu_s", "guest_lost_s"
+    for name in ("downtime_s", "rounds", *cpu, "energy_j", "reaction"):
         assert moves[name].null_count == moves.num_rows > 0
     assert moves["waited_s"].null_count == 0
     assert "Moves over the network" not in plain.report()
@@ -204,6 +205,35 @@ def test_a_run_that_ends_amid_moves_balances(transport: str) -> None:
     assert (moves["copied_mib"][cut] > 0).any()
     assert np.all(moves["end_s"][cut] == outcome.end_s)
     check(outcome, measure(case, outcome))
+    phases = outcome.tables["migration_phases"]
+    for row in np.flatnonzero(cut & (moves["copied_mib"] > 0)).tolist():
+        mine = phases["move"] == row
+        assert phases["end_s"][mine][-1] == outcome.end_s
+        assert phases["sent_mib"][mine].sum() == pytest.approx(moves["copied_mib"][row])
+
+
+def test_the_cpu_of_a_move_is_in_its_row(result: farmsim.Result) -> None:
+    """Pre-copy takes a tenth of the CPU of guest and both hosts, all of the guest's at the end."""
+    moves = columns(result, "migrations")
+    done = moves["finished"].astype(bool)
+    assert done.any()
+    took_s = (moves["end_s"] - moves["start_s"])[done]
+    for end in ("source", "target"):
+        assert moves[f"{end}_cpu_s"][done].astype(float) == pytest.approx(0.1 * took_s, abs=1e-3)
+    lost_s = 0.1 * took_s + 0.9 * moves["downtime_s"][done].astype(float)
+    assert moves["guest_lost_s"][done].astype(float) == pytest.approx(lost_s, abs=1e-3)
+
+
+def test_a_source_stays_on_until_all_pages_have_left() -> None:
+    made = farmsim.run(scenario("post_copy", {"moves_per_host": 3}))
+    moves, power = columns(made, "migrations"), columns(made, "power_events")
+    resting = np.isin(power["state"], ["stopping", "off"])
+    assert resting.any()
+    for source, start_s, end_s in zip(
+        moves["source"], moves["start_s"], moves["end_s"], strict=True
+    ):
+        off_s = power["time_s"][resting & (power["host"] == source)]
+        assert not np.any((start_s < off_s) & (off_s < end_s))
 
 
 def test_a_network_without_moves_is_reported() -> None:

@@ -65,6 +65,16 @@ def test_energy_of_tenants_and_what_nobody_used_add_up_to_the_farms(
     assert ledger.unused_j > 0
 
 
+def test_the_table_of_tenants_adds_up_to_the_energy_of_the_farm() -> None:
+    result = farmsim.run(scenario())
+    rows = result.table("tenants").to_pylist()
+    assert [row["tenant"] for row in rows] == [*NAMES, "nobody", "hosts without VMs"]
+    assert rows[-1]["energy_kwh"] > 0
+    assert rows[-1]["vms"] == rows[-1]["cost"] == 0
+    total_kwh = result.summary["energy_kwh"]["value"]
+    assert sum(row["energy_kwh"] for row in rows) == pytest.approx(total_kwh, rel=1e-9)
+
+
 @given(
     counts=st.tuples(*[st.integers(1, 8)] * 3),
     dedicated=st.sets(st.sampled_from(NAMES)),
@@ -118,8 +128,8 @@ def test_table_of_tenants_is_that_of_vms_summed() -> None:
     vms["tenant"] = vms["tenant"].astype(str).replace("", "nobody")
     groups = vms.groupby("tenant")
     tenants = tenants.set_index("tenant")
-    assert tenants.index.tolist() == [*NAMES, "nobody"]
-    assert tenants["vms"].to_dict() == groups.size().to_dict()
+    assert tenants.index.tolist() == [*NAMES, "nobody", "hosts without VMs"]
+    assert tenants["vms"].to_dict() == groups.size().to_dict() | {"hosts without VMs": 0}
     for name, of_mine in groups:
         row = tenants.loc[name]
         assert row["co_tenants"] == pytest.approx(of_mine["co_tenants"].mean())
@@ -158,5 +168,6 @@ def test_energy_in_the_table_is_what_the_ledger_has() -> None:
     case, outcome = outcome_of(scenario())
     assert case.tenancy is not None
     table = farmsim.run(scenario()).table("tenants")["energy_kwh"].to_numpy()
-    assert table == pytest.approx(case.tenancy.energy_j / JOULE_PER_KWH)
+    expected_j = [*case.tenancy.energy_j, case.tenancy.unused_j]
+    assert table * JOULE_PER_KWH == pytest.approx(expected_j)
     assert outcome.end_s == 7200

@@ -1,0 +1,167 @@
+"""What a failover test has found, as a sentence, a table and plain values."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ..policies.plan import Search
+
+KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"}
+"""What fails, by the word for it, in the order of a report."""
+
+NOTHING_LEFT = "no host is left"
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Stranded:
+    """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
+
+    ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
+    limit`` to numbers of hosts; a host may count under several rules.
+    """
+
+    vm: str
+    size: str
+    cause: str
+    hindrances: dict[str, int]
+
+    @classmethod
+    def of(cls, vm: str, size: str, search: Search) -> "Stranded":
+        """Read the outcome of a search in vain."""
+        found = {"memory": search.no_memory, "CPU": search.no_cpu}
+        rules = [each.rpartition(" ") for each in search.rules.split(", ") if each]
+        found |= {f"rule {name}": int(count) for name, _, count in rules}
+        if search.barred and not rules:
+            found["hypervisor, tenant or guest limit"] = search.barred
+        found = {what: count for what, count in found.items() if count}
+        cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
+        return cls(vm, size, cause, found)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some."""
+
+    kind: str
+    name: str
+    hosts: int
+    vms: int
+    woken: int
+    stranded: list[Stranded]
+
+    @property
+    def causes(self) -> str:
+        """What stopped the stranded VMs, the most frequent first."""
+        counts = Counter(each.cause for each in self.stranded)
+        return ", ".join(cause for cause, _ in counts.most_common())
+
+    def lost(self) -> str:
+        """Return how many VMs are lost, and of which size if all are of one."""
+        count = len(self.stranded)
+        sizes = {each.size for each in self.stranded}
+        of_size = f" of size {sizes.pop()}" if len(sizes) == 1 else ""
+        return f"{count:,} VM{'s' if count != 1 else ''}{of_size}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "kind": self.kind, "name": self.name, "hosts": self.hosts, "vms": self.vms,
+            "restarted": self.vms - len(self.stranded), "woken": self.woken,
+            "stranded": [
+                {"vm": each.vm, "size": each.size, "cause": each.cause,
+                 "hosts": each.hindrances}
+                for each in self.stranded
+            ],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Failover:
+    """A farm at one instant, and what each failure would do to it.
+
+    ``worst``: the instant is the worst of the run; ``promised`` is the part of the memory of hosts
+    on that VMs held. ``whole`` names the levels of which the farm is a single domain.
+    """
+
+    name: str
+    at_s: float
+    worst: bool
+    hosts: int
+    hosts_on: int
+    vms: int
+    promised: float
+    failures: list[Failure]
+    whole: list[str]
+
+    def of(self, kind: str) -> list[Failure]:
+        """Return the failures of a kind."""
+        return [failure for failure in self.failures if failure.kind == kind]
+
+    def worst_of(self, kind: str) -> Failure | None:
+        """Return the failure of a kind that strands most VMs, None if there is none; ties: first."""
+        return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
+
+    def survives(self, kind: str) -> bool:
+        """Whether no failure of a kind strands a VM. False where the farm is a single domain."""
+        return kind not in self.whole and not any(each.stranded for each in self.of(kind))
+
+    def sentence(self) -> str:
+        """Return the worst case of each kind in one sentence."""
+        kept, lost = [], []
+        for kind, words in KINDS.items():
+            worst = self.worst_of(kind)
+            if worst is None:
+                continue
+            if worst.stranded:
+                lost.append(f"loses {worst.lost()} if {_named(worst)}: {worst.causes}")
+            else:
+                kept.append(f"any {words}")
+        said = [f"survives {' and '.join(kept)}"] if kept else []
+        return "; ".join([*said, *lost])
+
+    def text(self) -> str:
+        """Return the outcome in a few lines."""
+        lines = [
+            f"{self.name}: {self.sentence()}",
+            f"at {self.at_s / 3600:g} h{', the worst instant' if self.worst else ''}: "
+            f"{self.vms:,} VMs on {self.hosts_on:,} of {self.hosts:,} hosts, "
+            f"{100 * self.promised:.1f} % of their memory promised",
+        ]
+        for kind in KINDS:
+            tried = self.of(kind)
+            if tried:
+                bad = [each for each in tried if each.stranded]
+                lines.append(f"{kind}: {len(tried):,} tried, {len(bad):,} strand VMs")
+        hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
+        if hurt:
+            lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
+        lines += [
+            f"{f'{f.kind} {f.name}':32}{f.vms:7,}{f.vms - len(f.stranded):9,}"
+            f"{len(f.stranded):10,}  {f.causes}"
+            for f in hurt[:SHOWN]
+        ]
+        if len(hurt) > SHOWN:
+            lines.append(f"and {len(hurt) - SHOWN:,} more")
+        if self.whole:
+            lines.append(f"one {' and one '.join(self.whole)} only: its failure leaves nothing")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        return {
+            "name": self.name, "at_s": self.at_s, "worst_instant": self.worst,
+            "hosts": self.hosts, "hosts_on": self.hosts_on, "vms": self.vms,
+            "memory_promised": self.promised, "verdict": self.sentence(),
+            "single": self.whole, "failures": [each.to_dict() for each in self.failures],
+        }  # fmt: skip
+
+
+def _named(failure: Failure) -> str:
+    name = failure.name
+    named = (
+        name
+        if failure.kind == "pair" or name.startswith(failure.kind)
+        else (f"{failure.kind} {name}")
+    )
+    return f"{named} fail{'' if failure.kind == 'pair' else 's'}"

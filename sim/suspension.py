@@ -1,0 +1,70 @@
+"""The story of a VM that goes to its target by way of storage, standing still meanwhile."""
+
+from collections.abc import Callable, Generator
+
+import numpy as np
+import simpy
+
+from ..models.arrays import Ints
+from ..models.columns import VmState
+from ..models.farm import Farm
+from ..models.migration import MEGABIT_PER_MIB
+from .clock import Clock
+from .power import PowerStories
+
+Story = Generator[simpy.Event, object, None]
+
+STORAGE_MBPS = 4000.0
+"""What a VM's memory is written to storage and read with; an estimate, 500 MB/s."""
+
+
+class Suspension:
+    """One VM whose memory is written, kept, and read again at its target.
+
+    ``downtime = 2 M / B + wait``: writing and reading each take the memory M over B,
+    ``storage_mbps``, whatever others do. ``stored`` tells whether the VM has left its host and
+    waits for :meth:`resume`.
+    """
+
+    def __init__(
+        self, clock: Clock, farm: Farm, power: PowerStories, vm: int, storage_mbps: float
+    ) -> None:
+        self._clock, self._farm, self._power, self._vm = clock, farm, power, np.array([vm])
+        self.source = int(farm.vms.host[vm])
+        self.began_s = clock.now
+        self.stored = False
+        self._room = clock.event()
+        self._copy_s = float(farm.vms.memory_mib[vm]) * MEGABIT_PER_MIB / storage_mbps
+
+    def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> Story:
+        """Stop, write, wait for room, read, go on; ``ended`` is told whether it came that far."""
+        clock, farm, finished = self._clock, self._farm, False
+        try:
+            self._set_guest_share(0.0)
+            yield clock.timeout(self._copy_s)
+            if farm.vms.host[self._vm[0]] != self.source:
+                ended(finished)  # its host has failed meanwhile, or it has left
+                return
+            farm.suspend(self._vm, clock.now)
+            self._power.finish_draining(np.array([self.source]))
+            self.stored = True
+            stored()
+            yield self._room
+            yield clock.timeout(self._copy_s)
+            finished = True
+        except simpy.Interrupt:
+            pass
+        if farm.vms.state[self._vm[0]] == VmState.RUNNING:
+            self._set_guest_share(1.0)
+        ended(finished)
+
+    def resume(self, target: int) -> None:
+        """Take the VM from storage onto a host that is on and has room."""
+        self.stored = False
+        self._farm.resume(self._vm, np.array([target]), self._clock.now)
+        self._set_guest_share(0.0)
+        self._room.succeed()
+
+    def _set_guest_share(self, share: float) -> None:
+        hosts: Ints = self._farm.vms.host[self._vm]
+        self._farm.degrade(self._vm, hosts, share, 0.0, 0.0, self._clock.now)

@@ -1,0 +1,44 @@
+"""Hosts at which a VM may stay for a while on its way to another."""
+
+import numpy as np
+
+from ..models.arrays import Bools, Floats, Ints
+from ..models.columns import PowerState
+from ..models.farm import Farm
+from ..models.move_models import MoveModels
+
+
+class ThirdHosts:
+    """What of a farm may hold a VM between its source and its target."""
+
+    def __init__(self, farm: Farm, models: MoveModels) -> None:
+        self._farm, self._models = farm, models
+
+    def best(self, vm: int, target: int, free_mib: Floats, expected: Bools) -> Ints:
+        """Return the hosts with room for a VM that it can get to and on from, the best first.
+
+        Awake ones come first, then those that no other VM is ``expected`` at, then the emptiest.
+        """
+        farm, hosts = self._farm, self._farm.hosts
+        everywhere = np.arange(len(hosts))
+        fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), everywhere) <= free_mib
+        fits &= self._groups(vm, target)[hosts.group]
+        fits &= (hosts.state == PowerState.ON) | (hosts.state == PowerState.OFF)
+        taken = hosts.vm_count + hosts.incoming > 0
+        fits &= ~(farm.delivery.layer.one_guest[hosts.group] & taken)
+        fits[farm.vms.host[vm]] = False
+        rows = np.flatnonzero(fits)
+        awake = hosts.state[rows] == PowerState.ON
+        return rows[np.lexsort((-free_mib[rows], expected[rows], ~awake))]
+
+    def _groups(self, vm: int, target: int) -> Bools:
+        """Return the groups of hosts that moves can take a VM to and on from."""
+        farm, group = self._farm, self._farm.hosts.group
+        groups = np.arange(len(farm.hosts.group_names))
+        size = np.full(len(groups), farm.vms.size[vm])
+        left = np.full(len(groups), group[farm.vms.host[vm]])
+        gone_to = np.full(len(groups), group[target])
+        possible = self._models.possible(size, left, groups)
+        possible &= self._models.possible(size, groups, gone_to)
+        allowed: Bools = possible & farm.delivery.layer.allowed[farm.vms.size[vm]]
+        return allowed
