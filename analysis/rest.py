@@ -68,10 +68,10 @@ def power_states(result: Result) -> Figure:
     traces, label = [], ""
     for name, values, colour in [*shown, ("at rest, or failed", rest, OTHER)]:
         times, label = hours(series["time_s"].to_numpy())
-        times, values = thinned(times, values)
+        x, y = thinned(times, values)
         traces.append(
             {
-                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
+                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
                 "stackgroup": "hosts", "line": {"color": colour, "width": 1, "shape": "hv"},
                 "fillcolor": FILL if colour == HERE else colour,
                 "hovertemplate": "%{y:,.1f} hosts",

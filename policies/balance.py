@@ -19,13 +19,13 @@ MIB_PER_GIB = 1024.0
 class Balance:
     """Every round VMs leave the most loaded hosts for the least loaded ones.
 
-    While the standard deviation of the utilisation of the hosts that are on exceeds a threshold,
-    the move is made that brings the most loaded host and its target closest together, if what it
-    gains is more than it costs. The gain is by how much the gap between the two utilisations
-    shrinks, the cost grows with the memory to be copied. After Gulati et al., "VMware Distributed
-    Resource Management" (VMware Technical Journal 1, 2012), where load counts per capacity,
-    imbalance is the standard deviation over hosts, and moves are chosen greedily against their
-    cost; threshold and cost there are of another scale, so those here are estimates.
+    While the standard deviation of the utilisation of the hosts that are on exceeds a threshold, a
+    VM leaves the most loaded host, the one and to the host that lower the deviation most, among
+    moves that gain more than they cost. The gain is by how much the gap between the utilisations
+    of the two hosts shrinks, the cost grows with the memory to be copied. After Gulati et al.,
+    "VMware Distributed Resource Management" (VMware Technical Journal 1, 2012), where load counts
+    per capacity, imbalance is the standard deviation over hosts, and moves are chosen greedily
+    against their cost; threshold and cost there are of another scale, so those here are estimates.
     """
 
     threshold: float = knob(
@@ -87,7 +87,7 @@ class _Round:
         return found
 
     def _best(self, source: int, use: Floats) -> tuple[int, int] | None:
-        """Return the VM and the target that gain most over their cost, None if none gains."""
+        """Return the VM and the target that lower the deviation most, None if none is worth it."""
         vms = self._guests(source)
         lower = use < use[source]
         if not len(vms) or not lower.any():
@@ -96,11 +96,14 @@ class _Round:
         here = use[source] - load_mhz / self._cpu_mhz[source]
         there = use + load_mhz / self._cpu_mhz
         gain = (use[source] - use) - np.abs(here - there)
-        gain = gain - self._policy.cost_per_gib * self._gib(vms)[:, None]
-        gain[:, ~lower] = -np.inf
-        gain[self._barred(vms)] = -np.inf
-        vm, target = np.unravel_index(int(np.argmax(gain)), gain.shape)
-        return (int(vms[vm]), int(target)) if gain[vm, target] > 0 else None
+        worth = gain > self._policy.cost_per_gib * self._gib(vms)[:, None]
+        worth &= lower & ~self._barred(vms)
+        if not worth.any():
+            return None
+        # Between equal hosts the mean stays, so the deviation falls with the sum of squares.
+        squares = np.where(worth, use[source] ** 2 + use**2 - here**2 - there**2, -np.inf)
+        vm, target = np.unravel_index(int(np.argmax(squares)), squares.shape)
+        return int(vms[vm]), int(target)
 
     def _guests(self, source: int) -> Ints:
         """Return the VMs of a host that may move, alone and for the first time this round."""

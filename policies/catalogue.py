@@ -4,12 +4,15 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from .adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
+from .balance import Balance
 from .best_fit import BestFit
 from .best_fit_decreasing import BestFitDecreasing
+from .combined import Combined
 from .consolidation import Consolidation
 from .control import NoControl, PowerProportional
 from .dot_product import DotProduct
 from .drain import NoDrain
+from .dynamic_power import DynamicPower
 from .evacuation import Evacuation
 from .first_fit import FirstFit
 from .first_fit_decreasing import FirstFitDecreasing
@@ -68,6 +71,9 @@ POLICIES: dict[str, dict[str, type]] = {
         "none": NoControl,
         "power_proportional": PowerProportional,
         "consolidation": Consolidation,
+        "balance": Balance,
+        "dynamic_power": DynamicPower,
+        "combined": Combined,
         "evacuation": Evacuation,
         "reassign": Reassign,
     },

@@ -283,7 +283,12 @@ def model_of(cls: type) -> type[Part]:
 def annotation_of(hint: Any, knob: Knob) -> Any:
     """Return the type under which pydantic reads a knob."""
     if knob.slot:
-        return Annotated[Any, policy_slot(knob.slot)]
+        held = Annotated[Any, policy_slot(knob.slot)]
+        if get_origin(hint) is tuple:
+            return Annotated[tuple.__class_getitem__((held, ...)), Field(min_length=1)]
+        return held
+    if is_dataclass(hint) and isinstance(hint, type) and knobs_of(hint):
+        return Annotated[hint, Knobs(hint)]
     if hint is DirtyPages:
         return Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)]
     if get_origin(hint) is tuple:
