@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from .arrays import Floats, Ints
+from .dvfs import FrequencyScaling
 from .knobs import knob
 
 LEVELS = 11
@@ -140,6 +141,7 @@ POWER_MODELS: dict[str, type] = {
     "square_root": SquareRoot,
     "fan": Fan,
     "asymptotic": Asymptotic,
+    "dvfs": FrequencyScaling,
 }
 
 
@@ -174,6 +176,11 @@ class PowerBank:
         """Return W for one utilisation per host named; values above 1 count as 1."""
         level = np.minimum(utilisation * (LEVELS - 1), LEVELS - 1)
         return self._at(level, self._first[hosts], self._model_of_host[hosts])
+
+    def jumps(self, host: int) -> tuple[float, ...]:
+        """Return the utilisations at which the power of a host jumps; none for most models."""
+        model = self._models[int(self._model_of_host[host])]
+        return model.jumps if isinstance(model, FrequencyScaling) else ()
 
     def watts_of(self, host: int, utilisation: float) -> float:
         """Return W of one host, equal to what :meth:`watts` gives."""

@@ -22,7 +22,8 @@ def power_hull(bank: PowerBank, host: int, first: float, last: float) -> tuple[F
     not above them; it is lowered by the most that it exceeds the curve between the points.
     """
     knots = np.arange(LEVELS) / (LEVELS - 1)
-    inside = knots[(knots > first) & (knots < last)]
+    bends = np.concatenate([knots, bank.jumps(host)])
+    inside = bends[(bends > first) & (bends < last)]
     grid = np.unique(np.concatenate([[first], inside, [last]]))
     fine = np.unique(np.concatenate([grid, np.linspace(first, last, FINE + 1)]))
     curve_w = _never_more(bank.watts(fine, np.full(len(fine), host)))
