@@ -10,6 +10,8 @@ import pytest
 from application_turns import application_turns, write_loads
 from arrival_turns import arrival_turns, write_arrivals
 from constraint_turns import constraint_turns, write_rules
+from life_turns import life_turns
+from power_turns import FREQUENCY, management_turns
 from test_readers import bitbrains_file
 
 import farmsim
@@ -73,6 +75,7 @@ def power_turns(where: str, wrap: Callable[[Changes], Changes]) -> Turns:
         fixed = {"idle": "80 W", "max": "200 W"} if model in BETWEEN else {}
         key = next(iter(one))
         turns[f"<{model}>.{key}"] = (power(model, **fixed, **one), power(model, **fixed, **other))
+    turns |= {f"<dvfs>.{key}": pair for key, pair in FREQUENCY.items()}
     turns[""] = (power("constant", power="100 W"), power("linear", idle="50 W", max="100 W"))
     return {f"{where}{key}": (wrap(a), wrap(b)) for key, (a, b) in turns.items()}
 
@@ -877,8 +880,10 @@ TURNS: Turns = {
     **move_turns(),
     **emptying_turns(),
     **constraint_turns(SIZES),
+    **management_turns(),
     **arrival_turns(),
     **application_turns(),
+    **life_turns(),
     **reassigning_turns(),
     "network.suspend_bandwidth": (
         swapped(), {**swapped(), "network.suspend_bandwidth": "1 Gbit/s"},
