@@ -25,8 +25,9 @@ class PowerManagement:
     """How hosts rest, and what every control policy has to respect when it puts them to rest.
 
     A host that a policy wants at rest stays awake where a limit says so, and the refusal is
-    recorded with the name of the limit. What is known of a host's past is what control rounds
-    saw of it, so times count from the round that first saw a change, never too short.
+    recorded with the name of the limit; VMs that were to leave it for that stay where they are.
+    What is known of a host's past is what control rounds saw of it, so times count from the round
+    that first saw a change, never too short.
     """
 
     sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = knob(
@@ -43,7 +44,8 @@ class PowerManagement:
         0.0, key="awake_for", dimension="time", ge=0,
     )  # fmt: skip
     idle_s: float = knob(
-        "Time that a host has been without VMs before it is put to rest.",
+        "Time that a host has been without VMs before it is put to rest; one that a policy empties "
+        "on purpose rests as soon as it is empty.",
         0.0, key="idle_for", dimension="time", ge=0,
     )  # fmt: skip
     cycles: int = knob(
@@ -105,12 +107,16 @@ class PowerManagement:
 
     def _restrained(self, view: FarmView, plan: Plan, past: "_Past", needed_mhz: float) -> Plan:
         on = view.hosts.state == PowerState.ON
-        asked = np.array([host for host in plan.sleeps if on[host]], np.int64)
+        filled = view.hosts.vm_count > 0
+        # Empty hosts first: where not all may rest, nobody has to move.
+        wanted = sorted((host for host in plan.sleeps if on[host]), key=filled.__getitem__)
+        asked = np.array(wanted, np.int64)
         stopped = self._stopped(view, past, asked)
         awake = view.awake()
         spare = int(np.count_nonzero(awake)) - self.kept(len(awake))
         spare_mhz = float(view.hosts.cpu_mhz[awake].sum()) - needed_mhz
-        sleeps = []
+        sleeps: list[int] = []
+        kept: set[int] = set()
         for host, why in zip(asked.tolist(), stopped, strict=True):
             cpu_mhz = float(view.hosts.cpu_mhz[host])
             limit = why
@@ -118,11 +124,17 @@ class PowerManagement:
                 limit = KEPT
             elif not limit and self.ahead_s and spare_mhz < cpu_mhz:
                 limit = FORESEEN
-            if not limit:
-                sleeps.append(host)
-                spare, spare_mhz = spare - 1, spare_mhz - cpu_mhz
-            past.say(host, limit)
-        return replace(plan, sleeps=sleeps, refusals=past.fresh())
+            if limit:
+                kept.add(host)
+                past.say(host, limit)
+                continue
+            sleeps.append(host)
+            spare, spare_mhz = spare - 1, spare_mhz - cpu_mhz
+        proposals = [
+            each._replace(superseded=True) if each.source in kept else each
+            for each in plan.proposals
+        ]
+        return replace(plan, proposals=proposals, sleeps=sleeps, refusals=past.fresh())
 
     def _stopped(self, view: FarmView, past: "_Past", hosts: Ints) -> list[str]:
         """Return per host the limit of its own that keeps it awake; empty for none."""
@@ -131,7 +143,8 @@ class PowerManagement:
         if self.cycles:
             stopped[past.rests_s[0, hosts] > now_s - DAY_S] = WORN
         if self.idle_s:
-            stopped[now_s - past.idle_since_s[hosts] < self.idle_s] = BUSY
+            short = now_s - past.idle_since_s[hosts] < self.idle_s
+            stopped[short & (view.hosts.vm_count[hosts] == 0)] = BUSY
         if self.awake_s:
             stopped[now_s - past.woken_s[hosts] < self.awake_s] = YOUNG
         found: list[str] = stopped.tolist()
@@ -201,9 +214,8 @@ class _Past:
         self.load_mhz.append(float(view.hosts.demand_mhz.sum()))
 
     def say(self, host: int, limit: str) -> None:
-        """Note what keeps a host awake in this round; empty for nothing."""
-        if limit:
-            self._now[host] = limit
+        """Note what keeps a host awake in this round."""
+        self._now[host] = limit
 
     def fresh(self) -> list[tuple[int, str]]:
         """Return the refusals that differ from those of the round before."""

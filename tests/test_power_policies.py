@@ -16,6 +16,7 @@ from farmsim.policies.control import ControlPolicy, PowerProportional
 from farmsim.policies.dynamic_power import DynamicPower
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.planned_view import planned_view
+from farmsim.policies.power_management import PowerManagement
 from farmsim.policies.view import FarmView
 from farmsim.policies.worst_fit import WorstFit
 from farmsim.sim.engine import Outcome
@@ -168,3 +169,33 @@ def test_the_combination_saves_power_and_stays_within_the_band() -> None:
     assert use(outcome)[on].max() <= 0.81
     assert use(outcome)[on].std() <= 0.05
     assert outcome.farm.residents.of(rows(*np.flatnonzero(on))).size == 24
+
+
+def test_a_host_that_may_not_rest_is_not_emptied() -> None:
+    # Four hosts at 30 % of which two would be emptied; three are to stay awake.
+    farm = make_farm(make_hosts([1000.0] * 4), make_vms([100.0] * 12))
+    shares = np.full((24, 12), 1.0)
+    power = PowerManagement(keep_awake=3)
+    outcome = make_engine(
+        farm, shares, DynamicPower(), WorstFit(), overcommit=10.0, power=power
+    ).run()
+    assert np.count_nonzero(farm.hosts.state == PowerState.ON) == 3
+    assert np.count_nonzero(farm.hosts.vm_count) == 3
+    assert len(outcome.tables["migrations"]["vm"]) == 3
+    reasons = outcome.tables["sleep_refusals"]["reason"]
+    assert {outcome.words[word] for word in reasons} == {"keep_awake"}
+
+
+@pytest.mark.parametrize(
+    "power",
+    [
+        PowerManagement(idle_s=1800.0, awake_s=3600.0, cycles=2),
+        PowerManagement(keep_awake=4),
+        PowerManagement(ahead_s=1800.0, fill=0.3),
+    ],
+)
+def test_limits_bring_no_unrest(power: PowerManagement) -> None:
+    level = np.tile(np.linspace(0.2, 0.8, 24), (96, 1))
+    farm = make_farm(make_hosts([1000.0] * 8, boot_s=60.0), make_vms([100.0] * 24))
+    outcome = make_engine(farm, level, EVERYTHING, WorstFit(), overcommit=10.0, power=power).run()
+    assert not (outcome.tables["migrations"]["decided_s"] > 3 * 3600.0).any()
