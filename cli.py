@@ -281,6 +281,54 @@ def optimum(
 
 
 @commands.command()
+@click.argument("scenario")
+@OVERRIDES
+@click.option("--at", metavar="TIME", help="Instant to look at; if absent the worst of the run.")
+@click.option("--pairs", is_flag=True, help="Let each two hosts fail as well.")
+@click.option(
+    "--assert-survives", "wanted", multiple=True,
+    type=click.Choice(["host", "pair", "rack", "site"]),
+    help="Exit with 1 if the failure of one strands a VM. Repeatable.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@ALLOW_CODE
+def failover(
+    scenario: str,
+    overrides: tuple[str, ...],
+    at: str | None,
+    pairs: bool,
+    wanted: tuple[str, ...],
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    allow_code: bool,
+) -> int:
+    """Let each host, rack and site fail in turn: what restarts, what is stranded, and why."""
+    from .analysis.failover import failover as test_failover
+    from .analysis.failover_page import save
+    from .scenarios.loader import load
+    from .scenarios.units import UnitError, parse
+
+    try:
+        at_s = parse(at, "time") if at else None
+    except UnitError as error:
+        raise click.BadParameter(str(error)) from None
+    loaded = load(scenario, overrides, allow_code)
+    outcome = test_failover(loaded, at_s, pairs or "pair" in wanted)
+    page = save(outcome, out or Path("runs") / f"{outcome.name}-failover")
+    if as_json:
+        click.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        click.echo(f"{outcome.text()}\n\nreport: {page}")
+    failed = [kind for kind in wanted if not outcome.survives(kind)]
+    for kind in failed:
+        click.echo(f"assertion failed: does not survive the failure of any {kind}", err=True)
+    return ASSERTION_FAILED if failed else DONE
+
+
+@commands.command()
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--vm", required=True, metavar="NAME", help="Name of a VM, or a pattern such as 'web-7*'."

@@ -173,18 +173,17 @@ class _Trial:
             Streams(self._case.scenario.seed), self._slow == "allow", self._case.rules,
         )  # fmt: skip
         asleep = view.asleep()
-        found, searches = self._restart(view, victims)
+        found, stranded = self._restart(view, victims)
         for state in np.unique(before).tolist():
             farm.set_power_state(struck[before == state], state, 0.0)
         farm.place(victims, self._moment.home[victims], 0.0)
         farm.set_demand(self._moment.demand_mhz, 0.0)
-        stranded = [self._stranded(vm, search) for vm, search in searches.items()]
         targets = found[found >= 0]
         woken = len(np.unique(targets[asleep[targets]]))
         return Failure(kind, name, len(hosts), len(victims), woken, stranded)
 
-    def _restart(self, view: FarmView, victims: Ints) -> tuple[Ints, dict[int, Search]]:
-        """Place VMs, those of higher priority first; return hosts, and searches in vain."""
+    def _restart(self, view: FarmView, victims: Ints) -> tuple[Ints, list[Stranded]]:
+        """Place VMs, those of higher priority first; return hosts, and those that found none."""
         initial = self._initial
         needs = Needs(self._farm, view, initial.by == "size", initial.cpu_overcommit)
         hosts = np.flatnonzero(view.awake() | view.asleep())
@@ -200,8 +199,13 @@ class _Trial:
             found.append(placed.hosts)
             rows = zip(vms.tolist(), placed.hosts.tolist(), placed.searches, strict=True)
             lost |= {vm: search for vm, host, search in rows if host < 0}
-        return np.concatenate(found), lost
+        stranded = [self._stranded(room, vm, search) for vm, search in lost.items()]
+        return np.concatenate(found), stranded
 
-    def _stranded(self, vm: int, search: Search) -> Stranded:
+    def _stranded(self, room: Room, vm: int, search: Search) -> Stranded:
+        """Say what stops a VM once all others have restarted; a host may lack both resources."""
         vms = self._farm.vms
-        return Stranded.of(vms.names[vm], vms.size_names[int(vms.size[vm])], search)
+        no_memory = room.memory_free_mib < room.view.vms.footprint_mib[vm]
+        no_cpu = room.free_mhz < room.need_mhz[vm]
+        lacking = {"memory": int(no_memory.sum()), "CPU": int(no_cpu.sum())}
+        return Stranded.of(vms.names[vm], vms.size_names[int(vms.size[vm])], lacking, search)

@@ -18,7 +18,7 @@ class Stranded:
     """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
 
     ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
-    limit`` to numbers of hosts; a host may count under several rules.
+    limit`` to numbers of hosts; a host may count under several. Of equals memory is the cause.
     """
 
     vm: str
@@ -27,11 +27,10 @@ class Stranded:
     hindrances: dict[str, int]
 
     @classmethod
-    def of(cls, vm: str, size: str, search: Search) -> "Stranded":
-        """Read the outcome of a search in vain."""
-        found = {"memory": search.no_memory, "CPU": search.no_cpu}
+    def of(cls, vm: str, size: str, lacking: dict[str, int], search: Search) -> "Stranded":
+        """Read a search in vain; ``lacking`` is on how many hosts memory and CPU are short."""
         rules = [each.rpartition(" ") for each in search.rules.split(", ") if each]
-        found |= {f"rule {name}": int(count) for name, _, count in rules}
+        found = lacking | {f"rule {name}": int(count) for name, _, count in rules}
         if search.barred and not rules:
             found["hypervisor, tenant or guest limit"] = search.barred
         found = {what: count for what, count in found.items() if count}
@@ -99,7 +98,7 @@ class Failover:
         return [failure for failure in self.failures if failure.kind == kind]
 
     def worst_of(self, kind: str) -> Failure | None:
-        """Return the failure of a kind that strands most VMs, None if there is none; ties: first."""
+        """Return the failure of a kind that strands most VMs, the first of equals; None: no such."""
         return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
 
     def survives(self, kind: str) -> bool:
@@ -144,7 +143,8 @@ class Failover:
         if len(hurt) > SHOWN:
             lines.append(f"and {len(hurt) - SHOWN:,} more")
         if self.whole:
-            lines.append(f"one {' and one '.join(self.whole)} only: its failure leaves nothing")
+            single = ' and a single '.join(self.whole)
+            lines.append(f"a single {single}: if it fails, nothing is left")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

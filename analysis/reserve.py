@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from ..models.arrays import Floats
 from ..sim.engine import Outcome
 from .arrow import Made
 from .drawing import HERE, LEAST, Figure, figure, hours, thinned
@@ -27,14 +29,19 @@ def reserve_table(outcome: Outcome) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"], "s", "Instant."),
         "memory_left_gib": (
-            table["left_mib"] / MIB_PER_GIB, "GiB",
+            _finite(table["left_mib"] / MIB_PER_GIB), "GiB",
             "Memory that may still be promised on hosts awake without breaking the reserve; "
-            "below 0: it is broken.",
+            "below 0: it is broken; empty: no memory is kept.",
         ),
         "cpu_left_ghz": (
-            table["left_mhz"] / 1000, "GHz", "CPU, counted as the initial placement counts it."
+            _finite(table["left_mhz"] / 1000), "GHz",
+            "The same of CPU, counted as the initial placement counts it.",
         ),
     }  # fmt: skip
+
+
+def _finite(values: Floats) -> pa.Array:
+    return pa.array(values, pa.float64(), mask=~np.isfinite(values))
 
 
 def reserve(result: Result) -> Figure:
@@ -46,6 +53,8 @@ def reserve(result: Result) -> Figure:
         ("memory_left_gib", "memory", "GiB", HERE, "y"),
         ("cpu_left_ghz", "CPU", "GHz", LEAST, "y2"),
     ):
+        if table[column].null_count:
+            continue
         x, y = thinned(times, table[column].to_numpy())
         traces.append(
             {
@@ -60,7 +69,8 @@ def reserve(result: Result) -> Figure:
         "rangemode": "tozero", "showgrid": False,
     }  # fmt: skip
     for axis, column in (("yaxis", "memory_left_gib"), ("yaxis2", "cpu_left_ghz")):
-        made["layout"][axis]["range"] = _around_zero(table[column].to_numpy())
+        values = table[column].drop_null().to_numpy()
+        made["layout"][axis]["range"] = _around_zero(values)
     return made
 
 

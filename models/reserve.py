@@ -42,12 +42,15 @@ class Reserve:
 
         What any ``hosts`` of them hold must fit into what the others have free. Since free is
         capacity less held, that is: all that is held fits into the capacity of the others; the
-        case that decides is the failure of the largest.
+        case that decides is the failure of the largest. Infinite for a resource of which nothing
+        is kept.
         """
-        return (
-            (1 - self.memory_share) * _without_largest(memory_mib, self.hosts),
-            (1 - self.cpu_share) * _without_largest(cpu_mhz, self.hosts),
-        )
+        return self._limit(memory_mib, self.memory_share), self._limit(cpu_mhz, self.cpu_share)
+
+    def _limit(self, capacity: Floats, share: float) -> float:
+        if not (self.hosts or share):
+            return np.inf
+        return (1 - share) * _without_largest(capacity, self.hosts)
 
 
 def _without_largest(capacity: Floats, count: int) -> float:

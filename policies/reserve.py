@@ -24,7 +24,8 @@ class FarmReserve:
 
     ``counting`` says how CPU counts; memory is configured memory always. With ``wakes`` sleeping
     hosts count for what is placed, since they are woken when they are needed. ``exempt`` VMs,
-    those that come back after a failure, may use the reserve: it is there for them.
+    those that a failure took off their host, may use the reserve: it is there for them. They
+    count as promised while they wait.
     """
 
     rule: Reserve
@@ -59,7 +60,8 @@ class ReserveBook:
             home.copy(), need_mib, need_mhz, memory_mib - used_mib, cpu_mhz - used_mhz,
             counted & ~self.standby,
         )  # fmt: skip
-        self._promised = [float(used_mib.sum()), float(used_mhz.sum())]
+        counts = held | reserve.exempt
+        self._promised = [float(need_mib[counts].sum()), float(need_mhz[counts].sum())]
         self._limits = self._limits_of(self._held.counted)
         self._kept: bool | None = None
         self._foreseen = (-1, -1)
@@ -75,7 +77,7 @@ class ReserveBook:
     def left(self) -> tuple[float, float]:
         """Return how much memory (MiB) and CPU (MHz) hosts awake have beyond the reserve.
 
-        Negative: the farm is below its reserve. Of hosts on standby it is their free room less
+        Negative: the farm is below its reserve; infinite: none of it is kept. Of hosts on standby it is their free room less
         their capacity, so 0 while all of them are awake and empty.
         """
         if self._rule.budgets:
@@ -151,7 +153,7 @@ class ReserveBook:
             if at >= 0:
                 held.free_mib[at] += sign * held.need_mib[vm]
                 held.free_mhz[at] += sign * held.need_mhz[vm]
-        step = int(host >= 0) - int(before >= 0)
+        step = 0 if self._exempt[vm] else int(host >= 0) - int(before >= 0)
         self._promised[0] += step * float(held.need_mib[vm])
         self._promised[1] += step * float(held.need_mhz[vm])
         held.home[vm] = host

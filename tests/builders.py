@@ -11,6 +11,7 @@ from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate, MigrationModel
 from farmsim.models.move_models import MoveModels
 from farmsim.models.power import Linear, PowerBank, PowerModel
+from farmsim.models.reserve import Reserve
 from farmsim.models.rules import Rules
 from farmsim.models.workload import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
@@ -93,6 +94,7 @@ def make_engine(
     on_end: str = "hold",
     rules: Rules | None = None,
     power: PowerManagement | None = None,
+    reserve: Reserve | None = None,
 ) -> Engine:
     """Engine for a farm whose VMs follow ``shares`` (slots, VMs) of their sizes."""
     series = TraceSeries(shares, 1.0, step_s, on_end)  # type: ignore[arg-type]
@@ -109,6 +111,7 @@ def make_engine(
         Timing(end_s, control_s or step_s, report_s or step_s),
         Streams(seed),
         rules=rules,
+        reserve=reserve,
         power=power,
     )
 

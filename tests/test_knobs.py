@@ -12,6 +12,7 @@ from arrival_turns import arrival_turns, write_arrivals
 from constraint_turns import constraint_turns, write_rules
 from life_turns import life_turns
 from power_turns import FREQUENCY, management_turns
+from reserve_turns import RESERVE_TURNS
 from test_readers import bitbrains_file
 
 import farmsim
@@ -759,6 +760,7 @@ TURNS: Turns = {
             "policies.slow_cores": "refuse",
         },
     ),
+    **RESERVE_TURNS,
     "farm.hosts_per_rack": ({}, {"farm.hosts_per_rack": 5}),
     "farm.hosts[].site": ({}, {"farm.hosts.0.site": "west"}),
     "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate", "share": "10 %"}}),

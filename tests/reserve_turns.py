@@ -1,0 +1,38 @@
+"""Turns of the reserve: each field of each kind changes how many hosts stay awake."""
+
+from typing import Any
+
+Changes = dict[str, Any]
+
+TORN: Changes = {
+    "workload.sizes": [
+        {"name": "a", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB", "count": 12},
+        {"name": "b", "vcpus": 1, "clock": "1 GHz", "memory": "33 GiB", "count": 6},
+    ],
+    "workload.vms": 18,
+}
+"""VMs of more than half a host: two of them find no place where sums would let them."""
+
+
+def kept(kind: str, **fields: Any) -> Changes:
+    return {"policies.reserve": {"kind": kind, **fields}}
+
+
+RESERVE_TURNS: dict[str, tuple[Changes, Changes]] = {
+    "policies.reserve<hosts>.kind": ({}, kept("hosts")),
+    "policies.reserve<hosts>.hosts": (kept("hosts"), kept("hosts", hosts=3)),
+    "policies.reserve<hosts>.check": (
+        TORN | kept("hosts", hosts=2), TORN | kept("hosts", hosts=2, check="packing"),
+    ),
+    "policies.reserve<share>.kind": ({}, kept("share")),
+    "policies.reserve<share>.memory": (
+        kept("share", memory="20 %", cpu="0 %"), kept("share", memory="80 %", cpu="0 %"),
+    ),
+    "policies.reserve<share>.cpu": (
+        kept("share", memory="0 %", cpu="10 %"), kept("share", memory="0 %", cpu="40 %"),
+    ),
+    "policies.reserve<dedicated>.kind": ({}, kept("dedicated", hosts=["y-12"])),
+    "policies.reserve<dedicated>.hosts": (
+        kept("dedicated", hosts=["y-12"]), kept("dedicated", hosts=["y-1*"]),
+    ),
+}  # fmt: skip
