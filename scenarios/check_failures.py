@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..models.arrays import Floats, Ints
-from ..models.migration import FixedRate
 from ..models.network import Network
 from ..models.reliability import Times, availability
 from .build_domains import build_domains
-from .build_farm import host_names
+from .build_farm import host_names, numbering
+from .build_moves import may_use_network
 from .failure_domains import Entities, entities_of
 from .fields import Fault
 from .spec import Spec
@@ -83,11 +83,14 @@ class _Known:
         return self._found[kind]
 
     def _network(self) -> Network | None:
-        if isinstance(self._spec.migration, FixedRate):
+        if not may_use_network(self._spec):
             return None
         from .build_network import network_of  # noqa: PLC0415 - brings SimPy with it
 
-        return network_of(self._spec.network.layout, list(self._names))
+        farm = self._spec.farm
+        group = numbering(np.array([each.count for each in farm.hosts]), farm.order)
+        groups = [farm.hosts[row].name for row in group.tolist()]
+        return network_of(self._spec.network.layout, list(self._names), groups)
 
 
 def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:

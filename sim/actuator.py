@@ -248,6 +248,11 @@ class Actuator:
         assert isinstance(self._migrations, NetworkMigrations)
         self._migrations.cut_links(links)
 
+    def reroute(self, beyond: Ints) -> None:
+        """Look for ways anew, links having failed or come back; no way leads to ``beyond``."""
+        if self.board is not None:
+            self.board.reroute(beyond)
+
     def close(self) -> None:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()

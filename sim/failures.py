@@ -132,7 +132,7 @@ class Failures:
                 yield from self._strike(source, entity, number)
                 course.push((at_s + lasts_s, number, entity, None))
             else:
-                self._mend(source, entity, number)
+                yield from self._mend(source, entity, number)
                 course.renew(due)
 
     def close(self, end_s: float) -> None:
@@ -151,15 +151,16 @@ class Failures:
         else:
             yield from self._crash(rows, outage)
 
-    def _mend(self, source: FailureSource, entity: int, number: int) -> None:
+    def _mend(self, source: FailureSource, entity: int, number: int) -> Story:
+        outage = self._open.pop((id(source), number))
         rows = source.rows[entity]
         if source.kind == "link":
-            self._mend_links(rows)
+            yield from self._mend_links(rows, outage)
         elif source.kind == "switch":
             self._join(rows)
         else:
             self._repair(rows)
-        self._record(self._open.pop((id(source), number)), self._clock.now, repaired=True)
+        self._record(outage, self._clock.now, repaired=True)
 
     def _crash(self, struck: Ints, outage: _Open) -> Story:
         """Call off the moves of hosts that fail, then take their VMs."""
@@ -217,20 +218,23 @@ class Failures:
         self._dead[struck] += 1
         if len(fresh):
             self._actuator.cut_links(fresh)
-            before, now = self._reroute()
-            yield from self._cut(np.setdiff1d(now, before), outage)
+            yield from self._reroute(outage)
 
-    def _mend_links(self, struck: Ints) -> None:
+    def _mend_links(self, struck: Ints, outage: _Open) -> Story:
         self._dead[struck] -= 1
-        before, now = self._reroute()
-        self._join(np.setdiff1d(before, now))
+        yield from self._reroute(outage)
 
-    def _reroute(self) -> tuple[Ints, Ints]:
-        """Give the network its present links; return the hosts beyond it before and now."""
+    def _reroute(self, outage: _Open) -> Story:
+        """Give the network its present links; hosts that leave its largest part are cut off.
+
+        Which part is the largest may change, so that others come back by the failure of a link.
+        """
         assert self._network is not None
         before = self._beyond
         self._beyond = self._network.cut(np.flatnonzero(self._dead > 0))
-        return before, self._beyond
+        self._actuator.reroute(self._beyond)
+        self._join(np.setdiff1d(before, self._beyond))
+        yield from self._cut(np.setdiff1d(self._beyond, before), outage)
 
     def _record(self, outage: _Open, end_s: float, repaired: bool) -> None:
         words, source = self._recorder.words, outage.source

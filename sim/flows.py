@@ -39,6 +39,9 @@ class Way(NamedTuple):
     window_bytes_s: float
 
 
+NO_WAY = Way([], [], [], 0.0, math.inf)
+
+
 class FlowBoard:
     """The transfers that share a network, max-min fairly; rows of hosts are the farm's."""
 
@@ -53,6 +56,7 @@ class FlowBoard:
         self._refreshing = False
         self._alarm: simpy.Event | None = None
         self._alarm_s = math.inf
+        self._beyond: set[int] = set()
         self.active = 0
         """Transfers under way, also those whose first byte has not yet arrived."""
 
@@ -70,16 +74,26 @@ class FlowBoard:
         """
         if not 0 <= size_bytes < math.inf:
             raise ValueError(f"a transfer of {size_bytes:g} bytes; it must be at least 0, finite")
-        way = self._ways.get((source, target)) or self._find(source, target)
+        if self._beyond and not self._beyond.isdisjoint((source, target)):
+            way = NO_WAY
+        else:
+            way = self._ways.get((source, target)) or self._find(source, target)
         transfer = Transfer(self, self._clock, (source, target), size_bytes, way)
         transfer.limit(cap_bytes_s)
         self.active += 1
-        if way.delay_s > 0:
+        if way is NO_WAY:
+            transfer.withdraw()
+        elif way.delay_s > 0:
             first_byte = self._clock.timeout(way.delay_s)
             first_byte.callbacks = [transfer.enter]
         else:
             transfer.enter()
         return transfer
+
+    def reroute(self, beyond: Ints) -> None:
+        """Ask the network for ways anew; what goes from or to hosts ``beyond`` it never arrives."""
+        self._ways.clear()
+        self._beyond = set(beyond.tolist())
 
     def _find(self, source: int, target: int) -> Way:
         network, transport = self._network, self._transport

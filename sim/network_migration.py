@@ -12,7 +12,7 @@ import numpy as np
 import simpy
 
 from ..models.arrays import Bools, Ints
-from ..models.columns import PowerState
+from ..models.columns import PowerState, VmState
 from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.farm import Farm
 from ..models.migration_course import BYTES_PER_MIB, Guest, Outcome, Tally
@@ -80,9 +80,10 @@ class NetworkMigrations:
             process.interrupt(END)
 
     def interrupt(self, vms: Ints) -> None:
-        """End the moves of some VMs."""
-        for vm in vms.tolist():
-            self._moves[vm].interrupt(END)
+        """End the moves of some VMs, as far as they have any."""
+        for vm in vms.tolist() if self._moves else ():
+            if vm in self._moves:
+                self._moves[vm].interrupt(END)
 
     def fail(self, hosts: Ints) -> None:
         """Tell the moves from and to some hosts that these have failed."""
@@ -104,7 +105,9 @@ class NetworkMigrations:
         """Tell the moves that cross links, either way, that these have failed."""
         network, failed = self._board.network, set(links.tolist())
         for vm, room in list(self._rooms.items()):
-            if room.start_s is None:
+            # Whose host is cut off has been told; there is no way to ask for.
+            known = self._farm.hosts.reachable[[room.source, room.target]].all()
+            if room.start_s is None or not known:
                 continue
             ways = (room.source, room.target), (room.target, room.source)
             if any(not failed.isdisjoint(network.route(*way).tolist()) for way in ways):
@@ -198,6 +201,8 @@ class _Room:
         """Set what the guest keeps of its CPU and what the copy asks of source and target."""
         shares = guest_share, source_share, target_share
         if self._arrived:
+            if not self._there():
+                return
             self._farm.degrade(self._vm, self._sources, *shares, self._clock.now)
             self._fetching = shares != UNDISTURBED
         else:
@@ -213,6 +218,12 @@ class _Room:
         self._arrived = True
         self._note()
 
+    def _there(self) -> bool:
+        """Whether the guest, having arrived, is where it went; it may have left or crashed."""
+        vms = self._farm.vms
+        running = vms.state[self.vm] == VmState.RUNNING
+        return bool(running and vms.host[self.vm] == self.target)
+
     def _note(self) -> None:
         self._recorder.note_violations_of((self.source, self.target), self._clock.now)
 
@@ -224,6 +235,8 @@ class _Room:
 
     def on_lost(self) -> None:
         """Take the VM off the target."""
+        if not self._there():
+            return
         self._fetching = False
         self._farm.lose(self._vm, self._clock.now)
         self._note()
@@ -234,5 +247,5 @@ class _Room:
 
     def close(self) -> None:
         """Let a guest that has arrived run undisturbed."""
-        if self._fetching:
+        if self._fetching and self._there():
             self.on_phase(*UNDISTURBED)
