@@ -10,6 +10,7 @@ import pytest
 from application_turns import application_turns, write_loads
 from arrival_turns import arrival_turns, write_arrivals
 from constraint_turns import constraint_turns, write_rules
+from failure_turns import failure_turns, write_failures
 from life_turns import life_turns
 from power_turns import FREQUENCY, management_turns
 from reserve_turns import RESERVE_TURNS
@@ -886,6 +887,7 @@ TURNS: Turns = {
     **arrival_turns(),
     **application_turns(),
     **life_turns(),
+    **failure_turns(),
     **reassigning_turns(),
     "network.suspend_bandwidth": (
         swapped(), {**swapped(), "network.suspend_bandwidth": "1 Gbit/s"},
@@ -939,6 +941,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     write_arrivals(made / "arrivals")
     write_rules(made)
+    write_failures(made)
     write_loads(made)
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
