@@ -1,9 +1,9 @@
 """Availability by size, by tenant and in all, and what failed when."""
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ..models.arrays import Floats, Ints
 from ..models.columns import VmState
@@ -14,6 +14,7 @@ from .life import MHZ_S_PER_GHZ_H, S_PER_H, present_s
 from .result import Result
 
 ALL, SIZE, TENANT = "all", "size", "tenant"
+LISTED = 20
 
 
 def availability_table(case: Case, outcome: Outcome) -> dict[str, Made]:
@@ -77,19 +78,26 @@ def outages(outcome: Outcome) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def availability_of(result: Result) -> list[dict[str, Any]]:
-    """Return the rows of the table of availability for the report; none where nothing failed."""
-    table = result.tables.get("availability")
-    return [] if table is None else table.to_pylist()
+def failures_of(result: Result) -> dict[str, Any]:
+    """Return what the report tells of failures; nothing where nothing failed."""
+    if "outages" not in result.tables:
+        return {}
+    rows = result.table("availability").to_pylist()
+    table = result.table("outages")
+    order = np.lexsort((table["start_s"].to_numpy(), -table["vms"].to_numpy()))[:LISTED]
+    return {
+        "outages": table.num_rows,
+        "all": rows[0],
+        "rows": [row for row in rows if row["vms"]],
+        "worst": [table.slice(row, 1).to_pylist()[0] for row in sorted(order.tolist())],
+        "stranded": _stranded(result) if rows[0]["stranded"] else [],
+    }
 
 
-def stranded_of(result: Result, most: int = 20) -> list[dict[str, Any]]:
-    """Return VMs that ran once and wait for a host as the run ends, and what keeps them off."""
-    rows = availability_of(result)
-    if not rows or not rows[0]["stranded"]:
-        return []
-    table = result.tables["vms"].select(["vm", "size", "state", "ran_h", "ended_h", "reason"])
-    waits = pa.array(
-        [row["state"] == "waiting" and row["ran_h"] is not None for row in table.to_pylist()]
+def _stranded(result: Result) -> list[dict[str, Any]]:
+    """Return the first VMs that ran once and wait for a host as the run ends."""
+    table = result.table("vms").select(["vm", "size", "state", "ran_h", "reason"])
+    waiting = (
+        row for row in table.to_pylist() if row["state"] == "waiting" and row["ran_h"] is not None
     )
-    return list(table.filter(waits).slice(0, most).to_pylist())
+    return list(islice(waiting, LISTED))
