@@ -6,12 +6,15 @@ import pyarrow as pa
 from ..models.accounts import Rate
 from ..models.arrays import Floats
 from ..models.columns import VmState
+from ..policies.plan import Search
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 
 S_PER_H = 3600.0
 MHZ_S_PER_GHZ_H = 3.6e6
+TURNED_AWAY = "rejected: "
+"""How the event begins that ends the life of a VM for which there is no host."""
 
 
 def present_s(outcome: Outcome) -> Floats:
@@ -98,6 +101,30 @@ def life_columns(case: Case, outcome: Outcome) -> dict[str, Made]:
             "it was down.",
         ),
     }  # fmt: skip
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Return for each VM why it was turned away for good, or what hosts lack while it waits."""
+    table = outcome.tables["vm_events"]
+    lacking = {vm: _lacking(search) for vm, search in outcome.searches.items()}
+    found = [""] * len(outcome.farm.vms)
+    for vm, text in lacking.items():
+        found[vm] = text
+    for word, text in enumerate(outcome.words):
+        if not text.startswith(TURNED_AWAY):
+            continue
+        why = text.removeprefix(TURNED_AWAY)
+        for vm in table["vm"][table["event"] == word].tolist():
+            found[vm] = f"{why}: {lacking[vm]}" if vm in lacking else why
+    return found
+
+
+def _lacking(search: Search) -> str:
+    text = (
+        f"of {search.considered} hosts {search.no_cpu} lack CPU, {search.no_memory} lack memory, "
+        f"{search.vetoed} lack headroom, {search.barred} may not take it"
+    )
+    return f"{text}; barred by rules: {search.rules}" if search.rules else text
 
 
 def vm_events(outcome: Outcome, names: Names) -> dict[str, Made]:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ..scenarios.problems import refuse
+from .life import S_PER_H
+from .life_story import stays, told
 from .result import Result
 from .story_words import (
     Row,
@@ -31,6 +33,7 @@ MOVE = frozenset(
 )
 LISTED = 10
 FIRST = ("placed", "rejected")
+LAST = ("finished", "dismissed")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Event:
     """Something that happened to a VM, or that was decided about it.
 
     ``event`` is ``placed``, ``rejected``, ``decision``, ``power`` (of a host that it was on or
-    going to), ``wait``, ``move_begin``, ``move_end``, ``end`` or ``summary``; ``data`` holds the
-    columns that ``text`` is made of.
+    going to), ``wait``, ``move_begin``, ``move_end``, ``life`` (it is asked for, waits, starts,
+    runs, is down, leaves), ``end`` or ``summary``; ``data`` holds the columns that ``text`` is made
+    of.
     """
 
     time_s: float
@@ -89,7 +93,9 @@ class _Ranked(NamedTuple):
 
 
 # What comes first of what happens at one instant.
-BOOTED, ARRIVED, STOPPED, DECIDED, WOKEN, WAITS, LEAVES, DRAINING, AT_ONCE = range(9)
+ENDED, BOOTED, ARRIVED, STOPPED, ASKED, DECIDED, WOKEN, LIVES, WAITS, LEAVES, DRAINING, AT_ONCE = (
+    range(12)
+)
 
 
 def tell(result: Result, vm: str) -> Story:
@@ -104,17 +110,19 @@ def tell(result: Result, vm: str) -> Story:
     decisions = tables.rows("decisions", "vm", [vm])
     moves = tables.rows("migrations", "vm", [vm])
     end_s = round(float(result.value("duration_h")) * 3600.0, 6)
-    stays = _stays(about, moves, end_s)
-    named = {stay.host for stay in stays}
+    life = tables.rows("vm_events", "vm", [vm]) if "vm_events" in result.tables else []
+    where = stays(about, life, moves, end_s)
+    named = {stay.host for stay in where}
     hosts = {row["host"]: row for row in tables.rows("hosts", "host", named)}
     power = tables.rows("power_events", "host", named)
     units = tables.units("migrations")
     ranked = [_decided(row, hosts) for row in decisions]
     ranked += [each for row in moves for each in _moved(row, power, end_s, units)]
-    ranked += [_switched(row) for row in power if any(stay.sees(row) for stay in stays)]
+    ranked += [_switched(row) for row in power if any(stay.sees(row) for stay in where)]
+    ranked += [*_asked(about), *(_lives(row) for row in life)]
     ranked.sort(key=lambda each: (each.event.time_s, each.rank))
     events = [each.event for each in ranked]
-    events += [_end(about, end_s), _summary(about, decisions, moves, end_s)]
+    events += [_end(about, end_s), _summary(about, decisions, moves, life, end_s)]
     what = (
         f"{about['size']}, {plural(about['vcpus'], 'vCPU')}, {number(about['size_mhz'])} MHz, "
         f"{number(about['memory_gib'])} GiB"
@@ -175,31 +183,6 @@ class _Tables:
         }
 
 
-class _Stay(NamedTuple):
-    """A host that a VM was on or going to, and when."""
-
-    host: str
-    from_s: float
-    to_s: float
-
-    def sees(self, row: Row) -> bool:
-        """Whether something happened to the host meanwhile."""
-        return bool(row["host"] == self.host and self.from_s <= row["time_s"] <= self.to_s)
-
-
-def _stays(about: Row, moves: Iterable[Row], end_s: float) -> list[_Stay]:
-    if about["first_host"] is None:
-        return []
-    stays, on, since_s = [], about["first_host"], 0.0
-    for row in moves:
-        if row["finished"]:
-            stays.append(_Stay(on, since_s, row["end_s"]))
-            on, since_s = row["target"], row["decided_s"]
-        else:
-            stays.append(_Stay(row["target"], row["decided_s"], row["end_s"]))
-    return [*stays, _Stay(on, since_s, end_s)]
-
-
 def _decided(row: Row, hosts: Mapping[str, Row]) -> _Ranked:
     if row["outcome"] in FIRST:
         event, text = row["outcome"], first_placement(row, hosts.get(row["target"]))
@@ -215,6 +198,19 @@ def _switched(row: Row) -> _Ranked:
     data = {name: value for name, value in row.items() if name != "time_s"}
     text = f"{row['host']} is {row['state']} ({row['cause']})"
     return _Ranked(rank, Event(row["time_s"], "power", text, data))
+
+
+def _asked(about: Row) -> list[_Ranked]:
+    if not about.get("asked_h"):
+        return []
+    asked_s = round(about["asked_h"] * S_PER_H, 6)
+    return [_Ranked(ASKED, Event(asked_s, "life", "is asked for", {"event": "asked for"}))]
+
+
+def _lives(row: Row) -> _Ranked:
+    data = {name: value for name, value in row.items() if name != "time_s"}
+    rank = ENDED if row["event"] in LAST else LIVES
+    return _Ranked(rank, Event(row["time_s"], "life", told(row), data))
 
 
 def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str]) -> list[_Ranked]:
@@ -259,15 +255,20 @@ def _end(about: Row, end_s: float) -> Event:
         "migrating": f"the run ends; is moving away from {host}",
         "finished": "the run ends; its work had finished",
         "rejected": "the run ends; it never ran",
+        "waiting": "the run ends; waits for a host",
     }
     text = texts.get(state, f"the run ends; is {state}")
     return Event(end_s, "end", text, {"state": state, "host": host})
 
 
-def _summary(about: Row, decisions: Sequence[Row], moves: Sequence[Row], end_s: float) -> Event:
+def _summary(
+    about: Row, decisions: Sequence[Row], moves: Sequence[Row], life: Sequence[Row],
+    end_s: float,
+) -> Event:  # fmt: skip
     """Sum up what a VM went through and what it went without."""
     ended = [row for row in moves if row["finished"]]
     outcomes = Counter(row["outcome"] for row in decisions if row["outcome"] not in FIRST)
+    been = {about["first_host"], *(row["target"] for row in ended), *(row["host"] for row in life)}
     figures = {
         "decisions": sum(outcomes.values()),
         "outcomes": dict(outcomes),
@@ -276,7 +277,7 @@ def _summary(about: Row, decisions: Sequence[Row], moves: Sequence[Row], end_s: 
         "copied_gib": sum(row["copied_gib"] for row in ended),
         "moving_s": sum(row["end_s"] - row["start_s"] for row in ended),
         "waiting_s": sum(row["start_s"] - row["decided_s"] for row in ended),
-        "hosts": len({about["first_host"], *(row["target"] for row in ended)} - {None}),
+        "hosts": len(been - {None}),
     }
     if any(row.get("downtime_s") is not None for row in moves):
         figures["downtime_s"] = sum(row.get("downtime_s") or 0.0 for row in moves)

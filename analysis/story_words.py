@@ -152,8 +152,8 @@ def _amount(value: float, unit: str) -> str:
 
 def summary(about: Row, figures: Row) -> str:
     """Sum up in a few lines where a VM was, what was decided, and what it went without."""
-    lines = [_whereabouts(about, figures), _decisions(figures), *_moves(figures), _service(about)]
-    return "\n".join(lines)
+    lines = [_whereabouts(about, figures), *_lived(about), _decisions(figures)]
+    return "\n".join([*lines, *_moves(figures), _service(about)])
 
 
 def _whereabouts(about: Row, figures: Row) -> str:
@@ -163,6 +163,18 @@ def _whereabouts(about: Row, figures: Row) -> str:
     if figures["hosts"] == 1 and last == about["first_host"]:
         return f"on {last} from first to last"
     return f"first on {about['first_host']}, last on {last}; {plural(figures['hosts'], 'host')}"
+
+
+def _lived(about: Row) -> list[str]:
+    """Return a line on how long a VM waited, was there and was down; none without lives."""
+    texts = []
+    if about.get("waited_s"):
+        texts.append(f"waited {span(about['waited_s'])}")
+    if about.get("ran_h") is not None and about.get("ended_h") is not None:
+        texts.append(f"left {span((about['ended_h'] - about['ran_h']) * 3600)} after it first ran")
+    if about.get("down_s"):
+        texts.append(f"down for {span(about['down_s'])}")
+    return ["; ".join(texts)] if texts else []
 
 
 def _decisions(figures: Row) -> str:

@@ -17,7 +17,7 @@ from .availability import availability_table, outages
 from .elasticity import elasticity_tables
 from .gap import bounds
 from .layer_tables import microscope, tenants, vm_layer
-from .life import life_columns, population, present_s, vm_events
+from .life import life_columns, population, present_s, reasons, vm_events
 from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
 from .reserve import TABLE as RESERVE
@@ -137,13 +137,6 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     asked = np.where(requested > 0, requested, 1.0)
     span_s = np.where(present_s(outcome) > 0, present_s(outcome), 1.0)
     first = outcome.lives.first_host
-    reasons = [""] * len(vms)
-    for vm, search in outcome.searches.items():
-        reasons[vm] = (
-            f"of {search.considered} hosts {search.no_cpu} lack CPU, "
-            f"{search.no_memory} lack memory, {search.vetoed} lack headroom, "
-            f"{search.barred} may not take it"
-        ) + (f"; barred by rules: {search.rules}" if search.rules else "")
     return {
         "vm": (names.vm(np.arange(len(vms))), "", "Name of the VM."),
         "size": (words(vms.size, vms.size_names), "", "Size of the VM."),
@@ -170,7 +163,7 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         **vm_layer(case, outcome),
         **life_columns(case, outcome),
-        "reason": (pa.array(reasons), "", "Why it was rejected, or still waits."),
+        "reason": (pa.array(reasons(outcome)), "", "Why it was rejected, or still waits."),
     }  # fmt: skip
 
 

@@ -274,21 +274,13 @@ def _timing(scenario: Scenario) -> Timing:
 
 def _giants(farm: LivingFarm, start: Start, where: str) -> list[Problem]:
     """Return the sizes of VM that no host of the farm could ever hold."""
-    hosts, vms = farm.hosts, farm.vms
-    problems = []
-    for size in np.unique(vms.size).tolist():
-        vm = int(np.flatnonzero(vms.size == size)[0])
-        everywhere = np.arange(len(hosts))
-        one = np.full(len(hosts), vm)
-        fits = hosts.memory_mib >= farm.delivery.footprint_mib(one, everywhere)
-        fits &= farm.delivery.layer.allowed[size, hosts.group]
-        if start.by_size:
-            fits &= hosts.cpu_mhz * start.overcommit >= vms.size_mhz[vm]
-        if start.by_size and not start.slow_cores:
-            fits &= hosts.core_mhz >= vms.size_mhz[vm] / vms.vcpus[vm]
-        if not fits.any():
-            problems.append(_giant(farm, vm, size, where))
-    return problems
+    vms = farm.vms
+    sizes, first = np.unique(vms.size, return_index=True)
+    fitting = start.fitting(farm)[sizes]
+    return [
+        _giant(farm, int(vm), int(size), where)
+        for size, vm in zip(sizes[~fitting], first[~fitting], strict=True)
+    ]
 
 
 def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:

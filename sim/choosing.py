@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.arrays import Bools, Floats, Ints, singles
 from ..models.columns import PowerState
 from ..models.living import LivingFarm
 from ..policies.consolidation import first_asleep_of_each_group
@@ -103,8 +103,8 @@ class ShelfChooser:
         self._otherwise, self._wakes = otherwise, wakes
         free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
         self._shelf: Shelf = placement.shelf(free_mhz, free_mib)
-        self._free_mhz: list[float] = free_mhz.tolist()
-        self._free_mib: list[float] = free_mib.tolist()
+        self._all_free_mhz, self._all_free_mib = free_mhz, free_mib
+        self._free_mhz, self._free_mib = singles(free_mhz), singles(free_mib)
         farm.changed.clear()
 
     def choose(self, vms: Ints) -> Placed:
@@ -142,7 +142,7 @@ class ShelfChooser:
                 searches[index] = search
 
     def _lacking(self, vm: int) -> Search:
-        free_mhz, free_mib = np.array(self._free_mhz), np.array(self._free_mib)
+        free_mhz, free_mib = self._all_free_mhz, self._all_free_mib
         awake = free_mib >= 0
         no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm])
         no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.most_mib[vm])

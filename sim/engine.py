@@ -7,6 +7,7 @@ import numpy as np
 import simpy
 
 from ..models.arrays import Bools, Floats, Ints
+from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
@@ -25,6 +26,7 @@ from .actuator import Actuator
 from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats
 from .failures import Failures, FailureSource
+from .fitting import fitting_sizes
 from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
@@ -65,6 +67,10 @@ class Start:
     reject: bool = False
     slow_cores: bool = True
     one_each: bool = False
+
+    def fitting(self, farm: Farm) -> Bools:
+        """Return per size of VM whether some host, empty and whole, has room for one."""
+        return fitting_sizes(farm, self.overcommit if self.by_size else None, self.slow_cores)
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ class Engine:
         return Lifecycle(
             self._clock, farm, lives.population, lives.admission, provisioning, chooser,
             self._workload, self._actuator.power, self._recorder, self._actuator.withdraw,
-            self._view.kinds_of_vms(),
+            self._view.kinds_of_vms(), start.fitting(farm),
         )  # fmt: skip
 
     def _guard(self, reserve: Reserve) -> ReserveWatch:
@@ -364,6 +370,7 @@ class Engine:
                 self._scaling.decide(now_s)
             if control and now_s > 0:
                 self._decide(now_s)
+            self._lifecycle.look_again()
             if self._watch is not None:
                 self._watch.look()
             if sample:

@@ -68,6 +68,7 @@ class Admission:
 class Lifecycle:
     """Plays the lives of VMs; the only one who lets them in, starts them and takes them off.
 
+    ``fitting`` says of each size whether some host, empty and whole, has room for a VM of it.
     ``returning`` are VMs that a failure took off their host until they have another, one entry
     per VM. ``on_change`` is called when VMs have come or gone or hosts have failed.
     """
@@ -75,7 +76,7 @@ class Lifecycle:
     def __init__(
         self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
         provisioning: Provisioning, chooser: Chooser, demand: Demand, power: PowerStories,
-        recorder: Recorder, withdraw: Callable[[Ints], None], kind_of_vm: Ints,
+        recorder: Recorder, withdraw: Callable[[Ints], None], kind_of_vm: Ints, fitting: Bools,
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))
         self.searches: dict[int, Search] = {}
@@ -85,6 +86,7 @@ class Lifecycle:
         self._admission, self._provisioning = admission, provisioning
         self._chooser, self._demand = chooser, demand
         self._power, self._recorder, self._withdraw = power, recorder, withdraw
+        self._fitting = fitting
         count = len(farm.vms)
         self._queue = WaitingQueue(kind_of_vm, population.priority)
         self._tries = np.zeros(count, np.int64)
@@ -138,6 +140,10 @@ class Lifecycle:
         self._returns.strike(vms)
         self._farm.request(vms)
         self.lives.note_asked(vms, now_s)
+        fits = self._fitting[self._farm.vms.size[vms]]
+        if not fits.all():
+            self._reject(vms[~fits], "fits no host of the farm")
+            vms = vms[fits]
         left = vms
         if not len(self._queue):
             left = self._place(vms)
@@ -170,12 +176,34 @@ class Lifecycle:
 
     def repaired(self, hosts: Ints) -> None:
         """Start VMs again whose hosts have been repaired, if that is what they wait for."""
-        if not self._admission.restart:
-            back = np.flatnonzero(np.isin(self._tied, hosts))
-            homes = self._tied[back]
-            self._tied[back] = -1
-            self._put(back, homes)
+        self._bring_home(hosts)
         self.serve()
+
+    def _bring_home(self, hosts: Ints) -> None:
+        """Start VMs that wait for hosts which are back; elsewhere, if their room has been taken."""
+        farm = self._farm
+        back_up = farm.hosts.state[hosts] != PowerState.FAILED
+        if self._admission.restart_isolated:
+            back_up &= farm.hosts.reachable[hosts]
+        vms = np.flatnonzero(np.isin(self._tied, hosts[back_up]))
+        if len(vms):
+            homes = self._tied[vms]
+            self._tied[vms] = -1
+            fits = self._fits_at_home(vms, homes)
+            self._put(vms[fits], homes[fits])
+            self._restart(vms[~fits])
+
+    def _fits_at_home(self, vms: Ints, homes: Ints) -> Bools:
+        """Return which VMs, the lowest rows first, can start on the hosts that they were on."""
+        farm = self._farm
+        state, ready = farm.hosts.state[homes], (PowerState.OFF, PowerState.BOOTING, PowerState.ON)
+        fits: Bools = np.isin(state, ready)
+        need_mib = farm.delivery.footprint_mib(vms, homes).tolist()
+        free_mib = farm.hosts.memory_mib - farm.hosts.memory_used_mib
+        for index, (home, mib) in enumerate(zip(homes.tolist(), need_mib, strict=True)):
+            fits[index] &= mib <= free_mib[home]
+            free_mib[home] -= mib if fits[index] else 0.0
+        return fits
 
     def cut_off(self, hosts: Ints) -> int:
         """Note that nobody reaches the VMs of some hosts; return how many were running."""
@@ -184,6 +212,7 @@ class Lifecycle:
         ran = vms[farm.vms.state[vms] == VmState.RUNNING]
         if self._admission.restart_isolated:
             host_of = farm.vms.host[vms]
+            self._withdraw(vms)
             farm.retire(vms, now_s, VmState.WAITING)
             self.crashed(hosts, vms, ran, host_of)
             self._power.finish_draining(hosts)
@@ -199,6 +228,7 @@ class Lifecycle:
         vms = vms[farm.vms.state[vms] == VmState.RUNNING]
         self.lives.note_running(vms, farm.vms.host[vms], now_s)
         self._recorder.note_vms(now_s, vms, "reached again", farm.vms.host[vms])
+        self._bring_home(hosts)
         self.serve()
 
     def _note_down(self, vms: Ints) -> None:
@@ -207,6 +237,11 @@ class Lifecycle:
         self.lives.note_demand(wanted_mhz, now_s)
         self.lives.note_down(vms, now_s)
         self.lives.note_demand(wanted_mhz, now_s)
+
+    def look_again(self) -> None:
+        """Try those who wait once more: moves and hosts that are off by now may have made room."""
+        if len(self._queue):
+            self.serve()
 
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""
@@ -221,7 +256,12 @@ class Lifecycle:
                 full.add(self._queue.kind(vm))
 
     def close(self, end_s: float) -> None:
-        """Bring sums up to the end of the run."""
+        """Bring sums up to the end of the run, and say for all who wait what hosts lack."""
+        waiting = self._queue.waiting().tolist()
+        found = {self._queue.kind(vm): self.searches[vm] for vm in waiting if vm in self.searches}
+        for vm in waiting:
+            if self._queue.kind(vm) in found:
+                self.searches[vm] = found[self._queue.kind(vm)]
         for vm, lost_s in self._farm.lost_s.items():
             self.lives.ended_s[vm] = lost_s
         self.lives.close(end_s)
@@ -321,6 +361,8 @@ class Lifecycle:
         on, off = vms[held], vms[~held]
         hosts = farm.vms.host[on]
         if len(on):
+            # A move goes on after the guest has arrived where pages are still to follow.
+            self._withdraw(on)
             farm.retire(on, now_s, state)
             self._provisioning.give_back(hosts[~np.isnan(self._starts.due_s(on))])
         if len(off):
@@ -358,7 +400,8 @@ class Lifecycle:
             self._recorder.note_vms(now_s, kept[for_failures], waits, -1)
             self._patience.enter(kept, np.full(len(kept), now_s + admission.patience_s))
         if len(turned_away):
-            self._turn_away(turned_away, "no host has room" if not room else "the queue is full")
+            why = "the queue is full" if admission.queue else "no host has room"
+            self._turn_away(turned_away, why)
 
     def _kept_off_by_reserve(self, vms: Ints) -> Bools:
         rules = [self.searches[vm].rules if vm in self.searches else "" for vm in vms.tolist()]
@@ -378,9 +421,13 @@ class Lifecycle:
             self._recorder.note_vms(now_s, back, f"turned away for now: {why}", -1)
             self._returns.enter(back, np.full(len(back), now_s + self._admission.retry_s))
         if len(gone):
-            self._farm.leave_waiting(gone, VmState.REJECTED)
-            self.lives.note_ended(gone, now_s)
-            self._recorder.note_vms(now_s, gone, f"rejected: {why}", -1)
+            self._reject(gone, why)
+
+    def _reject(self, vms: Ints, why: str) -> None:
+        now_s = self._clock.now
+        self._farm.leave_waiting(vms, VmState.REJECTED)
+        self.lives.note_ended(vms, now_s)
+        self._recorder.note_vms(now_s, vms, f"rejected: {why}", -1)
 
 
 def _ignore(vms: Ints) -> None:

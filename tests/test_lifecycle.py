@@ -41,11 +41,12 @@ def play(
     control: ControlPolicy | None = None,
     priority: list[int] | None = None,
     boot_s: float = 0.0,
+    stop_s: float = 0.0,
 ) -> Outcome:
     """Play VMs of 1 GHz and 1 GiB on hosts that have room for ``per_host`` of them."""
     count = len(arrival_s)
     farm = LivingFarm(
-        make_hosts([1000.0 * per_host] * hosts, GIB * per_host, boot_s=boot_s),
+        make_hosts([1000.0 * per_host] * hosts, GIB * per_host, boot_s=boot_s, stop_s=stop_s),
         make_vms([1000.0] * count),
         all_present=False,
     )
@@ -154,6 +155,34 @@ def test_a_sleeping_host_is_woken_for_an_arrival() -> None:
     assert outcome.lives.ran_s[1] == 1000.0 + 200.0 + 30.0
     assert outcome.lives.ran_s[2] == 1730.0 + 30.0
     assert outcome.farm.accounts.boots.sum() >= 1
+
+
+def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None:
+    vms = make_vms([1000.0, 3000.0])
+    vms.size_names, vms.size = ["small", "giant"], np.array([0, 1])
+    farm = LivingFarm(make_hosts([2000.0], 2 * GIB), vms, all_present=False)
+    lives = Lives(
+        Population(np.array([10.0, 20.0]), np.full(2, 100.0), np.zeros(2, np.int64)),
+        Admission(retries=3), np.zeros(1), np.zeros(1), 1,
+    )  # fmt: skip
+    outcome = Engine(
+        farm, Workload(ConstantSeries(0.5, 2), farm.vms.size_mhz), Start(BestFit(), "test"),
+        NoControl(), "test", MoveModels.only(FixedRate(), 1, 1), Timing(1000.0, 300.0, 600.0),
+        Streams(1), lives=lives,
+    ).run()  # fmt: skip
+    assert farm.vms.state.tolist() == [VmState.FINISHED, VmState.REJECTED]
+    assert outcome.lives.ended_s.tolist() == [110.0, 20.0]
+    events = outcome.tables["vm_events"]
+    told = [outcome.words[event] for event in events["event"][events["vm"] == 1]]
+    assert told == ["rejected: fits no host of the farm"]
+
+
+def test_who_came_while_the_only_host_was_stopping_is_tried_again() -> None:
+    outcome = play(
+        1, np.array([0.0, 1250.0]), np.array([1000.0, 100.0]), end_s=4000.0,
+        control=PowerProportional(), boot_s=50.0, stop_s=100.0,
+    )  # fmt: skip
+    assert outcome.lives.ran_s[1] == 1500.0 + 50.0
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
