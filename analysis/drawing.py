@@ -39,7 +39,7 @@ def figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> Figure:
         "yaxis": {"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
     }
     for key, value in more.items():
-        layout[key] = layout[key] | value if isinstance(value, dict) else value
+        layout[key] = layout.get(key, {}) | value if isinstance(value, dict) else value
     return {"data": list(traces), "layout": layout}
 
 

@@ -22,9 +22,8 @@ def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
         return {}
     series, shortages = outcome.tables["application_series"], outcome.tables["shortages"]
     count = len(case.load.applications)
-    ends = {name: series[f"{name}_mhz_s"][-count:] for name in ("load", "served", "capacity")}
-    load, served = float(ends["load"].sum()), float(ends["served"].sum())
-    capacity = float(ends["capacity"].sum())
+    ends = {name: series[f"{name}_mhz_s"][-count:] for name in ("load", "missed", "capacity")}
+    load, missed, capacity = (float(each.sum()) for each in ends.values())
     late_s = shortages["end_s"] - shortages["start_s"]
     kinds = np.array(outcome.words)[outcome.tables["scaling"]["decision"]]
     values = {
@@ -33,13 +32,13 @@ def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "shortages": len(late_s),
         "lateness_mean_s": float(late_s.mean()) if len(late_s) else 0.0,
         "lateness_p95_s": float(np.quantile(late_s, 0.95)) if len(late_s) else 0.0,
-        "applications_unserved_ghz_h": (load - served) / MHZ_S_PER_GHZ_H,
-        "applications_unserved_share": (load - served) / load if load else 0.0,
-        "applications_spare_share": 1.0 - served / capacity if capacity else 0.0,
+        "applications_unserved_ghz_h": missed / MHZ_S_PER_GHZ_H,
+        "applications_unserved_share": missed / load if load else 0.0,
+        "applications_spare_share": 1.0 - (load - missed) / capacity if capacity else 0.0,
     }
     if any(part.penalty for part in case.scenario.applications):
-        missed = ends["load"] - ends["served"]
-        values["lateness_cost"] = float(_penalties(case, case.load.applications, missed).sum())
+        amounts = _penalties(case, case.load.applications, ends["missed"])
+        values["lateness_cost"] = float(amounts.sum())
     return values
 
 
@@ -73,12 +72,12 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
     count, series = len(applications), outcome.tables["application_series"]
     shortages, late = outcome.tables["shortages"], np.zeros(len(applications))
     np.maximum.at(late, shortages["application"], shortages["end_s"] - shortages["start_s"])
-    load, served, capacity = (
-        series[f"{name}_mhz_s"][-count:] for name in ("load", "served", "capacity")
+    load, missed, capacity = (
+        series[f"{name}_mhz_s"][-count:] for name in ("load", "missed", "capacity")
     )
     running = series["running"].reshape(-1, count)
-    share = np.divide(load - served, load, out=np.zeros(count), where=load > 0)
-    use = np.divide(served, capacity, out=np.zeros(count), where=capacity > 0)
+    share = np.divide(missed, load, out=np.zeros(count), where=load > 0)
+    use = np.divide(load - missed, capacity, out=np.zeros(count), where=capacity > 0)
     currency = case.scenario.cost.currency
     return {
         "application": (looked_up(np.arange(count), names), "", "Name of the application."),
@@ -88,7 +87,7 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         "running_max": (running.max(axis=0), "VMs", "Most that ran at an instant of the series."),
         "load_ghz_h": (load / MHZ_S_PER_GHZ_H, "GHz h", "Work that was asked for."),
         "unserved_ghz_h": (
-            (load - served) / MHZ_S_PER_GHZ_H, "GHz h", "Work beyond what its members could do."
+            missed / MHZ_S_PER_GHZ_H, "GHz h", "Work beyond what its members could do."
         ),
         "unserved_share": (share, "share", "The same over all that was asked for."),
         "utilisation_mean": (use, "share", "Work that its members did over their capacity."),
@@ -98,7 +97,7 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "lateness_max_s": (late, "s", "Longest of them."),
         "penalty": (
-            _penalties(case, applications, load - served), currency, "What work that was not "
+            _penalties(case, applications, missed), currency, "What work that was not "
             "done costs by the penalty of the scenario.",
         ),
     }  # fmt: skip
@@ -120,8 +119,8 @@ def _scaling(outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "limit": (_nullable(table["limit"]), "share", "What the rule compared it with."),
         "ready_s": (
-            _nullable(table["ready_s"]), "s", "When the capacity asked for was there; null if never, or if "
-            "less was asked for."
+            _nullable(table["ready_s"]), "s", "When the capacity asked for was there; null if "
+            "never, or if less was asked for."
         ),
         "lateness_s": (
             table["lateness_s"], "s", "For how long the load had been beyond the capacity then."
@@ -136,7 +135,9 @@ def _shortages(outcome: Outcome, names: Any) -> dict[str, Made]:
         "start_s": (table["start_s"], "s", "When the load went beyond the capacity."),
         "end_s": (table["end_s"], "s", "When it no longer was."),
         "unserved_ghz_h": (
-            table["missed_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "Work not done meanwhile."
+            table["missed_mhz_s"] / MHZ_S_PER_GHZ_H,
+            "GHz h",
+            "Work not done meanwhile.",
         ),
         "ended_by": (words(table["ended_by"], outcome.words), "", "What ended it."),
     }
@@ -156,7 +157,7 @@ def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         made: Floats = fresh / np.repeat(length_s, count)[keep] / MHZ_PER_GHZ
         return made
 
-    load, served = mean("load_mhz_s"), mean("served_mhz_s")
+    load, missed = mean("load_mhz_s"), mean("missed_mhz_s")
     counts = {name: table[name][before][keep] for name in ("running", "starting", "wanted")}
     return {
         "time_s": (table["time_s"][before][keep], "s", "Start of the interval."),
@@ -165,8 +166,8 @@ def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "load_ghz": (load, "GHz", "Load, mean."),
         "capacity_ghz": (mean("capacity_mhz_s"), "GHz", "Capacity of members that ran, mean."),
-        "served_ghz": (served, "GHz", "What these were asked for, mean."),
-        "unserved_ghz": (load - served, "GHz", "Load beyond what they could do, mean."),
+        "served_ghz": (load - missed, "GHz", "What these were asked for, mean."),
+        "unserved_ghz": (missed, "GHz", "Load beyond what they could do, mean."),
         "running": (counts["running"], "VMs", "Members that ran at the start of the interval."),
         "starting": (counts["starting"], "VMs", "Members that waited or started then."),
         "wanted": (counts["wanted"], "VMs", "Members that were wanted then."),

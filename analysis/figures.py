@@ -11,6 +11,8 @@ import numpy as np
 
 from ..models.arrays import Floats
 from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from .elasticity_figures import ELASTICITY_FIGURES, ELASTICITY_TITLES
+from .life_figures import LIFE_FIGURES, LIFE_TITLES
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
 from .reserve import RESERVE_FIGURES
 from .rest import REST_FIGURES
@@ -174,6 +176,10 @@ def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
     """Return the figures that a result has, by name."""
     over_network = "links" in result.tables and result.table("migrations").num_rows
     kept = RESERVE_FIGURES if "reserve" in result.tables else {}
+    if "population" in result.tables:
+        kept = kept | LIFE_FIGURES
+    if "applications" in result.tables:
+        kept = kept | ELASTICITY_FIGURES
     if "switching_kwh" in result.summary:
         kept = kept | REST_FIGURES
     return FIGURES | kept | (NETWORK_FIGURES if over_network else {})
@@ -197,5 +203,7 @@ TITLES: dict[str, str] = {
     "busiest": "The ten busiest hosts",
     "reserve": "Left beyond the reserve",
     "power_states": "Hosts by power state",
+    **LIFE_TITLES,
+    **ELASTICITY_TITLES,
     **NETWORK_TITLES,
 }

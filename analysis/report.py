@@ -10,8 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from plotly.offline import get_plotlyjs
 
 from ..models.metrics import METRICS, WHERE_KNOWN
+from .availability import failures_of
+from .elasticity_figures import ELASTICITY_NOTES, elasticity_of
 from .evacuated import clock, evacuated, some
 from .figures import TITLES, busiest_hosts, drawable
+from .life_figures import LIFE_NOTES
 from .moves import moves_of
 from .network_figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
 from .result import Result
@@ -39,6 +42,9 @@ SECTIONS = {
                 "esv", "slatah_pooled", "pdm_pooled", "slav_pooled"),
     "Moves": ("downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
               "migrations_unconverged", "migration_energy_kwh", "link_utilisation_max"),
+    "Elasticity": ("scale_outs", "scale_ins", "shortages", "lateness_mean_s", "lateness_p95_s",
+                   "applications_unserved_ghz_h", "applications_unserved_share",
+                   "applications_spare_share", "lateness_cost"),
     "Lives": ("vms_arrived", "vms_finished", "vms_lost", "vms_waiting", "vms_running_max",
               "queue_max", "wait_mean_s", "wait_p95_s"),
     "Availability": ("host_failures", "host_availability", "vm_crashes", "vm_availability",
@@ -57,6 +63,8 @@ NOTES = {
     "busiest": "Hosts that did most work.",
     "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
     "power_states": "Hosts on, on their way between rest and work, and at rest.",
+    **LIFE_NOTES,
+    **ELASTICITY_NOTES,
     **NETWORK_NOTES,
 }
 
@@ -120,6 +128,8 @@ def render(result: Result) -> str:
         some=some,
         moves=moves_of(result),
         rules=rules_of(result),
+        failures=failures_of(result),
+        elasticity=elasticity_of(result),
         move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),
         busiest=list(zip(*busiest_hosts(result), strict=True)),
         plotly_js=get_plotlyjs(),

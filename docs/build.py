@@ -14,6 +14,7 @@ from describe import HEADER, Section, rows_of, sections, table
 
 import farmsim
 from farmsim import cli
+from farmsim.analysis.elasticity_figures import ELASTICITY_TITLES
 from farmsim.analysis.figures import TITLES
 from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
@@ -35,6 +36,7 @@ from farmsim.policies.drain import Drain
 from farmsim.policies.forecast import Forecaster
 from farmsim.policies.overload import OverloadDetector
 from farmsim.policies.placement import Placement
+from farmsim.policies.scaling import ScalingPolicy
 from farmsim.policies.selection import Selection
 from farmsim.scenarios.fields import model_of
 from farmsim.scenarios.listing import (
@@ -53,6 +55,7 @@ MARK = "<!-- Written by docs/build.py from the code; change the code, not this p
 PROTOCOLS: dict[str, type] = {
     "placement": Placement, "overload": OverloadDetector, "selection": Selection,
     "drain": Drain, "control": ControlPolicy, "forecast": Forecaster,
+    "scaling": ScalingPolicy,
 }  # fmt: skip
 FILES = {
     MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds.",
@@ -67,8 +70,16 @@ FILES = {
 }
 SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
-    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 1}]},
+    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2}]},
     "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
+    "applications": [
+        {
+            "name": "a",
+            "size": "standard",
+            "maximum": 1,
+            "load": {"type": "constant", "rate": "1 GHz"},
+        },
+    ],
     "migration": {"model": "pre_copy"},
     "baseline": {"type": "none"},
 }
@@ -78,6 +89,11 @@ ONLY_WITH = {
         ("migration_phases", "links", "link_series"),
         "Only where the migration model uses the network: every model but `fixed_rate`.",
     ),
+    **dict.fromkeys(
+        ("applications", "scaling", "shortages", "application_series"),
+        "Only where the scenario has `applications`.",
+    ),
+    **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
 }
 CODES = (
     (cli.DONE, "done"),
@@ -421,8 +437,8 @@ def results() -> str:
         "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
         "A ratio of nothing is 0. `money` stands for the scenario's currency.",
         _metrics(METRICS),
-        "Only where VMs have a request class, tenants or rules are named, or migrations go over a "
-        "network:",
+        "Only where VMs have a request class, tenants, rules or applications are named, or "
+        "migrations go over a network:",
         _metrics(WHERE_KNOWN),
         "Only where there is a baseline; the last only where `cost.investment` is given:",
         _metrics(SAVINGS),
@@ -451,7 +467,8 @@ def results() -> str:
         ),
         "## Figures",
         f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
-        "where migrations go over a network.",
+        f"where migrations go over a network, {_words(tuple(ELASTICITY_TITLES))} only where there "
+        "are applications.",
         table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
     ]
     return page("Results", *parts)

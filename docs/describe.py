@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from farmsim.scenarios import units
 from farmsim.scenarios.fields import Amount, Knobs, Named, Part, Quantity, model_of, summary_of
+from farmsim.scenarios.load_rate import Rate
 
 HEADER = ("field", "type", "default", "bounds", "meaning")
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -56,6 +57,8 @@ def kind_of(annotation: Any, metadata: list[Any]) -> Kind:
             return Kind("mapping", models=[("", model_of(each.cls), summary_of(each.cls))])
         if isinstance(each, Amount):
             return Kind("price per kWh" if each.per_kwh else "money")
+        if isinstance(each, Rate):
+            return Kind(each.words)
         if getattr(each, "what", ""):
             return Kind(f"list: {each.what}")
     dimension = next((each.dimension for each in flat if isinstance(each, Quantity)), "")

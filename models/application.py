@@ -8,6 +8,9 @@ import numpy as np
 
 from .arrays import Bools, Floats, Ints, sum_by
 
+ROUNDING = 1e-9
+"""Part of a load that sums of its parts may be off by."""
+
 
 @dataclass(frozen=True)
 class Applications:
@@ -78,7 +81,7 @@ class Flow:
     """Rows of the account of applications."""
 
     LOAD: Final = 0
-    SERVED: Final = 1
+    MISSED: Final = 1
     CAPACITY: Final = 2
     SHORT: Final = 3
 
@@ -89,8 +92,8 @@ FLOWS = 4
 class ApplicationAccount:
     """Integrals over time per application, exact where rates are constant between changes.
 
-    ``totals`` (flows, applications): load, what the members were asked for of it and their
-    capacity in MHz·s, and the time in s that the load was beyond that capacity.
+    ``totals`` (flows, applications): load, what of it the members that ran could not do, and their
+    capacity, in MHz·s; and the time in s that the load was beyond that capacity.
     """
 
     def __init__(self, applications: int) -> None:
@@ -98,10 +101,15 @@ class ApplicationAccount:
         self.rates = np.zeros((FLOWS, applications))
         self._since_s = 0.0
 
-    def change(self, load_mhz: Floats, served_mhz: Floats, capacity_mhz: Floats) -> None:
-        """Set the rates from now on; the time before must have been settled."""
+    def change(self, load_mhz: Floats, asked_mhz: Floats, capacity_mhz: Floats) -> None:
+        """Set the rates from now on; the time before must have been settled.
+
+        ``asked_mhz`` is what members are asked for, a sum that may be off by rounding.
+        """
+        missed_mhz = load_mhz - asked_mhz
+        missed_mhz[missed_mhz <= ROUNDING * load_mhz] = 0.0
         self.rates[Flow.LOAD] = load_mhz
-        self.rates[Flow.SERVED] = served_mhz
+        self.rates[Flow.MISSED] = missed_mhz
         self.rates[Flow.CAPACITY] = capacity_mhz
         self.rates[Flow.SHORT] = beyond(load_mhz, capacity_mhz)
 
@@ -113,5 +121,5 @@ class ApplicationAccount:
 
 def beyond(load_mhz: Floats, capacity_mhz: Floats) -> Bools:
     """Return where the load is more than the capacity by more than rounding."""
-    more: Bools = load_mhz > capacity_mhz * (1.0 + 1e-9)
+    more: Bools = load_mhz > capacity_mhz * (1.0 + ROUNDING)
     return more

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..models.knobs import knob
-from .scaling import ApplicationView, Wanted, enough
+from .scaling import ROUNDING, ApplicationView, Wanted, enough
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,6 @@ class TargetUtilisation:
         """Return the members that bring utilisation to the target."""
         measured = view.utilisation
         members = view.members
-        if abs(measured / self.target - 1.0) > self.tolerance:
+        if abs(measured / self.target - 1.0) > self.tolerance + ROUNDING:
             members = enough(view.load_now_mhz, self.target, view.capacity_mhz)
         return Wanted(members, "target utilisation", measured, self.target)

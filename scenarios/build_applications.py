@@ -129,6 +129,8 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
     if len(wrong):
         row = int(wrong[0])
         message = f"{values[row]:g} in column {load.value!r} is no load; write 0 or more"
+        if np.isnan(values[row]):
+            message = f"the cell in column {load.value!r} is empty; write a load of 0 or more"
         raise refuse(f"{where}:{row + 2}", message)
     return at_s - at_s[0], values, InputFile.of(where, content)
 

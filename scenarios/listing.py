@@ -95,7 +95,10 @@ def parameters(cls: type) -> list[dict[str, Any]]:
                 (key for key, kind in available(knob.slot).items() if type(default) is kind), "?"
             )
         elif knob.dimension in DIMENSIONS:
-            shown = write(default, knob.dimension)
+            several = default if isinstance(default, tuple) else (default,)
+            shown = ", ".join(str(write(each, knob.dimension)) for each in several)
+        elif isinstance(default, tuple):
+            shown = ", ".join(map(str, default))
         else:
             shown = default
         choices = getattr(hints[name], "__args__", ()) if not knob.slot else ()

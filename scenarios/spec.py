@@ -321,12 +321,12 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        from .check_applications import faults_of_applications  # noqa: PLC0415
         from .build_domains import faults_of_domains  # noqa: PLC0415 - made of this module
+        from .build_reserve import faults_of_reserve  # noqa: PLC0415
+        from .check_applications import faults_of_applications  # noqa: PLC0415
         from .check_failures import faults_of_failures  # noqa: PLC0415
         from .check_layer import faults_of  # noqa: PLC0415
         from .check_network import faults_of_network  # noqa: PLC0415
-        from .build_reserve import faults_of_reserve  # noqa: PLC0415
 
         faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
         faults += faults_of_applications(self)

@@ -104,9 +104,7 @@ class Penalty(Part):
     per: Literal["GHz h", "request"] = Field("GHz h", description="Of what.")
 
 
-LoadField = Annotated[
-    ConstantRate | TableRate | FileRate | DailyRate, Field(discriminator="type")
-]
+LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(discriminator="type")]
 
 
 class ApplicationPart(Part):
@@ -116,9 +114,7 @@ class ApplicationPart(Part):
     size: Name = Field(description="Size of its members, one of `workload.sizes`.")
     minimum: Count = Field(1, description="Fewest members.")
     maximum: Count = Field(description="Most members.")
-    start: Count | None = Field(
-        None, description="Members when time begins; absent: the fewest."
-    )
+    start: Count | None = Field(None, description="Members when time begins; absent: the fewest.")
     load: LoadField = Field(description="What is asked of all members together.")
     events: tuple[LoadEvent, ...] = Field((), description="What multiplies the load for a time.")
     balance: Literal["round_robin", "least_loaded"] = Field(

@@ -181,7 +181,8 @@ def _tidy(
     where = source.path
     times_s = times_of(column_of(columns, source.time, where), source.time, where, first_row)
     vms = [str(cell) for cell in column_of(columns, source.vm, where)]
-    values = scale * numbers_of(column_of(columns, source.value, where), source.value, where, first_row)
+    written = column_of(columns, source.value, where)
+    values = scale * numbers_of(written, source.value, where, first_row)
     names = sorted(set(vms))
     at = {name: index for index, name in enumerate(names)}
     unique_s = np.unique(times_s)

@@ -1,12 +1,11 @@
 """The record of applications: what was decided, when it was there, and what was missing."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..models.application import ApplicationAccount, Flow
-from ..models.arrays import Bools, Ints
+from ..models.arrays import Bools, Floats, Ints
 from .log import Column, Log, Words
 
 GROWING = ("out", "up")
@@ -48,7 +47,7 @@ class ScalingRecord:
              "ended_by": int}
         )  # fmt: skip
         self._series = Log(
-            {"time_s": float, "application": int, "load_mhz_s": float, "served_mhz_s": float,
+            {"time_s": float, "application": int, "load_mhz_s": float, "missed_mhz_s": float,
              "capacity_mhz_s": float, "running": int, "starting": int, "wanted": int}
         )  # fmt: skip
 
@@ -86,7 +85,7 @@ class ScalingRecord:
         totals = self.account.totals.copy()
         self._series.add(
             len(wanted), time_s=now_s, application=np.arange(len(wanted)),
-            load_mhz_s=totals[Flow.LOAD], served_mhz_s=totals[Flow.SERVED],
+            load_mhz_s=totals[Flow.LOAD], missed_mhz_s=totals[Flow.MISSED],
             capacity_mhz_s=totals[Flow.CAPACITY], running=running, starting=starting,
             wanted=wanted.copy(),
         )  # fmt: skip
@@ -125,9 +124,9 @@ class ScalingRecord:
         )  # fmt: skip
         self._short_since_s[applications] = np.nan
 
-    def _missed(self) -> Any:
-        totals = self.account.totals
-        return totals[Flow.LOAD] - totals[Flow.SERVED]
+    def _missed(self) -> Floats:
+        missed: Floats = self.account.totals[Flow.MISSED]
+        return missed
 
     def _decision_columns(self) -> dict[str, Column]:
         made, words = self._decisions, self._words

@@ -115,7 +115,8 @@ def _policies() -> Turns:
     for name, (one, other) in FORECASTS.items():
         key = next(iter(one))
         turns[f"<predictive>.forecaster<{name}>.{key}"] = tuple(  # type: ignore[assignment]
-            scaled(policy="predictive", forecaster={"policy": name, **knob}) for knob in (one, other)
+            scaled(policy="predictive", forecaster={"policy": name, **knob})
+            for knob in (one, other)
         )
     return {f"scaling{path}": turn for path, turn in turns.items()}
 
@@ -123,13 +124,6 @@ def _policies() -> Turns:
 def application_turns() -> Turns:
     """Return the turns by path."""
     two = shop(start=6, scaling={**TARGET, "target": "90 %"})
-    full = {"farm.hosts.1.count": 1, "farm.hosts.0.count": 1, "policies.initial.cpu_overcommit": 1}
-    low = shop()["applications"][0] | {"name": "low"}
-
-    def both(priority: int) -> Changes:
-        part = {**low, "name": "shop", "priority": priority}
-        return shop() | {"applications": [low, part]} | full
-
     turns: Turns = {
         "name": (shop(), shop(name="market")),
         "size": (shop(), shop(size="wide")),
@@ -144,7 +138,7 @@ def application_turns() -> Turns:
         "cool_down.in": (shop(), shop(cool_down={"in": "20 min"})),
         "leaves_first": (two, shop(start=6, scaling=TARGET, leaves_first="oldest")),
         "protected": (two, shop(start=6, scaling={**TARGET, "target": "90 %"}, protected=5)),
-        "priority": (both(0), both(1)),
+        "priority": (_three(0), _three(1)),
         "penalty.price": (_penalty("1 EUR"), _penalty("2 EUR")),
         "penalty.per": (_penalty("1 EUR"), _penalty("1 EUR", per="request")),
     }  # fmt: skip
@@ -152,6 +146,22 @@ def application_turns() -> Turns:
     named = {f"applications[].{path}": turn for path, turn in turns.items()}
     named["policies.scaling_every"] = (shop(), shop() | {"policies.scaling_every": "5 min"})
     return named
+
+
+def _three(priority: int) -> Changes:
+    """Return two applications that wait for the room that a third one gives back at 01:00."""
+    parts = [
+        shop(name=name, start=start, scaling={"policy": "scheduled", "at": at, "members": members})
+        ["applications"][0]
+        for name, start, at, members in (
+            ("first", 6, ["00:00", "01:00"], [6, 1]),
+            ("low", 1, ["00:00", "00:30"], [1, 6]),
+            ("shop", 1, ["00:00", "00:40"], [1, 6]),
+        )
+    ]  # fmt: skip
+    parts[2]["priority"] = priority
+    few = {"farm.hosts.0.count": 1, "farm.hosts.1.count": 1, "policies.initial.cpu_overcommit": 1}
+    return shop() | {"applications": parts} | few
 
 
 def _penalty(price: str, **more: Any) -> Changes:
