@@ -16,6 +16,7 @@ import farmsim
 from farmsim import cli
 from farmsim.analysis.elasticity_figures import ELASTICITY_TITLES
 from farmsim.analysis.figures import TITLES
+from farmsim.analysis.life_figures import LIFE_TITLES
 from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
 from farmsim.models.arrival_generator import published_arrivals
@@ -81,6 +82,7 @@ SAMPLE: dict[str, Any] = {
         },
     ],
     "migration": {"model": "pre_copy"},
+    "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
     "baseline": {"type": "none"},
 }
 ONLY_WITH = {
@@ -94,6 +96,7 @@ ONLY_WITH = {
         "Only where the scenario has `applications`.",
     ),
     **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
+    **dict.fromkeys(("availability", "outages"), "Only where something failed."),
 }
 CODES = (
     (cli.DONE, "done"),
@@ -468,7 +471,7 @@ def results() -> str:
         "## Figures",
         f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
         f"where migrations go over a network, {_words(tuple(ELASTICITY_TITLES))} only where there "
-        "are applications.",
+        f"are applications, {_words(tuple(LIFE_TITLES))} only where VMs come and go, or hosts fail.",
         table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
     ]
     return page("Results", *parts)

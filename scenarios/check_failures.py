@@ -38,7 +38,10 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
             yield ("failures", where, index, "match"), str(error)
             return
     yield from _outside_the_run(spec)
-    yield from _too_often(part)
+    wrong = list(_too_often(part))
+    yield from wrong
+    if wrong:
+        return
     up = np.ones(len(names))
     for entry in part.entries:
         if entry.of != "link" and entry.time_to_failure and entry.repair:
