@@ -471,7 +471,8 @@ def results() -> str:
         "## Figures",
         f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
         f"where migrations go over a network, {_words(tuple(ELASTICITY_TITLES))} only where there "
-        f"are applications, {_words(tuple(LIFE_TITLES))} only where VMs come and go, or hosts fail.",
+        f"are applications, {_words(tuple(LIFE_TITLES))} only where VMs come and go or "
+        "hosts fail.",
         table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
     ]
     return page("Results", *parts)
