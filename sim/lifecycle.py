@@ -176,34 +176,12 @@ class Lifecycle:
 
     def repaired(self, hosts: Ints) -> None:
         """Start VMs again whose hosts have been repaired, if that is what they wait for."""
-        self._bring_home(hosts)
+        if not self._admission.restart:
+            back = np.flatnonzero(np.isin(self._tied, hosts))
+            homes = self._tied[back]
+            self._tied[back] = -1
+            self._put(back, homes)
         self.serve()
-
-    def _bring_home(self, hosts: Ints) -> None:
-        """Start VMs that wait for hosts which are back; elsewhere, if their room has been taken."""
-        farm = self._farm
-        back_up = farm.hosts.state[hosts] != PowerState.FAILED
-        if self._admission.restart_isolated:
-            back_up &= farm.hosts.reachable[hosts]
-        vms = np.flatnonzero(np.isin(self._tied, hosts[back_up]))
-        if len(vms):
-            homes = self._tied[vms]
-            self._tied[vms] = -1
-            fits = self._fits_at_home(vms, homes)
-            self._put(vms[fits], homes[fits])
-            self._restart(vms[~fits])
-
-    def _fits_at_home(self, vms: Ints, homes: Ints) -> Bools:
-        """Return which VMs, the lowest rows first, can start on the hosts that they were on."""
-        farm = self._farm
-        state, ready = farm.hosts.state[homes], (PowerState.OFF, PowerState.BOOTING, PowerState.ON)
-        fits: Bools = np.isin(state, ready)
-        need_mib = farm.delivery.footprint_mib(vms, homes).tolist()
-        free_mib = farm.hosts.memory_mib - farm.hosts.memory_used_mib
-        for index, (home, mib) in enumerate(zip(homes.tolist(), need_mib, strict=True)):
-            fits[index] &= mib <= free_mib[home]
-            free_mib[home] -= mib if fits[index] else 0.0
-        return fits
 
     def cut_off(self, hosts: Ints) -> int:
         """Note that nobody reaches the VMs of some hosts; return how many were running."""
@@ -228,7 +206,6 @@ class Lifecycle:
         vms = vms[farm.vms.state[vms] == VmState.RUNNING]
         self.lives.note_running(vms, farm.vms.host[vms], now_s)
         self._recorder.note_vms(now_s, vms, "reached again", farm.vms.host[vms])
-        self._bring_home(hosts)
         self.serve()
 
     def _note_down(self, vms: Ints) -> None:
