@@ -55,6 +55,11 @@ class Failure:
         counts = Counter(each.cause for each in self.stranded)
         return ", ".join(cause for cause, _ in counts.most_common())
 
+    @property
+    def label(self) -> str:
+        """Kind and name, the kind only where the name does not begin with it."""
+        return self.name if self.name.startswith(self.kind) else f"{self.kind} {self.name}"
+
     def lost(self) -> str:
         """Return how many VMs are lost, and of which size if all are of one."""
         count = len(self.stranded)
@@ -98,7 +103,7 @@ class Failover:
         return [failure for failure in self.failures if failure.kind == kind]
 
     def worst_of(self, kind: str) -> Failure | None:
-        """Return the failure of a kind that strands most VMs, the first of equals; None: no such."""
+        """Return the failure of a kind that strands most VMs, the first of equals, if any."""
         return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
 
     def survives(self, kind: str) -> bool:
@@ -136,14 +141,13 @@ class Failover:
         if hurt:
             lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
         lines += [
-            f"{f'{f.kind} {f.name}':32}{f.vms:7,}{f.vms - len(f.stranded):9,}"
-            f"{len(f.stranded):10,}  {f.causes}"
+            f"{f.label:32}{f.vms:7,}{f.vms - len(f.stranded):9,}{len(f.stranded):10,}  {f.causes}"
             for f in hurt[:SHOWN]
         ]
         if len(hurt) > SHOWN:
             lines.append(f"and {len(hurt) - SHOWN:,} more")
         if self.whole:
-            single = ' and a single '.join(self.whole)
+            single = " and a single ".join(self.whole)
             lines.append(f"a single {single}: if it fails, nothing is left")
         return "\n".join(lines)
 
@@ -158,10 +162,4 @@ class Failover:
 
 
 def _named(failure: Failure) -> str:
-    name = failure.name
-    named = (
-        name
-        if failure.kind == "pair" or name.startswith(failure.kind)
-        else (f"{failure.kind} {name}")
-    )
-    return f"{named} fail{'' if failure.kind == 'pair' else 's'}"
+    return f"{failure.name} fail" if failure.kind == "pair" else f"{failure.label} fails"

@@ -1,5 +1,6 @@
 """The reserve in figures, tables and pictures: what was left, and how long it was not whole."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,9 @@ def reserve(result: Result) -> Figure:
     table = result.table(TABLE)
     times, label = hours(table["time_s"].to_numpy())
     traces: list[dict[str, Any]] = []
-    for column, name, unit, colour, axis in (
-        ("memory_left_gib", "memory", "GiB", HERE, "y"),
-        ("cpu_left_ghz", "CPU", "GHz", LEAST, "y2"),
+    for column, name, unit, line, axis in (
+        ("memory_left_gib", "memory", "GiB", {"color": HERE}, "y"),
+        ("cpu_left_ghz", "CPU", "GHz", {"color": LEAST, "dash": "dot"}, "y2"),
     ):
         if table[column].null_count:
             continue
@@ -59,7 +60,7 @@ def reserve(result: Result) -> Figure:
         traces.append(
             {
                 "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines", "yaxis": axis,
-                "line": {"color": colour, "width": 2, "shape": "hv"},
+                "line": {**line, "width": 2, "shape": "hv"},
                 "hovertemplate": f"%{{y:,.1f}} {unit}",
             }
         )  # fmt: skip
@@ -80,4 +81,4 @@ def _around_zero(values: Any) -> list[float]:
     return [-1.1 * most / 3, 1.1 * most]
 
 
-RESERVE_FIGURES = {TABLE: reserve}
+RESERVE_FIGURES: dict[str, Callable[[Result], Figure]] = {TABLE: reserve}

@@ -77,8 +77,8 @@ class ReserveBook:
     def left(self) -> tuple[float, float]:
         """Return how much memory (MiB) and CPU (MHz) hosts awake have beyond the reserve.
 
-        Negative: the farm is below its reserve; infinite: none of it is kept. Of hosts on standby it is their free room less
-        their capacity, so 0 while all of them are awake and empty.
+        Negative: the farm is below its reserve; infinite: none of it is kept. Of hosts on standby
+        it is their free room less their capacity, so 0 while all of them are awake and empty.
         """
         if self._rule.budgets:
             limits = self._limits_of(self._awake & ~self.standby)

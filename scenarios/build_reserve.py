@@ -49,8 +49,12 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
 def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
     place = ("policies", "reserve")
     if part.hosts >= hosts:
-        most = f"keep at most {hosts - 1}" if hosts > 1 else "one host alone keeps none: leave it out"
-        message = f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
+        most = (
+            f"keep at most {hosts - 1}" if hosts > 1 else "one host alone keeps none: leave it out"
+        )
+        message = (
+            f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
+        )
         yield (*place, "hosts"), message
     elif part.check == "packing" and comb(hosts, part.hosts) > MOST_SETS:
         message = (

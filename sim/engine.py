@@ -176,7 +176,7 @@ class Engine:
             streams,
             start.slow_cores,
             rules,
-            migration.table(),
+            movable=migration.table(),
         )
         self._rounds = 0
         self._gone = False

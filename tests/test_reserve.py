@@ -48,8 +48,9 @@ def scenario(**changes: Any) -> farmsim.Scenario:
 
 
 def held(home: list[int], mib: list[float], mhz: list[float], free: list[list[float]]) -> Held:
-    hosts = np.ones(len(free[0]), bool)
-    return Held(np.array(home), np.array(mib), np.array(mhz), *map(np.array, free), hosts)
+    free_mib, free_mhz = map(np.array, free)
+    counted = np.ones(len(free_mib), bool)
+    return Held(np.array(home), np.array(mib), np.array(mhz), free_mib, free_mhz, counted)
 
 
 def test_limits_leave_out_the_largest_hosts_and_then_a_share() -> None:
