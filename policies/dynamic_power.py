@@ -156,7 +156,8 @@ class _Round:
         now_mhz = self.view.vms.load_mhz
         if not len(history):
             return now_mhz
-        return np.maximum(now_mhz, history.mean(axis=0))
+        steady_mhz: Floats = np.maximum(now_mhz, history.mean(axis=0))
+        return steady_mhz
 
     def _running(self, host: int) -> Ints:
         vms = self.view.vms_on(np.array([host]))

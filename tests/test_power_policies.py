@@ -14,6 +14,7 @@ from farmsim.policies.combined import Combined
 from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.control import ControlPolicy, PowerProportional
 from farmsim.policies.dynamic_power import DynamicPower
+from farmsim.policies.placement import Placement
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.planned_view import planned_view
 from farmsim.policies.power_management import PowerManagement
@@ -24,7 +25,7 @@ from farmsim.sim.engine import Outcome
 
 def play(
     control: ControlPolicy, shares: Floats, hosts: int = 4, size_mhz: float = 100.0,
-    placement: object = None, by_size: bool = True,
+    placement: Placement | None = None, by_size: bool = True,
 ) -> Outcome:  # fmt: skip
     """Hosts of 1,000 MHz; VMs follow ``shares`` (slots, VMs) of their size."""
     count = shares.shape[1]
@@ -35,7 +36,7 @@ def play(
         control,
         placement,
         by_size=by_size,
-        overcommit=10.0,  # type: ignore[arg-type]
+        overcommit=10.0,
     )
     outcome = engine.run()
     audit(farm)
