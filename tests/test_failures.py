@@ -253,3 +253,43 @@ def test_nothing_is_lost_under_fire(seed: int, model: str) -> None:
     assert np.all(accounted <= outcome.end_s + 1e-6)
     states = np.isin(farm.vms.state, [VmState.RUNNING, VmState.MIGRATING, VmState.STARTING])
     assert np.array_equal(states, farm.vms.host >= 0)
+
+
+MODELS = ["pre_copy", "post_copy", "hybrid", "cold", "suspend_resume"]
+
+
+def moving(model: str, schedule: list[Changes]) -> Outcome:
+    """Empty the first host of one VM, by a link that takes it half a minute."""
+    _, outcome = play(
+        run={"duration": "20 min", "report_every": "20 min"},
+        workload={
+            "source": {"type": "constant", "utilisation": "50 %"},
+            "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "2 GiB", "count": 1}],
+        },
+        policies={
+            "initial": {"placement": "first_fit"}, "every": "5 min",
+            "control": {"policy": "evacuation", "hosts": "h-1"},
+        },
+        network={"layout": {"topology": "single_switch", "port": "0.5 Gbit/s"}},
+        migration={"model": model},
+        failures={"schedule": schedule},
+    )  # fmt: skip
+    return outcome
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_host_fails_in_every_phase_of_a_move(model: str) -> None:
+    """The VM is in one state, and is down only if the host that it was on has failed."""
+    move = moving(model, []).tables["migrations"]
+    start_s, end_s, target = move["start_s"][0], move["end_s"][0], int(move["target"][0])
+    assert end_s - start_s > 10
+    for part in (0.0, 0.2, 0.5, 0.8, 0.97, 1.0):
+        at = f"{start_s + part * (end_s - start_s)} s"
+        for of, match in (("host", "h-1"), ("host", f"h-{target + 1}"), ("link", "h-1 *")):
+            outcome = moving(model, [planned(at, of, match, "30 s")])
+            vms, lives = outcome.farm.vms, outcome.lives
+            assert vms.state[0] in (VmState.RUNNING, VmState.LOST)
+            assert (vms.host[0] >= 0) == (vms.state[0] == VmState.RUNNING)
+            assert lives.crashes[0] <= 1
+            if lives.crashes[0] == 0 and of == "host":
+                assert lives.down_s[0] == 0
