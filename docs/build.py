@@ -71,7 +71,7 @@ FILES = {
 }
 SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
-    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2}]},
+    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 3}]},
     "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
     "applications": [
         {
@@ -81,6 +81,7 @@ SAMPLE: dict[str, Any] = {
             "load": {"type": "constant", "rate": "1 GHz"},
         },
     ],
+    "policies": {"reserve": {"kind": "share", "memory": "10 %", "cpu": "10 %"}},
     "migration": {"model": "pre_copy"},
     "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
     "baseline": {"type": "none"},
@@ -96,6 +97,7 @@ ONLY_WITH = {
         "Only where the scenario has `applications`.",
     ),
     **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
+    "reserve": "Only with `policies.reserve`.",
     **dict.fromkeys(("availability", "outages"), "Only where something failed."),
 }
 CODES = (
@@ -440,8 +442,8 @@ def results() -> str:
         "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
         "A ratio of nothing is 0. `money` stands for the scenario's currency.",
         _metrics(METRICS),
-        "Only where VMs have a request class, tenants, rules or applications are named, or "
-        "migrations go over a network:",
+        "Only where VMs have a request class, tenants, rules, applications or a reserve are "
+        "named, or migrations go over a network:",
         _metrics(WHERE_KNOWN),
         "Only where there is a baseline; the last only where `cost.investment` is given:",
         _metrics(SAVINGS),

@@ -19,20 +19,17 @@ def kept(kind: str, **fields: Any) -> Changes:
 
 
 RESERVE_TURNS: dict[str, tuple[Changes, Changes]] = {
-    "policies.reserve<hosts>.kind": ({}, kept("hosts")),
-    "policies.reserve<hosts>.hosts": (kept("hosts"), kept("hosts", hosts=3)),
-    "policies.reserve<hosts>.check": (
+    "policies.reserve.kind": (kept("hosts"), kept("share")),
+    "policies.reserve.hosts": (
+        kept("dedicated", hosts=["y-12"]), kept("dedicated", hosts=["y-1*"]),
+    ),
+    "policies.reserve.check": (
         TORN | kept("hosts", hosts=2), TORN | kept("hosts", hosts=2, check="packing"),
     ),
-    "policies.reserve<share>.kind": ({}, kept("share")),
-    "policies.reserve<share>.memory": (
+    "policies.reserve.memory": (
         kept("share", memory="20 %", cpu="0 %"), kept("share", memory="80 %", cpu="0 %"),
     ),
-    "policies.reserve<share>.cpu": (
+    "policies.reserve.cpu": (
         kept("share", memory="0 %", cpu="10 %"), kept("share", memory="0 %", cpu="40 %"),
-    ),
-    "policies.reserve<dedicated>.kind": ({}, kept("dedicated", hosts=["y-12"])),
-    "policies.reserve<dedicated>.hosts": (
-        kept("dedicated", hosts=["y-12"]), kept("dedicated", hosts=["y-1*"]),
     ),
 }  # fmt: skip
