@@ -18,8 +18,9 @@ SHOWN = (
     "gap_energy", "energy_cost",
     "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
     "migration_wait_mean_s", "downtime_p99_s", "link_utilisation_max", "host_boots",
-    "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms", "slatah", "pdm", "esv",
-    "co_tenants", "exposure", "applications_unserved_share", "lateness_mean_s",
+    "vm_availability", "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms",
+    "slatah", "pdm", "esv", "co_tenants", "exposure", "applications_unserved_share",
+    "lateness_mean_s",
 )  # fmt: skip
 BETWEEN_S = 0.1
 
