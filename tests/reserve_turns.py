@@ -10,6 +10,8 @@ TORN: Changes = {
         {"name": "b", "vcpus": 1, "clock": "1 GHz", "memory": "33 GiB", "count": 6},
     ],
     "workload.vms": 18,
+    "run.duration": "10 min",
+    "policies.control": "power_proportional",
 }
 """VMs of more than half a host: two of them find no place where sums would let them."""
 
