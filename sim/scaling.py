@@ -19,6 +19,8 @@ from .scaling_record import Decision, ScalingRecord
 
 WORKING = (VmState.RUNNING, VmState.MIGRATING)
 PRESENT = (*WORKING, VmState.STARTING, VmState.WAITING, VmState.SUSPENDED)
+UNDER_WAY = (VmState.MIGRATING, VmState.SUSPENDED)
+"""States of a member that goes to another host, straight or by way of storage."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class Scaling:
         age = -self._since_s[free] if rule.newest_first else self._since_s[free]
         number = -free if rule.newest_first else free
         leaving = free[np.lexsort((number, age, working))]
-        leaving = leaving[self._state(leaving) != VmState.MIGRATING][:count]
+        leaving = leaving[~np.isin(self._state(leaving), UNDER_WAY)][:count]
         if len(leaving):
             self._lifecycle.dismiss(self._rows[np.sort(leaving)])
 
