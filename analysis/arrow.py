@@ -29,9 +29,13 @@ class Names:
 
 
 def looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
-    """Return names of rows, null where a row is negative."""
+    """Return names of rows, null where a row is negative; names in use only, if rows are few."""
     rows = np.asarray(rows, np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows < 0), names)
+    none = rows < 0
+    if len(rows) < len(names):
+        used = np.unique(rows[~none])
+        rows, names = np.searchsorted(used, rows).astype(np.int32), names.take(pa.array(used))
+    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=none), names)
 
 
 def words(codes: Any, texts: Sequence[str]) -> pa.DictionaryArray:
