@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.api import compare, load, optimum, run
+    from .analysis.api import compare, failover, load, optimum, run
     from .analysis.compare import Comparison
     from .analysis.result import Result
     from .policies.catalogue import register
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .scenarios.variants import Levels
 
 __all__ = [
-    "Comparison", "InputError", "Levels", "Result", "Scenario", "__version__", "compare", "load",
-    "optimum", "register", "run",
+    "Comparison", "InputError", "Levels", "Result", "Scenario", "__version__", "compare",
+    "failover", "load", "optimum", "register", "run",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ _WHERE = {
     "Comparison": "analysis.compare",
     "Levels": "scenarios.variants",
     "load": "analysis.api",
+    "failover": "analysis.api",
     "optimum": "analysis.api",
     "Result": "analysis.result",
     "register": "policies.catalogue",

@@ -12,9 +12,10 @@ from .result import Result
 from .rundir import load, refuse_foreign
 
 if TYPE_CHECKING:
+    from .failover_outcome import Failover
     from .optimum import Compared
 
-__all__ = ["compare", "load", "optimum", "run"]
+__all__ = ["compare", "failover", "load", "optimum", "run"]
 
 
 def run(
@@ -54,6 +55,23 @@ def optimum(
     from .optimum import at_instant  # noqa: PLC0415 - few need it
 
     return at_instant(_scenario(scenario, overrides, allow_code), at_s, fill, time_limit_s)
+
+
+def failover(
+    scenario: str | Path | Mapping[str, Any] | Scenario,
+    *overrides: str,
+    at_s: float | None = None,
+    pairs: bool = False,
+    allow_code: bool = False,
+) -> "Failover":
+    """Run a scenario and fail each host, rack and site in turn at its worst moment.
+
+    ``at_s`` names another moment, ``pairs`` adds each pair of hosts. Raises InputError if the
+    input cannot be run.
+    """
+    from .failover import failover as tested  # noqa: PLC0415 - few need it
+
+    return tested(_scenario(scenario, overrides, allow_code), at_s, pairs)
 
 
 def _scenario(
