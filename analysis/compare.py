@@ -6,7 +6,7 @@ depend on the farm. A difference of one level is taken at that level on both sid
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..models.metrics import (
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
-    METRICS,
-    SAVINGS,
-    WHERE_KNOWN,
-    Metric,
-)
+from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.problems import InputError, Problem, refuse
 from ..scenarios.suggest import unknown_name
 from ..scenarios.variants import TYPICAL, Levels, Variant
 from .compare_notes import changes, notes, sentences
+from .compare_rows import Row, row_of, table_of
 from .execute import Progress, execute
 from .result import SCHEMA_VERSION, Result
 from .rundir import TABLES, load, replacing, write_json, write_run
@@ -36,43 +30,6 @@ if TYPE_CHECKING:
 
 COMPARISON, PAGE, VARIANTS = "comparison.json", "compare.html", "variants"
 WHAT = "a comparison"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A metric of one variant; ``low`` and ``high`` bound it over the levels that were run.
-
-    Differences are against the reference, taken level by level; ``change_percent`` is that of
-    the difference, None where the reference is 0. ``rank``, at the typical level, is 1 for the
-    best and None where no way is better; equals share a rank.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    change_percent: float | None
-    change_percent_low: float | None
-    change_percent_high: float | None
-    rank: int | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A metric over all variants; a variant that lacks it has None for a cell.
-
-    ``best`` names the variants that no other beats at any level; it is empty where all are
-    equal, or where no way is better.
-    """
-
-    name: str
-    unit: str
-    title: str
-    definition: str
-    cells: Mapping[str, Cell | None]
-    best: frozenset[str]
 
 
 @dataclass
@@ -115,7 +72,7 @@ class Comparison:
         )
         order = [name for name in known if name in found]
         order += [name for name in found if name not in known]
-        return {name: _row(name, known.get(name), self.runs) for name in order}
+        return {name: row_of(name, known.get(name), self.runs) for name in order}
 
     @cached_property
     def changes(self) -> dict[str, dict[str, str]]:
@@ -144,27 +101,7 @@ class Comparison:
 
     def to_table(self) -> pa.Table:
         """Return a tidy Arrow table, one row per metric and variant."""
-        listed = [
-            (row, name, cell) for row in self.rows.values() for name, cell in row.cells.items()
-        ]
-        columns: dict[str, tuple[list[Any], pa.DataType, str]] = {
-            "metric": ([row.name for row, _, _ in listed], pa.string(), "Name of the metric."),
-            "unit": ([row.unit for row, _, _ in listed], pa.string(), "Unit of all values."),
-            "variant": ([name for _, name, _ in listed], pa.string(), "Name of the variant."),
-            "is_reference": (
-                [name == self.reference for _, name, _ in listed], pa.bool_(),
-                "Whether differences are against this variant.",
-            ),
-        }  # fmt: skip
-        for key, meaning in _MEANINGS.items():
-            kind = pa.int32() if key == "rank" else pa.float64()
-            columns[key] = ([getattr(cell, key, None) for _, _, cell in listed], kind, meaning)
-        fields = [
-            pa.field(key, kind, metadata={"unit": _UNITS.get(key, ""), "description": meaning})
-            for key, (_, kind, meaning) in columns.items()
-        ]
-        arrays = [pa.array(values, kind) for values, kind, _ in columns.values()]
-        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+        return table_of(self.rows.values(), self.reference)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``comparison.json`` holds."""
@@ -269,21 +206,6 @@ class Comparison:
         return f"<Comparison {self.name}: {', '.join(self.variants)}>"
 
 
-_MEANINGS = {
-    "value": "Value; null where the variant lacks the metric.",
-    "low": "Lowest value over the levels.",
-    "high": "Highest value over the levels.",
-    "difference": "Value minus that of the reference.",
-    "difference_low": "Lowest difference over the levels, both sides at the same level.",
-    "difference_high": "Highest difference over the levels, both sides at the same level.",
-    "change_percent": "Difference in percent of the reference's value.",
-    "change_percent_low": "Lowest change over the levels.",
-    "change_percent_high": "Highest change over the levels.",
-    "rank": "1 for the best typical value; null where no way is better.",
-}
-_UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_high"), "%")
-
-
 def _label(variant: str, level: str) -> str:
     """Return the folder of a run; no name of a variant has the sign between the two."""
     return variant if level == TYPICAL else f"{variant}@{level}"
@@ -335,80 +257,3 @@ def _located(error: InputError, variant: Variant) -> InputError:
     return InputError(
         Problem(variant.where, variant.field or variant.name, str(each)) for each in error.problems
     )
-
-
-def _row(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Result]]) -> Row:
-    entries = {
-        variant: {level: result.summary.get(name) for level, result in levels.items()}
-        for variant, levels in runs.items()
-    }
-    unit = next(each[TYPICAL]["unit"] for each in entries.values() if each[TYPICAL])
-    values = {
-        variant: {level: entry["value"] for level, entry in levels.items() if entry}
-        for variant, levels in entries.items()
-    }
-    reference = next(iter(values.values()))
-    cells = {
-        variant: _cell(found, reference) if TYPICAL in found else None
-        for variant, found in values.items()
-    }
-    _rank(name, cells)
-    title, meaning = (known.title, known.definition) if known else (name, "")
-    return Row(name, unit, title, meaning, cells, _best(name, values))
-
-
-def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | None]) -> Cell:
-    present = [value for value in values.values() if value is not None]
-    differences = {
-        level: value - base
-        for level, value in values.items()
-        if value is not None and (base := reference.get(level)) is not None
-    }
-    shares = {
-        level: 100 * difference / abs(base)
-        for level, difference in differences.items()
-        if (base := reference[level])
-    }
-    return Cell(
-        value=values[TYPICAL],
-        low=min(present, default=None),
-        high=max(present, default=None),
-        difference=differences.get(TYPICAL),
-        difference_low=min(differences.values(), default=None),
-        difference_high=max(differences.values(), default=None),
-        change_percent=shares.get(TYPICAL),
-        change_percent_low=min(shares.values(), default=None),
-        change_percent_high=max(shares.values(), default=None),
-    )
-
-
-def _sign(name: str) -> int:
-    """Return 1 where less is better, -1 where more is, 0 where neither."""
-    return (name in LOWER_IS_BETTER) - (name in HIGHER_IS_BETTER)
-
-
-def _best(name: str, values: Mapping[str, Mapping[str, float | None]]) -> frozenset[str]:
-    """Return the variants that are best at every level; none where all are equal at all."""
-    best = everyone = frozenset(
-        variant for variant, levels in values.items() if levels.get(TYPICAL) is not None
-    )
-    for level in dict.fromkeys(level for levels in values.values() for level in levels):
-        worth = {
-            variant: _sign(name) * value
-            for variant in everyone
-            if (value := values[variant].get(level)) is not None
-        }
-        best &= {variant for variant, each in worth.items() if each == min(worth.values())}
-    return best if best != everyone else frozenset()
-
-
-def _rank(name: str, cells: dict[str, Cell | None]) -> None:
-    """Put ranks into the cells of a metric, in place."""
-    sign = _sign(name)
-    if not sign:
-        return
-    held = [(variant, cell) for variant, cell in cells.items() if cell and cell.value is not None]
-    for variant, cell in held:
-        mine = sign * (cell.value or 0.0)
-        better = sum(sign * (other.value or 0.0) < mine for _, other in held)
-        cells[variant] = Cell(**{**vars(cell), "rank": better + 1})

@@ -1,14 +1,12 @@
 """A comparison in words: what differs, what it comes to, what to beware of."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..models.hypervisor import profiles
 from ..scenarios.yaml_text import parse
+from .compare_rows import Cell, Row
 from .result import Result
-
-if TYPE_CHECKING:
-    from .compare import Cell, Row
 
 _NOT_COMPARED = ("name", "description", "variants")
 MISSING = "–"
@@ -45,13 +43,13 @@ def _text(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
-def sentences(rows: "Mapping[str, Row]", variants: Sequence[str]) -> list[str]:
+def sentences(rows: Mapping[str, Row], variants: Sequence[str]) -> list[str]:
     """Say for each variant but the first what it needs more or less of."""
     reference = variants[0]
     return [_sentence(rows, name, reference) for name in variants[1:]]
 
 
-def _sentence(rows: "Mapping[str, Row]", name: str, reference: str) -> str:
+def _sentence(rows: Mapping[str, Row], name: str, reference: str) -> str:
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
         return f"{name}: every figure as in {reference}."
     parts = []
@@ -69,7 +67,7 @@ def _sentence(rows: "Mapping[str, Row]", name: str, reference: str) -> str:
     return f"{name} against {reference}: {', '.join(parts)}."
 
 
-def _same(here: "Cell | None", there: "Cell | None") -> bool:
+def _same(here: Cell | None, there: Cell | None) -> bool:
     if here is None or there is None:
         return here is there
     return (here.value, here.low, here.high) == (there.value, there.low, there.high)
@@ -90,14 +88,14 @@ def _marks(scenario: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(profiles()[name].tcb_kloc.confidence for name in names) - {"definition"}
 
 
-def _share(cell: "Cell") -> str:
+def _share(cell: Cell) -> str:
     text = f"{100 * (cell.value or 0.0):.2g} %"
     if cell.low is None or cell.high is None or cell.low == cell.high:
         return text
     return f"{text} [{100 * cell.low:.2g}, {100 * cell.high:.2g}]"
 
 
-def _percent(cell: "Cell", what: str) -> str:
+def _percent(cell: Cell, what: str) -> str:
     """Return a change in percent, with its band where the levels differ."""
     change, low, high = cell.change_percent, cell.change_percent_low, cell.change_percent_high
     if change is None or low is None or high is None:

@@ -8,7 +8,8 @@ from plotly.offline import get_plotlyjs
 
 from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
-from .compare import VARIANTS, Cell, Comparison, Row
+from .compare import VARIANTS, Comparison
+from .compare_rows import Cell, Row
 from .drawing import Figure, figure, hours, thinned
 from .report import SECTIONS, environment, shown
 
