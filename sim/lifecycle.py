@@ -152,7 +152,7 @@ class Lifecycle:
             self.serve()
 
     def dismiss(self, vms: Ints) -> None:
-        """Let VMs go that somebody may ask for again; any state but migrating."""
+        """Let VMs go that somebody may ask for again; not while they go to another host."""
         self._leave(vms, VmState.ABSENT, "dismissed")
         self.serve()
 
