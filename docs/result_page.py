@@ -1,0 +1,123 @@
+"""The page of the reference about what a run leaves: files, metrics, tables, figures."""
+
+from typing import Any
+
+from describe import table
+from pages import page
+
+import farmsim
+from farmsim.analysis.elasticity_figures import ELASTICITY_TITLES
+from farmsim.analysis.figures import TITLES
+from farmsim.analysis.life_figures import LIFE_TITLES
+from farmsim.analysis.network_figures import NETWORK_TITLES
+from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
+from farmsim.models.columns import POWER_STATES, VM_STATES
+from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
+from farmsim.sim.actuator import OUTCOMES
+
+FILES = {
+    MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds.",
+    SCENARIO: "The scenario with every default and override written out; it runs again as it is.",
+    SUMMARY: "The metrics below, each `{value, unit, ci95, n}`, with `verdict`, `warnings`, "
+    "`failed_assertions`, `assumptions`, `data_quality`, `schema_version`. No NaN: a metric "
+    "without a value is `null`. `ci95` is `null` for a single replication.",
+    REPORT: "The report: one page that needs neither network nor other files.",
+    f"{TABLES}/": "The tables below, as Parquet.",
+    f"{BASELINE}/": "The same files, report apart, for the run that savings are measured "
+    "against; absent with `baseline: {type: none}`.",
+}
+SAMPLE: dict[str, Any] = {
+    "run": {"duration": "10 min", "host_series": True},
+    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 3}]},
+    "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
+    "applications": [
+        {
+            "name": "a",
+            "size": "standard",
+            "maximum": 1,
+            "load": {"type": "constant", "rate": "1 GHz"},
+        },
+    ],
+    "policies": {"reserve": {"kind": "share", "memory": "10 %", "cpu": "10 %"}},
+    "migration": {"model": "pre_copy"},
+    "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
+    "baseline": {"type": "none"},
+}
+ONLY_WITH = {
+    "host_series": "Only with `run.host_series: true`.",
+    **dict.fromkeys(
+        ("migration_phases", "links", "link_series"),
+        "Only where the migration model uses the network: every model but `fixed_rate`.",
+    ),
+    **dict.fromkeys(
+        ("applications", "scaling", "shortages", "application_series"),
+        "Only where the scenario has `applications`.",
+    ),
+    **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
+    "reserve": "Only with `policies.reserve`.",
+    **dict.fromkeys(("availability", "outages"), "Only where something failed."),
+}
+
+
+def results() -> str:
+    """Files, metrics, tables and figures of a run."""
+    result = farmsim.run(SAMPLE)
+    parts = [
+        "`farmsim run` writes a run directory, in Python `result.save(directory)` does; "
+        "`farmsim.load(directory)` reads it back. [Metrics](../metrics.md) gives the formulas.",
+        "## Files",
+        table(("file", "what it holds"), [(f"`{name}`", what) for name, what in FILES.items()]),
+        "## Metrics",
+        "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
+        "A ratio of nothing is 0. `money` stands for the scenario's currency.",
+        _metrics(METRICS),
+        "Only where VMs have a request class, tenants, rules, applications or a reserve are "
+        "named, or migrations go over a network:",
+        _metrics(WHERE_KNOWN),
+        "Only where there is a baseline; the last only where `cost.investment` is given:",
+        _metrics(SAVINGS),
+        "## Tables",
+        "Each column's unit and description also stand in the Parquet field metadata.",
+    ]
+    for name in sorted(result.tables):
+        schema = result.table(name).schema
+        rows = []
+        for each in schema:
+            told = {key.decode(): text.decode() for key, text in each.metadata.items()}
+            unit = told["unit"].replace("EUR", "money")
+            rows.append((f"`{each.name}`", _arrow(each.type), unit, told["description"]))
+        parts.append(f"### `{name}`")
+        parts += [ONLY_WITH[name]] if name in ONLY_WITH else []
+        parts.append(table(("column", "type", "unit", "meaning"), rows))
+    parts += [
+        "## Words in the tables",
+        table(
+            ("column", "values"),
+            [
+                ("`power_events.state`", _words(POWER_STATES)),
+                ("`vms.state`", _words(VM_STATES)),
+                ("`decisions.outcome`", _words(("placed", "rejected", *OUTCOMES))),
+            ],
+        ),
+        "## Figures",
+        f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
+        f"where migrations go over a network, {_words(tuple(ELASTICITY_TITLES))} only where there "
+        f"are applications, {_words(tuple(LIFE_TITLES))} only where VMs come and go or "
+        "hosts fail.",
+        table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
+    ]
+    return page("Results", *parts)
+
+
+def _metrics(metrics: dict[str, Metric]) -> str:
+    rows = [(f"`{k}`", each.unit, each.title, each.definition) for k, each in metrics.items()]
+    return table(("name", "unit", "title", "definition"), rows)
+
+
+def _arrow(kind: Any) -> str:
+    text = str(kind)
+    return "text" if "string" in text else text
+
+
+def _words(texts: tuple[str, ...]) -> str:
+    return ", ".join(f"`{each}`" for each in texts)
