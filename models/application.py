@@ -74,7 +74,8 @@ def spread(
     weight = np.where(by_capacity[of_member], capacity_mhz, 1.0) * running
     total = sum_by(of_member, weights=weight, minlength=len(load_mhz))
     per_weight = np.divide(load_mhz, total, out=np.zeros(len(load_mhz)), where=total > 0)
-    return np.minimum(per_weight[of_member] * weight, capacity_mhz)
+    asked_mhz: Floats = np.minimum(per_weight[of_member] * weight, capacity_mhz)
+    return asked_mhz
 
 
 class Flow:

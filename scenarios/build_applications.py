@@ -11,8 +11,8 @@ from ..models.application_load import between, daily, event, held
 from ..models.arrays import Floats, Ints
 from ..models.vm import VmSize
 from ..policies.vertical_scaling import VerticalScaling
-from ..sim.engine import Elasticity
 from ..sim.resizing import MemberSize, ScalingRule
+from ..sim.scaling import Elasticity
 from .archive import read_file
 from .build_layer import Stack, class_of
 from .build_workload import Load, vms_of
@@ -91,7 +91,8 @@ def _work_mhz_s(part: ApplicationPart, scenario: Scenario) -> float:
 def _load_of(part: ApplicationPart, scenario: Scenario) -> tuple[Floats, InputFile | None]:
     """Return the load at the start of every step, MHz, and the file that it was read from."""
     step_s = scenario.policies.scaling_every
-    times_s = np.arange(int(np.ceil(scenario.run.duration / step_s))) * step_s
+    steps = int(np.ceil(scenario.run.duration / step_s))
+    times_s: Floats = np.arange(steps, dtype=np.float64) * step_s
     file: InputFile | None = None
     load = part.load
     if isinstance(load, ConstantRate):

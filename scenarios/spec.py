@@ -224,9 +224,8 @@ class Spec(Part):
     run: RunPart = Field(RunPart(), description="Length of the run and of its intervals.")
     farm: FarmPart = Field(description="The hosts.")
     workload: WorkloadPart = Field(
-        WorkloadPart(),
         description="The VMs and what they ask for; with `applications` it may say nothing but "
-        "`sizes`.",
+        "`sizes`."
     )
     applications: tuple[ApplicationPart, ...] = Field(
         (), description="Groups of VMs that serve one load between them, and scale with it."
@@ -312,8 +311,7 @@ class Spec(Part):
     def _has_work(self) -> Self:
         if self.workload.source is None and self.workload.arrivals is None:
             if not self.applications:
-                given = "workload" in self.model_fields_set
-                raise missing("workload", *(["source"] if given else []))
+                raise missing("workload", "source")
             if self.workload.vms is not None:
                 message = "VMs of its own need a source; give one, or leave this out"
                 raise problems([(("workload", "vms"), message)])
