@@ -22,7 +22,7 @@ from farmsim.models.audit import audit
 from farmsim.models.columns import PowerState, VmState
 from farmsim.models.living import LivingFarm
 from farmsim.models.migration import FixedRate
-from farmsim.models.move_models import MoveModels
+from farmsim.models.move_models import Model, MoveModels
 from farmsim.models.network import Network
 from farmsim.models.post_copy import PostCopy
 from farmsim.models.pre_copy import PreCopy
@@ -49,7 +49,7 @@ SIZES = {
     "small": MemberSize("small", 0, 1, 400.0, 1024.0, 400.0),
     "large": MemberSize("large", 1, 2, 900.0, 3072.0, 900.0),
 }
-MODELS = {
+MODELS: dict[str, Model] = {
     "fixed_rate": FixedRate(),
     "pre_copy": PreCopy(),
     "post_copy": PostCopy(zero_scan_mbps=1e4),
