@@ -14,13 +14,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from farmsim import Scenario, run
-from farmsim.models.arrays import Floats
+from farmsim.models.arrays import Floats, Ints
 from farmsim.models.queueing import erlang_b, erlang_c
 
 Parts = dict[str, Any]
@@ -61,6 +62,11 @@ def interval(values: Floats) -> tuple[float, float]:
     return float(means.mean()), 2.093 * float(means.std(ddof=1)) / math.sqrt(BATCHES)
 
 
+def by(formula: Callable[[Ints, Floats], Floats]) -> float:
+    """Return what a formula of Erlang says for these hosts and this load."""
+    return float(formula(np.array([HOSTS]), np.array([float(LOAD)]))[0])
+
+
 def theory() -> None:
     """Print what is measured beside what the formulas say."""
     draw = np.random.default_rng(1)
@@ -76,10 +82,10 @@ def theory() -> None:
             told(
                 f"share turned away, {HOSTS} hosts, load {LOAD}, {law} lifetimes",
                 lost,
-                erlang_b(HOSTS, LOAD),
+                by(erlang_b),
             )
         vms = queue(folder, np.cumsum(gaps * MEAN_S / LOAD), laws["exponential"], farm=hosts(HOSTS))
-        wait_s = erlang_c(HOSTS, LOAD) * MEAN_S / (HOSTS - LOAD)
+        wait_s = by(erlang_c) * MEAN_S / (HOSTS - LOAD)
         told(f"wait for one of {HOSTS} hosts, load {LOAD}, s", vms["waited_s"].to_numpy(), wait_s)
         part = {"method": "linked_clone", "boot": "45 s", "starts_per_host": 1}
         big = {"server": SERVER | {"cores": 200, "memory": "999 GiB"}, "hypervisor": "kvm"}
