@@ -17,10 +17,9 @@ from .copies import Copies
 from .delivery import Delivery
 from .layer import Layer
 from .residents import Residents
-from .single_moves import SingleMoves
+from .single_moves import SERVING, SingleMoves
 
 MEMORY_TOLERANCE_MIB = 1e-6
-SERVING = (PowerState.ON, PowerState.DRAINING)
 
 
 class FarmError(Exception):

@@ -25,6 +25,7 @@ from .actuator import Actuator
 from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats
 from .failures import Failures, FailureSource
+from .garbage import fewer_collections
 from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
@@ -243,7 +244,8 @@ class Engine:
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
         self._clock.process(self._metronome(progress or _ignore))
-        self._clock.run(until=self._timing.end_s)
+        with fewer_collections():
+            self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)
         self._close_step(self._timing.end_s)
         self._recorder.note_step(self._timing.end_s)
