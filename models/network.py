@@ -27,7 +27,7 @@ class Network:
     others use) are directions of links; ``reverse`` is the row of the opposite direction, the
     same row where both directions share one line. ``names`` tell which row is what. Hosts are
     their positions in ``hosts``, which are the rows of the farm. ``rerouted`` tells whether links
-    have ever been down.
+    have ever been down, ``cuts`` how often the ways have changed.
     """
 
     def __init__(self, graph: "nx.Graph[Any]", hosts: Sequence[Hashable]) -> None:
@@ -36,7 +36,7 @@ class Network:
         self.capacity_mbps, self.latency_s = links.capacity_mbps, links.latency_s
         self.background, self.reverse = links.background, links.reverse
         self.names = links.names
-        self.rerouted = False
+        self.rerouted, self.cuts = False, 0
         self._routes = _Routes(graph, list(hosts), links)
 
     def __len__(self) -> int:
@@ -71,6 +71,7 @@ class Network:
         network with the most hosts; :meth:`route` must not be asked for their ways.
         """
         self.rerouted = self.rerouted or bool(len(links))
+        self.cuts += 1
         return np.array(self._routes.cut(set(links.tolist())), np.int64)
 
     @classmethod

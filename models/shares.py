@@ -124,6 +124,8 @@ class Shares:
     def refresh(self, now_s: float) -> list[int]:
         """Bring all rates up to date; return flows that get nothing, which is no one's due."""
         more, self._changed = self._changed, set()
+        if not more or (len(more) == 1 and self._fits(min(more), now_s)):
+            return []
         reached = set[int]()
         rows: list[int] = []
         rates: list[float] = []
@@ -135,6 +137,17 @@ class Shares:
         if rows:
             self._apply(rows, rates, bottlenecks, now_s)
         return [row for row in rows if self._rate[row] <= 0]
+
+    def _fits(self, row: int, now_s: float) -> bool:
+        """Give one flow its rate if that changes no other; return whether it does not."""
+        alone = {row}
+        if any(len(self._on[link]) > 1 and self._held[link] - alone for link in self._links[row]):
+            return False
+        rates, holders = self._fill_one(row)
+        if self._faster(rates, holders, alone) or rates[0] <= 0:
+            return False
+        self._apply([row], rates, holders, now_s)
+        return True
 
     def _reach(self, reached: set[int], more: set[int]) -> None:
         """Add flows and all those whose bottleneck is a link of one of the flows added."""

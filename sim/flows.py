@@ -48,6 +48,7 @@ class FlowBoard:
         payload = transport.payload_bytes_s(network.capacity_mbps * (1 - network.background))
         self._shares = Shares(payload)
         self._ways: dict[tuple[int, int], Way] = {}
+        self._cuts = network.cuts
         self._flows: dict[int, Transfer] = {}
         self._sent = [0.0] * len(network)
         self._refreshing = False
@@ -70,6 +71,9 @@ class FlowBoard:
         """
         if not 0 <= size_bytes < math.inf:
             raise ValueError(f"a transfer of {size_bytes:g} bytes; it must be at least 0, finite")
+        if self._cuts != self._network.cuts:
+            self._ways.clear()
+            self._cuts = self._network.cuts
         way = self._ways.get((source, target)) or self._find(source, target)
         transfer = Transfer(self, self._clock, (source, target), size_bytes, way)
         transfer.limit(cap_bytes_s)
