@@ -21,7 +21,10 @@ TEXTS = {
     "finished": "leaves {host}, finished",
     "dismissed": "is dismissed from {host}",
 }
-NO_HOST = {"finished": "leaves, finished without a host", "dismissed": "is dismissed without a host"}
+NO_HOST = {
+    "finished": "leaves, finished without a host",
+    "dismissed": "is dismissed without a host",
+}
 
 
 class Stay(NamedTuple):

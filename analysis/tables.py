@@ -257,7 +257,8 @@ def _power_events(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]
         "host": (names.host(table["host"]), "", "Host that changed."),
         "state": (words(table["state"], POWER_STATES), "", "State from then on."),
         "rest": (
-            words(table["depth"], DEPTHS), "",
+            words(table["depth"], DEPTHS),
+            "",
             "State of rest that it is in, on its way to or out of; off where it is none of these.",
         ),
         "cause": (words(table["cause"], outcome.words), "", "Why."),

@@ -130,6 +130,11 @@ class Delivery:
         extra_mib: Floats = self.layer.extra_mib[self._vms.size[vms], self._hosts.group[hosts]]
         return self._vms.memory_mib[vms] + extra_mib
 
+    def footprint_of_one(self, vm: int, host: int) -> float:
+        """Return what :meth:`footprint_mib` does for one VM on one host."""
+        at = self._vms.size.item(vm), self._hosts.group.item(host)
+        return float(self._vms.memory_mib.item(vm) + self.layer.extra_mib.item(*at))
+
     def wanted_mhz(self, vms: Ints) -> Floats:
         """Return the guest work that present hosts can see: a vCPU uses at most one core."""
         wanted_mhz: Floats = np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])

@@ -17,10 +17,9 @@ from .copies import Copies
 from .delivery import Delivery
 from .layer import Layer
 from .residents import Residents
-from .single_moves import SingleMoves
+from .single_moves import SERVING, SingleMoves
 
 MEMORY_TOLERANCE_MIB = 1e-6
-SERVING = (PowerState.ON, PowerState.DRAINING)
 
 
 class FarmError(Exception):
@@ -291,7 +290,8 @@ class Farm:
     def start(self, on: Bools, depth: States | None = None) -> None:
         """Set which hosts are on when time begins; no switching is counted.
 
-        ``depth`` is the state of rest of the others, one per host; absent: off. Raises FarmError if a host with VMs would be off.
+        ``depth`` is the state of rest of the others, one per host; absent: off. Raises FarmError
+        if a host with VMs would be off.
         """
         if np.any(self.hosts.vm_count[~on]):
             raise FarmError("start: a host with VMs cannot be off")

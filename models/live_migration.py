@@ -7,7 +7,7 @@ and announcement times default to 0 or to an estimate that the help names as one
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .dirty_pages import BYTES_PER_MEGABIT
@@ -84,7 +84,7 @@ class Handover:
     def announce(self, away_bytes: float = 0.0) -> Steps:
         """Tell the network where the guest is now; until then nobody reaches it."""
         if self.announce_s:
-            yield replace(self._settling("announce", self.announce_s, away_bytes), down=True)
+            yield self._settling("announce", self.announce_s, away_bytes)._replace(down=True)
 
     @staticmethod
     def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
@@ -190,7 +190,7 @@ class MemoryHandover(Handover):
     ) -> Step:
         """Return a transfer during which the guest is down; it costs the source, too."""
         step = super().copying_stopped(name, size_bytes, wait_s, undo_s)
-        return replace(step, source_share=self.guest_loss)
+        return step._replace(source_share=self.guest_loss)
 
     def prepare(self, guest: Guest) -> Steps:
         """Detach devices, set up both ends and, if told so, copy the disk; the guest runs."""

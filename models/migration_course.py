@@ -31,8 +31,7 @@ class Guest:
     takes_device: bool = False
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A piece of a migration in which nothing changes: first a wait, then a transfer.
 
     Without a size nothing is sent; a size of zero is a message. ``guest_share`` is the part of
@@ -65,7 +64,8 @@ class Step:
 class Measured(NamedTuple):
     """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
 
-    ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity.
+    ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity
+    while it is at the source; what it does at the target is of no account to a move.
     """
 
     elapsed_s: float
@@ -98,8 +98,7 @@ class Phase(NamedTuple):
     sent_bytes: float
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a migration did. Times in s, CPU in seconds of the guest's demand.
 
     ``fate`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
@@ -170,19 +169,9 @@ class Tally:
     ) -> Outcome:
         """Return the sums as of now."""
         return Outcome(
-            fate=fate,
-            reaction=reaction,
-            reason=reason,
-            total_s=now_s - self._start_s,
-            downtime_s=self._downtime_s,
-            sent_bytes=self._sent_bytes,
-            rounds=self._rounds,
-            source_cpu_s=self._source_s,
-            target_cpu_s=self._target_s,
-            guest_lost_s=self._lost_s,
-            away_bytes=away,
-            phases=tuple(self._phases),
-        )
+            fate, reaction, reason, now_s - self._start_s, self._downtime_s, self._sent_bytes,
+            self._rounds, self._source_s, self._target_s, self._lost_s, away, tuple(self._phases),
+        )  # fmt: skip
 
 
 def play_alone(

@@ -128,6 +128,9 @@ class MoveModels:
         self._row = rows.reshape(len(owns), len(kinds), len(kinds))
         self._is_possible = np.array([choice.model is not None for choice in choices])
         self._models = [choice.model for choice in choices if choice.model is not None]
+        self._courses = [
+            choice.model if isinstance(choice.model, CourseModel) else None for choice in choices
+        ]
         self.uses_network = not all(_knows_durations(model) for model in self._models)
         for model in self._models:
             alone = len(self._models) == 1 or isinstance(model, FixedRate)
@@ -166,9 +169,9 @@ class MoveModels:
 
     def course(self, guest: Guest, size: int, source: int, target: int) -> Course:
         """Return the course of a move that is possible, of a VM of a size between two groups."""
-        model = self.of(size, source, target)
-        assert isinstance(model, CourseModel)
-        held, given = bool(self._device[source]), bool(self._device[target])
+        model = self._courses[self._at(size, source, target)]
+        assert model is not None
+        held, given = self._device.item(source), self._device.item(target)
         if held or given:
             guest = replace(guest, passthrough=held, takes_device=given)
         return model.course(guest)
@@ -192,8 +195,11 @@ class MoveModels:
         return rows
 
     def _choice(self, size: int, source: int, target: int) -> Choice:
-        own, end = self._own_of_size, self._end_of_group
-        return self._choices[int(self._row[own[size], end[source], end[target]])]
+        return self._choices[self._at(size, source, target)]
+
+    def _at(self, size: int, source: int, target: int) -> int:
+        own, end = self._own_of_size.item, self._end_of_group.item
+        return int(self._row.item(own(size), end(source), end(target)))
 
 
 def _knows_durations(model: Model) -> bool:

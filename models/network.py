@@ -43,6 +43,10 @@ class Network:
         return len(self.capacity_mbps)
 
     def route(self, source: int, target: int) -> Ints:
+        """Return the link rows from one host to another, as :meth:`way` does."""
+        return np.array(self.way(source, target), np.int64)
+
+    def way(self, source: int, target: int) -> list[int]:
         """Return the link rows from one host to another, in the order in which they are crossed.
 
         Fewest hops win, or the least sum of the links' ``weight`` where the graph gives any. Of
@@ -58,7 +62,7 @@ class Network:
                 )
         if source == target:
             raise ValueError(f"{self.hosts[source]} sends to itself; source and target must differ")
-        return np.array(self._routes.find(source, target), np.int64)
+        return self._routes.find(source, target)
 
     def cut(self, links: Ints) -> Ints:
         """Let these link rows be down, with their opposites, and all others up.

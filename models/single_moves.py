@@ -18,6 +18,8 @@ from .columns import PowerState, VmState
 if TYPE_CHECKING:
     from .farm import Farm
 
+SERVING = (PowerState.ON, PowerState.DRAINING)
+
 
 class SingleMoves:
     """The steps of moves for one VM each, by rows of VMs and hosts."""
@@ -83,21 +85,18 @@ class SingleMoves:
 
     def _leave(self, vm: int, source: int) -> None:
         """Take a VM off the counts of its source, where rounding leaves nothing of no VM."""
-        hosts, one = self._farm.hosts, np.array([vm])
+        hosts = self._farm.hosts
         hosts.vm_count[source] -= 1
         hosts.committed_mhz[source] -= self._farm.vms.size_mhz.item(vm)
-        footprint_mib = self._farm.delivery.footprint_mib(one, np.array([source]))
-        hosts.memory_used_mib[source] -= footprint_mib.item()
+        hosts.memory_used_mib[source] -= self._farm.delivery.footprint_of_one(vm, source)
         if not hosts.vm_count.item(source):
             hosts.committed_mhz[source] = 0.0
             if not hosts.incoming.item(source):
                 hosts.memory_used_mib[source] = 0.0
 
     def _on(self, source: int, target: int) -> bool:
-        state = self._farm.hosts.state
-        return all(
-            state.item(host) in (PowerState.ON, PowerState.DRAINING) for host in (source, target)
-        )
+        state = self._farm.hosts.state.item
+        return state(source) in SERVING and state(target) in SERVING
 
     def _settle(self, host: int, now_s: float) -> None:
         farm = self._farm

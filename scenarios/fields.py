@@ -289,12 +289,12 @@ def annotation_of(hint: Any, knob: Knob) -> Any:
         return held
     if is_dataclass(hint) and isinstance(hint, type) and knobs_of(hint):
         return Annotated[hint, Knobs(hint)]
-    if hint is DirtyPages:
-        return Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)]
     if get_origin(hint) is tuple:
         return _list_of(hint, knob)
-    if hint == dict[str, str] | str:
-        return TableField
+    return NESTED.get(hint) or _plain_annotation(hint, knob)
+
+
+def _plain_annotation(hint: Any, knob: Knob) -> Any:
     bounds = Field(allow_inf_nan=False, **knob.bounds()) if hint in (float, int) else Field()
     if knob.dimension:
         return Annotated[float, bounds, Quantity(knob.dimension)]
@@ -312,6 +312,11 @@ TableField = Annotated[
     Discriminator(_table_tag),
 ]
 """A mapping of names, or the path of a table that holds one."""
+
+NESTED: dict[Any, Any] = {
+    DirtyPages: Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)],
+    dict[str, str] | str: TableField,
+}
 
 
 def _list_of(hint: Any, knob: Knob) -> Any:

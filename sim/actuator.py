@@ -90,7 +90,10 @@ class Actuator:
         )
 
     def carry_out(self, plan: Plan, policy: str, limit: Limit | None = None) -> None:
-        """Start what a plan proposes, within limits; raises PlanError naming policy, time and rows."""
+        """Start what a plan proposes, within limits.
+
+        Raises PlanError naming policy, time and rows.
+        """
         self._reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
         if limit is not None:
             plan = limit(plan)
@@ -212,7 +215,8 @@ class Actuator:
     def _wake(self, hosts: Ints, cause: str) -> None:
         """Bring up hosts at rest; those that have been woken or have failed meanwhile are left."""
         farm = self._farm.hosts
-        self._power.wake(hosts[(farm.state[hosts] == PowerState.OFF) & farm.reachable[hosts]], cause)
+        resting = (farm.state[hosts] == PowerState.OFF) & farm.reachable[hosts]
+        self._power.wake(hosts[resting], cause)
 
     def _put_to_sleep(self, hosts: Ints, cause: str) -> None:
         """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""

@@ -18,14 +18,26 @@ class Clock(simpy.Environment):
 
     def at(self, instant_s: float, priority: EventPriority = LATE) -> simpy.Event:
         """Return an event that fires at ``instant_s`` exactly, after other events then."""
-        delay_s = instant_s - self.now
-        while self.now + delay_s < instant_s:
+        now_s = self.now
+        delay_s = instant_s - now_s
+        while now_s + delay_s < instant_s:
             delay_s = math.nextafter(delay_s, math.inf)
         event = simpy.Event(self)
         event._ok = True
         event._value = None
         self.schedule(event, priority, delay_s)
         return event
+
+    @staticmethod
+    def fire(event: simpy.Event, value: object) -> None:
+        """Let an event happen within the one that is happening, instead of right after it.
+
+        Not to be called by a process, within which no other can go on.
+        """
+        event._ok, event._value = True, value
+        waiting, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+        for callback in waiting:
+            callback(event)
 
 
 def beats(steps_s: list[float], end_s: float) -> Iterator[tuple[float, list[bool]]]:

@@ -27,6 +27,7 @@ from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats
 from .failures import Failures, FailureSource
 from .fitting import fitting_sizes
+from .garbage import fewer_collections
 from .ledger import Ledger
 from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
@@ -164,7 +165,13 @@ class Engine:
         if rules is not None:
             self._recorder.broken = RuleRecord(farm, rules)
         self._actuator = Actuator(
-            self._clock, farm, migration, self._recorder, network, storage_mbps, rules,
+            self._clock,
+            farm,
+            migration,
+            self._recorder,
+            network,
+            storage_mbps,
+            rules,
             self._power.depth,
         )
         self._vm_history = Ring(control.samples, len(farm.vms))
@@ -249,7 +256,8 @@ class Engine:
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
         self._clock.process(self._metronome(progress or _ignore))
-        self._clock.run(until=self._timing.end_s)
+        with fewer_collections():
+            self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)
         self._close_step(self._timing.end_s)
         self._recorder.note_step(self._timing.end_s)

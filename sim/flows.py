@@ -97,28 +97,25 @@ class FlowBoard:
 
     def _find(self, source: int, target: int) -> Way:
         network, transport = self._network, self._transport
-        route = network.route(source, target)
-        latency_s = float(network.latency_s[route].sum())
+        route = network.way(source, target)
+        latency_s = sum(map(network.latency_s.item, route))
         links, loads = self._loads(route)
         if len(self._ways) >= KEPT_WAYS:
             self._ways.clear()
         way = self._ways[source, target] = Way(
-            route.tolist(), links.tolist(), loads.tolist(), transport.delay_s(latency_s),
-            transport.window_rate(latency_s),
+            route, links, loads, transport.delay_s(latency_s), transport.window_rate(latency_s)
         )  # fmt: skip
         return way
 
-    def _loads(self, route: Ints) -> tuple[Ints, Floats]:
+    def _loads(self, route: list[int]) -> tuple[list[int], list[float]]:
         """Return the links that a flow loads and by how much per unit of its rate."""
         cross = self._transport.cross_traffic
         if not cross:
-            return route, np.ones(len(route))
-        back = self._network.reverse[route]
-        shared = back == route
-        weights = np.concatenate(
-            [np.where(shared, 1 + cross, 1.0), np.full((~shared).sum(), cross)]
-        )
-        return np.concatenate([route, back[~shared]]), weights
+            return route, [1.0] * len(route)
+        ways = [(link, self._network.reverse.item(link)) for link in route]
+        others = [back for link, back in ways if back != link]
+        loads = [1.0 + cross if back == link else 1.0 for link, back in ways]
+        return route + others, loads + [cross] * len(others)
 
     def set_cap(self, transfer: "Transfer", cap_bytes_s: float) -> None:
         """Change the cap of a transfer under way; ValueError where it is not above zero."""
@@ -173,7 +170,7 @@ class FlowBoard:
 
     def _end(self, transfer: "Transfer") -> None:
         self.active -= 1
-        transfer.succeed(self._clock.now - transfer.start_s)
+        self._clock.fire(transfer, self._clock.now - transfer.start_s)
 
     def _leave(self, transfer: "Transfer", sent_bytes: float) -> None:
         _book(self._sent, transfer.way, sent_bytes)
@@ -188,9 +185,9 @@ class FlowBoard:
         if not self._refreshing:
             self._refreshing = True
             event = self._clock.at(self._clock.now)
-            event.callbacks = [lambda _: self._refresh()]
+            event.callbacks = [self._refresh]
 
-    def _refresh(self) -> None:
+    def _refresh(self, _: simpy.Event | None = None) -> None:
         if not self._refreshing:
             return
         self._refreshing = False

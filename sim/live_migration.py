@@ -125,6 +125,7 @@ class Player:
         self._tally = Tally(clock.now)
         self._arrived = False
         self._shares = UNDISTURBED
+        self._busy_s, self._busy_at_s = 0.0, -math.inf
         self._under_way: tuple[Step, float] | None = None
         self._flow: Transfer | None = None
 
@@ -176,38 +177,42 @@ class Player:
     def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured, float]]:
         """Wait, then send; return the cause of an early end, the measures and the bytes."""
         start_s = self._clock.now
-        busy_s = self._room.busy_s() if step.guest_share else 0.0
+        watched = step.guest_share > 0 and not step.arrived
+        busy_s = self._busy_s if self._busy_at_s == start_s else self._worked_s(watched)
         self._under_way = step, start_s
         cause, sent_bytes, sending_s = "", 0.0, start_s
         if step.wait_s:
             cause = yield from self._outlast(self._clock.timeout(step.wait_s), step)
             sending_s = self._clock.now
         if not cause and step.size_bytes is not None:
-            cause, sent_bytes = yield from self._transfer(step, step.size_bytes)
+            flow = self._flow = self._send(step, step.size_bytes)
+            try:
+                cause = yield from self._outlast(flow, step)
+            finally:
+                self._flow = None
+                sent_bytes = self._withdraw(flow, step.size_bytes)
+            if not cause and flow.value == math.inf:
+                cause, sent_bytes = NETWORK, 0.0
         now_s = self._clock.now
         self._under_way = None
         self._tally.add(step, start_s, now_s, sent_bytes)
         elapsed_s = now_s - start_s
-        worked_s = self._room.busy_s() - busy_s if step.guest_share else 0.0
+        self._busy_s = self._worked_s(watched)
+        self._busy_at_s = now_s if watched else -math.inf
+        worked_s = self._busy_s - busy_s if watched else 0.0
         past = Measured(elapsed_s, now_s - sending_s, step.guest_share * elapsed_s, worked_s)
         return cause, past, sent_bytes
 
-    def _transfer(
-        self, step: Step, size_bytes: float
-    ) -> Generator[simpy.Event, object, tuple[str, float]]:
-        """Send; return the cause of an early end and what was sent."""
-        flow = self._flow = self._send(step, size_bytes)
-        cause, sent_bytes = "", 0.0
-        try:
-            cause = yield from self._outlast(flow, step)
-        finally:
-            self._flow = None
-            if flow.under_way:
-                sent_bytes = self._transport.sent_bytes(flow)
-                flow.withdraw()
-        if cause:
-            return cause, sent_bytes
-        return (NETWORK, 0.0) if flow.value == math.inf else ("", size_bytes)
+    def _worked_s(self, watched: bool) -> float:
+        return self._room.busy_s() if watched else 0.0
+
+    def _withdraw(self, flow: Transfer, size_bytes: float) -> float:
+        """Return what of a transfer was sent, which ends where it is still under way."""
+        if not flow.under_way:
+            return size_bytes
+        sent_bytes = self._transport.sent_bytes(flow)
+        flow.withdraw()
+        return sent_bytes
 
     def _send(self, step: Step, size_bytes: float) -> Transfer:
         start, end = self._source, self._target

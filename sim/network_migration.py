@@ -127,10 +127,11 @@ class NetworkMigrations:
         place: simpy.Event | None = None
         outcome: Outcome | None = None
         try:
-            if farm.hosts.state[target] != PowerState.ON:
+            if farm.hosts.state.item(target) != PowerState.ON:
                 yield self._power.booted(target)
             place = self._slots.take(source, target, self.claim(vm, target))
-            yield place
+            if not place.triggered:
+                yield place
             room.start_s = self._clock.now
             course = self._models.course(self._guest(vm), *self._ends(vm, target))
             room.player = Player(self._clock, self._board, course, source, target, room)
@@ -151,31 +152,30 @@ class NetworkMigrations:
     def claim(self, vm: int, target: int) -> Claim:
         """Return what the move of a VM asks of hosts and links."""
         model = self._models.of(*self._ends(vm, target))
-        return Claim.of(model, self._guest(vm), int(self._farm.vms.priority[vm]))
+        return Claim.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
 
     def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
         """Return the size of a VM and the groups of the hosts that its move leaves and goes to."""
         vms, group = self._farm.vms, self._farm.hosts.group
-        return int(vms.size[vm]), int(group[vms.host[vm]]), int(group[target])
+        return vms.size.item(vm), group.item(vms.host.item(vm)), group.item(target)
 
     def _guest(self, vm: int) -> Guest:
         vms = self._farm.vms
         return Guest(
-            memory_bytes=float(vms.memory_mib[vm]) * BYTES_PER_MIB,
-            disk_bytes=float(vms.disk_mib[vm]) * BYTES_PER_MIB,
-            write_bytes_s=float(vms.disk_write_mbps[vm]) * BYTES_PER_MEGABIT,
+            memory_bytes=vms.memory_mib.item(vm) * BYTES_PER_MIB,
+            disk_bytes=vms.disk_mib.item(vm) * BYTES_PER_MIB,
+            write_bytes_s=vms.disk_write_mbps.item(vm) * BYTES_PER_MEGABIT,
         )
 
     def _record(self, room: "_Room", outcome: Outcome | None, finished: bool) -> None:
         now_s, recorder = self._clock.now, self._recorder
         move, done = len(recorder.migrations), outcome or NOTHING
-        recorder.note_moves(
-            1, vm=room.vm, source=room.source, target=room.target, decided_s=room.decided_s,
-            start_s=now_s if room.start_s is None else room.start_s, end_s=now_s,
-            copied_mib=done.sent_bytes / BYTES_PER_MIB, finished=finished,
-            downtime_s=done.downtime_s, rounds=done.rounds, source_cpu_s=done.source_cpu_s,
-            target_cpu_s=done.target_cpu_s, guest_lost_s=done.guest_lost_s,
-            energy_j=done.energy_j if outcome else 0.0, reaction=recorder.words(done.reaction),
+        recorder.note_move(
+            room.vm, room.source, room.target, room.decided_s,
+            now_s if room.start_s is None else room.start_s, now_s,
+            done.sent_bytes / BYTES_PER_MIB, finished, done.downtime_s, done.rounds,
+            done.source_cpu_s, done.target_cpu_s, done.guest_lost_s,
+            done.energy_j if outcome else 0.0, recorder.words(done.reaction),
         )  # fmt: skip
         for name, start_s, end_s, sent_bytes in done.phases:
             word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB

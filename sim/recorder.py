@@ -7,6 +7,7 @@ import numpy as np
 
 from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints
+from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
@@ -139,6 +140,13 @@ class Recorder:
             columns["decided_s"], way = (np.array(column) for column in zip(*told, strict=True))
         self.migrations.add(rows, way=way, **columns)
 
+    def note_move(
+        self, vm: int, source: int, target: int, decided_s: float, *others: float | bool
+    ) -> None:
+        """Do as :meth:`note_moves` for one move; the values are in the order of the columns."""
+        decided_s, way = self._held_back.pop(vm, (decided_s, self.words("")))
+        self.migrations.add_row(vm, source, target, decided_s, *others, way)
+
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""
         self.power_events.add(
@@ -146,7 +154,8 @@ class Recorder:
             depth=self._farm.hosts.depth[hosts], cause=self.words(cause),
         )  # fmt: skip
         self.rest.note(now_s, hosts)
-        self.note_hosts_on()
+        if state != PowerState.OFF:
+            self.note_hosts_on()
 
     def note_refusals(self, now_s: float, refusals: Sequence[tuple[int, str]]) -> None:
         """Record hosts that were not put to rest, and why; once until the reason changes."""

@@ -66,7 +66,7 @@ def test_vms_of_higher_priority_restart_first(tmp_path: Path) -> None:
     lines += [f"vm-{index:02d},0,1,4,2000,{index % 8}" for index in range(28)]
     (tmp_path / "vms.csv").write_text("\n".join(lines) + "\n", "utf-8")
     arrivals = {"type": "table", "path": str(tmp_path / "vms.csv")}
-    given = packed(**{"workload": {"arrivals": arrivals}})
+    given = packed(workload={"arrivals": arrivals})
     first = failover(given).of("host")[0]
     assert [each.vm for each in first.stranded] == ["vm-03", "vm-02", "vm-01", "vm-00"]
 

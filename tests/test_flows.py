@@ -251,3 +251,11 @@ def assert_from_scratch(
         capacity, np.array(flow_of, int), np.array(link_of, int), np.array(caps), np.array(load)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_ways_remembered_are_forgotten_when_links_fail() -> None:
+    network = Network.leaf_spine(2, 1, 2, 8.0, 8.0, 1e-9)
+    board = board_of(network)
+    first = board.send(0, 1, 1e6)
+    board.reroute(network.cut(np.array([first.way.route[1]])))
+    assert board.send(0, 1, 1e6).way.route == network.way(0, 1) != first.way.route
