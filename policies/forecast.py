@@ -46,7 +46,8 @@ def peak_ahead(forecaster: Forecaster, history: Floats, step_s: float, ahead_s: 
     steps = math.ceil(ahead_s / step_s)
     if steps < 1:
         return newest
-    return np.maximum(newest, forecaster.course(history, step_s, steps).max(axis=0))
+    highest: Floats = forecaster.course(history, step_s, steps).max(axis=0)
+    return np.maximum(newest, highest)
 
 
 @dataclass(frozen=True)
