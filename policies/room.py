@@ -52,14 +52,16 @@ class Room:
         load_mhz: Floats,
         capacity_mhz: Floats,
         prefer_awake: bool = True,
+        few: bool = False,
     ) -> None:
         """Copy the columns of the candidate ``hosts``.
 
         ``need_mhz`` has one entry per VM of the farm; ``load_mhz`` and ``capacity_mhz`` one per
         host of the farm. With ``prefer_awake`` a sleeping host is taken only where no other
-        fits, unless the placement prices waking itself.
+        fits, unless the placement prices waking itself. ``few`` says that few of the farm's VMs
+        will be placed, so that it is not worth copying what all of them need into lists.
         """
-        self.view = view
+        self.view, self.few = view, few or len(need_mhz) > MOST_LISTED
         self.hosts = hosts
         self.prefer_awake, self.all_or_nothing = prefer_awake, False
         self.notes: dict[str, Floats] = {}
@@ -369,30 +371,31 @@ def _ranked(costs: Floats, penalty: Floats | None) -> Ints:
     return finite[np.lexsort((costs[finite], penalty[finite]))]
 
 
-def _column(values: Floats) -> Singles:
-    """Return a VM column as a list, which is faster to read, unless making it takes longer."""
-    return values.tolist() if len(values) <= MOST_LISTED else singles(values)
+def _column(values: Floats, few: bool) -> Singles:
+    """Return a VM column as a list, which is faster to read, unless few values will be."""
+    return singles(values) if few else values.tolist()
 
 
 class _Scalars:
     """The room's columns once more, as lists: single values are read many times per VM."""
 
     def __init__(self, room: Room) -> None:
-        self.need_mhz = _column(room.need_mhz)
+        self._few = room.few
+        self.need_mhz = _column(room.need_mhz, room.few)
         self.load_mhz: list[float] = room.load_mhz.tolist()
         self.guests: list[int] = room._guests.tolist()
         self.closed: list[bool] = [False] * len(room.hosts)
         self._free_mhz: list[float] = room.free_mhz.tolist()
         self._free_mib: list[float] = room.memory_free_mib.tolist()
         self._core_mhz: list[float] = room._core_mhz.tolist()
-        self._need_per_core_mhz = _column(room._need_per_core_mhz)
-        self._need_mib = _column(room._memory_need_mib)
+        self._need_per_core_mhz = _column(room._need_per_core_mhz, room.few)
+        self._need_mib = _column(room._memory_need_mib, room.few)
         self._signal_mhz: Singles | None = None
         self._watched_free_mhz: list[float] = []
         self._headroom_mhz: list[float] = []
 
     def watch(self, signal_mhz: Floats, watched_free_mhz: Floats, headroom_mhz: Floats) -> None:
-        self._signal_mhz = _column(signal_mhz)
+        self._signal_mhz = _column(signal_mhz, self._few)
         self._watched_free_mhz = watched_free_mhz.tolist()
         self._headroom_mhz = headroom_mhz.tolist()
 

@@ -14,6 +14,9 @@ from ..policies.room import Room
 from ..policies.shelves import Shelf
 from ..policies.view import FarmView
 
+FEW = 10
+"""How many times the VMs to be placed a farm must have for them to count as few."""
+
 
 class Chooser(Protocol):
     """Finds hosts for VMs one after another, as the farm is now."""
@@ -74,7 +77,9 @@ class RoomChooser:
             candidates[first_asleep_of_each_group(view, len(vms))] = True
         hosts = np.flatnonzero(candidates)
         need_mhz = self._needs.need_mhz(self._demand.wanted_mhz())
-        room = Room(view, hosts, need_mhz, self._needs.load_mhz(), self._needs.capacity_mhz)
+        load_mhz, capacity_mhz = self._needs.load_mhz(), self._needs.capacity_mhz
+        few = FEW * len(vms) < len(need_mhz)
+        room = Room(view, hosts, need_mhz, load_mhz, capacity_mhz, few=few)
         return self._placement.place(room, vms)
 
 

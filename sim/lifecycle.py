@@ -24,6 +24,9 @@ from .recorder import Recorder
 
 LEAVE = EventPriority(1)
 
+FIRST_TRIED = 4
+"""VMs of the queue that are tried together at first."""
+
 STORED_S = 30.0
 """How often it is seen whether a VM that is to leave is back from storage."""
 
@@ -223,14 +226,13 @@ class Lifecycle:
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""
         full: set[int] = set()
-        while True:
-            vm = self._queue.first(full)
-            if vm is None:
-                self.on_change()
-                return
-            one = np.array([vm])
-            if len(self._place(one)):
-                full.add(self._queue.kind(vm))
+        # A few to see whether there is room, more as long as there is.
+        most = FIRST_TRIED
+        while len(vms := self._queue.leading(full, most)):
+            left = self._place(vms)
+            full.update(self._queue.kind(vm) for vm in left.tolist())
+            most = FIRST_TRIED if len(left) else 2 * most
+        self.on_change()
 
     def close(self, end_s: float) -> None:
         """Bring sums up to the end of the run, and say for all who wait what hosts lack."""

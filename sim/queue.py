@@ -40,18 +40,34 @@ class WaitingQueue:
             for vm in vms.tolist():
                 self._present.pop(vm, None)
 
-    def first(self, without: set[int]) -> int | None:
-        """Return the first VM of a kind not in ``without``; None if there is none."""
-        best: tuple[int, int, int, int] | None = None
+    def leading(self, without: set[int], most: int) -> Ints:
+        """Return the first VMs of kinds not in ``without``, in order, all of one priority.
+
+        None are left out between them; at most ``most`` are returned.
+        """
+        heads = []
         for kind in list(self._queues):
             queue = self._queues[kind]
-            while queue and self._present.get(queue[0][3]) != queue[0][2]:
+            while queue and not self._is_present(queue[0]):
                 heapq.heappop(queue)
             if not queue:
                 del self._queues[kind]
-            elif kind not in without and (best is None or queue[0] < best):
-                best = queue[0]
-        return None if best is None else best[3]
+            elif kind not in without:
+                heads.append(queue)
+        if not heads:
+            return np.empty(0, np.int64)
+        rank = min(queue[0] for queue in heads)[:2]
+        alike = (each for queue in heads for each in queue if each[:2] == rank)
+        first = (
+            heapq.nsmallest(most, filter(self._is_present, alike))
+            if most > 1
+            else [min(queue[0] for queue in heads)]
+        )
+        return np.array([vm for _, _, _, vm in first], np.int64)
+
+    def _is_present(self, entry: tuple[int, int, int, int]) -> bool:
+        """Whether a VM still waits under its entry; others are what an earlier wait left."""
+        return self._present.get(entry[3]) == entry[2]
 
     def waiting(self) -> Ints:
         """Return the VMs in the queue, ascending."""
