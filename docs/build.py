@@ -19,6 +19,7 @@ from farmsim.models.conversion import CONVERSIONS
 from farmsim.models.dirty_pages import DIRTY_PAGES
 from farmsim.models.migration import MIGRATION_MODELS
 from farmsim.models.power import POWER_MODELS
+from farmsim.models.reliability import DISTRIBUTIONS
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.control import ControlPolicy
 from farmsim.policies.drain import Drain
@@ -64,6 +65,7 @@ def scenario() -> str:
         ("Migration models", "model", MIGRATION_MODELS),
         ("Models of dirty pages", "model", DIRTY_PAGES),
         ("Conversions", "kind", CONVERSIONS),
+        ("Distributions of times", "distribution", DISTRIBUTIONS),
     ):
         parts.append(f"## {title}")
         parts.append(

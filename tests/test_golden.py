@@ -13,7 +13,11 @@ import farmsim
 from farmsim.scenarios.loader import library
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
-SHORTER = {"beloglazov2012": ["run.duration=3 h"]}
+SHORTER = {
+    "beloglazov2012": ["run.duration=3 h"],
+    "drs-dpm": ["run.duration=12 h"],
+    "public-cloud": ["run.duration=8 h"],
+}
 
 
 @pytest.mark.slow

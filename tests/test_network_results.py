@@ -12,7 +12,7 @@ import pytest
 import farmsim
 from farmsim.analysis.conservation import ConservationError, check
 from farmsim.analysis.drawing import Figure
-from farmsim.analysis.figures import FIGURES, TITLES
+from farmsim.analysis.figures import FIGURES, TITLES, drawable
 from farmsim.analysis.metrics import measure
 from farmsim.analysis.network_figures import (
     DOWN,
@@ -280,8 +280,8 @@ def test_balances_that_do_not_close_are_errors(
 
 def test_every_figure_is_named_and_drawn(result: farmsim.Result) -> None:
     assert NETWORK_FIGURES.keys() == NETWORK_TITLES.keys() == NETWORK_NOTES.keys()
-    assert FIGURES.keys() | NETWORK_FIGURES.keys() == TITLES.keys()
-    for name in TITLES:
+    assert FIGURES.keys() | NETWORK_FIGURES.keys() <= TITLES.keys()
+    for name in drawable(result):
         assert result.figure(name).data
 
 

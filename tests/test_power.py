@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farmsim.models.catalogue import published_ops_per_w, servers
+from farmsim.models.dvfs import FrequencyScaling
 from farmsim.models.power import (
     POWER_MODELS,
     Asymptotic,
@@ -44,7 +45,8 @@ def test_every_model_follows_its_formula(model: PowerModel, formula: Formula, u:
 
 
 def test_every_model_of_the_catalogue_is_tested_here() -> None:
-    tested = {type(model) for model, _ in FORMULAS} | {Table}
+    # The states of FrequencyScaling have tests of their own in test_dvfs.py.
+    tested = {type(model) for model, _ in FORMULAS} | {Table, FrequencyScaling}
     assert tested == set(POWER_MODELS.values())
 
 
