@@ -47,7 +47,9 @@ class Conditions(NamedTuple):
 
     def of(self, rows: Ints) -> "Conditions":
         """Return those of some VMs."""
-        return Conditions(*(column[rows] for column in self))
+        return Conditions(
+            self.vcpus[rows], self.service_s[rows], self.service_scv[rows], self.latency_s[rows]
+        )
 
 
 class Gathered(NamedTuple):
@@ -122,7 +124,7 @@ class LoadCells:
         row, found = rows[at], sums[cell, at]
         load = found.imag / found.real
         own = self.conditions.of(row)
-        service_s, stretch = own.service_s, 1.0
+        service_s, stretch = own.service_s, np.ones(len(row))
         if len(self._services):
             services = self._services[cell, row]
             service_s = services.real / found.real

@@ -28,7 +28,8 @@ def watched(source: Any, duration: str, *changes: str) -> list[dict[str, Any]]:
             "policies": {"control": "none"},
         }
     )
-    return run(scenario.override(*changes)).tables["microscope"].to_pylist()
+    rows: list[dict[str, Any]] = run(scenario.override(*changes)).tables["microscope"].to_pylist()
+    return rows
 
 
 def test_the_mean_of_a_steady_vm_is_that_of_the_formulas() -> None:
