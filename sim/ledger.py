@@ -111,7 +111,7 @@ class ServiceLedger:
             slowdown = self._farm.delivery.slowdown[self._columns]
             load *= slowdown
             service_s = self._service_s * slowdown
-        steady = (load < BUSIEST) & self._has_room(load)
+        steady: Bools = (load < BUSIEST) & self._has_room(load)
         if self.account.waiting.any():
             steady &= self.account.waiting == 0
         if steady.all():
