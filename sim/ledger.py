@@ -125,7 +125,7 @@ class ServiceLedger:
         """Return which VMs could use all of their vCPUs, and went without nothing."""
         hosts, delivery = self._farm.hosts, self._farm.delivery
         spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)
-        fits = np.ones(len(load), bool)
+        fits: Bools = np.ones(len(load), bool)
         if spare_mhz[hosts.vm_count > 0].min(initial=np.inf) < self._most_mhz.max(initial=0.0):
             used_mhz = load * self._most_mhz * self._guest_share
             fits = self._most_mhz <= used_mhz + spare_mhz[self._host]
