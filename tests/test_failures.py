@@ -186,7 +186,13 @@ def fail(law: tuple[Times, Times], hours: float, seed: int, hosts: int = 20) -> 
     return engine.run()
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(
+    "law",
+    [
+        law if law == "exponential" else pytest.param(law, marks=pytest.mark.thorough)
+        for law in LAWS
+    ],
+)
 def test_availability_is_mttf_over_mttf_and_mttr(law: str) -> None:
     """Over replications, within its own confidence interval; all hosts are up at the start."""
     runs, hours = 5, 600.0

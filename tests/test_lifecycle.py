@@ -75,7 +75,14 @@ def poisson(generator: np.random.Generator, count: int, mean_s: float) -> Floats
     return np.cumsum(generator.exponential(mean_s, count))
 
 
-@pytest.mark.parametrize("law", ["exponential", "constant", "lognormal"])
+@pytest.mark.parametrize(
+    "law",
+    [
+        "exponential",
+        pytest.param("constant", marks=pytest.mark.thorough),
+        pytest.param("lognormal", marks=pytest.mark.thorough),
+    ],
+)
 def test_share_turned_away_is_erlangs_whatever_the_law_of_lifetimes(law: str) -> None:
     servers, load, runs, count = 6, 4.0, 6, 900
     shares = []

@@ -162,7 +162,7 @@ class Auditor(NoControl):
         return Plan()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.integers(1, 4), min_size=1, max_size=6), st.integers(0, 2),
     st.sampled_from(["suspend_resume", "fixed_rate"]), st.integers(1, 3),
