@@ -147,11 +147,10 @@ class Lifecycle:
         if not fits.all():
             self._reject(vms[~fits], "fits no host of the farm")
             vms = vms[fits]
-        left = vms
-        if not len(self._queue):
-            left = self._place(vms)
+        behind = self._queue.holds_kind_of(vms)
+        left = np.concatenate([vms[behind], self._place(vms[~behind])])
         if len(left):
-            self._enqueue(left)
+            self._enqueue(np.sort(left))
             self.serve()
 
     def dismiss(self, vms: Ints) -> None:

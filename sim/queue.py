@@ -1,10 +1,11 @@
 """VMs that wait for a host, in the order in which they are tried."""
 
 import heapq
+from collections import Counter
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Bools, Ints
 
 
 class WaitingQueue:
@@ -17,6 +18,7 @@ class WaitingQueue:
         self._kind, self._priority = kind_of_vm, priority
         self._queues: dict[int, list[tuple[int, int, int, int]]] = {}
         self._present: dict[int, int] = {}
+        self._waiting: Counter[int] = Counter()
         self._number = 0
 
     def __len__(self) -> int:
@@ -26,10 +28,17 @@ class WaitingQueue:
         """Return what a VM has in common with others that fit where it fits."""
         return int(self._kind[vm])
 
+    def holds_kind_of(self, vms: Ints) -> Bools:
+        """Return which VMs would come behind others of their kind that wait."""
+        if not self._present:
+            return np.zeros(len(vms), bool)
+        return np.array([self._waiting[self.kind(vm)] > 0 for vm in vms.tolist()], bool)
+
     def add(self, vms: Ints, first: bool = False) -> None:
         """Append VMs; ``first`` lets them go before all that are not restarts."""
         for vm in vms.tolist():
             self._number += 1
+            self._waiting[self.kind(vm)] += vm not in self._present
             self._present[vm] = self._number
             entry = (0 if first else 1, -int(self._priority[vm]), self._number, vm)
             heapq.heappush(self._queues.setdefault(self.kind(vm), []), entry)
@@ -38,7 +47,8 @@ class WaitingQueue:
         """Take VMs out, as far as they are in."""
         if self._present:
             for vm in vms.tolist():
-                self._present.pop(vm, None)
+                if self._present.pop(vm, None) is not None:
+                    self._waiting[self.kind(vm)] -= 1
 
     def leading(self, without: set[int], most: int) -> Ints:
         """Return the first VMs of kinds not in ``without``, in order, all of one priority.

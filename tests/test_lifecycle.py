@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from builders import make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import farmsim
 from farmsim.models.arrays import Floats, Ints
 from farmsim.models.audit import audit
 from farmsim.models.columns import VmState
@@ -148,6 +150,27 @@ def test_the_queue_is_bounded_ordered_and_loses_patience() -> None:
     assert state[1] == VmState.REJECTED
     assert outcome.lives.ended_s[1] == 1510.0
     assert state[3] == VmState.REJECTED
+
+
+def test_a_full_queue_turns_nobody_away_who_has_room(tmp_path: Path) -> None:
+    """A large VM waits and fills the queue; a small one that fits is not behind it."""
+    (tmp_path / "vms.csv").write_text("arrival,vcpus,memory\n0,2,1\n10,2,1\n20,1,1\n30,1,1\n")
+    server = {
+        "cores": 3, "clock": "2 GHz", "memory": "64 GiB",
+        "power": {"model": "constant", "power": "100 W"},
+    }  # fmt: skip
+    scenario = farmsim.Scenario.of(
+        {
+            "run": {"duration": "1 h"},
+            "farm": {"hosts": [{"name": "h", "server": server, "count": 1}]},
+            "workload": {"arrivals": {"type": "table", "path": "vms.csv", "clock": "2 GHz"}},
+            "admission": {"queue": 1},
+            "baseline": {"type": "none"},
+        },
+        tmp_path,
+    )
+    states = farmsim.run(scenario).table("vms")["state"].to_pylist()
+    assert states == ["running", "waiting", "running", "rejected"]
 
 
 def test_who_was_turned_away_asks_again() -> None:
