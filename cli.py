@@ -224,13 +224,9 @@ def evacuate(
     from .analysis.terminal import progress
     from .policies.evacuation import Evacuation
     from .scenarios.loader import load
-    from .scenarios.units import UnitError, parse
 
-    try:
-        at_s, hold_s = parse(at, "time"), parse(hold, "time")
-        deadline_s = parse(deadline, "time") if deadline else None
-    except UnitError as error:
-        raise click.BadParameter(str(error)) from None
+    at_s, hold_s = _quantity(at), _quantity(hold)
+    deadline_s = _quantity(deadline) if deadline else None
     loaded = load(scenario, overrides, allow_code)
     policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
     with progress(quiet or as_json) as tell:
@@ -266,12 +262,8 @@ def optimum(
     """Hold a farm at one instant against the fewest hosts on which its VMs would fit."""
     from .analysis.optimum import at_instant
     from .scenarios.loader import load
-    from .scenarios.units import UnitError, parse
 
-    try:
-        at_s, share, limit_s = parse(at, "time"), parse(fill, "share"), parse(time_limit, "time")
-    except UnitError as error:
-        raise click.BadParameter(str(error)) from None
+    at_s, share, limit_s = _quantity(at), _quantity(fill, "share"), _quantity(time_limit)
     if not 0 < share <= 1:
         raise click.BadParameter(f"--fill is {fill}; write a share above 0 % and up to 100 %")
     if limit_s < 0:
@@ -309,12 +301,8 @@ def failover(
     from .analysis.failover import failover as test_failover
     from .analysis.failover_page import save
     from .scenarios.loader import load
-    from .scenarios.units import UnitError, parse
 
-    try:
-        at_s = parse(at, "time") if at else None
-    except UnitError as error:
-        raise click.BadParameter(str(error)) from None
+    at_s = _quantity(at) if at else None
     loaded = load(scenario, overrides, allow_code)
     outcome = test_failover(loaded, at_s, pairs or "pair" in wanted)
     page = save(outcome, out or Path("runs") / f"{outcome.name}-failover")
@@ -345,6 +333,16 @@ def explain(directory: Path, vm: str, as_json: bool) -> None:
         click.echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
     else:
         click.echo(story.text())
+
+
+def _quantity(text: str, dimension: str = "time") -> float:
+    """Return what an option such as ``10 h`` says, in the unit used inside."""
+    from .scenarios.units import UnitError, parse
+
+    try:
+        return parse(text, dimension)
+    except UnitError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _refuse_comparison(directory: Path) -> None:

@@ -8,9 +8,6 @@ import numpy as np
 from .arrays import Floats, Ints
 from .vm import VmSize
 
-NEVER_S = float("inf")
-"""Lifetime of a VM that outlives the run, or whose end is not known."""
-
 
 @dataclass(frozen=True)
 class Arrivals:

@@ -11,6 +11,7 @@ from ..models.knobs import knob
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
 from .control import ControlPolicy, NoControl
+from .deferring import Deferring
 from .placement import Placement
 from .plan import Plan, Proposal, Reason
 from .room import Room
@@ -20,7 +21,7 @@ MEMO = "evacuation"
 
 
 @dataclass(frozen=True)
-class Evacuation:
+class Evacuation(Deferring):
     """Empty the hosts that a pattern names, from a time on, and switch them off.
 
     Until then the policy named under ``otherwise`` decides, afterwards nothing but the
@@ -48,16 +49,6 @@ class Evacuation:
     )
     placement: Placement = knob("Where the VMs go.", BestFitDecreasing(), slot="placement")
     otherwise: ControlPolicy = knob("Who decides before.", NoControl(), slot="control")
-
-    @property
-    def samples(self) -> int:
-        """Number of past samples that the other policy looks at."""
-        return self.otherwise.samples
-
-    @property
-    def powers_down(self) -> bool:
-        """Whether hosts without VMs are off from the start."""
-        return self.otherwise.powers_down
 
     def decide(self, view: FarmView) -> Plan:
         """Return the other policy's plan, or the moves off the hosts of the present wave."""

@@ -8,6 +8,7 @@ from ..models.arrays import Ints
 from ..models.columns import VmState
 from ..models.knobs import knob
 from .control import ControlPolicy, NoControl
+from .deferring import Deferring
 from .plan import Plan, Proposal, Reason, Search
 from .view import FarmView
 
@@ -16,7 +17,7 @@ REASON = Reason("reassign", 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Reassign:
+class Reassign(Deferring):
     """Move VMs to the hosts that an assignment names, such as the outcome of a planning tool.
 
     This is asked for once, in the first round from ``at`` on; VMs that are moving then are asked
@@ -30,16 +31,6 @@ class Reassign:
     )
     at_s: float = knob("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
     otherwise: ControlPolicy = knob("Who decides in all other rounds.", NoControl(), slot="control")
-
-    @property
-    def samples(self) -> int:
-        """Number of past samples that the other policy looks at."""
-        return self.otherwise.samples
-
-    @property
-    def powers_down(self) -> bool:
-        """Whether hosts without VMs are off from the start."""
-        return self.otherwise.powers_down
 
     def decide(self, view: FarmView) -> Plan:
         """Return the moves that are still to be asked for, or the other policy's plan."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -398,8 +398,3 @@ class Percents(_Checked):
         if any(b < a for a, b in pairwise(values)):
             return "the quantiles do not ascend"
         return "" if len(values) > 1 else "fewer than two quantiles"
-
-
-def literal_of(names: Mapping[str, Any]) -> Any:
-    """Return the type of a text that must be one of some names."""
-    return Literal[tuple(names)]

@@ -59,39 +59,25 @@ class Repeated(Names):
         return self._names[at] if turn == 0 else f"{self._names[at]}#{turn + 1}"
 
 
-class Labelled(Sequence[str]):
+class Labelled(Names):
     """``prefix-7``, ``prefix-3`` and so on from an array of numbers."""
 
     def __init__(self, prefix: str, numbers: Ints) -> None:
+        super().__init__(len(numbers))
         self._prefix, self._numbers = prefix, numbers
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return Labelled(self._prefix, self._numbers[index])
-        return f"{self._prefix}-{self._numbers[index]}"
+    def name(self, number: int) -> str:
+        """Return prefix and the number at that place."""
+        return f"{self._prefix}-{self._numbers[number]}"
 
 
-class Listed(Sequence[str]):
+class Listed(Names):
     """Names kept in an Arrow array of texts, which takes a fraction of the memory of a list."""
 
     def __init__(self, texts: Any) -> None:
+        super().__init__(len(texts))
         self._texts = texts
 
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return Listed(self._texts[index])
-        return str(self._texts[index].as_py())
+    def name(self, number: int) -> str:
+        """Return the text at that place."""
+        return str(self._texts[number].as_py())
