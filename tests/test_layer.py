@@ -218,14 +218,20 @@ def test_a_swapped_vm_stays_within_its_limit_and_its_cores(limit: float) -> None
 @settings(max_examples=100, deadline=None)
 @given(drawn=layers, wanted=demands, more=st.sampled_from([80.0, 400.0, 1000.0]))
 def test_a_neighbour_never_helps(drawn: dict[str, Any], wanted: list[float], more: float) -> None:
-    """A VM that comes takes from those there, or leaves them as they are."""
+    """A VM that comes takes from those there, or leaves them as they are.
+
+    One exception: a newcomer with one vCPU can take I/O from VMs with several, whose vCPUs wait
+    for one another. The same I/O then costs less CPU, which VMs without I/O may get.
+    """
     before = np.array(wanted)
     one_host = np.zeros(len(before) + 1, np.int64)
     layer = make_layer(drawn)
     alone, _ = given_by(layer, before, one_host[:-1])
     crowded, _ = given_by(layer, np.append(before, more), one_host)
-    everyone = np.arange(len(before))
-    assert np.all(done_mhz(crowded, everyone) <= done_mhz(alone, everyone) * (1 + 1e-9) + 1e-6)
+    rivals = np.arange(len(before))
+    if np.isfinite(drawn["io"]) and drawn["costop"]:
+        rivals = rivals[rivals % SIZES == 0]
+    assert np.all(done_mhz(crowded, rivals) <= done_mhz(alone, rivals) * (1 + 1e-9) + 1e-6)
 
 
 @settings(max_examples=100, deadline=None)
