@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from farmsim.models.arrays import Floats
+from farmsim.models.ties import tie_of
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.first_fit import FirstFit
 from farmsim.policies.placement import Shelving
@@ -41,7 +42,8 @@ class Farm:
         self.free_mhz = [HOST_CORES * CORE_MHZ] * hosts
         self.free_mib = [HOST_MIB] * hosts
         self.vms: list[tuple[int, float, float]] = []
-        self.shelf: Shelf = placement.shelf(np.array(self.free_mhz), np.array(self.free_mib))
+        free_mhz, free_mib = np.array(self.free_mhz), np.array(self.free_mib)
+        self.shelf: Shelf = placement.shelf(free_mhz, free_mib, tie_of(free_mhz))
 
     def arrive(self, need_mhz: float, need_mib: float) -> None:
         """Place a VM; one that fits nowhere is turned away."""

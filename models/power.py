@@ -160,17 +160,26 @@ class PowerBank:
         self._first = model_of_host * LEVELS
         slope_w = np.zeros((len(models), LEVELS))
         offset_w = np.zeros((len(models), LEVELS))
+        used = set(np.unique(model_of_host).tolist())
+        self._highest_w = 0.0
         for index, model in enumerate(models):
             watts = model.watts(knots)
             slope_w[index, :-1] = np.diff(watts)
             offset_w[index, :-1] = watts[:-1] - slope_w[index, :-1] * np.arange(LEVELS - 1)
             offset_w[index, -1] = watts[-1]
+            if index in used:
+                self._highest_w = max(self._highest_w, float(watts.max()))
         self._slope_w, self._offset_w = slope_w.ravel(), offset_w.ravel()
         self._curved = [
             index
-            for index in np.unique(model_of_host).tolist()
+            for index in sorted(used)
             if not isinstance(models[index], Table | Constant | Linear)
         ]
+
+    @property
+    def highest_w(self) -> float:
+        """The most that any host draws at the load levels 0, 10, …, 100 %, in W."""
+        return self._highest_w
 
     def watts(self, utilisation: Floats, hosts: Ints | slice = slice(None)) -> Floats:
         """Return W for one utilisation per host named; values above 1 count as 1."""

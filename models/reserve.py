@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from .arrays import Bools, Floats, Ints
+from .ties import ascending, first_lowest, tie_of
 
 TOLERANCE = 1e-9
 """Rounding of sums, relative."""
@@ -76,7 +77,8 @@ class Held:
     def homeless(self, failed: Ints) -> Ints:
         """Return the VMs on some hosts, those with the largest CPU need first."""
         vms = np.flatnonzero(np.isin(self.home, failed))
-        return vms[np.argsort(-self.need_mhz[vms], kind="stable")]
+        need_mhz = self.need_mhz[vms]
+        return vms[ascending(-need_mhz, tie_of(need_mhz))]
 
 
 def largest_fit(held: Held, count: int) -> bool:
@@ -111,14 +113,15 @@ def stranded(held: Held, failed: Ints) -> Ints:
     open_to[failed] = False
     hosts = np.flatnonzero(open_to)
     free_mib, free_mhz = held.free_mib[hosts], held.free_mhz[hosts]
+    tie_mhz = tie_of(free_mhz)
     lost = []
     for vm in held.homeless(failed).tolist():
         need_mib, need_mhz = held.need_mib[vm], held.need_mhz[vm]
-        fits = (free_mib >= need_mib) & (free_mhz >= need_mhz)
+        fits = (free_mib >= need_mib) & (free_mhz >= need_mhz - tie_mhz)
         if not fits.any():
             lost.append(vm)
             continue
-        best = int(np.where(fits, free_mhz, np.inf).argmin())
+        best = first_lowest(np.where(fits, free_mhz, np.inf), tie_mhz)
         free_mib[best] -= need_mib
         free_mhz[best] -= need_mhz
     return np.array(lost, np.int64)

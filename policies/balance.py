@@ -7,6 +7,7 @@ import numpy as np
 from ..models.arrays import Bools, Floats, Ints
 from ..models.columns import PowerState, VmState
 from ..models.knobs import knob
+from ..models.ties import TIE, first_highest
 from .plan import Plan, Proposal, Reason, Search
 from .room import Room
 from .view import FarmView
@@ -75,9 +76,9 @@ class _Round:
         while len(found) < self._policy.moves and not settled.all():
             use = self._load_mhz / self._cpu_mhz
             imbalance = float(use.std())
-            if imbalance <= self._policy.threshold:
+            if imbalance <= self._policy.threshold + TIE:
                 break
-            source = int(np.argmax(np.where(settled, -1.0, use)))
+            source = first_highest(np.where(settled, -1.0, use))
             move = self._best(source, use)
             if move is None:
                 settled[source] = True
@@ -89,20 +90,20 @@ class _Round:
     def _best(self, source: int, use: Floats) -> tuple[int, int] | None:
         """Return the VM and the target that lower the deviation most, None if none is worth it."""
         vms = self._guests(source)
-        lower = use < use[source]
+        lower = use < use[source] - TIE
         if not len(vms) or not lower.any():
             return None
         load_mhz = self._room.need_mhz[vms][:, None]
         here = use[source] - load_mhz / self._cpu_mhz[source]
         there = use + load_mhz / self._cpu_mhz
         gain = (use[source] - use) - np.abs(here - there)
-        worth = gain > self._policy.cost_per_gib * self._gib(vms)[:, None]
+        worth = gain > self._policy.cost_per_gib * self._gib(vms)[:, None] + TIE
         worth &= lower & ~self._barred(vms)
         if not worth.any():
             return None
         # Between equal hosts the mean stays, so the deviation falls with the sum of squares.
         squares = np.where(worth, use[source] ** 2 + use**2 - here**2 - there**2, -np.inf)
-        vm, target = np.unravel_index(int(np.argmax(squares)), squares.shape)
+        vm, target = np.unravel_index(first_highest(squares.ravel()), squares.shape)
         return int(vms[vm]), int(target)
 
     def _guests(self, source: int) -> Ints:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .pricing import Pricing
+from .pricing import Pricing, cpu_tie
 from .room import Places, Room
 from .shelves import BestFitShelf
 
@@ -20,8 +20,8 @@ class BestFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, Pricing(cpu_left))
+        return place_each(room, vms, Pricing(cpu_left, tie=cpu_tie))
 
-    def shelf(self, free_mhz: Floats, free_mib: Floats) -> BestFitShelf:
+    def shelf(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> BestFitShelf:
         """Return an index of hosts that places VMs one by one as :meth:`place` does."""
-        return BestFitShelf(free_mhz, free_mib)
+        return BestFitShelf(free_mhz, free_mib, tie_mhz)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..models.arrays import Ints
 from .best_fit import cpu_left
 from .placement import Placed, place_decreasing
-from .pricing import Pricing
+from .pricing import Pricing, cpu_tie
 from .room import Room
 
 
@@ -15,4 +15,4 @@ class BestFitDecreasing:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        return place_decreasing(room, vms, Pricing(cpu_left))
+        return place_decreasing(room, vms, Pricing(cpu_left, tie=cpu_tie))

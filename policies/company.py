@@ -55,7 +55,7 @@ def place_company(
     leader, others = int(vms[0]), vms[1:]
     domain = _shared_domain(room, leader)[room.hosts]
     failed: set[int] = set()
-    for position in room.ranked(leader, costs).tolist():
+    for position in room.ranked(leader, costs, pricing.tie(room)).tolist():
         if int(domain[position]) in failed:
             continue
         before = room.mark()
@@ -73,7 +73,7 @@ def _follow(room: Room, vms: Ints, pricing: Pricing) -> list[tuple[int, float]]:
     found: list[tuple[int, float]] = []
     for index, vm in enumerate(vms.tolist()):
         costs, lowest = costs_now(room, vms[index : index + 1], pricing)
-        position = room.cheapest(vm, costs, lowest)
+        position = room.cheapest(vm, costs, lowest, pricing.tie(room))
         if position < 0:
             break
         found.append((position, float(costs[position])))

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..models.arrays import Floats, Ints
 from ..models.knobs import knob
+from ..models.ties import ascending
 from .placement import Placed, in_order
 from .pricing import Pricing
 from .room import Places, Room
+
+PRODUCT_TIE = 1e-12
+"""Products of shares this far apart are equal: they are small where VMs are small."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,15 @@ class DotProduct:
         need_mib = room.view.vms.footprint_mib[vms]
         size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
         size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
-        return in_order(np.argsort(-size, kind="stable"), room, vms, Pricing(self._misfit))
+        return in_order(ascending(-size), room, vms, Pricing(self._misfit, tie=_tie))
 
     def _misfit(self, room: Room, vms: Ints, at: Places) -> Floats:
         need_mib = room.view.vms.footprint_mib[vms][:, None]
         cpu = room.need_mhz[vms][:, None] * (room.free_mhz[at] / room.capacity_mhz[at] ** 2)
         memory = need_mib * (room.memory_free_mib[at] / room.memory_mib[at] ** 2)
         return -(cpu + self.memory_weight * memory)
+
+
+def _tie(room: Room) -> float:
+    del room
+    return PRODUCT_TIE

@@ -7,6 +7,7 @@ import numpy as np
 from ..models.arrays import Floats, Ints, sum_by
 from ..models.columns import PowerState, VmState
 from ..models.knobs import knob
+from ..models.ties import TIE, ascending, tie_of
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
 from .control import idle_hosts
@@ -68,7 +69,7 @@ class _Round:
         plan = Plan(sleep_reason=RULE)
         use = view.expected_mhz() / view.hosts.cpu_mhz
         highest = policy.target + policy.tolerance
-        above = np.flatnonzero(view.awake() & (use > highest))
+        above = np.flatnonzero(view.awake() & (use > highest + TIE))
         if len(above):
             self._relieve(plan, above, use, highest)
             return plan
@@ -85,10 +86,12 @@ class _Round:
         leaving: list[int] = []
         for host in above.tolist():
             excess_mhz = (float(use[host]) - highest) * float(self.view.hosts.cpu_mhz[host])
+            slack_mhz = TIE * float(self.view.hosts.cpu_mhz[host])
             vms = self._running(host)
-            order = vms[np.argsort(self.view.vms.footprint_mib[vms], kind="stable")]
+            memory_mib = self.view.vms.footprint_mib[vms]
+            order = vms[ascending(memory_mib, tie_of(memory_mib))]
             for vm in order.tolist():
-                if excess_mhz <= 0:
+                if excess_mhz <= slack_mhz:
                     break
                 for each in self.view.companions(vm).tolist():
                     if each not in leaving and each in vms:
@@ -103,10 +106,10 @@ class _Round:
         """Empty hosts below the band for as long as the others stay within it."""
         policy, view = self.policy, self.view
         lowest = policy.target - policy.tolerance
-        below = view.awake() & (use < lowest) & (view.hosts.state == PowerState.ON)
+        below = view.awake() & (use < lowest - TIE) & (view.hosts.state == PowerState.ON)
         below &= (view.hosts.vm_count > 0) & (view.hosts.incoming == 0)
         rows = np.flatnonzero(below)
-        for host in rows[np.argsort(use[rows], kind="stable")].tolist():
+        for host in rows[ascending(use[rows])].tolist():
             if policy.hosts_per_round and len(plan.sleeps) >= policy.hosts_per_round:
                 return
             vms = view.vms_on(np.array([host]))

@@ -24,6 +24,6 @@ class FirstFit:
         """Give VMs room in the order given."""
         return place_each(room, vms, Pricing(row_order))
 
-    def shelf(self, free_mhz: Floats, free_mib: Floats) -> FirstFitShelf:
+    def shelf(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> FirstFitShelf:
         """Return an index of hosts that places VMs one by one as :meth:`place` does."""
-        return FirstFitShelf(free_mhz, free_mib)
+        return FirstFitShelf(free_mhz, free_mib, tie_mhz)

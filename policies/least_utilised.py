@@ -6,6 +6,7 @@ import numpy as np
 
 from ..models.arrays import Ints
 from ..models.knobs import knob
+from ..models.ties import TIE, ascending
 from .view import FarmView
 
 
@@ -33,9 +34,9 @@ class LeastUtilised:
     def order(self, view: FarmView, overloaded: Ints) -> Ints:
         """Return the hosts that may be emptied, least utilised first, ties by row."""
         utilisation = view.hosts.utilisation
-        wanted = view.awake() & (view.hosts.vm_count > 0) & (utilisation < self.below)
+        wanted = view.awake() & (view.hosts.vm_count > 0) & (utilisation < self.below - TIE)
         wanted[overloaded] = False
         if self.spare_idle:
             wanted &= utilisation > 0
         hosts = np.flatnonzero(wanted)
-        return hosts[np.argsort(utilisation[hosts], kind="stable")]
+        return hosts[ascending(utilisation[hosts])]

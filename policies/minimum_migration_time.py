@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..models.arrays import Ints
+from ..models.ties import first_lowest, tie_of
 from .view import FarmView
 
 
@@ -14,4 +15,5 @@ class MinimumMigrationTime:
 
     def pick(self, view: FarmView, vms: Ints) -> int:
         """Return the position of the VM with the least memory."""
-        return int(view.vms.memory_mib[vms].argmin())
+        memory_mib = view.vms.memory_mib[vms]
+        return first_lowest(memory_mib, tie_of(memory_mib))

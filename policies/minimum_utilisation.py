@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..models.arrays import Ints
+from ..models.ties import first_lowest
 from .view import FarmView
 
 
@@ -14,4 +15,4 @@ class MinimumUtilisation:
 
     def pick(self, view: FarmView, vms: Ints) -> int:
         """Return the position of the VM with the lowest utilisation."""
-        return int((view.vms.demand_mhz[vms] / view.vms.size_mhz[vms]).argmin())
+        return first_lowest(view.vms.demand_mhz[vms] / view.vms.size_mhz[vms])

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from ..models.arrays import Floats, Ints
+from ..models.ties import ascending
 from .company import dismiss_companies, expect_companies, place_company
 from .plan import Search
 from .pricing import Pricing, current_costs
@@ -33,8 +34,11 @@ class Placement(Protocol):
 class Shelving(Protocol):
     """A placement that also places single VMs from an index of what hosts have left."""
 
-    def shelf(self, free_mhz: Floats, free_mib: Floats) -> Shelf:
-        """Return the index of hosts, by row, with so much CPU in MHz and memory in MiB left."""
+    def shelf(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> Shelf:
+        """Return the index of hosts, by row, with so much CPU in MHz and memory in MiB left.
+
+        CPU within ``tie_mhz`` of each other counts as equal.
+        """
         ...
 
 
@@ -46,6 +50,7 @@ def place_each(room: Room, vms: Ints, pricing: Pricing) -> Placed:
     """
     hosts = np.full(len(vms), -1, np.int64)
     considered = len(room.hosts)
+    tie = pricing.tie(room)
     searches = [Search(considered, considered)] * len(vms)
     if not considered:
         return Placed(hosts, searches)
@@ -57,7 +62,7 @@ def place_each(room: Room, vms: Ints, pricing: Pricing) -> Placed:
             if room.all_or_nothing and not complete:
                 break
             continue
-        position = room.cheapest(vm, costs, lowest)
+        position = room.cheapest(vm, costs, lowest, tie)
         if position >= 0:
             hosts[index] = room.hosts[position]
             searches[index] = Search(considered, 0, float(costs[position]))
@@ -109,7 +114,7 @@ def place_bound_first(placement: Placement, room: Room, vms: Ints) -> Placed:
 
 def place_decreasing(room: Room, vms: Ints, pricing: Pricing) -> Placed:
     """Place the VMs with the largest need first; the result is in the order given."""
-    return in_order(np.argsort(-room.need_mhz[vms], kind="stable"), room, vms, pricing)
+    return in_order(ascending(-room.need_mhz[vms], room.tie_mhz), room, vms, pricing)
 
 
 def in_order(order: Ints, room: Room, vms: Ints, pricing: Pricing) -> Placed:

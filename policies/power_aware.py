@@ -8,7 +8,7 @@ import numpy as np
 from ..models.arrays import Floats, Ints
 from ..models.knobs import knob
 from .placement import Placed, place_decreasing
-from .pricing import Pricing
+from .pricing import Pricing, power_tie
 from .room import Places, Room
 
 
@@ -45,7 +45,8 @@ class PowerAwareBestFitDecreasing:
                 before_w[position] = off_w if asleep else watts_at(position, without_mhz)
             return watts_at(position, with_mhz) - float(before_w[position])
 
-        return place_decreasing(room, vms, Pricing(rise_w, rise_at_w, rising=measured))
+        pricing = Pricing(rise_w, rise_at_w, rising=measured, tie=power_tie)
+        return place_decreasing(room, vms, pricing)
 
 
 def _measured_w(room: Room) -> Floats:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.arrays import Floats, Ints
+from ..models.ties import TIE, first_lowest
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8
@@ -40,6 +41,26 @@ CostAt = Callable[[Room, int, int], float]
 """Cost of one VM on one candidate, as :data:`Costs` would give it now."""
 
 
+Tie = Callable[[Room], float]
+"""How far apart costs in a room may be and still be equal: the first of equal ones wins."""
+
+
+def plain_tie(room: Room) -> float:
+    """Return the tolerance of costs that are shares, counts or numbers about as large."""
+    del room
+    return TIE
+
+
+def cpu_tie(room: Room) -> float:
+    """Return the tolerance of costs in MHz."""
+    return room.tie_mhz
+
+
+def power_tie(room: Room) -> float:
+    """Return the tolerance of costs in W."""
+    return room.tie_w
+
+
 @dataclass(frozen=True)
 class Pricing:
     """What a VM costs on a host, as a placement sees it.
@@ -47,19 +68,21 @@ class Pricing:
     A policy that can also tell a single cost (``at``) prices sleeping hosts itself; for any
     other they come last where the room prefers hosts that are awake. ``rising`` costs never
     fall when a host is given more. ``lasting`` costs change only where the host changes, and are
-    equal for VMs of a kind (:meth:`.Room.kinds`).
+    equal for VMs of a kind (:meth:`.Room.kinds`). ``tie`` says which costs count as equal.
     """
 
     costs: Costs
     at: CostAt | None = None
     rising: bool = False
     lasting: bool = True
+    tie: Tie = plain_tie
 
 
 def current_costs(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
     """Yield each VM, its cost on every candidate as things then stand, and the lowest's position.
 
-    The cost is inf where there is no room; of equal costs the lower position counts as lowest.
+    The cost is inf where there is no room; of equal costs (:attr:`Pricing.tie`) the lower position
+    counts as lowest.
     """
     kinds = _kinds(room) if pricing.lasting else None
     if kinds is not None:
@@ -84,7 +107,7 @@ def _by_kind(
 ) -> Iterator[tuple[int, Floats, int]]:
     """Compute what has changed since the last VM of the same kind, or all if that is most."""
     kept: dict[int, _Kept] = room.memo.setdefault("costs", {})
-    count = len(room.hosts)
+    count, tie = len(room.hosts), pricing.tie(room)
     for index, kind in enumerate(kinds[vms].tolist()):
         one = vms[index : index + 1]
         costs = kept.get(kind)
@@ -95,7 +118,7 @@ def _by_kind(
         else:
             costs.update(room, one, pricing)
         costs.known = len(room.changes)
-        allowed = _within_rules(room, one, costs.values, costs.lowest())
+        allowed = _within_rules(room, one, costs.values, costs.lowest(tie), tie)
         yield int(one[0]), *_asleep_if_none_else(room, one, pricing, *allowed)
 
 
@@ -125,10 +148,11 @@ class _Kept:
         for block in {position // BLOCK for position in changes}:
             self._lowest[block] = self._blocks[block].min()
 
-    def lowest(self) -> int:
-        """Return the position of the lowest cost, the lower one of equals."""
-        block = int(self._lowest.argmin())
-        return block * BLOCK + int(self._blocks[block].argmin())
+    def lowest(self, tie: float) -> int:
+        """Return the first position whose cost is within ``tie`` of the lowest."""
+        highest = self._lowest.min() + tie
+        block = int((self._lowest <= highest).argmax())
+        return block * BLOCK + int((self._blocks[block] <= highest).argmax())
 
 
 def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
@@ -137,13 +161,13 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
     Of rising costs only those of a host that would win, or that was left with more room than
     before; a veto or a rule may pass over the winner, so there all are computed.
     """
-    step = 1 if pricing.at is None else BATCH
+    step, tie = 1 if pricing.at is None else BATCH, pricing.tie(room)
     for start in range(0, len(vms), step):
         batch = vms[start : start + step]
         rows = _with_room(room, batch, pricing, EVERYWHERE)
         if pricing.at is None:
             costs = rows[0]
-            allowed = _within_rules(room, batch, costs, int(costs.argmin()))
+            allowed = _within_rules(room, batch, costs, first_lowest(costs, tie), tie)
             yield int(batch[0]), *_asleep_if_none_else(room, batch, pricing, *allowed)
             continue
         known, known_roomier = len(room.changes), len(room.roomier)
@@ -157,28 +181,42 @@ def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, 
             if roomier:
                 _refresh(room, vm, pricing.at, costs, roomier)
                 changed.difference_update(roomier)
-            lowest = int(costs.argmin())
-            while lowest in changed:
-                _refresh(room, vm, pricing.at, costs, (lowest,))
-                changed.discard(lowest)
-                lowest = int(costs.argmin())
+            lowest = _lowest_refreshed(room, vm, pricing.at, costs, changed, tie)
             one = batch[index : index + 1]
-            yield vm, *_within_rules(room, one, costs, lowest)
+            yield vm, *_within_rules(room, one, costs, lowest, tie)
 
 
-def _within_rules(room: Room, one: Ints, costs: Floats, lowest: int) -> tuple[Floats, int]:
+def _lowest_refreshed(
+    room: Room, vm: int, cost_at: CostAt, costs: Floats, changed: set[int], tie: float
+) -> int:
+    """Return the position of the lowest cost where those ``changed`` may only have risen.
+
+    The lowest has to be known before it can be said which others are equal to it.
+    """
+    for within in (0.0, tie) if changed else (tie,):
+        lowest = first_lowest(costs, within)
+        while lowest in changed:
+            _refresh(room, vm, cost_at, costs, (lowest,))
+            changed.discard(lowest)
+            lowest = first_lowest(costs, within)
+    return lowest
+
+
+def _within_rules(
+    room: Room, one: Ints, costs: Floats, lowest: int, tie: float
+) -> tuple[Floats, int]:
     """Return costs without the hosts that a rule keeps from a VM, and the lowest's position."""
     barred = room.barred(int(one[0]))
     if barred is None:
         return costs, lowest
     costs = np.where(barred, np.inf, costs)
-    return costs, int(costs.argmin())
+    return costs, first_lowest(costs, tie)
 
 
 def costs_now(room: Room, one: Ints, pricing: Pricing) -> tuple[Floats, int]:
     """Return the cost of a VM on every candidate as things stand, and the lowest's position."""
-    costs = _with_room(room, one, pricing, EVERYWHERE)[0]
-    allowed = _within_rules(room, one, costs, int(costs.argmin()))
+    costs, tie = _with_room(room, one, pricing, EVERYWHERE)[0], pricing.tie(room)
+    allowed = _within_rules(room, one, costs, first_lowest(costs, tie), tie)
     return _asleep_if_none_else(room, one, pricing, *allowed)
 
 
@@ -201,7 +239,8 @@ def _asleep_if_none_else(
     costs = np.full(len(costs), np.inf)
     costs[asleep] = pricing.costs(room, one, asleep)
     costs[room.full(one)[0]] = np.inf
-    return _within_rules(room, one, costs, int(costs.argmin()))
+    tie = pricing.tie(room)
+    return _within_rules(room, one, costs, first_lowest(costs, tie), tie)
 
 
 def _refresh(room: Room, vm: int, cost_at: CostAt, costs: Floats, positions: Iterable[int]) -> None:

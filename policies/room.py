@@ -14,6 +14,7 @@ import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, Singles, alike, singles
 from ..models.seats import Seats
+from ..models.ties import TIE, levels, tie_of
 from .reserve import NAME as RESERVE
 from .view import FarmView
 
@@ -37,7 +38,8 @@ OnChange = Callable[[int, int, int], None]
 class Room:
     """Candidate hosts, ascending by row, with what each has left.
 
-    A candidate is named by its position; all arrays have one entry per candidate. ``notes`` and
+    A candidate is named by its position; all arrays have one entry per candidate. CPU within
+    ``tie_mhz`` and power within ``tie_w`` of each other is equal (:mod:`.ties`). ``notes`` and
     ``memo`` are a placement's own notebooks. ``changed`` holds the positions whose load has
     changed since the placement last cleared it; ``changes`` lists all positions in which
     anything changed, ``roomier`` those where a VM that was taken left more room, in the order
@@ -66,10 +68,10 @@ class Room:
         self.prefer_awake, self.all_or_nothing = prefer_awake, False
         self.notes: dict[str, Floats] = {}
         self.memo: dict[str, Any] = {}
-        self.need_mhz = need_mhz
-        self.load_mhz = load_mhz[hosts]
+        self.need_mhz, self.load_mhz = need_mhz, load_mhz[hosts]
         self.capacity_mhz = capacity_mhz[hosts]
         self.free_mhz = self.capacity_mhz - self.load_mhz
+        self.tie_mhz, self.tie_w = tie_of(capacity_mhz), TIE * view.hosts.power.highest_w
         self.memory_mib = view.hosts.memory_mib[hosts]
         self.memory_free_mib = self.memory_mib - view.hosts.memory_used_mib[hosts]
         self.cpu_mhz = view.hosts.cpu_mhz[hosts]
@@ -147,14 +149,14 @@ class Room:
 
     def full(self, vms: Ints, at: Places = EVERYWHERE) -> Bools:
         """Return which of some candidates have no room for each VM: (VMs, candidates)."""
-        full = self.free_mhz[at] < self.need_mhz[vms][:, None]
+        full = self.free_mhz[at] < (self.need_mhz[vms] - self.tie_mhz)[:, None]
         full |= self._closed[at]
         if self._largest_need_per_core_mhz > self._slowest_core_mhz:
             full |= self._core_mhz[at] < self._need_per_core_mhz[vms][:, None]
         if self._largest_need_mib > self._least_free_mib:
             full |= self.memory_free_mib[at] < self._memory_need_mib[vms][:, None]
         if self._signal_mhz is not None:
-            full |= self._headroom_mhz[at] < self._signal_mhz[vms][:, None]
+            full |= self._headroom_mhz[at] < (self._signal_mhz[vms] - self.tie_mhz)[:, None]
         if self._allowed is not None:
             full |= ~self._allowed[self._row[vms]][:, self._group[at]]
         if self._one_guest is not None:
@@ -195,7 +197,7 @@ class Room:
         if apart is not None:
             may &= ~apart
         barred = ~self._closed & ~may
-        cpu = self.free_mhz < self.need_mhz[vm]
+        cpu = self.free_mhz < self.need_mhz[vm] - self.tie_mhz
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
         cpu &= may
         memory = may & ~cpu & (self.memory_free_mib < self._memory_need_mib[vm])
@@ -252,18 +254,18 @@ class Room:
         load_mhz = self._scalars.load_mhz[position]
         return load_mhz, load_mhz + self._scalars.need_mhz[vm]
 
-    def cheapest(self, vm: int, costs: Floats, lowest: int) -> int:
+    def cheapest(self, vm: int, costs: Floats, lowest: int, tie: float) -> int:
         """Return the position of the lowest finite cost that no veto falls on, −1 if none.
 
-        Hosts where the VM breaks soft rules of a lower total price go first. Equal costs go to
-        the lower position; without a veto and soft rules that is ``lowest``.
+        Hosts where the VM breaks soft rules of a lower total price go first. Costs within ``tie``
+        of each other go to the lower position; without a veto and soft rules that is ``lowest``.
         """
         penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
         choosy = self.book is not None and self.book.choosy
         plain = self._veto is None and penalty is None and not choosy
         if plain or costs[lowest] == np.inf:
             return lowest if costs[lowest] < np.inf else -1
-        order = _ranked(costs, penalty)
+        order = _ranked(costs, penalty, tie)
         if self._veto is None:
             return self._first_kept(vm, order)
         asked, step = 0, 1
@@ -285,9 +287,10 @@ class Room:
                 return int(position)
         return -1
 
-    def ranked(self, vm: int, costs: Floats) -> Ints:
+    def ranked(self, vm: int, costs: Floats, tie: float) -> Ints:
         """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside."""
-        return _ranked(costs, None if self.seats is None else self.seats.penalty(vm, self.hosts))
+        penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
+        return _ranked(costs, penalty, tie)
 
     def take(self, vm: int, position: int) -> None:
         """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
@@ -343,7 +346,7 @@ class Room:
         need_mib = np.bincount(positions, weights=memory_mib, minlength=count)
         watched = self._signal_mhz is not None or self._veto is not None
         slow = self._need_per_core_mhz[vms] > self._core_mhz[positions]
-        full = (need_mhz > self.free_mhz) | (need_mib > self.memory_free_mib)
+        full = (need_mhz - self.tie_mhz > self.free_mhz) | (need_mib > self.memory_free_mib)
         if self._barring:
             guests = self._guests + np.bincount(positions, minlength=count)
             barred = np.zeros(count, bool) if self._one_guest is None else self._one_guest
@@ -363,12 +366,13 @@ class Room:
         return True
 
 
-def _ranked(costs: Floats, penalty: Floats | None) -> Ints:
+def _ranked(costs: Floats, penalty: Floats | None, tie: float) -> Ints:
     """Return the positions of finite costs: by penalty, then by cost, then as they stand."""
     finite = np.flatnonzero(costs < np.inf)
+    cost = levels(costs[finite], tie)
     if penalty is None:
-        return finite[np.argsort(costs[finite], kind="stable")]
-    return finite[np.lexsort((costs[finite], penalty[finite]))]
+        return finite[np.argsort(cost, kind="stable")]
+    return finite[np.lexsort((cost, levels(penalty[finite])))]
 
 
 def _column(values: Floats, few: bool) -> Singles:
@@ -380,7 +384,7 @@ class _Scalars:
     """The room's columns once more, as lists: single values are read many times per VM."""
 
     def __init__(self, room: Room) -> None:
-        self._few = room.few
+        self._few, self._tie_mhz = room.few, room.tie_mhz
         self.need_mhz = _column(room.need_mhz, room.few)
         self.load_mhz: list[float] = room.load_mhz.tolist()
         self.guests: list[int] = room._guests.tolist()
@@ -402,10 +406,13 @@ class _Scalars:
     def has_room(self, vm: int, position: int) -> bool:
         return (
             not self.closed[position]
-            and self._free_mhz[position] >= self.need_mhz[vm]
+            and self._free_mhz[position] >= self.need_mhz[vm] - self._tie_mhz
             and self._core_mhz[position] >= self._need_per_core_mhz[vm]
             and self._free_mib[position] >= self._need_mib[vm]
-            and (self._signal_mhz is None or self._headroom_mhz[position] >= self._signal_mhz[vm])
+            and (
+                self._signal_mhz is None
+                or self._headroom_mhz[position] >= self._signal_mhz[vm] - self._tie_mhz
+            )
         )
 
     def makes_room(self, vm: int) -> bool:

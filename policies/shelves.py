@@ -36,19 +36,14 @@ class Shelf(Protocol):
 class BestFitShelf:
     """Finds the host with the least CPU left; of equals the lower row."""
 
-    def __init__(self, free_mhz: Floats, free_mib: Floats) -> None:
-        self._hosts = HostOrder(free_mhz, free_mib)
+    def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
+        self._hosts, self._tie_mhz = HostOrder(free_mhz, free_mib), tie_mhz
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the host with the least free CPU that has both; −1: none."""
-        host = self._hosts.first(need_mhz, inf, need_mib)
-        if host >= 0:
-            free_mhz = self._hosts.key(host)
-            next_mhz = nextafter(free_mhz, inf)
-            # The policy compares what would be left, which rounding may make equal.
-            if next_mhz - need_mhz == free_mhz - need_mhz:
-                return _lower(host, self._hosts.first(next_mhz, next_mhz, need_mib))
-        return host
+        hosts, lowest_mhz = self._hosts, need_mhz - self._tie_mhz
+        # The policy compares what would be left, CPU free less need.
+        return _first_equal(hosts, lowest_mhz, inf, need_mib, -need_mhz, self._tie_mhz)
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
         """Tell what a host now has left; −1 for both while it is not to be found."""
@@ -58,26 +53,34 @@ class BestFitShelf:
 class WorstFitShelf:
     """Finds the host with the most CPU left; of equals the lower row."""
 
-    def __init__(self, free_mhz: Floats, free_mib: Floats) -> None:
-        self._hosts = HostOrder(-free_mhz, free_mib)
+    def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
+        self._hosts, self._tie_mhz = HostOrder(-free_mhz, free_mib), tie_mhz
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the host with the most free CPU that has both; −1: none."""
-        host = self._hosts.first(-inf, -need_mhz, need_mib)
-        if host >= 0:
-            key = self._hosts.key(host)
-            next_key = nextafter(key, inf)
-            if need_mhz + next_key == need_mhz + key and next_key <= -need_mhz:
-                return _lower(host, self._hosts.first(next_key, next_key, need_mib))
-        return host
+        hosts, highest = self._hosts, self._tie_mhz - need_mhz
+        return _first_equal(hosts, -inf, highest, need_mib, need_mhz, self._tie_mhz)
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
         """Tell what a host now has left; −1 for both while it is not to be found."""
         self._hosts.update(host, -float(free_mhz), float(free_mib))
 
 
-def _lower(host: int, other: int) -> int:
-    return host if other < 0 else min(host, other)
+def _first_equal(
+    hosts: HostOrder, lowest: float, highest: float, need_mib: float, added: float, tie: float
+) -> int:
+    """Return the lowest row of those whose key plus ``added`` is within ``tie`` of the lowest.
+
+    Keys are within [lowest, highest], hosts have the memory; −1: there are none.
+    """
+    found = host = hosts.first(lowest, highest, need_mib)
+    if host < 0:
+        return -1
+    equal = hosts.key(host) + added + tie
+    while host >= 0 and hosts.key(host) + added <= equal:
+        found = min(found, host)
+        host = hosts.first(nextafter(hosts.key(host), inf), highest, need_mib)
+    return found
 
 
 class FirstFitShelf:
@@ -89,18 +92,20 @@ class FirstFitShelf:
     looks are in vain.
     """
 
-    def __init__(self, free_mhz: Floats, free_mib: Floats) -> None:
+    def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
+        self._tie_mhz = tie_mhz
         blocks = -(-len(free_mhz) // BLOCK)
         self._mhz, self._mib = np.full((2, blocks * BLOCK), -np.inf)
         self._mhz[: len(free_mhz)], self._mib[: len(free_mib)] = free_mhz, free_mib
         self._one_mhz, self._one_mib = singles(self._mhz), singles(self._mib)
         self._block_mhz = self._mhz.reshape(blocks, BLOCK)
         self._block_mib = self._mib.reshape(blocks, BLOCK)
-        self._needs = [0.0]
-        self._bound_mib = self._most_mib(slice(None), 0.0)[None]
+        self._needs = [-inf]
+        self._bound_mib = self._most_mib(slice(None), -inf)[None]
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the lowest row with so much CPU and memory; −1: none."""
+        need_mhz -= self._tie_mhz
         kind = self._kind(need_mhz)
         enough = self._bound_mib[kind] >= need_mib
         block = int(enough.argmax())

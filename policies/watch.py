@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, sum_by
+from ..models.ties import TIE
 from .overload import OverloadDetector
 from .room import Room
 from .view import FarmView
@@ -65,14 +66,15 @@ class Watch:
         """Return the hosts with VMs whose value is above their limit, ascending."""
         busy = np.flatnonzero(self._view.awake() & (self._view.hosts.vm_count > 0))
         value, limit = self.judge(busy)
-        return busy[value > limit]
+        return busy[value > limit + TIE]
 
     def is_overloaded(self, host: int) -> bool:
         """Whether one host's value is above its limit as things stand."""
         if self._linear:
-            return bool(self._host_signal[host] > self._limit * self._capacity_mhz[host])
+            limit_mhz = (self._limit + TIE) * self._capacity_mhz[host]
+            return bool(self._host_signal[host] > limit_mhz)
         value, limit = self.judge(np.array([host]))
-        return bool(value[0] > limit[0])
+        return bool(value[0] > limit[0] + TIE)
 
     def take_away(self, vm: int, host: int) -> None:
         """Note that a VM is to leave a host."""
@@ -95,7 +97,7 @@ class Watch:
             hosts = room.hosts[positions]
             with_vm = self._matrix[hosts] + self._vm_history[:, vm]
             value, limit = self._detector.judge(with_vm, self._capacity_mhz[hosts])
-            return value > limit
+            return value > limit + TIE
 
         def changed(position: int, vm: int, sign: int) -> None:
             self._change(vm, int(room.hosts[position]), sign)

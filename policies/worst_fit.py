@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
-from .pricing import Pricing
+from .pricing import Pricing, cpu_tie
 from .room import Places, Room
 from .shelves import WorstFitShelf
 
@@ -20,8 +20,8 @@ class WorstFit:
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, Pricing(cpu_taken))
+        return place_each(room, vms, Pricing(cpu_taken, tie=cpu_tie))
 
-    def shelf(self, free_mhz: Floats, free_mib: Floats) -> WorstFitShelf:
+    def shelf(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> WorstFitShelf:
         """Return an index of hosts that places VMs one by one as :meth:`place` does."""
-        return WorstFitShelf(free_mhz, free_mib)
+        return WorstFitShelf(free_mhz, free_mib, tie_mhz)

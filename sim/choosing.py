@@ -7,6 +7,7 @@ import numpy as np
 from ..models.arrays import Bools, Floats, Ints, singles
 from ..models.columns import PowerState
 from ..models.living import LivingFarm
+from ..models.ties import tie_of
 from ..policies.consolidation import first_asleep_of_each_group
 from ..policies.placement import Placed, Placement, Shelving
 from ..policies.plan import Search
@@ -107,7 +108,8 @@ class ShelfChooser:
         self._farm, self._needs = farm, needs
         self._otherwise, self._wakes = otherwise, wakes
         free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
-        self._shelf: Shelf = placement.shelf(free_mhz, free_mib)
+        self._tie_mhz = tie_of(needs.capacity_mhz)
+        self._shelf: Shelf = placement.shelf(free_mhz, free_mib, self._tie_mhz)
         self._all_free_mhz, self._all_free_mib = free_mhz, free_mib
         self._free_mhz, self._free_mib = singles(free_mhz), singles(free_mib)
         farm.changed.clear()
@@ -149,7 +151,7 @@ class ShelfChooser:
     def _lacking(self, vm: int) -> Search:
         free_mhz, free_mib = self._all_free_mhz, self._all_free_mib
         awake = free_mib >= 0
-        no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm])
+        no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm] - self._tie_mhz)
         no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.most_mib[vm])
         considered = int(awake.sum())
         return Search(considered, considered, 0.0, int(no_cpu.sum()), int(no_memory.sum()))

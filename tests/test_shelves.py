@@ -25,15 +25,19 @@ BASE_MHZ = 2**52 + 1.0
 """Near it, numbers differ by 1, so that what is left of a half rounds to the same."""
 
 
-def room_of(free_mhz: Floats, free_mib: Floats, need_mhz: float, need_mib: float) -> Room:
-    """A room of hosts with these free columns, and one VM."""
+def room_of(
+    free_mhz: Floats, free_mib: Floats, need_mhz: float, need_mib: float, tie_mhz: float
+) -> Room:
+    """A room of hosts with these free columns and this tolerance, and one VM."""
     count = len(free_mhz)
     hosts = make_hosts([1.0] * count, core_mhz=np.inf)
     hosts.memory_mib[:] = free_mib
     farm = make_farm(hosts, make_vms([need_mhz], [need_mib]))
     farm.start(np.ones(count, bool))
     view = FarmView(farm, Ring(0, 1), Ring(0, count), Streams(1), slow_cores=True)
-    return Room(view, np.arange(count), np.array([need_mhz]), np.zeros(count), free_mhz)
+    room = Room(view, np.arange(count), np.array([need_mhz]), np.zeros(count), free_mhz)
+    room.tie_mhz = room._scalars._tie_mhz = tie_mhz
+    return room
 
 
 def columns(rng: np.random.Generator, count: int, kind: str) -> tuple[Floats, Floats]:
@@ -71,10 +75,11 @@ def test_a_shelf_finds_what_the_policy_finds(
         patch.setattr(shelves, "BLOCK", 4)
         patch.setattr(shelves, "MOST_NEEDS", most_needs)
         free_mhz, free_mib = columns(rng, count, kind)
-        shelf = placement.shelf(free_mhz.copy(), free_mib.copy())
+        tie_mhz = float(rng.choice([0.0, 1e-6, 1.0, 3000.0]))
+        shelf = placement.shelf(free_mhz.copy(), free_mib.copy(), tie_mhz)
         for _ in range(12):
             need_mhz, need_mib = need(rng, kind)
-            room = room_of(free_mhz, free_mib, need_mhz, need_mib)
+            room = room_of(free_mhz, free_mib, need_mhz, need_mib, tie_mhz)
             expected = int(placement.place(room, np.array([0])).hosts[0])
             assert shelf.find(need_mhz, need_mib) == expected
             for host in rng.integers(0, count, rng.integers(0, 40)).tolist():
@@ -96,7 +101,7 @@ def test_a_shelf_filled_one_by_one_is_filled_like_a_room(placement: Any) -> None
     view = FarmView(farm, Ring(0, 500), Ring(0, 40), Streams(1), slow_cores=True)
     room = Room(view, np.arange(40), cores, np.zeros(40), hosts.cpu_mhz)
     free_mhz, free_mib = hosts.cpu_mhz.copy(), hosts.memory_mib.copy()
-    shelf = placement.shelf(free_mhz, free_mib)
+    shelf = placement.shelf(free_mhz, free_mib, room.tie_mhz)
     found = []
     for need_mhz, need_mib in zip(cores.tolist(), memory_mib.tolist(), strict=True):
         host = shelf.find(need_mhz, need_mib)
