@@ -131,7 +131,6 @@ class VmAccounts:
         self.migrations = np.zeros(vms, np.int64)
         self._shortfall_s = np.zeros(vms)
         self._shortfall_mark_s = np.zeros(vms)
-        self._copy_mark_s = np.zeros(vms)
         self._copy_since_s = np.zeros(vms)
 
     def accrue(self, vms: Ints, shortfall: Floats, waiting: Floats, elapsed_s: Floats) -> None:
@@ -163,31 +162,23 @@ class VmAccounts:
 
     def charge_copy_of_one(self, vm: int, lost_mhz: float, now_s: float) -> None:
         """Do as :meth:`charge_copy` for one VM."""
-        shortfall_s = self._shortfall_s.item(vm)
-        missed_s = shortfall_s - self._copy_mark_s.item(vm)
         if lost_mhz:
-            delivered_s = (now_s - self._copy_since_s.item(vm)) - missed_s
-            self.degraded_mhz_s[vm] += lost_mhz * delivered_s
-        self._copy_mark_s[vm] = shortfall_s
+            self.degraded_mhz_s[vm] += lost_mhz * (now_s - self._copy_since_s.item(vm))
         self._copy_since_s[vm] = now_s
 
     def missed_since_mark_s(self, vm: int) -> float:
         """Return the shortfall of a VM that it has not been charged for yet."""
         return self._shortfall_s.item(vm) - self._shortfall_mark_s.item(vm)
 
-    def delivered_since_copy_s(self, vm: int, now_s: float) -> float:
-        """Return the delivered time of a VM since what a copy takes was charged last."""
-        missed_s = self._shortfall_s.item(vm) - self._copy_mark_s.item(vm)
-        return now_s - self._copy_since_s.item(vm) - missed_s
+    def since_copy_s(self, vm: int, now_s: float) -> float:
+        """Return the time since what a move takes from a VM was charged last."""
+        return now_s - self._copy_since_s.item(vm)
 
     def mark_copy(self, vms: Ints, now_s: float) -> None:
-        """Start charging migrating VMs with what the copy takes from them."""
-        self._copy_mark_s[vms] = self._shortfall_s[vms]
+        """Start charging migrating VMs with what the move takes from them."""
         self._copy_since_s[vms] = now_s
 
     def charge_copy(self, vms: Ints, lost_mhz: Floats, now_s: float) -> None:
-        """Charge ``lost_mhz`` of full delivery over the delivered time since the mark."""
-        missed_s = self._shortfall_s[vms] - self._copy_mark_s[vms]
-        delivered_s = (now_s - self._copy_since_s[vms]) - missed_s
-        self.degraded_mhz_s[vms] += lost_mhz * delivered_s
+        """Charge work that VMs may not ask of their hosts, over the time since the mark."""
+        self.degraded_mhz_s[vms] += lost_mhz * (now_s - self._copy_since_s[vms])
         self.mark_copy(vms, now_s)

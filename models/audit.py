@@ -78,7 +78,7 @@ def _rates_of_hosts(farm: Farm) -> None:
     count = len(hosts)
     home, copies = np.flatnonzero(vms.host >= 0), farm.copies
     delivery, copied = farm.delivery, np.flatnonzero(copies.source >= 0)
-    physical_mhz = delivery.wanted_mhz(home) * delivery.effort[home]
+    physical_mhz = delivery.wanted_mhz(home) * vms.guest_share[home] * delivery.effort[home]
     demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
     for ends, share in ((copies.source, copies.source_share), (copies.target, copies.target_share)):
         asked_mhz = share[copied] * vms.demand_mhz[copied]

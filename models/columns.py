@@ -165,9 +165,9 @@ class Vms:
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
-    keeps ``guest_share`` of what its source delivers. ``disk_mib`` is what a move copies where
-    hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes to it
-    meanwhile. VMs of higher ``priority`` come first where not all can.
+    keeps ``guest_share`` of its CPU and asks its host for no more. ``disk_mib`` is what a move
+    copies where hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes
+    to it meanwhile. VMs of higher ``priority`` come first where not all can.
     """
 
     vcpus: Ints

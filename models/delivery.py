@@ -60,6 +60,8 @@ class Delivery:
         self.stressed = np.zeros(len(hosts), bool)
         self._guests_mhz = np.zeros(len(hosts))
         self.capped = 0
+        self.slowed = False
+        """Whether a VM may be moving or slowed down, so that guest shares have to be looked at."""
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
         self._app_mhz = self.layer.app_mhz[group]
@@ -140,6 +142,15 @@ class Delivery:
         wanted_mhz: Floats = np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])
         return wanted_mhz
 
+    def asked_mhz(self, vms: Ints) -> Floats:
+        """Return the guest work that VMs ask of their hosts: ``wanted * guest_share``.
+
+        A guest that stands still for a move asks for nothing, one that a copy slows down for what
+        it keeps; what the copy itself takes is asked for by the copy.
+        """
+        wanted_mhz = self.wanted_mhz(vms)
+        return wanted_mhz * self._vms.guest_share[vms] if self.slowed else wanted_mhz
+
     def set_strain(self, rows: Ints, guests: Ints, at: Ints, memory_mib: Floats) -> None:
         """Recompute the effort of all guests of some hosts for how crowded these are.
 
@@ -182,6 +193,10 @@ class Delivery:
         if self.capped:
             work_mhz = np.minimum(demand_mhz, self.ceiling_mhz[guests])
             wanted_mhz = summed(work_mhz)
+        unserved_mhz = asked_mhz - wanted_mhz
+        if self.slowed:
+            work_mhz = work_mhz * self._vms.guest_share[guests]
+            wanted_mhz = summed(work_mhz)
         physical_mhz, load_mhz = work_mhz, wanted_mhz
         if not self._plain:
             physical_mhz = work_mhz * self.effort[guests]
@@ -199,7 +214,6 @@ class Delivery:
             stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
         stressed &= on
         given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
-        unserved_mhz = asked_mhz - wanted_mhz
         if stressed.any() or self.stressed[rows].any():
             chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
             vms = chosen if isinstance(guests, slice) else guests[chosen]
@@ -225,6 +239,14 @@ class Delivery:
         """
         return self._plain and not self.adjusts
 
+    @property
+    def recounts(self) -> bool:
+        """Whether what a host is asked for is the sum of what each of its guests asks for.
+
+        So it is unless I/O ceilings, neighbours that count or crowding look at all of them.
+        """
+        return not self.adjusts and not self.strained
+
     def move_one(self, vm: int, target: int) -> None:
         """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
         self.shortfall[vm] = self.waiting[vm] = 0.0
@@ -236,7 +258,7 @@ class Delivery:
         self.ceiling_mhz[vm] = most_mhz if capped else math.inf
 
     def recount_one(self, host: int, guests: Ints) -> float:
-        """Add up what the guests of one host, ascending, ask of it; where all :attr:`adds_up`.
+        """Add up what the guests of one host, ascending, ask of it; where all :attr:`recounts`.
 
         Returns what they want beyond what their vCPUs can get there, in MHz.
         """
@@ -244,6 +266,9 @@ class Delivery:
         if self.capped:
             wanted_mhz = sum(self.wanted_mhz(guests).tolist())
         self._guests_mhz[host] = wanted_mhz
+        if self.slowed or not self._plain:
+            physical_mhz = self.asked_mhz(guests) * self.effort[guests]
+            self._guests_mhz[host] = sum(physical_mhz.tolist())
         return float(asked_mhz - wanted_mhz)
 
     def excess_mhz(self, vm: int) -> float:
@@ -277,7 +302,7 @@ class Delivery:
         shared by weights (max-min fair within reservations and limits) or in proportion.
         """
         count = len(rows)
-        wanted_mhz = self.wanted_mhz(vms)
+        wanted_mhz = self.asked_mhz(vms)
         work_mhz = wanted_mhz
         for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
             rate = work_mhz * operations[vms]

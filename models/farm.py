@@ -277,12 +277,11 @@ class Farm:
         missed_s = accounts.missed_since_mark_s(vm) + short_s
         lost_mhz_s, guest_share = 0.0, vms.guest_share.item(vm)
         if guest_share < 1.0:
-            copied_s = accounts.delivered_since_copy_s(vm, now_s) - short_s
-            lost_mhz_s = (1.0 - guest_share) * wanted_mhz * copied_s
+            lost_mhz_s = (1.0 - guest_share) * wanted_mhz * accounts.since_copy_s(vm, now_s)
         asked_mhz_s = accounts.requested_mhz_s.item(vm)
         asked_mhz_s += wanted_mhz * (now_s - self._demand_since_s)
         missed_mhz_s = accounts.unserved_mhz_s.item(vm) + accounts.degraded_mhz_s.item(vm)
-        missed_mhz_s += wanted_mhz * missed_s + lost_mhz_s
+        missed_mhz_s += guest_share * wanted_mhz * missed_s + lost_mhz_s
         return float((asked_mhz_s - missed_mhz_s) / vms.size_mhz.item(vm))
 
     # Verbs on hosts and time
@@ -390,12 +389,19 @@ class Farm:
         if len(self._slowed):
             slowed = vms[np.isin(vms, self._slowed)]
             self._charge_copies(slowed, now_s)
-            self.vms.guest_share[slowed] = 1.0
+            self._set_guest_share(slowed, 1.0, now_s)
             self._slowed = self._slowed[~np.isin(self._slowed, vms)]
+            self._note_slowed()
 
     def _set_guest_share(self, vms: Ints, guest_share: Floats | float, now_s: float) -> None:
+        """Set what guests keep of their CPU, having charged what they missed until now."""
+        self._charge(vms)
         self.vms.guest_share[vms] = guest_share
         self.vm_accounts.mark_copy(vms, now_s)
+        self._note_slowed()
+
+    def _note_slowed(self) -> None:
+        self.delivery.slowed = bool(len(self._movers) or len(self._slowed))
 
     def _end_migration(self, vms: Ints, now_s: float) -> Ints:
         targets = self.vms.moving_to[vms]
@@ -403,9 +409,10 @@ class Farm:
         self._charge_copies(vms, now_s)
         self.copies.end(vms)
         self.vms.moving_to[vms] = -1
-        self.vms.guest_share[vms] = 1.0
+        self._set_guest_share(vms, 1.0, now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._movers = self._movers[self.vms.state[self._movers] == VmState.MIGRATING]
+        self._note_slowed()
         return touched
 
     def _settle(self, hosts: Ints, now_s: float) -> Ints:
@@ -425,10 +432,10 @@ class Farm:
         self._uncharged[stressed] = True
 
     def _charge(self, vms: Ints) -> None:
-        self.vm_accounts.charge(vms, self.delivery.wanted_mhz(vms))
+        self.vm_accounts.charge(vms, self.delivery.asked_mhz(vms))
 
     def _charge_copies(self, vms: Ints, now_s: float) -> None:
-        """Charge migrating guests ``(1 - guest share)`` of what their sources deliver."""
+        """Charge migrating guests ``(1 - guest share)`` of what they want as lost to the move."""
         lost_mhz = (1.0 - self.vms.guest_share[vms]) * self.delivery.wanted_mhz(vms)
         self.vm_accounts.charge_copy(vms, lost_mhz, now_s)
 

@@ -6,7 +6,7 @@ returning more phases.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -27,15 +27,21 @@ MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 class Phases:
     """The course of some migrations; all arrays but ``copied_mib`` have shape (moves, phases).
 
-    In a phase of ``duration_s`` a guest keeps ``guest_share`` of what its source delivers (0:
-    it stands still) and the target carries ``target_share`` of its demand besides its own
-    guests; ``copied_mib`` is what crosses the network in all.
+    In a phase of ``duration_s`` a guest keeps ``guest_share`` of its CPU and asks its host for
+    no more (0: it stands still); the copy asks the target for ``target_share`` and the source for
+    ``source_share`` of the guest's demand besides their guests (absent: nothing of the source);
+    ``copied_mib`` is what crosses the network in all.
     """
 
     duration_s: Floats
     guest_share: Floats
     target_share: Floats
     copied_mib: Floats
+    source_share: Floats = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not self.source_share.size:
+            object.__setattr__(self, "source_share", np.zeros_like(self.guest_share))
 
     @classmethod
     def joined(cls, parts: Sequence["Phases"]) -> "Phases":
@@ -45,12 +51,13 @@ class Phases:
 
     def select(self, rows: Ints) -> "Phases":
         """Return the phases of some of the moves."""
-        parts = (self.duration_s, self.guest_share, self.target_share, self.copied_mib)
-        return Phases(*(part[rows] for part in parts))
+        return Phases(*(getattr(self, each.name)[rows] for each in fields(self)))
 
-    def shares(self, phase: int) -> tuple[Floats, Floats]:
-        """Return guest and target share of every move in one phase."""
-        return self.guest_share[:, phase], self.target_share[:, phase]
+    def shares(self, phase: int) -> tuple[Floats, Floats, Floats]:
+        """Return guest, source and target share of every move in one phase."""
+        parts = self.guest_share, self.source_share, self.target_share
+        guest, source, target = (part[:, phase] for part in parts)
+        return guest, source, target
 
 
 @runtime_checkable
@@ -67,7 +74,8 @@ class FixedRate:
     """One copy of the memory at a fixed rate: ``duration = memory / (share * bandwidth)``.
 
     The model of Beloglazov and Buyya (2012) and of CloudSim, where the share is a half, the
-    guest loses 10 % of its CPU during the copy and the target carries 10 % of its demand.
+    guest loses 10 % of its CPU during the copy and the target carries 10 % of its demand. What
+    the guest loses the copy takes, at the source, so the source is as busy as before.
     """
 
     bandwidth_mbps: float = knob(
@@ -92,7 +100,8 @@ class FixedRate:
         bytes_s = self.share * self.bandwidth_mbps * BYTES_PER_MEGABIT
         yield Step(
             "copy", wait_s=guest.memory_bytes / bytes_s, guest_share=1.0 - self.guest_loss,
-            target_share=self.target_load, beside_bytes=guest.memory_bytes,
+            source_share=self.guest_loss, target_share=self.target_load,
+            beside_bytes=guest.memory_bytes,
         )  # fmt: skip
         yield Step("arrive", arrived=True)
         return Ending(moved=True)
@@ -106,6 +115,7 @@ class FixedRate:
         return Phases(
             duration_s=duration_s[:, None],
             guest_share=np.full(shape, 1.0 - self.guest_loss),
+            source_share=np.full(shape, self.guest_loss),
             target_share=np.full(shape, self.target_load),
             copied_mib=memory_mib.copy(),
         )

@@ -38,14 +38,22 @@ class SingleMoves:
             farm.set_migration_load(np.array([vm]), *shares, now_s)
             return
         asks_anew = farm.copies.shares(vm) != (source_share, target_share)
-        if asks_anew or farm.delivery.stressed.item(source):
+        slows = farm.vms.guest_share.item(vm) != guest_share
+        if slows and not farm.delivery.recounts:
+            shares = guest_share, source_share, target_share
+            farm.set_migration_load(np.array([vm]), *shares, now_s)
+            return
+        if slows or asks_anew or farm.delivery.stressed.item(source):
             self._settle(source, now_s)
         self._charge_copy(vm, now_s)
-        farm.vms.guest_share[vm] = guest_share
         if asks_anew:
             self._settle(target, now_s)
             farm.copies.change_one(vm, source, target, source_share, target_share)
+        if slows:
+            self._slow(vm, source, guest_share)
+        if slows or asks_anew:
             self._rate(source)
+        if asks_anew:
             self._rate(target)
 
     def commit(self, vm: int, now_s: float) -> None:
@@ -59,7 +67,7 @@ class SingleMoves:
         self._settle(source, now_s)
         self._settle(target, now_s)
         self._charge_copy(vm, now_s)
-        farm.vm_accounts.charge_one(vm, self._wanted_mhz(vm))
+        farm.vm_accounts.charge_one(vm, self._asked_mhz(vm))
         farm.copies.change_one(vm, -1, -1, 0.0, 0.0)
         self._leave(vm, source)
         excess_mhz = farm.delivery.excess_mhz(vm)
@@ -72,6 +80,7 @@ class SingleMoves:
         farm.vm_accounts.mark_one(vm)
         farm.vm_accounts.migrations[vm] += 1
         farm._movers = farm._movers[farm._movers != vm]
+        farm._note_slowed()
         farm.changed.update((source, target))
         hosts.vm_count[target] += 1
         hosts.incoming[target] -= 1
@@ -82,6 +91,13 @@ class SingleMoves:
             if not farm.delivery.stressed.item(host):
                 farm.accounts.rates[Rate.UNSERVED_MHZ, host] = missed_mhz
             self._rate(host)
+
+    def _slow(self, vm: int, source: int, guest_share: float) -> None:
+        """Let a guest keep another part of its CPU; its host is settled."""
+        farm = self._farm
+        farm.vm_accounts.charge_one(vm, self._asked_mhz(vm))
+        farm.vms.guest_share[vm] = guest_share
+        farm.delivery.recount_one(source, farm.residents.of_one(source))
 
     def _leave(self, vm: int, source: int) -> None:
         """Take a VM off the counts of its source, where rounding leaves nothing of no VM."""
@@ -113,6 +129,9 @@ class SingleMoves:
     def _wanted_mhz(self, vm: int) -> float:
         farm = self._farm
         return float(min(farm.vms.demand_mhz.item(vm), farm.delivery.ceiling_mhz.item(vm)))
+
+    def _asked_mhz(self, vm: int) -> float:
+        return self._wanted_mhz(vm) * self._farm.vms.guest_share.item(vm)
 
     def _rate(self, host: int) -> None:
         """Recompute what one host that is on delivers and draws."""

@@ -128,7 +128,7 @@ class ServiceLedger:
         fits: Bools = np.ones(len(load), bool)
         if spare_mhz[hosts.vm_count > 0].min(initial=np.inf) < self._most_mhz.max(initial=0.0):
             used_mhz = load * self._most_mhz * self._guest_share
-            fits = self._most_mhz <= used_mhz + spare_mhz[self._host]
+            fits = self._most_mhz * self._guest_share <= used_mhz + spare_mhz[self._host]
         if delivery.stressed.any():
             fits &= delivery.shortfall[self._columns] == 0
         return fits
@@ -156,14 +156,15 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
     vms, hosts, delivery = farm.vms, farm.hosts, farm.delivery
     host, size = vms.host[rows], vms.size[rows]
     effort = delivery.effort[rows] * delivery.slowdown[rows]
-    wanted_mhz = delivery.wanted_mhz(rows)
+    wanted_mhz = delivery.asked_mhz(rows)
     spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
-    capacity_mhz = np.minimum(delivery.most_mhz[rows], wanted_mhz * effort + spare_mhz) / effort
+    most_mhz = delivery.most_mhz[rows] * vms.guest_share[rows]
+    capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz) / effort
     shortfall = delivery.shortfall[rows]
     capacity_mhz = np.where(shortfall > 0, wanted_mhz * (1.0 - shortfall), capacity_mhz)
     rate_per_s: Floats = vms.demand_mhz[rows] / load.work_mhz_s[size]
     latency_s: Floats = load.latency_s[size, hosts.group[host]]
-    return rate_per_s, capacity_mhz * vms.guest_share[rows], latency_s
+    return rate_per_s, capacity_mhz, latency_s
 
 
 class TenantLedger:
@@ -198,7 +199,7 @@ class TenantLedger:
         placed = np.flatnonzero(farm.vms.host >= 0)
         host = farm.vms.host[placed]
         delivery = farm.delivery
-        used_mhz = delivery.wanted_mhz(placed) * (1.0 - delivery.shortfall[placed])
+        used_mhz = delivery.asked_mhz(placed) * (1.0 - delivery.shortfall[placed])
         charged_j = attribute(
             drawn_j, self._idle_w * on_s, host, farm.vms.size_mhz[placed],
             used_mhz * delivery.effort[placed] * delivery.slowdown[placed] * interval_s,

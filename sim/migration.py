@@ -40,10 +40,14 @@ class Migrations:
         farm, now_s = self._farm, self._clock.now
         phases = self._models.schedule(farm, vms, targets)
         ready = farm.hosts.state[targets] == PowerState.ON
-        guest_share = np.where(ready, phases.guest_share[:, 0], 1.0)
-        target_share = np.where(ready, phases.target_share[:, 0], 0.0)
+        guest, source, target = phases.shares(0)
+        shares = (
+            np.where(ready, guest, 1.0),
+            np.where(ready, source, 0.0),
+            np.where(ready, target, 0.0),
+        )
         sources = farm.vms.host[vms]
-        farm.begin_migration(vms, targets, now_s, guest_share, 0.0, target_share)
+        farm.begin_migration(vms, targets, now_s, *shares)
         waits_for = np.where(ready, -1, targets)
         wave_of = alike(np.column_stack([waits_for, phases.duration_s]))
         for index in range(int(wave_of.max()) + 1):
@@ -62,8 +66,7 @@ class Migrations:
             wave.start_s = clock.now
             for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
                 if phase or waits_for >= 0:
-                    guest_share, target_share = wave.phases.shares(phase)
-                    farm.set_migration_load(wave.vms, guest_share, 0.0, target_share, clock.now)
+                    farm.set_migration_load(wave.vms, *wave.phases.shares(phase), clock.now)
                 yield clock.timeout(duration_s)
             arrived = True
         except simpy.Interrupt:

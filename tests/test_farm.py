@@ -50,7 +50,8 @@ def test_a_migration_reserves_at_both_ends_and_costs_the_guest() -> None:
     farm.set_demand(np.array([500.0, 100.0, 100.0]), 0.0)
     farm.begin_migration(rows(0), rows(1), 10.0, guest_share=0.9, target_share=0.1)
     assert farm.hosts.memory_used_mib.tolist() == [2048.0, 2048.0]
-    assert farm.hosts.demand_mhz.tolist() == [600.0, 150.0]
+    # the guest asks for 450 of its 500 MHz
+    assert farm.hosts.demand_mhz.tolist() == [550.0, 150.0]
     farm.commit_migration(rows(0), 30.0)
     assert farm.hosts.memory_used_mib.tolist() == [1024.0, 2048.0]
     assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
@@ -67,16 +68,18 @@ def test_a_copy_loads_both_ends_beside_their_guests() -> None:
     farm.begin_migration(rows(0), rows(1), 0.0, source_share=0.2, target_share=0.1)
     assert farm.hosts.demand_mhz.tolist() == [700.0, 150.0]
     farm.set_migration_load(rows(0), 0.0, 0.4, 0.0, 10.0)
-    assert farm.hosts.demand_mhz.tolist() == [800.0, 100.0]
+    # the guest stands still: its neighbour's 100 and the copy's 200
+    assert farm.hosts.demand_mhz.tolist() == [300.0, 100.0]
     audit(farm)
-    farm.set_demand(np.array([1000.0, 100.0, 100.0]), 20.0)
-    # 1000, 100 and the copy's 400 ask for 1500 of 1000 MHz
-    assert farm.hosts.demand_mhz.tolist() == [1500.0, 100.0]
+    farm.set_demand(np.array([1000.0, 900.0, 100.0]), 20.0)
+    # 900 and the copy's 400 ask for 1300 of 1000 MHz
+    assert farm.hosts.demand_mhz.tolist() == [1300.0, 100.0]
     farm.settle_all(30.0)
-    assert farm.vm_accounts.unserved_mhz_s[:2] == pytest.approx([1000 / 3 * 10, 100 / 3 * 10])
+    assert farm.vm_accounts.unserved_mhz_s[:2] == pytest.approx([0.0, 900 * 3 / 13 * 10])
+    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(500 * 10 + 1000 * 10)
     audit(farm)
     farm.abort_migration(rows(0), 30.0)
-    assert farm.hosts.demand_mhz.tolist() == [1100.0, 100.0]
+    assert farm.hosts.demand_mhz.tolist() == [1900.0, 100.0]
     audit(farm)
 
 
@@ -86,7 +89,7 @@ def test_fetching_pages_loads_the_host_that_still_has_them() -> None:
     farm.begin_migration(rows(0), rows(1), 0.0)
     farm.commit_migration(rows(0), 10.0)
     farm.degrade(rows(0), rows(0), 0.5, 0.1, 0.2, 10.0)
-    assert farm.hosts.demand_mhz.tolist() == [150.0, 700.0]
+    assert farm.hosts.demand_mhz.tolist() == [150.0, 450.0]
     audit(farm)
     farm.degrade(rows(0), rows(0), 1.0, 0.0, 0.0, 30.0)
     assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
@@ -103,12 +106,12 @@ def test_fetching_pages_loads_the_host_that_still_has_them() -> None:
 def test_shortage_during_a_migration_is_split_between_its_causes() -> None:
     farm = two_hosts()
     farm.set_demand(np.array([800.0, 400.0, 100.0]), 0.0)
-    farm.begin_migration(rows(0), rows(1), 0.0, guest_share=0.9, target_share=0.0)
+    farm.begin_migration(rows(0), rows(1), 0.0, guest_share=0.9, source_share=0.1)
     farm.commit_migration(rows(0), 10.0)
     farm.settle_all(20.0)
-    # ten seconds at 5/6 of 800, of which the copy takes a tenth; then all is delivered
-    assert farm.vm_accounts.unserved_mhz_s[0] == pytest.approx(800 / 6 * 10)
-    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.1 * 800 * 5 / 6 * 10)
+    # ten seconds: the copy takes a tenth, of the rest the host gives 5/6; then all is delivered
+    assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.1 * 800 * 10)
+    assert farm.vm_accounts.unserved_mhz_s[0] == pytest.approx(0.9 * 800 / 6 * 10)
     assert farm.vm_accounts.unserved_mhz_s[1] == pytest.approx(400 / 6 * 10)
 
 
