@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ..models.cost import payback_years
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
+from .load_notes import short_recordings
 
 COMPARED = (
     "hosts_on_peak",
@@ -119,6 +120,7 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         )
     if quality is not None and quality.cut:
         found.append(f"{quality.cut:,} samples above 100 % were cut.")
+    found += short_recordings(case)
     if "sizes" not in part.model_fields_set and case.load.vms.size_names == ["standard"]:
         found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
     cost = case.scenario.cost

@@ -16,10 +16,13 @@ from .problems import refuse
 from .spec_arrivals import ArrivalPart, AzureArrivals, GeneratedArrivals, TableArrivals
 from .spec_workload import Size
 from .trace_data import InputFile, Quality
+from .trace_times import BAND, EPOCHS
 from .units import write
 
 WHERE = "workload.arrivals"
 MAX_SIZES = 10_000
+VM = "vm"
+"""What the names of VMs begin with that have none, or numbers."""
 Draw = Callable[[str], np.random.Generator]
 
 
@@ -28,7 +31,8 @@ class Recorded:
     """Columns as a source has them, a row per VM, in any order.
 
     Lifetimes are infinite for VMs that stay and NaN where the source does not know; ``names``
-    holds numbers or an Arrow array of texts. ``tenant`` and ``request_class`` are indices into
+    holds an Arrow array of texts, or numbers beside ``life``: how often the VM has come so far.
+    ``tenant`` and ``request_class`` are indices into
     the tenants of the scenario and into ``classes``, −1 for none. None: the source has no such
     column.
     """
@@ -44,6 +48,7 @@ class Recorded:
     priority: Ints | None = None
     batch: Ints | None = None
     names: Any = None
+    life: Ints | None = None
     classes: Sequence[str] = ()
     files: list[InputFile] = field(default_factory=list)
     cut: int = 0
@@ -57,6 +62,10 @@ class Arriving:
     held: list[Size]
     files: list[InputFile]
     quality: Quality
+    known: Sequence[str] | None = None
+    """Names of all VMs of the source, also those that the run does not meet; None: no names."""
+    prefix: str = ""
+    """What names begin with that the source does not write."""
 
 
 def finish(
@@ -73,7 +82,7 @@ def finish(
     if not len(kept):
         message = (
             f"none of its {len(arrival_s)} VMs is there between {write(part.start, 'time')} and "
-            f"{write(part.start + end_s, 'time')}; change start, share or run.duration"
+            f"{write(part.start + end_s, 'time')}; {_remedy(recorded.arrival_s, part)}"
         )
         raise refuse("workload", message, WHERE)
     size, sizes, held = _sizes(recorded, kept, part, tenants)
@@ -85,11 +94,26 @@ def finish(
         sizes=sizes,
         utilisation=_utilisation(recorded, kept, part),
         priority=_taken(recorded.priority, kept, 0),
-        names=_names(recorded.names, kept),
+        names=_names(recorded, kept),
         batch=None if recorded.batch is None else _codes(recorded.batch[kept])[0],
     )
     quality = Quality(len(arrival_s), 1, cut=recorded.cut, rule="refuse")
-    return Arriving(arrivals, held, recorded.files, quality)
+    known = None
+    if recorded.names is not None:
+        known = _names(recorded, np.arange(len(arrival_s)))
+    prefix = f"{VM}-" if recorded.life is not None else ""
+    return Arriving(arrivals, held, recorded.files, quality, known, prefix)
+
+
+def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
+    """Return what to do where no VM of a source is there during the run."""
+    first_s = float(arrival_s.min())
+    for unit in ("ms", "us", "ns"):
+        if EPOCHS[unit] <= first_s < BAND * EPOCHS[unit]:
+            return f"the arrivals look like Unix time in {unit}; convert them, or see time_unit"
+    if first_s >= EPOCHS["s"] and part.start == 0:
+        return f"the arrivals are Unix times; write start: {first_s:.0f} s"
+    return "change start, share or run.duration"
 
 
 def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:
@@ -128,12 +152,12 @@ def _taken(column: Any, kept: Ints, otherwise: float) -> Any:
     return np.full(len(kept), otherwise) if column is None else column[kept]
 
 
-def _names(names: Any, kept: Ints) -> Sequence[str]:
-    if names is None:
-        return Numbered("vm", len(kept))
-    if isinstance(names, np.ndarray):
-        return Labelled("vm", names[kept])
-    return Listed(names.take(kept))
+def _names(recorded: Recorded, kept: Ints) -> Sequence[str]:
+    if recorded.names is None:
+        return Numbered(VM, len(kept))
+    if recorded.life is not None:
+        return Labelled(VM, recorded.names[kept], recorded.life[kept])
+    return Listed(recorded.names.take(kept))
 
 
 def _codes(column: Floats | Ints) -> tuple[Ints, Any]:

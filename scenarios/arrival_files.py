@@ -10,9 +10,11 @@ from ..models.arrays import Floats, Ints
 from ..models.load_class import request_classes
 from .arrival_chunks import Chunk, read_chunks
 from .arrival_columns import WHERE, Collector, Recorded, describe_file
+from .names import lives
 from .problems import refuse
 from .spec_arrivals import ArrivalColumns, AzureArrivals, HuaweiEast1Arrivals, TableArrivals
 from .suggest import unknown_name
+from .trace_data import refuse_shares
 from .units import DIMENSIONS
 
 MIB = DIMENSIONS["memory"].units | {"KB": DIMENSIONS["memory"].units["kB"]}
@@ -49,7 +51,10 @@ def read_arrival_table(source: TableArrivals, path: Path, tenants: Sequence[str]
         )
     columns = collected.columns(source.path)
     if "names" in columns:
-        _refuse_twins(columns["names"], source)
+        columns["names"] = _told_apart(columns, source)
+    if source.utilisation_unit is None and "utilisation" in columns:
+        place = f"{WHERE}.{source.columns.utilisation}"
+        refuse_shares(100 * columns["utilisation"], source.path, "utilisation_unit", place)
     return Recorded(**columns, classes=classes, files=[describe_file(source.path, path)])
 
 
@@ -104,7 +109,7 @@ def _optional(
     if names.clock in chunk.columns:
         found["clock_mhz"] = _positive(chunk, names.clock)
     if names.utilisation in chunk.columns:
-        scale = 0.01 if source.utilisation_unit == "percent" else 1.0
+        scale = 1.0 if source.utilisation_unit == "share" else 0.01
         share = scale * chunk.numbers(names.utilisation, np.nan)
         right = f"write 0 to {1 / scale:g}, or change utilisation_unit"
         chunk.refuse((share < 0) | (share > 1), names.utilisation, right)
@@ -125,16 +130,42 @@ def _optional(
     return found
 
 
-def _refuse_twins(names: Any, source: TableArrivals) -> None:
-    """Raise InputError if two VMs have one name."""
-    from pyarrow import compute  # noqa: PLC0415 - costly to import
+def _told_apart(columns: dict[str, Any], source: TableArrivals) -> Any:
+    """Return names of which each stands once: the second life of ``a`` is ``a#2``.
 
-    if compute.count_distinct(names).as_py() == len(names):
-        return
-    for pair in compute.value_counts(names):
-        if pair["counts"].as_py() > 1:
-            message = f"{pair['values'].as_py()!r} names {pair['counts']} VMs; give each its own"
+    Raises InputError if two VMs of one name are there at the same time.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
+
+    names = columns["names"]
+    found = names.dictionary_encode()
+    code = np.asarray(found.indices, np.int64)
+    life = lives(code)
+    again = np.flatnonzero(life > 1)
+    if not len(again):
+        return names
+    order = np.lexsort((life, code))
+    ends_s = columns["arrival_s"] + columns["lifetime_s"]
+    same = np.diff(code[order], prepend=-1) == 0
+    before_s = np.append(-np.inf, ends_s[order[:-1]])
+    # Lifetimes that are not known last until the end, which makes the comparison false.
+    free = before_s <= columns["arrival_s"][order]
+    wrong = order[same & ~free]
+    if len(wrong):
+        name = names[int(wrong.min())].as_py()
+        count = int((code == code[int(wrong.min())]).sum())
+        message = (
+            f"{name!r} names {count} VMs; give each its own, or let one leave before the other "
+            "comes"
+        )
+        raise refuse(source.path, message, source.columns.vm)
+    texts, known = names.to_pylist(), set(found.dictionary.to_pylist())
+    for row in again.tolist():
+        texts[row] = f"{texts[row]}#{life[row]}"
+        if texts[row] in known:
+            message = f"a VM is called {texts[row]!r}, as a second life would be; rename it"
             raise refuse(source.path, message, source.columns.vm)
+    return pa.array(texts, pa.string())
 
 
 def read_azure(source: AzureArrivals, path: Path) -> Recorded:
@@ -212,6 +243,7 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
         vcpus=events["vcpus"][made],
         memory_mib=events["memory_mib"][made],
         names=vm[made],
+        life=lives(vm[made]),
         files=[describe_file(source.path, path)],
     )
 

@@ -1,6 +1,6 @@
 """Applications of a scenario become rows of VMs, their load over time, and how they scale."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -15,13 +15,14 @@ from ..sim.resizing import MemberSize, ScalingRule
 from ..sim.scaling import Elasticity
 from .archive import read_file
 from .build_layer import Stack, class_of
-from .build_workload import Load, vms_of
+from .build_workload import Load, Recording, vms_of
 from .names import Numbered
 from .problems import InputError, refuse
 from .scenario import Scenario
 from .spec_applications import ApplicationPart, ConstantRate, DailyRate, FileRate, TableRate
 from .trace_data import InputFile, no_samples
-from .trace_tables import column_of, csv_columns, numbers_of, times_of
+from .trace_tables import column_of, csv_columns, numbers_of
+from .trace_times import times_of
 
 COURSES = {"hold": held, "line": between}
 UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}
@@ -52,9 +53,10 @@ def add_applications(load: Load, scenario: Scenario) -> Load:
     vms = vms_of(load.sizes, np.concatenate([load.vms.size, members]), names)
     made = [_load_of(part, scenario) for part in parts]
     return replace(
-        load, vms=vms, files=[*load.files, *(file for _, file in made if file is not None)],
+        load, vms=vms, files=[*load.files, *(each.file for each in made if each.file is not None)],
         applications=_applications(parts, len(load.vms), maximum, scenario, made),
         source=_described(load, len(parts)),
+        recordings=[*load.recordings, *(each.recording for each in made if each.recording)],
     )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def _described(load: Load, applications: int) -> str:
 
 def _applications(
     parts: tuple[ApplicationPart, ...], first: int, maximum: Ints, scenario: Scenario,
-    made: list[tuple[Floats, InputFile | None]],
+    made: list["_Made"],
 ) -> Applications:  # fmt: skip
     return Applications(
         names=[part.name for part in parts],
@@ -76,7 +78,7 @@ def _applications(
         by_capacity=np.array([part.balance == "least_loaded" for part in parts]),
         priority=np.array([part.priority for part in parts]),
         work_mhz_s=np.array([_work_mhz_s(part, scenario) for part in parts]),
-        load_mhz=np.stack([load_mhz for load_mhz, _ in made], axis=1),
+        load_mhz=np.stack([each.load_mhz for each in made], axis=1),
         step_s=scenario.policies.scaling_every,
     )
 
@@ -88,12 +90,22 @@ def _work_mhz_s(part: ApplicationPart, scenario: Scenario) -> float:
     return made_of.work_mhz_s if made_of else 0.0
 
 
-def _load_of(part: ApplicationPart, scenario: Scenario) -> tuple[Floats, InputFile | None]:
-    """Return the load at the start of every step, MHz, and the file that it was read from."""
+@dataclass(frozen=True)
+class _Made:
+    """The load of an application at the start of every step, and the file it was read from."""
+
+    load_mhz: Floats
+    file: InputFile | None = None
+    recording: Recording | None = None
+
+
+def _load_of(part: ApplicationPart, scenario: Scenario) -> _Made:
+    """Return the load of an application. Raises InputError."""
     step_s = scenario.policies.scaling_every
     steps = int(np.ceil(scenario.run.duration / step_s))
     times_s: Floats = np.arange(steps, dtype=np.float64) * step_s
     file: InputFile | None = None
+    recording: Recording | None = None
     load = part.load
     if isinstance(load, ConstantRate):
         rate = np.full(len(times_s), load.rate.amount)
@@ -105,12 +117,16 @@ def _load_of(part: ApplicationPart, scenario: Scenario) -> tuple[Floats, InputFi
         rate = daily(times_s, peak, trough, load.peak_at, load.weekend)
     elif isinstance(load, FileRate):
         at_s, values, file = _read(load, scenario.folder)
+        if len(at_s) > 1:
+            length_s = float(at_s[-1] + np.diff(at_s).min())
+            recording = Recording(f"load of {part.name}, {load.path}", length_s, "hold")
         rate = COURSES[load.between](times_s, at_s, values) * UNITS_MHZ.get(load.unit, 1.0)
     else:
         assert_never(load)
     for each in part.events:
         rate = rate * event(times_s, each.begin, each.end, each.factor, each.ramp)
-    return rate * (_work_mhz_s(part, scenario) if part.in_requests else 1.0), file
+    load_mhz = rate * (_work_mhz_s(part, scenario) if part.in_requests else 1.0)
+    return _Made(load_mhz, file, recording)
 
 
 def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
@@ -118,7 +134,7 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
     where = load.path
     content = read_file(folder / where, where)
     columns = csv_columns(content, where)
-    at_s = times_of(column_of(columns, load.time, where), load.time, where, 2)
+    at_s = times_of(column_of(columns, load.time, where), load.time, where, 2, load.time_unit)
     values = numbers_of(column_of(columns, load.value, where), load.value, where, 2)
     if not len(at_s):
         raise InputError([no_samples(where)])

@@ -21,10 +21,12 @@ from ..models.vm import (
     deal_cycle,
     deal_random,
 )
-from ..models.workload import ConstantSeries, Series, SteadySeries, TraceSeries, Workload
+from ..models.workload import ConstantSeries, OnEnd, Series, SteadySeries, TraceSeries, Workload
+from .arrival_columns import Arriving
 from .build_arrivals import build_arrivals, describe_arrivals
 from .names import Numbered, Repeated
 from .problems import refuse
+from .series import by_name, by_number, of_vms, sizes_by_name, way_of
 from .spec_arrivals import ArrivalPart
 from .spec_workload import (
     Bitbrains,
@@ -45,6 +47,15 @@ Draw = Callable[[str], np.random.Generator]
 WHERE = "workload"
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A load that was recorded for some time, and what it does at its end."""
+
+    name: str
+    length_s: float
+    on_end: OnEnd
+
+
 @dataclass
 class Load:
     """A workload ready to run: it can be made anew as often as it is wanted."""
@@ -61,6 +72,8 @@ class Load:
     """When the VMs come and go, None where all are there all the time."""
     applications: Applications | None = None
     """Groups of VMs that scale; their members are the last rows of the VMs."""
+    recordings: Sequence[Recording] = ()
+    """Recorded loads, which may end before the run does."""
 
 
 def build_load(
@@ -81,13 +94,17 @@ def build_load(
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
+    series: Ints | None = None
     if trace is not None and not isinstance(source, Resampled):
+        series = by_number(trace, way_of(part, trace), count)
         names = Repeated(trace.names, count)
     vms = vms_of(sizes, size_of_vm, names)
+    if trace is not None and series is not None:
+        trace, series = of_vms(trace, series, vms, part)
     written = {size.name: size for size in part.sizes}
 
     def make() -> Workload:
-        return Workload(_series(part, trace, count, draw()), vms.size_mhz)
+        return Workload(_series(part, trace, count, draw(), series), vms.size_mhz)
 
     make()
     return Load(
@@ -98,7 +115,15 @@ def build_load(
         files=trace.files if trace else [],
         quality=trace.quality if trace else None,
         source=_describe(part),
+        recordings=_recordings(part, trace),
     )
+
+
+def _recordings(part: WorkloadPart, trace: TraceData | None) -> list[Recording]:
+    """Return how long the trace is that VMs replay, if they replay one."""
+    if trace is None or isinstance(part.source, Resampled):
+        return []
+    return [Recording(_describe_source(part.source), trace.length_s, part.on_end)]
 
 
 def _none(part: WorkloadPart, step_s: float) -> Load:
@@ -133,12 +158,15 @@ def _arriving(
     vms.priority[:] = found.priority
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    series: Ints | None = None
+    if trace is not None and not isinstance(source, Resampled):
+        trace, series = of_vms(trace, _matched(part, trace, read), vms, part)
 
     def make() -> Workload:
         if source is None:
             assert found.utilisation is not None
             return Workload(SteadySeries(found.utilisation), vms.size_mhz)
-        return Workload(_series(part, trace, len(found), draw()), vms.size_mhz)
+        return Workload(_series(part, trace, len(found), draw(), series), vms.size_mhz)
 
     make()
     return Load(
@@ -150,7 +178,23 @@ def _arriving(
         quality=trace.quality if trace else read.quality,
         source=_describe(part),
         arrivals=found,
+        recordings=_recordings(part, trace),
     )
+
+
+def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
+    """Return the series of each VM that arrives. Raises InputError."""
+    way = way_of(part, trace)
+    names = read.arrivals.names
+    if way != "name":
+        return by_number(trace, way, len(names))
+    if read.known is None:
+        message = (
+            "the arrivals have no names that could be those of series; give the table a column "
+            "vm, or write match: position or match: cycle"
+        )
+        raise refuse(WHERE, message, "workload.match")
+    return by_name(trace, names, read.known, read.prefix)
 
 
 def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
@@ -170,7 +214,7 @@ def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None
     if isinstance(source, Shipped):
         return read_shipped(source.name)
     if isinstance(source, PlanetLab):
-        return read_planetlab(folder / source.path, source.path, source.step, rules)
+        return read_planetlab(folder / source.path, source.path, source.step, rules, source.unit)
     if isinstance(source, Bitbrains):
         return read_bitbrains(folder / source.path, source.path, source.step, rules)
     if isinstance(source, TableTrace):
@@ -199,6 +243,10 @@ def _sizes(
         series = np.array(trace.size_of_series)
         return trace.sizes, series[np.arange(count) % len(series)]
     sizes = sizes_of(part)
+    if trace is not None and not isinstance(part.source, Resampled):
+        named = sizes_by_name(part, trace) if way_of(part, trace) == "name" else None
+        if named is not None and count == len(named):
+            return sizes, named
     if part.sizes[0].count is not None:
         counts = np.array([size.count or 0 for size in part.sizes])
     else:
@@ -209,7 +257,9 @@ def _sizes(
     return sizes, deal_cycle(counts) if part.deal == "cycle" else deal_blocks(counts)
 
 
-def _series(part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw) -> Series:
+def _series(
+    part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw, series: Ints | None
+) -> Series:
     source = part.source
 
     def stream(name: str) -> np.random.Generator:
@@ -228,9 +278,7 @@ def _series(part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw)
             )  # fmt: skip
         except ValueError as error:
             raise refuse(WHERE, str(error), "workload.source.block") from None
-    same = count == len(trace.names)
-    series_of_vm = None if same else np.arange(count) % len(trace.names)
-    return TraceSeries(trace.counts, trace.share_per_count, trace.step_s, part.on_end, series_of_vm)
+    return TraceSeries(trace.counts, trace.share_per_count, trace.step_s, part.on_end, series)
 
 
 def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:

@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, overload
 
+import numpy as np
+
 from ..models.arrays import Ints
 
 
@@ -60,15 +62,16 @@ class Repeated(Names):
 
 
 class Labelled(Names):
-    """``prefix-7``, ``prefix-3`` and so on from an array of numbers."""
+    """``prefix-7``, ``prefix-3`` and so on from numbers; a later life of 7 is ``prefix-7#2``."""
 
-    def __init__(self, prefix: str, numbers: Ints) -> None:
+    def __init__(self, prefix: str, numbers: Ints, life: Ints) -> None:
         super().__init__(len(numbers))
-        self._prefix, self._numbers = prefix, numbers
+        self._prefix, self._numbers, self._life = prefix, numbers, life
 
     def name(self, number: int) -> str:
-        """Return prefix and the number at that place."""
-        return f"{self._prefix}-{self._numbers[number]}"
+        """Return prefix and the number at that place, and which life it is from the second on."""
+        life = self._life[number]
+        return f"{self._prefix}-{self._numbers[number]}{f'#{life}' if life > 1 else ''}"
 
 
 class Listed(Names):
@@ -81,3 +84,14 @@ class Listed(Names):
     def name(self, number: int) -> str:
         """Return the text at that place."""
         return str(self._texts[number].as_py())
+
+
+def lives(codes: Ints) -> Ints:
+    """Return for each entry how often its code has occurred so far, itself included."""
+    order = np.argsort(codes, kind="stable")
+    grouped = codes[order]
+    first = np.flatnonzero(np.diff(grouped, prepend=grouped[:1] - 1))
+    begun = np.repeat(first, np.diff(np.append(first, len(codes))))
+    found: Ints = np.empty(len(codes), np.int64)
+    found[order] = np.arange(len(codes)) - begun + 1
+    return found

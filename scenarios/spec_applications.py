@@ -9,6 +9,7 @@ from ..policies.scaling import ScalingPolicy
 from .fields import Amount, Part, Quantity, policy_slot, problem, problems
 from .kinds import Count, Factor, FilePath, Name, Period, Seconds
 from .load_rate import LoadRate, Rate
+from .trace_times import TimeUnit
 from .units import Money
 
 LoadRateField = Annotated[LoadRate, Rate()]
@@ -50,7 +51,10 @@ class FileRate(Part):
     type: Literal["csv"]
     path: FilePath = Field(description="The file, relative to the scenario.")
     time: Name = Field(
-        "time", description="Column of the time: seconds, or ISO 8601; the first row is the start."
+        "time", description="Column of the time: numbers, or ISO 8601; the first row is the start."
+    )
+    time_unit: TimeUnit | None = Field(
+        None, description="Unit of times that are numbers; absent: as in traces, seconds or Unix."
     )
     value: Name = Field("load", description="Column of the load.")
     unit: Literal["GHz", "MHz", "requests/s"] = Field("GHz", description="What 1 stands for.")

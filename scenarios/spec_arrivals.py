@@ -99,8 +99,10 @@ class TableArrivals(_Unmeasured):
         "s", description="Unit of arrival, lifetime and end."
     )
     memory_unit: MemoryUnit = Field("GiB", description="Unit of memory.")
-    utilisation_unit: Literal["percent", "share"] = Field(
-        "percent", description="Whether utilisation 1 means one percent or all of the vCPUs."
+    utilisation_unit: Literal["percent", "share"] | None = Field(
+        None,
+        description="Whether utilisation 1 means one percent or all of the vCPUs; absent: percent, "
+        "and a table without a utilisation above 1 is refused.",
     )
     lifetimes: Literal["stay", "azure_v1"] = Field(
         "stay",

@@ -29,6 +29,7 @@ from .kinds import (
 )
 from .spec_arrivals import ArrivalSource
 from .suggest import unknown_name
+from .trace_times import TimeUnit
 from .units import write
 
 MAX_VMS = 20_000_000
@@ -116,6 +117,11 @@ class PlanetLab(Part):
     type: Literal["planetlab"]
     path: FilePath = Field(description="Folder or archive, relative to the scenario.")
     step: Period = Field(300.0, description="Time between two lines.")
+    unit: Literal["percent", "share"] | None = Field(
+        None,
+        description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
+        "and a trace without a sample above 1 is refused.",
+    )
 
 
 class TableTrace(Part):
@@ -125,12 +131,20 @@ class TableTrace(Part):
     path: FilePath = Field(description="The file, relative to the scenario.")
     layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
     time: Name = Field(
-        "time", description="Column of the time: seconds, or ISO 8601 date and time."
+        "time", description="Column of the time: numbers, or ISO 8601 date and time."
     )
     vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
     value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
-    unit: Literal["percent", "share"] = Field(
-        "percent", description="Whether 1 means one percent of the VM's CPU or all of it."
+    time_unit: TimeUnit | None = Field(
+        None,
+        description="Unit of times that are numbers; absent: seconds, or milli-, micro- or "
+        "nanoseconds since 1970 where their size says so, and what is neither is refused.",
+    )
+    unit: Literal["percent", "share", "MHz", "GHz", "cores"] | None = Field(
+        None,
+        description="What 1 stands for: one percent of the VM's CPU, all of it, or CPU whatever "
+        "the VM has (`cores`: of the VM's own clock); absent: percent, and a table without a "
+        "sample above 1 is refused.",
     )
 
 
@@ -229,13 +243,20 @@ class WorkloadPart(Part):
     vms: Annotated[int, Field(strict=True, ge=1, le=MAX_VMS)] | None = Field(
         None,
         description="Number of VMs; if absent, as many as the trace has or the counts of the "
-        "sizes say. With more VMs than the trace has, the trace is gone through again.",
+        "sizes say.",
     )
     sizes: tuple[Size, ...] = Field(
         (Size(name="standard"),), min_length=1, description="Sizes of the VMs."
     )
     deal: Literal["blocks", "cycle", "random"] = Field(
         "blocks", description="How sizes are dealt to VMs: in blocks, in turn, or at random."
+    )
+    match: Literal["name", "position", "cycle"] | None = Field(
+        None,
+        description="How VMs get the series of a trace: by name, so that each VM has one and none "
+        "is left over; by position, the first series for the first VM, with series left over; or "
+        "in a cycle, gone through again when there are more VMs. Absent: by name, and in a cycle "
+        "for a shipped trace.",
     )
     on_end: OnEnd = Field(
         "hold", description="What a trace does at its end: hold the last value, start again, stop."
@@ -257,6 +278,20 @@ class WorkloadPart(Part):
         message = "arrivals bring the VMs and their sizes; leave this out, or leave out arrivals"
         if given:
             raise problems([((name,), message) for name in given])
+        return self
+
+    @model_validator(mode="after")
+    def _match_means_something(self) -> Self:
+        if self.match is not None and not isinstance(
+            self.source, Shipped | PlanetLab | TableTrace | Bitbrains
+        ):
+            message = "only a trace has series to match; leave this out"
+            raise problems([(("match",), message)])
+        if isinstance(self.source, Resampled) and isinstance(self.source.of, TableTrace):
+            unit = self.source.of.unit
+            if unit not in (None, "percent", "share"):
+                message = f"a trace in {unit} cannot be drawn from; write it in percent or shares"
+                raise problems([(("source", "of", "unit"), message)])
         return self
 
     @property

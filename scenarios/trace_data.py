@@ -51,9 +51,17 @@ class Quality:
         return 1.0 - self.filled / total if total else 0.0
 
 
+FULL = {"percent": 100.0, "share": 100.0}
+"""Units of samples that have an upper bound, in percent, whatever the VM."""
+
+
 @dataclass
 class TraceData:
-    """Utilisation counts (slots, series), each worth ``share_per_count`` of a VM's CPU."""
+    """Utilisation counts (slots, series), each worth ``share_per_count`` of a VM's CPU.
+
+    Where ``unit`` is no part of the VM (MHz, GHz, cores) the counts are in that unit. ``shipped``
+    traces are samples of VMs whose names mean nothing; series ``by_file`` are named by files.
+    """
 
     names: list[str]
     counts: NDArray[np.generic]
@@ -63,6 +71,14 @@ class TraceData:
     files: list[InputFile]
     sizes: list[VmSize] | None = None
     size_of_series: list[int] | None = None
+    unit: str = "percent"
+    shipped: bool = False
+    by_file: bool = False
+
+    @property
+    def length_s(self) -> float:
+        """How long the trace is."""
+        return len(self.counts) * self.step_s
 
 
 @dataclass(frozen=True)
@@ -74,22 +90,26 @@ class Rules:
 
 
 def complete(
-    percent: Floats, names: list[str], where: list[str], rules: Rules, first_row: int = 1
-) -> tuple[Floats, Quality]:
+    percent: Floats, names: list[str], where: list[str], rules: Rules, first_row: int = 1,
+    full: float | None = 100.0,
+) -> tuple[Floats, Quality]:  # fmt: skip
     """Check percentages (slots, series) and fill what is missing (NaN) by the named rule.
 
     ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0
-    in it. Returns the completed array and its quality. Raises InputError.
+    in it. Samples without a bound that is known here have ``full`` None. Returns the completed
+    array and its quality. Raises InputError.
     """
     quality = Quality(percent.shape[1], percent.shape[0], rule=rules.gaps)
     wrong = ~np.isfinite(percent) & ~np.isnan(percent) | (percent < 0)
-    _refuse_first(wrong, percent, names, where, first_row, "a percentage from 0 to 100")
-    above = percent > 100
+    right = "a percentage from 0 to 100" if full else "a number of 0 or more"
+    unit = " %" if full else ""
+    _refuse_first(wrong, percent, names, where, first_row, right, unit=unit)
+    above = percent > (full or np.inf)
     if rules.above_full == "cut":
         quality.cut = int(above.sum())
         percent = np.where(above, 100.0, percent)
     else:
-        right = "at most 100, or workload.above_full: cut"
+        right = "at most 100, unit: MHz, GHz or cores, or workload.above_full: cut"
         _refuse_first(above, percent, names, where, first_row, right)
     missing = np.isnan(percent)
     if rules.gaps == "refuse":
@@ -111,15 +131,27 @@ def _refuse_first(
     first_row: int,
     right: str,
     what: str = "",
+    unit: str = " %",
 ) -> None:
     if not wrong.any():
         return
     slot, series = (int(each) for each in np.argwhere(wrong)[0])
     place = f"{where[series]}:{slot + first_row}"
     more = int(wrong.sum()) - 1
-    fault = what or f"is {percent[slot, series]:g} %"
+    fault = what or f"is {percent[slot, series]:g}{unit}"
     others = f" ({more} more like it)" if more else ""
     raise refuse(place, f"sample {slot} of {names[series]} {fault}{others}; write {right}")
+
+
+def refuse_shares(values: Floats, where: str, key: str = "unit", field: str = "") -> None:
+    """Raise InputError if all samples lie from 0 to 1, as percent hardly do."""
+    known = values[~np.isnan(values)]
+    if len(known) and 0 < known.max() <= 1 and known.min() >= 0:
+        message = (
+            f"all samples lie from 0 to {known.max():g}; write {key}: share if 1 is all of a VM's "
+            f"CPU, or {key}: percent if it is one percent"
+        )
+        raise refuse(where, message, field)
 
 
 def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]) -> None:

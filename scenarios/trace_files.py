@@ -8,15 +8,27 @@ from ..models.arrays import Floats
 from ..models.vm import VmSize
 from .archive import members
 from .problems import InputError, refuse
-from .trace_data import InputFile, Rules, TraceData, as_counts, complete, no_samples
+from .trace_data import (
+    InputFile,
+    Rules,
+    TraceData,
+    as_counts,
+    complete,
+    no_samples,
+    refuse_shares,
+)
+from .trace_times import EPOCHS, MOST_STEPS, SPARSE
 
 MIB_PER_KB = 1 / 1024
 
 
-def read_planetlab(path: Path, shown: str, step_s: float, rules: Rules) -> TraceData:
+def read_planetlab(
+    path: Path, shown: str, step_s: float, rules: Rules, unit: str | None = None
+) -> TraceData:
     """Read a folder or archive of text files: one VM a file, one percentage a line.
 
-    A blank line is a missing sample. Raises InputError.
+    A blank line is a missing sample. Numbers may also be shares (``unit``); None means percent,
+    unless all numbers could be shares. Raises InputError.
     """
     names, columns, files = [], [], []
     for name, content in members(path, shown):
@@ -26,13 +38,26 @@ def read_planetlab(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
     if not columns:
         raise InputError([no_samples(shown)])
     longest = max(len(column) for column in columns)
+    _refuse_waste(longest, columns, names, shown)
     percent = np.full((longest, len(columns)), np.nan)
     for index, column in enumerate(columns):
         percent[: len(column), index] = column
     where = [f"{shown}/{name}" for name in names]
-    percent, quality = complete(percent, names, where, rules)
+    scale = 100.0 if unit == "share" else 1.0
+    percent, quality = complete(scale * percent, names, where, rules)
+    if unit is None:
+        refuse_shares(percent, shown)
     counts, share = as_counts(percent)
-    return TraceData(names, counts, share, step_s, quality, files)
+    return TraceData(names, counts, share, step_s, quality, files, by_file=True)
+
+
+def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: str) -> None:
+    """Raise InputError where one file is so long that the grid of all would be mostly empty."""
+    lines = [len(column) for column in columns]
+    if slots * len(columns) > max(MOST_STEPS, 4 * sum(lines)):
+        name = names[lines.index(slots)]
+        message = f"has {slots:,} samples, far more than the others; cut it, or leave it out"
+        raise refuse(f"{shown}/{name}", message)
 
 
 def _percentages(content: bytes, where: str) -> Floats:
@@ -45,7 +70,7 @@ def _percentages(content: bytes, where: str) -> Floats:
         raise InputError([no_samples(where)])
     try:
         values = np.array(lines, np.float64)
-        if not np.isnan(values).any():
+        if b"_" not in content and not np.isnan(values).any():
             return values
     except ValueError:
         pass
@@ -59,8 +84,10 @@ def _number(text: str, where: str, row: int) -> float:
     try:
         value = float(text)
     except ValueError:
+        value = None
+    if value is None or "_" in text:
         shown = text if len(text) < 40 else text[:37] + "..."
-        raise refuse(f"{where}:{row}", f"{shown!r} is not a number; write a percentage") from None
+        raise refuse(f"{where}:{row}", f"{shown!r} is not a number; write a percentage")
     if np.isnan(value):
         raise refuse(f"{where}:{row}", "NaN is not a sample; leave the line blank if it is missing")
     return value
@@ -89,8 +116,19 @@ def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
         files.append(InputFile.of(name, content))
     if not tables:
         raise InputError([no_samples(shown)])
+    shown_names = [f"{shown}/{name}" for name in names]
+    notes = _to_seconds(tables, shown_names)
     start_s = min(table["time"][0] for table in tables)
     ends = [round((table["time"][-1] - start_s) / step_s) for table in tables]
+    samples = sum(len(table["time"]) for table in tables)
+    most = SPARSE * samples + 100_000
+    if max(ends) > most or max(ends) * len(tables) > max(MOST_STEPS, 4 * samples):
+        last = ends.index(max(ends))
+        message = (
+            f"ends {max(ends) * step_s:g} s after the earliest sample of all files, {max(ends):,} "
+            "steps for few samples; repair its times, or leave it out"
+        )
+        raise refuse(shown_names[last], message)
     percent = np.full((max(ends) + 1, len(tables)), np.nan)
     sizes: list[VmSize] = []
     for index, table in enumerate(tables):
@@ -98,11 +136,28 @@ def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
         slots = np.round((table["time"] - start_s) / step_s).astype(np.int64)
         percent[slots, index] = 100 * table["usage"] / (size.vcpus * size.clock_mhz)
         sizes.append(size)
-    where = [f"{shown}/{name}" for name in names]
-    percent, quality = complete(percent, names, where, rules, first_row=2)
+    percent, quality = complete(percent, names, shown_names, rules, first_row=2)
+    quality.notes += notes
     counts, share = as_counts(percent)
     indices = list(range(len(sizes)))
-    return TraceData(names, counts, share, step_s, quality, files, sizes, indices)
+    return TraceData(names, counts, share, step_s, quality, files, sizes, indices, by_file=True)
+
+
+def _to_seconds(tables: list[dict[str, Floats]], where: list[str]) -> list[str]:
+    """Bring times to seconds where their size says that they count in ms, as the header does.
+
+    Returns what was recognised. Raises InputError where files differ.
+    """
+    in_ms = [EPOCHS["ms"] <= float(table["time"][0]) for table in tables]
+    if not any(in_ms):
+        return []
+    if not all(in_ms):
+        odd = in_ms.index(not in_ms[0])
+        message = "counts its times in another unit than the files before; write all alike"
+        raise refuse(where[odd], message)
+    for table in tables:
+        table["time"] = table["time"] / 1000.0
+    return ["Times were recognised as Unix time in ms."]
 
 
 def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
@@ -132,10 +187,10 @@ def _cell(text: str, where: str, row: int, key: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        message = f"{text.strip()!r} under {_COLUMNS[key]!r} is not a number"
+        message = f"{text.strip()[:40]!r} under {_COLUMNS[key]!r} is not a number"
         raise refuse(f"{where}:{row}", f"{message}; write a number") from None
     if not np.isfinite(value) or value < 0:
-        message = f"{text.strip()} under {_COLUMNS[key]!r}"
+        message = f"{text.strip()[:40]} under {_COLUMNS[key]!r}"
         raise refuse(f"{where}:{row}", f"{message} is negative or not finite; write 0 or more")
     return value
 

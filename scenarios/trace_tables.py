@@ -2,18 +2,32 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
+from ..models.arrays import Floats
 from ..models.catalogue import data_file, traces
-from .archive import read_file
+from .archive import packed_as, read_file
 from .problems import InputError, refuse
 from .spec_workload import TableTrace
 from .suggest import unknown_name
-from .trace_data import InputFile, Quality, Rules, TraceData, as_counts, complete, no_samples
+from .trace_data import (
+    FULL,
+    InputFile,
+    Quality,
+    Rules,
+    TraceData,
+    as_counts,
+    complete,
+    no_samples,
+    refuse_shares,
+)
+from .trace_times import Instants, all_numbers, grid_of, plain_number, times_of
+
+MAX_COLUMNS = 1_000_000
 
 
 def read_shipped(name: str) -> TraceData:
@@ -32,28 +46,37 @@ def read_shipped(name: str) -> TraceData:
         step_s=trace.step_s,
         quality=Quality(trace.vms, trace.slots, rule="shipped complete"),
         files=[InputFile.of(trace.file, content)],
+        shipped=True,
     )
 
 
 def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
     """Read a CSV or Parquet table. Raises InputError."""
     content = read_file(path, source.path)
+    tidy = (source.time, source.vm, source.value) if source.layout == "tidy" else ()
     columns = (
         csv_columns(content, source.path)
         if source.type == "csv"
-        else _parquet_columns(content, source.path)
+        else _parquet_columns(content, source.path, tidy)
     )
     if not columns or not len(next(iter(columns.values()))):
         raise InputError([no_samples(source.path)])
     first_row = 2 if source.type == "csv" else 0
-    scale = 100.0 if source.unit == "share" else 1.0
+    notes: list[str] = []
     wide = _wide if source.layout == "wide" else _tidy
-    names, percent, step_s = wide(columns, source, first_row, scale)
+    names, values, step_s = wide(columns, source, first_row, notes)
     where = [source.path] * len(names)
-    percent, quality = complete(percent, names, where, rules, first_row)
-    counts, share = as_counts(percent)
+    unit = source.unit or "percent"
+    scale = 100.0 if unit == "share" else 1.0
+    values, quality = complete(scale * values, names, where, rules, first_row, FULL.get(unit))
+    if source.unit is None:
+        refuse_shares(values, source.path)
+    quality.notes += notes
     files = [InputFile.of(source.path, content)]
-    return TraceData(names, counts, share, step_s, quality, files)
+    if unit in FULL:
+        counts, share = as_counts(values)
+        return TraceData(names, counts, share, step_s, quality, files)
+    return TraceData(names, values, 1.0, step_s, quality, files, unit=unit)
 
 
 Columns = dict[str, list[object]]
@@ -61,38 +84,93 @@ Columns = dict[str, list[object]]
 
 def csv_columns(content: bytes, where: str) -> Columns:
     """Return the columns of a CSV file by name, rows without cells left out. Raises InputError."""
+    kind = packed_as(content)
+    if kind:
+        raise refuse(where, f"holds {kind} data, not CSV; unpack it or name it by what it is")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refuse(where, f"byte {error.start} is not UTF-8; save it as UTF-8") from None
     try:
         rows = list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:
         raise refuse(where, f"is not CSV ({error}); separate columns by commas") from None
     if not rows or not rows[0]:
         raise InputError([no_samples(where)])
     header = [name.strip() for name in rows[0]]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise refuse(f"{where}:1", f"two columns are called {twice[0]!r}; give each its own name")
+    refuse_header(header, where)
     body = [(number, row) for number, row in enumerate(rows[1:], 2) if row]
     for number, row in body:
         if len(row) != len(header):
             message = f"has {len(row)} columns, the header {len(header)}; repair the row"
+            if len(row) > len(header) and any(cell.strip() for cell in row):
+                message += ", and write decimals with a point, not a comma"
             raise refuse(f"{where}:{number}", message)
-    return {name: [row[index] for _, row in body] for index, name in enumerate(header)}
+    if not body:
+        return {name: [] for name in header}
+    cells = zip(*(row for _, row in body), strict=True)
+    return {name: list(column) for name, column in zip(header, cells, strict=True)}
 
 
-def _parquet_columns(content: bytes, where: str) -> Columns:
+def refuse_header(header: list[str], where: str) -> None:
+    """Raise InputError for a header whose columns are not told apart by commas and names."""
+    if len(header) == 1:
+        for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+            if mark in header[0]:
+                message = (
+                    f"separates columns by {called}; save it with commas between columns and "
+                    "points in decimals"
+                )
+                raise refuse(f"{where}:1", message)
+    if len(header) > MAX_COLUMNS:
+        message = f"has {len(header):,} columns, more than {MAX_COLUMNS:,}; use layout: tidy"
+        raise refuse(f"{where}:1", message)
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    if twice:
+        raise refuse(f"{where}:1", f"two columns are called {twice[0]!r}; give each its own name")
+
+
+def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Columns:
     import pyarrow  # noqa: PLC0415 - costly to import
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
         table = parquet.ParquetFile(io.BytesIO(content)).read()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        header = [str(name) for name in table.column_names]
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
         raise refuse(where, f"is not a whole Parquet file ({reason}); copy it again") from None
-    return {name: table[name].to_pylist() for name in table.column_names}
+    refuse_header(header, where)
+    return {
+        name: _arrow_cells(column, name, where)
+        for name, column in zip(header, table.columns, strict=True)
+        if not wanted or name in wanted
+    } | ({name: [] for name in header if name not in wanted} if wanted else {})
+
+
+def _arrow_cells(column: Any, name: str, where: str) -> list[object]:
+    """Return the cells of an Arrow column. Raises InputError for kinds that mean nothing here."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import types  # noqa: PLC0415
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if types.is_timestamp(kind):
+        worth_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
+        counts = column.cast(pa.int64()).to_pylist()
+        return Instants(None if each is None else each * worth_s for each in counts)
+    plain = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    if not (plain or types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)):
+        if not types.is_date(kind):
+            raise refuse(where, f"holds {kind} values; write numbers, texts or times", name)
+        column = column.cast(pa.date32())
+        return Instants(
+            None if each is None else each * 86_400.0
+            for each in column.cast(pa.int32()).to_pylist()
+        )
+    cells: list[object] = column.to_pylist()
+    return [float(each) for each in cells] if types.is_decimal(kind) else cells  # type: ignore[arg-type]
 
 
 def column_of(columns: Columns, name: str, where: str) -> list[object]:
@@ -104,120 +182,84 @@ def column_of(columns: Columns, name: str, where: str) -> list[object]:
 
 def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
     """Return cells as numbers, NaN where a cell is empty. Raises InputError with the row."""
+    if (quick := all_numbers(cells)) is not None:
+        return quick
     values = np.empty(len(cells))
     for index, cell in enumerate(cells):
-        values[index] = _number(cell, name, f"{where}:{index + first_row}")
+        number = plain_number(cell)
+        values[index] = _odd_number(cell, name, f"{where}:{index + first_row}") if (
+            number is None
+        ) else number  # fmt: skip
     return values
 
 
-def _number(cell: object, name: str, where: str) -> float:
+def _odd_number(cell: object, name: str, where: str) -> float:
+    """Return what a cell means that is no finite number. Raises InputError."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return float("nan")
-    try:
-        value = float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        message = f"{cell!r} in column {name!r} is not a number; write one, or leave it empty"
-        raise refuse(where, message) from None
-    if np.isnan(value):
+    text = cell.strip().lower() if isinstance(cell, str) else str(cell)
+    if text.lstrip("+-") == "nan":
         message = f"NaN in column {name!r} is not a sample; leave it empty if it is missing"
         raise refuse(where, message)
-    return value
-
-
-def times_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
-    """Return cells as times in s: numbers, or ISO 8601. Raises InputError with the row."""
-    values = np.empty(len(cells))
-    for index, cell in enumerate(cells):
-        values[index] = _time(cell, name, f"{where}:{index + first_row}")
-    return values
-
-
-def _time(cell: object, name: str, where: str) -> float:
-    try:
-        if isinstance(cell, datetime):
-            return _seconds(cell)
-        if isinstance(cell, str) and not _is_number(cell):
-            return _seconds(datetime.fromisoformat(cell.strip()))
-        value = float(cell)  # type: ignore[arg-type]
-        if np.isfinite(value):
-            return value
-    except (TypeError, ValueError, OverflowError):
-        pass
-    message = f"{cell!r} in column {name!r} is no time; write seconds or ISO 8601"
+    if text.lstrip("+-") in ("inf", "infinity"):
+        return float(text)
+    shown = repr(cell) if len(str(cell)) < 40 else repr(str(cell)[:37] + "...")
+    message = f"{shown} in column {name!r} is not a number; write one, or leave it empty"
+    if isinstance(cell, str) and plain_number(cell.replace(",", ".")) is not None:
+        message = f"{shown} in column {name!r} has a comma; write decimals with a point"
     raise refuse(where, message)
 
 
-def _seconds(instant: datetime) -> float:
-    """Return Unix seconds; without a zone the clock is UTC, whatever that of this machine is."""
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _wide(
-    columns: Columns, source: TableTrace, first_row: int, scale: float
+    columns: Columns, source: TableTrace, first_row: int, notes: list[str]
 ) -> tuple[list[str], Floats, float]:
     where = source.path
-    times_s = times_of(column_of(columns, source.time, where), source.time, where, first_row)
+    cells = column_of(columns, source.time, where)
+    times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
     names = [name for name in columns if name != source.time]
     if not names:
         raise refuse(where, "has no column besides the time; add one per VM")
-    slots, step_s = _grid(times_s, where, first_row)
-    percent = np.full((int(slots[-1]) + 1, len(names)), np.nan)
+    rows = range(first_row, first_row + len(times_s))
+    slots, step_s = grid_of(times_s, len(names), len(times_s) * len(names), where, rows)
+    values = np.full((int(slots[-1]) + 1, len(names)), np.nan)
     for index, name in enumerate(names):
-        percent[slots, index] = scale * numbers_of(columns[name], name, where, first_row)
-    return names, percent, step_s
+        values[slots, index] = numbers_of(columns[name], name, where, first_row)
+    return names, values, step_s
 
 
 def _tidy(
-    columns: Columns, source: TableTrace, first_row: int, scale: float
+    columns: Columns, source: TableTrace, first_row: int, notes: list[str]
 ) -> tuple[list[str], Floats, float]:
     where = source.path
-    times_s = times_of(column_of(columns, source.time, where), source.time, where, first_row)
-    vms = [str(cell) for cell in column_of(columns, source.vm, where)]
+    cells = column_of(columns, source.time, where)
+    vms = [_named(cell) for cell in column_of(columns, source.vm, where)]
+    if "" in vms:
+        row = vms.index("") + first_row
+        raise refuse(f"{where}:{row}", f"names no VM in column {source.vm!r}; name it")
     written = column_of(columns, source.value, where)
-    values = scale * numbers_of(written, source.value, where, first_row)
+    times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
+    values = numbers_of(written, source.value, where, first_row)
     names = sorted(set(vms))
     at = {name: index for index, name in enumerate(names)}
-    unique_s = np.unique(times_s)
-    slots, step_s = _grid(unique_s, where, first_row)
+    unique_s, first = np.unique(times_s, return_index=True)
+    slots, step_s = grid_of(unique_s, len(names), len(vms), where, first + first_row)
     slot = slots[np.searchsorted(unique_s, times_s)]
     series = np.array([at[vm] for vm in vms])
-    percent = np.full((int(slots[-1]) + 1, len(names)), np.nan)
-    cells = slot * len(names) + series
-    order = np.argsort(cells, kind="stable")
-    repeated = np.flatnonzero(np.diff(cells[order]) == 0)
+    held = np.full((int(slots[-1]) + 1, len(names)), np.nan)
+    places = slot * len(names) + series
+    order = np.argsort(places, kind="stable")
+    repeated = np.flatnonzero(np.diff(places[order]) == 0)
     if len(repeated):
         row = int(order[repeated[0] + 1])
         message = f"{vms[row]} has a second sample at this time; keep one"
         raise refuse(f"{where}:{row + first_row}", message)
-    percent[slot, series] = values
-    return names, percent, step_s
+    held[slot, series] = values
+    return names, held, step_s
 
 
-def _grid(times_s: Floats, where: str, first_row: int) -> tuple[Ints, float]:
-    """Return the slot of each time, times ascending, and the step between slots.
-
-    The step is the shortest distance of two times; all distances must be multiples of it.
-    """
-    if len(times_s) == 1:
-        return np.zeros(1, np.int64), 300.0
-    gaps_s = np.diff(times_s)
-    back = np.flatnonzero(gaps_s <= 0)
-    if len(back):
-        row = int(back[0]) + 1 + first_row
-        raise refuse(f"{where}:{row}", "goes back or stands still in time; sort rows by time")
-    step_s = float(gaps_s.min())
-    slots = np.round((times_s - times_s[0]) / step_s).astype(np.int64)
-    off = np.flatnonzero(np.abs(times_s - times_s[0] - slots * step_s) > 0.01 * step_s)
-    if len(off):
-        row = int(off[0]) + first_row
-        message = f"does not lie on the grid of {step_s:g} s; resample to equal steps"
-        raise refuse(f"{where}:{row}", message)
-    return slots, step_s
+def _named(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()

@@ -57,6 +57,7 @@ def _loads() -> Turns:
         "load<table>.between": (shop(), shop({**TABLE, "between": "hold"})),
         "load<csv>.type": (shop(), shop(FILE)),
         "load<csv>.path": (shop(FILE), shop({**FILE, "path": "other-load.csv"})),
+        "load<csv>.time_unit": (shop(FILE), shop({**FILE, "time_unit": "min"})),
         "load<csv>.time": (shop(FILE), shop({**FILE, "time": "later"})),
         "load<csv>.value": (shop(FILE), shop({**FILE, "value": "more"})),
         "load<csv>.unit": (shop(FILE), shop({**FILE, "unit": "MHz"})),

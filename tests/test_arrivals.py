@@ -145,7 +145,7 @@ def test_huawei_events_pair_up_even_where_a_name_returns() -> None:
     found = arriving("huawei_east_1", "huawei_east_1.csv").arrivals
     assert found.arrival_s.tolist() == [0, 0, 3600, 7200, 9000]
     assert found.lifetime_s.tolist() == [np.inf, 7200, 7200, 5400, np.inf]
-    assert [*found.names] == ["vm-11", "vm-12", "vm-13", "vm-14", "vm-12"]
+    assert [*found.names] == ["vm-11", "vm-12", "vm-13", "vm-14", "vm-12#2"]
     assert found.sizes[found.size[2]].memory_mib == 64 * 1024
 
 

@@ -117,8 +117,16 @@ def sizes(**values: Any) -> Changes:
 WIDE = {"type": "csv", "path": "wide.csv"}
 TIDY = {"type": "csv", "path": "tidy.csv", "layout": "tidy"}
 RESAMPLE = {"type": "resample", "of": "azure-v1-week", "block": "1 h"}
-SMALL_GAPS = {"workload.source": {"type": "planetlab", "path": "gaps"}}
-ABOVE = {"workload.source": {"type": "planetlab", "path": "above"}}
+CYCLE = {"workload.match": "cycle"}
+SMALL_GAPS = {"workload.source": {"type": "planetlab", "path": "gaps"}, **CYCLE}
+ABOVE = {"workload.source": {"type": "planetlab", "path": "above"}, **CYCLE}
+BACKWARDS = {
+    "workload.vms": None, "workload.source": {"type": "planetlab", "path": "one"},
+    "workload.sizes": [
+        {"name": f"vm{5 - number}", "vcpus": number + 1, "clock": "0.5 GHz", "count": 1}
+        for number in range(6)
+    ],
+}  # fmt: skip
 LONG = {"run.duration": "6 h"}
 TIGHT = {"farm.hosts.0.memory": "3 GiB", "farm.hosts.1.memory": "3 GiB"}
 PABFD = {"policy": "power_aware_best_fit_decreasing", "increase_over": "measured"}
@@ -148,7 +156,13 @@ def trace_turns(where: str, wrap: Callable[[Changes], Changes]) -> Turns:
         "<csv>.vm": (TIDY, TIDY | {"vm": "name"}),
         "<csv>.value": (TIDY, TIDY | {"value": "load"}),
         "<csv>.unit": (
-            WIDE | {"path": "shares.csv", "unit": "share"}, WIDE | {"path": "shares.csv"},
+            WIDE | {"path": "shares.csv", "unit": "share"},
+            WIDE | {"path": "shares.csv", "unit": "percent"},
+        ),
+        "<csv>.time_unit": (WIDE, WIDE | {"time_unit": "min"}),
+        "<planetlab>.unit": (
+            {"type": "planetlab", "path": "parts", "unit": "share"},
+            {"type": "planetlab", "path": "parts", "unit": "percent"},
         ),
         "<bitbrains>.type": ({"type": "bitbrains", "path": "bitbrains"}, WIDE),
         "<bitbrains>.path": (
@@ -692,9 +706,10 @@ TURNS: Turns = {
     ),
     "workload.deal": ({}, {"workload.deal": "cycle"}),
     "workload.on_end": (
-        {**source("planetlab", path="one")},
-        {**source("planetlab", path="one"), "workload.on_end": "loop"},
+        {**source("planetlab", path="one"), **CYCLE},
+        {**source("planetlab", path="one"), **CYCLE, "workload.on_end": "loop"},
     ),
+    "workload.match": (BACKWARDS, {**BACKWARDS, "workload.match": "position"}),
     "workload.gaps": (
         {**SMALL_GAPS, "workload.gaps": "hold"}, {**SMALL_GAPS, "workload.gaps": "zero"},
     ),
@@ -818,7 +833,7 @@ TURNS: Turns = {
     ),
     **power_turns("farm.hosts[].power", lambda value: {"farm.hosts.0.power": value}),
     **power_turns("farm.hosts[].server.power", lambda value: inline(power=value)),
-    **trace_turns("workload.source", lambda value: {"workload.source": value}),
+    **trace_turns("workload.source", lambda value: {"workload.source": value, **CYCLE}),
     **trace_turns(
         "workload.source<resample>.of",
         lambda value: {"workload.source": RESAMPLE | {"of": value, "block": "20 min"}},
@@ -912,6 +927,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for vm, values in enumerate(lines):
             text = "\n".join(str(value + shift) for value in values)
             (made / name / f"vm{vm}").write_text(text + "\n")
+    (made / "parts").mkdir()
+    for vm, values in enumerate(lines):
+        text = "\n".join(str(value / 100) for value in values)
+        (made / "parts" / f"vm{vm}").write_text(text + "\n")
     for name, cell in (("gaps", ""), ("above", "150")):
         (made / name).mkdir()
         (made / name / "vm0").write_text(f"50\n60\n{cell}\n70\n")
