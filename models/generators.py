@@ -58,7 +58,14 @@ class LoadClass:
 
 @dataclass(frozen=True)
 class Bursts:
-    """Occasional periods of high load: a Poisson start per VM, a geometric length."""
+    """Occasional periods of high load of a VM, of geometric length.
+
+    In every step a VM that is not in a burst begins one with probability ``p e / (e - p)``, where
+    ``p = per_day * step / 1 d`` and ``e = min(1, step / duration)`` is the probability that a burst
+    ends with a step. A VM then spends the share ``p / e`` of its time in bursts and begins
+    ``per_day`` of them a day, from the first step on (stationary distribution of a Markov chain of
+    two states).
+    """
 
     per_day: float = knob("Mean number of bursts per VM and day.", 1.0, ge=0)
     duration_s: float = knob(
@@ -67,6 +74,27 @@ class Bursts:
     height: float = knob(
         "Utilisation that a burst reaches at least.", 0.9, dimension="share", gt=0, le=1
     )
+
+    def __post_init__(self) -> None:
+        if self.per_day * self.duration_s >= DAY_S:
+            raise ValueError(
+                f"{self.per_day:g} bursts of {self.duration_s:g} s do not fit into a day; "
+                "give fewer or shorter ones"
+            )
+
+    @property
+    def share(self) -> float:
+        """Share of its time that a VM spends in bursts."""
+        return self.per_day * self.duration_s / DAY_S
+
+    def chances(self, step_s: float) -> tuple[float, float]:
+        """Return the probabilities that a burst begins and that it ends, per step.
+
+        Steps longer than the time between bursts cannot hold them all; one then begins in each.
+        """
+        ends = min(1.0, step_s / self.duration_s)
+        begun = self.per_day * step_s / DAY_S
+        return (min(1.0, begun * ends / (ends - begun)) if begun < ends else 1.0), ends
 
 
 class ClassSeries:
@@ -108,7 +136,7 @@ class ClassSeries:
         self._farm = float(self._draw["farm"].standard_normal())
         self._peak_s = peak_s
         self._bursts, self._burst_draw = bursts, stream("bursts")
-        self._bursting = np.zeros(vms, bool)
+        self._bursting = None if bursts is None else self._burst_draw.random(vms) < bursts.share
         self._next_slot = 0
         self._weights(farm_variance)
 
@@ -172,11 +200,10 @@ class ClassSeries:
         return self._with_bursts(percent)
 
     def _with_bursts(self, percent: Floats) -> Floats:
-        if self._bursts is None:
+        if self._bursts is None or self._bursting is None:
             return percent
         chance = self._burst_draw.random(len(percent))
-        ends = min(1.0, self.step_s / self._bursts.duration_s)
-        starts = 1.0 - np.exp(-self._bursts.per_day * self.step_s / DAY_S)
+        starts, ends = self._bursts.chances(self.step_s)
         self._bursting = np.where(self._bursting, chance >= ends, chance < starts)
         return np.where(self._bursting, np.maximum(percent, 100 * self._bursts.height), percent)
 

@@ -74,16 +74,22 @@ def test_the_daily_part_peaks_when_it_is_told_to() -> None:
     assert -np.angle(harmonic) == pytest.approx(np.pi / 2, abs=0.02)
 
 
-def test_bursts_come_as_often_and_last_as_long_as_told() -> None:
-    bursts = Bursts(per_day=12.0, duration_s=1500.0, height=0.95)
+@pytest.mark.parametrize("per_day", [12.0, 40.0])
+def test_bursts_come_as_often_and_last_as_long_as_told(per_day: float) -> None:
+    bursts = Bursts(per_day=per_day, duration_s=1500.0, height=0.95)
     low = LoadClass(share=1.0, quantiles_percent=(0.0, 10.0))
     made = ClassSeries([low], np.array([0.0, 1.0]), 500, 300.0, Streams(2), bursts=bursts)
     high = np.array([made.row(slot) for slot in range(1000)]) >= 95
     starts = (high[1:] & ~high[:-1]).sum()
-    idle = (~high[:-1]).sum()
-    assert starts / idle == pytest.approx(1 - np.exp(-12 * 300 / 86_400), rel=0.03)
-    # five slots of 300 s on average
+    assert starts / (500 * 999) * 288 == pytest.approx(per_day, rel=0.03)
+    # five slots of 300 s on average, from the first slot on
     assert high.sum() / starts == pytest.approx(5, rel=0.03)
+    assert high[0].mean() == pytest.approx(per_day * 1500 / 86_400, abs=0.05)
+
+
+def test_more_bursts_than_fit_into_a_day_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit into a day"):
+        Bursts(per_day=100.0, duration_s=900.0)
 
 
 def test_planetlab_classes_come_near_the_trace_that_they_were_fitted_to() -> None:
