@@ -8,6 +8,7 @@ from ..models.migration_course import BYTES_PER_MIB
 from ..models.rules import Rules
 from ..sim.engine import Outcome
 from .rule_tables import hard_rules_broken
+from .work import CAUSES, work_of
 
 RELATIVE = 1e-9
 
@@ -22,6 +23,7 @@ def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = Non
     _memory_within(outcome)
     _energy_agrees(outcome, metrics)
     _service_agrees(outcome)
+    _work_agrees(outcome, metrics)
     _times_agree(outcome)
     _moves_agree(outcome)
     _links_agree(outcome)
@@ -80,6 +82,30 @@ def _service_agrees(outcome: Outcome) -> None:
         abs(by_host - by_vm) <= RELATIVE * scale,
         f"CPU not served: {by_host!r} by host, {by_vm!r} by VM",
     )
+
+
+def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
+    """Check that the causes of work not done add up, by VM and by host and in the summary."""
+    farm, work = outcome.farm, work_of(outcome)
+    scale = RELATIVE * max(float(work.asked.sum()), 1.0)
+    accounts, not_done = farm.vm_accounts, work.not_done
+    by_host = float(farm.accounts.totals[Rate.SATURATED_MHZ].sum())
+    by_vm = float(not_done["saturated"].sum())
+    _require(
+        abs(by_host - by_vm) <= scale,
+        f"CPU not served by saturated hosts: {by_host!r} by host, {by_vm!r} by VM",
+    )
+    whole = accounts.unserved_mhz_s + accounts.degraded_mhz_s + not_done["not_running"]
+    apart = float(np.abs(whole - work.missed).max(initial=0.0))
+    _require(apart <= scale, f"causes of work not done are {apart!r} MHz s off for a VM")
+    beyond = float((work.missed - work.asked).max(initial=0.0))
+    _require(beyond <= scale, f"a VM missed {beyond!r} MHz s more than it asked for")
+    if "unserved_share" in metrics:
+        causes = float(np.sum([metrics[f"unserved_{cause}_share"] for cause in CAUSES]))
+        _near(causes, metrics["unserved_share"], "causes of work not done against the summary")
+        _near(metrics["work_served_share"] + causes, 1.0, "work served and not served")
+        whole_ghz_h = metrics["work_asked_ghz_h"] * metrics["work_served_share"]
+        _near(whole_ghz_h, metrics["work_served_ghz_h"], "work served against work asked for")
 
 
 def _times_agree(outcome: Outcome) -> None:

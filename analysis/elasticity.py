@@ -42,6 +42,16 @@ def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
     return values
 
 
+def missed_mhz_s(outcome: Outcome) -> float:
+    """Return the load of all applications beyond what their members that ran could do."""
+    if "application_series" not in outcome.tables:
+        return 0.0
+    series = outcome.tables["application_series"]
+    # One row for each application at every instant, with the integrals so far.
+    count = int(series["application"].max(initial=-1)) + 1
+    return float(series["missed_mhz_s"][-count:].sum())
+
+
 def _penalties(case: Case, applications: Applications, missed_mhz_s: Floats) -> Floats:
     """Return what load that was not served costs each application."""
     amounts = np.zeros(len(applications))

@@ -12,6 +12,7 @@ from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
 from .metrics import MHZ_S_PER_GHZ_H, cost_lines, exposure_of
+from .work import work_of
 
 NO_VM = "hosts without VMs"
 """The row of the energy that nobody is charged with."""
@@ -82,15 +83,15 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with."""
     ledger = case.tenancy
     assert ledger is not None
-    known, vms = case.stack.tenants, outcome.farm.vm_accounts
+    known = case.stack.tenants
     owners, hours = [*known, "nobody"], 3600.0
     count = len(owners)
 
     def summed(values: Any) -> Any:
         return np.bincount(ledger.owner, weights=values, minlength=count)
 
-    requested = summed(vms.requested_mhz_s)
-    missed = summed(vms.unserved_mhz_s + vms.degraded_mhz_s)
+    work = work_of(outcome)
+    requested, missed = summed(work.asked), summed(work.missed)
     asked = np.where(requested > 0, requested, 1.0)
     energy_kwh = ledger.energy_j / JOULE_PER_KWH
     lines = cost_lines(case, outcome)
@@ -114,8 +115,10 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     unused_kwh = ledger.unused_j / JOULE_PER_KWH
     table = {
         "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
-        "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
-        "unserved_share": (missed / asked, "share", "CPU asked for and not delivered."),
+        "requested_ghz_h": (
+            requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for, whether or not VMs ran."
+        ),
+        "unserved_share": (missed / asked, "share", "CPU asked for and not done."),
         **responses,
         "energy_kwh": (energy_kwh, "kWh", "Energy attributed; the rows make the farm's."),
         "cost": (cost, currency, "All cost, split by energy attributed."),

@@ -20,6 +20,7 @@ from .network_metrics import network_values
 from .reserve import reserve_values
 from .rest import rest_values
 from .rule_tables import rule_values
+from .work import work_values
 
 MIB_PER_GIB = 1024.0
 MHZ_S_PER_GHZ_H = 3.6e6
@@ -45,9 +46,9 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values |= _migration_values(outcome) | _service_values(outcome)
     values |= gap_values(case, outcome) | reserve_values(outcome) | rest_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
-    values |= elasticity_values(case, outcome)
+    values |= elasticity_values(case, outcome) | work_values(outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
-    values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_ghz_h"])
+    values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]
     values["esv"] = values["energy_kwh"] * values["slav"]
     values["slav_pooled"] = values["slatah_pooled"] * values["pdm_pooled"]
@@ -68,7 +69,6 @@ def _layer_values(outcome: Outcome) -> dict[str, float]:
     ran = vms.requested_mhz_s > 0
     ready = vms.ready_s[ran] / outcome.end_s
     return {
-        "work_ghz_h": work_mhz_s / MHZ_S_PER_GHZ_H,
         "layer_share": max(_ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
         "cpu_ready": float(ready.mean()) if len(ready) else 0.0,
         "cpu_ready_max": float(ready.max(initial=0.0)),
@@ -175,13 +175,9 @@ def _migration_values(outcome: Outcome) -> dict[str, float]:
 
 def _service_values(outcome: Outcome) -> dict[str, float]:
     totals, vms = outcome.farm.accounts.totals, outcome.farm.vm_accounts
-    requested = float(vms.requested_mhz_s.sum())
-    shortage, degraded = float(vms.unserved_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
+    requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
     active_s, short_s = totals[Rate.ACTIVE], totals[Rate.SHORT]
     return {
-        "unserved_share": _ratio(shortage + degraded, requested),
-        "shortage_share": _ratio(shortage, requested),
-        "degraded_share": _ratio(degraded, requested),
         "slatah": _mean_ratio(short_s, active_s),
         "pdm": _mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),
         "slatah_pooled": _ratio(float(short_s.sum()), float(active_s.sum())),

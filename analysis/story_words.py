@@ -207,12 +207,29 @@ def _service(about: Row) -> str:
     costop = about.get("costop_share")
     return (
         f"asked for {number(about['requested_ghz_h'])} GHz h, "
-        f"{percent(about['utilisation_mean'])} of its size; went without "
-        f"{percent(about['shortage_share'])} of that for lack of capacity, "
-        f"{percent(about['degraded_share'])} by moving; ready but not running "
-        f"{percent(about['ready_share'])} of the time"
+        f"{percent(about['utilisation_mean'])} of its size; {_went_without(about)}; ready but not "
+        f"running {percent(about['ready_share'])} of the time"
         + (f", co-stopped {percent(costop)}" if costop else "")
     )
+
+
+WENT_WITHOUT = {
+    "saturated": "as its hosts were saturated",
+    "vm_limit": "beyond its own vCPUs or limit",
+    "overhead": "by virtualisation overhead",
+    "migration": "by migration",
+    "not_running": "while it did not run",
+}
+"""How to say why work of a VM was not done, by cause."""
+
+
+def _went_without(about: Row) -> str:
+    parts = [
+        f"{percent(about[f'unserved_{cause}_share'])} {why}"
+        for cause, why in WENT_WITHOUT.items()
+        if about[f"unserved_{cause}_share"]
+    ]
+    return f"went without {', '.join(parts)}" if parts else "was given all of it"
 
 
 def finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ..models.accounts import Rate
 from ..models.columns import POWER_STATES, VM_STATES, PowerState
 from ..models.cost import JOULE_PER_KWH
+from ..models.metrics import METRICS
 from ..models.sleep import DEPTHS
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
@@ -24,6 +25,7 @@ from .reserve import TABLE as RESERVE
 from .reserve import reserve_table
 from .rest import rest_columns, sleep_refusals
 from .rule_tables import rule_violations, rules_table
+from .work import work_of
 
 
 def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
@@ -108,7 +110,10 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "on_h": (on_s / hours, "h", "Time switched on."),
         "switching_h": (totals[Rate.SWITCHING] / hours, "h", "Time booting or shutting down."),
         "active_h": (active_s / hours, "h", "Time on and asked for CPU."),
-        "violating_h": (totals[Rate.SHORT] / hours, "h", "Active time that counts as violation."),
+        "violating_h": (
+            totals[Rate.SHORT] / hours, "h", "Active time at 100 % of its CPU; with "
+            "service.incoming_counts also while VMs were copied to it.",
+        ),
         "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy drawn."),
         "utilisation_mean": (
             totals[Rate.DELIVERED_MHZ] / capacity, "share", "CPU delivered over capacity while on."
@@ -121,7 +126,12 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
             accounts.peak_memory_mib / MIB_PER_GIB, "GiB", "Most memory held or reserved."
         ),
         "unserved_ghz_h": (
-            totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked and not delivered."
+            totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "CPU that VMs on it asked for "
+            "and did not get, migration apart.",
+        ),
+        "unserved_saturated_ghz_h": (
+            totals[Rate.SATURATED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "Part of it that the host had "
+            "no CPU or I/O left for.",
         ),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
@@ -133,8 +143,8 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
 
 def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     vms, accounts = outcome.farm.vms, outcome.farm.vm_accounts
-    requested = accounts.requested_mhz_s
-    asked = np.where(requested > 0, requested, 1.0)
+    requested, work = accounts.requested_mhz_s, work_of(outcome)
+    asked = np.where(work.asked > 0, work.asked, 1.0)
     span_s = np.where(present_s(outcome) > 0, present_s(outcome), 1.0)
     first = outcome.lives.first_host
     return {
@@ -150,11 +160,16 @@ def _vms(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "utilisation_mean": (
             requested / (vms.size_mhz * span_s), "share", "CPU asked for over size."
         ),
-        "requested_ghz_h": (requested / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for."),
-        "shortage_share": (
-            accounts.unserved_mhz_s / asked, "share", "Not delivered for lack of capacity."
+        "requested_ghz_h": (
+            work.asked / MHZ_S_PER_GHZ_H, "GHz h", "CPU asked for, whether or not it ran."
         ),
-        "degraded_share": (accounts.degraded_mhz_s / asked, "share", "Lost to migration."),
+        "unserved_share": (work.missed / asked, "share", "Part of that which was not done."),
+        **{
+            f"unserved_{cause}_share": (
+                missed / asked, "share", METRICS[f"unserved_{cause}_share"].definition
+            )
+            for cause, missed in work.not_done.items()
+        },
         "ready_share": (
             accounts.ready_s / span_s, "share", "Time that its vCPUs were ready, not running."
         ),
@@ -199,9 +214,19 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "vms": (mean("vm_s"), "VMs", "VMs running, mean."),
         "capacity_on_ghz": (on_mhz / 1000, "GHz", "CPU switched on, mean."),
         "delivered_ghz": (delivered / 1000, "GHz", "CPU delivered, mean."),
-        "unserved_ghz": (mean("unserved_mhz_s") / 1000, "GHz", "CPU asked and not delivered."),
+        "unserved_ghz": (
+            mean("unserved_mhz_s") / 1000, "GHz", "CPU that VMs on hosts asked for and did not "
+            "get, mean; migration and VMs that did not run apart.",
+        ),
+        "unserved_saturated_ghz": (
+            mean("saturated_mhz_s") / 1000, "GHz", "Part of it that hosts had no CPU or I/O left "
+            "for.",
+        ),
         "utilisation": (use, "share", "CPU delivered over CPU switched on."),
-        "hosts_violating": (mean("short_s"), "hosts", "Hosts violating, mean."),
+        "hosts_violating": (
+            mean("short_s"), "hosts", "Hosts at 100 % of their CPU, mean; with "
+            "service.incoming_counts also those that VMs were copied to.",
+        ),
         "migrations_started": (count("migrations", "start_s"), "moves", "Migrations begun."),
         "migrations_ended": (
             count("migrations", "end_s", outcome.tables["migrations"]["finished"]), "moves",
@@ -273,7 +298,8 @@ def _violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "unserved_ghz_h": (
-            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "CPU not delivered meanwhile."
+            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "CPU that the host had none left "
+            "for meanwhile.",
         ),
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from ..models.cost import payback_years
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
 from .load_notes import short_recordings
+from .work import main_cause
 
 COMPARED = (
     "hosts_on_peak",
@@ -137,7 +138,9 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
     ]
     if here["unserved_share"] > 0.01:
         share = 100 * here["unserved_share"]
-        found.append(f"{share:.1f} % of the CPU asked for was not served: packed too tightly.")
+        why, of_all = main_cause(here)
+        most = "" if of_all == here["unserved_share"] else f"{100 * of_all:.1f} % "
+        found.append(f"{share:.1f} % of the CPU asked for was not served: {most}because {why}.")
     return found
 
 

@@ -13,6 +13,9 @@ from .arrays import Floats, Ints
 BINS = 200
 """Resolution of the utilisation histograms: half a percentage point."""
 
+FULL = 1.0 - 1e-9
+"""Utilisation from which a host counts as saturated: 100 %, up to the rounding of sums."""
+
 
 class Rate:
     """What is integrated per host; the integral's unit is the rate's unit times seconds."""
@@ -26,9 +29,10 @@ class Rate:
     VMS: Final = 6
     SWITCHING: Final = 7
     FAILED: Final = 8
+    SATURATED_MHZ: Final = 9
 
 
-RATES = 9
+RATES = 10
 
 
 class HostAccounts:
@@ -36,7 +40,8 @@ class HostAccounts:
 
     ``rates`` and ``totals`` have shape (rates, hosts). ON counts time switched on, ACTIVE time
     on and asked for CPU, SHORT active time that counts as a violation, UNSERVED guest work not
-    done, SWITCHING time booting or shutting down, FAILED time until repair.
+    done, SATURATED the part of it that the host had no CPU or I/O left for, SWITCHING time
+    booting or shutting down, FAILED time until repair.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -113,8 +118,11 @@ class HostAccounts:
 
 
 class VmAccounts:
-    """Integrals per VM: CPU asked for, not served for lack of capacity, lost to migration.
+    """Integrals per VM: CPU asked for while on a host, not served there, lost to migration.
 
+    ``limit_mhz_s`` and ``overhead_mhz_s`` are the parts of ``unserved_mhz_s`` that the VM's own
+    vCPUs, limit or slow cores, and the overhead on its vCPUs, account for; the rest is saturated
+    hosts.
     The integral of the share of its wanted work that a VM goes without grows only on hosts
     that cannot give all. A VM is charged its demand times the growth of that integral since
     its own mark, so a VM that nothing happens to costs nothing. ``ready_s`` is the time that its
@@ -125,35 +133,62 @@ class VmAccounts:
     def __init__(self, vms: int) -> None:
         self.requested_mhz_s = np.zeros(vms)
         self.unserved_mhz_s = np.zeros(vms)
+        self.limit_mhz_s = np.zeros(vms)
+        self.overhead_mhz_s = np.zeros(vms)
         self.degraded_mhz_s = np.zeros(vms)
         self.ready_s = np.zeros(vms)
         self.costop_s = np.zeros(vms)
         self.migrations = np.zeros(vms, np.int64)
         self._shortfall_s = np.zeros(vms)
         self._shortfall_mark_s = np.zeros(vms)
+        self._overhead_s = np.zeros(vms)
+        self._overhead_mark_s = np.zeros(vms)
         self._copy_since_s = np.zeros(vms)
 
-    def accrue(self, vms: Ints, shortfall: Floats, waiting: Floats, elapsed_s: Floats) -> None:
-        """Integrate what VMs went without over the time since their hosts were settled."""
+    def accrue(
+        self, vms: Ints, shortfall: Floats, waiting: Floats, elapsed_s: Floats,
+        overhead: Floats | None = None,
+    ) -> None:  # fmt: skip
+        """Integrate what VMs went without over the time since their hosts were settled.
+
+        ``overhead`` is the part of the shortfall that is overhead on their own vCPUs.
+        """
         self._shortfall_s[vms] += shortfall * elapsed_s
         self.ready_s[vms] += waiting * elapsed_s
+        if overhead is not None:
+            self._overhead_s[vms] += overhead * elapsed_s
 
     def mark(self, vms: Ints) -> None:
         """Start charging VMs from now."""
         self._shortfall_mark_s[vms] = self._shortfall_s[vms]
+        self._overhead_mark_s[vms] = self._overhead_s[vms]
 
     def mark_one(self, vm: int) -> None:
         """Do as :meth:`mark` for one VM."""
         self._shortfall_mark_s[vm] = self._shortfall_s.item(vm)
+        self._overhead_mark_s[vm] = self._overhead_s.item(vm)
 
-    def charge(self, vms: Ints, wanted_mhz: Floats) -> None:
-        """Charge VMs with what their hosts failed to deliver since the mark, and mark again."""
+    def charge(self, vms: Ints, wanted_mhz: Floats, overheads: bool) -> None:
+        """Charge VMs with what their hosts failed to deliver since the mark, and mark again.
+
+        Without ``overheads`` none of that has been overhead.
+        """
         shortfall_s = self._shortfall_s[vms]
         self.unserved_mhz_s[vms] += wanted_mhz * (shortfall_s - self._shortfall_mark_s[vms])
         self._shortfall_mark_s[vms] = shortfall_s
+        if overheads:
+            overhead_s = self._overhead_s[vms]
+            self.overhead_mhz_s[vms] += wanted_mhz * (overhead_s - self._overhead_mark_s[vms])
+            self._overhead_mark_s[vms] = overhead_s
+
+    def charge_excess(self, vms: Ints, excess_mhz_s: Floats, limit_mhz_s: Floats) -> None:
+        """Charge VMs with demand beyond what their vCPUs can get, and its part due to limits."""
+        self.unserved_mhz_s[vms] += excess_mhz_s
+        self.limit_mhz_s[vms] += limit_mhz_s
+        self.overhead_mhz_s[vms] += excess_mhz_s - limit_mhz_s
 
     def charge_one(self, vm: int, wanted_mhz: float) -> None:
-        """Do as :meth:`charge` for one VM."""
+        """Do as :meth:`charge` for one VM, without overheads."""
         shortfall_s = self._shortfall_s.item(vm)
         missed_s = shortfall_s - self._shortfall_mark_s.item(vm)
         if missed_s:

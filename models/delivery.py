@@ -28,12 +28,14 @@ ROUNDING = 1e-12
 class Given:
     """What hosts give: physical demand, what is delivered of it, guest work not done, in MHz.
 
-    ``idle`` tells where guests and copies ask for nothing.
+    ``saturated_mhz`` is the part of the work not done that the host itself had no CPU or no I/O
+    left for; ``idle`` tells where guests and copies ask for nothing.
     """
 
     demand_mhz: Floats
     delivered_mhz: Floats
     unserved_mhz: Floats
+    saturated_mhz: Floats
     idle: Bools
 
 
@@ -42,7 +44,8 @@ class Delivery:
 
     ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
     which neighbours raise it; ``most_mhz`` is what a VM can use of its host's CPU at the most;
-    ``shortfall`` is the share of the wanted work of a VM that its host does not do; ``waiting``
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do, ``overhead``
+    the part of it that its own vCPUs spend on crowding and neighbours instead; ``waiting``
     the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
     that they wait for one another, per MHz of work.
     """
@@ -55,6 +58,7 @@ class Delivery:
         self.slowdown = np.ones(len(vms))
         self.most_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
+        self.overhead = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
         self.stressed = np.zeros(len(hosts), bool)
@@ -124,6 +128,7 @@ class Delivery:
         self.ceiling_mhz[vms] = np.inf
         self.slowdown[vms] = 1.0
         self.shortfall[vms] = 0.0
+        self.overhead[vms] = 0.0
         self.waiting[vms] = 0.0
         self.costop_per_mhz[vms] = 0.0
 
@@ -214,12 +219,13 @@ class Delivery:
             stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
         stressed &= on
         given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
+        saturated_mhz = np.zeros(count)
         if stressed.any() or self.stressed[rows].any():
             chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
             vms = chosen if isinstance(guests, slice) else guests[chosen]
             self._share_out(
                 np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
-                stressed, load_mhz, given_mhz, unserved_mhz,
+                stressed, load_mhz, given_mhz, unserved_mhz, saturated_mhz,
             )  # fmt: skip
             self.stressed[rows] = stressed
         self._guests_mhz[rows] = load_mhz
@@ -228,8 +234,14 @@ class Delivery:
             demand_mhz=load_mhz + others_mhz + base_mhz,
             delivered_mhz=given_mhz * on + base_mhz,
             unserved_mhz=unserved_mhz,
+            saturated_mhz=saturated_mhz,
             idle=load_mhz + copies_mhz <= 0,
         )
+
+    @property
+    def has_overheads(self) -> bool:
+        """Whether crowding or neighbours may keep a VM's vCPUs from what it wants."""
+        return self.adjusts or self.strained
 
     @property
     def adds_up(self) -> bool:
@@ -245,11 +257,11 @@ class Delivery:
 
         So it is unless I/O ceilings, neighbours that count or crowding look at all of them.
         """
-        return not self.adjusts and not self.strained
+        return not self.has_overheads
 
     def move_one(self, vm: int, target: int) -> None:
         """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
-        self.shortfall[vm] = self.waiting[vm] = 0.0
+        self.shortfall[vm] = self.overhead[vm] = self.waiting[vm] = 0.0
         most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
         most_mhz = min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
         capped = most_mhz < self._vms.size_mhz.item(vm)
@@ -270,6 +282,16 @@ class Delivery:
             physical_mhz = self.asked_mhz(guests) * self.effort[guests]
             self._guests_mhz[host] = sum(physical_mhz.tolist())
         return float(asked_mhz - wanted_mhz)
+
+    def excess_of(self, vms: Ints) -> tuple[Floats, Floats]:
+        """Return what VMs want beyond what their vCPUs can get where they are, in MHz.
+
+        Second is the part of it that they could not have without any overhead either: beyond
+        their vCPUs on the host's cores, or beyond their limit.
+        """
+        demand_mhz = self._vms.demand_mhz[vms]
+        excess_mhz = demand_mhz - self.wanted_mhz(vms)
+        return excess_mhz, np.clip(demand_mhz - self.most_mhz[vms], 0.0, excess_mhz)
 
     def excess_mhz(self, vm: int) -> float:
         """Return what a VM wants beyond what its vCPUs can get where it is."""
@@ -294,12 +316,15 @@ class Delivery:
     def _share_out(
         self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
         stressed: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
+        saturated_mhz: Floats,
     ) -> None:  # fmt: skip
         """Work out VM by VM what stressed hosts give, and correct the sums in place.
 
         In turn: I/O ceilings slow all who do that kind of I/O alike, neighbours slow each other,
         a vCPU cannot exceed its core, and what is then asked of the CPU beyond its capacity is
-        shared by weights (max-min fair within reservations and limits) or in proportion.
+        shared by weights (max-min fair within reservations and limits) or in proportion. What
+        the second and the third of these take is overhead on the VM's own vCPUs, the rest is the
+        host's saturation.
         """
         count = len(rows)
         wanted_mhz = self.asked_mhz(vms)
@@ -317,8 +342,10 @@ class Delivery:
             )
             effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
+        own_loss_mhz: Floats | float = 0.0
         if self.adjusts or self.strained:
-            work_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
+            able_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
+            own_loss_mhz, work_mhz = work_mhz - able_mhz, able_mhz
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
         served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
@@ -329,7 +356,14 @@ class Delivery:
         real = stressed[at] & (shortfall > ROUNDING)
         self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
         missed_mhz = wanted_mhz * self.shortfall[vms]
+        host_loss_mhz = missed_mhz - own_loss_mhz
+        host_loss_mhz = np.where(host_loss_mhz > ROUNDING * wanted_mhz, host_loss_mhz, 0.0)
+        if self.has_overheads:
+            overhead = np.zeros(len(vms))
+            np.divide(missed_mhz - host_loss_mhz, wanted_mhz, out=overhead, where=wanted_mhz > 0)
+            self.overhead[vms] = overhead
         unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
+        saturated_mhz += sum_by(at, weights=host_loss_mhz, minlength=count)
         load_mhz[stressed] = sums[stressed]
         given_mhz[stressed] = np.minimum(sums + others_mhz, room_mhz)[stressed]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .accounts import RATES, HostAccounts, Rate, VmAccounts
+from .accounts import FULL, RATES, HostAccounts, Rate, VmAccounts
 from .arrays import Bools, Floats, Ints, States, distinct, sum_by
 from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
 from .copies import Copies
@@ -30,8 +30,9 @@ class FarmError(Exception):
 class ViolationRule:
     """What counts as service-level violation time of a host.
 
-    Always: demand that is not delivered. With ``incoming_counts`` also the time during which
-    a VM is being copied to the host, as in the CloudSim experiments of Beloglazov and Buyya.
+    Always: time at a utilisation of 100 % (Beloglazov and Buyya 2012). With ``incoming_counts``
+    also the time during which a VM is being copied to the host, as in their experiments in
+    CloudSim.
     """
 
     incoming_counts: bool = False
@@ -428,11 +429,15 @@ class Farm:
         vms = self.residents.of(stressed)
         elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
         delivery = self.delivery
-        self.vm_accounts.accrue(vms, delivery.shortfall[vms], delivery.waiting[vms], elapsed_s)
+        overhead = delivery.overhead[vms] if delivery.has_overheads else None
+        self.vm_accounts.accrue(
+            vms, delivery.shortfall[vms], delivery.waiting[vms], elapsed_s, overhead
+        )
         self._uncharged[stressed] = True
 
     def _charge(self, vms: Ints) -> None:
-        self.vm_accounts.charge(vms, self.delivery.asked_mhz(vms))
+        delivery = self.delivery
+        self.vm_accounts.charge(vms, delivery.asked_mhz(vms), delivery.has_overheads)
 
     def _charge_copies(self, vms: Ints, now_s: float) -> None:
         """Charge migrating guests ``(1 - guest share)`` of what they want as lost to the move."""
@@ -441,8 +446,8 @@ class Farm:
 
     def _settle_excess(self, vms: Ints, elapsed_s: float) -> None:
         """Charge demand beyond what the vCPUs can get on the present host's cores."""
-        excess_mhz = self.vms.demand_mhz[vms] - self.delivery.wanted_mhz(vms)
-        self.vm_accounts.unserved_mhz_s[vms] += excess_mhz * elapsed_s
+        excess_mhz, limit_mhz = self.delivery.excess_of(vms)
+        self.vm_accounts.charge_excess(vms, excess_mhz * elapsed_s, limit_mhz * elapsed_s)
 
     def _require_vms(self, vms: Ints, state: int, verb: str) -> None:
         wrong = vms[self.vms.state[vms] != state]
@@ -511,7 +516,7 @@ class Farm:
         on = self._serving(rows)
         given = self.delivery.give(rows, guests, at, on, self.copies.load_mhz[rows])
         utilisation = given.delivered_mhz / hosts.cpu_mhz[rows]
-        short = given.unserved_mhz > 0
+        short = utilisation >= FULL
         if self.violation.incoming_counts:
             short |= hosts.incoming[rows] > 0
         hosts.demand_mhz[rows] = given.demand_mhz
@@ -525,6 +530,7 @@ class Farm:
         rates[Rate.SHORT] = active & short
         rates[Rate.DELIVERED_MHZ] = given.delivered_mhz
         rates[Rate.UNSERVED_MHZ] = given.unserved_mhz
+        rates[Rate.SATURATED_MHZ] = given.saturated_mhz
         rates[Rate.VMS] = hosts.vm_count[rows]
         failed = hosts.state[rows] == PowerState.FAILED
         rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)

@@ -6,6 +6,7 @@ from .arrays import Bools, Floats, Ints, distinct, sum_by
 from .columns import Hosts, PowerState, Vms, VmState
 from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError, ViolationRule
 from .layer import Layer
+from .not_running import NotRunning
 
 HELD = (VmState.RUNNING, VmState.STARTING)
 """States of a VM that is on a host and not under way to another."""
@@ -16,7 +17,8 @@ class LivingFarm(Farm):
 
     With ``all_present`` every VM is there from the start and stays; otherwise passes over the VMs
     cost in proportion to those that are present, however many there will ever be. ``lost_s`` says
-    when VMs were lost, ``starting`` how many are starting now.
+    when VMs were lost, ``starting`` how many are starting now, ``not_running`` what VMs would have
+    done that are wanted and do not run.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class LivingFarm(Farm):
         all_present: bool = True,
     ) -> None:
         self.lost_s: dict[int, float] = {}
+        self.not_running = NotRunning(len(vms))
         self.starting = 0
         self._all_present = all_present
         self._buffer: Ints = np.empty(0 if all_present else 1024, np.int64)
@@ -109,7 +112,9 @@ class LivingFarm(Farm):
 
         Raises FarmError if a VM is not running.
         """
+        demand_mhz = self.vms.demand_mhz.copy()
         super().lose(vms, now_s)
+        self.not_running.go_down(vms, demand_mhz, np.full(len(vms), np.inf), now_s)
         self.lost_s.update(dict.fromkeys(vms.tolist(), now_s))
 
     def leave_waiting(self, vms: Ints, state: int) -> None:

@@ -55,19 +55,47 @@ METRICS: dict[str, Metric] = {
     "vm_migrations_max": Metric("moves", "Most moves of one VM", "Highest count of any VM."),
     "host_boots": Metric("cycles", "Host boots", "Hosts switched on after the start."),
     "host_shutdowns": Metric("cycles", "Host shutdowns", "Hosts switched off."),
+    "work_asked_ghz_h": Metric(
+        "GHz h", "Work asked for", "CPU work that VMs asked for, and the load of applications, "
+        "whether or not a VM ran to do it."
+    ),
+    "work_served_ghz_h": Metric(
+        "GHz h", "Work served", "CPU work of guests that was done, in what bare metal would have "
+        "needed for it."
+    ),
+    "work_served_share": Metric("share", "Work served", "Work served over work asked for."),
     "unserved_share": Metric(
-        "share", "CPU not served", "CPU asked for and not delivered, for lack of capacity or by "
-        "migration, over CPU asked for."
+        "share", "CPU not served", "Work asked for and not done, over work asked for; the sum of "
+        "the six causes that follow."
     ),
-    "shortage_share": Metric(
-        "share", "… for lack of capacity", "CPU not delivered for lack of capacity over CPU asked."
+    "unserved_saturated_share": Metric(
+        "share", "… host saturated", "Not done because the CPU of the host, or its I/O, was used "
+        "up; over work asked for."
     ),
-    "degraded_share": Metric(
-        "share", "… lost to migration", "CPU taken from guests by migration over CPU asked for."
+    "unserved_vm_limit_share": Metric(
+        "share", "… the VM's own limit", "Demand beyond the VM's own vCPUs on the cores of its "
+        "host, or beyond its limit; over work asked for."
+    ),
+    "unserved_overhead_share": Metric(
+        "share", "… virtualisation overhead", "Not done because overhead, crowding or neighbours "
+        "used up the VM's own vCPUs; over work asked for."
+    ),
+    "unserved_migration_share": Metric(
+        "share", "… migration", "CPU taken from guests by migration, time on storage included; "
+        "over work asked for."
+    ),
+    "unserved_not_running_share": Metric(
+        "share", "… VM not running", "Demand of VMs while they were wanted and did not run: "
+        "rejected, waiting, starting, lost, or down after a failure; over work asked for."
+    ),
+    "unserved_application_share": Metric(
+        "share", "… too few members", "Load of applications beyond the capacity of their members "
+        "that ran; over work asked for."
     ),
     "slatah": Metric(
-        "share", "SLATAH", "Mean over hosts of violating time over active time; a host is active "
-        "while on and asked for CPU (Beloglazov and Buyya 2012)."
+        "share", "Time hosts were saturated (SLATAH)", "Mean over hosts of the share of their "
+        "active time at 100 % of their CPU; a host is active while on and asked for CPU "
+        "(Beloglazov and Buyya 2012)."
     ),
     "pdm": Metric(
         "share", "PDM", "Mean over VMs of CPU lost to migration over CPU asked for "
@@ -84,14 +112,11 @@ METRICS: dict[str, Metric] = {
         "CloudSim prints it."
     ),
     "slav_pooled": Metric("share", "SLAV, pooled", "SLATAH pooled times PDM pooled."),
-    "work_ghz_h": Metric(
-        "GHz h", "Work done", "CPU work of guests, in what bare metal would have needed for it."
-    ),
     "energy_per_work": Metric(
-        "Wh/(GHz h)", "Energy per work", "Energy of the servers over work done."
+        "Wh/(GHz h)", "Energy per work", "Energy of the servers over work served."
     ),
     "layer_share": Metric(
-        "share", "CPU spent on the layer", "CPU delivered beyond the work done, over CPU "
+        "share", "CPU spent on the layer", "CPU delivered beyond the work served, over CPU "
         "delivered: hypervisor, control partition, host system and its applications."
     ),
     "cpu_ready": Metric(
@@ -247,7 +272,9 @@ LOWER_IS_BETTER = frozenset(
         "hosts_on_mean", "hosts_on_peak", "hosts_paid", "migrations", "migrated_gib",
         "gap_hosts", "gap_energy",
         "migration_mean_s", "vm_migrations_max", "host_boots", "host_shutdowns",
-        "unserved_share", "shortage_share", "degraded_share", "slatah", "pdm", "slav", "esv",
+        "unserved_share", "unserved_saturated_share", "unserved_vm_limit_share",
+        "unserved_overhead_share", "unserved_migration_share", "unserved_not_running_share",
+        "unserved_application_share", "slatah", "pdm", "slav", "esv",
         "slatah_pooled", "pdm_pooled", "slav_pooled", "energy_cost", "capital_cost",
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
         "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
@@ -263,6 +290,10 @@ LOWER_IS_BETTER = frozenset(
     }
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset(
-    {"consolidation_ratio", "host_availability", "vm_availability", *SAVINGS} - {"payback_years"}
-)
+    {
+        "consolidation_ratio", "host_availability", "vm_availability", "work_served_ghz_h",
+        "work_served_share", *SAVINGS,
+    }
+    - {"payback_years"}
+)  # fmt: skip
 """Which way a figure is better, all else equal; figures in neither set are not ranked."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .accounts import Rate
+from .accounts import FULL, Rate
 from .columns import PowerState, VmState
 
 if TYPE_CHECKING:
@@ -76,7 +76,10 @@ class SingleMoves:
         farm.delivery.move_one(vm, target)
         vms.host[vm] = farm._home[vm] = target
         excess_mhz -= farm.delivery.excess_mhz(vm)
-        farm.vm_accounts.unserved_mhz_s[vm] += excess_mhz * (now_s - farm._demand_since_s)
+        # Where all adds up there is no overhead: what is beyond the vCPUs is beyond their limit.
+        excess_mhz_s = excess_mhz * (now_s - farm._demand_since_s)
+        farm.vm_accounts.unserved_mhz_s[vm] += excess_mhz_s
+        farm.vm_accounts.limit_mhz_s[vm] += excess_mhz_s
         farm.vm_accounts.mark_one(vm)
         farm.vm_accounts.migrations[vm] += 1
         farm._movers = farm._movers[farm._movers != vm]
@@ -142,7 +145,7 @@ class SingleMoves:
             return
         demand_mhz, delivered_mhz, idle = given
         utilisation = delivered_mhz / hosts.cpu_mhz.item(host)
-        short = rates.item(Rate.UNSERVED_MHZ, host) > 0 or (
+        short = utilisation >= FULL or (
             farm.violation.incoming_counts and hosts.incoming.item(host) > 0
         )
         hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz

@@ -308,7 +308,7 @@ class Engine:
         placed, targets = vms[targets >= 0], targets[targets >= 0]
         used: Bools = np.bincount(targets, minlength=len(farm.hosts)) > 0
         self._start_hosts(used)
-        farm.reject(lost)
+        self._lifecycle.turn_away_at_start(lost)
         farm.place(placed, targets, 0.0)
         book = self._view.book()
         if book is not None and down:
@@ -418,7 +418,7 @@ class Engine:
         demand_mhz = self._workload.wanted_mhz()
         if self._scaling is not None:
             self._scaling.write_demand(now_s, by_load)
-        self._lifecycle.lives.note_demand(demand_mhz, now_s)
+        self._lifecycle.note_demand(demand_mhz, now_s)
         self._farm.set_demand(demand_mhz, now_s)
         self._recorder.note_step(now_s)
         if self._microscope is not None:

@@ -102,6 +102,8 @@ class Lifecycle:
         self._noticed = Agenda(clock, count, self._restart, LEAVE)
         self._patience = Agenda(clock, count, self._lose_patience, LEAVE)
         self._returns = Agenda(clock, count, self.ask, ARRIVAL)
+        self._missing = farm.not_running
+        self._missing.lifetime_s = population.lifetime_s
 
     def count(self) -> dict[str, int]:
         """Return how many VMs run, start, wait for a host, and are down."""
@@ -133,6 +135,16 @@ class Lifecycle:
         self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
+    def turn_away_at_start(self, vms: Ints) -> None:
+        """Reject VMs for which no host has room as time begins."""
+        self._farm.reject(vms)
+        self._missing.wait(vms, self._demand.wanted_mhz(), 0.0)
+
+    def note_demand(self, demand_mhz: Floats, now_s: float) -> None:
+        """Note what all VMs would ask for from now."""
+        self.lives.note_demand(demand_mhz, now_s)
+        self._missing.note_demand(demand_mhz, now_s)
+
     def ask(self, vms: Ints, exists: bool = False) -> None:
         """Ask for absent VMs; they are placed now, wait, or are turned away.
 
@@ -145,11 +157,13 @@ class Lifecycle:
         self.lives.note_asked(vms, now_s)
         fits = self._fitting[self._farm.vms.size[vms]]
         if not fits.all():
+            self._missing.wait(vms[~fits], self._demand.wanted_mhz(), now_s)
             self._reject(vms[~fits], "fits no host of the farm")
             vms = vms[fits]
         behind = self._queue.holds_kind_of(vms)
         left = np.concatenate([vms[behind], self._place(vms[~behind])])
         if len(left):
+            self._missing.wait(left, self._demand.wanted_mhz(), now_s)
             self._enqueue(np.sort(left))
             self.serve()
 
@@ -164,6 +178,9 @@ class Lifecycle:
         self._provisioning.forget(hosts)
         self._recorder.note_vms(now_s, vms, "crashed", host_of)
         self.lives.crashes[vms] += 1
+        due_s = self._ends.due_s(vms)
+        until_s = np.where(np.isnan(due_s), np.inf, due_s)
+        self._missing.go_down(vms, self._demand.wanted_mhz(), until_s, now_s)
         self._note_down(ran)
         self._again[ran] = True
         self.returning[vms] = True
@@ -243,6 +260,7 @@ class Lifecycle:
         for vm, lost_s in self._farm.lost_s.items():
             self.lives.ended_s[vm] = lost_s
         self.lives.close(end_s)
+        self._missing.close(end_s)
 
     def end_all(self) -> None:
         """Take every VM off for good; none may be on its way to another host."""
@@ -290,6 +308,7 @@ class Lifecycle:
         if not at_once.all():
             later = ~at_once
             farm.begin_start(vms[later], hosts[later], now_s)
+            self._missing.wait(vms[later], self._demand.wanted_mhz(), now_s)
             self._recorder.note_vms(now_s, vms[later], "starting", hosts[later])
             self._starts.enter(vms[later], ready_s[later])
         self.on_change()
@@ -305,6 +324,7 @@ class Lifecycle:
         now_s = self._clock.now
         first = vms[np.isnan(self._ends.due_s(vms))]
         self.lives.note_running(vms, hosts, now_s)
+        self._missing.end(vms, now_s)
         self._recorder.note_vms(now_s, vms, "running", hosts)
         beyond = ~self._farm.hosts.reachable[hosts]
         if beyond.any():
@@ -313,6 +333,7 @@ class Lifecycle:
         self.changed(vms)
 
     def _end(self, vms: Ints) -> None:
+        self._missing.end(vms[self._farm.vms.state[vms] == VmState.LOST], self._clock.now)
         vms = vms[self._farm.vms.state[vms] != VmState.LOST]
         stored = vms[self._farm.vms.state[vms] == VmState.SUSPENDED]
         if len(stored):
@@ -350,6 +371,7 @@ class Lifecycle:
             agenda.strike(vms)
         self._again[vms], self._tied[vms], self.returning[vms] = False, -1, False
         self.lives.note_ended(vms, now_s)
+        self._missing.end(vms, now_s)
         self._recorder.note_vms(now_s, on, event, hosts)
         self._recorder.note_vms(now_s, off, event, -1)
         self._power.finish_draining(distinct(hosts))

@@ -22,6 +22,7 @@ SERIES = {
     "short_s": Rate.SHORT,
     "delivered_mhz_s": Rate.DELIVERED_MHZ,
     "unserved_mhz_s": Rate.UNSERVED_MHZ,
+    "saturated_mhz_s": Rate.SATURATED_MHZ,
     "vm_s": Rate.VMS,
     "switching_s": Rate.SWITCHING,
     "failed_s": Rate.FAILED,
@@ -182,7 +183,7 @@ class Recorder:
         changed = np.flatnonzero(is_short != self._is_short)
         if not len(changed):
             return
-        missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ]
+        missed = self._farm.accounts.totals[Rate.SATURATED_MHZ]
         ended = changed[self._is_short[changed]]
         if len(ended):
             self._close_violations(ended, now_s)
@@ -200,7 +201,7 @@ class Recorder:
                 return
 
     def _close_violations(self, hosts: Ints, now_s: float) -> None:
-        missed = self._farm.accounts.totals[Rate.UNSERVED_MHZ, hosts] - self._short_before[hosts]
+        missed = self._farm.accounts.totals[Rate.SATURATED_MHZ, hosts] - self._short_before[hosts]
         start_s = self._short_since_s[hosts]
         lasted = start_s < now_s
         self.violations.add(

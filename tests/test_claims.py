@@ -54,7 +54,7 @@ def test_claim_1_a_full_hosted_host_does_less() -> None:
     ran = compared("1-hosted", *full, band=True)
     for level in LEVELS:
         names = ("hosted_apps", "hosted", "type1")
-        done = [value(ran, "work_ghz_h", name, level) for name in names]
+        done = [value(ran, "work_served_ghz_h", name, level) for name in names]
         assert done == sorted(done)
         assert done[1] < done[2]
 
@@ -107,10 +107,10 @@ def test_claim_2_a_fast_device_shows_the_path_and_a_slow_one_hides_it() -> None:
         "farm.hosts.0.storage_iops=4500",
     )  # fmt: skip
     names = ("emulated", "paravirtual", "passthrough")
-    order = [value(fast, "work_ghz_h", name) for name in names]
+    order = [value(fast, "work_served_ghz_h", name) for name in names]
     assert order == sorted(order)
     assert order[0] < 0.7 * order[2]
-    level = [value(slow, "work_ghz_h", name) for name in names]
+    level = [value(slow, "work_served_ghz_h", name) for name in names]
     assert min(level) == pytest.approx(max(level), rel=0.03)
 
 

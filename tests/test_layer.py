@@ -295,7 +295,7 @@ def ran(*overrides: str) -> Result:
 
 NOTHING_MOVES = ("policies.control=none", "policies.initial.placement=round_robin")
 TOTALS = (
-    "energy_kwh", "work_ghz_h", "unserved_share", "cpu_ready", "cpu_costop", "migrations",
+    "energy_kwh", "work_served_ghz_h", "unserved_share", "cpu_ready", "cpu_costop", "migrations",
     "response_mean_ms", "response_p99_ms", "requests", "requests_waiting", "co_tenants",
     "host_boots", "total_cost", "layer_share",
 )  # fmt: skip
@@ -354,7 +354,7 @@ def test_nested_paging_is_not_slower_than_shadow_paging(level: str) -> None:
 def test_interference_never_helps() -> None:
     quiet, noisy = (ran(*NOTHING_MOVES, f"service.interference={on}") for on in ("false", "true"))
     assert noisy.value("response_mean_ms") >= quiet.value("response_mean_ms")
-    assert noisy.value("work_ghz_h") <= quiet.value("work_ghz_h") * (1 + 1e-9)
+    assert noisy.value("work_served_ghz_h") <= quiet.value("work_served_ghz_h") * (1 + 1e-9)
 
 
 def test_all_models_of_the_layer_are_at_work() -> None:

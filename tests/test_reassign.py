@@ -98,7 +98,7 @@ def test_without_a_third_host_one_stands_still_meanwhile() -> None:
     down_s = 2 * 4 * GIB_S * 10 / 8 + 4 * GIB_S
     assert by_vm["vm-1"]["downtime_s"] == pytest.approx(down_s, abs=0.01)
     assert by_vm["vm-1"]["copied_gib"] == 0.0
-    lost = result.table("vms")["degraded_share"].to_pylist()
+    lost = result.table("vms")["unserved_migration_share"].to_pylist()
     assert lost[0] == pytest.approx(down_s / 1800, rel=1e-3)
     assert "going to storage" in str(result.story("vm-1"))
 
