@@ -88,9 +88,9 @@ def test_a_guest_that_stands_still_draws_nothing(kind: str) -> None:
     moved = farmsim.run(scenario(migration, "10 %"))
     expected_j = (copy - 1.0) * 0.2 * WATTS_PER_GHZ * standing_s
     assert joules(moved) - joules(still) == pytest.approx(expected_j, abs=1.0)
-    missed = share(moved, "vm-1", "degraded_share")
+    missed = share(moved, "vm-1", "unserved_migration_share")
     assert missed == pytest.approx(standing_s / 7200, rel=1e-3)
-    assert share(moved, "vm-1", "shortage_share") == 0.0
+    assert share(moved, "vm-1", "unserved_saturated_share") == 0.0
 
 
 def test_neighbours_have_what_a_guest_that_stands_still_leaves() -> None:
@@ -98,9 +98,9 @@ def test_neighbours_have_what_a_guest_that_stands_still_leaves() -> None:
     migration, standing_s, _ = STANDING["suspend_resume"]
     result = farmsim.run(scenario(migration, "100 %"))
     before_s, while_s = 600 * (1 - 10 / 12), standing_s * (1 - 10 / 10.2)
-    assert share(result, "vm-2", "shortage_share") == pytest.approx((before_s + while_s) / 7200)
-    assert share(result, "vm-1", "shortage_share") == pytest.approx(before_s / 7200)
-    assert share(result, "vm-1", "degraded_share") == pytest.approx(standing_s / 7200, rel=1e-4)
+    assert share(result, "vm-2", "unserved_saturated_share") == pytest.approx((before_s + while_s) / 7200)
+    assert share(result, "vm-1", "unserved_saturated_share") == pytest.approx(before_s / 7200)
+    assert share(result, "vm-1", "unserved_migration_share") == pytest.approx(standing_s / 7200, rel=1e-4)
 
 
 def test_a_conversion_draws_nothing_while_the_guest_is_down() -> None:
@@ -110,7 +110,7 @@ def test_a_conversion_draws_nothing_while_the_guest_is_down() -> None:
         host["hypervisor"] = hypervisor
     moved = farmsim.run(changed)
     down_s = 60 + 10 * GIB_BITS / 1e9
-    assert share(moved, "vm-1", "degraded_share") == pytest.approx(down_s / 7200, rel=1e-3)
+    assert share(moved, "vm-1", "unserved_migration_share") == pytest.approx(down_s / 7200, rel=1e-3)
     move = moved.table("migrations").to_pylist()[0]
     assert move["downtime_s"] == pytest.approx(down_s, rel=1e-3)
 
@@ -124,7 +124,7 @@ def test_a_copy_at_a_fixed_rate_takes_at_the_source_what_the_guest_loses() -> No
     copy_s = 15 * GIB_BITS / 0.5e9
     expected_j = 0.1 * 0.2 * WATTS_PER_GHZ * copy_s
     assert joules(moved) - joules(still) == pytest.approx(expected_j, abs=0.01)
-    assert share(moved, "vm-1", "degraded_share") == pytest.approx(0.1 * copy_s / 7200)
+    assert share(moved, "vm-1", "unserved_migration_share") == pytest.approx(0.1 * copy_s / 7200)
 
 
 def test_a_cold_boot_draws_what_a_start_after_a_crash_draws() -> None:

@@ -356,8 +356,8 @@ def test_what_it_went_without_is_summed_up() -> None:
     assert made().story("v").text().endswith(
         "on a from first to last\n"
         "nothing was decided about it after the start\n"
-        "asked for 10 GHz h, 25 % of its size; went without 2 % of that for lack of capacity, "
-        "0.1 % by moving; ready but not running 3 % of the time, co-stopped 0.4 %"
+        "asked for 10 GHz h, 25 % of its size; went without 2 % as its hosts were saturated, "
+        "0.1 % by migration; ready but not running 3 % of the time, co-stopped 0.4 %"
     )  # fmt: skip
 
 
