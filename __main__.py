@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 ALLOCATIONS_PER_COLLECTION = 50_000
@@ -14,8 +15,16 @@ def main() -> None:
     # than reading a scenario, and results must not depend on the number of cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
-    from .cli import run_command_line  # noqa: PLC0415 - after the environment is set
+    from .cli import Stopped, run_command_line  # noqa: PLC0415 - after the environment is set
 
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the tidying up
+        raise Stopped(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
     code = run_command_line(sys.argv[1:])
     # The last search for garbage is left out: the process ends here.
     gc.freeze()

@@ -5,11 +5,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import click
 
 from . import __version__
+from .scenarios.printable import say, silence, warn
 
 DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -17,6 +20,9 @@ OVERRIDES = click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE",
     help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
 )  # fmt: skip
+RUNS = Path("runs")
+_written: list[Path] = []
+"""What the running command has written so far."""
 CATALOGUES = ["servers", "hypervisors", "classes", "policies", "workloads"]
 ALLOW_CODE = click.option(
     "--allow-code", is_flag=True, help="Let the scenario load policies from your own modules."
@@ -24,22 +30,36 @@ ALLOW_CODE = click.option(
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
-    """Run farmsim and return its exit code: 0, 1, 2, 3 or 130."""
+    """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number."""
+    _written.clear()
     try:
         code = commands.main(args=list(arguments), prog_name="farmsim", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        text = StringIO()
+        error.show(text)
+        warn(text.getvalue().rstrip("\n"))
         return BAD_INPUT
+    except Stopped as stop:
+        return _interrupted(128 + stop.signal)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing was written", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; say nothing, not even at interpreter shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return _interrupted(INTERRUPTED)
     except Exception as error:
         return _report(error)
     return code if isinstance(code, int) else DONE
+
+
+class Stopped(BaseException):
+    """The process was asked to end by a signal, its number in ``signal``."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+def _interrupted(code: int) -> int:
+    what = " and ".join(str(path) for path in _written) + " is complete"
+    warn(f"interrupted; {what if _written else 'nothing was written'}")
+    return code
 
 
 def _report(error: Exception) -> int:
@@ -47,16 +67,58 @@ def _report(error: Exception) -> int:
 
     if isinstance(error, InputError):
         for problem in error.problems:
-            click.echo(str(problem), err=True)
+            warn(str(problem))
         return BAD_INPUT
     if os.environ.get("FARMSIM_DEBUG"):
-        traceback.print_exception(error)
-    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-    click.echo("This is a fault of farmsim; FARMSIM_DEBUG=1 shows where it is.", err=True)
+        warn("".join(traceback.format_exception(error)))
+    warn(f"internal error: {type(error).__name__}: {error}")
+    warn("This is a fault of farmsim; FARMSIM_DEBUG=1 shows where it is.")
     return INTERNAL
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def echo(text: str) -> None:
+    """Write to standard output; InputError, with what was written before, if that fails."""
+    try:
+        say(text)
+    except OSError as error:
+        from .scenarios.destination import reason
+        from .scenarios.problems import refuse
+
+        silence(sys.stdout)
+        saved = "".join(f"; {path} is complete" for path in _written)
+        raise refuse("standard output", f"cannot be written: {reason(error)}{saved}") from None
+
+
+class _Commands(click.Group):
+    """A group whose help, too, ends quietly when its reader has gone, or says what is wrong.
+
+    click itself would end with 1, which means that an assertion failed.
+    """
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **settings)
+        except OSError as error:
+            raise _unsaid(error) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _unsaid(error) from None
+
+
+def _unsaid(error: OSError) -> Exception:
+    from .scenarios.destination import reason
+    from .scenarios.problems import refuse
+
+    silence(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return click.exceptions.Exit(DONE)
+    return refuse("standard output", f"cannot be written: {reason(error)}")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="farmsim")
 def commands() -> None:
     """Simulate a consolidated server farm: how many hosts, kWh and euros, at what risk."""
@@ -70,8 +132,9 @@ def init(path: Path, force: bool) -> None:
     from .scenarios.starter import write_starter
 
     for written in write_starter(path, force):
-        click.echo(f"wrote {written}")
-    click.echo(f"now: farmsim run {path}")
+        _written.append(written)
+        echo(f"wrote {written}")
+    echo(f"now: farmsim run {path}")
 
 
 @commands.command()
@@ -90,7 +153,7 @@ def validate(scenarios: tuple[str, ...], overrides: tuple[str, ...], allow_code:
         except InputError as error:
             problems += error.problems
         else:
-            click.echo(f"{name}: ok")
+            echo(f"{name}: ok")
     if problems:
         raise InputError(problems)
 
@@ -114,23 +177,25 @@ def run(
 ) -> int:
     """Run a scenario file, or library/NAME, and its baseline; write tables and report."""
     from .analysis.execute import execute
-    from .analysis.rundir import default_directory
+    from .analysis.rundir import RUN, default_directory, save
     from .analysis.terminal import progress, summary_text
     from .scenarios.loader import load
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
+    _refuse_out(out, RUN)
     loaded = load(scenario, overrides, allow_code)
     with progress(quiet or as_json) as tell:
         result = execute(loaded, tell)
-        where = result.save(out or default_directory(result, Path("runs")))
+        where = save(result, out or default_directory(result, RUNS), checked=True)
+    _written.append(where)
     if as_json:
-        click.echo(json.dumps(result.summary, ensure_ascii=False, allow_nan=False))
+        echo(json.dumps(result.summary, ensure_ascii=False, allow_nan=False))
     elif not quiet:
-        click.echo(summary_text(result))
-        click.echo(f"\nreport: {where / 'report.html'}")
+        echo(summary_text(result))
+        echo(f"\nreport: {where / 'report.html'}")
     for failure in result.summary["failed_assertions"]:
-        click.echo(f"assertion failed: {failure}", err=True)
+        warn(f"assertion failed: {failure}")
     return ASSERTION_FAILED if result.summary["failed_assertions"] else DONE
 
 
@@ -154,25 +219,26 @@ def compare(
     allow_code: bool,
 ) -> int:
     """Run scenarios, or the variants of one, on the same random numbers, side by side."""
-    from .analysis.compare import COMPARISON, PAGE, WHAT, run_all
-    from .analysis.rundir import refuse_foreign
+    from .analysis.compare import PAGE, run_all
+    from .analysis.rundir import COMPARED, free
     from .analysis.terminal import comparison_text, progress
     from .scenarios.variants import OVERHEADS, expand
 
     levels = OVERHEADS if band else None
+    _refuse_out(out, COMPARED)
     variants = expand(scenarios, overrides, seed, levels, allow_code)
-    if out is not None:
-        refuse_foreign(out, COMPARISON, WHAT)
     with progress(quiet or as_json) as tell:
         comparison = run_all(variants, levels, tell)
-        where = comparison.save(out or Path("runs") / f"{comparison.name}-{comparison.hash}")
+        there = RUNS / f"{comparison.name}-{comparison.hash}"
+        where = comparison.save(out or free(there, COMPARED), checked=True)
+    _written.append(where)
     if as_json:
-        click.echo(json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False))
+        echo(json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False))
     elif not quiet:
-        click.echo(comparison_text(comparison))
-        click.echo(f"\ncomparison: {where / PAGE}")
+        echo(comparison_text(comparison))
+        echo(f"\ncomparison: {where / PAGE}")
     for failure in comparison.failed_assertions:
-        click.echo(f"assertion failed: {failure}", err=True)
+        warn(f"assertion failed: {failure}")
     return ASSERTION_FAILED if comparison.failed_assertions else DONE
 
 
@@ -181,16 +247,24 @@ def compare(
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.")
 def report(directory: Path, out: Path | None) -> None:
     """Make the report of a run directory, or the page of a comparison, again."""
-    from .analysis.compare import COMPARISON, PAGE, Comparison
-    from .analysis.rundir import REPORT, load, write_text
+    from .analysis.compare import PAGE, Comparison
+    from .analysis.rundir import COMPARED, REPORT, RUN, kind_of, load, write_page
+    from .scenarios.destination import is_page, refuse_file
+    from .scenarios.workplace import replace_text
 
-    if (directory / COMPARISON).is_file():
-        target = out or directory / PAGE
-        write_text(target, Comparison.load(directory).report(links=out is None))
+    if out is not None:
+        refuse_file(out, is_page, "a page")
+    kind, name = (COMPARED, PAGE) if kind_of(directory) == COMPARED else (RUN, REPORT)
+    if kind == COMPARED:
+        text = Comparison.load(directory).report(links=out is None)
     else:
-        target = out or directory / REPORT
-        write_text(target, load(directory).report())
-    click.echo(f"report: {target}")
+        text = load(directory).report()
+    if out is None:
+        out = write_page(directory, kind, name, text)
+    else:
+        replace_text(out, text, is_page, "a page")
+    _written.append(out)
+    echo(f"report: {out}")
 
 
 @commands.command()
@@ -220,22 +294,25 @@ def evacuate(
 ) -> int:
     """Empty hosts for maintenance: how long it takes, what it costs, what cannot leave."""
     from .analysis.evacuate import evacuate as run_evacuation
-    from .analysis.rundir import default_directory
+    from .analysis.rundir import RUN, default_directory, save
     from .analysis.terminal import progress
     from .policies.evacuation import Evacuation
     from .scenarios.loader import load
 
     at_s, hold_s = _quantity(at), _quantity(hold)
     deadline_s = _quantity(deadline) if deadline else None
+    _refuse_out(out, RUN)
     loaded = load(scenario, overrides, allow_code)
     policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
     with progress(quiet or as_json) as tell:
         outcome = run_evacuation(loaded, policy, tell)
-    directory = outcome.result.save(out or default_directory(outcome.result, Path("runs")))
+    there = out or default_directory(outcome.result, RUNS)
+    directory = save(outcome.result, there, checked=True)
+    _written.append(directory)
     if as_json:
-        click.echo(json.dumps(outcome.to_dict()))
+        echo(json.dumps(outcome.to_dict()))
     elif not quiet:
-        click.echo(f"{outcome.text()}\n\nreport: {directory / 'report.html'}")
+        echo(f"{outcome.text()}\n\nreport: {directory / 'report.html'}")
     late = outcome.finished_s is None
     if deadline_s is not None and outcome.finished_s is not None:
         late = outcome.finished_s - outcome.began_s > deadline_s
@@ -269,7 +346,7 @@ def optimum(
     if limit_s < 0:
         raise click.BadParameter(f"--time-limit is {time_limit}; write a time of 0 s or more")
     compared = at_instant(load(scenario, overrides, allow_code), at_s, share, limit_s)
-    click.echo(json.dumps(compared.to_dict()) if as_json else compared.text())
+    echo(json.dumps(compared.to_dict()) if as_json else compared.text())
 
 
 @commands.command()
@@ -300,19 +377,23 @@ def failover(
     """Let each host, rack and site fail in turn: what restarts, what is stranded, and why."""
     from .analysis.failover import failover as test_failover
     from .analysis.failover_page import save
+    from .analysis.rundir import FAILED_OVER, free
     from .scenarios.loader import load
 
     at_s = _quantity(at) if at else None
+    _refuse_out(out, FAILED_OVER)
     loaded = load(scenario, overrides, allow_code)
     outcome = test_failover(loaded, at_s, pairs or "pair" in wanted)
-    page = save(outcome, out or Path("runs") / f"{outcome.name}-failover")
+    there = free(RUNS / f"{outcome.name}-failover", FAILED_OVER)
+    page = save(outcome, out or there, checked=True)
+    _written.append(page.parent)
     if as_json:
-        click.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
+        echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
     elif not quiet:
-        click.echo(f"{outcome.text()}\n\nreport: {page}")
+        echo(f"{outcome.text()}\n\nreport: {page}")
     failed = [kind for kind in wanted if not outcome.survives(kind)]
     for kind in failed:
-        click.echo(f"assertion failed: does not survive the failure of any {kind}", err=True)
+        warn(f"assertion failed: does not survive the failure of any {kind}")
     return ASSERTION_FAILED if failed else DONE
 
 
@@ -324,15 +405,13 @@ def failover(
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
 def explain(directory: Path, vm: str, as_json: bool) -> None:
     """Tell the story of one VM of a run directory: where it was, why it moved, what it cost."""
-    from .analysis.rundir import MANIFEST, load
+    from .analysis.rundir import load
 
-    if not (directory / MANIFEST).is_file():
-        _refuse_comparison(directory)
     story = load(directory).story(vm)
     if as_json:
-        click.echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
+        echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
     else:
-        click.echo(story.text())
+        echo(story.text())
 
 
 def _quantity(text: str, dimension: str = "time") -> float:
@@ -345,13 +424,15 @@ def _quantity(text: str, dimension: str = "time") -> float:
         raise click.BadParameter(str(error)) from None
 
 
-def _refuse_comparison(directory: Path) -> None:
-    from .analysis.compare import COMPARISON, VARIANTS
-    from .scenarios.problems import refuse
+def _refuse_out(out: Path | None, kind: str) -> None:
+    """Refuse, before anything is run, a place where the result could not be written."""
+    from .scenarios.destination import refuse_directory, refuse_parents
+    from .scenarios.workplace import named
 
-    if (directory / COMPARISON).is_file():
-        message = f"is a comparison; name one of the runs below its {VARIANTS}/"
-        raise refuse(str(directory), message)
+    if out is None:
+        refuse_parents(RUNS / kind)
+    else:
+        refuse_directory(named(out), kind)
 
 
 @commands.command()
@@ -364,9 +445,9 @@ def catalog(what: str, name: str | None, as_json: bool) -> None:
 
     found = entries(what, name)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        echo(json.dumps(found, ensure_ascii=False, indent=1))
     else:
-        click.echo(text_of(what, found, full=name is not None))
+        echo(text_of(what, found, full=name is not None))
 
 
 @commands.command()
@@ -374,9 +455,12 @@ def catalog(what: str, name: str | None, as_json: bool) -> None:
 def schema(out: Path | None) -> None:
     """Print the JSON Schema (draft 7) of scenarios."""
     from .scenarios.schema import schema_text
+    from .scenarios.starter import SCHEMA, is_schema
+    from .scenarios.workplace import replace_text
 
     text = schema_text()
     if out is None:
-        click.echo(text)
+        echo(text)
     else:
-        out.write_text(text + "\n", "utf-8")
+        replace_text(out, text + "\n", is_schema, SCHEMA)
+        _written.append(out)

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..scenarios.destination import refuse_directory
 from ..scenarios.scenario import Scenario
 from ..scenarios.variants import OVERHEADS, Levels, Source, expand
-from .compare import COMPARISON, WHAT, Comparison, run_all
+from ..scenarios.workplace import named
+from .compare import Comparison, run_all
 from .execute import execute
 from .result import Result
-from .rundir import load, refuse_foreign
+from .rundir import COMPARED, RUN, load, save
 
 if TYPE_CHECKING:
     from .failover_outcome import Failover
@@ -33,9 +35,11 @@ def run(
     scenario = _scenario(scenario, overrides, allow_code)
     if seed is not None:
         scenario = scenario.with_({"seed": seed})
+    if out is not None:
+        refuse_directory(named(out), RUN)
     result = execute(scenario)
     if out is not None:
-        result.save(out)
+        save(result, Path(out), checked=True)
     return result
 
 
@@ -103,8 +107,8 @@ def compare(
     levels = (OVERHEADS if band else None) if isinstance(band, bool) else band
     variants = expand(scenarios, overrides, seed, levels, allow_code)
     if out is not None:
-        refuse_foreign(Path(out), COMPARISON, WHAT)
+        refuse_directory(named(out), COMPARED)
     comparison = run_all(variants, levels)
     if out is not None:
-        comparison.save(out)
+        comparison.save(out, checked=True)
     return comparison

@@ -16,20 +16,21 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.problems import InputError, Problem, refuse
+from ..scenarios.destination import seal, write_json
+from ..scenarios.problems import InputError, Problem
 from ..scenarios.suggest import unknown_name
 from ..scenarios.variants import TYPICAL, Levels, Variant
+from ..scenarios.workplace import named, replacing_directory
 from .compare_notes import changes, notes, sentences
 from .compare_rows import Row, row_of, table_of
 from .execute import Progress, execute
 from .result import SCHEMA_VERSION, Result
-from .rundir import TABLES, load, replacing, write_json, write_run
+from .rundir import COMPARED, TABLES, VARIANTS, load, read_json, read_manifest, write_run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-COMPARISON, PAGE, VARIANTS = "comparison.json", "compare.html", "variants"
-WHAT = "a comparison"
+COMPARISON, PAGE = "comparison.json", "compare.html"
 
 
 @dataclass
@@ -161,13 +162,15 @@ class Comparison:
 
         return render(self, links)
 
-    def save(self, directory: str | Path) -> Path:
+    def save(self, directory: str | Path, checked: bool = False) -> Path:
         """Write page, tables and every run below them; all of it or nothing.
 
-        Replaces an earlier comparison there. Raises InputError if something else is in the way.
+        Replaces an earlier comparison there. Raises InputError if something else is in the way,
+        or it cannot be written. With ``checked`` the place was free before the runs: if it no
+        longer is, the comparison is written beside it, and the error says where.
         """
         directory = Path(directory)
-        with replacing(directory, COMPARISON, WHAT) as partial:
+        with replacing_directory(named(directory), COMPARED, checked) as partial:
             for name, levels in self.runs.items():
                 for level, result in levels.items():
                     below = partial / VARIANTS / _label(name, level)
@@ -178,19 +181,18 @@ class Comparison:
             parquet.write_table(self.to_table(), path, compression="zstd")
             (partial / PAGE).write_text(self.report(links=True), "utf-8")
             write_json(partial / COMPARISON, self.to_dict())
+            seal(partial, COMPARED, {"name": self.name, "hash": self.hash})
         self.directory = directory
         return directory
 
     @classmethod
     def load(cls, directory: str | Path) -> "Comparison":
-        """Read a directory that ``save`` wrote. Raises InputError if it is none."""
+        """Read a directory that ``save`` wrote. Raises InputError if it is none, or damaged."""
         directory = Path(directory)
-        try:
-            data = json.loads((directory / COMPARISON).read_text("utf-8"))
-            listed = {name: each["runs"] for name, each in data["variants"].items()}
-            name, levels = data["name"], data["levels"]
-        except (OSError, ValueError, KeyError) as error:
-            raise refuse(str(directory), f"is no comparison ({error}); run it again") from None
+        _, record = read_manifest(directory, COMPARED)
+        data = read_json(directory, COMPARISON, record)
+        listed = {name: each["runs"] for name, each in data["variants"].items()}
+        name, levels = data["name"], data["levels"]
         runs = {
             variant: {level: load(directory / path) for level, path in paths.items()}
             for variant, paths in listed.items()

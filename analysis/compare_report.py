@@ -8,10 +8,11 @@ from plotly.offline import get_plotlyjs
 
 from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
-from .compare import VARIANTS, Comparison
+from .compare import Comparison
 from .compare_rows import Cell, Row
 from .drawing import Figure, figure, hours, thinned
 from .report import SECTIONS, environment, shown
+from .rundir import VARIANTS
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
 CHOSEN = (

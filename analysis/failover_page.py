@@ -3,26 +3,25 @@
 from pathlib import Path
 
 from .. import __version__
-from ..scenarios.problems import refuse
+from ..scenarios.destination import seal, write_json
+from ..scenarios.workplace import named, replacing_directory
 from .failover_outcome import KINDS, Failover
 from .report import environment
-from .rundir import refuse_foreign, write_json, write_text
+from .rundir import FAILED_OVER
 
 DATA, PAGE = "failover.json", "failover.html"
 
 
-def save(outcome: Failover, directory: Path) -> Path:
-    """Write both files and return the page.
+def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
+    """Write both files and return the page, replacing an earlier failover test there.
 
-    Raises InputError if something else is in the way or the directory cannot be written.
+    Raises InputError if something else is in the way, or the system refuses to write;
+    ``checked`` as in ``replacing_directory``.
     """
-    refuse_foreign(directory, DATA, "the outcome of a failover test")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refuse(str(directory), f"cannot be made: {error.strerror}") from None
-    write_json(directory / DATA, outcome.to_dict())
-    write_text(directory / PAGE, render(outcome))
+    with replacing_directory(named(directory), FAILED_OVER, checked) as new:
+        write_json(new / DATA, outcome.to_dict())
+        (new / PAGE).write_text(render(outcome), "utf-8")
+        seal(new, FAILED_OVER, {"name": outcome.name, "versions": {"farmsim": __version__}})
     return directory / PAGE
 
 

@@ -16,7 +16,9 @@ from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
 from farmsim.sim.actuator import OUTCOMES
 
 FILES = {
-    MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds.",
+    MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds; who wrote "
+    "the directory, what it is (`kind`), each file with its SHA-256, and directories below it with "
+    "a manifest of their own (`parts`).",
     SCENARIO: "The scenario with every default and override written out; it runs again as it is.",
     SUMMARY: "The metrics below, each `{value, unit, ci95, n}`, with `verdict`, `warnings`, "
     "`failed_assertions`, `assumptions`, `data_quality`, `schema_version`. No NaN: a metric "

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .printable import one_line
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -13,7 +15,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.field, self.message) if part)
+        parts = (self.where, self.field, self.message)
+        return ": ".join(one_line(part) for part in parts if part)
 
 
 class InputError(Exception):

@@ -11,6 +11,7 @@ from .spec import Spec
 from .units import DIMENSIONS, Money, write
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
+SCHEMA_ID = "farmsim-scenario-1"
 
 
 def schema() -> dict[str, Any]:
@@ -31,7 +32,7 @@ def schema() -> dict[str, Any]:
             "description": written.pop("description"),
             "anyOf": [{"type": "string", "enum": list(traces())}, written],
         }
-    return {"$schema": DRAFT, "$id": "farmsim-scenario-1", **made}
+    return {"$schema": DRAFT, "$id": SCHEMA_ID, **made}
 
 
 def _plain_text(node: dict[str, Any]) -> dict[str, Any]:

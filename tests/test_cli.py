@@ -95,10 +95,10 @@ BAD = {
     "no such scenario": (["run", "gone.yaml"], "gone.yaml: no such file"),
     "unknown option": (["run", "s.yaml", "--sed", "1"], "No such option"),
     "unknown command": (["simulate"], "No such command"),
-    "not a run": (["report", "."], "is no run directory"),
+    "not a run": (["report", "."], "is not a run directory"),
     "bad override": (["run", "s.yaml", "--set", "seed=x"], "--set seed=x: seed: not a whole"),
     "out is a file": (["run", "s.yaml", "--out", "s.yaml"], "is a file; name a directory"),
-    "out is somebody's": (["run", "s.yaml", "--out", "."], "holds something else than a run"),
+    "out is somebody's": (["run", "s.yaml", "--out", "."], "is not empty and not a farmsim run"),
     "unknown hypervisor": (["catalog", "hypervisors", "esx"], "did you mean esxi"),
     "no assistance": (
         ["run", "s.yaml", "--set", "farm.hosts.h.hypervisor=hyper_v"],

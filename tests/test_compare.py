@@ -339,7 +339,7 @@ def test_the_directory_is_whole_and_can_be_read_back(compared: Comparison) -> No
     directory = compared.directory
     assert directory is not None
     assert sorted(path.name for path in directory.iterdir()) == [
-        "compare.html", "comparison.json", "tables", "variants",
+        "compare.html", "comparison.json", "manifest.json", "tables", "variants",
     ]  # fmt: skip
     again = Comparison.load(directory)
     assert again.to_dict() == compared.to_dict()
@@ -478,12 +478,12 @@ def test_bad_calls_end_with_2(folder: Path) -> None:
     done = call("compare", "s.yaml", "--out", "s.yaml", cwd=folder)
     assert (done.returncode, "is a file" in done.stderr) == (2, True)
     done = call("compare", "s.yaml", "--out", ".", cwd=folder)
-    assert (done.returncode, "holds something else than a compar" in done.stderr) == (2, True)
+    assert (done.returncode, "is not empty and not a farmsim compar" in done.stderr) == (2, True)
     assert sorted(folder.rglob("*")) == before
     dollars = {"currency": "USD", "energy_price": "0.1 USD/kWh", "server_price": "1 USD"}
     with pytest.raises(InputError, match="counts in USD, plain in EUR"):
         farmsim.compare(plain(), plain(name="b", cost=dollars))
-    with pytest.raises(InputError, match="is no comparison"):
+    with pytest.raises(InputError, match="is not a comparison"):
         Comparison.load(folder)
 
 

@@ -13,6 +13,7 @@ import farmsim
 from farmsim.analysis import story_words as words
 from farmsim.analysis.story import Story
 from farmsim.cli import run_command_line
+from farmsim.scenarios.destination import seal
 
 SMALL = (
     "workload.vms=120", "farm.hosts.rack.count=4", "run.duration=6 h", "baseline={type: none}",
@@ -169,9 +170,9 @@ BAD = {
     "nothing like it": ("{run}", "§", "there is no VM '§'; known: "),
     "no such pattern": ("{run}", "zzz*", "there is no VM 'zzz*'"),
     "several": ("{run}", "146*net_*", "VMs match"),
-    "not a run": ("{run}/tables", "x", "is no run directory"),
-    "nowhere": ("{run}/none", "x", "is no run directory"),
-    "a comparison": ("{comparison}", "x", "is a comparison; name one of the runs below"),
+    "not a run": ("{run}/tables", "x", "is not a run directory"),
+    "nowhere": ("{run}/none", "x", "is not a run directory"),
+    "a comparison": ("{comparison}", "x", "is a comparison, not a run; name one of the runs below"),
 }
 
 
@@ -180,7 +181,7 @@ def test_bad_input_ends_with_2(
     result: farmsim.Result, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     where: str, vm: str, message: str,
 ) -> None:  # fmt: skip
-    (tmp_path / "comparison.json").write_text("{}")
+    seal(tmp_path, "comparison", {"name": "c"})
     where = where.format(run=result.directory, comparison=tmp_path)
     assert run_command_line(["explain", where, "--vm", vm]) == 2
     said = capsys.readouterr()

@@ -1,0 +1,80 @@
+"""Texts made safe for a terminal, and written to it: the one way out of the command line.
+
+Names come from files of others. A control character in one could move the cursor, set the
+window's title or hide a line; one that turns the direction of writing could disguise a name.
+"""
+
+import os
+import re
+import sys
+from typing import Final, TextIO
+
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """Return a text in which control characters are written out, as JSON does.
+
+    Line ends and tabs stay. What was JSON stays JSON.
+    """
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """Return a name as it can stand inside a line: line ends and tabs are written out too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+    return "".join(f"\\u{pair}" for pair in pairs)
+
+
+def writable(text: str, stream: TextIO) -> str:
+    """Return a printable text with what a stream's encoding lacks written out."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def say(text: str) -> None:
+    """Write a text and a line end to standard output, if anyone reads it.
+
+    Raises OSError if it cannot be written, but not where the reader has gone: then the rest
+    is not shown, and the work and its exit code are what they would have been.
+    """
+    _write(text, sys.stdout)
+
+
+def warn(text: str) -> None:
+    """Write a text and a line end to standard error; nothing if that cannot be done."""
+    try:
+        _write(text, sys.stderr)
+    except OSError:
+        silence(sys.stderr)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(writable(text, stream) + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
+
+
+def silence(stream: TextIO | None) -> None:
+    """Let a stream lead nowhere, so that not even the end of the process complains."""
+    if stream is None:
+        return
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
