@@ -11,7 +11,7 @@ from ..models.exposure import grade
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
-from .metrics import MHZ_S_PER_GHZ_H, cost_lines, exposure_of
+from .metrics import MHZ_S_PER_GHZ_H, co_tenants_of, cost_lines, exposure_of
 from .work import work_of
 
 NO_VM = "hosts without VMs"
@@ -40,13 +40,17 @@ def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
             spread[rows] = values
             made[name] = (spread, unit, meaning)
     if case.tenancy is not None:
-        shared = case.tenancy.co_tenant_s / outcome.end_s
-        indicator = np.zeros(len(vms))
-        indicator[placed] = exposure_of(case, outcome)
         owners = [*case.stack.tenants, ""]
         made["tenant"] = (words(case.tenancy.owner, owners), "", "Whose it is.")
-        made["co_tenants"] = (shared, "tenants", "Other tenants on its host, mean over time.")
-        made["exposure"] = (grade(indicator), "grade", "Ordinal grade of exposure, 0 to 10.")
+        made["co_tenants"] = (
+            co_tenants_of(case),
+            "tenants",
+            "Other tenants on its host, mean while it had one.",
+        )
+        made["exposure"] = (
+            grade(exposure_of(case)), "grade", "Ordinal grade of exposure, 0 to 10, mean of the "
+            "same time.",
+        )  # fmt: skip
     return made
 
 
@@ -107,9 +111,8 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         for name, row in zip(known, ledger.shared_host_s, strict=True)
     ]
     exposed = np.zeros(count)
-    np.maximum.at(
-        exposed, ledger.owner[outcome.farm.vms.host >= 0], grade(exposure_of(case, outcome))
-    )
+    np.maximum.at(exposed, ledger.owner, grade(exposure_of(case)))
+    hosted_s = summed(ledger.hosted_s)
     currency = case.scenario.cost.currency
     responses = _responses(case, ledger.owner, count)
     unused_kwh = ledger.unused_j / JOULE_PER_KWH
@@ -123,8 +126,8 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         "energy_kwh": (energy_kwh, "kWh", "Energy attributed; the rows make the farm's."),
         "cost": (cost, currency, "All cost, split by energy attributed."),
         "co_tenants": (
-            summed(ledger.co_tenant_s) / np.maximum(np.bincount(ledger.owner, minlength=count), 1)
-            / outcome.end_s, "tenants", "Other tenants on a VM's host, mean.",
+            summed(ledger.co_tenant_s) / np.where(hosted_s > 0, hosted_s, 1.0), "tenants",
+            "Other tenants on a VM's host, mean over the time that its VMs had hosts.",
         ),
         "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
     }  # fmt: skip

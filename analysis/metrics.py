@@ -8,14 +8,14 @@ from ..models.accounts import Rate
 from ..models.arrays import Floats
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
-from ..models.exposure import HOST_APPLICATIONS, grade, risk_indicator
+from ..models.exposure import grade, tenant_risk
 from ..models.licence import costs_per_year
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .elasticity import elasticity_values
 from .gap import gap_values
-from .life import life_values
+from .life import life_values, present_s
 from .network_metrics import network_values
 from .reserve import reserve_values
 from .rest import rest_values
@@ -47,7 +47,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values |= gap_values(case, outcome) | reserve_values(outcome) | rest_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= elasticity_values(case, outcome) | work_values(outcome)
-    values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case, outcome)
+    values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]
     values["esv"] = values["energy_kwh"] * values["slav"]
@@ -66,13 +66,14 @@ def _layer_values(outcome: Outcome) -> dict[str, float]:
     missed = vms.unserved_mhz_s + vms.degraded_mhz_s
     work_mhz_s = float((vms.requested_mhz_s - missed).sum())
     delivered_mhz_s = float(totals[Rate.DELIVERED_MHZ].sum())
-    ran = vms.requested_mhz_s > 0
-    ready = vms.ready_s[ran] / outcome.end_s
+    life_s = present_s(outcome)
+    ran = (vms.requested_mhz_s > 0) & (life_s > 0)
+    ready, costop = vms.ready_s[ran] / life_s[ran], vms.costop_s[ran] / life_s[ran]
     return {
         "layer_share": max(_ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
         "cpu_ready": float(ready.mean()) if len(ready) else 0.0,
         "cpu_ready_max": float(ready.max(initial=0.0)),
-        "cpu_costop": float(vms.costop_s[ran].mean()) / outcome.end_s if len(ready) else 0.0,
+        "cpu_costop": float(costop.mean()) if len(costop) else 0.0,
     }
 
 
@@ -90,33 +91,33 @@ def _request_values(case: Case) -> dict[str, float]:
     }
 
 
-def _tenant_values(case: Case, outcome: Outcome) -> dict[str, float]:
-    if case.tenancy is None:
+def _tenant_values(case: Case) -> dict[str, float]:
+    tenancy = case.tenancy
+    if tenancy is None:
         return {}
-    shared = case.tenancy.co_tenant_s / outcome.end_s
-    placed = outcome.farm.vms.host >= 0
-    grades = grade(exposure_of(case, outcome)).astype(np.float64)
+    hosted_s = tenancy.hosted_s
+    grades = grade(exposure_of(case)).astype(np.float64)
     return {
-        "co_tenants": float(shared[placed].mean()) if placed.any() else 0.0,
-        "exposure": weighted_quantile(grades, np.ones(len(grades)), 0.5),
+        "co_tenants": _ratio(float(tenancy.co_tenant_s.sum()), float(hosted_s.sum())),
+        "exposure": weighted_quantile(grades[hosted_s > 0], hosted_s[hosted_s > 0], 0.5),
     }
 
 
-def exposure_of(case: Case, outcome: Outcome) -> Floats:
-    """Return the risk indicator of each VM that has a host, by the host that it has last.
-
-    Applications on a host's operating system are interfaces beside those of its hypervisor.
-    """
+def co_tenants_of(case: Case) -> Floats:
+    """Return how many other tenants were on each VM's host, mean over the time that it had one."""
     assert case.tenancy is not None
-    vms = outcome.farm.vms
-    placed = np.flatnonzero(vms.host >= 0)
-    group = outcome.farm.hosts.group[vms.host[placed]]
-    layers = [platform.hypervisor for platform in case.stack.platforms]
-    trusted = np.array([layer.tcb_kloc for layer in layers])[group]
-    interfaces = np.array([layer.exposed_interfaces for layer in layers])
-    interfaces = interfaces + HOST_APPLICATIONS * (case.stack.layer.app_mhz > 0)
-    shared = case.tenancy.co_tenant_s[placed] / outcome.end_s
-    return risk_indicator(trusted, interfaces[group], shared)
+    return _over_life(case.tenancy.co_tenant_s, case.tenancy.hosted_s)
+
+
+def exposure_of(case: Case) -> Floats:
+    """Return the risk indicator of each VM, mean over the time that it had a host; 0: never."""
+    assert case.tenancy is not None
+    layer = _over_life(case.tenancy.layer_risk_s, case.tenancy.hosted_s)
+    return layer + tenant_risk(co_tenants_of(case))
+
+
+def _over_life(integral: Floats, life_s: Floats) -> Floats:
+    return np.divide(integral, life_s, out=np.zeros(len(life_s)), where=life_s > 0)
 
 
 def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:

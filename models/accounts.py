@@ -127,7 +127,7 @@ class VmAccounts:
     that cannot give all. A VM is charged its demand times the growth of that integral since
     its own mark, so a VM that nothing happens to costs nothing. ``ready_s`` is the time that its
     vCPUs, on average, were ready and did not run, ``costop_s`` the time that they waited for one
-    another, as crowded as the host was at the end of each step of the workload.
+    another.
     """
 
     def __init__(self, vms: int) -> None:

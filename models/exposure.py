@@ -37,20 +37,29 @@ class Weights:
     tenants: float = 0.2
 
 
-def risk_indicator(
-    tcb_kloc: Floats, interfaces: Floats, co_tenants: Floats, weights: Weights | None = None
-) -> Floats:
-    """Return the raw indicator, 0 or more.
+def layer_risk(tcb_kloc: Floats, interfaces: Floats, weights: Weights | None = None) -> Floats:
+    """Return the part of the indicator that comes from code and interfaces.
 
-    ``co_tenants`` may be a mean over time. Code below the 36 KLOC of the smallest counts as
-    those, so that less code never outweighs another term.
+    Code below the 36 KLOC of the smallest counts as those, so that less code never outweighs
+    another term.
     """
     chosen = weights or Weights()
     size = np.log10(np.maximum(tcb_kloc, SMALLEST_KLOC) / SMALLEST_KLOC)
-    indicator: Floats = (
-        chosen.size * size + chosen.interfaces * interfaces + chosen.tenants * np.log1p(co_tenants)
-    )
-    return indicator
+    risk: Floats = chosen.size * size + chosen.interfaces * interfaces
+    return risk
+
+
+def tenant_risk(co_tenants: Floats, weights: Weights | None = None) -> Floats:
+    """Return the part of the indicator that comes from other tenants, a mean over time or not."""
+    risk: Floats = (weights or Weights()).tenants * np.log1p(co_tenants)
+    return risk
+
+
+def risk_indicator(
+    tcb_kloc: Floats, interfaces: Floats, co_tenants: Floats, weights: Weights | None = None
+) -> Floats:
+    """Return the raw indicator, 0 or more."""
+    return layer_risk(tcb_kloc, interfaces, weights) + tenant_risk(co_tenants, weights)
 
 
 def grade(indicator: Floats) -> Ints:

@@ -7,6 +7,7 @@ what a host has (a migration reserves it at both ends), VMs live only on hosts t
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -38,8 +39,26 @@ class ViolationRule:
     incoming_counts: bool = False
 
 
+class Ledger(Protocol):
+    """Accounts for what VMs do, settled with their hosts."""
+
+    def settle(self, hosts: Ints, now_s: float) -> None:
+        """Account for the VMs of some hosts, ascending, which are about to change."""
+        ...
+
+    def settle_all(self, now_s: float) -> None:
+        """Account for all VMs, those on storage included."""
+        ...
+
+    def enter(self, vms: Ints, now_s: float) -> None:
+        """Note that VMs are about to come to a host, from nowhere or from storage."""
+        ...
+
+
 class Farm:
     """Hosts and VMs in columns, their accounts, and the verbs.
+
+    ``ledgers`` are settled with every host, before it changes.
 
     ``changed`` collects the hosts whose room may have changed since somebody cleared it.
     """
@@ -55,6 +74,7 @@ class Farm:
         self.vms = vms
         self.changed: set[int] = set()
         self.violation = violation or ViolationRule()
+        self.ledgers: list[Ledger] = []
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
         self.residents = Residents(len(hosts), len(vms))
@@ -83,7 +103,7 @@ class Farm:
         self._require_hosts(hosts, (PowerState.ON,), "place")
         self._require_memory(vms, hosts, "place")
         touched = self._settle(hosts, now_s)
-        self._attach(vms, hosts)
+        self._attach(vms, hosts, now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
         self._refresh(touched)
@@ -140,7 +160,7 @@ class Farm:
         self._charge_copies(vms, now_s)
         self._slowed = self._slowed[~np.isin(self._slowed, vms)]
         self._set_guest_share(vms, 1.0, now_s)
-        self._attach(vms, hosts)
+        self._attach(vms, hosts, now_s)
         self._settle_excess(vms, self._demand_since_s - now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
@@ -228,7 +248,7 @@ class Farm:
         self._require_hosts(targets, SERVING, "commit_migration")
         touched = self._end_migration(vms, now_s)
         self._detach(vms, now_s)
-        self._attach(vms, targets)
+        self._attach(vms, targets, now_s)
         self._settle_excess(vms, self._demand_since_s - now_s)
         self.vm_accounts.migrations[vms] += 1
         self._refresh(touched)
@@ -322,7 +342,7 @@ class Farm:
         if state in SERVING and serving.all():
             self.hosts.state[hosts] = state
             return
-        self.accounts.settle(hosts, now_s)
+        self._settle_hosts(np.sort(hosts), now_s)
         self.hosts.state[hosts] = state
         if depth is not None:
             self.hosts.depth[hosts] = depth
@@ -336,6 +356,10 @@ class Farm:
         if now_s == self._demand_since_s:
             return
         self._accrue(np.flatnonzero(self.delivery.stressed), now_s)
+        if self.delivery.strained:
+            self._accrue_costop(np.flatnonzero(self.vms.host >= 0), now_s)
+        for ledger in self.ledgers:
+            ledger.settle_all(now_s)
         self.accounts.settle_all(now_s)
         elapsed_s = now_s - self._demand_since_s
         if elapsed_s > 0:
@@ -345,9 +369,6 @@ class Farm:
             self._charge_copies(self._movers, now_s)
         if len(self._slowed):
             self._charge_copies(self._slowed, now_s)
-        if self.delivery.strained:
-            waited = self.vms.demand_mhz * self.delivery.costop_per_mhz
-            self.vm_accounts.costop_s += waited * elapsed_s
         if self.delivery.capped:
             self._settle_excess(np.flatnonzero(np.isfinite(self.delivery.ceiling_mhz)), elapsed_s)
         short = np.flatnonzero(self._uncharged)
@@ -363,7 +384,9 @@ class Farm:
         absent = self._home == len(self.hosts)
         self._silent = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
 
-    def _attach(self, vms: Ints, hosts: Ints) -> None:
+    def _attach(self, vms: Ints, hosts: Ints, now_s: float) -> None:
+        for ledger in self.ledgers:
+            ledger.enter(vms, now_s)
         self.residents.add(vms, hosts)
         self.vms.host[vms] = hosts
         self._home[vms] = hosts
@@ -419,8 +442,24 @@ class Farm:
     def _settle(self, hosts: Ints, now_s: float) -> Ints:
         touched = distinct(hosts)
         self._accrue(touched[self.delivery.stressed[touched]], now_s)
-        self.accounts.settle(touched, now_s)
+        if self.delivery.strained:
+            self._accrue_costop(self.residents.of(touched), now_s)
+        self._settle_hosts(touched, now_s)
         return touched
+
+    def _settle_hosts(self, hosts: Ints, now_s: float) -> None:
+        """Bring the integrals of hosts, ascending, and of what lives on them up to now."""
+        if self.ledgers:
+            behind = hosts[self.accounts.since_s[hosts] < now_s]
+            for ledger in self.ledgers if len(behind) else ():
+                ledger.settle(behind, now_s)
+        self.accounts.settle(hosts, now_s)
+
+    def _accrue_costop(self, vms: Ints, now_s: float) -> None:
+        """Integrate for how long the vCPUs of VMs on crowded hosts waited for one another."""
+        elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
+        waited = self.delivery.asked_mhz(vms) * self.delivery.costop_per_mhz[vms]
+        self.vm_accounts.costop_s[vms] += waited * elapsed_s
 
     def _accrue(self, stressed: Ints, now_s: float) -> None:
         """Integrate what the VMs of hosts that cannot give all that is asked go without."""

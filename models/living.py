@@ -50,7 +50,7 @@ class LivingFarm(Farm):
         self._require_hosts(hosts, (PowerState.ON,), "admit")
         self._require_memory(vms, hosts, "admit")
         touched = self._settle(hosts, now_s)
-        self._attach(vms, hosts)
+        self._attach(vms, hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
         self._become(vms, VmState.RUNNING)
         self._refresh(touched)
@@ -64,7 +64,7 @@ class LivingFarm(Farm):
         self._require_hosts(hosts, (PowerState.ON, PowerState.BOOTING), "begin_start")
         self._require_memory(vms, hosts, "begin_start")
         touched = self._settle(hosts, now_s)
-        self._attach(vms, hosts)
+        self._attach(vms, hosts, now_s)
         self._become(vms, VmState.STARTING)
         self._refresh(touched)
 
@@ -215,8 +215,8 @@ class LivingFarm(Farm):
             name = self.vms.names[int(wrong[0])]
             raise FarmError(f"{verb}: VM {name} neither runs nor starts")
 
-    def _attach(self, vms: Ints, hosts: Ints) -> None:
-        super()._attach(vms, hosts)
+    def _attach(self, vms: Ints, hosts: Ints, now_s: float) -> None:
+        super()._attach(vms, hosts, now_s)
         if not self._all_present:
             self._list(vms[~self._listed[vms]])
 

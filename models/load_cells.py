@@ -1,9 +1,9 @@
 """Requests of VMs that are given all the CPU they can use, gathered by how busy the VM is.
 
-Without a backlog the response times of a step follow from load and service time alone
-(:func:`.queueing.sharing`), whatever came before. So a step adds to the sums of the cell that a
-VM's load falls into, and the formulas are evaluated once per cell, at its mean load and service
-time, when results are read. A VM at constant load has exactly the moments of the formula.
+Without a backlog the response times of an interval follow from load and service time alone
+(:func:`.queueing.sharing`), whatever came before. So an interval adds to the sums of the cell
+that a VM's load falls into, and the formulas are evaluated once per cell, at its mean load and
+service time, when results are read. A VM at constant load has exactly the moments of the formula.
 Loads that vary within a cell have a mean that is too short, by at most ``h^2 / 4`` = 0.1 % with
 one vCPU, where ``T = S / (1 - load)`` and a cell spans a factor ``e^h`` of ``1 - load``
 (Kantorovich's inequality bounds the ratio of mean and harmonic mean).
@@ -21,7 +21,7 @@ PER_E_FOLD = 16
 """Cells per factor e of ``1 - load``: 1 / h."""
 
 BUSIEST = 0.95
-"""From this load on a step has to be looked at by itself."""
+"""From this load on an interval has to be looked at by itself."""
 
 _FINE = 1024
 _CELL_OF = (-PER_E_FOLD * np.log1p(-np.arange(math.ceil(BUSIEST * _FINE)) / _FINE)).astype(int)
@@ -62,37 +62,45 @@ class Gathered(NamedTuple):
 
 
 class LoadCells:
-    """Requests of VMs by load, for steps of ``interval_s``.
+    """Requests of VMs by load.
 
-    ``varying`` says that service times differ from step to step, as neighbours make them;
+    ``varying`` says that service times differ between intervals, as neighbours make them;
     otherwise a change of :class:`Conditions` is for the caller to tell, with :meth:`taken` before.
     """
 
-    def __init__(self, vms: int, interval_s: float, varying: bool = False) -> None:
+    def __init__(self, vms: int, varying: bool = False) -> None:
         """Start with no requests."""
         self.conditions = Conditions.none(vms)
-        self._interval_s = interval_s
         # Cell after cell, so that VMs of like load are neighbours in memory. Real and imaginary
-        # part are two sums that change together: of requests per s (times the service time
-        # unless that varies) and of that times load; and, where it varies, the same of load.
+        # part are two sums that change together: of requests per vCPU (times the service time
+        # unless that varies) and of that times load; and, where it varies, the same of the time
+        # that they take.
         self._requests = np.zeros((CELLS, vms), np.complex128)
         self._services = np.zeros((CELLS if varying else 0, vms), np.complex128)
         self._first = _CELL_OF * vms
         self._everybody = np.arange(vms)
         self._has_counted = np.zeros(vms, bool)
 
-    def add(self, rows: Ints | slice, load: Floats, service_s: Floats | None = None) -> None:
-        """Count a step of VMs; ``load`` is theirs, at least 0 and below ``BUSIEST``.
+    def add(
+        self,
+        rows: Ints | slice,
+        interval_s: Floats | float,
+        load: Floats,
+        service_s: Floats | None = None,
+    ) -> None:
+        """Count an interval, of one length or one per VM.
 
-        ``service_s`` is that of the step, where it varies.
+        ``load`` is at least 0 and below ``BUSIEST``; ``service_s`` is that of the interval, where
+        it varies.
         """
         at = self._first.take((load * _FINE).astype(np.int64))
         at += self._everybody[rows]
         self._has_counted[rows] = True
-        rate = load if service_s is None else load / service_s
-        _add_at(self._requests, at, rate, rate * load)
+        work_s = load * interval_s
+        count = work_s if service_s is None else work_s / service_s
+        _add_at(self._requests, at, count, count * load)
         if service_s is not None:
-            _add_at(self._services, at, load, load * service_s)
+            _add_at(self._services, at, work_s, work_s * service_s)
 
     @property
     def requests(self) -> Floats:
@@ -112,10 +120,10 @@ class LoadCells:
         self._has_counted[rows] = False
         return found
 
-    def _times(self, rate: Floats, rows: Ints) -> Floats:
-        """Return requests from the sums that stand for rates of arrival per vCPU."""
+    def _times(self, count: Floats, rows: Ints) -> Floats:
+        """Return requests from the sums that stand for requests per vCPU."""
         own = self.conditions
-        requests: Floats = rate * own.vcpus[rows] * self._interval_s
+        requests: Floats = count * own.vcpus[rows]
         return requests if len(self._services) else requests / own.service_s[rows]
 
     def _gathered(self, rows: Ints) -> Gathered:
@@ -130,7 +138,7 @@ class LoadCells:
             service_s = services.real / found.real
             stretch = services.imag / found.real / service_s**2
         arrival_per_s = load * own.vcpus / service_s
-        time = sharing(own.vcpus, arrival_per_s, service_s, own.service_scv, self._interval_s)
+        time = sharing(own.vcpus, arrival_per_s, service_s, own.service_scv)
         scv = (1.0 + time.scv) * stretch - 1.0
         requests = self._times(found.real, row)
         return Gathered(row, requests, own.latency_s, Sojourn(time.mean_s, scv))

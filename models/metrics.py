@@ -120,11 +120,13 @@ METRICS: dict[str, Metric] = {
         "delivered: hypervisor, control partition, host system and its applications."
     ),
     "cpu_ready": Metric(
-        "share", "CPU ready", "Time that a vCPU was ready and did not run, mean over running VMs."
+        "share", "CPU ready", "Part of a VM's life that its vCPUs were ready and did not run, mean "
+        "over the VMs that ran."
     ),
     "cpu_ready_max": Metric("share", "CPU ready, worst VM", "The same of the VM that had most."),
     "cpu_costop": Metric(
-        "share", "CPU co-stop", "Time that a vCPU waited for its siblings, mean over running VMs."
+        "share", "CPU co-stop", "Part of a VM's life that its vCPUs waited for each other, mean "
+        "over the VMs that ran."
     ),
     "energy_cost": Metric("money", "Energy cost", "Energy of the site times tariff."),
     "capital_cost": Metric(
@@ -189,11 +191,13 @@ WHERE_KNOWN: dict[str, Metric] = {
         "h", "Below the reserve", "Time in which hosts on or booting did not keep the reserve free."
     ),
     "co_tenants": Metric(
-        "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and time."
+        "tenants", "Co-tenants", "Other tenants on a VM's host, mean over VMs and the time that "
+        "they had a host."
     ),
     "exposure": Metric(
-        "grade", "Exposure", "Ordinal grade from 0 to 10 of the median VM, from trusted code, "
-        "interfaces and co-tenants; an order, never a probability (see docs/exposure.md)."
+        "grade", "Exposure", "Ordinal grade from 0 to 10 from trusted code, interfaces and "
+        "co-tenants, each a mean over a VM's time on hosts; median of VMs by that time; an order, "
+        "never a probability (see docs/exposure.md)."
     ),
     "downtime_mean_s": Metric(
         "s", "Downtime, mean", "Time that a VM stood still or was not reachable in a migration, "

@@ -2,18 +2,18 @@
 
 A VM with a request class gets requests at some rate. They share its vCPUs
 (:func:`.queueing.sharing`); what a VM cannot serve waits as a fluid backlog
-(:func:`.queueing.backlog`); storage, network and the hypervisor's part in them add a constant
-latency that does not occupy the CPU. Seconds and requests throughout. Steps in which a VM has
-neither backlog nor shortage are gathered by load first (:mod:`.load_cells`).
+(:func:`.queueing.fluid`); storage, network and the hypervisor's part in them add a constant
+latency that does not occupy the CPU. Seconds and requests throughout. Intervals in which a VM
+has neither backlog nor shortage are gathered by load first (:mod:`.load_cells`).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints, sum_by
-from .load_cells import Conditions, LoadCells
-from .queueing import Sojourn, backlog, quantile, sharing, weibull
+from .arrays import Floats, Ints, sum_by
+from .load_cells import BUSIEST, Conditions, LoadCells
+from .queueing import Queue, Sojourn, fluid, quantile, sharing, weibull
 
 SHORTEST_S, LONGEST_S = 1e-5, 1e5
 CELLS_PER_DECADE = 5
@@ -41,26 +41,25 @@ class ServiceAccount:
     ``arrived`` counts requests, ``waiting`` is the present backlog, ``peak_waiting`` the largest.
     Response times are kept as a histogram of intervals over log-spaced cells of the mean; each
     cell holds weight, constant part and two moments of the varying part, so that a steady VM's
-    mean is exact and its quantiles are those of :class:`Response`. Requests that arrive while
-    nothing is delivered are counted once delivery resumes, with all that they waited; those
-    still waiting then at the end are in ``waiting`` alone.
+    mean is exact and its quantiles are those of :class:`Response`. Requests in a backlog are
+    counted when they leave it, with all that they waited. Those that still wait when results are
+    read count as if the speed of the last interval went on; where that is none, they are in
+    ``waiting`` alone.
     """
 
-    def __init__(self, vms: int, step_s: float = 1.0, varying: bool = False) -> None:
-        """Start with no requests.
-
-        ``step_s`` is the length of the intervals of :meth:`add_steady`, ``varying`` whether it
-        is told service times.
-        """
+    def __init__(self, vms: int, varying: bool = False) -> None:
+        """Start with no requests; ``varying`` says whether :meth:`add_steady` has service times."""
         decades = np.log10(LONGEST_S / SHORTEST_S)
         self._cells = int(np.ceil(decades * CELLS_PER_DECADE))
         self._sums = np.zeros((vms * self._cells, 4))
-        self._by_load = LoadCells(vms, step_s, varying)
+        self._by_load = LoadCells(vms, varying)
         self._arrived = np.zeros(vms)
         self.waiting = np.zeros(vms)
         self.peak_waiting = np.zeros(vms)
-        self._held = np.zeros(vms)
-        self._held_s = np.zeros(vms)
+        self._waited, self._last_s = np.zeros(vms), np.zeros(vms)
+        self._busy_s = np.zeros(vms)
+        self._alone = np.zeros((4, vms))
+        """Of VMs with a backlog: capacity, time in the VM alone with its scv, and latency."""
 
     @property
     def arrived(self) -> Floats:
@@ -76,69 +75,91 @@ class ServiceAccount:
         for column, values in zip(self._by_load.conditions, conditions, strict=True):
             column[rows] = values
 
-    def add_steady(self, rows: Ints | slice, load: Floats, service_s: Floats | None = None) -> None:
-        """Account for a step in which VMs without backlog get all the CPU that they can use.
+    def add_steady(
+        self,
+        rows: Ints | slice,
+        interval_s: Floats | float,
+        load: Floats,
+        service_s: Floats | None = None,
+    ) -> None:
+        """Account for an interval in which VMs without backlog get all the CPU they can use.
 
         ``load`` is the share of that CPU that they ask for, below ``load_cells.BUSIEST``; with
-        ``service_s`` the CPU time of their requests on one vCPU is that of this step.
+        ``service_s`` the CPU time of their requests on one vCPU is that of this interval.
         """
-        self._by_load.add(rows, load, service_s)
+        self._by_load.add(rows, interval_s, load, service_s)
+        self._busy_s[rows] = 0.0
 
     def add(
         self,
         rows: Ints,
-        interval_s: float,
+        interval_s: Floats | float,
         vcpus: Ints,
         arrival_per_s: Floats,
         service_s: Floats,
         latency_s: Floats,
         service_scv: Floats | float = 1.0,
-    ) -> Response:
-        """Account for an interval of constant rates and return its response times.
+    ) -> None:
+        """Account for an interval of constant rates, of one length or one per VM.
 
         Each VM is named once in ``rows``. ``service_s`` is the CPU time of a request on one vCPU
         at the speed that the VM is delivered, infinite where that is none; a VM's capacity is
         ``vcpus / service_s``.
         """
         capacity_per_s = vcpus / service_s
-        start = self.waiting[rows]
-        queue = backlog(start, arrival_per_s, capacity_per_s, interval_s)
-        own = sharing(vcpus, arrival_per_s, service_s, service_scv, interval_s)
-        varying = _varying(own, queue.mean, queue.square, capacity_per_s)
-        response = Response(latency_s, varying)
-        arrivals = arrival_per_s * interval_s
-        self._arrived[rows] += arrivals
-        self.waiting[rows] = queue.end
-        self.peak_waiting[rows] = np.maximum(self.peak_waiting[rows], queue.end)
-        served = capacity_per_s > 0
-        self._note(rows[served], arrivals[served], _part(response, served))
-        resumed = served & (self._held[rows] > 0)
-        if resumed.any():
-            alone = _part(Response(latency_s, own), resumed)
-            self._note_held(rows[resumed], start[resumed], capacity_per_s[resumed], alone)
-        if not served.all():
-            stalled = rows[~served]
-            self._held[stalled] += arrivals[~served]
-            self._held_s[stalled] += queue.mean[~served] * interval_s
-        return response
+        scv = np.broadcast_to(np.asarray(service_scv, np.float64), len(rows))
+        queue = Queue(self.waiting[rows], self._waited[rows], self._last_s[rows])
+        after, drained = fluid(queue, arrival_per_s, capacity_per_s, interval_s)
+        own = self._own(rows, interval_s, vcpus, arrival_per_s, service_s, scv)
+        self._arrived[rows] += arrival_per_s * interval_s
+        self.waiting[rows], self._waited[rows], self._last_s[rows] = after
+        self.peak_waiting[rows] = np.maximum(self.peak_waiting[rows], after.waiting)
+        direct = np.flatnonzero(drained.direct > 0)
+        if len(direct):
+            chosen = _part(Response(latency_s, own), direct)
+            self._note(rows[direct], drained.direct[direct], chosen)
+        alone = Sojourn(service_s, scv)
+        left = np.flatnonzero(drained.left > 0)
+        if len(left):
+            delay_s = drained.delay_s[left] + _by_chance(
+                own.mean_s[left] - service_s[left], arrival_per_s[left], capacity_per_s[left]
+            )
+            behind = _later(
+                _part(Response(latency_s, alone), left), delay_s, drained.variance_s2[left]
+            )
+            self._note(rows[left], drained.left[left], behind)
+        held = np.flatnonzero(after.waiting > 0)
+        if len(held):
+            columns = (capacity_per_s, *alone, latency_s)
+            self._alone[:, rows[held]] = [column[held] for column in columns]
 
-    def _note_held(
-        self, rows: Ints, start: Floats, capacity_per_s: Floats, response: Response
-    ) -> None:
-        """Count requests that waited for delivery to resume; they are the last in the backlog.
-
-        ``response`` is without the backlog's part.
-        """
-        held = self._held[rows]
-        waited_s = self._held_s[rows] / held + (start - held / 2) / capacity_per_s
-        constant_s = response.constant_s + waited_s
-        self._note(rows, held, Response(constant_s, response.varying))
-        self._held[rows] = self._held_s[rows] = 0.0
+    def _own(
+        self, rows: Ints, interval_s: Floats | float, vcpus: Ints, arrival_per_s: Floats,
+        service_s: Floats, scv: Floats,
+    ) -> Sojourn:  # fmt: skip
+        """Return the time in VMs without backlog; below ``BUSIEST`` as if it had lasted."""
+        with np.errstate(invalid="ignore"):  # nobody who comes to a VM that stands still
+            busy = arrival_per_s * service_s >= BUSIEST * vcpus
+        length_s = np.where(busy, interval_s, np.inf)
+        own = sharing(vcpus, arrival_per_s, service_s, scv, length_s, self._busy_s[rows])
+        self._busy_s[rows] = np.where(busy, self._busy_s[rows] + interval_s, 0.0)
+        return own
 
     def _note(self, rows: Ints, requests: Floats, response: Response) -> None:
         ratio = np.maximum(response.mean_s, SHORTEST_S) / SHORTEST_S
         cell = np.minimum((np.log10(ratio) * CELLS_PER_DECADE).astype(np.int64), self._cells - 1)
         np.add.at(self._sums, rows * self._cells + cell, _sums(requests, response))
+
+    def _still_waiting(self) -> tuple[Ints, Floats, Response]:
+        """Return the VMs with a backlog that moves: how many wait, and how long they will have."""
+        rows = np.flatnonzero((self.waiting > 0) & (self._alone[0] > 0))
+        queue = Queue(self.waiting[rows], self._waited[rows], self._last_s[rows])
+        capacity_per_s, mean_s, scv, latency_s = self._alone[:, rows]
+        rest_s = queue.waiting / capacity_per_s
+        delay_s = queue.waited / queue.waiting + rest_s / 2
+        variance_s2 = (queue.first_s - queue.last_s - rest_s) ** 2 / 12
+        alone = Response(latency_s, Sojourn(mean_s, scv))
+        return rows, queue.waiting, _later(alone, delay_s, variance_s2)
 
     def mean_s(self, by: Ints | None = None) -> Floats:
         """Return the mean response time per VM in s, or per group with ``by`` naming each VM's.
@@ -183,9 +204,11 @@ class ServiceAccount:
         """Return the cells that hold requests: VM or group of each, and its four sums."""
         filled = np.flatnonzero(self._sums[:, 0] > 0)
         steady = self._by_load.gathered()
-        vm = np.concatenate([filled // self._cells, steady.row])
+        held, waiting, late = self._still_waiting()
+        vm = np.concatenate([filled // self._cells, steady.row, held])
         response = Response(steady.constant_s, steady.varying)
-        sums = np.concatenate([self._sums[filled], _sums(steady.requests, response)])
+        parts = [self._sums[filled], _sums(steady.requests, response), _sums(waiting, late)]
+        sums = np.concatenate(parts)
         return (vm if by is None else by[vm]), sums.T
 
 
@@ -199,22 +222,24 @@ def _sums(requests: Floats, response: Response) -> Floats:
     )
 
 
-def _part(response: Response, chosen: Bools) -> Response:
+def _part(response: Response, chosen: Ints) -> Response:
     mean_s, scv = response.varying
     return Response(response.constant_s[chosen], Sojourn(mean_s[chosen], scv[chosen]))
 
 
-def _varying(own: Sojourn, mean: Floats, square: Floats, capacity_per_s: Floats) -> Sojourn:
-    """Return the sojourn plus the independent delay behind a backlog with these moments."""
-    behind = np.flatnonzero((mean > 0) & (capacity_per_s > 0))
-    if not len(behind):
-        return own
-    own_s, own_scv = own.mean_s[behind], own.scv[behind]
-    capacity = capacity_per_s[behind]
-    delay_s = mean[behind] / capacity
-    variance = np.maximum(square[behind] - mean[behind] ** 2, 0.0) / capacity**2
-    total = own_s + delay_s
-    mean_s, scv = own.mean_s.copy(), own.scv.copy()
-    mean_s[behind] = total
-    scv[behind] = (own_scv * own_s**2 + variance) / total**2
-    return Sojourn(mean_s, scv)
+def _by_chance(delay_s: Floats, arrival_per_s: Floats, capacity_per_s: Floats) -> Floats:
+    """Return what chance adds to the waits in a backlog, per request that leaves it.
+
+    While it grows, that is the delay of :func:`.queueing.sharing` for each that comes; while it
+    drains all vCPUs are busy, and chance adds nothing to the mean.
+    """
+    growing = arrival_per_s > capacity_per_s
+    return np.where(growing, delay_s * arrival_per_s / capacity_per_s, 0.0)
+
+
+def _later(response: Response, delay_s: Floats, variance_s2: Floats) -> Response:
+    """Return response times after an independent delay with this mean and variance."""
+    own_s, own_scv = response.varying
+    mean_s = own_s + delay_s
+    scv = (own_scv * own_s**2 + variance_s2) / mean_s**2
+    return Response(response.constant_s, Sojourn(mean_s, scv))

@@ -119,7 +119,7 @@ class SingleMoves:
 
     def _settle(self, host: int, now_s: float) -> None:
         farm = self._farm
-        if farm.delivery.stressed.item(host):
+        if farm.ledgers or farm.delivery.stressed.item(host):
             farm._settle(np.array([host]), now_s)
         else:
             farm.accounts.settle_one(host, now_s)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Floats, Ints
 from ..models.columns import Vms
 from ..models.domains import Domains
+from ..models.exposure import HOST_APPLICATIONS, layer_risk
 from ..models.farm import ViolationRule
 from ..models.licence import HostLicence, list_price
 from ..models.living import LivingFarm
@@ -119,7 +120,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
     workload = load.make()
-    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
+    service, tenancy = _ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still)
@@ -128,7 +129,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     engine = Engine(
         farm, workload, start, policies.control, name_of(policies.control),
         moves, _timing(scenario), Streams(scenario.seed),
-        [ledger for ledger in (service, tenancy, gauge) if ledger], network,
+        [gauge], network,
         microscope, lives, rules, elasticity_of(scenario, load, stack), reserve=reserve,
         power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
     )  # fmt: skip
@@ -171,16 +172,27 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLi
 
 
 def _ledgers(
-    scenario: Scenario, stack: Stack, farm: LivingFarm, step_s: float
+    scenario: Scenario, stack: Stack, farm: LivingFarm
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
-    service = ServiceLedger(farm, stack.requests, step_s) if any(stack.classes) else None
+    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
         rule = scenario.service.idle_energy
-        tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule)
+        tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
     return service, tenancy
+
+
+def _layer_risk(stack: Stack) -> Floats:
+    """Return per group of hosts how exposed a VM is by the code and interfaces there.
+
+    Applications on a host's operating system are interfaces beside those of its hypervisor.
+    """
+    layers = [platform.hypervisor for platform in stack.platforms]
+    trusted = np.array([layer.tcb_kloc for layer in layers])
+    interfaces = np.array([layer.exposed_interfaces for layer in layers])
+    return layer_risk(trusted, interfaces + HOST_APPLICATIONS * (stack.layer.app_mhz > 0))
 
 
 def load_of(scenario: Scenario) -> Load:
@@ -241,12 +253,12 @@ def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
     else:
         raise InputError(problems)
     workload = load.make()
-    service, tenancy = _ledgers(scenario, stack, farm, workload.step_s)
+    service, tenancy = _ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
         farm, workload, start, NoControl(), "none", never, _timing(scenario),
-        Streams(scenario.seed), [ledger for ledger in (service, tenancy, gauge) if ledger],
+        Streams(scenario.seed), [gauge],
         lives=lives, elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip
     price = (baseline.price or group.price or scenario.cost.server_price).amount

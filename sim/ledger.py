@@ -1,10 +1,10 @@
-"""What is accounted for at every step of the workload: response times, and whose energy it was.
+"""Accounts of the VMs on hosts: response times, and whose energy it was.
 
-A ledger is told the time after all integrals have been settled and before demand changes. Who
-is where, and what hosts deliver, counts as it is at the end of the step.
+A ledger settles the VMs of hosts whenever these are about to change, for the time since they
+changed last; in between all rates are constant. So what it sums up is an integral over the time
+that VMs lived, whatever the step of the workload is.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints, sum_by
 from ..models.attribution import attribute
+from ..models.columns import VmState
 from ..models.farm import Farm
 from ..models.load_cells import BUSIEST, Conditions
 from ..models.service import ServiceAccount
@@ -46,55 +47,100 @@ class RequestLoad:
 class ServiceLedger:
     """Response times of the VMs that have a request class; ``rows`` are these VMs.
 
-    A VM's demand over the work of a request is its arrival rate. In a step of ``step_s`` VMs
-    without backlog that get all they can use are accounted for by their load alone, the others
-    one by one.
+    A VM's demand over the work of a request is its arrival rate. VMs without backlog that get all
+    they can use are accounted for by their load alone, the others one by one. Requests to a VM
+    that is on storage wait for it.
     """
 
-    def __init__(self, farm: Farm, load: RequestLoad, step_s: float) -> None:
-        self._farm, self._load, self._step_s = farm, load, step_s
+    def __init__(self, farm: Farm, load: RequestLoad) -> None:
+        self._farm, self._load = farm, load
         self.rows = np.flatnonzero(load.work_mhz_s[farm.vms.size] > 0)
         count = len(self.rows)
+        self._place = np.full(len(farm.vms), -1, np.int64)
+        self._place[self.rows] = np.arange(count)
         # Of all VMs a view does, where rows would be a copy of every column at every step.
         self._columns = slice(None) if count == len(farm.vms) else self.rows
         self._varying = farm.delivery.layer.interference is not None
-        self.account = ServiceAccount(count, step_s, self._varying)
+        self.account = ServiceAccount(count, self._varying)
+        self._since_s = np.zeros(count)
         self._host, self._effort = np.full(count, -1), np.zeros(count)
-        self._guest_share = np.ones(count)
+        self._guest_share, self._size = np.ones(count), np.full(count, -1)
         self._most_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
         self._service_s = np.ones(count)
-        self._since_s = 0.0
+        farm.ledgers.append(self)
 
-    def note(self, now_s: float) -> None:
-        """Account for the requests since the last call."""
-        interval_s, self._since_s = now_s - self._since_s, now_s
-        if interval_s <= 0:
+    def enter(self, vms: Ints, now_s: float) -> None:
+        """Begin with VMs that come to a host; those that were on storage have kept requests."""
+        at = self._place[vms]
+        at = at[at >= 0]
+        stored = at[self._farm.vms.state[self.rows[at]] == VmState.SUSPENDED]
+        if len(stored):
+            self._note_stored(stored, now_s)
+        self._since_s[at] = now_s
+
+    def settle(self, hosts: Ints, now_s: float) -> None:
+        """Account for the VMs on hosts that are about to change."""
+        at = self._place[self._farm.residents.of(hosts)]
+        at = at[(at >= 0) & (self._since_s[at] < now_s)]
+        if len(at):
+            self._account(at, self.rows[at], now_s)
+            self._since_s[at] = now_s
+
+    def settle_all(self, now_s: float) -> None:
+        """Account for all VMs."""
+        self._account(slice(None), self._columns, now_s)
+        stored = self._farm.vms.state[self._columns] == VmState.SUSPENDED
+        if stored.any():
+            self._note_stored(np.flatnonzero(stored), now_s)
+        self._since_s[:] = now_s
+
+    def _account(self, part: Ints | slice, vms: Ints | slice, now_s: float) -> None:
+        """Account for some VMs, given by their place in ``rows`` and their row."""
+        self._renew(part, vms)
+        interval_s = now_s - self._since_s[part]
+        busy = (self._host[part] >= 0) & (interval_s > 0)
+        load, service_s = self._loads(part, vms)
+        steady = busy & (load < BUSIEST) & self._has_room(part, vms, load)
+        steady &= self.account.waiting[part] == 0
+        if steady.all():
+            self.account.add_steady(part, interval_s, load, service_s)
             return
-        self._renew()
-        busy = self._host >= 0
-        if math.isclose(interval_s, self._step_s):
-            busy &= ~self._note_steady()
-        if busy.any():
-            self._note_each(np.flatnonzero(busy), interval_s)
+        everybody = np.arange(len(self.rows))[part]
+        at = np.flatnonzero(steady)
+        own_s = None if service_s is None else service_s[at]
+        self.account.add_steady(everybody[at], interval_s[at], load[at], own_s)
+        at = np.flatnonzero(busy & ~steady)
+        if len(at):
+            self._note_each(everybody[at], interval_s[at])
 
-    def _renew(self) -> None:
-        """Look again at VMs that came to another host, or whose work takes another effort."""
-        vms, delivery, part = self._farm.vms, self._farm.delivery, self._columns
+    def _loads(self, part: Ints | slice, vms: Ints | slice) -> tuple[Floats, Floats | None]:
+        """Return the share that VMs ask of what they could use, and service times that vary."""
+        load = self._farm.vms.demand_mhz[vms] / self._full_mhz[part]
+        if not self._varying:
+            return load, None
+        slowdown = self._farm.delivery.slowdown[vms]
+        return load * slowdown, self._service_s[part] * slowdown
+
+    def _renew(self, part: Ints | slice, vms: Ints | slice) -> None:
+        """Look again at VMs whose host, size, effort or share of the CPU is another."""
+        columns, delivery = self._farm.vms, self._farm.delivery
         pairs = [
-            (vms.host[part], self._host),
-            (delivery.effort[part], self._effort),
-            (vms.guest_share[part], self._guest_share),
+            (columns.host[vms], self._host),
+            (delivery.effort[vms], self._effort),
+            (columns.guest_share[vms], self._guest_share),
+            (columns.size[vms], self._size),
         ]
-        if all(np.array_equal(now, seen) for now, seen in pairs):
+        if all(np.array_equal(now, seen[part]) for now, seen in pairs):
             return
-        changed = np.flatnonzero(np.any([now != seen for now, seen in pairs], axis=0))
+        other = np.flatnonzero(np.any([now != seen[part] for now, seen in pairs], axis=0))
+        changed = np.arange(len(self.rows))[part][other]
         for now, seen in pairs:
-            seen[changed] = now[changed]
+            seen[changed] = now[other]
         # Without a host a VM asks for no part of what it could have.
         self._full_mhz[changed] = np.inf
         at = changed[self._host[changed] >= 0]
         rows = self.rows[at]
-        size, vcpus = vms.size[rows], vms.vcpus[rows]
+        size, vcpus = columns.size[rows], columns.vcpus[rows]
         most_mhz = delivery.most_mhz[rows]
         full_mhz = np.maximum(most_mhz / self._effort[at] * self._guest_share[at], LEAST_MHZ)
         service_s = vcpus * self._load.work_mhz_s[size] / full_mhz
@@ -103,37 +149,26 @@ class ServiceLedger:
         scv = self._load.service_scv[size]
         self.account.set_conditions(at, Conditions(vcpus, service_s, scv, latency_s))
 
-    def _note_steady(self) -> Bools:
-        """Account for the VMs whose load says all about a step, and return which they are."""
-        load = self._farm.vms.demand_mhz[self._columns] / self._full_mhz
-        service_s = None
-        if self._varying:
-            slowdown = self._farm.delivery.slowdown[self._columns]
-            load *= slowdown
-            service_s = self._service_s * slowdown
-        steady: Bools = (load < BUSIEST) & self._has_room(load)
-        if self.account.waiting.any():
-            steady &= self.account.waiting == 0
-        if steady.all():
-            self.account.add_steady(slice(None), load, service_s)
-        else:
-            at = np.flatnonzero(steady)
-            self.account.add_steady(at, load[at], None if service_s is None else service_s[at])
-        return steady
-
-    def _has_room(self, load: Floats) -> Bools:
+    def _has_room(self, part: Ints | slice, vms: Ints | slice, load: Floats) -> Bools:
         """Return which VMs could use all of their vCPUs, and went without nothing."""
         hosts, delivery = self._farm.hosts, self._farm.delivery
-        spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)
-        fits: Bools = np.ones(len(load), bool)
-        if spare_mhz[hosts.vm_count > 0].min(initial=np.inf) < self._most_mhz.max(initial=0.0):
-            used_mhz = load * self._most_mhz * self._guest_share
-            fits = self._most_mhz * self._guest_share <= used_mhz + spare_mhz[self._host]
+        most_mhz, host = self._most_mhz[part], self._host[part]
+        if isinstance(part, slice):
+            spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)
+            plenty = spare_mhz[hosts.vm_count > 0].min(initial=np.inf)
+            fits: Bools = np.ones(len(load), bool)
+            if plenty < most_mhz.max(initial=0.0):
+                used_mhz = load * most_mhz * self._guest_share
+                fits = most_mhz * self._guest_share <= used_mhz + spare_mhz[host]
+        else:
+            spare_mhz = np.maximum(hosts.cpu_mhz[host] - hosts.demand_mhz[host], 0.0)
+            kept_mhz = most_mhz * self._guest_share[part]
+            fits = kept_mhz <= load * kept_mhz + spare_mhz
         if delivery.stressed.any():
-            fits &= delivery.shortfall[self._columns] == 0
+            fits &= delivery.shortfall[vms] == 0
         return fits
 
-    def _note_each(self, at: Ints, interval_s: float) -> None:
+    def _note_each(self, at: Ints, interval_s: Floats) -> None:
         """Account for some VMs, by their place in ``rows``, whatever their state."""
         vms, rows = self._farm.vms, self.rows[at]
         rate_per_s, capacity_mhz, latency_s = offered(self._farm, self._load, rows)
@@ -145,6 +180,14 @@ class ServiceLedger:
         )  # fmt: skip
         scv = self._load.service_scv[size]
         self.account.add(at, interval_s, vcpus, rate_per_s, service_s, latency_s, scv)
+
+    def _note_stored(self, at: Ints, now_s: float) -> None:
+        """Account for VMs on storage, whose requests wait."""
+        vms, rows = self._farm.vms, self.rows[at]
+        interval_s = now_s - self._since_s[at]
+        rate_per_s = vms.demand_mhz[rows] / self._load.work_mhz_s[vms.size[rows]]
+        never_s, nothing_s = np.full(len(at), np.inf), np.zeros(len(at))
+        self.account.add(at, interval_s, vms.vcpus[rows], rate_per_s, never_s, nothing_s)
 
 
 def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, Floats]:
@@ -172,48 +215,64 @@ class TenantLedger:
 
     ``energy_j`` has one entry per tenant and a last one for VMs of nobody; ``unused_j`` is what
     hosts without VMs drew. ``shared_host_s`` is the time that two tenants were on one host, summed
-    over hosts, (tenants, tenants); ``co_tenant_s`` the integral over time of how many other
-    tenants each VM shared its host with.
+    over hosts, (tenants, tenants). Per VM, ``hosted_s`` is the time that it had a host,
+    ``co_tenant_s`` the integral over it of the number of other tenants on that host,
+    ``layer_risk_s`` of the indicator of what the VM trusts there (``risk_of_group``).
     """
 
-    def __init__(self, farm: Farm, tenant_of_size: Ints, tenants: int, rule: str) -> None:
+    def __init__(
+        self, farm: Farm, tenant_of_size: Ints, tenants: int, rule: str, risk_of_group: Floats
+    ) -> None:
         self._farm, self._rule, self._tenants = farm, rule, tenants
         owner = tenant_of_size[farm.vms.size]
         self.owner = np.where(owner >= 0, owner, tenants)
         self.energy_j = np.zeros(tenants + 1)
         self.unused_j = 0.0
         self.shared_host_s = np.zeros((tenants, tenants))
-        self.co_tenant_s = np.zeros(len(farm.vms))
+        self.hosted_s, self.co_tenant_s, self.layer_risk_s = np.zeros((3, len(farm.vms)))
         self._idle_w = farm.hosts.power.watts(np.zeros(len(farm.hosts)), slice(None))
-        self._before_j = np.zeros(len(farm.hosts))
-        self._before_on_s = np.zeros(len(farm.hosts))
-        self._since_s = 0.0
+        self._risk = risk_of_group[farm.hosts.group]
+        self._everywhere = np.arange(len(farm.hosts))
+        farm.ledgers.append(self)
 
-    def note(self, now_s: float) -> None:
-        """Charge what hosts have drawn since the last call, and note who shared them."""
-        interval_s, self._since_s = now_s - self._since_s, now_s
-        farm, totals = self._farm, self._farm.accounts.totals
-        drawn_j = totals[Rate.POWER_W] - self._before_j
-        on_s = totals[Rate.ON] - self._before_on_s
-        self._before_j, self._before_on_s = totals[Rate.POWER_W].copy(), totals[Rate.ON].copy()
-        placed = np.flatnonzero(farm.vms.host >= 0)
-        host = farm.vms.host[placed]
-        delivery = farm.delivery
-        used_mhz = delivery.asked_mhz(placed) * (1.0 - delivery.shortfall[placed])
+    def enter(self, vms: Ints, now_s: float) -> None:
+        """Do nothing: VMs on storage share a host with nobody and draw no power."""
+
+    def settle_all(self, now_s: float) -> None:
+        """Charge what all hosts have drawn, and note who shared them."""
+        vms = np.flatnonzero(self._farm.vms.host >= 0)
+        self._charge(self._everywhere, vms, self._farm.vms.host[vms], now_s)
+
+    def settle(self, hosts: Ints, now_s: float) -> None:
+        """Charge what hosts that are about to change have drawn, and note who shared them."""
+        vms = self._farm.residents.of(hosts)
+        self._charge(hosts, vms, np.searchsorted(hosts, self._farm.vms.host[vms]), now_s)
+
+    def _charge(self, hosts: Ints, vms: Ints, at: Ints, now_s: float) -> None:
+        """Account for VMs on hosts, ascending; ``at`` is the position of each one's host."""
+        farm, accounts, delivery = self._farm, self._farm.accounts, self._farm.delivery
+        interval_s = now_s - accounts.since_s[hosts]
+        drawn_j = accounts.rates[Rate.POWER_W, hosts] * interval_s
+        on_s = accounts.rates[Rate.ON, hosts] * interval_s
+        used_mhz = delivery.asked_mhz(vms) * (1.0 - delivery.shortfall[vms])
+        used_mhz *= delivery.effort[vms] * delivery.slowdown[vms]
         charged_j = attribute(
-            drawn_j, self._idle_w * on_s, host, farm.vms.size_mhz[placed],
-            used_mhz * delivery.effort[placed] * delivery.slowdown[placed] * interval_s,
-            self._rule,
+            drawn_j, self._idle_w[hosts] * on_s, at, farm.vms.size_mhz[vms],
+            used_mhz * interval_s[at], self._rule,
         )  # fmt: skip
-        owner = self.owner[placed]
+        owner = self.owner[vms]
         self.energy_j += sum_by(owner, weights=charged_j, minlength=self._tenants + 1)
         self.unused_j += float(drawn_j.sum() - charged_j.sum())
-        self._note_sharing(placed, host, owner, interval_s)
+        self.hosted_s[vms] += interval_s[at]
+        self.layer_risk_s[vms] += self._risk[hosts][at] * interval_s[at]
+        self._note_sharing(vms, at, owner, interval_s)
 
-    def _note_sharing(self, placed: Ints, host: Ints, owner: Ints, interval_s: float) -> None:
-        count, tenants = len(self._farm.hosts), self._tenants
-        cells = np.bincount(host * (tenants + 1) + owner, minlength=count * (tenants + 1))
-        present = (cells.reshape(count, tenants + 1)[:, :tenants] > 0).astype(np.float64)
-        self.shared_host_s += (present.T @ present) * interval_s
-        others = present.sum(axis=1)[host] - (owner < tenants)
-        self.co_tenant_s[placed] += others * interval_s
+    def _note_sharing(self, vms: Ints, at: Ints, owner: Ints, interval_s: Floats) -> None:
+        count, tenants = len(interval_s), self._tenants
+        cells = np.bincount(at * (tenants + 1) + owner, minlength=count * (tenants + 1))
+        there = cells.reshape(count, tenants + 1)[:, :tenants] > 0
+        others = there.sum(axis=1)[at] - (owner < tenants)
+        self.co_tenant_s[vms] += others * interval_s[at]
+        named = np.flatnonzero(there.any(axis=0))
+        present = there[:, named].astype(np.float64)
+        self.shared_host_s[np.ix_(named, named)] += (present.T * interval_s) @ present

@@ -45,14 +45,14 @@ class Both:
 def both(loads: Floats, vcpus: Ints, service_s: Floats, scv: float, varying: bool = False) -> Both:
     """Return the accounts of some steps; ``loads`` and ``service_s`` are (steps, VMs)."""
     vms = loads.shape[1]
-    made = ServiceAccount(vms, STEP_S, varying)
+    made = ServiceAccount(vms, varying)
     spread, latency_s = np.full(vms, scv), np.full(vms, 0.001)
     made.set_conditions(np.arange(vms), Conditions(vcpus, service_s[0], spread, latency_s))
     rates_per_s = loads * vcpus / service_s
     steps = []
     for load, own_s, rate_per_s in zip(loads, service_s, rates_per_s, strict=True):
-        made.add_steady(slice(None), load, own_s if varying else None)
-        time = sharing(vcpus, rate_per_s, own_s, spread, STEP_S)
+        made.add_steady(slice(None), STEP_S, load, own_s if varying else None)
+        time = sharing(vcpus, rate_per_s, own_s, spread)
         steps.append(Response(latency_s, time))
     return Both(made, rates_per_s * STEP_S, steps)
 

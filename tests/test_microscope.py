@@ -146,6 +146,8 @@ def test_an_overload_as_a_fluid() -> None:
     for rate_per_s in (150.0, 50.0, 50.0):
         account.add(np.array([0]), 20.0, np.array([1]), one * rate_per_s, one * 0.01, one * 0.0)
     assert account.mean_s()[0] == pytest.approx(np.mean(log.responses_s()), rel=0.1)
+    # Little's law: a backlog of 1000 that gathers and drains in 20 s each, over 5000 requests.
+    assert account.mean_s()[0] == pytest.approx(4.0, rel=0.01)
     assert account.arrived[0] == 5000.0
     assert account.waiting[0] == 0.0
     assert account.peak_waiting[0] == pytest.approx(1000.0)
