@@ -164,7 +164,8 @@ ROW = st.tuples(
 )  # fmt: skip
 FIGURES = (
     "energy_kwh", "requests", "response_mean_ms", "requests_waiting", "co_tenants", "exposure",
-    "cpu_ready", "cpu_costop", "shortage_share", "host_utilisation_p95_max", "work_ghz_h",
+    "cpu_ready", "cpu_costop", "unserved_saturated_share", "unserved_overhead_share",
+    "host_utilisation_p95_max", "work_served_ghz_h",
 )  # fmt: skip
 
 

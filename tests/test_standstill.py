@@ -98,9 +98,13 @@ def test_neighbours_have_what_a_guest_that_stands_still_leaves() -> None:
     migration, standing_s, _ = STANDING["suspend_resume"]
     result = farmsim.run(scenario(migration, "100 %"))
     before_s, while_s = 600 * (1 - 10 / 12), standing_s * (1 - 10 / 10.2)
-    assert share(result, "vm-2", "unserved_saturated_share") == pytest.approx((before_s + while_s) / 7200)
+    assert share(result, "vm-2", "unserved_saturated_share") == pytest.approx(
+        (before_s + while_s) / 7200
+    )
     assert share(result, "vm-1", "unserved_saturated_share") == pytest.approx(before_s / 7200)
-    assert share(result, "vm-1", "unserved_migration_share") == pytest.approx(standing_s / 7200, rel=1e-4)
+    assert share(result, "vm-1", "unserved_migration_share") == pytest.approx(
+        standing_s / 7200, rel=1e-4
+    )
 
 
 def test_a_conversion_draws_nothing_while_the_guest_is_down() -> None:
@@ -110,7 +114,9 @@ def test_a_conversion_draws_nothing_while_the_guest_is_down() -> None:
         host["hypervisor"] = hypervisor
     moved = farmsim.run(changed)
     down_s = 60 + 10 * GIB_BITS / 1e9
-    assert share(moved, "vm-1", "unserved_migration_share") == pytest.approx(down_s / 7200, rel=1e-3)
+    assert share(moved, "vm-1", "unserved_migration_share") == pytest.approx(
+        down_s / 7200, rel=1e-3
+    )
     move = moved.table("migrations").to_pylist()[0]
     assert move["downtime_s"] == pytest.approx(down_s, rel=1e-3)
 
