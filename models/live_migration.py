@@ -155,8 +155,11 @@ class MemoryHandover(Handover):
         if self.zero_scan_mbps:
             scan_s = zero_bytes / (self.zero_scan_mbps * BYTES_PER_MEGABIT)
         used_bytes = guest.memory_bytes - zero_bytes
-        disk_bytes = guest.disk_bytes if self.storage == "with" else 0.0
-        return math.floor(self.wire_bytes(used_bytes) + headers) + disk_bytes, scan_s
+        return math.floor(self.wire_bytes(used_bytes) + headers) + self.disk_bytes(guest), scan_s
+
+    def disk_bytes(self, guest: Guest) -> float:
+        """Return what of a disk is sent with the memory."""
+        return guest.disk_bytes if self.storage == "with" else 0.0
 
     def written_bytes(self, guest: Guest, past: Measured) -> float:
         """Return what the guest wrote in a step to a disk that both hosts must keep equal."""

@@ -7,14 +7,22 @@ before all have come.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .dirty_pages import DirtyPages, DirtyRate
 from .knobs import knob
 from .live_migration import MemoryHandover, Steps
-from .migration_course import BYTES_PER_MIB, Course, Ending, Guest, Step
+from .migration_course import BYTES_PER_MIB, Course, Ending, Guest, Measured, Step
 
 PULLS = 8
 """The fault penalty falls as pages arrive; it is constant within each of so many pieces."""
+
+
+class Rest(NamedTuple):
+    """What is left to send: pages of memory, and these with writes to a disk that is not shared."""
+
+    pages_bytes: float
+    all_bytes: float
 
 
 @dataclass(frozen=True)
@@ -43,17 +51,23 @@ class RemotePages(MemoryHandover):
         """Return the part of its CPU that a guest keeps with a part of its pages away."""
         return 1.0 / (1.0 + self.touches_per_s * self.fault_s * away)
 
-    def switch_and_pull(self, guest: Guest, rest_bytes: float) -> Steps:
+    def rest_after(self, dirtied_bytes: float, guest: Guest, past: Measured) -> Rest:
+        """Return what is left to send after a step in which so much memory was dirtied."""
+        pages_bytes = float(math.floor(self.wire_bytes(dirtied_bytes)))
+        return Rest(pages_bytes, pages_bytes + self.written_bytes(guest, past))
+
+    def switch_and_pull(self, guest: Guest, rest: Rest) -> Steps:
         """Move the guest, then fetch the rest of its memory in whole bytes.
 
-        Fetching begins when the network knows the new place.
+        Fetching begins when the network knows the new place. A disk comes evenly with the pages.
         """
+        rest_bytes, pages = rest.all_bytes, min(1.0, rest.pages_bytes / guest.memory_bytes)
         yield from self.drain()
         yield self.copying_stopped("switch", self.state_mib * BYTES_PER_MIB)
         yield from self.arrive(guest, rest_bytes)
         edges = [math.floor(rest_bytes * piece / PULLS) for piece in range(PULLS + 1)]
         for piece in range(PULLS):
-            away = (PULLS - piece - 0.5) / PULLS * min(1.0, rest_bytes / guest.memory_bytes)
+            away = (PULLS - piece - 0.5) / PULLS * pages
             yield Step(
                 "pull", size_bytes=float(edges[piece + 1] - edges[piece]),
                 cap_bytes_s=self.cap_bytes_s, guest_share=self.kept_share(away),
@@ -76,7 +90,8 @@ class PostCopy(RemotePages):
         size_bytes, scan_s = self.first_pass(guest)
         if scan_s:
             yield Step("find zero pages", wait_s=scan_s)
-        yield from self.switch_and_pull(guest, size_bytes)
+        rest = Rest(size_bytes - self.disk_bytes(guest), size_bytes)
+        yield from self.switch_and_pull(guest, rest)
         return Ending(moved=True)
 
 
@@ -94,7 +109,6 @@ class Hybrid(RemotePages):
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         past = yield self.copying("first pass", size_bytes, scan_s)
-        dirtied = self.dirty.dirtied_bytes(guest.memory_bytes, past)
-        rest_bytes = math.floor(self.wire_bytes(dirtied)) + self.written_bytes(guest, past)
-        yield from self.switch_and_pull(guest, rest_bytes)
+        dirtied_bytes = self.dirty.dirtied_bytes(guest.memory_bytes, past)
+        yield from self.switch_and_pull(guest, self.rest_after(dirtied_bytes, guest, past))
         return Ending(moved=True)

@@ -13,7 +13,7 @@ from .dirty_pages import BYTES_PER_MEGABIT, DirtyPages, DirtyRate
 from .knobs import knob
 from .live_migration import Steps
 from .migration_course import Course, Ending, Guest, Measured, Step
-from .post_copy import RemotePages
+from .post_copy import RemotePages, Rest
 
 Reaction: TypeAlias = Literal["stop_and_copy", "throttle", "post_copy", "cancel"]
 THROTTLED_GAIN = 0.5
@@ -43,7 +43,9 @@ class PreCopy(RemotePages):
         gt=0,
     )
     max_rounds: int = knob("Most rounds after the first pass.", 29, ge=0)
-    max_copied: float = knob("Most bytes sent while the guest runs, x memory; 0: any.", 3.0, ge=0)
+    max_copied: float = knob(
+        "Most memory sent while the guest runs, x memory, a disk not counted; 0: any.", 3.0, ge=0
+    )
     patience: int = knob(
         "Rounds in a row that leave no less than the one before until it counts as not "
         "converging; 0: only the caps count.",
@@ -90,42 +92,42 @@ class PreCopy(RemotePages):
             yield from self.stop_and_copy(size_bytes, guest, scan_s)
             return Ending(moved=True)
         past = yield self.copying("first pass", size_bytes, scan_s, self.round_cap_bytes_s(0))
-        rest_bytes, reaction, reason = yield from self.rounds(guest, size_bytes, past)
+        rest, reaction, reason = yield from self.rounds(guest, size_bytes, past)
         if reaction == "cancel":
             return Ending(moved=False, reaction=reaction, reason=reason)
         if reaction == "post_copy":
-            yield from self.switch_and_pull(guest, rest_bytes)
+            yield from self.switch_and_pull(guest, rest)
         else:
-            yield from self.stop_and_copy(rest_bytes, guest)
+            yield from self.stop_and_copy(rest.all_bytes, guest)
         return Ending(moved=True, reaction=reaction, reason=reason)
 
     def rounds(
         self, guest: Guest, size_bytes: float, past: Measured
-    ) -> Generator[Step, Measured, tuple[float, str, str]]:
+    ) -> Generator[Step, Measured, tuple[Rest, str, str]]:
         """Copy what was dirtied until it fits; return the rest, the reaction and its reason."""
-        copied_bytes = sent_bytes = size_bytes
-        rest_bytes = self._dirtied(guest, past)
+        memory_bytes, sent_bytes = size_bytes - self.disk_bytes(guest), size_bytes
+        rest = self.left_over(guest, past)
         rounds = stalled = 0
         throttle, reaction, reason = 0.0, "", ""
-        while rest_bytes > _fitting_bytes(sent_bytes, past, self.downtime_target_s):
-            trouble = self._trouble(guest, rounds, copied_bytes, stalled)
+        while rest.all_bytes > _fitting_bytes(sent_bytes, past, self.downtime_target_s):
+            trouble = self._trouble(guest, rounds, memory_bytes, stalled)
             if trouble or throttle:
                 reason = reason or trouble
                 reaction = self.reaction
                 if reaction != "throttle":
-                    return rest_bytes, reaction, reason
-                if throttle >= self.throttle_max and rest_bytes > THROTTLED_GAIN * sent_bytes:
-                    return rest_bytes, "stop_and_copy", reason
+                    return rest, reaction, reason
+                if throttle >= self.throttle_max and rest.all_bytes > THROTTLED_GAIN * sent_bytes:
+                    return rest, "stop_and_copy", reason
                 throttle = self._more(throttle)
             rounds += 1
             past = yield self.copying(
-                "round", rest_bytes, cap_bytes_s=self.round_cap_bytes_s(rounds),
+                "round", rest.all_bytes, cap_bytes_s=self.round_cap_bytes_s(rounds),
                 throttle=throttle, is_round=True,
             )  # fmt: skip
-            copied_bytes += rest_bytes
-            sent_bytes, rest_bytes = rest_bytes, self._dirtied(guest, past)
-            stalled = stalled + 1 if rest_bytes >= sent_bytes else 0
-        return rest_bytes, reaction, reason
+            memory_bytes, sent_bytes = memory_bytes + rest.pages_bytes, rest.all_bytes
+            rest = self.left_over(guest, past)
+            stalled = stalled + 1 if rest.all_bytes >= sent_bytes else 0
+        return rest, reaction, reason
 
     def stop_and_copy(self, rest_bytes: float, guest: Guest, scan_s: float = 0.0) -> Steps:
         """Send the rest while the guest stands still, and let it go on at the target."""
@@ -141,11 +143,12 @@ class PreCopy(RemotePages):
         rate_mbps = self.first_rate_mbps + number * self.rate_step_mbps
         return min(rate_mbps * BYTES_PER_MEGABIT, self.cap_bytes_s)
 
-    def _dirtied(self, guest: Guest, past: Measured) -> float:
-        memory_bytes = self.dirty.dirtied_bytes(guest.memory_bytes, past)
-        return math.floor(self.wire_bytes(memory_bytes)) + self.written_bytes(guest, past)
+    def left_over(self, guest: Guest, past: Measured) -> Rest:
+        """Return what a step leaves to send."""
+        return self.rest_after(self.dirty.dirtied_bytes(guest.memory_bytes, past), guest, past)
 
     def _trouble(self, guest: Guest, rounds: int, copied_bytes: float, stalled: int) -> str:
+        """Return why it does not converge; ``copied_bytes`` are of memory, without any disk."""
         if rounds >= self.max_rounds:
             return f"{rounds} rounds"
         if self.max_copied and copied_bytes >= self.max_copied * guest.memory_bytes:
