@@ -83,6 +83,8 @@ def _promised(farm: LivingFarm) -> float:
     held_mib = hosts.memory_used_mib[on].sum()
     moving = farm.moving
     held_mib -= farm.delivery.footprint_mib(moving, vms.moving_to[moving]).sum()
+    away = np.flatnonzero(vms.pages_at >= 0)
+    held_mib -= farm.delivery.footprint_mib(away, vms.pages_at[away]).sum()
     room_mib = float(hosts.memory_mib[on].sum())
     return float(held_mib) / room_mib if room_mib else 0.0
 

@@ -62,7 +62,7 @@ def life_values(case: Case, outcome: Outcome) -> dict[str, float]:
     return {
         "vms_arrived": int(np.count_nonzero(asked & (lives.asked_s > 0))),
         "vms_finished": int(np.count_nonzero(state == VmState.FINISHED)),
-        "vms_lost": int(np.count_nonzero(state == VmState.LOST)),
+        "vms_lost": int(np.count_nonzero(lives.losses)),
         "vms_waiting": int(np.count_nonzero((state == VmState.WAITING) & asked)),
         "vms_running_max": int(population["running"].max(initial=0)),
         "queue_max": int(population["waiting"].max(initial=0)),
@@ -95,7 +95,8 @@ def life_columns(case: Case, outcome: Outcome) -> dict[str, Made]:
             availability(outcome), "share", "Time that it ran over the time from its first run to "
             "its end.",
         ),
-        "crashes": (lives.crashes, "times", "Times that its host failed under it."),
+        "crashes": (lives.crashes, "times", "Times that its host failed under it, or a failure "
+                    "took its memory while it was moved."),
         "lost_ghz_h": (
             lives.lost_mhz_s / MHZ_S_PER_GHZ_H, "GHz h", "CPU that it would have asked for while "
             "it was down.",

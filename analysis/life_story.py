@@ -6,7 +6,7 @@ from typing import NamedTuple
 from .life import TURNED_AWAY
 from .story_words import Row
 
-GONE = ("finished", "dismissed", "crashed")
+GONE = ("finished", "dismissed", "crashed", "lost in a move")
 """Events that take a VM off its host."""
 
 HERE = ("starting", "running")
@@ -15,6 +15,7 @@ TEXTS = {
     "starting": "starts on {host}",
     "running": "runs on {host}",
     "crashed": "{host} fails under it",
+    "lost in a move": "crashes on {host}: a failure took the pages that it had not fetched yet",
     "to be restarted": "is to be started again",
     "cut off": "is cut off on {host}: nobody reaches it",
     "reached again": "is reached again on {host}",

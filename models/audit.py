@@ -55,6 +55,13 @@ def _sums_of_hosts(farm: Farm) -> None:
     memory_mib = np.bincount(at, weights=farm.delivery.footprint_mib(home, at), minlength=count)
     coming_mib = farm.delivery.footprint_mib(movers, to)
     memory_mib += np.bincount(to, weights=coming_mib, minlength=count)
+    away = np.flatnonzero(vms.pages_at >= 0)
+    kept_at = vms.pages_at[away]
+    kept_mib = farm.delivery.footprint_mib(away, kept_at)
+    memory_mib += np.bincount(kept_at, weights=kept_mib, minlength=count)
+    sending = np.bincount(kept_at, minlength=count)
+    _require(bool(np.array_equal(sending, hosts.sending)), "pages kept do not add up")
+    _require(bool(np.all(vms.state[away] == VmState.RUNNING)), "pages kept of a VM that is gone")
     _require(bool(np.allclose(memory_mib, hosts.memory_used_mib)), "memory used does not add up")
     limit_mib = hosts.memory_mib + MEMORY_TOLERANCE_MIB
     _require(bool(np.all(hosts.memory_used_mib <= limit_mib)), "memory is overcommitted")

@@ -65,7 +65,8 @@ class Hosts:
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
     it gives them; ``rack`` is the number of the rack that they stand in, from 1;
     ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
-    counts guests and reservations for incoming ones. A host that is not ``reachable`` is cut off
+    counts guests, reservations for incoming ones, and guests that have left and still fetch their
+    pages, ``sending`` of them. A host that is not ``reachable`` is cut off
     from the network: it works on, takes no VM and gives none away. ``depth`` says which state of
     rest a host is in, on its way to, or on its way out of (see :data:`.sleep.DEPTHS`); being off
     has columns of its own, the others are in ``sleep``.
@@ -94,6 +95,7 @@ class Hosts:
     memory_used_mib: Floats = field(init=False)
     vm_count: Ints = field(init=False)
     incoming: Ints = field(init=False)
+    sending: Ints = field(init=False)
     reachable: Bools = field(init=False)
     depth: States = field(init=False)
 
@@ -107,6 +109,7 @@ class Hosts:
         self.memory_used_mib = np.zeros(count)
         self.vm_count = np.zeros(count, np.int64)
         self.incoming = np.zeros(count, np.int64)
+        self.sending = np.zeros(count, np.int64)
         self.reachable = np.ones(count, bool)
         self.depth = np.zeros(count, np.int8)
 
@@ -167,7 +170,9 @@ class Vms:
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
     keeps ``guest_share`` of its CPU and asks its host for no more. ``disk_mib`` is what a move
     copies where hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes
-    to it meanwhile. VMs of higher ``priority`` come first where not all can.
+    to it meanwhile. ``pages_at`` is the host that keeps the pages of a guest which has arrived
+    elsewhere and still fetches them (−1: none). VMs of higher ``priority`` come first where not
+    all can.
     """
 
     vcpus: Ints
@@ -184,6 +189,7 @@ class Vms:
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     moving_to: Ints = field(init=False)
+    pages_at: Ints = field(init=False)
     guest_share: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -192,6 +198,7 @@ class Vms:
         self.state = np.full(count, VmState.WAITING, np.int8)
         self.demand_mhz = np.zeros(count)
         self.moving_to = np.full(count, -1, np.int64)
+        self.pages_at = np.full(count, -1, np.int64)
         self.guest_share = np.ones(count)
 
     def __len__(self) -> int:

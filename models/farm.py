@@ -82,6 +82,7 @@ class Farm:
         self.copies = Copies(len(hosts), vms)
         self._movers: Ints = np.empty(0, np.int64)
         self._slowed: Ints = np.empty(0, np.int64)
+        self._fetching: Ints = np.empty(0, np.int64)
         self._named = np.zeros(len(hosts), bool)
         self._home = np.full(len(vms), len(hosts), np.int64)
         self._rows: Ints | slice = slice(None)
@@ -113,23 +114,13 @@ class Farm:
 
         Raises FarmError if a VM is not running.
         """
-        self._leave(vms, now_s, VmState.FINISHED, "remove")
-
-    def lose(self, vms: Ints, now_s: float) -> None:
-        """Take running VMs off their hosts because a part of their memory is gone.
-
-        Raises FarmError if a VM is not running.
-        """
-        self._leave(vms, now_s, VmState.LOST, "lose")
-
-    def _leave(self, vms: Ints, now_s: float, state: int, verb: str) -> None:
-        self._require_vms(vms, VmState.RUNNING, verb)
+        self._require_vms(vms, VmState.RUNNING, "remove")
         touched = self._settle(self._ends(vms), now_s)
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
-        self.vms.state[vms] = state
+        self.vms.state[vms] = VmState.FINISHED
         self._population_changed = True
         self._refresh(touched)
 
@@ -238,20 +229,33 @@ class Farm:
         self.copies.begin(vms, sources, targets, source_share, target_share)
         self._refresh(touched)
 
-    def commit_migration(self, vms: Ints, now_s: float) -> None:
+    def commit_migration(self, vms: Ints, now_s: float, pages_away: bool = False) -> None:
         """End migrations: the guests now run at their targets, the sources are free of them.
 
-        Raises FarmError if a VM is not migrating or its target is not on.
+        With ``pages_away`` the sources keep their memory until :meth:`end_fetching`. Raises
+        FarmError if a VM is not migrating or its target is not on.
         """
         targets = self.vms.moving_to[vms]
         self._require_vms(vms, VmState.MIGRATING, "commit_migration")
         self._require_hosts(targets, SERVING, "commit_migration")
         touched = self._end_migration(vms, now_s)
+        sources = self.vms.host[vms]
         self._detach(vms, now_s)
+        if pages_away:
+            self.vms.pages_at[vms] = sources
+            self._fetching = np.sort(np.concatenate([self._fetching, vms]))
         self._attach(vms, targets, now_s)
         self._settle_excess(vms, self._demand_since_s - now_s)
         self.vm_accounts.migrations[vms] += 1
         self._refresh(touched)
+
+    def end_fetching(self, vms: Ints, now_s: float) -> None:
+        """Give back the memory of guests that have fetched all of their pages."""
+        vms = vms[self.vms.pages_at[vms] >= 0]
+        if len(vms):
+            touched = self._settle(self.vms.pages_at[vms], now_s)
+            self._forget_pages(vms)
+            self._refresh(touched)
 
     def abort_migration(self, vms: Ints, now_s: float) -> None:
         """End migrations without effect: the guests stay, the reservations are given back.
@@ -326,11 +330,12 @@ class Farm:
         """Change the power state of hosts, each named once, and where given their state of rest.
 
         Only hosts without running VMs are ever booted or switched off, so their rates follow
-        from the state alone. Raises FarmError if a host that has or expects VMs would be
-        switched off.
+        from the state alone. Raises FarmError if a host that has or expects VMs, or keeps pages
+        of some, would be switched off.
         """
         leaving = state in (PowerState.OFF, PowerState.STOPPING)
-        if leaving and np.any(self.hosts.vm_count[hosts] + self.hosts.incoming[hosts]):
+        taken = self.hosts.vm_count[hosts] + self.hosts.incoming[hosts] + self.hosts.sending[hosts]
+        if leaving and np.any(taken):
             raise FarmError("set_power_state: a host with VMs cannot be switched off")
         self.changed.update(hosts.tolist())
         before = self.hosts.state[hosts]
@@ -396,16 +401,22 @@ class Farm:
     def _detach(self, vms: Ints, now_s: float) -> None:
         self._charge(vms)
         self._restore(vms, now_s)
+        self._forget_pages(vms)
         self._settle_excess(vms, now_s - self._demand_since_s)
         self.residents.remove(vms, self.vms.host[vms])
         self.vms.host[vms] = -1
         self._home[vms] = len(self.hosts)
         self.delivery.detach(vms)
 
+    def _forget_pages(self, vms: Ints) -> None:
+        if len(self._fetching):
+            self.vms.pages_at[vms] = -1
+            self._fetching = self._fetching[self.vms.pages_at[self._fetching] >= 0]
+
     def _ends(self, vms: Ints) -> Ints:
-        """Return the hosts of running VMs, and those that send pages of them."""
-        sources = self.copies.source[vms]
-        return np.concatenate([self.vms.host[vms], sources[sources >= 0]])
+        """Return the hosts of running VMs, and those that keep or send pages of them."""
+        sources, keepers = self.copies.source[vms], self.vms.pages_at[vms]
+        return np.concatenate([self.vms.host[vms], sources[sources >= 0], keepers[keepers >= 0]])
 
     def _restore(self, vms: Ints, now_s: float) -> None:
         """Let running guests that were degraded run undisturbed, if there are any."""
@@ -522,7 +533,7 @@ class Farm:
         """Recount and recompute some hosts, ascending and each named once."""
         self.changed.update(rows.tolist())
         hosts, vms, count = self.hosts, self.vms, len(rows)
-        guests, comers = self.residents.of(rows), self._comers(rows)
+        guests, comers = self.residents.of(rows), self._comers(rows, vms.moving_to, self._movers)
         at = np.searchsorted(rows, vms.host[guests])
         to = np.searchsorted(rows, vms.moving_to[comers])
         held_mib = self.delivery.footprint_mib(guests, rows[at])
@@ -531,6 +542,9 @@ class Farm:
             expected_mib = self.delivery.footprint_mib(comers, rows[to])
             # Nobody on these hosts gives counts, integers, to which nothing can be added in place.
             memory_mib = memory_mib + sum_by(to, weights=expected_mib, minlength=count)
+        hosts.sending[rows] = 0
+        if len(self._fetching):
+            memory_mib = memory_mib + self._kept_mib(rows)
         hosts.memory_used_mib[rows] = memory_mib
         hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
@@ -540,12 +554,20 @@ class Farm:
             self.delivery.set_strain(rows, guests, at, memory_mib)
         self._set_rates(rows, guests, at)
 
-    def _comers(self, rows: Ints) -> Ints:
-        """Return the VMs on their way to some hosts; O(moves under way)."""
-        if not len(self._movers):
-            return self._movers
+    def _kept_mib(self, rows: Ints) -> Floats:
+        """Return the memory of guests elsewhere that some hosts still keep, and count these."""
+        away = self._comers(rows, self.vms.pages_at, self._fetching)
+        at = np.searchsorted(rows, self.vms.pages_at[away])
+        self.hosts.sending[rows] = np.bincount(at, minlength=len(rows))
+        kept_mib = self.delivery.footprint_mib(away, rows[at])
+        return sum_by(at, weights=kept_mib, minlength=len(rows))
+
+    def _comers(self, rows: Ints, host_of: Ints, vms: Ints) -> Ints:
+        """Return which of some VMs concern some hosts, by a column; O(moves under way)."""
+        if not len(vms):
+            return vms
         self._named[rows] = True
-        comers = self._movers[self._named[self.vms.moving_to[self._movers]]]
+        comers = vms[self._named[host_of[vms]]]
         self._named[rows] = False
         return comers
 

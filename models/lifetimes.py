@@ -15,7 +15,8 @@ class Lifetimes:
     ``asked_s`` is the first request, ``ran_s`` when it first ran, ``ended_s`` when it left for
     good; ``first_host`` is −1 before it had any. ``longest_s`` is the longest that it
     was down at a stretch, ``lost_mhz_s`` the CPU work that it would have asked for meanwhile,
-    ``absent_s`` the time that nobody wanted it between two stays.
+    ``losses`` counts the crashes for which a failed migration is the reason, ``absent_s`` the
+    time that nobody wanted it between two stays.
     """
 
     def __init__(self, vms: int) -> None:
@@ -27,6 +28,7 @@ class Lifetimes:
         self.lost_mhz_s = np.zeros(vms)
         self.longest_s = np.zeros(vms)
         self.crashes = np.zeros(vms, np.int64)
+        self.losses = np.zeros(vms, np.int64)
         self.first_host = np.full(vms, -1, np.int64)
         self._down_since_s = np.full(vms, np.nan)
         self._down: Ints = np.empty(0, np.int64)

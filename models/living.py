@@ -16,9 +16,9 @@ class LivingFarm(Farm):
     """Verbs of arrival, start, departure, failure and resizing.
 
     With ``all_present`` every VM is there from the start and stays; otherwise passes over the VMs
-    cost in proportion to those that are present, however many there will ever be. ``lost_s`` says
-    when VMs were lost, ``starting`` how many are starting now, ``not_running`` what VMs would have
-    done that are wanted and do not run.
+    cost in proportion to those that are present, however many there will ever be. ``starting``
+    says how many are starting now, ``not_running`` what VMs would have done that are wanted and do
+    not run.
     """
 
     def __init__(
@@ -29,7 +29,6 @@ class LivingFarm(Farm):
         layer: Layer | None = None,
         all_present: bool = True,
     ) -> None:
-        self.lost_s: dict[int, float] = {}
         self.not_running = NotRunning(len(vms))
         self.starting = 0
         self._all_present = all_present
@@ -98,24 +97,16 @@ class LivingFarm(Farm):
             raise FarmError("crash: a host has failed already")
         vms = self.residents.of(hosts)
         self._require_held(vms, "crash")
-        self._settle(hosts, now_s)
+        touched = self._settle(hosts, now_s)
         if len(vms):
-            self._take_off(vms, now_s, VmState.WAITING)
+            touched = distinct(
+                np.concatenate([touched, self._take_off(vms, now_s, VmState.WAITING)])
+            )
         self.hosts.state[hosts] = PowerState.FAILED
         self.hosts.depth[hosts] = 0
         self.accounts.failures[hosts] += 1
-        self._refresh(distinct(hosts))
+        self._refresh(touched)
         return vms
-
-    def lose(self, vms: Ints, now_s: float) -> None:
-        """Take running VMs off because a part of their memory is gone; note when it happened.
-
-        Raises FarmError if a VM is not running.
-        """
-        demand_mhz = self.vms.demand_mhz.copy()
-        super().lose(vms, now_s)
-        self.not_running.go_down(vms, demand_mhz, np.full(len(vms), np.inf), now_s)
-        self.lost_s.update(dict.fromkeys(vms.tolist(), now_s))
 
     def leave_waiting(self, vms: Ints, state: int) -> None:
         """End the wait of VMs without a host: rejected, finished, lost or absent.
@@ -145,9 +136,12 @@ class LivingFarm(Farm):
     ) -> None:  # fmt: skip
         """Give running VMs another size where they are; their demand stays as it is.
 
-        Raises FarmError if a VM is not running or its host lacks the memory.
+        Raises FarmError if a VM is not running, still fetches its pages, or its host lacks the
+        memory.
         """
         self._require_vms(vms, VmState.RUNNING, "resize")
+        if np.any(self.vms.pages_at[vms] >= 0):
+            raise FarmError("resize: a VM still fetches its pages")
         at = self.vms.host[vms]
         grown_mib = memory_mib + self.delivery.layer.extra_mib[size, self.hosts.group[at]]
         grown_mib = grown_mib - self.delivery.footprint_mib(vms, at)

@@ -153,7 +153,9 @@ WHERE_KNOWN: dict[str, Metric] = {
     ),
     "vms_arrived": Metric("VMs", "VMs that arrived", "VMs first asked for after the start."),
     "vms_finished": Metric("VMs", "VMs that left", "VMs that ran and left within the run."),
-    "vms_lost": Metric("VMs", "VMs lost", "VMs whose memory was gone with a failed migration."),
+    "vms_lost": Metric(
+        "VMs", "VMs lost", "VMs that crashed since a failed migration took their memory."
+    ),
     "vms_waiting": Metric("VMs", "VMs waiting at the end", "VMs without a host at the end."),
     "vms_running_max": Metric("VMs", "VMs running, most", "Most VMs at a reporting instant."),
     "queue_max": Metric("VMs", "Longest queue", "Most VMs waiting at a reporting instant."),

@@ -56,20 +56,20 @@ class SingleMoves:
         if asks_anew:
             self._rate(target)
 
-    def commit(self, vm: int, now_s: float) -> None:
+    def commit(self, vm: int, now_s: float, pages_away: bool = False) -> None:
         """Do as :meth:`.Farm.commit_migration` for one VM."""
         farm, vms, hosts = self._farm, self._farm.vms, self._farm.hosts
         source, target = vms.host.item(vm), vms.moving_to.item(vm)
         plain = self._on(source, target) and farm.delivery.adds_up
         if vms.state.item(vm) != VmState.MIGRATING or not plain:
-            farm.commit_migration(np.array([vm]), now_s)
+            farm.commit_migration(np.array([vm]), now_s, pages_away)
             return
         self._settle(source, now_s)
         self._settle(target, now_s)
         self._charge_copy(vm, now_s)
         farm.vm_accounts.charge_one(vm, self._asked_mhz(vm))
         farm.copies.change_one(vm, -1, -1, 0.0, 0.0)
-        self._leave(vm, source)
+        self._leave(vm, source, pages_away)
         excess_mhz = farm.delivery.excess_mhz(vm)
         vms.moving_to[vm], vms.state[vm], vms.guest_share[vm] = -1, VmState.RUNNING, 1.0
         farm.residents.move_one(vm, source, target)
@@ -102,15 +102,20 @@ class SingleMoves:
         farm.vms.guest_share[vm] = guest_share
         farm.delivery.recount_one(source, farm.residents.of_one(source))
 
-    def _leave(self, vm: int, source: int) -> None:
+    def _leave(self, vm: int, source: int, pages_away: bool) -> None:
         """Take a VM off the counts of its source, where rounding leaves nothing of no VM."""
-        hosts = self._farm.hosts
+        farm, hosts = self._farm, self._farm.hosts
         hosts.vm_count[source] -= 1
-        hosts.committed_mhz[source] -= self._farm.vms.size_mhz.item(vm)
-        hosts.memory_used_mib[source] -= self._farm.delivery.footprint_of_one(vm, source)
+        hosts.committed_mhz[source] -= farm.vms.size_mhz.item(vm)
+        if pages_away:
+            farm.vms.pages_at[vm] = source
+            farm._fetching = np.sort(np.append(farm._fetching, vm))
+            hosts.sending[source] += 1
+        else:
+            hosts.memory_used_mib[source] -= farm.delivery.footprint_of_one(vm, source)
         if not hosts.vm_count.item(source):
             hosts.committed_mhz[source] = 0.0
-            if not hosts.incoming.item(source):
+            if not hosts.incoming.item(source) + hosts.sending.item(source):
                 hosts.memory_used_mib[source] = 0.0
 
     def _on(self, source: int, target: int) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from simpy.events import NORMAL
 
 from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
@@ -74,20 +75,34 @@ class Actuator:
         )
         self._migrations = self._movers(models, network)
         self.book: Callable[[], ReserveBook | None] = lambda: None
+        self.lost: Callable[[Ints], None] = _ignore
+        """Told of VMs of whose memory a failure has taken a part while they fetched it."""
+        self.freed: Callable[[], None] = lambda: None
+        """Told, once an instant, that moves have ended, so that hosts may have room."""
+        self._told_s = -1.0
 
     def _movers(
         self, models: MoveModels, network: NetworkSetup | None
     ) -> Migrations | NetworkMigrations:
         clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
-        ended = self._precedence.room_freed
+        ended = self.look_again
         if network is None:
             return Migrations(clock, farm, models, power, recorder, ended)
         self.board = FlowBoard(clock, network.network, network.transport)
         recorder.links = LinkRecord(self.board)
         self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
         return NetworkMigrations(
-            clock, farm, models, self.board, self._slots, power, recorder, ended
-        )
+            clock, farm, models, self.board, self._slots, power, recorder, ended,
+            lambda vm: self.lost(np.array([vm])),
+        )  # fmt: skip
+
+    def look_again(self) -> None:
+        """Let moves that wait for room begin, then VMs that wait for a host."""
+        self._precedence.room_freed()
+        if self._told_s < self._clock.now:
+            self._told_s = self._clock.now
+            event = self._clock.at(self._clock.now, NORMAL)
+            event.callbacks = [lambda _: self.freed()]
 
     def carry_out(self, plan: Plan, policy: str, limit: Limit | None = None) -> None:
         """Start what a plan proposes, within limits.
@@ -239,18 +254,18 @@ class Actuator:
         """Interrupt the moves of some VMs; they are undone before the clock moves on."""
         self._migrations.interrupt(vms)
 
-    def fail(self, hosts: Ints) -> None:
-        """Interrupt all moves from and to hosts that fail, and all they were about to do."""
-        self._migrations.fail(hosts)
+    def fail(self, hosts: Ints) -> int:
+        """Interrupt all moves from and to hosts that fail; return the VMs lost by that."""
+        return self._migrations.fail(hosts)
 
-    def cut(self, hosts: Ints) -> None:
-        """Interrupt all moves from and to hosts that the network no longer reaches."""
-        self._migrations.cut(hosts)
+    def cut(self, hosts: Ints) -> int:
+        """Interrupt all moves from and to hosts cut off the network; return the VMs lost."""
+        return self._migrations.cut(hosts)
 
-    def cut_links(self, links: Ints) -> None:
-        """Interrupt all moves that cross links which fail; only where moves use a network."""
+    def cut_links(self, links: Ints) -> int:
+        """Interrupt all moves over links that fail, where moves use any; return the VMs lost."""
         assert isinstance(self._migrations, NetworkMigrations)
-        self._migrations.cut_links(links)
+        return self._migrations.cut_links(links)
 
     def reroute(self, beyond: Ints) -> None:
         """Look for ways anew, links having failed or come back; no way leads to ``beyond``."""
@@ -261,3 +276,7 @@ class Actuator:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()
         self._precedence.record_unfinished()
+
+
+def _ignore(vms: Ints) -> None:
+    del vms

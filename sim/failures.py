@@ -168,7 +168,7 @@ class Failures:
         self._causes[struck] += 1
         if not len(fresh):
             return
-        self._actuator.fail(fresh)
+        outage.vms += self._actuator.fail(fresh)
         yield self._clock.timeout(0)
         farm = self._farm
         vms = farm.residents.of(fresh)
@@ -178,6 +178,7 @@ class Failures:
         cause = f"{outage.source.kind} {outage.source.labels[outage.entity]} failed"
         self._actuator.power.fail(fresh, cause)
         self._lifecycle.crashed(fresh, vms, ran, hosts)
+        self._actuator.look_again()
         outage.vms += len(ran)
 
     def _repair(self, struck: Ints) -> None:
@@ -186,6 +187,7 @@ class Failures:
         if len(whole):
             self._actuator.power.repair(whole, self._wake)
             self._lifecycle.repaired(whole)
+            self._actuator.look_again()
 
     def _cut(self, struck: Ints, outage: _Open) -> Story:
         """Call off the moves of hosts that are cut off, then count their VMs as down."""
@@ -194,7 +196,7 @@ class Failures:
         if not len(fresh):
             return
         self._farm.set_reachable(fresh, reachable=False)
-        self._actuator.cut(fresh)
+        outage.vms += self._actuator.cut(fresh)
         yield self._clock.timeout(0)
         # A guest that had stood still for its move takes time to run again; here it runs at once.
         vms = self._farm.residents.of(fresh)
@@ -211,13 +213,14 @@ class Failures:
         if len(back):
             self._farm.set_reachable(back, reachable=True)
             self._lifecycle.joined(back)
+            self._actuator.look_again()
 
     def _cut_links(self, struck: Ints, outage: _Open) -> Story:
         """Call off the moves that cross links, lead others round, cut off who has no way left."""
         fresh = struck[self._dead[struck] == 0]
         self._dead[struck] += 1
         if len(fresh):
-            self._actuator.cut_links(fresh)
+            outage.vms += self._actuator.cut_links(fresh)
             yield from self._reroute(outage)
 
     def _mend_links(self, struck: Ints, outage: _Open) -> Story:

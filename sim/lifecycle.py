@@ -174,9 +174,24 @@ class Lifecycle:
 
     def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
         """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running."""
-        now_s = self._clock.now
         self._provisioning.forget(hosts)
-        self._recorder.note_vms(now_s, vms, "crashed", host_of)
+        self._crash(vms, ran, host_of, "crashed")
+
+    def lost(self, vms: Ints) -> None:
+        """Note that VMs, of whose memory a part is gone, crash on hosts that work on.
+
+        They start again as those of a failed host do, and where none is restarted not before
+        their own host has failed and been repaired.
+        """
+        host_of = self._farm.vms.host[vms]
+        self._farm.retire(vms, self._clock.now, VmState.WAITING)
+        self.lives.losses[vms] += 1
+        self._crash(vms, vms, host_of, "lost in a move")
+        self._power.finish_draining(distinct(host_of))
+
+    def _crash(self, vms: Ints, ran: Ints, host_of: Ints, event: str) -> None:
+        now_s = self._clock.now
+        self._recorder.note_vms(now_s, vms, event, host_of)
         self.lives.crashes[vms] += 1
         due_s = self._ends.due_s(vms)
         until_s = np.where(np.isnan(due_s), np.inf, due_s)
@@ -257,8 +272,6 @@ class Lifecycle:
         for vm in waiting:
             if self._queue.kind(vm) in found:
                 self.searches[vm] = found[self._queue.kind(vm)]
-        for vm, lost_s in self._farm.lost_s.items():
-            self.lives.ended_s[vm] = lost_s
         self.lives.close(end_s)
         self._missing.close(end_s)
 
@@ -333,8 +346,6 @@ class Lifecycle:
         self.changed(vms)
 
     def _end(self, vms: Ints) -> None:
-        self._missing.end(vms[self._farm.vms.state[vms] == VmState.LOST], self._clock.now)
-        vms = vms[self._farm.vms.state[vms] != VmState.LOST]
         stored = vms[self._farm.vms.state[vms] == VmState.SUSPENDED]
         if len(stored):
             # On storage for a move: it leaves once it is back.

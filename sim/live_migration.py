@@ -57,8 +57,15 @@ class Guestroom(Protocol):
         """Note that the guest stands still from now on, until a phase with a share follows."""
         ...
 
-    def on_arrive(self) -> None:
-        """Put the VM onto the target, where it runs undisturbed unless a phase follows."""
+    def on_arrive(self, pages_away: bool) -> None:
+        """Put the VM onto the target, where it runs undisturbed unless a phase follows.
+
+        With ``pages_away`` the source keeps its memory until :meth:`on_fetched`.
+        """
+        ...
+
+    def on_fetched(self) -> None:
+        """Free the memory that the source has kept: all pages have been fetched."""
         ...
 
     def on_cancel(self) -> None:
@@ -123,7 +130,7 @@ class Player:
         self._clock, self._transport, self._course, self._room = clock, transport, course, room
         self._source, self._target = source, target
         self._tally = Tally(clock.now)
-        self._arrived = False
+        self._arrived = self._away = False
         self._shares = UNDISTURBED
         self._busy_s, self._busy_at_s = 0.0, -math.inf
         self._under_way: tuple[Step, float] | None = None
@@ -147,6 +154,11 @@ class Player:
                 self._room.on_cancel()
             raise
 
+    @property
+    def exposed(self) -> bool:
+        """Whether the guest has arrived and pages of it are still at the source."""
+        return self._away
+
     def cut_off(self) -> Outcome:
         """Return what was done until now, the step under way included; nothing may follow."""
         if self._under_way is not None:
@@ -167,8 +179,11 @@ class Player:
         if step.guest_share == 0.0 and self._shares[0] > 0.0:
             self._room.on_suspend()
         if step.arrived and not self._arrived:
-            self._room.on_arrive()
-            self._arrived, self._shares = True, UNDISTURBED
+            self._room.on_arrive(step.exposed)
+            self._arrived, self._away, self._shares = True, step.exposed, UNDISTURBED
+        elif self._away and not step.exposed:
+            self._away = False
+            self._room.on_fetched()
         shares = (step.guest_share, step.source_share, step.target_share)
         if shares != self._shares:
             self._room.on_phase(*shares)

@@ -97,14 +97,15 @@ class Migrations:
         for wave in list(self._waves):
             self._drop(wave, np.isin(wave.vms, vms))
 
-    def fail(self, hosts: Ints) -> None:
-        """End the moves from and to hosts that have failed; the guests are where they were."""
+    def fail(self, hosts: Ints) -> int:
+        """End the moves from and to hosts that have failed; no VM is lost by that."""
         for wave in list(self._waves):
             self._drop(wave, np.isin(wave.sources, hosts) | np.isin(wave.targets, hosts))
+        return 0
 
-    def cut(self, hosts: Ints) -> None:
+    def cut(self, hosts: Ints) -> int:
         """End the moves from and to hosts that the network no longer reaches."""
-        self.fail(hosts)
+        return self.fail(hosts)
 
     def _drop(self, wave: "_Wave", gone: Bools) -> None:
         if not gone.any():
@@ -112,6 +113,7 @@ class Migrations:
         part = wave.take_out(gone)
         self._farm.abort_migration(part.vms, self._clock.now)
         self._record(part, finished=False)
+        self._ended()
         if not len(wave.vms):
             self._waves[wave].interrupt()
 

@@ -42,7 +42,10 @@ class NetworkSetup:
 
 
 class NetworkMigrations:
-    """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end."""
+    """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end.
+
+    ``lost`` is told of each VM of whose memory a failure has taken a part.
+    """
 
     def __init__(
         self,
@@ -54,8 +57,9 @@ class NetworkMigrations:
         power: PowerStories,
         recorder: Recorder,
         ended: Callable[[], None],
+        lost: Callable[[int], None],
     ) -> None:
-        self._ended = ended
+        self._ended, self._lost = ended, lost
         self._clock, self._farm, self._models, self._board = clock, farm, models, board
         self._power, self._recorder = power, recorder
         self._slots = slots
@@ -85,33 +89,44 @@ class NetworkMigrations:
             if vm in self._moves:
                 self._moves[vm].interrupt(END)
 
-    def fail(self, hosts: Ints) -> None:
-        """Tell the moves from and to some hosts that these have failed."""
-        failed = set(hosts.tolist())
-        for vm, room in list(self._rooms.items()):
+    def fail(self, hosts: Ints) -> int:
+        """Tell the moves from and to some hosts that these have failed; return the VMs lost."""
+        failed, lost = set(hosts.tolist()), 0
+        for room in list(self._rooms.values()):
             if room.source in failed:
-                self._moves[vm].interrupt(SOURCE)
+                lost += self._break(room, SOURCE)
             elif room.target in failed:
-                self._moves[vm].interrupt(TARGET)
+                lost += self._break(room, TARGET)
+        return lost
 
-    def cut(self, hosts: Ints) -> None:
-        """Tell the moves from and to some hosts that the network no longer reaches these."""
-        lost = set(hosts.tolist())
-        for vm, room in list(self._rooms.items()):
-            if room.source in lost or room.target in lost:
-                self._moves[vm].interrupt(NETWORK)
+    def cut(self, hosts: Ints) -> int:
+        """Tell the moves from and to hosts that nobody reaches any more; return the VMs lost."""
+        beyond, lost = set(hosts.tolist()), 0
+        for room in list(self._rooms.values()):
+            if room.source in beyond or room.target in beyond:
+                lost += self._break(room, NETWORK)
+        return lost
 
-    def cut_links(self, links: Ints) -> None:
-        """Tell the moves that cross links, either way, that these have failed."""
+    def _break(self, room: "_Room", cause: str) -> int:
+        """Interrupt a move; return whether its VM is lost by that, 0 or 1."""
+        self._moves[room.vm].interrupt(cause)
+        lost = room.player is not None and room.player.exposed and not room.broken
+        room.broken = True
+        return int(lost)
+
+    def cut_links(self, links: Ints) -> int:
+        """Tell the moves that cross failed links, either way; return the VMs lost."""
+        lost = 0
         network, failed = self._board.network, set(links.tolist())
-        for vm, room in list(self._rooms.items()):
+        for room in list(self._rooms.values()):
             # Whose host is cut off has been told; there is no way to ask for.
             known = self._farm.hosts.reachable[[room.source, room.target]].all()
             if room.start_s is None or not known:
                 continue
             ways = (room.source, room.target), (room.target, room.source)
             if any(not failed.isdisjoint(network.route(*way).tolist()) for way in ways):
-                self._moves[vm].interrupt(NETWORK)
+                lost += self._break(room, NETWORK)
+        return lost
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
@@ -121,7 +136,7 @@ class NetworkMigrations:
     def _move(self, vm: int, source: int, target: int) -> Story:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm = self._farm
-        room = _Room(farm, self._clock, self._recorder, vm, source, target)
+        room = _Room(farm, self._clock, self._recorder, self._lost, (vm, source, target))
         self._rooms[vm] = room
         self._power.hold(source)
         place: simpy.Event | None = None
@@ -186,16 +201,19 @@ class _Room:
     """The farm as one move sees it."""
 
     def __init__(
-        self, farm: Farm, clock: Clock, recorder: Recorder, vm: int, source: int, target: int
-    ) -> None:
-        self._farm, self._clock, self._recorder = farm, clock, recorder
-        self._vm = np.array([vm])
-        self.vm, self.source, self.target = vm, source, target
+        self, farm: Farm, clock: Clock, recorder: Recorder, lost: Callable[[int], None],
+        move: tuple[int, int, int],
+    ) -> None:  # fmt: skip
+        self._farm, self._clock, self._recorder, self._lost = farm, clock, recorder, lost
+        self.vm, self.source, self.target = move
+        self._vm = np.array([self.vm])
         self.decided_s = clock.now
         self.start_s: float | None = None
         self.player: Player | None = None
-        self._sources = np.array([source])
-        self._arrived = self._fetching = False
+        self.broken = False
+        """Whether a failure has been told to the move."""
+        self._sources = np.array([self.source])
+        self._arrived = self._fetching = self._away = False
 
     def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
         """Set what the guest keeps of its CPU and what the copy asks of source and target."""
@@ -212,11 +230,18 @@ class _Room:
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
 
-    def on_arrive(self) -> None:
-        """Put the VM onto the target."""
-        self._farm.single.commit(self.vm, self._clock.now)
-        self._arrived = True
+    def on_arrive(self, pages_away: bool) -> None:
+        """Put the VM onto the target; the source may have to keep its pages."""
+        self._farm.single.commit(self.vm, self._clock.now, pages_away)
+        self._arrived, self._away = True, pages_away
         self._note()
+
+    def on_fetched(self) -> None:
+        """Free the memory that the source has kept."""
+        self._away = False
+        if self._there():
+            self._farm.end_fetching(self._vm, self._clock.now)
+            self._note()
 
     def _there(self) -> bool:
         """Whether the guest, having arrived, is where it went; it may have left or crashed."""
@@ -234,11 +259,11 @@ class _Room:
             self._note()
 
     def on_lost(self) -> None:
-        """Take the VM off the target."""
+        """Take the VM off the target: it crashes."""
         if not self._there():
             return
-        self._fetching = False
-        self._farm.lose(self._vm, self._clock.now)
+        self._fetching = self._away = False
+        self._lost(self.vm)
         self._note()
 
     def busy_s(self) -> float:
@@ -246,6 +271,8 @@ class _Room:
         return self._farm.busy_s(self.vm, self._clock.now)
 
     def close(self) -> None:
-        """Let a guest that has arrived run undisturbed."""
+        """Let a guest that has arrived run undisturbed, and its source be free of it."""
         if self._fetching and self._there():
             self.on_phase(*UNDISTURBED)
+        if self._away:
+            self.on_fetched()

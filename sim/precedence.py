@@ -138,7 +138,13 @@ class Precedence:
         """Return what each host has more when moves under way have ended."""
         farm = self._farm
         movers = np.flatnonzero(farm.vms.state == VmState.MIGRATING)
-        return self._moves(movers, farm.vms.moving_to[movers]).freed_mib(len(farm.hosts))
+        freed_mib = self._moves(movers, farm.vms.moving_to[movers]).freed_mib(len(farm.hosts))
+        away = np.flatnonzero(farm.vms.pages_at >= 0)
+        if len(away):
+            kept_at = farm.vms.pages_at[away]
+            kept_mib = farm.delivery.footprint_mib(away, kept_at)
+            freed_mib = freed_mib + sum_by(kept_at, weights=kept_mib, minlength=len(freed_mib))
+        return freed_mib
 
     def _to_come_mib(self) -> Floats:
         """Return what moves under way and held back still free, less what the latter need."""
@@ -157,6 +163,7 @@ class Precedence:
         """Begin what has room; if nothing has and nothing makes any, find a way out."""
         self._due = False
         self._drop_lost()
+        self._turn_round()
         ready = [held for held in self._held.values() if self._is_ready(held)]
         if not ready:
             return
@@ -178,6 +185,18 @@ class Precedence:
             if held.over is None and (gone or hosts.state[held.target] == PowerState.FAILED):
                 del self._held[held.vm]
                 self._note(held, int(vms.host[held.vm]), held.target, "VM or target is gone")
+
+    def _turn_round(self) -> None:
+        """Let VMs on storage whose targets have failed or are cut off go to other hosts."""
+        hosts = self._farm.hosts
+        for held in list(self._held.values()):
+            lost = hosts.state[held.target] == PowerState.FAILED or not hosts.reachable[held.target]
+            if held.over is None or not held.over.stored or not lost:
+                continue
+            found = self._third.instead(held.vm, held.source, self._free_mib())
+            if len(found):
+                held.target = int(found[0])
+                self._note(held, -1, held.target, "resumed elsewhere: its target is gone")
 
     def _is_ready(self, held: _Held) -> bool:
         """Whether a VM is not under way itself; a VM on storage needs a target that is on."""
@@ -201,7 +220,7 @@ class Precedence:
 
     def _room_is_made(self, targets: Ints) -> bool:
         vms = self._farm.vms
-        leaving = vms.host[vms.state == VmState.MIGRATING]
+        leaving = np.concatenate([vms.host[vms.state == VmState.MIGRATING], vms.pages_at])
         return bool(np.isin(leaving, targets).any())
 
     def _begin(self, ready: list[_Held]) -> None:

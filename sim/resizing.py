@@ -79,7 +79,9 @@ class Resizing:
         away = other[vms.state[other] == VmState.ABSENT]
         if len(away):
             self._farm.reshape(away, *wanted.columns(len(away)))
-        here = other[vms.state[other] == VmState.RUNNING].tolist()
+        # Who still fetches its pages is left alone until it has them.
+        whole = (vms.state[other] == VmState.RUNNING) & (vms.pages_at[other] < 0)
+        here = other[whole].tolist()
         cold = [row for row in here if not self._grow(row, rule, wanted, now_s)]
         if cold and not np.isin(vms.state[rows], COMING).any():
             one = np.array(cold[:1])

@@ -34,6 +34,7 @@ class Suspension:
         self.began_s = clock.now
         self.stored = False
         self._room = clock.event()
+        self._target = -1
         self._copy_s = float(farm.vms.memory_mib[vm]) * MEGABIT_PER_MIB / storage_mbps
 
     def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> Story:
@@ -51,7 +52,7 @@ class Suspension:
             stored()
             yield self._room
             yield clock.timeout(self._copy_s)
-            finished = True
+            finished = farm.vms.host.item(self._vm[0]) == self._target
         except simpy.Interrupt:
             pass
         if farm.vms.state[self._vm[0]] == VmState.RUNNING:
@@ -60,7 +61,7 @@ class Suspension:
 
     def resume(self, target: int) -> None:
         """Take the VM from storage onto a host that is on and has room."""
-        self.stored = False
+        self.stored, self._target = False, target
         self._farm.resume(self._vm, np.array([target]), self._clock.now)
         self._set_guest_share(0.0)
         self._room.succeed()

@@ -31,6 +31,25 @@ class ThirdHosts:
         awake = hosts.state[rows] == PowerState.ON
         return rows[np.lexsort((-free_mib[rows], expected[rows], ~awake))]
 
+    def instead(self, vm: int, source: int, free_mib: Floats) -> Ints:
+        """Return the hosts that a VM on storage may go on at, the best first.
+
+        It has left its ``source``. Awake hosts come first, then the emptiest.
+        """
+        farm, hosts = self._farm, self._farm.hosts
+        fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), np.arange(len(hosts)))
+        able = (fits <= free_mib) & hosts.reachable
+        able &= (hosts.state == PowerState.ON) | (hosts.state == PowerState.OFF)
+        size, group = np.full(len(hosts), farm.vms.size[vm]), hosts.group
+        able &= farm.delivery.layer.allowed[size, group]
+        left = np.full(len(hosts), group[source])
+        able &= self._models.possible(size, left, group)
+        taken = hosts.vm_count + hosts.incoming > 0
+        able &= ~(farm.delivery.layer.one_guest[group] & taken)
+        rows = np.flatnonzero(able)
+        awake = hosts.state[rows] == PowerState.ON
+        return rows[np.lexsort((-free_mib[rows], ~awake))]
+
     def _groups(self, vm: int, target: int) -> Bools:
         """Return the groups of hosts that moves can take a VM to and on from."""
         farm, group = self._farm, self._farm.hosts.group

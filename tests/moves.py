@@ -36,6 +36,7 @@ class Room:
     activity: float = 1.0
     place: str = "source"
     moving: bool = True
+    pages_away: bool = False
     told: list[str] = field(default_factory=list)
     share: float = 1.0
     _busy_s: float = 0.0
@@ -52,11 +53,16 @@ class Room:
         assert self.share > 0
         self.told.append("suspend")
 
-    def on_arrive(self) -> None:
+    def on_arrive(self, pages_away: bool) -> None:
         assert (self.place, self.moving) == ("source", True)
-        self.place, self.moving = "target", False
+        self.place, self.moving, self.pages_away = "target", False, pages_away
         self._go_on(1.0)
         self.told.append("arrive")
+
+    def on_fetched(self) -> None:
+        assert (self.place, self.pages_away) == ("target", True)
+        self.pages_away = False
+        self.told.append("fetched")
 
     def on_cancel(self) -> None:
         assert (self.place, self.moving) == ("source", True)
@@ -93,10 +99,13 @@ class FarmRoom:
     def on_suspend(self) -> None:
         assert self._share > 0
 
-    def on_arrive(self) -> None:
+    def on_arrive(self, pages_away: bool) -> None:
         self._worked_mhz_s, self._since_s = self._so_far_mhz_s(), self._clock.now
         self._share = 1.0
-        self._farm.commit_migration(self._vm, self._clock.now)
+        self._farm.commit_migration(self._vm, self._clock.now, pages_away)
+
+    def on_fetched(self) -> None:
+        self._farm.end_fetching(self._vm, self._clock.now)
 
     def on_cancel(self) -> None:
         self._farm.abort_migration(self._vm, self._clock.now)

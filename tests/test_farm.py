@@ -95,7 +95,7 @@ def test_fetching_pages_loads_the_host_that_still_has_them() -> None:
     assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
     assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.5 * 500 * 20)
     farm.degrade(rows(0), rows(0), 1.0, 0.3, 0.0, 30.0)
-    farm.lose(rows(0), 40.0)
+    farm.remove(rows(0), 40.0)
     assert farm.hosts.demand_mhz.tolist() == [100.0, 100.0]
     assert farm.accounts.totals[Rate.DELIVERED_MHZ, 0] == pytest.approx(
         600 * 10 + 150 * 20 + 250 * 10

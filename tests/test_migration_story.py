@@ -132,7 +132,7 @@ def test_who_is_told_what_and_when() -> None:
     told.clock = clock
     start(clock, pair(clock), MODELS["switched"].course(GUEST), told)
     clock.run()
-    assert told.told == ["suspend", "arrive"]
+    assert told.told == ["suspend", "arrive", "fetched"]
     assert told.share == 1.0
 
 
