@@ -15,6 +15,7 @@ from ..sim.engine import Outcome, UnplacedError
 from .assumptions import assumptions, data_quality
 from .conservation import check
 from .metrics import measure
+from .noted import warnings_of
 from .provenance import input_records, versions
 from .result import SCHEMA_VERSION, Result
 from .tables import make_tables
@@ -84,7 +85,7 @@ def _result(
         if name in savings:
             summary[name] = _entry(*savings[name])
             values[name] = savings[name][0]
-    summary["warnings"] = warnings(case, metrics)
+    summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]
     failures = failed_assertions(case, values)
     summary["failed_assertions"] = failures
     summary["assumptions"] = assumptions(case)

@@ -1,23 +1,32 @@
-"""A ring of past demand samples, one column per VM and one per host."""
+"""A ring of past samples, one column per VM or host, and how many of them are its own."""
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Bools, Floats, Ints
 
 
 class Ring:
-    """The newest ``length`` rows recorded, each row one value per column."""
+    """The newest ``length`` rows recorded, each row one value per column.
+
+    ``ages`` holds per column how many of the newest rows, up to ``length``, were recorded while
+    it was there without a break: what a VM was sampled at before it began to run says nothing
+    of it.
+    """
 
     def __init__(self, length: int, columns: int) -> None:
         self._rows = np.zeros((max(length, 1), columns))
         self._length = length
         self._recorded = 0
+        self.ages: Ints = np.zeros(columns, np.int64)
 
-    def record(self, row: Floats) -> None:
-        """Add a row, dropping the oldest when full."""
+    def record(self, row: Floats, there: Bools | None = None) -> None:
+        """Add a row, dropping the oldest when full; ``there`` says which columns are there."""
         if self._length:
             self._rows[self._recorded % self._length] = row
             self._recorded += 1
+            np.minimum(self.ages + 1, self._length, out=self.ages)
+            if there is not None:
+                self.ages[~there] = 0
 
     @property
     def depth(self) -> int:

@@ -6,22 +6,28 @@ import numpy as np
 
 from ..models.arrays import Floats
 from ..models.knobs import knob
-from .overload import HistoryOf, newest_only, weigh
+from .overload import HistoryOf, Watching, newest_only, weigh
 
 FEWEST = 12
 """Fewer samples than this say nothing of a spread; the fallback threshold serves until then."""
 
 
 @dataclass(frozen=True)
-class _Adaptive:
+class _Adaptive(Watching):
     safety: float = knob("Multiple of the spread to keep free.", gt=0)
     fallback: float = knob(
-        "Threshold until 12 samples are known.", 0.7, dimension="share", gt=0, le=1
+        "Threshold for VMs of which fewer than 12 samples are known.",
+        0.7,
+        dimension="share",
+        gt=0,
+        le=1,
     )
     samples: int = knob("Number of past samples looked at.", 30, ge=FEWEST, le=1000)
     history: HistoryOf = knob(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
+
+    fewest = FEWEST
 
     def spread(self, utilisation: Floats) -> Floats:
         """Return the spread of each row of utilisations."""

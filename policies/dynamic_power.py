@@ -155,11 +155,15 @@ class _Round:
 
     def _steady_mhz(self) -> Floats:
         """Return the load of each VM: its mean over the history, or now if that is more."""
-        history = self.view.vm_history_mhz(self.policy.samples)
-        now_mhz = self.view.vms.load_mhz
+        view, samples = self.view, self.policy.samples
+        history = view.vm_history_mhz(samples)
+        now_mhz = view.vms.load_mhz
         if not len(history):
             return now_mhz
-        steady_mhz: Floats = np.maximum(now_mhz, history.mean(axis=0))
+        own = np.clip(view.vm_samples, 1, len(history))
+        steps_ago = np.arange(len(history))[::-1, None]
+        mean_mhz = np.where(steps_ago < own, history, 0.0).sum(axis=0) / own
+        steady_mhz: Floats = np.maximum(now_mhz, mean_mhz)
         return steady_mhz
 
     def _running(self, host: int) -> Ints:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.arrays import Floats
 from ..models.knobs import knob
-from .overload import HistoryOf, newest_only, weigh
+from .overload import HistoryOf, Watching, newest_only, weigh
 
 SMALL_MHZ = 1e-9
 
@@ -35,7 +35,7 @@ def forecast_weights(weights: Floats, ahead: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class LocalRegression:
+class LocalRegression(Watching):
     """Overloaded when safety times the demand foreseen by a line reaches capacity (LR).
 
     A line is fitted to the newest samples, weighted by tricube or not at all, and read off
@@ -48,11 +48,16 @@ class LocalRegression:
     samples: int = knob("Number of newest samples fitted.", 10, ge=3, le=1000)
     ahead: float = knob("How many samples ahead to look.", 1.0, ge=0)
     fallback: float = knob(
-        "Threshold until enough samples are known.", 0.7, dimension="share", gt=0, le=1
+        "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
     history: HistoryOf = knob(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
+
+    @property
+    def fewest(self) -> int:
+        """Samples of its own life that a VM needs to be judged."""
+        return self.samples
 
     def linear(self, depth: int) -> tuple[Floats, float]:
         """Return the forecast's weights times safety, and full capacity as the limit."""
@@ -69,7 +74,7 @@ class LocalRegression:
 
 
 @dataclass(frozen=True)
-class RobustLocalRegression:
+class RobustLocalRegression(Watching):
     """Local regression that outliers cannot bend (LRR).
 
     After a tricube fit each sample's weight is multiplied by the bisquare
@@ -82,11 +87,16 @@ class RobustLocalRegression:
     iterations: int = knob("Number of robust refits.", 2, ge=1, le=20)
     ahead: float = knob("How many samples ahead to look.", 1.0, ge=0)
     fallback: float = knob(
-        "Threshold until enough samples are known.", 0.7, dimension="share", gt=0, le=1
+        "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
     history: HistoryOf = knob(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
+
+    @property
+    def fewest(self) -> int:
+        """Samples of its own life that a VM needs to be judged."""
+        return self.samples
 
     def linear(self, depth: int) -> tuple[Floats, float] | None:
         """Return the fallback test while the past is short, None after."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from ..models.arrays import Floats
 from ..models.knobs import knob
-from .overload import HistoryOf, newest_only, weigh
+from .overload import HistoryOf, Watching, newest_only, weigh
 
 
 @dataclass(frozen=True)
-class StaticThreshold:
+class StaticThreshold(Watching):
     """Overloaded when present demand exceeds a fixed share of the host's CPU (THR)."""
 
     threshold: float = knob(
@@ -16,6 +16,7 @@ class StaticThreshold:
     )
 
     samples = 1
+    fewest = 1
     history: HistoryOf = "vms"
 
     def linear(self, depth: int) -> tuple[Floats, float]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.accounts import HostAccounts, Rate
 from ..models.arrays import Bools, Floats, Ints, States, sum_by
-from ..models.columns import Hosts, PowerState, Vms
+from ..models.columns import Hosts, PowerState, Vms, VmState
 from ..models.delivery import Delivery
 from ..models.farm import Farm
 from ..models.history import Ring
@@ -38,6 +38,7 @@ class HostView:
         self.memory_mib: Floats = _locked(hosts.memory_mib)
         self.memory_used_mib: Floats = _locked(hosts.memory_used_mib)
         self.demand_mhz: Floats = _locked(hosts.demand_mhz)
+        self.delivered_mhz: Floats = _locked(hosts.delivered_mhz)
         self.committed_mhz: Floats = _locked(hosts.committed_mhz)
         self.vm_count: Ints = _locked(hosts.vm_count)
         self.incoming: Ints = _locked(hosts.incoming)
@@ -84,6 +85,12 @@ class VmView:
         self._delivery = delivery
 
     @property
+    def running(self) -> Bools:
+        """Which VMs do work, moving or not."""
+        running: Bools = (self.state == VmState.RUNNING) | (self.state == VmState.MIGRATING)
+        return running
+
+    @property
     def load_mhz(self) -> Floats:
         """Physical CPU that the demand of each VM takes on its present host, MHz."""
         load_mhz: Floats = _locked(self._delivery.physical_mhz(self.demand_mhz))
@@ -96,7 +103,8 @@ class VmView:
 class FarmView:
     """The farm as a policy sees it at one instant.
 
-    ``memo`` is a policy's own notebook between rounds; ``draw`` gives the generator of a name,
+    ``memo`` is a policy's own notebook between rounds, ``noted`` counts what the user is to know
+    (:meth:`note`); ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
     all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
@@ -115,12 +123,14 @@ class FarmView:
         rules: Rules | None = None,
         reserve: FarmReserve | None = None,
         movable: Bools | None = None,
+        vm_use_history: Ring | None = None,
     ) -> None:
         self._farm = farm
         self.reserve = reserve
         self.slow_cores = slow_cores
         self.rules = rules
         self._vm_history, self._host_history = vm_history, host_history
+        self._vm_use_history = vm_use_history or Ring(0, len(farm.vms))
         self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
         self.vms = VmView(farm.vms, farm.delivery)
         layer = farm.delivery.layer
@@ -132,6 +142,7 @@ class FarmView:
         self._destinations = self.allowed if movable is None else _destinations(layer, movable)
         self.draw = draw
         self.memo: dict[str, Any] = {}
+        self.noted: dict[str, int] = {}
         self.now_s = 0.0
 
     def book(self) -> ReserveBook | None:
@@ -147,6 +158,10 @@ class FarmView:
             self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
             self.asleep(),
         )  # fmt: skip
+
+    def note(self, what: str) -> None:
+        """Count that something has happened of which the summary of the run is to tell."""
+        self.noted[what] = self.noted.get(what, 0) + 1
 
     def companions(self, vm: int) -> Ints:
         """Return the VMs that have to be where a VM is, itself among them."""
@@ -175,12 +190,40 @@ class FarmView:
         return self._farm.residents.of(hosts)
 
     def vm_history_mhz(self, samples: int) -> Floats:
-        """Return the newest demand samples per VM, oldest first: (samples held, VMs)."""
+        """Return the newest demand samples per VM, oldest first: (samples held, VMs).
+
+        What was recorded before a VM ran is not its own; see :attr:`vm_samples`.
+        """
         return self._vm_history.newest(samples)
+
+    @property
+    def vm_samples(self) -> Ints:
+        """How many of the newest samples each VM has run through without a break."""
+        samples: Ints = _locked(self._vm_history.ages)
+        return samples
+
+    def vm_use_history_mhz(self, samples: int) -> Floats:
+        """Return what VMs were given of their demand, as :meth:`vm_history_mhz`.
+
+        Empty unless the policy looks at utilisation (:func:`.overload.looks_at_use`).
+        """
+        return self._vm_use_history.newest(samples)
 
     def host_history_mhz(self, samples: int) -> Floats:
         """Return the newest demand samples per host, oldest first: (samples held, hosts)."""
         return self._host_history.newest(samples)
+
+    def use_mhz(self) -> Floats:
+        """Return what each VM is given of the CPU that its demand takes, in MHz.
+
+        A host that is short is taken to give all its guests the same share of what they ask for.
+        """
+        hosts, vms = self.hosts, self.vms
+        asked = hosts.demand_mhz > hosts.delivered_mhz
+        given = np.ones(len(hosts) + 1)
+        given[:-1][asked] = hosts.delivered_mhz[asked] / hosts.demand_mhz[asked]
+        use_mhz: Floats = vms.load_mhz * given[vms.host]
+        return use_mhz
 
     def expected_mhz(self) -> Floats:
         """Return the demand per host as it will be when the moves under way have ended."""

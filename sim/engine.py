@@ -1,7 +1,7 @@
 """A run: initial placement, the metronome, and the account of it all."""
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
@@ -16,6 +16,7 @@ from ..models.reserve import Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy
+from ..policies.overload import looks_at_use
 from ..policies.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.plan import Search
 from ..policies.power_management import PowerManagement
@@ -89,7 +90,8 @@ class Outcome:
     """All that a run leaves behind; tables refer to hosts, VMs, links and words by number.
 
     ``network`` is what moves went over, None where the migration model uses none;
-    ``below_reserve_s`` how long the reserve was not whole.
+    ``below_reserve_s`` how long the reserve was not whole; ``noted`` counts what policies noted of
+    their decisions.
     """
 
     farm: LivingFarm
@@ -104,6 +106,7 @@ class Outcome:
     rest: RestRecord
     network: NetworkSetup | None = None
     below_reserve_s: float = 0.0
+    noted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,9 @@ class Engine:
             self._power.depth,
         )
         self._vm_history = Ring(control.samples, len(farm.vms))
+        self._looks_at_use = looks_at_use(control)
+        uses = control.samples if self._looks_at_use else 0
+        self._vm_use_history = Ring(uses, len(farm.vms))
         self._host_history = Ring(control.samples, len(farm.hosts))
         self._view = FarmView(
             farm,
@@ -184,6 +190,7 @@ class Engine:
             start.slow_cores,
             rules,
             movable=migration.table(),
+            vm_use_history=self._vm_use_history,
         )
         self._rounds = 0
         self._gone = False
@@ -282,6 +289,7 @@ class Engine:
             lives=self._lifecycle.lives,
             network=self._network,
             below_reserve_s=0.0 if self._watch is None else self._watch.below_s,
+            noted=self._view.noted,
         )
 
     def _reserve_table(self) -> dict[str, dict[str, Column]]:
@@ -407,7 +415,9 @@ class Engine:
         self._workload.demand_mhz(slot)
         self._ask_for_demand(now_s)
         if self._control.samples:
-            self._vm_history.record(self._view.vms.load_mhz)
+            self._vm_history.record(self._view.vms.load_mhz, self._view.vms.running)
+            if self._looks_at_use:
+                self._vm_use_history.record(self._view.use_mhz())
             self._host_history.record(self._farm.hosts.demand_mhz)
 
     def _respread(self, now_s: float) -> None:

@@ -909,6 +909,14 @@ TURNS: Turns = {
     ),
     **platform_turns(),
 }  # fmt: skip
+TURNS |= {
+    f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))
+    for name in (
+        "static_threshold", "interquartile_range", "median_absolute_deviation",
+        "local_regression", "robust_local_regression",
+    )
+    for key, value in (("measure", "utilisation"), ("above_for", "20 min"))
+}  # fmt: skip
 TURNS |= own_models(TURNS)
 
 NOT_TURNED = {"farmsim"}  # the version of the language has one value
