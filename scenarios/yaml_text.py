@@ -38,6 +38,10 @@ class YamlError(Exception):
         self.mark, self.message = mark, message
 
 
+class TooDeepError(YamlError):
+    """A text that is nested too deeply."""
+
+
 @dataclass
 class Document:
     """Parsed data and, for every path in it, where key and value stand (line, column)."""
@@ -61,14 +65,30 @@ def parse(text: str) -> Document:
         raise YamlError((1, 1), f"longer than {MAX_BYTES >> 20} MiB; put tables into files")
     reader = _Reader()
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            reader.take(event)
+        reader.take_all(text)
     except yaml.MarkedYAMLError as error:
+        _refuse_depth(text, error)
         raise _translated(error, text) from None
     except yaml.reader.ReaderError as error:
         message = f"character {error.character!r} is not allowed; save the file as UTF-8 text"
         raise YamlError(_position(text, error.position), message) from None
     return reader.document
+
+
+def _refuse_depth(text: str, error: yaml.MarkedYAMLError) -> None:
+    """Raise YamlError if nesting became too deep before the parser itself gave up.
+
+    The parser reads ahead of the events that it gives, and newer versions of it have a limit
+    of its own. The text before the place of its error shows what comes first.
+    """
+    if error.problem_mark is None:
+        return
+    try:
+        _Reader().take_all(text[: error.problem_mark.index])
+    except TooDeepError:
+        raise
+    except (YamlError, yaml.YAMLError):
+        return
 
 
 def _position(text: str, position: int) -> Mark:
@@ -106,6 +126,11 @@ class _Reader:
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._open_anchors: set[str] = set()
         self._documents = 0
+
+    def take_all(self, text: str) -> None:
+        """Read a text. Raises YamlError, or an error of the parser."""
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            self.take(event)
 
     def take(self, event: yaml.Event) -> None:
         start = cast("yaml.Mark", event.start_mark)
@@ -155,7 +180,7 @@ class _Reader:
         if self._awaits_key():
             raise YamlError(mark, "a key must be a text")
         if len(self._stack) >= MAX_DEPTH:
-            raise YamlError(mark, f"nested deeper than {MAX_DEPTH} levels")
+            raise TooDeepError(mark, f"nested deeper than {MAX_DEPTH} levels")
         data: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         if event.anchor:
             self._open_anchors.add(event.anchor)
