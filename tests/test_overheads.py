@@ -230,3 +230,12 @@ def test_a_switch_every_time_slice_adds_to_cold_caches() -> None:
     found = Platform(held, SERVER, EVERYTHING).contention_loss
     assert found == pytest.approx(expected, rel=1e-12)
     assert platform("bare_metal").contention_loss == 0.0
+
+
+def test_data_of_a_request_becomes_megabits() -> None:
+    """1 MiB is 8 x 1,048,576 bits, that is 8.388608 Mbit."""
+    load = RequestClass(
+        cpu_s=0.5, reference_mhz=2000.0, network_mib=1.0, storage_mib=3.0,
+        storage_operations=5.0, network_packets=7.0,
+    )  # fmt: skip
+    assert (load.operations_per_mhz_s() * 1000).tolist() == pytest.approx([5.0, 3.0, 7.0, 8.388608])

@@ -210,3 +210,6 @@ def test_figures_of_the_catalogue_are_in_order() -> None:
     assert watts == sorted(watts)
     assert leave_s == sorted(leave_s, reverse=True)
     assert figures["suspend_to_ram"].watts(4.0) == 4.0
+    assert figures["suspend_to_ram"].watts(80.0) == 10.0
+    assert figures["standby"].watts(80.0) == 40.0, "half of what the host draws when idle"
+    assert figures["standby"].watts(0.4) == 0.2
