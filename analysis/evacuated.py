@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ..models.arrays import added
 from ..policies.evacuation import Evacuation
 from ..scenarios.units import parse
 from .result import Result
@@ -151,8 +152,8 @@ def read(result: Result, policy: Evacuation) -> Evacuated:
         began_s=policy.at_s,
         finished_s=None if left else max(ends_s, default=policy.at_s),
         moves=len(moves),
-        copied_gib=float(sum(row["copied_gib"] for row in moves)),
-        moving_s=float(sum(took_s)),
+        copied_gib=added(row["copied_gib"] for row in moves),
+        moving_s=added(took_s),
         longest_s=max(took_s, default=0.0),
         worst_downtime_s=worst.get("downtime_s") or 0.0,
         worst_vm=worst.get("vm", ""),
@@ -175,7 +176,7 @@ def _by_host(
         found.append(
             Emptied(
                 host, number // (policy.wave or len(hosts)) + 1, len(rows),
-                float(sum(row["copied_gib"] for row in rows)),
+                added(row["copied_gib"] for row in rows),
                 None if host in holding else last_s,
                 max((row["downtime_s"] or 0.0 for row in rows), default=0.0),
             )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.arrays import Ints
+from ..models.arrays import Ints, added
 from ..models.cost import JOULE_PER_KWH
 from ..models.exposure import grade
 from ..scenarios.build import Case
@@ -101,7 +101,7 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     lines = cost_lines(case, outcome)
     total_kwh = float(energy_kwh.sum())
     part = energy_kwh / total_kwh if total_kwh > 0 else np.zeros(count)
-    cost = part * sum(line.amount for line in lines)
+    cost = part * added(line.amount for line in lines)
     with_whom = [
         ", ".join(
             f"{other} {shared / hours:.1f} h"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.accounts import Rate
-from ..models.arrays import Floats
+from ..models.arrays import Floats, added
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ..models.exposure import grade, tenant_risk
@@ -53,8 +53,8 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values["esv"] = values["energy_kwh"] * values["slav"]
     values["slav_pooled"] = values["slatah_pooled"] * values["pdm_pooled"]
     for item in ("energy", "capital", "licence"):
-        values[f"{item}_cost"] = sum(line.amount for line in lines if line.item == item)
-    values["total_cost"] = sum(line.amount for line in lines)
+        values[f"{item}_cost"] = added(line.amount for line in lines if line.item == item)
+    values["total_cost"] = added(line.amount for line in lines)
     values["cost_per_year"] = per_year(values["total_cost"], duration_s)
     values["hosts_paid"] = sum(line.hosts for line in lines if line.item == "capital")
     known = [*METRICS, *(name for name in WHERE_KNOWN if name in values)]

@@ -64,7 +64,7 @@ def power_states(result: Result) -> Figure:
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0
     shown = [(name, series[column].to_numpy(), colour) for name, column, colour in STATES]
-    rest = np.maximum(hosts - sum(values for _, values, _ in shown), 0.0)
+    rest = np.maximum(hosts - np.sum([values for _, values, _ in shown], axis=0), 0.0)
     traces, label = [], ""
     for name, values, colour in [*shown, ("at rest, or failed", rest, OTHER)]:
         times, label = hours(series["time_s"].to_numpy())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ..models.arrays import added
 from ..scenarios.problems import refuse
 from .life import S_PER_H
 from .life_story import stays, told
@@ -274,11 +275,11 @@ def _summary(
         "outcomes": dict(outcomes),
         "moves_ended": len(ended),
         "moves_not_ended": len(moves) - len(ended),
-        "copied_gib": sum(row["copied_gib"] for row in ended),
-        "moving_s": sum(row["end_s"] - row["start_s"] for row in ended),
-        "waiting_s": sum(row["start_s"] - row["decided_s"] for row in ended),
+        "copied_gib": added(row["copied_gib"] for row in ended),
+        "moving_s": added(row["end_s"] - row["start_s"] for row in ended),
+        "waiting_s": added(row["start_s"] - row["decided_s"] for row in ended),
         "hosts": len(been - {None}),
     }
     if any(row.get("downtime_s") is not None for row in moves):
-        figures["downtime_s"] = sum(row.get("downtime_s") or 0.0 for row in moves)
+        figures["downtime_s"] = added(row.get("downtime_s") or 0.0 for row in moves)
     return Event(end_s, "summary", summary(about, figures), {**about, **figures})

@@ -1,5 +1,8 @@
 """Names for the array types that cross function boundaries."""
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from typing import Protocol, TypeAlias, cast
 
 import numpy as np
@@ -21,6 +24,15 @@ class SumBy(Protocol):
 
 sum_by = cast("SumBy", np.bincount)
 """np.bincount with weights, which NumPy's stubs take for counts: integers."""
+
+
+def added(values: Iterable[float]) -> float:
+    """Return numbers added up from the first to the last, 0 for none.
+
+    The built-in ``sum`` does so up to Python 3.11 and compensates for rounding from 3.12 on; a
+    run must come to the same bits on all.
+    """
+    return reduce(add, values, 0.0)
 
 
 class Singles(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints, sum_by
+from .arrays import Bools, Floats, Ints, added, sum_by
 from .columns import Hosts, Vms
 from .layer import Layer
 from .water_filling import fill
@@ -274,13 +274,13 @@ class Delivery:
 
         Returns what they want beyond what their vCPUs can get there, in MHz.
         """
-        asked_mhz = wanted_mhz = sum(self._vms.demand_mhz[guests].tolist())
+        asked_mhz = wanted_mhz = added(self._vms.demand_mhz[guests].tolist())
         if self.capped:
-            wanted_mhz = sum(self.wanted_mhz(guests).tolist())
+            wanted_mhz = added(self.wanted_mhz(guests).tolist())
         self._guests_mhz[host] = wanted_mhz
         if self.slowed or not self._plain:
             physical_mhz = self.asked_mhz(guests) * self.effort[guests]
-            self._guests_mhz[host] = sum(physical_mhz.tolist())
+            self._guests_mhz[host] = added(physical_mhz.tolist())
         return float(asked_mhz - wanted_mhz)
 
     def excess_of(self, vms: Ints) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, Ints
+from .arrays import Floats, Ints, added
 from .knobs import knob
 
 DAY_S = 86_400.0
@@ -52,8 +52,7 @@ class LoadClass:
     @property
     def total_variance(self) -> float:
         """Sum of the parts."""
-        total: float = sum(getattr(self, f"{part}_variance") for part in PARTS)
-        return total
+        return added(getattr(self, f"{part}_variance") for part in PARTS)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from .arrays import Floats, Ints
+from .arrays import Floats, Ints, added
 
 CAPPED = -1
 """In place of a bottleneck: the flow is held by its own cap."""
@@ -87,7 +87,7 @@ def fill_few(
     left: dict[int, float] = {}
     ways: dict[int, list[tuple[int, float]]] = {}
     for link, members in shared.items():
-        left[link] = room[link] + sum([load * before[flow] for flow, load in members])
+        left[link] = room[link] + added([load * before[flow] for flow, load in members])
         turns.append((_level(left[link], members), link))
         for flow, load in members:
             ways.setdefault(flow, []).append((link, load))
@@ -130,5 +130,5 @@ def _users(
 
 def _level(room: float, members: list[tuple[int, float]]) -> float:
     """Return the rate at which flows fill a link; without flows it is never full."""
-    asked = sum([load for _, load in members])
+    asked = added([load for _, load in members])
     return max(room, 0.0) / asked if asked else math.inf

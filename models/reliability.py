@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Floats, added
 from .knobs import knob
 
 
@@ -137,6 +137,6 @@ def availability(to_failure_s: float, to_repair_s: float) -> float:
 
 def at_least(needed: int, of: int, each: float) -> float:
     """Return the probability that at least ``needed`` of ``of`` are up, each with ``each``."""
-    return sum(
+    return added(
         math.comb(of, up) * each**up * (1.0 - each) ** (of - up) for up in range(needed, of + 1)
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .arrays import added
 from .power import PowerModel, Table
 
 
@@ -42,4 +43,4 @@ class Server:
     @property
     def overall_ops_per_w(self) -> float:
         """SPECpower's overall figure: sum of ssj_ops over sum of watts, active idle included."""
-        return sum(self.ssj_ops) / sum(self.watts)
+        return added(self.ssj_ops) / added(self.watts)

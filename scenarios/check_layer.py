@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Bools
+from ..models.arrays import Bools, added
 from ..models.catalogue import traces
 from ..models.hypervisor import vm_overhead_mib
 from ..models.overheads import Platform
@@ -216,8 +216,8 @@ def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
     if spec.service.sharing != "shares" or not any(size.reservation for size in sizes):
         return
     counts = _counts(spec)
-    reserved_mhz = sum(n * size.reservation for n, size in zip(counts, sizes, strict=True))
-    given_mhz = sum(host.group.count * host.free_mhz for host in hosts)
+    reserved_mhz = added(n * size.reservation for n, size in zip(counts, sizes, strict=True))
+    given_mhz = added(host.group.count * host.free_mhz for host in hosts)
     if reserved_mhz > given_mhz:
         message = (
             f"the reservations sum to {reserved_mhz:g} MHz and all hosts together give "

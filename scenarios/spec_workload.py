@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..models.arrays import added
 from ..models.catalogue import traces, workload_classes
 from ..models.generators import Bursts, LoadClass
 from ..models.migration import MIGRATION_MODELS
@@ -324,7 +325,7 @@ class WorkloadPart(Part):
             raise problem("some sizes have counts and some shares; give all of them the same")
         if (any(counted) and not all(counted)) or (any(shared) and not all(shared)):
             raise problem("give a count (or a share) to every size, or to none")
-        total = sum(size.share or 0.0 for size in sizes)
+        total = added(size.share or 0.0 for size in sizes)
         if all(shared) and not math.isclose(total, 1.0, abs_tol=1e-6):
             raise problem(f"the shares sum to {total * 100:g} %; make them sum to 100 %")
         if all(counted) and not sum(size.count or 0 for size in sizes):

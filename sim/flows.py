@@ -11,7 +11,7 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.arrays import Floats, Ints
+from ..models.arrays import Floats, Ints, added
 from ..models.network import Network
 from ..models.shares import Shares
 from ..models.transport import Transport
@@ -98,7 +98,7 @@ class FlowBoard:
     def _find(self, source: int, target: int) -> Way:
         network, transport = self._network, self._transport
         route = network.way(source, target)
-        latency_s = sum(map(network.latency_s.item, route))
+        latency_s = added(map(network.latency_s.item, route))
         links, loads = self._loads(route)
         if len(self._ways) >= KEPT_WAYS:
             self._ways.clear()
