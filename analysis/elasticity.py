@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from ..models.application import Applications
 from ..models.arrays import Floats
+from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from ..sim.scaling_record import GROWING
@@ -31,7 +32,7 @@ def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "scale_ins": int((~np.isin(kinds, GROWING)).sum()),
         "shortages": len(late_s),
         "lateness_mean_s": float(late_s.mean()) if len(late_s) else 0.0,
-        "lateness_p95_s": float(np.quantile(late_s, 0.95)) if len(late_s) else 0.0,
+        "lateness_p95_s": nearest_rank(late_s, 0.95),
         "applications_unserved_ghz_h": missed / MHZ_S_PER_GHZ_H,
         "applications_unserved_share": missed / load if load else 0.0,
         "applications_spare_share": 1.0 - (load - missed) / capacity if capacity else 0.0,

@@ -156,10 +156,11 @@ def busiest(result: Result) -> Figure:
 def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
     """Return name, mean, P95 and highest utilisation in percent of the ten busiest hosts.
 
-    Busiest by work done: mean utilisation times time on.
+    Busiest by work done: CPU delivered over the whole run.
     """
     mean = _column(result, "hosts", "utilisation_mean")
-    work = mean * _column(result, "hosts", "on_h")
+    capacity_h = _column(result, "hosts", "on_h") * _column(result, "hosts", "cpu_mhz")
+    work = mean * capacity_h
     rows = np.argsort(-work, kind="stable")[:10]
     rows = rows[work[rows] > 0]
     # Not take(): it imports pyarrow.compute, which costs more than all the rest of a figure.

@@ -8,6 +8,7 @@ import pyarrow as pa
 from ..models.arrays import Ints, added
 from ..models.cost import JOULE_PER_KWH
 from ..models.exposure import grade
+from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
@@ -64,7 +65,7 @@ def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
     simulated = scope.responses_s()
 
     def quantiles(q: float) -> Any:
-        return np.array([float(np.quantile(each, q)) if len(each) else 0.0 for each in simulated])
+        return np.array([nearest_rank(each, q) for each in simulated])
 
     means = np.array([float(each.mean()) if len(each) else 0.0 for each in simulated])
     account = service.account

@@ -6,6 +6,7 @@ import pyarrow as pa
 from ..models.accounts import Rate
 from ..models.arrays import Floats
 from ..models.columns import VmState
+from ..models.quantiles import nearest_rank
 from ..policies.plan import Search
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
@@ -67,7 +68,7 @@ def life_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "vms_running_max": int(population["running"].max(initial=0)),
         "queue_max": int(population["waiting"].max(initial=0)),
         "wait_mean_s": float(waits_s.mean()) if len(waits_s) else 0.0,
-        "wait_p95_s": float(np.quantile(waits_s, 0.95)) if len(waits_s) else 0.0,
+        "wait_p95_s": nearest_rank(waits_s, 0.95),
         "host_failures": int(farm.accounts.failures.sum()),
         "host_availability": 1.0 - failed_s / hosts_s,
         "vm_crashes": int(lives.crashes.sum()),

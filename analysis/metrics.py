@@ -11,6 +11,7 @@ from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_
 from ..models.exposure import grade, tenant_risk
 from ..models.licence import costs_per_year
 from ..models.metrics import METRICS, WHERE_KNOWN
+from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .elasticity import elasticity_values
@@ -99,7 +100,7 @@ def _tenant_values(case: Case) -> dict[str, float]:
     grades = grade(exposure_of(case)).astype(np.float64)
     return {
         "co_tenants": _ratio(float(tenancy.co_tenant_s.sum()), float(hosted_s.sum())),
-        "exposure": weighted_quantile(grades[hosted_s > 0], hosted_s[hosted_s > 0], 0.5),
+        "exposure": nearest_rank(grades[hosted_s > 0], 0.5, hosted_s[hosted_s > 0]),
     }
 
 
@@ -155,8 +156,8 @@ def _utilisation_values(outcome: Outcome) -> dict[str, float]:
     busiest = float(outcome.farm.accounts.quantile(0.95).max(initial=0.0))
     return {
         "utilisation_mean": _ratio(float(delivered.sum()), float(on.sum())),
-        "utilisation_p50": weighted_quantile(utilisation, lengths_s, 0.5),
-        "utilisation_p95": weighted_quantile(utilisation, lengths_s, 0.95),
+        "utilisation_p50": nearest_rank(utilisation, 0.5, lengths_s),
+        "utilisation_p95": nearest_rank(utilisation, 0.95, lengths_s),
         "utilisation_max": float(utilisation.max(initial=0.0)),
         "host_utilisation_p95_max": busiest,
     }
@@ -217,16 +218,6 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
                 CostLine(model.name, item, hosts, float(amount), year, _ratio(year, hosts))
             )
     return lines
-
-
-def weighted_quantile(values: Floats, weights: Floats, q: float) -> float:
-    """Return the smallest value at or below which ``q`` of the weight lies; 0 of nothing."""
-    if not len(values):
-        return 0.0
-    order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    at = int(np.searchsorted(cumulated, q * cumulated[-1] * (1 - 1e-12)))
-    return float(values[order[min(at, len(values) - 1)]])
 
 
 def _ratio(part: float, whole: float) -> float:

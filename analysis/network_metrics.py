@@ -5,6 +5,7 @@ import numpy as np
 from ..models.arrays import Floats
 from ..models.cost import JOULE_PER_KWH
 from ..models.dirty_pages import BYTES_PER_MEGABIT
+from ..models.quantiles import nearest_rank
 from ..sim.engine import Outcome
 
 
@@ -19,7 +20,7 @@ def network_values(outcome: Outcome) -> dict[str, float]:
     without = outcome.words.index("") if "" in outcome.words else -1
     return {
         "downtime_mean_s": _mean(downtime_s),
-        "downtime_p99_s": _p99(downtime_s),
+        "downtime_p99_s": nearest_rank(downtime_s, 0.99),
         "downtime_max_s": float(downtime_s.max(initial=0.0)),
         "migration_wait_mean_s": _mean(waited_s),
         "migration_energy_kwh": float(moves["energy_j"].sum()) / JOULE_PER_KWH,
@@ -47,7 +48,3 @@ def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | flo
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else 0.0
-
-
-def _p99(values: Floats) -> float:
-    return float(np.quantile(values, 0.99, method="inverted_cdf")) if len(values) else 0.0

@@ -63,7 +63,7 @@ NOTES = {
     "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
     "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
     "migrations": "Live migrations begun per interval.",
-    "busiest": "Hosts that did most work.",
+    "busiest": "Hosts that did most work: CPU delivered over the whole run.",
     "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
     "power_states": "Hosts on, on their way between rest and work, and at rest.",
     **LIFE_NOTES,

@@ -357,5 +357,5 @@ def _utilisation_map(case: Case, outcome: Outcome, names: Names) -> dict[str, Ma
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "utilisation": (table["utilisation"], "share", "CPU delivered over all capacity."),
-        "on_share": (table["on_share"], "share", "Part of hosts and time switched on."),
+        "on_share": (table["on_share"], "share", "CPU switched on over all capacity."),
     }

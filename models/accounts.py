@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from .arrays import Floats, Ints
+from .quantiles import ROUNDING
 
 BINS = 200
 """Resolution of the utilisation histograms: half a percentage point."""
@@ -81,7 +82,7 @@ class HostAccounts:
         self.since_s[host] = now_s
         if self.rates.item(Rate.ON, host) > 0:
             utilisation = self.utilisation.item(host)
-            self._histogram[host, int(utilisation * BINS)] += elapsed_s
+            self._histogram[host, int(utilisation * BINS + 0.5)] += elapsed_s
             if utilisation > self.peak_utilisation.item(host):
                 self.peak_utilisation[host] = utilisation
 
@@ -93,22 +94,19 @@ class HostAccounts:
         counts = (self.rates[Rate.ON, hosts] > 0) & (elapsed_s > 0)
         seen = hosts[counts]
         utilisation = self.utilisation[seen]
-        self._histogram[seen, (utilisation * BINS).astype(np.int64)] += elapsed_s[counts]
+        self._histogram[seen, (utilisation * BINS + 0.5).astype(np.int64)] += elapsed_s[counts]
         self.peak_utilisation[seen] = np.maximum(self.peak_utilisation[seen], utilisation)
 
     def quantile(self, q: float) -> Floats:
-        """Return per host the time-weighted ``q`` quantile of utilisation while on.
+        """Return per host the ``q`` quantile of utilisation while on, by nearest rank.
 
-        Interpolated within a bin, so accurate to 0.5 percentage points; 0 for a host that was
-        never on.
+        That is the smallest utilisation at or below which ``q`` of the time lies, rounded to half
+        a percentage point; 0 for a host that was never on.
         """
         cumulated = np.cumsum(self._histogram, axis=1)
-        wanted = q * cumulated[:, -1]
+        wanted = q * cumulated[:, -1] * (1 - ROUNDING)
         position = np.minimum((cumulated < wanted[:, None]).sum(axis=1), BINS)
-        inside = self._histogram[self._rows, position]
-        missing = wanted - (cumulated[self._rows, position] - inside)
-        fraction = np.divide(missing, inside, out=np.zeros_like(wanted), where=inside > 0)
-        value: Floats = np.minimum((position + fraction) / BINS, self.peak_utilisation)
+        value: Floats = np.minimum(position / BINS, self.peak_utilisation)
         return value
 
     def total(self, rate: int) -> Floats:

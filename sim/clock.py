@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import simpy
 from simpy.events import EventPriority
 
-ARRIVAL = EventPriority(2)
+RETURN = EventPriority(2)
+"""Priority of those who wait for hosts that come back, once all have come back that do so then."""
+
+ARRIVAL = EventPriority(3)
 """Priority of requests: who leaves at the same instant makes room first."""
 
-LATE = EventPriority(3)
+LATE = EventPriority(4)
 """Priority of beats; SimPy gives 0 to interrupts and 1 to all other events."""
 
 

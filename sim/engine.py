@@ -423,13 +423,13 @@ class Engine:
     def _respread(self, now_s: float) -> None:
         """Spread the load of applications anew, in the midst of a step."""
         self._close_step(now_s)
-        self._ask_for_demand(now_s, by_load=False)
+        self._ask_for_demand(now_s)
         self._recorder.note_violations(now_s)
 
-    def _ask_for_demand(self, now_s: float, by_load: bool = True) -> None:
+    def _ask_for_demand(self, now_s: float) -> None:
         demand_mhz = self._workload.wanted_mhz()
         if self._scaling is not None:
-            self._scaling.write_demand(now_s, by_load)
+            self._scaling.write_demand(now_s)
         self._lifecycle.note_demand(demand_mhz, now_s)
         self._farm.set_demand(demand_mhz, now_s)
         self._recorder.note_step(now_s)

@@ -16,7 +16,7 @@ from ..policies.plan import Search
 from ..policies.reserve import NAME as RESERVE
 from .agenda import Agenda
 from .choosing import Chooser, Demand
-from .clock import ARRIVAL, Clock
+from .clock import ARRIVAL, RETURN, Clock
 from .power import PowerStories
 from .provisioning import Provisioning
 from .queue import WaitingQueue
@@ -97,6 +97,7 @@ class Lifecycle:
         self.returning = np.zeros(count, bool)
         self.on_change: Callable[[], None] = lambda: None
         self._tied = np.full(count, -1, np.int64)
+        self._serving_soon = False
         self._starts = Agenda(clock, count, self._started, ARRIVAL)
         self._ends = Agenda(clock, count, self._end, LEAVE)
         self._noticed = Agenda(clock, count, self._restart, LEAVE)
@@ -215,7 +216,7 @@ class Lifecycle:
             homes = self._tied[back]
             self._tied[back] = -1
             self._put(back, homes)
-        self.serve()
+        self._serve_soon()
 
     def cut_off(self, hosts: Ints) -> int:
         """Note that nobody reaches the VMs of some hosts; return how many were running."""
@@ -240,7 +241,7 @@ class Lifecycle:
         vms = vms[farm.vms.state[vms] == VmState.RUNNING]
         self.lives.note_running(vms, farm.vms.host[vms], now_s)
         self._recorder.note_vms(now_s, vms, "reached again", farm.vms.host[vms])
-        self.serve()
+        self._serve_soon()
 
     def _note_down(self, vms: Ints) -> None:
         """Note that VMs do not serve from now on, with what each would ask for."""
@@ -264,6 +265,19 @@ class Lifecycle:
             full.update(self._queue.kind(vm) for vm in left.tolist())
             most = FIRST_TRIED if len(left) else 2 * most
         self.on_change()
+
+    def _serve_soon(self) -> None:
+        """Place those who wait once all hosts are back that come back at this instant."""
+        if self._serving_soon:
+            return
+        self._serving_soon = True
+        event = self._clock.at(self._clock.now, RETURN)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: self._serve_now())
+
+    def _serve_now(self) -> None:
+        self._serving_soon = False
+        self.serve()
 
     def close(self, end_s: float) -> None:
         """Bring sums up to the end of the run, and say for all who wait what hosts lack."""

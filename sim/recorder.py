@@ -309,16 +309,14 @@ class UtilisationMap:
     def _add(self, now_s: float) -> None:
         totals, hosts = self._farm.accounts.totals, self._farm.hosts
         worked: Floats = np.add.reduceat(totals[Rate.DELIVERED_MHZ], self._first)
-        on_s: Floats = np.add.reduceat(totals[Rate.ON], self._first)
-        fresh = np.stack([worked, on_s])
+        on: Floats = np.add.reduceat(totals[Rate.ON] * hosts.cpu_mhz, self._first)
+        fresh = np.stack([worked, on])
         delivered, on = fresh - self._before
-        elapsed_s = now_s - self._closed_s
-        capacity_mhz = np.add.reduceat(hosts.cpu_mhz, self._first)
+        whole = np.add.reduceat(hosts.cpu_mhz, self._first) * (now_s - self._closed_s)
         self._log.add(
             len(delivered), first_host=self._first, last_host=self._last,
             start_s=self._closed_s, end_s=now_s,
-            utilisation=delivered / (capacity_mhz * elapsed_s),
-            on_share=on / ((self._last - self._first + 1) * elapsed_s),
+            utilisation=delivered / whole, on_share=on / whole,
         )  # fmt: skip
         self._before, self._closed_s = fresh, now_s
 

@@ -63,11 +63,8 @@ class Scaling:
 
     # What the metronome calls
 
-    def write_demand(self, now_s: float, by_load: bool = True) -> None:
-        """Spread the load of this instant over the members that run.
-
-        ``by_load``: it is the load that has changed, not the members.
-        """
+    def write_demand(self, now_s: float) -> None:
+        """Spread the load of this instant over the members that run."""
         apps = self._apps
         account = self._record.account
         account.settle(now_s)
@@ -77,7 +74,7 @@ class Scaling:
             load_mhz, self._of_member, apps.by_capacity, capacity_mhz, running
         )
         account.change(load_mhz, self._sum(self._demand_mhz), self._sum(capacity_mhz * running))
-        self._record.note_capacity(now_s, by_load)
+        self._record.note_capacity(now_s)
         self._stale = False
 
     def decide(self, now_s: float) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.application import ApplicationAccount, Flow
+from ..models.application import ApplicationAccount, Flow, beyond
 from ..models.arrays import Bools, Floats, Ints
 from .log import Column, Log, Words
 
@@ -32,6 +32,33 @@ class Decision:
     lateness_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Instant:
+    """Load and capacity per application as an instant left them, and work missed until then."""
+
+    load_mhz: Floats
+    capacity_mhz: Floats
+    short: Bools
+    missed_mhz_s: Floats
+
+    @classmethod
+    def at_rest(cls, applications: int) -> "_Instant":
+        nothing = np.zeros(applications)
+        return cls(nothing, nothing, np.zeros(applications, bool), nothing)
+
+    def ended_by(self, after: "_Instant", application: int) -> str:
+        """Say what ended a shortage between this instant and another.
+
+        What would have ended it by itself; both where each would have, or neither.
+        """
+        load, capacity = after.load_mhz, after.capacity_mhz
+        fell = not beyond(load, self.capacity_mhz)[application]
+        came = not beyond(self.load_mhz, capacity)[application]
+        if fell != came:
+            return "the load fell" if fell else "capacity came"
+        return "the load fell and capacity came"
+
+
 class ScalingRecord:
     """Collects decisions, the times when loads were beyond capacity, and the course of both."""
 
@@ -42,6 +69,9 @@ class ScalingRecord:
         self._open: list[list[Decision]] = [[] for _ in range(applications)]
         self._short_since_s = np.full(applications, np.nan)
         self._missed_before = np.zeros(applications)
+        self._now_s = 0.0
+        self._now = _Instant.at_rest(applications)
+        self._before = self._now
         self._shortages = Log(
             {"application": int, "start_s": float, "end_s": float, "missed_mhz_s": float,
              "ended_by": int}
@@ -62,23 +92,32 @@ class ScalingRecord:
         self._open[decision.application] = [*kept, decision] if grows else kept
         self._decisions.append(decision)
 
-    def note_capacity(self, now_s: float, by_load: bool) -> None:
+    def note_capacity(self, now_s: float) -> None:
         """Look at load and capacity as they are now; everything must be settled.
 
-        ``by_load``: it was the load that changed, not the capacity.
+        Only what an instant leaves counts: a load that rises and the members that come for it at
+        the same instant make no shortage.
         """
+        if now_s > self._now_s:
+            self._judge()
+            self._now_s = now_s
         rates = self.account.rates
+        load_mhz, capacity_mhz = rates[Flow.LOAD].copy(), rates[Flow.CAPACITY].copy()
+        self._now = _Instant(load_mhz, capacity_mhz, rates[Flow.SHORT] > 0, self._missed().copy())
         for application, waiting in enumerate(self._open):
             if waiting:
                 self._note_ready(application, float(rates[Flow.CAPACITY, application]), now_s)
-        short: Bools = rates[Flow.SHORT] > 0
-        was = ~np.isnan(self._short_since_s)
-        ended = np.flatnonzero(was & ~short)
-        if len(ended):
-            self._close(ended, now_s, "the load fell" if by_load else "capacity came")
+
+    def _judge(self) -> None:
+        """Begin and end shortages by what the last instant left."""
+        short, was = self._now.short, ~np.isnan(self._short_since_s)
+        for application in np.flatnonzero(was & ~short).tolist():
+            why = self._before.ended_by(self._now, application)
+            self._close(np.array([application]), self._now_s, why, self._now.missed_mhz_s)
         begun = np.flatnonzero(short & ~was)
-        self._short_since_s[begun] = now_s
-        self._missed_before[begun] = self._missed()[begun]
+        self._short_since_s[begun] = self._now_s
+        self._missed_before[begun] = self._now.missed_mhz_s[begun]
+        self._before = self._now
 
     def sample(self, now_s: float, running: Ints, starting: Ints, wanted: Ints) -> None:
         """Record all integrals and counts so far; everything must be settled."""
@@ -92,9 +131,11 @@ class ScalingRecord:
 
     def close(self, end_s: float) -> None:
         """End what is still short at the end of the run."""
+        if end_s > self._now_s:
+            self._judge()
         still = np.flatnonzero(~np.isnan(self._short_since_s))
         if len(still):
-            self._close(still, end_s, "the run ended")
+            self._close(still, end_s, "the run ended", self._missed())
 
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the raw tables by name."""
@@ -115,8 +156,8 @@ class ScalingRecord:
             decision.lateness_s = 0.0 if np.isnan(since_s) else now_s - since_s
         self._open[application] = waiting
 
-    def _close(self, applications: Ints, now_s: float, why: str) -> None:
-        missed = self._missed()[applications] - self._missed_before[applications]
+    def _close(self, applications: Ints, now_s: float, why: str, missed_mhz_s: Floats) -> None:
+        missed = missed_mhz_s[applications] - self._missed_before[applications]
         self._shortages.add(
             len(applications), application=applications,
             start_s=self._short_since_s[applications], end_s=now_s, missed_mhz_s=missed,

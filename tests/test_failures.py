@@ -299,3 +299,28 @@ def test_a_host_fails_in_every_phase_of_a_move(model: str) -> None:
             assert lives.crashes[0] <= 1
             if lives.crashes[0] == 0 and of == "host":
                 assert lives.down_s[0] == 0
+
+
+@pytest.mark.parametrize("placement", ["worst_fit", "round_robin"])
+def test_hosts_that_are_repaired_at_one_instant_share_the_vms_that_wait(placement: str) -> None:
+    """Both hosts are down from 10 to 20 min; all VMs wait, and are spread as at the start."""
+    down = {"at": "10 min", "of": "host", "for": "10 min"}
+    host = {
+        "name": "h", "count": 2, "boot": {"duration": "0 s"},
+        "server": {"cores": 10, "clock": "1 GHz", "memory": "64 GiB",
+                   "power": {"model": "linear", "idle": "100 W", "max": "200 W"}},
+    }  # fmt: skip
+    result = farmsim.run(
+        {
+            "name": "both", "run": {"duration": "1 h"}, "farm": {"hosts": [host]},
+            "workload": {
+                "source": {"type": "constant", "utilisation": "50 %"}, "vms": 8,
+                "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "2 GiB"}],
+            },
+            "policies": {"initial": {"placement": placement}},
+            "failures": {"schedule": [down | {"match": [name]} for name in ("h-1", "h-2")]},
+            "baseline": {"type": "none"},
+        }
+    )  # fmt: skip
+    homes = result.table("vms")["last_host"].to_pylist()
+    assert (homes.count("h-1"), homes.count("h-2")) == (4, 4)
