@@ -1,7 +1,7 @@
 """A maintenance: a scenario is run in which hosts are emptied."""
 
 from ..policies.evacuation import Evacuation
-from ..scenarios.build_domains import racks
+from ..scenarios.build_domains import rack_names
 from ..scenarios.build_farm import host_names
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
@@ -15,8 +15,8 @@ def evacuate(scenario: Scenario, policy: Evacuation, progress: Progress | None =
     Raises InputError if no host has such a name, or the evacuation begins after the run's end.
     """
     names = host_names(scenario.farm)
-    of_racks = zip(names, racks(scenario).tolist(), strict=True)
-    if not any(policy.names(name, f"rack-{rack}") for name, rack in of_racks):
+    of_racks = zip(names, rack_names(scenario), strict=True)
+    if not any(policy.names(name, rack) for name, rack in of_racks):
         message = f"no host is called {policy.hosts!r}; there are {some(names)}"
         raise refuse(scenario.name, message, "--hosts")
     if policy.at_s >= scenario.run.duration:

@@ -4,6 +4,7 @@ What stands in one rack has a switch and a power strip in common, what stands at
 building; rules of placement spread VMs over domains, failures strike them whole.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,16 @@ class Domains:
         """Return how many domains there are at a level."""
         sizes = {"rack": len(self.rack_names), "site": len(self.site_names)}
         return sizes.get(level, len(self.rack))
+
+
+def numbered(prefix: str, number: int, count: int) -> str:
+    """Return the name of one of ``count`` things, numbered from 1, all of one length."""
+    return f"{prefix}-{number:0{len(str(count))}d}"
+
+
+def without_zeros(name: str) -> str:
+    """Return a numbered name without leading zeros: ``rack-3`` for ``rack-03``."""
+    return re.sub(r"-0+(?=\d)", "-", name)
 
 
 def racks_in_order(site: Ints, per_rack: int) -> Ints:

@@ -268,7 +268,8 @@ class _Routes:
             part_of |= dict.fromkeys(part, number)
         reached = [{part_of[switch] for switch in self._next[host]} for host in self._hosts]
         sizes = Counter(part for parts in reached for part in parts)
-        largest = sizes.most_common(1)[0][0] if sizes else -1
+        switches = Counter(part_of.values())
+        largest = max(sizes, key=lambda part: (sizes[part], switches[part], -part), default=-1)
         inside = [largest in parts for parts in reached]
         at = {host: number for number, host in enumerate(self._hosts)}
         for one, other in self._direct:

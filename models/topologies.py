@@ -2,16 +2,20 @@
 
 Every function returns the graph and the nodes of its hosts; ``hosts`` is their number or their
 names, ``capacity_mbps`` the bandwidth of each direction of a link, ``latency_s`` the one-way
-latency of each link. Names of switches begin with ``switch:``, so that no host of a farm, whose
+latency of each link. Racks and leaves are numbered from 1 in the order of the hosts, as racks of
+a farm are. Names of switches begin with ``switch:``, so that no host of a farm, whose
 groups may well be called rack, is taken for one.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TypeAlias
 
 import networkx as nx
+
+from .domains import numbered
 
 Graph: TypeAlias = "nx.Graph[Hashable]"
 Topology: TypeAlias = tuple[Graph, list[Hashable]]
@@ -103,7 +107,11 @@ def fat_tree(
 
 @dataclass(frozen=True)
 class Site:
-    """Hosts at one switch or, with ``hosts_per_rack``, in racks that each have an uplink to it."""
+    """Hosts at one switch or, with ``hosts_per_rack``, in racks that each have an uplink to it.
+
+    ``first_rack`` is the number of its first rack, ``racks`` how many there are at all sites
+    (0: only these).
+    """
 
     name: str
     hosts: Sequence[str]
@@ -111,6 +119,8 @@ class Site:
     latency_s: float
     hosts_per_rack: int = 0
     uplink_mbps: float = 0.0
+    first_rack: int = 1
+    racks: int = 0
 
     @property
     def switch(self) -> str:
@@ -129,6 +139,8 @@ class Site:
             self.capacity_mbps,
             self.uplink_mbps,
             self.latency_s,
+            self.first_rack,
+            self.racks,
         )
 
 
@@ -179,12 +191,15 @@ def _racks(
     capacity_mbps: float,
     uplink_mbps: float,
     latency_s: float,
+    first: int = 1,
+    racks: int = 0,
 ) -> Topology:
     if per_rack < 1:
         raise ValueError(f"hosts per {kind} is {per_rack}; it must be at least 1")
     graph: Graph = nx.Graph()
+    count = racks or math.ceil(len(names) / per_rack)
     for index, name in enumerate(names):
-        switch = f"switch:{kind}-{index // per_rack}"
+        switch = f"switch:{numbered(kind, first + index // per_rack, count)}"
         graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
         if index % per_rack == 0:
             for top in tops:

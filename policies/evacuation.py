@@ -7,6 +7,7 @@ import numpy as np
 
 from ..models.arrays import Ints
 from ..models.columns import VmState
+from ..models.domains import without_zeros
 from ..models.knobs import knob
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
@@ -67,8 +68,9 @@ class Evacuation(Deferring):
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
-        hosts = enumerate(zip(view.hosts.names, view.hosts.rack.tolist(), strict=True))
-        rows = [row for row, (name, rack) in hosts if self.names(name, f"rack-{rack}")]
+        racks = [view.hosts.rack_names[rack] for rack in view.hosts.rack.tolist()]
+        hosts = enumerate(zip(view.hosts.names, racks, strict=True))
+        rows = [row for row, (name, rack) in hosts if self.names(name, rack)]
         return np.array(rows, np.int64)
 
     def names(self, host: str, rack: str = "") -> bool:
@@ -105,7 +107,9 @@ def _matches(pattern: str, host: str, rack: str) -> bool:
     of_rack, slash, of_host = pattern.partition("/")
     if not slash:
         return fnmatchcase(host, pattern)
-    return fnmatchcase(rack, of_rack) and fnmatchcase(host, of_host)
+    # A rack also goes by its number without leading zeros: rack-3 of rack-01 to rack-12.
+    racks = rack, without_zeros(rack)
+    return any(fnmatchcase(each, of_rack) for each in racks) and fnmatchcase(host, of_host)
 
 
 class _State:

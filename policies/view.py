@@ -53,6 +53,7 @@ class HostView:
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
         self.rack: Ints = _locked(hosts.rack)
+        self.rack_names: Sequence[str] = hosts.rack_names
         self.names: Sequence[str] = hosts.names
 
     def resting_w(self, rows: Ints) -> Floats:

@@ -25,7 +25,7 @@ from ..sim.microscope import Microscope
 from ..sim.streams import Streams
 from .build_applications import add_applications, elasticity_of, unscaled
 from .build_assignment import with_assignments
-from .build_domains import build_domains, racks, unplanned
+from .build_domains import build_domains, unplanned
 from .build_failures import failure_sources
 from .build_farm import (
     HostModel,
@@ -92,11 +92,11 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
     ]
     hosts = build_hosts(scenario.farm, models)
-    hosts.rack[:] = racks(scenario)
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
     domains = build_domains(scenario.farm, scenario.network.layout)
+    hosts.rack[:], hosts.rack_names = domains.rack, domains.rack_names
     moves = move_models(scenario, groups, stack.platforms, load.sizes)
     network = network_setup(scenario, hosts, moves)
     failures, observed = failure_sources(

@@ -11,7 +11,7 @@ from .fields import Fault
 from .names import Numbered
 from .spec import Spec
 from .spec_farm import FarmPart, HostGroup
-from .spec_network import LeafSpine, TopologyField, TwoTier
+from .spec_network import LeafSpine, Sites, TopologyField, TwoTier
 
 HOSTS_PER_RACK = 40
 MAIN_SITE = "main"
@@ -23,16 +23,55 @@ def build_domains(farm: FarmPart, layout: TopologyField) -> Domains:
     names, site_of_group = _sites(farm.hosts)
     site = site_of_group[_groups(farm)]
     wired = _hosts_per_switch(layout)
+    places = _hosts_of_sites(farm, layout) if isinstance(layout, Sites) else None
     if wired is not None:
         rack = np.arange(len(site)) // wired
+    elif isinstance(layout, Sites) and places is not None:
+        rack = racks_of_sites(layout, places, farm.hosts_per_rack)
     else:
         rack = racks_in_order(site, farm.hosts_per_rack or HOSTS_PER_RACK)
     return Domains(rack, site, _rack_names(rack), names)
 
 
-def racks(spec: Spec) -> Ints:
-    """Return the number of each host's rack, from 1 on."""
-    return build_domains(spec.farm, spec.network.layout).rack + 1
+def racks_of_sites(layout: Sites, places: Sequence[Ints], per_rack: int | None) -> Ints:
+    """Return the rack of each host if the hosts of a network's sites fill racks in their order.
+
+    ``places`` are the rows of each site's hosts. Racks are numbered site after site; at a site
+    whose layout has none, ``per_rack`` hosts fill one.
+    """
+    rack = np.empty(int(np.sum([len(here) for here in places])), np.int64)
+    first = 0
+    for site, here in zip(layout.sites, places, strict=True):
+        numbers = np.arange(len(here)) // (site.hosts_per_rack or per_rack or HOSTS_PER_RACK)
+        rack[here] = first + numbers
+        first += int(numbers[-1]) + 1
+    return rack
+
+
+def hosts_of_sites(layout: Sites, group_of_host: Sequence[str]) -> list[Ints] | None:
+    """Return the rows of each site's hosts; None where the sites are not those of the farm."""
+    names = np.array(group_of_host)
+    if all(site.hosts for site in layout.sites):
+        ends = np.cumsum([site.hosts or 0 for site in layout.sites])
+        found = [
+            np.arange(end - (site.hosts or 0), end)
+            for site, end in zip(layout.sites, ends.tolist(), strict=True)
+        ]
+    else:
+        found = [np.flatnonzero(np.isin(names, site.groups or ())) for site in layout.sites]
+    rows = np.sort(np.concatenate(found))
+    whole = np.array_equal(rows, np.arange(len(names))) and all(len(here) for here in found)
+    return found if whole else None
+
+
+def _hosts_of_sites(farm: FarmPart, layout: Sites) -> list[Ints] | None:
+    return hosts_of_sites(layout, [farm.hosts[row].name for row in _groups(farm).tolist()])
+
+
+def rack_names(spec: Spec) -> list[str]:
+    """Return the name of each host's rack."""
+    domains = build_domains(spec.farm, spec.network.layout)
+    return [domains.rack_names[rack] for rack in domains.rack.tolist()]
 
 
 def unplanned(count: int) -> Domains:
@@ -43,24 +82,29 @@ def unplanned(count: int) -> Domains:
 
 def faults_of_domains(spec: Spec) -> Iterator[Fault]:
     """Yield racks that are given twice or stand at two sites."""
-    wired = _hosts_per_switch(spec.network.layout)
-    if wired is None:
-        return
-    if spec.farm.hosts_per_rack is not None:
-        message = f"the network's layout has racks of {wired} hosts already; leave this out"
-        yield ("farm", "hosts_per_rack"), message
-    names, site_of_group = _sites(spec.farm.hosts)
-    if len(names) == 1:
-        return
-    site = site_of_group[_groups(spec.farm)]
-    torn = np.flatnonzero(np.diff(site) * (np.arange(1, len(site)) % wired))
+    layout = spec.network.layout
+    wired = _hosts_per_switch(layout)
+    if wired is not None:
+        yield from _given_twice(spec, f"racks of {wired} hosts")
+    elif isinstance(layout, Sites) and all(site.hosts_per_rack for site in layout.sites):
+        yield from _given_twice(spec, "racks of its own")
+    domains = build_domains(spec.farm, layout)
+    first = np.unique(domains.rack, return_index=True)[1]
+    torn = np.flatnonzero(domains.site != domains.site[first][domains.rack])
     if len(torn):
-        one, other = names[site[torn[0]]], names[site[torn[0] + 1]]
-        message = (
-            f"rack {torn[0] // wired + 1} would stand at {one} and at {other}; let the hosts of "
-            f"a site be a multiple of {wired}, or leave the sites out"
-        )
+        rack, site = domains.rack[torn[0]], domains.site[torn[0]]
+        one, other = domains.site_names[domains.site[first[rack]]], domains.site_names[site]
+        remedy = f"let the hosts of a site be a multiple of {wired}, or leave the sites out"
+        if wired is None:
+            remedy = "let the sites of the network hold groups of one site each, or leave these out"
+        message = f"rack {rack + 1} would stand at {one} and at {other}; {remedy}"
         yield ("network", "layout"), message
+
+
+def _given_twice(spec: Spec, what: str) -> Iterator[Fault]:
+    if spec.farm.hosts_per_rack is not None:
+        message = f"the network's layout has {what} already; leave this out"
+        yield ("farm", "hosts_per_rack"), message
 
 
 def _hosts_per_switch(layout: TopologyField) -> int | None:

@@ -1,7 +1,6 @@
 """The network of a scenario becomes links and routes."""
 
 from collections.abc import Hashable
-from itertools import islice
 
 from ..models.columns import Hosts
 from ..models.move_models import MoveModels
@@ -9,6 +8,7 @@ from ..models.network import Network
 from ..models.transport import TRANSPORTS, Transport
 from ..sim.network_migration import NetworkSetup
 from ..sim.slots import Limits
+from .build_domains import hosts_of_sites, racks_of_sites
 from .problems import refuse
 from .scenario import Scenario
 from .spec_network import UPLINK_MBPS, FatTree, Graph, LeafSpine, SingleSwitch, Sites, TwoTier
@@ -21,7 +21,8 @@ def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> Netwo
     part = scenario.network
     try:
         groups = [hosts.group_names[group] for group in hosts.group.tolist()]
-        network = network_of(part.layout, list(hosts.names), groups)
+        per_rack = scenario.farm.hosts_per_rack
+        network = network_of(part.layout, list(hosts.names), groups, per_rack)
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
@@ -35,10 +36,12 @@ def network_of(
     layout: SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites,
     hosts: list[str],
     groups: list[str],
+    hosts_per_rack: int | None = None,
 ) -> Network:
     """Return the links and routes between hosts, given the group of each.
 
-    Raises ValueError if they do not fit.
+    ``hosts_per_rack`` is that of the farm, for sites whose layout has no racks. Raises ValueError
+    if they do not fit.
     """
     if isinstance(layout, SingleSwitch):
         return Network.single_switch(hosts, layout.port, layout.latency)
@@ -53,7 +56,7 @@ def network_of(
     if isinstance(layout, FatTree):
         return Network.fat_tree(hosts, layout.port, layout.latency, layout.ports)
     if isinstance(layout, Sites):
-        return _of_sites(layout, hosts, groups)
+        return _of_sites(layout, hosts, groups, hosts_per_rack)
     import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
 
     graph: nx.Graph[Hashable] = nx.Graph()
@@ -64,20 +67,26 @@ def network_of(
     return Network.from_graph(graph, hosts)
 
 
-def _of_sites(layout: Sites, hosts: list[str], groups: list[str]) -> Network:
+def _of_sites(
+    layout: Sites, hosts: list[str], groups: list[str], hosts_per_rack: int | None
+) -> Network:
     from ..models import topologies  # noqa: PLC0415 - NetworkX is slow to start
 
-    order = iter(hosts)
+    places = hosts_of_sites(layout, groups)
+    if places is None:
+        raise ValueError("the sites do not have the hosts of the farm, each once")
+    rack = racks_of_sites(layout, places, hosts_per_rack)
     made = []
-    for site in layout.sites:
-        if site.groups is None:
-            here = list(islice(order, site.hosts))
-        else:
-            pairs = zip(hosts, groups, strict=True)
-            here = [host for host, group in pairs if group in site.groups]
-        racks = site.hosts_per_rack or 0
+    for site, rows in zip(layout.sites, places, strict=True):
+        here = [hosts[row] for row in rows.tolist()]
         uplink_mbps = site.uplink or UPLINK_MBPS
-        made.append(topologies.Site(site.name, here, site.port, site.latency, racks, uplink_mbps))
+        first, racks = int(rack[rows[0]]) + 1, int(rack.max()) + 1
+        made.append(
+            topologies.Site(
+                site.name, here, site.port, site.latency, site.hosts_per_rack or 0, uplink_mbps,
+                first, racks,
+            )
+        )  # fmt: skip
     lines = [
         (line.between[0], line.between[1], line.bandwidth, line.latency) for line in layout.lines
     ]

@@ -93,7 +93,8 @@ class _Known:
         farm = self._spec.farm
         group = numbering(np.array([each.count for each in farm.hosts]), farm.order)
         groups = [farm.hosts[row].name for row in group.tolist()]
-        return network_of(self._spec.network.layout, list(self._names), groups)
+        per_rack = self._spec.farm.hosts_per_rack
+        return network_of(self._spec.network.layout, list(self._names), groups, per_rack)
 
 
 def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:

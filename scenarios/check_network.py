@@ -7,7 +7,7 @@ import numpy as np
 from ..models.arrays import Ints
 from ..policies.evacuation import Evacuation
 from ..policies.reassign import Reassign
-from .build_domains import racks
+from .build_domains import rack_names
 from .build_farm import host_names, numbering
 from .build_moves import may_use_network
 from .fields import Fault
@@ -21,8 +21,8 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     layout, control = spec.network.layout, spec.policies.control
     if isinstance(control, Evacuation):
         names = host_names(spec.farm)
-        of_racks = zip(names, racks(spec).tolist(), strict=True)
-        if not any(control.names(name, f"rack-{rack}") for name, rack in of_racks):
+        of_racks = zip(names, rack_names(spec), strict=True)
+        if not any(control.names(name, rack) for name, rack in of_racks):
             place = ("policies", "control", "hosts")
             yield place, unknown_name("host", control.hosts, names)
     if isinstance(control, Reassign) and isinstance(control.assignment, dict):
@@ -41,7 +41,7 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
 
         groups = [spec.farm.hosts[row].name for row in _groups(spec).tolist()]
         try:
-            network_of(layout, host_names(spec.farm), groups)
+            network_of(layout, host_names(spec.farm), groups, spec.farm.hosts_per_rack)
         except ValueError as error:
             yield ("network", "layout"), str(error)
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from ..models.arrays import Ints
-from ..models.domains import Domains
+from ..models.domains import Domains, without_zeros
 from ..models.network import Network
 from .suggest import unknown_name
 
@@ -52,7 +52,7 @@ def entities_of(
         labels = list(domains.rack_names if level == "rack" else domains.site_names)
         of_host = domains.of(level)
         rows = [np.flatnonzero(of_host == number) for number in range(len(labels))]
-    return Entities(kind, labels, rows, [(label,) for label in labels])
+    return Entities(kind, labels, rows, [(label, without_zeros(label)) for label in labels])
 
 
 def _links(network: Network | None) -> Entities:

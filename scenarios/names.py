@@ -7,6 +7,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..models.arrays import Ints
+from ..models.domains import numbered
 
 
 class Names(Sequence[str]):
@@ -41,11 +42,11 @@ class Numbered(Names):
 
     def __init__(self, prefix: str, count: int) -> None:
         super().__init__(count)
-        self._prefix, self._width = prefix, len(str(count))
+        self._prefix = prefix
 
     def name(self, number: int) -> str:
         """Return prefix and number, with leading zeros so that all are of one length."""
-        return f"{self._prefix}-{number + 1:0{self._width}d}"
+        return numbered(self._prefix, number + 1, len(self))
 
 
 class Repeated(Names):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from farmsim import run
 from farmsim.models.domains import racks_in_order
 from farmsim.scenarios.build_domains import build_domains
 from farmsim.scenarios.loader import loads
@@ -66,3 +67,72 @@ def test_a_rack_stands_at_one_place(text: str, expected: str) -> None:
         loads(text, "s.yaml")
     (problem,) = caught.value.problems
     assert expected in str(problem)
+
+
+def racks_behind(layout: str, link: str, hosts: str = "{name: h, server: hp_ml110_g5, count: 4}",
+                 vms: int = 4) -> list[str]:  # fmt: skip
+    """Return the racks of the hosts whose VMs are cut off when a link fails."""
+    result = run(
+        loads(
+            f"""run: {{duration: 30 min}}
+farm:
+  hosts:
+    - {hosts}
+workload:
+  source: {{type: constant, utilisation: 10 %}}
+  vms: {vms}
+  sizes: [{{name: s, vcpus: 1, clock: 1 GHz, memory: 1 GiB}}]
+baseline: {{type: none}}
+network: {{layout: {layout}}}
+migration: {{model: pre_copy}}
+policies: {{initial: {{placement: round_robin}}}}
+failures:
+  restart: false
+  schedule: [{{at: 5 min, of: link, match: ["{link}"], for: 10 min}}]
+"""
+        )
+    )
+    hosts_of = result.table("hosts")
+    rack = dict(zip(hosts_of["host"].to_pylist(), hosts_of["rack"].to_pylist(), strict=True))
+    events = result.table("vm_events").to_pylist()
+    return sorted({rack[row["host"]] for row in events if row["event"] == "cut off"})
+
+
+@pytest.mark.parametrize(
+    ("layout", "link", "racks"),
+    [
+        ("{topology: two_tier, hosts_per_rack: 2}", "switch:rack-1 - switch:core", ["rack-1"]),
+        ("{topology: two_tier, hosts_per_rack: 2}", "switch:rack-2 - switch:core", ["rack-2"]),
+        (
+            "{topology: leaf_spine, hosts_per_leaf: 2, spines: 1}",
+            "switch:leaf-2 - switch:spine-0",
+            ["rack-2"],
+        ),
+        (
+            "{topology: sites, sites: [{name: a, hosts: 1}, {name: b, hosts: 3, hosts_per_rack: 2}]"
+            ", lines: [{between: [a, b], bandwidth: 1 Gbit/s}]}",
+            "switch:b/rack-3 - switch:b",
+            ["rack-3"],
+        ),
+    ],
+)
+def test_a_link_is_named_after_the_rack_that_it_cuts_off(
+    layout: str, link: str, racks: list[str]
+) -> None:
+    assert racks_behind(layout, link) == racks
+
+
+def test_many_racks_have_one_name_too() -> None:
+    hosts = "{name: h, server: hp_ml110_g5, count: 24}"
+    layout, link = "{topology: two_tier, hosts_per_rack: 2}", "switch:rack-03 - switch:core"
+    assert racks_behind(layout, link, hosts, vms=24) == ["rack-03"]
+
+
+def test_racks_of_sites_are_counted_on() -> None:
+    layout = (
+        "{topology: sites, lines: [{between: [x, y], bandwidth: 1 Gbit/s}], sites: "
+        "[{name: x, groups: [b], hosts_per_rack: 3}, {name: y, groups: [a], hosts_per_rack: 2}]}"
+    )
+    scenario = loads(written(layout).replace("  hosts_per_rack: 2\n", ""))
+    domains = build_domains(scenario.farm, scenario.network.layout)
+    assert domains.rack.tolist() == [2, 2, 3, 0, 0, 0, 1]

@@ -180,3 +180,15 @@ def test_a_wave_goes_to_hosts_of_later_ones_only_if_it_must() -> None:
     moves = evacuate(roomy, waves).result.table("migrations").to_pydict()
     assert set(moves["target"]) <= {"rack-4", "rack-5", "rack-6"}
     assert len(moves["vm"]) == len(set(moves["vm"])) == 6
+
+
+def test_a_rack_of_many_goes_by_its_number_with_and_without_zeros() -> None:
+    racks = scenario(
+        **{
+            "network.layout": {"topology": "two_tier", "hosts_per_rack": 1},
+            "farm.hosts.0.count": 12,
+        }
+    )
+    for pattern in ("rack-3/*", "rack-03/*"):
+        outcome = evacuate(racks, Evacuation(pattern, at_s=600.0))
+        assert outcome.hosts == ["rack-03"]

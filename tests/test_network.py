@@ -41,8 +41,8 @@ def test_two_tiers_climb_only_between_racks() -> None:
     network = Network.two_tier(6, 2, G10, 4 * G10, US10)
     assert len(network.route(0, 1)) == 2
     assert walked(network, 1, 4)[1:3] == [
-        "switch:rack-0 > switch:core",
-        "switch:core > switch:rack-2",
+        "switch:rack-1 > switch:core",
+        "switch:core > switch:rack-3",
     ]
     assert network.capacity_mbps[network.route(1, 4)].tolist() == [G10, 4 * G10, 4 * G10, G10]
 

@@ -255,9 +255,9 @@ def test_hosts_are_where_the_sites_say() -> None:
     def route(source: int, target: int) -> list[str]:
         return [network.names[row] for row in network.route(source, target).tolist()]
 
-    across = ["switch:north/rack-0 > switch:north", "switch:north > switch:south"]
-    assert route(0, 1) == ["a-1 > switch:north/rack-0", *across, "switch:south > b-1"]
-    assert route(0, 2) == ["a-1 > switch:north/rack-0", "switch:north/rack-0 > a-2"]
+    across = ["switch:north/rack-1 > switch:north", "switch:north > switch:south"]
+    assert route(0, 1) == ["a-1 > switch:north/rack-1", *across, "switch:south > b-1"]
+    assert route(0, 2) == ["a-1 > switch:north/rack-1", "switch:north/rack-1 > a-2"]
     assert len(route(0, 3)) == 4
     capacity = dict(zip(network.names, network.capacity_mbps.tolist(), strict=True))
     assert [capacity[name] for name in across] == [2000.0, 1000.0]
