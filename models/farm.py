@@ -349,6 +349,8 @@ class Farm:
             return
         self._settle_hosts(np.sort(hosts), now_s)
         self.hosts.state[hosts] = state
+        if state in SERVING:
+            self.hosts.booted_s[hosts[~serving]] = now_s
         if depth is not None:
             self.hosts.depth[hosts] = depth
         elif state in SERVING:

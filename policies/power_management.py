@@ -26,8 +26,8 @@ class PowerManagement:
 
     A host that a policy wants at rest stays awake where a limit says so, and the refusal is
     recorded with the name of the limit; VMs that were to leave it for that stay where they are.
-    What is known of a host's past is what control rounds saw of it, so times count from the round
-    that first saw a change, never too short.
+    How long a host has been without VMs, and how often it was put to rest, is what control rounds
+    saw of it, so these times count from the round that first saw a change, never too short.
     """
 
     sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = knob(
@@ -40,7 +40,7 @@ class PowerManagement:
         0.0, key="keep_awake_share", dimension="share", ge=0, le=1,
     )  # fmt: skip
     awake_s: float = knob(
-        "Time that a host stays awake at least once it has been woken.",
+        "Time that a host stays awake at least, counted from the end of its boot.",
         0.0, key="awake_for", dimension="time", ge=0,
     )  # fmt: skip
     idle_s: float = knob(
@@ -146,7 +146,7 @@ class PowerManagement:
             short = now_s - past.idle_since_s[hosts] < self.idle_s
             stopped[short & (view.hosts.vm_count[hosts] == 0)] = BUSY
         if self.awake_s:
-            stopped[now_s - past.woken_s[hosts] < self.awake_s] = YOUNG
+            stopped[now_s - view.hosts.booted_s[hosts] < self.awake_s] = YOUNG
         found: list[str] = stopped.tolist()
         return found
 
@@ -180,9 +180,8 @@ class _Past:
     step_s: float = 0.0
 
     def __post_init__(self) -> None:
-        long_ago = np.full(self.hosts, -np.inf)
-        self.idle_since_s, self.woken_s = np.zeros(self.hosts), long_ago.copy()
-        self.rests_s: Floats = np.tile(long_ago, (max(self.cycles, 1), 1))
+        self.idle_since_s = np.zeros(self.hosts)
+        self.rests_s: Floats = np.full((max(self.cycles, 1), self.hosts), -np.inf)
         self._vm_s = np.zeros(self.hosts)
         self._boots = np.zeros(self.hosts, np.int64)
         self._stops = np.zeros(self.hosts, np.int64)
@@ -197,7 +196,6 @@ class _Past:
         busy = (hosts.vm_s != self._vm_s) | (hosts.vm_count > 0) | (hosts.incoming > 0)
         woken = hosts.boots != self._boots
         self.idle_since_s[busy | woken] = now_s
-        self.woken_s[woken] = now_s
         rests = hosts.stops - self._stops
         for count in range(1, int(rests.max(initial=0)) + 1):
             again = rests >= count

@@ -52,6 +52,7 @@ class HostView:
         self.power: PowerBank = hosts.power
         self.group: Ints = _locked(hosts.group)
         self.base_mhz: Floats = _locked(delivery.base_mhz)
+        self.booted_s: Floats = _locked(hosts.booted_s)
         self.rack: Ints = _locked(hosts.rack)
         self.rack_names: Sequence[str] = hosts.rack_names
         self.names: Sequence[str] = hosts.names

@@ -136,8 +136,16 @@ def test_times_awake_and_idle_hold_rest_back() -> None:
     assert outcome.tables["power_events"]["time_s"].tolist() == [1500]
     power = PowerManagement(awake_s=1800.0)
     outcome = play(Script(always, {900.0: [1]}), power, make_hosts([1000.0] * 2))
-    # At rest at 300 s, woken at 900 s, which the round at 1,200 s sees; 1,800 s later it rests.
-    assert outcome.tables["power_events"]["time_s"].tolist() == [300, 900, 3000]
+    # At rest at 300 s, on at 900 s; it rests at the round 1,800 s later.
+    assert outcome.tables["power_events"]["time_s"].tolist() == [300, 900, 2700]
+
+
+def test_the_time_awake_counts_from_the_end_of_the_boot() -> None:
+    always = {300.0 * beat: [1] for beat in range(1, 25)}
+    power = PowerManagement(awake_s=1800.0)
+    outcome = play(Script(always, {900.0: [1]}), power, make_hosts([1000.0] * 2, boot_s=900.0))
+    # Booting from 900 s to 1,800 s, awake for 1,800 s: the round at 3,600 s puts it to rest.
+    assert outcome.tables["power_events"]["time_s"].tolist() == [300, 900, 1800, 3600]
 
 
 def test_hosts_are_woken_ahead_of_a_load_that_rises() -> None:
