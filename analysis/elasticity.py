@@ -90,6 +90,7 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
     share = np.divide(missed, load, out=np.zeros(count), where=load > 0)
     use = np.divide(load - missed, capacity, out=np.zeros(count), where=capacity > 0)
     currency = case.scenario.cost.currency
+    priced = [part.penalty is not None for part in case.scenario.applications]
     return {
         "application": (looked_up(np.arange(count), names), "", "Name of the application."),
         "minimum": (applications.minimum, "VMs", "Fewest members."),
@@ -108,8 +109,9 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "lateness_max_s": (late, "s", "Longest of them."),
         "penalty": (
-            _penalties(case, applications, missed), currency, "What work that was not "
-            "done costs by the penalty of the scenario.",
+            _nullable(np.where(priced, _penalties(case, applications, missed), np.nan)), currency,
+            "What work that was not done costs by the penalty of the scenario; null where the "
+            "application has none, so that it costs nothing.",
         ),
     }  # fmt: skip
 

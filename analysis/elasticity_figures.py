@@ -53,8 +53,10 @@ def elasticity_of(result: Result) -> dict[str, Any] | None:
     if "applications" not in result.tables:
         return None
     decisions = result.table("scaling").to_pylist()
+    applications = result.table("applications").to_pylist()
     return {
-        "applications": result.table("applications").to_pylist(),
+        "applications": applications,
+        "free": [row["application"] for row in applications if row["penalty"] is None],
         "decisions": decisions[:MOST_DECISIONS],
         "made": len(decisions),
         "largest": largest(result),

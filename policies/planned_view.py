@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from copy import copy
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,3 +53,36 @@ def _switch(ahead: FarmView, view: FarmView, targets: Ints, plan: Plan) -> None:
     state[resting[state[resting] == PowerState.ON]] = PowerState.DRAINING
     state.flags.writeable = False
     ahead.hosts.state = state
+
+
+class Resized(NamedTuple):
+    """What a VM has after a change of its size; ``footprint_mib`` is its memory on a host."""
+
+    size: int
+    vcpus: int
+    size_mhz: float
+    memory_mib: float
+    footprint_mib: float
+
+
+def resized_view(view: FarmView, vm: int, to: Resized) -> FarmView:
+    """Return a view in which a VM has left its host and waits for one with another size."""
+    host, vms, hosts = int(view.vms.host[vm]), copy(view.vms), copy(view.hosts)
+    vms.size, vms.vcpus = _with(vms.size, vm, to.size), _with(vms.vcpus, vm, to.vcpus)
+    vms.size_mhz = _with(vms.size_mhz, vm, to.size_mhz)
+    vms.memory_mib = _with(vms.memory_mib, vm, to.memory_mib)
+    vms.footprint_mib = _with(vms.footprint_mib, vm, to.footprint_mib)
+    vms.host, vms.state = _with(vms.host, vm, -1), _with(vms.state, vm, VmState.WAITING)
+    left_mib = view.hosts.memory_used_mib[host] - view.held_mib(vm)
+    hosts.memory_used_mib = _with(hosts.memory_used_mib, host, left_mib)
+    hosts.vm_count = _with(hosts.vm_count, host, int(view.hosts.vm_count[host]) - 1)
+    ahead = copy(view)
+    ahead.hosts, ahead.vms = hosts, vms
+    return ahead
+
+
+def _with(column: Any, row: int, value: float) -> Any:
+    changed = column.copy()
+    changed[row] = value
+    changed.flags.writeable = False
+    return changed

@@ -227,6 +227,14 @@ class Room:
             return kept if apart is None else apart
         return apart | kept
 
+    def has_place(self, vm: int) -> bool:
+        """Whether any candidate can take a VM now, rules and reserve included, a veto aside."""
+        full = self.full(np.array([vm]))[0]
+        barred = self.barred(vm)
+        if barred is not None:
+            full |= barred
+        return self._first_kept(vm, np.flatnonzero(~full)) >= 0
+
     def bound(self, vm: int) -> bool:
         """Whether rules or the reserve make a VM's place depend on other VMs."""
         return self.book is not None or (self.seats is not None and self.seats.bound(vm))

@@ -14,7 +14,8 @@ class VerticalScaling:
 
     Up to the size ``hot_add_up_to`` CPU and memory are added and taken while a member runs, where
     its host has the memory; beyond it, and where it has not, members are started again, one after
-    another.
+    another, each only where some host has a place for its other size; the others go on serving as
+    they are.
     """
 
     sizes: tuple[str, ...] = knob("Names of sizes, the smallest first.")

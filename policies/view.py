@@ -187,6 +187,11 @@ class FarmView:
         left = np.where(host >= 0, self.hosts.group[host], groups)
         return self.vms.size * (groups + 1) + left, self._destinations
 
+    def held_mib(self, vm: int) -> float:
+        """Return the memory that a VM takes on the host where it is, MiB."""
+        one, host = np.array([vm]), self.vms.host[[vm]]
+        return float(self._farm.delivery.footprint_mib(one, host)[0])
+
     def vms_on(self, hosts: Ints) -> Ints:
         """Return the VMs on some hosts, ascending."""
         return self._farm.residents.of(hosts)

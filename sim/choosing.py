@@ -11,6 +11,7 @@ from ..models.ties import tie_of
 from ..policies.consolidation import first_asleep_of_each_group
 from ..policies.placement import Placed, Placement, Shelving
 from ..policies.plan import Search
+from ..policies.planned_view import Resized, resized_view
 from ..policies.room import Room
 from ..policies.shelves import Shelf
 from ..policies.view import FarmView
@@ -47,6 +48,18 @@ class Needs:
             return self._farm.vms.size_mhz
         return self._farm.delivery.physical_mhz(wanted_mhz)
 
+    def has_place(self, vm: int, to: Resized, wanted_mhz: Floats, wakes: bool) -> bool:
+        """Whether a VM that runs would find a host, its own included, with another size."""
+        view = self._view
+        ahead = resized_view(view, vm, to)
+        before_mhz = self.need_mhz(wanted_mhz)
+        load_mhz = self.load_mhz().copy()
+        load_mhz[view.vms.host[vm]] -= before_mhz[vm]
+        need_mhz = ahead.vms.size_mhz if self.by_size else before_mhz
+        hosts = candidates(ahead, 1, wakes)
+        room = Room(ahead, hosts, need_mhz, load_mhz, self.capacity_mhz, few=True)
+        return room.has_place(vm)
+
     def load_mhz(self) -> Floats:
         """Return what counts on every host, VMs under way to it included."""
         if not self.by_size:
@@ -58,6 +71,14 @@ class Needs:
             load_mhz = load_mhz.copy()
             np.add.at(load_mhz, vms.moving_to[moving], vms.size_mhz[moving])
         return load_mhz
+
+
+def candidates(view: FarmView, count: int, wakes: bool) -> Ints:
+    """Return the hosts for so many VMs: those awake, and some of each kind that sleep."""
+    there: Bools = view.awake().copy()
+    if wakes:
+        there[first_asleep_of_each_group(view, count)] = True
+    return np.flatnonzero(there)
 
 
 class RoomChooser:
@@ -72,11 +93,7 @@ class RoomChooser:
     def choose(self, vms: Ints) -> Placed:
         """Return a host per VM (−1: none has room), in the order given."""
         view = self._view
-        candidates: Bools = view.awake()
-        if self._wakes:
-            candidates = candidates.copy()
-            candidates[first_asleep_of_each_group(view, len(vms))] = True
-        hosts = np.flatnonzero(candidates)
+        hosts = candidates(view, len(vms), self._wakes)
         need_mhz = self._needs.need_mhz(self._demand.wanted_mhz())
         load_mhz, capacity_mhz = self._needs.load_mhz(), self._needs.capacity_mhz
         few = FEW * len(vms) < len(need_mhz)

@@ -246,7 +246,7 @@ class Engine:
         return Scaling(
             self._clock, self._farm, self._lifecycle, elasticity,
             self._workload.extend(elasticity.applications.members), self._recorder.words,
-            self._needs, self._respread,
+            self._needs, self._respread, self._workload.wanted_mhz, self._control.powers_down,
         )  # fmt: skip
 
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:

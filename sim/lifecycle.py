@@ -173,6 +173,19 @@ class Lifecycle:
         self._leave(vms, VmState.ABSENT, "dismissed")
         self.serve()
 
+    def start_again(self, vm: Ints, reshape: Callable[[], None]) -> None:
+        """Take a VM off its host and start it again, changed, before anybody else gets its room."""
+        self._leave(vm, VmState.ABSENT, "dismissed")
+        reshape()
+        self._again[vm] = True
+        self._farm.request(vm)
+        self.lives.note_asked(vm, self._clock.now)
+        left = self._place(vm)
+        if len(left):
+            self._missing.wait(left, self._demand.wanted_mhz(), self._clock.now)
+            self._enqueue(left)
+        self.serve()
+
     def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
         """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running."""
         self._provisioning.forget(hosts)

@@ -1,6 +1,8 @@
 """Vertical scaling: members get another size, while they run or by a restart."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from ..models.arrays import Floats, Ints
 from ..models.columns import VmState
 from ..models.farm import FarmError
 from ..models.living import LivingFarm
+from ..policies.planned_view import Resized
 from ..policies.scaling import ScalingPolicy, grows_hot
 from .choosing import Needs
 from .lifecycle import Lifecycle
@@ -64,10 +67,17 @@ class ScalingRule:
 
 
 class Resizing:
-    """Brings the members of an application to the size that is wanted."""
+    """Brings the members of an application to the size that is wanted.
 
-    def __init__(self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs) -> None:
+    ``wanted_mhz`` returns what every VM would ask for; with ``wakes`` hosts at rest are woken.
+    """
+
+    def __init__(
+        self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs,
+        wanted_mhz: Callable[[], Floats], wakes: bool,
+    ) -> None:  # fmt: skip
         self._farm, self._lifecycle, self._needs = farm, lifecycle, needs
+        self._wanted_mhz, self._wakes = wanted_mhz, wakes
 
     def follow(self, rows: Ints, rule: ScalingRule, size: str, now_s: float) -> bool:
         """Bring members to a size: where they run if that can be, else one restart at a time.
@@ -84,11 +94,26 @@ class Resizing:
         here = other[whole].tolist()
         cold = [row for row in here if not self._grow(row, rule, wanted, now_s)]
         if cold and not np.isin(vms.state[rows], COMING).any():
-            one = np.array(cold[:1])
-            self._lifecycle.dismiss(one)
-            self._farm.reshape(one, *wanted.columns(1))
-            self._lifecycle.ask(one, exists=True)
+            self._restart_one(cold, wanted)
         return len(cold) < len(here)
+
+    def _restart_one(self, rows: list[int], wanted: MemberSize) -> None:
+        """Start the first member again for which there is a place with the other size.
+
+        The others go on serving with the size that they have, and are tried again next round.
+        """
+        layer = self._farm.delivery.layer
+        extra_mib = layer.extra_mib[wanted.size][layer.allowed[wanted.size]].max(initial=0.0)
+        to = Resized(
+            wanted.size, wanted.vcpus, wanted.size_mhz, wanted.memory_mib,
+            wanted.memory_mib + float(extra_mib),
+        )  # fmt: skip
+        columns, wanted_mhz = wanted.columns(1), self._wanted_mhz()
+        for row in rows:
+            if self._needs.has_place(row, to, wanted_mhz, self._wakes):
+                one = np.array([row])
+                self._lifecycle.start_again(one, partial(self._farm.reshape, one, *columns))
+                return
 
     def _grow(self, row: int, rule: ScalingRule, wanted: MemberSize, now_s: float) -> bool:
         """Give a running member another size where it is, if policy and host allow it."""

@@ -36,14 +36,14 @@ class Scaling:
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, lifecycle: Lifecycle, elasticity: Elasticity,
-        demand_mhz: Floats, words: Words, needs: Needs,
-        respread: Callable[[float], None],
+        demand_mhz: Floats, words: Words, needs: Needs, respread: Callable[[float], None],
+        wanted_mhz: Callable[[], Floats], wakes: bool,
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
         self._apps, self._rules = elasticity.applications, elasticity.rules
         self._demand_mhz, self._respread = demand_mhz, respread
         self._record = ScalingRecord(len(elasticity.applications), words)
-        self._resizing = Resizing(farm, lifecycle, needs)
+        self._resizing = Resizing(farm, lifecycle, needs, wanted_mhz, wakes)
         apps = self._apps
         self._of_member = apps.of_member
         first = int(apps.first_row[0])

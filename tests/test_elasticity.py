@@ -313,3 +313,71 @@ def test_a_ladder_is_climbed_rung_by_rung() -> None:
         assert policy.decide(view(load_mhz, 1, size=size, sizes_mhz=sizes)).size == wanted
     assert policy.hot("a", "b")
     assert not policy.hot("b", "c")
+
+
+def vertical(hosts: int, minimum: int = 1) -> Result:
+    """Members of 2 of 10 GHz on hosts where another VM takes 6: the larger size is 8 GHz."""
+    power = {"model": "linear", "idle": "100 W", "max": "200 W"}
+    server = {"cores": 10, "clock": "1 GHz", "memory": "100 GiB", "power": power}
+    size = {"clock": "1 GHz", "memory": "4 GiB"}
+    ladder = {"policy": "vertical", "sizes": ["s", "l"], "up_above": "80 %", "down_below": "60 %"}
+    return farmsim.run(
+        {
+            "run": {"duration": "2 h"},
+            "farm": {"hosts": [{"name": "h", "server": server, "count": hosts}]},
+            "workload": {
+                "source": {"type": "constant", "utilisation": "10 %"},
+                "sizes": [
+                    {"name": "other", "vcpus": 6, "count": 1, **size},
+                    {"name": "s", "vcpus": 2, "count": 0, **size},
+                    {"name": "l", "vcpus": 8, "count": 0, **size},
+                ],
+            },
+            "applications": [
+                {
+                    "name": "a", "size": "s", "minimum": minimum, "maximum": minimum,
+                    "load": constant(f"{1.8 * minimum} GHz"), "scaling": ladder,
+                }
+            ],
+            "policies": {
+                "scaling_every": "5 min",
+                "initial": {"placement": "first_fit"},
+            },
+            "baseline": {"type": "none"},
+        }
+    )  # fmt: skip
+
+
+def test_a_member_is_not_taken_down_where_its_larger_self_has_no_place() -> None:
+    """8 GHz beside 6 do not fit 10: the member of 2 GHz goes on serving its 1.8."""
+    result = vertical(hosts=1)
+    assert result.value("applications_unserved_share") == pytest.approx(0.0, abs=1e-9)
+    assert result.value("vm_availability") == 1.0
+    sizes = {row["vm"]: row["size"] for row in result.table("vms").to_pylist()}
+    assert "s" in sizes.values()
+    assert "l" not in sizes.values()
+
+
+def test_members_grow_one_by_one_where_there_is_a_place() -> None:
+    """Two members, one further host: one of them grows, the other has no place and serves on."""
+    result = vertical(hosts=2, minimum=2)
+    sizes = sorted(row["size"] for row in result.table("vms").to_pylist())
+    assert sizes == ["l", "other", "s"]
+    assert result.value("applications_unserved_share") < 0.01
+
+
+def test_a_shortage_that_costs_nothing_is_said_so_on_the_page() -> None:
+    """3 GHz for one member of 2 GHz, no penalty; then one application of two has one."""
+    short = scenario(constant("3 GHz"), minimum=1, maximum=1)
+    free = farmsim.run(short)
+    assert free.value("shortages") == 1
+    assert "which costs nothing, since no application has a penalty" in free.report()
+    assert free.table("applications")["penalty"].to_pylist() == [None]
+    other = {
+        **short["applications"][0],
+        "name": "paid",
+        "penalty": {"price": "1 EUR", "per": "GHz h"},
+    }
+    both = farmsim.run({**short, "applications": [*short["applications"], other]})
+    assert "app has no penalty, so that work not served there costs nothing" in both.report()
+    assert both.value("lateness_cost") == pytest.approx(4.0)
