@@ -10,6 +10,8 @@ from ..models.arrays import Floats
 
 HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
 LEAST = "#c1440e"
+FURTHER = ("#bf8700", "#8250df", "#0a7b83", "#a3295f")
+"""Colours of baselines after the first."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MOST_POINTS = 4000
 

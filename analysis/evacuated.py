@@ -11,6 +11,7 @@ from ..models.arrays import added
 from ..policies.evacuation import Evacuation
 from ..scenarios.units import parse
 from .result import Result
+from .undone import sentence
 
 SHOWN = 20
 NOT_BEGUN, NOT_ENDED = "its wave had not begun", "its move had not ended"
@@ -55,6 +56,11 @@ class Evacuated:
     by_host: list[Emptied] = field(default_factory=list)
 
     @property
+    def not_done(self) -> str:
+        """What the run left undone, besides the evacuation; empty where all was done."""
+        return sentence(self.result.figures())
+
+    @property
     def waves(self) -> list[tuple[int, list[Emptied]]]:
         """Hosts by the wave in which they were emptied."""
         numbers = sorted({each.wave for each in self.by_host})
@@ -71,6 +77,8 @@ class Evacuated:
     def text(self) -> str:
         """Return the outcome in a few lines."""
         lines = [f"{len(self.hosts)} hosts: {some(self.hosts)}", self.when()]
+        if self.not_done:
+            lines.insert(0, self.not_done)
         worst = f" ({self.worst_vm})" if self.worst_downtime_s else ""
         lines.append(
             f"{self.moves:,} moves, {self.copied_gib:,.1f} GiB copied, {self.moving_s:,.0f} s of "

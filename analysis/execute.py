@@ -3,10 +3,15 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.columns import VmState
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.build import Case, build, build_baseline, load_of, refuse_unplaced
+from ..scenarios.build import Case, build, load_of, refuse_unplaced
+from ..scenarios.build_baselines import build_baselines
 from ..scenarios.loader import dump
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
@@ -14,40 +19,65 @@ from ..sim.actuator import PlanError
 from ..sim.engine import Outcome, UnplacedError
 from .assumptions import assumptions, data_quality
 from .conservation import check
+from .headline import verdict
+from .hosts_needed import hosts_needed
 from .metrics import measure
 from .noted import warnings_of
 from .provenance import input_records, versions
 from .result import SCHEMA_VERSION, Result
+from .savings import Against
 from .tables import make_tables
-from .verdict import failed_assertions, saving_metrics, verdict, warnings
+from .undone import undone
+from .verdict import failed_assertions, warnings
+from .wording import count
 
 Progress = Callable[[str, float, float], None]
 """Told the name of the case, the simulated time and the length of the run, both in s."""
 
 
 def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
-    """Run a scenario and its baseline.
+    """Run a scenario and its baselines.
 
-    Raises InputError if the input cannot be run, ConservationError if a balance does not close.
+    VMs that never ran are left out of baselines with the same load, so that these carry the work
+    that was done. Raises InputError if the input cannot be run, ConservationError if a balance
+    does not close.
     """
     started = time.process_time()
     load = load_of(scenario)
     case = build(scenario, load)
-    other = build_baseline(scenario, load)
+    others = build_baselines(scenario, load)
     here, outcome = _run(case, progress)
-    compared: tuple[dict[str, float], Outcome] | None = None
-    if other is not None:
-        compared = _run(other, progress)
-    baseline = compared[0] if compared else None
-    savings = saving_metrics(case, here, baseline) if baseline else {}
-    title = other.title if other else None
-    said = verdict(case, here, baseline, title)
-    result = _result(case, here, outcome, said, savings)
-    if other is not None and compared is not None:
-        result.baseline = _result(other, compared[0], compared[1], other.title, {})
-        result.baseline.title = other.title
+    never = never_ran(outcome)
+    if others and 0 < len(never) < len(case.farm.vms) and here["vms_ran"]:
+        others = build_baselines(scenario, load, never)
+        for other in (each for each in others if each.load.vms is load.vms):
+            other.title += f" for the {count(here['vms_ran'], 'VM')} that ran"
+    runs = [_run_baseline(other, case, outcome, progress) for other in others]
+    against = [
+        Against.of(other.label, other.title, here, values)
+        for other, (values, _) in zip(others, runs, strict=True)
+    ]
+    result = _result(case, here, outcome, against)
+    for other, (values, left) in zip(others, runs, strict=True):
+        result.baselines.append(_result(other, values, left, []))
     result.manifest["cpu_s"] = round(time.process_time() - started, 3)
     return result
+
+
+def never_ran(outcome: Outcome) -> Ints:
+    """Return the VMs that were asked for and never ran."""
+    lives, state = outcome.lives, outcome.farm.vms.state
+    asked = ~np.isnan(lives.asked_s) | (state == VmState.REJECTED)
+    return np.flatnonzero(asked & np.isnan(lives.ran_s))
+
+
+def _run_baseline(
+    other: Case, case: Case, outcome: Outcome, progress: Progress | None
+) -> tuple[dict[str, float], Outcome]:
+    """Run a baseline; the same farm without consolidation pays for the hosts of the run."""
+    if other.least_paid is not None:
+        other.least_paid = hosts_needed(case, outcome).paid
+    return _run(other, progress)
 
 
 def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outcome]:
@@ -67,27 +97,27 @@ def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outco
 
 
 def _result(
-    case: Case,
-    metrics: dict[str, float],
-    outcome: Outcome,
-    said: str,
-    savings: dict[str, tuple[float | None, str]],
-) -> Result:
-    currency = case.scenario.cost.currency
+    case: Case, metrics: dict[str, float], outcome: Outcome, against: Sequence[Against]
+) -> Result:  # fmt: skip
+    cost = case.scenario.cost
+    investment = cost.investment.amount if cost.investment is not None else None
+    said = verdict(metrics, against, cost.currency)
     summary: dict[str, object] = {"schema_version": SCHEMA_VERSION, "verdict": said}
     values: dict[str, float | None] = {}
     for name, metric in (METRICS | WHERE_KNOWN).items():
         if name not in metrics:
             continue
-        summary[name] = _entry(metrics[name], metric.unit.replace("money", currency))
+        summary[name] = _entry(metrics[name], metric.unit.replace("money", cost.currency))
         values[name] = metrics[name]
+    savings = against[0].saved(metrics, cost.currency, investment) if against else {}
     for name in SAVINGS:
         if name in savings:
             summary[name] = _entry(*savings[name])
             values[name] = savings[name][0]
+    summary["not_done"] = undone(metrics)
+    summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
     summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]
-    failures = failed_assertions(case, values)
-    summary["failed_assertions"] = failures
+    summary["failed_assertions"] = failed_assertions(case, values)
     summary["assumptions"] = assumptions(case)
     summary["data_quality"] = data_quality(case)
     text = dump(case.scenario)

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, States
-from ..models.columns import PowerState, Vms
+from ..models.columns import PowerState, Vms, VmState
 from ..models.history import Ring
 from ..models.living import LivingFarm
 from ..policies.placement import Placed, place_bound_first
@@ -24,6 +24,7 @@ from ..sim.choosing import Needs
 from ..sim.engine import UnplacedError
 from ..sim.streams import Streams
 from .failover_outcome import Failover, Failure, Stranded
+from .undone import at_instant
 
 MOST_PAIRS = 20_000
 LEVELS = ("rack", "site")
@@ -49,6 +50,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
         name=scenario.name, at_s=moment.at_s, worst=at_s is None, hosts=len(moment.state),
         hosts_on=int(moment.on().sum()), vms=int((moment.home >= 0).sum()),
         promised=moment.promised, failures=failures, whole=trial.whole(),
+        left_out=moment.left_out,
     )  # fmt: skip
 
 
@@ -63,17 +65,27 @@ class _Moment:
     demand_mhz: Floats
     state: States
     reachable: Bools
+    left_out: str
 
     @classmethod
     def of(cls, farm: LivingFarm, at_s: float, promised: float) -> "_Moment":
         vms, hosts = farm.vms, farm.hosts
         return cls(
             at_s, promised, fresh(vms), vms.host.copy(), vms.demand_mhz.copy(),
-            hosts.state.copy(), hosts.reachable.copy(),
+            hosts.state.copy(), hosts.reachable.copy(), _left_out(farm),
         )  # fmt: skip
 
     def on(self) -> Bools:
         return np.isin(self.state, HELD)
+
+
+def _left_out(farm: LivingFarm) -> str:
+    """Say which VMs are on no host, and so in no test."""
+    rejected, waiting, lost = (
+        int(np.count_nonzero(farm.vms.state == state))
+        for state in (VmState.REJECTED, VmState.WAITING, VmState.LOST)
+    )
+    return at_instant(rejected, waiting, lost, len(farm.vms))
 
 
 def _promised(farm: LivingFarm) -> float:

@@ -85,7 +85,8 @@ class Failover:
     """A farm at one instant, and what each failure would do to it.
 
     ``worst``: the instant is the worst of the run; ``promised`` is the part of the memory of hosts
-    on that VMs held. ``whole`` names the levels of which the farm is a single domain.
+    on that VMs held. ``whole`` names the levels of which the farm is a single domain,
+    ``left_out`` says which VMs were on no host and so in no test.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Failover:
     promised: float
     failures: list[Failure]
     whole: list[str]
+    left_out: str = ""
 
     def of(self, kind: str) -> list[Failure]:
         """Return the failures of a kind."""
@@ -111,7 +113,7 @@ class Failover:
         return kind not in self.whole and not any(each.stranded for each in self.of(kind))
 
     def sentence(self) -> str:
-        """Return the worst case of each kind in one sentence."""
+        """Return who is in no test, then the worst case of each kind, in one sentence."""
         kept, lost = [], []
         for kind, words in KINDS.items():
             worst = self.worst_of(kind)
@@ -122,7 +124,8 @@ class Failover:
             else:
                 kept.append(f"any {words}")
         said = [f"survives {' and '.join(kept)}"] if kept else []
-        return "; ".join([*said, *lost])
+        tested = "; ".join([*said, *lost])
+        return f"{self.left_out} The others: {tested}" if self.left_out else tested
 
     def text(self) -> str:
         """Return the outcome in a few lines."""
@@ -157,7 +160,8 @@ class Failover:
             "name": self.name, "at_s": self.at_s, "worst_instant": self.worst,
             "hosts": self.hosts, "hosts_on": self.hosts_on, "vms": self.vms,
             "memory_promised": self.promised, "verdict": self.sentence(),
-            "single": self.whole, "failures": [each.to_dict() for each in self.failures],
+            "not_tested": self.left_out, "single": self.whole,
+            "failures": [each.to_dict() for each in self.failures],
         }  # fmt: skip
 
 

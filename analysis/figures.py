@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..models.arrays import Floats
-from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from .drawing import FILL, FURTHER, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from .elasticity_figures import ELASTICITY_FIGURES, ELASTICITY_TITLES
 from .life_figures import LIFE_FIGURES, LIFE_TITLES
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
@@ -27,8 +27,10 @@ def _series(
     result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
 ) -> Figure:
     lines: list[tuple[Result, str, str]] = [(result, HERE, "this run")]
-    if result.baseline is not None:
-        lines.insert(0, (result.baseline, OTHER, "baseline"))
+    for baseline, about, colour in zip(
+        result.baselines, result.summary["baselines"], (OTHER, *FURTHER), strict=False
+    ):  # fmt: skip
+        lines.insert(len(lines) - 1, (baseline, colour, str(about["label"])))
     label, traces = "", []
     for source, colour, name in lines:
         times, label = hours(_column(source, "farm_series", "time_s"))

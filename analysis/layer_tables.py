@@ -12,6 +12,7 @@ from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
+from .hosts_needed import hosts_needed
 from .metrics import MHZ_S_PER_GHZ_H, co_tenants_of, cost_lines, exposure_of
 from .work import work_of
 
@@ -116,7 +117,8 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     hosted_s = summed(ledger.hosted_s)
     currency = case.scenario.cost.currency
     responses = _responses(case, ledger.owner, count)
-    unused_kwh = ledger.unused_j / JOULE_PER_KWH
+    uncounted_j = float(hosts_needed(case, outcome).uncounted_j.sum())
+    unused_kwh = (ledger.unused_j - uncounted_j) / JOULE_PER_KWH
     table = {
         "vms": (np.bincount(ledger.owner, minlength=count), "VMs", "VMs asked for."),
         "requested_ghz_h": (

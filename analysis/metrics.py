@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.accounts import Rate
-from ..models.arrays import Floats, added
+from ..models.arrays import Floats, added, sum_by
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ..models.exposure import grade, tenant_risk
@@ -16,6 +16,7 @@ from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .elasticity import elasticity_values
 from .gap import gap_values
+from .hosts_needed import HostsNeeded, hosts_needed
 from .life import life_values, present_s
 from .network_metrics import network_values
 from .reserve import reserve_values
@@ -49,6 +50,8 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= elasticity_values(case, outcome) | work_values(outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case)
+    needed = hosts_needed(case, outcome)
+    values |= needed.values() | _counted(values, case, outcome, needed)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]
     values["esv"] = values["energy_kwh"] * values["slav"]
@@ -57,9 +60,37 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
         values[f"{item}_cost"] = added(line.amount for line in lines if line.item == item)
     values["total_cost"] = added(line.amount for line in lines)
     values["cost_per_year"] = per_year(values["total_cost"], duration_s)
-    values["hosts_paid"] = sum(line.hosts for line in lines if line.item == "capital")
     known = [*METRICS, *(name for name in WHERE_KNOWN if name in values)]
     return {name: float(values[name]) for name in known}
+
+
+def _counted(
+    values: dict[str, float], case: Case, outcome: Outcome, needed: HostsNeeded
+) -> dict[str, float]:  # fmt: skip
+    """Return figures of energy and hosts on without those that are not paid for."""
+    uncounted_j = float(needed.uncounted_j.sum())
+    if not uncounted_j:
+        return {}
+    uncounted_kwh = uncounted_j / JOULE_PER_KWH
+    energy_kwh = values["energy_kwh"] - uncounted_kwh
+    bound_kwh = max(values["energy_bound_kwh"] - uncounted_kwh, 0.0)
+    made = {
+        "energy_kwh": energy_kwh,
+        "energy_not_counted_kwh": uncounted_kwh,
+        "facility_energy_kwh": energy_kwh * case.scenario.cost.pue,
+        "mean_power_w": energy_kwh * JOULE_PER_KWH / outcome.end_s,
+        "peak_power_w": max(values["peak_power_w"] - uncounted_j / outcome.end_s, 0.0),
+        "energy_bound_kwh": bound_kwh,
+        "gap_energy": energy_kwh / bound_kwh - 1.0 if bound_kwh > 0 else 0.0,
+    }
+    if "rest_kwh" in values:
+        made["rest_kwh"] = max(values["rest_kwh"] - uncounted_kwh, 0.0)
+    if needed.surplus_on_s:
+        on_s = values["hosts_on_mean"] * outcome.end_s - needed.surplus_on_s
+        made["hosts_on_mean"] = on_s / outcome.end_s
+        vm_s = float(outcome.farm.accounts.totals[Rate.VMS].sum())
+        made["consolidation_ratio"] = _ratio(vm_s, on_s)
+    return made
 
 
 def _layer_values(outcome: Outcome) -> dict[str, float]:
@@ -141,7 +172,7 @@ def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "mean_power_w": energy_j / duration_s,
         "peak_power_w": float(powers.max(initial=0.0)),
         "hosts_on_mean": on_s / duration_s,
-        "hosts_on_peak": outcome.peak_on,
+        "vms_ran": int(np.count_nonzero(~np.isnan(outcome.lives.ran_s))),
         "consolidation_ratio": _ratio(float(totals[Rate.VMS].sum()), on_s),
         "host_boots": int(farm.accounts.boots.sum()),
         "host_shutdowns": int(farm.accounts.stops.sum()),
@@ -191,19 +222,20 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
     """Return energy and capital cost of each group of hosts."""
     cost, farm = case.scenario.cost, outcome.farm
     duration_s = outcome.end_s
-    joules = np.bincount(
+    joules: Floats = sum_by(
         farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
         minlength=len(case.host_models),
     )  # fmt: skip
     vm_s = np.bincount(
         farm.hosts.group, weights=farm.accounts.totals[Rate.VMS], minlength=len(case.host_models)
     )
-    owned_all = cost.hosts_paid == "owned"
-    paid_by_group = (case.host_counts if owned_all else outcome.peak_on_by_group).tolist()
+    needed = hosts_needed(case, outcome)
+    joules = joules - needed.uncounted_j
+    paid_by_group = needed.paid.tolist()
     licences = costs_per_year(case.licences, paid_by_group, vm_s / duration_s)
     lines = []
     for index, model in enumerate(case.host_models):
-        owned, paid = int(case.host_counts[index]), paid_by_group[index]
+        paid = paid_by_group[index]
         amounts = {
             "energy": energy_cost(
                 joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
@@ -212,11 +244,8 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
             "licence": float(licences[index]) * duration_s / YEAR_S,
         }
         for item, amount in amounts.items():
-            hosts = owned if item == "energy" else paid
             year = per_year(float(amount), duration_s)
-            lines.append(
-                CostLine(model.name, item, hosts, float(amount), year, _ratio(year, hosts))
-            )
+            lines.append(CostLine(model.name, item, paid, float(amount), year, _ratio(year, paid)))
     return lines
 
 

@@ -1,6 +1,6 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from operator import methodcaller
 from typing import Any
@@ -19,17 +19,20 @@ from .moves import moves_of
 from .network_figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
 from .result import Result
 from .rule_tables import rules_of
-from .verdict import COMPARED
+from .savings import COMPARED
+from .wording import amount, basis
 
 SECTIONS = {
-    "Need": ("hosts", "hosts_on_peak", "hosts_on_mean", "vms", "vms_rejected",
-             "consolidation_ratio"),
-    "Gap": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh", "gap_energy"),
+    "Hosts and VMs": ("hosts", "hosts_on_peak", "hosts_on_mean", "startup_end_s",
+                      "startup_hosts_on_peak", "vms", "vms_ran", "vms_rejected",
+                      "consolidation_ratio"),
+    "Above the theoretical minimum": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh",
+                                      "gap_energy"),
     "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
             "host_utilisation_p95_max"),
-    "Energy": ("energy_kwh", "facility_energy_kwh", "mean_power_w", "peak_power_w",
-               "energy_per_work"),
-    "Layer": ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
+    "Energy": ("energy_kwh", "facility_energy_kwh", "energy_not_counted_kwh", "mean_power_w",
+               "peak_power_w", "energy_per_work"),
+    "Virtualisation": ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
     "Response": ("requests", "response_mean_ms", "response_p95_ms", "response_p99_ms",
                  "requests_waiting"),
     "Tenants": ("co_tenants", "exposure"),
@@ -89,23 +92,19 @@ def environment() -> Environment:
 
 
 def shown(value: Any, unit: str = "") -> str:
-    """Return a number for people: shares in percent, thousands apart, few digits."""
+    """Return a number for people: shares in percent, three significant digits at most."""
     if value is None:
         return "–"
     if unit == "share":
-        return f"{_digits(value * 100)} %"
-    return _digits(value)
+        tiny = 0 < abs(value) < 1e-5
+        return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
+    return amount(value)
 
 
-def _digits(value: float) -> str:
-    size = abs(value)
-    if size >= 1000 or (size >= 1 and value == int(value)):
-        return f"{value:,.0f}"
-    if size >= 100:
-        return f"{value:,.1f}"
-    if size >= 0.001 or size == 0:
-        return f"{value:.3g}"
-    return f"{value:.2e}"
+def titled(title: str, unit: str, duration_h: float) -> str:
+    """Return the title of a figure; one per year says from how short a run it comes."""
+    since = basis(duration_h) if unit.endswith("/year") else ""
+    return f"{title} ({since})" if since else title
 
 
 def render(result: Result) -> str:
@@ -121,9 +120,7 @@ def render(result: Result) -> str:
         manifest=result.manifest,
         scenario_yaml=result.scenario_yaml,
         tiles=_tiles(result),
-        savings=_savings(result),
-        extra=_extra(result),
-        baseline=result.baseline.title if result.baseline else None,
+        baselines=_baselines(result),
         sections=_sections(result),
         figures=_figures(result, lambda name: name not in NETWORK_FIGURES),
         evacuation=evacuated(result),
@@ -144,7 +141,7 @@ def _entry(result: Result, name: str) -> dict[str, str]:
     unit = entry["unit"]
     return {
         "name": name,
-        "title": metric.title,
+        "title": titled(metric.title, unit, result.value("duration_h")),
         "definition": metric.definition,
         "value": shown(entry["value"], unit),
         "unit": "" if unit == "share" else unit,
@@ -153,44 +150,63 @@ def _entry(result: Result, name: str) -> dict[str, str]:
 
 def _tiles(result: Result) -> list[dict[str, str]]:
     tiles = [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
+    since = basis(result.value("duration_h"))
     for name, title in (
         ("saved_energy_percent", "energy saved"), ("saved_cost_per_year", "saved per year"),
     ):  # fmt: skip
         entry = result.summary.get(name)
         if entry and entry["value"] is not None:
-            value = shown(entry["value"])
-            tiles.append({"title": title, "value": value, "unit": entry["unit"].split("/")[0]})
+            value, unit = shown(entry["value"]), entry["unit"].split("/")[0]
+            parts = [f"{title} against {result.summary['baselines'][0]['label']}"]
+            parts += [since] if since and "cost" in name else []
+            tiles.append({"title": ", ".join(parts), "value": value, "unit": unit})
     tiles += [_entry(result, "unserved_share"), _entry(result, "migrations")]
     return tiles
 
 
-def _savings(result: Result) -> list[dict[str, str]]:
-    if result.baseline is None:
-        return []
+def _baselines(result: Result) -> list[dict[str, Any]]:
+    """Return for each baseline its sentence, its figures beside this run's, and the payback."""
+    return [
+        {**about, "rows": _side_by_side(result, baseline), "payback": _payback(about)}
+        for about, baseline in zip(result.summary["baselines"], result.baselines, strict=False)
+    ]
+
+
+def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
     rows = []
     for name in COMPARED:
-        here, other = result.value(name), result.baseline.value(name)
+        here, other = result.value(name), baseline.value(name)
         unit = result.summary[name]["unit"]
         change = None if not other else 100 * (here - other) / other
+        same = shown(here, unit) == shown(other, unit)
         rows.append(
             {
                 **_entry(result, name),
                 "baseline": shown(other, unit),
-                "difference": shown(here - other, unit),
-                "percent": "–" if change is None else f"{change:+.1f} %",
+                "difference": "no difference" if same else shown(here - other, unit),
+                "percent": "" if same else "–" if change is None else f"{change:+.1f} %",
             }
         )
     return rows
 
 
-def _extra(result: Result) -> list[tuple[str, str]]:
-    lines = []
-    entry = result.summary.get("payback_years")
-    if entry:
-        value = entry["value"]
-        text = "never: nothing is saved" if value is None else f"{value:.1f} years"
-        lines.append(("Payback of the investment", text))
-    return lines
+def payback_lines(result: Result) -> list[str]:
+    """Return the payback of the investment against each baseline, where there is one."""
+    return [
+        f"Payback of the investment against {each['label']}: {text}"
+        for each in result.summary["baselines"]
+        if (text := _payback(each))
+    ]
+
+
+def _payback(about: Mapping[str, Any]) -> str:
+    """Return the payback of the investment against a baseline, empty without an investment."""
+    entry = about["saved"].get("payback_years")
+    if entry is None:
+        return ""
+    if about["not_claimed"]:
+        return "none, since no saving is claimed"
+    return "never, nothing is saved" if entry["value"] is None else f"{entry['value']:.1f} years"
 
 
 def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:

@@ -23,7 +23,8 @@ class Result:
     """The outcome of a run.
 
     ``summary`` maps each metric to value, unit, 95 % confidence interval (None for a single
-    replication) and number of replications, and holds ``verdict`` and ``warnings``.
+    replication) and number of replications, and holds ``verdict`` and ``warnings``. ``baselines``
+    are the runs that it was compared with, in the order of the scenario.
     """
 
     name: str
@@ -32,8 +33,13 @@ class Result:
     scenario_yaml: str
     tables: Mapping[str, pa.Table]
     title: str = ""
-    baseline: "Result | None" = None
+    baselines: list["Result"] = field(default_factory=list)
     directory: Path | None = field(default=None, compare=False)
+
+    @property
+    def baseline(self) -> "Result | None":
+        """The baseline that the saving metrics are against, the first; None where there is none."""
+        return self.baselines[0] if self.baselines else None
 
     def value(self, metric: str) -> Any:
         """Return the value of a metric. Raises KeyError naming the metrics there are."""
@@ -49,6 +55,10 @@ class Result:
             for name, entry in self.summary.items()
             if isinstance(entry, dict) and "unit" in entry
         ]
+
+    def figures(self) -> dict[str, float | None]:
+        """Return the values of all metrics by name."""
+        return {name: self.summary[name]["value"] for name in self.metrics()}
 
     def table(self, name: str) -> pa.Table:
         """Return an Arrow table; ``.to_pandas()`` where pandas is installed.

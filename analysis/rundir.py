@@ -37,6 +37,11 @@ VARIANTS = "variants"
 PARQUET_END = b"PAR1"
 
 
+def baseline_folders(count: int) -> list[str]:
+    """Return the folders of so many baselines: ``baseline``, ``baseline-2``, ``baseline-3``."""
+    return [BASELINE if row == 0 else f"{BASELINE}-{row + 1}" for row in range(count)]
+
+
 def default_directory(result: Result, root: Path) -> Path:
     """Return where a result belongs below a folder of runs: beside what must not be replaced."""
     return free(root / f"{result.name}-{result.manifest['hash']}", RUN)
@@ -72,10 +77,12 @@ def write_run(result: Result, directory: Path) -> None:
     from .report import render  # noqa: PLC0415 - plotly and jinja are costly to import
 
     _write(result, directory)
-    if result.baseline is not None:
-        (directory / BASELINE).mkdir()
-        _write(result.baseline, directory / BASELINE)
-        seal(directory / BASELINE, RUN, result.baseline.manifest)
+    for name, baseline in zip(
+        baseline_folders(len(result.baselines)), result.baselines, strict=True
+    ):  # fmt: skip
+        (directory / name).mkdir()
+        _write(baseline, directory / name)
+        seal(directory / name, RUN, baseline.manifest)
     (directory / REPORT).write_text(render(result), "utf-8")
     seal(directory, RUN, result.manifest)
 
@@ -163,8 +170,9 @@ def load(directory: str | Path) -> Result:
         tables=_LazyTables(directory, record),
         directory=directory,
     )
-    if BASELINE in record.parts:
-        result.baseline = load(directory / BASELINE)
+    for name in baseline_folders(len(record.parts)):
+        if name in record.parts:
+            result.baselines.append(load(directory / name))
     return result
 
 

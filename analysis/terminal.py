@@ -10,17 +10,17 @@ from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from .compare import Comparison
 from .compare_report import written
 from .execute import Progress
-from .report import shown
+from .report import payback_lines, shown, titled
 from .result import Result
 
 SHOWN = (
     "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "gap_hosts", "energy_kwh",
-    "gap_energy", "energy_cost",
-    "capital_cost", "total_cost", "utilisation_mean", "utilisation_p95", "migrations",
-    "migration_wait_mean_s", "downtime_p99_s", "link_utilisation_max", "host_boots",
-    "vm_availability", "unserved_share", "cpu_ready", "response_mean_ms", "response_p95_ms",
-    "slatah", "pdm", "esv", "co_tenants", "exposure", "applications_unserved_share",
-    "lateness_mean_s",
+    "gap_energy", "energy_cost", "capital_cost", "total_cost", "cost_per_year",
+    "utilisation_mean", "utilisation_p95", "migrations", "migration_wait_mean_s",
+    "downtime_p99_s", "link_utilisation_max", "host_boots", "vm_availability",
+    "work_served_ghz_h", "work_served_share", "unserved_share", "cpu_ready", "response_mean_ms",
+    "response_p95_ms", "slatah", "pdm", "esv", "co_tenants", "exposure",
+    "applications_unserved_share", "lateness_mean_s",
 )  # fmt: skip
 BETWEEN_S = 0.1
 
@@ -57,23 +57,21 @@ def progress(silent: bool) -> Iterator[Progress | None]:
 
 
 def summary_text(result: Result) -> str:
-    """Return verdict, main figures beside the baseline's, and warnings, as text."""
-    rows = [["", "this run", *(["baseline"] if result.baseline else []), ""]]
+    """Return verdict, main figures beside those of the baselines, and warnings, as text."""
+    labels = [str(each["label"]) for each in result.summary["baselines"]]
+    rows = [["", "this run", *labels, ""]]
     for name in SHOWN:
         if name not in result.summary:
             continue
         unit = result.summary[name]["unit"]
-        row = [(METRICS | WHERE_KNOWN)[name].title, shown(result.value(name), unit)]
-        if result.baseline is not None:
-            entry = result.baseline.summary.get(name, {"value": None})
+        title = titled((METRICS | WHERE_KNOWN)[name].title, unit, result.value("duration_h"))
+        row = [title, shown(result.value(name), unit)]
+        for baseline in result.baselines:
+            entry = baseline.summary.get(name, {"value": None})
             row.append(shown(entry["value"], unit))
         rows.append([*row, "" if unit == "share" else unit])
     lines = [str(result.summary["verdict"]), "", *_aligned(rows)]
-    entry = result.summary.get("payback_years")
-    if entry:
-        value = entry["value"]
-        text = "never, nothing is saved" if value is None else f"{value:.1f} years"
-        lines.append(f"\npayback of the investment: {text}")
+    lines += [f"\n{line}" for line in payback_lines(result)]
     lines += [f"\nnote: {warning}" for warning in result.summary["warnings"]]
     return "\n".join(lines)
 

@@ -20,13 +20,15 @@ FILES = {
     "the directory, what it is (`kind`), each file with its SHA-256, and directories below it with "
     "a manifest of their own (`parts`).",
     SCENARIO: "The scenario with every default and override written out; it runs again as it is.",
-    SUMMARY: "The metrics below, each `{value, unit, ci95, n}`, with `verdict`, `warnings`, "
+    SUMMARY: "The metrics below, each `{value, unit, ci95, n}`, with `verdict`, `not_done` "
+    "(what was not done, one clause each), `baselines` (of each its label and title, what is said "
+    "and saved against it, or why nothing is claimed), `warnings`, "
     "`failed_assertions`, `assumptions`, `data_quality`, `schema_version`. No NaN: a metric "
     "without a value is `null`. `ci95` is `null` for a single replication.",
     REPORT: "The report: one page that needs neither network nor other files.",
     f"{TABLES}/": "The tables below, as Parquet.",
-    f"{BASELINE}/": "The same files, report apart, for the run that savings are measured "
-    "against; absent with `baseline: {type: none}`.",
+    f"{BASELINE}/": "The same files, report apart, for the first run that savings are measured "
+    f"against, `{BASELINE}-2/` and so on for further ones; absent with `baseline: {{type: none}}`.",
 }
 SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
@@ -76,7 +78,9 @@ def results() -> str:
         "Only where VMs have a request class, tenants, rules, applications or a reserve are "
         "named, or migrations go over a network:",
         _metrics(WHERE_KNOWN),
-        "Only where there is a baseline; the last only where `cost.investment` is given:",
+        "Only where there is a baseline, against the first of them; no value where the work of the "
+        "two runs differs, so that no saving is claimed. The last only where `cost.investment` is "
+        "given:",
         _metrics(SAVINGS),
         "## Tables",
         "Each column's unit and description also stand in the Parquet field metadata.",

@@ -16,26 +16,41 @@ METRICS: dict[str, Metric] = {
     "duration_h": Metric("h", "Simulated time", "Length of the run."),
     "hosts": Metric("hosts", "Hosts in the farm", "Hosts of the scenario, on or off."),
     "vms": Metric("VMs", "VMs asked for", "VMs of the workload."),
+    "vms_ran": Metric("VMs", "VMs that ran", "VMs that had a host and ran, for however long."),
     "vms_rejected": Metric("VMs", "VMs rejected", "VMs for which no host had room."),
-    "energy_kwh": Metric("kWh", "Energy of the servers", "Integral of all hosts' power."),
+    "energy_kwh": Metric(
+        "kWh", "Energy of the servers", "Integral of all hosts' power, without what hosts that are "
+        "not paid for drew at rest."
+    ),
     "facility_energy_kwh": Metric("kWh", "Energy of the site", "Energy of the servers times PUE."),
     "mean_power_w": Metric("W", "Mean power of the servers", "Energy over duration."),
     "peak_power_w": Metric("W", "Highest power", "Highest mean power of a reporting interval."),
-    "hosts_on_mean": Metric("hosts", "Hosts on, mean", "Integral of hosts on over duration."),
-    "hosts_on_peak": Metric("hosts", "Hosts on, most", "Most hosts on or switching at once."),
+    "hosts_on_mean": Metric("hosts", "Mean hosts on", "Integral of hosts on over duration."),
+    "hosts_on_peak": Metric(
+        "hosts", "Peak hosts on", "Most hosts on, booting or shutting down at once after start-up."
+    ),
+    "startup_end_s": Metric(
+        "s", "End of start-up", "When the last of the hosts was at rest that only the first "
+        "placement had switched on; 0 where nothing is start-up (see docs/metrics.md)."
+    ),
+    "startup_hosts_on_peak": Metric(
+        "hosts", "Peak hosts on in start-up", "Most hosts on, booting or shutting down at once "
+        "until the end of start-up; 0 where there is none."
+    ),
     "hosts_bound_mean": Metric(
-        "hosts", "Fewest hosts, bound", "Mean over time of a number of hosts below which no "
-        "placement of the same work on this farm can be (see docs/optimum.md)."
+        "hosts", "Theoretical minimum number of hosts", "Mean over time of a number of hosts below "
+        "which no placement of the same work on this farm can be (see docs/optimum.md)."
     ),
     "gap_hosts": Metric(
-        "share", "Gap in hosts", "Hosts on, mean, over the bound on the fewest, less 1."
+        "share", "Hosts above the minimum", "Mean hosts on over the theoretical minimum, less 1."
     ),
     "energy_bound_kwh": Metric(
-        "kWh", "Least energy, bound", "Energy below which no placement of the same work on this "
-        "farm can be, with all hosts that are not needed off."
+        "kWh", "Theoretical minimum of energy", "Energy below which no placement of the same work "
+        "on this farm can be, with all hosts that are not needed off."
     ),
     "gap_energy": Metric(
-        "share", "Gap in energy", "Energy of the servers over the bound on the least, less 1."
+        "share", "Energy above the minimum", "Energy of the servers over its theoretical minimum, "
+        "less 1."
     ),
     "consolidation_ratio": Metric(
         "VMs/host", "Consolidation ratio", "Integral of VMs running over integral of hosts on."
@@ -49,10 +64,10 @@ METRICS: dict[str, Metric] = {
     "host_utilisation_p95_max": Metric(
         "share", "Busiest host, P95", "Highest 95th percentile of any host while on."
     ),
-    "migrations": Metric("moves", "Migrations", "Migrations that ended within the run."),
+    "migrations": Metric("migrations", "Migrations", "Migrations that ended within the run."),
     "migrated_gib": Metric("GiB", "Memory moved", "Memory copied by migrations that ended."),
     "migration_mean_s": Metric("s", "Migration time, mean", "Start of the copy to its end."),
-    "vm_migrations_max": Metric("moves", "Most moves of one VM", "Highest count of any VM."),
+    "vm_migrations_max": Metric("migrations", "Max migrations per VM", "Highest count of any VM."),
     "host_boots": Metric("cycles", "Host boots", "Hosts switched on after the start."),
     "host_shutdowns": Metric("cycles", "Host shutdowns", "Hosts switched off."),
     "work_asked_ghz_h": Metric(
@@ -98,11 +113,14 @@ METRICS: dict[str, Metric] = {
         "(Beloglazov and Buyya 2012)."
     ),
     "pdm": Metric(
-        "share", "PDM", "Mean over VMs of CPU lost to migration over CPU asked for "
-        "(Beloglazov and Buyya 2012)."
+        "share", "Capacity lost to migrations (PDM)", "Mean over VMs of CPU lost to migration over "
+        "CPU asked for (Beloglazov and Buyya 2012)."
     ),
-    "slav": Metric("share", "SLAV", "SLATAH times PDM."),
-    "esv": Metric("kWh", "ESV", "Energy of the servers times SLAV."),
+    "slav": Metric("share", "SLA violation (SLAV)", "SLATAH times PDM."),
+    "esv": Metric(
+        "kWh", "Energy \N{MULTIPLICATION SIGN} SLA violation (ESV)", "Energy of the servers times "
+        "SLAV."
+    ),
     "slatah_pooled": Metric(
         "share", "SLATAH, pooled", "Violating time of all hosts over active time of all hosts, "
         "as CloudSim prints it."
@@ -116,7 +134,7 @@ METRICS: dict[str, Metric] = {
         "Wh/(GHz h)", "Energy per work", "Energy of the servers over work served."
     ),
     "layer_share": Metric(
-        "share", "CPU spent on the layer", "CPU delivered beyond the work served, over CPU "
+        "share", "Virtualisation overhead", "CPU delivered beyond the work served, over CPU "
         "delivered: hypervisor, control partition, host system and its applications."
     ),
     "cpu_ready": Metric(
@@ -137,7 +155,9 @@ METRICS: dict[str, Metric] = {
     ),
     "total_cost": Metric("money", "Cost", "Energy, capital and licence cost."),
     "cost_per_year": Metric("money/year", "Cost per year", "Cost, extrapolated to 365 days."),
-    "hosts_paid": Metric("hosts", "Hosts paid for", "Hosts whose price is counted."),
+    "hosts_paid": Metric(
+        "hosts", "Hosts paid for", "Hosts whose price, licence and standby power are counted."
+    ),
 }  # fmt: skip
 
 WHERE_KNOWN: dict[str, Metric] = {
@@ -185,6 +205,10 @@ WHERE_KNOWN: dict[str, Metric] = {
         "their way into or out of another state of rest."
     ),
     "rest_kwh": Metric("kWh", "Energy at rest", "Energy that hosts drew off or asleep."),
+    "energy_not_counted_kwh": Metric(
+        "kWh", "Standby energy not counted", "What hosts that are not paid for drew at rest; not "
+        "part of the energy of the servers."
+    ),
     "host_cycles_max": Metric(
         "cycles/day", "Most power cycles of a host", "Times that a host was put to rest, per day "
         "(of a run shorter than a day: in all); the highest of any host."
@@ -261,7 +285,7 @@ a network, or VMs come and go or hosts fail."""
 SAVINGS: dict[str, Metric] = {
     "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),
     "saved_energy_percent": Metric("%", "Energy saved", "In percent of the baseline's."),
-    "saved_hosts": Metric("hosts", "Hosts saved", "Most hosts on at once: baseline's minus this."),
+    "saved_hosts": Metric("hosts", "Hosts saved", "Peak hosts on: baseline's minus this run's."),
     "saved_cost_per_year": Metric(
         "money/year", "Cost saved per year", "Baseline's cost per year minus this run's."
     ),
@@ -270,7 +294,8 @@ SAVINGS: dict[str, Metric] = {
         "years", "Payback", "Investment over cost saved per year; none where nothing is saved."
     ),
 }
-"""Figures that exist only where there is a baseline (the last: and an investment)."""
+"""Figures against the first baseline; no value where the work of the two differs, and no saving
+is claimed. They exist only where there is a baseline (the last: and an investment)."""
 
 LOWER_IS_BETTER = frozenset(
     {

@@ -11,30 +11,25 @@ from ..models.exposure import HOST_APPLICATIONS, layer_risk
 from ..models.farm import ViolationRule
 from ..models.licence import HostLicence, list_price
 from ..models.living import LivingFarm
-from ..models.migration import FixedRate
-from ..models.move_models import MoveModels
 from ..models.overheads import Platform
 from ..models.rules import Rules
 from ..policies.consolidation import name_of
-from ..policies.control import NoControl
-from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.gauge import Gauge
 from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
 from ..sim.streams import Streams
-from .build_applications import add_applications, elasticity_of, unscaled
+from .build_applications import add_applications, elasticity_of
 from .build_assignment import with_assignments
-from .build_domains import build_domains, unplanned
+from .build_domains import build_domains
 from .build_failures import failure_sources
 from .build_farm import (
     HostModel,
     build_hosts,
-    columns,
     host_model,
 )
 from .build_layer import Stack, build_stack
-from .build_life import lives_of, most_at_once, still_lives
+from .build_life import lives_of
 from .build_moves import move_models
 from .build_network import network_setup
 from .build_reserve import build_reserve
@@ -42,21 +37,10 @@ from .build_rules import build_rules
 from .build_workload import Load, build_load
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
-from .spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
 from .spec_farm import HostGroup
 from .suggest import unknown_name
 
 SHOWN = 20
-BARE: dict[str, object] = {
-    "name": "dedicated",
-    "hypervisor": "bare_metal",
-    "host_applications": 0.0,
-    "storage_path": None,
-    "network_path": None,
-    "memory_overcommit": 1.0,
-    "tenant": None,
-}
-"""What a group of hosts is when each of its hosts is one workload's own."""
 
 
 @dataclass
@@ -81,10 +65,16 @@ class Case:
     gauge: Gauge
     living: bool = False
     rules: Rules | None = None
+    label: str = ""
+    """What a baseline is called at the head of a column."""
+    least_paid: Ints | None = None
+    """Hosts by group that are paid for at the least, where others count only if they held VMs."""
 
 
-def build(scenario: Scenario, load: Load | None = None) -> Case:
-    """Build the scenario itself. Raises InputError."""
+def build(
+    scenario: Scenario, load: Load | None = None, left_out: Ints | None = None
+) -> Case:  # fmt: skip
+    """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
     load = load or load_of(scenario)
     groups = scenario.farm.hosts
     stack = build_stack(scenario, groups, load.sizes, load.held)
@@ -103,6 +93,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         scenario, list(hosts.names), domains, network.network if network else None
     )
     lives = lives_of(scenario, load, stack.platforms, failures)
+    lives = replace(lives, population=lives.population.without(left_out))
     still = lives.still and load.applications is None
     farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=still)
     policies = scenario.policies
@@ -114,13 +105,13 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
         reject=policies.initial.unplaced == "reject",
         slow_cores=policies.slow_cores == "allow",
     )
-    giants = [] if start.reject else _giants(farm, start, "workload")
-    if giants:
-        raise InputError(giants)
+    too_large = [] if start.reject else giants(farm, start, "workload")
+    if too_large:
+        raise InputError(too_large)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
     workload = load.make()
-    service, tenancy = _ledgers(scenario, stack, farm)
+    service, tenancy = ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still)
@@ -128,7 +119,7 @@ def build(scenario: Scenario, load: Load | None = None) -> Case:
     reserve = build_reserve(scenario)
     engine = Engine(
         farm, workload, start, policies.control, name_of(policies.control),
-        moves, _timing(scenario), Streams(scenario.seed),
+        moves, timing(scenario), Streams(scenario.seed),
         [gauge], network,
         microscope, lives, rules, elasticity_of(scenario, load, stack), reserve=reserve,
         power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
@@ -171,7 +162,7 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLi
     return list_price(hypervisor.licence, platform.server, hypervisor.name, scenario.cost.currency)
 
 
-def _ledgers(
+def ledgers(
     scenario: Scenario, stack: Stack, farm: LivingFarm
 ) -> tuple[ServiceLedger | None, TenantLedger | None]:
     """Return the accounts of response times and of tenants, where there are any."""
@@ -204,73 +195,6 @@ def load_of(scenario: Scenario) -> Load:
     return add_applications(load, scenario)
 
 
-def build_baseline(scenario: Scenario, load: Load) -> Case | None:
-    """Build what the scenario is compared with, if anything. Raises InputError."""
-    baseline = scenario.baseline
-    if isinstance(baseline, NoBaseline):
-        return None
-    if isinstance(baseline, Dedicated):
-        return _dedicated(scenario, baseline, load)
-    if isinstance(baseline, Unconsolidated):
-        case = build(_unconsolidated(scenario, baseline), load)
-        case.title = f"the same {len(case.farm.hosts)} hosts, none switched off, nothing moved"
-        return case
-    assert isinstance(baseline, OtherScenario)
-    other = Scenario.load(scenario.folder / baseline.path)
-    case = build(other)
-    case.title = f"scenario {other.name}"
-    return case
-
-
-def _unconsolidated(scenario: Scenario, baseline: Unconsolidated) -> Scenario:
-    initial = scenario.policies.initial
-    if baseline.placement is not None:
-        initial = initial.model_copy(update={"placement": baseline.placement})
-    policies = scenario.policies.model_copy(update={"control": NoControl(), "initial": initial})
-    return scenario.model_copy(update={"policies": policies})
-
-
-def _dedicated(scenario: Scenario, baseline: Dedicated, load: Load) -> Case:
-    """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
-    lives = still_lives(load)
-    still = lives.still
-    count = most_at_once(lives.population, scenario.run.duration)
-    start = Start(placement=RoundRobin(), rule="one server each", one_each=True)
-    groups = list(scenario.farm.hosts)
-    if baseline.server is not None:
-        groups = [HostGroup.model_validate({"name": "x", "server": baseline.server, "count": 1})]
-    problems: list[Problem] = []
-    for group in groups:
-        bare = group.model_copy(update=BARE)
-        stack = build_stack(scenario, [bare], load.sizes, load.held)
-        stack.layer.allowed[:] = True
-        model = host_model(bare, stack.platforms[0])
-        hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=still)
-        problems = _giants(farm, start, "baseline")
-        if not problems:
-            break
-    else:
-        raise InputError(problems)
-    workload = load.make()
-    service, tenancy = _ledgers(scenario, stack, farm)
-    gauge = Gauge(farm)
-    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
-    engine = Engine(
-        farm, workload, start, NoControl(), "none", never, _timing(scenario),
-        Streams(scenario.seed), [gauge],
-        lives=lives, elasticity=unscaled(load, scenario, stack),
-    )  # fmt: skip
-    price = (baseline.price or group.price or scenario.cost.server_price).amount
-    title = f"{count:,} dedicated servers ({model.server}), one workload each"
-    name = f"{scenario.name}-dedicated"
-    counts = np.array([count])
-    return Case(
-        name, title, scenario, engine, farm, load, stack, service, tenancy, None, [model], counts,
-        [price], [HostLicence()], unplanned(count), gauge, living=not still,
-    )  # fmt: skip
-
-
 def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
@@ -279,12 +203,13 @@ def fresh(vms: Vms) -> Vms:
     )  # fmt: skip
 
 
-def _timing(scenario: Scenario) -> Timing:
+def timing(scenario: Scenario) -> Timing:
+    """Return length and periods of a run."""
     run = scenario.run
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
 
 
-def _giants(farm: LivingFarm, start: Start, where: str) -> list[Problem]:
+def giants(farm: LivingFarm, start: Start, where: str) -> list[Problem]:
     """Return the sizes of VM that no host of the farm could ever hold."""
     vms = farm.vms
     sizes, first = np.unique(vms.size, return_index=True)
@@ -305,7 +230,7 @@ def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
         f"{hosts.core_mhz.max():g} MHz and {hosts.memory_mib.max() / 1024:g} GiB; "
         "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
     )
-    return Problem(where, "workload.sizes" if where == "workload" else "baseline", message)
+    return Problem(where, "workload.sizes" if where == "workload" else where, message)
 
 
 def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:

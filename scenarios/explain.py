@@ -161,7 +161,9 @@ def _bare(kind: Any) -> Any:
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def _pick(kind: Any, data: Any) -> type[BaseModel] | None:
+def _pick(  # noqa: PLR0911 - one return per kind of type
+    kind: Any, data: Any
+) -> type[BaseModel] | None:
     """Choose the model among the members of a type that the data is meant for."""
     named = next((each for each in get_args(kind)[1:] if isinstance(each, Named)), None)
     if named is not None:
@@ -174,6 +176,8 @@ def _pick(kind: Any, data: Any) -> type[BaseModel] | None:
     kind = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
+    if get_origin(kind) is tuple and isinstance(data, dict):
+        return _pick(get_args(kind)[0], data)  # one entry may be written without a list
     if get_origin(kind) in (Union, UnionType):
         members = [_pick(member, data) for member in get_args(kind)]
         models = [member for member in members if member is not None]

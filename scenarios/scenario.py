@@ -56,7 +56,11 @@ class Scenario(Spec):
                 getattr(self.workload.source, "of", None), "path", None
             ),
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
-            "baseline.path": getattr(self.baseline, "path", None),
+            **{
+                f"baseline.{index}.path" if len(self.baseline) > 1 else "baseline.path": path
+                for index, each in enumerate(self.baseline)
+                if (path := getattr(each, "path", None)) is not None
+            },
             "constraints_file": self.constraints_file,
             **{
                 f"applications.{index}.load.path": getattr(part.load, "path", None)

@@ -4,9 +4,16 @@ Everything here is frozen and is never changed by a run. The reference page and 
 are made from it.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from ..models.catalogue import servers
 from ..models.conversion import CONVERSIONS, Conversion, NoConversion
@@ -160,7 +167,10 @@ class Dedicated(Part):
         description="Which server; if absent, that of the first group whose hosts hold any VM.",
     )
     price: Annotated[Money | None, Amount()] = Field(
-        None, description="Price of one, if not `cost.server_price`."
+        None,
+        description="Price of one, where they would be bought or replaced. Absent: they count "
+        "with their energy only, since the price of servers that nobody owns or would buy is no "
+        "saving.",
     )
 
     @field_validator("server")
@@ -172,7 +182,11 @@ class Dedicated(Part):
 
 
 class Unconsolidated(Part):
-    """The same farm with nothing moved and every host on."""
+    """The same farm without consolidation: nothing moved, and no host switched off.
+
+    With `hosts_paid: needed` it counts the hosts that ever hold a VM, or those of the run if these
+    are more.
+    """
 
     type: Literal["unconsolidated"]
     placement: Annotated[Placement | None, policy_slot("placement")] = Field(
@@ -181,7 +195,10 @@ class Unconsolidated(Part):
 
 
 class OtherScenario(Part):
-    """Another scenario file."""
+    """Another scenario file with the same VMs and currency.
+
+    It is run for as long as this one, with the same seed.
+    """
 
     type: Literal["scenario"]
     path: FilePath = Field(description="The file, relative to this one.")
@@ -195,6 +212,17 @@ class NoBaseline(Part):
 
 Baseline = Annotated[
     Dedicated | Unconsolidated | OtherScenario | NoBaseline, Field(discriminator="type")
+]
+
+
+def _as_list(written: Any) -> Any:
+    """Let a single baseline stand for a list of one."""
+    return (written,) if isinstance(written, Mapping | Part) else written
+
+
+Baselines = Annotated[
+    tuple[Baseline, ...],
+    BeforeValidator(_as_list, json_schema_input_type=Baseline | tuple[Baseline, ...]),
 ]
 
 
@@ -269,8 +297,12 @@ class Spec(Part):
     )
     service: ServicePart = Field(ServicePart(), description="What counts as a violation.")
     cost: CostPart = Field(CostPart(), description="Prices.")
-    baseline: Baseline = Field(
-        Dedicated(type="dedicated"), description="What the savings are measured against."
+    baseline: Annotated[Baselines, Field(min_length=1, max_length=5)] = Field(
+        (Dedicated(type="dedicated"),),
+        description="What savings are measured against: one baseline, or a list of them. The "
+        "first is the reference of the saving metrics and of `assert`; each has a sentence and a "
+        "column of its own.",
+        examples=[[{"type": "unconsolidated"}, {"type": "dedicated"}]],
     )
     assertions: dict[str, str] = Field(
         {},
@@ -293,6 +325,20 @@ class Spec(Part):
         except ValueError as error:
             raise problem(str(error)) from None
         return conditions
+
+    @field_validator("baseline")
+    @classmethod
+    def _none_alone(cls, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        nothing = [row for row, each in enumerate(baselines) if isinstance(each, NoBaseline)]
+        if nothing and len(baselines) > 1:
+            message = "none stands beside other baselines; leave it out, or write it alone"
+            raise problems([((row, "type"), message) for row in nothing])
+        return baselines
+
+    @field_serializer("baseline")
+    def _one_or_several(self, baselines: tuple[Baseline, ...]) -> Any:
+        """Write a single baseline without a list, as users write it."""
+        return baselines[0] if len(baselines) == 1 else baselines
 
     @field_validator("tenants")
     @classmethod
@@ -351,8 +397,9 @@ class Spec(Part):
             for part in self.applications
             if part.penalty
         ]
-        if isinstance(self.baseline, Dedicated):
-            amounts.append(("baseline.price", self.baseline.price))
+        amounts += [
+            ("baseline.price", each.price) for each in self.baseline if isinstance(each, Dedicated)
+        ]
         for what, money in amounts:
             if money is not None and money.currency != wanted:
                 raise problem(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .loader import Origin, Written, read, rewritten
+from .other_scenario import check_others
 from .problems import InputError, Problem, refuse
 from .scenario import Scenario
 from .yaml_text import Document
@@ -111,11 +112,14 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
     The workload is read where there are rules of placement, since these name VMs.
     """
     written, allow_code = _written(source, overrides, allow_code)
-    written.scenario(allow_code).check_paths()
+    scenario = written.scenario(allow_code)
+    scenario.check_paths()
+    check_others(scenario)
     drafts = _drafts(source, overrides, allow_code, single=True)
     _raise([problem for draft in drafts for problem in _check(draft, None)])
     for draft in drafts:
         scenario = draft.runs[TYPICAL]
+        check_others(scenario)
         if scenario.constraints or scenario.constraints_file:
             from .build import build  # noqa: PLC0415 - brings SimPy and the trace with it
 

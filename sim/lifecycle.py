@@ -1,7 +1,7 @@
 """Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import simpy
@@ -46,6 +46,14 @@ class Population:
     def staying(cls, vms: int) -> "Population":
         """Return VMs that are there from the start and stay."""
         return cls(np.zeros(vms), np.full(vms, np.inf), np.zeros(vms, np.int64))
+
+    def without(self, vms: Ints | None) -> "Population":
+        """Return the same of which nobody ever asks for some VMs."""
+        if vms is None or not len(vms):
+            return self
+        arrival_s = self.arrival_s.copy()
+        arrival_s[vms] = np.inf
+        return replace(self, arrival_s=arrival_s)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 
 from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints
-from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
@@ -95,14 +94,20 @@ class Recorder:
         groups = len(farm.hosts.group_names)
         self.peak_on_by_group = np.zeros(groups, np.int64)
         self.peak_on = 0
+        self.awake = Log({"time_s": float, "group": int, "hosts": int})
+        self._awake: Ints = np.full(groups, -1)
 
-    def note_hosts_on(self) -> None:
-        """Keep track of the most hosts awake at once, in all and per group."""
+    def note_hosts_on(self, now_s: float = 0.0) -> None:
+        """Record how many hosts are awake, per group, and the most at once."""
         resting = self._farm.accounts.rates[Rate.ON] + self._farm.accounts.rates[Rate.SWITCHING]
         awake = np.flatnonzero(resting)
         groups = np.bincount(self._farm.hosts.group[awake], minlength=len(self.peak_on_by_group))
         np.maximum(self.peak_on_by_group, groups, out=self.peak_on_by_group)
         self.peak_on = max(self.peak_on, len(awake))
+        if not np.array_equal(groups, self._awake):
+            self._awake = groups
+            numbers = np.arange(len(groups))
+            self.awake.add(len(groups), time_s=now_s, group=numbers, hosts=groups)
 
     def note_decisions(
         self, now_s: float, proposals: Sequence[Proposal], outcomes: Sequence[str]
@@ -155,8 +160,7 @@ class Recorder:
             depth=self._farm.hosts.depth[hosts], cause=self.words(cause),
         )  # fmt: skip
         self.rest.note(now_s, hosts)
-        if state != PowerState.OFF:
-            self.note_hosts_on()
+        self.note_hosts_on(now_s)
 
     def note_refusals(self, now_s: float, refusals: Sequence[tuple[int, str]]) -> None:
         """Record hosts that were not put to rest, and why; once until the reason changes."""
@@ -263,6 +267,7 @@ class Recorder:
             "vm_events": self.vm_events.columns(),
             "outages": self.outages.columns(),
             "population": self.population.columns(),
+            "awake": self.awake.columns(),
             "power_events": self.power_events.columns(),
             "sleep_refusals": self.sleep_refusals.columns(),
             "violations": self.violations.columns(),

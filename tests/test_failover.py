@@ -100,7 +100,9 @@ def test_the_command_writes_page_and_values_and_judges(
     assert "Loses 4 VMs of size s if host h-1 fails: memory." in page
     kept = [*arguments, "--set", "policies.reserve={kind: hosts}", "--json"]
     assert run_command_line(kept) == 0
-    assert json.loads(capsys.readouterr().out)["verdict"] == "survives any one host"
+    assert json.loads(capsys.readouterr().out)["verdict"] == (
+        "4 of 28 VMs were rejected. The others: survives any one host"
+    )
 
 
 def test_the_command_tells_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -794,20 +794,20 @@ TURNS: Turns = {
     "cost.server_lifetime": ({}, {"cost.server_lifetime": "6 years"}),
     "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
     "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
-    "baseline<dedicated>.type": ({}, {"baseline": {"type": "unconsolidated"}}),
-    "baseline<dedicated>.server": (
+    "baseline[]<dedicated>.type": ({}, {"baseline": {"type": "unconsolidated"}}),
+    "baseline[]<dedicated>.server": (
         {}, {"baseline": {"type": "dedicated", "server": "dell_r300_l5410"}},
     ),
-    "baseline<dedicated>.price": ({}, {"baseline": {"type": "dedicated", "price": "9 EUR"}}),
-    "baseline<unconsolidated>.type": ({"baseline": {"type": "unconsolidated"}}, {}),
-    "baseline<unconsolidated>.placement": (
+    "baseline[]<dedicated>.price": ({}, {"baseline": {"type": "dedicated", "price": "9 EUR"}}),
+    "baseline[]<unconsolidated>.type": ({"baseline": {"type": "unconsolidated"}}, {}),
+    "baseline[]<unconsolidated>.placement": (
         {"baseline": {"type": "unconsolidated"}},
         {
             "baseline": {"type": "unconsolidated", "placement": "worst_fit"},
             "policies.control": "none",
         },
     ),
-    "baseline<unconsolidated>.placement<power_aware_best_fit_decreasing>.increase_over": (
+    "baseline[]<unconsolidated>.placement<power_aware_best_fit_decreasing>.increase_over": (
         {
             "baseline": {
                 "type": "unconsolidated", "placement": PABFD | {"increase_over": "tentative"},
@@ -815,17 +815,17 @@ TURNS: Turns = {
         },
         {"baseline": {"type": "unconsolidated", "placement": PABFD}},
     ),
-    "baseline<unconsolidated>.placement<dot_product>.memory_weight": (
+    "baseline[]<unconsolidated>.placement<dot_product>.memory_weight": (
         {**TIGHT, "baseline": {"type": "unconsolidated", "placement": {"policy": "dot_product"}}},
         {**TIGHT, "baseline": {"type": "unconsolidated",
                                "placement": {"policy": "dot_product", "memory_weight": 0}}},
     ),
-    "baseline<scenario>.type": ({"baseline": {"type": "scenario", "path": "other.yaml"}}, {}),
-    "baseline<scenario>.path": (
+    "baseline[]<scenario>.type": ({"baseline": {"type": "scenario", "path": "other.yaml"}}, {}),
+    "baseline[]<scenario>.path": (
         {"baseline": {"type": "scenario", "path": "other.yaml"}},
         {"baseline": {"type": "scenario", "path": "third.yaml"}},
     ),
-    "baseline<none>.type": ({"baseline": {"type": "none"}}, {}),
+    "baseline[]<none>.type": ({"baseline": {"type": "none"}}, {}),
     "assert": ({}, {"assert": {"energy_kwh": "< 0"}}),
     "variants": (
         {"variants": {"base": {}, "other": {"farm.hosts.0.count": 5}}},

@@ -66,7 +66,7 @@ def test_the_page_says_what_a_manager_needs(result: farmsim.Result, page: str) -
     text = html.unescape(without_plotly(page))
     assert result.summary["verdict"] in text
     for wanted in (
-        "Against the baseline", "Power over time", "Hosts switched on over time",
+        "Against dedicated servers", "Power over time", "Hosts switched on over time",
         "Utilisation over hosts and time", "Load-duration curve", "Migrations over time",
         "The ten busiest hosts", "Assumptions", "Quality of the data", "Failed assertions",
         "Payback of the investment", "SPECpower_ssj2008 result published", "placeholder",
@@ -100,7 +100,7 @@ def test_every_figure_is_drawn_from_the_result(result: farmsim.Result) -> None:
     with pytest.raises(KeyError, match="did you mean power"):
         result.figure("powr")
     power = result.figure("power")
-    assert [trace.name for trace in power.data] == ["baseline", "this run"]
+    assert [trace.name for trace in power.data] == ["dedicated servers", "this run"]
     series = result.table("farm_series")
     assert list(power.data[1].y) == pytest.approx([w / 1000 for w in series["power_w"].to_pylist()])
 
@@ -121,8 +121,9 @@ def test_thinning_keeps_highs_and_lows() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(0.1234567, "share", "12.3 %"), (12345.6, "kWh", "12,346"), (3.0, "hosts", "3"),
-     (0.000012, "share", "0.0012 %"), (None, "years", "–"), (0.0, "moves", "0"),
-     (2.5e-7, "kWh", "2.50e-07"), (257.23, "kWh", "257.2")],
+     (0.000012, "share", "0.0012 %"), (5.27e-07, "share", "< 0.001 %"),
+     (None, "years", "–"), (0.0, "moves", "0"),
+     (2.5e-7, "kWh", "2.50e-07"), (257.23, "kWh", "257")],
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float | None, unit: str, text: str) -> None:
     assert shown(value, unit) == text

@@ -1,0 +1,118 @@
+"""What a run saves against its baselines, claimed only where both did the same work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..models.cost import payback_years
+from .undone import unlike
+from .wording import amount, basis, change
+
+COMPARED = (
+    "hosts_on_peak",
+    "hosts_on_mean",
+    "energy_kwh",
+    "mean_power_w",
+    "energy_cost",
+    "capital_cost",
+    "licence_cost",
+    "total_cost",
+    "cost_per_year",
+    "work_served_ghz_h",
+    "unserved_share",
+    "slatah",
+    "utilisation_mean",
+)
+"""Metrics shown side by side with the baseline."""
+
+Saved = dict[str, tuple[float | None, str]]
+
+
+@dataclass(frozen=True)
+class Against:
+    """A baseline that has run: its label and title, its figures, and what became of the claim.
+
+    ``unlike`` is why no saving is claimed, empty where one is.
+    """
+
+    label: str
+    title: str
+    values: Mapping[str, float]
+    unlike: str
+
+    @classmethod
+    def of(
+        cls, label: str, title: str, here: Mapping[str, float], there: Mapping[str, float]
+    ) -> "Against":
+        """Compare a run with a baseline."""
+        return cls(label, title, there, unlike(here, there))
+
+    def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
+        """Return value and unit of what is saved, by metric; no values where none is claimed."""
+        there = self.values
+        yearly = there["cost_per_year"] - here["cost_per_year"]
+        energy = there["energy_kwh"] - here["energy_kwh"]
+        made: Saved = {
+            "saved_energy_kwh": (energy, "kWh"),
+            "saved_energy_percent": (_percent(energy, there["energy_kwh"]), "%"),
+            "saved_hosts": (there["hosts_on_peak"] - here["hosts_on_peak"], "hosts"),
+            "saved_cost_per_year": (yearly, f"{currency}/year"),
+            "saved_cost_percent": (_percent(yearly, there["cost_per_year"]), "%"),
+        }
+        if investment is not None:
+            made["payback_years"] = (payback_years(investment, yearly), "years")
+        if self.unlike:
+            return {name: (None, unit) for name, (_, unit) in made.items()}
+        return made
+
+    def sentence(self, here: Mapping[str, float], currency: str) -> str:
+        """Say what is saved against this baseline, or why nothing is claimed."""
+        if self.unlike:
+            return f"No saving is claimed against {self.title}: {self.unlike}."
+        told = [_energy(here, self.values), _money(here, self.values, currency)]
+        said = ", ".join(told) if any(told) else "no difference in energy or cost"
+        if told[0] and not told[1]:
+            said = f"{told[0]}, no difference in cost"
+        if told[1] and not told[0]:
+            said = f"no difference in energy, {told[1]}"
+        return f"Against {self.title}: {said}."
+
+    def entry(
+        self, here: Mapping[str, float], currency: str, investment: float | None
+    ) -> dict[str, Any]:
+        """Return what the summary holds of it."""
+        saved = self.saved(here, currency, investment)
+        return {
+            "label": self.label,
+            "title": self.title,
+            "sentence": self.sentence(here, currency),
+            "not_claimed": self.unlike,
+            "saved": {
+                name: {"value": value, "unit": unit} for name, (value, unit) in saved.items()
+            },
+        }
+
+
+def _percent(part: float, whole: float) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
+    """Return the difference in energy, empty where there is none."""
+    text = change(here["energy_kwh"], there["energy_kwh"])
+    if text == "":
+        return ""
+    both = f"{amount(here['energy_kwh'])} instead of {amount(there['energy_kwh'])} kWh"
+    return f"{text} energy ({both})" if text else f"{both} of energy"
+
+
+def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str) -> str:
+    """Return the difference in cost a year, empty where there is none."""
+    mine, other = here["cost_per_year"], there["cost_per_year"]
+    if change(mine, other) == "" or f"{abs(other - mine):,.0f}" == "0":
+        return ""
+    since = basis(here["duration_h"])
+    more = "" if mine < other else " more"
+    verb = "saving" if mine < other else "costing"
+    said = f"{verb} {abs(other - mine):,.0f} {currency} a year{more}"
+    return f"{said} ({since})" if since else said
