@@ -8,7 +8,7 @@ nothing and changes nothing, which is what bare metal is.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -265,8 +265,10 @@ def derive(base: Hypervisor[Ranged], name: str = "", **changes: Any) -> Hypervis
     that names the path of what is wrong.
     """
     changes = nested(changes)
-    memory = changes.get("memory") or {}
-    if any(str(key).startswith("vm_mib") for key in memory) and "vm_table" not in memory:
+    memory: Any = changes.get("memory")
+    memory = memory if isinstance(memory, Mapping) else {}
+    own = [str(key) for key in memory]
+    if "vm_table" not in own and any(key.startswith("vm_mib") for key in own):
         changes["memory"] = {**memory, "vm_table": (), "vm_table_source": ""}
     return changed(replace(base, name=name or base.name), changes, name or base.name)
 

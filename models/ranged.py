@@ -25,6 +25,8 @@ CONFIDENCE = {
     "definition": "holds by definition",
     "given": "set by the user",
 }
+LARGEST = 1e12
+"""Largest number that a figure may be set to."""
 P = TypeVar("P")
 
 
@@ -155,7 +157,8 @@ def changed(base: P, written: Mapping[str, Any], where: str) -> P:
         elif is_dataclass(old):
             changes[key] = changed(old, _mapping(value, path), path)
         else:
-            changes[key] = _plain(value, old, path)
+            rows = 3 if "tuple[tuple[" in str(held[key].type) else 0
+            changes[key] = _plain(value, old, path, rows)
     try:
         return replace(base, **changes)  # type: ignore[type-var]
     except ValueError as error:
@@ -163,11 +166,14 @@ def changed(base: P, written: Mapping[str, Any], where: str) -> P:
 
 
 def _figure(value: Any, meaning: Figure, path: str) -> Ranged:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = {"typical": float(value)}
+    if _is_number(value):
+        value = {"typical": float(_number(value, path))}
+    elif not isinstance(value, Ranged | Mapping):
+        raise ValueError(f"{path}: {_shown(value)} is neither a number nor low, typical and high")
     made = value if isinstance(value, Ranged) else _ranged(_mapping(value, path), path)
     for bound in (made.low, made.high):
-        if not (bound > meaning.above and meaning.ge <= bound <= meaning.le):
+        endless = math.isinf(bound) and meaning.more_costs
+        if endless or not (bound > meaning.above and meaning.ge <= bound <= meaning.le):
             at_least = f"above {meaning.above:g}" if meaning.above >= 0 else f"at least {0:g}"
             limit = f" and at most {meaning.le:g}" if math.isfinite(meaning.le) else ""
             raise ValueError(f"{path}: {bound:g} is out of bounds; it must be {at_least}{limit}")
@@ -181,12 +187,37 @@ def _ranged(written: Mapping[str, Any], path: str) -> Ranged:
             raise ValueError(f"{path}: {unknown('field', key, names)}")
     if "typical" not in written:
         raise ValueError(f"{path}: typical is missing")
+    written = dict(written)
+    for key in ("low", "typical", "high"):
+        if key in written:
+            written[key] = _number(written[key], f"{path}.{key}")
+    for key in ("confidence", "source", "note"):
+        if not isinstance(written.get(key, ""), str):
+            raise ValueError(f"{path}.{key}: {_shown(written[key])} is not a text")
     typical = written["typical"]
     defaults = {"low": typical, "high": typical, "confidence": "given", "source": "given"}
     try:
         return Ranged(**{**defaults, **written})
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any, path: str) -> float:
+    """Return a number that can be reckoned with. Raises ValueError."""
+    if not _is_number(value):
+        raise ValueError(f"{path}: {_shown(value)} is not a number")
+    if LARGEST < abs(value) < math.inf:
+        raise ValueError(f"{path}: {_shown(value)} is out of range; write at most {LARGEST:g}")
+    return float(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _items(old: tuple[Any, ...], value: Any, names: Mapping[str, type], path: str) -> Any:
@@ -204,13 +235,31 @@ def _items(old: tuple[Any, ...], value: Any, names: Mapping[str, type], path: st
 
 def _mapping(value: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{path}: {value!r} is not a mapping of names to values")
+        raise ValueError(f"{path}: {_shown(value)} is not a mapping of names to values")
     return value
 
 
-def _plain(value: Any, old: Any, path: str) -> Any:
+def _row(row: Any, length: int, path: str) -> tuple[float, ...]:
+    """Return a row of a table of numbers. Raises ValueError."""
+    if not isinstance(row, list | tuple) or len(row) != length:
+        raise ValueError(f"{path}: {_shown(row)} is not a list of {length} numbers")
+    return tuple(_number(each, path) for each in row)
+
+
+def _plain(value: Any, old: Any, path: str, rows: int = 0) -> Any:
+    """Return a value of the kind of the old one; a list may be a table of rows so long."""
     if isinstance(old, tuple) and isinstance(value, list | tuple):
-        return tuple(tuple(row) if isinstance(row, list) else row for row in value)
+        if rows:
+            return tuple(_row(row, rows, f"{path}.{number}") for number, row in enumerate(value))
+        if not all(isinstance(each, str) for each in value):
+            raise ValueError(f"{path}: {_shown(value)} is not a list of texts")
+        return tuple(value)
+    if isinstance(old, float) and _is_number(value):
+        return _number(value, path)
+    if isinstance(old, int) and _is_number(value):
+        _number(value, path)
     if type(value) is not type(old):
-        raise ValueError(f"{path}: {value!r} is not a {type(old).__name__}")
+        kinds = {"tuple": "list", "str": "text", "int": "whole number", "float": "number"}
+        name = type(old).__name__
+        raise ValueError(f"{path}: {_shown(value)} is not a {kinds.get(name, name)}")
     return value

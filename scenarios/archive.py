@@ -47,20 +47,26 @@ def refuse_irregular(path: Path, shown: str, absent: str = "no such file; check 
 
     Pipes, sockets and devices are not opened: reading them may never end.
     """
-    try:
-        if path.is_file():
-            return
-        exists = path.exists()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name is none that a file can have"
-        raise refuse(shown, f"cannot be read: {reason}") from None
+    fault = fault_of(path)
+    if fault.startswith("no such"):
+        raise refuse(shown, absent)
+    if fault:
+        raise refuse(shown, fault)
     if path.is_dir():
         raise refuse(shown, "is a folder; name a file")
-    raise (
-        refuse(shown, "is neither a regular file nor a folder; copy its content to a file")
-        if exists
-        else refuse(shown, absent)
-    )
+
+
+def fault_of(path: Path) -> str:
+    """Return why a path is neither a file nor a folder that can be read; empty if it is."""
+    try:
+        if path.is_file() or path.is_dir():
+            return ""
+        if not path.exists():
+            return "no such file or folder; check the path"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is none that a file can have"
+        return f"cannot be read: {reason}"
+    return "is neither a regular file nor a folder; copy its content to a file"
 
 
 def read_file(path: Path, shown: str) -> bytes:

@@ -1,6 +1,7 @@
 """Large tables read in chunks of rows; what cannot be read is named with its row."""
 
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints
+from .archive import packed_as, refuse_irregular
 from .problems import refuse
 from .suggest import unknown_name
+from .trace_tables import refuse_header
 
 BLOCK_BYTES = 4 << 20
+MAX_HEADER = 4 << 20
 BATCH_ROWS = 1 << 17
 
 
@@ -42,7 +46,7 @@ class Chunk:
         import pyarrow as pa  # noqa: PLC0415 - costly to import
         from pyarrow import compute  # noqa: PLC0415
 
-        column = self.columns[name]
+        column = self._plain(name)
         if pa.types.is_string(column.type):
             text = compute.utf8_trim_whitespace(column)
             column = compute.if_else(compute.equal(text, ""), None, text)
@@ -64,8 +68,26 @@ class Chunk:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import compute  # noqa: PLC0415
 
-        text = self.columns[name].cast(pa.string()).fill_null("")
+        text = self._plain(name).cast(pa.string()).fill_null("")
         return compute.utf8_trim_whitespace(text)
+
+    def _plain(self, name: str) -> Any:
+        """Return a column of numbers or texts. Raises InputError if it holds anything else."""
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import types  # noqa: PLC0415
+
+        column = self.columns[name]
+        if types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        kind = column.type
+        if types.is_large_string(kind) or types.is_string_view(kind):
+            column = column.cast(pa.string())
+        elif not (
+            types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+            or types.is_string(kind) or types.is_null(kind)
+        ):  # fmt: skip
+            raise refuse(self.where, f"holds {kind} values; write numbers or texts", name)
+        return column
 
     def words(self, name: str, known: Sequence[str], what: str) -> Ints:
         """Return a column of names as indices, −1 where a cell is empty. Raises InputError."""
@@ -133,6 +155,7 @@ def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -
 
     ``names`` are the columns of a CSV file without a header. Raises InputError.
     """
+    refuse_irregular(path, shown)
     ending = "".join(path.suffixes[-2:]).lower()
     if ending.endswith(".parquet"):
         yield from _parquet(path, shown, pick)
@@ -152,6 +175,7 @@ def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[C
         odd.append(row)
         return "error"
 
+    _refuse_disguise(path, shown)
     header = list(names) or _header(path, shown)
     wanted = pick(header)
     try:
@@ -178,6 +202,8 @@ def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[C
     except (pa.ArrowException, OSError) as error:
         if odd:
             message = f"has {odd[0].actual_columns} columns, the table {odd[0].expected_columns}"
+            if odd[0].actual_columns == 1:
+                message += ", which are separated by commas"
             raise refuse(f"{shown}:{odd[0].number}", f"{message}; repair the row") from None
         raise refuse(shown, _reason(error, "a CSV file in UTF-8")) from None
 
@@ -187,17 +213,27 @@ def _header(path: Path, shown: str) -> list[str]:
 
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
-            line = io.TextIOWrapper(stream, "utf-8-sig").readline()
+            line = io.TextIOWrapper(stream, "utf-8-sig").readline(MAX_HEADER)
     except UnicodeDecodeError:
         raise refuse(f"{shown}:1", "is not UTF-8; save it as UTF-8") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise refuse(shown, _reason(error, "a CSV file")) from None
+    if len(line) >= MAX_HEADER:
+        raise refuse(f"{shown}:1", "has a first line of over 4 MiB; is it a table?")
     header = [name.strip().strip('"') for name in line.rstrip("\r\n").split(",")]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        message = f"two columns are called {twice[0]!r}; give each its own name"
-        raise refuse(f"{shown}:1", message)
+    refuse_header(header, shown)
     return header
+
+
+def _refuse_disguise(path: Path, shown: str) -> None:
+    """Raise InputError if a CSV file holds another format than its name says."""
+    with path.open("rb") as handle:
+        kind = packed_as(handle.read(8))
+    if path.suffix.lower() == ".gz":
+        if kind != "gzip":
+            raise refuse(shown, "is not gzip; name it .csv if it is plain text")
+    elif kind:
+        raise refuse(shown, f"holds {kind} data, not CSV; name it by what it is, such as .csv.gz")
 
 
 def _without_blank(chunk: Chunk) -> Chunk:
@@ -218,16 +254,18 @@ def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
 
     try:
         with parquet.ParquetFile(path) as file:
-            wanted = list(pick(file.schema_arrow.names))
+            header = [str(name) for name in file.schema_arrow.names]
+            refuse_header(header, shown)
+            wanted = list(pick(header))
             row = 0
             for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
                 columns = {name: batch.column(name) for name in wanted}
                 yield Chunk(columns, np.arange(row, row + len(batch)), shown)
                 row += len(batch)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise refuse(shown, _reason(error, "a whole Parquet file")) from None
 
 
 def _reason(error: Exception, wanted: str) -> str:
-    told = str(error).splitlines()[0].rstrip(".") if str(error) else "empty"
+    told = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
     return f"is not {wanted} ({told}); copy it again"

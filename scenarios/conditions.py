@@ -4,8 +4,10 @@ import re
 
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from .suggest import unknown_name
+from .units import refuse_grouped
 
-_CONDITION = re.compile(r"^\s*(<=|>=|==|<|>)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)\s*$")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_CONDITION = re.compile(rf"^\s*(<=|>=|==|<|>)\s*({_NUMBER})\s*(%?)\s*$")
 
 
 def read_condition(text: str) -> tuple[str, float]:
@@ -13,6 +15,8 @@ def read_condition(text: str) -> tuple[str, float]:
     match = _CONDITION.match(text)
     if not match:
         raise ValueError(f"{text!r} is no condition; write, for example, < 300 or <= 5 %")
+    if not match.group(3):
+        refuse_grouped(match.group(2), "")
     number = float(match.group(2))
     return match.group(1), number / 100 if match.group(3) else number
 

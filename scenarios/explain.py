@@ -80,7 +80,9 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
         return unknown_name("key", str(path[-1]), known).replace("there is no key", "unknown key")
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"{_shown(error['input'])} is out of range; it {words} {context[key]:g}"
+        limit = context[key]
+        bound = f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+        return f"{_shown(error['input'])} is out of range; it {words} {bound}"
     if kind == "literal_error":
         return f"{_shown(error['input'])} is not allowed; write {context['expected']}"
     if kind == "union_tag_invalid":

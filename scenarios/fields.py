@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,7 @@ from pydantic import (
     Tag,
     ValidationError,
     create_model,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
@@ -27,6 +28,9 @@ from . import units
 from .plugins import load_class
 from .suggest import unknown_name
 
+SMALLEST, LARGEST = 1e-12, 1e12
+"""Bounds of every number with a fraction but 0: beyond them are slips, and overflow."""
+MOST_COUNTED = 1_000_000_000
 WRITTEN_AS = "farmsim:written-as"
 """Key by which a field tells the maker of the schema how its default is to be shown."""
 
@@ -35,6 +39,18 @@ class Part(BaseModel):
     """A piece of a scenario: frozen, and strict about keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    @model_validator(mode="after")
+    def _numbers_can_be_reckoned_with(self) -> Self:
+        faults = [
+            ((type(self).model_fields[name].alias or name,), f"{value:g} is out of range; write 0, "
+             f"or {SMALLEST:g} to {LARGEST:g}")
+            for name, value in self.__dict__.items()
+            if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST
+        ]  # fmt: skip
+        if faults:
+            raise problems(faults)
+        return self
 
 
 def problem(message: str) -> PydanticCustomError:
@@ -63,8 +79,13 @@ def missing(*place: str) -> ValidationError:
 class Quantity:
     """A number with a unit, kept in the base unit of its dimension."""
 
-    def __init__(self, dimension: str) -> None:
+    def __init__(
+        self, dimension: str, least: float | None = None, most: float | None = None
+    ) -> None:
+        kind = units.DIMENSIONS[dimension]
         self.dimension = dimension
+        self.least = kind.least if least is None else least
+        self.most = kind.most if most is None else most
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -73,9 +94,14 @@ class Quantity:
 
         def read(written: Any) -> float:
             try:
-                return units.parse(written, self.dimension)
+                value = units.parse(written, self.dimension, self.most)
             except units.UnitError as error:
                 raise problem(str(error)) from None
+            if value and not self.least <= abs(value) <= self.most:
+                low, high = (units.write(each, self.dimension) for each in (self.least, self.most))
+                shown = written if len(str(written)) <= 40 else f"{str(written)[:37]}..."
+                raise problem(f"{shown} is out of range; write {low} to {high}")
+            return value
 
         def show(value: float) -> Any:
             return units.write(value, self.dimension) if isinstance(value, float) else value
@@ -295,7 +321,10 @@ def annotation_of(hint: Any, knob: Knob) -> Any:
 
 
 def _plain_annotation(hint: Any, knob: Knob) -> Any:
-    bounds = Field(allow_inf_nan=False, **knob.bounds()) if hint in (float, int) else Field()
+    limits = knob.bounds()
+    if hint is int and "le" not in limits and "lt" not in limits:
+        limits["le"] = MOST_COUNTED
+    bounds = Field(allow_inf_nan=False, **limits) if hint in (float, int) else Field()
     if knob.dimension:
         return Annotated[float, bounds, Quantity(knob.dimension)]
     strict = Field(strict=True) if hint in (int, float, bool) else Field()

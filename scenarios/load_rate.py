@@ -12,6 +12,7 @@ from . import units
 from .fields import WRITTEN_AS, problem
 
 REQUESTS = "requests/s"
+MOST = 1e12
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,19 @@ def parse_rate(written: object) -> LoadRate:
             raise units.UnitError(f"{error}; or requests: 400 {REQUESTS}") from None
     else:
         try:
+            units.refuse_separators(text)
+            units.refuse_grouped(number, REQUESTS)
             rate = LoadRate(float(number), requests=True)
+        except units.UnitError:
+            raise
         except ValueError:
             message = f"{number!r} is not a number; write, for example, 400 {REQUESTS}"
             raise units.UnitError(message) from None
-    if not math.isfinite(rate.amount) or rate.amount < 0:
-        raise units.UnitError(f"{text} is negative or not finite; write a rate of 0 or more")
+    if not math.isfinite(rate.amount) or not 0 <= rate.amount <= MOST:
+        message = f"{text} is negative or not finite; write a rate of 0 or more"
+        if rate.amount > 0:
+            message = f"{text} is out of range; write a rate up to {MOST:g} MHz or {REQUESTS}"
+        raise units.UnitError(message)
     return rate
 
 

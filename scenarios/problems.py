@@ -15,8 +15,15 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        parts = (self.where, self.field, self.message)
+        parts = (_cut(self.where, 500), _cut(self.field, 300), _cut(self.message, 3000))
         return ": ".join(one_line(part) for part in parts if part)
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return a text whose middle is left out if it is very long: both ends say most."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]} … {text[-longest // 2 :]}"
 
 
 class InputError(Exception):

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr
 
+from .archive import fault_of
 from .problems import InputError, Problem
 from .spec import Spec
 from .yaml_text import Path as Place
@@ -72,9 +73,9 @@ class Scenario(Spec):
             },
         }
         raise_for = [
-            Problem(path, key, "no such file or folder; check the path")
+            Problem(path, key, fault)
             for key, path in named.items()
-            if path is not None and not (self.folder / path).exists()
+            if path is not None and (fault := fault_of(self.folder / path))
         ]
         if raise_for:
             raise InputError(raise_for)

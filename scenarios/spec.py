@@ -5,6 +5,7 @@ are made from it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -23,8 +24,19 @@ from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement
 from ..policies.power_management import PowerManagement
 from .conditions import check_conditions
-from .fields import Amount, Fault, Knobs, Named, Part, missing, policy_slot, problem, problems
-from .kinds import Factor, FilePath, Name, Period, RunName
+from .fields import (
+    Amount,
+    Fault,
+    Knobs,
+    Named,
+    Part,
+    Quantity,
+    missing,
+    policy_slot,
+    problem,
+    problems,
+)
+from .kinds import Factor, FilePath, Name, Period, Round, RunName
 from .spec_applications import ApplicationPart
 from .spec_constraints import ConstraintField
 from .spec_failures import FailuresPart
@@ -66,12 +78,12 @@ class PolicyPart(Part):
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(
         NoControl(), description="What is done every round."
     )
-    every: Period = Field(300.0, description="Time between two rounds; the first is after one.")
+    every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
     power: Annotated[PowerManagement, Knobs(PowerManagement)] = Field(
         PowerManagement(),
         description="How hosts rest, and limits that every control policy has to respect.",
     )
-    scaling_every: Period = Field(
+    scaling_every: Round = Field(
         60.0,
         description="Time between two looks at the load of applications: it is split anew, and "
         "scaling policies decide.",
@@ -134,7 +146,9 @@ class CostPart(Part):
     """Prices; the defaults are placeholders for your own."""
 
     currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
-        "EUR", description="Currency of all amounts, three capital letters."
+        "EUR",
+        description="Currency of all amounts, three capital letters; absent: that of the amounts "
+        "that are given, else EUR.",
     )
     energy_price: Annotated[Money, Amount(per_kwh=True)] = Field(
         Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
@@ -156,6 +170,18 @@ class CostPart(Part):
     investment: Annotated[Money | None, Amount()] = Field(
         None, description="What the consolidation costs once; gives its payback time."
     )
+
+    def in_currency(self, currency: str) -> "CostPart":
+        """Return the prices with those that were not given in a currency of the user's."""
+        given = self.model_fields_set
+        if currency == self.currency and self.energy_price.currency == currency:
+            return self
+        held = {name: getattr(self, name) for name in type(self).model_fields}
+        held["currency"] = currency
+        for name in ("energy_price", "server_price"):
+            if name not in given:
+                held[name] = replace(held[name], currency=currency)
+        return CostPart.model_construct(_fields_set=set(given), **held)
 
 
 class Dedicated(Part):
@@ -229,8 +255,10 @@ Baselines = Annotated[
 class RunPart(Part):
     """How long, and how often it is written down."""
 
-    duration: Period = Field(86_400.0, description="Simulated time.")
-    report_every: Period = Field(300.0, description="Length of an interval of the series.")
+    duration: Annotated[
+        float, Field(gt=0), Quantity("time", least=1.0, most=100 * 31_536_000.0)
+    ] = Field(86_400.0, description="Simulated time.")
+    report_every: Round = Field(300.0, description="Length of an interval of the series.")
     host_series: bool = Field(
         False, strict=True, description="Whether a series per host is written as well."
     )
@@ -371,11 +399,13 @@ class Spec(Part):
         from .check_failures import faults_of_failures  # noqa: PLC0415
         from .check_layer import faults_of  # noqa: PLC0415
         from .check_network import faults_of_network  # noqa: PLC0415
+        from .check_times import faults_of_times  # noqa: PLC0415
 
         faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
         faults += faults_of_applications(self)
         faults += faults_of_reserve(self)
         faults += faults_of_sleep(self)
+        faults += faults_of_times(self)
         # What fails is told by names of racks and links, which have to be right first.
         faults += faults_of_failures(self) if not faults else []
         if faults:
@@ -384,11 +414,10 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
-        wanted = self.cost.currency
         amounts: list[tuple[str, Money | None]] = [
-            ("cost.energy_price", self.cost.energy_price),
-            ("cost.server_price", self.cost.server_price),
-            ("cost.investment", self.cost.investment),
+            (f"cost.{name}", getattr(self.cost, name))
+            for name in ("energy_price", "server_price", "investment")
+            if name in self.cost.model_fields_set
         ]
         amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
         amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
@@ -400,10 +429,19 @@ class Spec(Part):
         amounts += [
             ("baseline.price", each.price) for each in self.baseline if isinstance(each, Dedicated)
         ]
+        given = [money.currency for _, money in amounts if money is not None]
+        wanted = self.cost.currency
+        if "currency" not in self.cost.model_fields_set and given:
+            wanted = given[0]
+        # What was not given is a placeholder in whatever currency the user's amounts are.
+        object.__setattr__(self, "cost", self.cost.in_currency(wanted))
         for what, money in amounts:
             if money is not None and money.currency != wanted:
+                other = "cost.currency"
+                if "currency" not in self.cost.model_fields_set:
+                    other = next(name for name, each in amounts if each and each.currency == wanted)
                 raise problem(
-                    f"{what} is in {money.currency}, cost.currency is {wanted}; "
+                    f"{what} is in {money.currency}, {other} is {wanted}; "
                     "write all amounts in one currency"
                 )
             if money is not None and money.amount < 0:

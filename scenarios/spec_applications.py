@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ..policies.scaling import ScalingPolicy
 from .fields import Amount, Part, Quantity, policy_slot, problem, problems
-from .kinds import Count, Factor, FilePath, Name, Period, Seconds
+from .kinds import Count, Factor, FilePath, Name, Period, Seconds, Whole
 from .load_rate import LoadRate, Rate
 from .trace_times import TimeUnit
 from .units import Money
@@ -117,7 +117,9 @@ class ApplicationPart(Part):
     name: Name = Field(description="Name of the application.")
     size: Name = Field(description="Size of its members, one of `workload.sizes`.")
     minimum: Count = Field(1, description="Fewest members.")
-    maximum: Count = Field(description="Most members.")
+    maximum: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        description="Most members."
+    )
     start: Count | None = Field(None, description="Members when time begins; absent: the fewest.")
     load: LoadField = Field(description="What is asked of all members together.")
     events: tuple[LoadEvent, ...] = Field((), description="What multiplies the load for a time.")
@@ -135,10 +137,10 @@ class ApplicationPart(Part):
     leaves_first: Literal["newest", "oldest"] = Field(
         "newest", description="Which members a scale-in takes; those that still start go before."
     )
-    protected: Annotated[int, Field(strict=True, ge=0)] = Field(
+    protected: Whole = Field(
         0, description="Members that no scale-in takes: those that have been there longest."
     )
-    priority: Annotated[int, Field(strict=True)] = Field(
+    priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
         0, description="Which members wait less for a host: those with the higher number."
     )
     penalty: Penalty | None = Field(None, description="What it costs when load is not served.")

@@ -11,7 +11,7 @@ from ..models.hypervisor import derive, profiles
 from ..models.migration import MIGRATION_MODELS
 from ..models.power import POWER_MODELS
 from .fields import Amount, Named, Part, Quantity, problem, problems
-from .kinds import Count, Factor, Mebibytes, Megahertz, Name, Watts
+from .kinds import Cores, Count, Factor, Mebibytes, Megahertz, Name, Watts
 from .spec_sleep import SleepPart, Switching, check_states
 from .suggest import unknown_name
 from .units import Money
@@ -22,8 +22,8 @@ MAX_HOSTS = 2_000_000
 class InlineServer(Part):
     """A server that the catalogue does not have."""
 
-    cores: Count = Field(description="Physical cores in all.")
-    sockets: Count = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
+    cores: Cores = Field(description="Physical cores in all.")
+    sockets: Cores = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
     clock: Megahertz = Field(description="Nominal clock of a core.")
     memory: Mebibytes = Field(description="Memory installed.")
     power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
@@ -53,6 +53,9 @@ class InlineHypervisor(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         name = f"own {self.based_on}"
+        for key in ("base", "name"):
+            if key in self.change:
+                raise problems([(("change", key), "is set by farmsim; leave it out")])
         try:
             derive(profiles()[self.based_on], name, **self.change)
         except (TypeError, ValueError) as error:
@@ -147,7 +150,7 @@ class HostGroup(Part):
     network_path: PathField = Field(
         None, description="How guests reach the network, if not the hypervisor's usual way."
     )
-    storage_iops: Annotated[float, Field(gt=0)] | None = Field(
+    storage_iops: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Storage operations per second that the device can do; absent: no limit."
     )
     network: Annotated[float, Field(gt=0), Quantity("bandwidth")] | None = Field(

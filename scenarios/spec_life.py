@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .fields import Part, Quantity
-from .kinds import Count, Mebibytes, Period, Seconds
+from .kinds import Count, Mebibytes, Period, Seconds, Whole
 
 
 class AdmissionPart(Part):
     """What becomes of VMs that arrive while no host has room."""
 
-    queue: Annotated[int, Field(strict=True, ge=0)] | None = Field(
+    queue: Whole | None = Field(
         None,
         description="How many may wait, those of higher priority first; absent: any number. A VM "
         "that finds no place in the queue is turned away.",
@@ -19,9 +19,7 @@ class AdmissionPart(Part):
     patience: Period | None = Field(
         None, description="How long a VM waits before it is turned away; absent: for ever."
     )
-    retries: Annotated[int, Field(strict=True, ge=0)] = Field(
-        0, description="How often a VM that was turned away is asked for again."
-    )
+    retries: Whole = Field(0, description="How often a VM that was turned away is asked for again.")
     retry_after: Period = Field(300.0, description="Time until it is.")
 
 

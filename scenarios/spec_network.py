@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..models.transport import Transport
 from .fields import Knobs, Part, Quantity, problem, problems
-from .kinds import Count, Name
+from .kinds import Count, Name, Whole
 
 Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
 Latency = Annotated[float, Field(gt=0), Quantity("time")]
@@ -38,7 +38,9 @@ class LeafSpine(_Switched):
 
     topology: Literal["leaf_spine"]
     hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
-    spines: Count = Field(4, description="Number of spine switches.")
+    spines: Annotated[int, Field(strict=True, ge=1, le=4096)] = Field(
+        4, description="Number of spine switches."
+    )
     uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a link from leaf to spine.")
 
 
@@ -46,7 +48,7 @@ class FatTree(_Switched):
     """A fat tree of equal switches (Al-Fares et al. 2008)."""
 
     topology: Literal["fat_tree"]
-    ports: Annotated[int, Field(strict=True, ge=4)] | None = Field(
+    ports: Annotated[int, Field(strict=True, ge=4, le=256)] | None = Field(
         None, description="Ports of a switch, even; absent: as few as hold all hosts."
     )
 
@@ -151,10 +153,10 @@ class NetworkPart(Part):
     moves_per_host: Count = Field(
         2, description="Moves that one host takes part in at a time; others wait."
     )
-    moves_in_all: Annotated[int, Field(strict=True, ge=0)] = Field(
+    moves_in_all: Whole = Field(
         0, description="Moves under way at a time in the whole farm; 0: any number."
     )
-    moves_per_link: Annotated[int, Field(strict=True, ge=0)] = Field(
+    moves_per_link: Whole = Field(
         0, description="Moves that cross one direction of a link at a time; 0: any number."
     )
     suspend_bandwidth: Bandwidth = Field(

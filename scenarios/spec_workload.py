@@ -19,13 +19,14 @@ from ..models.migration import MIGRATION_MODELS
 from ..models.workload import OnEnd
 from .fields import Knobs, Named, Part, Quantity, problem, problems
 from .kinds import (
+    Cores,
     Count,
     FilePath,
     Mebibytes,
     Megahertz,
     Name,
-    Period,
     RequestClassField,
+    Round,
     Share,
 )
 from .spec_arrivals import ArrivalSource
@@ -42,7 +43,7 @@ class Size(Part):
     """A size of VM and how many VMs have it."""
 
     name: Name = Field(description="Name of the size.")
-    vcpus: Count = Field(2, description="Virtual CPUs.")
+    vcpus: Cores = Field(2, description="Virtual CPUs.")
     clock: Megahertz = Field(2500.0, description="What 100 % of one vCPU stands for.")
     memory: Mebibytes = Field(4096.0, description="Memory, all of it reserved on the host.")
     disk: Annotated[float, Field(ge=0), Quantity("memory")] = Field(
@@ -51,7 +52,7 @@ class Size(Part):
     disk_writes: Annotated[float, Field(ge=0), Quantity("bandwidth")] = Field(
         0.0, description="What a fully busy VM writes to its disk, mirrored while that is copied."
     )
-    count: Annotated[int, Field(strict=True, ge=0)] | None = Field(
+    count: Annotated[int, Field(strict=True, ge=0, le=MAX_VMS)] | None = Field(
         None, description="Number of VMs of this size; give counts or shares, not both."
     )
     share: Annotated[float, Field(gt=0), Quantity("share")] | None = Field(
@@ -117,7 +118,7 @@ class PlanetLab(Part):
 
     type: Literal["planetlab"]
     path: FilePath = Field(description="Folder or archive, relative to the scenario.")
-    step: Period = Field(300.0, description="Time between two lines.")
+    step: Round = Field(300.0, description="Time between two lines.")
     unit: Literal["percent", "share"] | None = Field(
         None,
         description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
@@ -154,7 +155,7 @@ class Bitbrains(Part):
 
     type: Literal["bitbrains"]
     path: FilePath = Field(description="Folder or archive, relative to the scenario.")
-    step: Period = Field(300.0, description="Time between two samples.")
+    step: Round = Field(300.0, description="Time between two samples.")
 
 
 class ConstantLoad(Part):
@@ -185,7 +186,7 @@ class Synthetic(Part):
         "planetlab",
         description="A fitted set (planetlab, bitbrains, azure, google) or classes written out.",
     )
-    step: Period = Field(300.0, description="Time between two changes of load.")
+    step: Round = Field(300.0, description="Time between two changes of load.")
     farm_factor: Annotated[float, Field(ge=0, lt=1), Quantity("share")] = Field(
         0.0, description="Part of the variance that the whole farm shares."
     )
@@ -215,7 +216,7 @@ class Resampled(Part):
     of: Annotated[
         Shipped | PlanetLab | TableTrace | Bitbrains, BeforeValidator(_shipped_by_name)
     ] = Field(discriminator="type", description="The trace to draw from.")
-    block: Period = Field(86_400.0, description="Length of a block.")
+    block: Round = Field(86_400.0, description="Length of a block.")
     blocks: Literal["together", "apart"] = Field(
         "together", description="Whether all VMs draw the same block, or each its own."
     )
@@ -330,4 +331,6 @@ class WorkloadPart(Part):
             raise problem(f"the shares sum to {total * 100:g} %; make them sum to 100 %")
         if all(counted) and not sum(size.count or 0 for size in sizes):
             raise problem("all counts are 0; ask for at least one VM")
+        if sum(size.count or 0 for size in sizes) > MAX_VMS:
+            raise problem(f"the counts sum to more than {MAX_VMS:,} VMs; ask for fewer")
         return sizes

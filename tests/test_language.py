@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.static_threshold import StaticThreshold
+from farmsim.scenarios.conditions import read_condition
+from farmsim.scenarios.load_rate import parse_rate
 from farmsim.scenarios.loader import dump, library, load, loads
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.units import DIMENSIONS, UnitError, parse, parse_money, write
+from farmsim.scenarios.units import DIMENSIONS, Money, UnitError, parse, parse_money, write
 from farmsim.scenarios.yaml_text import YamlError
 from farmsim.scenarios.yaml_text import parse as parse_yaml
 
@@ -167,7 +169,8 @@ extra: 1
 
 ONE_ERROR = {
     "missing": ("farmsim: 1\nfarm:\n  hosts: []\n", "workload: is missing"),
-    "currencies": (FARM + "cost: {server_price: 10 USD}\n", "write all amounts in one currency"),
+    "currencies": (FARM + "cost: {server_price: 10 USD, energy_price: 0.2 EUR/kWh}\n",
+                   "write all amounts in one currency"),
     "negative price": (FARM + "cost: {server_price: -1 EUR}\n", "negative"),
     "same name": (FARM.replace("count: 2}", "count: 2}\n    - {name: a, server: hp_ml110_g4, "
                                             "count: 1}"),
@@ -266,3 +269,60 @@ def test_a_scenario_that_is_no_scenario_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(InputError, match="did you mean first-steps"):
         load("library/first-step")
+
+
+AMBIGUOUS = [
+    ("12.000 EUR", "12.000 EUR may be 12 EUR or 12000 EUR; write 12 EUR or 12000 EUR"),
+    ("12,000 EUR", "12,000 EUR may be 12 EUR or 12000 EUR"),
+    ("1.250 EUR", "write 1.2500 EUR or 1250 EUR"), ("12,5 EUR", "has a decimal comma; write 12.5"),
+    ("12 000 EUR", "has marks between its digits"), ("12'000 EUR", "has marks between"),
+    ("1.234,56 EUR", "has marks between"), ("1.234.567 EUR", "has marks between"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "message"), AMBIGUOUS)
+def test_a_price_with_two_readings_is_refused_with_both(written: str, message: str) -> None:
+    with pytest.raises(UnitError, match=message):
+        parse_money(written, per_kwh=False)
+    if "000" in written:
+        with pytest.raises(UnitError):
+            parse_money(f"{written}/kWh", per_kwh=True)
+
+
+@pytest.mark.parametrize(
+    "written", ["1.440 min", "16.384 GiB", "1.000 Mbit/s", "93.700 W", "2.600 MHz", "1,5 h"]
+)
+def test_other_quantities_with_two_readings_are_refused(written: str) -> None:
+    dimension = next(name for name, kind in DIMENSIONS.items() if written.split()[1] in kind.units)
+    with pytest.raises(UnitError, match=r"may be|decimal comma"):
+        parse(written, dimension)
+
+
+def test_one_reading_is_no_ambiguity() -> None:
+    assert parse("12.500 %", "share") == 0.125
+    assert parse("0.210 GHz", "frequency") == 210
+    assert parse("1.0005 s", "time") == 1.0005
+    assert parse("2.593 GHz", "frequency", most=100_000.0) == 2593
+    assert parse_money("0.210 EUR/kWh", per_kwh=True).amount == 0.21
+    for text in ("1.000 requests/s", "12.000 GHz"):
+        with pytest.raises(UnitError, match="may be"):
+            parse_rate(text)
+    with pytest.raises(ValueError, match="may be 12 or 12000"):
+        read_condition("< 12.000")
+
+
+@given(amount=st.floats(0, 1e15))
+def test_money_is_read_back_to_the_last_bit(amount: float) -> None:
+    assert parse_money(str(Money(amount, "EUR")), per_kwh=False).amount == amount
+
+
+def test_the_currency_is_that_of_the_amounts_that_are_given() -> None:
+    only = loads(FARM + "cost: {currency: USD}\n").cost
+    assert (only.currency, only.energy_price.currency, only.server_price.currency) == ("USD",) * 3
+    tariff = loads(FARM + "cost: {energy_price: 0.2 CHF/kWh}\n").cost
+    assert (tariff.currency, str(tariff.server_price)) == ("CHF", "7000 CHF")
+    assert "server_price" not in tariff.model_fields_set
+    priced = loads(FARM.replace("count: 2}", "count: 2, price: 9000 USD}")).cost
+    assert priced.currency == "USD"
+    mixed = problems(FARM + "cost: {server_price: 10 USD, energy_price: 0.2 EUR/kWh}\n")
+    assert "cost.server_price is in USD, cost.energy_price is EUR" in mixed[0]
