@@ -418,8 +418,8 @@ BAD = {
         "s.yaml:13:10: variants.same.run.duration: unknown unit 'kg'",
     ),
     "wrong together": (
-        with_variant("{farm.hosts.0.price: 5 USD}"),
-        "s.yaml:13:3: variants.same: price of group h is in USD, cost.currency is EUR",
+        with_variant("{farm.hosts.0.price: 5 USD, cost.energy_price: 0.2 EUR/kWh}"),
+        "s.yaml:13:3: variants.same: price of group h is in USD, cost.energy_price is EUR",
     ),
     "no mapping": (with_variant("3"), "s.yaml:13:3: variants.same: not a mapping"),
     "seed": (with_variant("{seed: 3}"), "s.yaml:13:10: variants.same.seed: all variants run on"),
