@@ -67,7 +67,8 @@ class Hosts:
     ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
     counts guests, reservations for incoming ones, and guests that have left and still fetch their
     pages, ``sending`` of them. A host that is not ``reachable`` is cut off
-    from the network: it works on, takes no VM and gives none away. ``booted_s`` is when its last
+    from the network: it works on, takes no VM and gives none away. One that is not ``in_service``
+    is closed for maintenance: it takes no VM and nobody wakes it. ``booted_s`` is when its last
     boot ended, −inf without one. ``depth`` says which state of
     rest a host is in, on its way to, or on its way out of (see :data:`.sleep.DEPTHS`); being off
     has columns of its own, the others are in ``sleep``.
@@ -100,6 +101,7 @@ class Hosts:
     sending: Ints = field(init=False)
     reachable: Bools = field(init=False)
     booted_s: Floats = field(init=False)
+    in_service: Bools = field(init=False)
     depth: States = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +118,7 @@ class Hosts:
         self.sending = np.zeros(count, np.int64)
         self.reachable = np.ones(count, bool)
         self.booted_s = np.full(count, -np.inf)
+        self.in_service = np.ones(count, bool)
         self.depth = np.zeros(count, np.int8)
 
         self._resting_w = np.zeros((len(POWER_STATES), count))

@@ -248,3 +248,8 @@ class LivingFarm(Farm):
         """Cut hosts off from the network, or join them to it again; what they do goes on."""
         self.hosts.reachable[hosts] = reachable
         self.changed.update(hosts.tolist())
+
+    def set_in_service(self, hosts: Ints, in_service: bool) -> None:
+        """Close hosts for maintenance, or open them again; what is on them goes on."""
+        self.hosts.in_service[hosts] = in_service
+        self.changed.update(hosts.tolist())

@@ -1,13 +1,14 @@
 """Several control policies in turn, on one plan, without undoing one another's work."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from ..models.arrays import Floats, Ints
 from ..models.knobs import knob
-from .control import ControlPolicy, moves_vms
+from .control import ControlPolicy, due_s, moves_vms, respond, wakes
 from .plan import Plan
 from .planned_view import live, planned_view
 from .view import FarmView
@@ -44,17 +45,33 @@ class Combined:
         return any(policy.powers_down for policy in self.of)
 
     @property
+    def wakes(self) -> bool:
+        """Whether any of them puts hosts to rest that are woken for VMs."""
+        return any(wakes(policy) for policy in self.of)
+
+    @property
     def moves_vms(self) -> bool:
         """Whether any of them may move VMs."""
         return any(moves_vms(policy) for policy in self.of)
 
     def decide(self, view: FarmView) -> Plan:
         """Return what all of them want, without what would undo something."""
+        return self._joined(view, [policy.decide for policy in self.of])
+
+    def due_s(self, view: FarmView) -> float:
+        """Return when the first of them wants to decide besides its rounds."""
+        return min((due_s(policy, view) for policy in self.of), default=np.inf)
+
+    def respond(self, view: FarmView) -> Plan:
+        """Return what those of them want whose time has come."""
+        return self._joined(view, [partial(respond, policy) for policy in self.of])
+
+    def _joined(self, view: FarmView, decisions: Iterable[Callable[[FarmView], Plan]]) -> Plan:
         past: _Past = view.memo.setdefault(MEMO, _Past(len(view.vms), len(view.hosts)))
         past.look(view)
         plan = Plan()
-        for policy in self.of:
-            added = policy.decide(planned_view(view, plan))
+        for decide in decisions:
+            added = decide(planned_view(view, plan))
             _join(plan, past.allowed(added, plan, view, self.settle_s))
         past.note(plan, view.now_s)
         return plan
@@ -133,3 +150,5 @@ def _join(plan: Plan, added: Plan) -> None:
         plan.wake_reason = added.wake_reason
         plan.wakes = sorted({*plan.wakes, *added.wakes})
     plan.ordered = plan.ordered or added.ordered
+    plan.closes = sorted({*plan.closes, *added.closes})
+    plan.opens = sorted({*plan.opens, *added.opens})

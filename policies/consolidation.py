@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.arrays import Bools, Ints
 from ..models.columns import VmState
 from ..models.knobs import knob
 from .control import idle_hosts
@@ -175,12 +175,13 @@ class _Round:
         self._home[vms[found]] = placed.hosts[found]
 
 
-def first_asleep_of_each_group(view: FarmView, count: int) -> Ints:
+def first_asleep_of_each_group(view: FarmView, count: int, among: Bools | None = None) -> Ints:
     """Return up to ``count`` sleeping hosts of each kind, the lowest rows first.
 
-    Sleeping hosts of one kind are alike, so more of them could not change a placement.
+    ``among`` says which hosts come into question (None: all). Sleeping hosts of one kind are
+    alike, so more of them could not change a placement.
     """
-    asleep = np.flatnonzero(view.asleep())
+    asleep = np.flatnonzero(view.asleep() if among is None else view.asleep() & among)
     groups = view.kinds_of_hosts()[asleep]
     order = np.argsort(groups, kind="stable")
     rank = np.arange(len(asleep)) - np.searchsorted(groups[order], groups[order])

@@ -1,7 +1,7 @@
 """What a control policy is, and the two that move nothing."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,37 @@ class ControlPolicy(Protocol):
     def decide(self, view: FarmView) -> Plan:
         """Return what is to be done now."""
         ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A control policy that also decides between rounds, when something happens.
+
+    Rounds do not concern what it decides so: its times are those of the events.
+    """
+
+    def due_s(self, view: FarmView) -> float:
+        """Return when it wants to decide, as things stand; now or earlier: at once, inf: never.
+
+        Asked at the start, and again whenever VMs or hosts have changed.
+        """
+        ...
+
+    def respond(self, view: FarmView) -> Plan:
+        """Return what is to be done now that its time has come."""
+        ...
+
+
+def due_s(policy: ControlPolicy, view: FarmView) -> float:
+    """Return when a policy wants to decide besides its rounds; inf: never, as things stand."""
+    return policy.due_s(view) if isinstance(policy, Prompted) else np.inf
+
+
+def respond(policy: ControlPolicy, view: FarmView) -> Plan:
+    """Return the decision of a policy besides its rounds; empty if it has none to take now."""
+    if isinstance(policy, Prompted) and policy.due_s(view) <= view.now_s:
+        return policy.respond(view)
+    return Plan()
 
 
 @dataclass(frozen=True)
@@ -61,6 +92,15 @@ class PowerProportional:
 def moves_vms(policy: ControlPolicy) -> bool:
     """Return whether a policy may move VMs; one that does not say may."""
     return bool(getattr(policy, "moves_vms", True))
+
+
+def wakes(policy: ControlPolicy) -> bool:
+    """Return whether hosts that rest are woken for VMs that find no room on others.
+
+    So they are where a policy rests hosts from the start, and where one says so with an attribute
+    ``wakes = True`` that rests some later.
+    """
+    return policy.powers_down or bool(getattr(policy, "wakes", False))
 
 
 def idle_hosts(view: FarmView) -> list[int]:

@@ -6,12 +6,12 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from ..models.arrays import Ints
-from ..models.columns import VmState
+from ..models.columns import PowerState, VmState
 from ..models.domains import without_zeros
 from ..models.knobs import knob
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
-from .control import ControlPolicy, NoControl
+from .control import ControlPolicy, NoControl, due_s, respond
 from .deferring import Deferring
 from .placement import Placement
 from .plan import Plan, Proposal, Reason
@@ -21,30 +21,38 @@ from .view import FarmView
 MEMO = "evacuation"
 
 
+LONGEST_S = 10 * 365.25 * 86_400.0
+"""Longest time that an evacuation may be put off, or that its hosts may be worked on."""
+
+
 @dataclass(frozen=True)
 class Evacuation(Deferring):
     """Empty the hosts that a pattern names, from a time on, and switch them off.
 
     Until then the policy named under ``otherwise`` decides, afterwards nothing but the
-    evacuation moves anything. Hosts are taken in waves in the order of the farm; the next wave
-    begins when the last one is empty and its time for work has passed, and may use the hosts of
-    earlier waves again. VMs that find no host are tried again every round, since other moves
-    may have made room.
+    evacuation moves anything. It does not wait for control rounds: it begins at its time, and
+    goes on when a move has ended, VMs or hosts have changed, or a time for work is over. Hosts
+    are taken in waves in the order of the farm. From the begin of its wave a host is closed: it
+    takes no VM and nobody wakes it. The next wave begins when the last one is empty and its time
+    for work has passed. Hosts are in service again from then on, and boot when VMs need them;
+    without a time for work the last wave stays closed. VMs that find no host are tried again
+    whenever that may have changed.
     """
+
+    wakes = True
 
     hosts: str = knob(
         "Pattern of host names, as in a shell: new-3*; several by comma. With a slash, of racks "
         "and hosts: rack-3/* is all of the third rack of the network."
     )
-    at_s: float = knob("When it begins.", 0.0, key="at", dimension="time", ge=0)
+    at_s: float = knob(
+        "When it begins.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
+    )  # fmt: skip
     wave: int = knob("Hosts emptied at once; 0: all of them.", 0, ge=0)
     hold_s: float = knob(
         "Time for work on the hosts of a wave once they are empty.",
-        0.0,
-        key="hold",
-        dimension="time",
-        ge=0,
-    )
+        0.0, key="hold", dimension="time", ge=0, le=LONGEST_S,
+    )  # fmt: skip
     fill: float = knob(
         "Utilisation up to which other hosts are filled.", 0.9, dimension="share", gt=0, le=1
     )
@@ -52,19 +60,39 @@ class Evacuation(Deferring):
     otherwise: ControlPolicy = knob("Who decides before.", NoControl(), slot="control")
 
     def decide(self, view: FarmView) -> Plan:
-        """Return the other policy's plan, or the moves off the hosts of the present wave."""
+        """Return the other policy's plan; from the begin of the evacuation on, nothing."""
+        return self.otherwise.decide(view) if view.now_s < self.at_s else Plan()
+
+    def due_s(self, view: FarmView) -> float:
+        """Return when the evacuation begins, or goes on as things stand."""
         if view.now_s < self.at_s:
-            return self.otherwise.decide(view)
-        state = view.memo.setdefault(MEMO, _State(self.chosen(view), self.wave))
-        leaving = state.advance(view, self.hold_s)
-        if not len(leaving):
-            return Plan(sleep_reason=MEMO)
+            return min(self.at_s, due_s(self.otherwise, view))
+        return self._state(view).due_s(view, self.hold_s)
+
+    def respond(self, view: FarmView) -> Plan:
+        """Return the moves off the hosts of the present wave, and which hosts close and open."""
+        if view.now_s < self.at_s:
+            return respond(self.otherwise, view)
+        state = self._state(view)
+        opened = state.advance(view, self.hold_s)
+        plan = Plan(sleep_reason=MEMO, ordered=True, opens=opened)
+        leaving = state.leaving
+        if opened or not len(leaving):
+            # The next wave begins at the same instant, once these hosts are back in service.
+            return plan
+        plan.sleeps, plan.closes = leaving.tolist(), leaving.tolist()
         vms = view.vms_on(leaving)
         vms = vms[view.vms.state[vms] == VmState.RUNNING]
-        plan = Plan(sleep_reason=MEMO, sleeps=leaving.tolist(), ordered=True)
         if len(vms):
             plan.proposals = self._proposals(view, vms, leaving, state.later)
         return plan
+
+    def _state(self, view: FarmView) -> "_State":
+        key = f"{MEMO} {id(self)}"
+        if key not in view.memo:
+            view.memo[key] = _State(self.chosen(view), self.wave)
+        state: _State = view.memo[key]
+        return state
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
@@ -78,9 +106,12 @@ class Evacuation(Deferring):
         return any(_matches(each.strip(), host, rack) for each in self.hosts.split(","))
 
     def _proposals(self, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> list[Proposal]:
-        candidates = view.awake()
-        candidates[first_asleep_of_each_group(view, len(vms))] = True
-        candidates[leaving] = False
+        others, ahead = np.ones((2, len(view.hosts)), bool)
+        others[leaving] = others[later] = False
+        ahead[leaving] = False
+        candidates = view.awake() & ahead
+        for among in (others, ahead & ~others):
+            candidates[first_asleep_of_each_group(view, len(vms), among)] = True
         hosts = np.flatnonzero(candidates)
         capacity_mhz = view.hosts.cpu_mhz * self.fill
         room = Room(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
@@ -122,23 +153,53 @@ class _State:
         self._empty_s: float | None = None
 
     @property
+    def leaving(self) -> Ints:
+        """Hosts of the present wave."""
+        return self._waves[self._present] if self._waves_left else np.empty(0, np.int64)
+
+    @property
     def later(self) -> Ints:
         """Hosts of the waves that are still to come."""
         waves = self._waves[self._present + 1 :]
         return np.concatenate(waves) if waves else np.empty(0, np.int64)
 
-    def advance(self, view: FarmView, hold_s: float) -> Ints:
-        """Return the hosts that VMs are to leave now; none when all waves are done."""
-        while self._present < len(self._waves):
-            hosts = self._waves[self._present]
-            held = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
-            if held.any():
-                self._empty_s = None
-                return hosts
+    @property
+    def _waves_left(self) -> int:
+        return len(self._waves) - self._present
+
+    def due_s(self, view: FarmView, hold_s: float) -> float:
+        """Return when there is something to do: now, when the work on a wave ends, or never."""
+        if not self._waves_left:
+            return np.inf
+        if self._empty_s is None or not _emptied(view, self.leaving):
+            return view.now_s
+        return np.inf if self._ends_here(hold_s) else self._empty_s + hold_s
+
+    def _ends_here(self, hold_s: float) -> bool:
+        """Whether the present wave is the last and stays closed."""
+        return self._waves_left == 1 and not hold_s
+
+    def advance(self, view: FarmView, hold_s: float) -> list[int]:
+        """Go on to the wave whose turn it is; return the hosts whose time for work has passed."""
+        opened: list[int] = []
+        while self._waves_left and _emptied(view, self.leaving):
             if self._empty_s is None:
                 self._empty_s = view.now_s
-            if view.now_s < self._empty_s + hold_s or self._present == len(self._waves) - 1:
-                return hosts
+            if view.now_s < self._empty_s + hold_s or self._ends_here(hold_s):
+                break
+            opened += self.leaving.tolist()
             self._present += 1
             self._empty_s = None
-        return np.empty(0, np.int64)
+        return opened
+
+
+def _emptied(view: FarmView, hosts: Ints) -> bool:
+    """Whether hosts are closed, hold and await nothing, and are off or on their way to it.
+
+    One that has lost its last VM goes on as long as pages of it are still to be fetched.
+    """
+    state = view.hosts.state[hosts]
+    busy = view.hosts.in_service[hosts] | (state == PowerState.ON) | (state == PowerState.BOOTING)
+    busy |= (state == PowerState.DRAINING) | (view.hosts.vm_count[hosts] > 0)
+    busy |= view.hosts.incoming[hosts] > 0
+    return not busy.any()

@@ -52,7 +52,9 @@ class Plan:
 
     Targets that sleep are woken, and so are ``wakes``; ``sleeps`` are put to rest as soon as they
     are empty. ``ordered`` sleeps are not a wish but somebody's order, which no limit stops.
-    ``refusals`` names hosts that are not put to rest after all, and why.
+    ``refusals`` names hosts that are not put to rest after all, and why. ``closes`` are taken out
+    of service for maintenance, so that they get no VM and nobody wakes them, unless the reserve
+    needs them; ``opens`` come back into service.
     """
 
     proposals: list[Proposal] = field(default_factory=list)
@@ -62,3 +64,5 @@ class Plan:
     wake_reason: str = "load"
     ordered: bool = False
     refusals: list[tuple[int, str]] = field(default_factory=list)
+    closes: list[int] = field(default_factory=list)
+    opens: list[int] = field(default_factory=list)

@@ -44,6 +44,7 @@ class HostView:
         self.incoming: Ints = _locked(hosts.incoming)
         self.state: States = _locked(hosts.state)
         self.reachable: Bools = _locked(hosts.reachable)
+        self.in_service: Bools = _locked(hosts.in_service)
         self.boots: Ints = _locked(accounts.boots)
         self.stops: Ints = _locked(accounts.stops)
         self.vm_s: Floats = _locked(accounts.totals[Rate.VMS])
@@ -243,15 +244,15 @@ class FarmView:
         )
 
     def awake(self) -> Bools:
-        """Return which hosts are on or on their way to it, and within reach."""
+        """Return which hosts are on or on their way to it, within reach and in service."""
         state = self.hosts.state
         awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
-        return awake & self.hosts.reachable
+        return awake & self.hosts.reachable & self.hosts.in_service
 
     def asleep(self) -> Bools:
         """Return which hosts are off and can be woken."""
         asleep: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
-        return asleep
+        return asleep & self.hosts.in_service
 
 
 def _destinations(layer: Layer, movable: Bools) -> Bools:

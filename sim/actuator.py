@@ -7,16 +7,17 @@ from simpy.events import NORMAL
 
 from ..models.arrays import Bools, Ints, distinct
 from ..models.columns import PowerState, VmState
-from ..models.farm import Farm
+from ..models.living import LivingFarm
 from ..models.move_models import MoveModels
 from ..models.rule_gate import refused
 from ..models.rules import Rules
-from ..policies.plan import Plan
+from ..policies.plan import Plan, Proposal
 from ..policies.reserve import ReserveBook
 from .bars import Bars
 from .clock import Clock
 from .flows import FlowBoard
 from .link_record import LinkRecord
+from .maintenance import Maintenance
 from .migration import Migrations
 from .network_migration import NetworkMigrations, NetworkSetup
 from .power import PowerStories
@@ -38,10 +39,11 @@ OUTCOMES = (
     "breaks rule",
     "source or target has failed or is cut off",
     "would break the reserve",
+    "target is closed for maintenance",
 )
 (
     MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED, LATER,
-    BREAKS_RULE, GONE, BREAKS_RESERVE,
+    BREAKS_RULE, GONE, BREAKS_RESERVE, CLOSED,
 ) = range(len(OUTCOMES))  # fmt: skip
 
 Limit = Callable[[Plan], Plan]
@@ -57,7 +59,7 @@ class Actuator:
     def __init__(
         self,
         clock: Clock,
-        farm: Farm,
+        farm: LivingFarm,
         models: MoveModels,
         recorder: Recorder,
         network: NetworkSetup | None,
@@ -74,6 +76,10 @@ class Actuator:
             clock, farm, self._power, recorder, models, self._move, self._is_busy, storage_mbps
         )
         self._migrations = self._movers(models, network)
+        self.maintenance = Maintenance(clock, farm, self._power)
+        self._refused: dict[int, tuple[Proposal, str]] = {}
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when a move has ended."""
         self.book: Callable[[], ReserveBook | None] = lambda: None
         self.lost: Callable[[Ints], None] = _ignore
         """Told of VMs of whose memory a failure has taken a part while they fetched it."""
@@ -99,15 +105,19 @@ class Actuator:
     def look_again(self) -> None:
         """Let moves that wait for room begin, then VMs that wait for a host."""
         self._precedence.room_freed()
+        self.on_end()
         if self._told_s < self._clock.now:
             self._told_s = self._clock.now
             event = self._clock.at(self._clock.now, NORMAL)
             event.callbacks = [lambda _: self.freed()]
 
-    def carry_out(self, plan: Plan, policy: str, limit: Limit | None = None) -> None:
+    def carry_out(
+        self, plan: Plan, policy: str, limit: Limit | None = None, again: bool = False
+    ) -> None:
         """Start what a plan proposes, within limits.
 
-        Raises PlanError naming policy, time and rows.
+        ``again``: it may repeat what an earlier one proposed, so that a refusal is recorded only
+        where it differs from the last one of its VM. Raises PlanError naming policy, time and rows.
         """
         self._reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
         if limit is not None:
@@ -127,7 +137,10 @@ class Actuator:
             said = [OUTCOMES[NO_MEMORY] if word == OUTCOMES[LATER] else word for word in said]
             self._judge(self._rules, vms, targets, outcomes, said)
         sleeps = self._spare(plan.sleeps, vms, targets, outcomes, said)
-        self._recorder.note_decisions(self._clock.now, proposals, said)
+        self._note(proposals, said, again)
+        kept_on = set(plan.sleeps).difference(sleeps)
+        self.maintenance.close([host for host in plan.closes if host not in kept_on])
+        self.maintenance.open(plan.opens)
         moving = outcomes == MOVED
         if moving.any():
             self._move(vms[moving], targets[moving])
@@ -137,6 +150,18 @@ class Actuator:
         self._wake(np.array(plan.wakes, np.int64), plan.wake_reason)
         self._put_to_sleep(np.array(sleeps, np.int64), plan.sleep_reason)
         self._recorder.note_refusals(self._clock.now, plan.refusals)
+
+    def _note(self, proposals: list[Proposal], said: list[str], again: bool) -> None:
+        """Record decisions; of those asked for ``again`` only what has not just been told."""
+        if again:
+            news = [
+                (each, word)
+                for each, word in zip(proposals, said, strict=True)
+                if word == OUTCOMES[MOVED] or self._refused.get(each.vm) != (each, word)
+            ]
+            self._refused |= {each.vm: (each, word) for each, word in news}
+            proposals, said = [each for each, _ in news], [word for _, word in news]
+        self._recorder.note_decisions(self._clock.now, proposals, said)
 
     def _reject_nonsense(self, plan: Plan, where: str) -> None:
         hosts, vms = len(self._farm.hosts), len(self._farm.vms)
@@ -150,7 +175,7 @@ class Actuator:
                 raise PlanError(f"{where}: VM row {proposal.vm} is moved twice in one plan")
             if not proposal.superseded:
                 seen.add(proposal.vm)
-        for host in (*plan.sleeps, *plan.wakes):
+        for host in (*plan.sleeps, *plan.wakes, *plan.closes, *plan.opens):
             if not 0 <= host < hosts:
                 raise PlanError(f"{where}: host row {host} does not exist")
 
@@ -161,6 +186,7 @@ class Actuator:
         states = farm.hosts.state[targets[live]]
         leaving = (states == PowerState.DRAINING) | (states == PowerState.STOPPING)
         outcomes[live[leaving]] = TARGET_LEAVING
+        outcomes[live[~farm.hosts.in_service[targets[live]]]] = CLOSED
         reachable = farm.hosts.reachable
         gone = (states == PowerState.FAILED) | ~reachable[targets[live]]
         outcomes[live[gone | ~reachable[farm.vms.host[vms[live]]]]] = GONE
@@ -231,6 +257,7 @@ class Actuator:
         """Bring up hosts at rest; those that have been woken or have failed meanwhile are left."""
         farm = self._farm.hosts
         resting = (farm.state[hosts] == PowerState.OFF) & farm.reachable[hosts]
+        resting &= farm.in_service[hosts]
         self._power.wake(hosts[resting], cause)
 
     def _put_to_sleep(self, hosts: Ints, cause: str) -> None:

@@ -192,7 +192,7 @@ class ShelfChooser:
         farm = self._farm
         state = farm.hosts.state[hosts]
         awake = (state == PowerState.ON) | (state == PowerState.BOOTING)
-        awake &= farm.hosts.reachable[hosts]
+        awake &= farm.hosts.reachable[hosts] & farm.hosts.in_service[hosts]
         free_mhz = self._needs.capacity_mhz[hosts] - self._needs.load_mhz()[hosts]
         free_mib = farm.hosts.memory_mib[hosts] - farm.hosts.memory_used_mib[hosts]
         return np.where(awake, free_mhz, -1.0), np.where(awake, free_mib, -1.0)

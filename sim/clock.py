@@ -15,6 +15,9 @@ ARRIVAL = EventPriority(3)
 LATE = EventPriority(4)
 """Priority of beats; SimPy gives 0 to interrupts and 1 to all other events."""
 
+LAST = EventPriority(4)
+"""Priority of decisions that an event calls for: all else of the instant has happened by then."""
+
 
 class Clock(simpy.Environment):
     """SimPy's environment, able to wait for an instant instead of a delay."""

@@ -15,7 +15,7 @@ from ..models.move_models import MoveModels
 from ..models.reserve import Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
-from ..policies.control import ControlPolicy
+from ..policies.control import ControlPolicy, Prompted, due_s, respond, wakes
 from ..policies.overload import looks_at_use
 from ..policies.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.plan import Search
@@ -34,6 +34,7 @@ from .lifecycle import Admission, Lifecycle, Population
 from .log import Column
 from .microscope import Microscope
 from .network_migration import NetworkSetup
+from .prompting import Prompting
 from .provisioning import Provisioning
 from .recorder import Recorder
 from .reserve_watch import ReserveWatch
@@ -203,18 +204,18 @@ class Engine:
         self._actuator.freed = self._lifecycle.look_again
         self._watch = None if reserve is None else self._guard(reserve)
         self._scaling = self._make_scaling(elasticity)
+        self._note_change: Callable[[], None] = lambda: None
 
     def _make_lifecycle(self, free: bool) -> Lifecycle:
         """Return who plays the lives; ``free``: nothing is kept in reserve."""
         farm, start, lives, needs = self._farm, self._start, self._lives, self._needs
         chooser: Chooser = RoomChooser(
-            self._view, needs, start.placement, self._control.powers_down, self._workload
+            self._view, needs, start.placement, wakes(self._control), self._workload
         )
         barring = (self._view.allowed, self._view.one_guest, self._view.rules)
         plain = free and start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, Shelving) and start.by_size and plain:
-            wakes = self._control.powers_down
-            chooser = ShelfChooser(farm, needs, start.placement, chooser, wakes)
+            chooser = ShelfChooser(farm, needs, start.placement, chooser, wakes(self._control))
         if start.one_each:
             chooser = OneEachChooser(farm)
         provisioning = Provisioning(
@@ -228,15 +229,15 @@ class Engine:
 
     def _guard(self, reserve: Reserve) -> ReserveWatch:
         """Let all decisions heed a reserve, and return who watches over it."""
-        needs, wakes = self._needs, self._control.powers_down
+        needs, wakens = self._needs, wakes(self._control)
 
         def counting() -> tuple[Floats, Floats]:
             return needs.need_mhz(self._workload.wanted_mhz()), needs.capacity_mhz
 
         returning = self._lifecycle.returning
-        self._view.reserve = FarmReserve(reserve, counting, wakes, returning)
+        self._view.reserve = FarmReserve(reserve, counting, wakens, returning)
         self._actuator.book = self._view.book
-        watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakes)
+        watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakens)
         self._lifecycle.on_change = watch.look
         return watch
 
@@ -265,6 +266,7 @@ class Engine:
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
         self._clock.process(self._metronome(progress or _ignore))
+        self._listen()
         with fewer_collections():
             self._clock.run(until=self._timing.end_s)
         self._farm.settle_all(self._timing.end_s)
@@ -272,6 +274,7 @@ class Engine:
         self._recorder.note_step(self._timing.end_s)
         self._sample(self._timing.end_s)
         self._actuator.close()
+        self._actuator.maintenance.look()
         self._lifecycle.close(self._timing.end_s)
         failures.close(self._timing.end_s)
         self._recorder.close(self._timing.end_s)
@@ -279,7 +282,7 @@ class Engine:
         return Outcome(
             farm=self._farm,
             end_s=self._timing.end_s,
-            tables=self._recorder.tables() | scaled | self._reserve_table(),
+            tables=self._recorder.tables() | scaled | self._reserve_table() | self._maintenance_table(),
             words=self._recorder.words.texts(),
             searches=searches | self._lifecycle.searches,
             peak_on=self._recorder.peak_on,
@@ -294,6 +297,40 @@ class Engine:
 
     def _reserve_table(self) -> dict[str, dict[str, Column]]:
         return {} if self._watch is None else {"reserve": self._watch.columns()}
+
+    def _maintenance_table(self) -> dict[str, dict[str, Column]]:
+        columns = self._actuator.maintenance.columns()
+        return {"maintenance": columns} if len(columns["host"]) else {}
+
+    def _listen(self) -> None:
+        """Let a policy that decides between rounds hear of all that changes."""
+        control, lifecycle = self._control, self._lifecycle
+        if not isinstance(control, Prompted):
+            return
+
+        def due() -> float:
+            self._view.now_s = self._clock.now
+            self._actuator.maintenance.look()
+            return due_s(control, self._view)
+
+        note = Prompting(self._clock, due, self._respond).note_change
+        kept, begun = lifecycle.on_change, lifecycle.changed
+        lifecycle.on_change = lambda: (kept(), note())[1]
+        lifecycle.changed = lambda vms: (begun(vms), note())[1]
+        self._actuator.on_end = self._actuator.power.on_change = self._note_change = note
+        self._actuator.maintenance.on_change = note
+        note()
+
+    def _respond(self) -> None:
+        """Let the policy decide between rounds."""
+        now_s = self._clock.now
+        self._view.now_s = now_s
+        plan = respond(self._control, self._view)
+        self._actuator.carry_out(plan, self._control_name, again=True)
+        self._lifecycle.look_again()
+        if self._watch is not None:
+            self._watch.look()
+        self._recorder.note_violations(now_s)
 
     def _place_all(self) -> dict[int, Search]:
         """Place every VM before time begins; return how the rejected ones were searched."""
@@ -381,6 +418,7 @@ class Engine:
                     yield self._clock.timeout(0)
                     self._lifecycle.end_all()
                 self._set_demand(slot, now_s)
+                self._note_change()
             if scaling and self._scaling is not None:
                 if not demand:
                     self._close_step(now_s)

@@ -1,7 +1,7 @@
 """Stories of hosts being switched: waking, draining, shutting down."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import numpy as np
 import simpy
@@ -29,6 +29,8 @@ class PowerStories:
         self._stops: dict[int, simpy.Process] = {}
         self._on_at_s = np.zeros(len(farm.hosts))
         self._held: Counter[int] = Counter()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when hosts have been switched or have failed."""
 
     def booted(self, host: int) -> simpy.Process:
         """Return the event of a booting host being on."""
@@ -62,6 +64,7 @@ class PowerStories:
             self._boots.pop(host, None)
             self._stops.pop(host, None)
         self._recorder.note_power(self._clock.now, hosts, PowerState.FAILED, cause)
+        self.on_change()
 
     def repair(self, hosts: Ints, wake: bool) -> None:
         """Make failed hosts available again: booted at once, or left off until needed.
@@ -91,7 +94,7 @@ class PowerStories:
         farm = self._farm.hosts
         done = (farm.state[hosts] == PowerState.DRAINING) & (farm.vm_count[hosts] == 0)
         if done.any():
-            self.stop(hosts[done & ~self._holds(hosts)], "drained")
+            self.stop(hosts[done & ~self.holds(hosts)], "drained")
 
     def finish_draining_of(self, host: int) -> None:
         """Do as :meth:`finish_draining` for one host."""
@@ -101,7 +104,7 @@ class PowerStories:
 
     def stop(self, hosts: Ints, cause: str) -> None:
         """Put empty hosts to rest; those held are drained."""
-        held = self._holds(hosts)
+        held = self.holds(hosts)
         if held.any():
             self.drain(hosts[held], cause)
             hosts = hosts[~held]
@@ -115,7 +118,8 @@ class PowerStories:
             process = self._clock.process(self._shut_down(batch, duration_s))
             self._stops.update(dict.fromkeys(batch.tolist(), process))
 
-    def _holds(self, hosts: Ints) -> Bools:
+    def holds(self, hosts: Ints) -> Bools:
+        """Return which hosts are kept on although no VM is on them any more."""
         return np.array([host in self._held for host in hosts.tolist()], bool)
 
     def _shut_down(self, hosts: Ints, duration_s: float) -> Story:
@@ -136,3 +140,4 @@ class PowerStories:
         if len(hosts):
             self._farm.set_power_state(hosts, state, self._clock.now, depth)
             self._recorder.note_power(self._clock.now, hosts, state, cause)
+            self.on_change()

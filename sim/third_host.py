@@ -24,6 +24,7 @@ class ThirdHosts:
         fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), everywhere) <= free_mib
         fits &= self._groups(vm, target)[hosts.group]
         fits &= (hosts.state == PowerState.ON) | (hosts.state == PowerState.OFF)
+        fits &= hosts.in_service
         taken = hosts.vm_count + hosts.incoming > 0
         fits &= ~(farm.delivery.layer.one_guest[hosts.group] & taken)
         fits[farm.vms.host[vm]] = False

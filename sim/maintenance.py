@@ -1,0 +1,69 @@
+"""Hosts that are closed for maintenance: when each was closed, empty, and back in service."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..models.arrays import Ints
+from ..models.living import LivingFarm
+from .clock import Clock
+from .log import Column
+from .power import PowerStories
+
+
+class Maintenance:
+    """Closes hosts and opens them again, and sees to it that the times are exact.
+
+    ``look`` is to be called whenever VMs or hosts have changed while hosts are closed.
+    """
+
+    def __init__(self, clock: Clock, farm: LivingFarm, power: PowerStories) -> None:
+        self._clock, self._farm, self._power = clock, farm, power
+        self._host: list[int] = []
+        self._times_s: list[list[float]] = []
+        self._closed: dict[int, int] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when hosts have been closed or opened."""
+
+    def close(self, hosts: list[int]) -> None:
+        """Take hosts out of service, as far as they are in it."""
+        fresh = [host for host in hosts if host not in self._closed]
+        if not fresh:
+            return
+        self._farm.set_in_service(np.array(fresh, np.int64), in_service=False)
+        for host in fresh:
+            self._closed[host] = len(self._host)
+            self._host.append(host)
+            self._times_s.append([self._clock.now, np.nan, np.nan])
+        self.on_change()
+
+    def open(self, hosts: list[int]) -> None:
+        """Put closed hosts back into service."""
+        self.look()
+        closed = [host for host in hosts if host in self._closed]
+        if not closed:
+            return
+        self._farm.set_in_service(np.array(closed, np.int64), in_service=True)
+        for host in closed:
+            self._times_s[self._closed.pop(host)][2] = self._clock.now
+        self.on_change()
+
+    def look(self) -> None:
+        """Note the closed hosts that the last VM has left."""
+        full = [host for host, row in self._closed.items() if np.isnan(self._times_s[row][1])]
+        if not full:
+            return
+        hosts: Ints = np.array(full, np.int64)
+        columns = self._farm.hosts
+        empty = (columns.vm_count[hosts] == 0) & (columns.incoming[hosts] == 0)
+        empty &= ~self._power.holds(hosts)
+        for host in hosts[empty].tolist():
+            self._times_s[self._closed[host]][1] = self._clock.now
+
+    def columns(self) -> dict[str, Column]:
+        """Return host and times, in s, in the order in which hosts were closed; NaN: never."""
+        times_s = np.array(self._times_s, np.float64).reshape(-1, 3)
+        return {
+            "host": np.array(self._host, np.int64), "closed_s": times_s[:, 0],
+            "empty_s": times_s[:, 1], "open_s": times_s[:, 2],
+        }  # fmt: skip
