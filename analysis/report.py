@@ -20,6 +20,7 @@ from .network_figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
 from .result import Result
 from .rule_tables import rules_of
 from .savings import COMPARED
+from .story_words import plural
 from .wording import amount, basis
 
 SECTIONS = {
@@ -126,6 +127,7 @@ def render(result: Result) -> str:
         evacuation=evacuated(result),
         clock=clock,
         some=some,
+        plural=plural,
         moves=moves_of(result),
         rules=rules_of(result),
         failures=failures_of(result),

@@ -59,6 +59,8 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         makers["sleep_refusals"] = lambda _, outcome, names: sleep_refusals(outcome, names)
     if RESERVE in outcome.tables:
         makers[RESERVE] = lambda _, outcome, __: reserve_table(outcome)
+    if "maintenance" in outcome.tables:
+        makers["maintenance"] = _maintenance
     makers |= elasticity_tables(case)
     if case.rules is not None:
         makers["rules"] = lambda case, outcome, _: rules_table(case, outcome)
@@ -234,6 +236,26 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         ),
         "hosts_booted": (count("power_events", "time_s", booted), "hosts", "Hosts gone on."),
         "hosts_stopped": (count("power_events", "time_s", stopped), "hosts", "Hosts gone off."),
+    }  # fmt: skip
+
+
+def _maintenance(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
+    table, columns = outcome.tables["maintenance"], case.farm.hosts
+
+    def instants(name: str) -> pa.Array:
+        return pa.array(table[name], pa.float64(), mask=np.isnan(table[name]))
+
+    return {
+        "host": (names.host(table["host"]), "", "Host closed for maintenance."),
+        "closed_s": (instants("closed_s"), "s", "When it was closed: its wave began."),
+        "empty_s": (
+            instants("empty_s"), "s",
+            "When the last VM had left it, in whatever way; null: not within the run.",
+        ),
+        "open_s": (
+            instants("open_s"), "s", "When it was in service again, off; null: not within the run.",
+        ),
+        "boot_s": (columns.boot_s[table["host"]], "s", "Time that it takes to boot."),
     }  # fmt: skip
 
 

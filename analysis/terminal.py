@@ -9,6 +9,7 @@ from typing import Any
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from .compare import Comparison
 from .compare_report import written
+from .evacuated import evacuated
 from .execute import Progress
 from .report import payback_lines, shown, titled
 from .result import Result
@@ -70,7 +71,9 @@ def summary_text(result: Result) -> str:
             entry = baseline.summary.get(name, {"value": None})
             row.append(shown(entry["value"], unit))
         rows.append([*row, "" if unit == "share" else unit])
-    lines = [str(result.summary["verdict"]), "", *_aligned(rows)]
+    emptied = evacuated(result)
+    lines = [] if emptied is None else [emptied.text(), ""]
+    lines += [str(result.summary["verdict"]), "", *_aligned(rows)]
     lines += [f"\n{line}" for line in payback_lines(result)]
     lines += [f"\nnote: {warning}" for warning in result.summary["warnings"]]
     return "\n".join(lines)

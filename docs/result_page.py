@@ -32,7 +32,7 @@ FILES = {
 }
 SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
-    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 3}]},
+    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4}]},
     "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
     "applications": [
         {
@@ -42,7 +42,10 @@ SAMPLE: dict[str, Any] = {
             "load": {"type": "constant", "rate": "1 GHz"},
         },
     ],
-    "policies": {"reserve": {"kind": "share", "memory": "10 %", "cpu": "10 %"}},
+    "policies": {
+        "reserve": {"kind": "share", "memory": "10 %", "cpu": "10 %"},
+        "control": {"policy": "evacuation", "hosts": "h-4", "at": "1 min"},
+    },
     "migration": {"model": "pre_copy"},
     "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
     "baseline": {"type": "none"},
@@ -59,6 +62,7 @@ ONLY_WITH = {
     ),
     **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
     "reserve": "Only with `policies.reserve`.",
+    "maintenance": "Only where hosts were emptied (control policy `evacuation`).",
     **dict.fromkeys(("availability", "outages"), "Only where something failed."),
 }
 

@@ -69,7 +69,8 @@ class Reassign(Deferring):
 
     def _askable(self, view: FarmView) -> Ints:
         vms = np.array(list(self._left(view)), np.int64)
-        return vms[view.vms.state[vms] == VmState.RUNNING]
+        running: Ints = vms[view.vms.state[vms] == VmState.RUNNING]
+        return running
 
     def _rows(self, view: FarmView) -> dict[int, int]:
         """Return the target of each VM named, rows of the farm in ascending order."""

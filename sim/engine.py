@@ -282,7 +282,10 @@ class Engine:
         return Outcome(
             farm=self._farm,
             end_s=self._timing.end_s,
-            tables=self._recorder.tables() | scaled | self._reserve_table() | self._maintenance_table(),
+            tables=self._recorder.tables()
+            | scaled
+            | self._reserve_table()
+            | self._maintenance_table(),
             words=self._recorder.words.texts(),
             searches=searches | self._lifecycle.searches,
             peak_on=self._recorder.peak_on,
@@ -314,9 +317,13 @@ class Engine:
             return due_s(control, self._view)
 
         note = Prompting(self._clock, due, self._respond).note_change
-        kept, begun = lifecycle.on_change, lifecycle.changed
-        lifecycle.on_change = lambda: (kept(), note())[1]
-        lifecycle.changed = lambda vms: (begun(vms), note())[1]
+        begun = lifecycle.changed
+
+        def changed(vms: Ints) -> None:
+            begun(vms)
+            note()
+
+        lifecycle.changed = changed
         self._actuator.on_end = self._actuator.power.on_change = self._note_change = note
         self._actuator.maintenance.on_change = note
         note()

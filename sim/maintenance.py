@@ -56,7 +56,7 @@ class Maintenance:
         hosts: Ints = np.array(full, np.int64)
         columns = self._farm.hosts
         empty = (columns.vm_count[hosts] == 0) & (columns.incoming[hosts] == 0)
-        empty &= ~self._power.holds(hosts)
+        empty &= (columns.sending[hosts] == 0) & ~self._power.holds(hosts)
         for host in hosts[empty].tolist():
             self._times_s[self._closed[host]][1] = self._clock.now
 
