@@ -178,6 +178,9 @@ def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
 def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
     """Return the figures that a result has, by name."""
     over_network = "links" in result.tables and result.table("migrations").num_rows
+    moves = dict(NETWORK_FIGURES) if over_network else {}
+    if "downtime_mean_s" not in result.summary:
+        moves.pop("downtime", None)
     kept = RESERVE_FIGURES if "reserve" in result.tables else {}
     if "population" in result.tables:
         kept = kept | LIFE_FIGURES
@@ -185,7 +188,7 @@ def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
         kept = kept | ELASTICITY_FIGURES
     if "switching_kwh" in result.summary:
         kept = kept | REST_FIGURES
-    return FIGURES | kept | (NETWORK_FIGURES if over_network else {})
+    return FIGURES | kept | moves
 
 
 FIGURES: dict[str, Callable[[Result], Figure]] = {

@@ -6,9 +6,11 @@ from typing import Any
 
 from ..models.knobs import knobs_of
 from ..models.migration import FixedRate
+from ..policies.control import moves_vms
 from ..scenarios.build import Case
 from ..scenarios.build_moves import may_use_network
 from ..scenarios.fields import show_knobs
+from ..scenarios.spec_network import MOVES_PER_HOST
 from ..scenarios.units import write
 
 Row = dict[str, str]
@@ -62,14 +64,18 @@ def _licence_rows(case: Case) -> Iterator[Row]:
 
 
 def _move_rows(case: Case) -> Iterator[Row]:
+    for what, model in _models(case):
+        if model is not None and not isinstance(model, FixedRate):
+            yield row(what, type(model).__name__, "docs/migration.md")
+            yield from _figures(what, model)
+
+
+def _models(case: Case) -> list[tuple[str, Any]]:
     scenario = case.scenario
     models = [("Migration", scenario.migration)]
     models += [(f"Migration from {group.name}", group.migration) for group in scenario.farm.hosts]
     models += [(f"Migration of {size.name}", size.migration) for size in scenario.workload.sizes]
-    for what, model in models:
-        if model is not None and not isinstance(model, FixedRate):
-            yield row(what, type(model).__name__, "docs/migration.md")
-            yield from _figures(what, model)
+    return models
 
 
 def _figures(what: str, part: Any) -> Iterator[Row]:
@@ -87,9 +93,16 @@ def _figures(what: str, part: Any) -> Iterator[Row]:
 
 
 def _network_rows(case: Case) -> Iterator[Row]:
+    part = case.scenario.network
     if may_use_network(case.scenario):
-        part = case.scenario.network
-        yield from _fields("Network", part.model_dump(by_alias=True), part.model_fields_set)
+        shown = part.model_dump(by_alias=True)
+        shown["layout"] = part.topology.model_dump(by_alias=True)
+        shown["moves_per_host"] = part.moves_per_host or MOVES_PER_HOST
+        yield from _fields("Network", shown, part.model_fields_set)
+    fixed = any(isinstance(model, FixedRate) for _, model in _models(case))
+    if fixed and not part.stated and moves_vms(case.scenario.policies.control):
+        told = "no port: any number of them at a time, each at its rate; write network to share it"
+        yield row("Moves at a fixed rate share", told, "default")
 
 
 def _service_rows(case: Case) -> Iterator[Row]:

@@ -11,8 +11,9 @@ from .result import Result
 def moves_of(result: Result) -> dict[str, Any] | None:
     """Return counts, GiB sent, energy, and the busiest links; None without a network.
 
-    ``energy_kwh`` is attributed by bytes sent; ``saved_kwh`` is what the baseline drew more,
-    None without one. Links are rows of the table ``links`` in order of mean utilisation by moves.
+    ``unmodelled`` counts moves that ended and whose model knows no downtime. ``energy_kwh`` is
+    attributed by bytes sent; ``saved_kwh`` is what the baseline drew more, None without one. Links
+    are rows of the table ``links`` in order of mean utilisation by moves.
     """
     if "links" not in result.tables:
         return None
@@ -26,6 +27,7 @@ def moves_of(result: Result) -> dict[str, Any] | None:
     return {
         "begun": len(finished),
         "ended": int(finished.sum()),
+        "unmodelled": int((finished & moves["downtime_s"].is_null().to_numpy()).sum()),
         "sent_gib": float(moves["copied_gib"].to_numpy().sum()),
         "energy_kwh": result.value("migration_energy_kwh"),
         "run_kwh": result.value("energy_kwh"),

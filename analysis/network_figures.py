@@ -163,6 +163,7 @@ def downtime(result: Result) -> Figure:
     """Show how many moves kept their VM away for how long."""
     table = result.table("migrations")
     away_s = table["downtime_s"].to_numpy()[table["finished"].to_numpy()].astype(float)
+    away_s = away_s[~np.isnan(away_s)]
     edges_s = _edges(away_s)
     counts = np.histogram(np.clip(away_s, edges_s[0], edges_s[-1]), edges_s)[0]
     labels = [_between(low, high) for low, high in pairwise(edges_s.tolist())]

@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from ..models.arrays import Floats, Ints
 from ..sim.engine import Outcome
-from ..sim.precedence import BY_STORAGE
 from .arrow import Made, Names, words
 from .metrics import MIB_PER_GIB
 from .network_metrics import highest_use, used_share
@@ -19,13 +18,11 @@ SHOWN_LINKS = 10
 def move_columns(outcome: Outcome) -> dict[str, Made]:
     """Return what migrations have besides their times; null where the model knows no such thing."""
     table = outcome.tables["migrations"]
-    blank = np.full(len(table["vm"]), outcome.network is None)
+    blank = np.isnan(table["downtime_s"])
     reacted, way = table["reaction"].copy(), table["way"].copy()
     if "" in outcome.words:
         reacted[reacted == outcome.words.index("")] = -1
         way[way == outcome.words.index("")] = -1
-    if BY_STORAGE in outcome.words:
-        blank &= way != outcome.words.index(BY_STORAGE)
     return {
         "waited_s": (
             table["start_s"] - table["decided_s"], "s", "From the decision until the copy began: "
@@ -33,26 +30,26 @@ def move_columns(outcome: Outcome) -> dict[str, Made]:
         ),
         "downtime_s": (
             pa.array(table["downtime_s"], mask=blank), "s", "Time that the VM stood still or was "
-            "not reachable; null where the model does not say.",
+            "not reachable; null where the model knows no downtime.",
         ),
         "rounds": (
             pa.array(table["rounds"], mask=blank), "rounds", "Copies of pages dirtied meanwhile, "
             "after the first pass and while the VM ran.",
         ),
         "source_cpu_s": (
-            pa.array(table["source_cpu_s"], mask=blank), "s", "Work of the source for the move, "
-            "in seconds of what the VM asked for; null where the model does not say.",
+            table["source_cpu_s"], "s", "Work of the source for the move, in seconds of what the "
+            "VM asked for.",
         ),
         "target_cpu_s": (
-            pa.array(table["target_cpu_s"], mask=blank), "s", "The same of the target.",
+            table["target_cpu_s"], "s", "The same of the target.",
         ),
         "guest_lost_s": (
-            pa.array(table["guest_lost_s"], mask=blank), "s", "What the VM went without because of "
-            "the move, in seconds of what it asked for; standstill included.",
+            table["guest_lost_s"], "s", "What the VM went without because of the move, in seconds "
+            "of what it asked for; standstill included.",
         ),
         "energy_j": (
-            pa.array(table["energy_j"], mask=blank), "J", "Energy attributed to both hosts, "
-            "0.512 J per 10^6 bytes sent and 20.165 J (Liu et al. 2011); not added to the farm's.",
+            table["energy_j"], "J", "Energy attributed to both hosts, 0.512 J per 10^6 bytes sent "
+            "and 20.165 J (Liu et al. 2011); not added to the farm's.",
         ),
         "reaction": (
             words(reacted, outcome.words), "", "What was resorted to where pre-copy did not "

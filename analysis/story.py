@@ -282,4 +282,6 @@ def _summary(
     }
     if any(row.get("downtime_s") is not None for row in moves):
         figures["downtime_s"] = added(row.get("downtime_s") or 0.0 for row in moves)
+    unknown = [row for row in moves if row["finished"] and row.get("downtime_s") is None]
+    figures["unmodelled"] = len(unknown)
     return Event(end_s, "summary", summary(about, figures), {**about, **figures})

@@ -198,6 +198,8 @@ def _moves(figures: Row) -> list[str]:
         lines.append(f"{plural(figures['moves_not_ended'], 'move')} did not end")
     if "downtime_s" in figures:
         lines.append(f"away for {span(figures['downtime_s'])} in all")
+    if figures["unmodelled"]:
+        lines.append(f"downtime of {plural(figures['unmodelled'], 'move')} not modelled")
     return lines
 
 

@@ -288,8 +288,7 @@ def _migrations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "start_s": (table["start_s"], "s", "When the copy began."),
         "end_s": (table["end_s"], "s", "When it ended, or the run did."),
         "copied_gib": (
-            table["copied_mib"] / MIB_PER_GIB, "GiB", "Memory to copy; over a network, what was "
-            "sent.",
+            table["copied_mib"] / MIB_PER_GIB, "GiB", "What was copied.",
         ),
         "finished": (table["finished"], "", "Whether the VM got there within the run."),
         **move_columns(outcome),

@@ -54,7 +54,7 @@ ONLY_WITH = {
     "host_series": "Only with `run.host_series: true`.",
     **dict.fromkeys(
         ("migration_phases", "links", "link_series"),
-        "Only where the migration model uses the network: every model but `fixed_rate`.",
+        "Only where the migration model uses the network: every model, `fixed_rate` only where the scenario says anything of a network.",
     ),
     **dict.fromkeys(
         ("applications", "scaling", "shortages", "application_series"),

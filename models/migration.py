@@ -7,7 +7,7 @@ returning more phases.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,19 @@ from .post_copy import Hybrid, PostCopy
 from .pre_copy import PreCopy
 
 MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
+
+
+class Played(NamedTuple):
+    """What moves have done, one entry per move; see :class:`.migration_course.Outcome`.
+
+    ``downtime_s`` is NaN where no phase says that the guest stands still: the model knows none.
+    """
+
+    copied_mib: Floats
+    downtime_s: Floats
+    source_cpu_s: Floats
+    target_cpu_s: Floats
+    guest_lost_s: Floats
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,23 @@ class Phases:
     def select(self, rows: Ints) -> "Phases":
         """Return the phases of some of the moves."""
         return Phases(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def played(self, elapsed_s: float) -> "Played":
+        """Return what moves have done so long after they began."""
+        ends_s = np.cumsum(self.duration_s, axis=1)
+        spent_s = np.clip(elapsed_s - (ends_s - self.duration_s), 0.0, self.duration_s)
+        whole_s = ends_s[:, -1]
+        part = np.ones(len(whole_s))
+        np.divide(spent_s.sum(axis=1), whole_s, out=part, where=whole_s > 0)
+        stands = self.guest_share == 0.0
+        downtime_s = np.where(stands, spent_s, 0.0).sum(axis=1)
+        return Played(
+            self.copied_mib * part,
+            np.where(stands.any(axis=1), downtime_s, np.nan),
+            (self.source_share * spent_s).sum(axis=1),
+            (self.target_share * spent_s).sum(axis=1),
+            ((1.0 - self.guest_share) * spent_s).sum(axis=1),
+        )
 
     def shares(self, phase: int) -> tuple[Floats, Floats, Floats]:
         """Return guest, source and target share of every move in one phase."""
@@ -97,7 +127,7 @@ class FixedRate:
 
     def course(self, guest: Guest) -> Course:
         """Yield one wait, beside the moves of other models over their network."""
-        bytes_s = self.share * self.bandwidth_mbps * BYTES_PER_MEGABIT
+        bytes_s = self.most_mbps * BYTES_PER_MEGABIT
         yield Step(
             "copy", wait_s=guest.memory_bytes / bytes_s, guest_share=1.0 - self.guest_loss,
             source_share=self.guest_loss, target_share=self.target_load,
@@ -106,11 +136,16 @@ class FixedRate:
         yield Step("arrive", arrived=True)
         return Ending(moved=True)
 
+    @property
+    def most_mbps(self) -> float:
+        """What a move takes of the network."""
+        return self.share * self.bandwidth_mbps
+
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
         """Return one phase per VM, as long as its memory takes to copy."""
         del targets
         memory_mib = farm.vms.memory_mib[vms]
-        duration_s = memory_mib * MEGABIT_PER_MIB / (self.share * self.bandwidth_mbps)
+        duration_s = memory_mib * MEGABIT_PER_MIB / self.most_mbps
         shape = (len(vms), 1)
         return Phases(
             duration_s=duration_s[:, None],
@@ -119,6 +154,29 @@ class FixedRate:
             target_share=np.full(shape, self.target_load),
             copied_mib=memory_mib.copy(),
         )
+
+
+@dataclass(frozen=True)
+class PortedRate:
+    """Moves at a fixed rate whose bytes cross ports that others share.
+
+    The rate is what each gets at the most: a port of 10 Gbit/s never carries more than that,
+    however many moves it serves.
+    """
+
+    model: FixedRate
+
+    def course(self, guest: Guest) -> Course:
+        """Yield one transfer, at the model's rate or at what its route has left."""
+        model = self.model
+        yield Step(
+            "copy", size_bytes=guest.memory_bytes,
+            cap_bytes_s=model.most_mbps * BYTES_PER_MEGABIT,
+            guest_share=1.0 - model.guest_loss, source_share=model.guest_loss,
+            target_share=model.target_load,
+        )  # fmt: skip
+        yield Step("arrive", arrived=True)
+        return Ending(moved=True)
 
 
 MIGRATION_MODELS: dict[str, type] = {

@@ -9,11 +9,14 @@ link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from .arrays import Floats
 
 BYTES_PER_MIB = 1024.0 * 1024.0
 LIU_J_PER_MB = 0.512
 LIU_J = 20.165
+Amount = TypeVar("Amount", float, Floats)
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,14 @@ class Outcome(NamedTuple):
         return liu_energy_j(self.sent_bytes)
 
 
-def liu_energy_j(sent_bytes: float) -> float:
+def liu_energy_j(sent_bytes: Amount) -> Amount:
     """Return ``0.512 J/MB * V + 20.165 J`` for both hosts together, V in 10^6 bytes.
 
     Liu et al., HPDC 2011, for two equal hosts; the coefficients were confirmed in other code,
     not in the paper itself.
     """
-    return LIU_J_PER_MB * sent_bytes / 1e6 + LIU_J
+    energy_j: Amount = LIU_J_PER_MB * sent_bytes / 1e6 + LIU_J
+    return energy_j
 
 
 class Tally:

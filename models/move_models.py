@@ -15,7 +15,7 @@ from .arrays import Bools, Ints
 from .conversion import Conversion, NoConversion, Platform, way_between
 from .farm import Farm
 from .live_migration import Cold, Handover, MemoryHandover
-from .migration import MIGRATION_MODELS, FixedRate, MigrationModel, Phases
+from .migration import MIGRATION_MODELS, FixedRate, MigrationModel, Phases, PortedRate
 from .migration_course import Course, Guest
 
 T = TypeVar("T")
@@ -109,11 +109,14 @@ class MoveModels:
         own: Sequence[Model | None],
         ends: Sequence[End],
         conversion: Conversion | NoConversion,
+        ported: bool = False,
     ) -> None:
         """Choose for every size, with its own model or None, between every two groups.
 
-        Raises ValueError if a model that only knows durations is not the only one.
+        With ``ported`` moves at a fixed rate share ports and places with all others. Raises
+        ValueError if a model that only knows durations is not the only one.
         """
+        self._ported = ported
         owns, self._own_of_size = _distinct(own)
         kinds, self._end_of_group = _distinct(ends)
         self._device = np.array([end.device for end in ends], bool)
@@ -128,12 +131,17 @@ class MoveModels:
         self._row = rows.reshape(len(owns), len(kinds), len(kinds))
         self._is_possible = np.array([choice.model is not None for choice in choices])
         self._models = [choice.model for choice in choices if choice.model is not None]
-        self._courses = [
-            choice.model if isinstance(choice.model, CourseModel) else None for choice in choices
-        ]
-        self.uses_network = not all(_knows_durations(model) for model in self._models)
+        self._courses = [self._course_of(choice.model) for choice in choices]
+        self._knows_downtime = [not _knows_durations(choice.model) for choice in choices]
+        self._takes_place = [ported or known for known in self._knows_downtime]
+        self.uses_network = ported or not all(_knows_durations(model) for model in self._models)
         for model in self._models:
             alone = len(self._models) == 1 or isinstance(model, FixedRate)
+            if not isinstance(model, CourseModel) and ported:
+                raise ValueError(
+                    f"{type(model).__name__} gives durations and no course; nothing of a network "
+                    "can hold for its moves"
+                )
             if not isinstance(model, CourseModel) and not alone:
                 raise ValueError(
                     f"{type(model).__name__} gives durations and no course; such a model must be "
@@ -166,6 +174,19 @@ class MoveModels:
     def of(self, size: int, source: int, target: int) -> Model | None:
         """Return the model of a move, None where it cannot be."""
         return self._choice(size, source, target).model
+
+    def _course_of(self, model: Model | None) -> CourseModel | None:
+        if isinstance(model, FixedRate) and self._ported:
+            return PortedRate(model)
+        return model if isinstance(model, CourseModel) else None
+
+    def takes_place(self, size: int, source: int, target: int) -> bool:
+        """Return whether a move counts where moves at a time are limited."""
+        return self._takes_place[self._at(size, source, target)]
+
+    def knows_downtime(self, size: int, source: int, target: int) -> bool:
+        """Return whether the model of a move says how long its guest stands still."""
+        return self._knows_downtime[self._at(size, source, target)]
 
     def course(self, guest: Guest, size: int, source: int, target: int) -> Course:
         """Return the course of a move that is possible, of a VM of a size between two groups."""
@@ -202,7 +223,7 @@ class MoveModels:
         return int(self._row.item(own(size), end(source), end(target)))
 
 
-def _knows_durations(model: Model) -> bool:
+def _knows_durations(model: Model | None) -> bool:
     return isinstance(model, FixedRate) or not isinstance(model, CourseModel)
 
 

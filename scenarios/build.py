@@ -85,7 +85,7 @@ def build(
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
     counts = np.array([group.count for group in groups])
     violation = ViolationRule(scenario.service.incoming_counts)
-    domains = build_domains(scenario.farm, scenario.network.layout)
+    domains = build_domains(scenario.farm, scenario.network.topology)
     hosts.rack[:], hosts.rack_names = domains.rack, domains.rack_names
     moves = move_models(scenario, groups, stack.platforms, load.sizes)
     network = network_setup(scenario, hosts, moves)

@@ -11,14 +11,14 @@ from .fields import Fault
 from .names import Numbered
 from .spec import Spec
 from .spec_farm import FarmPart, HostGroup
-from .spec_network import LeafSpine, Sites, TopologyField, TwoTier
+from .spec_network import LeafSpine, Sites, Topology, TwoTier
 
 HOSTS_PER_RACK = 40
 MAIN_SITE = "main"
 """Where hosts stand whose group names no site."""
 
 
-def build_domains(farm: FarmPart, layout: TopologyField) -> Domains:
+def build_domains(farm: FarmPart, layout: Topology) -> Domains:
     """Return where each host stands, in the order of the farm."""
     names, site_of_group = _sites(farm.hosts)
     site = site_of_group[_groups(farm)]
@@ -70,7 +70,7 @@ def _hosts_of_sites(farm: FarmPart, layout: Sites) -> list[Ints] | None:
 
 def rack_names(spec: Spec) -> list[str]:
     """Return the name of each host's rack."""
-    domains = build_domains(spec.farm, spec.network.layout)
+    domains = build_domains(spec.farm, spec.network.topology)
     return [domains.rack_names[rack] for rack in domains.rack.tolist()]
 
 
@@ -82,7 +82,7 @@ def unplanned(count: int) -> Domains:
 
 def faults_of_domains(spec: Spec) -> Iterator[Fault]:
     """Yield racks that are given twice or stand at two sites."""
-    layout = spec.network.layout
+    layout = spec.network.topology
     wired = _hosts_per_switch(layout)
     if wired is not None:
         yield from _given_twice(spec, f"racks of {wired} hosts")
@@ -107,7 +107,7 @@ def _given_twice(spec: Spec, what: str) -> Iterator[Fault]:
         yield ("farm", "hosts_per_rack"), message
 
 
-def _hosts_per_switch(layout: TopologyField) -> int | None:
+def _hosts_per_switch(layout: Topology) -> int | None:
     if isinstance(layout, TwoTier):
         return layout.hosts_per_rack
     return layout.hosts_per_leaf if isinstance(layout, LeafSpine) else None

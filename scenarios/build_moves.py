@@ -21,7 +21,8 @@ def move_models(
     """
     written = {size.name: size.migration for size in spec.workload.sizes}
     ends = [end_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]
-    return MoveModels([written.get(size.name) for size in sizes], ends, spec.conversion)
+    own = [written.get(size.name) for size in sizes]
+    return MoveModels(own, ends, spec.conversion, ported=spec.network.stated)
 
 
 def end_of(group: HostGroup, layer: Layer | None, spec: Spec) -> End:
@@ -49,9 +50,9 @@ def _stuck(layer: Layer) -> str:
 
 
 def may_use_network(spec: Spec) -> bool:
-    """Return whether a move may send anything over the network."""
+    """Return whether a move may send anything over the network, or takes places in it."""
     models = [spec.migration]
     models += [group.migration for group in spec.farm.hosts]
     models += [size.migration for size in spec.workload.sizes]
     plain = all(model is None or isinstance(model, FixedRate) for model in models)
-    return not plain or not isinstance(spec.conversion, NoConversion)
+    return not plain or spec.network.stated or not isinstance(spec.conversion, NoConversion)

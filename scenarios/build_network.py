@@ -11,7 +11,16 @@ from ..sim.slots import Limits
 from .build_domains import hosts_of_sites, racks_of_sites
 from .problems import refuse
 from .scenario import Scenario
-from .spec_network import UPLINK_MBPS, FatTree, Graph, LeafSpine, SingleSwitch, Sites, TwoTier
+from .spec_network import (
+    MOVES_PER_HOST,
+    UPLINK_MBPS,
+    FatTree,
+    LeafSpine,
+    SingleSwitch,
+    Sites,
+    Topology,
+    TwoTier,
+)
 
 
 def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
@@ -22,18 +31,19 @@ def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> Netwo
     try:
         groups = [hosts.group_names[group] for group in hosts.group.tolist()]
         per_rack = scenario.farm.hosts_per_rack
-        network = network_of(part.layout, list(hosts.names), groups, per_rack)
+        network = network_of(part.topology, list(hosts.names), groups, per_rack)
     except ValueError as error:
         raise refuse(scenario.name, str(error), "network.layout") from None
     network.background[:] = part.background
     given = part.transport
     transport = given if isinstance(given, Transport) else TRANSPORTS[given]
-    limits = Limits(part.moves_per_host, part.moves_in_all, part.moves_per_link, part.order)
+    per_host = part.moves_per_host or MOVES_PER_HOST
+    limits = Limits(per_host, part.moves_in_all, part.moves_per_link, part.order)
     return NetworkSetup(network, transport, limits)
 
 
 def network_of(
-    layout: SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites,
+    layout: Topology,
     hosts: list[str],
     groups: list[str],
     hosts_per_rack: int | None = None,

@@ -76,7 +76,7 @@ class _Known:
 
     def __init__(self, spec: Spec, names: Sequence[str]) -> None:
         self._spec, self._names = spec, names
-        self._domains = build_domains(spec.farm, spec.network.layout)
+        self._domains = build_domains(spec.farm, spec.network.topology)
         self._found: dict[str, Entities] = {}
 
     def of(self, kind: str) -> Entities:
@@ -94,7 +94,7 @@ class _Known:
         group = numbering(np.array([each.count for each in farm.hosts]), farm.order)
         groups = [farm.hosts[row].name for row in group.tolist()]
         per_rack = self._spec.farm.hosts_per_rack
-        return network_of(self._spec.network.layout, list(self._names), groups, per_rack)
+        return network_of(self._spec.network.topology, list(self._names), groups, per_rack)
 
 
 def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:

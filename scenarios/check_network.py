@@ -18,7 +18,7 @@ from .suggest import unknown_name
 
 def faults_of_network(spec: Spec) -> Iterator[Fault]:
     """Yield what does not go together between hosts, network and evacuation."""
-    layout, control = spec.network.layout, spec.policies.control
+    layout, control = spec.network.topology, spec.policies.control
     if isinstance(control, Evacuation):
         names = host_names(spec.farm)
         of_racks = zip(names, rack_names(spec), strict=True)

@@ -1,6 +1,6 @@
 """The network that moves use, as a scenario describes it."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -119,9 +119,15 @@ class Sites(Part):
     lines: tuple[Line, ...] = Field(min_length=1, description="What joins the sites.")
 
 
-TopologyField = Annotated[
-    SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites, Field(discriminator="topology")
-]
+Topology: TypeAlias = SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites
+TopologyField = Annotated[Topology, Field(discriminator="topology")]
+
+
+ONE_SWITCH = SingleSwitch(topology="single_switch")
+"""The network of a scenario that lays out none."""
+
+MOVES_PER_HOST = 2
+"""Moves over a network that a host takes part in at a time where a scenario does not say."""
 
 
 def _transport_tag(written: Any) -> str:
@@ -136,10 +142,12 @@ TransportField = Annotated[
 
 
 class NetworkPart(Part):
-    """The network that moves use; models that copy at a fixed rate know none."""
+    """The network that moves use, those at a fixed rate only where anything of it is said."""
 
-    layout: TopologyField = Field(
-        SingleSwitch(topology="single_switch"), description="Switches, links and where hosts are."
+    layout: TopologyField | None = Field(
+        None,
+        description="Switches, links and where hosts are; absent: all at one switch, with ports of "
+        "10 Gbit/s.",
     )
     transport: TransportField = Field(
         "plain",
@@ -150,8 +158,10 @@ class NetworkPart(Part):
     background: InUse = Field(
         0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
     )
-    moves_per_host: Count = Field(
-        2, description="Moves that one host takes part in at a time; others wait."
+    moves_per_host: Count | None = Field(
+        None,
+        description="Moves that one host takes part in at a time, whatever their model; others "
+        "wait. Absent: 2, and any number of moves at a fixed rate that use no network.",
     )
     moves_in_all: Whole = Field(
         0, description="Moves under way at a time in the whole farm; 0: any number."
@@ -169,3 +179,15 @@ class NetworkPart(Part):
         description="All that places allow at once, one after another, or only moves that share "
         "no bottleneck with those under way, the longest first.",
     )
+
+    @property
+    def topology(self) -> Topology:
+        """What is laid out, or one switch."""
+        return self.layout or ONE_SWITCH
+
+    @property
+    def stated(self) -> bool:
+        """Whether anything of it is said, so that moves at a fixed rate use it as well."""
+        places = self.moves_per_host is not None or self.moves_in_all or self.moves_per_link
+        bytes_ = self.background > 0 or self.transport != "plain"
+        return bool(self.layout is not None or places or bytes_ or self.order != "parallel")

@@ -1,5 +1,6 @@
 """Stories of VMs being moved, played from the phases that a migration model gives."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..models.arrays import Bools, Ints, alike, distinct
 from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..models.migration import Phases
+from ..models.migration_course import BYTES_PER_MIB, liu_energy_j
 from ..models.move_models import MoveModels
 from .clock import Clock
 from .power import PowerStories, Story
@@ -63,7 +65,7 @@ class Migrations:
         try:
             if waits_for >= 0:
                 yield self._power.booted(waits_for)
-            wave.start_s = clock.now
+            wave.start_s, wave.began = clock.now, True
             for phase, duration_s in enumerate(phases.duration_s[0].tolist()):
                 if phase or waits_for >= 0:
                     farm.set_migration_load(wave.vms, *wave.phases.shares(phase), clock.now)
@@ -123,11 +125,16 @@ class Migrations:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
+        elapsed_s = self._clock.now - wave.start_s if wave.began else 0.0
+        done = wave.phases.played(math.inf if finished else elapsed_s)
+        sent = done.copied_mib * BYTES_PER_MIB
+        energy_j = liu_energy_j(sent) if wave.began else 0.0
         self._recorder.note_moves(
             len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
-            decided_s=wave.decided_s, start_s=wave.start_s, end_s=self._clock.now,
-            copied_mib=wave.phases.copied_mib, finished=finished, downtime_s=0.0, rounds=0,
-            source_cpu_s=0.0, target_cpu_s=0.0, guest_lost_s=0.0, energy_j=0.0,
+            decided_s=wave.decided_s, start_s=wave.start_s if wave.began else self._clock.now,
+            end_s=self._clock.now, copied_mib=done.copied_mib, finished=finished,
+            downtime_s=done.downtime_s, rounds=0, source_cpu_s=done.source_cpu_s,
+            target_cpu_s=done.target_cpu_s, guest_lost_s=done.guest_lost_s, energy_j=energy_j,
             reaction=self._recorder.words(""),
         )  # fmt: skip
 
@@ -139,6 +146,7 @@ class _Wave:
         self.vms, self.sources, self.targets = vms, sources, targets
         self.phases = phases
         self.decided_s = self.start_s = decided_s
+        self.began = False
 
     def take_out(self, gone: Bools) -> "_Wave":
         """Take some VMs out and return them as a wave of their own."""
@@ -147,7 +155,7 @@ class _Wave:
             self.vms[out], self.sources[out], self.targets[out], self.phases.select(out),
             self.decided_s,
         )  # fmt: skip
-        part.start_s = self.start_s
+        part.start_s, part.began = self.start_s, self.began
         self.vms, self.sources, self.targets = (
             self.vms[stay], self.sources[stay], self.targets[stay],
         )  # fmt: skip

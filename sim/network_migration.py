@@ -5,6 +5,7 @@ steps of its migration model (:mod:`.live_migration`); what its transfers get of
 depends on all others under way.
 """
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -137,6 +138,7 @@ class NetworkMigrations:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm = self._farm
         room = _Room(farm, self._clock, self._recorder, self._lost, (vm, source, target))
+        room.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
         self._rooms[vm] = room
         self._power.hold(source)
         place: simpy.Event | None = None
@@ -144,9 +146,10 @@ class NetworkMigrations:
         try:
             if farm.hosts.state.item(target) != PowerState.ON:
                 yield self._power.booted(target)
-            place = self._slots.take(source, target, self.claim(vm, target))
-            if not place.triggered:
-                yield place
+            if self._models.takes_place(*self._ends(vm, target)):
+                place = self._slots.take(source, target, self.claim(vm, target))
+                if not place.triggered:
+                    yield place
             room.start_s = self._clock.now
             course = self._models.course(self._guest(vm), *self._ends(vm, target))
             room.player = Player(self._clock, self._board, course, source, target, room)
@@ -185,10 +188,11 @@ class NetworkMigrations:
     def _record(self, room: "_Room", outcome: Outcome | None, finished: bool) -> None:
         now_s, recorder = self._clock.now, self._recorder
         move, done = len(recorder.migrations), outcome or NOTHING
+        downtime_s = done.downtime_s if room.knows_downtime else math.nan
         recorder.note_move(
             room.vm, room.source, room.target, room.decided_s,
             now_s if room.start_s is None else room.start_s, now_s,
-            done.sent_bytes / BYTES_PER_MIB, finished, done.downtime_s, done.rounds,
+            done.sent_bytes / BYTES_PER_MIB, finished, downtime_s, done.rounds,
             done.source_cpu_s, done.target_cpu_s, done.guest_lost_s,
             done.energy_j if outcome else 0.0, recorder.words(done.reaction),
         )  # fmt: skip
@@ -210,6 +214,7 @@ class _Room:
         self.decided_s = clock.now
         self.start_s: float | None = None
         self.player: Player | None = None
+        self.knows_downtime = True
         self.broken = False
         """Whether a failure has been told to the move."""
         self._sources = np.array([self.source])

@@ -14,6 +14,7 @@ import simpy
 
 from ..models.arrays import Floats, Ints
 from ..models.conversion import Conversion
+from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.live_migration import Cold, Handover
 from ..models.migration import FixedRate
 from ..models.migration_course import Guest
@@ -74,8 +75,10 @@ class Claim(NamedTuple):
     @classmethod
     def of(cls, model: object, guest: Guest, priority: int) -> "Claim":
         """Return the claim of a guest that a model moves."""
-        keeps_memory = isinstance(model, Cold | Conversion | FixedRate)
+        keeps_memory = isinstance(model, Cold | Conversion)
         size_bytes = 0.0 if keeps_memory else guest.memory_bytes
+        if isinstance(model, FixedRate):
+            return cls(priority, size_bytes, model.most_mbps * BYTES_PER_MEGABIT)
         if not isinstance(model, Handover):
             return cls(priority, size_bytes)
         if model.storage != "shared":

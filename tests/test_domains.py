@@ -30,7 +30,7 @@ def written(layout: str, per_rack: str = "2") -> str:
 
 def test_racks_are_filled_site_by_site() -> None:
     scenario = loads(written(SWITCH))
-    domains = build_domains(scenario.farm, scenario.network.layout)
+    domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [0, 0, 1, 2, 2, 3, 3]
     assert domains.site.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert list(domains.rack_names) == ["rack-1", "rack-2", "rack-3", "rack-4"]
@@ -46,7 +46,7 @@ def test_interleaved_sites_do_not_mix_in_racks() -> None:
 def test_racks_of_the_network_are_the_racks(layout: str) -> None:
     text = written(layout).replace("  hosts_per_rack: 2\n", "")
     scenario = loads(text)
-    domains = build_domains(scenario.farm, scenario.network.layout)
+    domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [0, 0, 0, 1, 1, 1, 2]
 
 
