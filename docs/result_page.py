@@ -54,7 +54,8 @@ ONLY_WITH = {
     "host_series": "Only with `run.host_series: true`.",
     **dict.fromkeys(
         ("migration_phases", "links", "link_series"),
-        "Only where the migration model uses the network: every model, `fixed_rate` only where the scenario says anything of a network.",
+        "Only where moves use the network: by every migration model, by `fixed_rate` where the "
+        "scenario says anything of a network.",
     ),
     **dict.fromkeys(
         ("applications", "scaling", "shortages", "application_series"),

@@ -134,5 +134,5 @@ def test_racks_of_sites_are_counted_on() -> None:
         "[{name: x, groups: [b], hosts_per_rack: 3}, {name: y, groups: [a], hosts_per_rack: 2}]}"
     )
     scenario = loads(written(layout).replace("  hosts_per_rack: 2\n", ""))
-    domains = build_domains(scenario.farm, scenario.network.layout)
+    domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [2, 2, 3, 0, 0, 0, 1]

@@ -45,7 +45,9 @@ def moves(result: Result) -> list[dict[str, Any]]:
 def at_a_time(result: Result) -> int:
     """Return the most moves that were under way at once."""
     rows = [row for row in moves(result) if row["end_s"] > row["start_s"]]
-    return max(sum(one["start_s"] <= row["start_s"] < one["end_s"] for one in rows) for row in rows)
+    spans = [(float(row["start_s"]), float(row["end_s"])) for row in rows]
+    counts: list[int] = [sum(one <= at < two for one, two in spans) for at, _ in spans]
+    return max(counts)
 
 
 MODELS = ("fixed_rate", "cold", "suspend_resume", "pre_copy", "post_copy", "hybrid")
