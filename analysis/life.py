@@ -56,7 +56,6 @@ def life_values(case: Case, outcome: Outcome) -> dict[str, float]:
     ran = ~np.isnan(lives.ran_s)
     waits_s = waited_s(outcome)[ran]
     span_s = present_s(outcome)
-    population = outcome.tables["population"]
     hosts_s = outcome.end_s * len(farm.hosts)
     failed_s = float(farm.accounts.total(Rate.FAILED).sum())
     down_s, present = float(lives.down_s.sum()), float(span_s.sum())
@@ -65,8 +64,8 @@ def life_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "vms_finished": int(np.count_nonzero(state == VmState.FINISHED)),
         "vms_lost": int(np.count_nonzero(lives.losses)),
         "vms_waiting": int(np.count_nonzero((state == VmState.WAITING) & asked)),
-        "vms_running_max": int(population["running"].max(initial=0)),
-        "queue_max": int(population["waiting"].max(initial=0)),
+        "vms_running_max": farm.most_running,
+        "queue_max": outcome.longest_queue,
         "wait_mean_s": float(waits_s.mean()) if len(waits_s) else 0.0,
         "wait_p95_s": nearest_rank(waits_s, 0.95),
         "host_failures": int(farm.accounts.failures.sum()),

@@ -4,11 +4,11 @@
 anybody looks.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from .arrays import Floats, Ints
+from .arrays import Bools, Floats, Ints
 from .quantiles import ROUNDING
 
 BINS = 200
@@ -36,6 +36,18 @@ class Rate:
 RATES = 10
 
 
+class Flips(NamedTuple):
+    """Hosts that began (``short``) or ceased to violate at ``time_s``.
+
+    ``missed_mhz_s`` is the integral of SATURATED_MHZ until then.
+    """
+
+    hosts: Ints
+    time_s: Floats
+    short: Bools
+    missed_mhz_s: Floats
+
+
 class HostAccounts:
     """Rates and integrals per host.
 
@@ -55,6 +67,8 @@ class HostAccounts:
         self.boots = np.zeros(hosts, np.int64)
         self.stops = np.zeros(hosts, np.int64)
         self.failures = np.zeros(hosts, np.int64)
+        self.flips: list[Flips] = []
+        """When hosts began or ceased to violate, in order of time, until somebody takes them."""
         self._histogram = np.zeros((hosts, BINS + 1))
         self._rows = np.arange(hosts)
         self._rates_of, self._totals_of = self.rates.T, self.totals.T
@@ -85,6 +99,14 @@ class HostAccounts:
             self._histogram[host, int(utilisation * BINS + 0.5)] += elapsed_s
             if utilisation > self.peak_utilisation.item(host):
                 self.peak_utilisation[host] = utilisation
+
+    def note_short(self, hosts: Ints, short: Bools) -> None:
+        """Note that hosts, settled, begin or cease to violate; others keep their rate."""
+        changed = (self.rates[Rate.SHORT, hosts] > 0) != short
+        if changed.any():
+            rows = hosts[changed]
+            missed_mhz_s = self.totals[Rate.SATURATED_MHZ, rows]
+            self.flips.append(Flips(rows, self.since_s[rows], short[changed], missed_mhz_s))
 
     def note_memory(self, hosts: Ints, memory_mib: Floats) -> None:
         """Keep track of the most memory that guests and reservations ever held."""

@@ -55,10 +55,20 @@ class Ledger(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Told of VMs whose place changes."""
+
+    def moving(self, vms: Ints, now_s: float) -> None:
+        """Note that VMs are about to have another host, or another target of a migration."""
+        ...
+
+
 class Farm:
     """Hosts and VMs in columns, their accounts, and the verbs.
 
-    ``ledgers`` are settled with every host, before it changes.
+    ``ledgers`` are settled with every host, before it changes; ``watcher`` is told before VMs
+    change place. ``held`` counts the VMs on hosts, ``starting`` those of them that do no work yet,
+    ``most_running`` is the most that ever ran at once.
 
     ``changed`` collects the hosts whose room may have changed since somebody cleared it.
     """
@@ -75,6 +85,8 @@ class Farm:
         self.changed: set[int] = set()
         self.violation = violation or ViolationRule()
         self.ledgers: list[Ledger] = []
+        self.watcher: Watcher | None = None
+        self.held = self.starting = self.most_running = 0
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
         self.residents = Residents(len(hosts), len(vms))
@@ -107,6 +119,7 @@ class Farm:
         self._attach(vms, hosts, now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
+        self._note_running()
         self._refresh(touched)
 
     def remove(self, vms: Ints, now_s: float) -> None:
@@ -155,6 +168,7 @@ class Farm:
         self._settle_excess(vms, self._demand_since_s - now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
+        self._note_running()
         self._refresh(touched)
 
     def reject(self, vms: Ints) -> None:
@@ -200,6 +214,7 @@ class Farm:
         self._require_hosts(targets, (PowerState.ON, PowerState.BOOTING), "begin_migration")
         self._require_memory(vms, targets, "begin_migration")
         touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
+        self._move(vms, now_s)
         self.vms.moving_to[vms] = targets
         self.vms.state[vms] = VmState.MIGRATING
         self._movers = np.sort(np.concatenate([self._movers, vms]))
@@ -394,6 +409,8 @@ class Farm:
     def _attach(self, vms: Ints, hosts: Ints, now_s: float) -> None:
         for ledger in self.ledgers:
             ledger.enter(vms, now_s)
+        self._move(vms, now_s)
+        self.held += len(vms)
         self.residents.add(vms, hosts)
         self.vms.host[vms] = hosts
         self._home[vms] = hosts
@@ -405,6 +422,8 @@ class Farm:
         self._restore(vms, now_s)
         self._forget_pages(vms)
         self._settle_excess(vms, now_s - self._demand_since_s)
+        self._move(vms, now_s)
+        self.held -= len(vms)
         self.residents.remove(vms, self.vms.host[vms])
         self.vms.host[vms] = -1
         self._home[vms] = len(self.hosts)
@@ -414,6 +433,14 @@ class Farm:
         if len(self._fetching):
             self.vms.pages_at[vms] = -1
             self._fetching = self._fetching[self.vms.pages_at[self._fetching] >= 0]
+
+    def _note_running(self) -> None:
+        self.most_running = max(self.most_running, self.held - self.starting)
+
+    def _move(self, vms: Ints, now_s: float) -> None:
+        """Say that VMs are about to change place."""
+        if self.watcher is not None and len(vms):
+            self.watcher.moving(vms, now_s)
 
     def _ends(self, vms: Ints) -> Ints:
         """Return the hosts of running VMs, and those that keep or send pages of them."""
@@ -445,6 +472,7 @@ class Farm:
         touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
         self._charge_copies(vms, now_s)
         self.copies.end(vms)
+        self._move(vms, now_s)
         self.vms.moving_to[vms] = -1
         self._set_guest_share(vms, 1.0, now_s)
         self.vms.state[vms] = VmState.RUNNING
@@ -598,6 +626,7 @@ class Farm:
         failed = hosts.state[rows] == PowerState.FAILED
         rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)
         rates[Rate.FAILED] = failed
+        self.accounts.note_short(np.arange(len(hosts))[rows], rates[Rate.SHORT] > 0)
         self.accounts.rates[:, rows] = rates
 
     def _serving(self, rows: Ints | slice) -> Bools:

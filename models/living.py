@@ -30,7 +30,6 @@ class LivingFarm(Farm):
         all_present: bool = True,
     ) -> None:
         self.not_running = NotRunning(len(vms))
-        self.starting = 0
         self._all_present = all_present
         self._buffer: Ints = np.empty(0 if all_present else 1024, np.int64)
         self._listed: Bools = np.zeros(0 if all_present else len(vms), bool)
@@ -52,6 +51,7 @@ class LivingFarm(Farm):
         self._attach(vms, hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
         self._become(vms, VmState.RUNNING)
+        self._note_running()
         self._refresh(touched)
 
     def begin_start(self, vms: Ints, hosts: Ints, now_s: float) -> None:
@@ -78,6 +78,7 @@ class LivingFarm(Farm):
         touched = self._settle(hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
         self._become(vms, VmState.RUNNING)
+        self._note_running()
         self._refresh(touched)
 
     def retire(self, vms: Ints, now_s: float, state: int = VmState.FINISHED) -> None:

@@ -177,8 +177,8 @@ WHERE_KNOWN: dict[str, Metric] = {
         "VMs", "VMs lost", "VMs that crashed since a failed migration took their memory."
     ),
     "vms_waiting": Metric("VMs", "VMs waiting at the end", "VMs without a host at the end."),
-    "vms_running_max": Metric("VMs", "VMs running, most", "Most VMs at a reporting instant."),
-    "queue_max": Metric("VMs", "Longest queue", "Most VMs waiting at a reporting instant."),
+    "vms_running_max": Metric("VMs", "VMs running, most", "Most VMs that ran at once."),
+    "queue_max": Metric("VMs", "Longest queue", "Most VMs that waited at once."),
     "wait_mean_s": Metric(
         "s", "Wait, mean", "From the first request until a VM ran, provisioning included."
     ),

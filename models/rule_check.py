@@ -44,15 +44,19 @@ class Situation:
 
 
 def violated(
-    rules: Iterable[Rule], domains: Domains, host: Ints, moving_to: Ints, capacity_mhz: Floats
-) -> list[Breach]:
+    rules: Iterable[Rule], domains: Domains, host: Ints, moving_to: Ints, capacity_mhz: Floats,
+    among: Ints | None = None,
+) -> list[Breach]:  # fmt: skip
     """Return every rule that is broken, in the order of the rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none; a VM without a host breaks no
-    rule. ``capacity_mhz`` has one row per host.
+    rule. ``capacity_mhz`` has one row per host. With ``among`` only these VMs, ascending, are
+    looked at, which have to be all that the rules depend on.
     """
     rules = list(rules)
-    one, other = np.flatnonzero(host >= 0), np.flatnonzero((moving_to >= 0) & (moving_to != host))
+    vms = np.arange(len(host)) if among is None else among
+    at, to = host[vms], moving_to[vms]
+    one, other = vms[at >= 0], vms[(to >= 0) & (to != at)]
     kept_mhz = np.zeros(len(host))
     for rule in rules:
         if rule.kind == "preserve" and rule.hard:

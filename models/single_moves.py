@@ -71,6 +71,8 @@ class SingleMoves:
         farm.copies.change_one(vm, -1, -1, 0.0, 0.0)
         self._leave(vm, source, pages_away)
         excess_mhz = farm.delivery.excess_mhz(vm)
+        if farm.watcher is not None:
+            farm.watcher.moving(np.array([vm]), now_s)
         vms.moving_to[vm], vms.state[vm], vms.guest_share[vm] = -1, VmState.RUNNING, 1.0
         farm.residents.move_one(vm, source, target)
         farm.delivery.move_one(vm, target)
@@ -157,5 +159,7 @@ class SingleMoves:
         farm.accounts.utilisation[host] = utilisation
         rates[Rate.POWER_W, host] = hosts.power.watts_of(host, utilisation)
         rates[Rate.ACTIVE, host] = not idle
+        if (short and not idle) != (rates.item(Rate.SHORT, host) > 0):
+            farm.accounts.note_short(np.array([host]), np.array([short and not idle]))
         rates[Rate.SHORT, host] = short and not idle
         rates[Rate.DELIVERED_MHZ, host] = delivered_mhz

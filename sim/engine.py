@@ -91,8 +91,8 @@ class Outcome:
     """All that a run leaves behind; tables refer to hosts, VMs, links and words by number.
 
     ``network`` is what moves went over, None where the migration model uses none;
-    ``below_reserve_s`` how long the reserve was not whole; ``noted`` counts what policies noted of
-    their decisions.
+    ``below_reserve_s`` how long the reserve was not whole; ``longest_queue`` is how many VMs waited
+    at once at the most; ``noted`` counts what policies noted of their decisions.
     """
 
     farm: LivingFarm
@@ -107,6 +107,7 @@ class Outcome:
     rest: RestRecord
     network: NetworkSetup | None = None
     below_reserve_s: float = 0.0
+    longest_queue: int = 0
     noted: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -295,6 +296,7 @@ class Engine:
             lives=self._lifecycle.lives,
             network=self._network,
             below_reserve_s=0.0 if self._watch is None else self._watch.below_s,
+            longest_queue=self._lifecycle.longest_queue,
             noted=self._view.noted,
         )
 
@@ -439,7 +441,6 @@ class Engine:
             if sample:
                 self._farm.settle_all(now_s)
                 self._sample(now_s)
-            self._recorder.note_violations(now_s)
             progress(now_s)
 
     def _sample(self, now_s: float) -> None:
@@ -469,7 +470,6 @@ class Engine:
         """Spread the load of applications anew, in the midst of a step."""
         self._close_step(now_s)
         self._ask_for_demand(now_s)
-        self._recorder.note_violations(now_s)
 
     def _ask_for_demand(self, now_s: float) -> None:
         demand_mhz = self._workload.wanted_mhz()

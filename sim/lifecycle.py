@@ -91,6 +91,8 @@ class Lifecycle:
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))
         self.searches: dict[int, Search] = {}
+        self.longest_queue = 0
+        """Most VMs that ever waited at once."""
         self.changed: Callable[[Ints], None] = _ignore
         """Told of VMs that have begun or ceased to run."""
         self._clock, self._farm, self._population = clock, farm, population
@@ -175,6 +177,7 @@ class Lifecycle:
             self._missing.wait(left, self._demand.wanted_mhz(), now_s)
             self._enqueue(np.sort(left))
             self.serve()
+            self.longest_queue = max(self.longest_queue, len(self._queue))
 
     def dismiss(self, vms: Ints) -> None:
         """Let VMs go that somebody may ask for again; not while they go to another host."""
@@ -227,7 +230,6 @@ class Lifecycle:
         else:
             self._tied[vms] = host_of
         self.changed(ran)
-        self._recorder.note_violations(now_s)
         self.on_change()
 
     def repaired(self, hosts: Ints) -> None:
@@ -366,7 +368,6 @@ class Lifecycle:
         hosts = farm.vms.host[vms]
         farm.finish_start(vms, now_s, self._demand.wanted_mhz()[vms])
         self._run(vms, hosts)
-        self._recorder.note_violations(now_s)
 
     def _run(self, vms: Ints, hosts: Ints) -> None:
         now_s = self._clock.now
@@ -421,7 +422,6 @@ class Lifecycle:
         self._recorder.note_vms(now_s, on, event, hosts)
         self._recorder.note_vms(now_s, off, event, -1)
         self._power.finish_draining(distinct(hosts))
-        self._recorder.note_violations(now_s)
         self.changed(on)
         self.on_change()
 
@@ -430,6 +430,7 @@ class Lifecycle:
         self._queue.add(vms, first=True)
         self._recorder.note_vms(self._clock.now, vms, "to be restarted", -1)
         self.serve()
+        self.longest_queue = max(self.longest_queue, len(self._queue))
 
     def _enqueue(self, vms: Ints) -> None:
         now_s, admission = self._clock.now, self._admission

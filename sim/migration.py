@@ -82,7 +82,6 @@ class Migrations:
             farm.abort_migration(wave.vms, clock.now)
         self._record(wave, arrived)
         self._power.finish_draining(distinct(wave.sources))
-        self._recorder.note_violations(clock.now)
         self._ended()
 
     def busy(self, vms: Ints) -> Bools:

@@ -230,7 +230,6 @@ class _Room:
             self._fetching = shares != UNDISTURBED
         else:
             self._farm.single.set_load(self.vm, *shares, self._clock.now)
-        self._note()
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
@@ -239,14 +238,12 @@ class _Room:
         """Put the VM onto the target; the source may have to keep its pages."""
         self._farm.single.commit(self.vm, self._clock.now, pages_away)
         self._arrived, self._away = True, pages_away
-        self._note()
 
     def on_fetched(self) -> None:
         """Free the memory that the source has kept."""
         self._away = False
         if self._there():
             self._farm.end_fetching(self._vm, self._clock.now)
-            self._note()
 
     def _there(self) -> bool:
         """Whether the guest, having arrived, is where it went; it may have left or crashed."""
@@ -254,14 +251,10 @@ class _Room:
         running = vms.state[self.vm] == VmState.RUNNING
         return bool(running and vms.host[self.vm] == self.target)
 
-    def _note(self) -> None:
-        self._recorder.note_violations_of((self.source, self.target), self._clock.now)
-
     def on_cancel(self) -> None:
         """Leave the VM at the source and free the reservation."""
         if not self._arrived:
             self._farm.abort_migration(self._vm, self._clock.now)
-            self._note()
 
     def on_lost(self) -> None:
         """Take the VM off the target: it crashes."""
@@ -269,7 +262,6 @@ class _Room:
             return
         self._fetching = self._away = False
         self._lost(self.vm)
-        self._note()
 
     def busy_s(self) -> float:
         """Return for how long the guest has worked so far."""

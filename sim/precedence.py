@@ -286,7 +286,6 @@ class Precedence:
             self._held.pop(held.vm, None)
             del self._over[held.vm]
             self._record(held, finished)
-            self._recorder.note_violations(self._clock.now)
             self.room_freed()
 
         held.story = self._clock.process(held.over.play(self.room_freed, ended))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..models.accounts import Rate
-from ..models.arrays import Bools, Floats, Ints
+from ..models.arrays import Floats, Ints
 from ..models.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
@@ -89,7 +89,8 @@ class Recorder:
         self._sampled_s = 0.0
         self._short_since_s = np.full(len(farm.hosts), np.nan)
         self._short_before = np.zeros(len(farm.hosts))
-        self._is_short = np.zeros(len(farm.hosts), bool)
+        self._short_end_s = np.full(len(farm.hosts), np.nan)
+        self._short_after = np.zeros(len(farm.hosts))
         self._map = UtilisationMap(farm, end_s)
         groups = len(farm.hosts.group_names)
         self.peak_on_by_group = np.zeros(groups, np.int64)
@@ -176,44 +177,29 @@ class Recorder:
         """Record how many VMs are in which state."""
         self.population.add(time_s=now_s, **counts)
 
-    def note_violations(self, now_s: float) -> None:
-        """Open and close violation periods where hosts began or ceased to be short.
+    def note_violations(self) -> None:
+        """Open and close violation periods at the instants when they began or ended."""
+        flips, self._farm.accounts.flips = self._farm.accounts.flips, []
+        for hosts, time_s, short, missed_mhz_s in flips:
+            ended = ~short
+            self._short_end_s[hosts[ended]] = time_s[ended]
+            self._short_after[hosts[ended]] = missed_mhz_s[ended]
+            # What ends and begins at one instant goes on.
+            fresh = short & (self._short_end_s[hosts] != time_s)
+            self._close_violations(hosts[fresh])
+            self._short_since_s[hosts[fresh]] = time_s[fresh]
+            self._short_before[hosts[fresh]] = missed_mhz_s[fresh]
+            self._short_end_s[hosts[short]] = np.nan
 
-        Wherever VMs have gone since the last call, rules are looked at as well.
-        """
-        if self.broken is not None:
-            self.broken.note(now_s)
-        is_short: Bools = self._farm.accounts.rates[Rate.SHORT] > 0
-        changed = np.flatnonzero(is_short != self._is_short)
-        if not len(changed):
-            return
-        missed = self._farm.accounts.totals[Rate.SATURATED_MHZ]
-        ended = changed[self._is_short[changed]]
-        if len(ended):
-            self._close_violations(ended, now_s)
-        begun = changed[is_short[changed]]
-        self._short_since_s[begun] = now_s
-        self._short_before[begun] = missed[begun]
-        self._is_short = is_short
-
-    def note_violations_of(self, hosts: Sequence[int], now_s: float) -> None:
-        """Do as :meth:`note_violations` if one of some hosts began or ceased to be short."""
-        short = self._farm.accounts.rates
-        for host in hosts:
-            if (short.item(Rate.SHORT, host) > 0) != self._is_short.item(host):
-                self.note_violations(now_s)
-                return
-
-    def _close_violations(self, hosts: Ints, now_s: float) -> None:
-        missed = self._farm.accounts.totals[Rate.SATURATED_MHZ, hosts] - self._short_before[hosts]
-        start_s = self._short_since_s[hosts]
-        lasted = start_s < now_s
+    def _close_violations(self, hosts: Ints) -> None:
+        start_s, end_s = self._short_since_s[hosts], self._short_end_s[hosts]
+        lasted = hosts[start_s < end_s]
         self.violations.add(
-            int(np.count_nonzero(lasted)),
-            host=hosts[lasted],
-            start_s=start_s[lasted],
-            end_s=now_s,
-            unserved_mhz_s=missed[lasted],
+            len(lasted),
+            host=lasted,
+            start_s=self._short_since_s[lasted],
+            end_s=self._short_end_s[lasted],
+            unserved_mhz_s=self._short_after[lasted] - self._short_before[lasted],
         )
 
     def note_step(self, now_s: float) -> None:
@@ -228,6 +214,7 @@ class Recorder:
 
     def sample(self, now_s: float) -> None:
         """Record all integrals so far; everything must be settled."""
+        self.note_violations()
         totals = self._farm.accounts.totals
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
         on_mhz_s = totals[Rate.ON] @ self._farm.hosts.cpu_mhz
@@ -249,10 +236,11 @@ class Recorder:
 
     def close(self, end_s: float) -> None:
         """Close open violations and the map at the end of the run."""
-        still = np.flatnonzero(self._is_short)
-        if len(still):
-            self._close_violations(still, end_s)
-        self._is_short[:] = False
+        self.note_violations()
+        short = np.flatnonzero(self._farm.accounts.rates[Rate.SHORT] > 0)
+        self._short_end_s[short] = end_s
+        self._short_after[short] = self._farm.accounts.totals[Rate.SATURATED_MHZ, short]
+        self._close_violations(np.flatnonzero(~np.isnan(self._short_end_s)))
         self._map.finish(end_s)
         self.rest.close(end_s)
         if self.broken is not None:
@@ -270,7 +258,7 @@ class Recorder:
             "awake": self.awake.columns(),
             "power_events": self.power_events.columns(),
             "sleep_refusals": self.sleep_refusals.columns(),
-            "violations": self.violations.columns(),
+            "violations": by_end(self.violations.columns()),
             "series": self._series.columns(),
             "steps": self._steps.columns(),
             "utilisation_map": self._map.columns(),
@@ -282,6 +270,12 @@ class Recorder:
         if self.broken is not None:
             tables["broken_rules"] = self.broken.columns()
         return tables
+
+
+def by_end(violations: dict[str, Column]) -> dict[str, Column]:
+    """Return violation periods in the order in which they ended, hosts ascending."""
+    order = np.lexsort([violations["host"], violations["end_s"]])
+    return {name: values[order] for name, values in violations.items()}
 
 
 class UtilisationMap:

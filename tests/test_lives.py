@@ -193,3 +193,46 @@ def test_no_total_depends_on_the_step_of_the_workload(
         found.append([*(result.value(name) for name in FIGURES), *energy])
     assert found[1] == pytest.approx(found[0], rel=1e-6, abs=1e-9)
     assert found[2] == pytest.approx(found[0], rel=1e-6, abs=1e-9)
+
+
+def test_a_rule_is_broken_from_event_to_event(tmp_path: Path) -> None:
+    """Two VMs that should be apart share a host from 100 s to 1234 s, whatever the rounds are."""
+    lines = ["vm,arrival,lifetime,vcpus,memory,utilisation", "a,0,,2,4,50", "b,100,1134,2,4,50"]
+    rule = {"name": "apart", "type": "apart", "vms": ["*"], "price": 3}
+    for every in ("5 min", "1 h"):
+        made = living(tmp_path, lines, policies={"every": every})
+        made["constraints"] = [rule]
+        result = run(made)
+        assert result.value("rules_broken") == pytest.approx(2 * 1134 / HOUR_S)
+        for row in result.table("rule_violations").to_pylist():
+            assert (row["start_s"], row["end_s"]) == (100.0, 1234.0)
+
+
+def test_a_rule_about_others_is_watched_between_steps_too(tmp_path: Path) -> None:
+    """``a`` wants a host of its own and has company from 700 s to 1000 s."""
+    lines = ["vm,arrival,lifetime,vcpus,memory,utilisation", "a,0,,2,4,50", "b,700,300,2,4,50"]
+    made = living(tmp_path, lines)
+    made["constraints"] = [{"name": "alone", "type": "lonely", "vms": ["a"], "price": 3}]
+    result = run(made)
+    assert result.value("rules_broken") == pytest.approx(300 / HOUR_S)
+
+
+def test_violations_begin_and_end_with_what_causes_them(tmp_path: Path) -> None:
+    """The host is short from 100 s, when ``b`` comes, to 1234 s, when it leaves, and once more."""
+    lines = ["vm,arrival,lifetime,vcpus,memory,utilisation", "a,0,,8,4,100", "b,100,1134,4,4,100"]
+    lines += ["c,2000,60,4,4,100"]
+    made = living(tmp_path, lines, policies={"initial": {"cpu_overcommit": 2}})
+    rows = run(made).table("violations").to_pylist()
+    assert [(row["start_s"], row["end_s"]) for row in rows] == [(100.0, 1234.0), (2000.0, 2060.0)]
+    missed = [row["unserved_ghz_h"] * HOUR_S for row in rows]
+    assert missed == pytest.approx([2 * 1134, 2 * 60])
+
+
+def test_peaks_of_vms_are_seen_between_reports(tmp_path: Path) -> None:
+    """Three VMs at once for a minute, two that wait for two minutes, nobody at a full hour."""
+    lines = ["arrival,lifetime,vcpus,memory,utilisation"]
+    lines += ["100,600,2,4,50", "400,60,2,4,50", "410,50,2,4,50"]
+    lines += ["1000,120,10,4,50", "1000,60,10,4,50", "1000,60,10,4,50"]
+    result = run(living(tmp_path, lines))
+    assert result.value("vms_running_max") == 3
+    assert result.value("queue_max") == 2
