@@ -339,7 +339,6 @@ class Engine:
         self._lifecycle.look_again()
         if self._watch is not None:
             self._watch.look()
-        self._recorder.note_violations(now_s)
 
     def _place_all(self) -> dict[int, Search]:
         """Place every VM before time begins; return how the rejected ones were searched."""
