@@ -98,7 +98,8 @@ def _cost_rows(case: Case) -> list[dict[str, str]]:
         row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
         row(
             "Server price", ", ".join(f"{price:g} {cost.currency}" for price in case.prices),
-            source("server_price", placeholder),
+            "scenario" if all(group.price for group in case.scenario.farm.hosts)
+            else source("server_price", placeholder),
         ),
         row(
             "Server lifetime", str(write(cost.server_lifetime, "time")),

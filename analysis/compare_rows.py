@@ -103,6 +103,9 @@ def row_of(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Resu
     }
     _rank(name, cells)
     title, meaning = (known.title, known.definition) if known else (name, "")
+    partial = [variant for variant, each in entries.items() if "title" in (each[TYPICAL] or {})]
+    if partial:
+        title += f" (without licences: {', '.join(partial)})"
     return Row(name, unit, title, meaning, cells, _best(name, values))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from .provenance import input_records, versions
 from .result import SCHEMA_VERSION, Result
 from .savings import Against
 from .tables import make_tables
+from .titles import UNLICENSED, without_licences
 from .undone import undone
 from .verdict import failed_assertions, warnings
 from .wording import count
@@ -102,7 +104,7 @@ def _result(
     cost = case.scenario.cost
     investment = cost.investment.amount if cost.investment is not None else None
     said = verdict(metrics, against, cost.currency)
-    summary: dict[str, object] = {"schema_version": SCHEMA_VERSION, "verdict": said}
+    summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "verdict": said}
     values: dict[str, float | None] = {}
     for name, metric in (METRICS | WHERE_KNOWN).items():
         if name not in metrics:
@@ -114,6 +116,10 @@ def _result(
         if name in savings:
             summary[name] = _entry(*savings[name])
             values[name] = savings[name][0]
+    lacking = UNLICENSED in metrics
+    saved = lacking or any(UNLICENSED in each.values for each in against[:1])
+    without_licences(summary, lacking, saved)
+    values |= {name: summary[name]["value"] for name in values}
     summary["not_done"] = undone(metrics)
     summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
     summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]

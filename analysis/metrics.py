@@ -1,6 +1,6 @@
 """What a run comes to: each metric with its unit and its published definition."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ..models.arrays import Floats, added, sum_by
 from ..models.columns import VmState
 from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ..models.exposure import grade, tenant_risk
-from ..models.licence import costs_per_year
+from ..models.licence import costs_per_year, order_factors
 from ..models.metrics import METRICS, WHERE_KNOWN
 from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
@@ -30,7 +30,11 @@ MHZ_S_PER_GHZ_H = 3.6e6
 
 @dataclass(frozen=True)
 class CostLine:
-    """One line of the cost table, for one group of hosts."""
+    """One line of the cost table, for one group of hosts.
+
+    ``licensed_cores`` are those that a licence by the core counts, minimum orders included. An
+    amount that is not ``known`` counts as 0 in sums, which have to say so.
+    """
 
     group: str
     item: str
@@ -38,6 +42,8 @@ class CostLine:
     amount: float
     per_year: float
     per_host_year: float
+    licensed_cores: float = 0.0
+    known: bool = True
 
 
 def measure(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -60,6 +66,8 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
         values[f"{item}_cost"] = added(line.amount for line in lines if line.item == item)
     values["total_cost"] = added(line.amount for line in lines)
     values["cost_per_year"] = per_year(values["total_cost"], duration_s)
+    if unlicensed := sum(line.hosts for line in lines if not line.known):
+        values["hosts_unlicensed"] = unlicensed
     known = [*METRICS, *(name for name in WHERE_KNOWN if name in values)]
     return {name: float(values[name]) for name in known}
 
@@ -219,7 +227,7 @@ def _service_values(outcome: Outcome) -> dict[str, float]:
 
 
 def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
-    """Return energy and capital cost of each group of hosts."""
+    """Return energy, capital and licence cost of each group of hosts."""
     cost, farm = case.scenario.cost, outcome.farm
     duration_s = outcome.end_s
     joules: Floats = sum_by(
@@ -233,6 +241,7 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
     joules = joules - needed.uncounted_j
     paid_by_group = needed.paid.tolist()
     licences = costs_per_year(case.licences, paid_by_group, vm_s / duration_s)
+    factors = order_factors(case.licences, paid_by_group)
     lines = []
     for index, model in enumerate(case.host_models):
         paid = paid_by_group[index]
@@ -245,7 +254,12 @@ def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
         }
         for item, amount in amounts.items():
             year = per_year(float(amount), duration_s)
-            lines.append(CostLine(model.name, item, paid, float(amount), year, _ratio(year, paid)))
+            line = CostLine(model.name, item, paid, float(amount), year, _ratio(year, paid))
+            if item == "licence":
+                licence = case.licences[index]
+                cores = paid * licence.cores * float(factors[index])
+                line = replace(line, licensed_cores=cores, known=licence.known or not paid)
+            lines.append(line)
     return lines
 
 

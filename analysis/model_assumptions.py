@@ -53,13 +53,15 @@ def _licence_rows(case: Case) -> Iterator[Row]:
     for model, licence in zip(case.host_models, case.licences, strict=True):
         what, listed = f"{model.name}: licence", f"list price of {model.hypervisor}"
         if licence.foreign:
-            yield row(what, f"0: the list price is in {licence.foreign}, not {currency}", listed)
+            known = f"not counted: the list price is in {licence.foreign}, not {currency}"
+            yield row(what, known, listed)
         elif licence.per_vm:
             yield row(what, f"{licence.per_vm:g} {currency} a VM and year", listed)
         elif licence.per_host:
             value = f"{licence.per_host:g} {currency} a host and year"
             if licence.least_cores:
                 value += f", {licence.least_cores:g} cores at least in all"
+                value += f" ({licence.order_note})" if licence.order_note else ""
             yield row(what, value, listed if licence.listed else "scenario")
 
 

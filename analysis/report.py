@@ -21,6 +21,7 @@ from .result import Result
 from .rule_tables import rules_of
 from .savings import COMPARED
 from .story_words import plural
+from .titles import title_of
 from .wording import amount, basis
 
 SECTIONS = {
@@ -143,7 +144,7 @@ def _entry(result: Result, name: str) -> dict[str, str]:
     unit = entry["unit"]
     return {
         "name": name,
-        "title": titled(metric.title, unit, result.value("duration_h")),
+        "title": titled(title_of(name, result.summary), unit, result.value("duration_h")),
         "definition": metric.definition,
         "value": shown(entry["value"], unit),
         "unit": "" if unit == "share" else unit,
@@ -179,13 +180,14 @@ def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
     for name in COMPARED:
         here, other = result.value(name), baseline.value(name)
         unit = result.summary[name]["unit"]
-        change = None if not other else 100 * (here - other) / other
-        same = shown(here, unit) == shown(other, unit)
+        apart = None if here is None or other is None else here - other
+        change = 100 * apart / other if apart is not None and other else None
+        same = apart is not None and shown(here, unit) == shown(other, unit)
         rows.append(
             {
                 **_entry(result, name),
                 "baseline": shown(other, unit),
-                "difference": "no difference" if same else shown(here - other, unit),
+                "difference": "no difference" if same else shown(apart, unit),
                 "percent": "" if same else "–" if change is None else f"{change:+.1f} %",
             }
         )

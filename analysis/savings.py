@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models.cost import payback_years
+from .titles import UNLICENSED
 from .undone import unlike
 from .wording import amount, basis, change
 
@@ -109,10 +110,12 @@ def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
 def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str) -> str:
     """Return the difference in cost a year, empty where there is none."""
     mine, other = here["cost_per_year"], there["cost_per_year"]
+    lacking = UNLICENSED in here or UNLICENSED in there
+    without = ", without licences whose price is not known" if lacking else ""
     if change(mine, other) == "" or f"{abs(other - mine):,.0f}" == "0":
-        return ""
+        return f"no difference in cost{without}" if without else ""
     since = basis(here["duration_h"])
     more = "" if mine < other else " more"
     verb = "saving" if mine < other else "costing"
     said = f"{verb} {abs(other - mine):,.0f} {currency} a year{more}"
-    return f"{said} ({since})" if since else said
+    return (f"{said} ({since})" if since else said) + without

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..models.accounts import Rate
+from ..models.arrays import Bools
 from ..models.columns import POWER_STATES, VM_STATES, PowerState
 from ..models.cost import JOULE_PER_KWH
 from ..models.metrics import METRICS
@@ -134,6 +135,10 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "unserved_saturated_ghz_h": (
             totals[Rate.SATURATED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "Part of it that the host had "
             "no CPU or I/O left for.",
+        ),
+        "licensed_cores": (
+            np.array([licence.cores for licence in case.licences])[hosts.group], "cores", "Cores "
+            "to be licensed where the licence is by the core, minimum orders apart.",
         ),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
@@ -356,16 +361,32 @@ def _costs(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     del names
     lines = cost_lines(case, outcome)
     currency = case.scenario.cost.currency
+    known = np.array([line.known for line in lines], bool)
+    hosts = np.array([line.hosts for line in lines])
     return {
         "group": ([line.group for line in lines], "", "Group of hosts."),
-        "item": ([line.item for line in lines], "", "Energy, or capital."),
+        "item": ([line.item for line in lines], "", "Energy, capital, or licence."),
         "hosts": ([line.hosts for line in lines], "hosts", "Hosts that it is counted for."),
-        "amount": ([line.amount for line in lines], currency, "Cost over the run."),
-        "per_year": ([line.per_year for line in lines], f"{currency}/year", "Cost per year."),
+        "licensed_cores": (
+            [line.licensed_cores for line in lines], "cores", "Cores that a licence by the core "
+            "is paid for, minimum orders included.",
+        ),
+        "amount": (
+            _known([line.amount for line in lines], known), currency, "Cost over the run; null "
+            "where its price is not known in this currency.",
+        ),
+        "per_year": (
+            _known([line.per_year for line in lines], known), f"{currency}/year", "Cost per year."
+        ),
         "per_host_year": (
-            [line.per_host_year for line in lines], f"{currency}/year", "Cost per host and year."
+            _known([line.per_host_year for line in lines], known & (hosts > 0)),
+            f"{currency}/year", "Cost per host and year; null where no host is counted.",
         ),
     }  # fmt: skip
+
+
+def _known(values: list[float], known: Bools) -> pa.Array:
+    return pa.array(np.array(values, np.float64), mask=~known)
 
 
 def _utilisation_map(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:

@@ -13,11 +13,12 @@ from .evacuated import evacuated
 from .execute import Progress
 from .report import payback_lines, shown, titled
 from .result import Result
+from .titles import title_of
 
 SHOWN = (
     "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "gap_hosts", "energy_kwh",
-    "gap_energy", "energy_cost", "capital_cost", "total_cost", "cost_per_year",
-    "utilisation_mean", "utilisation_p95", "migrations", "migration_wait_mean_s",
+    "gap_energy", "energy_cost", "capital_cost", "licence_cost", "total_cost",
+    "cost_per_year", "utilisation_mean", "utilisation_p95", "migrations", "migration_wait_mean_s",
     "downtime_p99_s", "link_utilisation_max", "host_boots", "vm_availability",
     "work_served_ghz_h", "work_served_share", "unserved_share", "cpu_ready", "response_mean_ms",
     "response_p95_ms", "slatah", "pdm", "esv", "co_tenants", "exposure",
@@ -65,7 +66,7 @@ def summary_text(result: Result) -> str:
         if name not in result.summary:
             continue
         unit = result.summary[name]["unit"]
-        title = titled((METRICS | WHERE_KNOWN)[name].title, unit, result.value("duration_h"))
+        title = titled(title_of(name, result.summary), unit, result.value("duration_h"))
         row = [title, shown(result.value(name), unit)]
         for baseline in result.baselines:
             entry = baseline.summary.get(name, {"value": None})

@@ -2,6 +2,7 @@
 
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
+from ..scenarios.spec import Dedicated
 from .load_notes import short_recordings
 from .work import main_cause
 
@@ -21,14 +22,11 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
     if "sizes" not in part.model_fields_set and case.load.vms.size_names == ["standard"]:
         found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
     cost = case.scenario.cost
-    assumed = [
-        name for name in ("energy_price", "server_price") if name not in cost.model_fields_set
-    ]
-    if assumed:
+    if assumed := placeholders(case):
         found.append(f"Prices are placeholders, not yours: cost.{', cost.'.join(assumed)}.")
     found += [
-        f"The list price of {model.hypervisor}'s licence is in {licence.foreign} and counts as 0; "
-        f"give farm.hosts.{model.name}.licence in {cost.currency}."
+        f"Costs are without the licence of {model.hypervisor} on {model.name}: its list price is "
+        f"in {licence.foreign}; give farm.hosts.{model.name}.licence in {cost.currency}."
         for model, licence in zip(case.host_models, case.licences, strict=True)
         if licence.foreign
     ]
@@ -38,6 +36,22 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         most = "" if of_all == here["unserved_share"] else f"{100 * of_all:.1f} % "
         found.append(f"{share:.1f} % of the CPU asked for was not served: {most}because {why}.")
     return found
+
+
+def placeholders(case: Case) -> list[str]:
+    """Return the prices of a scenario's costs that it leaves to placeholders and that count.
+
+    The price of a server does not where every group, and each baseline's server, has its own.
+    """
+    cost = case.scenario.cost
+    assumed = ["energy_price"] if "energy_price" not in cost.model_fields_set else []
+    priced = all(group.price is not None for group in case.scenario.farm.hosts)
+    for baseline in case.scenario.baseline:
+        if isinstance(baseline, Dedicated) and baseline.server is not None:
+            priced &= baseline.price is not None
+    if "server_price" not in cost.model_fields_set and not priced:
+        assumed.append("server_price")
+    return assumed
 
 
 def failed_assertions(case: Case, summary: dict[str, float | None]) -> list[str]:

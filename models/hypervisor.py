@@ -114,7 +114,9 @@ class Licence(Generic[N]):
     """What a licence costs: a price per core, socket or VM and year.
 
     Prices by the core count a least number of cores per socket and per host, and of all cores
-    under the licence together, the minimum order.
+    under one ``contract`` with the vendor together, the minimum order; without a contract, of all
+    cores under the profile. ``minimum_order_region`` and ``minimum_order_from``, a date, say where
+    and since when that is asked for.
     """
 
     metric: str = "none"
@@ -122,11 +124,20 @@ class Licence(Generic[N]):
     currency: str = "USD"
     minimum_cores_per_socket: int = 0
     minimum_cores_per_host: int = 0
+    contract: str = ""
     minimum_order_cores: int = 0
+    minimum_order_region: str = ""
+    minimum_order_from: str = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise ValueError(unknown("licence metric", self.metric, METRICS))
+
+    @property
+    def minimum_order_note(self) -> str:
+        """Where and since when the minimum order holds, as far as that is known."""
+        since = f"from {self.minimum_order_from}" if self.minimum_order_from else ""
+        return ", ".join(filter(None, (self.minimum_order_region, since)))
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,10 @@ METRICS: dict[str, Metric] = {
     "licence_cost": Metric(
         "money", "Licence cost", "Hypervisor licences of the hosts paid for, part of the year."
     ),
-    "total_cost": Metric("money", "Cost", "Energy, capital and licence cost."),
+    "total_cost": Metric(
+        "money", "Cost", "Energy, capital and licence cost; without the licences of hosts whose "
+        "price is not known, and then called so."
+    ),
     "cost_per_year": Metric("money/year", "Cost per year", "Cost, extrapolated to 365 days."),
     "hosts_paid": Metric(
         "hosts", "Hosts paid for", "Hosts whose price, licence and standby power are counted."
@@ -161,6 +164,10 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 
 WHERE_KNOWN: dict[str, Metric] = {
+    "hosts_unlicensed": Metric(
+        "hosts", "Hosts without a licence price", "Hosts paid for whose licence has a list price "
+        "in another currency and no price of the scenario; costs are without their licences."
+    ),
     "requests": Metric("requests", "Requests", "Requests that arrived at VMs with a class."),
     "response_mean_ms": Metric(
         "ms", "Response time, mean", "CPU by processor sharing, waiting behind a backlog, and "

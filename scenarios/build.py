@@ -9,7 +9,7 @@ from ..models.columns import Vms
 from ..models.domains import Domains
 from ..models.exposure import HOST_APPLICATIONS, layer_risk
 from ..models.farm import ViolationRule
-from ..models.licence import HostLicence, list_price
+from ..models.licence import HostLicence, licensed_cores, list_price
 from ..models.living import LivingFarm
 from ..models.overheads import Platform
 from ..models.rules import Rules
@@ -157,7 +157,8 @@ def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscop
 def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLicence:
     """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
     if group.licence is not None:
-        return HostLicence(per_host=group.licence.amount, listed=False)
+        cores = licensed_cores(platform.hypervisor.licence, platform.server)
+        return HostLicence(per_host=group.licence.amount, cores=cores, listed=False)
     hypervisor = platform.hypervisor
     return list_price(hypervisor.licence, platform.server, hypervisor.name, scenario.cost.currency)
 

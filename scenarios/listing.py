@@ -195,10 +195,16 @@ def _licence(licence: Licence[Ranged]) -> str:
     least = (
         (licence.minimum_cores_per_socket, "per socket"),
         (licence.minimum_cores_per_host, "per host"),
-        (licence.minimum_order_cores, "in all"),
+        (licence.minimum_order_cores, _order(licence)),
     )  # fmt: skip
     told = "".join(f", at least {cores} cores {where}" for cores, where in least if cores)
     return f"{licence.metric}, {licence.currency} a year{told}"
+
+
+def _order(licence: Licence[Ranged]) -> str:
+    note = f" ({licence.minimum_order_note})" if licence.minimum_order_note else ""
+    under = f" under one contract with {licence.contract}" if licence.contract else ""
+    return f"in all{under}{note}"
 
 
 def _path(path: IoPath[Ranged]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class HostGroup(Part):
     licence: Annotated[Money | None, Amount()] = Field(
         None,
         description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
-        "by core, socket or VM, if in the scenario's currency; else 0, with a warning.",
+        "by core, socket or VM, if in the scenario's currency; else costs are told as without it.",
     )
     hypervisor: HypervisorField = Field(
         "ideal",

@@ -481,7 +481,8 @@ FULL = {
     "farm.hosts.0.storage_iops": 500,
     "farm.hosts.1.network": "100 Mbit/s",
 }
-NAMES = {"hypervisor"}
+NAMES = {"hypervisor", "licensed_cores"}
+"""Columns that differ by what a hypervisor is, not by what it costs."""
 
 
 def with_hypervisor(changes: Mapping[str, Any], hypervisor: Any) -> Result:

@@ -1,20 +1,23 @@
 """Licences: minima by hand, minimum orders over groups, prices by the VM, foreign currencies."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 import farmsim
+from farmsim.analysis.terminal import summary_text
 from farmsim.models.catalogue import servers
 from farmsim.models.hypervisor import Licence
 from farmsim.models.licence import HostLicence, costs_per_year, list_price
+from farmsim.scenarios.problems import InputError
 
 R740 = servers()["dell_r740_8180"]
 """Two sockets of 28 cores."""
 
 
-def licence(metric: str, **minima: int) -> Licence[float]:
+def licence(metric: str, **minima: Any) -> Licence[float]:
     return Licence(metric=metric, price_per_year=10.0, currency="EUR", **minima)
 
 
@@ -33,7 +36,10 @@ def test_what_a_host_and_a_vm_cost(written: Licence[float], expected: tuple[floa
     found = list_price(written, R740, "x", "EUR")
     assert (found.per_host, found.per_vm, found.foreign) == (*expected, "")
     if written.metric != "none":
-        assert list_price(written, R740, "x", "USD") == HostLicence(foreign="EUR")
+        other = list_price(written, R740, "x", "USD")
+        assert (other.per_host, other.per_vm, other.foreign) == (0.0, 0.0, "EUR")
+        assert not other.known
+        assert other.cores == found.cores
 
 
 def test_a_minimum_order_is_over_all_hosts_under_one_licence() -> None:
@@ -79,11 +85,123 @@ def test_a_licence_by_the_vm_counts_the_vms_on_the_group() -> None:
 
 def test_a_list_price_in_another_currency_is_told() -> None:
     result = run_with("esxi", "EUR")
-    assert result.value("licence_cost") == 0
-    assert any("esxi's licence is in USD and counts as 0" in each
-               for each in result.summary["warnings"])  # fmt: skip
+    assert result.value("licence_cost") is None
+    assert result.value("hosts_unlicensed") == 2
+    summary = result.summary
+    assert summary["total_cost"]["title"] == "Cost without licences"
+    parts = result.value("energy_cost") + result.value("capital_cost")
+    assert result.value("total_cost") == pytest.approx(parts)
+    assert any("without the licence of esxi" in each for each in summary["warnings"])
+    shown = summary_text(result)
+    assert re.search(r"Licence cost +– ", shown)
+    assert "Cost without licences" in shown
+    assert "Cost without licences" in result.report()
+    line = next(row for row in result.table("costs").to_pylist() if row["item"] == "licence")
+    assert (line["amount"], line["per_year"], line["licensed_cores"]) == (None, None, 112.0)
     told = {row["assumption"]: row for row in result.summary["assumptions"]}
-    assert told["rack: licence"]["value"] == "0: the list price is in USD, not EUR"
+    assert told["rack: licence"]["value"] == "not counted: the list price is in USD, not EUR"
     counted = run_with("esxi", "USD")
     assert counted.value("licence_cost") == pytest.approx(2 * 56 * 190 / 50)
     assert not any("licence" in each for each in counted.summary["warnings"])
+
+
+def test_rows_of_cost_add_up_to_the_total() -> None:
+    result = run_with("esxi", "USD")
+    parts = [result.value(f"{item}_cost") for item in ("energy", "capital", "licence")]
+    assert result.value("total_cost") == pytest.approx(sum(parts))
+    assert "hosts_unlicensed" not in result.summary
+    lines = result.table("costs").to_pylist()
+    assert sum(line["amount"] for line in lines) == pytest.approx(result.value("total_cost"))
+    assert [line["licensed_cores"] for line in lines] == [0.0, 0.0, 112.0]
+    assert result.table("hosts")["licensed_cores"].to_pylist() == [56.0, 56.0]
+    assert re.search(r"Licence cost +[0-9]", summary_text(result))
+
+
+def two_groups(first: Any, second: Any, **cost: Any) -> farmsim.Result:
+    """Return a run of two groups of one small host each, all owned."""
+    server = {"cores": 16, "clock": "1 GHz", "memory": "64 GiB", "sockets": 1,
+              "power": {"model": "linear", "idle": "100 W", "max": "200 W"}}  # fmt: skip
+    hosts = [
+        {"name": name, "server": server, "count": 1} | more
+        for name, more in (("a", first), ("b", second))
+    ]
+    return farmsim.run(
+        {
+            "name": "two", "run": {"duration": "1 d"}, "farm": {"hosts": hosts},
+            "workload": {"source": {"type": "constant", "utilisation": "50 %"}, "vms": 2},
+            "cost": {"hosts_paid": "owned", **cost}, "baseline": {"type": "none"},
+        }
+    )  # fmt: skip
+
+
+def test_a_minimum_order_is_under_one_contract_whatever_the_profile() -> None:
+    """32 cores under one contract pay for 72, whether or not they run the same profile."""
+    own = {"based_on": "esxi", "change": {"host_boot_s": 100}}
+    for second in ("esxi", "esxi_embedded", own):
+        result = two_groups({"hypervisor": "esxi"}, {"hypervisor": second}, currency="USD")
+        lines = [row for row in result.table("costs").to_pylist() if row["item"] == "licence"]
+        assert sum(row["licensed_cores"] for row in lines) == pytest.approx(72)
+        assert result.value("licence_cost") == pytest.approx(72 * 190 / 365)
+
+
+def test_a_minimum_order_has_a_region_and_a_date() -> None:
+    result = two_groups({"hypervisor": "esxi"}, {"hypervisor": "esxi"}, currency="USD")
+    told = {row["assumption"]: row["value"] for row in result.summary["assumptions"]}
+    assert "72 cores at least in all" in told["a: licence"]
+    assert "Europe, Middle East and Africa, from 2025-04-10" in told["a: licence"]
+
+
+def test_a_part_of_the_licences_that_is_known_is_called_so() -> None:
+    result = two_groups(
+        {"hypervisor": "esxi"}, {"hypervisor": "kvm", "licence": "365 EUR"},
+        energy_price="0.2 EUR/kWh",
+    )  # fmt: skip
+    assert result.value("licence_cost") == pytest.approx(1.0)
+    assert result.value("hosts_unlicensed") == 1
+    assert result.summary["licence_cost"]["title"] == "Licence cost, known part"
+    assert result.summary["cost_per_year"]["title"] == "Cost per year without some licences"
+
+
+def test_a_saving_says_that_licences_are_not_in_it() -> None:
+    scenario = {
+        "name": "saved", "run": {"duration": "1 h"},
+        "farm": {"hosts": [{"name": "h", "server": "dell_r740_8280", "count": 2,
+                            "hypervisor": "esxi", "price": "12000 EUR"}]},
+        "workload": {"source": {"type": "constant", "utilisation": "50 %"}, "vms": 8},
+        "baseline": {"type": "dedicated"},
+    }  # fmt: skip
+    result = farmsim.run(scenario)
+    assert ", without licences whose price is not known" in result.summary["verdict"]
+    titles = [
+        result.summary[name]["title"] for name in ("saved_cost_per_year", "saved_cost_percent")
+    ]
+    assert titles == ["Cost saved per year without licences", "Cost saved without licences"]
+
+
+@pytest.mark.parametrize(
+    ("price", "cost", "expected"),
+    [
+        ({"price": "9000 EUR"}, {}, ["energy_price"]),
+        ({"price": "9000 EUR"}, {"energy_price": "0.2 EUR/kWh"}, []),
+        ({}, {"energy_price": "0.2 EUR/kWh"}, ["server_price"]),
+        ({}, {"server_price": "9000 EUR"}, ["energy_price"]),
+    ],
+)
+def test_a_price_that_is_given_is_no_placeholder(
+    price: dict[str, str], cost: dict[str, str], expected: list[str]
+) -> None:
+    result = two_groups(price, price, **cost)
+    told = [each for each in result.summary["warnings"] if "placeholder" in each]
+    names = re.findall(r"cost\.(\w+)", " ".join(told))
+    assert names == expected
+    sources = {row["assumption"]: row["source"] for row in result.summary["assumptions"]}
+    placeholder = "placeholder" in sources["Server price"]
+    assert placeholder == ("server_price" in expected)
+
+
+def test_a_default_currency_is_no_fault_of_the_user_s() -> None:
+    for cost in ({"currency": "CHF"}, {"energy_price": "0.2 CHF/kWh"}, {}):
+        result = two_groups({"price": "100 CHF"}, {"price": "100 CHF"}, **cost)
+        assert result.summary["total_cost"]["unit"] == "CHF"
+    with pytest.raises(InputError, match="price of group b is in EUR, price of group a is CHF"):
+        two_groups({"price": "100 CHF"}, {"price": "100 EUR"})
