@@ -22,6 +22,10 @@ from .view import FarmView
 from .watch import Watch
 
 
+NOBODY = Placed(np.empty(0, np.int64), [])
+"""Where no VM goes."""
+
+
 @dataclass(frozen=True)
 class Consolidation:
     """Every round: VMs leave overloaded hosts, little used hosts are emptied and switched off.
@@ -133,7 +137,7 @@ class _Round:
             vms = self._tenants(host)
             room.close(np.array([host]))
             before = room.mark()
-            placed = self._policy.placement.place(room, vms)
+            placed = self._policy.placement.place(room, vms) if len(vms) else NOBODY
             if -1 in placed.hosts.tolist() or not room.may_sleep(host):
                 room.back_to(before)
                 room.open(np.array([host]))
@@ -148,9 +152,13 @@ class _Round:
         return self._order[self._first[host] : self._first[host + 1]]
 
     def _tenants(self, host: int) -> Ints:
-        """Return the VMs that would be on a host if this round's moves were done."""
+        """Return the VMs that would be on a host if all moves were done.
+
+        These are moves of this round and moves under way: who is on the way out has a place.
+        """
         guests = self._guests(host)
-        staying: Ints = guests[self._home[guests] == host]
+        moving = self._view.vms.state[guests] == VmState.MIGRATING
+        staying: Ints = guests[(self._home[guests] == host) & ~moving]
         received = self._received.get(host)
         if not received:
             return staying

@@ -112,12 +112,15 @@ class _Round:
         for host in rows[ascending(use[rows])].tolist():
             if policy.hosts_per_round and len(plan.sleeps) >= policy.hosts_per_round:
                 return
+            # Who is on the way out has a place already.
             vms = view.vms_on(np.array([host]))
+            vms = vms[view.vms.state[vms] != VmState.MIGRATING]
             if host in self.received or len(self._running(host)) < len(vms):
                 continue
             before = room.mark()
             room.close(np.array([host]))
-            if self._propose(plan, vms, room, use, lowest) and room.may_sleep(host):
+            placed = not len(vms) or self._propose(plan, vms, room, use, lowest)
+            if placed and room.may_sleep(host):
                 plan.sleeps.append(host)
                 continue
             del plan.proposals[len(plan.proposals) - len(vms) :]

@@ -181,7 +181,7 @@ def test_without_a_network_nothing_is_claimed(plain: farmsim.Result) -> None:
         assert moves[name].null_count == moves.num_rows > 0
     for name in ("source_cpu_s", "target_cpu_s", "guest_lost_s", "energy_j", "waited_s"):
         assert moves[name].null_count == 0
-    assert "Moves over the network" not in plain.report()
+    assert "Migrations over the network" not in plain.report()
     with pytest.raises(KeyError, match="figure"):
         plain.figure("move_phases")
 
@@ -321,7 +321,7 @@ def test_figures_add_up(result: farmsim.Result) -> None:
 def test_the_report_says_what_moving_took(result: farmsim.Result) -> None:
     page = re.sub(r"<script.*?</script>", "", result.report(), flags=re.DOTALL)
     text = html.unescape(page)
-    assert "Moves over the network" in text
+    assert "Migrations over the network" in text
     assert "moving took" in text
     for title in (*NETWORK_TITLES.values(), "The busiest links, in figures"):
         assert title in text
