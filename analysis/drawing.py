@@ -1,10 +1,12 @@
 """What all figures share: colours, layout, time axis, thinning."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from html import escape
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from markupsafe import Markup
 
 from ..models.arrays import Floats
 
@@ -14,7 +16,10 @@ FURTHER = ("#bf8700", "#8250df", "#0a7b83", "#a3295f")
 """Colours of baselines after the first."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MOST_POINTS = 4000
+TEMPLATES = ("hovertemplate", "texttemplate")
+"""Texts that farmsim writes itself, with markup."""
 
+Source = TypeVar("Source")
 Figure = dict[str, Any]
 """``data``, a list of traces, and ``layout``; numbers are arrays or lists."""
 
@@ -43,6 +48,30 @@ def figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> Figure:
     for key, value in more.items():
         layout[key] = layout.get(key, {}) | value if isinstance(value, dict) else value
     return {"data": list(traces), "layout": layout}
+
+
+def literal(draw: Callable[[Source], Figure]) -> Callable[[Source], Figure]:
+    """Let a function draw figures whose texts mean what they say.
+
+    Plotly reads some HTML in labels, links included, and names come from files of others. Only
+    templates and what is made as ``Markup`` keep theirs.
+    """
+
+    def drawn(source: Source) -> Figure:
+        made: Figure = _literal(draw(source))
+        return made
+
+    return drawn
+
+
+def _literal(node: Any) -> Any:
+    if isinstance(node, str):
+        return node if isinstance(node, Markup) else escape(node, quote=False)
+    if isinstance(node, dict):
+        return {key: value if key in TEMPLATES else _literal(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_literal(each) for each in node]
+    return node
 
 
 def thinned(x: Any, y: Any) -> tuple[Any, Any]:

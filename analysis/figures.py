@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..models.arrays import Floats
-from .drawing import FILL, FURTHER, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from .drawing import FILL, FURTHER, HERE, LEAST, OTHER, Figure, figure, hours, literal, thinned
 from .elasticity_figures import ELASTICITY_FIGURES, ELASTICITY_TITLES
 from .life_figures import LIFE_FIGURES, LIFE_TITLES
 from .network_figures import NETWORK_FIGURES, NETWORK_TITLES
@@ -188,7 +188,8 @@ def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
         kept = kept | ELASTICITY_FIGURES
     if "switching_kwh" in result.summary:
         kept = kept | REST_FIGURES
-    return FIGURES | kept | moves
+    found = FIGURES | kept | moves
+    return {name: literal(draw) for name, draw in found.items()}
 
 
 FIGURES: dict[str, Callable[[Result], Figure]] = {

@@ -1,11 +1,11 @@
 """Figures of moves over a network: phase by phase, downtime, links and bytes."""
 
 from collections.abc import Callable
-from html import escape
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from ..models.arrays import Floats
 from .drawing import HERE, Figure, figure, hours
@@ -117,8 +117,8 @@ def _merged(result: Result, wanted: dict[int, int]) -> list[tuple[int, str, floa
 
 def _told(moves: dict[str, list[Any]], row: int, phase: str, length_s: float) -> str:
     way = f"{moves['vm'][row]}: {moves['source'][row]} → {moves['target'][row]}"
-    decided = clock(moves["decided_s"][row])
-    return f"{escape(way)}<br>decided at {decided}<br>{escape(phase)}: {length_s:,.3g} s"
+    text = Markup("{}<br>decided at {}<br>{}: {:,.3g} s")
+    return text.format(way, clock(moves["decided_s"][row]), phase, length_s)
 
 
 def _row_labels(
@@ -131,8 +131,7 @@ def _row_labels(
     ]
     if len(rows) <= NAMED_MOVES:
         labels = {
-            line: f"{clock(decided_s[line])}  {escape(str(moves['vm'][row]))}"
-            for line, row in enumerate(rows)
+            line: f"{clock(decided_s[line])}  {moves['vm'][row]}" for line, row in enumerate(rows)
         }
     else:
         labels, last = {}, -LABEL_PX / row_px
