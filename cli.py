@@ -7,12 +7,15 @@ import traceback
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
 from .scenarios.printable import say, silence, warn
+
+if TYPE_CHECKING:
+    from .scenarios.scenario import Scenario
 
 DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -21,6 +24,7 @@ OVERRIDES = click.option(
     help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
 )  # fmt: skip
 RUNS = Path("runs")
+LONGEST_S = 1000 * 365.25 * 86_400.0
 _written: list[Path] = []
 """What the running command has written so far."""
 CATALOGUES = ["servers", "hypervisors", "classes", "policies", "workloads"]
@@ -32,6 +36,9 @@ ALLOW_CODE = click.option(
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number."""
     _written.clear()
+    if any("\0" in each for each in arguments):
+        warn("an argument holds a NUL character, which no path or name can; leave it out")
+        return BAD_INPUT
     try:
         code = commands.main(args=list(arguments), prog_name="farmsim", standalone_mode=False)
     except click.ClickException as error:
@@ -302,10 +309,12 @@ def evacuate(
     from .policies.evacuation import Evacuation
     from .scenarios.loader import load
 
-    at_s, hold_s = _quantity(at), _quantity(hold)
-    deadline_s = _quantity(deadline) if deadline else None
+    at_s, hold_s = _time("--at", at), _time("--hold", hold)
+    deadline_s = None if deadline is None else _time("--deadline", deadline)
     _refuse_out(out, RUN)
     loaded = load(scenario, overrides, allow_code)
+    for option, end_s in (("--hold", at_s + hold_s), ("--deadline", at_s + (deadline_s or 0.0))):
+        _refuse_beyond(loaded, option, at_s, end_s)
     policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
     with progress(quiet or as_json) as tell:
         outcome = run_evacuation(loaded, policy, tell)
@@ -340,11 +349,10 @@ def optimum(
     from .analysis.optimum import at_instant
     from .scenarios.loader import load
 
-    at_s, share, limit_s = _quantity(at), _quantity(fill, "share"), _quantity(time_limit)
+    at_s, limit_s = _time("--at", at), _time("--time-limit", time_limit)
+    share = _quantity("--fill", fill, "share")
     if not 0 < share <= 1:
         raise click.BadParameter(f"--fill is {fill}; write a share above 0 % and up to 100 %")
-    if limit_s < 0:
-        raise click.BadParameter(f"--time-limit is {time_limit}; write a time of 0 s or more")
     compared = at_instant(load(scenario, overrides, allow_code), at_s, share, limit_s)
     echo(json.dumps(compared.to_dict()) if as_json else compared.text())
 
@@ -380,7 +388,7 @@ def failover(
     from .analysis.rundir import FAILED_OVER, free
     from .scenarios.loader import load
 
-    at_s = _quantity(at) if at else None
+    at_s = None if at is None else _time("--at", at)
     _refuse_out(out, FAILED_OVER)
     loaded = load(scenario, overrides, allow_code)
     outcome = test_failover(loaded, at_s, pairs or "pair" in wanted)
@@ -414,14 +422,32 @@ def explain(directory: Path, vm: str, as_json: bool) -> None:
         echo(story.text())
 
 
-def _quantity(text: str, dimension: str = "time") -> float:
+def _quantity(option: str, text: str, dimension: str) -> float:
     """Return what an option such as ``10 h`` says, in the unit used inside."""
     from .scenarios.units import UnitError, parse
 
     try:
         return parse(text, dimension)
     except UnitError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(f"{option}: {error}") from None
+
+
+def _time(option: str, text: str) -> float:
+    """Return the time of an option in s, which is finite and not negative."""
+    value_s = _quantity(option, text, "time")
+    if not 0 <= value_s <= LONGEST_S:
+        raise click.BadParameter(f"{option} is {text}; write a time from 0 s to 1000 years")
+    return value_s
+
+
+def _refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float) -> None:
+    """Refuse a time that ends after the run, in which nobody can see whether it is kept."""
+    from .scenarios.problems import refuse
+
+    if at_s < scenario.run.duration < end_s:
+        hours, most = end_s / 3600, scenario.run.duration / 3600
+        message = f"ends {hours:g} h into the run, which lasts {most:g} h; lengthen run.duration"
+        raise refuse(scenario.name, message, option)
 
 
 def _refuse_out(out: Path | None, kind: str) -> None:

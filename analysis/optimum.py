@@ -4,6 +4,7 @@ Policies never wait for this: it looks at a farm from outside, and where time ru
 between which numbers the optimum lies.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,6 +172,11 @@ def at_instant(
         end = f"{scenario.run.duration / 3600:g} h"
         message = f"is {at_s / 3600:g} h; name a time after 0 h and up to the run's end, {end}"
         raise refuse(scenario.name, message, "--at")
+    if not 0 < fill <= 1:
+        raise refuse(scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--fill")
+    if not 0 <= time_limit_s < math.inf:
+        message = f"is {time_limit_s:g} s; name a time of 0 s or more"
+        raise refuse(scenario.name, message, "--time-limit")
     load = load_of(scenario)
     run = scenario.run.model_copy(update={"duration": at_s})
     case = build(scenario.model_copy(update={"run": run}), load)

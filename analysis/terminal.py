@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..scenarios.printable import one_line
 from .compare import Comparison
 from .compare_report import written
 from .evacuated import evacuated
@@ -38,8 +39,9 @@ def progress(silent: bool) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar  # noqa: PLC0415
 
     bar = Bar(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[clock]}"),
-        TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+        TextColumn("{task.description}", markup=False), BarColumn(),
+        TextColumn("{task.fields[clock]}"), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True,
     )  # fmt: skip
     tasks: dict[str, object] = {}
     last = 0.0
@@ -50,7 +52,7 @@ def progress(silent: bool) -> Iterator[Progress | None]:
             return
         last = time.monotonic()
         if name not in tasks:
-            tasks[name] = bar.add_task(name, total=end_s, clock="")
+            tasks[name] = bar.add_task(one_line(name), total=end_s, clock="")
         clock = f"{now_s / 3600:.1f} of {end_s / 3600:g} h"
         bar.update(tasks[name], completed=now_s, clock=clock)  # type: ignore[arg-type]
 

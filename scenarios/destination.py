@@ -91,7 +91,7 @@ def kind_at(path: Path) -> str | None:
     except NotADirectoryError:
         return None  # refused with its parents
     except OSError as error:
-        raise refuse(str(path), f"cannot be written: {reason(error)}") from None
+        raise refuse(str(path), f"cannot be used: {reason(error)}") from None
     except ValueError:
         raise refuse(str(path), "holds a NUL character; name another place") from None
     return _KINDS.get(stat.S_IFMT(mode), "thing of another kind")

@@ -49,13 +49,14 @@ class Written:
     def override(self, overrides: Sequence[str]) -> None:
         """Put the values of texts such as ``seed=2``. Raises InputError."""
         for text in overrides:
+            where = f"--set {_short(text, 400)}"
             dotted, equals, value = text.partition("=")
             if not equals or not dotted:
-                raise refuse(f"--set {text}", "not path=value; write, for example, seed=2")
+                raise refuse(where, "not path=value; write, for example, seed=2")
             try:
-                self.put(dotted, parse(value).data, Origin(f"--set {text}"))
+                self.put(dotted, parse(value).data, Origin(where))
             except YamlError as error:
-                raise refuse(f"--set {text}", error.message) from None
+                raise refuse(where, error.message) from None
 
     def scenario(self, allow_code: bool = False) -> Scenario:
         """Return the scenario that it stands for. Raises InputError with all that is wrong."""
@@ -73,10 +74,12 @@ def resolve(name: str | Path) -> Path:
 
     Raises InputError if there is none.
     """
-    path = Path(name)
-    if path.is_file():
-        return path
-    text = str(name)
+    path, text = Path(name), str(name)
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise refuse(_short(text), f"cannot be read: {error.strerror}") from None
     if text.startswith(LIBRARY):
         known = library()
         stem = text.removeprefix(LIBRARY).removesuffix(".yaml")
@@ -227,16 +230,21 @@ def _put(data: dict[str, Any], steps: list[str], value: Any, where: str) -> Plac
 
 def _entry(entries: list[Any], step: str, where: str) -> int:
     """Return the index of a list entry given by number or by its name."""
-    if step.isdigit() and int(step) < len(entries):
-        return int(step)
+    number = step.lstrip("0") or "0"
+    if step.isascii() and step.isdigit() and len(number) < 10 and int(number) < len(entries):
+        return int(number)
     names = [each.get("name") if isinstance(each, dict) else None for each in entries]
     if step in names:
         return names.index(step)
     known = ", ".join(str(name) for name in names if name) or "none named"
     raise refuse(
         where,
-        f"no entry {step!r}; count from 0 to {len(entries) - 1} or use a name: {known}",
+        f"no entry {_short(step)!r}; count from 0 to {len(entries) - 1} or use a name: {known}",
     )
+
+
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 20]}… ({len(text):,} characters)"
 
 
 def dump(scenario: Scenario) -> str:

@@ -7,7 +7,7 @@ window's title or hide a line; one that turns the direction of writing could dis
 import os
 import re
 import sys
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
@@ -60,11 +60,23 @@ def warn(text: str) -> None:
 def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:
         return
+    line = writable(text, stream) + "\n"
     try:
-        stream.write(writable(text, stream) + "\n")
+        stream.flush()
+        if hasattr(stream, "buffer"):
+            _write_all(line.encode(stream.encoding or "utf-8"), stream.buffer)
+        else:
+            stream.write(line)
         stream.flush()
     except BrokenPipeError:
         silence(stream)
+
+
+def _write_all(data: bytes, stream: BinaryIO) -> None:
+    """Write bytes; where Python does not buffer, a call may write only a part of them."""
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def silence(stream: TextIO | None) -> None:

@@ -223,7 +223,7 @@ def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
         (["--at", "0 h"], "name a time after 0 h"),
         (["--at", "soon"], "is not a time"),
         (["--at", "2 h", "--fill", "120 %"], "up to 100 %"),
-        (["--at", "2 h", "--time-limit", "-1 s"], "0 s or more"),
+        (["--at", "2 h", "--time-limit", "-1 s"], "from 0 s to 1000 years"),
     ],
 )
 def test_wrong_usage_ends_with_2(
