@@ -21,7 +21,6 @@ from .static_threshold import StaticThreshold
 from .view import FarmView
 from .watch import Watch
 
-
 NOBODY = Placed(np.empty(0, np.int64), [])
 """Where no VM goes."""
 
