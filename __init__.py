@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from .analysis.compare import Comparison
     from .analysis.result import Result
     from .policies.catalogue import register
-    from .scenarios.problems import InputError
+    from .scenarios.problems import InputError, PolicyError
     from .scenarios.scenario import Scenario
     from .scenarios.variants import Levels
 
 __all__ = [
-    "Comparison", "InputError", "Levels", "Result", "Scenario", "__version__", "compare",
-    "failover", "load", "optimum", "register", "run",
+    "Comparison", "InputError", "Levels", "PolicyError", "Result", "Scenario", "__version__",
+    "compare", "failover", "load", "optimum", "register", "run",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -36,6 +36,7 @@ _WHERE = {
     "Result": "analysis.result",
     "register": "policies.catalogue",
     "InputError": "scenarios.problems",
+    "PolicyError": "scenarios.problems",
     "Scenario": "scenarios.scenario",
 }
 

@@ -11,19 +11,18 @@ import numpy as np
 from ..models.arrays import Ints
 from ..models.columns import VmState
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.build import Case, build, load_of, refuse_unplaced
+from ..scenarios.build import Case, build, load_of
 from ..scenarios.build_baselines import build_baselines
 from ..scenarios.loader import dump
-from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
-from ..sim.actuator import PlanError
-from ..sim.engine import Outcome, UnplacedError
+from ..sim.engine import Outcome
 from .assumptions import assumptions, data_quality
 from .conservation import check
 from .headline import verdict
 from .hosts_needed import hosts_needed
 from .metrics import measure
 from .noted import warnings_of
+from .played import play
 from .provenance import input_records, versions
 from .result import SCHEMA_VERSION, Result
 from .savings import Against
@@ -87,12 +86,7 @@ def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outco
         if progress is not None:
             progress(case.name, now_s, case.scenario.run.duration)
 
-    try:
-        outcome = case.engine.run(tell)
-    except UnplacedError as error:
-        raise refuse_unplaced(case, error) from None
-    except PlanError as error:
-        raise refuse(case.name, str(error), "policies.control") from None
+    outcome = play(case, tell)
     metrics = measure(case, outcome)
     check(outcome, metrics, case.rules)
     return metrics, outcome

@@ -13,17 +13,18 @@ from ..models.arrays import Bools, Floats, Ints, States
 from ..models.columns import PowerState, Vms, VmState
 from ..models.history import Ring
 from ..models.living import LivingFarm
+from ..policies.guard import guarded
 from ..policies.placement import Placed, place_bound_first
 from ..policies.plan import Search
 from ..policies.room import Room
 from ..policies.view import FarmView
-from ..scenarios.build import Case, build, fresh, load_of, refuse_unplaced
+from ..scenarios.build import Case, build, fresh, load_of
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from ..sim.choosing import Needs
-from ..sim.engine import UnplacedError
 from ..sim.streams import Streams
 from .failover_outcome import Failover, Failure, Stranded
+from .played import play
 from .undone import at_instant
 
 MOST_PAIRS = 20_000
@@ -121,10 +122,7 @@ def _run(scenario: Scenario, at_s: float | None) -> _Moment | None:
         if not worst or promised > worst[0].promised:
             worst[:] = [_Moment.of(farm, now_s, promised)]
 
-    try:
-        case.engine.run(look)
-    except UnplacedError as error:
-        raise refuse_unplaced(case, error) from None
+    play(case, look)
     if at_s is not None:
         return _Moment.of(farm, at_s, _promised(farm))
     return worst[0] if worst else None
@@ -209,7 +207,8 @@ class _Trial:
         lost: dict[int, Search] = {}
         for priority in sorted(set(self._priority[victims].tolist()), reverse=True):
             vms = victims[self._priority[victims] == priority]
-            placed: Placed = place_bound_first(initial.placement, room, vms)
+            placement = guarded(initial.placement, "placement")
+            placed: Placed = place_bound_first(placement, room, vms)
             found.append(placed.hosts)
             rows = zip(vms.tolist(), placed.hosts.tolist(), placed.searches, strict=True)
             lost |= {vm: search for vm, host, search in rows if host < 0}

@@ -12,10 +12,10 @@ import numpy as np
 from ..models.accounts import Rate
 from ..models.arrays import Ints, alike
 from ..models.packing import fewest_hosts, least_weights
-from ..scenarios.build import build, load_of, refuse_unplaced
+from ..scenarios.build import build, load_of
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
-from ..sim.engine import UnplacedError
+from .played import play
 from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
 
 
@@ -180,10 +180,7 @@ def at_instant(
     load = load_of(scenario)
     run = scenario.run.model_copy(update={"duration": at_s})
     case = build(scenario.model_copy(update={"run": run}), load)
-    try:
-        farm = case.engine.run().farm
-    except UnplacedError as error:
-        raise refuse_unplaced(case, error) from None
+    farm = play(case).farm
     snapshot = Snapshot.of(farm, fill, case.rules)
     if not len(snapshot.home):
         raise refuse(scenario.name, "finds no VM on any host; name an earlier time", "--at")

@@ -1,5 +1,6 @@
 """The policies that a scenario can name: one table per kind, one line per policy."""
 
+from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -17,6 +18,7 @@ from .evacuation import Evacuation
 from .first_fit import FirstFit
 from .first_fit_decreasing import FirstFitDecreasing
 from .forecast import LastValue, LinearTrend, MovingAverage, Seasonal
+from .guard import trace_of
 from .least_utilised import LeastUtilised
 from .local_regression import LocalRegression, RobustLocalRegression
 from .maximum_correlation import MaximumCorrelation
@@ -108,13 +110,42 @@ def register(kind: str, name: str, policy: type) -> None:
 
 
 def available(kind: str) -> dict[str, type]:
-    """Return the policies of a kind by name: shipped, installed and registered."""
+    """Return the policies of a kind by name: shipped, installed and registered.
+
+    An installed one that cannot be loaded is left out; see :func:`broken_plugin`.
+    """
     found = dict(POLICIES[kind])
     for entry in _installed():
         entry_kind, _, name = entry.name.partition(".")
-        if entry_kind == kind:
-            found.setdefault(name, entry.load())
+        if entry_kind == kind and name not in found:
+            policy, _ = _loaded(entry)
+            if policy is not None:
+                found[name] = policy
     return found | _added[kind]
+
+
+def broken_plugin(kind: str, name: str) -> str:
+    """Return why an installed policy of a name cannot be used; empty if there is none such."""
+    for entry in _installed():
+        if entry.name == f"{kind}.{name}":
+            _, why = _loaded(entry)
+            if why:
+                package = entry.dist.name if entry.dist else entry.value
+                return f"the {kind} policy {name!r} of package {package} cannot be loaded: {why}"
+    return ""
+
+
+@cache
+def _loaded(entry: EntryPoint) -> tuple[type | None, str]:
+    """Load an entry point; return the policy, or None and why not."""
+    try:
+        policy = entry.load()
+    except (Exception, SystemExit) as error:  # somebody else's code may do anything
+        text = f"{type(error).__name__}: {error}"
+        return None, f"{text}; mend or uninstall the package\n{trace_of(error)}"
+    if not isinstance(policy, type) or not is_dataclass(policy):
+        return None, f"{entry.value} is not a dataclass; a policy is a frozen dataclass"
+    return policy, ""
 
 
 @cache

@@ -23,9 +23,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from ..models.dirty_pages import DIRTY_PAGES, DirtyPages
 from ..models.knobs import Knob, knobs_of
-from ..policies.catalogue import available
+from ..policies.answers import lacking
+from ..policies.catalogue import available, broken_plugin
+from ..policies.guard import is_foreign, name_of_class
 from . import units
-from .plugins import load_class
+from .plugins import load_class, made_by_user
 from .suggest import unknown_name
 
 SMALLEST, LARGEST = 1e-12, 1e12
@@ -172,12 +174,13 @@ _SHOWN: list[type] = []
 class Named:
     """One of several dataclasses, picked by a key that names it, its fields beside the key.
 
-    ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. With ``code`` a name
-    ``module:Class`` loads a class of the user's, if the command line allows it.
+    ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
+    given, a name ``module:Class`` loads a class of the user's, if the command line allows it.
     """
 
-    def __init__(self, key: str, what: str, options: Options, code: bool = False) -> None:
-        self.key, self.what, self.options, self.code = key, what, options, code
+    def __init__(self, key: str, what: str, options: Options, kind: str = "") -> None:
+        self.key, self.what, self.options = key, what, options
+        self.kind, self.code = kind, bool(kind)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -189,7 +192,7 @@ class Named:
 
     def _read(self, written: Any, info: core_schema.ValidationInfo) -> Any:
         if is_dataclass(written) and not isinstance(written, type):
-            return written
+            return self._checked(written)
         if isinstance(written, str):
             written = {self.key: written}
         if not isinstance(written, dict):
@@ -203,9 +206,17 @@ class Named:
         if cls is None and self.code and ":" in name:
             cls = load_class(name, bool(context.get("allow_code")))
         if cls is None:
-            raise problem(unknown_name(self.what, name, self.options()))
+            broken = broken_plugin(self.kind, name)
+            raise problem(broken or unknown_name(self.what, name, self.options()))
         rest = {key: value for key, value in written.items() if key != self.key}
-        return read_knobs(cls, rest, context)
+        return self._checked(made(cls, rest, context))
+
+    def _checked(self, policy: Any) -> Any:
+        """Return a policy; an error if it is the user's and lacks what its kind has to have."""
+        missing = lacking(policy, self.kind) if self.kind and is_foreign(policy) else None
+        if missing:
+            raise problem(f"{name_of_class(type(policy))}: {'; '.join(missing)}")
+        return policy
 
     def _show(self, value: Any) -> Any:
         if value is None:
@@ -247,8 +258,8 @@ class Knobs:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         del source, handler
-        return core_schema.no_info_plain_validator_function(
-            lambda written: read_knobs(self.cls, written),
+        return core_schema.with_info_plain_validator_function(
+            lambda written, info: read_knobs(self.cls, written, info.context),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda value: None if value is None else show_knobs(value)
             ),
@@ -272,6 +283,16 @@ def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -
         return cls(**{name: getattr(read, name) for name in knobs_of(cls)})
     except ValueError as error:
         raise problem(str(error)) from None
+
+
+def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
+    """Return a policy made from what a scenario says of its knobs."""
+    try:
+        return read_knobs(cls, written, context)
+    except (ValidationError, PydanticCustomError):
+        raise
+    except Exception as error:
+        raise made_by_user(cls, error) from error
 
 
 def show_knobs(value: object) -> dict[str, Any]:
@@ -359,7 +380,7 @@ def _list_of(hint: Any, knob: Knob) -> Any:
 
 def policy_slot(kind: str) -> Named:
     """Return the field type that holds a policy of a kind."""
-    return Named("policy", f"{kind} policy", lambda: available(kind), code=True)
+    return Named("policy", f"{kind} policy", lambda: available(kind), kind)
 
 
 class _Checked:

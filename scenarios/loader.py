@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from .explain import sentences
-from .problems import InputError, Problem, refuse
+from .problems import InputError, refuse, told
 from .scenario import Scenario
 from .suggest import unknown_name
 from .yaml_text import Document, YamlError, parse
@@ -179,7 +179,7 @@ def _validated(written: Written, allow_code: bool) -> Scenario:
         located = [(_origin(path, written), path, text) for path, text in found]
         located.sort(key=lambda each: each[0].order)
         raise InputError(
-            Problem(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
+            told(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
             for place, path, text in located
         ) from None
     if scenario.constraints:

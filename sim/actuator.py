@@ -1,5 +1,6 @@
 """Carries plans out: checks each action when it is due, starts its story, records refusals."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -50,7 +51,7 @@ Limit = Callable[[Plan], Plan]
 
 
 class PlanError(Exception):
-    """A plan that can never be right: an unknown row, or one VM moved twice."""
+    """A plan that can never be right: an unknown row, or a VM or host named twice."""
 
 
 class Actuator:
@@ -165,19 +166,52 @@ class Actuator:
 
     def _reject_nonsense(self, plan: Plan, where: str) -> None:
         hosts, vms = len(self._farm.hosts), len(self._farm.vms)
-        seen: set[int] = set()
+        home, seen = self._farm.vms.host, set[int]()
         for proposal in plan.proposals:
             if not 0 <= proposal.vm < vms:
-                raise PlanError(f"{where}: VM row {proposal.vm} does not exist")
+                raise PlanError(
+                    f"{where}: VM row {proposal.vm} does not exist; there are rows 0 to {vms - 1}"
+                )
             if not -1 <= proposal.target < hosts:
-                raise PlanError(f"{where}: host row {proposal.target} does not exist")
+                raise PlanError(
+                    f"{where}: host row {proposal.target} does not exist; "
+                    f"a target is a row from 0 to {hosts - 1}, or -1 where none was found"
+                )
+            name = self._farm.vms.names[proposal.vm]
+            if proposal.source != home[proposal.vm]:
+                raise PlanError(
+                    f"{where}: the source of {name} is row {proposal.source}, but it is on row "
+                    f"{home[proposal.vm]}; a source is view.vms.host of the VM"
+                )
             if proposal.vm in seen and not proposal.superseded:
-                raise PlanError(f"{where}: VM row {proposal.vm} is moved twice in one plan")
+                raise PlanError(
+                    f"{where}: {name}, VM row {proposal.vm}, is moved twice in one plan; "
+                    "name each VM once, or mark the earlier proposals as superseded"
+                )
             if not proposal.superseded:
                 seen.add(proposal.vm)
-        for host in (*plan.sleeps, *plan.wakes, *plan.closes, *plan.opens):
+        for what, named in (
+            ("sleeps", plan.sleeps),
+            ("wakes", plan.wakes),
+            ("closes", plan.closes),
+            ("opens", plan.opens),
+        ):
+            self._reject_strange_hosts(named, what, where)
+
+    def _reject_strange_hosts(self, named: list[int], what: str, where: str) -> None:
+        hosts = len(self._farm.hosts)
+        for host in named:
             if not 0 <= host < hosts:
-                raise PlanError(f"{where}: host row {host} does not exist")
+                raise PlanError(
+                    f"{where}: host row {host} in {what} does not exist; "
+                    f"there are rows 0 to {hosts - 1}"
+                )
+        for host, times in Counter(named).items() if len(set(named)) < len(named) else ():
+            if times > 1:
+                raise PlanError(
+                    f"{where}: {self._farm.hosts.names[host]}, host row {host}, stands {times} "
+                    f"times in {what}; name each host once"
+                )
 
     def _admit(self, vms: Ints, targets: Ints, outcomes: Ints) -> None:
         """Turn outcomes of moves that have become impossible into refusals, in place."""

@@ -1,7 +1,7 @@
 """A run: initial placement, the metronome, and the account of it all."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import simpy
@@ -16,6 +16,7 @@ from ..models.reserve import Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy, Prompted, due_s, respond, wakes
+from ..policies.guard import PolicyFaultError, guarded
 from ..policies.overload import looks_at_use
 from ..policies.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.plan import Search
@@ -159,11 +160,13 @@ class Engine:
         power: PowerManagement | None = None,
         storage_mbps: float = STORAGE_MBPS,
     ) -> None:
+        start = replace(start, placement=guarded(start.placement, "placement"))
+        control = guarded(control, "control")
         self._farm, self._workload, self._start = farm, workload, start
         self._control, self._control_name, self._timing = control, control_name, timing
         self._ledgers, self._network, self._microscope = ledgers, network, microscope
         self._clock, self._streams = Clock(), streams
-        self._power = power or PowerManagement()
+        self._power = guarded(power or PowerManagement(), "")
         if microscope is not None:
             microscope.attach(self._clock)
         self._recorder = Recorder(farm, timing.end_s, timing.host_series)
@@ -251,12 +254,24 @@ class Engine:
             self._needs, self._respread, self._workload.wanted_mhz, self._control.powers_down,
         )  # fmt: skip
 
+    @property
+    def now_s(self) -> float:
+        """The simulated time, s."""
+        return self._clock.now
+
     def run(self, progress: Callable[[float], None] | None = None) -> Outcome:
         """Run to the end and return what happened.
 
         ``progress`` is told the simulated time at every beat. Raises UnplacedError if VMs that find
-        no host are to end the run, PlanError if a policy proposes what can never be right.
+        no host are to end the run, PlanError if a policy proposes what can never be right,
+        PolicyFaultError if one that is not farmsim's own fails or answers what can never be right.
         """
+        try:
+            return self._play(progress or _ignore)
+        except PolicyFaultError as fault:
+            raise fault.at(self._clock.now) from fault
+
+    def _play(self, progress: Callable[[float], None]) -> Outcome:
         searches = self._place_all()
         self._clock.process(self._lifecycle.arrivals())
         failures = Failures(
@@ -266,7 +281,7 @@ class Engine:
         )  # fmt: skip
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
-        self._clock.process(self._metronome(progress or _ignore))
+        self._clock.process(self._metronome(progress))
         self._listen()
         with fewer_collections():
             self._clock.run(until=self._timing.end_s)

@@ -1,7 +1,7 @@
 """Scaling: the load of applications is spread over their members, and members come and go."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..models.application import Applications, spread
 from ..models.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.columns import VmState
 from ..models.living import LivingFarm
+from ..policies.guard import guarded
 from ..policies.scaling import ApplicationView, Wanted
 from .choosing import Needs
 from .clock import LATE, Clock
@@ -40,7 +41,11 @@ class Scaling:
         wanted_mhz: Callable[[], Floats], wakes: bool,
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
-        self._apps, self._rules = elasticity.applications, elasticity.rules
+        self._apps = elasticity.applications
+        self._rules = [
+            replace(rule, policy=guarded(rule.policy, "scaling")) if rule.policy else rule
+            for rule in elasticity.rules
+        ]
         self._demand_mhz, self._respread = demand_mhz, respread
         self._record = ScalingRecord(len(elasticity.applications), words)
         self._resizing = Resizing(farm, lifecycle, needs, wanted_mhz, wakes)

@@ -1,0 +1,346 @@
+"""What is wrong with a user's policy is told as the policy's fault, with its own traceback."""
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import farmsim
+from farmsim.cli import run_command_line
+from farmsim.policies import catalogue
+
+MODULE = '''
+from dataclasses import dataclass
+import numpy as np
+from farmsim.models.knobs import knob
+from farmsim.policies.placement import Placed
+from farmsim.policies.plan import Plan, Proposal, Reason, Search
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control policy that does one thing wrong."""
+
+    what: str = knob("What.", "nothing")
+    samples = 0
+    powers_down = True
+
+    def decide(self, view):
+        vm = int(np.flatnonzero(view.vms.host >= 0)[0])
+        at = int(view.vms.host[vm])
+        idle = np.flatnonzero(view.awake() & (view.hosts.vm_count == 0)).tolist()
+        asleep = np.flatnonzero(view.asleep()).tolist()
+        move = Proposal(vm, at, at + 1, Reason("mine", 0.0, 0.0), Search())
+        if self.what == "raises":
+            return self.deeper()
+        if self.what == "writes":
+            view.hosts.cpu_mhz[0] = 1.0
+        return {
+            "nothing": Plan(),
+            "none": None,
+            "wakes twice": Plan(wakes=asleep[:1] * 2),
+            "sleeps twice": Plan(sleeps=idle[:1] * 2, wakes=asleep[:1]),
+            "source": Plan([move._replace(source=at + 1)]),
+            "float target": Plan([move._replace(target=1.5)]),
+            "float row": Plan([move._replace(vm=0.5)]),
+            "unknown host": Plan([move._replace(target=99)]),
+            "moves twice": Plan([move, move]),
+            "reason": Plan([move._replace(reason="because")]),
+            "search": Plan([move._replace(search=None)]),
+            "tuple": Plan([(1, 2, 3)]),
+            "name": Plan(sleeps=["h-1"]),
+        }[self.what]
+
+    def deeper(self):
+        return {}["missing"]
+
+
+@dataclass(frozen=True)
+class NoSamples:
+    """A control policy without samples."""
+
+    powers_down = True
+
+    def decide(self, view):
+        return Plan()
+
+
+@dataclass(frozen=True)
+class FailsAtOnce:
+    """A control policy that cannot be made."""
+
+    samples = 0
+    powers_down = True
+
+    def __post_init__(self):
+        raise KeyError("made")
+
+    def decide(self, view):
+        return Plan()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A placement that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+
+    def place(self, room, vms):
+        count = len(vms)
+        return {
+            "raises": lambda: 1 / 0,
+            "none": lambda: None,
+            "short": lambda: Placed(np.zeros(0, int), []),
+            "stranger": lambda: Placed(np.full(count, 77), [Search()] * count),
+            "float": lambda: Placed(np.full(count, 0.5), [Search()] * count),
+        }[self.what]()
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+    samples = 1
+    history = "vms"
+
+    def linear(self, depth):
+        return (np.ones(depth + 2), 1.0) if self.what == "weights" else None
+
+    def judge(self, history_mhz, capacity_mhz):
+        return {
+            "raises": lambda: 1 / 0,
+            "none": lambda: None,
+            "shape": lambda: (history_mhz, capacity_mhz),
+            "nan": lambda: (capacity_mhz * np.nan, capacity_mhz),
+        }[self.what]()
+
+
+@dataclass(frozen=True)
+class Select:
+    """A selection that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+    samples = 1
+
+    def pick(self, view, vms):
+        return {"raises": lambda: 1 / 0, "none": lambda: None, "far": lambda: 99}[self.what]()
+
+
+@dataclass(frozen=True)
+class Empty:
+    """A drain policy that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+    receivers = False
+    spare_idle = False
+    below = 0.5
+
+    def order(self, view, overloaded):
+        return {"raises": lambda: 1 / 0, "twice": lambda: [0, 0]}[self.what]()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scaling policy that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+
+    def decide(self, view):
+        return {"raises": lambda: 1 / 0, "none": lambda: None}[self.what]()
+
+
+@dataclass(frozen=True)
+class Foresee:
+    """A forecaster that does one thing wrong."""
+
+    what: str = knob("What.", "raises")
+    reach_s = 600.0
+
+    def course(self, history, step_s, steps):
+        return {"raises": lambda: 1 / 0, "shape": lambda: np.zeros(steps)}[self.what]()
+'''
+
+CONSOLIDATION = "policy: consolidation, drain: none"
+STATIC = "overload: {policy: static_threshold, threshold: 1 %}"
+APPLICATION = "name: a, size: s, minimum: 1, maximum: 2, load: {type: constant, rate: 3 GHz}"
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "own_module.py").write_text(MODULE)
+    (tmp_path / "broken_module.py").write_text("def half(:\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in ("own_module", "broken_module"):
+        sys.modules.pop(name, None)
+
+
+def scenario(*overrides: str) -> Any:
+    """Four hosts, four VMs on the first, an hour."""
+    base = {
+        "name": "own",
+        "farm": {
+            "hosts": [{"name": "h", "server": "dell_r720_e5_2670", "count": 4, "memory": "64 GiB"}]
+        },
+        "workload": {
+            "source": {"type": "constant", "utilisation": "30 %"},
+            "vms": 4,
+            "sizes": [{"name": "s", "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB"}],
+        },
+        "run": {"duration": "1 h"},
+        "baseline": {"type": "none"},
+    }
+    return farmsim.run(base, *overrides, allow_code=True)
+
+
+def control(what: str) -> list[str]:
+    return [f"policies.control={{policy: 'own_module:Control', what: {what}}}"]
+
+
+def part(slot: str, cls: str, what: str, rest: str = "") -> list[str]:
+    own = f"{slot}: {{policy: 'own_module:{cls}', what: {what}}}"
+    return [f"policies.control={{{', '.join(filter(None, (CONSOLIDATION, rest, own)))}}}"]
+
+
+def drain(what: str) -> list[str]:
+    own = f"{{policy: 'own_module:Empty', what: {what}}}"
+    return [f"policies.control={{policy: consolidation, drain: {own}}}"]
+
+
+def place(what: str) -> list[str]:
+    own = f"{{policy: 'own_module:Place', what: {what}}}"
+    return [f"policies.initial.placement={own}", "policies.control=none"]
+
+
+def foresee(what: str) -> list[str]:
+    own = f"{{policy: 'own_module:Foresee', what: {what}}}"
+    return [
+        "policies.control=power_proportional",
+        f"policies.power={{wake_ahead: 20 min, forecast: {own}}}",
+    ]
+
+
+def scale(what: str) -> list[str]:
+    own = f"{{policy: 'own_module:Scale', what: {what}}}"
+    return [f"applications=[{{{APPLICATION}, scaling: {own}}}]", "policies.control=none"]
+
+
+WRONG: list[tuple[list[str], float, str]] = [
+    (control("raises"), 300, "decide failed: KeyError: 'missing'"),
+    (control("writes"), 300, "what a policy sees cannot be written"),
+    (control("none"), 300, "decide returned None; decide returns a Plan"),
+    (control("wakes twice"), 300, "stands 2 times in wakes; name each host once"),
+    (control("sleeps twice"), 600, "stands 2 times in sleeps; name each host once"),
+    (control("source"), 300, "the source of vm-1 is row 1, but it is on row 0"),
+    (control("float target"), 300, "1.5 in the targets of proposals; a row is a whole number"),
+    (control("float row"), 300, "0.5 in the VMs of proposals; a row is a whole number"),
+    (control("unknown host"), 300, "row 99 in the targets of proposals; there are rows -1 to 3"),
+    (control("moves twice"), 300, "is moved twice in one plan; name each VM once"),
+    (control("reason"), 300, "a reason is Reason(rule, measured, limit)"),
+    (control("search"), 300, "the search None; a search is a Search"),
+    (control("tuple"), 300, "(1, 2, 3) in proposals"),
+    (control("name"), 300, "'h-1' in sleeps; a row is a whole number"),
+    (place("raises"), 0, "place failed: ZeroDivisionError"),
+    (place("none"), 0, "place returned None"),
+    (place("short"), 0, "0 hosts and 0 searches for 4 VMs"),
+    (place("stranger"), 0, "host 77, which is not among the candidates"),
+    (place("float"), 0, "hosts of float64; a host is named by its row"),
+    (part("overload", "Detector", "raises"), 300, "judge failed: ZeroDivisionError"),
+    (part("overload", "Detector", "none"), 300, "judge returned None"),
+    (part("overload", "Detector", "weights"), 300, "linear returns None, or 1 weights"),
+    (part("overload", "Detector", "shape"), 300, "judge returns two arrays"),
+    (part("overload", "Detector", "nan"), 300, "judge returned NaN"),
+    (part("selection", "Select", "raises", STATIC), 300, "pick failed: ZeroDivisionError"),
+    (part("selection", "Select", "none", STATIC), 300, "pick returned None"),
+    (part("selection", "Select", "far", STATIC), 300, "pick returned 99"),
+    (drain("raises"), 300, "order failed: ZeroDivisionError"),
+    (drain("twice"), 300, "order returned a host twice"),
+    (foresee("raises"), 300, "course failed: ZeroDivisionError"),
+    (foresee("shape"), 300, "course returns finite numbers of shape"),
+    (scale("raises"), 0, "decide failed: ZeroDivisionError"),
+    (scale("none"), 0, "decide returned None; decide returns Wanted"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "time_s", "message"), WRONG)
+def test_a_fault_names_policy_time_and_what_would_be_right(
+    overrides: list[str], time_s: float, message: str
+) -> None:
+    with pytest.raises(farmsim.PolicyError) as caught:
+        scenario(*overrides)
+    told = str(caught.value)
+    assert message in told
+    assert caught.value.time_s == time_s
+    assert f"at {time_s:g} s" in told
+    assert isinstance(caught.value, farmsim.InputError)
+    traced = " failed" in message or "written" in message
+    assert ("Traceback" in told) == traced
+    if traced:
+        assert "own_module.py" in told
+        assert "farmsim" not in told.partition("Traceback")[2]
+
+
+def test_without_fault_a_policy_of_ones_own_runs() -> None:
+    assert scenario(*control("nothing")).value("migrations") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_module:NoSamples", "it has no samples; a control policy has samples"),
+        ("own_module:FailsAtOnce", "failed: KeyError: 'made'"),
+        ("own_module:Gone", "module own_module has no 'Gone'; it has Control, NoSamples"),
+        ("broken_module:Any", "cannot load broken_module:Any: SyntaxError: invalid syntax"),
+        ("no_such_module:Any", "No module named 'no_such_module'; run from the module's directory"),
+        (":Any", "write module:Class"),
+    ],
+)
+def test_a_policy_that_cannot_be_made_is_told_before_the_run(name: str, message: str) -> None:
+    with pytest.raises(farmsim.InputError) as caught:
+        scenario(f"policies.control={{policy: '{name}'}}")
+    assert message in str(caught.value)
+
+
+def test_the_command_line_ends_with_2_and_shows_the_users_lines(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "farm: {hosts: [{name: h, server: dell_r720_e5_2670, count: 4, memory: 64 GiB}]}\n"
+        "workload: {source: {type: constant, utilisation: 30 %}, vms: 4, "
+        "sizes: [{name: s, vcpus: 1, clock: 2 GHz, memory: 2 GiB}]}\n"
+        "run: {duration: 1 h}\n"
+        "policies: {control: {policy: 'own_module:Control', what: raises}}\n"
+        "baseline: {type: none}\n"
+    )
+    arguments = ["run", str(path), "--allow-code", "--out", str(tmp_path / "out")]
+    assert run_command_line(arguments) == 2
+    told = capfd.readouterr().err
+    assert "policy own_module:Control at 300 s: decide failed: KeyError: 'missing'" in told
+    assert 'return {}["missing"]' in told
+    assert "engine.py" not in told
+    assert not (tmp_path / "out").exists()
+    path.write_text(
+        path.read_text().replace("own_module:Control', what: raises", "broken_module:X'")
+    )
+    assert run_command_line(arguments) == 2
+    assert "def half(:" in capfd.readouterr().err
+
+
+def test_a_broken_plugin_breaks_only_what_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = (
+        EntryPoint("overload.mine", "broken_module:Mine", catalogue.ENTRY_POINTS),
+        EntryPoint("overload.other", "own_module:MODULE_MISSING", catalogue.ENTRY_POINTS),
+        EntryPoint("control.fine", "own_module:Control", catalogue.ENTRY_POINTS),
+    )
+    monkeypatch.setattr(catalogue, "_installed", lambda: entries)
+    assert scenario("policies.control=fine").value("migrations") == 0
+    with pytest.raises(farmsim.InputError, match=r"'mine' of package .* cannot be loaded: Syntax"):
+        scenario("policies.control={policy: consolidation, overload: mine}")
+    with pytest.raises(farmsim.InputError, match=r"'other' of package .* AttributeError"):
+        scenario("policies.control={policy: consolidation, overload: other}")
