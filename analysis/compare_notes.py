@@ -8,7 +8,7 @@ from ..scenarios.yaml_text import parse
 from .compare_rows import Cell, Row
 from .result import Result
 
-_NOT_COMPARED = ("name", "description", "variants")
+_NOT_COMPARED = ("defaults", "name", "description", "variants")
 MISSING = "–"
 
 

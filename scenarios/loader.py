@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from .defaults import KEY, opened, places_of, unwritten, value_at, without
 from .explain import sentences
 from .problems import InputError, refuse, told
 from .scenario import Scenario
@@ -44,6 +45,8 @@ class Written:
     def put(self, dotted: str, value: Any, origin: Origin) -> None:
         """Set the value at a dotted path. Raises InputError if there can be no such place."""
         place = _put(self.document.data, dotted.split("."), value, origin.where)
+        if KEY in self.document.data and place[0] != KEY:
+            self.document.data[KEY] = opened(self.document.data, place)
         self.origins[place] = origin
 
     def override(self, overrides: Sequence[str]) -> None:
@@ -146,7 +149,10 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         shown = value if not isinstance(value, Scenario) else value.name
         # A later path may lie below this one; what the caller gave is not ours to change.
         own = copy.deepcopy(value)
-        _put(written.document.data, dotted.split("."), own, f"--set {dotted}={shown}")
+        data = written.document.data
+        place = _put(data, dotted.split("."), own, f"--set {dotted}={shown}")
+        if place[0] != KEY:
+            data[KEY] = opened(data, place)
     return written.scenario(allow_code=True)
 
 
@@ -158,22 +164,14 @@ def overridden(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
 
 
 def rewritten(scenario: Scenario) -> Written:
-    """Return a scenario as it might have been written.
-
-    What it leaves open of load, farm and prices stays open.
-    There it matters whether a value was given: sizes that come with a trace, prices and boot
-    times that are placeholders.
-    """
-    data = scenario.model_dump(by_alias=True, mode="python")
-    given = scenario.model_dump(by_alias=True, mode="python", exclude_unset=True)
-    data |= {part: given.get(part, {}) for part in ("farm", "workload", "cost")}
-    return Written(Document(_plain(data)), "", scenario.folder)
+    """Return a scenario as it might have been written: what it leaves open stays open."""
+    return Written(Document(_resolved(scenario)), "", scenario.folder)
 
 
 def _validated(written: Written, allow_code: bool) -> Scenario:
     document = written.document
     try:
-        scenario = Scenario.model_validate(document.data, context={"allow_code": allow_code})
+        scenario = _with_defaults(document.data, {"allow_code": allow_code})
     except ValidationError as error:
         found = sentences(error, Scenario, document.data)
         located = [(_origin(path, written), path, text) for path, text in found]
@@ -185,6 +183,27 @@ def _validated(written: Written, allow_code: bool) -> Scenario:
     if scenario.constraints:
         scenario = scenario.with_places(lambda path: _origin(path, written).where)
     return scenario.in_folder(written.folder)
+
+
+def _with_defaults(data: Any, context: dict[str, Any]) -> Scenario:
+    """Return the scenario of a document, values listed as defaults taken as not written.
+
+    Those that are other than the default were changed since: they are written. Raises
+    ValidationError.
+    """
+    places = places_of(data) if isinstance(data, dict) else []
+    if not places:
+        return Scenario.model_validate(data, context=context)
+    try:
+        scenario = Scenario.model_validate(without(data, places), context=context)
+        shown = _resolved(scenario)
+        same = [place for place in places if value_at(shown, place) == value_at(data, place)]
+        if len(same) == len(places):
+            return scenario
+        return Scenario.model_validate(without(data, same), context=context)
+    except ValidationError:
+        # What is wrong is told of the document as it stands.
+        return Scenario.model_validate(without(data, []), context=context)
 
 
 def _origin(path: Place, written: Written) -> Origin:
@@ -252,10 +271,17 @@ def dump(scenario: Scenario) -> str:
 
     What comes with a trace or with arrivals is no default: it stays unwritten.
     """
+    return yaml.dump(_resolved(scenario), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _resolved(scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario as it is written out, with the list of values that nobody wrote."""
     data = scenario.model_dump(by_alias=True, mode="python")
     for name in scenario.workload.unwritten:
         del data["workload"][name]
-    return yaml.dump(_plain(data), sort_keys=False, allow_unicode=True, width=100)
+    del data[KEY]
+    plain: dict[str, Any] = _plain(data)
+    return {**plain, KEY: unwritten(scenario, plain)}
 
 
 def _plain(value: Any) -> Any:

@@ -344,6 +344,12 @@ class Spec(Part):
         "value; differences are against the variant `base`, or else the first.",
         examples=[{"base": {}, "larger": {"farm.hosts.0.count": 12}}],
     )
+    defaults: tuple[Annotated[str, Field(strict=True, max_length=1000)], ...] = Field(
+        (),
+        description="Dotted paths of values that nobody wrote, as `scenario.resolved.yaml` lists "
+        "them: where such a value is still the default, it counts as not written.",
+        examples=[["cost.energy_price"]],
+    )
 
     @field_validator("assertions")
     @classmethod
