@@ -1,39 +1,50 @@
 """What a result rests on: every figure that was assumed, with unit and source."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from ..models.conversion import Conversion
 from ..models.migration import FixedRate
 from ..policies.consolidation import name_of
+from ..policies.control import NoControl
 from ..scenarios.build import Case
 from ..scenarios.units import write
-from .model_assumptions import model_rows, row
+from .model_assumptions import ESTIMATE, model_rows, row
 
 
-def assumptions(case: Case) -> list[dict[str, str]]:
-    """Return name, value and source of each assumption, units within the value."""
-    scenario = case.scenario
+def assumptions(case: Case, here: Mapping[str, float]) -> list[dict[str, str]]:
+    """Return name, value and source of each figure that a run used, units within the value.
+
+    ``here`` are the run's metrics: they say whether hosts were switched and VMs moved. What could
+    have been used and was not is left out.
+    """
     rows = [_server_row(case, index) for index in range(len(case.host_models))]
-    for index, model in enumerate(case.host_models):
-        rows.append(
-            row(
-                f"{model.name}: boot, shutdown, off",
-                f"{write(model.boot_s, 'time')} at {model.boot_w:g} W, "
-                f"{write(model.stop_s, 'time')} at {model.stop_w:g} W, {model.off_w:g} W",
-                _given(scenario.farm.hosts, index, ("boot", "shutdown", "off_power")),
-            )
-        )
-    rows += _load_rows(case) + _policy_rows(case) + model_rows(case) + _cost_rows(case)
+    rows += [
+        each for index in range(len(case.host_models)) for each in _switching(case, index, here)
+    ]
+    moved = here["migrations"] > 0
+    rows += _load_rows(case) + _policy_rows(case, moved) + model_rows(case, moved)
+    rows += _cost_rows(case)
     return rows
 
 
-def _given(groups: Any, index: int, names: tuple[str, ...]) -> str:
-    if index < len(groups) and set(names) <= groups[index].model_fields_set:
-        return "scenario"
-    return (
-        "default where the scenario is silent: 260 s to boot (Gandhi et al. 2012, from memory), "
-        "60 s to stop and 5 W off (estimates)"
+def _switching(case: Case, index: int, here: Mapping[str, float]) -> Iterator[dict[str, str]]:
+    """Yield what hosts of a group take to boot, to stop and when off, each with its source."""
+    model, groups = case.host_models[index], case.scenario.farm.hosts
+    given = groups[index].model_fields_set if index < len(groups) else set()
+    boot = "default: Gandhi et al. (2012), from memory"
+    if model.boots_as_hypervisor:
+        boot = f"catalogue of hypervisors, {model.hypervisor}"
+    told = (
+        ("boot", "boot", model.boot_s, model.boot_w, boot, here["host_boots"] > 0),
+        ("shutdown", "shutdown", model.stop_s, model.stop_w, ESTIMATE, here["host_shutdowns"] > 0),
     )
+    for what, field, time_s, power_w, otherwise, used in told:
+        if used:
+            value = f"{write(time_s, 'time')} at {power_w:g} W"
+            yield row(f"{model.name}: {what}", value, "scenario" if field in given else otherwise)
+    if here["hosts_on_mean"] < here["hosts"] or here["host_shutdowns"] > 0:
+        source = "scenario" if "off_power" in given else ESTIMATE
+        yield row(f"{model.name}: power when off", f"{model.off_w:g} W", source)
 
 
 def _server_row(case: Case, index: int) -> dict[str, str]:
@@ -48,6 +59,10 @@ def _server_row(case: Case, index: int) -> dict[str, str]:
 def _load_rows(case: Case) -> list[dict[str, str]]:
     vms = case.load.vms
     rows = [row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
+    rows += [
+        row("Recognised", note, "size of the numbers")
+        for note in (case.load.quality.notes if case.load.quality else [])
+    ]
     part = case.scenario.workload
     if len(part.known_sizes) <= 12:
         for size in part.known_sizes:
@@ -60,23 +75,27 @@ def _load_rows(case: Case) -> list[dict[str, str]]:
     return rows
 
 
-def _policy_rows(case: Case) -> list[dict[str, str]]:
-    scenario = case.scenario
-    rows = [
-        row("Control", name_of(scenario.policies.control), "scenario"),
-        row("Control round", f"every {write(scenario.policies.every, 'time')}", "scenario"),
-    ]
+def _policy_rows(case: Case, moved: bool) -> list[dict[str, str]]:
+    scenario, policies = case.scenario, case.scenario.policies
+    given = policies.model_fields_set
+    none = isinstance(policies.control, NoControl)
+    control = "none" if none else name_of(policies.control)
+    rows = [row("Control", control, "scenario" if "control" in given else "default")]
+    if not none:
+        source = "scenario" if "every" in given else "default"
+        rows.append(row("Control round", f"every {write(policies.every, 'time')}", source))
     model = scenario.migration
-    if isinstance(model, FixedRate):
+    if moved and isinstance(model, FixedRate):
         value = (
             f"memory at {write(model.share, 'share')} of "
             f"{write(model.bandwidth_mbps, 'bandwidth')}, "
             f"guest loses {write(model.guest_loss, 'share')}, "
             f"target carries {write(model.target_load, 'share')}"
         )
-        rows.append(row("Migration", value, "Beloglazov and Buyya (2012); CloudSim"))
+        source = "Beloglazov and Buyya (2012); CloudSim" if model == FixedRate() else "scenario"
+        rows.append(row("Migration", value, source))
     conversion = scenario.conversion
-    if isinstance(conversion, Conversion):
+    if moved and isinstance(conversion, Conversion):
         value = (
             f"disks at {write(conversion.rate_mbps, 'bandwidth')}, shutdown "
             f"{write(conversion.shutdown_s, 'time')}, boot {write(conversion.boot_s, 'time')}"

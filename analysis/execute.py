@@ -118,7 +118,7 @@ def _result(
     summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
     summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]
     summary["failed_assertions"] = failed_assertions(case, values)
-    summary["assumptions"] = assumptions(case)
+    summary["assumptions"] = assumptions(case, metrics)
     summary["data_quality"] = data_quality(case)
     text = dump(case.scenario)
     return Result(

@@ -22,10 +22,10 @@ def row(what: str, value: str, source: str) -> Row:
     return {"assumption": what, "value": value, "source": source}
 
 
-def model_rows(case: Case) -> list[Row]:
-    """Return the assumptions of all models but power and load."""
-    return [*_layer_rows(case), *_licence_rows(case), *_move_rows(case), *_network_rows(case),
-            *_service_rows(case)]  # fmt: skip
+def model_rows(case: Case, moved: bool) -> list[Row]:
+    """Return the assumptions of all models but power and load; ``moved``: whether VMs were."""
+    moves = [*_move_rows(case), *_network_rows(case)] if moved else []
+    return [*_layer_rows(case), *_licence_rows(case), *moves, *_service_rows(case, moved)]
 
 
 def _layer_rows(case: Case) -> Iterator[Row]:
@@ -42,8 +42,7 @@ def _layer_rows(case: Case) -> Iterator[Row]:
         yield row(
             f"{model.name}: hypervisor",
             f"{layer.name}: a VM's work takes {factor} times the CPU of bare metal; the layer "
-            f"keeps {kept} and {platform.base_mhz:g} MHz of a host and {extra} a VM; boots in "
-            f"{write(layer.host_boot_s, 'time')}",
+            f"keeps {kept} and {platform.base_mhz:g} MHz of a host and {extra} a VM",
             source,
         )
 
@@ -107,9 +106,14 @@ def _network_rows(case: Case) -> Iterator[Row]:
         yield row("Moves at a fixed rate share", told, "default")
 
 
-def _service_rows(case: Case) -> Iterator[Row]:
+def _service_rows(case: Case, moved: bool) -> Iterator[Row]:
     part = case.scenario.service
-    yield from _fields("Service", part.model_dump(by_alias=True), part.model_fields_set)
+    used = {"sharing": True, "incoming_counts": moved, "microscope": bool(part.microscope),
+            "idle_energy": case.tenancy is not None,
+            "interference": any(case.stack.classes)}  # fmt: skip
+    shown = part.model_dump(by_alias=True)
+    used_ones = {name: value for name, value in shown.items() if used.get(name, True)}
+    yield from _fields("Service", used_ones, part.model_fields_set)
 
 
 def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:

@@ -52,6 +52,7 @@ class Recorded:
     classes: Sequence[str] = ()
     files: list[InputFile] = field(default_factory=list)
     cut: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def finish(
         names=_names(recorded, kept),
         batch=None if recorded.batch is None else _codes(recorded.batch[kept])[0],
     )
-    quality = Quality(len(arrival_s), 1, cut=recorded.cut, rule="refuse")
+    quality = Quality(len(arrival_s), 1, cut=recorded.cut, rule="refuse", notes=recorded.notes)
     known = None
     if recorded.names is not None:
         known = _names(recorded, np.arange(len(arrival_s)))

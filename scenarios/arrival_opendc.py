@@ -15,6 +15,8 @@ from .spec_arrivals import OpenDCArrivals
 
 MS = 1e-3
 TASKS, FRAGMENTS = "tasks.parquet", "fragments.parquet"
+BANDS = (("KB", 80_000.0, 20e6), ("MB", 80.0, 20_000.0), ("GB", 0.05, 20.0))
+"""Units of memory and between which numbers the median per vCPU tells each."""
 GENERATIONS = {
     "submission": ("submission_time", "submissionTime"),
     "duration": ("duration",),
@@ -38,8 +40,14 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
     collected, ids = Collector(), list[Any]()
     for chunk in read_chunks(folder / TASKS, shown, lambda header: _task_columns(header, shown)):
         ids.append(chunk.texts("id"))
-        collected.add(**_tasks(chunk, MIB[source.memory_unit], source.clock))
+        collected.add(**_tasks(chunk, source.clock))
     columns = collected.columns(shown)
+    notes: list[str] = []
+    unit: str | None = source.memory_unit
+    if unit is None:
+        unit = _memory_unit(columns["memory_mib"] / columns["vcpus"], shown)
+        notes.append(f"Memory of {shown} was recognised as {unit} by its size per vCPU.")
+    columns["memory_mib"] *= MIB[unit]
     files = [describe_file(shown, folder / TASKS)]
     columns["arrival_s"] -= columns["arrival_s"].min()
     names, utilisation, cut = _joined(ids), None, 0
@@ -47,7 +55,39 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
         own_mhz = columns["vcpus"] * columns["clock_mhz"]
         utilisation, cut = _mean_load(source, folder, names, own_mhz)
         files.append(describe_file(f"{source.path}/{FRAGMENTS}", folder / FRAGMENTS))
-    return Recorded(**columns, utilisation=utilisation, names=names, files=files, cut=cut)
+    return Recorded(
+        **columns, utilisation=utilisation, names=_once(names, shown), files=files, cut=cut,
+        notes=notes,
+    )  # fmt: skip
+
+
+def _once(names: Any, shown: str) -> Any:
+    """Return names of tasks, each of which must stand once. Raises InputError."""
+    from pyarrow import compute  # noqa: PLC0415
+
+    if compute.count_distinct(names).as_py() < len(names):
+        counts = compute.value_counts(names)
+        name = next(each["values"] for each in counts if each["counts"].as_py() > 1)
+        raise refuse(shown, f"{name.as_py()!r} is the id of two tasks; give each its own", "id")
+    return names
+
+
+def _memory_unit(per_vcpu: Floats, shown: str) -> str:
+    """Return the unit in which the median memory per vCPU is that of a machine. Raises InputError.
+
+    ``per_vcpu`` is in the unit of the trace. 80 MiB to 20 GiB per vCPU are taken for granted; such
+    numbers are 80,000 to 20 million in KB, 80 to 20,000 in MB, up to 20 in GB. Between these bands
+    both neighbours could be meant.
+    """
+    median = float(np.median(per_vcpu))
+    for unit, least, most in BANDS:
+        if least <= median <= most:
+            return unit
+    message = (
+        f"the median memory per vCPU is {median:g}, of which the unit cannot be told; write "
+        "memory_unit: KB, KiB, MB, MiB, GB or GiB"
+    )
+    raise refuse(shown, message, "workload.arrivals.memory_unit")
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -75,7 +115,8 @@ def _task_columns(header: Sequence[str], shown: str) -> list[str]:
     return [_needed(role, header, shown) for role in roles]
 
 
-def _tasks(chunk: Chunk, worth_mib: float, clock_mhz: float) -> dict[str, Floats]:
+def _tasks(chunk: Chunk, clock_mhz: float) -> dict[str, Floats]:
+    """Return the columns of some tasks, memory in the unit of the trace."""
     header = list(chunk.columns)
 
     def column(role: str) -> tuple[str, Floats]:
@@ -102,7 +143,7 @@ def _tasks(chunk: Chunk, worth_mib: float, clock_mhz: float) -> dict[str, Floats
         "lifetime_s": MS * lasts_ms,
         "vcpus": vcpus,
         "clock_mhz": np.round(capacity_mhz / vcpus),
-        "memory_mib": worth_mib * memory,
+        "memory_mib": memory,
     }
 
 

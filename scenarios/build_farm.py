@@ -38,6 +38,8 @@ class HostModel:
     stop_s: float
     stop_w: float
     sleep: dict[str, RestModel]
+    boots_as_hypervisor: bool = False
+    """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
 
 
 def server_of(group: HostGroup) -> Server:
@@ -60,9 +62,10 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
     power = group.power or own
     idle_w, full_w = power.watts(np.array([0.0, 1.0])).tolist()
     boot, stop = group.boot, group.shutdown
-    boot_s = boot.duration
-    if "boot" not in group.model_fields_set and platform.hypervisor.host_boot_s > 0:
-        boot_s = platform.hypervisor.host_boot_s
+    boots_as_hypervisor = (
+        "boot" not in group.model_fields_set and platform.hypervisor.host_boot_s > 0
+    )
+    boot_s = platform.hypervisor.host_boot_s if boots_as_hypervisor else boot.duration
     free_mib = platform.memory_mib - platform.base_mib
     return HostModel(
         name=group.name, server=server.id, source=server.source,
@@ -73,6 +76,7 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
         boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
         stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
         sleep=rest_models(group, idle_w, full_w),
+        boots_as_hypervisor=boots_as_hypervisor,
     )  # fmt: skip
 
 

@@ -159,6 +159,8 @@ def _arriving(
     source = part.source
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
     series: Ints | None = None
+    if trace is not None:
+        trace.quality.notes += read.quality.notes
     if trace is not None and not isinstance(source, Resampled):
         trace, series = of_vms(trace, _matched(part, trace, read), vms, part)
 

@@ -138,8 +138,10 @@ class OpenDCArrivals(_Unmeasured):
 
     type: Literal["opendc"]
     path: FilePath = Field(description="The folder, relative to the scenario.")
-    memory_unit: MemoryUnit = Field(
-        "KB", description="Unit of the tasks' memory; traces differ, the documented one is KB."
+    memory_unit: MemoryUnit | None = Field(
+        None,
+        description="Unit of the tasks' memory, in which traces differ; absent: KB, MB or GB by "
+        "the median per vCPU, and what fits none or two of them is refused.",
     )
 
 

@@ -106,7 +106,7 @@ def _own_turns() -> Turns:
         ("azure", "level", {}, "p95"),
         ("azure", "vcpus_above_24", {}, 20),
         ("azure", "memory_above_64", {}, "80 GiB"),
-        ("opendc", "memory_unit", {}, "KiB"),
+        ("opendc", "memory_unit", {}, "MB"),
         ("generated", "rate", {}, 0.05),
         ("generated", "swing", {}, 0.0),
     ):

@@ -180,6 +180,38 @@ def test_opendc_of_an_older_generation(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("memory", "mib"),
+    # 16 cores with 100,000 are 100 GB, not 100 MB; 1 GiB in KB; 64 GB in GB
+    [(100_000, 100e9 / 2**20), (16_777_216, 16_777_216e3 / 2**20), (64, 64e9 / 2**20)],
+)
+def test_the_unit_of_opendc_memory_is_told_by_its_size(
+    tmp_path: Path, memory: int, mib: float
+) -> None:
+    write_task(tmp_path, memory)
+    read = arriving("opendc", ".", tmp_path)
+    assert read.arrivals.sizes[0].memory_mib == round(mib)
+    assert "was recognised as" in read.quality.notes[0]
+    read = arriving("opendc", ".", tmp_path, memory_unit="KiB")
+    assert read.arrivals.sizes[0].memory_mib == max(round(memory / 1024), 1)
+    assert not read.quality.notes
+
+
+def write_task(folder: Path, memory: int) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    task = {"id": ["a"], "submission_time": [0], "duration": [60_000], "cpu_count": [16],
+            "cpu_capacity": [32_000.0], "mem_capacity": [memory]}  # fmt: skip
+    parquet.write_table(pa.table(task), folder / "tasks.parquet")
+
+
+def test_a_unit_of_opendc_memory_that_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
+    write_task(tmp_path, 16 * 40_000)
+    with pytest.raises(InputError, match=r"memory_unit: .* is 40000, of which the unit"):
+        arriving("opendc", ".", tmp_path)
+
+
 HEAD = "arrival,lifetime,vcpus,memory\n"
 
 
