@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ..policies.plan import Search
+from .network_figures import lasting
 
 KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"}
 """What fails, by the word for it, in the order of a report."""
@@ -13,34 +13,58 @@ NOTHING_LEFT = "no host is left"
 SHOWN = 20
 
 
+RESTART_OFF = "VMs are not restarted elsewhere; they wait for the repair"
+
+
 @dataclass(frozen=True)
 class Stranded:
     """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
 
     ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
-    limit`` to numbers of hosts; a host may count under several. Of equals memory is the cause.
+    limit`` to numbers of hosts; a host may count under several, and of equals memory is the
+    cause. Where the VM may use any host that is left, only such hosts count: ``hosts`` of them.
+    ``free_gib`` and ``free_ghz`` are the most that one of these has left.
     """
 
     vm: str
     size: str
     cause: str
     hindrances: dict[str, int]
+    hosts: int = 0
+    needed_gib: float = 0.0
+    needed_ghz: float = 0.0
+    free_gib: float = 0.0
+    free_ghz: float = 0.0
 
-    @classmethod
-    def of(cls, vm: str, size: str, lacking: dict[str, int], search: Search) -> "Stranded":
-        """Read a search in vain; ``lacking`` is on how many hosts memory and CPU are short."""
-        rules = [each.rpartition(" ") for each in search.rules.split(", ") if each]
-        found = lacking | {f"rule {name}": int(count) for name, _, count in rules}
-        if search.barred and not rules:
-            found["hypervisor, tenant or guest limit"] = search.barred
-        found = {what: count for what, count in found.items() if count}
-        cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
-        return cls(vm, size, cause, found)
+    @property
+    def figures(self) -> str:
+        """What the VM needs of the resource that stops it, and what there is; empty for others."""
+        known = {
+            "memory": (self.needed_gib, self.free_gib, "GiB"),
+            "CPU": (self.needed_ghz, self.free_ghz, "GHz"),
+        }
+        if self.cause not in known:
+            return ""
+        needed, free, unit = known[self.cause]
+        where = "the one host" if self.hosts == 1 else f"any of the {self.hosts:,} hosts"
+        return f"needs {needed:.3g} {unit}, at most {free:.3g} {unit} free on {where} it may use"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "vm": self.vm, "size": self.size, "cause": self.cause, "hosts": self.hindrances,
+            "hosts_it_may_use": self.hosts,
+            "needed": {"memory_gib": self.needed_gib, "cpu_ghz": self.needed_ghz},
+            "most_free_on_a_host": {"memory_gib": self.free_gib, "cpu_ghz": self.free_ghz},
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some."""
+    """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some.
+
+    ``down_s`` is the longest time until one of those that restart runs again, None if none does.
+    """
 
     kind: str
     name: str
@@ -48,12 +72,23 @@ class Failure:
     vms: int
     woken: int
     stranded: list[Stranded]
+    down_s: float | None = None
+
+    @property
+    def figures(self) -> str:
+        """Needs and free room of the VM that is stranded first, as far as a resource stops it."""
+        return next((each.figures for each in self.stranded if each.figures), "")
 
     @property
     def causes(self) -> str:
         """What stopped the stranded VMs, the most frequent first."""
         counts = Counter(each.cause for each in self.stranded)
         return ", ".join(cause for cause, _ in counts.most_common())
+
+    @property
+    def stopped_by(self) -> str:
+        """What stopped the stranded VMs, with the figures of the first."""
+        return f"{self.causes} ({self.figures})" if self.figures else self.causes
 
     @property
     def label(self) -> str:
@@ -72,11 +107,7 @@ class Failure:
         return {
             "kind": self.kind, "name": self.name, "hosts": self.hosts, "vms": self.vms,
             "restarted": self.vms - len(self.stranded), "woken": self.woken,
-            "stranded": [
-                {"vm": each.vm, "size": each.size, "cause": each.cause,
-                 "hosts": each.hindrances}
-                for each in self.stranded
-            ],
+            "down_s": self.down_s, "stranded": [each.to_dict() for each in self.stranded],
         }  # fmt: skip
 
 
@@ -109,8 +140,12 @@ class Failover:
         return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
 
     def survives(self, kind: str) -> bool:
-        """Whether no failure of a kind strands a VM. False where the farm is a single domain."""
-        return kind not in self.whole and not any(each.stranded for each in self.of(kind))
+        """Whether no failure of a kind strands a VM. False where the farm is a single domain.
+
+        False as well where none was tried, such as pairs of a farm with one host.
+        """
+        tried = self.of(kind)
+        return bool(tried) and kind not in self.whole and not any(f.stranded for f in tried)
 
     def sentence(self) -> str:
         """Return who is in no test, then the worst case of each kind, in one sentence."""
@@ -139,12 +174,15 @@ class Failover:
             tried = self.of(kind)
             if tried:
                 bad = [each for each in tried if each.stranded]
-                lines.append(f"{kind}: {len(tried):,} tried, {len(bad):,} strand VMs")
+                down_s = [each.down_s for each in tried if each.down_s is not None]
+                within = f"; those that restart run within {lasting(max(down_s))}" if down_s else ""
+                lines.append(f"{kind}: {len(tried):,} tried, {len(bad):,} strand VMs{within}")
         hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
         if hurt:
             lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
         lines += [
-            f"{f.label:32}{f.vms:7,}{f.vms - len(f.stranded):9,}{len(f.stranded):10,}  {f.causes}"
+            f"{f.label:32}{f.vms:7,}{f.vms - len(f.stranded):9,}{len(f.stranded):10,}"
+            f"  {f.stopped_by}"
             for f in hurt[:SHOWN]
         ]
         if len(hurt) > SHOWN:

@@ -186,13 +186,7 @@ class Room:
         that have room for the VM but not for all that are placed ``together`` with it may not
         take it. Last stand the rules that bar it, with the number of hosts that each does.
         """
-        may = ~self._closed
-        if self._allowed is not None:
-            may &= self._allowed[self._row[vm]][self._group]
-        if self._one_guest is not None:
-            may &= ~(self._one_guest & (self._guests > 0))
-        if self._places is not None:
-            may &= self._places[self._place_class[vm]]
+        may = self.may_hold(vm)
         apart = self.barred(vm)
         if apart is not None:
             may &= ~apart
@@ -207,6 +201,30 @@ class Room:
             vetoed &= False
         counts = int(cpu.sum()), int(memory.sum()), int(vetoed.sum()), int(barred.sum())
         return *counts, self._why_barred(vm)
+
+    def may_hold(self, vm: int) -> Bools:
+        """Return which open candidates may hold a VM whatever room they have.
+
+        Rules and the reserve count only as far as they speak of hosts alone.
+        """
+        may = ~self._closed
+        if self._allowed is not None:
+            may &= self._allowed[self._row[vm]][self._group]
+        if self._one_guest is not None:
+            may &= ~(self._one_guest & (self._guests > 0))
+        if self._places is not None:
+            may &= self._places[self._place_class[vm]]
+        return may
+
+    def short_of(self, vm: int) -> tuple[Bools, Bools]:
+        """Return which candidates lack memory for a VM, and which lack CPU or fast enough cores."""
+        cpu = self.free_mhz < self.need_mhz[vm] - self.tie_mhz
+        cpu |= self._core_mhz < self._need_per_core_mhz[vm]
+        return self.memory_free_mib < self._memory_need_mib[vm], cpu
+
+    def why_barred(self, vm: int, among: Bools) -> list[tuple[str, int]]:
+        """Return the hard rules that keep a VM off some candidates, and off how many each."""
+        return [] if self.seats is None else self.seats.why(vm, self.hosts[among])
 
     def _why_barred(self, vm: int) -> str:
         hosts = self.hosts[~self._closed]

@@ -40,6 +40,7 @@ from .provisioning import Provisioning
 from .recorder import Recorder
 from .reserve_watch import ReserveWatch
 from .rest_record import RestRecord
+from .restart import Restart
 from .rule_record import RuleRecord
 from .scaling import Elasticity, Scaling
 from .streams import Streams
@@ -210,6 +211,28 @@ class Engine:
         self._scaling = self._make_scaling(elasticity)
         self._note_change: Callable[[], None] = lambda: None
 
+    @property
+    def restart(self) -> Restart:
+        """How VMs restart after a failure, on paper."""
+        return Restart(
+            self._start.placement, self._view.kinds_of_vms(), self._lives.population.priority,
+            wakes(self._control),
+        )  # fmt: skip
+
+    @property
+    def lives(self) -> Lives:
+        """How VMs come, wait, start and leave."""
+        return self._lives
+
+    def counting(self) -> tuple[Floats, Floats]:
+        """Return what each VM counts with and what each host may promise, both CPU in MHz."""
+        return self._needs.need_mhz(self._workload.wanted_mhz()), self._needs.capacity_mhz
+
+    @property
+    def returning(self) -> Bools:
+        """Which VMs a failure took off their host and have none yet."""
+        return self._lifecycle.returning
+
     def _make_lifecycle(self, free: bool) -> Lifecycle:
         """Return who plays the lives; ``free``: nothing is kept in reserve."""
         farm, start, lives, needs = self._farm, self._start, self._lives, self._needs
@@ -233,13 +256,9 @@ class Engine:
 
     def _guard(self, reserve: Reserve) -> ReserveWatch:
         """Let all decisions heed a reserve, and return who watches over it."""
-        needs, wakens = self._needs, wakes(self._control)
-
-        def counting() -> tuple[Floats, Floats]:
-            return needs.need_mhz(self._workload.wanted_mhz()), needs.capacity_mhz
-
+        wakens = wakes(self._control)
         returning = self._lifecycle.returning
-        self._view.reserve = FarmReserve(reserve, counting, wakens, returning)
+        self._view.reserve = FarmReserve(reserve, self.counting, wakens, returning)
         self._actuator.book = self._view.book
         watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakens)
         self._lifecycle.on_change = watch.look

@@ -19,13 +19,10 @@ from .choosing import Chooser, Demand
 from .clock import ARRIVAL, RETURN, Clock
 from .power import PowerStories
 from .provisioning import Provisioning
-from .queue import WaitingQueue
+from .queue import WaitingQueue, place_all, serve
 from .recorder import Recorder
 
 LEAVE = EventPriority(1)
-
-FIRST_TRIED = 4
-"""VMs of the queue that are tried together at first."""
 
 STORED_S = 30.0
 """How often it is seen whether a VM that is to leave is back from storage."""
@@ -280,13 +277,7 @@ class Lifecycle:
 
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""
-        full: set[int] = set()
-        # A few to see whether there is room, more as long as there is.
-        most = FIRST_TRIED
-        while len(vms := self._queue.leading(full, most)):
-            left = self._place(vms)
-            full.update(self._queue.kind(vm) for vm in left.tolist())
-            most = FIRST_TRIED if len(left) else 2 * most
+        serve(self._queue, self._place)
         self.on_change()
 
     def _serve_soon(self) -> None:
@@ -320,18 +311,13 @@ class Lifecycle:
 
     def _place(self, vms: Ints) -> Ints:
         """Give hosts to waiting VMs; return those for which there is none."""
-        left = vms
-        while len(left):
-            placed = self._chooser.choose(left)
-            found = placed.hosts >= 0
-            if found.any():
-                self._put(left[found], placed.hosts[found])
-            elif len(left):
-                self._note_search(left, placed)
-            if found.all() or not found.any():
-                return left[~found]
-            left = left[~found]
-        return left
+        return place_all(vms, self._choose, self._put)
+
+    def _choose(self, vms: Ints) -> Ints:
+        placed = self._chooser.choose(vms)
+        if not (placed.hosts >= 0).any():
+            self._note_search(vms, placed)
+        return placed.hosts
 
     def _note_search(self, vms: Ints, placed: Placed) -> None:
         for vm, search in zip(vms.tolist(), placed.searches, strict=True):

@@ -2,6 +2,7 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 
@@ -82,3 +83,38 @@ class WaitingQueue:
     def waiting(self) -> Ints:
         """Return the VMs in the queue, ascending."""
         return np.array(sorted(self._present), np.int64)
+
+
+FIRST_TRIED = 4
+"""VMs of the queue that are tried together at first."""
+
+
+def serve(queue: WaitingQueue, place: Callable[[Ints], Ints]) -> None:
+    """Place those who wait as far as there is room, in the order of the queue.
+
+    ``place`` gives hosts to VMs, takes these out of the queue, and returns those that found none.
+    """
+    full: set[int] = set()
+    # A few to see whether there is room, more as long as there is.
+    most = FIRST_TRIED
+    while len(vms := queue.leading(full, most)):
+        left = place(vms)
+        full.update(queue.kind(vm) for vm in left.tolist())
+        most = FIRST_TRIED if len(left) else 2 * most
+
+
+def place_all(vms: Ints, choose: Callable[[Ints], Ints], put: Callable[[Ints, Ints], None]) -> Ints:
+    """Give hosts to VMs as long as some find one; return those that found none.
+
+    ``choose`` names a host per VM (−1: none has room), ``put`` takes VMs there.
+    """
+    left = vms
+    while len(left):
+        hosts = choose(left)
+        found = hosts >= 0
+        if found.any():
+            put(left[found], hosts[found])
+        left = left[~found]
+        if found.all() or not found.any():
+            break
+    return left

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_reserve import ONE, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_reserve import ONE, SCENARIO, scenario
 
 import farmsim
 from farmsim.analysis.failover import failover
@@ -26,6 +28,7 @@ def test_what_does_not_fit_is_stranded_by_memory() -> None:
     assert outcome.sentence() == "loses 4 VMs of size s if host h-1 fails: memory"
     first = outcome.of("host")[0].stranded[0]
     assert first.hindrances == {"memory": 3, "CPU": 3}
+    assert first.figures == "needs 4 GiB, at most 0 GiB free on any of the 3 hosts it may use"
     assert (outcome.at_s, outcome.worst, outcome.promised) == (0.0, True, 28 / 32)
 
 
@@ -75,7 +78,8 @@ def test_an_instant_that_is_asked_for_is_looked_at() -> None:
     outcome = failover(packed(), at_s=300.0)
     assert (outcome.at_s, outcome.worst) == (300.0, False)
     assert outcome.text().splitlines()[1].startswith("at 0.0833333 h: 28 VMs on 4 of 4 hosts")
-    with pytest.raises(InputError, match="after 0 h and up to the run's end"):
+    assert failover(packed(), at_s=0.0).to_dict()["failures"] == outcome.to_dict()["failures"]
+    with pytest.raises(InputError, match="name a time from 0 h to the run's end"):
         failover(packed(), at_s=601.0)
 
 
@@ -111,3 +115,119 @@ def test_the_command_tells_bad_input(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run_command_line(["failover", str(path), "--at", "soon"]) == 2
     assert run_command_line(["failover", str(path), "--at", "9 h"]) == 2
     assert "--at" in capsys.readouterr().err
+
+
+def ranked(**changes: Any) -> farmsim.Scenario:
+    """Return three hosts of 64 GiB with six VMs of low and four of high priority of 16 GiB each."""
+    size = {"vcpus": 1, "clock": "2 GHz", "memory": "16 GiB"}
+    sizes = [size | {"name": "low", "count": 6}, size | {"name": "high", "count": 4, "priority": 9}]
+    return scenario(
+        **{
+            "farm.hosts.0.count": 3, "farm.hosts.0.server.memory": "64 GiB", "workload.vms": None,
+            "workload.sizes": sizes, "policies.initial.placement": "round_robin",
+        } | changes
+    )  # fmt: skip
+
+
+def test_those_of_high_priority_restart_as_in_the_run() -> None:
+    first = failover(ranked(), at_s=600.0).of("host")[0]
+    assert (first.vms, {each.size for each in first.stranded}) == (4, {"low"})
+    assert first.down_s == 15.0
+
+
+def test_a_vm_is_stranded_by_the_resource_and_not_by_the_fence_around_it() -> None:
+    fence = {"name": "own", "type": "fence", "sizes": ["s"], "hosts": ["h-[12]"]}
+    outcome = failover(scenario(**{"workload.vms": 12, "constraints": [fence]}))
+    first = outcome.of("host")[0]
+    assert first.causes == "memory"
+    assert first.stranded[0].hosts == 1
+    alone = fence | {"hosts": ["h-1"]}
+    outcome = failover(scenario(**{"workload.vms": 4, "constraints": [alone]}))
+    assert outcome.of("host")[0].causes == "no host is left that rule own allows"
+
+
+def test_pairs_include_hosts_without_vms_and_one_host_alone_survives_nothing() -> None:
+    one_filled = failover(scenario(**{"workload.vms": 4}), pairs=True)
+    assert len(one_filled.of("pair")) == 3
+    assert one_filled.survives("pair")
+    two = scenario(**{"workload.vms": 4, "farm.hosts.0.count": 2})
+    assert not failover(two, pairs=True).survives("pair")
+    single = failover(scenario(**{"workload.vms": 4, "farm.hosts.0.count": 1}), pairs=True)
+    assert not single.survives("pair")
+    assert not single.survives("host")
+    assert single.of("host")[0].causes == "no host is left"
+
+
+def test_without_restarts_all_wait_for_the_repair() -> None:
+    down = {"schedule": [{"at": "50 min", "match": ["h-1"], "for": "1 min"}]}
+    away = scenario(**{"workload.vms": 8, "failures": down | {"restart": False}})
+    only = failover(away, at_s=60.0).of("host")[0]
+    assert only.causes == "VMs are not restarted elsewhere; they wait for the repair"
+    assert len(only.stranded) == only.vms
+
+
+def test_waking_a_host_counts_in_the_time_down() -> None:
+    sleepy = packed(**{"workload.vms": 8, "policies.control": "power_proportional",
+                       "farm.hosts.0.boot": {"duration": "3 min"}})  # fmt: skip
+    (only,) = failover(sleepy).of("host")
+    assert (only.woken, only.down_s) == (1, 195.0)
+
+
+def test_nothing_to_test_is_told(tmp_path: Path) -> None:
+    (tmp_path / "vms.csv").write_text("vm,arrival,lifetime,vcpus,memory,clock\na,0,60,1,4,2000\n")
+    arrivals = {"type": "table", "path": str(tmp_path / "vms.csv")}
+    with pytest.raises(InputError, match=r"finds no VM on any host at 0\.1 h; nothing can"):
+        failover(packed(workload={"arrivals": arrivals}), at_s=360.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(2, 16), st.integers(0, 2)), min_size=1,
+             max_size=3),
+    st.lists(st.integers(16, 48), min_size=2, max_size=4),
+    st.integers(3, 14),
+    st.sampled_from(["first_fit", "best_fit_decreasing", "worst_fit", "round_robin"]),
+    st.sampled_from(["apart", "fence", "none"]),
+    st.booleans(),
+)  # fmt: skip
+def test_the_test_strands_whom_the_run_strands(
+    sizes: list[tuple[int, int, int]], memory: list[int], vms: int, placement: str, rule: str,
+    by_demand: bool,
+) -> None:  # fmt: skip
+    made = [
+        {"name": f"s{index}", "vcpus": vcpus, "clock": "2 GHz", "memory": f"{gib} GiB",
+         "priority": priority}
+        for index, (vcpus, gib, priority) in enumerate(sizes)
+    ]  # fmt: skip
+    server = SCENARIO["farm"]["hosts"][0]["server"]
+    hosts = [
+        {"name": f"g{index}", "count": 1, "memory": f"{gib} GiB", "server": server}
+        for index, gib in enumerate(memory)
+    ]
+    rules: list[dict[str, Any]] = {
+        "apart": [{"name": "r", "type": "apart", "vms": ["vm-*1", "vm-*2"]}],
+        "fence": [{"name": "r", "type": "fence", "sizes": ["s0"], "hosts": ["g[01]*"]}],
+        "none": [],
+    }[rule]
+    names = [host["name"] for host in hosts]
+    changes = {
+        "farm.hosts": hosts,
+        "workload.vms": vms,
+        "workload.sizes": made,
+        "constraints": rules,
+        "policies.initial.placement": placement,
+        "policies.initial.by": "demand" if by_demand else "size",
+    }
+    try:
+        tested = failover(scenario(**changes), at_s=600.0)
+    except InputError:
+        return
+    struck = tested.of("host")[0]
+    failures = {"schedule": [{"at": "10 min", "match": [struck.name], "for": "3 h"}]}
+    assert struck.name.split("-")[0] in names
+    ran = farmsim.run(scenario(**(changes | {"failures": failures})))
+    events = ran.table("vm_events").to_pylist()
+    crashed = {row["vm"] for row in events if row["event"] == "crashed"}
+    back = {row["vm"] for row in events if row["event"] == "running" and row["time_s"] >= 615.0}
+    assert len(crashed) == struck.vms
+    assert {each.vm for each in struck.stranded} == crashed - back

@@ -1,0 +1,126 @@
+"""Restarts after a failure on paper: by the run's own queue, order and placement.
+
+Nothing of it changes the farm. The failover test and the check of a reserve share it, so that
+what the one admits the other does not strand.
+"""
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..models.arrays import Floats, Ints, States, sum_by
+from ..models.columns import PowerState
+from ..policies.placement import Placement
+from ..policies.view import FarmView
+from .choosing import RoomChooser
+from .queue import WaitingQueue, place_all, serve
+
+
+@dataclass
+class Paper:
+    """VMs on hosts at an instant, as a restart finds and changes them.
+
+    ``home`` has one entry per VM (−1: none), ``used_mib``, ``load_mhz`` and ``state`` one per
+    host. ``need_mhz`` is what each VM counts with, ``capacity_mhz`` what a host may promise.
+    ``woken`` are hosts that slept, ``placed`` the VMs that restarted with their hosts, in order.
+    """
+
+    home: Ints
+    used_mib: Floats
+    load_mhz: Floats
+    state: States
+    need_mhz: Floats
+    capacity_mhz: Floats
+    by_size: bool = True
+    woken: list[int] = field(default_factory=list)
+    placed: list[tuple[int, int]] = field(default_factory=list)
+
+    def view(self, view: FarmView) -> FarmView:
+        """Return a view of the farm as it is on paper; nothing is under way, nothing kept free."""
+        ahead = copy(view)
+        ahead.hosts, ahead.vms = copy(view.hosts), copy(view.vms)
+        hosts: Any = ahead.hosts
+        held = self.home >= 0
+        hosts.memory_used_mib, hosts.state = self.used_mib, self.state
+        hosts.vm_count = np.bincount(self.home[held], minlength=len(self.state))
+        hosts.incoming = np.zeros(len(self.state), np.int64)
+        vms: Any = ahead.vms
+        vms.host, vms.moving_to = self.home, np.full(len(self.home), -1)
+        ahead.reserve = None
+        return ahead
+
+    def put(self, vms: Ints, hosts: Ints, footprint_mib: Floats) -> None:
+        """Take VMs to hosts; those that sleep are woken."""
+        count = len(self.state)
+        self.home[vms] = hosts
+        self.placed += zip(vms.tolist(), hosts.tolist(), strict=True)
+        self.used_mib += sum_by(hosts, weights=footprint_mib[vms], minlength=count)
+        self.load_mhz += sum_by(hosts, weights=self.need_mhz[vms], minlength=count)
+        asleep = np.unique(hosts[self.state[hosts] == PowerState.OFF])
+        self.woken += asleep.tolist()
+        self.state[asleep] = PowerState.BOOTING
+
+    def strike(self, failed: Ints) -> Ints:
+        """Let hosts fail; return the VMs that were on them, ascending."""
+        victims = np.flatnonzero(np.isin(self.home, failed))
+        self.home[victims] = -1
+        self.state[failed] = PowerState.FAILED
+        return victims
+
+
+class _PaperNeeds:
+    def __init__(self, paper: Paper) -> None:
+        self._paper = paper
+        self.by_size, self.capacity_mhz = paper.by_size, paper.capacity_mhz
+
+    def need_mhz(self, wanted_mhz: Floats) -> Floats:
+        return wanted_mhz
+
+    def load_mhz(self) -> Floats:
+        return self._paper.load_mhz
+
+
+class _PaperDemand:
+    def __init__(self, paper: Paper) -> None:
+        self._paper = paper
+
+    def wanted_mhz(self) -> Floats:
+        return self._paper.need_mhz
+
+
+@dataclass(frozen=True)
+class Restart:
+    """How VMs restart: the run's placement and queue; ``wakes``: sleeping hosts are woken."""
+
+    placement: Placement
+    kind_of_vm: Ints
+    priority: Ints
+    wakes: bool
+
+    def play(self, view: FarmView, paper: Paper, vms: Ints, before: Ints | None = None) -> Ints:
+        """Restart VMs that have no host; return those that find none, of high priority first.
+
+        ``before`` are VMs that an earlier failure took off their hosts: they come first.
+        """
+        footprint_mib = view.vms.footprint_mib
+        queue = WaitingQueue(self.kind_of_vm, self.priority)
+        if before is not None:
+            queue.add(before, first=True)
+        queue.add(vms, first=True)
+        needs: Any = _PaperNeeds(paper)
+        demand = _PaperDemand(paper)
+
+        def choose(some: Ints) -> Ints:
+            chooser = RoomChooser(paper.view(view), needs, self.placement, self.wakes, demand)
+            return chooser.choose(some).hosts
+
+        def put(some: Ints, hosts: Ints) -> None:
+            queue.remove(some)
+            paper.put(some, hosts, footprint_mib)
+
+        serve(queue, lambda some: place_all(some, choose, put))
+        waiting = queue.waiting()
+        lost = waiting[np.isin(waiting, vms)]
+        return lost[np.argsort(-self.priority[lost], kind="stable")]
