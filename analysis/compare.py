@@ -26,6 +26,7 @@ from .compare_rows import Row, row_of, table_of
 from .execute import Progress, execute
 from .result import SCHEMA_VERSION, Result
 from .rundir import COMPARED, TABLES, VARIANTS, load, read_json, read_manifest, write_run
+from .undone import serving_most
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -73,7 +74,19 @@ class Comparison:
         )
         order = [name for name in known if name in found]
         order += [name for name in found if name not in known]
-        return {name: row_of(name, known.get(name), self.runs) for name in order}
+        return {name: row_of(name, known.get(name), self.runs, self.serving) for name in order}
+
+    @cached_property
+    def serving(self) -> frozenset[str]:
+        """The variants that serve as much work as any other; only these can be best."""
+        return serving_most(self._figures)
+
+    @cached_property
+    def _figures(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        return {
+            name: {level: result.figures() for level, result in levels.items()}
+            for name, levels in self.runs.items()
+        }
 
     @cached_property
     def changes(self) -> dict[str, dict[str, str]]:
@@ -83,12 +96,13 @@ class Comparison:
     @property
     def sentences(self) -> list[str]:
         """What each variant comes to against the reference, one sentence each."""
-        return sentences(self.rows, self.variants)
+        return sentences(self.rows, self._figures)
 
     @property
     def notes(self) -> list[str]:
         """What a reader has to know before relying on the differences."""
-        return notes({name: levels[TYPICAL] for name, levels in self.runs.items()}, self.levels)
+        results = {name: levels[TYPICAL] for name, levels in self.runs.items()}
+        return notes(results, self.levels, self.serving)
 
     @property
     def failed_assertions(self) -> list[str]:

@@ -1,12 +1,16 @@
 """A comparison in words: what differs, what it comes to, what to beware of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..models.hypervisor import profiles
+from ..scenarios.variants import TYPICAL
 from ..scenarios.yaml_text import parse
+from . import undone
 from .compare_rows import Cell, Row
 from .result import Result
+from .undone import Figures
+from .wording import NO_DIFFERENCE, amount, basis, percent
 
 _NOT_COMPARED = ("defaults", "name", "description", "variants")
 MISSING = "–"
@@ -43,28 +47,55 @@ def _text(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
-def sentences(rows: Mapping[str, Row], variants: Sequence[str]) -> list[str]:
-    """Say for each variant but the first what it needs more or less of."""
-    reference = variants[0]
-    return [_sentence(rows, name, reference) for name in variants[1:]]
+def sentences(rows: Mapping[str, Row], runs: Mapping[str, Mapping[str, Figures]]) -> list[str]:
+    """Say what each variant left undone, and what it takes more or less of than the first.
+
+    ``runs`` holds the figures of each variant by level. No difference is told between runs that
+    did not do the same work.
+    """
+    reference = next(iter(runs))
+    told = [_sentence(rows, name, reference, runs) for name in runs if name != reference]
+    left = undone.sentence(runs[reference][TYPICAL])
+    return [f"{reference}: {left}", *told] if left else told
 
 
-def _sentence(rows: Mapping[str, Row], name: str, reference: str) -> str:
+def _sentence(
+    rows: Mapping[str, Row], name: str, reference: str,
+    runs: Mapping[str, Mapping[str, Figures]],
+) -> str:  # fmt: skip
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
         return f"{name}: every figure as in {reference}."
+    here, there = runs[name], runs[reference]
+    left = undone.sentence(here[TYPICAL])
+    unlike = _unlike(here, there)
+    if unlike:
+        left = f"{left} " if left else ""
+        return f"{name}: {left}No saving is claimed against {reference}: {unlike}."
     parts = []
     hosts = rows["hosts_on_peak"].cells[name]
     if hosts is not None and hosts.difference is not None:
         parts.append(_hosts(hosts.difference))
+    since = basis(here[TYPICAL].get("duration_h") or 0.0)
     for metric, what in (("energy_kwh", "energy"), ("cost_per_year", "cost a year")):
         cell = rows[metric].cells[name]
         if cell is not None and cell.change_percent is not None:
             parts.append(_percent(cell, what))
+    if since:
+        parts[-1] += f" ({since})"
     unserved = rows["unserved_share"].cells
-    here, there = unserved[name], unserved[reference]
-    if here is not None and there is not None and not _same(here, there):
-        parts.append(f"{_share(here)} of the CPU not served instead of {_share(there)}")
+    mine, other = unserved[name], unserved[reference]
+    if mine is not None and other is not None and not _same(mine, other):
+        parts.insert(0, f"{_share(mine)} of the CPU not served instead of {_share(other)}")
     return f"{name} against {reference}: {', '.join(parts)}."
+
+
+def _unlike(here: Mapping[str, Figures], there: Mapping[str, Figures]) -> str:
+    """Return why two variants cannot be compared at any one of their levels, empty if they can."""
+    for level in (TYPICAL, *here):
+        why = undone.unlike(here[level], there.get(level, there[TYPICAL]))
+        if why:
+            return why if level == TYPICAL else f"at the level {level} {why}"
+    return ""
 
 
 def _same(here: Cell | None, there: Cell | None) -> bool:
@@ -89,7 +120,7 @@ def _marks(scenario: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _share(cell: Cell) -> str:
-    text = f"{100 * (cell.value or 0.0):.2g} %"
+    text = percent(cell.value or 0.0)
     if cell.low is None or cell.high is None or cell.low == cell.high:
         return text
     return f"{text} [{100 * cell.low:.2g}, {100 * cell.high:.2g}]"
@@ -102,16 +133,23 @@ def _percent(cell: Cell, what: str) -> str:
         return ""
     if low < 0 < high:
         return f"{what} undecided ({low:+.3g} to {high:+.3g} %)"
-    text = f"{abs(change):.3g} % {'more' if change > 0 else 'less'} {what}"
+    text = f"{amount(abs(change))} % {'more' if change > 0 else 'less'} {what}"
     if low < high:
         return f"{text} ({low:+.3g} to {high:+.3g} %)"
-    return text if change else f"the same {what}"
+    return text if abs(change) >= 100 * NO_DIFFERENCE else f"no difference in {what}"
 
 
-def notes(results: Mapping[str, Result], levels: Mapping[str, Any] | None) -> list[str]:
+def notes(
+    results: Mapping[str, Result], levels: Mapping[str, Any] | None, serving: frozenset[str]
+) -> list[str]:  # fmt: skip
     """Return what makes the variants less comparable, and their own warnings."""
     found = []
     names = list(results)
+    less = [name for name in names if name not in serving]
+    if less:
+        found.append(
+            f"Not marked as best, since more than 1 % less work was served: {', '.join(less)}."
+        )
     written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
 
     def differing(what: Mapping[str, Any]) -> list[str]:

@@ -10,13 +10,19 @@ from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
 from .compare import Comparison
 from .compare_rows import Cell, Row
+<<<<<<< HEAD
 from .drawing import Figure, figure, hours, literal, thinned
 from .report import SECTIONS, environment, shown
+=======
+from .drawing import Figure, figure, hours, thinned
+from .report import SECTIONS, environment, shown, titled
+>>>>>>> 3d70062 (Show two savings, and mark nothing best that serves less)
 from .rundir import VARIANTS
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
 CHOSEN = (
-    "hosts_on_peak", "energy_kwh", "energy_per_work", "cost_per_year", "unserved_share",
+    "hosts_on_peak", "energy_kwh", "energy_per_work", "cost_per_year", "work_served_share",
+    "unserved_share",
     "response_mean_ms", "response_p95_ms", "consolidation_ratio", "migrations",
 )  # fmt: skip
 PLOTS_A_ROW = 3
@@ -191,12 +197,11 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _line(row: Row, comparison: Comparison) -> dict[str, Any]:
-    cells = [
-        written(row, name, reference=name == comparison.reference) for name in comparison.variants
-    ]
+    names = comparison.variants
+    cells = [written(row, name, reference=name == comparison.reference) for name in names]
     return {
         "name": row.name,
-        "title": row.title,
+        "title": titled(row.title, row.unit, comparison.result(names[0]).value("duration_h")),
         "definition": row.definition,
         "unit": "" if row.unit == "share" else row.unit,
         "cells": cells,

@@ -20,7 +20,8 @@ _MEANINGS = {
     "change_percent": "Difference in percent of the reference's value.",
     "change_percent_low": "Lowest change over the levels.",
     "change_percent_high": "Highest change over the levels.",
-    "rank": "1 for the best typical value; null where no way is better.",
+    "rank": "1 for the best typical value; null where no way is better, or where "
+    "the variant serves less work than another.",
 }
 _UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_high"), "%")
 
@@ -51,7 +52,8 @@ class Row:
     """A metric over all variants; a variant that lacks it has None for a cell.
 
     ``best`` names the variants that no other beats at any level; it is empty where all are
-    equal, or where no way is better.
+    equal, or where no way is better. One that serves less work than another is neither ranked
+    nor best.
     """
 
     name: str
@@ -85,8 +87,16 @@ def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def row_of(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Result]]) -> Row:
-    """Return a metric over all variants, each with its runs by level, the reference first."""
+def row_of(
+    name: str,
+    known: Metric | None,
+    runs: Mapping[str, Mapping[str, Result]],
+    serving: frozenset[str],
+) -> Row:
+    """Return a metric over all variants, each with its runs by level, the reference first.
+
+    Only variants that are ``serving`` as much work as any other are ranked.
+    """
     entries = {
         variant: {level: result.summary.get(name) for level, result in levels.items()}
         for variant, levels in runs.items()
@@ -101,12 +111,12 @@ def row_of(name: str, known: Metric | None, runs: Mapping[str, Mapping[str, Resu
         variant: _cell(found, reference) if TYPICAL in found else None
         for variant, found in values.items()
     }
-    _rank(name, cells)
+    _rank(name, cells, serving)
     title, meaning = (known.title, known.definition) if known else (name, "")
     partial = [variant for variant, each in entries.items() if "title" in (each[TYPICAL] or {})]
     if partial:
         title += f" (without licences: {', '.join(partial)})"
-    return Row(name, unit, title, meaning, cells, _best(name, values))
+    return Row(name, unit, title, meaning, cells, _best(name, values, serving))
 
 
 def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | None]) -> Cell:
@@ -139,10 +149,14 @@ def _sign(name: str) -> int:
     return (name in LOWER_IS_BETTER) - (name in HIGHER_IS_BETTER)
 
 
-def _best(name: str, values: Mapping[str, Mapping[str, float | None]]) -> frozenset[str]:
+def _best(
+    name: str, values: Mapping[str, Mapping[str, float | None]], serving: frozenset[str]
+) -> frozenset[str]:  # fmt: skip
     """Return the variants that are best at every level; none where all are equal at all."""
     best = everyone = frozenset(
-        variant for variant, levels in values.items() if levels.get(TYPICAL) is not None
+        variant
+        for variant, levels in values.items()
+        if levels.get(TYPICAL) is not None and variant in serving
     )
     for level in dict.fromkeys(level for levels in values.values() for level in levels):
         worth = {
@@ -154,12 +168,16 @@ def _best(name: str, values: Mapping[str, Mapping[str, float | None]]) -> frozen
     return best if best != everyone else frozenset()
 
 
-def _rank(name: str, cells: dict[str, Cell | None]) -> None:
+def _rank(name: str, cells: dict[str, Cell | None], serving: frozenset[str]) -> None:
     """Put ranks into the cells of a metric, in place."""
     sign = _sign(name)
     if not sign:
         return
-    held = [(variant, cell) for variant, cell in cells.items() if cell and cell.value is not None]
+    held = [
+        (variant, cell)
+        for variant, cell in cells.items()
+        if cell and cell.value is not None and variant in serving
+    ]
     for variant, cell in held:
         mine = sign * (cell.value or 0.0)
         better = sum(sign * (other.value or 0.0) < mine for _, other in held)

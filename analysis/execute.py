@@ -51,9 +51,10 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     never = never_ran(outcome)
     if others and 0 < len(never) < len(case.farm.vms) and here["vms_ran"]:
         others = build_baselines(scenario, load, never)
+    runs = [_run_baseline(other, case, outcome, progress) for other in others]
+    if len(never) and here["vms_ran"]:
         for other in (each for each in others if each.load.vms is load.vms):
             other.title += f" for the {count(here['vms_ran'], 'VM')} that ran"
-    runs = [_run_baseline(other, case, outcome, progress) for other in others]
     against = [
         Against.of(other.label, other.title, here, values)
         for other, (values, _) in zip(others, runs, strict=True)
@@ -76,9 +77,12 @@ def _run_baseline(
     other: Case, case: Case, outcome: Outcome, progress: Progress | None
 ) -> tuple[dict[str, float], Outcome]:
     """Run a baseline; the same farm without consolidation pays for the hosts of the run."""
-    if other.least_paid is not None:
-        other.least_paid = hosts_needed(case, outcome).paid
-    return _run(other, progress)
+    if other.least_paid is None:
+        return _run(other, progress)
+    other.least_paid = hosts_needed(case, outcome).paid
+    values, left = _run(other, progress)
+    other.title += f" ({count(values['hosts_on_peak'], 'host')} always on, nothing moved)"
+    return values, left
 
 
 def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outcome]:

@@ -35,7 +35,8 @@ class HostsNeeded:
     ``end_s`` is the end of start-up, 0 where there is none; ``startup_peak`` the most awake until
     then, ``peak`` the most after it. ``paid`` is how many are paid for, by group;
     ``uncounted_j`` the energy that hosts which are not paid for drew, by group, and
-    ``surplus_on_s`` the time that such hosts were on without ever holding a VM.
+    ``surplus`` how many hosts that are, by group. ``surplus_on_s`` is the time that such hosts were
+    on without ever holding a VM, ``empty_share`` their part of the capacity that was on.
     """
 
     end_s: float
@@ -43,7 +44,9 @@ class HostsNeeded:
     peak: int
     paid: Ints
     uncounted_j: Floats
+    surplus: Ints
     surplus_on_s: float = 0.0
+    empty_share: float = 0.0
 
     def values(self) -> dict[str, float]:
         """Return the figures by name."""
@@ -62,19 +65,26 @@ def hosts_needed(case: Case, outcome: Outcome) -> HostsNeeded:
     first_after = max(int(np.searchsorted(times_s, end_s, side="right")) - 1, 0)
     peak = int(awake[first_after:].sum(axis=1).max(initial=0))
     paid = awake[first_after:].max(axis=0, initial=0)
-    if case.least_paid is not None:
+    owned = case.scenario.cost.hosts_paid == "owned"
+    if case.least_paid is not None and not owned:
         paid = np.minimum(np.maximum(case.least_paid, _that_held_vms(case, outcome)), paid)
         peak = int(paid.sum())
-    if case.scenario.cost.hosts_paid == "owned":
-        paid = case.host_counts
+    if owned:
+        paid = np.asarray(case.host_counts, np.int64)
     startup_peak = int(awake[:first_after].sum(axis=1).max(initial=0)) if end_s else 0
     uncounted_j = _standby_j(case, outcome, times_s, awake, paid)
-    if case.least_paid is None:
-        return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j)
     surplus = np.asarray(case.host_counts, np.int64) - paid
+    if case.least_paid is None:
+        return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j, surplus)
     uncounted_j = uncounted_j + _of_empty(case, outcome, Rate.POWER_W, surplus)
-    on_s = float(_of_empty(case, outcome, Rate.ON, surplus).sum())
-    return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j, on_s)
+    on_s = _of_empty(case, outcome, Rate.ON, surplus)
+    capacity = np.array([model.cpu_mhz for model in case.host_models])
+    hosts = outcome.farm.hosts
+    all_on = float((outcome.farm.accounts.totals[Rate.ON] * hosts.cpu_mhz).sum())
+    share = float((on_s * capacity).sum()) / all_on if all_on > 0 else 0.0
+    return HostsNeeded(
+        end_s, startup_peak, peak, paid, uncounted_j, surplus, float(on_s.sum()), share
+    )
 
 
 def start_up_end_s(case: Case, outcome: Outcome) -> float:

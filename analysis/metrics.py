@@ -81,7 +81,9 @@ def _counted(
         return {}
     uncounted_kwh = uncounted_j / JOULE_PER_KWH
     energy_kwh = values["energy_kwh"] - uncounted_kwh
-    bound_kwh = max(values["energy_bound_kwh"] - uncounted_kwh, 0.0)
+    off_w = np.array([model.off_w for model in case.host_models])
+    off_kwh = float((needed.surplus * off_w).sum()) * outcome.end_s / JOULE_PER_KWH
+    bound_kwh = max(values["energy_bound_kwh"] - off_kwh, 0.0)
     made = {
         "energy_kwh": energy_kwh,
         "energy_not_counted_kwh": uncounted_kwh,
@@ -96,6 +98,11 @@ def _counted(
     if needed.surplus_on_s:
         on_s = values["hosts_on_mean"] * outcome.end_s - needed.surplus_on_s
         made["hosts_on_mean"] = on_s / outcome.end_s
+        least = values["hosts_bound_mean"]
+        made["gap_hosts"] = made["hosts_on_mean"] / least - 1.0 if least > 0 else 0.0
+        for name in ("mean", "p50", "p95", "max"):
+            whole = values[f"utilisation_{name}"]
+            made[f"utilisation_{name}"] = whole / (1.0 - needed.empty_share)
         vm_s = float(outcome.farm.accounts.totals[Rate.VMS].sum())
         made["consolidation_ratio"] = _ratio(vm_s, on_s)
     return made

@@ -98,6 +98,8 @@ def shown(value: Any, unit: str = "") -> str:
     if value is None:
         return "–"
     if unit == "share":
+        if 0.9995 <= value < 1.0 - 1e-9:
+            return "> 99.9 %"  # not quite all is not called all
         tiny = 0 < abs(value) < 1e-5
         return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
     return amount(value)

@@ -17,11 +17,12 @@ from .result import Result
 from .titles import title_of
 
 SHOWN = (
-    "hosts_on_peak", "hosts_on_mean", "consolidation_ratio", "gap_hosts", "energy_kwh",
-    "gap_energy", "energy_cost", "capital_cost", "licence_cost", "total_cost",
-    "cost_per_year", "utilisation_mean", "utilisation_p95", "migrations", "migration_wait_mean_s",
-    "downtime_p99_s", "link_utilisation_max", "host_boots", "vm_availability",
-    "work_served_ghz_h", "work_served_share", "unserved_share", "cpu_ready", "response_mean_ms",
+    "work_served_share", "work_served_ghz_h", "hosts_on_peak", "hosts_on_mean",
+    "consolidation_ratio", "gap_hosts", "energy_kwh", "gap_energy", "energy_cost",
+    "capital_cost", "licence_cost", "total_cost", "cost_per_year", "utilisation_mean",
+    "utilisation_p95", "migrations", "migration_wait_mean_s", "downtime_p99_s",
+    "link_utilisation_max", "host_boots", "vm_availability", "unserved_share", "cpu_ready",
+    "response_mean_ms",
     "response_p95_ms", "slatah", "pdm", "esv", "co_tenants", "exposure",
     "applications_unserved_share", "lateness_mean_s",
 )  # fmt: skip
@@ -87,10 +88,11 @@ def comparison_text(comparison: Comparison) -> str:
     names = comparison.variants
     rows = [["", *(text for name in names for text in _heading(name, comparison.reference)), ""]]
     known = METRICS.keys() | WHERE_KNOWN.keys() | SAVINGS.keys()
-    picked = [name for name in comparison.rows if name in SHOWN or name not in known]
+    picked = [name for name in SHOWN if name in comparison.rows]
+    picked += [name for name in comparison.rows if name not in known]
     for metric in picked:
         row = comparison.rows[metric]
-        cells = [row.title]
+        cells = [titled(row.title, row.unit, comparison.result(names[0]).value("duration_h"))]
         for name in names:
             cells += _cells(written(row, name, name == comparison.reference), name, comparison)
         rows.append([*cells, "" if row.unit == "share" else row.unit])

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from .wording import capital, complement, count, listed, of_all, percent, was
 
 LIKE = 0.01
-"""Work that may differ between two runs whose energy and cost are compared: 1 %."""
+"""Work that may differ between runs whose energy and cost are compared: 1 %.
+
+A run that serves less by more than this is neither said to save nor marked as best.
+"""
 
 ROUNDING = 1e-12
 """A share not served below this is what rounding leaves."""
@@ -75,6 +78,25 @@ def unlike(here: Figures, there: Figures) -> str:
     if other < mine * (1.0 - LIKE):
         return f"{percent(other / mine)} of the work of this run was done there"
     return ""
+
+
+def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
+    """Return the variants, each with its figures by level, of which none serves more than another.
+
+    They serve as much as the one that serves most, in GHz h and as a share of what was asked for,
+    at every level and up to :data:`LIKE`; where no figures tell of work, all do.
+    """
+    serving = set(runs)
+    for level in dict.fromkeys(level for levels in runs.values() for level in levels):
+        for name in ("work_served_ghz_h", "work_served_share"):
+            done = {
+                variant: value
+                for variant, levels in runs.items()
+                if (value := levels.get(level, {}).get(name)) is not None
+            }
+            most = max(done.values(), default=0.0)
+            serving -= {variant for variant, value in done.items() if value < most * (1.0 - LIKE)}
+    return frozenset(serving)
 
 
 def at_instant(rejected: int, waiting: int, lost: int, vms: int) -> str:

@@ -2,7 +2,6 @@
 
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
-from ..scenarios.spec import Dedicated
 from .load_notes import short_recordings
 from .work import main_cause
 
@@ -22,6 +21,11 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
     if "sizes" not in part.model_fields_set and case.load.vms.size_names == ["standard"]:
         found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
     cost = case.scenario.cost
+    if cost.investment is not None and cost.investment_for is None and here["capital_cost"]:
+        found.append(
+            "cost.investment counts beside the price of the hosts. If it pays for the hosts, it "
+            "counts twice: write cost.investment_for: hosts, or project if it does not."
+        )
     if assumed := placeholders(case):
         found.append(f"Prices are placeholders, not yours: cost.{', cost.'.join(assumed)}.")
     found += [
@@ -41,14 +45,12 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
 def placeholders(case: Case) -> list[str]:
     """Return the prices of a scenario's costs that it leaves to placeholders and that count.
 
-    The price of a server does not where every group, and each baseline's server, has its own.
+    The price of a server does not where every group has its own; servers of a baseline count
+    with a price only where it is written.
     """
     cost = case.scenario.cost
     assumed = ["energy_price"] if "energy_price" not in cost.model_fields_set else []
     priced = all(group.price is not None for group in case.scenario.farm.hosts)
-    for baseline in case.scenario.baseline:
-        if isinstance(baseline, Dedicated) and baseline.server is not None:
-            priced &= baseline.price is not None
     if "server_price" not in cost.model_fields_set and not priced:
         assumed.append("server_price")
     return assumed

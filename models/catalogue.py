@@ -41,6 +41,7 @@ def _server(row: dict[str, str]) -> Server:
         published=row["published"],
         confidence=row["confidence"],
         source=row["source"],
+        available=row["available"],
     )
 
 

@@ -12,6 +12,7 @@ class Server:
 
     ``core_mhz`` is the nominal clock of a core; ``watts`` are SPECpower_ssj2008 readings at
     0, 10, …, 100 % load and ``ssj_ops`` the throughput at 10, …, 100 % (empty where unknown);
+    ``available`` is when its hardware could be bought first, as SPEC has it (``Feb-2008``), and
     ``confidence`` is the mark of the source (V: verified in a primary data set).
     """
 
@@ -29,6 +30,7 @@ class Server:
     published: str
     confidence: str
     source: str
+    available: str = ""
 
     @property
     def cpu_mhz(self) -> float:

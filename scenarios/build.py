@@ -110,6 +110,8 @@ def build(
         raise InputError(too_large)
     default = scenario.cost.server_price.amount
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
+    if scenario.cost.investment_for == "hosts":
+        prices = [0.0 for _ in prices]
     workload = load.make()
     service, tenancy = ledgers(scenario, stack, farm)
     gauge = Gauge(farm)

@@ -81,7 +81,7 @@ def _unconsolidated(
         initial = initial.model_copy(update={"placement": baseline.placement})
     policies = scenario.policies.model_copy(update={"control": NoControl(), "initial": initial})
     case = build(scenario.model_copy(update={"policies": policies}), load, left_out)
-    case.title = "the same farm without consolidation (all hosts on, nothing moved)"
+    case.title = "the same farm without consolidation"
     case.label = "not consolidated"
     # How many of its hosts count is known once the run itself has ended.
     case.least_paid = np.zeros(len(case.host_models), np.int64)
@@ -175,7 +175,7 @@ def _servers(scenario: Scenario, baseline: Dedicated) -> list[HostGroup]:
 def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
     """Name the servers with their age and what they are charged with."""
     known = servers().get(model.server)
-    age = f" of {known.published[:4]}" if known is not None else ""
+    age = f" of {known.available[-4:]}" if known is not None else ""
     charged = "counted with their energy only"
     if baseline.price is not None:
         charged = f"at {baseline.price.amount:,.0f} {baseline.price.currency} each"

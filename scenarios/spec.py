@@ -170,6 +170,19 @@ class CostPart(Part):
     investment: Annotated[Money | None, Amount()] = Field(
         None, description="What the consolidation costs once; gives its payback time."
     )
+    investment_for: Literal["project", "hosts"] | None = Field(
+        None,
+        description="What the investment pays for. `project`: work beside the hosts, whose price "
+        "counts as capital. `hosts`: the hosts themselves, whose price then does not count again. "
+        "Absent: as `project`, with a warning where hosts have a price.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_invested(self) -> Self:
+        if self.investment_for is not None and self.investment is None:
+            message = "there is no investment; give one, or leave this out"
+            raise problems([(("investment_for",), message)])
+        return self
 
     def in_currency(self, currency: str) -> "CostPart":
         """Return the prices with those that were not given in a currency of the user's."""

@@ -794,6 +794,10 @@ TURNS: Turns = {
     "cost.server_lifetime": ({}, {"cost.server_lifetime": "6 years"}),
     "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
     "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
+    "cost.investment_for": (
+        {"cost.investment": "1000 EUR"},
+        {"cost.investment": "1000 EUR", "cost.investment_for": "hosts"},
+    ),
     "baseline[]<dedicated>.type": ({}, {"baseline": {"type": "unconsolidated"}}),
     "baseline[]<dedicated>.server": (
         {}, {"baseline": {"type": "dedicated", "server": "dell_r300_l5410"}},
