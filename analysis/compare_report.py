@@ -10,13 +10,8 @@ from ..models.metrics import SAVINGS
 from ..scenarios.yaml_text import parse
 from .compare import Comparison
 from .compare_rows import Cell, Row
-<<<<<<< HEAD
 from .drawing import Figure, figure, hours, literal, thinned
-from .report import SECTIONS, environment, shown
-=======
-from .drawing import Figure, figure, hours, thinned
 from .report import SECTIONS, environment, shown, titled
->>>>>>> 3d70062 (Show two savings, and mark nothing best that serves less)
 from .rundir import VARIANTS
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
