@@ -24,6 +24,7 @@ from .metrics import measure
 from .noted import warnings_of
 from .played import play
 from .provenance import input_records, versions
+from .resources import limiting_resource
 from .result import SCHEMA_VERSION, Result
 from .savings import Against
 from .tables import make_tables
@@ -119,6 +120,7 @@ def _result(
     without_licences(summary, lacking, saved)
     values |= {name: summary[name]["value"] for name in values}
     summary["not_done"] = undone(metrics)
+    summary["limiting_resource"] = limiting_resource(case, metrics)
     summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
     summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]
     summary["failed_assertions"] = failed_assertions(case, values)

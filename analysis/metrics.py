@@ -20,6 +20,7 @@ from .hosts_needed import HostsNeeded, hosts_needed
 from .life import life_values, present_s
 from .network_metrics import network_values
 from .reserve import reserve_values
+from .resources import resource_values
 from .rest import rest_values
 from .rule_tables import rule_values
 from .work import work_values
@@ -55,6 +56,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values |= gap_values(case, outcome) | reserve_values(outcome) | rest_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= elasticity_values(case, outcome) | work_values(outcome)
+    values |= resource_values(case, outcome)
     values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case)
     needed = hosts_needed(case, outcome)
     values |= needed.values() | _counted(values, case, outcome, needed)

@@ -31,7 +31,9 @@ SECTIONS = {
     "Above the theoretical minimum": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh",
                                       "gap_energy"),
     "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
-            "host_utilisation_p95_max"),
+            "host_utilisation_p95_max", "memory_mean", "memory_p95", "memory_max",
+            "host_memory_max", "cpu_promised_p95", "vcpus_per_core", "host_vcpus_per_core_max",
+            "host_vcpus_per_core_min"),
     "Energy": ("energy_kwh", "facility_energy_kwh", "energy_not_counted_kwh", "mean_power_w",
                "peak_power_w", "energy_per_work"),
     "Virtualisation": ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
@@ -136,6 +138,7 @@ def render(result: Result) -> str:
         failures=failures_of(result),
         elasticity=elasticity_of(result),
         move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),
+        groups=result.table("groups").to_pylist(),
         busiest=list(zip(*busiest_hosts(result), strict=True)),
         plotly_js=get_plotlyjs(),
     )

@@ -24,6 +24,7 @@ from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 from .network_tables import link_series, links, migration_phases, move_columns
 from .reserve import TABLE as RESERVE
 from .reserve import reserve_table
+from .resources import group_table, host_columns
 from .rest import rest_columns, sleep_refusals
 from .rule_tables import rule_violations, rules_table
 from .work import work_of
@@ -34,6 +35,7 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
     names = Names(case)
     makers: dict[str, Callable[[Case, Outcome, Names], Mapping[str, Made]]] = {
         "hosts": _hosts,
+        "groups": lambda case, outcome, _: group_table(case, outcome),
         "vms": _vms,
         "farm_series": _farm_series,
         "migrations": _migrations,
@@ -128,6 +130,7 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "memory_peak_gib": (
             accounts.peak_memory_mib / MIB_PER_GIB, "GiB", "Most memory held or reserved."
         ),
+        **host_columns(outcome),
         "unserved_ghz_h": (
             totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H, "GHz h", "CPU that VMs on it asked for "
             "and did not get, migration apart.",
@@ -137,7 +140,8 @@ def _hosts(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
             "no CPU or I/O left for.",
         ),
         "licensed_cores": (
-            np.array([licence.cores for licence in case.licences])[hosts.group], "cores", "Cores "
+            np.array([licence.cores for licence in case.licences], np.float64)[hosts.group],
+            "cores", "Cores "
             "to be licensed where the licence is by the core, minimum orders apart.",
         ),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
@@ -201,6 +205,10 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
     def mean(name: str) -> Any:
         return np.diff(series[name])[keep] / length_s
 
+    def ratio(part: str, whole: str) -> Any:
+        on = mean(whole)
+        return np.divide(mean(part), on, out=np.zeros(len(on)), where=on > 0)
+
     def count(table: str, column: str, chosen: Any = slice(None)) -> Any:
         instants = outcome.tables[table][column][chosen]
         return np.histogram(instants, np.append(start_s, time_s[-1]))[0]
@@ -230,6 +238,13 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
             "for.",
         ),
         "utilisation": (use, "share", "CPU delivered over CPU switched on."),
+        "memory": (
+            ratio("memory_mib_s", "on_mib_s"), "share", "Memory that VMs held over memory of "
+            "hosts on.",
+        ),
+        "vcpus_per_core": (
+            ratio("vcpu_s", "on_core_s"), "vCPUs/core", "vCPUs of VMs per core of hosts on."
+        ),
         "hosts_violating": (
             mean("short_s"), "hosts", "Hosts at 100 % of their CPU, mean; with "
             "service.incoming_counts also those that VMs were copied to.",

@@ -20,7 +20,8 @@ SHOWN = (
     "work_served_share", "work_served_ghz_h", "hosts_on_peak", "hosts_on_mean",
     "consolidation_ratio", "gap_hosts", "energy_kwh", "gap_energy", "energy_cost",
     "capital_cost", "licence_cost", "total_cost", "cost_per_year", "utilisation_mean",
-    "utilisation_p95", "migrations", "migration_wait_mean_s", "downtime_p99_s",
+    "utilisation_p95", "memory_mean", "memory_p95", "host_vcpus_per_core_max", "migrations",
+    "migration_wait_mean_s", "downtime_p99_s",
     "link_utilisation_max", "host_boots", "vm_availability", "unserved_share", "cpu_ready",
     "response_mean_ms",
     "response_p95_ms", "slatah", "pdm", "esv", "co_tenants", "exposure",
@@ -78,6 +79,8 @@ def summary_text(result: Result) -> str:
     emptied = evacuated(result)
     lines = [] if emptied is None else [emptied.text(), ""]
     lines += [str(result.summary["verdict"]), "", *_aligned(rows)]
+    if "limiting_resource" in result.summary:
+        lines.append(f"\n{result.summary['limiting_resource']['text']}")
     lines += [f"\n{line}" for line in payback_lines(result)]
     lines += [f"\nnote: {warning}" for warning in result.summary["warnings"]]
     return "\n".join(lines)

@@ -31,9 +31,12 @@ class Rate:
     SWITCHING: Final = 7
     FAILED: Final = 8
     SATURATED_MHZ: Final = 9
+    MEMORY_MIB: Final = 10
+    VCPUS: Final = 11
+    PROMISED_MHZ: Final = 12
 
 
-RATES = 10
+RATES = 13
 
 
 class Flips(NamedTuple):
@@ -54,7 +57,8 @@ class HostAccounts:
     ``rates`` and ``totals`` have shape (rates, hosts). ON counts time switched on, ACTIVE time
     on and asked for CPU, SHORT active time that counts as a violation, UNSERVED guest work not
     done, SATURATED the part of it that the host had no CPU or I/O left for, SWITCHING time
-    booting or shutting down, FAILED time until repair.
+    booting or shutting down, FAILED time until repair; on hosts that are on MEMORY counts
+    what guests and reservations hold, VCPUS and PROMISED the vCPUs and the size of the guests.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -64,6 +68,7 @@ class HostAccounts:
         self.utilisation = np.zeros(hosts)
         self.peak_utilisation = np.zeros(hosts)
         self.peak_memory_mib = np.zeros(hosts)
+        self.peak_vcpus = np.zeros(hosts)
         self.boots = np.zeros(hosts, np.int64)
         self.stops = np.zeros(hosts, np.int64)
         self.failures = np.zeros(hosts, np.int64)
@@ -108,9 +113,10 @@ class HostAccounts:
             missed_mhz_s = self.totals[Rate.SATURATED_MHZ, rows]
             self.flips.append(Flips(rows, self.since_s[rows], short[changed], missed_mhz_s))
 
-    def note_memory(self, hosts: Ints, memory_mib: Floats) -> None:
-        """Keep track of the most memory that guests and reservations ever held."""
+    def note_held(self, hosts: Ints, memory_mib: Floats, vcpus: Floats) -> None:
+        """Keep track of the most memory that was ever held, and of the most vCPUs."""
         self.peak_memory_mib[hosts] = np.maximum(self.peak_memory_mib[hosts], memory_mib)
+        self.peak_vcpus[hosts] = np.maximum(self.peak_vcpus[hosts], vcpus)
 
     def _note_utilisation(self, hosts: Ints, elapsed_s: Floats) -> None:
         counts = (self.rates[Rate.ON, hosts] > 0) & (elapsed_s > 0)

@@ -67,6 +67,8 @@ def _sums_of_hosts(farm: Farm) -> None:
     _require(bool(np.all(hosts.memory_used_mib <= limit_mib)), "memory is overcommitted")
     committed_mhz = np.bincount(at, weights=vms.size_mhz[home], minlength=count)
     _require(bool(np.allclose(committed_mhz, hosts.committed_mhz)), "sizes do not add up")
+    vcpus = np.bincount(at, weights=vms.vcpus[home], minlength=count)
+    _require(bool(np.array_equal(vcpus, hosts.vcpus)), "vCPUs do not add up")
     guests = np.bincount(at, minlength=count)
     _require(bool(np.array_equal(guests, hosts.vm_count)), "VM counts do not add up")
     incoming = np.bincount(to, minlength=count)

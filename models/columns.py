@@ -64,7 +64,8 @@ class Hosts:
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
     it gives them; ``rack`` is the rack that they stand in, a position in ``rack_names``;
-    ``committed_mhz`` is the sum of the guests' sizes; ``memory_used_mib``
+    ``committed_mhz`` is the sum of the guests' sizes, ``vcpus`` that of their vCPUs;
+    ``memory_used_mib``
     counts guests, reservations for incoming ones, and guests that have left and still fetch their
     pages, ``sending`` of them. A host that is not ``reachable`` is cut off
     from the network: it works on, takes no VM and gives none away. One that is not ``in_service``
@@ -95,6 +96,7 @@ class Hosts:
     demand_mhz: Floats = field(init=False)
     delivered_mhz: Floats = field(init=False)
     committed_mhz: Floats = field(init=False)
+    vcpus: Floats = field(init=False)
     memory_used_mib: Floats = field(init=False)
     vm_count: Ints = field(init=False)
     incoming: Ints = field(init=False)
@@ -112,6 +114,7 @@ class Hosts:
         self.demand_mhz = np.zeros(count)
         self.delivered_mhz = np.zeros(count)
         self.committed_mhz = np.zeros(count)
+        self.vcpus = np.zeros(count)
         self.memory_used_mib = np.zeros(count)
         self.vm_count = np.zeros(count, np.int64)
         self.incoming = np.zeros(count, np.int64)

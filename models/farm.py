@@ -577,9 +577,10 @@ class Farm:
             memory_mib = memory_mib + self._kept_mib(rows)
         hosts.memory_used_mib[rows] = memory_mib
         hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
+        hosts.vcpus[rows] = np.bincount(at, weights=vms.vcpus[guests], minlength=count)
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
         hosts.incoming[rows] = np.bincount(to, minlength=count)
-        self.accounts.note_memory(rows, memory_mib)
+        self.accounts.note_held(rows, memory_mib, hosts.vcpus[rows])
         if self.delivery.strained:
             self.delivery.set_strain(rows, guests, at, memory_mib)
         self._set_rates(rows, guests, at)
@@ -623,6 +624,9 @@ class Farm:
         rates[Rate.UNSERVED_MHZ] = given.unserved_mhz
         rates[Rate.SATURATED_MHZ] = given.saturated_mhz
         rates[Rate.VMS] = hosts.vm_count[rows]
+        rates[Rate.MEMORY_MIB] = hosts.memory_used_mib[rows] * on
+        rates[Rate.VCPUS] = hosts.vcpus[rows] * on
+        rates[Rate.PROMISED_MHZ] = hosts.committed_mhz[rows] * on
         failed = hosts.state[rows] == PowerState.FAILED
         rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)
         rates[Rate.FAILED] = failed

@@ -61,6 +61,29 @@ METRICS: dict[str, Metric] = {
     "utilisation_p50": Metric("share", "Utilisation, median", "Median over workload steps."),
     "utilisation_p95": Metric("share", "Utilisation, P95", "95th percentile over workload steps."),
     "utilisation_max": Metric("share", "Utilisation, highest", "Highest of all workload steps."),
+    "memory_mean": Metric(
+        "share", "Memory, mean", "Memory that VMs hold, reservations for incoming ones included, "
+        "over memory of hosts on, whole run."
+    ),
+    "memory_p95": Metric("share", "Memory, P95", "95th percentile over workload steps."),
+    "memory_max": Metric("share", "Memory, highest", "Highest of all workload steps."),
+    "host_memory_max": Metric(
+        "share", "Fullest host, memory", "Highest share of its memory that any host ever held."
+    ),
+    "cpu_promised_p95": Metric(
+        "share", "CPU promised, P95", "Sizes of VMs over CPU of hosts on times the overcommitment "
+        "of placement; 95th percentile over workload steps."
+    ),
+    "vcpus_per_core": Metric(
+        "vCPUs/core", "vCPUs per core", "Integral of vCPUs of VMs over integral of cores of hosts "
+        "on."
+    ),
+    "host_vcpus_per_core_max": Metric(
+        "vCPUs/core", "vCPUs per core, highest host", "Highest of any host at any time."
+    ),
+    "host_vcpus_per_core_min": Metric(
+        "vCPUs/core", "vCPUs per core, lowest host", "Lowest mean of any host while on."
+    ),
     "host_utilisation_p95_max": Metric(
         "share", "Busiest host, P95", "Highest 95th percentile of any host while on."
     ),

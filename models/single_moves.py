@@ -90,8 +90,14 @@ class SingleMoves:
         hosts.vm_count[target] += 1
         hosts.incoming[target] -= 1
         hosts.committed_mhz[target] += vms.size_mhz.item(vm)
+        hosts.vcpus[target] += vms.vcpus.item(vm)
+        peak_vcpus = farm.accounts.peak_vcpus
+        peak_vcpus[target] = max(peak_vcpus.item(target), hosts.vcpus.item(target))
         for host in (source, target):
             farm.accounts.rates[Rate.VMS, host] = hosts.vm_count.item(host)
+            farm.accounts.rates[Rate.MEMORY_MIB, host] = hosts.memory_used_mib.item(host)
+            farm.accounts.rates[Rate.VCPUS, host] = hosts.vcpus.item(host)
+            farm.accounts.rates[Rate.PROMISED_MHZ, host] = hosts.committed_mhz.item(host)
             missed_mhz = farm.delivery.recount_one(host, farm.residents.of_one(host))
             if not farm.delivery.stressed.item(host):
                 farm.accounts.rates[Rate.UNSERVED_MHZ, host] = missed_mhz
@@ -109,6 +115,7 @@ class SingleMoves:
         farm, hosts = self._farm, self._farm.hosts
         hosts.vm_count[source] -= 1
         hosts.committed_mhz[source] -= farm.vms.size_mhz.item(vm)
+        hosts.vcpus[source] -= farm.vms.vcpus.item(vm)
         if pages_away:
             farm.vms.pages_at[vm] = source
             farm._fetching = np.sort(np.append(farm._fetching, vm))

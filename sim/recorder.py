@@ -23,6 +23,8 @@ SERIES = {
     "unserved_mhz_s": Rate.UNSERVED_MHZ,
     "saturated_mhz_s": Rate.SATURATED_MHZ,
     "vm_s": Rate.VMS,
+    "memory_mib_s": Rate.MEMORY_MIB,
+    "vcpu_s": Rate.VCPUS,
     "switching_s": Rate.SWITCHING,
     "failed_s": Rate.FAILED,
 }
@@ -78,8 +80,12 @@ class Recorder:
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
         )
-        self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), "on_mhz_s": float})
-        self._steps = Log({"time_s": float, "delivered": float, "on": float})
+        capacities = dict.fromkeys(("on_mhz_s", "on_mib_s", "on_core_s"), float)
+        self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), **capacities})
+        self._steps = Log(
+            {"time_s": float, "delivered": float, "on": float, "memory": float,
+             "memory_on": float, "promised": float}
+        )  # fmt: skip
         self._host_series = (
             Log({"host": int, "time_s": float, "length_s": float, "energy_j": float,
                  "on_s": float, "delivered_mhz_s": float, "vm_s": float})
@@ -205,10 +211,14 @@ class Recorder:
     def note_step(self, now_s: float) -> None:
         """Record delivered and switched-on capacity so far; everything must be settled."""
         totals = self._farm.accounts.totals
+        hosts = self._farm.hosts
         self._steps.add(
             time_s=now_s,
             delivered=totals[Rate.DELIVERED_MHZ].sum(),
-            on=totals[Rate.ON] @ self._farm.hosts.cpu_mhz,
+            on=totals[Rate.ON] @ hosts.cpu_mhz,
+            memory=totals[Rate.MEMORY_MIB].sum(),
+            memory_on=totals[Rate.ON] @ hosts.memory_mib,
+            promised=totals[Rate.PROMISED_MHZ].sum(),
         )
         self._map.note(now_s)
 
@@ -217,8 +227,11 @@ class Recorder:
         self.note_violations()
         totals = self._farm.accounts.totals
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
-        on_mhz_s = totals[Rate.ON] @ self._farm.hosts.cpu_mhz
-        self._series.add(1, time_s=now_s, on_mhz_s=on_mhz_s, **sums)
+        on_s, hosts = totals[Rate.ON], self._farm.hosts
+        self._series.add(
+            1, time_s=now_s, on_mhz_s=on_s @ hosts.cpu_mhz, on_mib_s=on_s @ hosts.memory_mib,
+            on_core_s=on_s @ (hosts.cpu_mhz / hosts.core_mhz), **sums,
+        )  # fmt: skip
         if self.links is not None:
             self.links.sample(now_s)
         if self._host_series is not None:
