@@ -31,9 +31,12 @@ PATTERN = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True)
 class Written:
-    """A rule as it was written, and where: its place and field in the scenario or a table."""
+    """A rule as it was written, and where: its place and field in the scenario or a table.
 
-    constraint: Constraint
+    ``constraint`` is None where the rule is the reservation of a size.
+    """
+
+    constraint: Constraint | None
     place: Callable[[str], str]
     field: str
 
@@ -65,6 +68,7 @@ def _placer(scenario: Scenario, index: int) -> Callable[[str], str]:
 def _twins(rules: Sequence[Written]) -> Iterator[Problem]:
     seen: dict[str, Written] = {}
     for rule in rules:
+        assert rule.constraint is not None
         name = rule.constraint.name
         if name in seen:
             message = f"two rules are called {name!r}; give each its own name"
@@ -77,11 +81,13 @@ def build_rules(
 ) -> tuple[Rules | None, list[InputFile]]:
     """Return the rules of a farm, None if there are none, and the files read for them.
 
-    ``still``: all VMs are there from the start. Raises InputError for names that nobody has and
-    for sets of rules that no placement can keep.
+    Reservations of CPU are rules too: no host promises more than it has. ``still``: all VMs are
+    there from the start. Raises InputError for names that nobody has and for sets of rules that no
+    placement can keep.
     """
     written, files = written_rules(scenario)
-    if not written:
+    reserved = _reservations(scenario, farm, stack)
+    if not written and not reserved:
         return None, files
     _raise(_unsafe(scenario, written))
     problems: list[Problem] = []
@@ -89,12 +95,39 @@ def build_rules(
     made = [_rule(each, finder, problems) for each in written]
     _raise(problems)
     capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
-    rules = Rules(made, domains, len(farm.vms), capacity_mhz)
+    rules = Rules([*made, *reserved], domains, len(farm.vms), capacity_mhz)
     needs = [] if start.reject else _needs(farm, start)
-    found = conflicts(made, domains, needs, capacity_mhz, len(farm.vms), at_once=still)
-    place_of = dict(zip(made, written, strict=True))
+    # VMs that may be rejected are, where their reservations find no host.
+    held = made if start.reject else list(rules.all)
+    found = conflicts(held, domains, needs, capacity_mhz, len(farm.vms), at_once=still)
+    place_of = dict(zip(made, written, strict=True)) | reserved
     _raise([_told(conflict, place_of, farm) for conflict in found])
     return rules, files
+
+
+def _reservations(scenario: Scenario, farm: LivingFarm, stack: Stack) -> dict[Rule, Written]:
+    """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations."""
+    if scenario.service.sharing != "shares":
+        return {}
+    vms, layer = farm.vms, stack.layer
+    found = {}
+    for size in np.flatnonzero(layer.reservation_mhz > 0).tolist():
+        rows = np.flatnonzero(vms.size == size)
+        if not len(rows):
+            continue
+        reserved_mhz = float(layer.reservation_mhz[size])
+        rule = Rule(
+            name=f"reservation of {vms.size_names[size]}", kind="preserve", vms=rows,
+            hosts=np.empty(0, np.int64), cpu_mhz=reserved_mhz,
+        )  # fmt: skip
+        index = next(
+            (at for at, each in enumerate(scenario.workload.sizes)
+             if each.name == vms.size_names[size]), 0,
+        )  # fmt: skip
+        path = ("workload", "sizes", index, "reservation")
+        place = scenario.place(path) or scenario.name
+        found[rule] = Written(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
+    return found
 
 
 def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
@@ -109,6 +142,7 @@ def _unsafe(scenario: Scenario, written: Sequence[Written]) -> Iterator[Problem]
         return
     for rule in written:
         constraint = rule.constraint
+        assert constraint is not None
         if constraint.type == "together" and constraint.price is None:
             message = (
                 "keeps VMs together that move one by one, and migration.reaction: cancel "
@@ -170,6 +204,7 @@ WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
 def _rule(written: Written, finder: _Finder, problems: list[Problem]) -> Rule:
     """Return a rule over rows; names that nobody has are added to the problems."""
     constraint = written.constraint
+    assert constraint is not None
     looks = {
         "vms": finder.vms.find, "sizes": finder.of_size, "tenants": finder.of_tenant,
         "hosts": finder.hosts.find,
@@ -221,8 +256,7 @@ def _told(conflict: Conflict, written: dict[Rule, Written], farm: LivingFarm) ->
     places = [f"{rule.name} at {written[rule].place('name')}" for rule in others]
     at = f" ({'; '.join(places)})" if places else ""
     word = "rules" if others else "rule"
-    message = (
-        f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one, or give it a "
-        "price"
+    message = f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one" + (
+        ", or give it a price" if written[first].constraint is not None else ""
     )
     return Problem(written[first].place("name"), written[first].field, message)

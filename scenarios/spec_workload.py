@@ -68,7 +68,9 @@ class Size(Part):
         1000, description="Weight of one vCPU where CPU is short and `service.sharing: shares`."
     )
     reservation: Annotated[float, Field(ge=0), Quantity("frequency")] = Field(
-        0.0, description="CPU that is never taken from the VM, `service.sharing: shares`."
+        0.0,
+        description="CPU that is never taken from the VM, with `service.sharing: shares`; no "
+        "host takes VMs that reserve more than it has.",
     )
     limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")

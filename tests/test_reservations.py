@@ -1,0 +1,86 @@
+"""Reservations of CPU: no host promises more than it has, wherever VMs come from."""
+
+from typing import Any
+
+import pytest
+
+import farmsim
+from farmsim.scenarios.problems import InputError
+
+SERVER = {
+    "cores": 10, "clock": "1 GHz", "memory": "100 GiB", "sockets": 1,
+    "power": {"model": "linear", "idle": "100 W", "max": "200 W"},
+}  # fmt: skip
+
+
+def reserved(vms: int = 2, hosts: int = 2, load: str = "100 %", **parts: Any) -> farmsim.Scenario:
+    """Return VMs of 8 vCPUs that reserve 8 GHz each, on hosts of 10 GHz that promise 40."""
+    made: dict[str, Any] = {
+        "name": "reserved",
+        "run": {"duration": "1 h"},
+        "farm": {"hosts": [{"name": "h", "server": SERVER, "count": hosts}]},
+        "workload": {
+            "source": {"type": "constant", "utilisation": load},
+            "sizes": [
+                {
+                    "name": "a", "vcpus": 8, "clock": "1 GHz", "memory": "4 GiB", "count": vms,
+                    "reservation": "8 GHz",
+                }
+            ],
+        },
+        "baseline": {"type": "none"},
+        "policies": {"initial": {"cpu_overcommit": 4}},
+        "service": {"sharing": "shares"},
+    }  # fmt: skip
+    return farmsim.Scenario.of(made).with_(parts)
+
+
+def test_two_that_do_not_fit_together_get_a_host_each() -> None:
+    result = farmsim.run(reserved())
+    vms = result.table("vms").to_pylist()
+    assert sorted(row["last_host"] for row in vms) == ["h-1", "h-2"]
+    assert [row["ready_share"] for row in vms] == [0.0, 0.0]
+    assert result.value("work_served_share") == pytest.approx(1.0)
+
+
+def test_more_than_hosts_can_promise_is_refused_with_its_place() -> None:
+    with pytest.raises(InputError, match="reservation"):
+        farmsim.run(reserved(vms=3))
+
+
+def test_who_may_be_rejected_is_with_the_reason() -> None:
+    smaller = [{"name": "a", "vcpus": 8, "clock": "1 GHz", "memory": "4 GiB", "count": 3,
+                "reservation": "6 GHz"}]  # fmt: skip
+    made = reserved(**{"workload.sizes": smaller, "policies.initial.unplaced": "reject"})
+    result = farmsim.run(made)
+    rows = result.table("vms").to_pylist()
+    assert [row["state"] for row in rows] == ["running", "running", "rejected"]
+    assert "barred by rules: reservation of a 2" in rows[2]["reason"]
+
+
+@pytest.mark.parametrize("policy", ["consolidation", "dynamic_power"])
+def test_no_policy_moves_them_together(policy: str) -> None:
+    """At 10 % load both would fit one host."""
+    made = reserved(
+        load="10 %", **{"policies.control": policy, "policies.initial.placement": "round_robin"}
+    )
+    result = farmsim.run(made)
+    assert result.value("migrations") == 0
+    assert len(set(result.table("vms")["last_host"].to_pylist())) == 2
+
+
+def test_an_assignment_that_breaks_one_is_refused() -> None:
+    control = {"policy": "reassign", "at": "10 min", "assignment": {"vm-2": "h-1"}}
+    result = farmsim.run(reserved(**{"policies.control": control}))
+    assert result.value("migrations") == 0
+    told = [row["outcome"] for row in result.table("decisions").to_pylist()]
+    assert any("reservation of a" in outcome for outcome in told)
+
+
+def test_a_restart_waits_for_a_host_that_can_keep_it() -> None:
+    failures = {"schedule": [{"at": "10 min", "of": "host", "match": ["h-2"], "for": "20 min"}]}
+    result = farmsim.run(reserved(load="10 %", failures=failures))
+    events = result.table("vm_events").to_pylist()
+    back = [row for row in events if row["event"] == "running" and row["time_s"] > 600]
+    assert [row["host"] for row in back] == ["h-2"]
+    assert back[0]["time_s"] >= 1800
