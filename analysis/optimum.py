@@ -18,6 +18,9 @@ from ..scenarios.scenario import Scenario
 from .played import play
 from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
 
+FIRST_S = 1e-3
+"""How long a farm is run, in s, to see it as it is at the start."""
+
 
 @dataclass(frozen=True)
 class Optimum:
@@ -102,9 +105,10 @@ def _enough_hosts(snapshot: Snapshot, most: int | None) -> tuple[Ints, Ints]:
 class Compared:
     """A farm at one instant beside the optimum for the VMs that it holds then.
 
-    ``short_mhz`` is the CPU that VMs ask for beyond what their hosts may give them: a farm that is
-    short may use fewer hosts than serving everybody takes. ``left_out`` names the rules of
-    placement that the optimum need not keep.
+    ``short_mhz`` is the CPU that VMs ask for beyond what their hosts have: a farm that is short may
+    use fewer hosts than serving everybody takes. The optimum fills hosts to ``fill`` of their CPU
+    at most; ``over_fill`` hosts of the farm hold more than that, which is no shortage. ``left_out``
+    names the rules of placement that the optimum need not keep.
     """
 
     name: str
@@ -115,6 +119,8 @@ class Compared:
     short_mhz: float
     optimum: Optimum
     left_out: list[str]
+    fill: float = 1.0
+    over_fill: int = 0
 
     @property
     def gap(self) -> float:
@@ -128,24 +134,39 @@ class Compared:
         lines = [
             f"{self.name} at {self.at_s / 3600:g} h: {self.vms:,} VMs, {self.hosts_on:,} of "
             f"{self.hosts:,} hosts on",
-            f"fewest hosts: {_known(found)}",
+            f"fewest hosts{self._limit()}: {_known(found)}",
         ]
         if found.status != "infeasible":
-            most = "" if found.status == "optimal" else "at most "
-            beyond = self.hosts_on - found.bound
-            lines.append(f"gap: {most}{beyond:,} hosts, {100 * self.gap:.1f} %")
+            lines.append(self._gap_text())
         if self.short_mhz > 0:
             short = f"{self.short_mhz / 1000:,.2f} GHz"
             lines.append(f"short: hosts lack {short} of what their VMs ask for")
+        if self.over_fill:
+            hosts = "1 host of the farm is" if self.over_fill == 1 else (
+                f"{self.over_fill:,} hosts of the farm are"
+            )  # fmt: skip
+            lines.append(f"{hosts} filled beyond {100 * self.fill:g} %, within what they have")
         if self.left_out:
             lines.append(f"the optimum need not keep these rules: {', '.join(self.left_out)}")
         return "\n".join(lines)
+
+    def _gap_text(self) -> str:
+        beyond = self.hosts_on - self.optimum.bound
+        if beyond < 0:
+            return f"the farm has {-beyond:,} fewer on: it fills hosts more than the optimum may"
+        most = "" if self.optimum.status == "optimal" else "at most "
+        hosts = "1 host" if beyond == 1 else f"{beyond:,} hosts"
+        return f"gap: {most}{hosts}, {100 * self.gap:.1f} %"
+
+    def _limit(self) -> str:
+        return "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
 
     def to_dict(self) -> dict[str, object]:
         """Return the comparison as plain values."""
         return {
             "name": self.name, "at_s": self.at_s, "vms": self.vms, "hosts": self.hosts,
             "hosts_on": self.hosts_on, "short_mhz": self.short_mhz, "gap": self.gap,
+            "fill": self.fill, "hosts_over_fill": self.over_fill,
             "bound": self.optimum.bound, "fewest": self.optimum.hosts,
             "status": self.optimum.status, "rules_left_out": self.left_out,
         }  # fmt: skip
@@ -168,9 +189,9 @@ def at_instant(
     ``fill`` is the share of a host's CPU that the optimum may use. Raises InputError if the
     scenario cannot be run or has no VMs on hosts then.
     """
-    if not 0 < at_s <= scenario.run.duration:
+    if not 0 <= at_s <= scenario.run.duration:
         end = f"{scenario.run.duration / 3600:g} h"
-        message = f"is {at_s / 3600:g} h; name a time after 0 h and up to the run's end, {end}"
+        message = f"is {at_s / 3600:g} h; name a time from 0 h up to the run's end, {end}"
         raise refuse(scenario.name, message, "--at")
     if not 0 < fill <= 1:
         raise refuse(scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--fill")
@@ -178,10 +199,10 @@ def at_instant(
         message = f"is {time_limit_s:g} s; name a time of 0 s or more"
         raise refuse(scenario.name, message, "--time-limit")
     load = load_of(scenario)
-    run = scenario.run.model_copy(update={"duration": at_s})
+    run = scenario.run.model_copy(update={"duration": at_s or FIRST_S})
     case = build(scenario.model_copy(update={"run": run}), load)
     farm = play(case).farm
-    snapshot = Snapshot.of(farm, fill, case.rules)
+    snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
     if not len(snapshot.home):
         raise refuse(scenario.name, "finds no VM on any host; name an earlier time", "--at")
     return Compared(
@@ -190,7 +211,9 @@ def at_instant(
         vms=len(snapshot.home),
         hosts_on=int(np.count_nonzero(farm.accounts.rates[Rate.ON])),
         hosts=len(farm.hosts),
-        short_mhz=snapshot.short_mhz(),
+        short_mhz=whole.short_mhz(),
         optimum=solve(snapshot, time_limit_s),
         left_out=beyond_program(case.rules),
+        fill=fill,
+        over_fill=max(snapshot.hosts_over() - whole.hosts_over(), 0),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.arrays import Bools, Floats, Ints, sum_by
 from ..models.columns import PowerState
 from ..models.constraints import BY_HOST_ALONE
 from ..models.farm import Farm
@@ -69,9 +69,18 @@ class Snapshot:
 
     def short_mhz(self) -> float:
         """Return the CPU that VMs need on their present hosts and these do not have, MHz."""
+        return float(np.maximum(self._load_mhz() - self.room_mhz, 0.0).sum())
+
+    def hosts_over(self) -> int:
+        """Return how many hosts hold VMs that together need more CPU than it may give."""
+        over = self._load_mhz() > self.room_mhz * (1 + TOLERANCE) + TOLERANCE
+        return int(np.count_nonzero(over))
+
+    def _load_mhz(self) -> Floats:
         need_mhz = self.cpu_mhz[np.arange(len(self.home)), self.group[self.home]]
-        load_mhz = np.bincount(self.home, weights=need_mhz, minlength=len(self.room_mhz))
-        return float(np.maximum(load_mhz - self.room_mhz, 0.0).sum())
+        hosts = len(self.room_mhz)
+        load_mhz: Floats = sum_by(self.home, weights=need_mhz, minlength=hosts)
+        return load_mhz
 
     def fits(self, home: Ints) -> bool:
         """Whether hosts hold the VMs with each where ``home`` says, and rules are kept."""

@@ -39,8 +39,7 @@ from .problems import InputError, Problem, refuse
 from .scenario import Scenario
 from .spec_farm import HostGroup
 from .suggest import unknown_name
-
-SHOWN = 20
+from .unplaced import least_mib, shortage, unplaced
 
 
 @dataclass
@@ -238,24 +237,7 @@ def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
 
 def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
     """Say which VMs the initial placement found no host for, and why."""
-    farm, searches = case.farm, error.searches
-    lines = []
-    for vm, search in list(searches.items())[:SHOWN]:
-        counts = (
-            (search.no_cpu, "lack CPU"),
-            (search.no_memory, "lack memory"),
-            (search.vetoed, "lack headroom"),
-            (search.barred, "may not take it"),
-        )
-        why = [f"{count} {what}" for count, what in counts if count]
-        if search.rules:
-            why.append(f"barred by rules: {search.rules}")
-        lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
-    more = len(searches) - SHOWN
-    listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
-    message = (
-        f"the farm is too small: {len(searches)} of {len(farm.vms)} VMs find no host: {listed}; "
-        "add hosts, raise policies.initial.cpu_overcommit, place by demand, "
-        "or set policies.initial.unplaced: reject"
-    )
-    return refuse(case.name, message, "farm.hosts")
+    vms, need_mhz, room_mhz = case.engine.first_needs()
+    short = shortage(need_mhz, least_mib(case.farm)[vms], room_mhz, case.farm.hosts.memory_mib)
+    where = case.scenario.place(("farm", "hosts")) or case.name
+    return unplaced(where, case.farm, error, short)

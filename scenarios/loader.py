@@ -180,8 +180,7 @@ def _validated(written: Written, allow_code: bool) -> Scenario:
             told(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
             for place, path, text in located
         ) from None
-    if scenario.constraints:
-        scenario = scenario.with_places(lambda path: _origin(path, written).where)
+    scenario = scenario.with_places(lambda path: _origin(path, written).where)
     return scenario.in_folder(written.folder)
 
 

@@ -35,18 +35,19 @@ class Scenario(Spec):
         return copy
 
     def with_places(self, find: Callable[[Place], str]) -> Self:
-        """Return the scenario knowing where its rules stand; they are checked once VMs have names.
+        """Return the scenario knowing where rules and hosts stand, for what only a run can check.
 
         ``find`` tells file, line and column of a path.
         """
-        paths = [("constraints", index, key) for index, rule in enumerate(self.constraints)
-                 for key in type(rule).model_fields]  # fmt: skip
+        paths: list[Place] = [("farm", "hosts")]
+        for index, rule in enumerate(self.constraints):
+            paths += [("constraints", index, key) for key in type(rule).model_fields]
         copy = self.model_copy()
         copy._places = {path: find(path) for path in paths}
         return copy
 
     def place(self, path: Place) -> str:
-        """Return file, line and column of a path within the rules, empty if it has none."""
+        """Return file, line and column of a path that is kept, empty if it has none."""
         return self._places.get(path, "")
 
     def check_paths(self) -> None:

@@ -429,6 +429,21 @@ class Engine:
         nothing_mhz = np.zeros(len(hosts))
         return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
 
+    def first_needs(self) -> tuple[Ints, Floats, Floats]:
+        """Return the VMs asked for at the start, the least CPU of each, and what hosts have, MHz.
+
+        The least is what a VM counts with where its work costs least.
+        """
+        farm, start = self._farm, self._start
+        vms = np.flatnonzero(self._lives.population.arrival_s <= 0)
+        room_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+        if start.by_size:
+            return vms, farm.vms.size_mhz[vms], room_mhz * start.overcommit
+        layer = farm.delivery.layer
+        factor = np.where(layer.allowed, layer.work_factor, np.inf).min(axis=1)
+        factor = np.where(np.isfinite(factor), factor, 0.0)
+        return vms, self._workload.demand_mhz(0)[vms] * factor[farm.vms.size[vms]], room_mhz
+
     def _note_placement(self, vms: Ints, first: Placed) -> None:
         if not len(vms):
             return

@@ -431,7 +431,7 @@ BAD = {
     "none": (TEXT[: TEXT.index("variants")], "s.yaml:2:1: nothing to compare with; name a second"),
     "too small": (
         with_variant("{farm.hosts.0.count: 1, workload.vms: 90}"),
-        "s.yaml:13:3: variants.same: small-same: farm.hosts: the farm is too small",
+        "s.yaml:13:3: variants.same: s.yaml:13:10: farm.hosts: the farm is too small",
     ),
     "giant": (
         with_variant("{workload.sizes.s.memory: 64 GiB}"),

@@ -220,7 +220,6 @@ def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "told"),
     [
         (["--at", "90 h"], "up to the run's end, 48 h"),
-        (["--at", "0 h"], "name a time after 0 h"),
         (["--at", "soon"], "is not a time"),
         (["--at", "2 h", "--fill", "120 %"], "up to 100 %"),
         (["--at", "2 h", "--time-limit", "-1 s"], "from 0 s to 1000 years"),

@@ -361,7 +361,8 @@ def test_a_farm_that_is_too_small_names_who_finds_no_host() -> None:
     with pytest.raises(InputError) as caught:
         run(workload)
     text = str(caught.value)
-    assert "the farm is too small: 1 of 5 VMs find no host: vm-5 (of 2 hosts 2 lack memory)" in text
+    assert "the farm is too small, whatever the placement: its hosts lack memory" in text
+    assert "1 VM of 5: vm-5 (of 2 hosts 2 lack memory)" in text
     assert "set policies.initial.unplaced: reject" in text
 
 
