@@ -13,7 +13,9 @@ from ..models.columns import VmState
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.build import Case, build, load_of
 from ..scenarios.build_baselines import build_baselines
+from ..scenarios.build_workload import Load
 from ..scenarios.loader import dump
+from ..scenarios.other_scenario import check_others
 from ..scenarios.scenario import Scenario
 from ..sim.engine import Outcome
 from .assumptions import assumptions, data_quality
@@ -47,11 +49,10 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     started = time.process_time()
     load = load_of(scenario)
     case = build(scenario, load)
-    others = build_baselines(scenario, load)
+    _try_baselines(scenario, load, case)
     here, outcome = _run(case, progress)
     never = never_ran(outcome)
-    if others and 0 < len(never) < len(case.farm.vms) and here["vms_ran"]:
-        others = build_baselines(scenario, load, never)
+    others = build_baselines(scenario, load, never) if here["vms_ran"] else []
     runs = [_run_baseline(other, case, outcome, progress) for other in others]
     if len(never) and here["vms_ran"]:
         for other in (each for each in others if each.load.vms is load.vms):
@@ -61,10 +62,22 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
         for other, (values, _) in zip(others, runs, strict=True)
     ]
     result = _result(case, here, outcome, against)
+    if not others and scenario.has_baseline:
+        result.summary["verdict"] += " No saving is claimed: no VM ran."
     for other, (values, left) in zip(others, runs, strict=True):
         result.baselines.append(_result(other, values, left, []))
     result.manifest["cpu_s"] = round(time.process_time() - started, 3)
     return result
+
+
+def _try_baselines(scenario: Scenario, load: Load, case: Case) -> None:
+    """Find before a long run what is wrong with a baseline.
+
+    Where VMs may be rejected, those that fit no server of a baseline may turn out to be left out.
+    """
+    check_others(scenario)
+    if not case.living and scenario.policies.initial.unplaced == "refuse":
+        build_baselines(scenario, load)
 
 
 def never_ran(outcome: Outcome) -> Ints:

@@ -211,14 +211,16 @@ def timing(scenario: Scenario) -> Timing:
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
 
 
-def giants(farm: LivingFarm, start: Start, where: str) -> list[Problem]:
-    """Return the sizes of VM that no host of the farm could ever hold."""
-    vms = farm.vms
-    sizes, first = np.unique(vms.size, return_index=True)
+def giants(
+    farm: LivingFarm, start: Start, where: str, left_out: Ints | None = None
+) -> list[Problem]:  # fmt: skip
+    """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
+    rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
+    sizes, first = np.unique(farm.vms.size[rows], return_index=True)
     fitting = start.fitting(farm)[sizes]
     return [
         _giant(farm, int(vm), int(size), where)
-        for size, vm in zip(sizes[~fitting], first[~fitting], strict=True)
+        for size, vm in zip(sizes[~fitting], rows[first[~fitting]], strict=True)
     ]
 
 

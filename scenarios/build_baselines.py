@@ -142,7 +142,7 @@ def _dedicated(
         model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
         farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=still)
-        problems = giants(farm, start, where)
+        problems = giants(farm, start, where, left_out)
         if not problems:
             break
     else:

@@ -382,6 +382,11 @@ class Spec(Part):
             raise problems([((row, "type"), message) for row in nothing])
         return baselines
 
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there is anything to compare with."""
+        return not any(isinstance(each, NoBaseline) for each in self.baseline)
+
     @field_serializer("baseline")
     def _one_or_several(self, baselines: tuple[Baseline, ...]) -> Any:
         """Write a single baseline without a list, as users write it."""
