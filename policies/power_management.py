@@ -50,7 +50,7 @@ class PowerManagement:
     )  # fmt: skip
     cycles: int = knob(
         "Times within any 24 hours that a host is put to rest at most; 0: any number.",
-        0, key="cycles_per_day", ge=0,
+        0, key="cycles_per_day", ge=0, le=1000,
     )  # fmt: skip
     ahead_s: float = knob(
         "How far ahead of the load hosts are woken; 0 s: not at all.",

@@ -74,7 +74,11 @@ def build(
     scenario: Scenario, load: Load | None = None, left_out: Ints | None = None
 ) -> Case:  # fmt: skip
     """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
-    load = load or load_of(scenario)
+    with scenario.telling_places():
+        return _build(scenario, load or load_of(scenario), left_out)
+
+
+def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     groups = scenario.farm.hosts
     stack = build_stack(scenario, groups, load.sizes, load.held)
     models = [
@@ -190,11 +194,13 @@ def _layer_risk(stack: Stack) -> Floats:
 
 def load_of(scenario: Scenario) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
-    load = build_load(
-        scenario.workload, scenario.folder, lambda: Streams(scenario.seed), scenario.run.duration,
-        [tenant.name for tenant in scenario.tenants], scenario.policies.scaling_every,
-    )  # fmt: skip
-    return add_applications(load, scenario)
+    with scenario.telling_places():
+        load = build_load(
+            scenario.workload, scenario.folder, lambda: Streams(scenario.seed),
+            scenario.run.duration, [tenant.name for tenant in scenario.tenants],
+            scenario.policies.scaling_every,
+        )  # fmt: skip
+        return add_applications(load, scenario)
 
 
 def fresh(vms: Vms) -> Vms:

@@ -1,6 +1,8 @@
 """A scenario in Python: loaded, changed, written back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +12,14 @@ from .archive import fault_of
 from .problems import InputError, Problem
 from .spec import Spec
 from .yaml_text import Path as Place
+
+CHECKED_LATER: tuple[Place, ...] = (
+    ("farm", "hosts"), ("workload",), ("workload", "vms"), ("workload", "sizes"),
+    ("workload", "match"), ("workload", "source"), ("workload", "source", "block"),
+    ("workload", "arrivals"), ("applications",), ("failures",), ("network", "layout"),
+    ("policies", "control"), ("service", "microscope"), ("baseline",),
+)  # fmt: skip
+"""Fields whose faults may only show when files have been read and VMs placed."""
 
 
 class Scenario(Spec):
@@ -35,13 +45,15 @@ class Scenario(Spec):
         return copy
 
     def with_places(self, find: Callable[[Place], str]) -> Self:
-        """Return the scenario knowing where rules and hosts stand, for what only a run can check.
+        """Return the scenario knowing where stands what is checked once files have been read.
 
         ``find`` tells file, line and column of a path.
         """
-        paths: list[Place] = [("farm", "hosts")]
-        for index, rule in enumerate(self.constraints):
-            paths += [("constraints", index, key) for key in type(rule).model_fields]
+        paths: list[Place] = [
+            ("constraints", index, key) for index, rule in enumerate(self.constraints)
+            for key in type(rule).model_fields
+        ]  # fmt: skip
+        paths += CHECKED_LATER
         copy = self.model_copy()
         copy._places = {path: find(path) for path in paths}
         return copy
@@ -49,6 +61,23 @@ class Scenario(Spec):
     def place(self, path: Place) -> str:
         """Return file, line and column of a path that is kept, empty if it has none."""
         return self._places.get(path, "")
+
+    @contextmanager
+    def telling_places(self) -> Iterator[None]:
+        """Give errors that name a field of this scenario alone the place where it stands."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(self._told(each) for each in error.problems) from None
+
+    def _told(self, problem: Problem) -> Problem:
+        if problem.where not in ("workload", "baseline", self.name):
+            return problem
+        path: Place = tuple(problem.field.split("."))
+        while path and path not in self._places:
+            path = path[:-1]
+        where = self._places.get(path, "")
+        return replace(problem, where=where) if where else problem
 
     def check_paths(self) -> None:
         """Check that the files it names are there. Raises InputError."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .fields import Part, Quantity
-from .kinds import Count, Mebibytes, Period, Seconds, Whole
+from .kinds import Mebibytes, Period, Seconds, Whole
 
 
 class AdmissionPart(Part):
@@ -40,6 +40,6 @@ class ProvisioningPart(Part):
     boot: Seconds | None = Field(
         None, description="Boot of a VM's system, if not the figure of the hypervisor."
     )
-    starts_per_host: Count = Field(
+    starts_per_host: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
         8, description="VMs that one host starts at a time; others wait their turn on it."
     )

@@ -108,7 +108,7 @@ def _read(text: str, folder: Path | None) -> None:
             "maximum: 9", "maximum: 9\n    penalty: {price: 1 EUR, per: request}",
             ":11:29: applications.0.penalty.per: size web has no class of requests; write GHz h",
         ),
-        ("maximum: 9", "maximum: 9\n    penalty: {price: 1 USD}", "penalty of shop is in USD"),
+        ("maximum: 9", "maximum: 9\n    penalty: {price: -1 USD}", "penalty of shop is negative"),
         (
             "applications:", "applications:\n  - {name: shop, size: web, maximum: 1, load: "
             "{type: constant, rate: 1 GHz}}",

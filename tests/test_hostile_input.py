@@ -222,3 +222,21 @@ def test_messages_are_short_and_in_words_of_farmsim(tmp_path: Path) -> None:
         assert len(told) < 4000
     told = refusal(tmp_path, farm={"hosts": [HOST | {"server": long}]})
     assert len(told) < 4000
+
+
+def test_faults_found_after_the_files_were_read_have_a_line(tmp_path: Path) -> None:
+    (tmp_path / "load.csv").write_text("time,a\n0,50\n300,60\n")
+    text = (
+        "farm:\n  hosts: [{name: h, server: hp_ml110_g5, count: 1}]\n"
+        "run: {duration: 10 min}\nbaseline: {type: none}\nworkload:\n"
+        "  source: {type: csv, path: load.csv}\n  vms: 3\n"
+    )
+    (tmp_path / "s.yaml").write_text(text)
+    place = f"{tmp_path / 's.yaml'}"
+    with pytest.raises(InputError) as caught:
+        farmsim.run(farmsim.Scenario.load(tmp_path / "s.yaml"))
+    assert str(caught.value).startswith(f"{place}:5:1: workload.match: the trace has 1 series")
+    (tmp_path / "s.yaml").write_text(text.replace("vms: 3", "vms: 9\n  match: cycle"))
+    with pytest.raises(InputError) as caught:
+        farmsim.run(farmsim.Scenario.load(tmp_path / "s.yaml"))
+    assert str(caught.value).startswith(f"{place}:2:3: farm.hosts: ")
