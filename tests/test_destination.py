@@ -395,6 +395,7 @@ def writers(
         process.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("fallback",)], ids=["exchanged", "set aside"])
 def test_a_killed_process_leaves_a_whole_result(
     tmp_path: Path, writers: Callable[..., subprocess.Popen[str]], options: tuple[str, ...]
@@ -414,6 +415,7 @@ def test_a_killed_process_leaves_a_whole_result(
     assert names(tmp_path) == ["o", "source"]
 
 
+@pytest.mark.slow
 def test_two_processes_write_to_one_place(
     tmp_path: Path, writers: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -523,6 +525,7 @@ def test_a_process_at_work_is_not_cleaned_away(tmp_path: Path, result: farmsim.R
     assert load(place).manifest["seed"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_stopped_run_says_so_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "s.yaml").write_text(TEXT)
