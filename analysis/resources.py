@@ -12,7 +12,7 @@ from ..sim.engine import Outcome
 from .arrow import Made
 
 CPU, MEMORY, PROMISED = "CPU", "memory", "CPU promised to VMs"
-S_PER_H = 3600.0
+ROUNDING = 1e-9
 
 
 def resource_values(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -43,10 +43,12 @@ def limiting_resource(case: Case, values: dict[str, float]) -> dict[str, str]:
     """Return the resource of which most is taken at the 95th percentile of time, and a sentence.
 
     CPU by use, memory by what VMs hold, and where VMs are placed by their size also what is
-    promised to them of the CPU that placement counts.
+    promised to them of the CPU that placement counts; not where control policies, which go by
+    demand, pack hosts beyond that.
     """
     shares = {CPU: values["utilisation_p95"], MEMORY: values["memory_p95"]}
-    if case.scenario.policies.initial.by == "size":
+    by_size = case.scenario.policies.initial.by == "size"
+    if by_size and values["cpu_promised_p95"] <= 1.0 + ROUNDING:
         shares[PROMISED] = values["cpu_promised_p95"]
     order = sorted(shares, key=lambda each: -shares[each])
     if not shares[order[0]]:

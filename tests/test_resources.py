@@ -106,3 +106,10 @@ def test_moves_carry_their_memory_and_vcpus_with_them() -> None:
     assert own_gib_h * (1 - 1e-9) <= held_gib_h < 1.05 * own_gib_h
     peaks = np.array([row["memory_max"] for row in hosts])
     assert np.all(peaks <= 1 + 1e-9)
+
+
+def test_promises_that_control_packs_beyond_are_no_limit() -> None:
+    """Consolidation goes by demand, and puts more on a host than placement would promise."""
+    result = farmsim.run("library/planetlab-day", "run.duration=3 h")
+    assert result.value("cpu_promised_p95") > 1
+    assert result.summary["limiting_resource"]["resource"] in ("CPU", "memory")
