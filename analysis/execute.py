@@ -18,6 +18,7 @@ from ..scenarios.loader import dump
 from ..scenarios.other_scenario import check_others
 from ..scenarios.scenario import Scenario
 from ..sim.engine import Outcome
+from ..sim.streams import Streams
 from .assumptions import assumptions, data_quality
 from .conservation import check
 from .headline import verdict
@@ -33,6 +34,7 @@ from .tables import make_tables
 from .titles import UNLICENSED, without_licences
 from .undone import undone
 from .verdict import failed_assertions, warnings
+from .without_effect import wide_vms, without_effect
 from .wording import count
 
 Progress = Callable[[str, float, float], None]
@@ -46,11 +48,12 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     that was done. Raises InputError if the input cannot be run, ConservationError if a balance
     does not close.
     """
-    started = time.process_time()
+    started, made = time.process_time(), Streams.made
     load = load_of(scenario)
     case = build(scenario, load)
     _try_baselines(scenario, load, case)
     here, outcome = _run(case, progress)
+    drawn = Streams.made - made
     never = never_ran(outcome)
     others = build_baselines(scenario, load, never) if here["vms_ran"] else []
     runs = [_run_baseline(other, case, outcome, progress) for other in others]
@@ -64,6 +67,7 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     result = _result(case, here, outcome, against)
     if not others and scenario.has_baseline:
         result.summary["verdict"] += " No saving is claimed: no VM ran."
+    result.summary["warnings"] += [*without_effect(case, drawn), *wide_vms(case, outcome)]
     for other, (values, left) in zip(others, runs, strict=True):
         result.baselines.append(_result(other, values, left, []))
     result.manifest["cpu_s"] = round(time.process_time() - started, 3)

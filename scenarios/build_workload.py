@@ -92,7 +92,7 @@ def build_load(
         return _none(part, scaling_s)
     trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
     count = _count(part, trace)
-    sizes, size_of_vm = _sizes(part, trace, count, draw()("workload.sizes"))
+    sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
     series: Ints | None = None
     if trace is not None and not isinstance(source, Resampled):
@@ -238,7 +238,7 @@ def _count(part: WorkloadPart, trace: TraceData | None) -> int:
 
 
 def _sizes(
-    part: WorkloadPart, trace: TraceData | None, count: int, generator: np.random.Generator
+    part: WorkloadPart, trace: TraceData | None, count: int, draw: Callable[[], np.random.Generator]
 ) -> tuple[list[VmSize], Ints]:
     own = "sizes" not in part.model_fields_set
     if own and trace is not None and trace.sizes and trace.size_of_series is not None:
@@ -255,7 +255,7 @@ def _sizes(
         shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
         counts = counts_from_shares(shares, count)
     if part.deal == "random":
-        return sizes, deal_random(counts, generator)
+        return sizes, deal_random(counts, draw())
     return sizes, deal_cycle(counts) if part.deal == "cycle" else deal_blocks(counts)
 
 

@@ -1,6 +1,7 @@
 """Random generators by name: each consumer its own, none disturbing another."""
 
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,9 @@ class Streams:
     A generator's state depends on the run's seed, the replication and its own name alone, so a
     new consumer never changes what another one draws.
     """
+
+    made: ClassVar[int] = 0
+    """Generators that this process has made: none new, and nothing was drawn at random."""
 
     def __init__(self, seed: int, replication: int = 0) -> None:
         self._seed, self._replication = seed, replication
@@ -23,6 +27,7 @@ class Streams:
             words = np.frombuffer(digest, "<u4").tolist()
             key = np.random.SeedSequence(self._seed, spawn_key=(self._replication, *words))
             self._generators[name] = np.random.default_rng(key)
+            Streams.made += 1
         return self._generators[name]
 
     def fresh(self, prefix: str) -> "Streams":
