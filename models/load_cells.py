@@ -114,6 +114,9 @@ class LoadCells:
     def taken(self, rows: Ints) -> Gathered:
         """Return what has been counted of some VMs, and forget it."""
         rows = rows[self._has_counted[rows]]
+        if not len(rows):
+            nothing = np.zeros(0)
+            return Gathered(rows, nothing, nothing, Sojourn(nothing, nothing))
         found = self._gathered(rows)
         self._requests[:, rows] = 0.0
         self._services[:, rows] = 0.0

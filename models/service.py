@@ -70,8 +70,9 @@ class ServiceAccount:
     def set_conditions(self, rows: Ints, conditions: Conditions) -> None:
         """Say what the response times of VMs in :meth:`add_steady` depend on from now on."""
         done = self._by_load.taken(rows)
-        self._arrived += np.bincount(done.row, done.requests, minlength=len(self._arrived))
-        self._note(done.row, done.requests, Response(done.constant_s, done.varying))
+        if len(done.row):
+            self._arrived += np.bincount(done.row, done.requests, minlength=len(self._arrived))
+            self._note(done.row, done.requests, Response(done.constant_s, done.varying))
         for column, values in zip(self._by_load.conditions, conditions, strict=True):
             column[rows] = values
 

@@ -60,11 +60,14 @@ class ServiceLedger:
         self._place[self.rows] = np.arange(count)
         # Of all VMs a view does, where rows would be a copy of every column at every step.
         self._columns = slice(None) if count == len(farm.vms) else self.rows
-        self._varying = farm.delivery.layer.interference is not None
+        # Neighbours change service times, and so does every VM that crowds a host.
+        self._varying = farm.delivery.layer.interference is not None or farm.delivery.strained
         self.account = ServiceAccount(count, self._varying)
         self._since_s = np.zeros(count)
         self._host, self._effort = np.full(count, -1), np.zeros(count)
         self._guest_share, self._size = np.ones(count), np.full(count, -1)
+        self._known = np.full((2, count), -1)
+        """Group of hosts and size that the account's conditions were set for."""
         self._most_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
         self._service_s = np.ones(count)
         farm.ledgers.append(self)
@@ -145,8 +148,16 @@ class ServiceLedger:
         full_mhz = np.maximum(most_mhz / self._effort[at] * self._guest_share[at], LEAST_MHZ)
         service_s = vcpus * self._load.work_mhz_s[size] / full_mhz
         self._most_mhz[at], self._full_mhz[at], self._service_s[at] = most_mhz, full_mhz, service_s
-        latency_s = self._load.latency_s[size, self._farm.hosts.group[self._host[at]]]
-        scv = self._load.service_scv[size]
+        group = self._farm.hosts.group[self._host[at]]
+        if self._varying:
+            new = (self._known[0, at] != group) | (self._known[1, at] != size)
+            if not new.any():
+                return
+            at, group, size, vcpus, service_s = (
+                each[new] for each in (at, group, size, vcpus, service_s)
+            )
+        self._known[:, at] = group, size
+        latency_s, scv = self._load.latency_s[size, group], self._load.service_scv[size]
         self.account.set_conditions(at, Conditions(vcpus, service_s, scv, latency_s))
 
     def _has_room(self, part: Ints | slice, vms: Ints | slice, load: Floats) -> Bools:

@@ -13,12 +13,14 @@ SERVER = {
 }  # fmt: skip
 
 
-def reserved(vms: int = 2, hosts: int = 2, load: str = "100 %", **parts: Any) -> farmsim.Scenario:
+def reserved(
+    changes: dict[str, Any] | None = None, vms: int = 2, load: str = "100 %"
+) -> farmsim.Scenario:
     """Return VMs of 8 vCPUs that reserve 8 GHz each, on hosts of 10 GHz that promise 40."""
     made: dict[str, Any] = {
         "name": "reserved",
         "run": {"duration": "1 h"},
-        "farm": {"hosts": [{"name": "h", "server": SERVER, "count": hosts}]},
+        "farm": {"hosts": [{"name": "h", "server": SERVER, "count": 2}]},
         "workload": {
             "source": {"type": "constant", "utilisation": load},
             "sizes": [
@@ -32,7 +34,7 @@ def reserved(vms: int = 2, hosts: int = 2, load: str = "100 %", **parts: Any) ->
         "policies": {"initial": {"cpu_overcommit": 4}},
         "service": {"sharing": "shares"},
     }  # fmt: skip
-    return farmsim.Scenario.of(made).with_(parts)
+    return farmsim.Scenario.of(made).with_(changes or {})
 
 
 def test_two_that_do_not_fit_together_get_a_host_each() -> None:
@@ -51,7 +53,7 @@ def test_more_than_hosts_can_promise_is_refused_with_its_place() -> None:
 def test_who_may_be_rejected_is_with_the_reason() -> None:
     smaller = [{"name": "a", "vcpus": 8, "clock": "1 GHz", "memory": "4 GiB", "count": 3,
                 "reservation": "6 GHz"}]  # fmt: skip
-    made = reserved(**{"workload.sizes": smaller, "policies.initial.unplaced": "reject"})
+    made = reserved({"workload.sizes": smaller, "policies.initial.unplaced": "reject"})
     result = farmsim.run(made)
     rows = result.table("vms").to_pylist()
     assert [row["state"] for row in rows] == ["running", "running", "rejected"]
@@ -62,7 +64,7 @@ def test_who_may_be_rejected_is_with_the_reason() -> None:
 def test_no_policy_moves_them_together(policy: str) -> None:
     """At 10 % load both would fit one host."""
     made = reserved(
-        load="10 %", **{"policies.control": policy, "policies.initial.placement": "round_robin"}
+        {"policies.control": policy, "policies.initial.placement": "round_robin"}, load="10 %"
     )
     result = farmsim.run(made)
     assert result.value("migrations") == 0
@@ -71,7 +73,7 @@ def test_no_policy_moves_them_together(policy: str) -> None:
 
 def test_an_assignment_that_breaks_one_is_refused() -> None:
     control = {"policy": "reassign", "at": "10 min", "assignment": {"vm-2": "h-1"}}
-    result = farmsim.run(reserved(**{"policies.control": control}))
+    result = farmsim.run(reserved({"policies.control": control}))
     assert result.value("migrations") == 0
     told = [row["outcome"] for row in result.table("decisions").to_pylist()]
     assert any("reservation of a" in outcome for outcome in told)
@@ -79,7 +81,7 @@ def test_an_assignment_that_breaks_one_is_refused() -> None:
 
 def test_a_restart_waits_for_a_host_that_can_keep_it() -> None:
     failures = {"schedule": [{"at": "10 min", "of": "host", "match": ["h-2"], "for": "20 min"}]}
-    result = farmsim.run(reserved(load="10 %", failures=failures))
+    result = farmsim.run(reserved({"failures": failures}, load="10 %"))
     events = result.table("vm_events").to_pylist()
     back = [row for row in events if row["event"] == "running" and row["time_s"] > 600]
     assert [row["host"] for row in back] == ["h-2"]
