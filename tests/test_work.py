@@ -1,6 +1,7 @@
 """Work asked for and done, and why the rest was not: figures that can be written down."""
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -263,3 +264,43 @@ def test_causes_add_up_whatever_the_farm(drawn: dict[str, Any]) -> None:
         lost = asked @ np.array(vms[f"unserved_{cause}_share"].to_pylist())
         share = result.value(f"unserved_{cause}_share") * result.value("work_asked_ghz_h")
         assert lost == pytest.approx(share, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("queue", [0, 5])
+def test_vms_that_come_inside_a_step_count_for_their_own_time(tmp_path: Path, queue: int) -> None:
+    """A host for one VM; the second comes at 10 min for 15 min, and the first stays to the end.
+
+    Demand without a recorded load is constant, so that the step of an hour does not matter.
+    """
+    (tmp_path / "vms.csv").write_text(
+        "arrival,vcpus,memory,lifetime,utilisation\n0,8,4,,50\n600,8,4,900,100\n"
+    )
+    made = scenario()
+    made["workload"] = {
+        "arrivals": {"type": "table", "path": str(tmp_path / "vms.csv"), "clock": "1 GHz"}
+    }
+    made["admission"] = {"queue": queue}
+    result = farmsim.run(made)
+    asked = 8 * 0.5 * 2 + 8 * 0.25
+    assert result.value("work_asked_ghz_h") == pytest.approx(asked)
+    assert causes(result) == {"not_running": pytest.approx(2 / asked)}
+
+
+def test_a_vm_that_waited_and_ran_its_whole_life_missed_nothing(tmp_path: Path) -> None:
+    """The first leaves after 20 min; the second waits for 10 min and runs its 15 min after all."""
+    (tmp_path / "vms.csv").write_text(
+        "arrival,vcpus,memory,lifetime,utilisation\n0,8,4,1200,50\n600,8,4,900,100\n"
+    )
+    made = scenario()
+    made["workload"] = {
+        "arrivals": {"type": "table", "path": str(tmp_path / "vms.csv"), "clock": "1 GHz"}
+    }
+    made["admission"] = {"queue": 5}
+    made["provisioning"] = {"method": "none"}
+    result = farmsim.run(made)
+    assert causes(result) == {}
+    assert result.value("work_asked_ghz_h") == pytest.approx(8 * 0.5 / 3 + 8 * 0.25)
+    made["run"] = {"duration": "27 min"}  # it runs for 7 of its 15 minutes, which would have fit
+    cut = farmsim.run(made)
+    lost_ghz_h = cut.value("unserved_not_running_share") * cut.value("work_asked_ghz_h")
+    assert lost_ghz_h == pytest.approx(8 * 8 / 60)
