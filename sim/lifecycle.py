@@ -9,6 +9,7 @@ from simpy.events import EventPriority
 
 from ..models.arrays import Bools, Floats, Ints, distinct
 from ..models.columns import PowerState, VmState
+from ..models.farm import MEMORY_TOLERANCE_MIB
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
 from ..policies.placement import Placed
@@ -233,10 +234,25 @@ class Lifecycle:
         """Start VMs again whose hosts have been repaired, if that is what they wait for."""
         if not self._admission.restart:
             back = np.flatnonzero(np.isin(self._tied, hosts))
+            back = back[self._fits_at(back, self._tied[back])]
             homes = self._tied[back]
             self._tied[back] = -1
             self._put(back, homes)
         self._serve_soon()
+
+    def _fits_at(self, vms: Ints, homes: Ints) -> Bools:
+        """Return which VMs have room where they were, each beside those before it.
+
+        One that was lost while its host worked on may find that others have come meanwhile.
+        """
+        farm, fits = self._farm, np.zeros(len(vms), bool)
+        free_mib = farm.hosts.memory_mib - farm.hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
+        need_mib = farm.delivery.footprint_mib(vms, homes)
+        for row, (home, need) in enumerate(zip(homes.tolist(), need_mib.tolist(), strict=True)):
+            if need <= free_mib[home]:
+                free_mib[home] -= need
+                fits[row] = True
+        return fits
 
     def cut_off(self, hosts: Ints) -> int:
         """Note that nobody reaches the VMs of some hosts; return how many were running."""

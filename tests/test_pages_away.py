@@ -164,3 +164,18 @@ def test_a_vm_on_storage_goes_on_elsewhere_when_its_target_fails() -> None:
     rows = {row["vm"]: row for row in result.table("vms").to_pylist()}
     assert {row["state"] for row in rows.values()} == {"running"}
     assert "h-2" not in {row["last_host"] for row in rows.values()}
+
+
+def test_a_lost_vm_does_not_start_where_others_have_taken_its_room(tmp_path: Any) -> None:
+    """Nobody restarts VMs; the host of the lost one fails with a VM that has come since."""
+    table = tmp_path / "vms.csv"
+    table.write_text(
+        "vm,arrival,lifetime,vcpus,memory,utilisation\nvm-1,0,,2,4,50\nlate,800,,2,8,50\n"
+    )
+    schedule = [at(700, "h-1"), at(1000, "h-2", minutes=5)]
+    changed = scenario("8 GiB", count=2, failures={"restart": False, "schedule": schedule})
+    changed["workload"] = {"arrivals": {"type": "table", "path": str(table), "clock": "1 GHz"}}
+    rows = {row["vm"]: row for row in farmsim.run(changed).table("vms").to_pylist()}
+    assert (rows["late"]["state"], rows["late"]["last_host"]) == ("running", "h-2")
+    assert rows["vm-1"]["state"] == "waiting"
+    assert rows["vm-1"]["availability"] == pytest.approx(700 / 7200)
