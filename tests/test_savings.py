@@ -90,11 +90,10 @@ def test_hosts_that_are_not_bought_do_not_count_with_their_energy() -> None:
 
 
 def test_more_hosts_that_nobody_needs_change_no_saving() -> None:
-    control = {
-        "policies": {"control": "power_proportional"},
-        "baseline": {"type": "unconsolidated"},
-    }
-    few, many = (farmsim.run(scenario(hosts, 8, **control)) for hosts in (3, 30))
+    policies, same = {"control": "power_proportional"}, {"type": "unconsolidated"}
+    few, many = (
+        farmsim.run(scenario(hosts, 8, policies=policies, baseline=same)) for hosts in (3, 30)
+    )
     assert few.summary["verdict"] == many.summary["verdict"]
     for metric in ("energy_kwh", "saved_energy_kwh", "saved_hosts", "saved_cost_per_year"):
         assert few.value(metric) == pytest.approx(many.value(metric))
@@ -105,7 +104,7 @@ def test_more_hosts_that_nobody_needs_change_no_saving() -> None:
 
 def test_several_baselines_have_a_sentence_and_a_column_each(tmp_path: Path) -> None:
     both = [{"type": "unconsolidated"}, {"type": "dedicated"}]
-    written = scenario(baseline=both, **{"assert": {"saved_energy_kwh": "< 0.001"}})
+    written = scenario(baseline=both) | {"assert": {"saved_energy_kwh": "< 0.001"}}
     result = farmsim.run(written, out=tmp_path / "run")
     assert [each["label"] for each in result.summary["baselines"]] == [
         "not consolidated", "dedicated servers",
