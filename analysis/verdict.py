@@ -2,6 +2,7 @@
 
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
+from ..scenarios.spec_reserve import FailingHosts
 from .load_notes import short_recordings
 from .work import main_cause
 
@@ -34,11 +35,26 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         for model, licence in zip(case.host_models, case.licences, strict=True)
         if licence.foreign
     ]
+    found += _of_reserve(case, here)
     if here["unserved_share"] > 0.01:
         share = 100 * here["unserved_share"]
         why, of_all = main_cause(here)
         most = "" if of_all == here["unserved_share"] else f"{100 * of_all:.1f} % "
         found.append(f"{share:.1f} % of the CPU asked for was not served: {most}because {why}.")
+    return found
+
+
+def _of_reserve(case: Case, here: dict[str, float]) -> list[str]:
+    """Return how long the reserve was not kept, and whether its check proves anything."""
+    part, found = case.scenario.policies.reserve, []
+    below_h = here.get("below_reserve_h", 0.0)
+    if below_h:
+        found.append(f"The reserve was not kept for {below_h:.3g} h.")
+    if part is not None and not (isinstance(part, FailingHosts) and part.check == "packing"):
+        found.append(
+            "How the reserve is checked is no proof that VMs restart if hosts fail; "
+            "`farmsim failover` tests it."
+        )
     return found
 
 

@@ -4,14 +4,13 @@ The kinds are those of VMware's admission control for high availability: so many
 percentage of the cluster's resources, or dedicated failover hosts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
 from .arrays import Bools, Floats, Ints
-from .ties import ascending, first_lowest, tie_of
 
 TOLERANCE = 1e-9
 """Rounding of sums, relative."""
@@ -22,9 +21,9 @@ class Reserve:
     """What is kept free, over the hosts that are awake.
 
     ``hosts``: so many may fail at once (N+1: one), and what they hold fits on the others;
-    ``packing``: that is tried VM by VM instead of by sums and largest VMs. ``memory_share`` and
-    ``cpu_share``: parts of all memory and CPU that stay free. ``standby``: hosts that stay awake
-    and empty, one entry per host of the farm.
+    ``packing``: that is tried by restarts on paper beside sums and largest VMs. ``memory_share``
+    and ``cpu_share``: parts of all memory and CPU that stay free. ``standby``: hosts that stay
+    awake and empty, one entry per host of the farm.
     """
 
     hosts: int = 0
@@ -74,12 +73,6 @@ class Held:
     free_mhz: Floats
     counted: Bools
 
-    def homeless(self, failed: Ints) -> Ints:
-        """Return the VMs on some hosts, those with the largest CPU need first."""
-        vms = np.flatnonzero(np.isin(self.home, failed))
-        need_mhz = self.need_mhz[vms]
-        return vms[ascending(-need_mhz, tie_of(need_mhz))]
-
 
 def largest_fit(held: Held, count: int) -> bool:
     """Whether the largest VM of each host fits on another if any ``count`` hosts fail.
@@ -103,33 +96,74 @@ def largest_fit(held: Held, count: int) -> bool:
     return True
 
 
-def stranded(held: Held, failed: Ints) -> Ints:
-    """Return the VMs that find no host by best fit decreasing when some hosts fail.
+@dataclass(frozen=True, eq=False)
+class Permits:
+    """Which hosts VMs may use whatever is where: a class per VM, and (classes, hosts).
 
-    Each goes to the host that it leaves the least CPU, as in the placement of that name; equal:
-    the lower row. Rules of placement are not looked at.
+    ``order_matters``: rules or cores make a VM's place depend on others, so that counting the
+    places that are left proves nothing.
     """
-    open_to = held.counted.copy()
+
+    classes: Ints
+    hosts: Bools
+    order_matters: bool = False
+
+
+def enough_places(held: Held, failed: Ints, permits: Permits) -> bool:
+    """Whether all VMs on some hosts find a place on others, in whatever order they are placed.
+
+    Sufficient, not necessary. Every VM counts as the largest, in memory and in CPU, of those on
+    the hosts that fail, and only hosts that all of them may use count; one with ``s`` such places
+    has room as long as fewer than ``s`` have come. This is VMware's slot policy, for one failure.
+    """
+    if permits.order_matters:
+        return False
+    vms = np.flatnonzero(np.isin(held.home, failed))
+    if not len(vms):
+        return True
+    open_to = held.counted & permits.hosts[np.unique(permits.classes[vms])].all(axis=0)
     open_to[failed] = False
     hosts = np.flatnonzero(open_to)
-    free_mib, free_mhz = held.free_mib[hosts], held.free_mhz[hosts]
-    tie_mhz = tie_of(free_mhz)
-    lost = []
-    for vm in held.homeless(failed).tolist():
-        need_mib, need_mhz = held.need_mib[vm], held.need_mhz[vm]
-        fits = (free_mib >= need_mib) & (free_mhz >= need_mhz - tie_mhz)
-        if not fits.any():
-            lost.append(vm)
-            continue
-        best = first_lowest(np.where(fits, free_mhz, np.inf), tie_mhz)
-        free_mib[best] -= need_mib
-        free_mhz[best] -= need_mhz
-    return np.array(lost, np.int64)
+    return float(_places(held, vms, hosts).sum()) >= len(vms)
 
 
-def survives(held: Held, count: int) -> bool:
-    """Whether all VMs find a host by best fit decreasing, whichever ``count`` hosts fail."""
-    return all(not len(stranded(held, failed)) for failed in _sets_of(held, count))
+def _places(held: Held, vms: Ints, hosts: Ints) -> Floats:
+    """Return on each host for how many VMs as large as the largest of some it has room."""
+    places = np.full(len(hosts), np.inf)
+    for need, free in ((held.need_mib[vms], held.free_mib), (held.need_mhz[vms], held.free_mhz)):
+        largest = float(need.max(initial=0.0))
+        if largest > 0:
+            places = np.minimum(places, np.floor(free[hosts] / largest))
+    left: Floats = np.maximum(places, 0.0)
+    return left
+
+
+def always_enough(held: Held, count: int, permits: Permits) -> bool:
+    """Whether :func:`enough_places` holds whichever ``count`` hosts fail, seen at once.
+
+    Sufficient, not necessary: the hosts with most places and those with most VMs fail.
+    """
+    if permits.order_matters or not permits.hosts.all():
+        return False
+    placed = np.flatnonzero(held.home >= 0)
+    hosts = np.flatnonzero(held.counted)
+    places = np.sort(_places(held, placed, hosts))
+    most = np.sort(np.bincount(held.home[placed], minlength=len(held.counted)))
+    kept = places[: max(len(places) - count, 0)]
+    return float(kept.sum()) >= float(most[len(most) - min(count, len(most)) :].sum())
+
+
+def survives(held: Held, count: int, permits: Permits, restarts: Callable[[Ints], bool]) -> bool:
+    """Whether all VMs find a host whichever ``count`` hosts fail.
+
+    ``restarts`` says whether all VMs of some hosts do, by the restart of the run; it is asked only
+    where counting places does not prove it.
+    """
+    if always_enough(held, count, permits):
+        return True
+    return all(
+        enough_places(held, failed, permits) or restarts(failed) for failed in _sets_of(held, count)
+    )
 
 
 def _sets_of(held: Held, count: int) -> Iterator[Ints]:

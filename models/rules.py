@@ -48,6 +48,11 @@ class Rules:
         """Return the hard rules on a VM whose verdict depends on where other VMs are."""
         return self._binding(vm)[1]
 
+    @cached_property
+    def any_hard_on_others(self) -> bool:
+        """Whether a hard rule's verdict depends on where other VMs are."""
+        return any(rule.hard and rule.kind not in BY_HOST_ALONE for rule in self.all)
+
     def soft(self, vm: int) -> tuple[int, ...]:
         """Return the rules with a price on a VM."""
         return self._binding(vm)[2]

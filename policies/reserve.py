@@ -5,14 +5,17 @@ A book is tentative, like the room that it belongs to: VMs are entered as they a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..models.arrays import Bools, Floats, Ints, sum_by
-from ..models.reserve import TOLERANCE, Held, Reserve, largest_fit, survives
+from ..models.reserve import TOLERANCE, Held, Permits, Reserve, largest_fit, survives
 
 NAME = "the reserve"
 """How it stands among what bars a VM from hosts."""
+
+Restarts = Callable[[Held, Bools, Ints], bool]
 
 Counting = Callable[[], tuple[Floats, Floats]]
 """Returns what each VM counts with and what each host may promise, both CPU in MHz."""
@@ -25,27 +28,34 @@ class FarmReserve:
     ``counting`` says how CPU counts; memory is configured memory always. With ``wakes`` sleeping
     hosts count for what is placed, since they are woken when they are needed. ``exempt`` VMs,
     those that a failure took off their host, may use the reserve: it is there for them. They
-    count as promised while they wait.
+    count as promised while they wait. ``restarts`` plays the restart of the VMs of hosts that
+    fail, given what is held and which hosts are awake, and says whether all find a host.
     """
 
     rule: Reserve
     counting: Counting
     wakes: bool
     exempt: Bools
+    restarts: Restarts | None = None
 
 
 class ReserveBook:
     """What is promised on which hosts, and what may still be.
 
     ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
-    ``asleep`` one per host.
+    ``asleep`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
+    ``lenient`` book lets a VM break the reserve where no host keeps it.
     """
 
     def __init__(
         self, reserve: FarmReserve, home: Ints, need_mib: Floats, memory_mib: Floats,
-        awake: Bools, asleep: Bools,
+        awake: Bools, asleep: Bools, kind: Ints | None = None,
+        permits: Callable[[], Permits] | None = None, lenient: bool = False,
     ) -> None:  # fmt: skip
         self._rule, self._exempt = reserve.rule, reserve.exempt
+        self._restarts, self._permits, self.lenient = reserve.restarts, permits, lenient
+        self._kind = np.arange(len(home)) if kind is None else kind
+        self._known: dict[tuple[int, float, int], bool] = {}
         need_mhz, cpu_mhz = reserve.counting()
         self.standby = np.zeros(len(memory_mib), bool)
         self.standby[: len(self._rule.standby)] = self._rule.standby
@@ -107,7 +117,18 @@ class ReserveBook:
         """Whether the tests hold that depend on where VMs are."""
         held, hosts = self._held, self._rule.hosts
         held = Held(held.home, held.need_mib, held.need_mhz, held.free_mib, held.free_mhz, counted)
-        return survives(held, hosts) if self._rule.packing else largest_fit(held, hosts)
+        restarts = self._restarts
+        if not self._rule.packing or restarts is None:
+            return largest_fit(held, hosts)
+        awake = self._awake
+        return survives(held, hosts, self._all_permits, lambda set_: restarts(held, awake, set_))
+
+    @cached_property
+    def _all_permits(self) -> Permits:
+        if self._permits is not None:
+            return self._permits()
+        vms, hosts = len(self._held.home), len(self._memory_mib)
+        return Permits(np.zeros(vms, np.int64), np.ones((1, hosts), bool))
 
     def refuses(self, vm: int) -> bool:
         """Whether one more VM would be too many for the reserve, wherever it went."""
@@ -137,16 +158,25 @@ class ReserveBook:
         if not self._kept:
             return True
         before, kept = int(self._held.home[vm]), self._kept
-        self.move(vm, host)
-        stands = self._stands(self._held.counted)
-        self.move(vm, before)
-        self._kept = kept
+        alike = int(self._kind[vm]), float(self._held.need_mhz[vm]), host
+        stands = self._known.get(alike) if before < 0 else None
+        if stands is None:
+            self._enter(vm, host)
+            stands = self._stands(self._held.counted)
+            self._enter(vm, before)
+            self._kept = kept
+            if before < 0:
+                self._known[alike] = stands
         if stands:
             self._foreseen = vm, host
         return stands
 
     def move(self, vm: int, host: int) -> int:
         """Enter a VM on a host (−1: none); return where it was."""
+        self._known.clear()
+        return self._enter(vm, host)
+
+    def _enter(self, vm: int, host: int) -> int:
         held = self._held
         before = int(held.home[vm])
         for at, sign in ((before, 1.0), (host, -1.0)):

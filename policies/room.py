@@ -307,11 +307,15 @@ class Room:
         return -1
 
     def _first_kept(self, vm: int, positions: Ints) -> int:
-        """Return the first position where a VM leaves the reserve whole, −1 if none."""
+        """Return the first position where a VM leaves the reserve whole, −1 if none.
+
+        With a lenient book the first of all, if there is none.
+        """
         for position in positions.tolist():
             if self.book is None or self.book.keeps(vm, int(self.hosts[position])):
                 return int(position)
-        return -1
+        lenient = self.book is not None and self.book.lenient
+        return int(positions[0]) if lenient and len(positions) else -1
 
     def ranked(self, vm: int, costs: Floats, tie: float) -> Ints:
         """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside."""

@@ -13,6 +13,7 @@ from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.layer import Layer
 from ..models.power import PowerBank
+from ..models.reserve import Permits
 from ..models.rules import Rules
 from .reserve import FarmReserve, ReserveBook
 
@@ -129,7 +130,7 @@ class FarmView:
         vm_use_history: Ring | None = None,
     ) -> None:
         self._farm = farm
-        self.reserve = reserve
+        self.reserve, self.lenient = reserve, False
         self.slow_cores = slow_cores
         self.rules = rules
         self._vm_history, self._host_history = vm_history, host_history
@@ -159,8 +160,33 @@ class FarmView:
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         return ReserveBook(
             self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
-            self.asleep(),
+            self.asleep(), self.kinds_of_vms(), self.permits, self.lenient,
         )  # fmt: skip
+
+    def permits(self) -> Permits:
+        """Return which hosts VMs without a host may use, whatever is where."""
+        row, allowed = self.vms.size, self._destinations
+        if self.movable is not None:
+            groups = self.movable.shape[2]
+            row = self.vms.size * (groups + 1) + groups
+        rules = self.rules
+        if allowed is None and rules is None:
+            everywhere = np.ones((1, len(self.hosts)), bool)
+            return Permits(np.zeros(len(row), np.int64), everywhere, self._order_matters)
+        place = np.zeros(len(row), np.int64) if rules is None else rules.place_class
+        pairs, classes = np.unique(np.column_stack([row, place]), axis=0, return_inverse=True)
+        hosts = np.ones((len(pairs), len(self.hosts)), bool)
+        if allowed is not None:
+            hosts &= allowed[pairs[:, 0]][:, self.hosts.group]
+        if rules is not None:
+            hosts &= rules.places[pairs[:, 1]]
+        return Permits(classes.ravel(), hosts, self._order_matters)
+
+    @property
+    def _order_matters(self) -> bool:
+        """Whether whom a host takes may depend on who is there, room aside."""
+        bound = self.rules is not None and self.rules.any_hard_on_others
+        return bound or self.one_guest is not None or not self.slow_cores
 
     def note(self, what: str) -> None:
         """Count that something has happened of which the summary of the run is to tell."""

@@ -17,10 +17,10 @@ class FailingHosts(Part):
     kind: Literal["hosts"]
     hosts: Count = Field(1, description="Hosts that may fail at once.")
     check: Literal["sum", "packing"] = Field(
-        "sum",
-        description="`sum`: memory and CPU in all, and the largest VM of each host by itself; "
-        "`packing`: every VM of every set of hosts is packed onto the others, best fit "
-        "decreasing, which takes time.",
+        "packing",
+        description="`packing`: the VMs of every set of so many hosts restart on paper as they "
+        "would in the run, within all rules; `sum`: memory and CPU in all, and the largest VM of "
+        "each host by itself, which is quick and no proof.",
     )
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import simpy
 
 from ..models.arrays import Bools, Floats, Ints
+from ..models.columns import PowerState
 from ..models.farm import Farm
 from ..models.history import Ring
 from ..models.lifetimes import Lifetimes
 from ..models.living import LivingFarm
 from ..models.move_models import MoveModels
-from ..models.reserve import Reserve
+from ..models.reserve import Held, Reserve
 from ..models.rules import Rules
 from ..models.workload import Workload
 from ..policies.control import ControlPolicy, Prompted, due_s, respond, wakes
@@ -40,7 +41,7 @@ from .provisioning import Provisioning
 from .recorder import Recorder
 from .reserve_watch import ReserveWatch
 from .rest_record import RestRecord
-from .restart import Restart
+from .restart import Paper, Restart
 from .rule_record import RuleRecord
 from .scaling import Elasticity, Scaling
 from .streams import Streams
@@ -228,6 +229,18 @@ class Engine:
         """Return what each VM counts with and what each host may promise, both CPU in MHz."""
         return self._needs.need_mhz(self._workload.wanted_mhz()), self._needs.capacity_mhz
 
+    def _restarts(self, held: Held, awake: Bools, failed: Ints) -> bool:
+        """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
+        resting = np.where(awake, PowerState.ON, PowerState.OFF)
+        state = np.where(held.counted, resting, PowerState.FAILED).astype(np.int8)
+        hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
+        paper = Paper(
+            held.home.copy(), hosts.memory_mib - held.free_mib, capacity_mhz - held.free_mhz,
+            state, held.need_mhz, capacity_mhz, self._start.by_size,
+        )  # fmt: skip
+        victims = paper.strike(failed)
+        return not len(self.restart.play(self._view, paper, victims))
+
     @property
     def returning(self) -> Bools:
         """Which VMs a failure took off their host and have none yet."""
@@ -258,7 +271,7 @@ class Engine:
         """Let all decisions heed a reserve, and return who watches over it."""
         wakens = wakes(self._control)
         returning = self._lifecycle.returning
-        self._view.reserve = FarmReserve(reserve, self.counting, wakens, returning)
+        self._view.reserve = FarmReserve(reserve, self.counting, wakens, returning, self._restarts)
         self._actuator.book = self._view.book
         watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakens)
         self._lifecycle.on_change = watch.look
@@ -385,7 +398,9 @@ class Engine:
         farm.start_absent(np.flatnonzero(arrival_s > 0))
         first = Placed(np.empty(0, np.int64), [])
         if len(vms):
+            self._view.lenient = not start.reject
             first = place_bound_first(start.placement, self._first_room(), vms)
+            self._view.lenient = False
         targets = first.hosts
         lost = vms[targets < 0]
         searches = {

@@ -26,7 +26,7 @@ RESERVE_TURNS: dict[str, tuple[Changes, Changes]] = {
         kept("dedicated", hosts=["y-12"]), kept("dedicated", hosts=["y-1*"]),
     ),
     "policies.reserve.check": (
-        TORN | kept("hosts", hosts=2), TORN | kept("hosts", hosts=2, check="packing"),
+        TORN | kept("hosts", hosts=2, check="sum"), TORN | kept("hosts", hosts=2),
     ),
     "policies.reserve.memory": (
         kept("share", memory="20 %", cpu="0 %"), kept("share", memory="80 %", cpu="0 %"),

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.analysis.failover import failover
 from farmsim.models.living import LivingFarm
-from farmsim.models.reserve import Held, Reserve, largest_fit, stranded, survives
+from farmsim.models.reserve import (
+    Held,
+    Permits,
+    Reserve,
+    always_enough,
+    enough_places,
+    largest_fit,
+    survives,
+)
 from farmsim.policies.control import PowerProportional
 from farmsim.policies.reserve import FarmReserve, ReserveBook
 from farmsim.scenarios.problems import InputError
@@ -66,8 +74,7 @@ def test_sums_fit_where_no_single_host_has_room_for_the_largest_vm() -> None:
     # Host 0 holds 6; 1 and 2 have 4 and 3 left: 7 in all, but not on one.
     torn = held([0], [6.0], [1.0], [[2.0, 4.0, 3.0], [9.0, 9.0, 9.0]])
     assert not largest_fit(torn, 1)
-    assert not survives(torn, 1)
-    assert stranded(torn, rows(0)).tolist() == [0]
+    assert not enough_places(torn, rows(0), anywhere(1, 3))
     # The same with CPU as what is short.
     torn = held([0], [1.0], [6.0], [[9.0, 9.0, 9.0], [2.0, 4.0, 3.0]])
     assert not largest_fit(torn, 1)
@@ -80,12 +87,41 @@ def test_the_host_with_most_free_room_may_be_the_one_that_fails() -> None:
     assert largest_fit(held([1], [6.0], [0.0], [[8.0, 4.0], [9.0, 9.0]]), 1)
 
 
-def test_packing_sees_what_largest_vms_do_not() -> None:
+def anywhere(vms: int, hosts: int, order_matters: bool = False) -> Permits:
+    return Permits(np.zeros(vms, np.int64), np.ones((1, hosts), bool), order_matters)
+
+
+def test_places_are_seen_that_largest_vms_do_not_show() -> None:
     # Two VMs of 3 on host 0; hosts 1 and 2 have 4 and 2 left: one finds a place.
     pair = held([0, 0], [3.0, 3.0], [1.0, 1.0], [[0.0, 4.0, 2.0], [9.0, 9.0, 9.0]])
     assert largest_fit(pair, 1)
-    assert not survives(pair, 1)
-    assert len(stranded(pair, rows(0))) == 1
+    assert not enough_places(pair, rows(0), anywhere(2, 3))
+    asked: list[list[int]] = []
+
+    def restarts(failed: np.ndarray) -> bool:
+        asked.append(failed.tolist())
+        return False
+
+    assert not survives(pair, 1, anywhere(2, 3), restarts)
+    assert asked == [[0]]
+
+
+def test_places_count_only_on_hosts_that_all_vms_may_use() -> None:
+    # One VM of 2 that may be on hosts 0 and 1 only, where host 1 is full.
+    fenced = held([0], [2.0], [1.0], [[0.0, 1.0, 8.0], [9.0, 9.0, 9.0]])
+    permits = Permits(rows(0), np.array([[True, True, False]]))
+    assert enough_places(fenced, rows(0), anywhere(1, 3))
+    assert not enough_places(fenced, rows(0), permits)
+    assert not enough_places(fenced, rows(0), anywhere(1, 3, order_matters=True))
+
+
+def test_enough_places_for_any_hosts_are_seen_at_once() -> None:
+    # Hosts of 10 places with 6, 5 and 4 VMs: 10 are left in all, 4 + 5 if the emptiest fails.
+    home = [0] * 6 + [1] * 5 + [2] * 4
+    free = [[4.0, 5.0, 6.0], [40.0, 50.0, 60.0]]
+    spread = held(home, [1.0] * 15, [1.0] * 15, free)
+    assert always_enough(spread, 1, anywhere(15, 3))
+    assert not always_enough(spread, 2, anywhere(15, 3))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +224,7 @@ def test_vms_that_come_back_after_a_failure_may_use_the_reserve() -> None:
     assert book(home, standby, exempt=[4]).barred(4, rows(0, 1, 2)) is None
 
 
-def test_a_move_that_the_packing_does_not_survive_is_barred() -> None:
+def test_a_move_that_the_test_does_not_survive_is_barred() -> None:
     # With two on each of hosts 0 and 1 and none on 2, any host can fail; with one on 2 as well
     # as two and one elsewhere it still can. A third host may not sleep.
     kept = book([0, 0, 1, 1], Reserve(hosts=1, packing=True))
@@ -234,31 +270,102 @@ def test_too_many_sets_to_pack_are_refused() -> None:
         scenario(**many)
 
 
-@settings(max_examples=15, deadline=None)
+def test_the_default_check_admits_as_many_as_survive() -> None:
+    # Hosts of 33 GiB hold 8 VMs of 4 GiB and a quarter of one: sums admit 24 + 3 / 4 times.
+    wide = {
+        "farm.hosts.0.count": 6, "farm.hosts.0.server.memory": "33 GiB", "workload.vms": 60,
+        "policies.initial.cpu_overcommit": 4, "policies.initial.placement": "worst_fit",
+    }  # fmt: skip
+    two = {"kind": "hosts", "hosts": 2}
+    proved = scenario(**wide, **{"policies.reserve": two})
+    assert 60 - farmsim.run(proved).value("vms_rejected") == 32
+    assert failover(proved, pairs=True).survives("pair")
+    summed = scenario(**wide, **{"policies.reserve": two | {"check": "sum"}})
+    result = farmsim.run(summed)
+    assert 60 - result.value("vms_rejected") == 33
+    assert not failover(summed, pairs=True).survives("pair")
+    assert any("no proof" in warning for warning in result.summary["warnings"])
+
+
+CLUSTERS: dict[str, Any] = {
+    "workload.vms": None,
+    "workload.sizes": [
+        {"name": "a", "vcpus": 1, "clock": "2 GHz", "memory": "8 GiB", "count": 6},
+        {"name": "b", "vcpus": 1, "clock": "2 GHz", "memory": "4 GiB", "count": 2},
+    ],
+    "constraints": [
+        {"name": "cluster-a", "type": "fence", "sizes": ["a"], "hosts": ["h-[12]"]},
+        {"name": "cluster-b", "type": "fence", "sizes": ["b"], "hosts": ["h-[34]"]},
+    ],
+    "policies.reserve": ONE, "policies.initial.cpu_overcommit": 4,
+    "policies.initial.placement": "worst_fit",
+}  # fmt: skip
+
+
+def test_a_reserve_holds_for_the_hosts_that_vms_may_use() -> None:
+    # The farm has room for one host's VMs, but not the hosts of cluster a: 4 of 6 have a place.
+    admitted = farmsim.run(scenario(**CLUSTERS))
+    assert admitted.value("vms_rejected") == 2
+    assert admitted.value("below_reserve_h") == 0.0
+    assert failover(scenario(**CLUSTERS)).survives("host")
+
+
+def test_vms_that_are_not_to_be_rejected_break_the_reserve_and_it_is_told() -> None:
+    result = farmsim.run(scenario(**(CLUSTERS | {"policies.initial.unplaced": "refuse"})))
+    assert result.value("below_reserve_h") == 1.0
+    assert any("The reserve was not kept for 1 h" in each for each in result.summary["warnings"])
+
+
+SIZES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 16)), min_size=1, max_size=3)
+
+
+@settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 16)), min_size=1, max_size=4),
-    st.integers(2, 5),
-    st.integers(1, 20),
-)
-def test_a_farm_admitted_by_packing_survives_the_failure_of_any_host(
-    sizes: list[tuple[int, int]], hosts: int, vms: int
-) -> None:
+    SIZES, st.lists(st.tuples(st.integers(16, 40), st.integers(4, 10)), min_size=3, max_size=5),
+    st.integers(1, 2), st.integers(2, 22),
+    st.sampled_from(["first_fit", "best_fit_decreasing", "worst_fit", "round_robin",
+                     "power_aware_best_fit_decreasing"]),
+    st.sampled_from(["none", "fence", "ban", "apart", "spread", "lonely", "together"]),
+    st.booleans(),
+)  # fmt: skip
+def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
+    sizes: list[tuple[int, int]], hosts: list[tuple[int, int]], spare: int, vms: int,
+    placement: str, rule: str, by_demand: bool,
+) -> None:  # fmt: skip
     made = [
         {"name": f"s{index}", "vcpus": vcpus, "clock": "2 GHz", "memory": f"{gib} GiB"}
         for index, (vcpus, gib) in enumerate(sizes)
     ]
+    power = SCENARIO["farm"]["hosts"][0]["server"]["power"]
+    groups = [
+        {"name": f"g{index}", "count": 1, "server": {
+            "cores": cores, "clock": "2 GHz", "memory": f"{gib} GiB", "power": power}}
+        for index, (gib, cores) in enumerate(hosts)
+    ]  # fmt: skip
+    named = {"name": "r", "type": rule}
+    rules = {
+        "none": [],
+        "fence": [named | {"sizes": ["s0"], "hosts": ["g[0-2]*"]}],
+        "ban": [named | {"sizes": ["s0"], "hosts": ["g0*"]}],
+        "spread": [named | {"vms": ["vm-*"], "at_most": 3}],
+    }.get(rule, [named | {"vms": ["vm-*1", "vm-*2"]}])
     kept = scenario(
         **{
-            "run.duration": "5 min",
-            "farm.hosts.0.count": hosts,
+            "run.duration": "10 min",
+            "farm.hosts": groups,
             "workload.vms": vms,
             "workload.sizes": made,
-            "policies.reserve": ONE | {"check": "packing"},
+            "constraints": rules,
+            "policies.initial.placement": placement,
+            "policies.initial.by": "demand" if by_demand else "size",
+            "policies.reserve": ONE | {"hosts": spare},
         }
     )
     try:
-        outcome = failover(kept)
+        outcome = failover(kept, pairs=spare == 2)
     except InputError as error:
-        assert "finds no VM on any host" in str(error)  # noqa: PT017 - nobody was admitted
+        told = str(error)
+        assert "finds no VM on any host" in told or "cannot be kept" in told
         return
-    assert outcome.survives("host"), outcome.text()
+    assert not any(each.stranded for each in outcome.failures), outcome.text()
+    assert farmsim.run(kept).value("below_reserve_h") == 0.0
