@@ -15,7 +15,7 @@ MAX_MEMBER_BYTES = 1 << 30
 MAX_TOTAL_BYTES = 1 << 33
 MAX_PACKING = 200
 """How many times larger than an archive its content may be, from FREE_BYTES on."""
-FREE_BYTES = 1 << 26
+FREE_BYTES = 1 << 24
 _DAMAGED = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError,
     OSError, RuntimeError, ValueError, IndexError, KeyError, OverflowError, MemoryError,
