@@ -9,6 +9,7 @@ from ..scenarios.yaml_text import parse
 from . import undone
 from .compare_rows import Cell, Row
 from .result import Result
+from .titles import UNLICENSED
 from .undone import Figures
 from .wording import NO_DIFFERENCE, amount, basis, percent
 
@@ -82,6 +83,8 @@ def _sentence(
             parts.append(_percent(cell, what))
     if since:
         parts[-1] += f" ({since})"
+    if any(each[TYPICAL].get(UNLICENSED) for each in (here, there)):
+        parts[-1] += ", without licences whose price is not known"
     unserved = rows["unserved_share"].cells
     mine, other = unserved[name], unserved[reference]
     if mine is not None and other is not None and not _same(mine, other):

@@ -205,3 +205,18 @@ def test_a_default_currency_is_no_fault_of_the_user_s() -> None:
         assert result.summary["total_cost"]["unit"] == "CHF"
     with pytest.raises(InputError, match="price of group b is in EUR, price of group a is CHF"):
         two_groups({"price": "100 CHF"}, {"price": "100 EUR"})
+
+
+def test_a_comparison_of_costs_says_that_licences_are_not_in_it() -> None:
+    host = {"name": "h", "server": "dell_r740_8280", "count": 1, "price": "12000 EUR"}
+    made = {
+        "name": "pair", "run": {"duration": "8 d"},
+        "farm": {"hosts": [host | {"hypervisor": "esxi"}]},
+        "workload": {"source": {"type": "constant", "utilisation": "50 %"}, "vms": 8},
+        "baseline": {"type": "none"},
+        "variants": {"base": {}, "kvm": {"farm.hosts.0.hypervisor": "kvm"}},
+    }  # fmt: skip
+    found = farmsim.compare(made)
+    assert ", without licences whose price is not known" in found.sentences[0]
+    assert found.rows["total_cost"].title == "Cost (without licences: base)"
+    assert found.rows["licence_cost"].cells["base"].value is None
