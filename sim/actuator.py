@@ -82,8 +82,8 @@ class Actuator:
         self.on_end: Callable[[], None] = lambda: None
         """Called when a move has ended."""
         self.book: Callable[[], ReserveBook | None] = lambda: None
-        self.lost: Callable[[Ints], None] = _ignore
-        """Told of VMs of whose memory a failure has taken a part while they fetched it."""
+        self.lost: Callable[[Ints, bool], None] = _ignore
+        """Told of VMs of whose memory a failure took a part, and whether their hosts failed."""
         self.freed: Callable[[], None] = lambda: None
         """Told, once an instant, that moves have ended, so that hosts may have room."""
         self._told_s = -1.0
@@ -100,7 +100,7 @@ class Actuator:
         self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
         return NetworkMigrations(
             clock, farm, models, self.board, self._slots, power, recorder, ended,
-            lambda vm: self.lost(np.array([vm])),
+            lambda vm, failed: self.lost(np.array([vm]), failed),
         )  # fmt: skip
 
     def look_again(self) -> None:
@@ -339,5 +339,5 @@ class Actuator:
         self._precedence.record_unfinished()
 
 
-def _ignore(vms: Ints) -> None:
-    del vms
+def _ignore(vms: Ints, failed: bool) -> None:
+    del vms, failed

@@ -207,7 +207,7 @@ class Engine:
         self._needs = Needs(farm, self._view, start.by_size, start.overcommit)
         self._lifecycle = self._make_lifecycle(reserve is None)
         self._actuator.lost = self._lifecycle.lost
-        self._actuator.freed = self._lifecycle.look_again
+        self._actuator.freed = self._lifecycle.look_soon
         self._watch = None if reserve is None else self._guard(reserve)
         self._scaling = self._make_scaling(elasticity)
         self._note_change: Callable[[], None] = lambda: None

@@ -200,16 +200,18 @@ class Lifecycle:
         self._provisioning.forget(hosts)
         self._crash(vms, ran, host_of, "crashed")
 
-    def lost(self, vms: Ints) -> None:
-        """Note that VMs, of whose memory a part is gone, crash on hosts that work on.
+    def lost(self, vms: Ints, host_failed: bool) -> None:
+        """Note that VMs, of whose memory a part is gone, crash on hosts that work on or fail.
 
-        They start again as those of a failed host do, and where none is restarted not before
-        their own host has failed and been repaired.
+        They start again as those of a failed host do. Where none is restarted, nobody starts one
+        whose host works on.
         """
         host_of = self._farm.vms.host[vms]
         self._farm.retire(vms, self._clock.now, VmState.WAITING)
         self.lives.losses[vms] += 1
         self._crash(vms, vms, host_of, "lost in a move")
+        if not host_failed:
+            self._tied[vms] = -1
         self._power.finish_draining(distinct(host_of))
 
     def _crash(self, vms: Ints, ran: Ints, host_of: Ints, event: str) -> None:
@@ -241,10 +243,7 @@ class Lifecycle:
         self._serve_soon()
 
     def _fits_at(self, vms: Ints, homes: Ints) -> Bools:
-        """Return which VMs have room where they were, each beside those before it.
-
-        One that was lost while its host worked on may find that others have come meanwhile.
-        """
+        """Return which VMs have room where they were, each beside those before it."""
         farm, fits = self._farm, np.zeros(len(vms), bool)
         free_mib = farm.hosts.memory_mib - farm.hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
         need_mib = farm.delivery.footprint_mib(vms, homes)
@@ -290,6 +289,11 @@ class Lifecycle:
         """Try those who wait once more: moves and hosts that are off by now may have made room."""
         if len(self._queue):
             self.serve()
+
+    def look_soon(self) -> None:
+        """Do as :meth:`look_again` once all that happens at this instant has happened."""
+        if len(self._queue):
+            self._serve_soon()
 
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""

@@ -45,7 +45,8 @@ class NetworkSetup:
 class NetworkMigrations:
     """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end.
 
-    ``lost`` is told of each VM of whose memory a failure has taken a part.
+    ``lost`` is told of each VM of whose memory a failure has taken a part, and whether it is the
+    VM's own host that failed.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class NetworkMigrations:
         power: PowerStories,
         recorder: Recorder,
         ended: Callable[[], None],
-        lost: Callable[[int], None],
+        lost: Callable[[int, bool], None],
     ) -> None:
         self._ended, self._lost = ended, lost
         self._clock, self._farm, self._models, self._board = clock, farm, models, board
@@ -112,7 +113,7 @@ class NetworkMigrations:
         """Interrupt a move; return whether its VM is lost by that, 0 or 1."""
         self._moves[room.vm].interrupt(cause)
         lost = room.player is not None and room.player.exposed and not room.broken
-        room.broken = True
+        room.broken, room.target_failed = True, room.target_failed or cause == TARGET
         return int(lost)
 
     def cut_links(self, links: Ints) -> int:
@@ -205,7 +206,7 @@ class _Room:
     """The farm as one move sees it."""
 
     def __init__(
-        self, farm: Farm, clock: Clock, recorder: Recorder, lost: Callable[[int], None],
+        self, farm: Farm, clock: Clock, recorder: Recorder, lost: Callable[[int, bool], None],
         move: tuple[int, int, int],
     ) -> None:  # fmt: skip
         self._farm, self._clock, self._recorder, self._lost = farm, clock, recorder, lost
@@ -215,8 +216,8 @@ class _Room:
         self.start_s: float | None = None
         self.player: Player | None = None
         self.knows_downtime = True
-        self.broken = False
-        """Whether a failure has been told to the move."""
+        self.broken = self.target_failed = False
+        """Whether a failure has been told to the move, and whether it is that of its target."""
         self._sources = np.array([self.source])
         self._arrived = self._fetching = self._away = False
 
@@ -261,7 +262,7 @@ class _Room:
         if not self._there():
             return
         self._fetching = self._away = False
-        self._lost(self.vm)
+        self._lost(self.vm, self.target_failed)
 
     def busy_s(self) -> float:
         """Return for how long the guest has worked so far."""
