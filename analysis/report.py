@@ -79,6 +79,10 @@ NOTES = {
 }
 
 
+COUNTED = ("hosts", "VMs", "migrations", "cycles", "failures", "requests")
+"""Units that are nouns."""
+
+
 @cache
 def environment() -> Environment:
     """Return the templates; what is put into them is escaped."""
@@ -105,6 +109,13 @@ def shown(value: Any, unit: str = "") -> str:
         tiny = 0 < abs(value) < 1e-5
         return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
     return amount(value)
+
+
+def unit_of(value: float | None, unit: str) -> str:
+    """Return the unit that stands after a value: one host, two hosts; shares have theirs."""
+    if unit == "share":
+        return ""
+    return unit.removesuffix("s") if value == 1 and unit in COUNTED else unit
 
 
 def titled(title: str, unit: str, duration_h: float) -> str:
@@ -152,24 +163,26 @@ def _entry(result: Result, name: str) -> dict[str, str]:
         "title": titled(title_of(name, result.summary), unit, result.value("duration_h")),
         "definition": metric.definition,
         "value": shown(entry["value"], unit),
-        "unit": "" if unit == "share" else unit,
+        "unit": unit_of(entry["value"], unit),
     }
 
 
 def _tiles(result: Result) -> list[dict[str, str]]:
-    tiles = [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
+    tiles = [_entry(result, "work_served_share")]
+    tiles += [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
     since = basis(result.value("duration_h"))
-    for name, title in (
-        ("saved_energy_percent", "energy saved"), ("saved_cost_per_year", "saved per year"),
-    ):  # fmt: skip
+    for name, less, more in (
+        ("saved_energy_percent", "energy saved", "more energy"),
+        ("saved_cost_per_year", "saved per year", "more cost per year"),
+    ):
         entry = result.summary.get(name)
         if entry and entry["value"] is not None:
-            value, unit = shown(entry["value"]), entry["unit"].split("/")[0]
+            value, unit = shown(abs(entry["value"])), entry["unit"].split("/")[0]
+            title = less if entry["value"] >= 0 else more
             parts = [f"{title} against {result.summary['baselines'][0]['label']}"]
             parts += [since] if since and "cost" in name else []
             tiles.append({"title": ", ".join(parts), "value": value, "unit": unit})
-    tiles += [_entry(result, "unserved_share"), _entry(result, "migrations")]
-    return tiles
+    return [*tiles, _entry(result, "migrations")]
 
 
 def _baselines(result: Result) -> list[dict[str, Any]]:

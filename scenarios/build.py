@@ -133,7 +133,8 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
         _licence(scenario, group, platform)
         for group, platform in zip(groups, stack.platforms, strict=True)
     ]
-    title = f"{len(hosts)} hosts, {name_of(policies.control)}"
+    what = f"{len(hosts):,} hosts" if len(hosts) > 1 else "1 host"
+    title = f"{what}, {name_of(policies.control)}"
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
         models, counts, prices, licences, domains, gauge, living=not still, rules=rules,
