@@ -361,7 +361,7 @@ def optimum(
 @click.argument("scenario")
 @OVERRIDES
 @click.option("--at", metavar="TIME", help="Instant to look at; if absent the worst of the run.")
-@click.option("--pairs", is_flag=True, help="Let each two hosts fail as well.")
+@click.option("--pairs", is_flag=True, help="Also test every pair of hosts.")
 @click.option(
     "--assert-survives", "wanted", multiple=True,
     type=click.Choice(["host", "pair", "rack", "site"]),
