@@ -219,4 +219,6 @@ def test_a_comparison_of_costs_says_that_licences_are_not_in_it() -> None:
     found = farmsim.compare(made)
     assert ", without licences whose price is not known" in found.sentences[0]
     assert found.rows["total_cost"].title == "Cost (without licences: base)"
-    assert found.rows["licence_cost"].cells["base"].value is None
+    licence = found.rows["licence_cost"].cells["base"]
+    assert licence is not None
+    assert licence.value is None
