@@ -139,7 +139,8 @@ def _result(
     summary["not_done"] = undone(metrics)
     summary["limiting_resource"] = limiting_resource(case, metrics)
     summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
-    summary["warnings"] = [*warnings(case, metrics), *warnings_of(outcome.noted)]
+    paid = hosts_needed(case, outcome).paid.tolist()
+    summary["warnings"] = [*warnings(case, metrics, paid), *warnings_of(outcome.noted)]
     summary["failed_assertions"] = failed_assertions(case, values)
     summary["assumptions"] = assumptions(case, metrics)
     summary["data_quality"] = data_quality(case)

@@ -1,5 +1,8 @@
 """What a reader has to know before relying on a run, and assertions that do not hold."""
 
+from collections.abc import Sequence
+
+from ..models.licence import HostLicence
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
 from ..scenarios.spec_reserve import FailingHosts
@@ -7,8 +10,11 @@ from .load_notes import short_recordings
 from .work import main_cause
 
 
-def warnings(case: Case, here: dict[str, float]) -> list[str]:
-    """Return what a reader has to know before relying on the figures."""
+def warnings(case: Case, here: dict[str, float], paid: Sequence[int]) -> list[str]:
+    """Return what a reader has to know before relying on the figures.
+
+    ``paid`` counts the hosts paid for, per group.
+    """
     found = []
     part, quality = case.scenario.workload, case.load.quality
     if quality is not None and quality.filled:
@@ -35,6 +41,7 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         for model, licence in zip(case.host_models, case.licences, strict=True)
         if licence.foreign
     ]
+    found += _of_orders(case, paid)
     found += _of_reserve(case, here)
     if here["unserved_share"] > 0.01:
         share = 100 * here["unserved_share"]
@@ -42,6 +49,23 @@ def warnings(case: Case, here: dict[str, float]) -> list[str]:
         most = "" if of_all == here["unserved_share"] else f"{100 * of_all:.1f} % "
         found.append(f"{share:.1f} % of the CPU asked for was not served: {most}because {why}.")
     return found
+
+
+def _of_orders(case: Case, paid: Sequence[int]) -> list[str]:
+    """Return which minimum orders make licences dearer, where their region is not known."""
+    if case.scenario.cost.licence_region is not None:
+        return []
+    own: dict[str, tuple[float, HostLicence]] = {}
+    for licence, hosts in zip(case.licences, paid, strict=True):
+        if licence.order_regional and licence.known:
+            cores = own.get(licence.order, (0.0, licence))[0]
+            own[licence.order] = (cores + hosts * licence.cores, licence)
+    return [
+        f"Licences are counted for {licence.least_cores:g} instead of {cores:g} cores: the minimum "
+        f"order with {order} ({licence.order_note}); write cost.licence_region."
+        for order, (cores, licence) in own.items()
+        if 0 < cores < licence.least_cores
+    ]
 
 
 def _of_reserve(case: Case, here: dict[str, float]) -> list[str]:

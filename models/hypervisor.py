@@ -109,14 +109,23 @@ def _paths() -> Any:
     return field(default=(IoPath(name="native"),), metadata={"items": PATHS})
 
 
+REGIONS = {
+    "americas": "the Americas",
+    "apj": "Asia-Pacific and Japan",
+    "emea": "Europe, the Middle East and Africa",
+}
+"""Sales regions of vendors, by name."""
+
+
 @dataclass(frozen=True)
 class Licence(Generic[N]):
     """What a licence costs: a price per core, socket or VM and year.
 
     Prices by the core count a least number of cores per socket and per host, and of all cores
     under one ``contract`` with the vendor together, the minimum order; without a contract, of all
-    cores under the profile. ``minimum_order_region`` and ``minimum_order_from``, a date, say where
-    and since when that is asked for.
+    cores under the profile. ``minimum_order_regions``, of :data:`REGIONS`, and
+    ``minimum_order_from``, a date, say where and since when that is asked for; no regions stand
+    for everywhere.
     """
 
     metric: str = "none"
@@ -126,18 +135,27 @@ class Licence(Generic[N]):
     minimum_cores_per_host: int = 0
     contract: str = ""
     minimum_order_cores: int = 0
-    minimum_order_region: str = ""
+    minimum_order_regions: tuple[str, ...] = ()
     minimum_order_from: str = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise ValueError(unknown("licence metric", self.metric, METRICS))
+        for region in self.minimum_order_regions:
+            if region not in REGIONS:
+                raise ValueError(unknown("region", region, REGIONS))
+
+    def minimum_order_in(self, region: str | None) -> int:
+        """Return the cores of the minimum order in a region; None: where that is not known."""
+        asked = region is None or not self.minimum_order_regions
+        return self.minimum_order_cores if asked or region in self.minimum_order_regions else 0
 
     @property
     def minimum_order_note(self) -> str:
         """Where and since when the minimum order holds, as far as that is known."""
-        since = f"from {self.minimum_order_from}" if self.minimum_order_from else ""
-        return ", ".join(filter(None, (self.minimum_order_region, since)))
+        where = " and ".join(REGIONS[region] for region in self.minimum_order_regions)
+        since = f"since {self.minimum_order_from}" if self.minimum_order_from else ""
+        return " ".join(filter(None, (where, since)))
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ class HostLicence:
     """Licence of the hosts of a group, in the scenario's currency a year.
 
     ``cores`` are the licensed cores of a host; ``order`` names the contract that a minimum order
-    of ``least_cores`` is over, ``order_note`` where and since when it holds. ``foreign`` is the
-    currency of a list price that is not known in the scenario's, empty where there is none;
+    of ``least_cores`` is over, ``order_note`` where and since when it holds, ``order_regional``
+    whether that is in some regions only. ``foreign`` is the currency of a list price that is not
+    known in the scenario's, empty where there is none;
     ``listed`` says whether the price is the catalogue's.
     """
 
@@ -31,6 +32,7 @@ class HostLicence:
     order: str = ""
     least_cores: float = 0.0
     order_note: str = ""
+    order_regional: bool = False
     foreign: str = ""
     listed: bool = True
 
@@ -40,10 +42,13 @@ class HostLicence:
         return not self.foreign
 
 
-def list_price(licence: Licence[float], server: Server, order: str, currency: str) -> HostLicence:
+def list_price(
+    licence: Licence[float], server: Server, order: str, currency: str, region: str | None = None
+) -> HostLicence:
     """Return the catalogue's licence for a server, priced where its currency is the one asked for.
 
-    ``order`` names the contract of a licence that names none.
+    ``order`` names the contract of a licence that names none; ``region`` is where it is signed,
+    None where that is not known: a minimum order then counts, as the dearer reading.
     """
     if licence.metric == "none":
         return HostLicence()
@@ -58,7 +63,8 @@ def list_price(licence: Licence[float], server: Server, order: str, currency: st
     cores = licensed_cores(licence, server)
     return HostLicence(
         per_host=price * cores, cores=cores, order=licence.contract or order,
-        least_cores=licence.minimum_order_cores, order_note=licence.minimum_order_note,
+        least_cores=licence.minimum_order_in(region), order_note=licence.minimum_order_note,
+        order_regional=bool(licence.minimum_order_regions),
         foreign=foreign,
     )  # fmt: skip
 

@@ -166,7 +166,8 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLi
         cores = licensed_cores(platform.hypervisor.licence, platform.server)
         return HostLicence(per_host=group.licence.amount, cores=cores, listed=False)
     hypervisor = platform.hypervisor
-    return list_price(hypervisor.licence, platform.server, hypervisor.name, scenario.cost.currency)
+    cost, name = scenario.cost, hypervisor.name
+    return list_price(hypervisor.licence, platform.server, name, cost.currency, cost.licence_region)
 
 
 def ledgers(

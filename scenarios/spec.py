@@ -167,6 +167,11 @@ class CostPart(Part):
         "needed",
         description="Whether capital is counted for the most hosts ever on at once, or for all.",
     )
+    licence_region: Literal["americas", "apj", "emea"] | None = Field(
+        None,
+        description="Where contracts for licences are signed; a vendor's minimum order may hold in "
+        "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
+    )
     investment: Annotated[Money | None, Amount()] = Field(
         None, description="What the consolidation costs once; gives its payback time."
     )

@@ -792,6 +792,13 @@ TURNS: Turns = {
     "cost.pue": ({}, {"cost.pue": 1.2}),
     "cost.server_price": ({}, {"cost.server_price": "100 EUR"}),
     "cost.server_lifetime": ({}, {"cost.server_lifetime": "6 years"}),
+    "cost.licence_region": (
+        {"farm.hosts.0.hypervisor": "esxi", "cost.currency": "USD"},
+        {
+            "farm.hosts.0.hypervisor": "esxi", "cost.currency": "USD",
+            "cost.licence_region": "emea",
+        },
+    ),
     "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
     "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
     "cost.investment_for": (

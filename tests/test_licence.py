@@ -148,7 +148,21 @@ def test_a_minimum_order_has_a_region_and_a_date() -> None:
     result = two_groups({"hypervisor": "esxi"}, {"hypervisor": "esxi"}, currency="USD")
     told = {row["assumption"]: row["value"] for row in result.summary["assumptions"]}
     assert "72 cores at least in all" in told["a: licence"]
-    assert "Europe, Middle East and Africa, from 2025-04-10" in told["a: licence"]
+    assert "the Americas and Asia-Pacific and Japan since 2025-04-10" in told["a: licence"]
+    warned = [text for text in result.summary["warnings"] if "minimum order" in text]
+    assert warned == [
+        "Licences are counted for 72 instead of 32 cores: the minimum order with VMware (the "
+        "Americas and Asia-Pacific and Japan since 2025-04-10); write cost.licence_region."
+    ]
+
+
+@pytest.mark.parametrize(("region", "cores"), [("americas", 72), ("apj", 72), ("emea", 32)])
+def test_a_minimum_order_counts_where_it_is_asked_for(region: str, cores: int) -> None:
+    result = two_groups(
+        {"hypervisor": "esxi"}, {"hypervisor": "esxi"}, currency="USD", licence_region=region
+    )
+    assert result.value("licence_cost") == pytest.approx(cores * 190 / 365)
+    assert not [text for text in result.summary["warnings"] if "minimum order" in text]
 
 
 def test_a_part_of_the_licences_that_is_known_is_called_so() -> None:
