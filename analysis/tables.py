@@ -226,7 +226,7 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "power_w": (mean("energy_j"), "W", "Mean power of the servers."),
         "hosts_on": (mean("on_s"), "hosts", "Hosts on, mean."),
         "hosts_switching": (mean("switching_s"), "hosts", "Hosts booting or stopping, mean."),
-        "vms": (mean("vm_s"), "VMs", "VMs running, mean."),
+        "vms": (mean("vm_s"), "VMs", "VMs on hosts, mean."),
         "capacity_on_ghz": (on_mhz / 1000, "GHz", "CPU switched on, mean."),
         "delivered_ghz": (delivered / 1000, "GHz", "CPU delivered, mean."),
         "unserved_ghz": (
@@ -339,8 +339,8 @@ def _violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "unserved_ghz_h": (
-            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "CPU that the host had none left "
-            "for meanwhile.",
+            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "Work that the host had no CPU "
+            "or I/O left for meanwhile.",
         ),
     }  # fmt: skip
 

@@ -53,7 +53,8 @@ METRICS: dict[str, Metric] = {
         "less 1."
     ),
     "consolidation_ratio": Metric(
-        "VMs/host", "Consolidation ratio", "Integral of VMs running over integral of hosts on."
+        "VMs/host", "Consolidation ratio", "Integral of VMs on hosts, those that start included, "
+        "over integral of hosts on."
     ),
     "utilisation_mean": Metric(
         "share", "Utilisation, mean", "CPU delivered over capacity switched on, whole run."
