@@ -174,11 +174,6 @@ def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
     totals = farm.accounts.totals
     energy_j = float(totals[Rate.POWER_W].sum())
     on_s = float(totals[Rate.ON].sum())
-    series = outcome.tables["series"]
-    lengths_s = np.diff(series["time_s"])
-    powers = np.divide(
-        np.diff(series["energy_j"]), lengths_s, out=np.zeros(len(lengths_s)), where=lengths_s > 0
-    )
     return {
         "duration_h": duration_s / 3600,
         "hosts": len(farm.hosts),
@@ -187,7 +182,7 @@ def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "energy_kwh": energy_j / JOULE_PER_KWH,
         "facility_energy_kwh": energy_j / JOULE_PER_KWH * case.scenario.cost.pue,
         "mean_power_w": energy_j / duration_s,
-        "peak_power_w": float(powers.max(initial=0.0)),
+        "peak_power_w": farm.accounts.levels.peak_w,
         "hosts_on_mean": on_s / duration_s,
         "vms_ran": int(np.count_nonzero(~np.isnan(outcome.lives.ran_s))),
         "consolidation_ratio": _ratio(float(totals[Rate.VMS].sum()), on_s),
@@ -197,17 +192,15 @@ def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
 
 
 def _utilisation_values(outcome: Outcome) -> dict[str, float]:
-    steps = outcome.tables["steps"]
-    delivered, on = np.diff(steps["delivered"]), np.diff(steps["on"])
-    utilisation = np.divide(delivered, on, out=np.zeros(len(on)), where=on > 0)
-    lengths_s = np.diff(steps["time_s"])
-    busiest = float(outcome.farm.accounts.quantile(0.95).max(initial=0.0))
+    accounts, hosts = outcome.farm.accounts, outcome.farm.hosts
+    delivered = float(accounts.totals[Rate.DELIVERED_MHZ].sum())
+    utilisation = accounts.levels.utilisation
     return {
-        "utilisation_mean": _ratio(float(delivered.sum()), float(on.sum())),
-        "utilisation_p50": nearest_rank(utilisation, 0.5, lengths_s),
-        "utilisation_p95": nearest_rank(utilisation, 0.95, lengths_s),
-        "utilisation_max": float(utilisation.max(initial=0.0)),
-        "host_utilisation_p95_max": busiest,
+        "utilisation_mean": _ratio(delivered, float(accounts.totals[Rate.ON] @ hosts.cpu_mhz)),
+        "utilisation_p50": utilisation.quantile(0.5),
+        "utilisation_p95": utilisation.quantile(0.95),
+        "utilisation_max": utilisation.highest,
+        "host_utilisation_p95_max": float(accounts.quantile(0.95).max(initial=0.0)),
     }
 
 

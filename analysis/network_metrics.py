@@ -7,6 +7,7 @@ from ..models.cost import JOULE_PER_KWH
 from ..models.dirty_pages import BYTES_PER_MEGABIT
 from ..models.quantiles import nearest_rank
 from ..sim.engine import Outcome
+from ..sim.link_record import WINDOW_S
 
 
 def network_values(outcome: Outcome) -> dict[str, float]:
@@ -40,13 +41,12 @@ def network_values(outcome: Outcome) -> dict[str, float]:
 
 
 def highest_use(outcome: Outcome) -> Floats:
-    """Return each link's highest utilisation over a reporting interval, background included."""
+    """Return each link's highest mean utilisation of a window, background included."""
     assert outcome.network is not None
-    network, series = outcome.network.network, outcome.tables["link_series"]
-    link = series["link"]
-    use = network.background.copy()
-    moved = used_share(series["sent_bytes"], network.capacity_mbps[link], series["length_s"])
-    np.maximum.at(use, link, network.background[link] + moved)
+    network = outcome.network.network
+    busiest_bytes = outcome.tables["links"]["busiest_bytes"]
+    window_s = min(WINDOW_S, outcome.end_s)
+    use: Floats = network.background + used_share(busiest_bytes, network.capacity_mbps, window_s)
     return use
 
 

@@ -91,7 +91,7 @@ def links(outcome: Outcome) -> dict[str, Made]:
             network.background + moved, "share", "Use of the bandwidth, background included."
         ),
         "utilisation_max": (
-            highest_use(outcome), "share", "The same, highest mean of a reporting interval."
+            highest_use(outcome), "share", "The same, highest mean of 5 min."
         ),
     }  # fmt: skip
 

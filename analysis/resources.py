@@ -6,7 +6,6 @@ import pyarrow as pa
 from ..models.accounts import Rate
 from ..models.arrays import Bools, Floats, Ints, sum_by
 from ..models.cost import JOULE_PER_KWH
-from ..models.quantiles import nearest_rank
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made
@@ -18,21 +17,17 @@ ROUNDING = 1e-9
 def resource_values(case: Case, outcome: Outcome) -> dict[str, float]:
     """Return shares of memory and of CPU promised, and vCPUs per core, by name."""
     farm, totals = outcome.farm, outcome.farm.accounts.totals
-    steps = outcome.tables["steps"]
-    lengths_s = np.diff(steps["time_s"])
-    memory = _shares(np.diff(steps["memory"]), np.diff(steps["memory_on"]))
-    overcommit = _overcommit(case)
-    promised = _shares(np.diff(steps["promised"]), np.diff(steps["on"]) * overcommit)
+    levels = farm.accounts.levels
     hosts, on_s = farm.hosts, totals[Rate.ON]
     cores = hosts.cpu_mhz / hosts.core_mhz
     was_on = on_s > 0
     per_core = _shares(totals[Rate.VCPUS], on_s * cores)
     return {
         "memory_mean": _share(totals[Rate.MEMORY_MIB].sum(), on_s @ hosts.memory_mib),
-        "memory_p95": nearest_rank(memory, 0.95, lengths_s),
-        "memory_max": float(memory.max(initial=0.0)),
+        "memory_p95": levels.memory.quantile(0.95),
+        "memory_max": levels.memory.highest,
         "host_memory_max": float((farm.accounts.peak_memory_mib / hosts.memory_mib).max()),
-        "cpu_promised_p95": nearest_rank(promised, 0.95, lengths_s),
+        "cpu_promised_p95": levels.promised.quantile(0.95) / _overcommit(case),
         "vcpus_per_core": _share(totals[Rate.VCPUS].sum(), on_s @ cores),
         "host_vcpus_per_core_max": float((farm.accounts.peak_vcpus / cores).max()),
         "host_vcpus_per_core_min": float(per_core[was_on].min()) if was_on.any() else 0.0,

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from .arrays import Bools, Floats, Ints
+from .levels import Levels
 from .quantiles import ROUNDING
 
 BINS = 200
@@ -37,6 +38,8 @@ class Rate:
 
 
 RATES = 13
+LEVELS = [Rate.POWER_W, Rate.DELIVERED_MHZ, Rate.MEMORY_MIB, Rate.PROMISED_MHZ]
+"""Rates whose sums over all hosts are followed, see :class:`.Levels`."""
 
 
 class Flips(NamedTuple):
@@ -59,6 +62,7 @@ class HostAccounts:
     done, SATURATED the part of it that the host had no CPU or I/O left for, SWITCHING time
     booting or shutting down, FAILED time until repair; on hosts that are on MEMORY counts
     what guests and reservations hold, VCPUS and PROMISED the vCPUs and the size of the guests.
+    ``levels`` are what all hosts do together, followed over time.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -72,6 +76,7 @@ class HostAccounts:
         self.boots = np.zeros(hosts, np.int64)
         self.stops = np.zeros(hosts, np.int64)
         self.failures = np.zeros(hosts, np.int64)
+        self.levels = Levels()
         self.flips: list[Flips] = []
         """When hosts began or ceased to violate, in order of time, until somebody takes them."""
         self._histogram = np.zeros((hosts, BINS + 1))
@@ -80,6 +85,8 @@ class HostAccounts:
 
     def settle_all(self, now_s: float) -> None:
         """Integrate every host up to ``now_s``."""
+        if now_s > self.levels.since_s:
+            self.levels.close(now_s)
         elapsed_s = now_s - self.since_s
         self.totals += self.rates * elapsed_s
         self._note_utilisation(self._rows, elapsed_s)
@@ -87,6 +94,8 @@ class HostAccounts:
 
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Integrate some hosts, each named once, up to ``now_s``."""
+        if now_s > self.levels.since_s:
+            self.levels.close(now_s)
         elapsed_s = now_s - self.since_s[hosts]
         self.totals[:, hosts] += self.rates[:, hosts] * elapsed_s
         self._note_utilisation(hosts, elapsed_s)
@@ -97,6 +106,8 @@ class HostAccounts:
         elapsed_s = now_s - self.since_s.item(host)
         if elapsed_s <= 0:
             return
+        if now_s > self.levels.since_s:
+            self.levels.close(now_s)
         self._totals_of[host] += self._rates_of[host] * elapsed_s
         self.since_s[host] = now_s
         if self.rates.item(Rate.ON, host) > 0:
@@ -104,6 +115,21 @@ class HostAccounts:
             self._histogram[host, int(utilisation * BINS + 0.5)] += elapsed_s
             if utilisation > self.peak_utilisation.item(host):
                 self.peak_utilisation[host] = utilisation
+
+    def set_rates(self, hosts: Ints | slice, rates: Floats, have: tuple[Floats, Floats]) -> None:
+        """Set all rates of some hosts, settled, each named once.
+
+        ``have`` is the CPU in MHz and the memory in MiB of every host.
+        """
+        levels, before = self.levels, self.rates[:, hosts]
+        switched = not np.array_equal(before[Rate.ON], rates[Rate.ON])
+        if not isinstance(hosts, slice):
+            levels.shift(*(rates[LEVELS] - before[LEVELS]).sum(axis=1).tolist())
+        self.rates[:, hosts] = rates
+        if isinstance(hosts, slice):
+            levels.set(*self.rates[LEVELS].sum(axis=1).tolist())
+        if switched:
+            levels.set_on(self.rates[Rate.ON], *have)
 
     def note_short(self, hosts: Ints, short: Bools) -> None:
         """Note that hosts, settled, begin or cease to violate; others keep their rate."""

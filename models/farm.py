@@ -40,7 +40,7 @@ class ViolationRule:
 
 
 class Ledger(Protocol):
-    """Accounts for what VMs do, settled with their hosts."""
+    """Accounts for what VMs do, settled before their hosts change."""
 
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Account for the VMs of some hosts, ascending, which are about to change."""
@@ -66,7 +66,8 @@ class Watcher(Protocol):
 class Farm:
     """Hosts and VMs in columns, their accounts, and the verbs.
 
-    ``ledgers`` are settled with every host, before it changes; ``watcher`` is told before VMs
+    ``ledgers`` are settled whenever the integrals of a host are; ``own_ledgers``, which know since
+    when each VM is to be accounted for, only before a host changes. ``watcher`` is told before VMs
     change place. ``held`` counts the VMs on hosts, ``starting`` those of them that do no work yet,
     ``most_running`` is the most that ever ran at once.
 
@@ -85,6 +86,7 @@ class Farm:
         self.changed: set[int] = set()
         self.violation = violation or ViolationRule()
         self.ledgers: list[Ledger] = []
+        self.own_ledgers: list[Ledger] = []
         self.watcher: Watcher | None = None
         self.held = self.starting = self.most_running = 0
         self.accounts = HostAccounts(len(hosts))
@@ -375,6 +377,15 @@ class Farm:
 
     def settle_all(self, now_s: float) -> None:
         """Bring every integral up to ``now_s``."""
+        for ledger in self.own_ledgers:
+            ledger.settle_all(now_s)
+        self.read(now_s)
+
+    def read(self, now_s: float) -> None:
+        """Bring the integrals of hosts and VMs up to ``now_s``, where nothing changes.
+
+        Ledgers with times of their own go on as if nobody had looked.
+        """
         if now_s == self._demand_since_s:
             return
         self._accrue(np.flatnonzero(self.delivery.stressed), now_s)
@@ -490,6 +501,8 @@ class Farm:
 
     def _settle_hosts(self, hosts: Ints, now_s: float) -> None:
         """Bring the integrals of hosts, ascending, and of what lives on them up to now."""
+        for ledger in self.own_ledgers:
+            ledger.settle(hosts, now_s)
         if self.ledgers:
             behind = hosts[self.accounts.since_s[hosts] < now_s]
             for ledger in self.ledgers if len(behind) else ():
@@ -631,7 +644,7 @@ class Farm:
         rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)
         rates[Rate.FAILED] = failed
         self.accounts.note_short(np.arange(len(hosts))[rows], rates[Rate.SHORT] > 0)
-        self.accounts.rates[:, rows] = rates
+        self.accounts.set_rates(rows, rates, (hosts.cpu_mhz, hosts.memory_mib))
 
     def _serving(self, rows: Ints | slice) -> Bools:
         state = self.hosts.state[rows]

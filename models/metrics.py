@@ -24,7 +24,7 @@ METRICS: dict[str, Metric] = {
     ),
     "facility_energy_kwh": Metric("kWh", "Energy of the site", "Energy of the servers times PUE."),
     "mean_power_w": Metric("W", "Mean power of the servers", "Energy over duration."),
-    "peak_power_w": Metric("W", "Highest power", "Highest mean power of a reporting interval."),
+    "peak_power_w": Metric("W", "Highest power", "Highest power of all hosts at any time."),
     "hosts_on_mean": Metric("hosts", "Mean hosts on", "Integral of hosts on over duration."),
     "hosts_on_peak": Metric(
         "hosts", "Peak hosts on", "Most hosts on, booting or shutting down at once after start-up."
@@ -59,21 +59,21 @@ METRICS: dict[str, Metric] = {
     "utilisation_mean": Metric(
         "share", "Utilisation, mean", "CPU delivered over capacity switched on, whole run."
     ),
-    "utilisation_p50": Metric("share", "Utilisation, median", "Median over workload steps."),
-    "utilisation_p95": Metric("share", "Utilisation, P95", "95th percentile over workload steps."),
-    "utilisation_max": Metric("share", "Utilisation, highest", "Highest of all workload steps."),
+    "utilisation_p50": Metric("share", "Utilisation, median", "Median over time."),
+    "utilisation_p95": Metric("share", "Utilisation, P95", "95th percentile over time."),
+    "utilisation_max": Metric("share", "Utilisation, highest", "Highest at any time."),
     "memory_mean": Metric(
         "share", "Memory, mean", "Memory that VMs hold, reservations for incoming ones included, "
         "over memory of hosts on, whole run."
     ),
-    "memory_p95": Metric("share", "Memory, P95", "95th percentile over workload steps."),
-    "memory_max": Metric("share", "Memory, highest", "Highest of all workload steps."),
+    "memory_p95": Metric("share", "Memory, P95", "95th percentile over time."),
+    "memory_max": Metric("share", "Memory, highest", "Highest at any time."),
     "host_memory_max": Metric(
         "share", "Fullest host, memory", "Highest share of its memory that any host ever held."
     ),
     "cpu_promised_p95": Metric(
         "share", "CPU promised, P95", "Sizes of VMs over CPU of hosts on times the overcommitment "
-        "of placement; 95th percentile over workload steps."
+        "of placement; 95th percentile over time."
     ),
     "vcpus_per_core": Metric(
         "vCPUs/core", "vCPUs per core", "Integral of vCPUs of VMs over integral of cores of hosts "
@@ -271,8 +271,8 @@ WHERE_KNOWN: dict[str, Metric] = {
         "not added to the energy of the servers, in which the load of copying is simulated."
     ),
     "link_utilisation_max": Metric(
-        "share", "Busiest link", "Highest mean use of any link's bandwidth over a reporting "
-        "interval, background included."
+        "share", "Busiest link", "Highest mean use of any link's bandwidth over 5 min, "
+        "background included; of windows counted from the start of the run."
     ),
     "scale_outs": Metric(
         "times", "Scale-outs", "Decisions of scaling policies for more members, or larger ones."

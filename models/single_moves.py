@@ -94,6 +94,11 @@ class SingleMoves:
         peak_vcpus = farm.accounts.peak_vcpus
         peak_vcpus[target] = max(peak_vcpus.item(target), hosts.vcpus.item(target))
         for host in (source, target):
+            freed_mib = farm.accounts.rates.item(Rate.MEMORY_MIB, host)
+            freed_mib -= hosts.memory_used_mib.item(host)
+            left_mhz = farm.accounts.rates.item(Rate.PROMISED_MHZ, host)
+            left_mhz -= hosts.committed_mhz.item(host)
+            farm.accounts.levels.shift(0.0, 0.0, -freed_mib, -left_mhz)
             farm.accounts.rates[Rate.VMS, host] = hosts.vm_count.item(host)
             farm.accounts.rates[Rate.MEMORY_MIB, host] = hosts.memory_used_mib.item(host)
             farm.accounts.rates[Rate.VCPUS, host] = hosts.vcpus.item(host)
@@ -133,7 +138,7 @@ class SingleMoves:
 
     def _settle(self, host: int, now_s: float) -> None:
         farm = self._farm
-        if farm.ledgers or farm.delivery.stressed.item(host):
+        if farm.ledgers or farm.own_ledgers or farm.delivery.stressed.item(host):
             farm._settle(np.array([host]), now_s)
         else:
             farm.accounts.settle_one(host, now_s)
@@ -164,7 +169,12 @@ class SingleMoves:
         )
         hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz
         farm.accounts.utilisation[host] = utilisation
-        rates[Rate.POWER_W, host] = hosts.power.watts_of(host, utilisation)
+        power_w = hosts.power.watts_of(host, utilisation)
+        farm.accounts.levels.shift(
+            power_w - rates.item(Rate.POWER_W, host),
+            delivered_mhz - rates.item(Rate.DELIVERED_MHZ, host), 0.0, 0.0,
+        )  # fmt: skip
+        rates[Rate.POWER_W, host] = power_w
         rates[Rate.ACTIVE, host] = not idle
         if (short and not idle) != (rates.item(Rate.SHORT, host) > 0):
             farm.accounts.note_short(np.array([host]), np.array([short and not idle]))

@@ -314,13 +314,18 @@ class Engine:
         for source in self._lives.failures:
             self._clock.process(failures.story(source))
         self._clock.process(self._metronome(progress))
+        links, end_s = self._recorder.links, self._timing.end_s
+        if links is not None:
+            self._clock.process(links.watch(self._clock, end_s))
         self._listen()
         with fewer_collections():
             self._clock.run(until=self._timing.end_s)
-        self._farm.settle_all(self._timing.end_s)
-        self._close_step(self._timing.end_s)
-        self._recorder.note_step(self._timing.end_s)
-        self._sample(self._timing.end_s)
+        if links is not None:
+            links.close_window()
+        self._farm.settle_all(end_s)
+        self._close_step(end_s)
+        self._recorder.note_step(end_s)
+        self._sample(end_s)
         self._actuator.close()
         self._actuator.maintenance.look()
         self._lifecycle.close(self._timing.end_s)
@@ -502,7 +507,7 @@ class Engine:
             if self._watch is not None:
                 self._watch.look()
             if sample:
-                self._farm.settle_all(now_s)
+                self._farm.read(now_s)
                 self._sample(now_s)
             progress(now_s)
 
@@ -516,7 +521,7 @@ class Engine:
 
     def _close_step(self, now_s: float) -> None:
         if self._ledgers:
-            self._farm.settle_all(now_s)
+            self._farm.read(now_s)
         for ledger in self._ledgers:
             ledger.note(now_s)
 

@@ -49,7 +49,8 @@ class ServiceLedger:
 
     A VM's demand over the work of a request is its arrival rate. VMs without backlog that get all
     they can use are accounted for by their load alone, the others one by one. Requests to a VM
-    that is on storage wait for it.
+    that is on storage wait for it. Each VM is accounted for from one change of its host to the
+    next, however often the farm is looked at in between.
     """
 
     def __init__(self, farm: Farm, load: RequestLoad) -> None:
@@ -70,7 +71,8 @@ class ServiceLedger:
         """Group of hosts and size that the account's conditions were set for."""
         self._most_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
         self._service_s = np.ones(count)
-        farm.ledgers.append(self)
+        self._settled_s = 0.0
+        farm.own_ledgers.append(self)
 
     def enter(self, vms: Ints, now_s: float) -> None:
         """Begin with VMs that come to a host; those that were on storage have kept requests."""
@@ -91,6 +93,9 @@ class ServiceLedger:
 
     def settle_all(self, now_s: float) -> None:
         """Account for all VMs."""
+        if now_s == self._settled_s:
+            return
+        self._settled_s = now_s
         self._account(slice(None), self._columns, now_s)
         stored = self._farm.vms.state[self._columns] == VmState.SUSPENDED
         if stored.any():

@@ -1,7 +1,11 @@
 """What each link carried, interval by interval."""
 
-import numpy as np
+from collections.abc import Generator
 
+import numpy as np
+import simpy
+
+from .clock import Clock, beats
 from .flows import FlowBoard
 from .log import Column, Log
 
@@ -9,14 +13,36 @@ LEAST_BYTES = 0.5
 """What a link must have carried in an interval to be noted; less is rounding."""
 
 
+WINDOW_S = 300.0
+"""The highest use of a link is a mean over this long, as networks are monitored and planned."""
+
+
 class LinkRecord:
-    """Samples the links of a board; it keeps one row per interval for links that were used."""
+    """Samples the links of a board; it keeps one row per interval for links that were used.
+
+    ``busiest_bytes`` is the most that each link carried in a window of WINDOW_S, counted from time
+    0, whatever the intervals are.
+    """
 
     def __init__(self, board: FlowBoard) -> None:
         self._board = board
         self._before = board.link_bytes
         self._sampled_s = 0.0
+        self._window_before = self._before.copy()
+        self.busiest_bytes = np.zeros(len(self._before))
         self._log = Log({"link": int, "time_s": float, "length_s": float, "sent_bytes": float})
+
+    def watch(self, clock: Clock, end_s: float) -> Generator[simpy.Event, object, None]:
+        """Note at the end of each window what links have carried within it."""
+        for now_s, _ in beats([WINDOW_S], end_s):
+            yield clock.at(now_s)
+            self.close_window()
+
+    def close_window(self) -> None:
+        """Note what links have carried since the last window."""
+        sent = self._board.link_bytes
+        np.maximum(self.busiest_bytes, sent - self._window_before, out=self.busiest_bytes)
+        self._window_before = sent
 
     def sample(self, now_s: float) -> None:
         """Note what links have carried since the last sample."""
@@ -35,4 +61,5 @@ class LinkRecord:
 
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the bytes of each link in all, and its intervals; times are their ends."""
-        return {"links": {"sent_bytes": self._board.link_bytes}, "link_series": self._log.columns()}
+        links = {"sent_bytes": self._board.link_bytes, "busiest_bytes": self.busiest_bytes}
+        return {"links": links, "link_series": self._log.columns()}

@@ -82,10 +82,7 @@ class Recorder:
         )
         capacities = dict.fromkeys(("on_mhz_s", "on_mib_s", "on_core_s"), float)
         self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), **capacities})
-        self._steps = Log(
-            {"time_s": float, "delivered": float, "on": float, "memory": float,
-             "memory_on": float, "promised": float}
-        )  # fmt: skip
+        self._steps_s = Log({"time_s": float})
         self._host_series = (
             Log({"host": int, "time_s": float, "length_s": float, "energy_j": float,
                  "on_s": float, "delivered_mhz_s": float, "vm_s": float})
@@ -209,17 +206,8 @@ class Recorder:
         )
 
     def note_step(self, now_s: float) -> None:
-        """Record delivered and switched-on capacity so far; everything must be settled."""
-        totals = self._farm.accounts.totals
-        hosts = self._farm.hosts
-        self._steps.add(
-            time_s=now_s,
-            delivered=totals[Rate.DELIVERED_MHZ].sum(),
-            on=totals[Rate.ON] @ hosts.cpu_mhz,
-            memory=totals[Rate.MEMORY_MIB].sum(),
-            memory_on=totals[Rate.ON] @ hosts.memory_mib,
-            promised=totals[Rate.PROMISED_MHZ].sum(),
-        )
+        """Note a step of the workload; everything must be settled."""
+        self._steps_s.add(time_s=now_s)
         self._map.note(now_s)
 
     def sample(self, now_s: float) -> None:
@@ -273,7 +261,7 @@ class Recorder:
             "sleep_refusals": self.sleep_refusals.columns(),
             "violations": by_end(self.violations.columns()),
             "series": self._series.columns(),
-            "steps": self._steps.columns(),
+            "steps": self._steps_s.columns(),
             "utilisation_map": self._map.columns(),
         }
         if self._host_series is not None:
