@@ -208,10 +208,10 @@ def _migration_values(outcome: Outcome) -> dict[str, float]:
     table = outcome.tables["migrations"]
     done = table["finished"]
     took_s = (table["end_s"] - table["start_s"])[done]
-    return {
+    mean_s = {"migration_mean_s": float(took_s.sum()) / len(took_s)} if len(took_s) else {}
+    return mean_s | {
         "migrations": int(done.sum()),
         "migrated_gib": float(table["copied_mib"][done].sum()) / MIB_PER_GIB,
-        "migration_mean_s": _ratio(float(took_s.sum()), len(took_s)),
         "vm_migrations_max": int(outcome.farm.vm_accounts.migrations.max(initial=0)),
     }
 

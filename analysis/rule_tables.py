@@ -89,7 +89,9 @@ def rule_violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Mad
 def hard_rules_broken(rules: Rules, outcome: Outcome) -> list[str]:
     """Return the names of hard rules that are broken as the run ends."""
     vms = outcome.farm.vms
-    found = violated(rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz)
+    found = violated(
+        rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz, size=vms.size
+    )
     return [breach.rule.name for breach in found if breach.rule.hard]
 
 

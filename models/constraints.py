@@ -43,7 +43,8 @@ class Rule:
     ``level`` is the domain meant by together, apart and spread (:data:`.domains.LEVELS`),
     ``at_most`` how many of the VMs a domain takes, ``cpu_mhz`` what preserve keeps for each VM.
     A rule without a ``price`` is hard: nothing may break it. Others cost their price for each
-    VM that is placed against them.
+    VM that is placed against them. With a ``size`` the rule binds those of its VMs only that have
+    this size now, by number: members that scale vertically change from one to another.
     """
 
     name: str
@@ -54,6 +55,14 @@ class Rule:
     at_most: int = 1
     cpu_mhz: float = 0.0
     price: float | None = None
+    size: int | None = None
+
+    def holding(self, size: Ints | None) -> Ints:
+        """Return the VMs that it binds, given the present size of each VM (None: all of them)."""
+        if self.size is None or size is None:
+            return self.vms
+        bound: Ints = self.vms[size[self.vms] == self.size]
+        return bound
 
     @cached_property
     def named(self) -> frozenset[int]:

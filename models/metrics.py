@@ -90,7 +90,6 @@ METRICS: dict[str, Metric] = {
     ),
     "migrations": Metric("migrations", "Migrations", "Migrations that ended within the run."),
     "migrated_gib": Metric("GiB", "Memory moved", "Memory copied by migrations that ended."),
-    "migration_mean_s": Metric("s", "Migration time, mean", "Start of the copy to its end."),
     "vm_migrations_max": Metric("migrations", "Max migrations per VM", "Highest count of any VM."),
     "host_boots": Metric("cycles", "Host boots", "Hosts switched on after the start."),
     "host_shutdowns": Metric("cycles", "Host shutdowns", "Hosts switched off."),
@@ -256,6 +255,10 @@ WHERE_KNOWN: dict[str, Metric] = {
         "co-tenants, each a mean over a VM's time on hosts; median of VMs by that time; an order, "
         "never a probability (see docs/exposure.md)."
     ),
+    "migration_mean_s": Metric(
+        "s", "Migration time, mean", "Start of the copy to its end, mean over migrations that "
+        "ended."
+    ),
     "downtime_mean_s": Metric(
         "s", "Downtime, mean", "Time that a VM stood still or was not reachable in a migration, "
         "mean over those that ended."
@@ -310,8 +313,8 @@ WHERE_KNOWN: dict[str, Metric] = {
         "copy, throttling, post-copy or cancelling."
     ),
 }  # fmt: skip
-"""Figures that exist only where VMs have a request class, tenants are named, migrations go over
-a network, or VMs come and go or hosts fail."""
+"""Figures that exist only where VMs have a request class, tenants are named, migrations ended or
+go over a network, or VMs come and go or hosts fail."""
 
 SAVINGS: dict[str, Metric] = {
     "saved_energy_kwh": Metric("kWh", "Energy saved", "Baseline's energy minus this run's."),

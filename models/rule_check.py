@@ -33,7 +33,8 @@ class Breach:
 class Situation:
     """Where all VMs are: one row per VM and end, in ``vms`` and ``hosts``.
 
-    ``capacity_mhz`` is what each host can promise; ``kept_mhz`` is what hard rules keep for VMs.
+    ``capacity_mhz`` is what each host can promise; ``kept_mhz`` is what hard rules keep for VMs;
+    ``size`` is the size of each VM, one row per VM.
     """
 
     vms: Ints
@@ -41,17 +42,19 @@ class Situation:
     domains: Domains
     capacity_mhz: Floats
     kept_mhz: Floats
+    size: Ints | None
 
 
 def violated(
     rules: Iterable[Rule], domains: Domains, host: Ints, moving_to: Ints, capacity_mhz: Floats,
-    among: Ints | None = None,
+    among: Ints | None = None, size: Ints | None = None,
 ) -> list[Breach]:  # fmt: skip
     """Return every rule that is broken, in the order of the rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none; a VM without a host breaks no
     rule. ``capacity_mhz`` has one row per host. With ``among`` only these VMs, ascending, are
-    looked at, which have to be all that the rules depend on.
+    looked at, which have to be all that the rules depend on. ``size`` is the present size of each
+    VM, for rules that bind VMs of one size.
     """
     rules = list(rules)
     vms = np.arange(len(host)) if among is None else among
@@ -60,10 +63,11 @@ def violated(
     kept_mhz = np.zeros(len(host))
     for rule in rules:
         if rule.kind == "preserve" and rule.hard:
-            kept_mhz[rule.vms] = np.maximum(kept_mhz[rule.vms], rule.cpu_mhz)
+            bound = rule.holding(size)
+            kept_mhz[bound] = np.maximum(kept_mhz[bound], rule.cpu_mhz)
     situation = Situation(
         np.concatenate([one, other]), np.concatenate([host[one], moving_to[other]]),
-        domains, capacity_mhz, kept_mhz,
+        domains, capacity_mhz, kept_mhz, size,
     )  # fmt: skip
     breaches = []
     for rule in rules:
@@ -74,7 +78,7 @@ def violated(
 
 
 def _named(rule: Rule, now: Situation) -> Bools:
-    return np.isin(now.vms, rule.vms)
+    return np.isin(now.vms, rule.holding(now.size))
 
 
 def _together(rule: Rule, now: Situation) -> Bools:

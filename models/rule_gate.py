@@ -7,14 +7,16 @@ from .rules import Rules
 from .seats import Seats
 
 
-def refused(rules: Rules, host: Ints, moving_to: Ints, vms: Ints, targets: Ints) -> list[str]:
+def refused(
+    rules: Rules, host: Ints, moving_to: Ints, vms: Ints, targets: Ints, size: Ints | None = None
+) -> list[str]:
     """Return per move the name of the rule that it would break; empty where it breaks none.
 
     Moves are let through in the order given, each beside those before it. VMs that belong
-    together go together or not at all. ``host`` and ``moving_to`` are as they are now, one row
-    per VM, −1 for none.
+    together go together or not at all. ``host``, ``moving_to`` and ``size`` are as they are now,
+    one row per VM, −1 for no host.
     """
-    seats = Seats(rules, host, moving_to)
+    seats = Seats(rules, host, moving_to, size)
     seats.expect(vms)
     told = [""] * len(vms)
     let: dict[int, int] = {}

@@ -15,7 +15,7 @@ class Rules:
 
     ``capacity_mhz`` is what each host can promise to VMs. ``places`` says which hosts hard rules
     leave to each class of VMs whatever else is where, (classes, hosts), and ``place_class`` gives
-    the class per VM. ``kept_mhz`` is the CPU that hard rules keep for each VM.
+    the class per VM.
     """
 
     def __init__(
@@ -39,10 +39,21 @@ class Rules:
         self._host_kinds: Ints | None = None
         self.place_class, self.places = self._static(vms)
         self._known: dict[tuple[int, ...], tuple[tuple[int, ...], ...]] = {}
-        self.kept_mhz = np.zeros(vms)
-        for rule in self.all:
-            if rule.kind == "preserve" and rule.hard:
-                self.kept_mhz[rule.vms] = np.maximum(self.kept_mhz[rule.vms], rule.cpu_mhz)
+        self._vms = vms
+        self._keeping = [rule for rule in self.all if rule.kind == "preserve" and rule.hard]
+        self._by_size = any(rule.size is not None for rule in self._keeping)
+        self._kept_mhz = self._most_kept(None)
+
+    def kept_mhz(self, size: Ints | None = None) -> Floats:
+        """Return the CPU that hard rules keep for each VM, given the present size of each."""
+        return self._most_kept(size) if self._by_size else self._kept_mhz
+
+    def _most_kept(self, size: Ints | None) -> Floats:
+        kept_mhz = np.zeros(self._vms)
+        for rule in self._keeping:
+            vms = rule.holding(size)
+            kept_mhz[vms] = np.maximum(kept_mhz[vms], rule.cpu_mhz)
+        return kept_mhz
 
     def hard(self, vm: int) -> tuple[int, ...]:
         """Return the hard rules on a VM whose verdict depends on where other VMs are."""
@@ -94,7 +105,7 @@ class Rules:
 
     def named(self, vms: Ints) -> Bools:
         """Return which of some VMs hard rules name."""
-        named = np.zeros(len(self.kept_mhz), bool)
+        named = np.zeros(self._vms, bool)
         for rule in self.all:
             if rule.hard:
                 named[rule.vms] = True

@@ -19,11 +19,13 @@ class Seats:
     """Columns of the VMs' hosts, and tentative hosts over them, under some rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none. ``waiting`` VMs are about to be
-    placed: where they still are does not hold back the VMs that belong to them.
+    placed: where they still are does not hold back the VMs that belong to them. ``size`` is the
+    present size of each VM, which decides what is kept for it.
     """
 
-    def __init__(self, rules: Rules, host: Ints, moving_to: Ints) -> None:
+    def __init__(self, rules: Rules, host: Ints, moving_to: Ints, size: Ints | None = None) -> None:
         self.rules = rules
+        self._size, self._kept_mhz = size, rules.kept_mhz(size)
         self._host, self._moving_to = host, moving_to
         self._going = np.full(len(host), -1)
         self._waiting: set[int] = set()
@@ -114,11 +116,15 @@ class Seats:
         kept[vms] = False
         return np.flatnonzero(kept)
 
+    def binds(self, rule: Rule, vm: int) -> bool:
+        """Whether a rule that names a VM binds it with the size that it has now."""
+        return rule.size is None or self._size is None or int(self._size[vm]) == rule.size
+
     def promised_mhz(self, rule: Rule) -> Floats:
         """Return the CPU that is kept for each VM: by all hard rules, and by this one."""
         if rule.hard:
-            return self.rules.kept_mhz
-        promised_mhz = self.rules.kept_mhz.copy()
+            return self._kept_mhz
+        promised_mhz = self._kept_mhz.copy()
         promised_mhz[rule.vms] = np.maximum(promised_mhz[rule.vms], rule.cpu_mhz)
         return promised_mhz
 
@@ -172,6 +178,8 @@ def _lonely(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bool
 
 def _preserve(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
     del mask
+    if not seats.binds(rule, vm):
+        return np.zeros(len(hosts), bool)
     promised_mhz = seats.promised_mhz(rule)
     holders = np.flatnonzero(promised_mhz)
     holders = holders[holders != vm]

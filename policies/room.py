@@ -89,7 +89,7 @@ class Room:
         self._places: Bools | None = None
         self.seats: Seats | None = None
         if view.rules is not None:
-            self.seats = Seats(view.rules, view.vms.host, view.vms.moving_to)
+            self.seats = Seats(view.rules, view.vms.host, view.vms.moving_to, view.vms.size)
             self._places = view.rules.places[:, hosts]
             self._place_class = view.rules.place_class
         self.book = view.book()

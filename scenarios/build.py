@@ -119,14 +119,15 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     service, tenancy = ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
-    rules, tables = build_rules(scenario, farm, stack, domains, start, still)
+    elasticity = elasticity_of(scenario, load, stack)
+    rules, tables = build_rules(scenario, farm, stack, domains, start, still, elasticity)
     load = replace(load, files=[*load.files, *tables, *observed])
     reserve = build_reserve(scenario)
     engine = Engine(
         farm, workload, start, policies.control, name_of(policies.control),
         moves, timing(scenario), Streams(scenario.seed),
         [gauge], network,
-        microscope, lives, rules, elasticity_of(scenario, load, stack), reserve=reserve,
+        microscope, lives, rules, elasticity, reserve=reserve,
         power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
     )  # fmt: skip
     licences = [

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..models.living import LivingFarm
 from ..models.rule_conflicts import Conflict, Need, conflicts
 from ..models.rules import Rules
 from ..sim.engine import Start
+from ..sim.scaling import Elasticity
 from .build_layer import Stack
 from .problems import InputError, Problem
 from .rules_table import read_rules
@@ -25,6 +26,8 @@ from .trace_data import InputFile
 SHOWN = 5
 MOST_TOLD = 20
 """Names that nobody has; a table of another farm would have thousands."""
+
+NOBODY: Ints = np.empty(0, np.int64)
 
 PATTERN = re.compile(r"[*?\[]")
 
@@ -77,16 +80,22 @@ def _twins(rules: Sequence[Written]) -> Iterator[Problem]:
 
 
 def build_rules(
-    scenario: Scenario, farm: LivingFarm, stack: Stack, domains: Domains, start: Start, still: bool
+    scenario: Scenario,
+    farm: LivingFarm,
+    stack: Stack,
+    domains: Domains,
+    start: Start,
+    still: bool,
+    elasticity: Elasticity | None,
 ) -> tuple[Rules | None, list[InputFile]]:
     """Return the rules of a farm, None if there are none, and the files read for them.
 
     Reservations of CPU are rules too: no host promises more than it has. ``still``: all VMs are
-    there from the start. Raises InputError for names that nobody has and for sets of rules that no
-    placement can keep.
+    there from the start. ``elasticity`` says which VMs may get other sizes. Raises InputError
+    for names that nobody has and for sets of rules that no placement can keep.
     """
     written, files = written_rules(scenario)
-    reserved = _reservations(scenario, farm, stack)
+    reserved = _reservations(scenario, farm, stack, elasticity)
     if not written and not reserved:
         return None, files
     _raise(_unsafe(scenario, written))
@@ -98,27 +107,44 @@ def build_rules(
     rules = Rules([*made, *reserved], domains, len(farm.vms), capacity_mhz)
     needs = [] if start.reject else _needs(farm, start)
     # VMs that may be rejected are, where their reservations find no host.
-    held = made if start.reject else list(rules.all)
+    at_first = {} if start.reject else _at_first(reserved, farm)
+    held = [*made, *at_first]
     found = conflicts(held, domains, needs, capacity_mhz, len(farm.vms), at_once=still)
-    place_of = dict(zip(made, written, strict=True)) | reserved
+    place_of = dict(zip(made, written, strict=True)) | at_first
     _raise([_told(conflict, place_of, farm) for conflict in found])
     return rules, files
 
 
-def _reservations(scenario: Scenario, farm: LivingFarm, stack: Stack) -> dict[Rule, Written]:
-    """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations."""
+def _at_first(reserved: dict[Rule, Written], farm: LivingFarm) -> dict[Rule, Written]:
+    """Return the reservations of the VMs that start with their sizes."""
+    found = {}
+    for rule, written in reserved.items():
+        rows = rule.holding(farm.vms.size)
+        if len(rows):
+            found[replace(rule, vms=rows)] = written
+    return found
+
+
+def _reservations(
+    scenario: Scenario, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
+) -> dict[Rule, Written]:
+    """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
+
+    It names the VMs that have the size and those that may get it by vertical scaling.
+    """
     if scenario.service.sharing != "shares":
         return {}
     vms, layer = farm.vms, stack.layer
+    may_get = {} if elasticity is None else elasticity.may_get()
     found = {}
     for size in np.flatnonzero(layer.reservation_mhz > 0).tolist():
-        rows = np.flatnonzero(vms.size == size)
+        rows = np.union1d(np.flatnonzero(vms.size == size), may_get.get(size, NOBODY))
         if not len(rows):
             continue
         reserved_mhz = float(layer.reservation_mhz[size])
         rule = Rule(
             name=f"reservation of {vms.size_names[size]}", kind="preserve", vms=rows,
-            hosts=np.empty(0, np.int64), cpu_mhz=reserved_mhz,
+            hosts=NOBODY, cpu_mhz=reserved_mhz, size=size if may_get else None,
         )  # fmt: skip
         index = next(
             (at for at, each in enumerate(scenario.workload.sizes)

@@ -240,7 +240,7 @@ class Actuator:
         """Refuse moves that would break a hard rule, in place; a policy may not know the rules."""
         live = np.flatnonzero(outcomes == MOVED)
         state = self._farm.vms
-        names = refused(rules, state.host, state.moving_to, vms[live], targets[live])
+        names = refused(rules, state.host, state.moving_to, vms[live], targets[live], state.size)
         for index, name in zip(live.tolist(), names, strict=True):
             if name:
                 outcomes[index] = BREAKS_RULE

@@ -7,6 +7,7 @@ import numpy as np
 from ..models.arrays import Bools, Floats, Ints, singles
 from ..models.columns import PowerState
 from ..models.living import LivingFarm
+from ..models.seats import Seats
 from ..models.ties import tie_of
 from ..policies.consolidation import first_asleep_of_each_group
 from ..policies.placement import Placed, Placement, Shelving
@@ -59,6 +60,16 @@ class Needs:
         hosts = candidates(ahead, 1, wakes)
         room = Room(ahead, hosts, need_mhz, load_mhz, self.capacity_mhz, few=True)
         return room.has_place(vm)
+
+    def keeps_rules(self, vm: int, size: int) -> bool:
+        """Whether a VM that runs may have another size where it is, by all hard rules."""
+        rules, vms = self._view.rules, self._view.vms
+        if rules is None:
+            return True
+        sizes = vms.size.copy()
+        sizes[vm] = size
+        barred = Seats(rules, vms.host, vms.moving_to, sizes).barred(vm, vms.host[[vm]])
+        return barred is None or not barred[0]
 
     def load_mhz(self) -> Floats:
         """Return what counts on every host, VMs under way to it included."""

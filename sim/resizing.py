@@ -123,7 +123,7 @@ class Resizing:
         host = int(vms.host[row])
         more_mhz = wanted.size_mhz - float(vms.size_mhz[row])
         free_mhz = float(self._needs.capacity_mhz[host] - self._needs.load_mhz()[host])
-        if more_mhz > max(free_mhz, 0.0) + 1e-6:
+        if more_mhz > max(free_mhz, 0.0) + 1e-6 or not self._needs.keeps_rules(row, wanted.size):
             return False
         try:
             self._farm.resize(np.array([row]), *wanted.columns(1), now_s)

@@ -81,7 +81,7 @@ class RuleRecord:
             among = named.astype(np.int64)
         found = violated(
             [*chosen, *self._keeping], rules.domains, vms.host, vms.moving_to, rules.capacity_mhz,
-            among,
+            among, vms.size,
         )  # fmt: skip
         number = dict(zip(chosen, touched, strict=True))
         return {

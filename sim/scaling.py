@@ -31,6 +31,16 @@ class Elasticity:
     applications: Applications
     rules: Sequence[ScalingRule]
 
+    def may_get(self) -> dict[int, Ints]:
+        """Return the members that may have each size, by its number; of those that may change."""
+        apps = self.applications
+        found: dict[int, Ints] = {}
+        for rule, first, count in zip(self.rules, apps.first_row, apps.maximum, strict=True):
+            members = np.arange(first, first + count)
+            for each in rule.sizes.values() if len(rule.sizes) > 1 else ():
+                found[each.size] = np.union1d(found.get(each.size, members), members)
+        return found
+
 
 class Scaling:
     """Plays the applications of a run; ``demand_mhz`` is what their members are asked for."""

@@ -220,7 +220,7 @@ def test_load_is_served_or_missed_and_members_stay_within_bounds(
     rates: list[float], policy: str, minimum: int, more: int, hosts: int, balance: str
 ) -> None:
     times = [f"{600 * index} s" for index in range(len(rates))]
-    load = course(times, [f"{rate:.3f} GHz" for rate in rates], between="hold")
+    load = course(times, [f"{rate:.4f} GHz" for rate in rates], between="hold")
     made = scenario(
         load, "1 h", hosts, minimum=minimum, maximum=minimum + more, scaling={"policy": policy},
         balance=balance, cool_down={"in": "5 min"},

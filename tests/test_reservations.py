@@ -86,3 +86,64 @@ def test_a_restart_waits_for_a_host_that_can_keep_it() -> None:
     back = [row for row in events if row["event"] == "running" and row["time_s"] > 600]
     assert [row["host"] for row in back] == ["h-2"]
     assert back[0]["time_s"] >= 1800
+
+
+def grown(small: str, large: str, hot: str, duration: str = "1 h") -> farmsim.Result:
+    """Run a member of 2 GHz that is asked for 3 and may have 4, beside a VM that reserves 6 of 9.
+
+    The host lets 36 GHz be promised by size, so that only reservations are in the way.
+    """
+
+    def size(name: str, vcpus: int, count: int, reservation: str) -> dict[str, Any]:
+        return {"name": name, "vcpus": vcpus, "clock": "1 GHz", "memory": "4 GiB",
+                "count": count, "reservation": reservation}  # fmt: skip
+
+    scaling = {
+        "policy": "vertical", "sizes": ["s", "l"], "up_above": "80 %", "down_below": "10 %",
+        "hot_add_up_to": hot,
+    }  # fmt: skip
+    return farmsim.run(
+        {
+            "name": "grown",
+            "run": {"duration": duration},
+            "farm": {"hosts": [{"name": "h", "server": SERVER | {"cores": 9}, "count": 1}]},
+            "workload": {
+                "source": {"type": "constant", "utilisation": "10 %"},
+                "sizes": [
+                    size("other", 6, 1, "6 GHz"), size("s", 2, 0, small), size("l", 4, 0, large),
+                ],
+            },
+            "applications": [
+                {
+                    "name": "a", "size": "s", "minimum": 1, "maximum": 1, "scaling": scaling,
+                    "load": {"type": "constant", "rate": "3 GHz"},
+                }
+            ],
+            "baseline": {"type": "none"},
+            "policies": {"initial": {"cpu_overcommit": 4}, "scaling_every": "5 min"},
+            "service": {"sharing": "shares"},
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("hot", ["", "l"])
+@pytest.mark.parametrize(
+    ("small", "large", "size"),
+    [
+        ("0 GHz", "3 GHz", "l"),
+        ("2 GHz", "3 GHz", "l"),  # 2 and 3 are never kept together
+        ("0 GHz", "4 GHz", "s"),
+        ("2 GHz", "4 GHz", "s"),
+        ("2 GHz", "0 GHz", "l"),
+    ],
+)
+def test_a_member_that_changes_size_keeps_the_reservation_of_its_size(
+    small: str, large: str, size: str, hot: str
+) -> None:
+    result = grown(small, large, hot)
+    member = next(row for row in result.table("vms").to_pylist() if row["vm"] == "a-1")
+    assert member["size"] == size
+    assert member["state"] == "running"
+    # 2 GHz and the 0.6 of the other VM, of 3 GHz and 0.6, where it cannot grow.
+    served = 1.0 if size == "l" else 2.6 / 3.6
+    assert result.value("work_served_share") == pytest.approx(served, abs=1e-3)
