@@ -48,7 +48,7 @@ class CostLine:
 
 
 def measure(case: Case, outcome: Outcome) -> dict[str, float]:
-    """Return every metric of a run by name; shares of nothing are 0."""
+    """Return every metric of a run by name; a ratio whose denominator is 0 is 0."""
     duration_s = outcome.end_s
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)

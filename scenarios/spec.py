@@ -53,7 +53,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class InitialPlacement(Part):
-    """Where VMs are before time begins."""
+    """Where VMs are at time 0."""
 
     placement: Annotated[Placement, policy_slot("placement")] = Field(
         FirstFitDecreasing(), description="Which host each VM starts on."
@@ -73,7 +73,7 @@ class PolicyPart(Part):
     """Who decides what."""
 
     initial: InitialPlacement = Field(
-        InitialPlacement(), description="Placement before time begins."
+        InitialPlacement(), description="Placement at time 0."
     )
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(
         NoControl(), description="What is done every round."
