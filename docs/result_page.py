@@ -78,7 +78,8 @@ def results() -> str:
         table(("file", "what it holds"), [(f"`{name}`", what) for name, what in FILES.items()]),
         "## Metrics",
         "Under these names in `summary.json`, in `result.value(NAME)` and in `assert:`. "
-        "Where the denominator of a ratio is 0, its value is 0 (of work served: 1). `money` stands for the scenario's currency.",
+        "Where the denominator of a ratio is 0, its value is 0 (of work served: 1). `money` stands "
+        "for the scenario's currency.",
         _metrics(METRICS),
         "Only where VMs have a request class, tenants, rules, applications or a reserve are "
         "named, or migrations go over a network:",

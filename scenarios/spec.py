@@ -72,9 +72,7 @@ class InitialPlacement(Part):
 class PolicyPart(Part):
     """Who decides what."""
 
-    initial: InitialPlacement = Field(
-        InitialPlacement(), description="Placement at time 0."
-    )
+    initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(
         NoControl(), description="What is done every round."
     )
