@@ -17,6 +17,7 @@ from .columns import VM_STATES, Hosts, PowerState, Vms, VmState
 from .copies import Copies
 from .delivery import Delivery
 from .layer import Layer
+from .presence import Presence
 from .residents import Residents
 from .single_moves import SERVING, SingleMoves
 
@@ -91,6 +92,7 @@ class Farm:
         self.held = self.starting = self.most_running = 0
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
+        self.presence = Presence(len(vms))
         self.residents = Residents(len(hosts), len(vms))
         self.delivery = Delivery(hosts, vms, layer)
         self.copies = Copies(len(hosts), vms)
@@ -119,6 +121,7 @@ class Farm:
         self._require_memory(vms, hosts, "place")
         touched = self._settle(hosts, now_s)
         self._attach(vms, hosts, now_s)
+        self.presence.begin(vms, now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
         self._note_running()
@@ -134,6 +137,7 @@ class Farm:
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
+        self.presence.end(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
         self.vms.state[vms] = VmState.FINISHED
         self._population_changed = True
@@ -148,6 +152,7 @@ class Farm:
         self._require_vms(vms, VmState.RUNNING, "suspend")
         touched = self._settle(self._ends(vms), now_s)
         self._detach(vms, now_s)
+        self.presence.end(vms, now_s)
         self.vms.state[vms] = VmState.SUSPENDED
         self._slowed = np.sort(np.concatenate([self._slowed, vms]))
         self._set_guest_share(vms, 0.0, now_s)
@@ -167,6 +172,7 @@ class Farm:
         self._slowed = self._slowed[~np.isin(self._slowed, vms)]
         self._set_guest_share(vms, 1.0, now_s)
         self._attach(vms, hosts, now_s)
+        self.presence.begin(vms, now_s)
         self._settle_excess(vms, self._demand_since_s - now_s)
         self.vms.state[vms] = VmState.RUNNING
         self._population_changed = True
@@ -409,6 +415,11 @@ class Farm:
             self._charge(self.residents.of(short))
             self._uncharged[short] = False
         self._demand_since_s = now_s
+
+    @property
+    def listed(self) -> Ints | slice:
+        """VMs that have been there, or on storage, at any time since the demand was set last."""
+        return self._rows
 
     # What the verbs are made of
 

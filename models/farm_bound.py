@@ -69,22 +69,40 @@ class FarmBound:
         """Return what some VMs need for their memory alone; one entry of each array per VM."""
         return [_held(part, at, memory_mib[at]) for part, at in self._shared_out(size)]
 
-    def least(self, held: list["Held"], mean_mhz: Floats, steady_mhz: Floats) -> Least:
-        """Return what the VMs need over an interval in which they hold their memory.
+    def least(
+        self,
+        held: list["Held"],
+        mean_mhz: Floats,
+        steady_mhz: Floats,
+        mean_mib: Floats | None = None,
+        occupied: float = 0.0,
+    ) -> Least:
+        """Return what VMs need over an interval, all of which they hold the memory of ``held``.
 
         ``mean_mhz`` is their weighted work, mean over the interval; ``steady_mhz`` what each did
-        of it at every instant. The bounds hold for the means over the interval of hosts on and
-        of power. Proof: at each instant both are at least a convex function of the work done
-        then, and the mean of a convex function is at least its value at the mean; what is
-        counted in whole hosts rests only on what was there at every instant.
+        of it at every instant; ``mean_mib`` their memory with what hypervisors add to it, mean
+        over the interval, where that is more than what they held all the time; ``occupied`` the
+        part of the interval in which any VM ran. The bounds hold for the means over the interval
+        of hosts on and of power. Proof: at each instant both are at least a convex function of
+        the work done, the memory held and the hosts on then, and the mean of a convex function is
+        at least its value at the mean; what is counted in whole hosts rests only on what was
+        there at every instant, and one host is on whenever a VM runs.
         """
         hosts, power_w, same = 0.0, self._resting_w, steady_mhz is mean_mhz
+        occupied *= 1.0 - ROUNDING
         for each in held:
             mean = mean_mhz[each.at]
-            least = _least_of(each, mean, mean if same else steady_mhz[each.at])
+            memory_mib = each.memory_mib if mean_mib is None else float(mean_mib[each.at].sum())
+            floor = occupied if len(self._parts) == 1 else 0.0
+            least = _least_of(each, mean, mean if same else steady_mhz[each.at], memory_mib, floor)
             hosts += least.hosts
             power_w += least.power_w
-        return Least(hosts, power_w)
+        return Least(max(hosts, occupied), power_w)
+
+    @property
+    def parts(self) -> int:
+        """How many parts the farm has that share no size of VM and no host."""
+        return len(self._parts)
 
     def _shared_out(self, size: Ints) -> list[tuple[_Part, Ints | slice]]:
         if len(self._parts) == 1:
@@ -117,13 +135,15 @@ def _held(part: _Part, at: Ints | slice, memory_mib: Floats) -> Held:
     return Held(part, at, float(memory_mib.sum()), shares, largest, least_hosts)
 
 
-def _least_of(held: Held, mean_mhz: Floats, steady_mhz: Floats) -> Least:
+def _least_of(
+    held: Held, mean_mhz: Floats, steady_mhz: Floats, memory_mib: float, floor: float
+) -> Least:
     part, worked_mhz = held.part, float(mean_mhz.sum())
-    fluid = steady = part.hosts.least(worked_mhz, held.memory_mib)
-    if steady_mhz is not mean_mhz:
+    fluid = steady = part.hosts.least(worked_mhz, memory_mib)
+    if steady_mhz is not mean_mhz or memory_mib != held.memory_mib:
         steady = part.hosts.least(float(steady_mhz.sum()), held.memory_mib)
     whole = whole_hosts(max(steady, _unsplit(held, steady_mhz)))
-    hosts = max(fluid * (1.0 - ROUNDING), float(whole), float(held.least_hosts))
+    hosts = max(fluid * (1.0 - ROUNDING), float(whole), float(held.least_hosts), floor)
     return Least(hosts, part.power.least(worked_mhz, hosts) * (1.0 - ROUNDING))
 
 

@@ -51,6 +51,7 @@ class LivingFarm(Farm):
         self._attach(vms, hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
         self._become(vms, VmState.RUNNING)
+        self.presence.begin(vms, now_s)
         self._note_running()
         self._refresh(touched)
 
@@ -78,6 +79,7 @@ class LivingFarm(Farm):
         touched = self._settle(hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
         self._become(vms, VmState.RUNNING)
+        self.presence.begin(vms, now_s)
         self._note_running()
         self._refresh(touched)
 
@@ -185,6 +187,7 @@ class LivingFarm(Farm):
         elapsed_s = now_s - self._demand_since_s
         self.vm_accounts.requested_mhz_s[vms] += self.vms.demand_mhz[vms] * elapsed_s
         self._detach(vms, now_s)
+        self.presence.end(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
         self._become(vms, state)
         return touched

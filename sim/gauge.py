@@ -3,11 +3,13 @@
 import numpy as np
 
 from ..models.accounts import Rate
-from ..models.arrays import Bools, Floats, Ints
-from ..models.columns import VmState
+from ..models.arrays import Floats, Ints
 from ..models.farm import Farm
-from ..models.farm_bound import FarmBound, Held
+from ..models.farm_bound import FarmBound, Held, Least
 from .log import Column, Log
+
+SLACK_S = 1e-6
+"""Rounding of times; who ran for a step but for this ran all the time."""
 
 
 class Gauge:
@@ -16,8 +18,8 @@ class Gauge:
     The bounds are for the work that hosts did in a step, which is less than was asked for where
     they were short: a farm that leaves work undone is compared with others that leave as much.
     Copies of moving VMs, work that crowding or neighbours add, and host applications count for
-    nothing. Neither does a VM that came within the step, nor more of one that left than the work
-    that it did; where hosts failed, only work counts.
+    nothing. VMs that came or left within the step count with the work that they did and the time
+    that they held their memory; only those that ran all the time count as whole VMs.
     """
 
     def __init__(self, farm: Farm) -> None:
@@ -27,26 +29,30 @@ class Gauge:
             {"time_s": float, "length_s": float, "hosts_on": float, "hosts_least": float,
              "energy_j": float, "least_w": float}
         )  # fmt: skip
-        self._since_s, self._on_s, self._energy_j = 0.0, 0.0, 0.0
-        self._crew = _Crew(farm, self._bound)
+        self._since_s, self._on_s, self._energy_j, self._occupied_s = 0.0, 0.0, 0.0, 0.0
+        self._asked, self._missed, self._ran_s = np.zeros((3, len(farm.vms)))
+        self._size, self._own_mib = farm.vms.size.copy(), farm.vms.memory_mib.copy()
+        self._quiet_s = 0.0
+        """Time for which nobody has come or gone, not yet in ``_ran_s``."""
+        self._gather(0.0)
 
     def note(self, now_s: float) -> None:
         """Account for the step since the last call; everything must be settled."""
         length_s, self._since_s = now_s - self._since_s, now_s
-        unchanged = self._crew.unchanged()
+        quiet = self._unchanged()
         if length_s > 0:
-            self._measure(now_s, length_s, unchanged)
-        if unchanged:
-            self._crew.mark()
+            self._measure(now_s, length_s, self._least(now_s, length_s, quiet))
+        if quiet:
+            self._mark(self._rows)
+            self._quiet_s += length_s
         else:
-            self._crew = _Crew(self._farm, self._bound)
+            self._gather(now_s)
 
     def columns(self) -> dict[str, Column]:
         """Return one row per step: its end, its length, mean hosts on, energy, and the bounds."""
         return self._log.columns()
 
-    def _measure(self, now_s: float, length_s: float, unchanged: bool) -> None:
-        least = self._bound.least(*self._crew.worked(length_s, unchanged))
+    def _measure(self, now_s: float, length_s: float, least: Least) -> None:
         totals = self._farm.accounts.totals
         on_s, energy_j = float(totals[Rate.ON].sum()), float(totals[Rate.POWER_W].sum())
         self._log.add(
@@ -55,66 +61,78 @@ class Gauge:
         )  # fmt: skip
         self._on_s, self._energy_j = on_s, energy_j
 
+    def _unchanged(self) -> bool:
+        """Whether the same VMs of the same sizes have run since the last call."""
+        if self._farm.presence.changes != self._changes:
+            return False
+        return np.array_equal(self._farm.vms.size[self._rows], self._size[self._rows])
 
-class _Crew:
-    """Who was on a host at some instant, what they held, and what they had done until then."""
-
-    def __init__(self, farm: Farm, bound: FarmBound) -> None:
-        vms = farm.vms
-        self._farm, self._bound = farm, bound
-        self._count = int(farm.hosts.vm_count.sum())
+    def _gather(self, now_s: float) -> None:
+        """Remember who runs now, and how far everybody is who may have run since the last call."""
+        farm, listed = self._farm, self._farm.listed
+        self._mark(listed)
+        self._size[listed], self._own_mib[listed] = (
+            farm.vms.size[listed], farm.vms.memory_mib[listed],
+        )  # fmt: skip
+        self._ran_s[listed] = farm.presence.ran_s(listed, now_s)
+        self._quiet_s, self._changes = 0.0, farm.presence.changes
+        running = farm.presence.running(listed)
         self._rows: Ints | slice = slice(None)
-        if self._count < len(vms):
-            self._rows = farm.residents.of(np.flatnonzero(farm.hosts.vm_count))
-        self._size, self._own_mib = vms.size[self._rows].copy(), vms.memory_mib[self._rows].copy()
-        self._weight = bound.weight[self._size]
+        if not (running.all() and len(running) == len(farm.vms)):
+            everybody = np.arange(len(farm.vms)) if isinstance(listed, slice) else listed
+            self._rows = everybody[running]
+        self._weight = self._bound.weight[self._size[self._rows]]
         self._plain = bool(np.all(self._weight == 1.0))
-        self._memory_mib = (self._own_mib + bound.extra_mib[self._size]) * self._running()
-        self._held = bound.hold(self._size, self._memory_mib)
-        self._failures = int(farm.accounts.failures.sum())
-        self.mark()
+        self._held: list[Held] | None = None
 
-    def mark(self) -> None:
-        """Remember what they have asked for and missed so far."""
-        self._asked, self._missed = (each.copy() for each in self._so_far())
+    def _mark(self, rows: Ints | slice) -> None:
+        """Remember what VMs have asked for and missed so far."""
+        self._asked[rows], self._missed[rows] = self._so_far(rows)
 
-    def _so_far(self) -> tuple[Floats, Floats]:
-        accounts, rows = self._farm.vm_accounts, self._rows
-        return accounts.requested_mhz_s[rows], accounts.unserved_mhz_s[rows]
+    def _so_far(self, rows: Ints | slice) -> tuple[Floats, Floats]:
+        accounts = self._farm.vm_accounts
+        missed = accounts.unserved_mhz_s[rows] + accounts.degraded_mhz_s[rows]
+        return accounts.requested_mhz_s[rows], missed
 
-    def _running(self) -> Bools:
-        """Return who is on a host that is on; a VM that starts may wait for its host to boot."""
-        vms, rows = self._farm.vms, self._rows
-        running: Bools = (vms.host[rows] >= 0) & (vms.state[rows] != VmState.STARTING)
-        return running
+    def _worked(self, rows: Ints | slice) -> tuple[Floats, Floats]:
+        """Return the work of VMs since the last call in MHz s, and what they missed."""
+        asked, missed = self._so_far(rows)
+        missed = missed - self._missed[rows]
+        worked = asked - self._asked[rows]
+        worked -= missed
+        return worked, missed
 
-    def unchanged(self) -> bool:
-        """Whether the same VMs of the same sizes run now, and no host has failed since."""
-        vms, rows = self._farm.vms, self._rows
-        return (
-            int(self._farm.hosts.vm_count.sum()) == self._count
-            and bool(self._running().all())
-            and int(self._farm.accounts.failures.sum()) == self._failures
-            and np.array_equal(vms.size[rows], self._size)
-        )
-
-    def worked(self, length_s: float, unchanged: bool) -> tuple[list[Held], Floats, Floats]:
-        """Return what they held all the time since, their mean work and their steady work.
-
-        Weighted work in MHz; steady is that of VMs that were there all the time and went
-        without nothing.
-        """
-        asked, missed = self._so_far()
-        missed = missed - self._missed
-        mean_mhz = asked - self._asked
-        mean_mhz -= missed
+    def _least(self, now_s: float, length_s: float, quiet: bool) -> Least:
+        before_s, self._occupied_s = self._occupied_s, self._farm.presence.occupied_s(now_s)
+        occupied = min((self._occupied_s - before_s) / length_s, 1.0)
+        if not quiet:
+            return self._least_of_all(now_s, length_s, occupied)
+        rows, bound = self._rows, self._bound
+        if self._held is None:
+            size = self._size[rows]
+            self._held = bound.hold(size, self._own_mib[rows] + bound.extra_mib[size])
+        mean_mhz, missed = self._worked(rows)
         mean_mhz *= 1.0 / length_s if self._plain else self._weight / length_s
         steady_mhz = mean_mhz * (missed == 0) if missed.any() else mean_mhz
-        if unchanged:
-            return self._held, mean_mhz, steady_mhz
-        still = self._running()
-        if int(self._farm.accounts.failures.sum()) > self._failures:
-            still = np.zeros(len(still), bool)
-        least_mib = np.minimum(self._farm.vms.memory_mib[self._rows], self._own_mib)
-        kept_mib = np.maximum(self._memory_mib - (self._own_mib - least_mib), 0.0) * still
-        return self._bound.hold(self._size, kept_mib), mean_mhz, steady_mhz * still
+        return bound.least(self._held, mean_mhz, steady_mhz, occupied=occupied)
+
+    def _least_of_all(self, now_s: float, length_s: float, occupied: float) -> Least:
+        """Return the bounds where VMs have come, gone or been resized since the last call."""
+        vms, bound, rows = self._farm.vms, self._bound, self._farm.listed
+        self._ran_s[self._rows] += self._quiet_s
+        self._quiet_s = 0.0
+        stayed_s = self._farm.presence.ran_s(rows, now_s) - self._ran_s[rows]
+        size, before = vms.size[rows], self._size[rows]
+        # A VM that was resized counts as what is the least of both; its part must be known.
+        known = (size == before) if bound.parts > 1 else np.ones(len(size), bool)
+        weight = np.minimum(bound.weight[size], bound.weight[before]) * known
+        memory_mib = np.minimum(vms.memory_mib[rows], self._own_mib[rows])
+        memory_mib = (
+            memory_mib + np.minimum(bound.extra_mib[size], bound.extra_mib[before])
+        ) * known
+        always = stayed_s >= length_s - SLACK_S
+        worked, missed = self._worked(rows)
+        mean_mhz = np.maximum(worked, 0.0) * weight / length_s
+        mean_mib = memory_mib * np.minimum(stayed_s / length_s, 1.0)
+        held = bound.hold(size, memory_mib * always)
+        return bound.least(held, mean_mhz, mean_mhz * (missed == 0) * always, mean_mib, occupied)
