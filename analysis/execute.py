@@ -31,7 +31,7 @@ from .resources import limiting_resource
 from .result import SCHEMA_VERSION, Result
 from .savings import Against
 from .tables import make_tables
-from .titles import UNLICENSED, without_licences
+from .titles import UNLICENSED, after_start_up, without_licences
 from .undone import undone
 from .verdict import failed_assertions, warnings
 from .without_effect import wide_vms, without_effect
@@ -59,7 +59,7 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     runs = [_run_baseline(other, case, outcome, progress) for other in others]
     if len(never) and here["vms_ran"]:
         for other in (each for each in others if each.load.vms is load.vms):
-            other.title += f" for the {count(here['vms_ran'], 'VM')} that ran"
+            other.title += _of_those_that_ran(case, here)
     against = [
         Against.of(other.label, other.title, here, values)
         for other, (values, _) in zip(others, runs, strict=True)
@@ -82,6 +82,13 @@ def _try_baselines(scenario: Scenario, load: Load, case: Case) -> None:
     check_others(scenario)
     if not case.living and scenario.policies.initial.unplaced == "refuse":
         build_baselines(scenario, load)
+
+
+def _of_those_that_ran(case: Case, here: dict[str, float]) -> str:
+    """Return whom a baseline carries; members of applications are there beside the VMs."""
+    if case.scenario.applications:
+        return " for the VMs that ran, beside the members of applications"
+    return f" for the {count(here['vms_ran'], 'VM')} that ran"
 
 
 def never_ran(outcome: Outcome) -> Ints:
@@ -135,6 +142,7 @@ def _result(
     lacking = UNLICENSED in metrics
     saved = lacking or any(UNLICENSED in each.values for each in against[:1])
     without_licences(summary, lacking, saved)
+    after_start_up(summary)
     values |= {name: summary[name]["value"] for name in values}
     summary["not_done"] = undone(metrics)
     summary["limiting_resource"] = limiting_resource(case, metrics)

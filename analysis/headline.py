@@ -21,6 +21,11 @@ def ran(values: Mapping[str, float]) -> str:
         nothing = "No VM was asked for" if not values["vms"] else "No VM ran"
         hosts = count(values["hosts_on_peak"], "host")
         return f"{nothing}: {hosts} stood idle for {span(values['duration_h'])} and used {energy}."
+    if not values["hosts_on_mean"]:
+        return (
+            f"{count(values['vms_ran'], 'VM')} had a host, but no host was on for any time of "
+            f"{span(values['duration_h'])}; {energy} were used."
+        )
     return (
         f"{count(values['vms_ran'], 'VM')} ran on {hosts_on(values)} for "
         f"{span(values['duration_h'])} and used {energy}."

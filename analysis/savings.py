@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..models.cost import payback_years
+from ..models.cost import YEAR_S, payback_years
 from .titles import UNLICENSED
 from .undone import unlike
 from .wording import amount, basis, change
@@ -25,6 +25,8 @@ COMPARED = (
     "utilisation_mean",
 )
 """Metrics shown side by side with the baseline."""
+
+YEAR_H = YEAR_S / 3600.0
 
 Saved = dict[str, tuple[float | None, str]]
 
@@ -70,13 +72,11 @@ class Against:
         """Say what is saved against this baseline, or why nothing is claimed."""
         if self.unlike:
             return f"No saving is claimed against {self.title}: {self.unlike}."
-        told = [_energy(here, self.values), _money(here, self.values, currency)]
-        said = ", ".join(told) if any(told) else "no difference in energy or cost"
-        if told[0] and not told[1]:
-            said = f"{told[0]}, no difference in cost"
-        if told[1] and not told[0]:
-            said = f"no difference in energy, {told[1]}"
-        return f"Against {self.title}: {said}."
+        energy, money = _energy(here, self.values), _money(here, self.values, currency)
+        if not energy and not money:
+            return f"Against {self.title}: no difference in energy or cost."
+        energy = energy or "no difference in energy"
+        return f"Against {self.title}: {energy}{money or ', no difference in cost'}."
 
     def entry(
         self, here: Mapping[str, float], currency: str, investment: float | None
@@ -108,14 +108,41 @@ def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
 
 
 def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str) -> str:
-    """Return the difference in cost a year, empty where there is none."""
-    mine, other = here["cost_per_year"], there["cost_per_year"]
+    """Return the difference in cost a year, empty where there is none.
+
+    Servers of a baseline that count with their energy only are compared by energy cost first;
+    what the hosts of this run cost beside it is named apart.
+    """
     lacking = UNLICENSED in here or UNLICENSED in there
     without = ", without licences whose price is not known" if lacking else ""
-    if change(mine, other) == "" or f"{abs(other - mine):,.0f}" == "0":
-        return f"no difference in cost{without}" if without else ""
+    total = _saved(here["cost_per_year"], there["cost_per_year"], currency)
+    own = _own_hosts(here, there) * YEAR_H / here["duration_h"]
+    mine, other = (each["energy_cost"] * YEAR_H / each["duration_h"] for each in (here, there))
+    energy = _saved(mine, other, currency)
+    if not total and not (own and energy):
+        return f", no difference in cost{without}" if without else ""
+    if own and energy:
+        with_hosts = f"with {own:,.0f} {currency} a year for the hosts of this run"
+        total = f"{energy} on energy; {with_hosts}, {total or 'no difference in cost'}"
+    elif own:
+        total = f"{total} for the hosts of this run"
     since = basis(here["duration_h"])
-    more = "" if mine < other else " more"
-    verb = "saving" if mine < other else "costing"
-    said = f"{verb} {abs(other - mine):,.0f} {currency} a year{more}"
-    return (f"{said} ({since})" if since else said) + without
+    return (f", {total} ({since})" if since else f", {total}") + without
+
+
+def _own_hosts(here: Mapping[str, float], there: Mapping[str, float]) -> float:
+    """Return what the hosts of this run cost, licences included, where the baseline's cost nothing.
+
+    0 where both sides are charged alike.
+    """
+    if there["capital_cost"] or there["licence_cost"]:
+        return 0.0
+    return here["capital_cost"] + here["licence_cost"]
+
+
+def _saved(mine: float, other: float, currency: str) -> str:
+    """Return what is saved or paid more a year, empty where there is no difference."""
+    size = f"{abs(other - mine):,.0f} {currency} a year"
+    if change(mine, other) == "" or size.startswith("0 "):
+        return ""
+    return f"saving {size}" if mine < other else f"costing {size} more"

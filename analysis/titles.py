@@ -42,3 +42,13 @@ def without_licences(summary: dict[str, Any], here: bool, saved: bool) -> None:
     for name in (*(COSTS if here else ()), *(SAVED if saved else ())):
         if name in summary:
             summary[name]["title"] = f"{known_title(name)} without {some}licences"
+
+
+def after_start_up(summary: dict[str, Any]) -> None:
+    """Say in a summary that the peak is that after start-up, where start-up took more hosts.
+
+    The mean is over the whole run, so that it may be above the peak.
+    """
+    started = summary.get("startup_hosts_on_peak")
+    if started and started["value"] > summary["hosts_on_peak"]["value"]:
+        summary["hosts_on_peak"]["title"] = f"{known_title('hosts_on_peak')} after start-up"

@@ -72,6 +72,8 @@ def unlike(here: Figures, there: Figures) -> str:
     """
     if not here.get("vms_ran"):
         return "no VM ran"
+    if unserved(here) > 1.0 - ROUNDING:
+        return "no work was done"
     mine, other = here.get("work_served_ghz_h") or 0.0, there.get("work_served_ghz_h") or 0.0
     if mine < other * (1.0 - LIKE):
         return f"this run did {percent(mine / other)} of the work that was done there"

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from .assists import checked_assists
 from .catalogue import data_file
-from .ranged import Level, Ranged, at_level, changed, figure, nested, unknown
+from .ranged import CONFIDENCE, Level, Ranged, at_level, changed, figure, nested, unknown
 
 N = TypeVar("N", Ranged, float)
 Kind: TypeAlias = Literal["none", "type1", "embedded", "type2", "emulation"]
@@ -125,7 +125,7 @@ class Licence(Generic[N]):
     under one ``contract`` with the vendor together, the minimum order; without a contract, of all
     cores under the profile. ``minimum_order_regions``, of :data:`REGIONS`, and
     ``minimum_order_from``, a date, say where and since when that is asked for; no regions stand
-    for everywhere.
+    for everywhere. ``minimum_order_confidence`` is the mark of the order, its regions and its date.
     """
 
     metric: str = "none"
@@ -137,6 +137,7 @@ class Licence(Generic[N]):
     minimum_order_cores: int = 0
     minimum_order_regions: tuple[str, ...] = ()
     minimum_order_from: str = ""
+    minimum_order_confidence: str = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -152,10 +153,13 @@ class Licence(Generic[N]):
 
     @property
     def minimum_order_note(self) -> str:
-        """Where and since when the minimum order holds, as far as that is known."""
+        """Where and since when the minimum order holds, and how well that is known."""
         where = " and ".join(REGIONS[region] for region in self.minimum_order_regions)
         since = f"since {self.minimum_order_from}" if self.minimum_order_from else ""
-        return " ".join(filter(None, (where, since)))
+        mark = self.minimum_order_confidence
+        known = f"{mark}: {CONFIDENCE[mark]}" if mark else ""
+        place = " ".join(filter(None, (where, since)))
+        return ", ".join(filter(None, (place, known)))
 
 
 @dataclass(frozen=True)

@@ -236,12 +236,15 @@ def giants(
 def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
+    remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
+    if where != "workload":
+        remedy = "name a larger server, or take the baseline out"
+    vms_fit = "1 VM fits" if count == 1 else f"{count:,} VMs fit"
     message = (
-        f"{count} VM(s) of size {vms.size_names[size]} ({vms.vcpus[vm]} vCPUs of "
-        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz, {vms.memory_mib[vm] / 1024:g} GiB) fit no "
-        f"host; the largest has {hosts.cpu_mhz.max():g} MHz in cores of "
-        f"{hosts.core_mhz.max():g} MHz and {hosts.memory_mib.max() / 1024:g} GiB; "
-        "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
+        f"{vms_fit} no host: size {vms.size_names[size]} has {vms.vcpus[vm]} vCPUs of "
+        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz and {vms.memory_mib[vm] / 1024:g} GiB, the "
+        f"largest host {hosts.cpu_mhz.max():g} MHz in cores of {hosts.core_mhz.max():g} MHz and "
+        f"{hosts.memory_mib.max() / 1024:g} GiB; {remedy}"
     )
     return Problem(where, "workload.sizes" if where == "workload" else where, message)
 

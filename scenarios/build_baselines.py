@@ -63,7 +63,8 @@ def build_baselines(
         if isinstance(baseline, NoBaseline):
             continue
         if isinstance(baseline, Dedicated):
-            cases.append(_dedicated(scenario, baseline, load, left_out, where))
+            with scenario.telling_places():
+                cases.append(_dedicated(scenario, baseline, load, left_out, where))
         elif isinstance(baseline, Unconsolidated):
             cases.append(_unconsolidated(scenario, baseline, load, left_out))
         elif isinstance(baseline, OtherScenario):
@@ -176,12 +177,18 @@ def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
     """Name the servers with their age and what they are charged with."""
     known = servers().get(model.server)
     age = f" of {known.available[-4:]}" if known is not None else ""
-    charged = "counted with their energy only"
+    charged = f"counted with {'its' if count == 1 else 'their'} energy only"
     if baseline.price is not None:
-        charged = f"at {baseline.price.amount:,.0f} {baseline.price.currency} each"
-    what = f"{count:,} dedicated servers" if count > 1 else "1 dedicated server"
+        each = "" if count == 1 else " each"
+        charged = f"at {baseline.price.amount:,.0f} {baseline.price.currency}{each}"
+    one = count == 1
+    what = (
+        "1 dedicated server for its one workload"
+        if one
+        else (f"{count:,} dedicated servers, one workload each")
+    )
     server = f"{model.server}{age}" if known is not None else "like the hosts of the farm"
-    return f"{what}, one workload each ({server}, {charged})"
+    return f"{what} ({server}, {charged})"
 
 
 def _unlimited(size: Size | None) -> Size | None:

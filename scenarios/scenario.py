@@ -54,6 +54,7 @@ class Scenario(Spec):
             for key in type(rule).model_fields
         ]  # fmt: skip
         paths += CHECKED_LATER
+        paths += [("baseline", index) for index in range(len(self.baseline))]
         copy = self.model_copy()
         copy._places = {path: find(path) for path in paths}
         return copy
@@ -71,9 +72,10 @@ class Scenario(Spec):
             raise InputError(self._told(each) for each in error.problems) from None
 
     def _told(self, problem: Problem) -> Problem:
-        if problem.where not in ("workload", "baseline", self.name):
+        part = problem.where.partition(".")[0]
+        if part not in ("workload", "baseline") and problem.where != self.name:
             return problem
-        path: Place = tuple(problem.field.split("."))
+        path: Place = tuple(int(key) if key.isdigit() else key for key in problem.field.split("."))
         while path and path not in self._places:
             path = path[:-1]
         where = self._places.get(path, "")

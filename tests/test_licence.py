@@ -144,15 +144,17 @@ def test_a_minimum_order_is_under_one_contract_whatever_the_profile() -> None:
         assert result.value("licence_cost") == pytest.approx(72 * 190 / 365)
 
 
-def test_a_minimum_order_has_a_region_and_a_date() -> None:
+def test_a_minimum_order_has_a_region_a_date_and_a_mark() -> None:
     result = two_groups({"hypervisor": "esxi"}, {"hypervisor": "esxi"}, currency="USD")
     told = {row["assumption"]: row["value"] for row in result.summary["assumptions"]}
     assert "72 cores at least in all" in told["a: licence"]
     assert "the Americas and Asia-Pacific and Japan since 2025-04-10" in told["a: licence"]
+    assert "M: from memory, not checked" in told["a: licence"]
     warned = [text for text in result.summary["warnings"] if "minimum order" in text]
     assert warned == [
         "Licences are counted for 72 instead of 32 cores: the minimum order with VMware (the "
-        "Americas and Asia-Pacific and Japan since 2025-04-10); write cost.licence_region."
+        "Americas and Asia-Pacific and Japan since 2025-04-10, M: from memory, not checked); write "
+        "cost.licence_region."
     ]
 
 

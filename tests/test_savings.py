@@ -1,5 +1,6 @@
 """Savings against like work only: baselines, start-up, hosts that are not bought, comparisons."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -317,3 +318,25 @@ def test_numbers_have_three_significant_digits_and_nouns_their_number() -> None:
     assert [change(*each) for each in ((1, 2), (2, 1), (1, 1.0001), (0, 0), (1, 0))] == [
         "50 % less", "100 % more", "", "", None,
     ]  # fmt: skip
+
+
+def test_a_server_too_small_for_a_vm_is_told_where_the_baseline_stands(tmp_path: Path) -> None:
+    small = {"type": "dedicated", "server": "hp_ml110_g5"}
+    sizes = [{"name": "s", "vcpus": 2, "clock": "1 GHz", "memory": "40 GiB"}]
+    written = scenario(baseline=[{"type": "unconsolidated"}, small])
+    written["workload"]["sizes"] = sizes
+    (tmp_path / "s.yaml").write_text(json.dumps(written, indent=1), encoding="utf-8")
+    with pytest.raises(InputError, match=r"s\.yaml:\d+:\d+: baseline\.1: .*name a larger server"):
+        farmsim.run(tmp_path / "s.yaml")
+
+
+def test_peak_hosts_are_called_those_after_start_up() -> None:
+    written = scenario(
+        farm={"hosts": [{"name": "h", "server": SERVER, "count": 20}]},
+        policies={"control": "consolidation", "initial": {"placement": "round_robin"}},
+    )
+    written["workload"] |= {"vms": 20, "source": {"type": "constant", "utilisation": "10 %"}}
+    summary = farmsim.run(written).summary
+    assert summary["startup_hosts_on_peak"]["value"] == 20
+    assert summary["hosts_on_peak"]["value"] == 1
+    assert summary["hosts_on_peak"]["title"] == "Peak hosts on after start-up"
