@@ -52,7 +52,7 @@ def test_a_run_leaves_a_whole_directory(folder: Path) -> None:
     ]  # fmt: skip
     tables = sorted(path.stem for path in (run / "tables").iterdir())
     assert tables == [
-        "bounds", "costs", "decisions", "farm_series", "hosts", "migrations", "power_events",
+        "bounds", "costs", "decisions", "farm_series", "groups", "hosts", "migrations", "power_events",
         "utilisation_map", "violations", "vms",
     ]  # fmt: skip
     summary = json.loads((run / "summary.json").read_text())
