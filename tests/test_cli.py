@@ -52,8 +52,8 @@ def test_a_run_leaves_a_whole_directory(folder: Path) -> None:
     ]  # fmt: skip
     tables = sorted(path.stem for path in (run / "tables").iterdir())
     assert tables == [
-        "bounds", "costs", "decisions", "farm_series", "groups", "hosts", "migrations", "power_events",
-        "utilisation_map", "violations", "vms",
+        "bounds", "costs", "decisions", "farm_series", "groups", "hosts", "migrations",
+        "power_events", "utilisation_map", "violations", "vms",
     ]  # fmt: skip
     summary = json.loads((run / "summary.json").read_text())
     assert summary["energy_kwh"].keys() == {"value", "unit", "ci95", "n"}
