@@ -18,6 +18,7 @@ from ..models.living import LivingFarm
 from ..policies.room import Room
 from ..policies.view import FarmView
 from ..scenarios.build import Case, build, fresh, load_of
+from ..scenarios.build_workload import Load
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from ..sim.choosing import Needs
@@ -42,7 +43,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     a host then.
     """
     load = load_of(scenario)
-    moment = _run(scenario, at_s)
+    moment = _run(scenario, load, at_s)
     if moment is None or not (moment.home >= 0).any():
         when = "at any reporting instant" if at_s is None else f"at {at_s / 3600:g} h"
         left_out = f" ({moment.left_out.rstrip('.')})" if moment and moment.left_out else ""
@@ -114,8 +115,11 @@ def _promised(farm: LivingFarm) -> float:
     return float(held_mib) / room_mib if room_mib else 0.0
 
 
-def _run(scenario: Scenario, at_s: float | None) -> _Moment | None:
-    """Run a scenario to an instant, or to its end, and return the instant or the worst."""
+def _run(scenario: Scenario, load: Load, at_s: float | None) -> _Moment | None:
+    """Run a scenario to an instant, or to its end, and return the instant or the worst.
+
+    ``load`` is that of the whole run, of which VMs may come after the instant only.
+    """
     if at_s is not None:
         if not 0 <= at_s <= scenario.run.duration:
             end = f"{scenario.run.duration / 3600:g} h"
@@ -123,7 +127,7 @@ def _run(scenario: Scenario, at_s: float | None) -> _Moment | None:
             raise refuse(scenario.name, message, "--at")
         run = scenario.run.model_copy(update={"duration": at_s or scenario.run.report_every})
         scenario = scenario.model_copy(update={"run": run})
-    case = build(scenario, load_of(scenario))
+    case = build(scenario, load)
     farm, every_s = case.farm, scenario.run.report_every
     worst: list[_Moment] = []
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .network_figures import lasting
+from .story_words import plural
 
 KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"}
 """What fails, by the word for it, in the order of a report."""
@@ -167,7 +168,7 @@ class Failover:
         lines = [
             f"{self.name}: {self.sentence()}",
             f"at {self.at_s / 3600:g} h{', the worst instant' if self.worst else ''}: "
-            f"{self.vms:,} VMs on {self.hosts_on:,} of {self.hosts:,} hosts, "
+            f"{plural(self.vms, 'VM')} on {self.hosts_on:,} of {plural(self.hosts, 'host')}, "
             f"{100 * self.promised:.1f} % of their memory promised",
         ]
         for kind in KINDS:

@@ -36,7 +36,8 @@ class HostsNeeded:
     then, ``peak`` the most after it. ``paid`` is how many are paid for, by group;
     ``uncounted_j`` the energy that hosts which are not paid for drew, by group, and
     ``surplus`` how many hosts that are, by group. ``surplus_on_s`` is the time that such hosts were
-    on without ever holding a VM, ``empty_share`` their part of the capacity that was on.
+    on without ever holding a VM; ``empty_share``, ``empty_memory_share`` and ``empty_cores_share``
+    are their parts of the CPU, memory and cores that were on.
     """
 
     end_s: float
@@ -47,6 +48,8 @@ class HostsNeeded:
     surplus: Ints
     surplus_on_s: float = 0.0
     empty_share: float = 0.0
+    empty_memory_share: float = 0.0
+    empty_cores_share: float = 0.0
 
     def values(self) -> dict[str, float]:
         """Return the figures by name."""
@@ -78,13 +81,25 @@ def hosts_needed(case: Case, outcome: Outcome) -> HostsNeeded:
         return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j, surplus)
     uncounted_j = uncounted_j + _of_empty(case, outcome, Rate.POWER_W, surplus)
     on_s = _of_empty(case, outcome, Rate.ON, surplus)
-    capacity = np.array([model.cpu_mhz for model in case.host_models])
     hosts = outcome.farm.hosts
-    all_on = float((outcome.farm.accounts.totals[Rate.ON] * hosts.cpu_mhz).sum())
-    share = float((on_s * capacity).sum()) / all_on if all_on > 0 else 0.0
+    shares = [
+        _part_of_on(outcome, on_s, each)
+        for each in (hosts.cpu_mhz, hosts.memory_mib, hosts.cpu_mhz / hosts.core_mhz)
+    ]
     return HostsNeeded(
-        end_s, startup_peak, peak, paid, uncounted_j, surplus, float(on_s.sum()), share
+        end_s, startup_peak, peak, paid, uncounted_j, surplus, float(on_s.sum()), *shares
     )
+
+
+def _part_of_on(outcome: Outcome, on_s: Floats, per_host: Floats) -> float:
+    """Return the part of what was on that hosts of each group had which were on for ``on_s``.
+
+    ``per_host`` is what each host has of it, alike in a group.
+    """
+    group, total = outcome.farm.hosts.group, outcome.farm.accounts.totals[Rate.ON] @ per_host
+    of_group = np.zeros(len(on_s))
+    of_group[group] = per_host
+    return float(on_s @ of_group / total) if total > 0 else 0.0
 
 
 def start_up_end_s(case: Case, outcome: Outcome) -> float:

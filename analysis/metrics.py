@@ -105,6 +105,10 @@ def _counted(
         for name in ("mean", "p50", "p95", "max"):
             whole = values[f"utilisation_{name}"]
             made[f"utilisation_{name}"] = whole / (1.0 - needed.empty_share)
+        for name in ("memory_mean", "memory_p95", "memory_max"):
+            made[name] = values[name] / (1.0 - needed.empty_memory_share)
+        made["cpu_promised_p95"] = values["cpu_promised_p95"] / (1.0 - needed.empty_share)
+        made["vcpus_per_core"] = values["vcpus_per_core"] / (1.0 - needed.empty_cores_share)
         vm_s = float(outcome.farm.accounts.totals[Rate.VMS].sum())
         made["consolidation_ratio"] = _ratio(vm_s, on_s)
     return made

@@ -17,6 +17,7 @@ from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
 from .played import play
 from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
+from .story_words import plural
 
 FIRST_S = 1e-3
 """How long a farm is run, in s, to see it as it is at the start."""
@@ -132,8 +133,8 @@ class Compared:
         """Return the comparison in a few lines."""
         found = self.optimum
         lines = [
-            f"{self.name} at {self.at_s / 3600:g} h: {self.vms:,} VMs, {self.hosts_on:,} of "
-            f"{self.hosts:,} hosts on",
+            f"{self.name} at {self.at_s / 3600:g} h: {plural(self.vms, 'VM')}, {self.hosts_on:,} "
+            f"of {plural(self.hosts, 'host')} on",
             f"fewest hosts{self._limit()}: {_known(found)}",
         ]
         if found.status != "infeasible":
@@ -204,7 +205,8 @@ def at_instant(
     farm = play(case).farm
     snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
     if not len(snapshot.home):
-        raise refuse(scenario.name, "finds no VM on any host; name an earlier time", "--at")
+        message = f"finds no VM on any host at {at_s / 3600:g} h; name another time"
+        raise refuse(scenario.name, message, "--at")
     return Compared(
         name=scenario.name,
         at_s=at_s,

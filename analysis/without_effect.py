@@ -34,9 +34,21 @@ def _idle_fields(case: Case, drawn: int) -> Iterator[tuple[str, str]]:
         yield "policies.initial.cpu_overcommit", why
     if not scenario.applications and _changed(scenario.policies, "scaling_every"):
         yield "policies.scaling_every", "there are no applications"
+    yield from _of_sizes(case)
     yield from _of_moves(case)
     yield from _of_power(case)
     yield from _of_lives(case)
+
+
+def _of_sizes(case: Case) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    if scenario.service.sharing == "shares":
+        return
+    why = "service.sharing is demand, which heeds neither; set service.sharing: shares"
+    for size in scenario.workload.sizes:
+        for name in ("shares", "reservation"):
+            if _changed(size, name):
+                yield f"workload.sizes.{size.name}.{name}", why
 
 
 def _of_moves(case: Case) -> Iterator[tuple[str, str]]:
@@ -51,6 +63,13 @@ def _of_moves(case: Case) -> Iterator[tuple[str, str]]:
     fields = [(scenario, "migration", "migration"), (scenario.service, "incoming_counts",
               "service.incoming_counts")]  # fmt: skip
     fields += [(scenario.network, name, f"network.{name}") for name in names]
+    fields += [
+        (size, "migration", f"workload.sizes.{size.name}.migration")
+        for size in scenario.workload.sizes
+    ]
+    fields += [
+        (group, "migration", f"farm.hosts.{group.name}.migration") for group in scenario.farm.hosts
+    ]
     for part, name, field in fields:
         if _changed(part, name):
             yield field, why

@@ -38,6 +38,8 @@ class MaximumCorrelation:
 
     def pick(self, view: FarmView, vms: Ints) -> int:
         """Return the position of the VM best explained by the others."""
+        if len(vms) == 1:
+            return 0  # no choice, so nothing to be told of
         view.note(PICKS)
         history_mhz = view.vm_history_mhz(self.samples)[:, vms]
         own = np.minimum(view.vm_samples[vms], len(history_mhz))

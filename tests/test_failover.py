@@ -180,6 +180,20 @@ def test_nothing_to_test_is_told(tmp_path: Path) -> None:
         failover(packed(workload={"arrivals": arrivals}), at_s=360.0)
 
 
+def test_an_instant_before_the_first_vm_comes_is_told_as_such(tmp_path: Path) -> None:
+    """What comes later is no fault of the workload: the run is only looked at early."""
+    (tmp_path / "vms.csv").write_text("vm,arrival,lifetime,vcpus,memory,clock\na,400,,1,4,2000\n")
+    arrivals = {"type": "table", "path": str(tmp_path / "vms.csv")}
+    made = packed(workload={"arrivals": arrivals})
+    for at_s, hour in ((0.0, "0"), (360.0, "0.1")):
+        with pytest.raises(InputError, match=f"finds no VM on any host at {hour} h; nothing can"):
+            failover(made, at_s=at_s)
+        with pytest.raises(InputError, match=f"finds no VM on any host at {hour} h; name another"):
+            farmsim.optimum(made, at_s=at_s)
+    assert "1 VM on " in failover(made, at_s=500.0).text()
+    assert "1 VM, " in farmsim.optimum(made, at_s=500.0).text()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.integers(2, 16), st.integers(0, 2)), min_size=1,

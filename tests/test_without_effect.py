@@ -82,3 +82,20 @@ def test_vms_wider_than_a_socket_or_a_host_are_named_with_their_number() -> None
     assert warnings(vcpus=5, sockets=1) == []
     (told,) = warnings(vcpus=9)
     assert told.startswith("vm-1, vm-2, vm-3: 3 VMs have more vCPUs than a host has cores")
+
+
+@pytest.mark.parametrize(("field", "value"), [("reservation", "1 GHz"), ("shares", "2000")])
+def test_a_reservation_that_nobody_heeds_is_named(field: str, value: str) -> None:
+    change = f"workload.sizes.0.{field}={value}"
+    (told,) = warnings(change)
+    assert told.startswith(
+        f"workload.sizes.s.{field} has no effect here: service.sharing is demand"
+    )
+    assert warnings(change, "service.sharing=shares") == []
+
+
+def test_a_migration_model_of_hosts_or_sizes_is_named_where_nothing_moves() -> None:
+    (told,) = warnings("workload.sizes.0.migration=post_copy")
+    assert told == "workload.sizes.s.migration has no effect here: policies.control moves no VM."
+    (told,) = warnings("farm.hosts.0.migration=post_copy")
+    assert "migration has no effect here: policies.control moves no VM." in told

@@ -169,3 +169,37 @@ def test_the_summary_tells_where_no_regression_was_possible() -> None:
     assert any("maximum_correlation could not regress" in text for text in told["warnings"])
     plain = farmsim.run("library/planetlab-day", *day, f"{name}=random").summary
     assert not any("maximum_correlation" in text for text in plain["warnings"])
+
+
+def test_a_host_with_one_vm_leaves_nothing_to_regress_and_nothing_to_tell() -> None:
+    """The only VM of a host above its limit moves; more samples would change nothing."""
+    server = {
+        "cores": 4, "clock": "1 GHz", "memory": "16 GiB",
+        "power": {"model": "linear", "idle": "100 W", "max": "200 W"},
+    }  # fmt: skip
+    result = farmsim.run(
+        {
+            "name": "alone",
+            "run": {"duration": "2 h"},
+            "farm": {
+                "hosts": [
+                    {"name": "small", "server": server, "count": 1},
+                    {"name": "large", "server": server | {"cores": 8}, "count": 1},
+                ]
+            },
+            "workload": {
+                "source": {"type": "constant", "utilisation": "90 %"}, "vms": 1,
+                "sizes": [{"name": "s", "vcpus": 4, "clock": "1 GHz", "memory": "4 GiB"}],
+            },
+            "policies": {
+                "initial": {"placement": "first_fit"},
+                "control": {
+                    "policy": "consolidation", "overload": "static_threshold",
+                    "selection": "maximum_correlation", "drain": "none",
+                },
+            },
+            "baseline": {"type": "none"},
+        }
+    )  # fmt: skip
+    assert result.value("migrations") == 1
+    assert not any("maximum_correlation" in text for text in result.summary["warnings"])
