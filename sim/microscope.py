@@ -1,12 +1,13 @@
 """Every request of chosen VMs, one by one, inside the farm, beside the formulas.
 
-A VM under the microscope has the arrival rate and the speed that its formula is given in each
-step of the workload; requests come as a Poisson process and share the vCPUs.
+A VM under the microscope has the arrival rate and the speed that its formula is given from event
+to event; requests come as a Poisson process and share the vCPUs.
 """
 
 import numpy as np
 
 from ..models.arrays import Floats, Ints
+from ..models.columns import VmState
 from ..models.farm import Farm
 from .clock import Clock
 from .ledger import RequestLoad, offered
@@ -25,10 +26,12 @@ class Microscope:
         self._arrivals: list[Arrivals] = []
         self._retuned_s: list[float] = []
         self._latency_s: list[Floats] = []
+        self._retuning = False
 
     def attach(self, clock: Clock) -> None:
         """Set up the queues on the run's clock; nothing arrives before the first step."""
         self._clock = clock
+        self._farm.own_ledgers.append(self)
         vms = self._farm.vms
         for row in self.rows.tolist():
             size = int(vms.size[row])
@@ -41,14 +44,43 @@ class Microscope:
             self._queues.append(queue)
             self._arrivals.append(Arrivals(clock, queue, drawn, gaps))
 
+    def settle(self, hosts: Ints, now_s: float) -> None:
+        """Look again at the VMs of hosts that are about to change, once they have changed."""
+        if np.isin(self._farm.vms.host[self.rows], hosts).any():
+            self._retune_later(now_s)
+
+    def settle_all(self, now_s: float) -> None:
+        """Do nothing: after a change of all demand the queues are retuned anyway."""
+
+    def enter(self, vms: Ints, now_s: float) -> None:
+        """Look again at VMs that come to a host."""
+        if np.isin(self.rows, vms).any():
+            self._retune_later(now_s)
+
+    def _retune_later(self, now_s: float) -> None:
+        if not self._retuning:
+            assert self._clock is not None
+            self._retuning = True
+            event = self._clock.at(now_s)
+            event.callbacks = [lambda _: self.retune()]
+
     def retune(self) -> None:
-        """Give every queue the rate and the speed that demand and host now mean, no host: none."""
+        """Give every queue the rate and the speed that demand and host now mean.
+
+        A VM without a host makes no requests, one that is on storage makes them and stands still.
+        """
         assert self._clock is not None
-        placed = np.flatnonzero(self._farm.vms.host[self.rows] >= 0)
-        rows = self.rows[placed]
-        rate_per_s, speed_mhz, latency_s = np.zeros((3, len(self.rows)))
-        rate_per_s[placed], capacity_mhz, latency_s[placed] = offered(self._farm, self._load, rows)
-        speed_mhz[placed] = capacity_mhz / self._farm.vms.vcpus[rows]
+        self._retuning = False
+        vms, rows = self._farm.vms, self.rows
+        placed = np.flatnonzero(vms.host[rows] >= 0)
+        stored = np.flatnonzero(vms.state[rows] == VmState.SUSPENDED)
+        rate_per_s, speed_mhz, latency_s = np.zeros((3, len(rows)))
+        rate_per_s[placed], capacity_mhz, latency_s[placed] = offered(
+            self._farm, self._load, rows[placed]
+        )
+        speed_mhz[placed] = capacity_mhz / vms.vcpus[rows[placed]]
+        kept = rows[stored]
+        rate_per_s[stored] = vms.demand_mhz[kept] / self._load.work_mhz_s[vms.size[kept]]
         for queue, speed in zip(self._queues, speed_mhz.tolist(), strict=True):
             queue.set_speed(speed)
         for arrivals, rate in zip(self._arrivals, rate_per_s.tolist(), strict=True):

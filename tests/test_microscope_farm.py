@@ -56,3 +56,36 @@ def test_a_vm_that_found_no_host_makes_no_requests() -> None:
     )  # fmt: skip
     assert placed["requests"] > 0
     assert rejected["requests"] == rejected["mean_ms"] == rejected["formula_mean_ms"] == 0
+
+
+def test_a_standstill_within_a_step_holds_requests_back(tmp_path: Path) -> None:
+    """In one step of an hour a VM stands still in a migration; both ways of counting see it.
+
+    Requests that come while it stands still wait for half of that time on average.
+    """
+    trace = tmp_path / "trace.csv"
+    trace.write_text("time,vm-1\n0,10\n3600,10\n", "utf-8")
+    host = {"server": "dell_r720_e5_2670", "hypervisor": "kvm", "count": 1}
+    scenario = Scenario.of(
+        {
+            "run": {"duration": "1 h"},
+            "farm": {"hosts": [host | {"name": "from"}, host | {"name": "to"}]},
+            "workload": {
+                "source": {"type": "csv", "path": str(trace)},
+                "sizes": [WEB | {"memory": "20 GiB"}],
+            },
+            "service": {"microscope": ["vm-1"]},
+            "migration": {"model": "suspend_resume"},
+            "policies": {
+                "control": {"policy": "evacuation", "hosts": "from-1", "at": "20 min"},
+            },
+        }
+    )  # fmt: skip
+    result = run(scenario)
+    row = result.tables["microscope"].to_pylist()[0]
+    moved = result.tables["migrations"].to_pylist()[0]
+    still_s = moved["end_s"] - moved["start_s"]
+    assert still_s > 10
+    waiting_ms = 1e3 * still_s / 2 * still_s / 3600
+    assert row["formula_mean_ms"] > 0.8 * waiting_ms
+    assert row["mean_ms"] == pytest.approx(row["formula_mean_ms"], rel=0.1)
