@@ -26,7 +26,14 @@ def tie_of(values: Floats) -> float:
 
 def first_lowest(values: Floats, tie: float = TIE) -> int:
     """Return the first position whose value is within ``tie`` of the lowest."""
-    return int((values <= values.min() + tie).argmax())
+    return first_as_low(values, int(values.argmin()), tie)
+
+
+def first_as_low(values: Floats, lowest: int, tie: float) -> int:
+    """Return what :func:`first_lowest` does where the position of the lowest value is known."""
+    if not lowest:
+        return 0
+    return int((values[: lowest + 1] <= values[lowest] + tie).argmax())
 
 
 def first_highest(values: Floats, tie: float = TIE) -> int:
@@ -48,4 +55,10 @@ def levels(values: Floats, tie: float = TIE) -> Ints:
 
 def ascending(values: Floats, tie: float = TIE) -> Ints:
     """Return the positions in ascending order of their values, equal ones as they stand."""
-    return np.argsort(levels(values, tie), kind="stable")
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    below, above = ranked[:-1], ranked[1:]
+    # The same values are in order by then; only those that rounding sets apart may not be.
+    if np.count_nonzero(~(above > below + tie) & (above != below)):
+        return np.argsort(levels(values, tie), kind="stable")
+    return order

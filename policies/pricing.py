@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.arrays import Floats, Ints
-from ..models.ties import TIE, first_lowest
+from ..models.ties import TIE, first_as_low, first_lowest
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8
@@ -193,12 +193,16 @@ def _lowest_refreshed(
 
     The lowest has to be known before it can be said which others are equal to it.
     """
-    for within in (0.0, tie) if changed else (tie,):
-        lowest = first_lowest(costs, within)
-        while lowest in changed:
-            _refresh(room, vm, cost_at, costs, (lowest,))
-            changed.discard(lowest)
-            lowest = first_lowest(costs, within)
+    lowest = int(costs.argmin())
+    while lowest in changed:
+        _refresh(room, vm, cost_at, costs, (lowest,))
+        changed.discard(lowest)
+        lowest = int(costs.argmin())
+    lowest = first_as_low(costs, lowest, tie)
+    while lowest in changed:
+        _refresh(room, vm, cost_at, costs, (lowest,))
+        changed.discard(lowest)
+        lowest = first_lowest(costs, tie)
     return lowest
 
 
