@@ -65,6 +65,8 @@ class _Round:
         self._policy, self._view = policy, view
         self._watch = Watch(view, policy.overload)
         self._home = view.vms.host.copy()
+        moving = view.vms.state == VmState.MIGRATING
+        self._moving: Bools | None = moving if moving.any() else None
         self._order = np.argsort(self._home, kind="stable")
         self._first = np.searchsorted(
             self._home[self._order], np.arange(len(view.hosts) + 1)
@@ -156,8 +158,10 @@ class _Round:
         These are moves of this round and moves under way: who is on the way out has a place.
         """
         guests = self._guests(host)
-        moving = self._view.vms.state[guests] == VmState.MIGRATING
-        staying: Ints = guests[(self._home[guests] == host) & ~moving]
+        stays = self._home[guests] == host
+        if self._moving is not None:
+            stays &= ~self._moving[guests]
+        staying: Ints = guests[stays]
         received = self._received.get(host)
         if not received:
             return staying

@@ -177,13 +177,14 @@ class Actuator:
                     f"{where}: host row {proposal.target} does not exist; "
                     f"a target is a row from 0 to {hosts - 1}, or -1 where none was found"
                 )
-            name = self._farm.vms.names[proposal.vm]
-            if proposal.source != home[proposal.vm]:
+            if proposal.source != home.item(proposal.vm):
+                name = self._farm.vms.names[proposal.vm]
                 raise PlanError(
                     f"{where}: the source of {name} is row {proposal.source}, but it is on row "
                     f"{home[proposal.vm]}; a source is view.vms.host of the VM"
                 )
             if proposal.vm in seen and not proposal.superseded:
+                name = self._farm.vms.names[proposal.vm]
                 raise PlanError(
                     f"{where}: {name}, VM row {proposal.vm}, is moved twice in one plan; "
                     "name each VM once, or mark the earlier proposals as superseded"
