@@ -131,11 +131,11 @@ class HostAccounts:
         if switched:
             levels.set_on(self.rates[Rate.ON], *have)
 
-    def note_short(self, hosts: Ints, short: Bools) -> None:
-        """Note that hosts, settled, begin or cease to violate; others keep their rate."""
-        changed = (self.rates[Rate.SHORT, hosts] > 0) != short
+    def note_short(self, hosts: Ints | slice, rate: Floats) -> None:
+        """Note that hosts, settled, begin (1) or cease (0) to violate; others keep their rate."""
+        changed = self.rates[Rate.SHORT, hosts] != rate
         if changed.any():
-            rows = hosts[changed]
+            rows, short = self._rows[hosts][changed], rate > 0
             missed_mhz_s = self.totals[Rate.SATURATED_MHZ, rows]
             self.flips.append(Flips(rows, self.since_s[rows], short[changed], missed_mhz_s))
 

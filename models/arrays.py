@@ -54,8 +54,12 @@ def singles(values: Floats) -> Singles:
 
 def distinct(rows: Ints) -> Ints:
     """Return the different rows, ascending; what np.unique does in a third of the time."""
-    ranked = np.sort(rows)
-    keep = np.ones(len(ranked), bool)
+    ranked = rows.copy()
+    if len(ranked) < 2:
+        return ranked
+    ranked.sort()
+    keep = np.empty(len(ranked), bool)
+    keep[0] = True
     np.not_equal(ranked[1:], ranked[:-1], out=keep[1:])
     return ranked[keep]
 

@@ -214,7 +214,8 @@ class Delivery:
         if self.strained:
             # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
             beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
-            stressed |= summed(beyond.astype(np.float64)) > 0
+            if beyond.any():
+                stressed |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
             stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
         stressed &= on
@@ -291,7 +292,8 @@ class Delivery:
         """
         demand_mhz = self._vms.demand_mhz[vms]
         excess_mhz = demand_mhz - self.wanted_mhz(vms)
-        return excess_mhz, np.clip(demand_mhz - self.most_mhz[vms], 0.0, excess_mhz)
+        limit_mhz = np.maximum(demand_mhz - self.most_mhz[vms], 0.0)
+        return excess_mhz, np.minimum(limit_mhz, excess_mhz)
 
     def excess_mhz(self, vm: int) -> float:
         """Return what a VM wants beyond what its vCPUs can get where it is."""

@@ -506,7 +506,7 @@ class Farm:
         touched = distinct(hosts)
         self._accrue(touched[self.delivery.stressed[touched]], now_s)
         if self.delivery.strained:
-            self._accrue_costop(self.residents.of(touched), now_s)
+            self._accrue_costop(self.residents.recall(touched), now_s)
         self._settle_hosts(touched, now_s)
         return touched
 
@@ -515,15 +515,19 @@ class Farm:
         for ledger in self.own_ledgers:
             ledger.settle(hosts, now_s)
         if self.ledgers:
-            behind = hosts[self.accounts.since_s[hosts] < now_s]
+            late = self.accounts.since_s[hosts] < now_s
+            behind = hosts if late.all() else hosts[late]
             for ledger in self.ledgers if len(behind) else ():
                 ledger.settle(behind, now_s)
         self.accounts.settle(hosts, now_s)
 
     def _accrue_costop(self, vms: Ints, now_s: float) -> None:
         """Integrate for how long the vCPUs of VMs on crowded hosts waited for one another."""
+        per_mhz = self.delivery.costop_per_mhz[vms]
+        if not per_mhz.any():
+            return
         elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
-        waited = self.delivery.asked_mhz(vms) * self.delivery.costop_per_mhz[vms]
+        waited = self.delivery.asked_mhz(vms) * per_mhz
         self.vm_accounts.costop_s[vms] += waited * elapsed_s
 
     def _accrue(self, stressed: Ints, now_s: float) -> None:
@@ -550,6 +554,8 @@ class Farm:
 
     def _settle_excess(self, vms: Ints, elapsed_s: float) -> None:
         """Charge demand beyond what the vCPUs can get on the present host's cores."""
+        if not self.delivery.capped:
+            return
         excess_mhz, limit_mhz = self.delivery.excess_of(vms)
         self.vm_accounts.charge_excess(vms, excess_mhz * elapsed_s, limit_mhz * elapsed_s)
 
@@ -601,10 +607,11 @@ class Farm:
             memory_mib = memory_mib + self._kept_mib(rows)
         hosts.memory_used_mib[rows] = memory_mib
         hosts.committed_mhz[rows] = sum_by(at, weights=vms.size_mhz[guests], minlength=count)
-        hosts.vcpus[rows] = np.bincount(at, weights=vms.vcpus[guests], minlength=count)
+        vcpus = sum_by(at, weights=vms.vcpus[guests].astype(np.float64), minlength=count)
+        hosts.vcpus[rows] = vcpus
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
         hosts.incoming[rows] = np.bincount(to, minlength=count)
-        self.accounts.note_held(rows, memory_mib, hosts.vcpus[rows])
+        self.accounts.note_held(rows, memory_mib, vcpus)
         if self.delivery.strained:
             self.delivery.set_strain(rows, guests, at, memory_mib)
         self._set_rates(rows, guests, at)
@@ -629,7 +636,8 @@ class Farm:
     def _set_rates(self, rows: Ints | slice, guests: Ints | slice, at: Ints) -> None:
         """Recompute what hosts deliver and draw; power follows utilisation by their models."""
         hosts = self.hosts
-        on = self._serving(rows)
+        state = hosts.state[rows]
+        on: Bools = (state == PowerState.ON) | (state == PowerState.DRAINING)
         given = self.delivery.give(rows, guests, at, on, self.copies.load_mhz[rows])
         utilisation = given.delivered_mhz / hosts.cpu_mhz[rows]
         short = utilisation >= FULL
@@ -651,13 +659,11 @@ class Farm:
         rates[Rate.MEMORY_MIB] = hosts.memory_used_mib[rows] * on
         rates[Rate.VCPUS] = hosts.vcpus[rows] * on
         rates[Rate.PROMISED_MHZ] = hosts.committed_mhz[rows] * on
-        failed = hosts.state[rows] == PowerState.FAILED
-        rates[Rate.SWITCHING] = ~on & ~failed & (hosts.state[rows] != PowerState.OFF)
-        rates[Rate.FAILED] = failed
-        self.accounts.note_short(np.arange(len(hosts))[rows], rates[Rate.SHORT] > 0)
+        if on.all():
+            rates[Rate.SWITCHING] = rates[Rate.FAILED] = 0.0
+        else:
+            failed = state == PowerState.FAILED
+            rates[Rate.SWITCHING] = ~on & ~failed & (state != PowerState.OFF)
+            rates[Rate.FAILED] = failed
+        self.accounts.note_short(rows, rates[Rate.SHORT])
         self.accounts.set_rates(rows, rates, (hosts.cpu_mhz, hosts.memory_mib))
-
-    def _serving(self, rows: Ints | slice) -> Bools:
-        state = self.hosts.state[rows]
-        serving: Bools = (state == PowerState.ON) | (state == PowerState.DRAINING)
-        return serving

@@ -152,6 +152,8 @@ def _add_at(sums: "np.ndarray[tuple[int, int], np.dtype[np.complex128]]", at: In
     """Add to cells that are named once each."""
     flat = sums.reshape(-1)
     found = flat.take(at)
-    found.real += real
-    found.imag += imaginary
+    # As names of their own, since an attribute would be written back once more.
+    first, second = found.real, found.imag
+    first += real
+    second += imaginary
     flat[at] = found

@@ -23,9 +23,13 @@ class Residents:
         self._end = hosts * FIRST_SLOTS
         self._vms = np.zeros(self._end, np.int32)
         self._leaving = np.zeros(vms, bool)
+        self._asked: Ints | None = None
+        self._found = np.zeros(0, np.int64)
+        """Last answer of :meth:`recall`, which several ask in turn when hosts are settled."""
 
     def add(self, vms: Ints, hosts: Ints) -> None:
         """Put each VM, which must be on no host, on the host at the same position."""
+        self._asked = None
         if len(hosts) > 1:
             order = np.argsort(hosts, kind="stable")
             vms, hosts = vms[order], hosts[order]
@@ -41,6 +45,7 @@ class Residents:
         """Take each VM off the host at the same position."""
         if not len(vms):
             return
+        self._asked = None
         rows = distinct(hosts)
         count = self.count[rows]
         residents = self._vms[self._slots(rows, count)]
@@ -53,6 +58,7 @@ class Residents:
 
     def move_one(self, vm: int, source: int, target: int) -> None:
         """Take a VM off one host and put it on another."""
+        self._asked = None
         first, last = self._start.item(source), self.count.item(source) - 1
         segment = self._vms[first : first + last + 1]
         segment[segment.tolist().index(vm)] = segment[last]
@@ -66,13 +72,26 @@ class Residents:
     def of_one(self, host: int) -> Ints:
         """Return the VM rows on one host, ascending."""
         first = self._start.item(host)
-        return np.sort(self._vms[first : first + self.count.item(host)]).astype(np.int64)
+        vms = self._vms[first : first + self.count.item(host)].astype(np.int64)
+        vms.sort()
+        return vms
 
     def of(self, hosts: Ints) -> Ints:
         """Return the VM rows on the given hosts, ascending."""
+        if len(hosts) == 1:
+            return self.of_one(hosts.item(0))
         vms = self._vms[self._slots(hosts, self.count[hosts])].astype(np.int64)
         vms.sort()
         return vms
+
+    def recall(self, hosts: Ints) -> Ints:
+        """Return what :meth:`of` does, from memory if the same array has just been asked about.
+
+        Neither array may be written to.
+        """
+        if hosts is not self._asked:
+            self._asked, self._found = hosts, self.of(hosts)
+        return self._found
 
     def _slots(self, hosts: Ints, count: Ints) -> Ints:
         """Return the first ``count`` slots of the segment of each host, one after another."""

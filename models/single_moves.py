@@ -177,6 +177,6 @@ class SingleMoves:
         rates[Rate.POWER_W, host] = power_w
         rates[Rate.ACTIVE, host] = not idle
         if (short and not idle) != (rates.item(Rate.SHORT, host) > 0):
-            farm.accounts.note_short(np.array([host]), np.array([short and not idle]))
+            farm.accounts.note_short(np.array([host]), np.array([float(short and not idle)]))
         rates[Rate.SHORT, host] = short and not idle
         rates[Rate.DELIVERED_MHZ, host] = delivered_mhz

@@ -85,10 +85,16 @@ class ServiceLedger:
 
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Account for the VMs on hosts that are about to change."""
-        at = self._place[self._farm.residents.of(hosts)]
-        at = at[(at >= 0) & (self._since_s[at] < now_s)]
+        at = vms = self._farm.residents.recall(hosts)
+        some = isinstance(self._columns, np.ndarray)
+        if some:
+            at = self._place[vms]
+            at = at[at >= 0]
+        late = self._since_s[at] < now_s
+        if not late.all():
+            at = at[late]
         if len(at):
-            self._account(at, self.rows[at], now_s)
+            self._account(at, self.rows[at] if some else at, now_s)
             self._since_s[at] = now_s
 
     def settle_all(self, now_s: float) -> None:
@@ -138,9 +144,12 @@ class ServiceLedger:
             (columns.guest_share[vms], self._guest_share),
             (columns.size[vms], self._size),
         ]
-        if all(np.array_equal(now, seen[part]) for now, seen in pairs):
+        differs = pairs[0][0] != pairs[0][1][part]
+        for now, seen in pairs[1:]:
+            differs |= now != seen[part]
+        other = np.flatnonzero(differs)
+        if not len(other):
             return
-        other = np.flatnonzero(np.any([now != seen[part] for now, seen in pairs], axis=0))
         changed = np.arange(len(self.rows))[part][other]
         for now, seen in pairs:
             seen[changed] = now[other]
@@ -261,7 +270,7 @@ class TenantLedger:
 
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Charge what hosts that are about to change have drawn, and note who shared them."""
-        vms = self._farm.residents.of(hosts)
+        vms = self._farm.residents.recall(hosts)
         self._charge(hosts, vms, np.searchsorted(hosts, self._farm.vms.host[vms]), now_s)
 
     def _charge(self, hosts: Ints, vms: Ints, at: Ints, now_s: float) -> None:
