@@ -149,7 +149,11 @@ def notes(
     found = []
     names = list(results)
     less = [name for name in names if name not in serving]
-    if less:
+    if len(less) == len(names):
+        idle = all(result.value("unserved_share") == 1.0 for result in results.values())
+        why = "no work was done" if idle else "none serves most at every level"
+        found.append(f"None is marked as best: {why}.")
+    elif less:
         found.append(
             f"Not marked as best, since more than 1 % less work was served: {', '.join(less)}."
         )

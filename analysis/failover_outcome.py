@@ -161,7 +161,7 @@ class Failover:
                 kept.append(f"any {words}")
         said = [f"survives {' and '.join(kept)}"] if kept else []
         tested = "; ".join([*said, *lost])
-        return f"{self.left_out} The others: {tested}" if self.left_out else tested
+        return f"{self.left_out} With the others it {tested}" if self.left_out else tested
 
     def text(self) -> str:
         """Return the outcome in a few lines."""

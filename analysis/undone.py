@@ -86,9 +86,14 @@ def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
     """Return the variants, each with its figures by level, of which none serves more than another.
 
     They serve as much as the one that serves most, in GHz h and as a share of what was asked for,
-    at every level and up to :data:`LIKE`; where no figures tell of work, all do.
+    at every level and up to :data:`LIKE`; where no figures tell of work, all do. One that does
+    nothing of what was asked for is never among them.
     """
-    serving = set(runs)
+    serving = {
+        variant
+        for variant, levels in runs.items()
+        if not any(unserved(figures) > 1.0 - ROUNDING for figures in levels.values())
+    }
     for level in dict.fromkeys(level for levels in runs.values() for level in levels):
         for name in ("work_served_ghz_h", "work_served_share"):
             done = {

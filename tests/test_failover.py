@@ -105,7 +105,7 @@ def test_the_command_writes_page_and_values_and_judges(
     kept = [*arguments, "--set", "policies.reserve={kind: hosts}", "--json"]
     assert run_command_line(kept) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == (
-        "4 of 28 VMs were rejected. The others: survives any one host"
+        "4 of 28 VMs were rejected. With the others it survives any one host"
     )
 
 

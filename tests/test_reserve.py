@@ -1,5 +1,6 @@
 """Room kept for failures: what it bars, which hosts it keeps awake, what it takes to break it."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from farmsim.models.reserve import (
 )
 from farmsim.policies.control import PowerProportional
 from farmsim.policies.reserve import FarmReserve, ReserveBook
+from farmsim.scenarios.loader import from_mapping
 from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.yaml_text import parse
 
 SCENARIO: dict[str, Any] = {
     "name": "kept",
@@ -369,3 +372,13 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         return
     assert not any(each.stranded for each in outcome.failures), outcome.text()
     assert farmsim.run(kept).value("below_reserve_h") == 0.0
+
+
+def test_the_farm_of_the_page_on_failover_keeps_what_the_page_says() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "failover.md").read_text("utf-8")
+    text = page.split("```yaml\nname: reserve\n")[1].split("```")[0]
+    data = parse(f"name: reserve\n{text}").data
+    for check, kept in (("sum", 1266), ("packing", 1260)):
+        data["policies"]["reserve"]["check"] = check
+        result = farmsim.run(from_mapping(data))
+        assert 1600 - result.value("vms_rejected") == kept

@@ -220,6 +220,15 @@ def test_an_investment_beside_the_price_of_hosts_is_told() -> None:
 # --- comparisons --------------------------------------------------------------------------------
 
 
+def test_where_no_variant_does_any_work_none_is_best() -> None:
+    huge = {"workload": scenario()["workload"] | {"sizes": [SIZE | {"memory": "400 GiB"}]}}
+    rejecting = scenario(4, policies={"initial": {"unplaced": "reject"}}) | huge
+    compared = farmsim.compare(rejecting | {"variants": {"a": {}, "b": {"farm.hosts.0.count": 3}}})
+    assert not compared.serving
+    assert not any(row.best for row in compared.rows.values())
+    assert "None is marked as best: no work was done." in compared.notes
+
+
 def test_a_variant_that_serves_less_is_never_best() -> None:
     policies = {"initial": {"unplaced": "reject"}}
     written = scenario(4, 20, policies=policies) | {
