@@ -118,6 +118,10 @@ WIDE = {"type": "csv", "path": "wide.csv"}
 TIDY = {"type": "csv", "path": "tidy.csv", "layout": "tidy"}
 RESAMPLE = {"type": "resample", "of": "azure-v1-week", "block": "1 h"}
 CYCLE = {"workload.match": "cycle"}
+DOLLARS: Changes = {
+    "farm.hosts.0.hypervisor": "esxi", "workload.vms": 4, "cost.currency": "USD",
+    "cost.energy_price": "0.21 USD/kWh", "cost.server_price": "7000 USD",
+}  # fmt: skip
 SMALL_GAPS = {"workload.source": {"type": "planetlab", "path": "gaps"}, **CYCLE}
 ABOVE = {"workload.source": {"type": "planetlab", "path": "above"}, **CYCLE}
 BACKWARDS = {
@@ -792,13 +796,7 @@ TURNS: Turns = {
     "cost.pue": ({}, {"cost.pue": 1.2}),
     "cost.server_price": ({}, {"cost.server_price": "100 EUR"}),
     "cost.server_lifetime": ({}, {"cost.server_lifetime": "6 years"}),
-    "cost.licence_region": (
-        {"farm.hosts.0.hypervisor": "esxi", "cost.currency": "USD"},
-        {
-            "farm.hosts.0.hypervisor": "esxi", "cost.currency": "USD",
-            "cost.licence_region": "emea",
-        },
-    ),
+    "cost.licence_region": (DOLLARS, DOLLARS | {"cost.licence_region": "emea"}),
     "cost.hosts_paid": ({}, {"cost.hosts_paid": "owned"}),
     "cost.investment": ({}, {"cost.investment": "1000 EUR"}),
     "cost.investment_for": (
