@@ -147,3 +147,27 @@ def test_a_member_that_changes_size_keeps_the_reservation_of_its_size(
     # 2 GHz and the 0.6 of the other VM, of 3 GHz and 0.6, where it cannot grow.
     served = 1.0 if size == "l" else 2.6 / 3.6
     assert result.value("work_served_share") == pytest.approx(served, abs=1e-3)
+
+
+def test_members_that_come_later_wait_where_no_host_can_promise_theirs() -> None:
+    """Four members of 6 GHz each are wanted; two hosts of 10 GHz promise one each."""
+    member = {"vcpus": 6, "clock": "1 GHz", "memory": "4 GiB", "count": 0}
+    made = reserved(
+        {
+            "workload.sizes": [
+                {"name": "o", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB", "count": 1},
+                member | {"name": "m", "reservation": "6 GHz"},
+            ],
+            "applications": [
+                {
+                    "name": "a", "size": "m", "minimum": 1, "maximum": 4,
+                    "load": {"type": "constant", "rate": "20 GHz"},
+                    "scaling": {"policy": "target_utilisation", "target": "80 %"},
+                }
+            ],
+        }
+    )  # fmt: skip
+    rows = [row for row in farmsim.run(made).table("vms").to_pylist() if row["vm"] != "vm-1"]
+    assert [row["state"] for row in rows] == ["running", "running", "waiting", "waiting"]
+    assert {row["last_host"] for row in rows[:2]} == {"h-1", "h-2"}
+    assert all("barred by rules: reservation of m 2" in row["reason"] for row in rows[2:])
