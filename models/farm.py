@@ -345,6 +345,7 @@ class Farm:
         self.hosts.state[:] = np.where(on, PowerState.ON, PowerState.OFF)
         if depth is not None:
             self.hosts.depth[:] = np.where(on, 0, depth)
+        self.changed.update(range(len(on)))
         self._refresh_all()
 
     def set_power_state(
@@ -429,7 +430,7 @@ class Farm:
         self._silent = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
 
     def _attach(self, vms: Ints, hosts: Ints, now_s: float) -> None:
-        for ledger in self.ledgers:
+        for ledger in (*self.ledgers, *self.own_ledgers):
             ledger.enter(vms, now_s)
         self._move(vms, now_s)
         self.held += len(vms)
