@@ -6,13 +6,20 @@ is read from its directory are told alike.
 
 from collections.abc import Mapping
 
+from ..models.arrays import added
 from .wording import capital, complement, count, listed, of_all, percent, was
 
 LIKE = 0.01
 """Work that may differ between runs whose energy and cost are compared: 1 %.
 
-A run that serves less by more than this is neither said to save nor marked as best.
+A run that serves less by more than this is not said to save.
 """
+
+AS_MUCH = 0.005
+"""Share of the work by which a variant may serve less than another and still be marked best."""
+
+LEFT_OUT = ("vms_rejected", "vms_waiting", "vms_lost")
+"""Counts of VMs that had no host to the end; a variant with more of them serves less."""
 
 ROUNDING = 1e-12
 """A share not served below this is what rounding leaves."""
@@ -86,8 +93,8 @@ def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
     """Return the variants, each with its figures by level, of which none serves more than another.
 
     They serve as much as the one that serves most, in GHz h and as a share of what was asked for,
-    at every level and up to :data:`LIKE`; where no figures tell of work, all do. One that does
-    nothing of what was asked for is never among them.
+    at every level and up to :data:`AS_MUCH`, and leave out no more VMs; where no figures tell of
+    work, all do. One that does nothing of what was asked for is never among them.
     """
     serving = {
         variant
@@ -102,7 +109,14 @@ def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
                 if (value := levels.get(level, {}).get(name)) is not None
             }
             most = max(done.values(), default=0.0)
-            serving -= {variant for variant, value in done.items() if value < most * (1.0 - LIKE)}
+            least = most * (1.0 - AS_MUCH)
+            serving -= {variant for variant, value in done.items() if value < least}
+        out = {
+            variant: added(levels[level].get(name) or 0.0 for name in LEFT_OUT)
+            for variant, levels in runs.items()
+            if level in levels
+        }
+        serving -= {variant for variant, number in out.items() if number > min(out.values())}
     return frozenset(serving)
 
 

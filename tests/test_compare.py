@@ -28,7 +28,7 @@ run: {duration: 6 h}
 farm:
   hosts: [{name: h, server: hp_ml110_g5, count: 8, memory: 32 GiB}]
 workload:
-  source: {type: synthetic, bursts: {per_day: 20, duration: 15 min, height: 90 %}}
+  source: {type: synthetic, bursts: {per_day: 4, duration: 15 min, height: 90 %}}
   vms: 12
   sizes: [{name: s, vcpus: 1, clock: 1 GHz, memory: 1 GiB}]
 policies: {control: consolidation}

@@ -305,9 +305,20 @@ def test_like_work_is_work_within_a_percent() -> None:
     assert unlike(run(99.1), run(100)) == ""
     assert "this run did 98.5 % of the work" in unlike(run(98.5), run(100))
     assert "50 % of the work of this run" in unlike(run(100), run(50))
-    assert serving_most({"a": {"t": run(100)}, "b": {"t": run(99.5)}, "c": {"t": run(90)}}) == {
-        "a", "b",
+
+
+def test_a_variant_that_serves_less_is_not_among_those_that_serve_most() -> None:
+    def run(work: float, rejected: float = 0.0) -> dict[str, float | None]:
+        return {
+            "vms_ran": 1.0, "work_served_ghz_h": work, "work_served_share": work / 100,
+            "vms_rejected": rejected,
+        }  # fmt: skip
+
+    runs = {
+        "all": {"t": run(100)}, "nearly": {"t": run(99.6)}, "less": {"t": run(99.4)},
+        "dropped": {"t": run(99.99, 1.0)},
     }  # fmt: skip
+    assert serving_most(runs) == {"all", "nearly"}
     assert serving_most({"a": {"t": {}}, "b": {"t": {}}}) == {"a", "b"}
 
 
