@@ -9,6 +9,7 @@ import pyarrow as pa
 from ..models.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, Metric
 from ..scenarios.variants import TYPICAL
 from .result import Result
+from .titles import qualifier
 
 _MEANINGS = {
     "value": "Value; null where the variant lacks the metric.",
@@ -115,7 +116,7 @@ def row_of(
     title, meaning = (known.title, known.definition) if known else (name, "")
     partial = [variant for variant, each in entries.items() if "title" in (each[TYPICAL] or {})]
     if partial:
-        title += f" (without licences: {', '.join(partial)})"
+        title += f" ({qualifier(name)}: {', '.join(partial)})"
     return Row(name, unit, title, meaning, cells, _best(name, values, serving))
 
 

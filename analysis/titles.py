@@ -26,6 +26,11 @@ def known_title(name: str) -> str:
     return known[name].title if name in known else name
 
 
+def qualifier(name: str) -> str:
+    """Return what sets a figure apart whose summary gives it a title of its own."""
+    return "after start-up" if name == "hosts_on_peak" else "without licences"
+
+
 def without_licences(summary: dict[str, Any], here: bool, saved: bool) -> None:
     """Say in a summary that costs, or what is saved of them, are without some licences.
 

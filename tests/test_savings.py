@@ -252,6 +252,15 @@ def test_a_variant_that_serves_less_is_never_best() -> None:
     assert "half" in next(note for note in compared.notes if "Not marked as best" in note)
 
 
+def test_a_peak_after_start_up_is_called_so_in_a_comparison() -> None:
+    control = {"policy": "consolidation", "drain": {"policy": "least_utilised", "below": "50 %"}}
+    written = scenario(10, 40, "5 %", run={"duration": "1 day"})
+    variants = {"still": {}, "packed": {"policies.control": control}}
+    found = farmsim.compare(written | {"variants": variants})
+    assert found.rows["hosts_on_peak"].title == "Peak hosts on (after start-up: packed)"
+    assert found.rows["cost_per_year"].title == "Cost per year"
+
+
 def test_a_difference_below_what_is_shown_is_none() -> None:
     written = scenario(vms=4) | {
         "variants": {"base": {}, "more": {"workload.source.utilisation": "50.01 %"}}
