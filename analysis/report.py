@@ -193,6 +193,13 @@ def _baselines(result: Result) -> list[dict[str, Any]]:
     ]
 
 
+def _apart(value: float | None, unit: str) -> str:
+    """Return a difference; that of shares in percentage points."""
+    if value is None or unit != "share":
+        return shown(value, unit)
+    return f"{shown(100 * value)} pp"
+
+
 def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
     rows = []
     for name in COMPARED:
@@ -205,7 +212,7 @@ def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
             {
                 **_entry(result, name),
                 "baseline": shown(other, unit),
-                "difference": "no difference" if same else shown(apart, unit),
+                "difference": "no difference" if same else _apart(apart, unit),
                 "percent": "" if same else "–" if change is None else f"{change:+.1f} %",
             }
         )

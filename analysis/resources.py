@@ -47,7 +47,10 @@ def limiting_resource(case: Case, values: dict[str, float]) -> dict[str, str]:
         shares[PROMISED] = values["cpu_promised_p95"]
     order = sorted(shares, key=lambda each: -shares[each])
     if not shares[order[0]]:
-        return {"resource": "none", "text": "No VM held any resource of a host that was on."}
+        held = values["memory_max"] or values["utilisation_mean"]
+        when = "At the 95th percentile of time no VM" if held else "No VM"
+        text = f"{when} held any resource of a host that was on."
+        return {"resource": "none", "text": text}
     others = " and ".join(f"{100 * shares[each]:.0f} % of {_of(each)}" for each in order[1:])
     text = (
         f"Limiting resource: {order[0]}. {100 * shares[order[0]]:.0f} % of {_of(order[0])} of the "

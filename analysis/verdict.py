@@ -7,6 +7,7 @@ from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
 from ..scenarios.spec_reserve import FailingHosts
 from .load_notes import short_recordings
+from .wording import capital, percent
 from .work import main_cause
 
 
@@ -44,10 +45,11 @@ def warnings(case: Case, here: dict[str, float], paid: Sequence[int]) -> list[st
     found += _of_orders(case, paid)
     found += _of_reserve(case, here)
     if here["unserved_share"] > 0.01:
-        share = 100 * here["unserved_share"]
-        why, of_all = main_cause(here)
-        most = "" if of_all == here["unserved_share"] else f"{100 * of_all:.1f} % "
-        found.append(f"{share:.1f} % of the CPU asked for was not served: {most}because {why}.")
+        share, (why, by_it) = here["unserved_share"], main_cause(here)
+        most = "" if percent(by_it) == percent(share) else f"{percent(by_it)} "
+        found.append(
+            f"{capital(percent(share))} of the CPU asked for was not served: {most}because {why}."
+        )
     return found
 
 

@@ -37,11 +37,11 @@ def count(number: float, noun: str) -> str:
 
 
 def of_all(part: float, whole: float, noun: str) -> str:
-    """Return ``3 of 20 VMs``, ``none of the 20 VMs``, ``all 20 VMs``, ``the only VM``."""
+    """Return ``3 of 20 VMs``, ``all 20 VMs``, ``both VMs``, ``the only VM``."""
     if whole == 1:
         return f"the only {noun}" if part else f"not the only {noun}"
     if part == whole:
-        return f"all {whole:,.0f} {noun}s"
+        return f"both {noun}s" if whole == 2 else f"all {whole:,.0f} {noun}s"
     return f"{part:,.0f} of {whole:,.0f} {noun}s"
 
 

@@ -109,7 +109,8 @@ def complete(
         quality.cut = int(above.sum())
         percent = np.where(above, 100.0, percent)
     else:
-        right = "at most 100, unit: MHz, GHz or cores, or workload.above_full: cut"
+        right = "at most 100 %, the unit that it is in (percent, share, MHz, GHz or cores), or "
+        right += "workload.above_full: cut"
         _refuse_first(above, percent, names, where, first_row, right)
     missing = np.isnan(percent)
     if rules.gaps == "refuse":

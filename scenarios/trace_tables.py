@@ -219,6 +219,11 @@ def _wide(
     names = [name for name in columns if name != source.time]
     if not names:
         raise refuse(where, "has no column besides the time; add one per VM")
+    if {source.vm, source.value} <= set(names):
+        raise refuse(
+            where, f"has columns {source.vm!r} and {source.value!r}; if a row is a sample of one "
+            "VM, write layout: tidy; if these are VMs, call them otherwise"
+        )  # fmt: skip
     rows = range(first_row, first_row + len(times_s))
     slots, step_s = grid_of(times_s, len(names), len(times_s) * len(names), where, rows)
     values = np.full((int(slots[-1]) + 1, len(names)), np.nan)

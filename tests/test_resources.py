@@ -1,5 +1,6 @@
 """Memory and vCPUs beside CPU: of hosts, groups and the farm, and what runs out first."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,21 @@ def test_promises_that_control_packs_beyond_are_no_limit() -> None:
     result = farmsim.run("library/planetlab-day", "run.duration=3 h")
     assert result.value("cpu_promised_p95") > 1
     assert result.summary["limiting_resource"]["resource"] in ("CPU", "memory")
+
+
+def test_a_vm_of_a_moment_is_not_said_to_have_held_nothing(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("arrival,vcpus,memory\n3500,1,2\n", encoding="utf-8")
+    written = {
+        "name": "late", "run": {"duration": "1 h"},
+        "farm": {"hosts": [{"name": "a", "count": 1, "server": server(8, "32 GiB")}]},
+        "workload": {
+            "arrivals": {"type": "table", "path": str(tmp_path / "v.csv")},
+            "source": {"type": "constant", "utilisation": "10 %"},
+        },
+        "baseline": {"type": "none"},
+    }  # fmt: skip
+    told = farmsim.run(written).summary["limiting_resource"]
+    assert told == {
+        "resource": "none",
+        "text": "At the 95th percentile of time no VM held any resource of a host that was on.",
+    }

@@ -369,3 +369,18 @@ def test_peak_hosts_are_called_those_after_start_up() -> None:
     assert summary["startup_hosts_on_peak"]["value"] == 20
     assert summary["hosts_on_peak"]["value"] == 1
     assert summary["hosts_on_peak"]["title"] == "Peak hosts on after start-up"
+
+
+def test_two_rejected_vms_are_both_and_shares_differ_by_points() -> None:
+    """Two of two VMs wait from the first second on; nearly all was not served, but not all."""
+    failing = {"schedule": [{"at": "1 s", "match": ["h-*"]}], "restart": False}
+    written = scenario(2, 2, failures=failing, baseline={"type": "dedicated"})
+    summary = farmsim.run(written).summary
+    assert summary["verdict"].startswith("Both VMs had no host at the end, ")
+    assert summary["warnings"][-1] == (
+        "More than 99.9 % of the CPU asked for was not served: because VMs were wanted and did "
+        "not run."
+    )
+    half = scenario(1, 10, "100 %", baseline={"type": "dedicated"})
+    half["policies"] = {"initial": {"cpu_overcommit": 2}}
+    assert ">50 pp<" in farmsim.run(half).report().replace("\n", "").replace(" <", "<")

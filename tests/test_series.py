@@ -377,3 +377,15 @@ def test_many_columns_are_read_in_time_that_grows_with_their_number(tmp_path: Pa
     write(tmp_path, load_csv=f"time,{header}\n0,{cells}\n300,{cells}\n")
     made = load(tmp_path, source=CSV)
     assert np.allclose(made.make().demand_mhz(1), 350)
+
+
+def test_a_tidy_table_that_is_read_as_wide_is_told_what_to_write(tmp_path: Path) -> None:
+    write(tmp_path, load_csv=TIDY)
+    assert "write layout: tidy" in refusal(tmp_path, source=CSV)
+
+
+def test_percentages_that_are_read_as_shares_are_told_what_to_write(tmp_path: Path) -> None:
+    write(tmp_path, load_csv=WIDE)
+    told = refusal(tmp_path, source=CSV | {"unit": "share"})
+    assert "is 1000 %" in told
+    assert "the unit that it is in (percent, " in told
