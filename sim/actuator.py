@@ -124,6 +124,10 @@ class Actuator:
         if limit is not None:
             plan = limit(plan)
         proposals = plan.proposals
+        if not (proposals or plan.sleeps or plan.wakes or plan.closes or plan.opens):
+            self.maintenance.look()
+            self._recorder.note_refusals(self._clock.now, plan.refusals)
+            return
         vms = np.array([proposal.vm for proposal in proposals], np.int64)
         targets = np.array([proposal.target for proposal in proposals], np.int64)
         superseded = np.array([proposal.superseded for proposal in proposals], bool)
