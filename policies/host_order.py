@@ -46,6 +46,16 @@ class HostOrder:
             row = self._first_in(stretch + 1 + int(enough.argmax()), 0, need_mib)
         return row if row >= 0 and self._key[row] <= highest else -1
 
+    def following(self, key: float) -> float:
+        """Return the lowest key of all hosts that is above a key, inf if there is none."""
+        first = max(bisect_right(self._first_key, key) - 1, 0)
+        for stretch in range(first, len(self._keys)):
+            keys = self._keys[stretch]
+            at = bisect_right(keys, key)
+            if at < len(keys):
+                return keys[at]
+        return inf
+
     def _first_in(self, stretch: int, start: int, need_mib: float) -> int:
         for at, free_mib in enumerate(self._mib[stretch][start:], start):
             if free_mib >= need_mib:

@@ -6,7 +6,7 @@ nothing else has a say (overload tests, core speeds, allowed sizes, sleeping hos
 """
 
 from bisect import bisect_right
-from math import inf, nextafter
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -79,7 +79,10 @@ def _first_equal(
     equal = hosts.key(host) + added + tie
     while host >= 0 and hosts.key(host) + added <= equal:
         found = min(found, host)
-        host = hosts.first(nextafter(hosts.key(host), inf), highest, need_mib)
+        following = hosts.following(hosts.key(host))
+        if following + added > equal:
+            break
+        host = hosts.first(following, highest, need_mib)
     return found
 
 
