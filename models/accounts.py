@@ -121,6 +121,9 @@ class HostAccounts:
 
         ``have`` is the CPU in MHz and the memory in MiB of every host.
         """
+        if not isinstance(hosts, slice) and len(hosts) == 1:
+            self._set_rates_of(hosts.item(0), rates[:, 0], have)
+            return
         levels, before = self.levels, self.rates[:, hosts]
         switched = not np.array_equal(before[Rate.ON], rates[Rate.ON])
         if not isinstance(hosts, slice):
@@ -130,6 +133,14 @@ class HostAccounts:
             levels.set(*self.rates[LEVELS].sum(axis=1).tolist())
         if switched:
             levels.set_on(self.rates[Rate.ON], *have)
+
+    def _set_rates_of(self, host: int, rates: Floats, have: tuple[Floats, Floats]) -> None:
+        """Do as :meth:`set_rates` for one host."""
+        now, before = rates.tolist(), self._rates_of[host].tolist()
+        self.levels.shift(*[now[rate] - before[rate] for rate in LEVELS])
+        self._rates_of[host] = rates
+        if now[Rate.ON] != before[Rate.ON]:
+            self.levels.set_on(self.rates[Rate.ON], *have)
 
     def note_short(self, hosts: Ints | slice, rate: Floats) -> None:
         """Note that hosts, settled, begin (1) or cease (0) to violate; others keep their rate."""

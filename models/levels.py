@@ -18,28 +18,24 @@ class Spread:
     """How long a figure took which values, at a memory that does not grow with the run."""
 
     def __init__(self) -> None:
-        self._weight: dict[int, float] = {}
-        self._highest: dict[int, float] = {}
+        self._taken: dict[int, tuple[float, float]] = {}
+        """For how long values that count as one were taken, and the highest of them."""
 
     def add(self, value: float, length_s: float) -> None:
         """Note a value, at least 0, that was taken for some time."""
         at = int(value * FINENESS)
-        self._weight[at] = self._weight.get(at, 0.0) + length_s
-        if value > self._highest.get(at, -1.0):
-            self._highest[at] = value
+        before_s, highest = self._taken.get(at, (0.0, value))
+        self._taken[at] = before_s + length_s, value if value > highest else highest
 
     @property
     def highest(self) -> float:
         """The highest value taken, 0 where there was none."""
-        return max(self._highest.values(), default=0.0)
+        return max((highest for _, highest in self._taken.values()), default=0.0)
 
     def quantile(self, q: float) -> float:
         """Return the smallest value at or below which ``q`` of the time lies; 0 of no time."""
-        values, weights = (
-            np.fromiter(each.values(), np.float64, len(each))
-            for each in (self._highest, self._weight)
-        )
-        return nearest_rank(values, q, weights)
+        taken = np.array(list(self._taken.values())).reshape(-1, 2)
+        return nearest_rank(taken[:, 1], q, taken[:, 0])
 
 
 class Levels:
