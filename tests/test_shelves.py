@@ -126,3 +126,15 @@ def test_who_offers_a_shelf() -> None:
         name for name, policy in POLICIES["placement"].items() if issubclass(policy, Shelving)
     }
     assert offering == {"best_fit", "worst_fit", "first_fit"}
+
+
+@pytest.mark.parametrize("count", [1, 7, 300])
+def test_following_is_the_next_higher_key_of_any_host(count: int) -> None:
+    rng = np.random.default_rng(count)
+    keys = rng.integers(0, 100, count) * 0.5
+    order = host_order.HostOrder(keys, rng.random(count))
+    for row in rng.integers(0, count, 200).tolist():
+        keys[row] = rng.integers(0, 100) * 0.5
+        order.update(row, float(keys[row]), float(rng.random()))
+        asked = float(rng.integers(-1, 101)) * 0.5
+        assert order.following(asked) == keys[keys > asked].min(initial=np.inf)
