@@ -131,7 +131,7 @@ def test_who_offers_a_shelf() -> None:
 @pytest.mark.parametrize("count", [1, 7, 300])
 def test_following_is_the_next_higher_key_of_any_host(count: int) -> None:
     rng = np.random.default_rng(count)
-    keys = rng.integers(0, 100, count) * 0.5
+    keys: Floats = rng.integers(0, 100, count).astype(np.float64) * 0.5
     order = host_order.HostOrder(keys, rng.random(count))
     for row in rng.integers(0, count, 200).tolist():
         keys[row] = rng.integers(0, 100) * 0.5
