@@ -36,7 +36,7 @@ RELATIONS: dict[str, tuple[Check, dict[str, st.SearchStrategy[Any]]]] = {}
 """All tests of this file by name, with what they draw."""
 
 FEW = settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 MANY = settings(FEW, max_examples=150)
 
@@ -399,6 +399,24 @@ def test_order_of_rows_and_lists(drawn: Mapping, shuffle: Any, tmp_path: Path) -
     assert_same(summary(here), summary(there))
     by_tenant = ["tenants", "availability"]
     assert_same(columns(here, by_tenant), columns(there, by_tenant))
+
+
+@relation(drawn=farms(arrivals=st.just(False), rules=st.just([]), failures=st.just({})))
+def test_rule_that_is_always_kept(drawn: Mapping, tmp_path: Path) -> None:
+    """A fence around all hosts forbids nothing; only tables that name rules may differ."""
+    base = scenario(drawn, tmp_path)
+
+    def more(made: Mapping) -> None:
+        rule = {"name": "all", "type": "fence", "vms": ["vm-*"], "hosts": ["[xy]-*"]}
+        made["constraints"] = [rule]
+
+    here, there = run(base, tmp_path), run(changed(base, more), tmp_path)
+    ours, theirs = here.tables["vms"].to_pylist(), there.tables["vms"].to_pylist()
+    assert [_plain(row) for row in theirs] == [
+        {key: _near(value) for key, value in _plain(row).items()} for row in ours
+    ]
+    for name in ("energy_kwh", "migrations", "hosts_on_mean", "slatah", "peak_power_w"):
+        assert there.value(name) == _near(here.value(name)), name
 
 
 @pytest.mark.thorough
