@@ -13,6 +13,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import farmsim
+from farmsim.analysis.terminal import summary_text
 from farmsim.cli import commands, run_command_line
 from farmsim.policies import catalogue
 from farmsim.scenarios.loader import from_mapping, library, load, loads
@@ -160,6 +162,13 @@ def test_a_page_read_as_a_session_does_what_it_says(
         folder = workshop / "runs" / "base"
         written = {re.sub(r"-\d+$", "", path.name) for path in folder.iterdir()}
         assert written == files_listed()
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_its_first_command_prints() -> None:
+    shown = next(block for block in blocks(ROOT / "README.md") if block.info == "text").body
+    printed = summary_text(farmsim.run("library/planetlab-day"))
+    assert shown.split() == printed.split()
 
 
 def files_listed() -> set[str]:
