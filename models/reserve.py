@@ -116,11 +116,11 @@ def enough_places(held: Held, failed: Ints, permits: Permits) -> bool:
     the hosts that fail, and only hosts that all of them may use count; one with ``s`` such places
     has room as long as fewer than ``s`` have come. This is VMware's slot policy, for one failure.
     """
-    if permits.order_matters:
-        return False
     vms = np.flatnonzero(np.isin(held.home, failed))
     if not len(vms):
         return True
+    if permits.order_matters:
+        return False
     open_to = held.counted & permits.hosts[np.unique(permits.classes[vms])].all(axis=0)
     open_to[failed] = False
     hosts = np.flatnonzero(open_to)

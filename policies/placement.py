@@ -23,7 +23,12 @@ class Placed:
 
 
 class Placement(Protocol):
-    """Maps VMs to hosts."""
+    """Maps VMs to hosts.
+
+    A placement that does not choose alike whenever the farm is alike, since it draws or counts
+    on from its last choice, says so by a class variable ``repeatable = False``: then trying it
+    beforehand, as the check of a reserve does, proves nothing.
+    """
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room, taking it as it goes."""

@@ -1,6 +1,7 @@
 """Random fit: any host with room, all equally likely."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..models.arrays import Floats, Ints
 from .placement import Placed, place_each
@@ -16,6 +17,8 @@ def lottery(room: Room, vms: Ints, at: Places) -> Floats:
 @dataclass(frozen=True)
 class RandomFit:
     """Put each VM on a host drawn at random from those that have room."""
+
+    repeatable: ClassVar[bool] = False
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""

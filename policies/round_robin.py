@@ -1,6 +1,7 @@
 """Round robin: the next host after the last one used."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class RoundRobin:
 
     Where every VM fits the host whose turn it is, all are dealt at once.
     """
+
+    repeatable: ClassVar[bool] = False
 
     def place(self, room: Room, vms: Ints) -> Placed:
         """Give VMs room in the order given."""

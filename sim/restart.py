@@ -48,6 +48,7 @@ class Paper:
         hosts.incoming = np.zeros(len(self.state), np.int64)
         vms: Any = ahead.vms
         vms.host, vms.moving_to = self.home, np.full(len(self.home), -1)
+        ahead.memo = dict(view.memo)
         ahead.reserve = None
         return ahead
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms, rows
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import farmsim
@@ -323,10 +323,14 @@ SIZES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 16)), min_size=1, m
 
 
 @settings(max_examples=40, deadline=None)
+@example(
+    [(1, 11), (1, 3), (1, 13)], [(28, 4), (36, 4), (25, 4), (25, 4)], 1, 16, "round_robin",
+    "together", False,
+)  # fmt: skip
 @given(
     SIZES, st.lists(st.tuples(st.integers(16, 40), st.integers(4, 10)), min_size=3, max_size=5),
     st.integers(1, 2), st.integers(2, 22),
-    st.sampled_from(["first_fit", "best_fit_decreasing", "worst_fit", "round_robin",
+    st.sampled_from(["first_fit", "best_fit_decreasing", "worst_fit", "round_robin", "random",
                      "power_aware_best_fit_decreasing"]),
     st.sampled_from(["none", "fence", "ban", "apart", "spread", "lonely", "together"]),
     st.booleans(),
@@ -370,8 +374,12 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         told = str(error)
         assert "finds no VM on any host" in told or "cannot be kept" in told
         return
-    assert not any(each.stranded for each in outcome.failures), outcome.text()
-    assert farmsim.run(kept).value("below_reserve_h") == 0.0
+    result = farmsim.run(kept)
+    assert result.value("below_reserve_h") == 0.0
+    unproven = any("is no proof that VMs restart" in each for each in result.summary["warnings"])
+    assert unproven == (placement in {"round_robin", "random"})
+    if not unproven:
+        assert not any(each.stranded for each in outcome.failures), outcome.text()
 
 
 def test_the_farm_of_the_page_on_failover_keeps_what_the_page_says() -> None:
