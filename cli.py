@@ -345,7 +345,7 @@ def optimum(
     as_json: bool,
     allow_code: bool,
 ) -> None:
-    """Hold a farm at one instant against the fewest hosts on which its VMs would fit."""
+    """Compare hosts in use with the minimum that would fit, at one instant."""
     from .analysis.optimum import at_instant
     from .scenarios.loader import load
 
@@ -412,7 +412,7 @@ def failover(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
 def explain(directory: Path, vm: str, as_json: bool) -> None:
-    """Tell the story of one VM of a run directory: where it was, why it moved, what it cost."""
+    """Show one VM's history: where it was, why it moved, what that cost."""
     from .analysis.rundir import load
 
     story = load(directory).story(vm)

@@ -27,12 +27,12 @@ def bounds(case: Case) -> dict[str, Made]:
     return {
         "time_s": (steps["time_s"] - length_s, "s", "Start of the step."),
         "interval_s": (length_s, "s", "Length of the step."),
-        "hosts_on": (steps["hosts_on"], "hosts", "Hosts on, mean."),
+        "hosts_on": (steps["hosts_on"], "hosts", "Mean hosts on."),
         "hosts_bound": (
-            steps["hosts_least"], "hosts", "Hosts below which no placement of the same work is."
+            steps["hosts_least"], "hosts", "Theoretical minimum number of hosts for the same work."
         ),
         "power_w": (steps["energy_j"] / length_s, "W", "Mean power of the servers."),
         "power_bound_w": (
-            steps["least_w"], "W", "Power below which no placement of the same work is."
+            steps["least_w"], "W", "Theoretical minimum power for the same work."
         ),
     }  # fmt: skip

@@ -65,8 +65,7 @@ SECTIONS = {
 
 NOTES = {
     "power": "Electric power of all servers; the site draws PUE times as much.",
-    "hosts_on": "Hosts that are switched on, booting ones left out; dotted: a number below which "
-    "no placement of the same work can be.",
+    "hosts_on": "Hosts powered on (not counting those booting). Dotted: the theoretical minimum.",
     "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
     "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
     "migrations": "Live migrations begun per interval.",

@@ -105,7 +105,7 @@ def group_table(case: Case, outcome: Outcome) -> dict[str, Made]:
     return {
         "group": (pa.array([model.name for model in case.host_models]), "", "Group of hosts."),
         "hosts": (np.bincount(hosts.group, minlength=count), "hosts", "Hosts of the group."),
-        "hosts_on_mean": (summed(on_s) / outcome.end_s, "hosts", "Hosts on, mean."),
+        "hosts_on_mean": (summed(on_s) / outcome.end_s, "hosts", "Mean hosts on."),
         "energy_kwh": (summed(totals[Rate.POWER_W]) / JOULE_PER_KWH, "kWh", "Energy drawn."),
         "utilisation_mean": (
             _shares(summed(totals[Rate.DELIVERED_MHZ]), summed(on_s * hosts.cpu_mhz)), "share",

@@ -224,7 +224,7 @@ def _farm_series(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
         "interval_s": (length_s, "s", "Length of the interval."),
         "energy_kwh": (np.diff(series["energy_j"])[keep] / JOULE_PER_KWH, "kWh", "Energy drawn."),
         "power_w": (mean("energy_j"), "W", "Mean power of the servers."),
-        "hosts_on": (mean("on_s"), "hosts", "Hosts on, mean."),
+        "hosts_on": (mean("on_s"), "hosts", "Mean hosts on."),
         "hosts_switching": (mean("switching_s"), "hosts", "Hosts booting or stopping, mean."),
         "vms": (mean("vm_s"), "VMs", "VMs on hosts, mean."),
         "capacity_on_ghz": (on_mhz / 1000, "GHz", "CPU switched on, mean."),

@@ -38,15 +38,15 @@ METRICS: dict[str, Metric] = {
         "until the end of start-up; 0 where there is none."
     ),
     "hosts_bound_mean": Metric(
-        "hosts", "Theoretical minimum number of hosts", "Mean over time of a number of hosts below "
-        "which no placement of the same work on this farm can be (see docs/optimum.md)."
+        "hosts", "Theoretical minimum number of hosts", "Mean over time of a lower bound on the "
+        "hosts that the same work needs on this farm (see docs/optimum.md)."
     ),
     "gap_hosts": Metric(
         "share", "Hosts above the minimum", "Mean hosts on over the theoretical minimum, less 1."
     ),
     "energy_bound_kwh": Metric(
-        "kWh", "Theoretical minimum of energy", "Energy below which no placement of the same work "
-        "on this farm can be, with all hosts that are not needed off."
+        "kWh", "Theoretical minimum of energy", "Lower bound on the energy that the same work "
+        "needs on this farm, with all hosts that are not needed off."
     ),
     "gap_energy": Metric(
         "share", "Energy above the minimum", "Energy of the servers over its theoretical minimum, "
@@ -234,7 +234,10 @@ WHERE_KNOWN: dict[str, Metric] = {
         "kWh", "Energy of switching", "Energy that hosts drew while booting, shutting down, or on "
         "their way into or out of another state of rest."
     ),
-    "rest_kwh": Metric("kWh", "Energy at rest", "Energy that hosts drew off or asleep."),
+    "rest_kwh": Metric(
+        "kWh", "Energy at rest", "Energy that hosts drew off or asleep, without those that are not "
+        "paid for."
+    ),
     "energy_not_counted_kwh": Metric(
         "kWh", "Standby energy not counted", "What hosts that are not paid for drew at rest; not "
         "part of the energy of the servers."

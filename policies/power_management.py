@@ -70,7 +70,7 @@ class PowerManagement:
         return DEPTHS.index(self.sleep)
 
     def awake_at_start(self, used: Bools) -> Bools:
-        """Return which hosts are awake as time begins: those in use, and as many as always are."""
+        """Return which hosts are awake at time 0: those in use, and as many as always are."""
         awake: Bools = used.copy()
         missing = self.kept(len(used)) - int(np.count_nonzero(used))
         awake[np.flatnonzero(~used)[: max(missing, 0)]] = True

@@ -1,7 +1,7 @@
 """Room on hosts for VMs that are being placed: tentative copies of the columns concerned.
 
 A placement takes room VM by VM; nothing of it touches the farm. Besides CPU and memory an
-overload detector may have a say: one whose test is a weighted sum of demand samples (static
+overload test may apply: one whose test is a weighted sum of demand samples (static
 threshold, plain local regression) is one more resource here; any other is asked about the
 best hosts only.
 """
@@ -114,7 +114,7 @@ class Room:
         self._scalars = _Scalars(self)
 
     def watch_sum(self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats) -> None:
-        """Let an overload test have a say that compares a sum over VMs with a limit per host.
+        """Apply an overload test that compares a sum over VMs with a limit per host.
 
         A host without guests takes any VM, whatever the test says of it.
         """
@@ -124,7 +124,7 @@ class Room:
         self._scalars.watch(vm_signal_mhz, self._watched_free_mhz, self._headroom_mhz)
 
     def watch(self, veto: Veto, on_change: OnChange) -> None:
-        """Let any overload test have a say, on hosts that have guests."""
+        """Apply any overload test, on hosts that have guests."""
         self._veto, self._on_change = veto, on_change
 
     @property

@@ -430,7 +430,7 @@ class Engine:
         return searches
 
     def _start_hosts(self, used: Bools) -> None:
-        """Let hosts be awake as time begins: all of them, or those that are not to rest."""
+        """Let hosts be awake at time 0: all of them, or those that are not to rest."""
         on = np.ones(len(used), bool)
         if self._control.powers_down:
             on = self._power.awake_at_start(used)

@@ -139,13 +139,13 @@ class Lifecycle:
             self.ask(order[start:stop])
 
     def begin(self, vms: Ints) -> None:
-        """Note VMs that have been placed and run as time begins."""
+        """Note VMs that have been placed and run at time 0."""
         self.lives.note_asked(vms, 0.0)
         self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
     def turn_away_at_start(self, vms: Ints) -> None:
-        """Reject VMs for which no host has room as time begins."""
+        """Reject VMs for which no host has room at time 0."""
         self._farm.reject(vms)
         self._missing.wait(vms, self._demand.wanted_mhz(), 0.0)
 

@@ -25,7 +25,7 @@ class RestRecord:
         self.begin()
 
     def begin(self) -> None:
-        """Note the states in which hosts are as time begins."""
+        """Note the states in which hosts are at time 0."""
         self._note_states(np.arange(len(self._hosts)))
 
     def note(self, now_s: float, changed: Ints) -> None:
