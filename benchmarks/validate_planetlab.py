@@ -182,17 +182,18 @@ def run(overrides: Sequence[str], span_s: float) -> dict[str, float]:
     span_kwh = float(series["energy_kwh"].to_numpy()[inside].sum())
     requested = float(accounts.requested_mhz_s.sum())
     memory_mib = float(case.farm.vms.memory_mib.sum())
-    again, short_s, active_s = _counted_as_published(tables)
-    hosts_h = tables["hosts"]
-    active_s += 3600 * float(hosts_h["active_h"].to_numpy().sum())
-    short_s += 3600 * float(hosts_h["violating_h"].to_numpy().sum())
+    again, short_s, active_s = _counted_as_published(tables, span_s)
+    own_short_s, own_active_s = (
+        _within(outcome.tables["series"], name, span_s) for name in ("short_s", "active_s")
+    )
+    short_s, active_s = short_s + own_short_s, active_s + own_active_s
     print(f"  {time.process_time() - started_s:6.1f} s of CPU", file=sys.stderr)
     figures = {
         "energy_kwh": values["energy_kwh"],
         "mean_power_w": span_kwh / span_s / KWH_PER_W_S,
         "migrations": values["migrations"],
         "migrations_counted": values["migrations"] + again,
-        "slatah": values["slatah_pooled"],
+        "slatah": own_short_s / own_active_s if own_active_s else 0.0,
         "slatah_counted": short_s / active_s if active_s else 0.0,
         "pdm": values["pdm_pooled"],
         "pdm_counted": values["pdm_pooled"] + accounts.lack_mhz_s / requested,
@@ -204,7 +205,16 @@ def run(overrides: Sequence[str], span_s: float) -> dict[str, float]:
     return {name: float(f"{value:.{DIGITS}g}") for name, value in figures.items()}
 
 
-def _counted_as_published(tables: dict[str, Any]) -> tuple[int, float, float]:
+def _within(series: dict[str, Any], name: str, span_s: float) -> float:
+    """Return what an integral grows by from the first control round to the end of the span.
+
+    Before the first round the VMs of the reference ask for nothing, so that no host is active.
+    """
+    first, last = np.interp([STEP_S, span_s], series["time_s"], series[name])
+    return float(last - first)
+
+
+def _counted_as_published(tables: dict[str, Any], span_s: float) -> tuple[int, float, float]:
     """Return moves, violating time and active time that the reference counts besides.
 
     Where a VM has been proposed twice in a round farmsim moves it once, straight to its last
@@ -229,6 +239,8 @@ def _counted_as_published(tables: dict[str, Any]) -> tuple[int, float, float]:
         held.setdefault(violation["host"], []).append((violation["start_s"], violation["end_s"]))
     short_s = active_s = 0.0
     for (host, start_s), end_s in copies.items():
+        if start_s >= span_s:
+            continue
         overlaps = (min(b, end_s) - max(a, start_s) for a, b in held.get(host, []))
         short_s += end_s - start_s - sum(max(0.0, overlap) for overlap in overlaps)
         active_s += max(0.0, end_s - leaving_s.get((host, start_s), start_s))
