@@ -19,7 +19,8 @@ FILES = {
     MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds; who wrote "
     "the directory, what it is (`kind`), each file with its SHA-256, and directories below it with "
     "a manifest of their own (`parts`).",
-    SCENARIO: "The scenario with every default and override written out; it runs again beside the files that it names.",
+    SCENARIO: "The scenario with every default and override written out; it runs again beside the "
+    "files that it names.",
     SUMMARY: "The metrics below, each `{value, unit, ci95, n}`, with `verdict`, `not_done` "
     "(what was not done, one clause each), `baselines` (of each its label and title, what is said "
     "and saved against it, or why nothing is claimed), `warnings`, "
