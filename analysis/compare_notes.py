@@ -155,7 +155,8 @@ def notes(
         found.append(f"None is marked as best: {why}.")
     elif less:
         found.append(
-            f"Not marked as best, since more than 1 % less work was served: {', '.join(less)}."
+            "Not marked as best, since another variant served more work or left out fewer VMs: "
+            f"{', '.join(less)}."
         )
     written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
 
