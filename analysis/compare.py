@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.destination import seal, write_json
+from ..scenarios.destination import looked_at, seal, write_json
 from ..scenarios.problems import InputError, Problem
 from ..scenarios.suggest import unknown_name
 from ..scenarios.variants import TYPICAL, Levels, Variant
@@ -203,6 +203,10 @@ class Comparison:
     def load(cls, directory: str | Path) -> "Comparison":
         """Read a directory that ``save`` wrote. Raises InputError if it is none, or damaged."""
         directory = Path(directory)
+        return looked_at(directory, lambda: cls._load(directory))
+
+    @classmethod
+    def _load(cls, directory: Path) -> "Comparison":
         _, record = read_manifest(directory, COMPARED)
         data = read_json(directory, COMPARISON, record)
         listed = {name: each["runs"] for name, each in data["variants"].items()}

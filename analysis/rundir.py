@@ -16,6 +16,7 @@ from ..scenarios.destination import (
     Record,
     always,
     kind_at,
+    looked_at,
     read_record,
     reason,
     refuse_directory,
@@ -155,6 +156,10 @@ class _LazyTables(Mapping[str, pa.Table]):
 def load(directory: str | Path) -> Result:
     """Read a run directory. Raises InputError if it is none, or damaged."""
     directory = Path(directory)
+    return looked_at(directory, lambda: _load(directory))
+
+
+def _load(directory: Path) -> Result:
     manifest, record = read_manifest(directory, RUN)
     data = read_json(directory, SUMMARY, record)
     if data.get("schema_version") != SCHEMA_VERSION:

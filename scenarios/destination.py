@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, TypeVar
 
 from .problems import InputError, refuse
 
 MANIFEST: Final = "manifest.json"
 WRITER: Final = "farmsim"
 SHOWN: Final = 5
+LOOKS: Final = 20
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 PAGE_HEAD_BYTES: Final = 2000
 
@@ -27,6 +28,8 @@ _KINDS: Final = {
     stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "symbolic link",
     stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
 }  # fmt: skip
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,41 @@ def kind_at(path: Path) -> str | None:
     return _KINDS.get(stat.S_IFMT(mode), "thing of another kind")
 
 
+def looked_at(directory: Path, look: Callable[[], T]) -> T:
+    """Return what ``look`` finds in a directory.
+
+    Another process may replace the directory meanwhile, so that one half of what is read comes
+    from the earlier and one from the new; ``look`` is then called again. Raises what it raises
+    if the directory stood still.
+    """
+    for _ in range(LOOKS):
+        before = _identity(directory)
+        try:
+            return look()
+        except InputError:
+            if _identity(directory) == before:
+                raise
+    return look()
+
+
+def _identity(directory: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a directory is replaced, or a file in it is."""
+    try:
+        found = directory.lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns
+
+
 def refuse_directory(directory: Path, kind: str) -> None:
     """Raise InputError unless a directory can be made, or is farmsim's own result of this kind.
 
     Nothing is changed. An empty directory may be replaced too.
     """
+    looked_at(directory, lambda: _refuse_directory(directory, kind))
+
+
+def _refuse_directory(directory: Path, kind: str) -> None:
     found = kind_at(directory)
     if found not in {None, "directory"}:
         raise refuse(str(directory), f"is a {found}; name a directory")

@@ -1,5 +1,6 @@
 """Where results may go: only farmsim's own is replaced, and never half."""
 
+import itertools
 import json
 import os
 import random
@@ -21,8 +22,8 @@ from farmsim.analysis.failover import failover
 from farmsim.analysis.failover_page import save as save_failover
 from farmsim.analysis.rundir import load
 from farmsim.cli import run_command_line
-from farmsim.scenarios import workplace
-from farmsim.scenarios.destination import read_record, refuse_directory, strangers
+from farmsim.scenarios import destination, workplace
+from farmsim.scenarios.destination import Record, read_record, refuse_directory, strangers
 from farmsim.scenarios.workplace import recover, replacing_directory
 
 SCENARIO = {
@@ -43,8 +44,9 @@ def result() -> farmsim.Result:
 def cheap(seed: int, result: farmsim.Result) -> farmsim.Result:
     """The same result under another name, without a page that takes long to draw."""
     return farmsim.Result(
-        name=f"run-{seed}", summary=result.summary, manifest={**result.manifest, "seed": seed},
-        scenario_yaml=result.scenario_yaml, tables=result.tables,
+        name=f"run-{seed}", title=f"Run {seed}", summary=result.summary,
+        manifest={**result.manifest, "seed": seed}, scenario_yaml=result.scenario_yaml,
+        tables=result.tables,
     )  # fmt: skip
 
 
@@ -432,6 +434,32 @@ def test_two_processes_write_to_one_place(
     assert strangers(tmp_path / "o") == []
     load(tmp_path / "source").save(tmp_path / "o")
     assert names(tmp_path) == ["o", "source"]
+
+
+def test_a_result_replaced_while_it_is_looked_at_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: farmsim.Result
+) -> None:
+    """Two looks read the record of one result and the files of the next."""
+    place, looks = tmp_path / "o", itertools.count()
+    cheap(0, result).save(place)
+
+    def interrupted(directory: Path) -> Record | None:
+        record = read_record(directory)
+        number = next(looks) if directory == place else 0
+        if number in {1, 4}:
+            cheap(number, result).save(tmp_path / "next")
+            workplace.exchange(tmp_path / "next", place)
+        return record
+
+    monkeypatch.setattr(destination, "read_record", interrupted)
+    refuse_directory(place, "run")
+    assert next(looks) == 4
+    looks = itertools.count(4)
+    monkeypatch.setattr("farmsim.analysis.rundir.read_record", interrupted)
+    assert load(place).title == "Run 4"
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        refuse_directory(place, "run")
 
 
 def test_every_step_of_a_replacement_can_be_the_last(
