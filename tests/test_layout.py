@@ -1,5 +1,6 @@
 """What ships: the wheel holds the tree, works outside the checkout and adds one name only."""
 
+import ast
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import farmsim
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
-ROOT_MODULES = {"__init__.py", "__main__.py", "cli.py"}
+FACE = {"__init__.py", "__main__.py", "cli.py", "py.typed"}
 
 
 def in_git(*paths: str) -> set[str]:
@@ -44,8 +45,49 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def test_no_stray_module_at_the_root() -> None:
-    assert {name for name in in_git("*.py") if "/" not in name} == ROOT_MODULES
+def packages() -> set[str]:
+    """Every folder of the tree that is a package, by its dotted name."""
+    folders = {Path(name).parent for name in in_git(*FOLDERS) if Path(name).name == "__init__.py"}
+    return {"farmsim"} | {f"farmsim.{folder.as_posix().replace('/', '.')}" for folder in folders}
+
+
+def test_no_module_at_the_root() -> None:
+    assert not {name for name in in_git("*.py") if "/" not in name}
+
+
+def test_the_face_links_to_the_floors_for_type_checkers() -> None:
+    links = {name for name in in_git("farmsim") if (ROOT / name).is_symlink()}
+    if not links:
+        pytest.skip("a checkout without symbolic links")
+    assert links == {f"farmsim/{floor}" for floor in FOLDERS}
+    assert {name.partition("/")[2] for name in in_git("farmsim") - links} == FACE
+
+
+def test_every_package_of_the_tree_is_listed() -> None:
+    """A package that is not listed is silently not shipped."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert set(settings["packages"]) == packages()
+    assert len(settings["packages"]) == len(packages())
+
+
+def test_inside_the_package_imports_are_relative() -> None:
+    """The root is on the path of whoever works there: `import models` makes a second copy."""
+    wrong = [
+        f"{name}:{node.lineno}"
+        for name in sorted(in_git("*.py"))
+        for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in _modules(node)
+        if module.split(".")[0] in FOLDERS
+        or (module.split(".")[0] == "farmsim" and name.startswith((*FOLDERS, "farmsim/")))
+    ]
+    assert not wrong
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [each.name for each in node.names]
+    return [] if node.level else [node.module or ""]
 
 
 def test_public_names_exist() -> None:
@@ -71,7 +113,7 @@ def test_continuous_integration_runs_the_command_of_the_readme() -> None:
 @pytest.mark.slow
 def test_the_wheel_holds_the_tree(wheel: Path) -> None:
     wanted = {f"farmsim/{name}" for name in in_git(*FOLDERS)}
-    wanted |= {f"farmsim/{name}" for name in [*ROOT_MODULES, "py.typed"]}
+    wanted |= {f"farmsim/{name}" for name in FACE}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
