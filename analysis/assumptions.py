@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from ..models.conversion import Conversion
-from ..models.migration import FixedRate
+from ..models.migration.conversion import Conversion
+from ..models.migration.fixed_rate import FixedRate
 from ..policies.consolidation import name_of
 from ..policies.control import NoControl
 from ..scenarios.build import Case

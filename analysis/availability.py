@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.columns import VmState
+from ..models.base.arrays import Floats, Ints
+from ..models.state.columns import VmState
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words

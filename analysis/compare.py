@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.destination import looked_at, seal, write_json
 from ..scenarios.problems import InputError, Problem
 from ..scenarios.suggest import unknown_name

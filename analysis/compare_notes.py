@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..models.hypervisor import profiles
+from ..models.hypervisor.profiles import profiles
 from ..scenarios.variants import TYPICAL
 from ..scenarios.yaml_text import parse
 from . import undone

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..models.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, Metric
+from ..models.base.metric_definitions import HIGHER_IS_BETTER, LOWER_IS_BETTER, Metric
 from ..scenarios.variants import TYPICAL
 from .result import Result
 from .titles import qualifier

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.columns import VmState
-from ..models.migration_course import BYTES_PER_MIB
-from ..models.rules import Rules
+from ..models.accounts.accounts import Rate
+from ..models.migration.course import BYTES_PER_MIB
+from ..models.rules.rules import Rules
+from ..models.state.columns import VmState
 from ..sim.engine import Outcome
 from .rule_tables import hard_rules_broken
 from .work import CAUSES, work_of

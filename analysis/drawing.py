@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from markupsafe import Markup
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 
 HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
 LEAST = "#c1440e"

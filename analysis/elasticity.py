@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.application import Applications
-from ..models.arrays import Floats
-from ..models.quantiles import nearest_rank
+from ..models.base.arrays import Floats
+from ..models.base.quantiles import nearest_rank
+from ..models.workload.application import Applications
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from ..sim.scaling_record import GROWING

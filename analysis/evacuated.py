@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ..models.arrays import added
+from ..models.base.arrays import added
 from ..policies.evacuation import Evacuation
 from ..scenarios.units import parse
 from .network_figures import lasting

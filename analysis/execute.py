@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.columns import VmState
-from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.base.arrays import Ints
+from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.state.columns import VmState
 from ..scenarios.build import Case, build, load_of
 from ..scenarios.build_baselines import build_baselines
 from ..scenarios.build_workload import Load

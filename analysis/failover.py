@@ -11,10 +11,10 @@ from math import comb
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, States
-from ..models.columns import PowerState, Vms, VmState
-from ..models.history import Ring
-from ..models.living import LivingFarm
+from ..models.base.arrays import Bools, Floats, Ints, States
+from ..models.farm.living import LivingFarm
+from ..models.state.columns import PowerState, Vms, VmState
+from ..models.state.utilisation_history import Ring
 from ..policies.room import Room
 from ..policies.view import FarmView
 from ..scenarios.build import Case, build, fresh, load_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 from .drawing import FILL, FURTHER, HERE, LEAST, OTHER, Figure, figure, hours, literal, thinned
 from .elasticity_figures import ELASTICITY_FIGURES, ELASTICITY_TITLES
 from .life_figures import LIFE_FIGURES, LIFE_TITLES

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.arrays import Floats, Ints, sum_by
-from ..models.columns import PowerState
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Floats, Ints, sum_by
+from ..models.state.columns import PowerState
 from ..policies.consolidation import name_of
 from ..scenarios.build import Case
 from ..sim.engine import Outcome

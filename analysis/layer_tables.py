@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.arrays import Ints, added
-from ..models.cost import JOULE_PER_KWH
-from ..models.exposure import grade
-from ..models.quantiles import nearest_rank
+from ..models.base.arrays import Ints, added
+from ..models.base.cost import JOULE_PER_KWH
+from ..models.base.quantiles import nearest_rank
+from ..models.service.exposure import grade
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words

@@ -3,10 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from ..models.accounts import Rate
-from ..models.arrays import Floats
-from ..models.columns import VmState
-from ..models.quantiles import nearest_rank
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Floats
+from ..models.base.quantiles import nearest_rank
+from ..models.state.columns import VmState
 from ..policies.plan import Search
 from ..scenarios.build import Case
 from ..sim.engine import Outcome

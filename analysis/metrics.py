@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.arrays import Floats, added, sum_by
-from ..models.columns import VmState
-from ..models.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
-from ..models.exposure import grade, tenant_risk
-from ..models.licence import costs_per_year, order_factors
-from ..models.metrics import METRICS, WHERE_KNOWN
-from ..models.quantiles import nearest_rank
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Floats, added, sum_by
+from ..models.base.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
+from ..models.base.metric_definitions import METRICS, WHERE_KNOWN
+from ..models.base.quantiles import nearest_rank
+from ..models.hypervisor.licences import costs_per_year, order_factors
+from ..models.service.exposure import grade, tenant_risk
+from ..models.state.columns import VmState
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .elasticity import elasticity_values

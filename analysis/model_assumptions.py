@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ..models.knobs import knobs_of
-from ..models.migration import FixedRate
+from ..models.base.parameters import knobs_of
+from ..models.migration.fixed_rate import FixedRate
 from ..policies.control import moves_vms
 from ..scenarios.build import Case
 from ..scenarios.build_moves import may_use_network

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 from .drawing import HERE, Figure, figure, hours
 from .result import Result
 

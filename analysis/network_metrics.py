@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.cost import JOULE_PER_KWH
-from ..models.dirty_pages import BYTES_PER_MEGABIT
-from ..models.quantiles import nearest_rank
+from ..models.base.arrays import Floats
+from ..models.base.cost import JOULE_PER_KWH
+from ..models.base.quantiles import nearest_rank
+from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
 from ..sim.engine import Outcome
 from ..sim.link_record import WINDOW_S
 

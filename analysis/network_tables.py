@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .metrics import MIB_PER_GIB

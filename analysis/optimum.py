@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.arrays import Ints, alike
-from ..models.packing import fewest_hosts, least_weights
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Ints, alike
+from ..models.bounds.bin_packing import fewest_hosts, least_weights
 from ..scenarios.build import build, load_of
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario

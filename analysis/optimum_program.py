@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array, vstack
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from .snapshot import Snapshot
 
 STATUS = {0: "optimal", 1: "time limit", 2: "infeasible"}

@@ -9,7 +9,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from ..models.metrics import METRICS, WHERE_KNOWN
+from ..models.base.metric_definitions import METRICS, WHERE_KNOWN
 from .availability import failures_of
 from .elasticity_figures import ELASTICITY_NOTES, elasticity_of
 from .evacuated import clock, evacuated, some

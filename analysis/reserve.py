@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 from ..sim.engine import Outcome
 from .arrow import Made
 from .drawing import HERE, LEAST, Figure, figure, hours, thinned

@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from ..models.accounts import Rate
-from ..models.arrays import Bools, Floats, Ints, sum_by
-from ..models.cost import JOULE_PER_KWH
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Bools, Floats, Ints, sum_by
+from ..models.base.cost import JOULE_PER_KWH
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made

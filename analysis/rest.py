@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models.cost import JOULE_PER_KWH
-from ..models.sleep import DEPTHS
+from ..models.base.cost import JOULE_PER_KWH
+from ..models.hardware.sleep_states import DEPTHS
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .drawing import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.arrays import Floats
-from ..models.rule_check import violated
-from ..models.rules import Rules
+from ..models.base.arrays import Floats
+from ..models.rules.checker import violated
+from ..models.rules.rules import Rules
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..models.cost import YEAR_S, payback_years
+from ..models.base.cost import YEAR_S, payback_years
 from .titles import UNLICENSED
 from .undone import unlike
 from .wording import amount, basis, change

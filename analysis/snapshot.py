@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, sum_by
-from ..models.columns import PowerState
-from ..models.constraints import BY_HOST_ALONE
-from ..models.farm import Farm
-from ..models.rules import Rules
+from ..models.base.arrays import Bools, Floats, Ints, sum_by
+from ..models.farm.farm import Farm
+from ..models.rules.constraints import BY_HOST_ALONE
+from ..models.rules.rules import Rules
+from ..models.state.columns import PowerState
 
 TOLERANCE = 1e-9
 

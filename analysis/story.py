@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ..models.arrays import added
+from ..models.base.arrays import added
 from ..scenarios.problems import refuse
 from .life import S_PER_H
 from .life_story import stays, told

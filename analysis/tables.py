@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..models.accounts import Rate
-from ..models.arrays import Bools
-from ..models.columns import POWER_STATES, VM_STATES, PowerState
-from ..models.cost import JOULE_PER_KWH
-from ..models.metrics import METRICS
-from ..models.sleep import DEPTHS
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Bools
+from ..models.base.cost import JOULE_PER_KWH
+from ..models.base.metric_definitions import METRICS
+from ..models.hardware.sleep_states import DEPTHS
+from ..models.state.columns import POWER_STATES, VM_STATES, PowerState
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.printable import one_line
 from .compare import Comparison
 from .compare_report import written

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 
 UNLICENSED = "hosts_unlicensed"
 """The figure that exists where the price of a licence is not known."""

@@ -6,7 +6,7 @@ is read from its directory are told alike.
 
 from collections.abc import Mapping
 
-from ..models.arrays import added
+from ..models.base.arrays import added
 from .wording import capital, complement, count, listed, of_all, percent, was
 
 LIKE = 0.01

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..models.licence import HostLicence
+from ..models.hypervisor.licences import HostLicence
 from ..scenarios.build import Case
 from ..scenarios.conditions import holds, read_condition
 from ..scenarios.spec_reserve import FailingHosts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 from ..sim.engine import Outcome
 from .elasticity import missed_mhz_s
 

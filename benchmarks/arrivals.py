@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.arrival_generator import (
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.workload.arrival_generator import (
     HOUR_S,
     ArrivalLaw,
     Generated,

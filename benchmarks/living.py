@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from farmsim import Scenario, run
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.queueing import erlang_b, erlang_c
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.service.response_time import erlang_b, erlang_c
 
 Parts = dict[str, Any]
 

@@ -22,8 +22,8 @@ import numpy as np
 import simpy
 
 from farmsim import Scenario
-from farmsim.models.network import Network
-from farmsim.models.transport import TRANSPORTS
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import TRANSPORTS
 from farmsim.scenarios.build import build
 from farmsim.sim.clock import Clock
 from farmsim.sim.flows import FlowBoard

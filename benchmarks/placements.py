@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from farmsim.models.arrays import Floats
-from farmsim.models.ties import tie_of
+from farmsim.models.base.arrays import Floats
+from farmsim.models.base.ties import tie_of
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.first_fit import FirstFit
 from farmsim.policies.placement import Shelving

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from farmsim.models.service import ServiceAccount
+from farmsim.models.service.response_account import ServiceAccount
 from farmsim.sim.requests import Distribution, simulate
 
 SERVICE_S, INTERVAL_S, SEEDS = 0.01, 300.0, 3

@@ -27,7 +27,7 @@ from published_moves import (
     predict_qemu,
 )
 
-from farmsim.models.migration_course import Outcome, liu_energy_j
+from farmsim.models.migration.course import Outcome, liu_energy_j
 
 REACTIONS = ("stop_and_copy", "throttle", "post_copy", "cancel")
 TOTAL_OFF, DOWNTIME_OFF = 1e-6, 1e-5

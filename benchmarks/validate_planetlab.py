@@ -23,8 +23,8 @@ import validation_tables
 import farmsim
 from farmsim.analysis.metrics import measure
 from farmsim.analysis.tables import make_tables
-from farmsim.models.accounts import VmAccounts
-from farmsim.models.arrays import Floats, Ints
+from farmsim.models.accounts.accounts import VmAccounts
+from farmsim.models.base.arrays import Floats, Ints
 from farmsim.scenarios.build import build
 
 HERE = Path(__file__).parent

@@ -15,11 +15,11 @@ from pages import page, prose
 from result_page import results
 
 from farmsim import cli
-from farmsim.models.conversion import CONVERSIONS
-from farmsim.models.dirty_pages import DIRTY_PAGES
-from farmsim.models.migration import MIGRATION_MODELS
-from farmsim.models.power import POWER_MODELS
-from farmsim.models.reliability import DISTRIBUTIONS
+from farmsim.models.hardware.power_curves import POWER_MODELS
+from farmsim.models.hardware.reliability import DISTRIBUTIONS
+from farmsim.models.migration.conversion import CONVERSIONS
+from farmsim.models.migration.dirty_pages import DIRTY_PAGES
+from farmsim.models.migration.fixed_rate import MIGRATION_MODELS
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.control import ControlPolicy
 from farmsim.policies.drain import Drain

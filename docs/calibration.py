@@ -19,13 +19,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from farmsim.analysis.report import shown
-from farmsim.models.assists import assists_of, checked_assists
-from farmsim.models.catalogue import servers
-from farmsim.models.hypervisor import profile, sources
-from farmsim.models.load_class import request_class
-from farmsim.models.overheads import Platform
-from farmsim.models.ranged import LEVELS, Level, figures_of
-from farmsim.models.vm import VmSize
+from farmsim.models.base.catalogue import servers
+from farmsim.models.base.estimates import LEVELS, Level, figures_of
+from farmsim.models.hardware.hardware_assists import assists_of, checked_assists
+from farmsim.models.hypervisor.overheads import Platform
+from farmsim.models.hypervisor.profiles import profile, sources
+from farmsim.models.service.request_class import request_class
+from farmsim.models.workload.vm_size import VmSize
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"<!-- (figures|factors) ([^\n]*?) -->\n.*?<!-- end -->", re.DOTALL)

@@ -6,12 +6,12 @@ from typing import Any
 from describe import HEADER, rows_of, table
 from pages import page
 
-from farmsim.models.arrival_generator import published_arrivals
-from farmsim.models.assists import ASSISTS
-from farmsim.models.catalogue import published_ops_per_w, servers, traces, workload_classes
-from farmsim.models.hypervisor import KINDS
-from farmsim.models.load_class import RequestClass
-from farmsim.models.ranged import CONFIDENCE
+from farmsim.models.base.catalogue import published_ops_per_w, servers, traces, workload_classes
+from farmsim.models.base.estimates import CONFIDENCE
+from farmsim.models.hardware.hardware_assists import ASSISTS
+from farmsim.models.hypervisor.profiles import KINDS
+from farmsim.models.service.request_class import RequestClass
+from farmsim.models.workload.arrival_generator import published_arrivals
 from farmsim.scenarios.fields import model_of
 from farmsim.scenarios.listing import (
     bound_text,

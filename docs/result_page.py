@@ -11,8 +11,8 @@ from farmsim.analysis.figures import TITLES
 from farmsim.analysis.life_figures import LIFE_TITLES
 from farmsim.analysis.network_figures import NETWORK_TITLES
 from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
-from farmsim.models.columns import POWER_STATES, VM_STATES
-from farmsim.models.metrics import METRICS, SAVINGS, WHERE_KNOWN, Metric
+from farmsim.models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN, Metric
+from farmsim.models.state.columns import POWER_STATES, VM_STATES
 from farmsim.sim.actuator import OUTCOMES
 
 FILES = {

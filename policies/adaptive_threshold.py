@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.knobs import knob
+from ..models.base.arrays import Floats
+from ..models.base.parameters import knob
 from .overload import HistoryOf, Watching, newest_only, weigh
 
 FEWEST = 12

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
-from ..models.columns import PowerState, VmState
-from ..models.knobs import knob
-from ..models.ties import TIE, first_highest
+from ..models.base.arrays import Bools, Floats, Ints
+from ..models.base.parameters import knob
+from ..models.base.ties import TIE, first_highest
+from ..models.state.columns import PowerState, VmState
 from .plan import Plan, Proposal, Reason, Search
 from .room import Room
 from .view import FarmView

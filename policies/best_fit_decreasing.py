@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Ints
+from ..models.base.arrays import Ints
 from .best_fit import cpu_left
 from .placement import Placed, place_decreasing
 from .pricing import Pricing, cpu_tie

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.knobs import knob
+from ..models.base.arrays import Floats, Ints
+from ..models.base.parameters import knob
 from .control import ControlPolicy, due_s, moves_vms, respond, wakes
 from .plan import Plan
 from .planned_view import live, planned_view

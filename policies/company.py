@@ -1,7 +1,7 @@
 """VMs that rules keep together find their places together, or none of them does."""
 
-from ..models.arrays import Floats, Ints
-from ..models.domains import LEVELS
+from ..models.base.arrays import Floats, Ints
+from ..models.hardware.racks_and_sites import LEVELS
 from .pricing import Pricing, costs_now
 from .room import Room
 

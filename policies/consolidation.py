@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Bools, Ints
-from ..models.columns import VmState
-from ..models.knobs import knob
+from ..models.base.arrays import Bools, Ints
+from ..models.base.parameters import knob
+from ..models.state.columns import VmState
 from .control import idle_hosts
 from .drain import Drain
 from .least_utilised import LeastUtilised

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Floats, Ints
-from ..models.knobs import knob
-from ..models.ties import ascending
+from ..models.base.arrays import Floats, Ints
+from ..models.base.parameters import knob
+from ..models.base.ties import ascending
 from .placement import Placed, in_order
 from .pricing import Pricing
 from .room import Places, Room

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.base.arrays import Ints
 from .view import FarmView
 
 

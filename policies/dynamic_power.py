@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints, sum_by
-from ..models.columns import PowerState, VmState
-from ..models.knobs import knob
-from ..models.ties import TIE, ascending, tie_of
+from ..models.base.arrays import Floats, Ints, sum_by
+from ..models.base.parameters import knob
+from ..models.base.ties import TIE, ascending, tie_of
+from ..models.state.columns import PowerState, VmState
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
 from .control import idle_hosts

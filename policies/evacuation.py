@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.columns import PowerState, VmState
-from ..models.domains import without_zeros
-from ..models.knobs import knob
+from ..models.base.arrays import Ints
+from ..models.base.parameters import knob
+from ..models.hardware.racks_and_sites import without_zeros
+from ..models.state.columns import PowerState, VmState
 from .best_fit_decreasing import BestFitDecreasing
 from .consolidation import first_asleep_of_each_group
 from .control import ControlPolicy, NoControl, due_s, respond

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .pricing import Pricing
 from .room import Places, Room

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Ints
+from ..models.base.arrays import Ints
 from .first_fit import row_order
 from .placement import Placed, place_decreasing
 from .pricing import Pricing

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.knobs import knob
+from ..models.base.arrays import Floats
+from ..models.base.parameters import knob
 
 
 class Forecaster(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from ..models.knobs import knobs_of
+from ..models.base.parameters import knobs_of
 from .answers import CHECKS, WrongAnswerError, lacking
 
 OWN = __name__.partition(".")[0]

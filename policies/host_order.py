@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from ..models.arrays import Floats, singles
+from ..models.base.arrays import Floats, singles
 
 STRETCH = 32
 """Hosts in a stretch at the start; it is split at twice as many."""

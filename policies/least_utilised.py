@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.knobs import knob
-from ..models.ties import TIE, ascending
+from ..models.base.arrays import Ints
+from ..models.base.parameters import knob
+from ..models.base.ties import TIE, ascending
 from .view import FarmView
 
 

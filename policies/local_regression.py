@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.knobs import knob
+from ..models.base.arrays import Floats
+from ..models.base.parameters import knob
 from .overload import HistoryOf, Watching, newest_only, weigh
 
 SMALL_MHZ = 1e-9

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.knobs import knob
-from ..models.ties import first_highest, first_lowest, tie_of
+from ..models.base.arrays import Floats, Ints
+from ..models.base.parameters import knob
+from ..models.base.ties import first_highest, first_lowest, tie_of
 from .view import FarmView
 
 FEWEST = 3

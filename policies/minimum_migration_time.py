@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Ints
-from ..models.ties import first_lowest, tie_of
+from ..models.base.arrays import Ints
+from ..models.base.ties import first_lowest, tie_of
 from .view import FarmView
 
 

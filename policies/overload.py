@@ -5,8 +5,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.knobs import knob
+from ..models.base.arrays import Floats
+from ..models.base.parameters import knob
 
 HistoryOf = Literal["vms", "host"]
 Measure = Literal["demand", "utilisation"]

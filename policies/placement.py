@@ -5,8 +5,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.ties import ascending
+from ..models.base.arrays import Floats, Ints
+from ..models.base.ties import ascending
 from .company import dismiss_companies, expect_companies, place_company
 from .plan import Search
 from .pricing import Pricing, current_costs

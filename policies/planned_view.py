@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.columns import PowerState, VmState
+from ..models.base.arrays import Ints
+from ..models.state.columns import PowerState, VmState
 from .plan import Plan, Proposal
 from .view import FarmView
 

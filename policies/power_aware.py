@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.knobs import knob
+from ..models.base.arrays import Floats, Ints
+from ..models.base.parameters import knob
 from .placement import Placed, place_decreasing
 from .pricing import Pricing, power_tie
 from .room import Places, Room

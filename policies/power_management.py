@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
-from ..models.columns import PowerState
-from ..models.knobs import knob
-from ..models.sleep import DEPTHS
+from ..models.base.arrays import Bools, Floats, Ints
+from ..models.base.parameters import knob
+from ..models.hardware.sleep_states import DEPTHS
+from ..models.state.columns import PowerState
 from .forecast import Forecaster, LastValue, peak_ahead, samples_of
 from .plan import Plan
 from .view import FarmView
@@ -66,7 +66,7 @@ class PowerManagement:
 
     @property
     def depth(self) -> int:
-        """Number of the state of rest; see :data:`farmsim.models.sleep.DEPTHS`."""
+        """Number of the state of rest; see :data:`farmsim.models.hardware.sleep_states.DEPTHS`."""
         return DEPTHS.index(self.sleep)
 
     def awake_at_start(self, used: Bools) -> Bools:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, sum_by
+from ..models.base.arrays import Bools, Floats, Ints, sum_by
 
 STORAGE = -1
 """Where the memory of a VM is that no host holds."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.knobs import knob
+from ..models.base.parameters import knob
 from .forecast import Forecaster, LinearTrend, peak_ahead, samples_of
 from .scaling import ApplicationView, Wanted, enough
 

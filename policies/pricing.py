@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.ties import TIE, first_as_low, first_lowest
+from ..models.base.arrays import Floats, Ints
+from ..models.base.ties import TIE, first_as_low, first_lowest
 from .room import EVERYWHERE, Places, Room
 
 BATCH = 8

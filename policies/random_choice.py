@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Ints
+from ..models.base.arrays import Ints
 from .view import FarmView
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .pricing import Pricing
 from .room import Places, Room

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.columns import VmState
-from ..models.knobs import knob
+from ..models.base.arrays import Ints
+from ..models.base.parameters import knob
+from ..models.state.columns import VmState
 from .control import ControlPolicy, NoControl, due_s, respond, wakes
 from .deferring import Deferring
 from .plan import Plan, Proposal, Reason, Search

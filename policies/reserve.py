@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, sum_by
-from ..models.reserve import TOLERANCE, Held, Permits, Reserve, largest_fit, survives
+from ..models.base.arrays import Bools, Floats, Ints, sum_by
+from ..models.rules.reserve import TOLERANCE, Held, Permits, Reserve, largest_fit, survives
 
 NAME = "the reserve"
 """How it stands among what bars a VM from hosts."""

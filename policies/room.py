@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, Singles, alike, singles
-from ..models.seats import Seats
-from ..models.ties import TIE, levels, tie_of
+from ..models.base.arrays import Bools, Floats, Ints, Singles, alike, singles
+from ..models.base.ties import TIE, levels, tie_of
+from ..models.rules.occupancy import Seats
 from .reserve import NAME as RESERVE
 from .view import FarmView
 

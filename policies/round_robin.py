@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from .company import companies
 from .placement import Placed, place_each
 from .plan import Search

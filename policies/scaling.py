@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 
 ROUNDING = 1e-9
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..models.knobs import knob
+from ..models.base.parameters import knob
 from .scaling import ApplicationView, Wanted
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Floats, singles
+from ..models.base.arrays import Floats, singles
 from .host_order import HostOrder
 
 BLOCK = 32

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Floats
-from ..models.knobs import knob
+from ..models.base.arrays import Floats
+from ..models.base.parameters import knob
 from .overload import HistoryOf, Watching, newest_only, weigh
 
 

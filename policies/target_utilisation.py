@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.knobs import knob
+from ..models.base.parameters import knob
 from .scaling import ROUNDING, ApplicationView, Wanted, enough
 
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ..models.accounts import HostAccounts, Rate
-from ..models.arrays import Bools, Floats, Ints, States, sum_by
-from ..models.columns import Hosts, PowerState, Vms, VmState
-from ..models.delivery import Delivery
-from ..models.farm import Farm
-from ..models.history import Ring
-from ..models.layer import Layer
-from ..models.power import PowerBank
-from ..models.reserve import Permits
-from ..models.rules import Rules
+from ..models.accounts.accounts import HostAccounts, Rate
+from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ..models.delivery.cpu_delivery import Delivery
+from ..models.delivery.overhead_tables import Layer
+from ..models.farm.farm import Farm
+from ..models.hardware.power_curves import PowerBank
+from ..models.rules.reserve import Permits
+from ..models.rules.rules import Rules
+from ..models.state.columns import Hosts, PowerState, Vms, VmState
+from ..models.state.utilisation_history import Ring
 from .reserve import FarmReserve, ReserveBook
 
 Draw = Callable[[str], np.random.Generator]
@@ -27,7 +27,7 @@ def _locked(column: Any) -> Any:
 
 
 class HostView:
-    """Read-only columns of the hosts; see :class:`farmsim.models.columns.Hosts`.
+    """Read-only columns of the hosts; see :class:`farmsim.models.state.columns.Hosts`.
 
     ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
     integral over time of the VMs on it, which stands still while it is empty.
@@ -68,7 +68,7 @@ class HostView:
 
 
 class VmView:
-    """Read-only columns of the VMs; see :class:`farmsim.models.columns.Vms`.
+    """Read-only columns of the VMs; see :class:`farmsim.models.state.columns.Vms`.
 
     ``memory_mib`` is the VM's own, ``footprint_mib`` the most that it takes on any host that it
     may be on; ``load_mhz`` is what its demand costs where it is now, in physical CPU.

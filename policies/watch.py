@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, distinct, sum_by
-from ..models.ties import TIE
+from ..models.base.arrays import Bools, Floats, Ints, distinct, sum_by
+from ..models.base.ties import TIE
 from .overload import OverloadDetector
 from .room import Room
 from .view import FarmView

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.arrays import Floats, Ints
+from ..models.base.arrays import Floats, Ints
 from .placement import Placed, place_each
 from .pricing import Pricing, cpu_tie
 from .room import Places, Room

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.base.arrays import Bools, Floats, Ints
 from .archive import packed_as, refuse_irregular
 from .problems import refuse
 from .suggest import unknown_name

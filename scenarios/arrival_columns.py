@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
-from ..models.arrival_generator import arrival_law
-from ..models.arrivals import Arrivals
-from ..models.vm import VmSize
+from ..models.base.arrays import Bools, Floats, Ints
+from ..models.workload.arrival_generator import arrival_law
+from ..models.workload.arrivals import Arrivals
+from ..models.workload.vm_size import VmSize
 from .names import Labelled, Listed, Numbered
 from .problems import refuse
 from .spec_arrivals import ArrivalPart, AzureArrivals, GeneratedArrivals, TableArrivals

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.load_class import request_classes
+from ..models.base.arrays import Floats, Ints
+from ..models.service.request_class import request_classes
 from .arrival_chunks import Chunk, read_chunks
 from .arrival_columns import WHERE, Collector, Recorded, describe_file
 from .names import lives

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 from .arrival_chunks import Chunk, read_chunks
 from .arrival_columns import Collector, Recorded, describe_file
 from .arrival_files import MIB

@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.columns import Vms
-from ..models.domains import Domains
-from ..models.exposure import HOST_APPLICATIONS, layer_risk
-from ..models.farm import ViolationRule
-from ..models.licence import HostLicence, licensed_cores, list_price
-from ..models.living import LivingFarm
-from ..models.overheads import Platform
-from ..models.rules import Rules
+from ..models.base.arrays import Floats, Ints
+from ..models.farm.farm import ViolationRule
+from ..models.farm.living import LivingFarm
+from ..models.hardware.racks_and_sites import Domains
+from ..models.hypervisor.licences import HostLicence, licensed_cores, list_price
+from ..models.hypervisor.overheads import Platform
+from ..models.rules.rules import Rules
+from ..models.service.exposure import HOST_APPLICATIONS, layer_risk
+from ..models.state.columns import Vms
 from ..policies.consolidation import name_of
 from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.gauge import Gauge

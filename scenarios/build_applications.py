@@ -6,10 +6,10 @@ from typing import assert_never
 
 import numpy as np
 
-from ..models.application import Applications
-from ..models.application_load import between, daily, event, held
-from ..models.arrays import Floats, Ints
-from ..models.vm import VmSize
+from ..models.base.arrays import Floats, Ints
+from ..models.workload.application import Applications
+from ..models.workload.application_load import between, daily, event, held
+from ..models.workload.vm_size import VmSize
 from ..policies.vertical_scaling import VerticalScaling
 from ..sim.resizing import MemberSize, ScalingRule
 from ..sim.scaling import Elasticity

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.arrival_generator import HOUR_S, arrival_law, generate
+from ..models.workload.arrival_generator import HOUR_S, arrival_law, generate
 from .arrival_columns import WHERE, Arriving, Draw, Recorded, finish
 from .arrival_files import read_arrival_table, read_azure, read_huawei_east_1
 from .arrival_opendc import read_opendc

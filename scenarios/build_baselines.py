@@ -9,12 +9,12 @@ from typing import assert_never
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.catalogue import servers
-from ..models.licence import HostLicence
-from ..models.living import LivingFarm
-from ..models.migration import FixedRate
-from ..models.move_models import MoveModels
+from ..models.base.arrays import Ints
+from ..models.base.catalogue import servers
+from ..models.farm.living import LivingFarm
+from ..models.hypervisor.licences import HostLicence
+from ..models.migration.fixed_rate import FixedRate
+from ..models.migration.model_table import MoveModels
 from ..policies.control import NoControl
 from ..policies.round_robin import RoundRobin
 from ..sim.engine import Engine, Start

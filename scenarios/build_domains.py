@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.domains import Domains, racks_in_order
+from ..models.base.arrays import Ints
+from ..models.hardware.racks_and_sites import Domains, racks_in_order
 from .build_farm import numbering
 from .fields import Fault
 from .names import Numbered

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.domains import Domains
-from ..models.network import Network
-from ..models.reliability import Empirical, Times
+from ..models.hardware.racks_and_sites import Domains
+from ..models.hardware.reliability import Empirical, Times
+from ..models.network.network import Network
 from ..sim.failures import FailureSource, Outage
 from .arrival_chunks import read_chunks
 from .check_failures import hardly_up, lower

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.catalogue import servers
-from ..models.columns import Hosts
-from ..models.overheads import Platform
-from ..models.power import PowerBank, PowerModel
-from ..models.server import Server
+from ..models.base.arrays import Floats, Ints
+from ..models.base.catalogue import servers
+from ..models.hardware.power_curves import PowerBank, PowerModel
+from ..models.hardware.server import Server
+from ..models.hypervisor.overheads import Platform
+from ..models.state.columns import Hosts
 from .build_sleep import RestModel, rest_models, sleep_states
 from .names import Numbered
 from .spec_farm import FarmPart, HostGroup, InlineServer

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Bools, Ints
-from ..models.assists import assists_of
-from ..models.hypervisor import Hypervisor, derive, profile
-from ..models.interference import HEADROOM, RESOURCES, Interference
-from ..models.layer import Layer
-from ..models.load_class import KINDS_OF_IO, RequestClass, request_class
-from ..models.overheads import Device, Overheads, Platform, ceilings, overheads
-from ..models.ranged import Level, Ranged
-from ..models.vm import VmSize
+from ..models.base.arrays import Bools, Ints
+from ..models.base.estimates import Level, Ranged
+from ..models.delivery.overhead_tables import Layer
+from ..models.hardware.hardware_assists import assists_of
+from ..models.hypervisor.overheads import Device, Overheads, Platform, ceilings, overheads
+from ..models.hypervisor.profiles import Hypervisor, derive, profile
+from ..models.service.interference import HEADROOM, RESOURCES, Interference
+from ..models.service.request_class import KINDS_OF_IO, RequestClass, request_class
+from ..models.workload.vm_size import VmSize
 from ..sim.ledger import RequestLoad
 from .build_farm import server_of
 from .spec import Spec

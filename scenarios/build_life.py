@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..models.application import Applications
-from ..models.migration import MEGABIT_PER_MIB
-from ..models.overheads import Platform
+from ..models.hypervisor.overheads import Platform
+from ..models.migration.fixed_rate import MEGABIT_PER_MIB
+from ..models.workload.application import Applications
 from ..sim.engine import Lives
 from ..sim.failures import FailureSource
 from ..sim.lifecycle import Admission, Population

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from ..models.conversion import NoConversion, Platform
-from ..models.cpu_baseline import ANY_CPU, CPU_BASELINES
-from ..models.migration import FixedRate
-from ..models.move_models import End, MoveModels
-from ..models.overheads import Platform as Layer
-from ..models.vm import VmSize
+from ..models.hardware.cpu_features import ANY_CPU, CPU_BASELINES
+from ..models.hypervisor.overheads import Platform as Layer
+from ..models.migration.conversion import NoConversion, Platform
+from ..models.migration.fixed_rate import FixedRate
+from ..models.migration.model_table import End, MoveModels
+from ..models.workload.vm_size import VmSize
 from .spec import Spec
 from .spec_farm import HostGroup
 

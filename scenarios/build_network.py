@@ -2,10 +2,10 @@
 
 from collections.abc import Hashable
 
-from ..models.columns import Hosts
-from ..models.move_models import MoveModels
-from ..models.network import Network
-from ..models.transport import TRANSPORTS, Transport
+from ..models.migration.model_table import MoveModels
+from ..models.network.network import Network
+from ..models.network.transport import TRANSPORTS, Transport
+from ..models.state.columns import Hosts
 from ..sim.network_migration import NetworkSetup
 from ..sim.slots import Limits
 from .build_domains import hosts_of_sites, racks_of_sites
@@ -80,7 +80,7 @@ def network_of(
 def _of_sites(
     layout: Sites, hosts: list[str], groups: list[str], hosts_per_rack: int | None
 ) -> Network:
-    from ..models import topologies  # noqa: PLC0415 - NetworkX is slow to start
+    from ..models.network import topologies  # noqa: PLC0415 - NetworkX is slow to start
 
     places = hosts_of_sites(layout, groups)
     if places is None:

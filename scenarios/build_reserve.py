@@ -6,8 +6,8 @@ from math import comb
 
 import numpy as np
 
-from ..models.arrays import Bools
-from ..models.reserve import Reserve
+from ..models.base.arrays import Bools
+from ..models.rules.reserve import Reserve
 from .build_farm import host_names
 from .fields import Fault
 from .spec import Spec

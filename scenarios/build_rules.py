@@ -7,12 +7,12 @@ from fnmatch import translate
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.constraints import Rule
-from ..models.domains import Domains
-from ..models.living import LivingFarm
-from ..models.rule_conflicts import Conflict, Need, conflicts
-from ..models.rules import Rules
+from ..models.base.arrays import Ints
+from ..models.farm.living import LivingFarm
+from ..models.hardware.racks_and_sites import Domains
+from ..models.rules.conflicts import Conflict, Need, conflicts
+from ..models.rules.constraints import Rule
+from ..models.rules.rules import Rules
 from ..sim.engine import Start
 from ..sim.scaling import Elasticity
 from .build_layer import Stack

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.sleep import DEPTHS, SleepStates, sleep_figures
+from ..models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
 from .spec_farm import HostGroup
 from .spec_sleep import SleepPart
 

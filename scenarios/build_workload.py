@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ..models.application import Applications
-from ..models.arrays import Ints
-from ..models.arrivals import Arrivals
-from ..models.catalogue import workload_classes
-from ..models.columns import Vms
-from ..models.generators import Bursts, ClassSeries, LoadClass, ResampledSeries
-from ..models.vm import (
+from ..models.base.arrays import Ints
+from ..models.base.catalogue import workload_classes
+from ..models.state.columns import Vms
+from ..models.workload.application import Applications
+from ..models.workload.arrivals import Arrivals
+from ..models.workload.demand import (
+    ConstantSeries,
+    OnEnd,
+    Series,
+    SteadySeries,
+    TraceSeries,
+    Workload,
+)
+from ..models.workload.demand_generators import Bursts, ClassSeries, LoadClass, ResampledSeries
+from ..models.workload.vm_size import (
     VmSize,
     columns_of,
     counts_from_shares,
@@ -21,7 +29,6 @@ from ..models.vm import (
     deal_cycle,
     deal_random,
 )
-from ..models.workload import ConstantSeries, OnEnd, Series, SteadySeries, TraceSeries, Workload
 from .arrival_columns import Arriving
 from .build_arrivals import build_arrivals, describe_arrivals
 from .names import Numbered, Repeated

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.network import Network
-from ..models.reliability import Times, availability
+from ..models.base.arrays import Floats, Ints
+from ..models.hardware.reliability import Times, availability
+from ..models.network.network import Network
 from .build_domains import build_domains
 from .build_farm import host_names, numbering
 from .build_moves import may_use_network

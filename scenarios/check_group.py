@@ -1,8 +1,8 @@
 """What is wrong with a group of hosts whatever the rest of the scenario says."""
 
-from ..models.cpu_baseline import CPU_BASELINES
-from ..models.hypervisor import HOSTED, Hypervisor, profiles
-from ..models.ranged import Ranged
+from ..models.base.estimates import Ranged
+from ..models.hardware.cpu_features import CPU_BASELINES
+from ..models.hypervisor.profiles import HOSTED, Hypervisor, profiles
 from .build_farm import server_of
 from .build_layer import assists_of_group, profile_of
 from .fields import Fault

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.arrays import Bools, added
-from ..models.catalogue import traces
-from ..models.hypervisor import vm_overhead_mib
-from ..models.overheads import Platform
-from ..models.vm import VmSize, counts_from_shares
+from ..models.base.arrays import Bools, added
+from ..models.base.catalogue import traces
+from ..models.hypervisor.overheads import Platform
+from ..models.hypervisor.profiles import vm_overhead_mib
+from ..models.workload.vm_size import VmSize, counts_from_shares
 from .build_farm import server_of
 from .build_layer import allowed_by_tenant, platform_of
 from .check_moves import faults_of_moves

@@ -5,11 +5,11 @@ from itertools import product
 
 import numpy as np
 
-from ..models.arrays import Bools
-from ..models.conversion import FAMILIES, Conversion, NoConversion
-from ..models.move_models import MoveModels
-from ..models.overheads import Platform
-from ..models.vm import VmSize
+from ..models.base.arrays import Bools
+from ..models.hypervisor.overheads import Platform
+from ..models.migration.conversion import FAMILIES, Conversion, NoConversion
+from ..models.migration.model_table import MoveModels
+from ..models.workload.vm_size import VmSize
 from ..policies.consolidation import name_of
 from ..policies.control import moves_vms
 from .build_moves import move_models

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..models.arrays import Ints
+from ..models.base.arrays import Ints
 from ..policies.evacuation import Evacuation
 from ..policies.reassign import Reassign
 from .build_domains import rack_names

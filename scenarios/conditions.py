@@ -2,7 +2,7 @@
 
 import re
 
-from ..models.metrics import METRICS, SAVINGS, WHERE_KNOWN
+from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from .suggest import unknown_name
 from .units import refuse_grouped
 

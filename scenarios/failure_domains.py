@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.domains import Domains, without_zeros
-from ..models.network import Network
+from ..models.base.arrays import Ints
+from ..models.hardware.racks_and_sites import Domains, without_zeros
+from ..models.network.network import Network
 from .suggest import unknown_name
 
 

@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from ..models.dirty_pages import DIRTY_PAGES, DirtyPages
-from ..models.knobs import Knob, knobs_of
+from ..models.base.parameters import Knob, knobs_of
+from ..models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
 from ..policies.answers import lacking
 from ..policies.catalogue import available, broken_plugin
 from ..policies.guard import is_foreign, name_of_class

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from ..models.load_class import RequestClass, request_classes
+from ..models.service.request_class import RequestClass, request_classes
 from .fields import Knobs, Quantity, problem
 from .suggest import unknown_name
 

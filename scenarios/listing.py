@@ -5,19 +5,19 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
-from ..models.arrival_generator import arrival_law, published_arrivals
-from ..models.assists import assists_of
-from ..models.catalogue import servers, traces, workload_classes
-from ..models.hypervisor import Hypervisor, IoPath, Licence, profiles, sources
-from ..models.knobs import knobs_of
-from ..models.load_class import (
+from ..models.base.catalogue import servers, traces, workload_classes
+from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
+from ..models.base.parameters import knobs_of
+from ..models.hardware.hardware_assists import assists_of
+from ..models.hypervisor.profiles import Hypervisor, IoPath, Licence, profiles, sources
+from ..models.service.request_class import (
     YARDSTICK,
     RequestClass,
     request_class_ranges,
     request_class_titles,
     request_classes,
 )
-from ..models.ranged import CONFIDENCE, Ranged, exactly, figures_of
+from ..models.workload.arrival_generator import arrival_law, published_arrivals
 from ..policies.catalogue import POLICIES, available
 from .fields import summary_of
 from .problems import refuse

@@ -68,7 +68,7 @@ class Written:
 
 def library() -> dict[str, Path]:
     """Return the scenario files that come with farmsim, by name."""
-    folder = Path(str(files(__package__ or "farmsim.scenarios") / "library"))
+    folder = Path(str(files("farmsim.scenarios") / "library"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 

@@ -6,8 +6,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.domains import numbered
+from ..models.base.arrays import Ints
+from ..models.hardware.racks_and_sites import numbered
 
 
 class Names(Sequence[str]):

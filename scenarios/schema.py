@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from ..models.catalogue import servers, traces
-from ..models.hypervisor import profiles
-from ..models.load_class import request_classes
+from ..models.base.catalogue import servers, traces
+from ..models.hypervisor.profiles import profiles
+from ..models.service.request_class import request_classes
 from .fields import WRITTEN_AS
 from .spec import Spec
 from .units import DIMENSIONS, Money, write

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.columns import Vms
+from ..models.base.arrays import Floats, Ints
+from ..models.state.columns import Vms
 from .problems import refuse
 from .spec_workload import WorkloadPart
 from .trace_data import FULL, TraceData

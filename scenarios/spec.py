@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from ..models.catalogue import servers
-from ..models.conversion import CONVERSIONS, Conversion, NoConversion
-from ..models.migration import MIGRATION_MODELS, FixedRate, MigrationModel
+from ..models.base.catalogue import servers
+from ..models.migration.conversion import CONVERSIONS, Conversion, NoConversion
+from ..models.migration.fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel
 from ..policies.control import ControlPolicy, NoControl
 from ..policies.first_fit_decreasing import FirstFitDecreasing
 from ..policies.placement import Placement

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from ..models.reliability import DISTRIBUTIONS, Times
+from ..models.hardware.reliability import DISTRIBUTIONS, Times
 from .fields import Named, Part, Quantity, problem
 from .kinds import FilePath, Name, Period, Seconds
 

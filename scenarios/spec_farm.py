@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from ..models.assists import ASSISTS
-from ..models.catalogue import servers
-from ..models.cpu_baseline import CPU_BASELINES
-from ..models.hypervisor import derive, profiles
-from ..models.migration import MIGRATION_MODELS
-from ..models.power import POWER_MODELS
+from ..models.base.catalogue import servers
+from ..models.hardware.cpu_features import CPU_BASELINES
+from ..models.hardware.hardware_assists import ASSISTS
+from ..models.hardware.power_curves import POWER_MODELS
+from ..models.hypervisor.profiles import derive, profiles
+from ..models.migration.fixed_rate import MIGRATION_MODELS
 from .fields import Amount, Named, Part, Quantity, problem, problems
 from .kinds import Cores, Count, Factor, Mebibytes, Megahertz, Name, Watts
 from .spec_sleep import SleepPart, Switching, check_states

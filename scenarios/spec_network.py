@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from ..models.transport import Transport
+from ..models.network.transport import Transport
 from .fields import Knobs, Part, Quantity, problem, problems
 from .kinds import Count, Name, Whole
 

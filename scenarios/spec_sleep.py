@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..models.sleep import DEPTHS
+from ..models.hardware.sleep_states import DEPTHS
 from .fields import Fault, Part, problem
 from .kinds import Seconds, Watts
 

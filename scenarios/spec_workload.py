@@ -12,11 +12,11 @@ from pydantic import (
     model_validator,
 )
 
-from ..models.arrays import added
-from ..models.catalogue import traces, workload_classes
-from ..models.generators import Bursts, LoadClass
-from ..models.migration import MIGRATION_MODELS
-from ..models.workload import OnEnd
+from ..models.base.arrays import added
+from ..models.base.catalogue import traces, workload_classes
+from ..models.migration.fixed_rate import MIGRATION_MODELS
+from ..models.workload.demand import OnEnd
+from ..models.workload.demand_generators import Bursts, LoadClass
 from .fields import Knobs, Named, Part, Quantity, problem, problems
 from .kinds import (
     Cores,

@@ -28,7 +28,7 @@ def write_starter(path: Path, force: bool) -> list[Path]:
     overwrite = always if force else is_schema
     refuse_file(path, always, "a scenario")
     refuse_file(schema, overwrite, SCHEMA)
-    source = files(__package__ or "farmsim.scenarios") / "library" / "first-steps.yaml"
+    source = files("farmsim.scenarios") / "library" / "first-steps.yaml"
     replace_text(schema, schema_text() + "\n", overwrite, SCHEMA)
     replace_text(path, MODELINE + source.read_text("utf-8"), always, "a scenario")
     return [path, schema]

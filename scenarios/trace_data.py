@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.arrays import Floats
-from ..models.vm import VmSize
+from ..models.base.arrays import Floats
+from ..models.workload.vm_size import VmSize
 from .problems import Problem, refuse
 
 

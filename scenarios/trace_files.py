@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.vm import VmSize
+from ..models.base.arrays import Floats
+from ..models.workload.vm_size import VmSize
 from .archive import members
 from .problems import InputError, refuse
 from .trace_data import (

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.catalogue import data_file, traces
+from ..models.base.arrays import Floats
+from ..models.base.catalogue import data_file, traces
 from .archive import packed_as, read_file
 from .problems import InputError, refuse
 from .spec_workload import TableTrace

@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints
+from ..models.base.arrays import Bools, Floats, Ints
 from .problems import refuse
 
 TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d"]

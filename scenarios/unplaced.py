@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.arrays import Floats
-from ..models.living import LivingFarm
-from ..models.packing import unsplit_bound, whole_hosts
-from ..models.ties import TIE
+from ..models.base.arrays import Floats
+from ..models.base.ties import TIE
+from ..models.bounds.bin_packing import unsplit_bound, whole_hosts
+from ..models.farm.living import LivingFarm
 from ..sim.engine import UnplacedError
 from .problems import InputError, refuse
 

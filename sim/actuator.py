@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 from simpy.events import NORMAL
 
-from ..models.arrays import Bools, Ints, distinct
-from ..models.columns import PowerState, VmState
-from ..models.living import LivingFarm
-from ..models.move_models import MoveModels
-from ..models.rule_gate import refused
-from ..models.rules import Rules
+from ..models.base.arrays import Bools, Ints, distinct
+from ..models.farm.living import LivingFarm
+from ..models.migration.model_table import MoveModels
+from ..models.rules.admission import refused
+from ..models.rules.rules import Rules
+from ..models.state.columns import PowerState, VmState
 from ..policies.plan import Plan, Proposal
 from ..policies.reserve import ReserveBook
 from .bars import Bars

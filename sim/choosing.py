@@ -4,11 +4,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.arrays import Bools, Floats, Ints, singles
-from ..models.columns import PowerState
-from ..models.living import LivingFarm
-from ..models.seats import Seats
-from ..models.ties import tie_of
+from ..models.base.arrays import Bools, Floats, Ints, singles
+from ..models.base.ties import tie_of
+from ..models.farm.living import LivingFarm
+from ..models.rules.occupancy import Seats
+from ..models.state.columns import PowerState
 from ..policies.consolidation import first_asleep_of_each_group
 from ..policies.placement import Placed, Placement, Shelving
 from ..policies.plan import Search

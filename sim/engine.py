@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Floats, Ints
-from ..models.columns import PowerState
-from ..models.farm import Farm
-from ..models.history import Ring
-from ..models.lifetimes import Lifetimes
-from ..models.living import LivingFarm
-from ..models.move_models import MoveModels
-from ..models.reserve import Held, Reserve
-from ..models.rules import Rules
-from ..models.workload import Workload
+from ..models.base.arrays import Bools, Floats, Ints
+from ..models.farm.farm import Farm
+from ..models.farm.living import LivingFarm
+from ..models.migration.model_table import MoveModels
+from ..models.rules.reserve import Held, Reserve
+from ..models.rules.rules import Rules
+from ..models.state.columns import PowerState
+from ..models.state.lifetimes import Lifetimes
+from ..models.state.utilisation_history import Ring
+from ..models.workload.demand import Workload
 from ..policies.control import ControlPolicy, Prompted, due_s, respond, wakes
 from ..policies.guard import PolicyFaultError, guarded
 from ..policies.overload import looks_at_use

@@ -13,11 +13,11 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.arrays import Ints
-from ..models.columns import VmState
-from ..models.living import LivingFarm
-from ..models.network import Network
-from ..models.reliability import Times
+from ..models.base.arrays import Ints
+from ..models.farm.living import LivingFarm
+from ..models.hardware.reliability import Times
+from ..models.network.network import Network
+from ..models.state.columns import VmState
 from .actuator import Actuator
 from .clock import Clock
 from .lifecycle import Lifecycle

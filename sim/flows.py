@@ -11,10 +11,10 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.arrays import Floats, Ints, added
-from ..models.network import Network
-from ..models.shares import Shares
-from ..models.transport import Transport
+from ..models.base.arrays import Floats, Ints, added
+from ..models.network.flow_rates import Shares
+from ..models.network.network import Network
+from ..models.network.transport import Transport
 from .clock import Clock
 
 KEPT_WAYS = 100_000

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.arrays import Floats, Ints
-from ..models.farm import Farm
-from ..models.farm_bound import FarmBound, Held, Least
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Floats, Ints
+from ..models.bounds.farm_bound import FarmBound, Held, Least
+from ..models.farm.farm import Farm
 from .log import Column, Log
 
 SLACK_S = 1e-6

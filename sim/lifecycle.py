@@ -7,11 +7,11 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from ..models.arrays import Bools, Floats, Ints, distinct
-from ..models.columns import PowerState, VmState
-from ..models.farm import MEMORY_TOLERANCE_MIB
-from ..models.lifetimes import Lifetimes
-from ..models.living import LivingFarm
+from ..models.base.arrays import Bools, Floats, Ints, distinct
+from ..models.farm.farm import MEMORY_TOLERANCE_MIB
+from ..models.farm.living import LivingFarm
+from ..models.state.columns import PowerState, VmState
+from ..models.state.lifetimes import Lifetimes
 from ..policies.placement import Placed
 from ..policies.plan import Search
 from ..policies.reserve import NAME as RESERVE

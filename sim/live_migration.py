@@ -1,6 +1,6 @@
 """Stories of VMs moving over a network that other traffic shares.
 
-A migration model (``models/migration_course.py``) asks for steps; :func:`migrate` plays them on
+A migration model (``models/migration/course.py``) asks for steps; :func:`migrate` plays them on
 the clock and tells the farm what each means for guest and hosts. Whatever interrupts it, and
 whenever, the VM is in one place afterwards, and the farm has been told which.
 """
@@ -11,8 +11,8 @@ from typing import Protocol
 
 import simpy
 
-from ..models.live_migration import standstill
-from ..models.migration_course import Course, Ending, Measured, Outcome, Step, Tally
+from ..models.migration.course import Course, Ending, Measured, Outcome, Step, Tally
+from ..models.migration.suspend_resume import standstill
 from .flows import Transfer
 
 END, CANCEL, SOURCE, TARGET, NETWORK = "end", "cancel", "source", "target", "network"

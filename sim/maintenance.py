@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.living import LivingFarm
+from ..models.base.arrays import Ints
+from ..models.farm.living import LivingFarm
 from .clock import Clock
 from .log import Column
 from .power import PowerStories

@@ -6,9 +6,9 @@ to event; requests come as a Poisson process and share the vCPUs.
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.columns import VmState
-from ..models.farm import Farm
+from ..models.base.arrays import Floats, Ints
+from ..models.farm.farm import Farm
+from ..models.state.columns import VmState
 from .clock import Clock
 from .ledger import RequestLoad, offered
 from .requests import Arrivals, Distribution, RequestQueue, works

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Ints, alike, distinct
-from ..models.columns import PowerState
-from ..models.farm import Farm
-from ..models.migration import Phases
-from ..models.migration_course import BYTES_PER_MIB, liu_energy_j
-from ..models.move_models import MoveModels
+from ..models.base.arrays import Bools, Ints, alike, distinct
+from ..models.farm.farm import Farm
+from ..models.migration.course import BYTES_PER_MIB, liu_energy_j
+from ..models.migration.fixed_rate import Phases
+from ..models.migration.model_table import MoveModels
+from ..models.state.columns import PowerState
 from .clock import Clock
 from .power import PowerStories, Story
 from .recorder import Recorder

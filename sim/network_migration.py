@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Ints
-from ..models.columns import PowerState, VmState
-from ..models.dirty_pages import BYTES_PER_MEGABIT
-from ..models.farm import Farm
-from ..models.migration_course import BYTES_PER_MIB, Guest, Outcome, Tally
-from ..models.move_models import MoveModels
-from ..models.network import Network
-from ..models.transport import Transport
+from ..models.base.arrays import Bools, Ints
+from ..models.farm.farm import Farm
+from ..models.migration.course import BYTES_PER_MIB, Guest, Outcome, Tally
+from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
+from ..models.migration.model_table import MoveModels
+from ..models.network.network import Network
+from ..models.network.transport import Transport
+from ..models.state.columns import PowerState, VmState
 from .clock import Clock
 from .flows import FlowBoard
 from .live_migration import END, NETWORK, SOURCE, TARGET, UNDISTURBED, Player

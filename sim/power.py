@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 import numpy as np
 import simpy
 
-from ..models.arrays import Bools, Floats, Ints, States
-from ..models.columns import PowerState
-from ..models.farm import Farm
+from ..models.base.arrays import Bools, Floats, Ints, States
+from ..models.farm.farm import Farm
+from ..models.state.columns import PowerState
 from .clock import Clock
 from .recorder import Recorder
 
@@ -19,7 +19,7 @@ class PowerStories:
     """Hosts come up and go to rest; a duration of zero is a switch without a story.
 
     ``sleep`` is the state of rest that hosts are put into where they have it (see
-    :data:`farmsim.models.sleep.DEPTHS`); those that have not are switched off.
+    :data:`farmsim.models.hardware.sleep_states.DEPTHS`); those that have not are switched off.
     """
 
     def __init__(self, clock: Clock, farm: Farm, recorder: Recorder, sleep: int = 0) -> None:

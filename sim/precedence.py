@@ -14,12 +14,12 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.arrays import Bools, Floats, Ints, sum_by
-from ..models.columns import PowerState, VmState
-from ..models.farm import MEMORY_TOLERANCE_MIB, Farm
-from ..models.live_migration import MemoryHandover
-from ..models.migration import FixedRate
-from ..models.move_models import MoveModels
+from ..models.base.arrays import Bools, Floats, Ints, sum_by
+from ..models.farm.farm import MEMORY_TOLERANCE_MIB, Farm
+from ..models.migration.fixed_rate import FixedRate
+from ..models.migration.model_table import MoveModels
+from ..models.migration.suspend_resume import MemoryHandover
+from ..models.state.columns import PowerState, VmState
 from ..policies.plan import Proposal, Reason, Search
 from ..policies.precedence import STORAGE, Moves, able_now, way_out, with_room_in_the_end
 from .clock import Clock

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..models.accounts import Rate
-from ..models.arrays import Floats, Ints
-from ..models.farm import Farm
+from ..models.accounts.accounts import Rate
+from ..models.base.arrays import Floats, Ints
+from ..models.farm.farm import Farm
 from ..policies.plan import Proposal
 from .link_record import LinkRecord
 from .log import Column, Log, Words

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import simpy
 
-from ..models.arrays import Floats
+from ..models.base.arrays import Floats
 
 Discipline = Literal["sharing", "fcfs"]
 Distribution = Literal["exponential", "deterministic", "gamma", "lognormal"]

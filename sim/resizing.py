@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints
-from ..models.columns import VmState
-from ..models.farm import FarmError
-from ..models.living import LivingFarm
+from ..models.base.arrays import Floats, Ints
+from ..models.farm.farm import FarmError
+from ..models.farm.living import LivingFarm
+from ..models.state.columns import VmState
 from ..policies.planned_view import Resized
 from ..policies.scaling import ScalingPolicy, grows_hot
 from .choosing import Needs

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.arrays import Floats, Ints, States, sum_by
-from ..models.columns import PowerState
+from ..models.base.arrays import Floats, Ints, States, sum_by
+from ..models.state.columns import PowerState
 from ..policies.placement import Placement
 from ..policies.view import FarmView
 from .choosing import RoomChooser

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..models.arrays import Ints
-from ..models.constraints import FOR_STRANGERS
-from ..models.farm import Farm
-from ..models.rule_check import violated
-from ..models.rules import Rules
+from ..models.base.arrays import Ints
+from ..models.farm.farm import Farm
+from ..models.rules.checker import violated
+from ..models.rules.constraints import FOR_STRANGERS
+from ..models.rules.rules import Rules
 from .log import Column, Log
 
 Place = tuple[int, int]

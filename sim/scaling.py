@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..models.application import Applications, spread
-from ..models.arrays import Bools, Floats, Ints, States, sum_by
-from ..models.columns import VmState
-from ..models.living import LivingFarm
+from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ..models.farm.living import LivingFarm
+from ..models.state.columns import VmState
+from ..models.workload.application import Applications, spread
 from ..policies.guard import guarded
 from ..policies.scaling import ApplicationView, Wanted
 from .choosing import Needs

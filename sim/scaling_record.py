@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.application import ApplicationAccount, Flow, beyond
-from ..models.arrays import Bools, Floats, Ints
+from ..models.base.arrays import Bools, Floats, Ints
+from ..models.workload.application import ApplicationAccount, Flow, beyond
 from .log import Column, Log, Words
 
 GROWING = ("out", "up")

@@ -12,14 +12,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import simpy
 
-from ..models.arrays import Floats, Ints
-from ..models.conversion import Conversion
-from ..models.dirty_pages import BYTES_PER_MEGABIT
-from ..models.live_migration import Cold, Handover
-from ..models.migration import FixedRate
-from ..models.migration_course import Guest
-from ..models.network import Network
-from ..models.transport import Transport
+from ..models.base.arrays import Floats, Ints
+from ..models.migration.conversion import Conversion
+from ..models.migration.course import Guest
+from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
+from ..models.migration.fixed_rate import FixedRate
+from ..models.migration.suspend_resume import Cold, Handover
+from ..models.network.network import Network
+from ..models.network.transport import Transport
 from .clock import Clock
 
 Order: TypeAlias = Literal["parallel", "serial", "planned"]

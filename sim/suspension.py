@@ -5,10 +5,10 @@ from collections.abc import Callable, Generator
 import numpy as np
 import simpy
 
-from ..models.arrays import Ints
-from ..models.columns import VmState
-from ..models.farm import Farm
-from ..models.migration import MEGABIT_PER_MIB
+from ..models.base.arrays import Ints
+from ..models.farm.farm import Farm
+from ..models.migration.fixed_rate import MEGABIT_PER_MIB
+from ..models.state.columns import VmState
 from .clock import Clock
 from .power import PowerStories
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.columns import Hosts, Vms
-from farmsim.models.farm import ViolationRule
-from farmsim.models.living import LivingFarm
-from farmsim.models.migration import FixedRate, MigrationModel
-from farmsim.models.move_models import MoveModels
-from farmsim.models.power import Linear, PowerBank, PowerModel
-from farmsim.models.reserve import Reserve
-from farmsim.models.rules import Rules
-from farmsim.models.workload import TraceSeries, Workload
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.farm.farm import ViolationRule
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.hardware.power_curves import Linear, PowerBank, PowerModel
+from farmsim.models.migration.fixed_rate import FixedRate, MigrationModel
+from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.rules.reserve import Reserve
+from farmsim.models.rules.rules import Rules
+from farmsim.models.state.columns import Hosts, Vms
+from farmsim.models.workload.demand import TraceSeries, Workload
 from farmsim.policies.control import ControlPolicy, NoControl
 from farmsim.policies.first_fit import FirstFit
 from farmsim.policies.placement import Placement

@@ -11,13 +11,13 @@ import networkx as nx
 import numpy as np
 import simpy
 
-from farmsim.models.columns import VmState
-from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyRate
-from farmsim.models.farm import Farm
-from farmsim.models.migration_course import Course, Guest, Outcome
-from farmsim.models.network import Network
-from farmsim.models.pre_copy import PreCopy
-from farmsim.models.transport import CM02, LV08
+from farmsim.models.farm.farm import Farm
+from farmsim.models.migration.course import Course, Guest, Outcome
+from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyRate
+from farmsim.models.migration.pre_copy import PreCopy
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import CM02, LV08
+from farmsim.models.state.columns import VmState
 from farmsim.sim.clock import Clock
 from farmsim.sim.flows import FlowBoard
 from farmsim.sim.live_migration import Story, migrate

@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
-from farmsim.models.migration_course import Guest, Outcome, play_alone
-from farmsim.models.pre_copy import PreCopy
+from farmsim.models.migration.course import Guest, Outcome, play_alone
+from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
+from farmsim.models.migration.pre_copy import PreCopy
 
 MB = 1e6
 GIB = 1024.0**3

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 import farmsim
-from farmsim.models.arrays import Floats
-from farmsim.models.arrival_generator import HOUR_S, arrival_law, generate, published_arrivals
-from farmsim.models.arrivals import Arrivals
-from farmsim.models.vm import VmSize
+from farmsim.models.base.arrays import Floats
+from farmsim.models.workload.arrival_generator import (
+    HOUR_S,
+    arrival_law,
+    generate,
+    published_arrivals,
+)
+from farmsim.models.workload.arrivals import Arrivals
+from farmsim.models.workload.vm_size import VmSize
 from farmsim.scenarios.arrival_columns import Arriving
 from farmsim.scenarios.build import load_of
 from farmsim.scenarios.build_arrivals import build_arrivals

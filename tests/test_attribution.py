@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import sum_by
-from farmsim.models.attribution import IDLE_RULES, attribute
+from farmsim.models.base.arrays import sum_by
+from farmsim.models.service.energy_attribution import IDLE_RULES, attribute
 
 HOSTS = 4
 AMOUNT = st.one_of(st.just(0.0), st.floats(1e-3, 1e6))

@@ -11,7 +11,7 @@ import farmsim
 from farmsim import Comparison
 from farmsim.analysis.evacuate import evacuate
 from farmsim.analysis.evacuated import Evacuated
-from farmsim.models.catalogue import servers
+from farmsim.models.base.catalogue import servers
 from farmsim.policies.evacuation import Evacuation
 
 pytestmark = pytest.mark.thorough

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
 
-from farmsim.models.accounts import Rate
-from farmsim.models.arrays import Floats
-from farmsim.models.columns import VmState
-from farmsim.models.migration import FixedRate
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.base.arrays import Floats
+from farmsim.models.migration.fixed_rate import FixedRate
+from farmsim.models.state.columns import VmState
 from farmsim.policies.control import PowerProportional
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.round_robin import RoundRobin

@@ -19,7 +19,13 @@ import farmsim
 from farmsim import Comparison, InputError, Levels
 from farmsim.analysis.compare_report import signed
 from farmsim.cli import run_command_line
-from farmsim.models.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, METRICS, SAVINGS, WHERE_KNOWN
+from farmsim.models.base.metric_definitions import (
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    METRICS,
+    SAVINGS,
+    WHERE_KNOWN,
+)
 
 EVIL = "<script>alert('x')</script>"
 TEXT = """farmsim: 1

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.analysis.conservation import check
-from farmsim.models.accounts import Rate
-from farmsim.models.arrays import Ints
-from farmsim.models.audit import audit
-from farmsim.models.farm import Farm
-from farmsim.models.migration import Phases
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.base.arrays import Ints
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.farm import Farm
+from farmsim.models.migration.fixed_rate import Phases
 from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.guard import PolicyFaultError

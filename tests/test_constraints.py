@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_conservation import Chaos, Rounds
 
-from farmsim.models.arrays import Bools, Ints
-from farmsim.models.constraints import KINDS, Rule
-from farmsim.models.domains import Domains
-from farmsim.models.history import Ring
-from farmsim.models.living import LivingFarm
-from farmsim.models.rule_check import violated
-from farmsim.models.rule_conflicts import Need, conflicts
-from farmsim.models.rule_gate import refused
-from farmsim.models.rules import Rules
-from farmsim.models.seats import Seats
+from farmsim.models.base.arrays import Bools, Ints
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.hardware.racks_and_sites import Domains
+from farmsim.models.rules.admission import refused
+from farmsim.models.rules.checker import violated
+from farmsim.models.rules.conflicts import Need, conflicts
+from farmsim.models.rules.constraints import KINDS, Rule
+from farmsim.models.rules.occupancy import Seats
+from farmsim.models.rules.rules import Rules
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.catalogue import available
 from farmsim.policies.consolidation import Consolidation

@@ -7,8 +7,8 @@ from test_constraints import watch
 
 import farmsim
 from farmsim.cli import BAD_INPUT, run_command_line
-from farmsim.models.constraints import KINDS
-from farmsim.models.rule_check import violated
+from farmsim.models.rules.checker import violated
+from farmsim.models.rules.constraints import KINDS
 from farmsim.scenarios.build import build
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError

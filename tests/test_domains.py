@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from farmsim import run
-from farmsim.models.domains import racks_in_order
+from farmsim.models.hardware.racks_and_sites import racks_in_order
 from farmsim.scenarios.build_domains import build_domains
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.models.dvfs import FrequencyScaling, FrequencyState
-from farmsim.models.power import PowerBank
-from farmsim.models.power_hull import power_hull
+from farmsim.models.hardware.dvfs import FrequencyScaling, FrequencyState
+from farmsim.models.hardware.power_curves import PowerBank
+from farmsim.models.hardware.power_envelope import power_hull
 from farmsim.scenarios.problems import InputError
 
 STATES = (FrequencyState(0.5, 60, 90), FrequencyState(0.8, 70, 120), FrequencyState(1.0, 80, 160))

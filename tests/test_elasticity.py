@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.result import Result
-from farmsim.models.application import ROUNDING, spread
-from farmsim.models.application_load import DAY_S, between, daily, event, held
+from farmsim.models.workload.application import ROUNDING, spread
+from farmsim.models.workload.application_load import DAY_S, between, daily, event, held
 from farmsim.policies.scaling import ApplicationView
 from farmsim.policies.scheduled_scaling import ScheduledScaling
 from farmsim.policies.step_scaling import StepScaling

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.models.exposure import Weights, grade, risk_indicator
-from farmsim.models.hypervisor import profiles
-from farmsim.models.ranged import Level
+from farmsim.models.base.estimates import Level
+from farmsim.models.hypervisor.profiles import profiles
+from farmsim.models.service.exposure import Weights, grade, risk_indicator
 
 ONE = np.ones(1)
 INPUTS = st.lists(st.floats(0.0, 1e4), min_size=3, max_size=3)

@@ -11,13 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.models.accounts import Rate
-from farmsim.models.audit import audit
-from farmsim.models.columns import PowerState, VmState
-from farmsim.models.living import LivingFarm
-from farmsim.models.migration import FixedRate
-from farmsim.models.move_models import MoveModels
-from farmsim.models.reliability import (
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.hardware.reliability import (
     Constant,
     Empirical,
     Exponential,
@@ -27,7 +24,10 @@ from farmsim.models.reliability import (
     at_least,
     availability,
 )
-from farmsim.models.workload import ConstantSeries, Workload
+from farmsim.models.migration.fixed_rate import FixedRate
+from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.state.columns import PowerState, VmState
+from farmsim.models.workload.demand import ConstantSeries, Workload
 from farmsim.policies.control import NoControl
 from farmsim.policies.first_fit import FirstFit
 from farmsim.scenarios.build import Case, build

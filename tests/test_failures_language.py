@@ -6,7 +6,7 @@ import pytest
 
 import farmsim
 from farmsim.cli import BAD_INPUT, run_command_line
-from farmsim.models.network import Network
+from farmsim.models.network.network import Network
 from farmsim.scenarios.build import build
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError

@@ -7,11 +7,11 @@ from builders import make_farm, make_hosts, make_vms, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.accounts import Rate
-from farmsim.models.audit import audit
-from farmsim.models.columns import PowerState, VmState
-from farmsim.models.farm import Farm, FarmError
-from farmsim.models.residents import Residents
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.farm import Farm, FarmError
+from farmsim.models.state.columns import PowerState, VmState
+from farmsim.models.state.residents import Residents
 
 
 def two_hosts(**more: Any) -> Farm:

@@ -10,9 +10,9 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.max_min import fill
-from farmsim.models.network import Network
-from farmsim.models.transport import CM02, LV08, PLAIN, Transport
+from farmsim.models.network.max_min import fill
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import CM02, LV08, PLAIN, Transport
 from farmsim.sim.clock import Clock
 from farmsim.sim.flows import FlowBoard, StalledError, Transfer
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from farmsim.models.arrays import Floats
+from farmsim.models.base.arrays import Floats
 from farmsim.policies.forecast import (
     Forecaster,
     LastValue,

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import Floats
-from farmsim.models.catalogue import workload_classes
-from farmsim.models.generators import Bursts, ClassSeries, LoadClass, ResampledSeries
-from farmsim.models.vm import counts_from_shares, deal_blocks, deal_cycle, deal_random
+from farmsim.models.base.arrays import Floats
+from farmsim.models.base.catalogue import workload_classes
+from farmsim.models.workload.demand_generators import (
+    Bursts,
+    ClassSeries,
+    LoadClass,
+    ResampledSeries,
+)
+from farmsim.models.workload.vm_size import counts_from_shares, deal_blocks, deal_cycle, deal_random
 from farmsim.scenarios.trace_tables import read_shipped
 from farmsim.sim.streams import Streams
 

@@ -9,9 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from farmsim.models.assists import ASSISTS, checked_assists
-from farmsim.models.catalogue import data_file, servers
-from farmsim.models.hypervisor import (
+from farmsim.models.base.catalogue import data_file, servers
+from farmsim.models.base.estimates import CONFIDENCE, LEVELS, Level, Ranged, exactly, figures_of
+from farmsim.models.hardware.hardware_assists import ASSISTS, checked_assists
+from farmsim.models.hypervisor.overheads import Platform
+from farmsim.models.hypervisor.profiles import (
     KINDS,
     derive,
     profile,
@@ -19,16 +21,14 @@ from farmsim.models.hypervisor import (
     sources,
     vm_overhead_mib,
 )
-from farmsim.models.load_class import (
+from farmsim.models.service.request_class import (
     KINDS_OF_IO,
     RequestClass,
     request_class,
     request_class_ranges,
     request_classes,
 )
-from farmsim.models.overheads import Platform
-from farmsim.models.ranged import CONFIDENCE, LEVELS, Level, Ranged, exactly, figures_of
-from farmsim.models.vm import VmSize
+from farmsim.models.workload.vm_size import VmSize
 
 SERVER = servers()["dell_r740_8180"]
 EVERYTHING = frozenset(ASSISTS)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.interference import (
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.service.interference import (
     HEADROOM,
     RESOURCES,
     Interference,

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.result import Result
-from farmsim.models.accounts import Rate
-from farmsim.models.arrays import Bools, Floats, Ints, sum_by
-from farmsim.models.audit import audit
-from farmsim.models.columns import PowerState, Vms, VmState
-from farmsim.models.delivery import Delivery, Given
-from farmsim.models.farm import Farm
-from farmsim.models.interference import Interference
-from farmsim.models.layer import Layer
-from farmsim.models.power import Linear
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.base.arrays import Bools, Floats, Ints, sum_by
+from farmsim.models.delivery.cpu_delivery import Delivery, Given
+from farmsim.models.delivery.overhead_tables import Layer
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.farm import Farm
+from farmsim.models.hardware.power_curves import Linear
+from farmsim.models.service.interference import Interference
+from farmsim.models.state.columns import PowerState, Vms, VmState
 
 CORES, CORE_MHZ, MEMORY_MIB = 4.0, 1000.0, 8192.0
 POWER = Linear(100.0, 200.0)

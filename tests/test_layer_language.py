@@ -12,7 +12,7 @@ import pytest
 
 import farmsim
 from farmsim.analysis.result import Result
-from farmsim.models.hypervisor import profiles
+from farmsim.models.hypervisor.profiles import profiles
 from farmsim.policies.control import NoControl, PowerProportional, moves_vms
 from farmsim.scenarios.listing import entries, text_of
 from farmsim.scenarios.loader import dump, load, loads

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.models.levels import Spread
+from farmsim.models.accounts.levels_over_time import Spread
 
 HOST = """\
 farm:

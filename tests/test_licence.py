@@ -8,9 +8,9 @@ import pytest
 
 import farmsim
 from farmsim.analysis.terminal import summary_text
-from farmsim.models.catalogue import servers
-from farmsim.models.hypervisor import Licence
-from farmsim.models.licence import HostLicence, costs_per_year, list_price
+from farmsim.models.base.catalogue import servers
+from farmsim.models.hypervisor.licences import HostLicence, costs_per_year, list_price
+from farmsim.models.hypervisor.profiles import Licence
 from farmsim.scenarios.problems import InputError
 
 R740 = servers()["dell_r740_8180"]

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.audit import audit
-from farmsim.models.columns import VmState
-from farmsim.models.farm import FarmError
-from farmsim.models.living import LivingFarm
-from farmsim.models.migration import FixedRate
-from farmsim.models.move_models import MoveModels
-from farmsim.models.queueing import erlang_b, erlang_c
-from farmsim.models.workload import ConstantSeries, Workload
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.farm import FarmError
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.migration.fixed_rate import FixedRate
+from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.service.response_time import erlang_b, erlang_c
+from farmsim.models.state.columns import VmState
+from farmsim.models.workload.demand import ConstantSeries, Workload
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.control import ControlPolicy, NoControl, PowerProportional
 from farmsim.policies.placement import Placement

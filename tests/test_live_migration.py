@@ -17,15 +17,13 @@ from published_moves import (
     predict_qemu,
 )
 
-from farmsim.models.conversion import (
+from farmsim.models.migration.conversion import (
     ColdConversion,
     Platform,
     ReplicatedConversion,
     way_between,
 )
-from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
-from farmsim.models.live_migration import Cold, MemoryHandover, SuspendResume
-from farmsim.models.migration_course import (
+from farmsim.models.migration.course import (
     Course,
     Ending,
     Guest,
@@ -33,8 +31,10 @@ from farmsim.models.migration_course import (
     liu_energy_j,
     play_alone,
 )
-from farmsim.models.post_copy import PULLS, Hybrid, PostCopy
-from farmsim.models.pre_copy import PreCopy
+from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
+from farmsim.models.migration.post_copy import PULLS, Hybrid, PostCopy
+from farmsim.models.migration.pre_copy import PreCopy
+from farmsim.models.migration.suspend_resume import Cold, MemoryHandover, SuspendResume
 
 ROOT = Path(__file__).parents[1]
 MEMORY_BYTES = 4e9

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim import Result, run
-from farmsim.models.workload import SteadySeries
+from farmsim.models.workload.demand import SteadySeries
 from farmsim.scenarios import build_workload
 
 HOUR_S = 3600.0

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim import Result, run
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.load_cells import BUSIEST, PER_E_FOLD, Conditions
-from farmsim.models.queueing import sharing, weibull
-from farmsim.models.service import Response, ServiceAccount
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.service.response_account import Response, ServiceAccount
+from farmsim.models.service.response_cells import BUSIEST, PER_E_FOLD, Conditions
+from farmsim.models.service.response_time import sharing, weibull
 from farmsim.sim import ledger
 
 STEP_S = 300.0

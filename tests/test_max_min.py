@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models import shares as shares_module
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.max_min import CAPPED, fill, fill_few
-from farmsim.models.shares import Shares
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.network import flow_rates as shares_module
+from farmsim.models.network.flow_rates import Shares
+from farmsim.models.network.max_min import CAPPED, fill, fill_few
 
 CAPACITY = st.one_of(st.integers(1, 12).map(float), st.floats(0.5, 1e4))
 CAP = st.one_of(st.just(np.inf), st.integers(1, 6).map(float), st.floats(0.1, 1e4))

@@ -8,9 +8,9 @@ import pytest
 import simpy
 from scipy import stats
 
-from farmsim.models.arrays import Floats
-from farmsim.models.queueing import erlang_b, erlang_c, quantile, sharing
-from farmsim.models.service import ServiceAccount
+from farmsim.models.base.arrays import Floats
+from farmsim.models.service.response_account import ServiceAccount
+from farmsim.models.service.response_time import erlang_b, erlang_c, quantile, sharing
 from farmsim.sim.requests import Discipline, Distribution, RequestLog, RequestQueue, simulate
 
 BATCHES = 20

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moves import FarmRoom, Room, Row, done, play_simgrid, simgrid_runs, start
 
-from farmsim.models.audit import audit
-from farmsim.models.columns import VmState
-from farmsim.models.conversion import ColdConversion, ReplicatedConversion
-from farmsim.models.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
-from farmsim.models.live_migration import Cold, SuspendResume
-from farmsim.models.migration_course import Course, Ending, Guest, Outcome, Step, play_alone
-from farmsim.models.network import Network
-from farmsim.models.post_copy import Hybrid, PostCopy
-from farmsim.models.pre_copy import PreCopy
-from farmsim.models.transport import LV08, PLAIN
+from farmsim.models.farm.audit import audit
+from farmsim.models.migration.conversion import ColdConversion, ReplicatedConversion
+from farmsim.models.migration.course import Course, Ending, Guest, Outcome, Step, play_alone
+from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
+from farmsim.models.migration.post_copy import Hybrid, PostCopy
+from farmsim.models.migration.pre_copy import PreCopy
+from farmsim.models.migration.suspend_resume import Cold, SuspendResume
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import LV08, PLAIN
+from farmsim.models.state.columns import VmState
 from farmsim.sim.clock import Clock
 from farmsim.sim.flows import FlowBoard, Transfer
 from farmsim.sim.live_migration import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from builders import FULL_W, IDLE_W, make_farm, make_hosts, make_vms, rows
 
-from farmsim.models.arrays import Ints
-from farmsim.models.conversion import ColdConversion, Conversion, NoConversion, Platform
-from farmsim.models.farm import Farm
-from farmsim.models.live_migration import Cold
-from farmsim.models.migration import FixedRate, Phases
-from farmsim.models.migration_course import BYTES_PER_MIB, Guest, play_alone
-from farmsim.models.move_models import Choice, End, MoveModels, choose
-from farmsim.models.post_copy import PostCopy
-from farmsim.models.power import Linear
-from farmsim.models.pre_copy import PreCopy
+from farmsim.models.base.arrays import Ints
+from farmsim.models.farm.farm import Farm
+from farmsim.models.hardware.power_curves import Linear
+from farmsim.models.migration.conversion import ColdConversion, Conversion, NoConversion, Platform
+from farmsim.models.migration.course import BYTES_PER_MIB, Guest, play_alone
+from farmsim.models.migration.fixed_rate import FixedRate, Phases
+from farmsim.models.migration.model_table import Choice, End, MoveModels, choose
+from farmsim.models.migration.post_copy import PostCopy
+from farmsim.models.migration.pre_copy import PreCopy
+from farmsim.models.migration.suspend_resume import Cold
 
 PRE, POST, COLD = PreCopy(), PostCopy(), Cold(storage="before")
 KVM = End(Platform("kvm", cpu_vendor="intel", cpu_level=3), PRE)

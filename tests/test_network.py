@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from farmsim.models.network import Network
+from farmsim.models.network.network import Network
 
 G10, US10 = 10_000.0, 1e-5
 
@@ -169,5 +169,5 @@ def test_impossible_routes_are_refused() -> None:
 
 
 def test_networkx_is_loaded_when_it_is_needed() -> None:
-    code = "import sys, farmsim.models.network; sys.exit('networkx' in sys.modules)"
+    code = "import sys, farmsim.models.network.network; sys.exit('networkx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

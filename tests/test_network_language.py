@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from farmsim.models.transport import LV08
+from farmsim.models.network.transport import LV08
 from farmsim.scenarios.build_network import network_of
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError

@@ -26,8 +26,8 @@ from farmsim.analysis.network_figures import (
     lasting,
 )
 from farmsim.analysis.terminal import summary_text
-from farmsim.models.metrics import LOWER_IS_BETTER, WHERE_KNOWN
-from farmsim.models.migration_course import liu_energy_j
+from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
+from farmsim.models.migration.course import liu_energy_j
 from farmsim.scenarios.build import Case, build
 from farmsim.scenarios.scenario import Scenario
 from farmsim.sim.engine import Outcome

@@ -15,9 +15,9 @@ import farmsim
 from farmsim.analysis.optimum import lower_bound, solve
 from farmsim.analysis.snapshot import Snapshot, beyond_program, first_fit_decreasing
 from farmsim.cli import run_command_line
-from farmsim.models.arrays import Ints
-from farmsim.models.constraints import Rule
-from farmsim.models.rules import Rules
+from farmsim.models.base.arrays import Ints
+from farmsim.models.rules.constraints import Rule
+from farmsim.models.rules.rules import Rules
 from farmsim.policies.catalogue import POLICIES
 from farmsim.scenarios.build_domains import unplanned
 from farmsim.sim.gauge import Gauge

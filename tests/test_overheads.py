@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farmsim.models.assists import ASSISTS, assists_of
-from farmsim.models.catalogue import servers
-from farmsim.models.hypervisor import (
+from farmsim.models.base.catalogue import servers
+from farmsim.models.base.estimates import LEVELS, Level, exactly, figures_of
+from farmsim.models.hardware.hardware_assists import ASSISTS, assists_of
+from farmsim.models.hypervisor.overheads import Device, Platform, ceilings, overheads
+from farmsim.models.hypervisor.profiles import (
     CpuCosts,
     Hypervisor,
     derive,
@@ -19,14 +21,12 @@ from farmsim.models.hypervisor import (
     profiles,
     vm_overhead_mib,
 )
-from farmsim.models.load_class import (
+from farmsim.models.service.request_class import (
     RequestClass,
     request_class,
     request_classes,
 )
-from farmsim.models.overheads import Device, Platform, ceilings, overheads
-from farmsim.models.ranged import LEVELS, Level, exactly, figures_of
-from farmsim.models.vm import VmSize
+from farmsim.models.workload.vm_size import VmSize
 
 SERVER = servers()["dell_r740_8180"]
 EVERYTHING = frozenset(ASSISTS)

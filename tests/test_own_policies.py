@@ -15,7 +15,7 @@ from farmsim.policies import catalogue
 MODULE = '''
 from dataclasses import dataclass
 import numpy as np
-from farmsim.models.knobs import knob
+from farmsim.models.base.parameters import knob
 from farmsim.policies.placement import Placed
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from farmsim.models.arrays import Floats
-from farmsim.models.farm_bound import FarmBound, components
-from farmsim.models.packing import (
+from farmsim.models.base.arrays import Floats
+from farmsim.models.bounds.bin_packing import (
     LEVELS,
     HostKind,
     dual_feasible_bound,
@@ -19,7 +18,8 @@ from farmsim.models.packing import (
     planes,
     whole_hosts,
 )
-from farmsim.models.power import (
+from farmsim.models.bounds.farm_bound import FarmBound, components
+from farmsim.models.hardware.power_curves import (
     Asymptotic,
     Constant,
     Cubic,
@@ -30,7 +30,7 @@ from farmsim.models.power import (
     SquareRoot,
     Table,
 )
-from farmsim.models.power_hull import lower_hull, power_hull
+from farmsim.models.hardware.power_envelope import lower_hull, power_hull
 
 SHARES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=9)
 WATTS = st.lists(st.floats(10.0, 500.0), min_size=11, max_size=11)

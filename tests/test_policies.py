@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.farm import Farm
-from farmsim.models.history import Ring
-from farmsim.models.power import Fan, Linear, PowerModel, Table
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.farm.farm import Farm
+from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farmsim.models.catalogue import published_ops_per_w, servers
-from farmsim.models.dvfs import FrequencyScaling
-from farmsim.models.power import (
+from farmsim.models.base.catalogue import published_ops_per_w, servers
+from farmsim.models.hardware.dvfs import FrequencyScaling
+from farmsim.models.hardware.power_curves import (
     POWER_MODELS,
     Asymptotic,
     Constant,
@@ -21,7 +21,7 @@ from farmsim.models.power import (
     SquareRoot,
     Table,
 )
-from farmsim.models.server import Server
+from farmsim.models.hardware.server import Server
 
 Formula = Callable[[float], float]
 

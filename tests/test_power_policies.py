@@ -6,9 +6,9 @@ from builders import make_engine, make_farm, make_hosts, make_vms, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import Floats
-from farmsim.models.audit import audit
-from farmsim.models.columns import PowerState
+from farmsim.models.base.arrays import Floats
+from farmsim.models.farm.audit import audit
+from farmsim.models.state.columns import PowerState
 from farmsim.policies.balance import Balance
 from farmsim.policies.combined import Combined
 from farmsim.policies.consolidation import Consolidation

@@ -6,8 +6,8 @@ from builders import FULL_W, IDLE_W, energy_j, make_engine, make_farm, make_host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.columns import Hosts, PowerState
-from farmsim.models.sleep import DEPTHS, SleepStates, sleep_figures
+from farmsim.models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
+from farmsim.models.state.columns import Hosts, PowerState
 from farmsim.policies.control import PowerProportional
 from farmsim.policies.forecast import LinearTrend
 from farmsim.policies.plan import Plan

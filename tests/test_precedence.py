@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import Floats, Ints
+from farmsim.models.base.arrays import Floats, Ints
 from farmsim.policies.precedence import (
     STORAGE,
     Moves,

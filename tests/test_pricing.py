@@ -8,8 +8,8 @@ from builders import make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.history import Ring
-from farmsim.models.power import Fan, Linear, PowerModel, Table
+from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies import pricing
 from farmsim.policies import room as rooms
 from farmsim.policies.best_fit import BestFit

@@ -9,10 +9,10 @@ from builders import make_engine, make_farm, make_hosts, make_vms
 
 import farmsim
 from farmsim.analysis.result import Result
-from farmsim.models.catalogue import servers
-from farmsim.models.columns import PowerState
-from farmsim.models.cost import payback_years
-from farmsim.models.migration import FixedRate
+from farmsim.models.base.catalogue import servers
+from farmsim.models.base.cost import payback_years
+from farmsim.models.migration.fixed_rate import FixedRate
+from farmsim.models.state.columns import PowerState
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.view import FarmView
 

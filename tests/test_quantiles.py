@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from farmsim.models.accounts import HostAccounts, Rate
-from farmsim.models.quantiles import nearest_rank
+from farmsim.models.accounts.accounts import HostAccounts, Rate
+from farmsim.models.base.quantiles import nearest_rank
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.models.audit import audit
+from farmsim.models.farm.audit import audit
 from farmsim.policies.control import NoControl
 from farmsim.policies.plan import Plan
 from farmsim.policies.reassign import Reassign

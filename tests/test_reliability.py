@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from farmsim.models.reliability import (
+from farmsim.models.hardware.reliability import (
     Constant,
     Empirical,
     Exponential,

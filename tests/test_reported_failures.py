@@ -12,8 +12,8 @@ from test_lifecycle import play
 
 import farmsim
 from farmsim.analysis.conservation import ConservationError, check
-from farmsim.models.accounts import Rate
-from farmsim.models.columns import PowerState, VmState
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.state.columns import PowerState, VmState
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.view import FarmView
 from farmsim.sim.engine import Outcome

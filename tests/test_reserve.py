@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.failover import failover
-from farmsim.models.living import LivingFarm
-from farmsim.models.reserve import (
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.rules.reserve import (
     Held,
     Permits,
     Reserve,

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from farmsim.models.arrays import Floats
-from farmsim.models.queueing import (
+from farmsim.models.base.arrays import Floats
+from farmsim.models.service.response_account import Response, ServiceAccount
+from farmsim.models.service.response_time import (
     Queue,
     Sojourn,
     erlang_b,
@@ -19,7 +20,6 @@ from farmsim.models.queueing import (
     sharing,
     weibull,
 )
-from farmsim.models.service import Response, ServiceAccount
 
 ONE = np.ones(1)
 ROW = np.array([0])

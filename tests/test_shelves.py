@@ -8,8 +8,8 @@ from builders import make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.arrays import Floats
-from farmsim.models.history import Ring
+from farmsim.models.base.arrays import Floats
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies import host_order, shelves
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.catalogue import POLICIES

@@ -6,10 +6,10 @@ from builders import make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.accounts import Rate
-from farmsim.models.audit import audit
-from farmsim.models.columns import VmState
-from farmsim.models.farm import Farm, FarmError
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.farm import Farm, FarmError
+from farmsim.models.state.columns import VmState
 
 HOSTS, VMS = 4, 8
 Steps = list[tuple[str, int, tuple[float, float, float], float]]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.dirty_pages import BYTES_PER_MEGABIT
-from farmsim.models.live_migration import Cold, SuspendResume
-from farmsim.models.migration_course import Guest
-from farmsim.models.network import Network
-from farmsim.models.transport import PLAIN
+from farmsim.models.migration.course import Guest
+from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT
+from farmsim.models.migration.suspend_resume import Cold, SuspendResume
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import PLAIN
 from farmsim.sim.clock import Clock
 from farmsim.sim.slots import Claim, Limits, Lines, Order, Slots
 

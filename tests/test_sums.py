@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farmsim.models.arrays import added
+from farmsim.models.base.arrays import added
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
@@ -17,7 +17,7 @@ WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}
 WHOLE_SUMS = {
     "sum(lines)": "scenarios/trace_files.py",  # lines of files
     "sum(outcomes.values())": "analysis/story.py",  # a Counter
-    "sum((seat(vm, set()) for vm in range(len(left))))": "models/rule_conflicts.py",  # bools
+    "sum((seat(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
 }
 
 

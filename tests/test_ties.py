@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.models import ties
-from farmsim.models.history import Ring
-from farmsim.models.power import Linear, PowerModel, Table
-from farmsim.models.ties import ascending, first_highest, first_lowest, levels, tie_of
+from farmsim.models.base import ties
+from farmsim.models.base.ties import ascending, first_highest, first_lowest, levels, tie_of
+from farmsim.models.hardware.power_curves import Linear, PowerModel, Table
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies import pricing
 from farmsim.policies.best_fit import BestFit
 from farmsim.policies.best_fit_decreasing import BestFitDecreasing

@@ -15,20 +15,20 @@ from hypothesis import strategies as st
 
 from farmsim.analysis.conservation import check
 from farmsim.analysis.life import present_s
-from farmsim.models.accounts import Rate
-from farmsim.models.application import Applications
-from farmsim.models.arrays import Floats, Ints
-from farmsim.models.audit import audit
-from farmsim.models.columns import PowerState, VmState
-from farmsim.models.living import LivingFarm
-from farmsim.models.migration import FixedRate
-from farmsim.models.move_models import Model, MoveModels
-from farmsim.models.network import Network
-from farmsim.models.post_copy import PostCopy
-from farmsim.models.pre_copy import PreCopy
-from farmsim.models.reliability import Exponential
-from farmsim.models.transport import LV08
-from farmsim.models.workload import TraceSeries, Workload
+from farmsim.models.accounts.accounts import Rate
+from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.farm.audit import audit
+from farmsim.models.farm.living import LivingFarm
+from farmsim.models.hardware.reliability import Exponential
+from farmsim.models.migration.fixed_rate import FixedRate
+from farmsim.models.migration.model_table import Model, MoveModels
+from farmsim.models.migration.post_copy import PostCopy
+from farmsim.models.migration.pre_copy import PreCopy
+from farmsim.models.network.network import Network
+from farmsim.models.network.transport import LV08
+from farmsim.models.state.columns import PowerState, VmState
+from farmsim.models.workload.application import Applications
+from farmsim.models.workload.demand import TraceSeries, Workload
 from farmsim.policies.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.scaling import ApplicationView, Wanted
 from farmsim.policies.view import FarmView

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from farmsim.models.arrays import Floats, Ints, sum_by
-from farmsim.models.water_filling import fill
+from farmsim.models.base.arrays import Floats, Ints, sum_by
+from farmsim.models.delivery.fair_share import fill
 
 MHZ = st.one_of(st.just(0.0), st.floats(1.0, 1e5), st.integers(0, 20).map(float))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.analysis.result import Result
 from farmsim.analysis.work import CAUSES
-from farmsim.models.lifetimes import Lifetimes
-from farmsim.models.not_running import NotRunning
+from farmsim.models.accounts.work_not_running import NotRunning
+from farmsim.models.state.lifetimes import Lifetimes
 
 SERVER = {
     "cores": 10, "clock": "1 GHz", "memory": "100 GiB", "sockets": 1,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import farmsim
-from farmsim.models.history import Ring
+from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.adaptive_threshold import InterquartileRange
 from farmsim.policies.consolidation import Consolidation
 from farmsim.policies.local_regression import LocalRegression, RobustLocalRegression

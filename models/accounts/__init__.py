@@ -1,0 +1,1 @@
+"""Integrals over time: energy, work, violations, time on hosts."""

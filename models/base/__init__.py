@@ -1,0 +1,1 @@
+"""Array types, parameters, estimates with ranges, ties, catalogue tables, metrics."""

@@ -1,0 +1,1 @@
+"""How a host shares its CPU among VMs."""

@@ -1,0 +1,396 @@
+"""What hosts give their guests: from demand over physical load to what is delivered.
+
+Demand is in MHz of guest work, what one MHz of bare metal does in a second. A VM's physical
+load is ``work * effort``: the layer's work factor on its present host, times what memory
+beyond the host's own and switching between vCPUs add there. A host's applications and the
+copies that arrive ask for CPU beside the guests. Hosts that can give all that is asked are
+done with sums; only the VMs of the others are looked at one by one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.arrays import Bools, Floats, Ints, added, sum_by
+from ..state.columns import Hosts, Vms
+from .fair_share import fill
+from .overhead_tables import Layer
+
+VCPU_SHARES = 1000.0
+"""Weight of a vCPU whose size names none."""
+
+ROUNDING = 1e-12
+"""A share of the wanted work below this is what rounding leaves, not a shortage."""
+
+
+@dataclass
+class Given:
+    """What hosts give: physical demand, what is delivered of it, guest work not done, in MHz.
+
+    ``saturated_mhz`` is the part of the work not done that the host itself had no CPU or no I/O
+    left for; ``idle`` tells where guests and copies ask for nothing.
+    """
+
+    demand_mhz: Floats
+    delivered_mhz: Floats
+    unserved_mhz: Floats
+    saturated_mhz: Floats
+    idle: Bools
+
+
+class Delivery:
+    """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
+
+    ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
+    which neighbours raise it; ``most_mhz`` is what a VM can use of its host's CPU at the most;
+    ``shortfall`` is the share of the wanted work of a VM that its host does not do, ``overhead``
+    the part of it that its own vCPUs spend on crowding and neighbours instead; ``waiting``
+    the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
+    that they wait for one another, per MHz of work.
+    """
+
+    def __init__(self, hosts: Hosts, vms: Vms, layer: Layer | None) -> None:
+        self.layer = layer or Layer.none(len(vms.size_names), len(hosts.group_names))
+        self._hosts, self._vms = hosts, vms
+        self.effort = np.ones(len(vms))
+        self.ceiling_mhz = np.full(len(vms), np.inf)
+        self.slowdown = np.ones(len(vms))
+        self.most_mhz = np.full(len(vms), np.inf)
+        self.shortfall = np.zeros(len(vms))
+        self.overhead = np.zeros(len(vms))
+        self.waiting = np.zeros(len(vms))
+        self.costop_per_mhz = np.zeros(len(vms))
+        self.stressed = np.zeros(len(hosts), bool)
+        self._guests_mhz = np.zeros(len(hosts))
+        self.capped = 0
+        self.slowed = False
+        """Whether a VM may be moving or slowed down, so that guest shares have to be looked at."""
+        group = hosts.group
+        self.base_mhz = self.layer.base_mhz[group]
+        self._app_mhz = self.layer.app_mhz[group]
+        self._plain = bool(np.all(self.layer.work_factor == 1.0))
+        self.strained = bool(
+            np.any(self.layer.contention_loss > 0)
+            or np.any(self.layer.coscheduling_loss > 0)
+            or np.any(np.isfinite(self.layer.physical_mib))
+        )
+        self._plain = self._plain and not self.strained
+        factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
+        self._dearest_of_size = factor.max(axis=1, initial=1.0)
+        self._dearest = self._dearest_of_size[vms.size]
+        extra_mib = np.where(self.layer.allowed, self.layer.extra_mib, 0.0).max(axis=1, initial=0.0)
+        self._most_extra_mib = extra_mib
+        self.most_mib: Floats = vms.memory_mib + extra_mib[vms.size]
+        """The most memory that each VM takes on any group of hosts that it may be on."""
+        used = np.any(self.layer.operations > 0, axis=1) & np.any(
+            np.isfinite(self.layer.ceilings), axis=1
+        )
+        self._kinds = np.flatnonzero(used).tolist()
+        self._operations = [self.layer.operations[kind][vms.size] for kind in self._kinds]
+        self._ceilings = [self.layer.ceilings[kind][group] for kind in self._kinds]
+        self.adjusts = bool(self._operations) or self.layer.interference is not None
+        if self.layer.interference is not None:
+            self._harmless_share = self.layer.interference.harmless_share
+
+    def resize(self, vms: Ints) -> None:
+        """Look up again what follows from the sizes of some VMs."""
+        size = self._vms.size[vms]
+        self._dearest[vms] = self._dearest_of_size[size]
+        self.most_mib[vms] = self._vms.memory_mib[vms] + self._most_extra_mib[size]
+        for kind, operations in zip(self._kinds, self._operations, strict=True):
+            operations[vms] = self.layer.operations[kind][size]
+
+    def physical_mhz(self, work_mhz: Floats) -> Floats:
+        """Return the physical CPU that work of all VMs takes where they are now.
+
+        A VM without a host counts with the dearest group that it may be on.
+        """
+        if self._plain:
+            return work_mhz
+        return work_mhz * np.where(self._vms.host >= 0, self.effort, self._dearest)
+
+    def attach(self, vms: Ints, hosts: Ints) -> None:
+        """Note what work costs VMs on the hosts that they come to."""
+        size, group = self._vms.size[vms], self._hosts.group[hosts]
+        effort = self.layer.work_factor[size, group]
+        most_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[hosts]
+        ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
+        capped = ceiling_mhz < self._vms.size_mhz[vms]
+        self.effort[vms] = effort
+        self.most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
+        self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
+        self.capped += int(np.count_nonzero(capped))
+
+    def detach(self, vms: Ints) -> None:
+        """Forget what work costs VMs that leave."""
+        self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
+        self.ceiling_mhz[vms] = np.inf
+        self.slowdown[vms] = 1.0
+        self.shortfall[vms] = 0.0
+        self.overhead[vms] = 0.0
+        self.waiting[vms] = 0.0
+        self.costop_per_mhz[vms] = 0.0
+
+    def footprint_mib(self, vms: Ints, hosts: Ints) -> Floats:
+        """Return the memory that VMs take on hosts, the hypervisor's own for them included."""
+        extra_mib: Floats = self.layer.extra_mib[self._vms.size[vms], self._hosts.group[hosts]]
+        return self._vms.memory_mib[vms] + extra_mib
+
+    def footprint_of_one(self, vm: int, host: int) -> float:
+        """Return what :meth:`footprint_mib` does for one VM on one host."""
+        at = self._vms.size.item(vm), self._hosts.group.item(host)
+        return float(self._vms.memory_mib.item(vm) + self.layer.extra_mib.item(*at))
+
+    def wanted_mhz(self, vms: Ints) -> Floats:
+        """Return the guest work that present hosts can see: a vCPU uses at most one core."""
+        wanted_mhz: Floats = np.minimum(self._vms.demand_mhz[vms], self.ceiling_mhz[vms])
+        return wanted_mhz
+
+    def asked_mhz(self, vms: Ints) -> Floats:
+        """Return the guest work that VMs ask of their hosts: ``wanted * guest_share``.
+
+        A guest that stands still for a move asks for nothing, one that a copy slows down for what
+        it keeps; what the copy itself takes is asked for by the copy.
+        """
+        wanted_mhz = self.wanted_mhz(vms)
+        return wanted_mhz * self._vms.guest_share[vms] if self.slowed else wanted_mhz
+
+    def set_strain(self, rows: Ints, guests: Ints, at: Ints, memory_mib: Floats) -> None:
+        """Recompute the effort of all guests of some hosts for how crowded these are.
+
+        ``effort = factor * (1 + (s - 1) swapped / used) * (1 + (c + k (v - 1)) crowd)``: with
+        more memory promised than there is, sharing and ballooning give some back and guests are
+        swapped for the rest, ``s`` times slower from swap; with more vCPUs than cores,
+        ``crowd = max(0, 1 - cores / vcpus)``, switching takes ``c`` and the vCPUs of a VM with
+        ``v`` of them wait for one another, ``k`` each.
+        """
+        layer, group = self.layer, self._hosts.group[rows]
+        vcpus = self._vms.vcpus[guests].astype(np.float64)
+        over_mib = memory_mib - layer.physical_mib[group]
+        swapped_mib = np.maximum(over_mib - layer.memory_reclaim[group] * memory_mib, 0.0)
+        used_mib = np.maximum(memory_mib, 1.0)
+        swap = 1.0 + (layer.swap_slowdown[group] - 1.0) * swapped_mib / used_mib
+        wanted = sum_by(at, weights=vcpus, minlength=len(rows))
+        crowd = np.maximum(1.0 - layer.cores[group] / np.maximum(wanted, 1.0), 0.0)[at]
+        each = group[at]
+        waits = layer.coscheduling_loss[each] * (vcpus - 1) * crowd
+        factor = layer.work_factor[self._vms.size[guests], each] * swap[at]
+        self.effort[guests] = factor * (1.0 + layer.contention_loss[each] * crowd + waits)
+        own_mhz = vcpus * self._hosts.core_mhz[rows][at]
+        self.costop_per_mhz[guests] = factor * waits / own_mhz
+
+    def give(
+        self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats
+    ) -> Given:
+        """Return what some hosts give. ``at`` is the position of each guest's host in ``rows``.
+
+        Positions beyond the last host stand for no host.
+        """
+        count = len(copies_mhz)
+        demand_mhz = self._vms.demand_mhz[guests]
+
+        def summed(values: Floats) -> Floats:
+            return sum_by(at, weights=values, minlength=count)[:count]
+
+        asked_mhz = summed(demand_mhz)
+        work_mhz, wanted_mhz = demand_mhz, asked_mhz
+        if self.capped:
+            work_mhz = np.minimum(demand_mhz, self.ceiling_mhz[guests])
+            wanted_mhz = summed(work_mhz)
+        unserved_mhz = asked_mhz - wanted_mhz
+        if self.slowed:
+            work_mhz = work_mhz * self._vms.guest_share[guests]
+            wanted_mhz = summed(work_mhz)
+        physical_mhz, load_mhz = work_mhz, wanted_mhz
+        if not self._plain:
+            physical_mhz = work_mhz * self.effort[guests]
+            load_mhz = summed(physical_mhz)
+        others_mhz = copies_mhz + self._app_mhz[rows] * on
+        room_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
+        stressed = load_mhz + others_mhz > room_mhz
+        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
+            stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
+        if self.strained:
+            # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
+            beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
+            if beyond.any():
+                stressed |= summed(beyond.astype(np.float64)) > 0
+        if self.layer.interference is not None:
+            stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
+        stressed &= on
+        given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
+        saturated_mhz = np.zeros(count)
+        if stressed.any() or self.stressed[rows].any():
+            chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
+            vms = chosen if isinstance(guests, slice) else guests[chosen]
+            self._share_out(
+                np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
+                stressed, load_mhz, given_mhz, unserved_mhz, saturated_mhz,
+            )  # fmt: skip
+            self.stressed[rows] = stressed
+        self._guests_mhz[rows] = load_mhz
+        base_mhz = self.base_mhz[rows] * on
+        return Given(
+            demand_mhz=load_mhz + others_mhz + base_mhz,
+            delivered_mhz=given_mhz * on + base_mhz,
+            unserved_mhz=unserved_mhz,
+            saturated_mhz=saturated_mhz,
+            idle=load_mhz + copies_mhz <= 0,
+        )
+
+    @property
+    def has_overheads(self) -> bool:
+        """Whether crowding or neighbours may keep a VM's vCPUs from what it wants."""
+        return self.adjusts or self.strained
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what guests want adds up to what they ask of a host that can give it.
+
+        So it is without overheads, ceilings of I/O and neighbours that count.
+        """
+        return self._plain and not self.adjusts
+
+    @property
+    def recounts(self) -> bool:
+        """Whether what a host is asked for is the sum of what each of its guests asks for.
+
+        So it is unless I/O ceilings, neighbours that count or crowding look at all of them.
+        """
+        return not self.has_overheads
+
+    def move_one(self, vm: int, target: int) -> None:
+        """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
+        self.shortfall[vm] = self.overhead[vm] = self.waiting[vm] = 0.0
+        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
+        most_mhz = min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+        capped = most_mhz < self._vms.size_mhz.item(vm)
+        self.capped += capped - math.isfinite(self.ceiling_mhz.item(vm))
+        self.most_mhz[vm] = most_mhz
+        self.ceiling_mhz[vm] = most_mhz if capped else math.inf
+
+    def recount_one(self, host: int, guests: Ints) -> float:
+        """Add up what the guests of one host, ascending, ask of it; where all :attr:`recounts`.
+
+        Returns what they want beyond what their vCPUs can get there, in MHz.
+        """
+        asked_mhz = wanted_mhz = added(self._vms.demand_mhz[guests].tolist())
+        if self.capped:
+            wanted_mhz = added(self.wanted_mhz(guests).tolist())
+        self._guests_mhz[host] = wanted_mhz
+        if self.slowed or not self._plain:
+            physical_mhz = self.asked_mhz(guests) * self.effort[guests]
+            self._guests_mhz[host] = added(physical_mhz.tolist())
+        return float(asked_mhz - wanted_mhz)
+
+    def excess_of(self, vms: Ints) -> tuple[Floats, Floats]:
+        """Return what VMs want beyond what their vCPUs can get where they are, in MHz.
+
+        Second is the part of it that they could not have without any overhead either: beyond
+        their vCPUs on the host's cores, or beyond their limit.
+        """
+        demand_mhz = self._vms.demand_mhz[vms]
+        excess_mhz = demand_mhz - self.wanted_mhz(vms)
+        limit_mhz = np.maximum(demand_mhz - self.most_mhz[vms], 0.0)
+        return excess_mhz, np.minimum(limit_mhz, excess_mhz)
+
+    def excess_mhz(self, vm: int) -> float:
+        """Return what a VM wants beyond what its vCPUs can get where it is."""
+        demand_mhz = self._vms.demand_mhz.item(vm)
+        return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
+
+    def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
+        """Return what :meth:`give` does for one host that is on and whose guests are as before.
+
+        These are demand and delivered CPU in MHz, and whether the host is idle. None where a look
+        at the VMs one by one is needed, since the host cannot give, or could not, all that is
+        asked.
+        """
+        guests_mhz = self._guests_mhz.item(host)
+        asked_mhz = guests_mhz + (copies_mhz + self._app_mhz.item(host))
+        base_mhz = self.base_mhz.item(host)
+        if self.stressed.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
+            return None
+        given_mhz = asked_mhz + base_mhz
+        return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
+
+    def _share_out(
+        self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
+        stressed: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
+        saturated_mhz: Floats,
+    ) -> None:  # fmt: skip
+        """Work out VM by VM what stressed hosts give, and correct the sums in place.
+
+        In turn: I/O ceilings slow all who do that kind of I/O alike, neighbours slow each other,
+        a vCPU cannot exceed its core, and what is then asked of the CPU beyond its capacity is
+        shared by weights (max-min fair within reservations and limits) or in proportion. What
+        the second and the third of these take is overhead on the VM's own vCPUs, the rest is the
+        host's saturation.
+        """
+        count = len(rows)
+        wanted_mhz = self.asked_mhz(vms)
+        work_mhz = wanted_mhz
+        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
+            rate = work_mhz * operations[vms]
+            total = sum_by(at, weights=rate, minlength=count)
+            scale = np.minimum(1.0, ceiling[rows] / np.maximum(total, 1e-300))
+            work_mhz = np.where(operations[vms] > 0, work_mhz * scale[at], work_mhz)
+        effort = self.effort[vms]
+        if self.layer.interference is not None:
+            running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
+            self.slowdown[vms] = self.layer.interference.slowdown(
+                self._vms.size[vms], at, running, count
+            )
+            effort = effort * self.slowdown[vms]
+        own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
+        own_loss_mhz: Floats | float = 0.0
+        if self.adjusts or self.strained:
+            able_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
+            own_loss_mhz, work_mhz = work_mhz - able_mhz, able_mhz
+        physical_mhz = work_mhz * effort
+        sums = sum_by(at, weights=physical_mhz, minlength=count)
+        served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
+        self.waiting[vms] = (physical_mhz - served_mhz) / own_mhz
+        done_mhz = served_mhz / effort
+        shortfall = np.zeros(len(vms))
+        np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
+        real = stressed[at] & (shortfall > ROUNDING)
+        self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
+        missed_mhz = wanted_mhz * self.shortfall[vms]
+        host_loss_mhz = missed_mhz - own_loss_mhz
+        host_loss_mhz = np.where(host_loss_mhz > ROUNDING * wanted_mhz, host_loss_mhz, 0.0)
+        if self.has_overheads:
+            overhead = np.zeros(len(vms))
+            np.divide(missed_mhz - host_loss_mhz, wanted_mhz, out=overhead, where=wanted_mhz > 0)
+            self.overhead[vms] = overhead
+        unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
+        saturated_mhz += sum_by(at, weights=host_loss_mhz, minlength=count)
+        load_mhz[stressed] = sums[stressed]
+        given_mhz[stressed] = np.minimum(sums + others_mhz, room_mhz)[stressed]
+
+    def _shared(
+        self, rows: Ints, vms: Ints, at: Ints, physical_mhz: Floats, sums: Floats,
+        others_mhz: Floats, room_mhz: Floats,
+    ) -> Floats:  # fmt: skip
+        asked_mhz = sums + others_mhz
+        over = asked_mhz > room_mhz
+        if not self.layer.fair:
+            share = np.ones(len(rows))
+            np.divide(room_mhz, asked_mhz, out=share, where=over)
+            return physical_mhz * share[at]
+        layer, size = self.layer, self._vms.size[vms]
+        cores = layer.cores[self._hosts.group[rows]]
+        # Host applications and arriving copies are one more consumer per host, with the weight
+        # of as many ordinary vCPUs as they keep busy.
+        busy = np.ceil(others_mhz / self._hosts.core_mhz[rows])
+        everyone = np.arange(len(rows))
+        got_mhz = fill(
+            room_mhz,
+            np.concatenate([at, everyone]),
+            np.concatenate([physical_mhz, others_mhz]),
+            np.concatenate([layer.shares[size], VCPU_SHARES * np.clip(busy, 1.0, cores)]),
+            np.concatenate([layer.reservation_mhz[size], np.zeros(len(rows))]),
+            np.concatenate([layer.limit_mhz[size], np.full(len(rows), np.inf)]),
+        )
+        return np.where(over[at], got_mhz[: len(vms)], physical_mhz)

@@ -1,0 +1,113 @@
+"""The farm's invariants, computed from scratch and compared with what the farm believes."""
+
+import numpy as np
+
+from ..accounts.accounts import Rate
+from ..base.arrays import Floats
+from ..state.columns import PowerState, VmState
+from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
+
+
+def audit(farm: Farm) -> None:
+    """Check every invariant. Raises FarmError naming the first that does not hold."""
+    _who_is_where(farm)
+    _copies(farm)
+    _sums_of_hosts(farm)
+    _rates_of_hosts(farm)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise FarmError(f"audit: {what}")
+
+
+def _who_is_where(farm: Farm) -> None:
+    vms, hosts = farm.vms, farm.hosts
+    running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
+    _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
+    moving = vms.state == VmState.MIGRATING
+    _require(bool(np.all((vms.moving_to >= 0) == moving)), "a moving VM has no target")
+    everywhere = [farm.residents.of(np.array([host])) for host in range(len(hosts))]
+    listed = np.concatenate(everywhere) if everywhere else np.empty(0, np.int64)
+    _require(len(np.unique(listed)) == len(listed), "a VM is on two hosts")
+    _require(bool(np.array_equal(np.sort(listed), np.flatnonzero(running))), "a VM was lost")
+    for host, found in enumerate(everywhere):
+        _require(bool(np.all(vms.host[found] == host)), "residents and hosts disagree")
+
+
+def _copies(farm: Farm) -> None:
+    vms, copies = farm.vms, farm.copies
+    copied = np.flatnonzero(copies.source >= 0)
+    source, target = copies.source[copied], copies.target[copied]
+    moving = vms.state[copied] == VmState.MIGRATING
+    at = np.where(moving, source, target)
+    _require(bool(np.all(vms.host[copied] == at)), "a VM is copied that is at neither end")
+    to = np.where(moving, target, -1)
+    _require(bool(np.all(vms.moving_to[copied] == to)), "a copy goes elsewhere than its VM")
+    _require(len(copied) == copies.active, "copies do not add up")
+
+
+def _sums_of_hosts(farm: Farm) -> None:
+    vms, hosts = farm.vms, farm.hosts
+    count = len(hosts)
+    home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
+    at, to = vms.host[home], vms.moving_to[movers]
+    memory_mib = np.bincount(at, weights=farm.delivery.footprint_mib(home, at), minlength=count)
+    coming_mib = farm.delivery.footprint_mib(movers, to)
+    memory_mib += np.bincount(to, weights=coming_mib, minlength=count)
+    away = np.flatnonzero(vms.pages_at >= 0)
+    kept_at = vms.pages_at[away]
+    kept_mib = farm.delivery.footprint_mib(away, kept_at)
+    memory_mib += np.bincount(kept_at, weights=kept_mib, minlength=count)
+    sending = np.bincount(kept_at, minlength=count)
+    _require(bool(np.array_equal(sending, hosts.sending)), "pages kept do not add up")
+    _require(bool(np.all(vms.state[away] == VmState.RUNNING)), "pages kept of a VM that is gone")
+    _require(bool(np.allclose(memory_mib, hosts.memory_used_mib)), "memory used does not add up")
+    limit_mib = hosts.memory_mib + MEMORY_TOLERANCE_MIB
+    _require(bool(np.all(hosts.memory_used_mib <= limit_mib)), "memory is overcommitted")
+    committed_mhz = np.bincount(at, weights=vms.size_mhz[home], minlength=count)
+    _require(bool(np.allclose(committed_mhz, hosts.committed_mhz)), "sizes do not add up")
+    vcpus = np.bincount(at, weights=vms.vcpus[home], minlength=count)
+    _require(bool(np.array_equal(vcpus, hosts.vcpus)), "vCPUs do not add up")
+    guests = np.bincount(at, minlength=count)
+    _require(bool(np.array_equal(guests, hosts.vm_count)), "VM counts do not add up")
+    incoming = np.bincount(to, minlength=count)
+    _require(bool(np.array_equal(incoming, hosts.incoming)), "incoming VMs do not add up")
+    on = (hosts.state == PowerState.ON) | (hosts.state == PowerState.DRAINING)
+    starting = np.bincount(vms.host[home[vms.state[home] == VmState.STARTING]], minlength=count)
+    may = on | ((hosts.state == PowerState.BOOTING) & (guests == starting))
+    _require(not np.any(guests[~may]), "a host that is off has VMs")
+    away = (vms.host < 0) & (vms.state != VmState.SUSPENDED)
+    mute = vms.demand_mhz[away | (vms.state == VmState.STARTING)]
+    _require(not np.any(mute), "a VM that does not run asks for CPU")
+
+
+def _rates_of_hosts(farm: Farm) -> None:
+    vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
+    count = len(hosts)
+    home, copies = np.flatnonzero(vms.host >= 0), farm.copies
+    delivery, copied = farm.delivery, np.flatnonzero(copies.source >= 0)
+    physical_mhz = delivery.wanted_mhz(home) * vms.guest_share[home] * delivery.effort[home]
+    demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
+    for ends, share in ((copies.source, copies.source_share), (copies.target, copies.target_share)):
+        asked_mhz = share[copied] * vms.demand_mhz[copied]
+        demand_mhz += np.bincount(ends[copied], weights=asked_mhz, minlength=count)
+    # Crowding and neighbours add to the work of hosts, I/O ceilings take from that of others.
+    simple = ~(delivery.stressed & delivery.adjusts) & (not delivery.strained)
+    demand_mhz = np.where(simple, demand_mhz + _own_mhz(farm), hosts.demand_mhz)
+    _require(bool(np.allclose(demand_mhz, hosts.demand_mhz)), "demand does not add up")
+    delivered_mhz = rates[Rate.DELIVERED_MHZ]
+    _require(bool(np.all(delivered_mhz <= hosts.cpu_mhz + 1e-9)), "more delivered than there is")
+    _require(bool(np.all(delivered_mhz <= demand_mhz + 1e-6)), "more delivered than asked for")
+    on = rates[Rate.ON] > 0
+    short = delivered_mhz[on] < np.minimum(demand_mhz, hosts.cpu_mhz)[on] - 1e-6
+    _require(not np.any(short), "CPU is left over while somebody wants it")
+    _require(bool(np.all(rates[Rate.UNSERVED_MHZ] >= 0)), "negative shortage")
+
+
+def _own_mhz(farm: Farm) -> Floats:
+    """Return what hosts ask for themselves while they are on."""
+    layer, group = farm.delivery.layer, farm.hosts.group
+    on = farm.accounts.rates[Rate.ON] > 0
+    own_mhz: Floats = (layer.base_mhz + layer.app_mhz)[group] * on
+    return own_mhz

@@ -1,0 +1,1 @@
+"""Profiles of hypervisors, what they cost in CPU, memory and licences."""

@@ -1,0 +1,1 @@
+"""How one VM moves: duration, downtime, bytes of each migration model."""

@@ -1,0 +1,194 @@
+"""Moves between platforms: what may move live, what must be converted, what cannot move.
+
+No measured figures of such moves are public; rates and times are estimates.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ..base.parameters import knob
+from .course import Course, Ending, Guest, Step
+from .dirty_pages import BYTES_PER_MEGABIT
+from .suspend_resume import Cold, Handover, Steps, StorageMode, standstill
+
+FAMILIES: dict[str, str] = {
+    "": "bare metal",
+    "ideal": "disk image",
+    "vmware": "disk image",
+    "workstation": "disk image",
+    "workstation_2003": "disk image",
+    "first_vt_x": "disk image",
+    "kvm": "disk image",
+    "qemu_tcg": "disk image",
+    "hyper_v": "disk image",
+    "xen": "disk image",
+    "virtualbox": "disk image",
+    "xen_pv": "paravirtual kernel",
+}
+"""Families of hypervisors, and what their guests are made of.
+
+Between disk images there are converters, and a machine on bare metal can be read into one. No
+tool puts an image back onto a machine's own disks or exchanges a paravirtual kernel.
+"""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One end of a move: hypervisor family, and the CPU that guests see there.
+
+    ``cpu_level`` is a level of features that hosts of a vendor share, the higher the more, as
+    Enhanced vMotion Compatibility counts them; a guest is taken to use that of the host it leaves.
+    ``stuck`` says what holds running VMs there; empty if nothing does.
+    """
+
+    family: str
+    stuck: str = ""
+    cpu_vendor: str = ""
+    cpu_level: int = 0
+    cpu_architecture: str = "x86-64"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a VM gets from one platform to another: ``live``, ``cold``, ``convert`` or ``refused``.
+
+    ``reason`` says why it is not live; empty if it is.
+    """
+
+    kind: Literal["live", "cold", "convert", "refused"]
+    reason: str = ""
+
+
+def way_between(source: Platform, target: Platform) -> Way:
+    """Return the best way from one platform to another."""
+    if source.family == target.family:
+        return _within_family(source, target)
+    for family in (source.family, target.family):
+        if family not in FAMILIES:
+            known = ", ".join(sorted(name for name in FAMILIES if name))
+            return Way("refused", f"unknown platform {family}; known: {known}")
+    if source.cpu_architecture != target.cpu_architecture:
+        return Way("refused", _architectures(source, target))
+    if not target.family:
+        return Way("refused", "a VM cannot be put back onto bare metal")
+    for family in (source.family, target.family):
+        if FAMILIES[family] == "paravirtual kernel":
+            return Way("refused", f"guests of {family} need its paravirtual kernel")
+    return Way("convert", f"{source.family or 'bare metal'} and {target.family} differ")
+
+
+def _within_family(source: Platform, target: Platform) -> Way:
+    if source.cpu_architecture != target.cpu_architecture:
+        return Way("refused", _architectures(source, target))
+    if not source.family:
+        return Way("refused", "systems on bare metal do not move without being converted")
+    if source.stuck or target.stuck:
+        return Way("cold", f"{source.stuck or target.stuck} does not let running VMs move")
+    if source.cpu_vendor != target.cpu_vendor:
+        return Way("cold", f"CPUs of {source.cpu_vendor} and {target.cpu_vendor} differ")
+    if source.cpu_level > target.cpu_level:
+        return Way("cold", f"CPU level {target.cpu_level} is below {source.cpu_level}")
+    return Way("live")
+
+
+def _architectures(source: Platform, target: Platform) -> str:
+    return f"CPU architectures {source.cpu_architecture} and {target.cpu_architecture} differ"
+
+
+@dataclass(frozen=True)
+class NoConversion:
+    """VMs stay among platforms between which their migration model can move them."""
+
+
+@dataclass(frozen=True)
+class Conversion(Handover):
+    """What a change of platform takes: a disk converted at a rate, and a first boot.
+
+    A rate of 0.1 to 0.25 GB/s is an estimate, as are the times of shutting down and booting.
+    The disk is sent even if both platforms could read it.
+    """
+
+    storage: StorageMode = "before"
+    rate_mbps: float = knob(
+        "Speed of converting a disk. Estimate.", 1200.0, key="rate", dimension="bandwidth", gt=0
+    )
+    shutdown_s: float = knob(
+        "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
+    )
+    boot_s: float = knob(
+        "Boot of the guest's system after the move. Estimate.",
+        120.0,
+        key="boot",
+        dimension="time",
+        ge=0,
+    )
+
+    @property
+    def cap_bytes_s(self) -> float:
+        """Bytes/s of the converter, or the move's limit if that is lower."""
+        return min(self.rate_mbps, self.limit_mbps or math.inf) * BYTES_PER_MEGABIT
+
+    def restart(self, storage: StorageMode) -> Cold:
+        """Return the move where only the CPU is another one: nothing is converted."""
+        return Cold(
+            limit_mbps=self.limit_mbps, target_load=self.target_load, drain_s=self.drain_s,
+            announce_s=self.announce_s, storage=storage, acknowledge=self.acknowledge,
+            shutdown_s=self.shutdown_s, boot_s=self.boot_s,
+        )  # fmt: skip
+
+    def cut_over(self, left_bytes: float) -> Steps:
+        """Shut down, convert what is left of the disk, boot at the target."""
+        yield from self.drain()
+        yield standstill("shut down", self.shutdown_s, self.boot_s)
+        yield self.copying_stopped("convert", left_bytes, undo_s=self.boot_s)
+        yield standstill("boot", self.boot_s, arrived=True)
+        yield from self.announce()
+        yield from self.finish()
+
+
+@dataclass(frozen=True)
+class ColdConversion(Conversion):
+    """Shut down, convert the disk while it is copied, boot what comes out.
+
+    ``total = downtime = shut down + C / min(B, R) + boot``.
+    """
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of the move."""
+        yield from self.cut_over(guest.disk_bytes)
+        return Ending(moved=True)
+
+
+@dataclass(frozen=True)
+class ReplicatedConversion(Conversion):
+    """Convert the disk while the guest runs, and what it writes meanwhile in a final cut-over.
+
+    ``downtime = shut down + min(C, D_w C / R) / min(B, R) + boot``.
+    """
+
+    guest_loss: float = knob(
+        "Part of its CPU that the guest loses while its disk is copied.",
+        0.1,
+        dimension="share",
+        ge=0,
+        lt=1,
+    )
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of the move."""
+        past = yield Step(
+            "replicate", size_bytes=guest.disk_bytes, cap_bytes_s=self.cap_bytes_s,
+            guest_share=1.0 - self.guest_loss, source_share=self.guest_loss,
+            target_share=self.target_load,
+        )  # fmt: skip
+        written = math.floor(guest.write_bytes_s * past.busy_s)
+        yield from self.cut_over(min(guest.disk_bytes, float(written)))
+        return Ending(moved=True)
+
+
+CONVERSIONS: dict[str, type] = {
+    "none": NoConversion,
+    "cold": ColdConversion,
+    "replicated": ReplicatedConversion,
+}

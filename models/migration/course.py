@@ -1,0 +1,205 @@
+"""The course of one migration: steps that a model asks for and a player carries out.
+
+A migration model is a generator. It yields a :class:`Step`, is sent what the step took
+(:class:`Measured`), and returns an :class:`Ending`. It knows no clock, so the same model is
+played over a simulated network (``sim/live_migration.py``) and, by :func:`play_alone`, over a
+link of its own. Sizes are in bytes, rates in bytes/s, times in s.
+"""
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from ..base.arrays import Floats
+
+BYTES_PER_MIB = 1024.0 * 1024.0
+LIU_J_PER_MB = 0.512
+LIU_J = 20.165
+Amount = TypeVar("Amount", float, Floats)
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What a migration has to know of a VM.
+
+    ``write_bytes_s`` is what it writes to its disk at full activity; ``passthrough`` says that
+    it holds a device of its host, ``takes_device`` that it is given one at the target.
+    """
+
+    memory_bytes: float
+    disk_bytes: float = 0.0
+    write_bytes_s: float = 0.0
+    passthrough: bool = False
+    takes_device: bool = False
+
+
+class Step(NamedTuple):
+    """A piece of a migration in which nothing changes: first a wait, then a transfer.
+
+    Without a size nothing is sent; a size of zero is a message. ``guest_share`` is the part of
+    its CPU that the guest keeps (0: it stands still), ``source_share`` and ``target_share``
+    what the work costs the two hosts, as parts of the guest's demand. ``down`` counts as
+    downtime. From a step with ``arrived`` on the guest is at the target; while it is
+    ``exposed`` pages that it needs are still at the source. ``undo_s`` is how long the source
+    takes to have it running again if the step fails; ``later_bytes`` is what later steps have to
+    send at least; ``beside_bytes`` are copied during the wait, evenly, by a way that is not the
+    network. A course that ends with a VM moved has had a step with ``arrived``.
+    """
+
+    name: str
+    wait_s: float = 0.0
+    size_bytes: float | None = None
+    cap_bytes_s: float = math.inf
+    guest_share: float = 1.0
+    source_share: float = 0.0
+    target_share: float = 0.0
+    down: bool = False
+    arrived: bool = False
+    exposed: bool = False
+    backwards: bool = False
+    undo_s: float = 0.0
+    is_round: bool = False
+    later_bytes: float = 0.0
+    beside_bytes: float = 0.0
+
+
+class Measured(NamedTuple):
+    """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
+
+    ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity
+    while it is at the source; what it does at the target is of no account to a move.
+    """
+
+    elapsed_s: float
+    transfer_s: float
+    ran_s: float
+    busy_s: float
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a course ended by itself: whether the VM moved and what was done about convergence.
+
+    ``reaction`` is empty if the rest fitted the downtime target.
+    """
+
+    moved: bool
+    reaction: str = ""
+    reason: str = ""
+
+
+Course: TypeAlias = Generator[Step, Measured, Ending]
+
+
+class Phase(NamedTuple):
+    """A step as it happened, for a timeline; ``sent_bytes`` went over the network."""
+
+    name: str
+    start_s: float
+    end_s: float
+    sent_bytes: float
+
+
+class Outcome(NamedTuple):
+    """What a migration did. Times in s, CPU in seconds of the guest's demand.
+
+    ``fate`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
+    copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
+    ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates
+    the part of its CPU that the guest went without, standstill included. ``away_bytes`` is
+    what of a step cut off, and of pages still at the source, had not arrived.
+    """
+
+    fate: str
+    reaction: str
+    reason: str
+    total_s: float
+    downtime_s: float
+    sent_bytes: float
+    rounds: int
+    source_cpu_s: float
+    target_cpu_s: float
+    guest_lost_s: float
+    away_bytes: float
+    phases: tuple[Phase, ...]
+
+    @property
+    def moved(self) -> bool:
+        """Whether the VM is at the target."""
+        return self.fate == "target"
+
+    @property
+    def energy_j(self) -> float:
+        """Energy attributed to both hosts by Liu et al. (2011)."""
+        return liu_energy_j(self.sent_bytes)
+
+
+def liu_energy_j(sent_bytes: Amount) -> Amount:
+    """Return ``0.512 J/MB * V + 20.165 J`` for both hosts together, V in 10^6 bytes.
+
+    Liu et al., HPDC 2011, for two equal hosts; the coefficients were confirmed in other code,
+    not in the paper itself.
+    """
+    energy_j: Amount = LIU_J_PER_MB * sent_bytes / 1e6 + LIU_J
+    return energy_j
+
+
+class Tally:
+    """Adds up the steps of one migration."""
+
+    def __init__(self, now_s: float) -> None:
+        self._start_s = now_s
+        self._phases: list[Phase] = []
+        self._downtime_s = self._sent_bytes = 0.0
+        self._source_s = self._target_s = self._lost_s = 0.0
+        self._rounds = 0
+
+    def add(self, step: Step, start_s: float, now_s: float, sent_bytes: float) -> None:
+        """Count a step, or the part of it that was played."""
+        elapsed_s = now_s - start_s
+        self._phases.append(Phase(step.name, start_s, now_s, sent_bytes))
+        if step.beside_bytes:
+            sent_bytes += step.beside_bytes * min(1.0, elapsed_s / step.wait_s)
+        self._downtime_s += elapsed_s if step.down else 0.0
+        self._sent_bytes += sent_bytes
+        self._source_s += step.source_share * elapsed_s
+        self._target_s += step.target_share * elapsed_s
+        self._lost_s += (1.0 - step.guest_share) * elapsed_s
+        self._rounds += step.is_round
+
+    def outcome(
+        self, now_s: float, fate: str, reaction: str = "", reason: str = "", away: float = 0.0
+    ) -> Outcome:
+        """Return the sums as of now."""
+        return Outcome(
+            fate, reaction, reason, now_s - self._start_s, self._downtime_s, self._sent_bytes,
+            self._rounds, self._source_s, self._target_s, self._lost_s, away, tuple(self._phases),
+        )  # fmt: skip
+
+
+def play_alone(
+    course: Course, bytes_s: float, latency_s: float = 0.0, activity: float = 1.0
+) -> Outcome:
+    """Play a course over a link of its own: each transfer takes ``latency + size / rate``.
+
+    ``activity`` is the part of its vCPUs that the guest uses. What a planner asks before the
+    move, and the closed form that a simulated move on an empty network must meet.
+    """
+    now_s, tally = 0.0, Tally(0.0)
+    past: Measured | None = None
+    while True:
+        try:
+            step = next(course) if past is None else course.send(past)
+        except StopIteration as end:
+            ending: Ending = end.value
+            fate = "target" if ending.moved else "source"
+            return tally.outcome(now_s, fate, ending.reaction, ending.reason)
+        transfer_s = 0.0
+        if step.size_bytes is not None:
+            transfer_s = latency_s + step.size_bytes / min(bytes_s, step.cap_bytes_s)
+        elapsed_s = step.wait_s + transfer_s
+        tally.add(step, now_s, now_s + elapsed_s, step.size_bytes or 0.0)
+        now_s += elapsed_s
+        ran_s = step.guest_share * elapsed_s
+        past = Measured(elapsed_s, transfer_s, ran_s, activity * ran_s)

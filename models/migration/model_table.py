@@ -1,0 +1,243 @@
+"""Which migration model a move follows, by the VM, the hosts that it leaves and where it goes.
+
+A VM moves by its own model, else by that of the hypervisor that it leaves. Where the two ends
+are no platforms of one kind it is converted, or restarted where only the CPU differs; where
+neither is to be had the move is impossible, and the reason is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import numpy as np
+
+from ..base.arrays import Bools, Ints
+from ..farm.farm import Farm
+from .conversion import Conversion, NoConversion, Platform, way_between
+from .course import Course, Guest
+from .fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel, Phases, PortedRate
+from .suspend_resume import Cold, Handover, MemoryHandover
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class CourseModel(Protocol):
+    """A migration model that asks for steps and knows no clock."""
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of moving a guest."""
+        ...
+
+
+Model: TypeAlias = MigrationModel | CourseModel
+
+
+@dataclass(frozen=True)
+class End:
+    """What a group of hosts is to the moves from and to it.
+
+    ``model`` is how guests leave it, ``device`` that they hold a passthrough device there, and
+    ``detachable`` that this may be taken from them for a move.
+    """
+
+    platform: Platform
+    model: Model
+    device: bool = False
+    detachable: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model of a move, or why there is none."""
+
+    model: Model | None
+    reason: str = ""
+
+
+def choose(
+    own: Model | None, source: End, target: End, conversion: Conversion | NoConversion
+) -> Choice:
+    """Return how a VM with a model of its own, or none, gets from one end to another."""
+    model = own or source.model
+    way = way_between(source.platform, target.platform)
+    if way.kind == "refused":
+        return Choice(None, way.reason)
+    if way.kind == "convert":
+        return _converted(way.reason, conversion)
+    if isinstance(model, Cold):
+        return Choice(model)
+    if way.kind == "cold":
+        return _restarted(model, way.reason, conversion)
+    return _detached(model, source)
+
+
+def _converted(why: str, conversion: Conversion | NoConversion) -> Choice:
+    if isinstance(conversion, NoConversion):
+        return Choice(None, f"{why}, and conversion is none")
+    assert isinstance(conversion, CourseModel)
+    return Choice(conversion)
+
+
+def _restarted(model: Model, why: str, conversion: Conversion | NoConversion) -> Choice:
+    if isinstance(conversion, NoConversion):
+        return Choice(None, f"{why}, and conversion is none")
+    return Choice(conversion.restart(model.storage if isinstance(model, Handover) else "shared"))
+
+
+def _detached(model: Model, source: End) -> Choice:
+    if source.device and not source.detachable:
+        return Choice(None, "its passthrough device is not to be detached")
+    if source.device and not isinstance(model, MemoryHandover):
+        return Choice(None, f"{_name_of(model)} does not detach passthrough devices")
+    return Choice(model)
+
+
+def _name_of(model: Model) -> str:
+    names = (name for name, cls in MIGRATION_MODELS.items() if type(model) is cls)
+    return next(names, type(model).__name__)
+
+
+class MoveModels:
+    """The models of all moves of a farm, a table over kinds of VMs and of groups of hosts.
+
+    Sizes of VM and groups of hosts are rows, as in the columns of the farm.
+    """
+
+    def __init__(
+        self,
+        own: Sequence[Model | None],
+        ends: Sequence[End],
+        conversion: Conversion | NoConversion,
+        ported: bool = False,
+    ) -> None:
+        """Choose for every size, with its own model or None, between every two groups.
+
+        With ``ported`` moves at a fixed rate share ports and places with all others. Raises
+        ValueError if a model that only knows durations is not the only one.
+        """
+        self._ported = ported
+        owns, self._own_of_size = _distinct(own)
+        kinds, self._end_of_group = _distinct(ends)
+        self._device = np.array([end.device for end in ends], bool)
+        made = [
+            choose(model, source, target, conversion)
+            for model in owns
+            for source in kinds
+            for target in kinds
+        ]
+        choices, rows = _distinct(made)
+        self._choices = choices
+        self._row = rows.reshape(len(owns), len(kinds), len(kinds))
+        self._is_possible = np.array([choice.model is not None for choice in choices])
+        self._models = [choice.model for choice in choices if choice.model is not None]
+        self._courses = [self._course_of(choice.model) for choice in choices]
+        self._knows_downtime = [not _knows_durations(choice.model) for choice in choices]
+        self._takes_place = [ported or known for known in self._knows_downtime]
+        self.uses_network = ported or not all(_knows_durations(model) for model in self._models)
+        for model in self._models:
+            alone = len(self._models) == 1 or isinstance(model, FixedRate)
+            if not isinstance(model, CourseModel) and ported:
+                raise ValueError(
+                    f"{type(model).__name__} gives durations and no course; nothing of a network "
+                    "can hold for its moves"
+                )
+            if not isinstance(model, CourseModel) and not alone:
+                raise ValueError(
+                    f"{type(model).__name__} gives durations and no course; such a model must be "
+                    "the only one"
+                )
+
+    @classmethod
+    def only(cls, model: Model, sizes: int, groups: int) -> "MoveModels":
+        """Return one model for all moves of a farm of one platform."""
+        end = End(Platform("ideal"), model)
+        return cls([None] * sizes, [end] * groups, NoConversion())
+
+    def possible(self, sizes: Ints, sources: Ints, targets: Ints) -> Bools:
+        """Return which moves can be, given a size of VM and two groups of hosts of each."""
+        found: Bools = self._is_possible[self._rows(sizes, sources, targets)]
+        return found
+
+    def reason(self, size: int, source: int, target: int) -> str:
+        """Return why a move cannot be; empty if it can."""
+        return self._choice(size, source, target).reason
+
+    def table(self) -> Bools | None:
+        """Return which moves can be: (sizes, groups left, groups gone to); None if all can."""
+        if self._is_possible.all():
+            return None
+        at, ends = self._own_of_size, self._end_of_group
+        found: Bools = self._is_possible[self._row[np.ix_(at, ends, ends)]]
+        return found
+
+    def of(self, size: int, source: int, target: int) -> Model | None:
+        """Return the model of a move, None where it cannot be."""
+        return self._choice(size, source, target).model
+
+    def _course_of(self, model: Model | None) -> CourseModel | None:
+        if isinstance(model, FixedRate) and self._ported:
+            return PortedRate(model)
+        return model if isinstance(model, CourseModel) else None
+
+    def takes_place(self, size: int, source: int, target: int) -> bool:
+        """Return whether a move counts where moves at a time are limited."""
+        return self._takes_place[self._at(size, source, target)]
+
+    def knows_downtime(self, size: int, source: int, target: int) -> bool:
+        """Return whether the model of a move says how long its guest stands still."""
+        return self._knows_downtime[self._at(size, source, target)]
+
+    def course(self, guest: Guest, size: int, source: int, target: int) -> Course:
+        """Return the course of a move that is possible, of a VM of a size between two groups."""
+        model = self._courses[self._at(size, source, target)]
+        assert model is not None
+        held, given = self._device.item(source), self._device.item(target)
+        if held or given:
+            guest = replace(guest, passthrough=held, takes_device=given)
+        return model.course(guest)
+
+    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+        """Return the phases of moves that are possible, where none uses the network."""
+        if len(self._choices) == 1:
+            return _durations_of(self._choices[0], farm, vms, targets)
+        hosts, size = farm.hosts.group, farm.vms.size[vms]
+        rows = self._rows(size, hosts[farm.vms.host[vms]], hosts[targets])
+        parts = [np.flatnonzero(rows == row) for row in np.unique(rows).tolist()]
+        made = [
+            _durations_of(self._choices[rows[part[0]]], farm, vms[part], targets[part])
+            for part in parts
+        ]
+        return Phases.joined(made).select(np.argsort(np.concatenate(parts)))
+
+    def _rows(self, sizes: Ints, sources: Ints, targets: Ints) -> Ints:
+        own, end = self._own_of_size, self._end_of_group
+        rows: Ints = self._row[own[sizes], end[sources], end[targets]]
+        return rows
+
+    def _choice(self, size: int, source: int, target: int) -> Choice:
+        return self._choices[self._at(size, source, target)]
+
+    def _at(self, size: int, source: int, target: int) -> int:
+        own, end = self._own_of_size.item, self._end_of_group.item
+        return int(self._row.item(own(size), end(source), end(target)))
+
+
+def _knows_durations(model: Model | None) -> bool:
+    return isinstance(model, FixedRate) or not isinstance(model, CourseModel)
+
+
+def _durations_of(choice: Choice, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+    assert isinstance(choice.model, MigrationModel)
+    return choice.model.schedule(farm, vms, targets)
+
+
+def _distinct(things: Sequence[T]) -> tuple[list[T], Ints]:
+    """Return the things that differ, and for each thing which of them it equals."""
+    found: list[T] = []
+    rows = []
+    for thing in things:
+        if thing not in found:
+            found.append(thing)
+        rows.append(found.index(thing))
+    return found, np.array(rows, np.int64)

@@ -1,0 +1,114 @@
+"""Post-copy: move the guest first and fetch its pages while it runs at the target.
+
+Hines and Gopalan (2009). Each page is sent once whatever the guest writes, so a move always
+ends; in return the guest waits for pages, and it is lost if source, target or network fails
+before all have come.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..base.parameters import knob
+from .course import BYTES_PER_MIB, Course, Ending, Guest, Measured, Step
+from .dirty_pages import DirtyPages, DirtyRate
+from .suspend_resume import MemoryHandover, Steps
+
+PULLS = 8
+"""The fault penalty falls as pages arrive; it is constant within each of so many pieces."""
+
+
+class Rest(NamedTuple):
+    """What is left to send: pages of memory, and these with writes to a disk that is not shared."""
+
+    pages_bytes: float
+    all_bytes: float
+
+
+@dataclass(frozen=True)
+class RemotePages(MemoryHandover):
+    """What it costs a guest to run while pages are away.
+
+    A guest at full activity touches ``touches_per_s`` pages a second for the first time; each
+    touch of a page still away stops it for ``fault_s``, a round trip and the page's transfer.
+    With a part ``a`` of the pages away it keeps ``1 / (1 + touches_per_s * fault_s * a)`` of its
+    CPU. Both figures and the size of the device state are estimates.
+    """
+
+    state_mib: float = knob(
+        "State of vCPUs and devices, sent while the guest stands still. Estimate.",
+        4.0,
+        key="state",
+        dimension="memory",
+        ge=0,
+    )
+    touches_per_s: float = knob("Pages first touched per second. Estimate.", 1000.0, ge=0)
+    fault_s: float = knob(
+        "Standstill for a page that is away. Estimate.", 0.0005, key="fault", dimension="time", ge=0
+    )
+
+    def kept_share(self, away: float) -> float:
+        """Return the part of its CPU that a guest keeps with a part of its pages away."""
+        return 1.0 / (1.0 + self.touches_per_s * self.fault_s * away)
+
+    def rest_after(self, dirtied_bytes: float, guest: Guest, past: Measured) -> Rest:
+        """Return what is left to send after a step in which so much memory was dirtied."""
+        pages_bytes = float(math.floor(self.wire_bytes(dirtied_bytes)))
+        return Rest(pages_bytes, pages_bytes + self.written_bytes(guest, past))
+
+    def switch_and_pull(self, guest: Guest, rest: Rest) -> Steps:
+        """Move the guest, then fetch the rest of its memory in whole bytes.
+
+        Fetching begins when the network knows the new place. A disk comes evenly with the pages.
+        """
+        rest_bytes, pages = rest.all_bytes, min(1.0, rest.pages_bytes / guest.memory_bytes)
+        yield from self.drain()
+        yield self.copying_stopped("switch", self.state_mib * BYTES_PER_MIB)
+        yield from self.arrive(guest, rest_bytes)
+        edges = [math.floor(rest_bytes * piece / PULLS) for piece in range(PULLS + 1)]
+        for piece in range(PULLS):
+            away = (PULLS - piece - 0.5) / PULLS * pages
+            yield Step(
+                "pull", size_bytes=float(edges[piece + 1] - edges[piece]),
+                cap_bytes_s=self.cap_bytes_s, guest_share=self.kept_share(away),
+                source_share=self.guest_loss, target_share=self.target_load,
+                arrived=True, exposed=rest_bytes > 0, later_bytes=rest_bytes - edges[piece + 1],
+            )  # fmt: skip
+        yield from self.finish()
+
+
+@dataclass(frozen=True)
+class PostCopy(RemotePages):
+    """Stop, send the state, run at the target, fetch every page once.
+
+    ``downtime = S / B + resume``, ``total = downtime + M / B``.
+    """
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of the move."""
+        yield from self.prepare(guest)
+        size_bytes, scan_s = self.first_pass(guest)
+        if scan_s:
+            yield Step("find zero pages", wait_s=scan_s)
+        rest = Rest(size_bytes - self.disk_bytes(guest), size_bytes)
+        yield from self.switch_and_pull(guest, rest)
+        return Ending(moved=True)
+
+
+@dataclass(frozen=True)
+class Hybrid(RemotePages):
+    """One pre-copy round, then post-copy of what was dirtied in it.
+
+    ``bytes = M + dirtied(M / B) + S``: more than post-copy, but fewer pages are away.
+    """
+
+    dirty: DirtyPages = knob("How the guest dirties its memory.", DirtyRate())
+
+    def course(self, guest: Guest) -> Course:
+        """Yield the steps of the move."""
+        yield from self.prepare(guest)
+        size_bytes, scan_s = self.first_pass(guest)
+        past = yield self.copying("first pass", size_bytes, scan_s)
+        dirtied_bytes = self.dirty.dirtied_bytes(guest.memory_bytes, past)
+        yield from self.switch_and_pull(guest, self.rest_after(dirtied_bytes, guest, past))
+        return Ending(moved=True)

@@ -1,0 +1,1 @@
+"""Placement rules and reserves for failures."""

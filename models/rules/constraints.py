@@ -1,0 +1,75 @@
+"""Rules of placement: which VMs belong together or apart, and which hosts they may be on.
+
+Rules are inert data over rows of VMs and hosts. :mod:`.seats` asks what a placement would break,
+:mod:`.rule_check` what is broken, :mod:`.rule_conflicts` what can never be kept; the three share
+nothing but this.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from ..base.arrays import Ints
+
+KINDS: Final = {
+    "together": "The VMs share a host (or a rack, or a site).",
+    "apart": "No two of the VMs share a host (or a rack, or a site).",
+    "spread": "Of the VMs at most so many share a rack (or a host, or a site).",
+    "fence": "The VMs are only on the hosts.",
+    "ban": "The VMs are on none of the hosts.",
+    "lonely": "The VMs share hosts with one another only.",
+    "preserve": "The VMs get at least so much CPU each: no host promises more than it has.",
+    "dedicated": "The hosts take only the VMs.",
+}
+"""What each kind of rule asks for; the names follow BtrPlace where it has the kind."""
+
+FOR_STRANGERS: Final = ("lonely", "dedicated")
+"""Kinds that bind the VMs that are not named as well."""
+
+BY_HOST_ALONE: Final = ("fence", "ban", "dedicated")
+"""Kinds whose verdict does not depend on where other VMs are."""
+
+
+def _nobody() -> Ints:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One rule; ``vms`` and ``hosts`` are rows, ascending, each named once.
+
+    ``level`` is the domain meant by together, apart and spread (:data:`.domains.LEVELS`),
+    ``at_most`` how many of the VMs a domain takes, ``cpu_mhz`` what preserve keeps for each VM.
+    A rule without a ``price`` is hard: nothing may break it. Others cost their price for each
+    VM that is placed against them. With a ``size`` the rule binds those of its VMs only that have
+    this size now, by number: members that scale vertically change from one to another.
+    """
+
+    name: str
+    kind: str
+    vms: Ints
+    hosts: Ints = field(default_factory=_nobody)
+    level: str = "host"
+    at_most: int = 1
+    cpu_mhz: float = 0.0
+    price: float | None = None
+    size: int | None = None
+
+    def holding(self, size: Ints | None) -> Ints:
+        """Return the VMs that it binds, given the present size of each VM (None: all of them)."""
+        if self.size is None or size is None:
+            return self.vms
+        bound: Ints = self.vms[size[self.vms] == self.size]
+        return bound
+
+    @cached_property
+    def named(self) -> frozenset[int]:
+        """The VMs that it names."""
+        return frozenset(self.vms.tolist())
+
+    @property
+    def hard(self) -> bool:
+        """Whether nothing may break it."""
+        return self.price is None

@@ -1,0 +1,204 @@
+"""Where VMs are, are on their way to, and are tentatively put: what rules say to one more.
+
+A VM that moves counts at both ends until it has arrived, so that a rule holds at every instant.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..base.arrays import Bools, Floats, Ints, sum_by
+from .constraints import Rule
+from .rules import Rules
+
+CAPACITY_TOLERANCE = 1e-9
+"""Rounding of promised CPU, relative."""
+
+
+class Seats:
+    """Columns of the VMs' hosts, and tentative hosts over them, under some rules.
+
+    ``host`` and ``moving_to`` have one row per VM, −1 for none. ``waiting`` VMs are about to be
+    placed: where they still are does not hold back the VMs that belong to them. ``size`` is the
+    present size of each VM, which decides what is kept for it.
+    """
+
+    def __init__(self, rules: Rules, host: Ints, moving_to: Ints, size: Ints | None = None) -> None:
+        self.rules = rules
+        self._size, self._kept_mhz = size, rules.kept_mhz(size)
+        self._host, self._moving_to = host, moving_to
+        self._going = np.full(len(host), -1)
+        self._waiting: set[int] = set()
+
+    def take(self, vm: int, host: int) -> tuple[int, bool]:
+        """Put a VM on a host tentatively; return what undoes it."""
+        before = int(self._going[vm]), vm in self._waiting
+        self._going[vm] = host
+        self._waiting.discard(vm)
+        return before
+
+    def undo(self, vm: int, before: tuple[int, bool]) -> None:
+        """Put a VM back to where it tentatively was."""
+        self._going[vm], waited = before
+        if waited:
+            self._waiting.add(vm)
+
+    def expect(self, vms: Ints) -> None:
+        """Note VMs that are about to be placed."""
+        self._waiting.update(vms.tolist())
+
+    def give_up(self, vms: Ints) -> None:
+        """Note VMs that are placed, or stay where they are."""
+        self._waiting.difference_update(vms.tolist())
+
+    def bound(self, vm: int) -> bool:
+        """Whether the verdict on a VM depends on where other VMs are."""
+        return bool(self.rules.hard(vm) or self.rules.soft(vm))
+
+    def barred(self, vm: int, hosts: Ints) -> Bools | None:
+        """Return on which hosts a VM would break a hard rule with others; None: there is none."""
+        indices = self.rules.hard(vm)
+        if not indices:
+            return None
+        found = self._broken(indices[0], vm, hosts)
+        for index in indices[1:]:
+            found |= self._broken(index, vm, hosts)
+        return found
+
+    def penalty(self, vm: int, hosts: Ints) -> Floats | None:
+        """Return the prices of the soft rules that a VM would break per host; None: no such."""
+        indices = self.rules.soft(vm)
+        if not indices:
+            return None
+        total = np.zeros(len(hosts))
+        for index in indices:
+            total += self._broken(index, vm, hosts) * (self.rules.all[index].price or 0.0)
+        return total
+
+    def why(self, vm: int, hosts: Ints) -> list[tuple[str, int]]:
+        """Return the hard rules that bar a VM from some of the hosts, and from how many each."""
+        found = []
+        for index in self.rules.binding(vm):
+            rule = self.rules.all[index]
+            count = int(np.count_nonzero(self._broken(index, vm, hosts))) if rule.hard else 0
+            if count:
+                found.append((rule.name, count))
+        return found
+
+    def _broken(self, index: int, vm: int, hosts: Ints) -> Bools:
+        rule, mask = self.rules.all[index], self.rules.masks[index]
+        return _TESTS[rule.kind](self, rule, mask, vm, hosts)
+
+    def others(self, rule: Rule, vm: int) -> Ints:
+        """Return the other VMs of a rule."""
+        others: Ints = rule.vms[rule.vms != vm]
+        return others
+
+    def ends(self, vms: Ints, level: str) -> Ints:
+        """Return the domains where VMs are or will be, each once, else −1: (3, VMs)."""
+        rows = np.stack([self._host[vms], self._moving_to[vms], self._going[vms]])
+        at: Ints = self.rules.domain[level][rows]
+        at[1][at[1] == at[0]] = -1
+        at[2][(at[2] == at[0]) | (at[2] == at[1])] = -1
+        return at
+
+    def homes(self, vms: Ints) -> Ints:
+        """Return where VMs will be in the end, without those that have no host or yet wait."""
+        if self._waiting:
+            vms = np.array([vm for vm in vms.tolist() if vm not in self._waiting], np.int64)
+        home = np.where(self._moving_to[vms] >= 0, self._moving_to[vms], self._host[vms])
+        home = np.where(self._going[vms] >= 0, self._going[vms], home)
+        return home[home >= 0]
+
+    def everybody_but(self, vms: Ints) -> Ints:
+        """Return all other VMs."""
+        kept = np.ones(len(self._host), bool)
+        kept[vms] = False
+        return np.flatnonzero(kept)
+
+    def binds(self, rule: Rule, vm: int) -> bool:
+        """Whether a rule that names a VM binds it with the size that it has now."""
+        return rule.size is None or self._size is None or int(self._size[vm]) == rule.size
+
+    def promised_mhz(self, rule: Rule) -> Floats:
+        """Return the CPU that is kept for each VM: by all hard rules, and by this one."""
+        if rule.hard:
+            return self._kept_mhz
+        promised_mhz = self._kept_mhz.copy()
+        promised_mhz[rule.vms] = np.maximum(promised_mhz[rule.vms], rule.cpu_mhz)
+        return promised_mhz
+
+
+_Test = Callable[[Seats, Rule, Bools, int, Ints], Bools]
+
+
+def _together(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del mask
+    homes = seats.homes(seats.others(rule, vm))
+    if not len(homes):
+        return np.zeros(len(hosts), bool)
+    domain = seats.rules.domain[rule.level]
+    first = domain[homes[0]]
+    if np.any(domain[homes] != first):
+        return np.ones(len(hosts), bool)
+    elsewhere: Bools = domain[hosts] != first
+    return elsewhere
+
+
+def _apart(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del mask
+    at = seats.ends(seats.others(rule, vm), rule.level)
+    count = np.bincount(at[at >= 0], minlength=seats.rules.domains.count(rule.level))
+    crowded: Bools = (count >= rule.at_most)[seats.rules.domain[rule.level][hosts]]
+    return crowded
+
+
+def _fence(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del seats, rule, vm
+    outside: Bools = ~mask[hosts]
+    return outside
+
+
+def _on_them(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del seats, rule, vm
+    inside: Bools = mask[hosts]
+    return inside
+
+
+def _lonely(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del mask
+    member = bool(np.any(rule.vms == vm))
+    foes = seats.everybody_but(rule.vms) if member else rule.vms
+    at = seats.ends(foes, "host")
+    theirs = np.zeros(len(seats.rules.capacity_mhz), bool)
+    theirs[at[at >= 0]] = True
+    shared: Bools = theirs[hosts]
+    return shared
+
+
+def _preserve(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del mask
+    if not seats.binds(rule, vm):
+        return np.zeros(len(hosts), bool)
+    promised_mhz = seats.promised_mhz(rule)
+    holders = np.flatnonzero(promised_mhz)
+    holders = holders[holders != vm]
+    at = seats.ends(holders, "host")
+    amounts = np.broadcast_to(promised_mhz[holders], at.shape)
+    capacity_mhz = seats.rules.capacity_mhz
+    held_mhz = sum_by(at[at >= 0], weights=amounts[at >= 0], minlength=len(capacity_mhz))
+    limit_mhz = capacity_mhz[hosts] * (1 + CAPACITY_TOLERANCE)
+    beyond: Bools = held_mhz[hosts] + promised_mhz[vm] > limit_mhz
+    return beyond
+
+
+_TESTS: dict[str, _Test] = {
+    "together": _together,
+    "apart": _apart,
+    "spread": _apart,
+    "fence": _fence,
+    "ban": _on_them,
+    "dedicated": _on_them,
+    "lonely": _lonely,
+    "preserve": _preserve,
+}

@@ -1,0 +1,172 @@
+"""Room that is kept free for failures: how much a farm may promise, and what a failure leaves.
+
+The kinds are those of VMware's admission control for high availability: so many host failures, a
+percentage of the cluster's resources, or dedicated failover hosts.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from ..base.arrays import Bools, Floats, Ints
+
+TOLERANCE = 1e-9
+"""Rounding of sums, relative."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reserve:
+    """What is kept free, over the hosts that are awake.
+
+    ``hosts``: so many may fail at once (N+1: one), and what they hold fits on the others;
+    ``packing``: that is tried by restarts on paper beside sums and largest VMs. ``memory_share``
+    and ``cpu_share``: parts of all memory and CPU that stay free. ``standby``: hosts that stay
+    awake and empty, one entry per host of the farm.
+    """
+
+    hosts: int = 0
+    packing: bool = False
+    memory_share: float = 0.0
+    cpu_share: float = 0.0
+    standby: Bools = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def budgets(self) -> bool:
+        """Whether it limits what the farm may promise in all."""
+        return bool(self.hosts or self.memory_share or self.cpu_share)
+
+    def limits(self, memory_mib: Floats, cpu_mhz: Floats) -> tuple[float, float]:
+        """Return how much memory and CPU hosts with such capacities may promise together.
+
+        What any ``hosts`` of them hold must fit into what the others have free. Since free is
+        capacity less held, that is: all that is held fits into the capacity of the others; the
+        case that decides is the failure of the largest. Infinite for a resource of which nothing
+        is kept.
+        """
+        return self._limit(memory_mib, self.memory_share), self._limit(cpu_mhz, self.cpu_share)
+
+    def _limit(self, capacity: Floats, share: float) -> float:
+        if not (self.hosts or share):
+            return np.inf
+        return (1 - share) * _without_largest(capacity, self.hosts)
+
+
+def _without_largest(capacity: Floats, count: int) -> float:
+    kept = np.sort(capacity)[: max(len(capacity) - count, 0)]
+    return float(kept.sum())
+
+
+@dataclass
+class Held:
+    """VMs and the hosts that hold them: all that the tests of a reserve look at.
+
+    ``home`` per VM (−1: on none that counts), ``need_mib`` and ``need_mhz`` per VM; ``free_mib``
+    and ``free_mhz`` per host; ``counted`` says which hosts there are.
+    """
+
+    home: Ints
+    need_mib: Floats
+    need_mhz: Floats
+    free_mib: Floats
+    free_mhz: Floats
+    counted: Bools
+
+
+def largest_fit(held: Held, count: int) -> bool:
+    """Whether the largest VM of each host fits on another if any ``count`` hosts fail.
+
+    Necessary, not sufficient: those that fail besides are taken to be the ones with most free
+    memory, and the VM is compared with the most that any host has left of each resource.
+    """
+    hosts = np.flatnonzero(held.counted)
+    placed = held.home >= 0
+    for need, free in ((held.need_mib, held.free_mib), (held.need_mhz, held.free_mhz)):
+        largest = np.zeros(len(free))
+        np.maximum.at(largest, held.home[placed], need[placed])
+        order = hosts[np.argsort(-free[hosts], kind="stable")]
+        if len(order) <= count:
+            return not largest.any()
+        # Of the first count hosts by free room, one that fails itself is among the failed.
+        left = np.full(len(free), free[order[count - 1]])
+        left[order[:count]] = free[order[count]]
+        if np.any(largest[hosts] > left[hosts] * (1 + TOLERANCE) + TOLERANCE):
+            return False
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class Permits:
+    """Which hosts VMs may use whatever is where: a class per VM, and (classes, hosts).
+
+    ``order_matters``: rules or cores make a VM's place depend on others, so that counting the
+    places that are left proves nothing.
+    """
+
+    classes: Ints
+    hosts: Bools
+    order_matters: bool = False
+
+
+def enough_places(held: Held, failed: Ints, permits: Permits) -> bool:
+    """Whether all VMs on some hosts find a place on others, in whatever order they are placed.
+
+    Sufficient, not necessary. Every VM counts as the largest, in memory and in CPU, of those on
+    the hosts that fail, and only hosts that all of them may use count; one with ``s`` such places
+    has room as long as fewer than ``s`` have come. This is VMware's slot policy, for one failure.
+    """
+    vms = np.flatnonzero(np.isin(held.home, failed))
+    if not len(vms):
+        return True
+    if permits.order_matters:
+        return False
+    open_to = held.counted & permits.hosts[np.unique(permits.classes[vms])].all(axis=0)
+    open_to[failed] = False
+    hosts = np.flatnonzero(open_to)
+    return float(_places(held, vms, hosts).sum()) >= len(vms)
+
+
+def _places(held: Held, vms: Ints, hosts: Ints) -> Floats:
+    """Return on each host for how many VMs as large as the largest of some it has room."""
+    places = np.full(len(hosts), np.inf)
+    for need, free in ((held.need_mib[vms], held.free_mib), (held.need_mhz[vms], held.free_mhz)):
+        largest = float(need.max(initial=0.0))
+        if largest > 0:
+            places = np.minimum(places, np.floor(free[hosts] / largest))
+    left: Floats = np.maximum(places, 0.0)
+    return left
+
+
+def always_enough(held: Held, count: int, permits: Permits) -> bool:
+    """Whether :func:`enough_places` holds whichever ``count`` hosts fail, seen at once.
+
+    Sufficient, not necessary: the hosts with most places and those with most VMs fail.
+    """
+    if permits.order_matters or not permits.hosts.all():
+        return False
+    placed = np.flatnonzero(held.home >= 0)
+    hosts = np.flatnonzero(held.counted)
+    places = np.sort(_places(held, placed, hosts))
+    most = np.sort(np.bincount(held.home[placed], minlength=len(held.counted)))
+    kept = places[: max(len(places) - count, 0)]
+    return float(kept.sum()) >= float(most[len(most) - min(count, len(most)) :].sum())
+
+
+def survives(held: Held, count: int, permits: Permits, restarts: Callable[[Ints], bool]) -> bool:
+    """Whether all VMs find a host whichever ``count`` hosts fail.
+
+    ``restarts`` says whether all VMs of some hosts do, by the restart of the run; it is asked only
+    where counting places does not prove it.
+    """
+    if always_enough(held, count, permits):
+        return True
+    return all(
+        enough_places(held, failed, permits) or restarts(failed) for failed in _sets_of(held, count)
+    )
+
+
+def _sets_of(held: Held, count: int) -> Iterator[Ints]:
+    hosts = np.flatnonzero(held.counted).tolist()
+    for failed in combinations(hosts, min(count, len(hosts))):
+        yield np.array(failed, np.int64)

@@ -1,0 +1,1 @@
+"""What users get: requests, response times, interference, whose energy it is."""

@@ -1,0 +1,1 @@
+"""The columns of a farm and what is kept beside them for each host and VM."""

@@ -1,0 +1,97 @@
+"""What copies of VMs under way ask of the CPUs of the two hosts that they load."""
+
+import numpy as np
+
+from ..base.arrays import Floats, Ints, sum_by
+from .columns import Vms
+
+
+class Copies:
+    """Copies by VM, and their load by host, in MHz, as parts of what the VMs ask for.
+
+    ``source`` and ``target`` are the hosts of the copy of a VM (−1: none asks for CPU). They are
+    not always where the VM is and where it goes: a guest that has arrived and fetches its pages
+    is at the target already.
+    """
+
+    def __init__(self, hosts: int, vms: Vms) -> None:
+        self._vms = vms
+        self.source = np.full(len(vms), -1, np.int64)
+        self.target = np.full(len(vms), -1, np.int64)
+        self.source_share = np.zeros(len(vms))
+        self.target_share = np.zeros(len(vms))
+        self.load_mhz = np.zeros(hosts)
+        self._at = np.zeros(hosts, np.int64)
+        self.active = 0
+
+    def begin(
+        self,
+        vms: Ints,
+        sources: Ints,
+        targets: Ints,
+        source_share: Floats | float,
+        target_share: Floats | float,
+    ) -> None:
+        """Let VMs without a copy have one; shares of 0 at both ends are none."""
+        self.source_share[vms], self.target_share[vms] = source_share, target_share
+        asks = (self.source_share[vms] > 0) | (self.target_share[vms] > 0)
+        self.source[vms], self.target[vms] = np.where(asks, (sources, targets), -1)
+        self._load(vms[asks], 1)
+
+    def end(self, vms: Ints) -> None:
+        """End the copies of those VMs that have one."""
+        if self.active:
+            self._load(vms[self.source[vms] >= 0], -1)
+            self.source[vms] = self.target[vms] = -1
+            self.source_share[vms] = self.target_share[vms] = 0.0
+
+    def shares(self, vm: int) -> tuple[float, float]:
+        """Return what the copy of a VM asks of source and target; zeros if it has none."""
+        if self.source.item(vm) < 0:
+            return 0.0, 0.0
+        return self.source_share.item(vm), self.target_share.item(vm)
+
+    def change_one(
+        self, vm: int, source: int, target: int, source_share: float, target_share: float
+    ) -> None:
+        """End the copy of one VM if it has one, and begin another as :meth:`begin` does."""
+        demand_mhz = self._vms.demand_mhz.item(vm)
+        before = self.source.item(vm), self.target.item(vm)
+        if before[0] >= 0:
+            shares = self.source_share.item(vm), self.target_share.item(vm)
+            for host, share in zip(before, shares, strict=True):
+                self._at[host] -= 1
+                left_mhz = self.load_mhz.item(host) - share * demand_mhz
+                self.load_mhz[host] = left_mhz if self._at.item(host) else 0.0
+            self.active -= 1
+        self.source_share[vm], self.target_share[vm] = source_share, target_share
+        if not (source_share or target_share):
+            self.source[vm] = self.target[vm] = -1
+            return
+        self.source[vm], self.target[vm] = source, target
+        self._at[source] += 1
+        self._at[target] += 1
+        self.load_mhz[source] += source_share * demand_mhz
+        self.load_mhz[target] += target_share * demand_mhz
+        self.active += 1
+
+    def reload(self) -> None:
+        """Bring all loads up to date after a change of demand."""
+        if not self.active:
+            return
+        vms, count = np.flatnonzero(self.source >= 0), len(self.load_mhz)
+        sent_mhz, received_mhz = self._asked_mhz(vms)
+        self.load_mhz[:] = sum_by(self.source[vms], weights=sent_mhz, minlength=count)
+        self.load_mhz += sum_by(self.target[vms], weights=received_mhz, minlength=count)
+
+    def _load(self, vms: Ints, sign: int) -> None:
+        ends = np.concatenate([self.source[vms], self.target[vms]])
+        np.add.at(self.load_mhz, ends, sign * np.concatenate(self._asked_mhz(vms)))
+        np.add.at(self._at, ends, sign)
+        # Where no copy is left, nothing may be left by rounding either.
+        self.load_mhz[ends[self._at[ends] == 0]] = 0.0
+        self.active += sign * len(vms)
+
+    def _asked_mhz(self, vms: Ints) -> tuple[Floats, Floats]:
+        demand_mhz = self._vms.demand_mhz[vms]
+        return self.source_share[vms] * demand_mhz, self.target_share[vms] * demand_mhz

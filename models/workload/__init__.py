@@ -1,0 +1,1 @@
+"""What is asked for: demand, arrivals of VMs, applications."""
