@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from ..models.migration.conversion import Conversion
 from ..models.migration.fixed_rate import FixedRate
-from ..policies.consolidation import name_of
-from ..policies.control import NoControl
+from ..policies.control.consolidation import name_of
+from ..policies.control.control import NoControl
 from ..scenarios.build import Case
 from ..scenarios.units import write
 from .model_assumptions import ESTIMATE, model_rows, row

@@ -1,6 +1,6 @@
 """A maintenance: a scenario is run in which hosts are emptied."""
 
-from ..policies.evacuation import LONGEST_S, Evacuation
+from ..policies.control.evacuation import LONGEST_S, Evacuation
 from ..scenarios.build_domains import rack_names
 from ..scenarios.build_farm import host_names
 from ..scenarios.problems import refuse

@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from ..models.base.arrays import added
-from ..policies.evacuation import Evacuation
+from ..policies.control.evacuation import Evacuation
 from ..scenarios.units import parse
 from .network_figures import lasting
 from .result import Result

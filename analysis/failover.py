@@ -15,8 +15,8 @@ from ..models.base.arrays import Bools, Floats, Ints, States
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import PowerState, Vms, VmState
 from ..models.state.utilisation_history import Ring
-from ..policies.room import Room
-from ..policies.view import FarmView
+from ..policies.interface.view import FarmView
+from ..policies.placement.candidates import Room
 from ..scenarios.build import Case, build, fresh, load_of
 from ..scenarios.build_workload import Load
 from ..scenarios.problems import refuse

@@ -20,7 +20,7 @@ import numpy as np
 from ..models.accounts.accounts import Rate
 from ..models.base.arrays import Floats, Ints, sum_by
 from ..models.state.columns import PowerState
-from ..policies.consolidation import name_of
+from ..policies.control.consolidation import name_of
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..models.base.parameters import knobs_of
 from ..models.migration.fixed_rate import FixedRate
-from ..policies.control import moves_vms
+from ..policies.control.control import moves_vms
 from ..scenarios.build import Case
 from ..scenarios.build_moves import may_use_network
 from ..scenarios.fields import show_knobs

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..policies.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
+from ..policies.selection.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
 
 
 def warnings_of(noted: Mapping[str, int]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..policies.guard import PolicyFaultError
+from ..policies.user_policies.guard import PolicyFaultError
 from ..scenarios.build import Case, refuse_unplaced
 from ..scenarios.problems import PolicyError, Problem
 from ..sim.actuator import PlanError

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..policies.balance import Balance
-from ..policies.control import NoControl, moves_vms
+from ..policies.control.balance import Balance
+from ..policies.control.control import NoControl, moves_vms
 from ..scenarios.build import Case
 from ..scenarios.build_farm import server_of
 from ..sim.engine import Outcome

@@ -16,11 +16,11 @@ import numpy as np
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.base.ties import tie_of
-from farmsim.policies.best_fit import BestFit
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.placement import Shelving
-from farmsim.policies.shelves import Shelf
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.placement.capacity_index import Shelf
+from farmsim.policies.placement.placement import Shelving
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 
 PLACEMENTS: dict[str, Shelving] = {
     "best_fit": BestFit(),

@@ -306,7 +306,7 @@ def evacuate(
     from .analysis.evacuate import evacuate as run_evacuation
     from .analysis.rundir import RUN, default_directory, save
     from .analysis.terminal import progress
-    from .policies.evacuation import Evacuation
+    from .policies.control.evacuation import Evacuation
     from .scenarios.loader import load
 
     at_s, hold_s = _time("--at", at), _time("--hold", hold)

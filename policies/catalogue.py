@@ -4,38 +4,38 @@ from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from .adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
-from .balance import Balance
-from .best_fit import BestFit
-from .best_fit_decreasing import BestFitDecreasing
-from .combined import Combined
-from .consolidation import Consolidation
-from .control import NoControl, PowerProportional
-from .dot_product import DotProduct
-from .drain import NoDrain
-from .dynamic_power import DynamicPower
-from .evacuation import Evacuation
-from .first_fit import FirstFit
-from .first_fit_decreasing import FirstFitDecreasing
-from .forecast import LastValue, LinearTrend, MovingAverage, Seasonal
-from .guard import trace_of
-from .least_utilised import LeastUtilised
-from .local_regression import LocalRegression, RobustLocalRegression
-from .maximum_correlation import MaximumCorrelation
-from .minimum_migration_time import MinimumMigrationTime
-from .minimum_utilisation import MinimumUtilisation
-from .power_aware import PowerAwareBestFitDecreasing
-from .predictive_scaling import PredictiveScaling
-from .random_choice import RandomChoice
-from .random_fit import RandomFit
-from .reassign import Reassign
-from .round_robin import RoundRobin
-from .scheduled_scaling import ScheduledScaling
-from .static_threshold import StaticThreshold
-from .step_scaling import StepScaling
-from .target_utilisation import TargetUtilisation
-from .vertical_scaling import VerticalScaling
-from .worst_fit import WorstFit
+from .control.balance import Balance
+from .control.combined import Combined
+from .control.consolidation import Consolidation
+from .control.control import NoControl, PowerProportional
+from .control.drain import NoDrain
+from .control.dynamic_power import DynamicPower
+from .control.evacuation import Evacuation
+from .control.least_utilised import LeastUtilised
+from .control.reassign import Reassign
+from .overload.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
+from .overload.local_regression import LocalRegression, RobustLocalRegression
+from .overload.static_threshold import StaticThreshold
+from .placement_algorithms.best_fit import BestFit
+from .placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from .placement_algorithms.dot_product import DotProduct
+from .placement_algorithms.first_fit import FirstFit
+from .placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from .placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from .placement_algorithms.random_fit import RandomFit
+from .placement_algorithms.round_robin import RoundRobin
+from .placement_algorithms.worst_fit import WorstFit
+from .scaling.forecast import LastValue, LinearTrend, MovingAverage, Seasonal
+from .scaling.predictive_scaling import PredictiveScaling
+from .scaling.scheduled_scaling import ScheduledScaling
+from .scaling.step_scaling import StepScaling
+from .scaling.target_utilisation import TargetUtilisation
+from .scaling.vertical_scaling import VerticalScaling
+from .selection.maximum_correlation import MaximumCorrelation
+from .selection.minimum_migration_time import MinimumMigrationTime
+from .selection.minimum_utilisation import MinimumUtilisation
+from .selection.random_choice import RandomChoice
+from .user_policies.guard import trace_of
 
 ENTRY_POINTS = "farmsim.policies"
 """Group of entry points through which other packages add policies, named ``kind.name``."""

@@ -13,7 +13,7 @@ from ..models.hypervisor.overheads import Platform
 from ..models.rules.rules import Rules
 from ..models.service.exposure import HOST_APPLICATIONS, layer_risk
 from ..models.state.columns import Vms
-from ..policies.consolidation import name_of
+from ..policies.control.consolidation import name_of
 from ..sim.engine import Engine, Start, Timing, UnplacedError
 from ..sim.gauge import Gauge
 from ..sim.ledger import ServiceLedger, TenantLedger

@@ -10,7 +10,7 @@ from ..models.base.arrays import Floats, Ints
 from ..models.workload.application import Applications
 from ..models.workload.application_load import between, daily, event, held
 from ..models.workload.vm_size import VmSize
-from ..policies.vertical_scaling import VerticalScaling
+from ..policies.scaling.vertical_scaling import VerticalScaling
 from ..sim.resizing import MemberSize, ScalingRule
 from ..sim.scaling import Elasticity
 from .archive import read_file

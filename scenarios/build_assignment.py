@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..policies.control import ControlPolicy
-from ..policies.reassign import Reassign
+from ..policies.control.control import ControlPolicy
+from ..policies.control.reassign import Reassign
 from .archive import read_file
 from .problems import InputError, Problem
 from .scenario import Scenario

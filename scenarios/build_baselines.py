@@ -15,8 +15,8 @@ from ..models.farm.living import LivingFarm
 from ..models.hypervisor.licences import HostLicence
 from ..models.migration.fixed_rate import FixedRate
 from ..models.migration.model_table import MoveModels
-from ..policies.control import NoControl
-from ..policies.round_robin import RoundRobin
+from ..policies.control.control import NoControl
+from ..policies.placement_algorithms.round_robin import RoundRobin
 from ..sim.engine import Engine, Start
 from ..sim.gauge import Gauge
 from ..sim.streams import Streams

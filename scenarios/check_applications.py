@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..policies.scheduled_scaling import ScheduledScaling
-from ..policies.vertical_scaling import VerticalScaling
+from ..policies.scaling.scheduled_scaling import ScheduledScaling
+from ..policies.scaling.vertical_scaling import VerticalScaling
 from .fields import Fault
 from .spec import Spec
 from .spec_applications import ApplicationPart

@@ -10,8 +10,8 @@ from ..models.hypervisor.overheads import Platform
 from ..models.migration.conversion import FAMILIES, Conversion, NoConversion
 from ..models.migration.model_table import MoveModels
 from ..models.workload.vm_size import VmSize
-from ..policies.consolidation import name_of
-from ..policies.control import moves_vms
+from ..policies.control.consolidation import name_of
+from ..policies.control.control import moves_vms
 from .build_moves import move_models
 from .fields import Fault
 from .spec import Spec

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..models.base.arrays import Ints
-from ..policies.evacuation import Evacuation
-from ..policies.reassign import Reassign
+from ..policies.control.evacuation import Evacuation
+from ..policies.control.reassign import Reassign
 from .build_domains import rack_names
 from .build_farm import host_names, numbering
 from .build_moves import may_use_network

@@ -23,9 +23,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from ..models.base.parameters import Knob, knobs_of
 from ..models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
-from ..policies.answers import lacking
 from ..policies.catalogue import available, broken_plugin
-from ..policies.guard import is_foreign, name_of_class
+from ..policies.user_policies.accepted_answers import lacking
+from ..policies.user_policies.guard import is_foreign, name_of_class
 from . import units
 from .plugins import load_class, made_by_user
 from .suggest import unknown_name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-from ..policies.guard import name_of_class, told, trace_of
+from ..policies.user_policies.guard import name_of_class, told, trace_of
 
 
 def load_class(name: str, allowed: bool) -> type:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..policies.guard import TRACE
+from ..policies.user_policies.guard import TRACE
 from .printable import one_line, printable
 
 

@@ -19,10 +19,10 @@ from pydantic import (
 from ..models.base.catalogue import servers
 from ..models.migration.conversion import CONVERSIONS, Conversion, NoConversion
 from ..models.migration.fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel
-from ..policies.control import ControlPolicy, NoControl
-from ..policies.first_fit_decreasing import FirstFitDecreasing
-from ..policies.placement import Placement
-from ..policies.power_management import PowerManagement
+from ..policies.control.control import ControlPolicy, NoControl
+from ..policies.control.power_management import PowerManagement
+from ..policies.placement.placement import Placement
+from ..policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
 from .conditions import check_conditions
 from .fields import (
     Amount,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..policies.scaling import ScalingPolicy
+from ..policies.scaling.scaling import ScalingPolicy
 from .fields import Amount, Part, Quantity, policy_slot, problem, problems
 from .kinds import Count, Factor, FilePath, Name, Period, Seconds, Whole
 from .load_rate import LoadRate, Rate

@@ -12,8 +12,8 @@ from ..models.migration.model_table import MoveModels
 from ..models.rules.admission import refused
 from ..models.rules.rules import Rules
 from ..models.state.columns import PowerState, VmState
-from ..policies.plan import Plan, Proposal
-from ..policies.reserve import ReserveBook
+from ..policies.interface.plan import Plan, Proposal
+from ..policies.interface.reserve_book import ReserveBook
 from .bars import Bars
 from .clock import Clock
 from .flows import FlowBoard

@@ -16,15 +16,15 @@ from ..models.state.columns import PowerState
 from ..models.state.lifetimes import Lifetimes
 from ..models.state.utilisation_history import Ring
 from ..models.workload.demand import Workload
-from ..policies.control import ControlPolicy, Prompted, due_s, respond, wakes
-from ..policies.guard import PolicyFaultError, guarded
-from ..policies.overload import looks_at_use
-from ..policies.placement import Placed, Placement, Shelving, place_bound_first
-from ..policies.plan import Search
-from ..policies.power_management import PowerManagement
-from ..policies.reserve import FarmReserve
-from ..policies.room import Room
-from ..policies.view import FarmView
+from ..policies.control.control import ControlPolicy, Prompted, due_s, respond, wakes
+from ..policies.control.power_management import PowerManagement
+from ..policies.interface.plan import Search
+from ..policies.interface.reserve_book import FarmReserve
+from ..policies.interface.view import FarmView
+from ..policies.overload.detector import looks_at_use
+from ..policies.placement.candidates import Room
+from ..policies.placement.placement import Placed, Placement, Shelving, place_bound_first
+from ..policies.user_policies.guard import PolicyFaultError, guarded
 from .actuator import Actuator
 from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .clock import Clock, beats

@@ -12,9 +12,9 @@ from ..models.farm.farm import MEMORY_TOLERANCE_MIB
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import PowerState, VmState
 from ..models.state.lifetimes import Lifetimes
-from ..policies.placement import Placed
-from ..policies.plan import Search
-from ..policies.reserve import NAME as RESERVE
+from ..policies.interface.plan import Search
+from ..policies.interface.reserve_book import NAME as RESERVE
+from ..policies.placement.placement import Placed
 from .agenda import Agenda
 from .choosing import Chooser, Demand
 from .clock import ARRIVAL, RETURN, Clock

@@ -20,8 +20,8 @@ from ..models.migration.fixed_rate import FixedRate
 from ..models.migration.model_table import MoveModels
 from ..models.migration.suspend_resume import MemoryHandover
 from ..models.state.columns import PowerState, VmState
-from ..policies.plan import Proposal, Reason, Search
-from ..policies.precedence import STORAGE, Moves, able_now, way_out, with_room_in_the_end
+from ..policies.control.move_order import STORAGE, Moves, able_now, way_out, with_room_in_the_end
+from ..policies.interface.plan import Proposal, Reason, Search
 from .clock import Clock
 from .power import PowerStories
 from .recorder import Recorder

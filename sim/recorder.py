@@ -8,7 +8,7 @@ import numpy as np
 from ..models.accounts.accounts import Rate
 from ..models.base.arrays import Floats, Ints
 from ..models.farm.farm import Farm
-from ..policies.plan import Proposal
+from ..policies.interface.plan import Proposal
 from .link_record import LinkRecord
 from .log import Column, Log, Words
 from .rest_record import RestRecord

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..policies.view import FarmView
+from ..policies.interface.view import FarmView
 from .clock import Clock
 from .log import Column, Log
 from .power import PowerStories

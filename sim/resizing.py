@@ -10,8 +10,8 @@ from ..models.base.arrays import Floats, Ints
 from ..models.farm.farm import FarmError
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
-from ..policies.planned_view import Resized
-from ..policies.scaling import ScalingPolicy, grows_hot
+from ..policies.interface.planned_view import Resized
+from ..policies.scaling.scaling import ScalingPolicy, grows_hot
 from .choosing import Needs
 from .lifecycle import Lifecycle
 

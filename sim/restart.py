@@ -12,8 +12,8 @@ import numpy as np
 
 from ..models.base.arrays import Floats, Ints, States, sum_by
 from ..models.state.columns import PowerState
-from ..policies.placement import Placement
-from ..policies.view import FarmView
+from ..policies.interface.view import FarmView
+from ..policies.placement.placement import Placement
 from .choosing import RoomChooser
 from .queue import WaitingQueue, place_all, serve
 

@@ -9,8 +9,8 @@ from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
 from ..models.workload.application import Applications, spread
-from ..policies.guard import guarded
-from ..policies.scaling import ApplicationView, Wanted
+from ..policies.scaling.scaling import ApplicationView, Wanted
+from ..policies.user_policies.guard import guarded
 from .choosing import Needs
 from .clock import LATE, Clock
 from .lifecycle import Lifecycle

@@ -14,10 +14,10 @@ from farmsim.models.rules.reserve import Reserve
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.columns import Hosts, Vms
 from farmsim.models.workload.demand import TraceSeries, Workload
-from farmsim.policies.control import ControlPolicy, NoControl
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.placement import Placement
-from farmsim.policies.power_management import PowerManagement
+from farmsim.policies.control.control import ControlPolicy, NoControl
+from farmsim.policies.control.power_management import PowerManagement
+from farmsim.policies.placement.placement import Placement
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.names import Numbered
 from farmsim.sim.engine import Engine, Outcome, Start, Timing
 from farmsim.sim.streams import Streams

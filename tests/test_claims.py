@@ -12,7 +12,7 @@ from farmsim import Comparison
 from farmsim.analysis.evacuate import evacuate
 from farmsim.analysis.evacuated import Evacuated
 from farmsim.models.base.catalogue import servers
-from farmsim.policies.evacuation import Evacuation
+from farmsim.policies.control.evacuation import Evacuation
 
 pytestmark = pytest.mark.thorough
 PAGES = Path(__file__).parent.parent / "docs" / "claims"

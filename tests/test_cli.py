@@ -205,9 +205,9 @@ def test_version_help_schema_and_catalogue(tmp_path: Path) -> None:
 def test_a_policy_of_the_users_own_is_loaded_when_allowed(folder: Path) -> None:
     (folder / "mine.py").write_text(
         "from dataclasses import dataclass\n"
-        "from farmsim.policies.placement import place_each\n"
-        "from farmsim.policies.first_fit import row_order\n"
-        "from farmsim.policies.pricing import Pricing\n"
+        "from farmsim.policies.placement.placement import place_each\n"
+        "from farmsim.policies.placement_algorithms.first_fit import row_order\n"
+        "from farmsim.policies.placement.host_costs import Pricing\n"
         "@dataclass(frozen=True)\n"
         "class Last:\n"
         '    """The last host that has room."""\n'

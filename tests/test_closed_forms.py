@@ -11,10 +11,10 @@ from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Floats
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.state.columns import VmState
-from farmsim.policies.control import PowerProportional
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.round_robin import RoundRobin
-from farmsim.policies.view import FarmView
+from farmsim.policies.control.control import PowerProportional
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement_algorithms.round_robin import RoundRobin
 
 
 def one_host_energy(shares: Sequence[float] | Floats) -> float:

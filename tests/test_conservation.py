@@ -16,11 +16,11 @@ from farmsim.models.farm.audit import audit
 from farmsim.models.farm.farm import Farm
 from farmsim.models.migration.fixed_rate import Phases
 from farmsim.policies.catalogue import POLICIES
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.guard import PolicyFaultError
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.policies.user_policies.guard import PolicyFaultError
 from farmsim.sim.actuator import PlanError
 
 REASON = Reason("chaos", 0.0, 0.0)

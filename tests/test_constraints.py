@@ -20,20 +20,20 @@ from farmsim.models.rules.constraints import KINDS, Rule
 from farmsim.models.rules.occupancy import Seats
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.catalogue import available
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.control import ControlPolicy, NoControl, PowerProportional
-from farmsim.policies.dot_product import DotProduct
-from farmsim.policies.evacuation import Evacuation
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.placement import Placement, place_bound_first
-from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
-from farmsim.policies.room import Room
-from farmsim.policies.round_robin import RoundRobin
-from farmsim.policies.static_threshold import StaticThreshold
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProportional
+from farmsim.policies.control.evacuation import Evacuation
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.overload.static_threshold import StaticThreshold
+from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.placement import Placement, place_bound_first
+from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.dot_product import DotProduct
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
+from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from farmsim.policies.placement_algorithms.round_robin import RoundRobin
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.engine import Outcome, UnplacedError
 from farmsim.sim.streams import Streams
 

@@ -12,11 +12,11 @@ import farmsim
 from farmsim.analysis.result import Result
 from farmsim.models.workload.application import ROUNDING, spread
 from farmsim.models.workload.application_load import DAY_S, between, daily, event, held
-from farmsim.policies.scaling import ApplicationView
-from farmsim.policies.scheduled_scaling import ScheduledScaling
-from farmsim.policies.step_scaling import StepScaling
-from farmsim.policies.target_utilisation import TargetUtilisation
-from farmsim.policies.vertical_scaling import VerticalScaling
+from farmsim.policies.scaling.scaling import ApplicationView
+from farmsim.policies.scaling.scheduled_scaling import ScheduledScaling
+from farmsim.policies.scaling.step_scaling import StepScaling
+from farmsim.policies.scaling.target_utilisation import TargetUtilisation
+from farmsim.policies.scaling.vertical_scaling import VerticalScaling
 
 WEB = {"name": "web", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB"}
 SIZES = [WEB, {**WEB, "name": "wide", "vcpus": 2}, {**WEB, "name": "wider", "vcpus": 4}]

@@ -16,8 +16,8 @@ import farmsim
 from farmsim.analysis.evacuate import evacuate
 from farmsim.analysis.evacuated import Evacuated, evacuated
 from farmsim.analysis.terminal import summary_text
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.evacuation import Evacuation
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.control.evacuation import Evacuation
 from farmsim.scenarios.problems import InputError
 
 GIB = 1024.0**3

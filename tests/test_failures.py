@@ -28,8 +28,8 @@ from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.migration.model_table import MoveModels
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.demand import ConstantSeries, Workload
-from farmsim.policies.control import NoControl
-from farmsim.policies.first_fit import FirstFit
+from farmsim.policies.control.control import NoControl
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.build import Case, build
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.failures import FailureSource

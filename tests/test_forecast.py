@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from farmsim.models.base.arrays import Floats
-from farmsim.policies.forecast import (
+from farmsim.policies.scaling.forecast import (
     Forecaster,
     LastValue,
     LinearTrend,

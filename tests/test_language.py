@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.static_threshold import StaticThreshold
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.overload.static_threshold import StaticThreshold
 from farmsim.scenarios.conditions import read_condition
 from farmsim.scenarios.load_rate import parse_rate
 from farmsim.scenarios.loader import dump, library, load, loads

@@ -13,7 +13,7 @@ import pytest
 import farmsim
 from farmsim.analysis.result import Result
 from farmsim.models.hypervisor.profiles import profiles
-from farmsim.policies.control import NoControl, PowerProportional, moves_vms
+from farmsim.policies.control.control import NoControl, PowerProportional, moves_vms
 from farmsim.scenarios.listing import entries, text_of
 from farmsim.scenarios.loader import dump, load, loads
 from farmsim.scenarios.problems import InputError

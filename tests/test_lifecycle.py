@@ -20,10 +20,10 @@ from farmsim.models.migration.model_table import MoveModels
 from farmsim.models.service.response_time import erlang_b, erlang_c
 from farmsim.models.state.columns import VmState
 from farmsim.models.workload.demand import ConstantSeries, Workload
-from farmsim.policies.best_fit import BestFit
-from farmsim.policies.control import ControlPolicy, NoControl, PowerProportional
-from farmsim.policies.placement import Placement
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProportional
+from farmsim.policies.placement.placement import Placement
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.lifecycle import Admission, Population
 from farmsim.sim.streams import Streams

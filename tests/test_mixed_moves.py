@@ -8,8 +8,8 @@ import pytest
 
 import farmsim
 from farmsim.analysis.result import Result
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.view import FarmView
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
 
 SERVER = "dell_r740_8280"
 SIZE = {"name": "s", "vcpus": 2, "clock": "1 GHz", "memory": "4 GiB", "disk": "10 GiB"}

@@ -16,8 +16,8 @@ MODULE = '''
 from dataclasses import dataclass
 import numpy as np
 from farmsim.models.base.parameters import knob
-from farmsim.policies.placement import Placed
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.placement.placement import Placed
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 
 
 @dataclass(frozen=True)

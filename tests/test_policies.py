@@ -16,31 +16,31 @@ from farmsim.models.base.arrays import Floats, Ints
 from farmsim.models.farm.farm import Farm
 from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
-from farmsim.policies.best_fit import BestFit
-from farmsim.policies.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.catalogue import POLICIES, available, register
-from farmsim.policies.consolidation import Consolidation, name_of
-from farmsim.policies.dot_product import DotProduct
-from farmsim.policies.drain import NoDrain
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.first_fit_decreasing import FirstFitDecreasing
-from farmsim.policies.least_utilised import LeastUtilised
-from farmsim.policies.local_regression import (
+from farmsim.policies.control.consolidation import Consolidation, name_of
+from farmsim.policies.control.drain import NoDrain
+from farmsim.policies.control.least_utilised import LeastUtilised
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.overload.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
+from farmsim.policies.overload.detector import OverloadDetector
+from farmsim.policies.overload.local_regression import (
     LocalRegression,
     RobustLocalRegression,
     forecast_weights,
     tricube,
 )
-from farmsim.policies.maximum_correlation import determination
-from farmsim.policies.overload import OverloadDetector
-from farmsim.policies.placement import Placement
-from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
-from farmsim.policies.random_fit import RandomFit
-from farmsim.policies.room import Room
-from farmsim.policies.static_threshold import StaticThreshold
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.overload.static_threshold import StaticThreshold
+from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.placement import Placement
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.dot_product import DotProduct
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
+from farmsim.policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from farmsim.policies.placement_algorithms.random_fit import RandomFit
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.policies.selection.maximum_correlation import determination
 from farmsim.sim.engine import Outcome
 from farmsim.sim.streams import Streams
 

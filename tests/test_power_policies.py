@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from farmsim.models.base.arrays import Floats
 from farmsim.models.farm.audit import audit
 from farmsim.models.state.columns import PowerState
-from farmsim.policies.balance import Balance
-from farmsim.policies.combined import Combined
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.control import ControlPolicy, PowerProportional
-from farmsim.policies.dynamic_power import DynamicPower
-from farmsim.policies.placement import Placement
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.planned_view import planned_view
-from farmsim.policies.power_management import PowerManagement
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.control.balance import Balance
+from farmsim.policies.control.combined import Combined
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.control.control import ControlPolicy, PowerProportional
+from farmsim.policies.control.dynamic_power import DynamicPower
+from farmsim.policies.control.power_management import PowerManagement
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.planned_view import planned_view
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement.placement import Placement
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.engine import Outcome
 
 

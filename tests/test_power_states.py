@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from farmsim.models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
 from farmsim.models.state.columns import Hosts, PowerState
-from farmsim.policies.control import PowerProportional
-from farmsim.policies.forecast import LinearTrend
-from farmsim.policies.plan import Plan
-from farmsim.policies.power_management import DAY_S, PowerManagement
-from farmsim.policies.view import FarmView
+from farmsim.policies.control.control import PowerProportional
+from farmsim.policies.control.power_management import DAY_S, PowerManagement
+from farmsim.policies.interface.plan import Plan
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.scaling.forecast import LinearTrend
 from farmsim.sim.engine import Outcome
 
 STANDBY = DEPTHS.index("standby")

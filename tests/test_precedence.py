@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats, Ints
-from farmsim.policies.precedence import (
+from farmsim.policies.control.move_order import (
     STORAGE,
     Moves,
     able_now,

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies import pricing
-from farmsim.policies import room as rooms
-from farmsim.policies.best_fit import BestFit
-from farmsim.policies.best_fit_decreasing import BestFitDecreasing
-from farmsim.policies.dot_product import DotProduct
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.placement import Placement
-from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
-from farmsim.policies.room import Room
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement import candidates as rooms
+from farmsim.policies.placement import host_costs as pricing
+from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.placement import Placement
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.dot_product import DotProduct
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
+from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.streams import Streams
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)

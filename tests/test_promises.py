@@ -13,8 +13,8 @@ from farmsim.models.base.catalogue import servers
 from farmsim.models.base.cost import payback_years
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.state.columns import PowerState
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.view import FarmView
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
 
 SERVER = {
     "cores": 10, "clock": "1 GHz", "memory": "100 GiB",

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.models.farm.audit import audit
-from farmsim.policies.control import NoControl
-from farmsim.policies.plan import Plan
-from farmsim.policies.reassign import Reassign
-from farmsim.policies.view import FarmView
+from farmsim.policies.control.control import NoControl
+from farmsim.policies.control.reassign import Reassign
+from farmsim.policies.interface.plan import Plan
+from farmsim.policies.interface.view import FarmView
 from farmsim.scenarios.loader import loads
 from farmsim.scenarios.problems import InputError
 

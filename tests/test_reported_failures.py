@@ -14,8 +14,8 @@ import farmsim
 from farmsim.analysis.conservation import ConservationError, check
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.state.columns import PowerState, VmState
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.view import FarmView
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
 from farmsim.sim.engine import Outcome
 from farmsim.sim.lifecycle import Admission
 

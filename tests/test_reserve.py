@@ -21,8 +21,8 @@ from farmsim.models.rules.reserve import (
     largest_fit,
     survives,
 )
-from farmsim.policies.control import PowerProportional
-from farmsim.policies.reserve import FarmReserve, ReserveBook
+from farmsim.policies.control.control import PowerProportional
+from farmsim.policies.interface.reserve_book import FarmReserve, ReserveBook
 from farmsim.scenarios.loader import from_mapping
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.yaml_text import parse

@@ -98,7 +98,7 @@ def test_every_catalogue_can_be_listed_and_each_entry_shown(what: str) -> None:
 
 
 def test_parameters_of_policies_show_default_and_choices() -> None:
-    from farmsim.policies.local_regression import LocalRegression  # noqa: PLC0415
+    from farmsim.policies.overload.local_regression import LocalRegression  # noqa: PLC0415
 
     rows = {row["key"]: row for row in parameters(LocalRegression)}
     assert rows["weights"]["choices"] == ["tricube", "none"]

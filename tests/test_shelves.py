@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies import host_order, shelves
-from farmsim.policies.best_fit import BestFit
 from farmsim.policies.catalogue import POLICIES
-from farmsim.policies.first_fit import FirstFit
-from farmsim.policies.placement import Shelving
-from farmsim.policies.room import Room
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement import capacity_index as shelves
+from farmsim.policies.placement import sorted_hosts as host_order
+from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.placement import Shelving
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.first_fit import FirstFit
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.streams import Streams
 
 PLACEMENTS: list[Any] = [BestFit(), WorstFit(), FirstFit()]

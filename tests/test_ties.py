@@ -15,14 +15,14 @@ from farmsim.models.base import ties
 from farmsim.models.base.ties import ascending, first_highest, first_lowest, levels, tie_of
 from farmsim.models.hardware.power_curves import Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies import pricing
-from farmsim.policies.best_fit import BestFit
-from farmsim.policies.best_fit_decreasing import BestFitDecreasing
-from farmsim.policies.dot_product import DotProduct
-from farmsim.policies.power_aware import PowerAwareBestFitDecreasing
-from farmsim.policies.room import Room
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement import host_costs as pricing
+from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement_algorithms.best_fit import BestFit
+from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.dot_product import DotProduct
+from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.streams import Streams
 
 R720_W = (51, 75, 84.5, 95, 110, 120, 137, 159, 187, 217, 231)
@@ -156,7 +156,7 @@ def test_without_a_tolerance_rounding_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above can fail: with no tolerance the factor changes the migrations."""
-    monkeypatch.setattr("farmsim.policies.room.TIE", 0.0)
+    monkeypatch.setattr("farmsim.policies.placement.candidates.TIE", 0.0)
     one, other = (planetlab_day(tmp_path, factor).table("migrations") for factor in (1.0, 1.1))
     assert ties.TIE == 1e-9
     assert not one.equals(other)

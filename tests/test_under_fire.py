@@ -29,10 +29,10 @@ from farmsim.models.network.transport import LV08
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.application import Applications
 from farmsim.models.workload.demand import TraceSeries, Workload
-from farmsim.policies.plan import Plan, Proposal, Reason, Search
-from farmsim.policies.scaling import ApplicationView, Wanted
-from farmsim.policies.view import FarmView
-from farmsim.policies.worst_fit import WorstFit
+from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
+from farmsim.policies.interface.view import FarmView
+from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.policies.scaling.scaling import ApplicationView, Wanted
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.failures import FailureSource, Outage
 from farmsim.sim.lifecycle import Admission, Population

@@ -9,12 +9,12 @@ import yaml
 
 import farmsim
 from farmsim.models.state.utilisation_history import Ring
-from farmsim.policies.adaptive_threshold import InterquartileRange
-from farmsim.policies.consolidation import Consolidation
-from farmsim.policies.local_regression import LocalRegression, RobustLocalRegression
-from farmsim.policies.maximum_correlation import determination, with_the_others
-from farmsim.policies.overload import looks_at_use
-from farmsim.policies.static_threshold import StaticThreshold
+from farmsim.policies.control.consolidation import Consolidation
+from farmsim.policies.overload.adaptive_threshold import InterquartileRange
+from farmsim.policies.overload.detector import looks_at_use
+from farmsim.policies.overload.local_regression import LocalRegression, RobustLocalRegression
+from farmsim.policies.overload.static_threshold import StaticThreshold
+from farmsim.policies.selection.maximum_correlation import determination, with_the_others
 
 DETECTORS = (
     "static_threshold", "interquartile_range", "median_absolute_deviation", "local_regression",

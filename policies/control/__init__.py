@@ -1,0 +1,1 @@
+"""Control policies: what is decided in a round."""

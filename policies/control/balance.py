@@ -1,0 +1,139 @@
+"""Load balancing: VMs move from the most to the least loaded hosts, as DRS does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.parameters import knob
+from ...models.base.ties import TIE, first_highest
+from ...models.state.columns import PowerState, VmState
+from ..interface.plan import Plan, Proposal, Reason, Search
+from ..interface.view import FarmView
+from ..placement.candidates import Room
+
+RULE = "balance"
+MIB_PER_GIB = 1024.0
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Every round VMs leave the most loaded hosts for the least loaded ones.
+
+    While the standard deviation of the utilisation of the hosts that are on exceeds a threshold, a
+    VM leaves the most loaded host, the one and to the host that lower the deviation most, among
+    moves that gain more than they cost. The gain is by how much the gap between the utilisations
+    of the two hosts shrinks, the cost grows with the memory to be copied. After Gulati et al.,
+    "VMware Distributed Resource Management" (VMware Technical Journal 1, 2012), where load counts
+    per capacity, imbalance is the standard deviation over hosts, and moves are chosen greedily
+    against their cost; threshold and cost there are of another scale, so those here are estimates.
+    """
+
+    threshold: float = knob(
+        "Standard deviation of host utilisation above which VMs move.",
+        0.05, dimension="share", ge=0, le=1,
+    )  # fmt: skip
+    moves: int = knob("Moves per round at most.", 8, ge=1)
+    cost_per_gib: float = knob(
+        "By how much the gap between two hosts has to shrink for each GiB that is copied.",
+        0.002, dimension="share", ge=0, le=1,
+    )  # fmt: skip
+    fill: float = knob(
+        "Utilisation up to which hosts are filled.", 0.9, dimension="share", gt=0, le=1
+    )
+
+    samples = 0
+    powers_down = False
+    moves_vms = True
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return the moves of one round."""
+        hosts = np.flatnonzero(view.awake() & (view.hosts.state == PowerState.ON))
+        plan = Plan()
+        if len(hosts) > 1:
+            plan.proposals = _Round(self, view, hosts).proposals()
+        return plan
+
+
+class _Round:
+    """The tentative loads of one round; a host is named by its position."""
+
+    def __init__(self, policy: Balance, view: FarmView, hosts: Ints) -> None:
+        self._policy, self._view, self._hosts = policy, view, hosts
+        load_mhz = view.expected_mhz()
+        capacity_mhz = view.hosts.cpu_mhz * policy.fill
+        self._room = Room(view, hosts, view.vms.load_mhz, load_mhz, capacity_mhz)
+        self._cpu_mhz = view.hosts.cpu_mhz[hosts]
+        self._load_mhz: Floats = load_mhz[hosts]
+        movable = view.vms_on(hosts)
+        self._movable = movable[view.vms.state[movable] == VmState.RUNNING]
+        self._moved: set[int] = set()
+
+    def proposals(self) -> list[Proposal]:
+        """Return the moves, the greatest imbalance first."""
+        found: list[Proposal] = []
+        settled = np.zeros(len(self._hosts), bool)
+        while len(found) < self._policy.moves and not settled.all():
+            use = self._load_mhz / self._cpu_mhz
+            imbalance = float(use.std())
+            if imbalance <= self._policy.threshold + TIE:
+                break
+            source = first_highest(np.where(settled, -1.0, use))
+            move = self._best(source, use)
+            if move is None:
+                settled[source] = True
+                continue
+            vm, target = move
+            found.append(self._take(vm, source, target, imbalance))
+        return found
+
+    def _best(self, source: int, use: Floats) -> tuple[int, int] | None:
+        """Return the VM and the target that lower the deviation most, None if none is worth it."""
+        vms = self._guests(source)
+        lower = use < use[source] - TIE
+        if not len(vms) or not lower.any():
+            return None
+        load_mhz = self._room.need_mhz[vms][:, None]
+        here = use[source] - load_mhz / self._cpu_mhz[source]
+        there = use + load_mhz / self._cpu_mhz
+        gain = (use[source] - use) - np.abs(here - there)
+        worth = gain > self._policy.cost_per_gib * self._gib(vms)[:, None] + TIE
+        worth &= lower & ~self._barred(vms)
+        if not worth.any():
+            return None
+        # Between equal hosts the mean stays, so the deviation falls with the sum of squares.
+        squares = np.where(worth, use[source] ** 2 + use**2 - here**2 - there**2, -np.inf)
+        vm, target = np.unravel_index(first_highest(squares.ravel()), squares.shape)
+        return int(vms[vm]), int(target)
+
+    def _guests(self, source: int) -> Ints:
+        """Return the VMs of a host that may move, alone and for the first time this round."""
+        at = self._view.vms.host[self._movable] == self._hosts[source]
+        vms: Ints = self._movable[at]
+        free = [vm for vm in vms.tolist() if vm not in self._moved and self._alone(vm)]
+        return np.array(free, np.int64)
+
+    def _alone(self, vm: int) -> bool:
+        return len(self._view.companions(vm)) == 1
+
+    def _gib(self, vms: Ints) -> Floats:
+        gib: Floats = self._view.vms.memory_mib[vms] / MIB_PER_GIB
+        return gib
+
+    def _barred(self, vms: Ints) -> Bools:
+        barred = self._room.full(vms)
+        for index, vm in enumerate(vms.tolist()):
+            rules = self._room.barred(vm)
+            if rules is not None:
+                barred[index] |= rules
+        return barred
+
+    def _take(self, vm: int, source: int, target: int, imbalance: float) -> Proposal:
+        need_mhz = float(self._room.need_mhz[vm])
+        self._load_mhz[source] -= need_mhz
+        self._load_mhz[target] += need_mhz
+        self._room.take(vm, target)
+        self._moved.add(vm)
+        reason = Reason(RULE, imbalance, self._policy.threshold)
+        source_row, target_row = int(self._hosts[source]), int(self._hosts[target])
+        return Proposal(vm, source_row, target_row, reason, Search(len(self._hosts)))

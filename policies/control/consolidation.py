@@ -1,0 +1,205 @@
+"""Dynamic consolidation: relieve overloaded hosts, empty the least used, switch off the rest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Ints
+from ...models.base.parameters import knob
+from ...models.state.columns import VmState
+from ..interface.plan import Plan, Proposal, Reason
+from ..interface.view import FarmView
+from ..overload.detector import OverloadDetector
+from ..overload.detector_state import Watch
+from ..overload.static_threshold import StaticThreshold
+from ..placement.candidates import Room
+from ..placement.placement import Placed, Placement
+from ..placement_algorithms.power_aware import PowerAwareBestFitDecreasing
+from ..selection.minimum_migration_time import MinimumMigrationTime
+from ..selection.selection import Selection
+from .control import idle_hosts
+from .drain import Drain
+from .least_utilised import LeastUtilised
+
+NOBODY = Placed(np.empty(0, np.int64), [])
+"""Where no VM goes."""
+
+
+@dataclass(frozen=True)
+class Consolidation:
+    """Every round: VMs leave overloaded hosts, little used hosts are emptied and switched off.
+
+    The heuristic of Beloglazov and Buyya (2012), composed of an overload detector, a selection
+    of the VMs to move, a placement for them, and a drain policy. Sleeping hosts are woken only
+    for VMs of overloaded hosts.
+    """
+
+    overload: OverloadDetector = knob(
+        "Which hosts are overloaded.", StaticThreshold(), slot="overload"
+    )
+    selection: Selection = knob(
+        "Which VM leaves an overloaded host next.", MinimumMigrationTime(), slot="selection"
+    )
+    placement: Placement = knob(
+        "Where the VMs go.", PowerAwareBestFitDecreasing(), slot="placement"
+    )
+    drain: Drain = knob("Which hosts are emptied.", LeastUtilised(), slot="drain")
+
+    powers_down = True
+    moves_vms = True
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples that the parts look at."""
+        return max(self.overload.samples, self.selection.samples)
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return the moves and sleeps of one round."""
+        return _Round(self, view).plan()
+
+
+class _Round:
+    """The tentative state of one control round."""
+
+    def __init__(self, policy: Consolidation, view: FarmView) -> None:
+        self._policy, self._view = policy, view
+        self._watch = Watch(view, policy.overload)
+        self._home = view.vms.host.copy()
+        moving = view.vms.state == VmState.MIGRATING
+        self._moving: Bools | None = moving if moving.any() else None
+        self._order = np.argsort(self._home, kind="stable")
+        self._first = np.searchsorted(
+            self._home[self._order], np.arange(len(view.hosts) + 1)
+        ).tolist()
+        self._received: dict[int, list[int]] = {}
+        self._live: dict[int, int] = {}
+        self._plan = Plan(sleep_reason=name_of(policy.drain))
+
+    def plan(self) -> Plan:
+        overloaded = self._watch.overloaded()
+        leaving = self._relieve(overloaded)
+        room = self._room(overloaded, len(leaving))
+        self._place(leaving, room)
+        drained = self._drain(overloaded, room)
+        filled = {host for host, vms in self._received.items() if vms}
+        idle = [host for host in idle_hosts(self._view) if host not in filled]
+        idle = [host for host in idle if room.may_sleep(host)]
+        self._plan.sleeps = sorted({*drained, *idle} - filled)
+        return self._plan
+
+    def _relieve(self, overloaded: Ints) -> dict[int, Reason]:
+        """Select VMs of each overloaded host until it is no longer overloaded."""
+        leaving: dict[int, Reason] = {}
+        rule = name_of(self._policy.overload)
+        values, limits = self._watch.judge(overloaded)
+        for index, host in enumerate(overloaded.tolist()):
+            reason = Reason(rule, float(values[index]), float(limits[index]))
+            vms = self._guests(host)
+            vms = vms[self._view.vms.state[vms] == VmState.RUNNING]
+            while len(vms) and self._watch.is_overloaded(host):
+                position = self._policy.selection.pick(self._view, vms)
+                for vm in self._view.companions(int(vms[position])).tolist():
+                    if vm in vms:
+                        self._watch.take_away(vm, host)
+                        leaving[vm] = reason
+                        vms = vms[vms != vm]
+        return leaving
+
+    def _room(self, overloaded: Ints, wanted: int) -> Room:
+        view = self._view
+        candidates = view.awake()
+        candidates[overloaded] = False
+        candidates[first_asleep_of_each_group(view, wanted)] = True
+        hosts = np.flatnonzero(candidates)
+        need_mhz, capacity_mhz = view.vms.load_mhz, view.hosts.cpu_mhz
+        room = Room(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
+        self._watch.look_after(room)
+        return room
+
+    def _place(self, leaving: dict[int, Reason], room: Room) -> None:
+        vms = np.array(list(leaving), np.int64)
+        self._propose(vms, self._policy.placement.place(room, vms), list(leaving.values()))
+
+    def _drain(self, overloaded: Ints, room: Room) -> list[int]:
+        """Empty hosts one by one where all their VMs fit elsewhere; return those emptied."""
+        drain, view = self._policy.drain, self._view
+        utilisation = view.hosts.utilisation
+        order = drain.order(view, overloaded)
+        room.close(room.hosts[room.asleep])
+        if drain.spare_idle:
+            room.close(room.hosts[room.utilisation == 0])
+        room.all_or_nothing = True
+        rule = name_of(drain)
+        drained: list[int] = []
+        kept = set(self._received) if not drain.receivers else set()
+        for host in order.tolist():
+            if host in kept or view.hosts.incoming[host]:
+                continue
+            vms = self._tenants(host)
+            room.close(np.array([host]))
+            before = room.mark()
+            placed = self._policy.placement.place(room, vms) if len(vms) else NOBODY
+            if -1 in placed.hosts.tolist() or not room.may_sleep(host):
+                room.back_to(before)
+                room.open(np.array([host]))
+                continue
+            drained.append(host)
+            kept.update(placed.hosts.tolist())
+            reason = Reason(rule, float(utilisation[host]), drain.below)
+            self._propose(vms, placed, [reason] * len(vms))
+        return drained
+
+    def _guests(self, host: int) -> Ints:
+        return self._order[self._first[host] : self._first[host + 1]]
+
+    def _tenants(self, host: int) -> Ints:
+        """Return the VMs that would be on a host if all moves were done.
+
+        These are moves of this round and moves under way: who is on the way out has a place.
+        """
+        guests = self._guests(host)
+        stays = self._home[guests] == host
+        if self._moving is not None:
+            stays &= ~self._moving[guests]
+        staying: Ints = guests[stays]
+        received = self._received.get(host)
+        if not received:
+            return staying
+        return np.concatenate([staying, np.array(received, np.int64)])
+
+    def _propose(self, vms: Ints, placed: Placed, reasons: list[Reason]) -> None:
+        proposals = self._plan.proposals
+        rows = zip(
+            vms.tolist(), self._view.vms.host[vms].tolist(), self._home[vms].tolist(),
+            placed.hosts.tolist(), reasons, placed.searches, strict=True,
+        )  # fmt: skip
+        for vm, source, previous, target, reason, search in rows:
+            if previous != source:
+                self._received[previous].remove(vm)
+                earlier = self._live[vm]
+                proposals[earlier] = proposals[earlier]._replace(superseded=True)
+            self._live[vm] = len(proposals)
+            proposals.append(Proposal(vm, source, target, reason, search))
+            if target >= 0:
+                self._received.setdefault(target, []).append(vm)
+        found = placed.hosts >= 0
+        self._home[vms[found]] = placed.hosts[found]
+
+
+def first_asleep_of_each_group(view: FarmView, count: int, among: Bools | None = None) -> Ints:
+    """Return up to ``count`` sleeping hosts of each kind, the lowest rows first.
+
+    ``among`` says which hosts come into question (None: all). Sleeping hosts of one kind are
+    alike, so more of them could not change a placement.
+    """
+    asleep = np.flatnonzero(view.asleep() if among is None else view.asleep() & among)
+    groups = view.kinds_of_hosts()[asleep]
+    order = np.argsort(groups, kind="stable")
+    rank = np.arange(len(asleep)) - np.searchsorted(groups[order], groups[order])
+    return asleep[order[rank < count]]
+
+
+def name_of(policy: object) -> str:
+    """Return a policy's name as it stands in reasons: its class in snake case."""
+    name = type(policy).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -1,0 +1,111 @@
+"""What a control policy is, and the two that move nothing."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from ..interface.plan import Plan
+from ..interface.view import FarmView
+
+
+class ControlPolicy(Protocol):
+    """Decides, once a round, what the farm is to do.
+
+    A policy that never moves a VM says so with an attribute ``moves_vms = False``; only such a
+    policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
+    """
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples that the policy looks at."""
+        ...
+
+    @property
+    def powers_down(self) -> bool:
+        """Whether hosts without VMs are off from the start."""
+        ...
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return what is to be done now."""
+        ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A control policy that also decides between rounds, when something happens.
+
+    Rounds do not concern what it decides so: its times are those of the events.
+    """
+
+    def due_s(self, view: FarmView) -> float:
+        """Return when it wants to decide, as things stand; now or earlier: at once, inf: never.
+
+        Asked at the start, and again whenever VMs or hosts have changed.
+        """
+        ...
+
+    def respond(self, view: FarmView) -> Plan:
+        """Return what is to be done now that its time has come."""
+        ...
+
+
+def due_s(policy: ControlPolicy, view: FarmView) -> float:
+    """Return when a policy wants to decide besides its rounds; inf: never, as things stand."""
+    return policy.due_s(view) if isinstance(policy, Prompted) else np.inf
+
+
+def respond(policy: ControlPolicy, view: FarmView) -> Plan:
+    """Return the decision of a policy besides its rounds; empty if it has none to take now."""
+    if isinstance(policy, Prompted) and policy.due_s(view) <= view.now_s:
+        return policy.respond(view)
+    return Plan()
+
+
+@dataclass(frozen=True)
+class NoControl:
+    """Nothing is moved and every host stays on: the farm as if nobody consolidated it."""
+
+    samples = 0
+    powers_down = False
+    moves_vms = False
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return an empty plan."""
+        del view
+        return Plan()
+
+
+@dataclass(frozen=True)
+class PowerProportional:
+    """VMs stay where they were placed; hosts without VMs are switched off."""
+
+    samples = 0
+    powers_down = True
+    moves_vms = False
+
+    def decide(self, view: FarmView) -> Plan:
+        """Switch off what is empty."""
+        return Plan(sleeps=idle_hosts(view))
+
+
+def moves_vms(policy: ControlPolicy) -> bool:
+    """Return whether a policy may move VMs; one that does not say may."""
+    return bool(getattr(policy, "moves_vms", True))
+
+
+def wakes(policy: ControlPolicy) -> bool:
+    """Return whether hosts that rest are woken for VMs that find no room on others.
+
+    So they are where a policy rests hosts from the start, and where one says so with an attribute
+    ``wakes = True`` that rests some later.
+    """
+    return policy.powers_down or bool(getattr(policy, "wakes", False))
+
+
+def idle_hosts(view: FarmView) -> list[int]:
+    """Return the hosts that are awake without having or expecting a VM."""
+    hosts = view.hosts
+    idle = view.awake() & (hosts.vm_count == 0) & (hosts.incoming == 0)
+    rows: list[int] = np.flatnonzero(idle).tolist()
+    return rows

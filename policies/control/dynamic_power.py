@@ -1,0 +1,175 @@
+"""Power management by utilisation: hosts are woken and emptied to keep a band, as DPM does."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints, sum_by
+from ...models.base.parameters import knob
+from ...models.base.ties import TIE, ascending, tie_of
+from ...models.state.columns import PowerState, VmState
+from ..interface.plan import Plan, Proposal, Reason
+from ..interface.view import FarmView
+from ..placement.candidates import Room
+from ..placement.placement import Placement
+from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from .consolidation import first_asleep_of_each_group
+from .control import idle_hosts
+
+RULE = "dynamic_power"
+
+
+@dataclass(frozen=True)
+class DynamicPower:
+    """Every round: hosts above a band are relieved, those below it emptied and put to rest.
+
+    VMs of a host above the band go to hosts that stay within it, and where these have no room, to
+    hosts that are woken for them. While no host is above, hosts below the band are emptied, the
+    least used first, each only if all its VMs fit on other awake hosts without taking one of them
+    out of the band; for that VMs count with their mean over the last ``samples`` steps of the
+    workload or their present load, whichever is higher. The band of 63 % +- 18 % and the 40 minutes
+    of history are the defaults of VMware Distributed Power Management (vSphere Resource Management
+    Guide, options DemandCapacityRatioTarget, DemandCapacityRatioToleranceHost and
+    VmDemandHistorySecsHostOff).
+    """
+
+    target: float = knob(
+        "Utilisation that awake hosts are to have.", 0.63, dimension="share", gt=0, le=1
+    )
+    tolerance: float = knob("How far from it they may be.", 0.18, dimension="share", ge=0, le=1)
+    samples: int = knob(
+        "Past samples of the workload that count before a host is emptied.", 8, ge=1, le=10_000
+    )
+    hosts_per_round: int = knob("Hosts emptied per round at most; 0: any number.", 0, ge=0)
+    placement: Placement = knob("Where the VMs go.", BestFitDecreasing(), slot="placement")
+
+    powers_down = True
+    moves_vms = True
+
+    def __post_init__(self) -> None:
+        if self.target + self.tolerance > 1 or self.tolerance >= self.target:
+            raise ValueError(
+                f"target {self.target:g} and tolerance {self.tolerance:g} make a band that leaves "
+                "0 … 100 %; narrow it"
+            )
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return the moves, wakes and sleeps of one round."""
+        return _Round(self, view).plan()
+
+
+@dataclass
+class _Round:
+    policy: DynamicPower
+    view: FarmView
+    received: set[int] = field(default_factory=set)
+
+    def plan(self) -> Plan:
+        policy, view = self.policy, self.view
+        plan = Plan(sleep_reason=RULE)
+        use = view.expected_mhz() / view.hosts.cpu_mhz
+        highest = policy.target + policy.tolerance
+        above = np.flatnonzero(view.awake() & (use > highest + TIE))
+        if len(above):
+            self._relieve(plan, above, use, highest)
+            return plan
+        room = self._room(self._steady_mhz(), np.empty(0, np.int64), highest)
+        room.all_or_nothing = True
+        self._empty(plan, room, use)
+        idle = [host for host in idle_hosts(view) if host not in self.received]
+        plan.sleeps += [host for host in idle if room.may_sleep(host)]
+        return plan
+
+    def _relieve(self, plan: Plan, above: Ints, use: Floats, highest: float) -> None:
+        """Let VMs leave hosts above the band until these are within it."""
+        need_mhz = self.view.vms.load_mhz
+        leaving: list[int] = []
+        for host in above.tolist():
+            excess_mhz = (float(use[host]) - highest) * float(self.view.hosts.cpu_mhz[host])
+            slack_mhz = TIE * float(self.view.hosts.cpu_mhz[host])
+            vms = self._running(host)
+            memory_mib = self.view.vms.footprint_mib[vms]
+            order = vms[ascending(memory_mib, tie_of(memory_mib))]
+            for vm in order.tolist():
+                if excess_mhz <= slack_mhz:
+                    break
+                for each in self.view.companions(vm).tolist():
+                    if each not in leaving and each in vms:
+                        leaving.append(each)
+                        excess_mhz -= float(need_mhz[each])
+        asleep = first_asleep_of_each_group(self.view, len(leaving))
+        room = self._room(need_mhz, asleep, highest)
+        room.close(above[np.isin(above, room.hosts)])
+        self._propose(plan, np.array(leaving, np.int64), room, use, highest)
+
+    def _empty(self, plan: Plan, room: Room, use: Floats) -> None:
+        """Empty hosts below the band for as long as the others stay within it."""
+        policy, view = self.policy, self.view
+        lowest = policy.target - policy.tolerance
+        below = view.awake() & (use < lowest - TIE) & (view.hosts.state == PowerState.ON)
+        below &= (view.hosts.vm_count > 0) & (view.hosts.incoming == 0)
+        rows = np.flatnonzero(below)
+        for host in rows[ascending(use[rows])].tolist():
+            if policy.hosts_per_round and len(plan.sleeps) >= policy.hosts_per_round:
+                return
+            # Who is on the way out has a place already.
+            vms = view.vms_on(np.array([host]))
+            vms = vms[view.vms.state[vms] != VmState.MIGRATING]
+            if host in self.received or len(self._running(host)) < len(vms):
+                continue
+            before = room.mark()
+            room.close(np.array([host]))
+            placed = not len(vms) or self._propose(plan, vms, room, use, lowest)
+            if placed and room.may_sleep(host):
+                plan.sleeps.append(host)
+                continue
+            del plan.proposals[len(plan.proposals) - len(vms) :]
+            room.back_to(before)
+            room.open(np.array([host]))
+
+    def _propose(self, plan: Plan, vms: Ints, room: Room, use: Floats, limit: float) -> bool:
+        """Add the moves of some VMs to a plan; return whether all of them have room."""
+        placed = self.policy.placement.place(room, vms)
+        rows = zip(
+            vms.tolist(), self.view.vms.host[vms].tolist(), placed.hosts.tolist(),
+            placed.searches, strict=True,
+        )  # fmt: skip
+        for vm, source, target, search in rows:
+            reason = Reason(RULE, float(use[source]), limit)
+            plan.proposals.append(Proposal(vm, source, target, reason, search))
+        fits = bool(np.all(placed.hosts >= 0))
+        if fits:
+            self.received.update(placed.hosts.tolist())
+        return fits
+
+    def _room(self, need_mhz: Floats, asleep: Ints, highest: float) -> Room:
+        """Return the awake hosts, and some that sleep, filled with what VMs need."""
+        view = self.view
+        candidates = view.awake()
+        candidates[asleep] = True
+        vms = view.vms
+        home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
+        placed = home >= 0
+        load_mhz = view.hosts.base_mhz + sum_by(
+            home[placed], weights=need_mhz[placed], minlength=len(candidates)
+        )
+        capacity_mhz = view.hosts.cpu_mhz * highest
+        return Room(view, np.flatnonzero(candidates), need_mhz, load_mhz, capacity_mhz)
+
+    def _steady_mhz(self) -> Floats:
+        """Return the load of each VM: its mean over the history, or now if that is more."""
+        view, samples = self.view, self.policy.samples
+        history = view.vm_history_mhz(samples)
+        now_mhz = view.vms.load_mhz
+        if not len(history):
+            return now_mhz
+        own = np.clip(view.vm_samples, 1, len(history))
+        steps_ago = np.arange(len(history))[::-1, None]
+        mean_mhz = np.where(steps_ago < own, history, 0.0).sum(axis=0) / own
+        steady_mhz: Floats = np.maximum(now_mhz, mean_mhz)
+        return steady_mhz
+
+    def _running(self, host: int) -> Ints:
+        vms = self.view.vms_on(np.array([host]))
+        running: Ints = vms[self.view.vms.state[vms] == VmState.RUNNING]
+        return running

@@ -1,0 +1,205 @@
+"""Maintenance: empty chosen hosts, in waves, while another policy waits."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...models.base.parameters import knob
+from ...models.hardware.racks_and_sites import without_zeros
+from ...models.state.columns import PowerState, VmState
+from ..interface.plan import Plan, Proposal, Reason
+from ..interface.view import FarmView
+from ..placement.candidates import Room
+from ..placement.placement import Placement
+from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from .consolidation import first_asleep_of_each_group
+from .control import ControlPolicy, NoControl, due_s, respond
+from .deferring import Deferring
+
+MEMO = "evacuation"
+
+
+LONGEST_S = 10 * 365.25 * 86_400.0
+"""Longest time that an evacuation may be put off, or that its hosts may be worked on."""
+
+
+@dataclass(frozen=True)
+class Evacuation(Deferring):
+    """Empty the hosts that a pattern names, from a time on, and switch them off.
+
+    Until then the policy named under ``otherwise`` decides, afterwards nothing but the
+    evacuation moves anything. It does not wait for control rounds: it begins at its time, and
+    goes on when a move has ended, VMs or hosts have changed, or a time for work is over. Hosts
+    are taken in waves in the order of the farm. From the begin of its wave a host is closed: it
+    takes no VM and nobody wakes it. The next wave begins when the last one is empty and its time
+    for work has passed. Hosts are in service again from then on, and boot when VMs need them;
+    without a time for work the last wave stays closed. VMs that find no host are tried again
+    whenever that may have changed.
+    """
+
+    wakes = True
+
+    hosts: str = knob(
+        "Pattern of host names, as in a shell: new-3*; several by comma. With a slash, of racks "
+        "and hosts: rack-3/* is all of the third rack of the network."
+    )
+    at_s: float = knob(
+        "When it begins.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
+    )  # fmt: skip
+    wave: int = knob("Hosts emptied at once; 0: all of them.", 0, ge=0)
+    hold_s: float = knob(
+        "Time for work on the hosts of a wave once they are empty.",
+        0.0, key="hold", dimension="time", ge=0, le=LONGEST_S,
+    )  # fmt: skip
+    fill: float = knob(
+        "Utilisation up to which other hosts are filled.", 0.9, dimension="share", gt=0, le=1
+    )
+    placement: Placement = knob("Where the VMs go.", BestFitDecreasing(), slot="placement")
+    otherwise: ControlPolicy = knob("Who decides before.", NoControl(), slot="control")
+
+    def decide(self, view: FarmView) -> Plan:
+        """Return the other policy's plan; from the begin of the evacuation on, nothing."""
+        return self.otherwise.decide(view) if view.now_s < self.at_s else Plan()
+
+    def due_s(self, view: FarmView) -> float:
+        """Return when the evacuation begins, or goes on as things stand."""
+        if view.now_s < self.at_s:
+            return min(self.at_s, due_s(self.otherwise, view))
+        return self._state(view).due_s(view, self.hold_s)
+
+    def respond(self, view: FarmView) -> Plan:
+        """Return the moves off the hosts of the present wave, and which hosts close and open."""
+        if view.now_s < self.at_s:
+            return respond(self.otherwise, view)
+        state = self._state(view)
+        opened = state.advance(view, self.hold_s)
+        plan = Plan(sleep_reason=MEMO, ordered=True, opens=opened)
+        leaving = state.leaving
+        if opened or not len(leaving):
+            # The next wave begins at the same instant, once these hosts are back in service.
+            return plan
+        plan.sleeps, plan.closes = leaving.tolist(), leaving.tolist()
+        vms = view.vms_on(leaving)
+        vms = vms[view.vms.state[vms] == VmState.RUNNING]
+        if len(vms):
+            plan.proposals = self._proposals(view, vms, leaving, state.later)
+        return plan
+
+    def _state(self, view: FarmView) -> "_State":
+        key = f"{MEMO} {id(self)}"
+        if key not in view.memo:
+            view.memo[key] = _State(self.chosen(view), self.wave)
+        state: _State = view.memo[key]
+        return state
+
+    def chosen(self, view: FarmView) -> Ints:
+        """Return the hosts that the pattern names."""
+        racks = [view.hosts.rack_names[rack] for rack in view.hosts.rack.tolist()]
+        hosts = enumerate(zip(view.hosts.names, racks, strict=True))
+        rows = [row for row, (name, rack) in hosts if self.names(name, rack)]
+        return np.array(rows, np.int64)
+
+    def names(self, host: str, rack: str = "") -> bool:
+        """Return whether the pattern names a host that stands in a rack."""
+        return any(_matches(each.strip(), host, rack) for each in self.hosts.split(","))
+
+    def _proposals(self, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> list[Proposal]:
+        others, ahead = np.ones((2, len(view.hosts)), bool)
+        others[leaving] = others[later] = False
+        ahead[leaving] = False
+        candidates = view.awake() & ahead
+        for among in (others, ahead & ~others):
+            candidates[first_asleep_of_each_group(view, len(vms), among)] = True
+        hosts = np.flatnonzero(candidates)
+        capacity_mhz = view.hosts.cpu_mhz * self.fill
+        room = Room(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
+        # Hosts of later waves only where no other has room, since their VMs move once more.
+        room.close(np.intersect1d(later, hosts))
+        placed = self.placement.place(room, vms)
+        left = np.flatnonzero(placed.hosts < 0)
+        if len(left) and len(later):
+            room.open(np.intersect1d(later, hosts))
+            second = self.placement.place(room, vms[left])
+            placed.hosts[left] = second.hosts
+            for position, search in zip(left.tolist(), second.searches, strict=True):
+                placed.searches[position] = search
+        # Nothing is measured against a limit: an order empties the host.
+        reason = Reason("evacuation", 0.0, 0.0)
+        rows = zip(
+            vms.tolist(), view.vms.host[vms].tolist(), placed.hosts.tolist(), placed.searches,
+            strict=True,
+        )  # fmt: skip
+        return [Proposal(vm, source, target, reason, search) for vm, source, target, search in rows]
+
+
+def _matches(pattern: str, host: str, rack: str) -> bool:
+    of_rack, slash, of_host = pattern.partition("/")
+    if not slash:
+        return fnmatchcase(host, pattern)
+    # A rack also goes by its number without leading zeros: rack-3 of rack-01 to rack-12.
+    racks = rack, without_zeros(rack)
+    return any(fnmatchcase(each, of_rack) for each in racks) and fnmatchcase(host, of_host)
+
+
+class _State:
+    """Which wave it is, and since when its hosts are empty."""
+
+    def __init__(self, hosts: Ints, wave: int) -> None:
+        step = wave or max(len(hosts), 1)
+        self._waves = [hosts[start : start + step] for start in range(0, len(hosts), step)]
+        self._present = 0
+        self._empty_s: float | None = None
+
+    @property
+    def leaving(self) -> Ints:
+        """Hosts of the present wave."""
+        return self._waves[self._present] if self._waves_left else np.empty(0, np.int64)
+
+    @property
+    def later(self) -> Ints:
+        """Hosts of the waves that are still to come."""
+        waves = self._waves[self._present + 1 :]
+        return np.concatenate(waves) if waves else np.empty(0, np.int64)
+
+    @property
+    def _waves_left(self) -> int:
+        return len(self._waves) - self._present
+
+    def due_s(self, view: FarmView, hold_s: float) -> float:
+        """Return when there is something to do: now, when the work on a wave ends, or never."""
+        if not self._waves_left:
+            return np.inf
+        if self._empty_s is None or not _emptied(view, self.leaving):
+            return view.now_s
+        return np.inf if self._ends_here(hold_s) else self._empty_s + hold_s
+
+    def _ends_here(self, hold_s: float) -> bool:
+        """Whether the present wave is the last and stays closed."""
+        return self._waves_left == 1 and not hold_s
+
+    def advance(self, view: FarmView, hold_s: float) -> list[int]:
+        """Go on to the wave whose turn it is; return the hosts whose time for work has passed."""
+        opened: list[int] = []
+        while self._waves_left and _emptied(view, self.leaving):
+            if self._empty_s is None:
+                self._empty_s = view.now_s
+            if view.now_s < self._empty_s + hold_s or self._ends_here(hold_s):
+                break
+            opened += self.leaving.tolist()
+            self._present += 1
+            self._empty_s = None
+        return opened
+
+
+def _emptied(view: FarmView, hosts: Ints) -> bool:
+    """Whether hosts are closed, hold and await nothing, and are off or on their way to it.
+
+    One that has lost its last VM goes on as long as pages of it are still to be fetched.
+    """
+    state = view.hosts.state[hosts]
+    busy = view.hosts.in_service[hosts] | (state == PowerState.ON) | (state == PowerState.BOOTING)
+    busy |= (state == PowerState.DRAINING) | (view.hosts.vm_count[hosts] > 0)
+    busy |= view.hosts.incoming[hosts] > 0
+    return not busy.any()

@@ -1,0 +1,138 @@
+"""Moves that need room which others of them free: which can be carried out, and what comes next.
+
+A move takes memory at both ends until it has ended. Three questions are answered, each from
+memory as it stands, so that whoever carries the moves out may ask again after every event:
+which moves have room once all of them have ended (:func:`with_room_in_the_end`), which can begin
+now (:func:`able_now`), and what to do if none can and none is under way (:func:`way_out`).
+
+That always ends where VMs may go to storage: a way out sends a VM aside once and to storage
+once, and when all that wait are on storage, each has room at its target, since all together have.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints, sum_by
+
+STORAGE = -1
+"""Where the memory of a VM is that no host holds."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Moves that are wanted, one entry each; rows of hosts and VMs are the farm's.
+
+    ``sources`` are where VMs are (−1: on storage), ``held_mib`` is the memory that they take
+    there, ``need_mib`` what they will take at their ``targets``. Higher ``priority`` comes first,
+    then the earlier entry.
+    """
+
+    vms: Ints
+    sources: Ints
+    targets: Ints
+    priority: Ints
+    held_mib: Floats
+    need_mib: Floats
+
+    def __len__(self) -> int:
+        return len(self.vms)
+
+    def only(self, rows: Ints | Bools) -> "Moves":
+        """Return some of the moves."""
+        return Moves(
+            self.vms[rows], self.sources[rows], self.targets[rows], self.priority[rows],
+            self.held_mib[rows], self.need_mib[rows],
+        )  # fmt: skip
+
+    def freed_mib(self, hosts: int) -> Floats:
+        """Return what each host has more when the moves have ended, arrivals aside."""
+        away = self.sources >= 0
+        return sum_by(self.sources[away], weights=self.held_mib[away], minlength=hosts)
+
+    def arriving_mib(self, hosts: int) -> Floats:
+        """Return what the moves take of each host when they have ended."""
+        return sum_by(self.targets, weights=self.need_mib, minlength=hosts)
+
+
+def with_room_in_the_end(moves: Moves, left_mib: Floats) -> Bools:
+    """Return which moves have room when all of those returned have ended.
+
+    ``left_mib`` is what each host would have left without them, once everything else has ended.
+    Where a target cannot hold all, the first in rank that fit are kept; a move that is not kept
+    frees nothing, so this is repeated until nothing changes.
+    """
+    kept = np.ones(len(moves), bool)
+    rank = np.lexsort((np.arange(len(moves)), -moves.priority))
+    while True:
+        rows = rank[kept[rank]]
+        room_mib = left_mib + moves.only(rows).freed_mib(len(left_mib))
+        fitting = rows[_fitting(moves.targets[rows], moves.need_mib[rows], room_mib)]
+        if len(fitting) == len(rows):
+            return kept
+        kept[:] = False
+        kept[fitting] = True
+
+
+def able_now(moves: Moves, free_mib: Floats) -> Ints:
+    """Return the positions of moves that can begin together now, in order.
+
+    ``free_mib`` is what each host has free. Within a priority, moves off hosts at which others
+    wait for room come first.
+    """
+    fits = moves.need_mib <= free_mib[moves.targets]
+    if not fits.any():
+        return np.empty(0, np.int64)
+    awaited = np.isin(moves.sources, moves.targets[~fits])
+    rank = np.lexsort((np.arange(len(moves)), ~awaited, -moves.priority))
+    rows = rank[fits[rank]]
+    return rows[_fitting(moves.targets[rows], moves.need_mib[rows], free_mib)]
+
+
+def _fitting(targets: Ints, need_mib: Floats, room_mib: Floats) -> Bools:
+    """Return which needs fit, the first first."""
+    wanted_mib = sum_by(targets, weights=need_mib, minlength=len(room_mib))
+    fits: Bools = (wanted_mib <= room_mib)[targets]
+    left_mib = room_mib.copy()
+    for position in np.flatnonzero(~fits).tolist():
+        target = targets[position]
+        if need_mib[position] <= left_mib[target]:
+            left_mib[target] -= need_mib[position]
+            fits[position] = True
+    return fits
+
+
+class WayOut(NamedTuple):
+    """Which of the moves makes room by sending its VM to ``host`` first (−1: storage)."""
+
+    position: int
+    host: int
+
+
+Aside = Callable[[int], Ints]
+"""Given a VM, the hosts that could hold it for a while, the best first."""
+
+
+def way_out(
+    moves: Moves, free_mib: Floats, sent_aside: Bools, storable: Bools, aside: Aside
+) -> WayOut | None:
+    """Return which VM is to make room where no move can begin and none is under way.
+
+    VMs whose leaving lets another move begin come first, then low priorities, then little memory.
+    The first for which a third host has room goes there; a VM is ``sent_aside`` once at most. If
+    there is none, the first of all goes to storage, provided that all that wait may
+    (``storable``): whoever is there depends on the others. Otherwise there is no way out.
+    """
+    there = np.flatnonzero(moves.sources >= 0)
+    lacking_mib = np.full(len(free_mib), np.inf)
+    np.minimum.at(lacking_mib, moves.targets, moves.need_mib)
+    gained_mib = free_mib[moves.sources[there]] + moves.held_mib[there]
+    helps = lacking_mib[moves.sources[there]] <= gained_mib
+    rank = there[np.lexsort((moves.held_mib[there], moves.priority[there], ~helps))]
+    for position in rank[~sent_aside[rank]].tolist():
+        hosts = aside(int(moves.vms[position]))
+        if len(hosts):
+            return WayOut(position, int(hosts[0]))
+    return WayOut(int(rank[0]), STORAGE) if len(rank) and storable.all() else None

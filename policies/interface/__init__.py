@@ -1,0 +1,1 @@
+"""What a policy gets and returns: view, plan, reserve."""

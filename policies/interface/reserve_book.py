@@ -1,0 +1,221 @@
+"""The reserve as a decision meets it: what may be promised, where, and which host may sleep.
+
+A book is tentative, like the room that it belongs to: VMs are entered as they are placed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.rules.reserve import TOLERANCE, Held, Permits, Reserve, largest_fit, survives
+
+NAME = "the reserve"
+"""How it stands among what bars a VM from hosts."""
+
+Restarts = Callable[[Held, Bools, Ints], bool]
+
+Counting = Callable[[], tuple[Floats, Floats]]
+"""Returns what each VM counts with and what each host may promise, both CPU in MHz."""
+
+
+@dataclass(frozen=True)
+class FarmReserve:
+    """The reserve of a farm.
+
+    ``counting`` says how CPU counts; memory is configured memory always. With ``wakes`` sleeping
+    hosts count for what is placed, since they are woken when they are needed. ``exempt`` VMs,
+    those that a failure took off their host, may use the reserve: it is there for them. They
+    count as promised while they wait. ``restarts`` plays the restart of the VMs of hosts that
+    fail, given what is held and which hosts are awake, and says whether all find a host.
+    """
+
+    rule: Reserve
+    counting: Counting
+    wakes: bool
+    exempt: Bools
+    restarts: Restarts | None = None
+
+
+class ReserveBook:
+    """What is promised on which hosts, and what may still be.
+
+    ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
+    ``asleep`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
+    ``lenient`` book lets a VM break the reserve where no host keeps it.
+    """
+
+    def __init__(
+        self, reserve: FarmReserve, home: Ints, need_mib: Floats, memory_mib: Floats,
+        awake: Bools, asleep: Bools, kind: Ints | None = None,
+        permits: Callable[[], Permits] | None = None, lenient: bool = False,
+    ) -> None:  # fmt: skip
+        self._rule, self._exempt = reserve.rule, reserve.exempt
+        self._restarts, self._permits, self.lenient = reserve.restarts, permits, lenient
+        self._kind = np.arange(len(home)) if kind is None else kind
+        self._known: dict[tuple[int, float, int], bool] = {}
+        need_mhz, cpu_mhz = reserve.counting()
+        self.standby = np.zeros(len(memory_mib), bool)
+        self.standby[: len(self._rule.standby)] = self._rule.standby
+        self._memory_mib, self._cpu_mhz = memory_mib, cpu_mhz
+        self._awake, self._asleep = awake.copy(), asleep
+        held = home >= 0
+        count = len(memory_mib)
+        used_mib = sum_by(home[held], weights=need_mib[held], minlength=count)
+        used_mhz = sum_by(home[held], weights=need_mhz[held], minlength=count)
+        counted = awake | asleep if reserve.wakes else awake.copy()
+        self._held = Held(
+            home.copy(), need_mib, need_mhz, memory_mib - used_mib, cpu_mhz - used_mhz,
+            counted & ~self.standby,
+        )  # fmt: skip
+        counts = held | reserve.exempt
+        self._promised = [float(need_mib[counts].sum()), float(need_mhz[counts].sum())]
+        self._limits = self._limits_of(self._held.counted)
+        self._kept: bool | None = None
+        self._foreseen = (-1, -1)
+
+    @property
+    def choosy(self) -> bool:
+        """Whether it matters for the reserve on which host a VM is."""
+        return self._rule.hosts > 0
+
+    def _limits_of(self, hosts: Bools) -> tuple[float, float]:
+        return self._rule.limits(self._memory_mib[hosts], self._cpu_mhz[hosts])
+
+    def left(self) -> tuple[float, float]:
+        """Return how much memory (MiB) and CPU (MHz) hosts awake have beyond the reserve.
+
+        Negative: the farm is below its reserve; infinite: none of it is kept. Of hosts on standby
+        it is their free room less their capacity, so 0 while all of them are awake and empty.
+        """
+        if self._rule.budgets:
+            limits = self._limits_of(self._awake & ~self.standby)
+            return limits[0] - self._promised[0], limits[1] - self._promised[1]
+        if not self.standby.any():
+            return 0.0, 0.0
+        ready = self.standby & self._awake
+        return tuple(
+            float(free[ready].sum() - capacity[self.standby].sum())
+            for free, capacity in (
+                (self._held.free_mib, self._memory_mib), (self._held.free_mhz, self._cpu_mhz),
+            )
+        )  # type: ignore[return-value]  # fmt: skip
+
+    def whole(self) -> bool:
+        """Whether the hosts that are awake keep the reserve."""
+        left_mib, left_mhz = self.left()
+        if left_mib < -self._slack(0) or left_mhz < -self._slack(1):
+            return False
+        return not self.choosy or self._stands(self._awake & ~self.standby)
+
+    def _slack(self, resource: int) -> float:
+        return TOLERANCE * max(self._promised[resource], 1.0)
+
+    def _stands(self, counted: Bools) -> bool:
+        """Whether the tests hold that depend on where VMs are."""
+        held, hosts = self._held, self._rule.hosts
+        held = Held(held.home, held.need_mib, held.need_mhz, held.free_mib, held.free_mhz, counted)
+        restarts = self._restarts
+        if not self._rule.packing or restarts is None:
+            return largest_fit(held, hosts)
+        awake = self._awake
+        return survives(held, hosts, self._all_permits, lambda set_: restarts(held, awake, set_))
+
+    @cached_property
+    def _all_permits(self) -> Permits:
+        if self._permits is not None:
+            return self._permits()
+        vms, hosts = len(self._held.home), len(self._memory_mib)
+        return Permits(np.zeros(vms, np.int64), np.ones((1, hosts), bool))
+
+    def refuses(self, vm: int) -> bool:
+        """Whether one more VM would be too many for the reserve, wherever it went."""
+        held = self._held
+        if not self._rule.budgets or held.home[vm] >= 0 or self._exempt[vm]:
+            return False
+        needs = held.need_mib[vm], held.need_mhz[vm]
+        return any(
+            self._promised[each] + needs[each] > self._limits[each] + self._slack(each)
+            for each in range(2)
+        )
+
+    def barred(self, vm: int, hosts: Ints) -> Bools | None:
+        """Return which hosts the reserve closes to a VM; None: none."""
+        if self.refuses(vm):
+            return np.ones(len(hosts), bool)
+        if self._exempt[vm] or not self.standby.any():
+            return None
+        return self.standby[hosts]
+
+    def keeps(self, vm: int, host: int) -> bool:
+        """Whether the reserve still stands with a VM on a host; true where it is broken anyway."""
+        if not self.choosy or self._exempt[vm]:
+            return True
+        if self._kept is None:
+            self._kept = self._stands(self._held.counted)
+        if not self._kept:
+            return True
+        before, kept = int(self._held.home[vm]), self._kept
+        alike = int(self._kind[vm]), float(self._held.need_mhz[vm]), host
+        stands = self._known.get(alike) if before < 0 else None
+        if stands is None:
+            self._enter(vm, host)
+            stands = self._stands(self._held.counted)
+            self._enter(vm, before)
+            self._kept = kept
+            if before < 0:
+                self._known[alike] = stands
+        if stands:
+            self._foreseen = vm, host
+        return stands
+
+    def move(self, vm: int, host: int) -> int:
+        """Enter a VM on a host (−1: none); return where it was."""
+        self._known.clear()
+        return self._enter(vm, host)
+
+    def _enter(self, vm: int, host: int) -> int:
+        held = self._held
+        before = int(held.home[vm])
+        for at, sign in ((before, 1.0), (host, -1.0)):
+            if at >= 0:
+                held.free_mib[at] += sign * held.need_mib[vm]
+                held.free_mhz[at] += sign * held.need_mhz[vm]
+        step = 0 if self._exempt[vm] else int(host >= 0) - int(before >= 0)
+        self._promised[0] += step * float(held.need_mib[vm])
+        self._promised[1] += step * float(held.need_mhz[vm])
+        held.home[vm] = host
+        self._kept = True if self._foreseen == (vm, host) else None
+        return before
+
+    def sleep(self, host: int) -> bool:
+        """Enter that a host that VMs have left goes to sleep, if the rest keeps the reserve."""
+        if not self._awake[host]:
+            return True
+        if self.standby[host]:
+            return False
+        self._awake[host] = False
+        if self.whole():
+            return True
+        self._awake[host] = True
+        return False
+
+    def wake(self, host: int) -> None:
+        """Enter that a host is awake."""
+        self._awake[host] = True
+
+    def lacking(self) -> list[int]:
+        """Return sleeping hosts to wake so that the reserve is whole, or all there are."""
+        woken = np.flatnonzero(self.standby & self._asleep & ~self._awake).tolist()
+        for host in woken:
+            self.wake(host)
+        if not self._rule.budgets:
+            return woken
+        for host in np.flatnonzero(self._asleep & ~self._awake).tolist():
+            if self.whole():
+                break
+            self.wake(host)
+            woken.append(host)
+        return woken

@@ -1,0 +1,290 @@
+"""What a policy sees of the farm: columns that cannot be written, and nothing else."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...models.accounts.accounts import HostAccounts, Rate
+from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ...models.delivery.cpu_delivery import Delivery
+from ...models.delivery.overhead_tables import Layer
+from ...models.farm.farm import Farm
+from ...models.hardware.power_curves import PowerBank
+from ...models.rules.reserve import Permits
+from ...models.rules.rules import Rules
+from ...models.state.columns import Hosts, PowerState, Vms, VmState
+from ...models.state.utilisation_history import Ring
+from .reserve_book import FarmReserve, ReserveBook
+
+Draw = Callable[[str], np.random.Generator]
+
+
+def _locked(column: Any) -> Any:
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
+class HostView:
+    """Read-only columns of the hosts; see :class:`farmsim.models.state.columns.Hosts`.
+
+    ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
+    integral over time of the VMs on it, which stands still while it is empty.
+    """
+
+    def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
+        self.cpu_mhz: Floats = _locked(hosts.cpu_mhz)
+        self.core_mhz: Floats = _locked(hosts.core_mhz)
+        self.memory_mib: Floats = _locked(hosts.memory_mib)
+        self.memory_used_mib: Floats = _locked(hosts.memory_used_mib)
+        self.demand_mhz: Floats = _locked(hosts.demand_mhz)
+        self.delivered_mhz: Floats = _locked(hosts.delivered_mhz)
+        self.committed_mhz: Floats = _locked(hosts.committed_mhz)
+        self.vm_count: Ints = _locked(hosts.vm_count)
+        self.incoming: Ints = _locked(hosts.incoming)
+        self.state: States = _locked(hosts.state)
+        self.reachable: Bools = _locked(hosts.reachable)
+        self.in_service: Bools = _locked(hosts.in_service)
+        self.boots: Ints = _locked(accounts.boots)
+        self.stops: Ints = _locked(accounts.stops)
+        self.vm_s: Floats = _locked(accounts.totals[Rate.VMS])
+        self._hosts = hosts
+        self.utilisation: Floats = _locked(accounts.utilisation)
+        self.power: PowerBank = hosts.power
+        self.group: Ints = _locked(hosts.group)
+        self.base_mhz: Floats = _locked(delivery.base_mhz)
+        self.booted_s: Floats = _locked(hosts.booted_s)
+        self.rack: Ints = _locked(hosts.rack)
+        self.rack_names: Sequence[str] = hosts.rack_names
+        self.names: Sequence[str] = hosts.names
+
+    def resting_w(self, rows: Ints) -> Floats:
+        """Return the power of hosts that are at rest or switching, in W; 0 for others."""
+        return self._hosts.resting_w(rows)
+
+    def __len__(self) -> int:
+        return len(self.cpu_mhz)
+
+
+class VmView:
+    """Read-only columns of the VMs; see :class:`farmsim.models.state.columns.Vms`.
+
+    ``memory_mib`` is the VM's own, ``footprint_mib`` the most that it takes on any host that it
+    may be on; ``load_mhz`` is what its demand costs where it is now, in physical CPU.
+    """
+
+    def __init__(self, vms: Vms, delivery: Delivery) -> None:
+        self.vcpus: Ints = _locked(vms.vcpus)
+        self.size_mhz: Floats = _locked(vms.size_mhz)
+        self.memory_mib: Floats = _locked(vms.memory_mib)
+        self.host: Ints = _locked(vms.host)
+        self.state: States = _locked(vms.state)
+        self.demand_mhz: Floats = _locked(vms.demand_mhz)
+        self.moving_to: Ints = _locked(vms.moving_to)
+        self.size: Ints = _locked(vms.size)
+        self.priority: Ints = _locked(vms.priority)
+        self.names: Sequence[str] = vms.names
+        self.footprint_mib: Floats = _locked(delivery.most_mib)
+        self._delivery = delivery
+
+    @property
+    def running(self) -> Bools:
+        """Which VMs do work, moving or not."""
+        running: Bools = (self.state == VmState.RUNNING) | (self.state == VmState.MIGRATING)
+        return running
+
+    @property
+    def load_mhz(self) -> Floats:
+        """Physical CPU that the demand of each VM takes on its present host, MHz."""
+        load_mhz: Floats = _locked(self._delivery.physical_mhz(self.demand_mhz))
+        return load_mhz
+
+    def __len__(self) -> int:
+        return len(self.vcpus)
+
+
+class FarmView:
+    """The farm as a policy sees it at one instant.
+
+    ``memo`` is a policy's own notebook between rounds, ``noted`` counts what the user is to know
+    (:meth:`note`); ``draw`` gives the generator of a name,
+    independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
+    than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
+    all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
+    move from one group to another: (sizes, groups left, groups gone to) (None: all), ``rules``
+    which VMs belong together or apart and where (None: anywhere), ``reserve`` what is kept free
+    (None: nothing).
+    """
+
+    def __init__(
+        self,
+        farm: Farm,
+        vm_history: Ring,
+        host_history: Ring,
+        draw: Draw,
+        slow_cores: bool = True,
+        rules: Rules | None = None,
+        reserve: FarmReserve | None = None,
+        movable: Bools | None = None,
+        vm_use_history: Ring | None = None,
+    ) -> None:
+        self._farm = farm
+        self.reserve, self.lenient = reserve, False
+        self.slow_cores = slow_cores
+        self.rules = rules
+        self._vm_history, self._host_history = vm_history, host_history
+        self._vm_use_history = vm_use_history or Ring(0, len(farm.vms))
+        self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
+        self.vms = VmView(farm.vms, farm.delivery)
+        layer = farm.delivery.layer
+        self.allowed: Bools | None = None if layer.allowed.all() else _locked(layer.allowed)
+        self.one_guest: Bools | None = (
+            _locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
+        )
+        self.movable: Bools | None = None if movable is None else _locked(movable)
+        self._destinations = self.allowed if movable is None else _destinations(layer, movable)
+        self.draw = draw
+        self.memo: dict[str, Any] = {}
+        self.noted: dict[str, int] = {}
+        self.now_s = 0.0
+
+    def book(self) -> ReserveBook | None:
+        """Return what is promised now as a tentative book, VMs under way counted at their target.
+
+        None without a reserve.
+        """
+        if self.reserve is None:
+            return None
+        vms = self.vms
+        home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
+        return ReserveBook(
+            self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
+            self.asleep(), self.kinds_of_vms(), self.permits, self.lenient,
+        )  # fmt: skip
+
+    def permits(self) -> Permits:
+        """Return which hosts VMs without a host may use, whatever is where."""
+        row, allowed = self.vms.size, self._destinations
+        if self.movable is not None:
+            groups = self.movable.shape[2]
+            row = self.vms.size * (groups + 1) + groups
+        rules = self.rules
+        if allowed is None and rules is None:
+            everywhere = np.ones((1, len(self.hosts)), bool)
+            return Permits(np.zeros(len(row), np.int64), everywhere, self._order_matters)
+        place = np.zeros(len(row), np.int64) if rules is None else rules.place_class
+        pairs, classes = np.unique(np.column_stack([row, place]), axis=0, return_inverse=True)
+        hosts = np.ones((len(pairs), len(self.hosts)), bool)
+        if allowed is not None:
+            hosts &= allowed[pairs[:, 0]][:, self.hosts.group]
+        if rules is not None:
+            hosts &= rules.places[pairs[:, 1]]
+        return Permits(classes.ravel(), hosts, self._order_matters)
+
+    @property
+    def _order_matters(self) -> bool:
+        """Whether whom a host takes may depend on who is there, room aside."""
+        bound = self.rules is not None and self.rules.any_hard_on_others
+        return bound or self.one_guest is not None or not self.slow_cores
+
+    def note(self, what: str) -> None:
+        """Count that something has happened of which the summary of the run is to tell."""
+        self.noted[what] = self.noted.get(what, 0) + 1
+
+    def companions(self, vm: int) -> Ints:
+        """Return the VMs that have to be where a VM is, itself among them."""
+        return np.array([vm]) if self.rules is None else self.rules.companions(vm)
+
+    def kinds_of_vms(self) -> Ints:
+        """Return a number per VM, the same for VMs of a size that no rule tells apart."""
+        return self.vms.size if self.rules is None else self.rules.kinds_of_vms(self.vms.size)
+
+    def kinds_of_hosts(self) -> Ints:
+        """Return a number per host, the same for hosts that are alike when they are empty."""
+        group = self.hosts.group
+        return group if self.rules is None else self.rules.kinds_of_hosts(group)
+
+    def destinations(self) -> tuple[Ints, Bools | None]:
+        """Return where VMs may be or go: a row per VM, and groups of hosts by row (None: all)."""
+        if self.movable is None:
+            return self.vms.size, self._destinations
+        groups = self.movable.shape[2]
+        host = self.vms.host
+        left = np.where(host >= 0, self.hosts.group[host], groups)
+        return self.vms.size * (groups + 1) + left, self._destinations
+
+    def held_mib(self, vm: int) -> float:
+        """Return the memory that a VM takes on the host where it is, MiB."""
+        one, host = np.array([vm]), self.vms.host[[vm]]
+        return float(self._farm.delivery.footprint_mib(one, host)[0])
+
+    def vms_on(self, hosts: Ints) -> Ints:
+        """Return the VMs on some hosts, ascending."""
+        return self._farm.residents.of(hosts)
+
+    def vm_history_mhz(self, samples: int) -> Floats:
+        """Return the newest demand samples per VM, oldest first: (samples held, VMs).
+
+        What was recorded before a VM ran is not its own; see :attr:`vm_samples`.
+        """
+        return self._vm_history.newest(samples)
+
+    @property
+    def vm_samples(self) -> Ints:
+        """How many of the newest samples each VM has run through without a break."""
+        samples: Ints = _locked(self._vm_history.ages)
+        return samples
+
+    def vm_use_history_mhz(self, samples: int) -> Floats:
+        """Return what VMs were given of their demand, as :meth:`vm_history_mhz`.
+
+        Empty unless the policy looks at utilisation (:func:`.overload.looks_at_use`).
+        """
+        return self._vm_use_history.newest(samples)
+
+    def host_history_mhz(self, samples: int) -> Floats:
+        """Return the newest demand samples per host, oldest first: (samples held, hosts)."""
+        return self._host_history.newest(samples)
+
+    def use_mhz(self) -> Floats:
+        """Return what each VM is given of the CPU that its demand takes, in MHz.
+
+        A host that is short is taken to give all its guests the same share of what they ask for.
+        """
+        hosts, vms = self.hosts, self.vms
+        asked = hosts.demand_mhz > hosts.delivered_mhz
+        given = np.ones(len(hosts) + 1)
+        given[:-1][asked] = hosts.delivered_mhz[asked] / hosts.demand_mhz[asked]
+        use_mhz: Floats = vms.load_mhz * given[vms.host]
+        return use_mhz
+
+    def expected_mhz(self) -> Floats:
+        """Return the demand per host as it will be when the moves under way have ended."""
+        vms = self.vms
+        home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
+        placed = home >= 0
+        count = len(self.hosts)
+        return sum_by(home[placed], weights=vms.load_mhz[placed], minlength=count) + (
+            self.hosts.base_mhz
+        )
+
+    def awake(self) -> Bools:
+        """Return which hosts are on or on their way to it, within reach and in service."""
+        state = self.hosts.state
+        awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
+        return awake & self.hosts.reachable & self.hosts.in_service
+
+    def asleep(self) -> Bools:
+        """Return which hosts are off and can be woken."""
+        asleep: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
+        return asleep & self.hosts.in_service
+
+
+def _destinations(layer: Layer, movable: Bools) -> Bools:
+    """Return the groups that a VM may go to, a row per size and group left, the last for none."""
+    sizes, groups = layer.allowed.shape
+    found = np.repeat(layer.allowed[:, None, :], groups + 1, axis=1)
+    found[:, :groups] &= movable
+    rows: Bools = _locked(found.reshape(sizes * (groups + 1), groups))
+    return rows

@@ -1,0 +1,87 @@
+"""What an overload detector is."""
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...models.base.parameters import knob
+
+HistoryOf = Literal["vms", "host"]
+Measure = Literal["demand", "utilisation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """What every detector lets a scenario choose."""
+
+    measure: Measure = knob(
+        "What is looked at: the CPU that VMs ask for, or utilisation as a monitor sees it: what "
+        "they are given, at most 100 % of a host.",
+        "demand",
+    )
+    above_for_s: float = knob(
+        "Time that a host is above the limit, in every round, before it counts as overloaded.",
+        0.0, key="above_for", dimension="time", ge=0,
+    )  # fmt: skip
+
+
+def looks_at_use(policy: object) -> bool:
+    """Whether a policy, or a part of it, looks at utilisation instead of demand."""
+    if isinstance(policy, list | tuple):
+        return any(looks_at_use(part) for part in policy)
+    if not is_dataclass(policy):
+        return False
+    if getattr(policy, "measure", "") == "utilisation":
+        return True
+    return any(looks_at_use(getattr(policy, each.name)) for each in fields(policy))
+
+
+class OverloadDetector(Protocol):
+    """Tells from recent demand which hosts are, or will be, overloaded.
+
+    A host is overloaded where its value is above its limit. Beside what stands here, a detector may
+    have the fields of :class:`Watching`, and may say how few samples of its own life (``fewest``,
+    else 1) and what ``fallback`` threshold (else 1) a VM is judged by (:mod:`.watch`).
+    """
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples wanted, the present one included."""
+        ...
+
+    @property
+    def history(self) -> HistoryOf:
+        """Whose past counts: that of the VMs now on the host, or the host's own."""
+        ...
+
+    def linear(self, depth: int) -> tuple[Floats, float] | None:
+        """Return sample weights (oldest first) and limit, if the test is a weighted sum.
+
+        The value is then the weighted sum of a host's demand samples over its capacity and the
+        limit a constant; None where the test is of another kind.
+        """
+        ...
+
+    def judge(self, history_mhz: Floats, capacity_mhz: Floats) -> tuple[Floats, Floats]:
+        """Return value and limit per host, as shares of capacity.
+
+        ``history_mhz`` has shape (hosts, samples), oldest first, the last being present demand.
+        """
+        ...
+
+
+def newest_only(depth: int) -> Floats:
+    """Return weights that look at present demand alone."""
+    weights = np.zeros(depth)
+    weights[-1] = 1.0
+    return weights
+
+
+def weigh(
+    history_mhz: Floats, capacity_mhz: Floats, weights: Floats, limit: float
+) -> tuple[Floats, Floats]:
+    """Judge by a weighted sum against a constant limit."""
+    value = (history_mhz[:, -len(weights) :] * weights).sum(axis=1) / capacity_mhz
+    return value, np.full(len(capacity_mhz), limit)

@@ -1,0 +1,28 @@
+"""Static threshold."""
+
+from dataclasses import dataclass
+
+from ...models.base.arrays import Floats
+from ...models.base.parameters import knob
+from .detector import HistoryOf, Watching, newest_only, weigh
+
+
+@dataclass(frozen=True)
+class StaticThreshold(Watching):
+    """Overloaded when present demand exceeds a fixed share of the host's CPU (THR)."""
+
+    threshold: float = knob(
+        "Share of CPU above which a host is overloaded.", 0.8, dimension="share", gt=0, le=1
+    )
+
+    samples = 1
+    fewest = 1
+    history: HistoryOf = "vms"
+
+    def linear(self, depth: int) -> tuple[Floats, float]:
+        """Return weights that look at present demand, and the threshold."""
+        return newest_only(depth), self.threshold
+
+    def judge(self, history_mhz: Floats, capacity_mhz: Floats) -> tuple[Floats, Floats]:
+        """Return demand over capacity, and the threshold."""
+        return weigh(history_mhz, capacity_mhz, *self.linear(history_mhz.shape[1]))

@@ -1,0 +1,1 @@
+"""Candidate hosts, their costs and order."""

@@ -1,0 +1,91 @@
+"""VMs that rules keep together find their places together, or none of them does."""
+
+from ...models.base.arrays import Floats, Ints
+from ...models.hardware.racks_and_sites import LEVELS
+from .candidates import Room
+from .host_costs import Pricing, costs_now
+
+
+def companies(room: Room, vms: Ints) -> list[list[int]]:
+    """Return positions of VMs in groups that hard rules keep together, as they first come up."""
+    if room.seats is None:
+        return [[position] for position in range(len(vms))]
+    at = {vm: position for position, vm in enumerate(vms.tolist())}
+    seen: set[int] = set()
+    groups = []
+    for vm, position in at.items():
+        if vm not in seen:
+            others = [each for each in room.view.companions(vm).tolist() if each in at]
+            groups.append([position, *(at[each] for each in others if each != vm)])
+            seen.update(others)
+    return groups
+
+
+def expect_companies(room: Room, vms: Ints) -> dict[int, list[int]]:
+    """Let VMs of a company be placed without regard to where the others of it still are.
+
+    Returns the positions of its VMs at that of its first, and an empty list at those of the
+    others. VMs by themselves are not in it.
+    """
+    found: dict[int, list[int]] = {}
+    for group in companies(room, vms) if room.seats is not None else ():
+        if len(group) > 1:
+            found |= {group[0]: group} | {other: [] for other in group[1:]}
+    if found:
+        assert room.seats is not None
+        room.seats.expect(vms[list(found)])
+    return found
+
+
+def dismiss_companies(room: Room, vms: Ints) -> None:
+    """Note that VMs have been placed, or stay where they are."""
+    if room.seats is not None:
+        room.seats.give_up(vms)
+
+
+def place_company(
+    room: Room, vms: Ints, pricing: Pricing, costs: Floats
+) -> list[tuple[int, float]]:
+    """Give all of some VMs room, or none; return position and cost of each, empty for none.
+
+    The first VM leads: its hosts are tried in the order of its ``costs``, and the others take
+    the cheapest that is then left to them. Of each domain that they must share one host is
+    tried. Whoever watches for overload is asked for the others only.
+    """
+    leader, others = int(vms[0]), vms[1:]
+    domain = _shared_domain(room, leader)[room.hosts]
+    failed: set[int] = set()
+    for position in room.ranked(leader, costs, pricing.tie(room)).tolist():
+        if int(domain[position]) in failed:
+            continue
+        before = room.mark()
+        room.take(leader, position)
+        found = [(position, float(costs[position])), *_follow(room, others, pricing)]
+        if len(found) == len(vms):
+            return found
+        room.back_to(before)
+        failed.add(int(domain[position]))
+    return []
+
+
+def _follow(room: Room, vms: Ints, pricing: Pricing) -> list[tuple[int, float]]:
+    """Give VMs room one after another until one has none."""
+    found: list[tuple[int, float]] = []
+    for index, vm in enumerate(vms.tolist()):
+        costs, lowest = costs_now(room, vms[index : index + 1], pricing)
+        position = room.cheapest(vm, costs, lowest, pricing.tie(room))
+        if position < 0:
+            break
+        found.append((position, float(costs[position])))
+        room.take(vm, position)
+    return found
+
+
+def _shared_domain(room: Room, vm: int) -> Ints:
+    """Return, per host of the farm, the narrowest domain that a VM has to share."""
+    rules = room.view.rules
+    assert rules is not None
+    levels = [
+        rules.all[index].level for index in rules.hard(vm) if rules.all[index].kind == "together"
+    ]
+    return rules.domains.of(min(levels, key=LEVELS.index))

@@ -1,0 +1,253 @@
+"""Costs of VMs on hosts, up to date for each VM while the VMs before it are being placed.
+
+Computing a VM's cost on every candidate takes time in proportion to the farm. In a small room
+that is done for a few VMs at once. In a large one, where many VMs need the same, each kind of
+VM keeps its costs, and only hosts that changed since the last VM of the kind are computed
+again: what a decision costs then hardly depends on the farm. Both give exactly what computing
+everything anew would give.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+from ...models.base.ties import TIE, first_as_low, first_lowest
+from .candidates import EVERYWHERE, Places, Room
+
+BATCH = 8
+"""VMs whose costs are computed at once in a small room."""
+
+LARGE = 1000
+"""Candidates from which on the costs of each kind of VM are kept."""
+
+SIZE_OF_KIND = 4
+"""VMs that there must be of a kind, on average, for its costs to be worth keeping."""
+
+KEPT_COSTS = 2**25
+"""How many costs are kept at most, 8 bytes each."""
+
+BLOCK = 1024
+"""So many hosts share a note of their lowest cost."""
+
+FEW = 16
+"""Up to so many hosts are computed one by one; beyond, vectors are faster."""
+
+Costs = Callable[[Room, Ints, Places], Floats]
+"""Cost of each VM on some candidates of a room, (VMs, candidates), a new array each time."""
+
+CostAt = Callable[[Room, int, int], float]
+"""Cost of one VM on one candidate, as :data:`Costs` would give it now."""
+
+
+Tie = Callable[[Room], float]
+"""How far apart costs in a room may be and still be equal: the first of equal ones wins."""
+
+
+def plain_tie(room: Room) -> float:
+    """Return the tolerance of costs that are shares, counts or numbers about as large."""
+    del room
+    return TIE
+
+
+def cpu_tie(room: Room) -> float:
+    """Return the tolerance of costs in MHz."""
+    return room.tie_mhz
+
+
+def power_tie(room: Room) -> float:
+    """Return the tolerance of costs in W."""
+    return room.tie_w
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """What a VM costs on a host, as a placement sees it.
+
+    A policy that can also tell a single cost (``at``) prices sleeping hosts itself; for any
+    other they come last where the room prefers hosts that are awake. ``rising`` costs never
+    fall when a host is given more. ``lasting`` costs change only where the host changes, and are
+    equal for VMs of a kind (:meth:`.Room.kinds`). ``tie`` says which costs count as equal.
+    """
+
+    costs: Costs
+    at: CostAt | None = None
+    rising: bool = False
+    lasting: bool = True
+    tie: Tie = plain_tie
+
+
+def current_costs(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
+    """Yield each VM, its cost on every candidate as things then stand, and the lowest's position.
+
+    The cost is inf where there is no room; of equal costs (:attr:`Pricing.tie`) the lower position
+    counts as lowest.
+    """
+    kinds = _kinds(room) if pricing.lasting else None
+    if kinds is not None:
+        return _by_kind(room, vms, pricing, kinds)
+    return _in_batches(room, vms, pricing)
+
+
+def _kinds(room: Room) -> Ints | None:
+    """Return the kind of each VM where costs are worth keeping, None where they are not."""
+    if len(room.hosts) < LARGE:
+        return None
+    if "kinds" not in room.memo:
+        kinds = room.kinds()
+        many = SIZE_OF_KIND * (kinds.max(initial=0) + 1) <= len(kinds)
+        room.memo["kinds"] = kinds if many else None
+    kinds_or_none: Ints | None = room.memo["kinds"]
+    return kinds_or_none
+
+
+def _by_kind(
+    room: Room, vms: Ints, pricing: Pricing, kinds: Ints
+) -> Iterator[tuple[int, Floats, int]]:
+    """Compute what has changed since the last VM of the same kind, or all if that is most."""
+    kept: dict[int, _Kept] = room.memo.setdefault("costs", {})
+    count, tie = len(room.hosts), pricing.tie(room)
+    for index, kind in enumerate(kinds[vms].tolist()):
+        one = vms[index : index + 1]
+        costs = kept.get(kind)
+        if costs is None or 4 * (len(room.changes) - costs.known) > count:
+            if len(kept) >= KEPT_COSTS // count:
+                kept.clear()
+            costs = kept[kind] = _Kept(_with_room(room, one, pricing, EVERYWHERE)[0])
+        else:
+            costs.update(room, one, pricing)
+        costs.known = len(room.changes)
+        allowed = _within_rules(room, one, costs.values, costs.lowest(tie), tie)
+        yield int(one[0]), *_asleep_if_none_else(room, one, pricing, *allowed)
+
+
+class _Kept:
+    """Costs on every candidate, when they were computed, and the lowest of each block of them."""
+
+    def __init__(self, costs: Floats) -> None:
+        blocks = -(-len(costs) // BLOCK)
+        padded = np.full(blocks * BLOCK, np.inf)
+        self.values = padded[: len(costs)]
+        self.values[:] = costs
+        self.known = 0
+        self._blocks = padded.reshape(blocks, BLOCK)
+        self._lowest = self._blocks.min(axis=1)
+
+    def update(self, room: Room, one: Ints, pricing: Pricing) -> None:
+        """Compute the costs of one VM again wherever anything has changed."""
+        changes = room.changes[self.known :]
+        if len(changes) > FEW or pricing.at is None:
+            at = np.array(changes, np.int64)
+            self.values[at] = _with_room(room, one, pricing, at)[0]
+        else:
+            _refresh(room, int(one[0]), pricing.at, self.values, changes)
+        if len(changes) > len(self._lowest):
+            self._blocks.min(axis=1, out=self._lowest)
+            return
+        for block in {position // BLOCK for position in changes}:
+            self._lowest[block] = self._blocks[block].min()
+
+    def lowest(self, tie: float) -> int:
+        """Return the first position whose cost is within ``tie`` of the lowest."""
+        highest = self._lowest.min() + tie
+        block = int((self._lowest <= highest).argmax())
+        return block * BLOCK + int((self._blocks[block] <= highest).argmax())
+
+
+def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
+    """Compute the costs of some VMs at once, and again where earlier VMs of the batch went.
+
+    Of rising costs only those of a host that would win, or that was left with more room than
+    before; a veto or a rule may pass over the winner, so there all are computed.
+    """
+    step, tie = 1 if pricing.at is None else BATCH, pricing.tie(room)
+    for start in range(0, len(vms), step):
+        batch = vms[start : start + step]
+        rows = _with_room(room, batch, pricing, EVERYWHERE)
+        if pricing.at is None:
+            costs = rows[0]
+            allowed = _within_rules(room, batch, costs, first_lowest(costs, tie), tie)
+            yield int(batch[0]), *_asleep_if_none_else(room, batch, pricing, *allowed)
+            continue
+        known, known_roomier = len(room.changes), len(room.roomier)
+        for index, vm in enumerate(batch.tolist()):
+            costs = rows[index]
+            changed = set(room.changes[known:]) if index else set()
+            if pricing.rising and not room.vetoed and not room.bound(vm):
+                roomier = room.roomier[known_roomier:]
+            else:
+                roomier = list(changed)
+            if roomier:
+                _refresh(room, vm, pricing.at, costs, roomier)
+                changed.difference_update(roomier)
+            lowest = _lowest_refreshed(room, vm, pricing.at, costs, changed, tie)
+            one = batch[index : index + 1]
+            yield vm, *_within_rules(room, one, costs, lowest, tie)
+
+
+def _lowest_refreshed(
+    room: Room, vm: int, cost_at: CostAt, costs: Floats, changed: set[int], tie: float
+) -> int:
+    """Return the position of the lowest cost where those ``changed`` may only have risen.
+
+    The lowest has to be known before it can be said which others are equal to it.
+    """
+    lowest = int(costs.argmin())
+    while lowest in changed:
+        _refresh(room, vm, cost_at, costs, (lowest,))
+        changed.discard(lowest)
+        lowest = int(costs.argmin())
+    lowest = first_as_low(costs, lowest, tie)
+    while lowest in changed:
+        _refresh(room, vm, cost_at, costs, (lowest,))
+        changed.discard(lowest)
+        lowest = first_lowest(costs, tie)
+    return lowest
+
+
+def _within_rules(
+    room: Room, one: Ints, costs: Floats, lowest: int, tie: float
+) -> tuple[Floats, int]:
+    """Return costs without the hosts that a rule keeps from a VM, and the lowest's position."""
+    barred = room.barred(int(one[0]))
+    if barred is None:
+        return costs, lowest
+    costs = np.where(barred, np.inf, costs)
+    return costs, first_lowest(costs, tie)
+
+
+def costs_now(room: Room, one: Ints, pricing: Pricing) -> tuple[Floats, int]:
+    """Return the cost of a VM on every candidate as things stand, and the lowest's position."""
+    costs, tie = _with_room(room, one, pricing, EVERYWHERE)[0], pricing.tie(room)
+    allowed = _within_rules(room, one, costs, first_lowest(costs, tie), tie)
+    return _asleep_if_none_else(room, one, pricing, *allowed)
+
+
+def _with_room(room: Room, vms: Ints, pricing: Pricing, at: Places) -> Floats:
+    full = room.full(vms, at)
+    if pricing.at is None and room.prefer_awake:
+        full |= room.asleep[at]
+    costs = pricing.costs(room, vms, at)
+    costs[full] = np.inf
+    return costs
+
+
+def _asleep_if_none_else(
+    room: Room, one: Ints, pricing: Pricing, costs: Floats, lowest: int
+) -> tuple[Floats, int]:
+    """Where sleeping hosts come last, return their costs if none that is awake has room."""
+    if pricing.at is not None or not room.prefer_awake or costs[lowest] < np.inf:
+        return costs, lowest
+    asleep = np.flatnonzero(room.asleep)
+    costs = np.full(len(costs), np.inf)
+    costs[asleep] = pricing.costs(room, one, asleep)
+    costs[room.full(one)[0]] = np.inf
+    tie = pricing.tie(room)
+    return _within_rules(room, one, costs, first_lowest(costs, tie), tie)
+
+
+def _refresh(room: Room, vm: int, cost_at: CostAt, costs: Floats, positions: Iterable[int]) -> None:
+    for position in positions:
+        fits = room.has_room(vm, position)
+        costs[position] = cost_at(room, vm, position) if fits else np.inf

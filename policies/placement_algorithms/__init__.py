@@ -1,0 +1,1 @@
+"""Placement policies, one algorithm a file."""

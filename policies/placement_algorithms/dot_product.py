@@ -1,0 +1,43 @@
+"""Dot product vector fit: CPU and memory together."""
+
+from dataclasses import dataclass
+
+from ...models.base.arrays import Floats, Ints
+from ...models.base.parameters import knob
+from ...models.base.ties import ascending
+from ..placement.candidates import Places, Room
+from ..placement.host_costs import Pricing
+from ..placement.placement import Placed, in_order
+
+PRODUCT_TIE = 1e-12
+"""Products of shares this far apart are equal: they are small where VMs are small."""
+
+
+@dataclass(frozen=True)
+class DotProduct:
+    """Put a VM where what it needs points the same way as what is left.
+
+    The host with the largest ``sum over d of w_d * need_d * left_d`` wins, each quantity as a
+    share of the host's capacity, d being CPU and memory (Panigrahy et al., Heuristics for
+    vector bin packing, 2011). VMs with the largest ``sum w_d need_d`` go first.
+    """
+
+    memory_weight: float = knob("Weight of memory; CPU has weight 1.", 1.0, ge=0)
+
+    def place(self, room: Room, vms: Ints) -> Placed:
+        """Give VMs room, the largest first."""
+        need_mib = room.view.vms.footprint_mib[vms]
+        size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
+        size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
+        return in_order(ascending(-size), room, vms, Pricing(self._misfit, tie=_tie))
+
+    def _misfit(self, room: Room, vms: Ints, at: Places) -> Floats:
+        need_mib = room.view.vms.footprint_mib[vms][:, None]
+        cpu = room.need_mhz[vms][:, None] * (room.free_mhz[at] / room.capacity_mhz[at] ** 2)
+        memory = need_mib * (room.memory_free_mib[at] / room.memory_mib[at] ** 2)
+        return -(cpu + self.memory_weight * memory)
+
+
+def _tie(room: Room) -> float:
+    del room
+    return PRODUCT_TIE

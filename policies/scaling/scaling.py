@@ -1,0 +1,82 @@
+"""What a scaling policy sees of an application, and what it answers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...models.base.arrays import Floats
+
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class ApplicationView:
+    """An application at an instant; loads and capacities in MHz of its members' CPU.
+
+    ``load_mhz`` is the load in every step of ``step_s`` so far, oldest first, the last of them
+    now. ``members`` is how many are wanted, those that still start included, ``running`` how many
+    run; ``capacity_mhz`` is what one member has. ``size`` names the size of the members,
+    ``sizes_mhz`` tells what a member of each size would have.
+    """
+
+    now_s: float
+    step_s: float
+    load_mhz: Floats
+    members: int
+    running: int
+    capacity_mhz: float
+    minimum: int
+    maximum: int
+    size: str
+    sizes_mhz: Mapping[str, float]
+
+    @property
+    def load_now_mhz(self) -> float:
+        """The load now."""
+        return float(self.load_mhz[-1])
+
+    @property
+    def utilisation(self) -> float:
+        """Load over the capacity of the members that are wanted; above 1 if they are too few.
+
+        Members that still start count, so that nobody is asked for twice.
+        """
+        return self.load_now_mhz / (self.members * self.capacity_mhz)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How many members a policy wants, and of which size (empty: as it is).
+
+    ``measured`` is the utilisation that the rule looked at, now or forecast, and ``limit`` what it
+    compared it with, NaN where it compares nothing.
+    """
+
+    members: int
+    rule: str
+    measured: float
+    limit: float
+    size: str = ""
+
+
+class ScalingPolicy(Protocol):
+    """Decides, once a round, how many members an application is to have, or how large."""
+
+    def decide(self, view: ApplicationView) -> Wanted:
+        """Return what is wanted now; the engine keeps it within minimum and maximum."""
+        ...
+
+
+def enough(load_mhz: float, target: float, capacity_mhz: float) -> int:
+    """Return the fewest members of a capacity that carry a load at ``target`` or below."""
+    return math.ceil(load_mhz / (target * capacity_mhz) - ROUNDING)
+
+
+def grows_hot(policy: ScalingPolicy | None, size: str, other: str) -> bool:
+    """Return whether members may go from one size to another while they run.
+
+    A policy that changes sizes says so with a method ``hot(size, other)``; by others none may.
+    """
+    hot = getattr(policy, "hot", None)
+    return bool(hot is not None and hot(size, other))

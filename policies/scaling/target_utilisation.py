@@ -1,0 +1,30 @@
+"""Scaling to a utilisation: as many members as carry the load at it."""
+
+from dataclasses import dataclass
+
+from ...models.base.parameters import knob
+from .scaling import ROUNDING, ApplicationView, Wanted, enough
+
+
+@dataclass(frozen=True)
+class TargetUtilisation:
+    """Keeps the utilisation of the members at a target.
+
+    ``ceil(load / (target * capacity))`` members, and no change while utilisation over target is
+    within the tolerance of 1: the rule of the Horizontal Pod Autoscaler of Kubernetes, whose
+    tolerance is the default.
+    """
+
+    target: float = knob("Utilisation of the members.", 0.6, dimension="share", gt=0, le=1)
+    tolerance: float = knob(
+        "Distance of utilisation over target from 1 within which nothing changes.", 0.1,
+        dimension="share", ge=0, lt=1,
+    )  # fmt: skip
+
+    def decide(self, view: ApplicationView) -> Wanted:
+        """Return the members that bring utilisation to the target."""
+        measured = view.utilisation
+        members = view.members
+        if abs(measured / self.target - 1.0) > self.tolerance + ROUNDING:
+            members = enough(view.load_now_mhz, self.target, view.capacity_mhz)
+        return Wanted(members, "target utilisation", measured, self.target)

@@ -1,0 +1,62 @@
+"""Scaling up and down: the same members, of the next larger or smaller size."""
+
+from dataclasses import dataclass
+
+from ...models.base.parameters import knob
+from .scaling import ApplicationView, Wanted
+
+RULE = "vertical"
+
+
+@dataclass(frozen=True)
+class VerticalScaling:
+    """Gives the members the next size of a ladder, up or down, by their utilisation.
+
+    Up to the size ``hot_add_up_to`` CPU and memory are added and taken while a member runs, where
+    its host has the memory; beyond it, and where it has not, members are started again, one after
+    another, each only where some host has a place for its other size; the others go on serving as
+    they are.
+    """
+
+    sizes: tuple[str, ...] = knob("Names of sizes, the smallest first.")
+    up_above: float = knob(
+        "Utilisation above which the next larger size is taken.", 0.8, dimension="share", gt=0
+    )
+    down_below: float = knob(
+        "Utilisation that the next smaller size must stay below to be taken.", 0.6,
+        dimension="share", gt=0,
+    )  # fmt: skip
+    hot_add_up_to: str = knob("Largest size reached without a restart; empty: none.", "")
+
+    def __post_init__(self) -> None:
+        if self.down_below > self.up_above:
+            raise ValueError(
+                "down_below is above up_above, so that sizes would swing; lower down_below"
+            )
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError("a size stands twice on the ladder; name each once")
+        if self.hot_add_up_to and self.hot_add_up_to not in self.sizes:
+            raise ValueError(
+                f"hot_add_up_to: {self.hot_add_up_to!r} is not among sizes; name one of them"
+            )
+
+    def hot(self, size: str, other: str) -> bool:
+        """Return whether a member may go from one size to another without a restart."""
+        if not self.hot_add_up_to:
+            return False
+        most = self.sizes.index(self.hot_add_up_to)
+        return max(self.sizes.index(size), self.sizes.index(other)) <= most
+
+    def decide(self, view: ApplicationView) -> Wanted:
+        """Return the members as they are, of the size that utilisation asks for."""
+        rung, measured = self.sizes.index(view.size), view.utilisation
+        if measured > self.up_above and rung + 1 < len(self.sizes):
+            return self._step(view, rung + 1, measured, self.up_above)
+        if rung > 0:
+            share = view.sizes_mhz[self.sizes[rung - 1]] / view.capacity_mhz
+            if measured / share < self.down_below:
+                return self._step(view, rung - 1, measured, self.down_below * share)
+        return Wanted(view.members, RULE, measured, self.up_above)
+
+    def _step(self, view: ApplicationView, rung: int, measured: float, limit: float) -> Wanted:
+        return Wanted(view.members, RULE, measured, limit, self.sizes[rung])

@@ -1,0 +1,1 @@
+"""Which VM leaves an overloaded host."""

@@ -1,0 +1,18 @@
+"""Minimum utilisation."""
+
+from dataclasses import dataclass
+
+from ...models.base.arrays import Ints
+from ...models.base.ties import first_lowest
+from ..interface.view import FarmView
+
+
+@dataclass(frozen=True)
+class MinimumUtilisation:
+    """The VM that uses the least share of its own CPU moves (MU); ties: lower row."""
+
+    samples = 1
+
+    def pick(self, view: FarmView, vms: Ints) -> int:
+        """Return the position of the VM with the lowest utilisation."""
+        return first_lowest(view.vms.demand_mhz[vms] / view.vms.size_mhz[vms])

@@ -1,0 +1,17 @@
+"""Random choice."""
+
+from dataclasses import dataclass
+
+from ...models.base.arrays import Ints
+from ..interface.view import FarmView
+
+
+@dataclass(frozen=True)
+class RandomChoice:
+    """Any VM of the host moves, all equally likely (RS)."""
+
+    samples = 1
+
+    def pick(self, view: FarmView, vms: Ints) -> int:
+        """Return a position drawn at random."""
+        return int(view.draw("selection.random").integers(len(vms)))

@@ -1,0 +1,19 @@
+"""What a VM selection policy is."""
+
+from typing import Protocol
+
+from ...models.base.arrays import Ints
+from ..interface.view import FarmView
+
+
+class Selection(Protocol):
+    """Says which VM is to leave an overloaded host next."""
+
+    @property
+    def samples(self) -> int:
+        """Number of past samples wanted, the present one included."""
+        ...
+
+    def pick(self, view: FarmView, vms: Ints) -> int:
+        """Return the position in ``vms``, which are all on one host, of the one to move."""
+        ...
