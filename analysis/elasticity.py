@@ -10,7 +10,7 @@ from ..models.base.quantiles import nearest_rank
 from ..models.workload.application import Applications
 from ..scenarios.build import Case
 from ..sim.engine import Outcome
-from ..sim.scaling_record import GROWING
+from ..sim.records.applications import GROWING
 from .arrow import Made, looked_up, words
 
 MHZ_S_PER_GHZ_H = 3.6e6

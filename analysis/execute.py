@@ -17,8 +17,8 @@ from ..scenarios.build_workload import Load
 from ..scenarios.loader import dump
 from ..scenarios.other_scenario import check_others
 from ..scenarios.scenario import Scenario
+from ..sim.base.random_streams import Streams
 from ..sim.engine import Outcome
-from ..sim.streams import Streams
 from .assumptions import assumptions, data_quality
 from .conservation import check
 from .headline import verdict

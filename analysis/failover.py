@@ -21,10 +21,10 @@ from ..scenarios.build import Case, build, fresh, load_of
 from ..scenarios.build_workload import Load
 from ..scenarios.problems import refuse
 from ..scenarios.scenario import Scenario
-from ..sim.choosing import Needs
-from ..sim.provisioning import Provisioning
-from ..sim.restart import Paper, Restart
-from ..sim.streams import Streams
+from ..sim.base.random_streams import Streams
+from ..sim.hosts.provisioning import Provisioning
+from ..sim.lifecycle.host_finder import Needs
+from ..sim.lifecycle.restart_check import Paper, Restart
 from .failover_outcome import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
 from .played import play
 from .undone import at_instant

@@ -7,7 +7,7 @@ from ..models.base.cost import JOULE_PER_KWH
 from ..models.base.quantiles import nearest_rank
 from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
 from ..sim.engine import Outcome
-from ..sim.link_record import WINDOW_S
+from ..sim.migration.link_record import WINDOW_S
 
 
 def network_values(outcome: Outcome) -> dict[str, float]:

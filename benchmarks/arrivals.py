@@ -22,7 +22,7 @@ from farmsim.models.workload.arrival_generator import (
     generate,
     published_arrivals,
 )
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 DAY_S = 24 * HOUR_S
 

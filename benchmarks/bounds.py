@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from farmsim.scenarios.build import build
 from farmsim.scenarios.loader import load
-from farmsim.sim.gauge import Gauge
+from farmsim.sim.records.bounds import Gauge
 
 LARGE = (
     "farm.hosts.0.count=10000", "workload.vms=100000", "run.duration=1 h",

@@ -25,8 +25,8 @@ from farmsim import Scenario
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import TRANSPORTS
 from farmsim.scenarios.build import build
-from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard
+from farmsim.sim.base.clock import Clock
+from farmsim.sim.migration.transfers import FlowBoard
 
 GIB = 2.0**30
 DAYS: dict[str, list[str]] = {

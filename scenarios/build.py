@@ -14,11 +14,11 @@ from ..models.rules.rules import Rules
 from ..models.service.exposure import HOST_APPLICATIONS, layer_risk
 from ..models.state.columns import Vms
 from ..policies.control.consolidation import name_of
+from ..sim.base.random_streams import Streams
 from ..sim.engine import Engine, Start, Timing, UnplacedError
-from ..sim.gauge import Gauge
-from ..sim.ledger import ServiceLedger, TenantLedger
 from ..sim.microscope import Microscope
-from ..sim.streams import Streams
+from ..sim.records.bounds import Gauge
+from ..sim.records.ledgers import ServiceLedger, TenantLedger
 from .build_applications import add_applications, elasticity_of
 from .build_assignment import with_assignments
 from .build_domains import build_domains

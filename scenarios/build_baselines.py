@@ -17,9 +17,9 @@ from ..models.migration.fixed_rate import FixedRate
 from ..models.migration.model_table import MoveModels
 from ..policies.control.control import NoControl
 from ..policies.placement_algorithms.round_robin import RoundRobin
+from ..sim.base.random_streams import Streams
 from ..sim.engine import Engine, Start
-from ..sim.gauge import Gauge
-from ..sim.streams import Streams
+from ..sim.records.bounds import Gauge
 from .build import Case, build, fresh, giants, ledgers, load_of, timing
 from .build_applications import unscaled
 from .build_domains import unplanned

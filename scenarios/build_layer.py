@@ -14,7 +14,7 @@ from ..models.hypervisor.profiles import Hypervisor, derive, profile
 from ..models.service.interference import HEADROOM, RESOURCES, Interference
 from ..models.service.request_class import KINDS_OF_IO, RequestClass, request_class
 from ..models.workload.vm_size import VmSize
-from ..sim.ledger import RequestLoad
+from ..sim.records.ledgers import RequestLoad
 from .build_farm import server_of
 from .spec import Spec
 from .spec_farm import HostGroup, InlineHypervisor

@@ -10,7 +10,7 @@ from ..models.migration.fixed_rate import MEGABIT_PER_MIB
 from ..models.workload.application import Applications
 from ..sim.engine import Lives
 from ..sim.failures import FailureSource
-from ..sim.lifecycle import Admission, Population
+from ..sim.lifecycle.lifecycle import Admission, Population
 from .build_workload import Load
 from .spec import Spec
 from .spec_life import ProvisioningPart

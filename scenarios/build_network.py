@@ -6,8 +6,8 @@ from ..models.migration.model_table import MoveModels
 from ..models.network.network import Network
 from ..models.network.transport import TRANSPORTS, Transport
 from ..models.state.columns import Hosts
-from ..sim.network_migration import NetworkSetup
-from ..sim.slots import Limits
+from ..sim.migration.concurrency import Limits
+from ..sim.migration.over_network import NetworkSetup
 from .build_domains import hosts_of_sites, racks_of_sites
 from .problems import refuse
 from .scenario import Scenario

@@ -14,18 +14,18 @@ from ..models.rules.rules import Rules
 from ..models.state.columns import PowerState, VmState
 from ..policies.interface.plan import Plan, Proposal
 from ..policies.interface.reserve_book import ReserveBook
-from .bars import Bars
-from .clock import Clock
-from .flows import FlowBoard
-from .link_record import LinkRecord
-from .maintenance import Maintenance
-from .migration import Migrations
-from .network_migration import NetworkMigrations, NetworkSetup
-from .power import PowerStories
-from .precedence import NO_MEMORY as LACKS_MEMORY
-from .precedence import Precedence
-from .recorder import Recorder
-from .slots import Lines, Slots
+from .base.clock import Clock
+from .hosts.maintenance import Maintenance
+from .hosts.power_states import PowerStories
+from .migration.concurrency import Lines, Slots
+from .migration.feasibility import Bars
+from .migration.fixed_rate import Migrations
+from .migration.link_record import LinkRecord
+from .migration.over_network import NetworkMigrations, NetworkSetup
+from .migration.transfers import FlowBoard
+from .migration.waiting_moves import NO_MEMORY as LACKS_MEMORY
+from .migration.waiting_moves import Precedence
+from .records.recorder import Recorder
 
 OUTCOMES = (
     "moved",

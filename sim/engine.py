@@ -26,26 +26,26 @@ from ..policies.placement.candidates import Room
 from ..policies.placement.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.user_policies.guard import PolicyFaultError, guarded
 from .actuator import Actuator
-from .choosing import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
-from .clock import Clock, beats
+from .base.clock import Clock, beats
+from .base.gc_pauses import fewer_collections
+from .base.log import Column
+from .base.random_streams import Streams
 from .failures import Failures, FailureSource
-from .fitting import fitting_sizes
-from .garbage import fewer_collections
-from .ledger import Ledger
-from .lifecycle import Admission, Lifecycle, Population
-from .log import Column
+from .hosts.fitting_sizes import fitting_sizes
+from .hosts.provisioning import Provisioning
+from .hosts.reserve_keeper import ReserveWatch
+from .lifecycle.host_finder import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
+from .lifecycle.lifecycle import Admission, Lifecycle, Population
+from .lifecycle.restart_check import Paper, Restart
 from .microscope import Microscope
-from .network_migration import NetworkSetup
-from .prompting import Prompting
-from .provisioning import Provisioning
-from .recorder import Recorder
-from .reserve_watch import ReserveWatch
-from .rest_record import RestRecord
-from .restart import Paper, Restart
-from .rule_record import RuleRecord
+from .migration.over_network import NetworkSetup
+from .migration.via_storage import STORAGE_MBPS
+from .prompted_decisions import Prompting
+from .records.idle_states import RestRecord
+from .records.ledgers import Ledger
+from .records.recorder import Recorder
+from .records.rule_violations import RuleRecord
 from .scaling import Elasticity, Scaling
-from .streams import Streams
-from .suspension import STORAGE_MBPS
 
 
 class UnplacedError(Exception):

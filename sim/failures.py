@@ -19,10 +19,10 @@ from ..models.hardware.reliability import Times
 from ..models.network.network import Network
 from ..models.state.columns import VmState
 from .actuator import Actuator
-from .clock import Clock
-from .lifecycle import Lifecycle
-from .recorder import Recorder
-from .streams import Streams
+from .base.clock import Clock
+from .base.random_streams import Streams
+from .lifecycle.lifecycle import Lifecycle
+from .records.recorder import Recorder
 
 Story = Generator[simpy.Event, object, None]
 Due = tuple[float, int, int, float | None]

@@ -9,10 +9,10 @@ import numpy as np
 from ..models.base.arrays import Floats, Ints
 from ..models.farm.farm import Farm
 from ..models.state.columns import VmState
-from .clock import Clock
-from .ledger import RequestLoad, offered
-from .requests import Arrivals, Distribution, RequestQueue, works
-from .streams import Streams
+from .base.clock import Clock
+from .base.random_streams import Streams
+from .records.ledgers import RequestLoad, offered
+from .request_queue import Arrivals, Distribution, RequestQueue, works
 
 
 class Microscope:

@@ -12,8 +12,8 @@ from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
 from ..policies.interface.planned_view import Resized
 from ..policies.scaling.scaling import ScalingPolicy, grows_hot
-from .choosing import Needs
-from .lifecycle import Lifecycle
+from .lifecycle.host_finder import Needs
+from .lifecycle.lifecycle import Lifecycle
 
 CALLED = (VmState.ABSENT, VmState.REJECTED)
 """States in which a member may be asked for."""

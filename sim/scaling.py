@@ -11,12 +11,12 @@ from ..models.state.columns import VmState
 from ..models.workload.application import Applications, spread
 from ..policies.scaling.scaling import ApplicationView, Wanted
 from ..policies.user_policies.guard import guarded
-from .choosing import Needs
-from .clock import LATE, Clock
-from .lifecycle import Lifecycle
-from .log import Column, Words
+from .base.clock import LATE, Clock
+from .base.log import Column, Words
+from .lifecycle.host_finder import Needs
+from .lifecycle.lifecycle import Lifecycle
+from .records.applications import Decision, ScalingRecord
 from .resizing import CALLED, Resizing, ScalingRule
-from .scaling_record import Decision, ScalingRecord
 
 WORKING = (VmState.RUNNING, VmState.MIGRATING)
 PRESENT = (*WORKING, VmState.STARTING, VmState.WAITING, VmState.SUSPENDED)

@@ -19,8 +19,8 @@ from farmsim.policies.control.power_management import PowerManagement
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.names import Numbered
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Outcome, Start, Timing
-from farmsim.sim.streams import Streams
 
 IDLE_W, FULL_W = 100.0, 200.0
 

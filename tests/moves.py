@@ -18,9 +18,9 @@ from farmsim.models.migration.pre_copy import PreCopy
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import CM02, LV08
 from farmsim.models.state.columns import VmState
-from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard
-from farmsim.sim.live_migration import Story, migrate
+from farmsim.sim.base.clock import Clock
+from farmsim.sim.migration.player import Story, migrate
+from farmsim.sim.migration.transfers import FlowBoard
 
 DATA = Path(__file__).parent / "data" / "simgrid" / "migration.csv"
 GIB = 1024.0**3

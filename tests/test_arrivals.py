@@ -26,7 +26,7 @@ from farmsim.scenarios.build import load_of
 from farmsim.scenarios.build_arrivals import build_arrivals
 from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.spec_arrivals import ArrivalSource
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 DATA = Path(__file__).parent / "data" / "arrivals"
 MONTH_S = 30 * 24 * HOUR_S

@@ -34,8 +34,8 @@ from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.round_robin import RoundRobin
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Outcome, UnplacedError
-from farmsim.sim.streams import Streams
 
 ROOMY_MHZ = 1e6
 NOWHERE = -1

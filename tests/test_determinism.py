@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 import farmsim
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 SCENARIO: dict[str, Any] = {
     "name": "repeat",

@@ -31,10 +31,10 @@ from farmsim.models.workload.demand import ConstantSeries, Workload
 from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.build import Case, build
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.failures import FailureSource
-from farmsim.sim.lifecycle import Population
-from farmsim.sim.streams import Streams
+from farmsim.sim.lifecycle.lifecycle import Population
 
 Changes = dict[str, Any]
 H = 3600.0

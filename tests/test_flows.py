@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from farmsim.models.network.max_min import fill
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import CM02, LV08, PLAIN, Transport
-from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard, StalledError, Transfer
+from farmsim.sim.base.clock import Clock
+from farmsim.sim.migration.transfers import FlowBoard, StalledError, Transfer
 
 GBIT = 125e6
 """Bytes/s of a link of 1 Gbit/s."""

@@ -17,7 +17,7 @@ from farmsim.models.workload.demand_generators import (
 )
 from farmsim.models.workload.vm_size import counts_from_shares, deal_blocks, deal_cycle, deal_random
 from farmsim.scenarios.trace_tables import read_shipped
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 UNIFORM = np.linspace(0, 1, 5)
 

@@ -24,9 +24,9 @@ from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProp
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
-from farmsim.sim.lifecycle import Admission, Population
-from farmsim.sim.streams import Streams
+from farmsim.sim.lifecycle.lifecycle import Admission, Population
 
 GIB = 1024.0
 

@@ -13,7 +13,7 @@ from farmsim.models.base.arrays import Floats, Ints
 from farmsim.models.service.response_account import Response, ServiceAccount
 from farmsim.models.service.response_cells import BUSIEST, PER_E_FOLD, Conditions
 from farmsim.models.service.response_time import sharing, weibull
-from farmsim.sim import ledger
+from farmsim.sim.records import ledgers as ledger
 
 STEP_S = 300.0
 

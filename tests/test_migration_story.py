@@ -22,9 +22,9 @@ from farmsim.models.migration.suspend_resume import Cold, SuspendResume
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import LV08, PLAIN
 from farmsim.models.state.columns import VmState
-from farmsim.sim.clock import Clock
-from farmsim.sim.flows import FlowBoard, Transfer
-from farmsim.sim.live_migration import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
+from farmsim.sim.base.clock import Clock
+from farmsim.sim.migration.player import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
+from farmsim.sim.migration.transfers import FlowBoard, Transfer
 
 LINK_MBPS = 8000.0
 LINK_BYTES_S = LINK_MBPS * BYTES_PER_MEGABIT

@@ -20,7 +20,7 @@ from farmsim.models.rules.constraints import Rule
 from farmsim.models.rules.rules import Rules
 from farmsim.policies.catalogue import POLICIES
 from farmsim.scenarios.build_domains import unplanned
-from farmsim.sim.gauge import Gauge
+from farmsim.sim.records.bounds import Gauge
 
 NEED = st.tuples(st.integers(0, 10), st.integers(0, 10))
 HOST = st.tuples(st.integers(6, 20), st.integers(6, 20))

@@ -41,8 +41,8 @@ from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitD
 from farmsim.policies.placement_algorithms.random_fit import RandomFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.policies.selection.maximum_correlation import determination
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Outcome
-from farmsim.sim.streams import Streams
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
 

@@ -21,7 +21,7 @@ from farmsim.policies.placement_algorithms.dot_product import DotProduct
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 G5 = (93.7, 97, 101, 105, 110, 116, 121, 125, 129, 133, 135)
 MODELS: list[PowerModel] = [Table(G5), Linear(70.0, 210.3), Fan(60.0, 200.0)]

@@ -17,7 +17,7 @@ from farmsim.models.state.columns import PowerState, VmState
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
 from farmsim.sim.engine import Outcome
-from farmsim.sim.lifecycle import Admission
+from farmsim.sim.lifecycle.lifecycle import Admission
 
 REASON = Reason("planned", 0.0, 0.0)
 H = 3600.0

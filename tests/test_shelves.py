@@ -19,7 +19,7 @@ from farmsim.policies.placement.placement import Shelving
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 PLACEMENTS: list[Any] = [BestFit(), WorstFit(), FirstFit()]
 BASE_MHZ = 2**52 + 1.0

@@ -12,8 +12,8 @@ from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT
 from farmsim.models.migration.suspend_resume import Cold, SuspendResume
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import PLAIN
-from farmsim.sim.clock import Clock
-from farmsim.sim.slots import Claim, Limits, Lines, Order, Slots
+from farmsim.sim.base.clock import Clock
+from farmsim.sim.migration.concurrency import Claim, Limits, Lines, Order, Slots
 
 NETWORK = Network.two_tier(6, 2, 1000.0, 2500.0, 1e-4)
 """Three racks of two hosts, ports of 1 Gbit/s, uplinks of 2.5 Gbit/s."""

@@ -23,7 +23,7 @@ from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDec
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
-from farmsim.sim.streams import Streams
+from farmsim.sim.base.random_streams import Streams
 
 R720_W = (51, 75, 84.5, 95, 110, 120, 137, 159, 187, 217, 231)
 

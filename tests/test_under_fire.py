@@ -33,14 +33,14 @@ from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.policies.scaling.scaling import ApplicationView, Wanted
+from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.failures import FailureSource, Outage
-from farmsim.sim.lifecycle import Admission, Population
-from farmsim.sim.network_migration import NetworkSetup
+from farmsim.sim.lifecycle.lifecycle import Admission, Population
+from farmsim.sim.migration.concurrency import Limits
+from farmsim.sim.migration.over_network import NetworkSetup
 from farmsim.sim.resizing import MemberSize, ScalingRule
 from farmsim.sim.scaling import Elasticity
-from farmsim.sim.slots import Limits
-from farmsim.sim.streams import Streams
 
 END_S, STEP_S, OFF_W = 4000.0, 300.0, 7.0
 VMS, MEMBERS, SLOTS = 14, 4, 10

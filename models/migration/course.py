@@ -2,7 +2,7 @@
 
 A migration model is a generator. It yields a :class:`Step`, is sent what the step took
 (:class:`Measured`), and returns an :class:`Ending`. It knows no clock, so the same model is
-played over a simulated network (``sim/live_migration.py``) and, by :func:`play_alone`, over a
+played over a simulated network (``sim/migration/player.py``) and, by :func:`play_alone`, over a
 link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 """
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Generator
 import numpy as np
 import simpy
 
-from ..models.base.arrays import Ints
-from ..models.farm.farm import Farm
-from ..models.migration.fixed_rate import MEGABIT_PER_MIB
-from ..models.state.columns import VmState
-from .clock import Clock
-from .power import PowerStories
+from ...models.base.arrays import Ints
+from ...models.farm.farm import Farm
+from ...models.migration.fixed_rate import MEGABIT_PER_MIB
+from ...models.state.columns import VmState
+from ..base.clock import Clock
+from ..hosts.power_states import PowerStories
 
 Story = Generator[simpy.Event, object, None]
 

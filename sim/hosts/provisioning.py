@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Floats, Ints
+from ...models.base.arrays import Bools, Floats, Ints
 
 
 class Provisioning:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator
 import numpy as np
 import simpy
 
-from ..models.base.arrays import Bools, Floats, Ints, States
-from ..models.farm.farm import Farm
-from ..models.state.columns import PowerState
-from .clock import Clock
-from .recorder import Recorder
+from ...models.base.arrays import Bools, Floats, Ints, States
+from ...models.farm.farm import Farm
+from ...models.state.columns import PowerState
+from ..base.clock import Clock
+from ..records.recorder import Recorder
 
 Story = Generator[simpy.Event, object, None]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Floats, Ints
-from ..models.workload.application import ApplicationAccount, Flow, beyond
-from .log import Column, Log, Words
+from ...models.base.arrays import Bools, Floats, Ints
+from ...models.workload.application import ApplicationAccount, Flow, beyond
+from ..base.log import Column, Log, Words
 
 GROWING = ("out", "up")
 """Kinds of decisions for more capacity; the others are ``in`` and ``down``."""

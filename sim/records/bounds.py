@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..models.accounts.accounts import Rate
-from ..models.base.arrays import Floats, Ints
-from ..models.bounds.farm_bound import FarmBound, Held, Least
-from ..models.farm.farm import Farm
-from .log import Column, Log
+from ...models.accounts.accounts import Rate
+from ...models.base.arrays import Floats, Ints
+from ...models.bounds.farm_bound import FarmBound, Held, Least
+from ...models.farm.farm import Farm
+from ..base.log import Column, Log
 
 SLACK_S = 1e-6
 """Rounding of times; who ran for a step but for this ran all the time."""

@@ -6,7 +6,7 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from ..models.base.arrays import Floats, Ints, distinct
+from ...models.base.arrays import Floats, Ints, distinct
 from .clock import Clock
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.base.arrays import Floats, Ints
-from ..models.farm.farm import Farm
-from ..models.hardware.sleep_states import DEPTHS
-from ..models.state.columns import PowerState
+from ...models.base.arrays import Floats, Ints
+from ...models.farm.farm import Farm
+from ...models.hardware.sleep_states import DEPTHS
+from ...models.state.columns import PowerState
 
 
 class RestRecord:

@@ -5,9 +5,9 @@ from collections.abc import Generator
 import numpy as np
 import simpy
 
-from .clock import Clock, beats
-from .flows import FlowBoard
-from .log import Column, Log
+from ..base.clock import Clock, beats
+from ..base.log import Column, Log
+from .transfers import FlowBoard
 
 LEAST_BYTES = 0.5
 """What a link must have carried in an interval to be noted; less is rounding."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Ints
+from ...models.base.arrays import Bools, Ints
 
 
 class WaitingQueue:

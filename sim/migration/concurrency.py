@@ -12,15 +12,15 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import simpy
 
-from ..models.base.arrays import Floats, Ints
-from ..models.migration.conversion import Conversion
-from ..models.migration.course import Guest
-from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
-from ..models.migration.fixed_rate import FixedRate
-from ..models.migration.suspend_resume import Cold, Handover
-from ..models.network.network import Network
-from ..models.network.transport import Transport
-from .clock import Clock
+from ...models.base.arrays import Floats, Ints
+from ...models.migration.conversion import Conversion
+from ...models.migration.course import Guest
+from ...models.migration.dirty_pages import BYTES_PER_MEGABIT
+from ...models.migration.fixed_rate import FixedRate
+from ...models.migration.suspend_resume import Cold, Handover
+from ...models.network.network import Network
+from ...models.network.transport import Transport
+from ..base.clock import Clock
 
 Order: TypeAlias = Literal["parallel", "serial", "planned"]
 FARM = ("farm", 0)

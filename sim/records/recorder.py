@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ..models.accounts.accounts import Rate
-from ..models.base.arrays import Floats, Ints
-from ..models.farm.farm import Farm
-from ..policies.interface.plan import Proposal
-from .link_record import LinkRecord
-from .log import Column, Log, Words
-from .rest_record import RestRecord
-from .rule_record import RuleRecord
+from ...models.accounts.accounts import Rate
+from ...models.base.arrays import Floats, Ints
+from ...models.farm.farm import Farm
+from ...policies.interface.plan import Proposal
+from ..base.log import Column, Log, Words
+from ..migration.link_record import LinkRecord
+from .idle_states import RestRecord
+from .rule_violations import RuleRecord
 
 SERIES = {
     "energy_j": Rate.POWER_W,

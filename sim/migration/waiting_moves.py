@@ -14,19 +14,19 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.base.arrays import Bools, Floats, Ints, sum_by
-from ..models.farm.farm import MEMORY_TOLERANCE_MIB, Farm
-from ..models.migration.fixed_rate import FixedRate
-from ..models.migration.model_table import MoveModels
-from ..models.migration.suspend_resume import MemoryHandover
-from ..models.state.columns import PowerState, VmState
-from ..policies.control.move_order import STORAGE, Moves, able_now, way_out, with_room_in_the_end
-from ..policies.interface.plan import Proposal, Reason, Search
-from .clock import Clock
-from .power import PowerStories
-from .recorder import Recorder
-from .suspension import Suspension
+from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.farm.farm import MEMORY_TOLERANCE_MIB, Farm
+from ...models.migration.fixed_rate import FixedRate
+from ...models.migration.model_table import MoveModels
+from ...models.migration.suspend_resume import MemoryHandover
+from ...models.state.columns import PowerState, VmState
+from ...policies.control.move_order import STORAGE, Moves, able_now, way_out, with_room_in_the_end
+from ...policies.interface.plan import Proposal, Reason, Search
+from ..base.clock import Clock
+from ..hosts.power_states import PowerStories
+from ..records.recorder import Recorder
 from .third_host import ThirdHosts
+from .via_storage import Suspension
 
 Story = Generator[simpy.Event, object, None]
 CIRCLE = Reason("moves that wait for each other", 0.0, 0.0)

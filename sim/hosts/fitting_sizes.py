@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..models.base.arrays import Bools
-from ..models.farm.farm import Farm
+from ...models.base.arrays import Bools
+from ...models.farm.farm import Farm
 
 
 def fitting_sizes(farm: Farm, overcommit: float | None, slow_cores: bool) -> Bools:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..models.base.arrays import Floats, Ints, States, sum_by
-from ..models.state.columns import PowerState
-from ..policies.interface.view import FarmView
-from ..policies.placement.placement import Placement
-from .choosing import RoomChooser
-from .queue import WaitingQueue, place_all, serve
+from ...models.base.arrays import Floats, Ints, States, sum_by
+from ...models.state.columns import PowerState
+from ...policies.interface.view import FarmView
+from ...policies.placement.placement import Placement
+from .host_finder import RoomChooser
+from .waiting_queue import WaitingQueue, place_all, serve
 
 
 @dataclass

@@ -4,18 +4,18 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Floats, Ints, singles
-from ..models.base.ties import tie_of
-from ..models.farm.living import LivingFarm
-from ..models.rules.occupancy import Seats
-from ..models.state.columns import PowerState
-from ..policies.control.consolidation import first_asleep_of_each_group
-from ..policies.interface.plan import Search
-from ..policies.interface.planned_view import Resized, resized_view
-from ..policies.interface.view import FarmView
-from ..policies.placement.candidates import Room
-from ..policies.placement.capacity_index import Shelf
-from ..policies.placement.placement import Placed, Placement, Shelving
+from ...models.base.arrays import Bools, Floats, Ints, singles
+from ...models.base.ties import tie_of
+from ...models.farm.living import LivingFarm
+from ...models.rules.occupancy import Seats
+from ...models.state.columns import PowerState
+from ...policies.control.consolidation import first_asleep_of_each_group
+from ...policies.interface.plan import Search
+from ...policies.interface.planned_view import Resized, resized_view
+from ...policies.interface.view import FarmView
+from ...policies.placement.candidates import Room
+from ...policies.placement.capacity_index import Shelf
+from ...policies.placement.placement import Placed, Placement, Shelving
 
 FEW = 10
 """How many times the VMs to be placed a farm must have for them to count as few."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..policies.interface.view import FarmView
-from .clock import Clock
-from .log import Column, Log
-from .power import PowerStories
+from ...policies.interface.view import FarmView
+from ..base.clock import Clock
+from ..base.log import Column, Log
+from .power_states import PowerStories
 
 
 class ReserveWatch:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import simpy
 
-from .clock import LAST, Clock
+from .base.clock import LAST, Clock
 
 
 class Prompting:

@@ -10,13 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
-from ..models.accounts.accounts import Rate
-from ..models.base.arrays import Bools, Floats, Ints, sum_by
-from ..models.farm.farm import Farm
-from ..models.service.energy_attribution import attribute
-from ..models.service.response_account import ServiceAccount
-from ..models.service.response_cells import BUSIEST, Conditions
-from ..models.state.columns import VmState
+from ...models.accounts.accounts import Rate
+from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.farm.farm import Farm
+from ...models.service.energy_attribution import attribute
+from ...models.service.response_account import ServiceAccount
+from ...models.service.response_cells import BUSIEST, Conditions
+from ...models.state.columns import VmState
 
 LEAST_MHZ = 1e-6
 """A VM that stands still counts as this fast, so that its load is a number."""

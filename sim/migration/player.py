@@ -11,9 +11,9 @@ from typing import Protocol
 
 import simpy
 
-from ..models.migration.course import Course, Ending, Measured, Outcome, Step, Tally
-from ..models.migration.suspend_resume import standstill
-from .flows import Transfer
+from ...models.migration.course import Course, Ending, Measured, Outcome, Step, Tally
+from ...models.migration.suspend_resume import standstill
+from .transfers import Transfer
 
 END, CANCEL, SOURCE, TARGET, NETWORK = "end", "cancel", "source", "target", "network"
 """Causes of an interrupt: the run ends, somebody calls the move off, or one of three fails."""

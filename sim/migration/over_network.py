@@ -12,20 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import simpy
 
-from ..models.base.arrays import Bools, Ints
-from ..models.farm.farm import Farm
-from ..models.migration.course import BYTES_PER_MIB, Guest, Outcome, Tally
-from ..models.migration.dirty_pages import BYTES_PER_MEGABIT
-from ..models.migration.model_table import MoveModels
-from ..models.network.network import Network
-from ..models.network.transport import Transport
-from ..models.state.columns import PowerState, VmState
-from .clock import Clock
-from .flows import FlowBoard
-from .live_migration import END, NETWORK, SOURCE, TARGET, UNDISTURBED, Player
-from .power import PowerStories
-from .recorder import Recorder
-from .slots import Claim, Limits, Slots
+from ...models.base.arrays import Bools, Ints
+from ...models.farm.farm import Farm
+from ...models.migration.course import BYTES_PER_MIB, Guest, Outcome, Tally
+from ...models.migration.dirty_pages import BYTES_PER_MEGABIT
+from ...models.migration.model_table import MoveModels
+from ...models.network.network import Network
+from ...models.network.transport import Transport
+from ...models.state.columns import PowerState, VmState
+from ..base.clock import Clock
+from ..hosts.power_states import PowerStories
+from ..records.recorder import Recorder
+from .concurrency import Claim, Limits, Slots
+from .player import END, NETWORK, SOURCE, TARGET, UNDISTURBED, Player
+from .transfers import FlowBoard
 
 Story = Generator[simpy.Event, object, None]
 

@@ -1,8 +1,8 @@
 """Which moves a farm bars: no model carries them, or the target may not hold the VM."""
 
-from ..models.base.arrays import Bools, Ints
-from ..models.farm.farm import Farm
-from ..models.migration.model_table import MoveModels
+from ...models.base.arrays import Bools, Ints
+from ...models.farm.farm import Farm
+from ...models.migration.model_table import MoveModels
 
 
 class Bars:

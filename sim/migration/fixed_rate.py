@@ -6,15 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import simpy
 
-from ..models.base.arrays import Bools, Ints, alike, distinct
-from ..models.farm.farm import Farm
-from ..models.migration.course import BYTES_PER_MIB, liu_energy_j
-from ..models.migration.fixed_rate import Phases
-from ..models.migration.model_table import MoveModels
-from ..models.state.columns import PowerState
-from .clock import Clock
-from .power import PowerStories, Story
-from .recorder import Recorder
+from ...models.base.arrays import Bools, Ints, alike, distinct
+from ...models.farm.farm import Farm
+from ...models.migration.course import BYTES_PER_MIB, liu_energy_j
+from ...models.migration.fixed_rate import Phases
+from ...models.migration.model_table import MoveModels
+from ...models.state.columns import PowerState
+from ..base.clock import Clock
+from ..hosts.power_states import PowerStories, Story
+from ..records.recorder import Recorder
 
 
 class Migrations:

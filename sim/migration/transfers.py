@@ -11,11 +11,11 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ..models.base.arrays import Floats, Ints, added
-from ..models.network.flow_rates import Shares
-from ..models.network.network import Network
-from ..models.network.transport import Transport
-from .clock import Clock
+from ...models.base.arrays import Floats, Ints, added
+from ...models.network.flow_rates import Shares
+from ...models.network.network import Network
+from ...models.network.transport import Transport
+from ..base.clock import Clock
 
 KEPT_WAYS = 100_000
 """Pairs of hosts whose way is remembered: as many as moves of a large farm use at a time."""

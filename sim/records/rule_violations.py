@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ..models.base.arrays import Ints
-from ..models.farm.farm import Farm
-from ..models.rules.checker import violated
-from ..models.rules.constraints import FOR_STRANGERS
-from ..models.rules.rules import Rules
-from .log import Column, Log
+from ...models.base.arrays import Ints
+from ...models.farm.farm import Farm
+from ...models.rules.checker import violated
+from ...models.rules.constraints import FOR_STRANGERS
+from ...models.rules.rules import Rules
+from ..base.log import Column, Log
 
 Place = tuple[int, int]
 """VM and host, by number."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Floats, Ints
-from ..models.farm.farm import Farm
-from ..models.migration.model_table import MoveModels
-from ..models.state.columns import PowerState
+from ...models.base.arrays import Bools, Floats, Ints
+from ...models.farm.farm import Farm
+from ...models.migration.model_table import MoveModels
+from ...models.state.columns import PowerState
 
 
 class ThirdHosts:

@@ -7,21 +7,21 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from ..models.base.arrays import Bools, Floats, Ints, distinct
-from ..models.farm.farm import MEMORY_TOLERANCE_MIB
-from ..models.farm.living import LivingFarm
-from ..models.state.columns import PowerState, VmState
-from ..models.state.lifetimes import Lifetimes
-from ..policies.interface.plan import Search
-from ..policies.interface.reserve_book import NAME as RESERVE
-from ..policies.placement.placement import Placed
-from .agenda import Agenda
-from .choosing import Chooser, Demand
-from .clock import ARRIVAL, RETURN, Clock
-from .power import PowerStories
-from .provisioning import Provisioning
-from .queue import WaitingQueue, place_all, serve
-from .recorder import Recorder
+from ...models.base.arrays import Bools, Floats, Ints, distinct
+from ...models.farm.farm import MEMORY_TOLERANCE_MIB
+from ...models.farm.living import LivingFarm
+from ...models.state.columns import PowerState, VmState
+from ...models.state.lifetimes import Lifetimes
+from ...policies.interface.plan import Search
+from ...policies.interface.reserve_book import NAME as RESERVE
+from ...policies.placement.placement import Placed
+from ..base.agenda import Agenda
+from ..base.clock import ARRIVAL, RETURN, Clock
+from ..hosts.power_states import PowerStories
+from ..hosts.provisioning import Provisioning
+from ..records.recorder import Recorder
+from .host_finder import Chooser, Demand
+from .waiting_queue import WaitingQueue, place_all, serve
 
 LEAVE = EventPriority(1)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..models.base.arrays import Ints
-from ..models.farm.living import LivingFarm
-from .clock import Clock
-from .log import Column
-from .power import PowerStories
+from ...models.base.arrays import Ints
+from ...models.farm.living import LivingFarm
+from ..base.clock import Clock
+from ..base.log import Column
+from .power_states import PowerStories
 
 
 class Maintenance:

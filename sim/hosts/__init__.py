@@ -1,0 +1,1 @@
+"""Power states of hosts, maintenance, starting slots, reserve."""

@@ -1,0 +1,1 @@
+"""Lives of VMs: arrival, queue, placement, restart."""
