@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..scenarios.destination import refuse_directory
+from ..scenarios.files.atomic_replace import named
+from ..scenarios.files.destination import refuse_directory
 from ..scenarios.scenario import Scenario
 from ..scenarios.variants import OVERHEADS, Levels, Source, expand
-from ..scenarios.workplace import named
 from .compare import Comparison, run_all
 from .execute import execute
 from .result import Result

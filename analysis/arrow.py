@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 
 Made = tuple[Any, str, str]
 """Values, unit and meaning of a column."""

@@ -6,8 +6,8 @@ from ..models.migration.conversion import Conversion
 from ..models.migration.fixed_rate import FixedRate
 from ..policies.control.consolidation import name_of
 from ..policies.control.control import NoControl
-from ..scenarios.build import Case
-from ..scenarios.units import write
+from ..scenarios.build.build import Case
+from ..scenarios.language.units import write
 from .model_assumptions import ESTIMATE, model_rows, row
 
 

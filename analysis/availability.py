@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.base.arrays import Floats, Ints
 from ..models.state.columns import VmState
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
 from .life import MHZ_S_PER_GHZ_H, S_PER_H, present_s

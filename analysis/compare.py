@@ -16,11 +16,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.destination import looked_at, seal, write_json
-from ..scenarios.problems import InputError, Problem
-from ..scenarios.suggest import unknown_name
+from ..scenarios.errors.problems import InputError, Problem
+from ..scenarios.errors.suggest import unknown_name
+from ..scenarios.files.atomic_replace import named, replacing_directory
+from ..scenarios.files.destination import looked_at, seal, write_json
 from ..scenarios.variants import TYPICAL, Levels, Variant
-from ..scenarios.workplace import named, replacing_directory
 from .compare_notes import changes, notes, sentences
 from .compare_rows import Row, row_of, table_of
 from .execute import Progress, execute

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.hypervisor.profiles import profiles
+from ..scenarios.language.yaml_text import parse
 from ..scenarios.variants import TYPICAL
-from ..scenarios.yaml_text import parse
 from . import undone
 from .compare_rows import Cell, Row
 from .result import Result

@@ -7,7 +7,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from ..models.base.metric_definitions import SAVINGS
-from ..scenarios.yaml_text import parse
+from ..scenarios.language.yaml_text import parse
 from .compare import Comparison
 from .compare_rows import Cell, Row
 from .drawing import Figure, figure, hours, literal, thinned

@@ -8,7 +8,7 @@ import pyarrow as pa
 from ..models.base.arrays import Floats
 from ..models.base.quantiles import nearest_rank
 from ..models.workload.application import Applications
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from ..sim.records.applications import GROWING
 from .arrow import Made, looked_up, words

@@ -1,9 +1,9 @@
 """A maintenance: a scenario is run in which hosts are emptied."""
 
 from ..policies.control.evacuation import LONGEST_S, Evacuation
-from ..scenarios.build_domains import rack_names
-from ..scenarios.build_farm import host_names
-from ..scenarios.problems import refuse
+from ..scenarios.errors.problems import refuse
+from ..scenarios.resolve.farm import host_names
+from ..scenarios.resolve.racks import rack_names
 from ..scenarios.scenario import Scenario
 from .evacuated import Evacuated, clock, read, some
 from .execute import Progress, execute

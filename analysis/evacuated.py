@@ -9,7 +9,7 @@ import yaml
 
 from ..models.base.arrays import added
 from ..policies.control.evacuation import Evacuation
-from ..scenarios.units import parse
+from ..scenarios.language.units import parse
 from .network_figures import lasting
 from .result import Result
 from .story_words import plural

@@ -11,9 +11,9 @@ import numpy as np
 from ..models.base.arrays import Ints
 from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ..models.state.columns import VmState
-from ..scenarios.build import Case, build, load_of
-from ..scenarios.build_baselines import build_baselines
-from ..scenarios.build_workload import Load
+from ..scenarios.baselines import build_baselines
+from ..scenarios.build.build import Case, build, load_of
+from ..scenarios.build.workload import Load
 from ..scenarios.loader import dump
 from ..scenarios.other_scenario import check_others
 from ..scenarios.scenario import Scenario

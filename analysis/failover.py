@@ -17,9 +17,9 @@ from ..models.state.columns import PowerState, Vms, VmState
 from ..models.state.utilisation_history import Ring
 from ..policies.interface.view import FarmView
 from ..policies.placement.candidates import Room
-from ..scenarios.build import Case, build, fresh, load_of
-from ..scenarios.build_workload import Load
-from ..scenarios.problems import refuse
+from ..scenarios.build.build import Case, build, fresh, load_of
+from ..scenarios.build.workload import Load
+from ..scenarios.errors.problems import refuse
 from ..scenarios.scenario import Scenario
 from ..sim.base.random_streams import Streams
 from ..sim.hosts.provisioning import Provisioning

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from .. import __version__
-from ..scenarios.destination import seal, write_json
-from ..scenarios.workplace import named, replacing_directory
+from ..scenarios.files.atomic_replace import named, replacing_directory
+from ..scenarios.files.destination import seal, write_json
 from .failover_outcome import KINDS, Failover
 from .report import environment
 from .rundir import FAILED_OVER

@@ -1,7 +1,7 @@
 """How far a run was from the fewest hosts and the least energy for the work that it did."""
 
 from ..models.base.cost import JOULE_PER_KWH
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made
 

@@ -21,7 +21,7 @@ from ..models.accounts.accounts import Rate
 from ..models.base.arrays import Floats, Ints, sum_by
 from ..models.state.columns import PowerState
 from ..policies.control.consolidation import name_of
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 
 LEAVING = (PowerState.DRAINING, PowerState.STOPPING)

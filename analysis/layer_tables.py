@@ -9,7 +9,7 @@ from ..models.base.arrays import Ints, added
 from ..models.base.cost import JOULE_PER_KWH
 from ..models.base.quantiles import nearest_rank
 from ..models.service.exposure import grade
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, words
 from .hosts_needed import hosts_needed

@@ -8,7 +8,7 @@ from ..models.base.arrays import Floats
 from ..models.base.quantiles import nearest_rank
 from ..models.state.columns import VmState
 from ..policies.interface.plan import Search
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 

@@ -1,7 +1,7 @@
 """What a reader has to know of the load of a run: how much of it was recorded."""
 
-from ..scenarios.build import Case
-from ..scenarios.units import write
+from ..scenarios.build.build import Case
+from ..scenarios.language.units import write
 
 AFTER_THE_END = {
     "hold": "its last values are held",

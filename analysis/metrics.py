@@ -12,7 +12,7 @@ from ..models.base.quantiles import nearest_rank
 from ..models.hypervisor.licences import costs_per_year, order_factors
 from ..models.service.exposure import grade, tenant_risk
 from ..models.state.columns import VmState
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .elasticity import elasticity_values
 from .gap import gap_values

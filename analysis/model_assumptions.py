@@ -7,11 +7,11 @@ from typing import Any
 from ..models.base.parameters import knobs_of
 from ..models.migration.fixed_rate import FixedRate
 from ..policies.control.control import moves_vms
-from ..scenarios.build import Case
-from ..scenarios.build_moves import may_use_network
-from ..scenarios.fields import show_knobs
-from ..scenarios.spec_network import MOVES_PER_HOST
-from ..scenarios.units import write
+from ..scenarios.build.build import Case
+from ..scenarios.language.fields import show_knobs
+from ..scenarios.language.units import write
+from ..scenarios.resolve.migration import may_use_network
+from ..scenarios.spec.network import MOVES_PER_HOST
 
 Row = dict[str, str]
 ESTIMATE = "estimate"

@@ -12,8 +12,8 @@ import numpy as np
 from ..models.accounts.accounts import Rate
 from ..models.base.arrays import Ints, alike
 from ..models.bounds.bin_packing import fewest_hosts, least_weights
-from ..scenarios.build import build, load_of
-from ..scenarios.problems import refuse
+from ..scenarios.build.build import build, load_of
+from ..scenarios.errors.problems import refuse
 from ..scenarios.scenario import Scenario
 from .played import play
 from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from ..policies.user_policies.guard import PolicyFaultError
-from ..scenarios.build import Case, refuse_unplaced
-from ..scenarios.problems import PolicyError, Problem
+from ..scenarios.build.build import Case, refuse_unplaced
+from ..scenarios.errors.problems import PolicyError, Problem
 from ..sim.actuator import PlanError
 from ..sim.engine import Outcome, UnplacedError
 

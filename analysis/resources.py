@@ -6,7 +6,7 @@ import pyarrow as pa
 from ..models.accounts.accounts import Rate
 from ..models.base.arrays import Bools, Floats, Ints, sum_by
 from ..models.base.cost import JOULE_PER_KWH
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made
 

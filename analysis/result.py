@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..scenarios.suggest import unknown_name
+from ..scenarios.errors.suggest import unknown_name
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

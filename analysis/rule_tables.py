@@ -8,7 +8,7 @@ import pyarrow as pa
 from ..models.base.arrays import Floats
 from ..models.rules.checker import violated
 from ..models.rules.rules import Rules
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .result import Result

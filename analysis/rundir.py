@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..scenarios.destination import (
+from ..scenarios.errors.problems import InputError, refuse
+from ..scenarios.files.atomic_replace import named, recover, replace_text, replacing_directory
+from ..scenarios.files.destination import (
     MANIFEST,
     RECORD_KEYS,
     Record,
@@ -26,8 +28,6 @@ from ..scenarios.destination import (
     told,
     write_json,
 )  # fmt: skip
-from ..scenarios.problems import InputError, refuse
-from ..scenarios.workplace import named, recover, replace_text, replacing_directory
 from .result import SCHEMA_VERSION, Result
 
 SUMMARY, SCENARIO, REPORT = "summary.json", "scenario.resolved.yaml", "report.html"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ..models.base.arrays import added
-from ..scenarios.problems import refuse
+from ..scenarios.errors.problems import refuse
 from .life import S_PER_H
 from .life_story import stays, told
 from .result import Result

@@ -12,7 +12,7 @@ from ..models.base.cost import JOULE_PER_KWH
 from ..models.base.metric_definitions import METRICS
 from ..models.hardware.sleep_states import DEPTHS
 from ..models.state.columns import POWER_STATES, VM_STATES, PowerState
-from ..scenarios.build import Case
+from ..scenarios.build.build import Case
 from ..sim.engine import Outcome
 from .arrow import Made, Names, words
 from .availability import availability_table, outages

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
-from ..scenarios.printable import one_line
+from ..scenarios.errors.terminal_text import one_line
 from .compare import Comparison
 from .compare_report import written
 from .evacuated import evacuated

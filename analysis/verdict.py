@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ..models.hypervisor.licences import HostLicence
-from ..scenarios.build import Case
-from ..scenarios.conditions import holds, read_condition
-from ..scenarios.spec_reserve import FailingHosts
+from ..scenarios.build.build import Case
+from ..scenarios.language.conditions import holds, read_condition
+from ..scenarios.spec.reserve import FailingHosts
 from .load_notes import short_recordings
 from .wording import capital, percent
 from .work import main_cause

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..policies.control.balance import Balance
 from ..policies.control.control import NoControl, moves_vms
-from ..scenarios.build import Case
-from ..scenarios.build_farm import server_of
+from ..scenarios.build.build import Case
+from ..scenarios.resolve.farm import server_of
 from ..sim.engine import Outcome
 
 SHOWN = 5

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from farmsim.scenarios.build import build
+from farmsim.scenarios.build.build import build
 from farmsim.scenarios.loader import load
 from farmsim.sim.records.bounds import Gauge
 

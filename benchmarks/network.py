@@ -24,7 +24,7 @@ import simpy
 from farmsim import Scenario
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import TRANSPORTS
-from farmsim.scenarios.build import build
+from farmsim.scenarios.build.build import build
 from farmsim.sim.base.clock import Clock
 from farmsim.sim.migration.transfers import FlowBoard
 

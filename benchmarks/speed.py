@@ -106,7 +106,7 @@ def published_day(*overrides: str) -> Figures:
 
 def simulated(scenario: Any) -> Figures:
     """Build and run a scenario; return sizes, counts and the CPU time of each stage in s."""
-    from farmsim.scenarios.build import build  # noqa: PLC0415
+    from farmsim.scenarios.build.build import build  # noqa: PLC0415
 
     start_s = time.process_time()
     case = build(scenario)

@@ -25,7 +25,7 @@ from farmsim.analysis.metrics import measure
 from farmsim.analysis.tables import make_tables
 from farmsim.models.accounts.accounts import VmAccounts
 from farmsim.models.base.arrays import Floats, Ints
-from farmsim.scenarios.build import build
+from farmsim.scenarios.build.build import build
 
 HERE = Path(__file__).parent
 SCENARIO = "library/beloglazov2012"

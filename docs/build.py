@@ -28,9 +28,9 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.scaling.forecast import Forecaster
 from farmsim.policies.scaling.scaling import ScalingPolicy
 from farmsim.policies.selection.selection import Selection
-from farmsim.scenarios.fields import model_of
-from farmsim.scenarios.spec import Spec
-from farmsim.scenarios.units import DIMENSIONS
+from farmsim.scenarios.language.fields import model_of
+from farmsim.scenarios.language.units import DIMENSIONS
+from farmsim.scenarios.spec.spec import Spec
 
 PAGES = Path(__file__).parent / "reference"
 PROTOCOLS: dict[str, type] = {

@@ -12,14 +12,14 @@ from farmsim.models.hardware.hardware_assists import ASSISTS
 from farmsim.models.hypervisor.profiles import KINDS
 from farmsim.models.service.request_class import RequestClass
 from farmsim.models.workload.arrival_generator import published_arrivals
-from farmsim.scenarios.fields import model_of
-from farmsim.scenarios.listing import (
+from farmsim.scenarios.catalogue_listing import (
     bound_text,
     class_entries,
     hypervisor_entries,
     is_neutral,
     meaning_of,
 )
+from farmsim.scenarios.language.fields import model_of
 
 
 def catalogue() -> str:

@@ -9,9 +9,17 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from farmsim.scenarios import units
-from farmsim.scenarios.fields import Amount, Knobs, Named, Part, Quantity, model_of, summary_of
-from farmsim.scenarios.load_rate import Rate
+from farmsim.scenarios.language import units
+from farmsim.scenarios.language.fields import (
+    Amount,
+    Knobs,
+    Named,
+    Part,
+    Quantity,
+    model_of,
+    summary_of,
+)
+from farmsim.scenarios.spec.load_rate import Rate
 
 HEADER = ("field", "type", "default", "bounds", "meaning")
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .analysis.compare import Comparison
     from .analysis.result import Result
     from .policies.catalogue import register
-    from .scenarios.problems import InputError, PolicyError
+    from .scenarios.errors.problems import InputError, PolicyError
     from .scenarios.scenario import Scenario
     from .scenarios.variants import Levels
 
@@ -35,8 +35,8 @@ _WHERE = {
     "optimum": "analysis.api",
     "Result": "analysis.result",
     "register": "policies.catalogue",
-    "InputError": "scenarios.problems",
-    "PolicyError": "scenarios.problems",
+    "InputError": "scenarios.errors.problems",
+    "PolicyError": "scenarios.errors.problems",
     "Scenario": "scenarios.scenario",
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from .scenarios.printable import say, silence, warn
+from .scenarios.errors.terminal_text import say, silence, warn
 
 if TYPE_CHECKING:
     from .scenarios.scenario import Scenario
@@ -70,7 +70,7 @@ def _interrupted(code: int) -> int:
 
 
 def _report(error: Exception) -> int:
-    from .scenarios.problems import InputError
+    from .scenarios.errors.problems import InputError
 
     if isinstance(error, InputError):
         for problem in error.problems:
@@ -88,8 +88,8 @@ def echo(text: str) -> None:
     try:
         say(text)
     except OSError as error:
-        from .scenarios.destination import reason
-        from .scenarios.problems import refuse
+        from .scenarios.errors.problems import refuse
+        from .scenarios.files.destination import reason
 
         silence(sys.stdout)
         saved = "".join(f"; {path} is complete" for path in _written)
@@ -116,8 +116,8 @@ class _Commands(click.Group):
 
 
 def _unsaid(error: OSError) -> Exception:
-    from .scenarios.destination import reason
-    from .scenarios.problems import refuse
+    from .scenarios.errors.problems import refuse
+    from .scenarios.files.destination import reason
 
     silence(sys.stdout)
     if isinstance(error, BrokenPipeError):
@@ -150,7 +150,7 @@ def init(path: Path, force: bool) -> None:
 @ALLOW_CODE
 def validate(scenarios: tuple[str, ...], overrides: tuple[str, ...], allow_code: bool) -> None:
     """Check scenario files and their variants; traces are looked for, not read."""
-    from .scenarios.problems import InputError
+    from .scenarios.errors.problems import InputError
     from .scenarios.variants import check
 
     problems = []
@@ -256,8 +256,8 @@ def report(directory: Path, out: Path | None) -> None:
     """Make the report of a run directory, or the page of a comparison, again."""
     from .analysis.compare import PAGE, Comparison
     from .analysis.rundir import COMPARED, REPORT, RUN, kind_of, load, write_page
-    from .scenarios.destination import is_page, refuse_file
-    from .scenarios.workplace import replace_text
+    from .scenarios.files.atomic_replace import replace_text
+    from .scenarios.files.destination import is_page, refuse_file
 
     if out is not None:
         refuse_file(out, is_page, "a page")
@@ -424,7 +424,7 @@ def explain(directory: Path, vm: str, as_json: bool) -> None:
 
 def _quantity(option: str, text: str, dimension: str) -> float:
     """Return what an option such as ``10 h`` says, in the unit used inside."""
-    from .scenarios.units import UnitError, parse
+    from .scenarios.language.units import UnitError, parse
 
     try:
         return parse(text, dimension)
@@ -442,7 +442,7 @@ def _time(option: str, text: str) -> float:
 
 def _refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float) -> None:
     """Refuse a time that ends after the run, in which nobody can see whether it is kept."""
-    from .scenarios.problems import refuse
+    from .scenarios.errors.problems import refuse
 
     if at_s < scenario.run.duration < end_s:
         hours, most = end_s / 3600, scenario.run.duration / 3600
@@ -452,8 +452,8 @@ def _refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float)
 
 def _refuse_out(out: Path | None, kind: str) -> None:
     """Refuse, before anything is run, a place where the result could not be written."""
-    from .scenarios.destination import refuse_directory, refuse_parents
-    from .scenarios.workplace import named
+    from .scenarios.files.atomic_replace import named
+    from .scenarios.files.destination import refuse_directory, refuse_parents
 
     if out is None:
         refuse_parents(RUNS / kind)
@@ -467,7 +467,7 @@ def _refuse_out(out: Path | None, kind: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def catalog(what: str, name: str | None, as_json: bool) -> None:
     """List what farmsim knows, from servers to policies; NAME shows one in full."""
-    from .scenarios.listing import entries, text_of
+    from .scenarios.catalogue_listing import entries, text_of
 
     found = entries(what, name)
     if as_json:
@@ -480,9 +480,9 @@ def catalog(what: str, name: str | None, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.")
 def schema(out: Path | None) -> None:
     """Print the JSON Schema (draft 7) of scenarios."""
+    from .scenarios.files.atomic_replace import replace_text
     from .scenarios.schema import schema_text
     from .scenarios.starter import SCHEMA, is_schema
-    from .scenarios.workplace import replace_text
 
     text = schema_text()
     if out is None:

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from .defaults import KEY, opened, places_of, unwritten, value_at, without
-from .explain import sentences
-from .problems import InputError, refuse, told
+from .errors.problems import InputError, refuse, told
+from .errors.suggest import unknown_name
+from .language.defaults import KEY, opened, places_of, unwritten, value_at, without
+from .language.error_messages import sentences
+from .language.yaml_text import Document, YamlError, parse
+from .language.yaml_text import Path as Place
 from .scenario import Scenario
-from .suggest import unknown_name
-from .yaml_text import Document, YamlError, parse
-from .yaml_text import Path as Place
 
 LIBRARY = "library/"
 

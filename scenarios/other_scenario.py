@@ -1,9 +1,9 @@
 """Another scenario file as a baseline: read, and refused where it cannot be compared."""
 
+from .errors.problems import refuse
 from .loader import Written, read
-from .problems import refuse
 from .scenario import Scenario
-from .spec import OtherScenario
+from .spec.spec import OtherScenario
 
 
 def check_others(scenario: Scenario) -> None:

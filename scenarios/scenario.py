@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr
 
-from .archive import fault_of
-from .problems import InputError, Problem
-from .spec import Spec
-from .yaml_text import Path as Place
+from .errors.problems import InputError, Problem
+from .language.yaml_text import Path as Place
+from .readers.archive import fault_of
+from .spec.spec import Spec
 
 CHECKED_LATER: tuple[Place, ...] = (
     ("farm", "hosts"), ("workload",), ("workload", "vms"), ("workload", "sizes"),
@@ -23,7 +23,7 @@ CHECKED_LATER: tuple[Place, ...] = (
 
 
 class Scenario(Spec):
-    """One experiment, frozen; see :class:`farmsim.scenarios.spec.Spec` for what it holds.
+    """One experiment, frozen; see :class:`farmsim.scenarios.spec.spec.Spec` for what it holds.
 
     Files that it names are looked for relative to its folder.
     """

@@ -6,9 +6,9 @@ from typing import Any
 from ..models.base.catalogue import servers, traces
 from ..models.hypervisor.profiles import profiles
 from ..models.service.request_class import request_classes
-from .fields import WRITTEN_AS
-from .spec import Spec
-from .units import DIMENSIONS, Money, write
+from .language.fields import WRITTEN_AS
+from .language.units import DIMENSIONS, Money, write
+from .spec.spec import Spec
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 SCHEMA_ID = "farmsim-scenario-1"

@@ -4,10 +4,10 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-from .destination import always, kind_at, refuse_file
-from .problems import refuse
+from .errors.problems import refuse
+from .files.atomic_replace import replace_text
+from .files.destination import always, kind_at, refuse_file
 from .schema import SCHEMA_ID, schema_text
-from .workplace import replace_text
 
 SCHEMA_FILE = "farmsim.schema.json"
 SCHEMA = "a schema of scenarios"

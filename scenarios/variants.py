@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from .errors.problems import InputError, Problem, refuse
+from .language.yaml_text import Document
 from .loader import Origin, Written, read, rewritten
 from .other_scenario import check_others
-from .problems import InputError, Problem, refuse
 from .scenario import Scenario
-from .yaml_text import Document
 
 Source = str | Path | Mapping[str, Any] | Scenario
 REFERENCE: Final = "base"
@@ -121,7 +121,7 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
         scenario = draft.runs[TYPICAL]
         check_others(scenario)
         if scenario.constraints or scenario.constraints_file:
-            from .build import build  # noqa: PLC0415 - brings SimPy and the trace with it
+            from .build.build import build  # noqa: PLC0415 - brings SimPy and the trace with it
 
             build(scenario)
 

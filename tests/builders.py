@@ -18,7 +18,7 @@ from farmsim.policies.control.control import ControlPolicy, NoControl
 from farmsim.policies.control.power_management import PowerManagement
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
-from farmsim.scenarios.names import Numbered
+from farmsim.scenarios.language.names import Numbered
 from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Outcome, Start, Timing
 

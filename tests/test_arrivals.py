@@ -21,11 +21,11 @@ from farmsim.models.workload.arrival_generator import (
 )
 from farmsim.models.workload.arrivals import Arrivals
 from farmsim.models.workload.vm_size import VmSize
-from farmsim.scenarios.arrival_columns import Arriving
-from farmsim.scenarios.build import load_of
-from farmsim.scenarios.build_arrivals import build_arrivals
-from farmsim.scenarios.problems import InputError
-from farmsim.scenarios.spec_arrivals import ArrivalSource
+from farmsim.scenarios.build.arrivals import build_arrivals
+from farmsim.scenarios.build.build import load_of
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.readers.arrival_columns import Arriving
+from farmsim.scenarios.spec.arrivals import ArrivalSource
 from farmsim.sim.base.random_streams import Streams
 
 DATA = Path(__file__).parent / "data" / "arrivals"
@@ -264,7 +264,7 @@ def test_a_bad_optional_cell(
 
 
 def test_rows_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("farmsim.scenarios.arrival_chunks.BLOCK_BYTES", 512)
+    monkeypatch.setattr("farmsim.scenarios.readers.chunks.BLOCK_BYTES", 512)
     rows = "".join(f"{row},1,1,1\n" for row in range(500))
     assert len(table(tmp_path, HEAD + rows)) == 500
     with pytest.raises(InputError, match=r"t\.csv:502: arrival: is '3'"):

@@ -9,11 +9,11 @@ import farmsim
 from farmsim.cli import BAD_INPUT, run_command_line
 from farmsim.models.rules.checker import violated
 from farmsim.models.rules.constraints import KINDS
-from farmsim.scenarios.build import build
+from farmsim.scenarios.build.build import build
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.spec_constraints import Constraint
+from farmsim.scenarios.spec.constraints import Constraint
 
 BASE = """name: ruled
 run: {duration: 1 h}

@@ -22,9 +22,10 @@ from farmsim.analysis.failover import failover
 from farmsim.analysis.failover_page import save as save_failover
 from farmsim.analysis.rundir import load
 from farmsim.cli import run_command_line
-from farmsim.scenarios import destination, workplace
-from farmsim.scenarios.destination import Record, read_record, refuse_directory, strangers
-from farmsim.scenarios.workplace import recover, replacing_directory
+from farmsim.scenarios.files import atomic_replace as workplace
+from farmsim.scenarios.files import destination
+from farmsim.scenarios.files.atomic_replace import recover, replacing_directory
+from farmsim.scenarios.files.destination import Record, read_record, refuse_directory, strangers
 
 SCENARIO = {
     "name": "tiny",
@@ -357,7 +358,7 @@ WRITER = """
 import signal, sys, itertools
 from pathlib import Path
 from farmsim.analysis import rundir
-from farmsim.scenarios import workplace
+from farmsim.scenarios.files import atomic_replace as workplace
 import farmsim.analysis.report as report
 report.render = lambda result: "<p>" + result.name
 if "fallback" in sys.argv:

@@ -17,8 +17,8 @@ import farmsim
 from farmsim.analysis.terminal import summary_text
 from farmsim.cli import commands, run_command_line
 from farmsim.policies import catalogue
+from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import from_mapping, library, load, loads
-from farmsim.scenarios.yaml_text import parse
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

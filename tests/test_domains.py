@@ -5,9 +5,9 @@ import pytest
 
 from farmsim import run
 from farmsim.models.hardware.racks_and_sites import racks_in_order
-from farmsim.scenarios.build_domains import build_domains
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.resolve.racks import build_domains
 
 FARM = """farm:
   hosts_per_rack: PER_RACK

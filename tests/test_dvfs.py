@@ -9,7 +9,7 @@ import farmsim
 from farmsim.models.hardware.dvfs import FrequencyScaling, FrequencyState
 from farmsim.models.hardware.power_curves import PowerBank
 from farmsim.models.hardware.power_envelope import power_hull
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 STATES = (FrequencyState(0.5, 60, 90), FrequencyState(0.8, 70, 120), FrequencyState(1.0, 80, 160))
 MODEL = FrequencyScaling(STATES)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from farmsim.scenarios.build import load_of
+from farmsim.scenarios.build.build import load_of
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
 
 TEXT = """\
 farm: {hosts: [{name: x, server: hp_ml110_g5, count: 4, memory: 16 GiB}]}

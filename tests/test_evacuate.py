@@ -18,7 +18,7 @@ from farmsim.analysis.evacuated import Evacuated, evacuated
 from farmsim.analysis.terminal import summary_text
 from farmsim.policies.control.consolidation import Consolidation
 from farmsim.policies.control.evacuation import Evacuation
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 GIB = 1024.0**3
 SCENARIO: dict[str, Any] = {

@@ -12,7 +12,7 @@ from test_reserve import ONE, SCENARIO, scenario
 import farmsim
 from farmsim.analysis.failover import failover
 from farmsim.cli import run_command_line
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 
 def packed(**changes: Any) -> farmsim.Scenario:

@@ -30,7 +30,7 @@ from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.demand import ConstantSeries, Workload
 from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
-from farmsim.scenarios.build import Case, build
+from farmsim.scenarios.build.build import Case, build
 from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
 from farmsim.sim.failures import FailureSource

@@ -7,9 +7,9 @@ import pytest
 import farmsim
 from farmsim.cli import BAD_INPUT, run_command_line
 from farmsim.models.network.network import Network
-from farmsim.scenarios.build import build
+from farmsim.scenarios.build.build import build
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
 
 BASE = """name: fails
 run: {duration: 4 h}

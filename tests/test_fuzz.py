@@ -14,8 +14,8 @@ from test_knobs import BASE, TURNS
 from test_schema import put
 
 from farmsim.cli import BAD_INPUT, DONE, run_command_line
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import library, loads
-from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
 
 Place = tuple[str | int, ...]

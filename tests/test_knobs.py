@@ -17,9 +17,9 @@ from reserve_turns import RESERVE_TURNS
 from test_readers import bitbrains_file
 
 import farmsim
-from farmsim.scenarios.leaves import leaves
-from farmsim.scenarios.problems import InputError
-from farmsim.scenarios.spec import Spec
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.settable_fields import leaves
+from farmsim.scenarios.spec.spec import Spec
 
 Changes = dict[str, Any]
 Turns = dict[str, tuple[Changes, Changes]]

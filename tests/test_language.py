@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from farmsim.policies.control.consolidation import Consolidation
 from farmsim.policies.overload.static_threshold import StaticThreshold
-from farmsim.scenarios.conditions import read_condition
-from farmsim.scenarios.load_rate import parse_rate
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.language.conditions import read_condition
+from farmsim.scenarios.language.units import DIMENSIONS, Money, UnitError, parse, parse_money, write
+from farmsim.scenarios.language.yaml_text import YamlError
+from farmsim.scenarios.language.yaml_text import parse as parse_yaml
 from farmsim.scenarios.loader import dump, library, load, loads
-from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.units import DIMENSIONS, Money, UnitError, parse, parse_money, write
-from farmsim.scenarios.yaml_text import YamlError
-from farmsim.scenarios.yaml_text import parse as parse_yaml
+from farmsim.scenarios.spec.load_rate import parse_rate
 
 RIGHT = [
     ("24 h", "time", 86_400.0), ("5 min", "time", 300.0), ("1.5 d", "time", 129_600.0),

@@ -14,9 +14,9 @@ import farmsim
 from farmsim.analysis.result import Result
 from farmsim.models.hypervisor.profiles import profiles
 from farmsim.policies.control.control import NoControl, PowerProportional, moves_vms
-from farmsim.scenarios.listing import entries, text_of
+from farmsim.scenarios.catalogue_listing import entries, text_of
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import dump, load, loads
-from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.variants import check
 
 BASE = """farmsim: 1

@@ -11,7 +11,7 @@ from farmsim.analysis.terminal import summary_text
 from farmsim.models.base.catalogue import servers
 from farmsim.models.hypervisor.licences import HostLicence, costs_per_year, list_price
 from farmsim.models.hypervisor.profiles import Licence
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 R740 = servers()["dell_r740_8180"]
 """Two sockets of 28 cores."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 ARRIVALS = """arrival,lifetime,vcpus,memory
 0,1000,2,8

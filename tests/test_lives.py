@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from farmsim import Result, run
 from farmsim.models.workload.demand import SteadySeries
-from farmsim.scenarios import build_workload
+from farmsim.scenarios.build import workload as build_workload
 
 HOUR_S = 3600.0
 WEB_MHZ_S = 13.0

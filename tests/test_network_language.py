@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from farmsim.models.network.transport import LV08
-from farmsim.scenarios.build_network import network_of
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.resolve.network import network_of
 from farmsim.scenarios.scenario import Scenario
 from farmsim.scenarios.schema import schema
-from farmsim.scenarios.spec_network import Sites
+from farmsim.scenarios.spec.network import Sites
 
 BASE = """farmsim: 1
 policies:

@@ -28,7 +28,7 @@ from farmsim.analysis.network_figures import (
 from farmsim.analysis.terminal import summary_text
 from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
 from farmsim.models.migration.course import liu_energy_j
-from farmsim.scenarios.build import Case, build
+from farmsim.scenarios.build.build import Case, build
 from farmsim.scenarios.scenario import Scenario
 from farmsim.sim.engine import Outcome
 

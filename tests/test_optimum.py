@@ -19,7 +19,7 @@ from farmsim.models.base.arrays import Ints
 from farmsim.models.rules.constraints import Rule
 from farmsim.models.rules.rules import Rules
 from farmsim.policies.catalogue import POLICIES
-from farmsim.scenarios.build_domains import unplanned
+from farmsim.scenarios.resolve.racks import unplanned
 from farmsim.sim.records.bounds import Gauge
 
 NEED = st.tuples(st.integers(0, 10), st.integers(0, 10))

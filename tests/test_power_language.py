@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 SCENARIO = """\
 farmsim: 1

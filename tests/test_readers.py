@@ -13,14 +13,14 @@ import pytest
 from pyarrow import parquet
 
 import farmsim
-from farmsim.scenarios.build import load_of
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.build.build import load_of
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.language.yaml_text import parse
+from farmsim.scenarios.readers.demand_tables import read_shipped, read_table
+from farmsim.scenarios.readers.per_vm_files import read_bitbrains, read_planetlab
+from farmsim.scenarios.readers.trace import Rules, TraceData
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.spec_workload import TableTrace
-from farmsim.scenarios.trace_data import Rules, TraceData
-from farmsim.scenarios.trace_files import read_bitbrains, read_planetlab
-from farmsim.scenarios.trace_tables import read_shipped, read_table
-from farmsim.scenarios.yaml_text import parse
+from farmsim.scenarios.spec.workload import TableTrace
 
 DATA = Path(__file__).parent / "data"
 REFUSE = Rules()

@@ -15,8 +15,8 @@ from farmsim.policies.control.control import NoControl
 from farmsim.policies.control.reassign import Reassign
 from farmsim.policies.interface.plan import Plan
 from farmsim.policies.interface.view import FarmView
+from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import loads
-from farmsim.scenarios.problems import InputError
 
 GIB_S = 8 * 1024.0**3 / 10e9
 """What a GiB takes over a port of 10 Gbit/s, in s."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 SERVER = {
     "cores": 10, "clock": "1 GHz", "memory": "100 GiB", "sockets": 1,

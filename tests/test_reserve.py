@@ -23,9 +23,9 @@ from farmsim.models.rules.reserve import (
 )
 from farmsim.policies.control.control import PowerProportional
 from farmsim.policies.interface.reserve_book import FarmReserve, ReserveBook
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import from_mapping
-from farmsim.scenarios.problems import InputError
-from farmsim.scenarios.yaml_text import parse
 
 SCENARIO: dict[str, Any] = {
     "name": "kept",

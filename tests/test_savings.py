@@ -13,7 +13,7 @@ from farmsim.analysis.terminal import comparison_text, summary_text
 from farmsim.analysis.undone import serving_most, undone, unlike
 from farmsim.analysis.wording import amount, basis, change, complement, count, percent, span
 from farmsim.cli import run_command_line
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.errors.problems import InputError
 
 SERVER = {
     "cores": 10, "clock": "1 GHz", "memory": "100 GiB",

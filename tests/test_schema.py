@@ -9,11 +9,11 @@ import pytest
 from test_knobs import BASE, TURNS
 
 from farmsim.cli import CATALOGUES
-from farmsim.scenarios.listing import entries, parameters, text_of
+from farmsim.scenarios.catalogue_listing import entries, parameters, text_of
+from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import library
-from farmsim.scenarios.problems import InputError
 from farmsim.scenarios.schema import schema, schema_text
-from farmsim.scenarios.yaml_text import parse
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet
 
 import farmsim
-from farmsim.scenarios.build import load_of
-from farmsim.scenarios.build_workload import Load
-from farmsim.scenarios.problems import InputError
+from farmsim.scenarios.build.build import load_of
+from farmsim.scenarios.build.workload import Load
+from farmsim.scenarios.errors.problems import InputError
 
 SERVER = {
     "cores": 32, "clock": "2.5 GHz", "memory": "256 GiB",

@@ -13,7 +13,7 @@ import farmsim
 from farmsim.analysis import story_words as words
 from farmsim.analysis.story import Story
 from farmsim.cli import run_command_line
-from farmsim.scenarios.destination import seal
+from farmsim.scenarios.files.destination import seal
 
 SMALL = (
     "workload.vms=120", "farm.hosts.rack.count=4", "run.duration=6 h", "baseline={type: none}",

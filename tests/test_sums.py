@@ -15,7 +15,7 @@ WHOLE_CALLS = {"len", "bool", "int", "isinstance", "any", "all"}
 WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}
 """Attributes that are whole numbers everywhere in the package."""
 WHOLE_SUMS = {
-    "sum(lines)": "scenarios/trace_files.py",  # lines of files
+    "sum(lines)": "scenarios/readers/per_vm_files.py",  # lines of files
     "sum(outcomes.values())": "analysis/story.py",  # a Counter
     "sum((seat(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
 }

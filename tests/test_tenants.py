@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.models.base.cost import JOULE_PER_KWH
 from farmsim.models.service.energy_attribution import IDLE_RULES
-from farmsim.scenarios.build import Case, build
+from farmsim.scenarios.build.build import Case, build
 from farmsim.scenarios.scenario import Scenario
 from farmsim.sim.engine import Outcome
 

@@ -17,8 +17,8 @@ import pytest
 import farmsim
 from farmsim import InputError
 from farmsim.cli import run_command_line
-from farmsim.scenarios.destination import strangers
-from farmsim.scenarios.printable import one_line, printable, writable
+from farmsim.scenarios.errors.terminal_text import one_line, printable, writable
+from farmsim.scenarios.files.destination import strangers
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202eevil"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

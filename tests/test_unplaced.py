@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.scenarios.unplaced import shortage
+from farmsim.scenarios.build.unplaced import shortage
 
 
 def scenario(fours: int, sixes: int, placement: str, **more: Any) -> dict[str, Any]:

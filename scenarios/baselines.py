@@ -1,0 +1,195 @@
+"""What a scenario is compared with becomes runs of the same work.
+
+A baseline carries the VMs that ran in the scenario's own run, over the same time, with the same
+seed and in the same currency; where that cannot be, it is refused.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+import numpy as np
+
+from ..models.base.arrays import Ints
+from ..models.base.catalogue import servers
+from ..models.farm.living import LivingFarm
+from ..models.hypervisor.licences import HostLicence
+from ..models.migration.fixed_rate import FixedRate
+from ..models.migration.model_table import MoveModels
+from ..policies.control.control import NoControl
+from ..policies.placement_algorithms.round_robin import RoundRobin
+from ..sim.base.random_streams import Streams
+from ..sim.engine import Engine, Start
+from ..sim.records.bounds import Gauge
+from .build.applications import unscaled
+from .build.build import Case, build, fresh, giants, ledgers, load_of, timing
+from .build.hypervisors import build_stack
+from .build.lifecycle import most_at_once, still_lives
+from .build.workload import Load
+from .errors.problems import InputError, Problem, refuse
+from .other_scenario import place_of, read_other
+from .resolve.farm import HostModel, columns, host_model
+from .resolve.racks import unplanned
+from .scenario import Scenario
+from .spec.farm import HostGroup
+from .spec.spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
+from .spec.workload import Size
+
+BARE: dict[str, object] = {
+    "name": "dedicated",
+    "hypervisor": "bare_metal",
+    "host_applications": 0.0,
+    "storage_path": None,
+    "network_path": None,
+    "memory_overcommit": 1.0,
+    "tenant": None,
+}
+"""What a group of hosts is when each of its hosts is one workload's own."""
+
+UNLIMITED: dict[str, object] = {"limit": None, "reservation": 0.0, "shares": 1000}
+"""What a size is without a hypervisor that limits it, keeps CPU for it or weighs it."""
+
+
+def build_baselines(
+    scenario: Scenario, load: Load, left_out: Ints | None = None
+) -> list[Case]:  # fmt: skip
+    """Build all that the scenario is compared with, in the order in which it is written.
+
+    ``left_out`` are VMs that never ran in the scenario's own run: nobody asks for them where the
+    load is the same. Raises InputError.
+    """
+    cases = []
+    for row, baseline in enumerate(scenario.baseline):
+        where = f"baseline.{row}" if len(scenario.baseline) > 1 else "baseline"
+        if isinstance(baseline, NoBaseline):
+            continue
+        if isinstance(baseline, Dedicated):
+            with scenario.telling_places():
+                cases.append(_dedicated(scenario, baseline, load, left_out, where))
+        elif isinstance(baseline, Unconsolidated):
+            cases.append(_unconsolidated(scenario, baseline, load, left_out))
+        elif isinstance(baseline, OtherScenario):
+            cases.append(_other(scenario, baseline, load))
+        else:
+            assert_never(baseline)
+    return cases
+
+
+def _unconsolidated(
+    scenario: Scenario, baseline: Unconsolidated, load: Load, left_out: Ints | None
+) -> Case:
+    initial = scenario.policies.initial
+    if baseline.placement is not None:
+        initial = initial.model_copy(update={"placement": baseline.placement})
+    policies = scenario.policies.model_copy(update={"control": NoControl(), "initial": initial})
+    case = build(scenario.model_copy(update={"policies": policies}), load, left_out)
+    case.title = "the same farm without consolidation"
+    case.label = "not consolidated"
+    # How many of its hosts count is known once the run itself has ended.
+    case.least_paid = np.zeros(len(case.host_models), np.int64)
+    return case
+
+
+def _other(scenario: Scenario, baseline: OtherScenario, load: Load) -> Case:
+    written, other = read_other(scenario, baseline)
+    changes: dict[str, object] = {"run": scenario.run, "seed": scenario.seed}
+    like = other.model_copy(update=changes)
+    other_load = load_of(like)
+    differs = _population(load, other_load)
+    if differs:
+        place, path = place_of(written, ("workload",))
+        raise refuse(place, f"{differs}; give it the same VMs, or compare the two with "
+                     "farmsim compare", path)  # fmt: skip
+    case = build(like, other_load)
+    case.title = f"scenario {other.name}"
+    case.label = other.name
+    if other.run.duration != scenario.run.duration or other.seed != scenario.seed:
+        case.title += " over the same time with the same seed"
+    return case
+
+
+def _population(mine: Load, other: Load) -> str:
+    """Return how the VMs of another load differ from those of this one, empty if they do not."""
+    if len(mine.vms) != len(other.vms):
+        return f"has {_vms(other)}, the scenario has {_vms(mine)}"
+
+    def sizes(load: Load) -> Ints:
+        vms = load.vms
+        order = np.lexsort((vms.memory_mib, vms.size_mhz, vms.vcpus))
+        made: Ints = np.stack([vms.vcpus, vms.size_mhz, vms.memory_mib])[:, order]
+        return made
+
+    return "" if np.array_equal(sizes(mine), sizes(other)) else "has VMs of other sizes"
+
+
+def _vms(load: Load) -> str:
+    return f"{len(load.vms):,} VM{'' if len(load.vms) == 1 else 's'}"
+
+
+def _dedicated(
+    scenario: Scenario, baseline: Dedicated, load: Load, left_out: Ints | None, where: str
+) -> Case:
+    """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
+    lives = still_lives(load)
+    lives = replace(lives, population=lives.population.without(left_out))
+    still = lives.still
+    count = most_at_once(lives.population, scenario.run.duration)
+    start = Start(placement=RoundRobin(), rule="one server each", one_each=True)
+    held = [_unlimited(size) for size in load.held]
+    problems: list[Problem] = []
+    for group in _servers(scenario, baseline):
+        bare = group.model_copy(update=BARE)
+        stack = build_stack(scenario, [bare], load.sizes, held)
+        stack.layer.allowed[:] = True
+        model = host_model(bare, stack.platforms[0])
+        hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
+        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=still)
+        problems = giants(farm, start, where, left_out)
+        if not problems:
+            break
+    else:
+        raise InputError(problems)
+    workload = load.make()
+    service, tenancy = ledgers(scenario, stack, farm)
+    gauge = Gauge(farm)
+    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
+    engine = Engine(
+        farm, workload, start, NoControl(), "none", never, timing(scenario),
+        Streams(scenario.seed), [gauge],
+        lives=lives, elasticity=unscaled(load, scenario, stack),
+    )  # fmt: skip
+    price = baseline.price.amount if baseline.price is not None else 0.0
+    counts = np.array([count])
+    return Case(
+        f"{scenario.name}-dedicated", _title(count, model, baseline), scenario, engine, farm, load,
+        stack, service, tenancy, None, [model], counts, [price], [HostLicence()],
+        unplanned(count), gauge, living=not still, label="dedicated servers",
+    )  # fmt: skip
+
+
+def _servers(scenario: Scenario, baseline: Dedicated) -> list[HostGroup]:
+    """Return the servers that may be tried, as groups of hosts."""
+    if baseline.server is None:
+        return list(scenario.farm.hosts)
+    return [HostGroup.model_validate({"name": "x", "server": baseline.server, "count": 1})]
+
+
+def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
+    """Name the servers with their age and what they are charged with."""
+    known = servers().get(model.server)
+    age = f" of {known.available[-4:]}" if known is not None else ""
+    charged = f"counted with {'its' if count == 1 else 'their'} energy only"
+    if baseline.price is not None:
+        each = "" if count == 1 else " each"
+        charged = f"at {baseline.price.amount:,.0f} {baseline.price.currency}{each}"
+    one = count == 1
+    what = (
+        "1 dedicated server for its one workload"
+        if one
+        else (f"{count:,} dedicated servers, one workload each")
+    )
+    server = f"{model.server}{age}" if known is not None else "like the hosts of the farm"
+    return f"{what} ({server}, {charged})"
+
+
+def _unlimited(size: Size | None) -> Size | None:
+    return None if size is None else size.model_copy(update=UNLIMITED)

@@ -1,0 +1,1 @@
+"""A scenario becomes an engine."""

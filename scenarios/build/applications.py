@@ -1,0 +1,190 @@
+"""Applications of a scenario become rows of VMs, their load over time, and how they scale."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import assert_never
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+from ...models.workload.application import Applications
+from ...models.workload.application_load import between, daily, event, held
+from ...models.workload.vm_size import VmSize
+from ...policies.scaling.vertical_scaling import VerticalScaling
+from ...sim.resizing import MemberSize, ScalingRule
+from ...sim.scaling import Elasticity
+from ..errors.problems import InputError, refuse
+from ..language.names import Numbered
+from ..language.table_times import times_of
+from ..readers.archive import read_file
+from ..readers.demand_tables import column_of, csv_columns, numbers_of
+from ..readers.trace import InputFile, no_samples
+from ..scenario import Scenario
+from ..spec.applications import ApplicationPart, ConstantRate, DailyRate, FileRate, TableRate
+from .hypervisors import Stack, class_of
+from .workload import Load, Recording, vms_of
+
+COURSES = {"hold": held, "line": between}
+UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}
+
+
+def add_applications(load: Load, scenario: Scenario) -> Load:
+    """Return a load with the members of the scenario's applications after its own VMs.
+
+    Raises InputError for files of load, and for names of members that VMs of the load have.
+    """
+    parts = scenario.applications
+    if not parts:
+        return load
+    number = {size.name: index for index, size in enumerate(load.sizes)}
+    for part in parts:
+        if part.size not in number:
+            message = "sizes come with the trace; write workload.sizes to name one of them here"
+            raise refuse(scenario.name, message, "applications.size")
+    maximum = np.array([part.maximum for part in parts])
+    members = np.repeat([number[part.size] for part in parts], maximum)
+    names = [*load.vms.names]
+    for part in parts:
+        names += Numbered(part.name, part.maximum)
+    twice = len(names) - len(set(names))
+    if twice:
+        message = f"{twice} VMs and members have the same name; rename the application"
+        raise refuse(scenario.name, message, "applications.name")
+    vms = vms_of(load.sizes, np.concatenate([load.vms.size, members]), names)
+    made = [_load_of(part, scenario) for part in parts]
+    return replace(
+        load, vms=vms, files=[*load.files, *(each.file for each in made if each.file is not None)],
+        applications=_applications(parts, len(load.vms), maximum, scenario, made),
+        source=_described(load, len(parts)),
+        recordings=[*load.recordings, *(each.recording for each in made if each.recording)],
+    )  # fmt: skip
+
+
+def _described(load: Load, applications: int) -> str:
+    what = f"{applications} application{'s' if applications > 1 else ''}"
+    return f"{load.source}, and {what}" if len(load.vms) else what
+
+
+def _applications(
+    parts: tuple[ApplicationPart, ...], first: int, maximum: Ints, scenario: Scenario,
+    made: list["_Made"],
+) -> Applications:  # fmt: skip
+    return Applications(
+        names=[part.name for part in parts],
+        first_row=first + np.cumsum(maximum) - maximum,
+        minimum=np.array([part.minimum for part in parts]),
+        maximum=maximum,
+        start=np.array([part.first_members for part in parts]),
+        by_capacity=np.array([part.balance == "least_loaded" for part in parts]),
+        priority=np.array([part.priority for part in parts]),
+        work_mhz_s=np.array([_work_mhz_s(part, scenario) for part in parts]),
+        load_mhz=np.stack([each.load_mhz for each in made], axis=1),
+        step_s=scenario.policies.scaling_every,
+    )
+
+
+def _work_mhz_s(part: ApplicationPart, scenario: Scenario) -> float:
+    """Return the work of one request of an application, 0 where it has no class."""
+    size = next(size for size in scenario.workload.sizes if size.name == part.size)
+    made_of = class_of(size, scenario.overheads)
+    return made_of.work_mhz_s if made_of else 0.0
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The load of an application at the start of every step, and the file it was read from."""
+
+    load_mhz: Floats
+    file: InputFile | None = None
+    recording: Recording | None = None
+
+
+def _load_of(part: ApplicationPart, scenario: Scenario) -> _Made:
+    """Return the load of an application. Raises InputError."""
+    step_s = scenario.policies.scaling_every
+    steps = int(np.ceil(scenario.run.duration / step_s))
+    times_s: Floats = np.arange(steps, dtype=np.float64) * step_s
+    file: InputFile | None = None
+    recording: Recording | None = None
+    load = part.load
+    if isinstance(load, ConstantRate):
+        rate = np.full(len(times_s), load.rate.amount)
+    elif isinstance(load, TableRate):
+        amounts = np.array([each.amount for each in load.rates])
+        rate = COURSES[load.between](times_s, np.array(load.times), amounts)
+    elif isinstance(load, DailyRate):
+        peak, trough = load.peak.amount, load.trough.amount
+        rate = daily(times_s, peak, trough, load.peak_at, load.weekend)
+    elif isinstance(load, FileRate):
+        at_s, values, file = _read(load, scenario.folder)
+        if len(at_s) > 1:
+            length_s = float(at_s[-1] + np.diff(at_s).min())
+            recording = Recording(f"load of {part.name}, {load.path}", length_s, "hold")
+        rate = COURSES[load.between](times_s, at_s, values) * UNITS_MHZ.get(load.unit, 1.0)
+    else:
+        assert_never(load)
+    for each in part.events:
+        rate = rate * event(times_s, each.begin, each.end, each.factor, each.ramp)
+    load_mhz = rate * (_work_mhz_s(part, scenario) if part.in_requests else 1.0)
+    return _Made(load_mhz, file, recording)
+
+
+def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
+    """Return instants from the first row on, values, and the file. Raises InputError."""
+    where = load.path
+    content = read_file(folder / where, where)
+    columns = csv_columns(content, where)
+    at_s = times_of(column_of(columns, load.time, where), load.time, where, 2, load.time_unit)
+    values = numbers_of(column_of(columns, load.value, where), load.value, where, 2)
+    if not len(at_s):
+        raise InputError([no_samples(where)])
+    back = np.flatnonzero(np.diff(at_s) <= 0)
+    if len(back):
+        message = "goes back or stands still in time; sort rows by time"
+        raise refuse(f"{where}:{int(back[0]) + 3}", message)
+    wrong = np.flatnonzero(~(values >= 0) | np.isinf(values))
+    if len(wrong):
+        row = int(wrong[0])
+        message = f"{values[row]:g} in column {load.value!r} is no load; write 0 or more"
+        if np.isnan(values[row]):
+            message = f"the cell in column {load.value!r} is empty; write a load of 0 or more"
+        raise refuse(f"{where}:{row + 2}", message)
+    return at_s - at_s[0], values, InputFile.of(where, content)
+
+
+def elasticity_of(scenario: Scenario, load: Load, stack: Stack) -> Elasticity | None:
+    """Return how the applications of a load scale; None where there are none."""
+    if load.applications is None:
+        return None
+    rules = []
+    for part in scenario.applications:
+        policy = part.scaling
+        names = policy.sizes if isinstance(policy, VerticalScaling) else (part.size,)
+        rules.append(
+            ScalingRule(
+                policy, part.size, {name: _member(name, load.sizes, stack) for name in names},
+                part.cool_down.out, part.cool_down.in_, part.leaves_first == "newest",
+                part.protected,
+            )
+        )  # fmt: skip
+    return Elasticity(load.applications, rules)
+
+
+def unscaled(load: Load, scenario: Scenario, stack: Stack) -> Elasticity | None:
+    """Return the same applications with all members there all the time."""
+    elasticity = elasticity_of(scenario, load, stack)
+    if elasticity is None:
+        return None
+    rules = [
+        ScalingRule(None, rule.size, {rule.size: rule.sizes[rule.size]})
+        for rule in elasticity.rules
+    ]
+    return Elasticity(elasticity.applications.full(), rules)
+
+
+def _member(name: str, sizes: list[VmSize], stack: Stack) -> MemberSize:
+    number = next(index for index, size in enumerate(sizes) if size.name == name)
+    size = sizes[number]
+    own_mhz = size.vcpus * size.clock_mhz
+    limit_mhz = float(stack.layer.limit_mhz[number])
+    return MemberSize(name, number, size.vcpus, own_mhz, size.memory_mib, min(own_mhz, limit_mhz))

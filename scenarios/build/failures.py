@@ -1,0 +1,103 @@
+"""The failures of a scenario become what the engine plays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...models.hardware.racks_and_sites import Domains
+from ...models.hardware.reliability import Empirical, Times
+from ...models.network.network import Network
+from ...sim.failures import FailureSource, Outage
+from ..checks.failures import hardly_up, lower
+from ..errors.problems import refuse
+from ..readers.chunks import read_chunks
+from ..readers.trace import InputFile
+from ..resolve.failure_domains import entities_of
+from ..scenario import Scenario
+from ..spec.failures import FailureEntry
+
+SCHEDULE = "schedule"
+COLUMNS = ("failure_interval", "failure_duration")
+MS_PER_S = 1e3
+
+
+def failure_sources(
+    scenario: Scenario, names: Sequence[str], domains: Domains, network: Network | None
+) -> tuple[list[FailureSource], list[InputFile]]:
+    """Return what fails, and the tables read for it. Raises InputError."""
+    sources, files = [], []
+    up = np.ones(len(names))
+    for entry in scenario.failures.entries:
+        entities = entities_of(entry.of, names, domains, network)
+        chosen = entities.matching(entry.match)
+        rows = [entities.rows[number] for number in chosen]
+        if entry.table is None:
+            to_failure, to_repair = _written(entry)
+        else:
+            to_failure, to_repair = read_failures(scenario.folder / entry.table, entry.table)
+            files.append(InputFile.at(entry.table, scenario.folder / entry.table))
+        if entry.of != "link":
+            lower(up, rows, to_failure, to_repair)
+        labels = [entities.labels[number] for number in chosen]
+        sources.append(FailureSource(entry.name, entry.of, labels, rows, to_failure, to_repair))
+    message = hardly_up(up)
+    if message:
+        raise refuse(scenario.name, message, "failures.entries")
+    return [*sources, *_scheduled(scenario, names, domains, network)], files
+
+
+def read_failures(path: Path, shown: str) -> tuple[Empirical, Empirical]:
+    """Return times to failure and to repair from a table of milliseconds. Raises InputError."""
+    found: dict[str, list[float]] = {name: [] for name in COLUMNS}
+    for chunk in read_chunks(path, shown, lambda header: _chosen(header, shown)):
+        for name in COLUMNS:
+            for index, text in enumerate(chunk.texts(name).to_pylist()):
+                found[name].append(_seconds(text, chunk.place(index), name))
+    intervals, durations = (tuple(found[name]) for name in COLUMNS)
+    if not intervals or min(intervals) <= 0:
+        raise refuse(shown, "holds no time above 0; write when things failed", COLUMNS[0])
+    return Empirical(intervals), Empirical(durations)
+
+
+def _chosen(header: Sequence[str], shown: str) -> list[str]:
+    for name in COLUMNS:
+        if name not in header:
+            wanted = " and ".join(COLUMNS)
+            raise refuse(f"{shown}:1", f"has no column {name!r}; it needs {wanted}, in ms")
+    return list(COLUMNS)
+
+
+def _seconds(text: str, place: str, name: str) -> float:
+    try:
+        value = float(text) / MS_PER_S
+    except (TypeError, ValueError):
+        value = -1.0
+    if not 0 <= value < np.inf:
+        raise refuse(place, f"{text!r} is no time; write milliseconds, 0 or more", name)
+    return value
+
+
+def _written(entry: FailureEntry) -> tuple[Times, Times]:
+    assert entry.time_to_failure is not None
+    assert entry.repair is not None
+    return entry.time_to_failure, entry.repair
+
+
+def _scheduled(
+    scenario: Scenario, names: Sequence[str], domains: Domains, network: Network | None
+) -> list[FailureSource]:
+    """Return one source per kind of thing that fails at known times."""
+    sources = []
+    for kind in dict.fromkeys(outage.of for outage in scenario.failures.schedule):
+        entities = entities_of(kind, names, domains, network)
+        outages = [
+            Outage(outage.at, number, np.inf if outage.lasts is None else outage.lasts)
+            for outage in scenario.failures.schedule
+            if outage.of == kind
+            for number in entities.matching(outage.match)
+        ]
+        sources.append(
+            FailureSource(SCHEDULE, kind, entities.labels, entities.rows, schedule=outages)
+        )
+    return sources

@@ -1,0 +1,190 @@
+"""Hypervisors, request classes and tenants of a scenario become the tables of a layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Ints
+from ...models.base.estimates import Level, Ranged
+from ...models.delivery.overhead_tables import Layer
+from ...models.hardware.hardware_assists import assists_of
+from ...models.hypervisor.overheads import Device, Overheads, Platform, ceilings, overheads
+from ...models.hypervisor.profiles import Hypervisor, derive, profile
+from ...models.service.interference import HEADROOM, RESOURCES, Interference
+from ...models.service.request_class import KINDS_OF_IO, RequestClass, request_class
+from ...models.workload.vm_size import VmSize
+from ...sim.records.ledgers import RequestLoad
+from ..resolve.farm import server_of
+from ..spec.farm import HostGroup, InlineHypervisor
+from ..spec.spec import Spec
+from ..spec.workload import Size
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs what: a platform per group, a request class and a tenant per size."""
+
+    platforms: list[Platform]
+    classes: list[RequestClass | None]
+    costs: Overheads
+    tenants: list[str]
+    tenant_of_size: Ints
+    requests: RequestLoad
+    layer: Layer
+
+
+def profile_of(group: HostGroup) -> Hypervisor[Ranged]:
+    """Return the hypervisor of a group with the ranges of its figures."""
+    written = group.hypervisor
+    if isinstance(written, InlineHypervisor):
+        return derive(profile(written.based_on), f"own {written.based_on}", **written.change)
+    return profile(written)
+
+
+def hypervisor_of(group: HostGroup, level: Level) -> Hypervisor[float]:
+    """Return the hypervisor of a group at a level of cost."""
+    return profile_of(group).at(level)
+
+
+def assists_of_group(group: HostGroup) -> frozenset[str]:
+    """Return the assistance flags of a group's server: as written, or as its processor has."""
+    if group.assists is not None:
+        return frozenset(group.assists)
+    server = server_of(group)
+    return assists_of(server.cpu, server.published)
+
+
+def platform_of(group: HostGroup, level: Level) -> Platform:
+    """Return hypervisor, server and paths of a group.
+
+    Raises ValueError if the server lacks an assistance that the hypervisor or a path needs.
+    """
+    server = server_of(group)
+    return Platform(
+        hypervisor=hypervisor_of(group, level),
+        server=server,
+        assists=assists_of_group(group),
+        storage=group.storage_path or "",
+        network=group.network_path or "",
+        memory_mib=group.memory or server.memory_mib,
+    )
+
+
+def build_stack(
+    spec: Spec,
+    groups: Sequence[HostGroup],
+    sizes: Sequence[VmSize],
+    held: Sequence[Size | None],
+) -> Stack:
+    """Return the layer of a farm's groups for VMs of some sizes.
+
+    ``held`` is what is written of each size, None where a trace brought it.
+    """
+    level = spec.overheads
+    platforms = [platform_of(group, level) for group in groups]
+    classes = [class_of(size, level) for size in held]
+    costs = overheads(platforms, sizes, classes)
+    tenants = [tenant.name for tenant in spec.tenants]
+    of_size = np.array([_index(tenants, size.tenant if size else None) for size in held])
+    of_group = np.array([_index(tenants, group.tenant) for group in groups])
+    alone = [tenant.isolation == "dedicated" for tenant in spec.tenants]
+    allowed = allowed_by_tenant(of_size, of_group, alone)
+    for row, size in enumerate(sizes):
+        allowed[row] &= [platform.fits(size) for platform in platforms]
+    layer = _layer(spec, groups, platforms, sizes, held, classes, costs, allowed)
+    requests = RequestLoad(
+        work_mhz_s=np.array([each.work_mhz_s if each else 0.0 for each in classes]),
+        service_scv=np.array([each.service_cv**2 if each else 1.0 for each in classes]),
+        latency_s=costs.latency_s,
+    )
+    return Stack(platforms, classes, costs, tenants, of_size, requests, layer)
+
+
+def class_of(size: Size | None, level: Level) -> RequestClass | None:
+    """Return what the requests of a size are made of, None where it has no class."""
+    if size is None or size.request_class is None:
+        return None
+    if isinstance(size.request_class, RequestClass):
+        return size.request_class
+    return request_class(size.request_class, level)
+
+
+def _index(names: list[str], name: str | None) -> int:
+    return names.index(name) if name is not None else -1
+
+
+def allowed_by_tenant(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools:
+    """Return who may go where, (sizes, groups), from indices of tenants, -1 for none.
+
+    Dedicated hosts take their tenant only; a tenant that is ``alone`` goes nowhere else.
+    """
+    same = of_size[:, None] == of_group[None, :]
+    shared_host = of_group[None, :] < 0
+    may_share = np.array([tenant < 0 or not alone[tenant] for tenant in of_size.tolist()])
+    allowed: Bools = same | (shared_host & may_share[:, None])
+    return allowed
+
+
+def _layer(
+    spec: Spec, groups: Sequence[HostGroup], platforms: list[Platform],
+    sizes: Sequence[VmSize], held: Sequence[Size | None], classes: list[RequestClass | None],
+    costs: Overheads, allowed: Bools,
+) -> Layer:  # fmt: skip
+    cpu = [platform.hypervisor.cpu for platform in platforms]
+    memory = [platform.hypervisor.memory for platform in platforms]
+    cores = np.array([float(platform.server.cores) for platform in platforms])
+    promised = np.array([group.memory_overcommit for group in groups])
+    free_mib = np.array([platform.memory_mib - platform.base_mib for platform in platforms])
+    nothing = np.zeros(len(KINDS_OF_IO))
+    operations = [each.operations_per_mhz_s() if each else nothing for each in classes]
+    devices = [
+        Device(
+            storage_ops=group.storage_iops or np.inf,
+            network_mbps=group.network or np.inf,
+        )
+        for group in groups
+    ]
+    most = [ceilings(platform, device) for platform, device in zip(platforms, devices, strict=True)]
+    return Layer(
+        work_factor=costs.work_factor,
+        extra_mib=costs.extra_mib,
+        base_mhz=np.array([platform.base_mhz for platform in platforms]),
+        app_mhz=np.array(
+            [
+                group.host_applications * platform.server.cpu_mhz
+                for group, platform in zip(groups, platforms, strict=True)
+            ]
+        ),
+        contention_loss=np.array([platform.contention_loss for platform in platforms]),
+        coscheduling_loss=np.array([each.coscheduling_loss for each in cpu]),
+        cores=cores,
+        physical_mib=np.where(promised > 1.0, free_mib, np.inf),
+        memory_reclaim=np.array([platform.memory_reclaim for platform in platforms]),
+        swap_slowdown=np.array([each.swap_slowdown for each in memory]),
+        operations=np.array(operations).T,
+        ceilings=np.array(most).T,
+        allowed=allowed,
+        one_guest=np.array([platform.hypervisor.kind == "none" for platform in platforms]),
+        shares=np.array(
+            [
+                float((each.shares if each else 1000) * size.vcpus)
+                for each, size in zip(held, sizes, strict=True)
+            ]
+        ),
+        reservation_mhz=np.array([each.reservation if each else 0.0 for each in held]),
+        limit_mhz=np.array([(each.limit or np.inf) if each else np.inf for each in held]),
+        fair=spec.service.sharing == "shares",
+        interference=_interference(spec, classes),
+    )
+
+
+def _interference(spec: Spec, classes: list[RequestClass | None]) -> Interference | None:
+    if not spec.service.interference:
+        return None
+    nothing = np.zeros(len(RESOURCES))
+    return Interference(
+        sensitivity=np.array([each.sensitivities() if each else nothing for each in classes]).T,
+        pressure=np.array([each.pressures() if each else nothing for each in classes]).T,
+        headroom=np.array([getattr(HEADROOM[name], spec.overheads) for name in RESOURCES]),
+    )

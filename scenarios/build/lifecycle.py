@@ -1,0 +1,91 @@
+"""How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...models.hypervisor.overheads import Platform
+from ...models.migration.fixed_rate import MEGABIT_PER_MIB
+from ...models.workload.application import Applications
+from ...sim.engine import Lives
+from ...sim.failures import FailureSource
+from ...sim.lifecycle.lifecycle import Admission, Population
+from ..spec.spec import Spec
+from ..spec.spec_life import ProvisioningPart
+from .workload import Load
+
+
+def lives_of(
+    spec: Spec, load: Load, platforms: list[Platform], failures: Sequence[FailureSource]
+) -> Lives:
+    """Return arrivals, admission, failures and the durations of starts per group of hosts."""
+    part, admission = spec.provisioning, spec.admission
+    boots_s = [_boot_s(part, platform) for platform in platforms]
+    makes_s = [_make_s(part, platform) for platform in platforms]
+    return Lives(
+        population=_population(load, load.applications),
+        admission=Admission(
+            queue=admission.queue,
+            patience_s=np.inf if admission.patience is None else admission.patience,
+            retries=admission.retries,
+            retry_s=admission.retry_after,
+            detect_s=spec.failures.detection,
+            restart=spec.failures.restart,
+            restart_isolated=spec.failures.restart_isolated,
+        ),
+        first_s=np.array(
+            [
+                0.0 if part.method == "none" else make_s + boot_s
+                for make_s, boot_s in zip(makes_s, boots_s, strict=True)
+            ]
+        ),
+        again_s=np.array(boots_s),
+        starts_per_host=part.starts_per_host,
+        failures=failures,
+    )
+
+
+def still_lives(load: Load) -> Lives:
+    """Return the lives of the same VMs where each has a server that waits for it."""
+    return Lives.at_once(_population(load, load.applications and load.applications.full()), 1)
+
+
+def most_at_once(population: Population, end_s: float) -> int:
+    """Return the most VMs that are ever wanted at once before ``end_s``; 1 at least.
+
+    Who leaves at an instant makes room for who arrives then.
+    """
+    come_s = population.arrival_s[population.arrival_s < end_s]
+    leave_s = (population.arrival_s + population.lifetime_s)[population.arrival_s < end_s]
+    instants_s = np.concatenate([leave_s, come_s])
+    steps = np.repeat([-1, 1], len(come_s))
+    order = np.lexsort((steps, instants_s))
+    return int(np.cumsum(steps[order]).max(initial=1))
+
+
+def _population(load: Load, applications: Applications | None) -> Population:
+    own = len(load.vms) - (applications.members if applications else 0)
+    population = replace(Population.staying(own), priority=load.vms.priority[:own])
+    if load.arrivals is not None:
+        arrivals = load.arrivals
+        population = Population(arrivals.arrival_s, arrivals.lifetime_s, arrivals.priority)
+    if applications is None:
+        return population
+    members = applications.members
+    return Population(
+        np.append(population.arrival_s, np.where(applications.there_first, 0.0, np.inf)),
+        np.append(population.lifetime_s, np.full(members, np.inf)),
+        np.append(population.priority, np.repeat(applications.priority, applications.maximum)),
+    )
+
+
+def _boot_s(part: ProvisioningPart, platform: Platform) -> float:
+    return platform.hypervisor.vm_boot_s if part.boot is None else part.boot
+
+
+def _make_s(part: ProvisioningPart, platform: Platform) -> float:
+    """Return ``create + image / bandwidth`` for a copy, the hypervisor's time for a clone."""
+    if part.method == "linked_clone":
+        return platform.hypervisor.vm_clone_s
+    return platform.hypervisor.vm_create_s + part.image * MEGABIT_PER_MIB / part.bandwidth

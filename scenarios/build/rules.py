@@ -1,0 +1,288 @@
+"""The rules of placement of a scenario: names become rows, and what cannot be kept is refused."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import translate
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...models.farm.living import LivingFarm
+from ...models.hardware.racks_and_sites import Domains
+from ...models.rules.conflicts import Conflict, Need, conflicts
+from ...models.rules.constraints import Rule
+from ...models.rules.rules import Rules
+from ...sim.engine import Start
+from ...sim.scaling import Elasticity
+from ..errors.problems import InputError, Problem
+from ..errors.suggest import unknown_name
+from ..readers.rules_table import read_rules
+from ..readers.trace import InputFile
+from ..scenario import Scenario
+from ..spec.constraints import Constraint
+from .hypervisors import Stack
+
+SHOWN = 5
+MOST_TOLD = 20
+"""Names that nobody has; a table of another farm would have thousands."""
+
+NOBODY: Ints = np.empty(0, np.int64)
+
+PATTERN = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A rule as it was written, and where: its place and field in the scenario or a table.
+
+    ``constraint`` is None where the rule is the reservation of a size.
+    """
+
+    constraint: Constraint | None
+    place: Callable[[str], str]
+    field: str
+
+
+def written_rules(scenario: Scenario) -> tuple[list[Written], list[InputFile]]:
+    """Return the rules of a scenario and of its table, and the files read. Raises InputError."""
+    rules, files = [], []
+    for index, constraint in enumerate(scenario.constraints):
+        rules.append(Written(constraint, _placer(scenario, index), f"constraints.{index}"))
+    shown = scenario.constraints_file
+    if shown is not None:
+        table, file = read_rules(scenario.folder / shown, shown)
+        files.append(file)
+        rules += [
+            Written(constraint, lambda _, place=place: place, "")  # type: ignore[misc]
+            for constraint, place in table
+        ]
+    _raise(_twins(rules))
+    return rules, files
+
+
+def _placer(scenario: Scenario, index: int) -> Callable[[str], str]:
+    def place(field: str) -> str:
+        return scenario.place(("constraints", index, field)) or scenario.name
+
+    return place
+
+
+def _twins(rules: Sequence[Written]) -> Iterator[Problem]:
+    seen: dict[str, Written] = {}
+    for rule in rules:
+        assert rule.constraint is not None
+        name = rule.constraint.name
+        if name in seen:
+            message = f"two rules are called {name!r}; give each its own name"
+            yield Problem(rule.place("name"), rule.field, message)
+        seen[name] = rule
+
+
+def build_rules(
+    scenario: Scenario,
+    farm: LivingFarm,
+    stack: Stack,
+    domains: Domains,
+    start: Start,
+    still: bool,
+    elasticity: Elasticity | None,
+) -> tuple[Rules | None, list[InputFile]]:
+    """Return the rules of a farm, None if there are none, and the files read for them.
+
+    Reservations of CPU are rules too: no host promises more than it has. ``still``: all VMs are
+    there from the start. ``elasticity`` says which VMs may get other sizes. Raises InputError
+    for names that nobody has and for sets of rules that no placement can keep.
+    """
+    written, files = written_rules(scenario)
+    reserved = _reservations(scenario, farm, stack, elasticity)
+    if not written and not reserved:
+        return None, files
+    _raise(_unsafe(scenario, written))
+    problems: list[Problem] = []
+    finder = _Finder(farm, stack)
+    made = [_rule(each, finder, problems) for each in written]
+    _raise(problems)
+    capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+    rules = Rules([*made, *reserved], domains, len(farm.vms), capacity_mhz)
+    needs = [] if start.reject else _needs(farm, start)
+    # VMs that may be rejected are, where their reservations find no host.
+    at_first = {} if start.reject else _at_first(reserved, farm)
+    held = [*made, *at_first]
+    found = conflicts(held, domains, needs, capacity_mhz, len(farm.vms), at_once=still)
+    place_of = dict(zip(made, written, strict=True)) | at_first
+    _raise([_told(conflict, place_of, farm) for conflict in found])
+    return rules, files
+
+
+def _at_first(reserved: dict[Rule, Written], farm: LivingFarm) -> dict[Rule, Written]:
+    """Return the reservations of the VMs that start with their sizes."""
+    found = {}
+    for rule, written in reserved.items():
+        rows = rule.holding(farm.vms.size)
+        if len(rows):
+            found[replace(rule, vms=rows)] = written
+    return found
+
+
+def _reservations(
+    scenario: Scenario, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
+) -> dict[Rule, Written]:
+    """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
+
+    It names the VMs that have the size and those that may get it by vertical scaling.
+    """
+    if scenario.service.sharing != "shares":
+        return {}
+    vms, layer = farm.vms, stack.layer
+    may_get = {} if elasticity is None else elasticity.may_get()
+    found = {}
+    for size in np.flatnonzero(layer.reservation_mhz > 0).tolist():
+        rows = np.union1d(np.flatnonzero(vms.size == size), may_get.get(size, NOBODY))
+        if not len(rows):
+            continue
+        reserved_mhz = float(layer.reservation_mhz[size])
+        rule = Rule(
+            name=f"reservation of {vms.size_names[size]}", kind="preserve", vms=rows,
+            hosts=NOBODY, cpu_mhz=reserved_mhz, size=size if may_get else None,
+        )  # fmt: skip
+        index = next(
+            (at for at, each in enumerate(scenario.workload.sizes)
+             if each.name == vms.size_names[size]), 0,
+        )  # fmt: skip
+        path = ("workload", "sizes", index, "reservation")
+        place = scenario.place(path) or scenario.name
+        found[rule] = Written(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
+    return found
+
+
+def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
+    found = list(problems)
+    if found:
+        raise InputError(found)
+
+
+def _unsafe(scenario: Scenario, written: Sequence[Written]) -> Iterator[Problem]:
+    """Yield rules that a migration which gives up halfway would break."""
+    if getattr(scenario.migration, "reaction", "") != "cancel":
+        return
+    for rule in written:
+        constraint = rule.constraint
+        assert constraint is not None
+        if constraint.type == "together" and constraint.price is None:
+            message = (
+                "keeps VMs together that move one by one, and migration.reaction: cancel "
+                "may leave one of them behind; take another reaction, or give the rule a price"
+            )
+            yield Problem(rule.place("type"), rule.field, message)
+
+
+class _Finder:
+    """Rows of VMs and hosts by name, pattern, size and tenant."""
+
+    def __init__(self, farm: LivingFarm, stack: Stack) -> None:
+        self.vms = _Names(list(farm.vms.names))
+        self.hosts = _Names(list(farm.hosts.names))
+        self._size, self._size_names = farm.vms.size, list(farm.vms.size_names)
+        self._tenant, self._tenant_names = stack.tenant_of_size, stack.tenants
+
+    def of_size(self, name: str) -> Ints | None:
+        """Return the VMs of a size; None if there is no such size."""
+        if name not in self._size_names:
+            return None
+        return np.flatnonzero(self._size == self._size_names.index(name))
+
+    def of_tenant(self, name: str) -> Ints | None:
+        """Return the VMs of a tenant; None if there is no such tenant."""
+        if name not in self._tenant_names:
+            return None
+        owned = self._tenant[self._size] == self._tenant_names.index(name)
+        return np.flatnonzero(owned)
+
+    @property
+    def known(self) -> dict[str, Sequence[str]]:
+        """Names that exist, by field."""
+        return {
+            "vms": self.vms.names, "hosts": self.hosts.names, "sizes": self._size_names,
+            "tenants": self._tenant_names,
+        }  # fmt: skip
+
+
+class _Names:
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self._row = {name: row for row, name in enumerate(names)}
+
+    def find(self, pattern: str) -> Ints | None:
+        """Return the rows of a name or pattern; None if it names nobody."""
+        if pattern in self._row:
+            return np.array([self._row[pattern]])
+        if not PATTERN.search(pattern):
+            return None
+        matches = re.compile(translate(pattern)).match
+        rows = np.array([row for row, name in enumerate(self.names) if matches(name)], np.int64)
+        return rows if len(rows) else None
+
+
+WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
+
+
+def _rule(written: Written, finder: _Finder, problems: list[Problem]) -> Rule:
+    """Return a rule over rows; names that nobody has are added to the problems."""
+    constraint = written.constraint
+    assert constraint is not None
+    looks = {
+        "vms": finder.vms.find, "sizes": finder.of_size, "tenants": finder.of_tenant,
+        "hosts": finder.hosts.find,
+    }  # fmt: skip
+    rows: dict[str, list[Ints]] = {"vms": [], "hosts": []}
+    for field, look in looks.items():
+        for name in getattr(constraint, field, ()):
+            found = look(name)
+            if found is None and len(problems) >= MOST_TOLD:
+                raise InputError([*problems, Problem(written.place(field), "", "and more such")])
+            if found is None:
+                message = unknown_name(WHAT[field], name, finder.known[field][:1000])
+                where = ".".join(filter(None, (written.field, field)))
+                problems.append(Problem(written.place(field), where, message))
+            else:
+                rows["hosts" if field == "hosts" else "vms"].append(found)
+    return Rule(
+        name=constraint.name,
+        kind=constraint.type,
+        vms=_union(rows["vms"]),
+        hosts=_union(rows["hosts"]),
+        level=getattr(constraint, "domain", "host"),
+        at_most=getattr(constraint, "at_most", 1),
+        cpu_mhz=getattr(constraint, "cpu", 0.0),
+        price=constraint.price,
+    )
+
+
+def _union(rows: list[Ints]) -> Ints:
+    return np.unique(np.concatenate([np.empty(0, np.int64), *rows]))
+
+
+def _needs(farm: LivingFarm, start: Start) -> list[Need]:
+    """Return what VMs that share a host need of it, as the initial placement counts."""
+    memory = Need("memory", "MiB", farm.delivery.most_mib, farm.hosts.memory_mib)
+    if not start.by_size:
+        return [memory]
+    capacity_mhz = (farm.hosts.cpu_mhz - farm.delivery.base_mhz) * start.overcommit
+    return [memory, Need("CPU", "MHz", farm.vms.size_mhz, capacity_mhz)]
+
+
+def _told(conflict: Conflict, written: dict[Rule, Written], farm: LivingFarm) -> Problem:
+    """Return a conflict as a problem of the first rule that takes part in it."""
+    first, *others = conflict.rules
+    names = [farm.vms.names[vm] for vm in conflict.vms[:SHOWN]]
+    more = len(conflict.vms) - SHOWN
+    listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    rules = ", ".join(rule.name for rule in conflict.rules)
+    places = [f"{rule.name} at {written[rule].place('name')}" for rule in others]
+    at = f" ({'; '.join(places)})" if places else ""
+    word = "rules" if others else "rule"
+    message = f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one" + (
+        ", or give it a price" if written[first].constraint is not None else ""
+    )
+    return Problem(written[first].place("name"), written[first].field, message)

@@ -1,0 +1,71 @@
+"""What is said of VMs for which the initial placement finds no host."""
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...models.base.ties import TIE
+from ...models.bounds.bin_packing import unsplit_bound, whole_hosts
+from ...models.farm.living import LivingFarm
+from ...sim.engine import UnplacedError
+from ..errors.problems import InputError, refuse
+
+SHOWN = 20
+"""VMs that are listed with what each host lacks."""
+
+
+def shortage(need_mhz: Floats, need_mib: Floats, room_mhz: Floats, room_mib: Floats) -> str:
+    """Return the resource of which all hosts together have too little for some VMs; or empty.
+
+    Proven by sums, and by the bound for VMs that cannot be split (:func:`.unsplit_bound`) with all
+    hosts as large as the largest. Needs are the least that a VM has on any host. Where it is
+    empty, a packing may exist or not.
+    """
+    for name, need, room in (("CPU", need_mhz, room_mhz), ("memory", need_mib, room_mib)):
+        if need.sum() > room.sum() * (1 + TIE):
+            return name
+        largest = float(room.max(initial=0.0)) * (1 + TIE)
+        if largest and whole_hosts(unsplit_bound(need / largest, np.zeros(len(need)))) > len(room):
+            return name
+    return ""
+
+
+def least_mib(farm: LivingFarm) -> Floats:
+    """Return the least memory that each VM takes on any group of hosts that it may be on."""
+    layer, vms = farm.delivery.layer, farm.vms
+    extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)
+    return vms.memory_mib + np.where(np.isfinite(extra_mib), extra_mib, 0.0)[vms.size]
+
+
+def unplaced(where: str, farm: LivingFarm, error: UnplacedError, told: str) -> InputError:
+    """Say which VMs the initial placement found no host for, and why.
+
+    ``told`` names the resource of which a bound proves that there is too little (empty: none),
+    so that no other placement can help either.
+    """
+    searches = error.searches
+    lines = []
+    for vm, search in list(searches.items())[:SHOWN]:
+        counts = (
+            (search.no_cpu, "lack CPU"),
+            (search.no_memory, "lack memory"),
+            (search.vetoed, "lack headroom"),
+            (search.barred, "may not take it"),
+        )
+        why = [f"{count} {what}" for count, what in counts if count]
+        if search.rules:
+            why.append(f"barred by rules: {search.rules}")
+        lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
+    more = len(searches) - SHOWN
+    listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+    vms = "1 VM" if len(searches) == 1 else f"{len(searches):,} VMs"
+    if told:
+        what = f"the farm is too small, whatever the placement: its hosts lack {told}; {vms}"
+        right = "add hosts"
+    else:
+        what = f"this placement found no room for {vms}"
+        right = "another policies.initial.placement may find room, or add hosts"
+    message = (
+        f"{what} of {len(farm.vms):,}: {listed}; {right}, raise policies.initial.cpu_overcommit, "
+        "place by demand, or set policies.initial.unplaced: reject"
+    )
+    return refuse(where, message, "farm.hosts")

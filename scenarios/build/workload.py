@@ -1,0 +1,333 @@
+"""The workload of a scenario becomes a series of demand and a set of VMs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...models.base.catalogue import workload_classes
+from ...models.state.columns import Vms
+from ...models.workload.application import Applications
+from ...models.workload.arrivals import Arrivals
+from ...models.workload.demand import (
+    ConstantSeries,
+    OnEnd,
+    Series,
+    SteadySeries,
+    TraceSeries,
+    Workload,
+)
+from ...models.workload.demand_generators import Bursts, ClassSeries, LoadClass, ResampledSeries
+from ...models.workload.vm_size import (
+    VmSize,
+    columns_of,
+    counts_from_shares,
+    deal_blocks,
+    deal_cycle,
+    deal_random,
+)
+from ..errors.problems import refuse
+from ..language.names import Numbered, Repeated
+from ..readers.arrival_columns import Arriving
+from ..readers.demand_tables import read_shipped, read_table
+from ..readers.per_vm_files import read_bitbrains, read_planetlab
+from ..readers.series import by_name, by_number, of_vms, sizes_by_name, way_of
+from ..readers.trace import InputFile, Quality, Rules, TraceData
+from ..spec.arrivals import ArrivalPart
+from ..spec.workload import (
+    Bitbrains,
+    ConstantLoad,
+    PlanetLab,
+    Resampled,
+    Shipped,
+    Size,
+    Synthetic,
+    TableTrace,
+    WorkloadPart,
+)
+from .arrivals import build_arrivals, describe_arrivals
+
+Draw = Callable[[str], np.random.Generator]
+WHERE = "workload"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A load that was recorded for some time, and what it does at its end."""
+
+    name: str
+    length_s: float
+    on_end: OnEnd
+
+
+@dataclass
+class Load:
+    """A workload ready to run: it can be made anew as often as it is wanted."""
+
+    make: Callable[[], Workload]
+    vms: Vms
+    sizes: list[VmSize]
+    files: list[InputFile]
+    quality: Quality | None
+    source: str
+    held: Sequence[Size | None]
+    """What is written of each size, None where a trace brought it."""
+    arrivals: Arrivals | None = None
+    """When the VMs come and go, None where all are there all the time."""
+    applications: Applications | None = None
+    """Groups of VMs that scale; their members are the last rows of the VMs."""
+    recordings: Sequence[Recording] = ()
+    """Recorded loads, which may end before the run does."""
+
+
+def build_load(
+    part: WorkloadPart, folder: Path, draw: Callable[[], Draw], end_s: float,
+    tenants: Sequence[str], scaling_s: float,
+) -> Load:  # fmt: skip
+    """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
+
+    ``draw`` returns generators by name, none drawn from yet; without VMs of its own the workload
+    has steps of ``scaling_s``. Raises InputError.
+    """
+    if part.arrivals is not None:
+        return _arriving(part, part.arrivals, folder, draw, end_s, tenants)
+    source = part.source
+    if source is None:
+        return _none(part, scaling_s)
+    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    count = _count(part, trace)
+    sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
+    names: Sequence[str] = Numbered("vm", count)
+    series: Ints | None = None
+    if trace is not None and not isinstance(source, Resampled):
+        series = by_number(trace, way_of(part, trace), count)
+        names = Repeated(trace.names, count)
+    vms = vms_of(sizes, size_of_vm, names)
+    if trace is not None and series is not None:
+        trace, series = of_vms(trace, series, vms, part)
+    written = {size.name: size for size in part.sizes}
+
+    def make() -> Workload:
+        return Workload(_series(part, trace, count, draw(), series), vms.size_mhz)
+
+    make()
+    return Load(
+        make=make,
+        vms=vms,
+        sizes=list(sizes),
+        held=[written.get(size.name) for size in sizes],
+        files=trace.files if trace else [],
+        quality=trace.quality if trace else None,
+        source=_describe(part),
+        recordings=_recordings(part, trace),
+    )
+
+
+def _recordings(part: WorkloadPart, trace: TraceData | None) -> list[Recording]:
+    """Return how long the trace is that VMs replay, if they replay one."""
+    if trace is None or isinstance(part.source, Resampled):
+        return []
+    return [Recording(_describe_source(part.source), trace.length_s, part.on_end)]
+
+
+def _none(part: WorkloadPart, step_s: float) -> Load:
+    """Return a load without VMs; members of applications have its sizes."""
+    sizes, nobody = sizes_of(part), np.empty(0, np.int64)
+
+    def make() -> Workload:
+        return Workload(ConstantSeries(0.0, 0, step_s), np.zeros(0))
+
+    return Load(make, vms_of(sizes, nobody, []), sizes, [], None, "no VMs", list(part.sizes))
+
+
+def sizes_of(part: WorkloadPart) -> list[VmSize]:
+    """Return the sizes as they are written."""
+    return [
+        VmSize(
+            size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes,
+            size.priority,
+        )
+        for size in part.sizes
+    ]  # fmt: skip
+
+
+def _arriving(
+    part: WorkloadPart, arrivals: ArrivalPart, folder: Path, draw: Callable[[], Draw],
+    end_s: float, tenants: Sequence[str],
+) -> Load:  # fmt: skip
+    """Return the load of VMs that come and go, one row per VM ever."""
+    read = build_arrivals(arrivals, folder, end_s, tenants, draw())
+    found = read.arrivals
+    vms = vms_of(found.sizes, found.size, found.names)
+    vms.priority[:] = found.priority
+    source = part.source
+    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    series: Ints | None = None
+    if trace is not None:
+        trace.quality.notes += read.quality.notes
+    if trace is not None and not isinstance(source, Resampled):
+        trace, series = of_vms(trace, _matched(part, trace, read), vms, part)
+
+    def make() -> Workload:
+        if source is None:
+            assert found.utilisation is not None
+            return Workload(SteadySeries(found.utilisation), vms.size_mhz)
+        return Workload(_series(part, trace, len(found), draw(), series), vms.size_mhz)
+
+    make()
+    return Load(
+        make=make,
+        vms=vms,
+        sizes=found.sizes,
+        held=read.held,
+        files=read.files + (trace.files if trace else []),
+        quality=trace.quality if trace else read.quality,
+        source=_describe(part),
+        arrivals=found,
+        recordings=_recordings(part, trace),
+    )
+
+
+def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
+    """Return the series of each VM that arrives. Raises InputError."""
+    way = way_of(part, trace)
+    names = read.arrivals.names
+    if way != "name":
+        return by_number(trace, way, len(names))
+    if read.known is None:
+        message = (
+            "the arrivals have no names that could be those of series; give the table a column "
+            "vm, or write match: position or match: cycle"
+        )
+        raise refuse(WHERE, message, "workload.match")
+    return by_name(trace, names, read.known, read.prefix)
+
+
+def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
+    """Return the columns of VMs from their sizes."""
+    vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
+    disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
+    writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
+    size_names = [size.name for size in sizes]
+    priority = np.array([size.priority for size in sizes])[size_of_vm]
+    return Vms(
+        vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
+    )
+
+
+def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
+    rules = Rules(part.gaps, part.above_full)
+    if isinstance(source, Shipped):
+        return read_shipped(source.name)
+    if isinstance(source, PlanetLab):
+        return read_planetlab(folder / source.path, source.path, source.step, rules, source.unit)
+    if isinstance(source, Bitbrains):
+        return read_bitbrains(folder / source.path, source.path, source.step, rules)
+    if isinstance(source, TableTrace):
+        return read_table(source, folder / source.path, rules)
+    return None
+
+
+def _count(part: WorkloadPart, trace: TraceData | None) -> int:
+    counted = sum(size.count or 0 for size in part.sizes)
+    if counted and part.vms is not None and counted != part.vms:
+        message = f"is {part.vms}, the counts of the sizes sum to {counted}; make them agree"
+        raise refuse(WHERE, message, "workload.vms")
+    if counted or part.vms:
+        return counted or part.vms or 0
+    if trace is None:
+        message = "is missing; a generator needs a number of VMs, here or as counts of the sizes"
+        raise refuse(WHERE, message, "workload.vms")
+    return len(trace.names)
+
+
+def _sizes(
+    part: WorkloadPart, trace: TraceData | None, count: int, draw: Callable[[], np.random.Generator]
+) -> tuple[list[VmSize], Ints]:
+    own = "sizes" not in part.model_fields_set
+    if own and trace is not None and trace.sizes and trace.size_of_series is not None:
+        series = np.array(trace.size_of_series)
+        return trace.sizes, series[np.arange(count) % len(series)]
+    sizes = sizes_of(part)
+    if trace is not None and not isinstance(part.source, Resampled):
+        named = sizes_by_name(part, trace) if way_of(part, trace) == "name" else None
+        if named is not None and count == len(named):
+            return sizes, named
+    if part.sizes[0].count is not None:
+        counts = np.array([size.count or 0 for size in part.sizes])
+    else:
+        shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
+        counts = counts_from_shares(shares, count)
+    if part.deal == "random":
+        return sizes, deal_random(counts, draw())
+    return sizes, deal_cycle(counts) if part.deal == "cycle" else deal_blocks(counts)
+
+
+def _series(
+    part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw, series: Ints | None
+) -> Series:
+    source = part.source
+
+    def stream(name: str) -> np.random.Generator:
+        return draw(f"workload.{name}")
+
+    if isinstance(source, ConstantLoad):
+        return ConstantSeries(source.utilisation, count)
+    if isinstance(source, Synthetic):
+        return _synthetic(source, count, stream)
+    assert trace is not None
+    if isinstance(source, Resampled):
+        try:
+            return ResampledSeries(
+                trace.counts, trace.share_per_count, trace.step_s, count, source.block, stream,
+                source.blocks,
+            )  # fmt: skip
+        except ValueError as error:
+            raise refuse(WHERE, str(error), "workload.source.block") from None
+    return TraceSeries(trace.counts, trace.share_per_count, trace.step_s, part.on_end, series)
+
+
+def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
+    table = workload_classes()
+    probabilities = np.array(table["probabilities"])
+    classes = source.classes
+    if isinstance(classes, str):
+        classes = tuple(
+            LoadClass(**{key: _value(value) for key, value in entry.items()})
+            for entry in table["sets"][classes]["classes"]
+        )
+    bursts: Bursts | None = source.bursts
+    return ClassSeries(
+        classes, probabilities, count, source.step, stream, source.farm_factor, bursts,
+        source.daily_peak,
+    )  # fmt: skip
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _describe(part: WorkloadPart) -> str:
+    if part.arrivals is None:
+        return _describe_source(part.source)
+    load = "" if part.source is None else f", load: {_describe_source(part.source)}"
+    return describe_arrivals(part.arrivals) + load
+
+
+def _describe_source(source: object) -> str:
+    if isinstance(source, Shipped):
+        return f"shipped trace {source.name}"
+    if isinstance(source, PlanetLab | Bitbrains | TableTrace):
+        return f"{source.type} trace {source.path}"
+    if isinstance(source, ConstantLoad):
+        return f"constant load of {source.utilisation * 100:g} %"
+    if isinstance(source, Synthetic):
+        kind = source.classes if isinstance(source.classes, str) else "own"
+        return f"synthetic load, {kind} classes"
+    assert isinstance(source, Resampled)
+    of = source.of
+    name = of.name if isinstance(of, Shipped) else of.path
+    return f"blocks of {name}, drawn again"

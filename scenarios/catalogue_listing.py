@@ -1,0 +1,366 @@
+"""The catalogue as lists: servers, hypervisors, request classes, policies, workloads."""
+
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from ..models.base.catalogue import servers, traces, workload_classes
+from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
+from ..models.base.parameters import knobs_of
+from ..models.hardware.hardware_assists import assists_of
+from ..models.hypervisor.profiles import Hypervisor, IoPath, Licence, profiles, sources
+from ..models.service.request_class import (
+    YARDSTICK,
+    RequestClass,
+    request_class_ranges,
+    request_class_titles,
+    request_classes,
+)
+from ..models.workload.arrival_generator import arrival_law, published_arrivals
+from ..policies.catalogue import POLICIES, available
+from .errors.problems import refuse
+from .errors.suggest import unknown_name
+from .language.fields import summary_of
+from .language.units import DIMENSIONS, write
+
+
+def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
+    """Return the entries of a catalogue, or the one of a name. Raises InputError."""
+    found = LISTS[what]()
+    if name is None:
+        return found
+    chosen = [entry for entry in found if entry["name"] == name]
+    if not chosen:
+        known = dict.fromkeys(entry["name"] for entry in found)
+        raise refuse(what, unknown_name("entry", name, known))
+    return chosen
+
+
+def _servers() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.id,
+            "server": f"{each.vendor} {each.model}",
+            "cpu": each.cpu,
+            "sockets": each.sockets,
+            "cores": each.cores,
+            "clock_mhz": each.core_mhz,
+            "memory_gib": each.memory_mib / 1024,
+            "idle_w": each.watts[0],
+            "max_w": each.watts[-1],
+            "watts": list(each.watts),
+            "ssj_ops": list(each.ssj_ops),
+            "ops_per_w": round(each.overall_ops_per_w),
+            "published": each.published,
+            "threads": each.threads,
+            "assists": sorted(assists_of(each.cpu, each.published)),
+            "confidence": each.confidence,
+            "source": each.source,
+        }
+        for each in servers().values()
+    ]
+
+
+def _policies() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "kind": kind,
+            "what": summary_of(cls),
+            "documentation": _documentation(cls),
+            "parameters": parameters(cls),
+        }
+        for kind in POLICIES
+        for name, cls in available(kind).items()
+    ]
+
+
+def _documentation(cls: type) -> str:
+    lines = (cls.__doc__ or "").strip().splitlines()
+    return "\n".join(line.removeprefix("    ") for line in lines)
+
+
+def parameters(cls: type) -> list[dict[str, Any]]:
+    """Return key, default and meaning of each knob of a dataclass."""
+    hints = get_type_hints(cls)
+    held = {each.name: each for each in fields(cls)}
+    listed = []
+    for name, knob in knobs_of(cls).items():
+        default = held[name].default
+        if default is MISSING:
+            shown: Any = "required"
+        elif knob.slot:
+            shown = next(
+                (key for key, kind in available(knob.slot).items() if type(default) is kind), "?"
+            )
+        elif knob.dimension in DIMENSIONS:
+            several = default if isinstance(default, tuple) else (default,)
+            shown = ", ".join(str(write(each, knob.dimension)) for each in several)
+        elif isinstance(default, tuple):
+            shown = ", ".join(map(str, default))
+        else:
+            shown = default
+        choices = getattr(hints[name], "__args__", ()) if not knob.slot else ()
+        listed.append(
+            {
+                "key": knob.key or name,
+                "default": shown,
+                "meaning": knob.help,
+                "choices": [each for each in choices if isinstance(each, str)],
+                "slot": knob.slot,
+            }
+        )
+    return listed
+
+
+def _workloads() -> list[dict[str, Any]]:
+    shipped = [
+        {
+            "name": each.name,
+            "kind": "trace",
+            "what": each.title,
+            "vms": each.vms,
+            "hours": each.slots * each.step_s / 3600,
+            "step_s": each.step_s,
+            "licence": each.licence,
+            "source": each.source,
+        }
+        for each in traces().values()
+    ]
+    made = [
+        {
+            "name": name,
+            "kind": "synthetic classes",
+            "what": entry["title"],
+            "classes": len(entry["classes"]),
+            "source": entry["source"],
+        }
+        for name, entry in workload_classes()["sets"].items()
+    ]
+    laws = [
+        {
+            "name": name,
+            "kind": "arrivals",
+            "what": entry["title"],
+            "batches_per_h": entry["batches_per_h"],
+            "vms_per_batch": round(arrival_law(name).mean_batch_size, 2),
+            "hour_profile": entry["hour_profile"],
+            "flavours": len(entry["flavours"]),
+            "survival_s": entry["survival_s"],
+            "survival": entry["survival"],
+            "confidence": entry["confidence"],
+            "source": entry["source"],
+        }
+        for name, entry in published_arrivals().items()
+    ]
+    return shipped + made + laws
+
+
+def hypervisor_entries() -> list[dict[str, Any]]:
+    """Return every hypervisor profile with all its figures."""
+    return [_hypervisor(each) for each in profiles().values()]
+
+
+def _hypervisor(each: Hypervisor[Ranged]) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "kind": each.kind,
+        "what": each.title,
+        "family": each.family,
+        "needs": list(each.needs),
+        "uses": list(each.uses),
+        "live_migration": each.live_migration,
+        "multi_tenant": each.multi_tenant,
+        "host_applications": each.allows_host_applications,
+        "storage_paths": [_path(path) for path in each.storage],
+        "network_paths": [_path(path) for path in each.network],
+        "default_path": each.default_path,
+        "licence": _licence(each.licence),
+        "figures": [
+            _figure(name, meaning.text, value, "high" if meaning.more_costs else "low")
+            for name, meaning, value in figures_of(each)
+        ],
+        "vm_memory": [
+            {"memory_mib": memory_mib, "vcpus": vcpus, "overhead_mib": overhead_mib}
+            for memory_mib, vcpus, overhead_mib in each.memory.vm_table
+        ],
+        "vm_memory_source": sources().get(each.memory.vm_table_source, ""),
+    }
+
+
+def _licence(licence: Licence[Ranged]) -> str:
+    if licence.metric == "none":
+        return "none"
+    least = (
+        (licence.minimum_cores_per_socket, "per socket"),
+        (licence.minimum_cores_per_host, "per host"),
+        (licence.minimum_order_cores, _order(licence)),
+    )  # fmt: skip
+    told = "".join(f", at least {cores} cores {where}" for cores, where in least if cores)
+    return f"{licence.metric}, {licence.currency} a year{told}"
+
+
+def _order(licence: Licence[Ranged]) -> str:
+    note = f" ({licence.minimum_order_note})" if licence.minimum_order_note else ""
+    under = f" under one contract with {licence.contract}" if licence.contract else ""
+    return f"in all{under}{note}"
+
+
+def _path(path: IoPath[Ranged]) -> dict[str, Any]:
+    return {"name": path.name, "needs": list(path.needs), "live_migration": path.live_migration}
+
+
+def class_entries() -> list[dict[str, Any]]:
+    """Return every request class with all its figures."""
+    typical, titles = request_classes(), request_class_titles()
+    return [
+        {
+            "name": name,
+            "kind": "request class",
+            "what": titles[name],
+            "figures": [
+                _figure(
+                    knob.key or field,
+                    knob.help,
+                    ranges.get(field) or exactly(getattr(typical[name], field)),
+                    "typical" if field in YARDSTICK else "high",
+                    unit=DIMENSIONS[knob.dimension].base if knob.dimension else "",
+                )
+                for field, knob in knobs_of(RequestClass).items()
+            ],
+        }
+        for name, ranges in request_class_ranges().items()
+    ]
+
+
+def _figure(
+    name: str, meaning: str, value: Ranged, at_level_high: str, unit: str = ""
+) -> dict[str, Any]:
+    """Return a figure, None for infinity; ``at_level_high`` names the bound that costs most."""
+    low, typical, high = (
+        bound if math.isfinite(bound) else None for bound in (value.low, value.typical, value.high)
+    )
+    return {
+        "name": name, "low": low, "typical": typical, "high": high, "unit": unit,
+        "at_level_high": at_level_high, "confidence": value.confidence,
+        "source": sources().get(value.source, value.source), "note": value.note,
+        "meaning": meaning,
+    }  # fmt: skip
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "servers": _servers,
+    "hypervisors": hypervisor_entries,
+    "classes": class_entries,
+    "policies": _policies,
+    "workloads": _workloads,
+}
+
+
+def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
+    """Return entries as text: a line each, or in full."""
+    if full:
+        return "\n\n".join(_full(entry) for entry in found)
+    if what == "servers":
+        columns = ("name", "server", "cpu", "cores", "clock_mhz", "memory_gib", "idle_w", "max_w",
+                   "ops_per_w", "published")  # fmt: skip
+        return _aligned([columns, *[[_cell(entry[key]) for key in columns] for entry in found]])
+    rows = [(entry["kind"], entry["name"], entry["what"]) for entry in found]
+    return _aligned([("kind", "name", "what it is"), *rows])
+
+
+def _cell(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _aligned(rows: Any) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _full(entry: dict[str, Any]) -> str:
+    lines = []
+    for key, value in entry.items():
+        if value in ([], "") and "figures" in entry:
+            continue
+        if key == "figures":
+            lines += _figures(value)
+        elif (
+            isinstance(value, list) and value and isinstance(value[0], dict) and key != "parameters"
+        ):
+            lines += [f"{key}:", *[f"  {_row(each)}" for each in value]]
+        elif key == "parameters":
+            lines.append("parameters:")
+            lines += [_parameter(each) for each in value] or ["  none"]
+        elif key not in ("what",) or "documentation" not in entry:
+            text = "  ".join(_cell(each) for each in value) if isinstance(value, list) else value
+            lines.append(f"{key}: {_cell(text)}")
+    return "\n".join(lines)
+
+
+def _row(each: dict[str, Any]) -> str:
+    shown = {
+        key: ", ".join(value) or "nothing" if isinstance(value, list) else _cell(value)
+        for key, value in each.items()
+    }
+    return ", ".join(text if key == "name" else f"{key} {text}" for key, text in shown.items())
+
+
+def _figures(figures: list[dict[str, Any]]) -> list[str]:
+    """Return figures with their ranges, and their sources by number below them."""
+    stated = [each for each in figures if not is_neutral(each)]
+    if not stated:
+        return ["figures: none costs anything"]
+    named = list(dict.fromkeys(each["source"] for each in stated))
+    units = ("unit",) if any(each["unit"] for each in stated) else ()
+    header = ("name", "low", "typical", "high", *units, "mark", "source", "meaning")
+    rows = [
+        (
+            each["name"], *(bound_text(each[key]) for key in ("low", "typical", "high")),
+            *(each[key] for key in units), each["confidence"],
+            f"[{named.index(each['source']) + 1}]", meaning_of(each),
+        )
+        for each in stated
+    ]  # fmt: skip
+    rest = "; the others cost nothing" if len(stated) < len(figures) else ""
+    return [
+        f"figures{rest}:",
+        *(f"  {line}" for line in _aligned([header, *rows]).splitlines()),
+        "marks:",
+        *(f"  {mark}: {CONFIDENCE[mark]}" for mark in _marks(stated)),
+        "sources:",
+        *(f"  [{number}] {text}" for number, text in enumerate(named, 1)),
+    ]
+
+
+def _marks(figures: list[dict[str, Any]]) -> list[str]:
+    used = {each["confidence"] for each in figures}
+    return [mark for mark in CONFIDENCE if mark in used]
+
+
+def is_neutral(figure: dict[str, Any]) -> bool:
+    """Return whether a figure is nought, one or no limit because nobody has set it."""
+    bounds = {figure["low"], figure["typical"], figure["high"]}
+    unset = figure["confidence"] == "definition" and not figure["note"]
+    return unset and len(bounds) == 1 and bounds <= {0.0, 1.0, None}
+
+
+def meaning_of(figure: dict[str, Any]) -> str:
+    """Return what a figure means, and what its range rests on."""
+    note = f" ({figure['note']})" if figure["note"] else ""
+    return f"{figure['meaning']}{note}"
+
+
+def bound_text(value: float | None) -> str:
+    """Return a bound as text."""
+    return "none" if value is None else f"{value:g}"
+
+
+def _parameter(each: dict[str, Any]) -> str:
+    choices = f" ({' or '.join(each['choices'])})" if each["choices"] else ""
+    kind = f" (a policy of kind {each['slot']})" if each["slot"] else ""
+    return f"  {each['key']}: {each['meaning']}{choices}{kind} Default: {each['default']}."

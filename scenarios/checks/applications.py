@@ -1,0 +1,99 @@
+"""What is wrong with the applications of a scenario, given its sizes and policies."""
+
+from collections.abc import Iterator
+
+from ...policies.scaling.scheduled_scaling import ScheduledScaling
+from ...policies.scaling.vertical_scaling import VerticalScaling
+from ..errors.suggest import unknown_name
+from ..language.fields import Fault
+from ..spec.applications import ApplicationPart
+from ..spec.spec import Spec
+from ..spec.workload import Size
+
+
+def faults_of_applications(spec: Spec) -> Iterator[Fault]:
+    """Yield what does not go together between applications, workload and policies."""
+    if not spec.applications:
+        return
+    yield from _faults_of_parts(spec)
+    if spec.workload.arrivals is not None:
+        return
+    sizes = {size.name: size for size in spec.workload.sizes}
+    names = [part.name for part in spec.applications]
+    for index, part in enumerate(spec.applications):
+        place = ("applications", index)
+        if part.name in names[:index]:
+            message = f"{part.name!r} is the name of two applications; give each its own"
+            yield (*place, "name"), message
+        if part.size not in sizes:
+            yield (*place, "size"), unknown_name("size", part.size, sizes)
+            continue
+        for below, message in [*_load(part, sizes[part.size]), *_scaling(part, sizes)]:
+            yield (*place, *below), message
+
+
+def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
+    """Yield parts of the scenario that do not go with any application."""
+    if spec.workload.arrivals is not None:
+        message = (
+            "applications take sizes from workload.sizes, and arrivals bring their own; leave out "
+            "one of the two"
+        )
+        yield ("applications",), message
+    if spec.workload.on_end == "stop":
+        message = "ends all VMs with the trace, those of applications too; write hold or loop"
+        yield ("workload", "on_end"), message
+    if spec.policies.initial.by == "demand":
+        message = "members of applications have no demand before they run; place by size"
+        yield ("policies", "initial", "by"), message
+
+
+def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
+    if part.in_requests and size.request_class is None:
+        message = (
+            f"counts requests, and size {size.name} has no class that tells the work of one; give "
+            "it a class, or write the load in GHz"
+        )
+        yield ("load",), message
+    if part.penalty and part.penalty.per == "request" and size.request_class is None:
+        message = f"size {size.name} has no class of requests; write GHz h, or give it a class"
+        yield ("penalty", "per"), message
+
+
+def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
+    policy = part.scaling
+    if isinstance(policy, ScheduledScaling):
+        for index, members in enumerate(policy.members):
+            if not part.minimum <= members <= part.maximum:
+                message = (
+                    f"{members} is not within minimum and maximum, {part.minimum} and "
+                    f"{part.maximum}; change one of them"
+                )
+                yield ("scaling", "members", index), message
+    if isinstance(policy, VerticalScaling):
+        yield from _ladder(part, policy, sizes)
+
+
+def _ladder(
+    part: ApplicationPart, policy: VerticalScaling, sizes: dict[str, Size]
+) -> Iterator[Fault]:
+    own, unknown = sizes[part.size], False
+    for index, name in enumerate(policy.sizes):
+        place = ("scaling", "sizes", index)
+        if name not in sizes:
+            unknown = True
+            yield place, unknown_name("size", name, sizes)
+        elif (sizes[name].tenant, sizes[name].request_class) != (own.tenant, own.request_class):
+            message = (
+                f"{name} has another class or tenant than {own.name}, the size of the members; "
+                "give all sizes of the ladder the same"
+            )
+            yield place, message
+    if unknown:
+        return
+    if part.size not in policy.sizes:
+        message = f"does not hold {part.size}, the size of the members; add it"
+        yield ("scaling", "sizes"), message
+    cpu_mhz = [sizes[name].vcpus * sizes[name].clock for name in policy.sizes]
+    if cpu_mhz != sorted(set(cpu_mhz)):
+        yield ("scaling", "sizes"), "do not ascend in CPU; begin with the smallest, each larger"

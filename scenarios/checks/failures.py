@@ -1,0 +1,128 @@
+"""What is wrong with the failures of a scenario, given all that can fail."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+from ...models.hardware.reliability import Times, availability
+from ...models.network.network import Network
+from ..language.fields import Fault
+from ..language.units import write
+from ..resolve.failure_domains import Entities, entities_of
+from ..resolve.farm import host_names, numbering
+from ..resolve.migration import may_use_network
+from ..resolve.racks import build_domains
+from ..spec.failures import FailuresPart
+from ..spec.spec import Spec
+
+LEAST_UP = 0.01
+"""Hosts that are up for less than this share of the time are taken for a slip of the pen."""
+
+SHORTEST_S = 1.0
+"""Nothing fails more often than this, on average."""
+
+
+def faults_of_failures(spec: Spec) -> Iterator[Fault]:
+    """Yield names of nothing, times outside the run, and rates that leave no host working."""
+    part = spec.failures
+    if not (part.entries or part.schedule):
+        return
+    names = host_names(spec.farm)
+    known = _Known(spec, names)
+    for where, index, match in _matches(part):
+        kind = getattr(part, where)[index].of
+        try:
+            known.of(kind).matching(match)
+        except ValueError as error:
+            yield ("failures", where, index, "match"), str(error)
+            return
+    yield from _outside_the_run(spec)
+    wrong = list(_too_often(part))
+    yield from wrong
+    if wrong:
+        return
+    up = np.ones(len(names))
+    for entry in part.entries:
+        if entry.of != "link" and entry.time_to_failure and entry.repair:
+            entities = known.of(entry.of)
+            rows = [entities.rows[number] for number in entities.matching(entry.match)]
+            lower(up, rows, entry.time_to_failure, entry.repair)
+    message = hardly_up(up)
+    if message:
+        yield ("failures", "entries"), message
+
+
+def lower(up: Floats, rows: Sequence[Ints], to_failure: Times, to_repair: Times) -> None:
+    """Multiply the share of time that hosts are up by that of one entry, in place."""
+    share = availability(to_failure.mean, to_repair.mean)
+    for hosts in rows:
+        up[hosts] *= share
+
+
+def hardly_up(up: Floats) -> str:
+    """Say that hosts are hardly ever up; nothing where they are."""
+    share = float(up.mean())
+    if share >= LEAST_UP:
+        return ""
+    return (
+        f"hosts would be up for {100 * share:.2g} % of the time in the long run (mean time to "
+        "failure over itself and the mean repair); let them fail less often, or repair them sooner"
+    )
+
+
+class _Known:
+    """What there is of each kind, looked up once."""
+
+    def __init__(self, spec: Spec, names: Sequence[str]) -> None:
+        self._spec, self._names = spec, names
+        self._domains = build_domains(spec.farm, spec.network.topology)
+        self._found: dict[str, Entities] = {}
+
+    def of(self, kind: str) -> Entities:
+        if kind not in self._found:
+            network = self._network() if kind == "link" else None
+            self._found[kind] = entities_of(kind, self._names, self._domains, network)
+        return self._found[kind]
+
+    def _network(self) -> Network | None:
+        if not may_use_network(self._spec):
+            return None
+        from ..resolve.network import network_of  # noqa: PLC0415 - brings SimPy with it
+
+        farm = self._spec.farm
+        group = numbering(np.array([each.count for each in farm.hosts]), farm.order)
+        groups = [farm.hosts[row].name for row in group.tolist()]
+        per_rack = self._spec.farm.hosts_per_rack
+        return network_of(self._spec.network.topology, list(self._names), groups, per_rack)
+
+
+def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:
+    for index, entry in enumerate(part.entries):
+        yield "entries", index, entry.match
+    for index, outage in enumerate(part.schedule):
+        yield "schedule", index, outage.match
+
+
+def _outside_the_run(spec: Spec) -> Iterator[Fault]:
+    end_s = spec.run.duration
+    for index, outage in enumerate(spec.failures.schedule):
+        at = write(outage.at, "time")
+        if outage.at < 0:
+            message = f"is {at}, before the run begins; write a time of 0 s or later"
+        elif outage.at >= end_s:
+            message = (
+                f"is {at}, when the run of {write(end_s, 'time')} has ended; write an earlier "
+                "time, or let run.duration be longer"
+            )
+        else:
+            continue
+        yield ("failures", "schedule", index, "at"), message
+
+
+def _too_often(part: FailuresPart) -> Iterator[Fault]:
+    for index, entry in enumerate(part.entries):
+        times = entry.time_to_failure
+        if times is not None and times.mean < SHORTEST_S:
+            message = f"is {times.mean:g} s on average; write a mean of {SHORTEST_S:g} s or more"
+            yield ("failures", "entries", index, "time_to_failure"), message

@@ -1,0 +1,151 @@
+"""What is wrong with a group of hosts whatever the rest of the scenario says."""
+
+from ...models.base.estimates import Ranged
+from ...models.hardware.cpu_features import CPU_BASELINES
+from ...models.hypervisor.profiles import HOSTED, Hypervisor, profiles
+from ..build.hypervisors import assists_of_group, profile_of
+from ..errors.suggest import unknown_name
+from ..language.fields import Fault
+from ..resolve.farm import server_of
+from ..spec.farm import HostGroup, InlineServer
+
+
+def faults_of_group(group: HostGroup) -> list[Fault]:
+    """Return what does not go together: server, hypervisor, paths and promises of memory."""
+    hypervisor = profile_of(group)
+    faults = _paths(group, hypervisor)
+    if faults:
+        return faults
+    faults = _assists(group, hypervisor)
+    faults += _threads(group) + _applications(group, hypervisor) + _memory(group, hypervisor)
+    return faults + _cpu(group) + _device(group, hypervisor)
+
+
+def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    faults: list[Fault] = []
+    for what in ("storage", "network"):
+        field = f"{what}_path"
+        written = getattr(group, field)
+        if written is None:
+            continue
+        try:
+            getattr(hypervisor, field)(written)
+        except ValueError:
+            known = [path.name for path in getattr(hypervisor, what)]
+            faults.append(
+                ((field,), unknown_name(f"{what} path of {hypervisor.name}", written, known))
+            )
+    return faults
+
+
+def _assists(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    has = assists_of_group(group)
+    wanted: dict[str, tuple[str, ...]] = {"hypervisor": hypervisor.needs}
+    for what in ("storage", "network"):
+        field = f"{what}_path"
+        wanted[field] = getattr(hypervisor, field)(getattr(group, field) or "").needs
+    faults: list[Fault] = []
+    told: set[str] = set()
+    for field, flags in wanted.items():
+        missing = [flag for flag in flags if flag not in has and flag not in told]
+        told.update(missing)
+        if missing:
+            faults.append(((field,), _missing(group, hypervisor, field, missing, has)))
+    return faults
+
+
+def _missing(
+    group: HostGroup, hypervisor: Hypervisor[Ranged], field: str, missing: list[str],
+    has: frozenset[str],
+) -> str:  # fmt: skip
+    held = ", ".join(sorted(has)) or "none"
+    server = server_of(group).id
+    if field == "hypervisor":
+        what = hypervisor.name
+        runs = [name for name, each in profiles().items() if not each.missing_assists(has)]
+        instead = f"profiles that run on it: {', '.join(runs)}"
+    else:
+        paths = getattr(hypervisor, field.removesuffix("_path"))
+        what = f"{getattr(group, field) or hypervisor.default_path} I/O of {hypervisor.name}"
+        may = [path.name for path in paths if has.issuperset(path.needs)]
+        instead = f"paths that work there: {', '.join(may) or 'none'}"
+    return (
+        f"{what} needs {', '.join(missing)}, which {server} lacks (it has {held}); {instead}; "
+        "if the server has it after all, list it under assists"
+    )
+
+
+def _threads(group: HostGroup) -> list[Fault]:
+    # Of a server written out nothing is known of threads, so the gain itself states them.
+    server = server_of(group)
+    if not group.smt_gain or isinstance(group.server, InlineServer):
+        return []
+    if server.threads > server.cores:
+        return []
+    message = (
+        f"{server.id} has one thread per core ({server.cores} of each), so there is nothing to "
+        "gain; leave it out or take a server with more threads than cores"
+    )
+    return [(("smt_gain",), message)]
+
+
+def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    if not group.host_applications or hypervisor.allows_host_applications:
+        return []
+    hosted = [name for name, each in profiles().items() if each.allows_host_applications]
+    message = (
+        f"{hypervisor.name} is of kind {hypervisor.kind} and has no host operating system for "
+        f"other applications; leave it out or take a hosted one ({', '.join(HOSTED)}): "
+        f"{', '.join(hosted)}"
+    )
+    return [(("host_applications",), message)]
+
+
+def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    if group.memory_overcommit <= 1:
+        return []
+    costs = hypervisor.memory
+    gives = costs.sharing_share.high > 0 or costs.ballooning_share.high > 0
+    if hypervisor.kind != "none" and (gives or costs.swap_slowdown.high > 1):
+        return []
+    why = (
+        "puts nothing between a VM and the host's memory"
+        if hypervisor.kind == "none"
+        else "neither shares, balloons nor swaps memory"
+    )
+    message = (
+        f"{hypervisor.name} {why}, so no more can be promised than there is; write 1, or take a "
+        "hypervisor with figures for it"
+    )
+    return [(("memory_overcommit",), message)]
+
+
+def _cpu(group: HostGroup) -> list[Fault]:
+    """Say where a processor of another vendor, or an older one, is to show a baseline."""
+    if group.cpu_baseline is None or isinstance(group.server, InlineServer):
+        return []
+    baseline, server = CPU_BASELINES[group.cpu_baseline], server_of(group)
+    published = server.published[:4]
+    fitting = [
+        name
+        for name, each in CPU_BASELINES.items()
+        if server.cpu.lower().startswith(each.vendor) and each.year <= int(published)
+    ]
+    if group.cpu_baseline in fitting:
+        return []
+    message = (
+        f"{group.cpu_baseline} is {baseline.vendor}'s of {baseline.year}, and {server.id} has "
+        f"{server.cpu}, published {published}; write one of {', '.join(fitting)}"
+    )
+    return [(("cpu_baseline",), message)]
+
+
+def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    path = hypervisor.network_path(group.network_path or "")
+    if group.passthrough_moves == "refuse" or not path.live_migration:
+        return []
+    message = (
+        f"guests of {hypervisor.name} have no passthrough device on the {path.name} path; leave "
+        "it out, or write network_path: passthrough"
+    )
+    return [(("passthrough_moves",), message)]

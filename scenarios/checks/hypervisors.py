@@ -1,0 +1,240 @@
+"""What is wrong with a scenario as a whole: who may run where, and whether it fits there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Bools, added
+from ...models.base.catalogue import traces
+from ...models.hypervisor.overheads import Platform
+from ...models.hypervisor.profiles import vm_overhead_mib
+from ...models.workload.vm_size import VmSize, counts_from_shares
+from ..build.hypervisors import allowed_by_tenant, platform_of
+from ..errors.suggest import unknown_name
+from ..language.fields import Fault
+from ..language.units import write
+from ..resolve.farm import server_of
+from ..spec.farm import HostGroup
+from ..spec.spec import Spec
+from ..spec.workload import Resampled, Shipped, Size
+from .migration import faults_of_moves
+
+IDEAL = "ideal"
+
+
+@dataclass(frozen=True)
+class _Host:
+    """What a host of a group has for VMs; no platform where the hypervisor costs nothing."""
+
+    group: HostGroup
+    platform: Platform | None
+    server: str
+    hypervisor: str
+    cpu_mhz: float
+    core_mhz: float
+    free_mhz: float
+    free_mib: float
+    """Memory without what the hypervisor takes for itself; 0 or less if it takes all."""
+
+    @property
+    def memory_mib(self) -> float:
+        return self.free_mib * self.group.memory_overcommit
+
+
+def faults_of(spec: Spec) -> list[Fault]:
+    """Return what does not go together between hosts, VMs, tenants and policies."""
+    faults = list(_strangers(spec))
+    if faults:
+        return faults
+    hosts = [_host(group, spec) for group in spec.farm.hosts]
+    allowed = _allowed(spec)
+    homeless = list(_homeless(spec, allowed))
+    return [
+        *homeless,
+        *_overfull(hosts),
+        *faults_of_moves(spec, [host.platform for host in hosts], allowed),
+        *_giants(spec, hosts, allowed),
+        *_reservations(spec, hosts),
+    ]
+
+
+def _host(group: HostGroup, spec: Spec) -> _Host:
+    server = server_of(group)
+    # Reading the catalogue of hypervisors takes time that most scenarios need not spend.
+    platform = None if group.hypervisor == IDEAL else platform_of(group, spec.overheads)
+    cpu_mhz = server.cpu_mhz * (1.0 + group.smt_gain)
+    memory_mib = group.memory or server.memory_mib
+    return _Host(
+        group=group, platform=platform, server=server.id,
+        hypervisor=IDEAL if platform is None else platform.hypervisor.name,
+        cpu_mhz=cpu_mhz, core_mhz=server.core_mhz,
+        free_mhz=cpu_mhz - (platform.base_mhz if platform else 0.0),
+        free_mib=memory_mib - (platform.base_mib if platform else 0.0),
+    )  # fmt: skip
+
+
+def _strangers(spec: Spec) -> Iterator[Fault]:
+    """Tenants that are named and do not exist, and hosts kept for nobody's VMs."""
+    known = [tenant.name for tenant in spec.tenants]
+    arrivals = spec.workload.arrivals
+    owners = {size.tenant for size in spec.workload.known_sizes}
+    if arrivals is not None:  # of which VM belongs to whom the file knows more
+        owners |= {*known, arrivals.tenant}
+    for index, group in enumerate(spec.farm.hosts):
+        place = ("farm", "hosts", index, "tenant")
+        if group.tenant is None:
+            continue
+        if group.tenant not in known:
+            yield place, _no_tenant(group.tenant, known)
+        elif group.tenant not in owners:
+            message = (
+                f"no size of VM belongs to {group.tenant}, so these hosts could never be used; "
+                "name the tenant at a size, or leave it out here"
+            )
+            yield place, message
+    for index, size in enumerate(spec.workload.known_sizes):
+        if size.tenant is not None and size.tenant not in known:
+            place = ("workload", "sizes", index, "tenant")
+            yield place, _no_tenant(size.tenant, known)
+    if arrivals is not None and arrivals.tenant is not None and arrivals.tenant not in known:
+        yield ("workload", "arrivals", "tenant"), _no_tenant(arrivals.tenant, known)
+
+
+def _no_tenant(name: str, known: list[str]) -> str:
+    if known:
+        return unknown_name("tenant", name, known)
+    return f"there is no tenant {name!r}; list the tenants under tenants:"
+
+
+def _allowed(spec: Spec) -> Bools:
+    """Return who may go where, (sizes, groups); with arrivals a row for nobody and each tenant."""
+    names = [tenant.name for tenant in spec.tenants]
+
+    def index(name: str | None) -> int:
+        return -1 if name is None else names.index(name)
+
+    owners = [size.tenant for size in spec.workload.known_sizes]
+    if spec.workload.arrivals is not None:
+        owners = [None, *names]
+    return allowed_by_tenant(
+        np.array([index(owner) for owner in owners]),
+        np.array([index(group.tenant) for group in spec.farm.hosts]),
+        [tenant.isolation == "dedicated" for tenant in spec.tenants],
+    )
+
+
+def _homeless(spec: Spec, allowed: Bools) -> Iterator[Fault]:
+    """Tenants, or VMs of nobody, for which there is no group of hosts."""
+    names = [tenant.name for tenant in spec.tenants]
+    told: set[str | None] = set()
+    for index, size in enumerate(spec.workload.known_sizes):
+        if allowed[index].any() or size.count == 0 or size.tenant in told:
+            continue
+        told.add(size.tenant)
+        if size.tenant is None:
+            message = (
+                f"VMs of size {size.name} have no tenant and every group of hosts is dedicated to "
+                "one; name their tenant, or leave a group without"
+            )
+            yield ("workload", "sizes", index), message
+            continue
+        alone = spec.tenants[names.index(size.tenant)].isolation == "dedicated"
+        why = (
+            f"{size.tenant} is to have hosts of its own and no group is dedicated to it"
+            if alone
+            else f"every group of hosts is dedicated to a tenant other than {size.tenant}"
+        )
+        remedy = f"write tenant: {size.tenant} at a group of hosts"
+        remedy += ", or isolation: shared here" if alone else ", or leave a group without tenant"
+        field = "isolation" if alone else "name"
+        yield ("tenants", names.index(size.tenant), field), f"{why}; {remedy}"
+
+
+def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
+    for index, host in enumerate(hosts):
+        if host.platform is None or host.free_mib > 0:
+            continue
+        needs, memory = host.platform.base_mib, host.platform.memory_mib
+        field = "memory" if host.group.memory is not None else "hypervisor"
+        message = (
+            f"{host.hypervisor} takes {needs:g} MiB for itself and the host has {memory:g} MiB; "
+            f"give it more than {write(needs, 'memory')}, or a hypervisor that takes less"
+        )
+        yield ("farm", "hosts", index, field), message
+
+
+def _giants(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
+    """Sizes of VM that no host could ever hold."""
+    if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_trace:
+        return
+    for index, size in enumerate(spec.workload.known_sizes):
+        vms = size.share * spec.workload.vms if size.share and spec.workload.vms else 1.0
+        if size.count == 0 or vms < 1 or not allowed[index].any():
+            continue
+        reasons = [
+            _too_small(host, size, spec) if may else f"is kept for {host.group.tenant or 'others'}"
+            for host, may in zip(hosts, allowed[index], strict=True)
+        ]
+        if all(reasons):
+            told = [
+                f"group {host.group.name} ({host.server}, {host.hypervisor}) {reason}"
+                for host, reason in zip(hosts, reasons, strict=True)
+            ]
+            message = (
+                f"VMs of size {size.name} ({size.vcpus} vCPUs of {size.clock:g} MHz, "
+                f"{size.memory / 1024:g} GiB) fit no host: {'; '.join(told[:4])}"
+                f"{'; …' if len(told) > 4 else ''}; take larger hosts or smaller VMs, or set "
+                "policies.initial.unplaced: reject"
+            )
+            yield ("workload", "sizes", index), message
+
+
+def _too_small(host: _Host, size: Size, spec: Spec) -> str:
+    """Return why a host can never hold a VM of a size; empty if it can."""
+    initial = spec.policies.initial
+    own_mhz, needed_mib = size.vcpus * size.clock, size.memory
+    if host.platform is not None:
+        costs = host.platform.hypervisor
+        if not host.platform.fits(VmSize(size.name, size.vcpus, size.clock, size.memory)):
+            return (
+                f"allows a VM {costs.max_vcpus_per_vm:g} vCPUs and "
+                f"{costs.max_memory_gib_per_vm:g} GiB at most"
+            )
+        needed_mib += vm_overhead_mib(costs.memory, size.memory, size.vcpus)
+    if needed_mib > host.memory_mib:
+        return f"has {host.memory_mib / 1024:.4g} GiB for VMs of the {needed_mib / 1024:.4g} needed"
+    if initial.by == "size" and own_mhz > host.cpu_mhz * initial.cpu_overcommit:
+        return f"has {host.cpu_mhz * initial.cpu_overcommit:g} MHz to promise"
+    slow = spec.policies.slow_cores == "refuse" and size.clock > host.core_mhz
+    return f"has cores of {host.core_mhz:g} MHz" if slow and initial.by == "size" else ""
+
+
+def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
+    """Reservations that all hosts together could not honour."""
+    sizes = spec.workload.known_sizes
+    if spec.service.sharing != "shares" or not any(size.reservation for size in sizes):
+        return
+    counts = _counts(spec)
+    reserved_mhz = added(n * size.reservation for n, size in zip(counts, sizes, strict=True))
+    given_mhz = added(host.group.count * host.free_mhz for host in hosts)
+    if reserved_mhz > given_mhz:
+        message = (
+            f"the reservations sum to {reserved_mhz:g} MHz and all hosts together give "
+            f"{given_mhz:g} MHz; reserve less, or add hosts"
+        )
+        yield ("workload", "sizes"), message
+
+
+def _counts(spec: Spec) -> list[int]:
+    """Return how many VMs of each size there are; 0 where only a trace file would tell."""
+    part = spec.workload
+    if part.sizes[0].count is not None:
+        return [size.count or 0 for size in part.sizes]
+    count = part.vms
+    if count is None:
+        source = part.source.of if isinstance(part.source, Resampled) else part.source
+        count = traces()[source.name].vms if isinstance(source, Shipped) else 0
+    shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
+    counts: list[int] = counts_from_shares(shares, count).tolist()
+    return counts

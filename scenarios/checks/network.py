@@ -1,0 +1,102 @@
+"""What is wrong with a network, an evacuation or an assignment, given the names of all hosts."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...policies.control.evacuation import Evacuation
+from ...policies.control.reassign import Reassign
+from ..errors.suggest import unknown_name
+from ..language.fields import Fault
+from ..resolve.farm import host_names, numbering
+from ..resolve.migration import may_use_network
+from ..resolve.racks import rack_names
+from ..spec.network import FatTree, Graph, Sites
+from ..spec.spec import Spec
+
+
+def faults_of_network(spec: Spec) -> Iterator[Fault]:
+    """Yield what does not go together between hosts, network and evacuation."""
+    layout, control = spec.network.topology, spec.policies.control
+    if isinstance(control, Evacuation):
+        names = host_names(spec.farm)
+        of_racks = zip(names, rack_names(spec), strict=True)
+        if not any(control.names(name, rack) for name, rack in of_racks):
+            place = ("policies", "control", "hosts")
+            yield place, unknown_name("host", control.hosts, names)
+    if isinstance(control, Reassign) and isinstance(control.assignment, dict):
+        names = host_names(spec.farm)
+        for vm, host in control.assignment.items():
+            if host not in names:
+                yield ("policies", "control", "assignment", vm), unknown_name("host", host, names)
+    if isinstance(layout, Sites):
+        faults = list(_faults_of_sites(layout, spec))
+        yield from faults
+        if faults:
+            return
+    # The other topologies are right whatever their figures.
+    if isinstance(layout, FatTree | Graph | Sites) and may_use_network(spec):
+        from ..resolve.network import network_of  # noqa: PLC0415 - brings SimPy with it
+
+        groups = [spec.farm.hosts[row].name for row in _groups(spec).tolist()]
+        try:
+            network_of(layout, host_names(spec.farm), groups, spec.farm.hosts_per_rack)
+        except ValueError as error:
+            yield ("network", "layout"), str(error)
+
+
+def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
+    """Yield sites and lines that do not name what there is, each once, or not all of it."""
+    place = ("network", "layout")
+    names = [site.name for site in layout.sites]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            message = f"{name!r} is the name of two sites; give each its own"
+            yield (*place, "sites", index, "name"), message
+    for index, line in enumerate(layout.lines):
+        where = (*place, "lines", index, "between")
+        unknown = [name for name in line.between if name not in names]
+        if unknown:
+            yield where, unknown_name("site", unknown[0], names)
+        elif line.between[0] == line.between[1]:
+            yield where, f"a line joins {line.between[0]} to itself; name two sites"
+        elif {*line.between} in [{*other.between} for other in layout.lines[:index]]:
+            message = "two lines join the same sites; write one of their joint bandwidth"
+            yield where, message
+    if all(site.hosts for site in layout.sites):
+        given, there = sum(site.hosts or 0 for site in layout.sites), len(_groups(spec))
+        if given != there:
+            message = f"the sites have {given} hosts and the farm has {there}; make them the same"
+            yield (*place, "sites"), message
+        return
+    yield from _faults_of_groups(layout, spec)
+
+
+def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
+    """Yield groups that are at no site, at two, or that do not exist."""
+    place = ("network", "layout", "sites")
+    left = [group.name for group in spec.farm.hosts]
+    known, sound = list(left), True
+    for index, site in enumerate(layout.sites):
+        if site.groups is None:
+            message = "some sites have groups and some numbers of hosts; give all of them the same"
+            yield (*place, index, "hosts"), message
+            return
+        for position, name in enumerate(site.groups):
+            where = (*place, index, "groups", position)
+            if name in left:
+                left.remove(name)
+                continue
+            sound = False
+            if name in known:
+                yield where, f"group {name} is at two sites; leave it out at one"
+            else:
+                yield where, unknown_name("group of hosts", name, known)
+    if left and sound:
+        yield place, f"group {left[0]} is at no site; add it to the groups of one"
+
+
+def _groups(spec: Spec) -> Ints:
+    """Return the group of each host, in the order of the farm."""
+    return numbering(np.array([group.count for group in spec.farm.hosts]), spec.farm.order)

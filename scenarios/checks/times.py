@@ -1,0 +1,34 @@
+"""Periods against the length of a run: a run that would take its steps for ever is refused."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..language.fields import Fault
+from ..language.units import write
+
+if TYPE_CHECKING:
+    from ..spec.spec import Spec
+
+MOST_ROUNDS = 5_000_000
+
+
+def faults_of_times(spec: "Spec") -> Iterator[Fault]:
+    """Yield the periods of which a run would have more than it can take."""
+    duration_s = spec.run.duration
+    periods: list[tuple[tuple[str | int, ...], float]] = [
+        (("policies", "every"), spec.policies.every),
+        (("run", "report_every"), spec.run.report_every),
+    ]
+    if spec.applications:
+        periods.append((("policies", "scaling_every"), spec.policies.scaling_every))
+    step_s = getattr(spec.workload.source, "step", None)
+    if step_s is not None:
+        periods.append((("workload", "source", "step"), step_s))
+    for place, period_s in periods:
+        if duration_s / period_s > MOST_ROUNDS:
+            message = (
+                f"{write(period_s, 'time')} is {duration_s / period_s:,.0f} times in the "
+                f"{write(duration_s, 'time')} of the run, more than {MOST_ROUNDS:,}; write "
+                f"{write(float(-(-duration_s // MOST_ROUNDS)), 'time')} or more, or shorten the run"
+            )
+            yield place, message

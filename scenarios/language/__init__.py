@@ -1,0 +1,1 @@
+"""YAML, units, fields, conditions, names."""

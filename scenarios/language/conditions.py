@@ -1,0 +1,41 @@
+"""Conditions that a scenario may set on its outcome, such as ``<= 5 %``."""
+
+import re
+
+from ...models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
+from ..errors.suggest import unknown_name
+from .units import refuse_grouped
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_CONDITION = re.compile(rf"^\s*(<=|>=|==|<|>)\s*({_NUMBER})\s*(%?)\s*$")
+
+
+def read_condition(text: str) -> tuple[str, float]:
+    """Return operator and limit of a condition. Raises ValueError."""
+    match = _CONDITION.match(text)
+    if not match:
+        raise ValueError(f"{text!r} is no condition; write, for example, < 300 or <= 5 %")
+    if not match.group(3):
+        refuse_grouped(match.group(2), "")
+    number = float(match.group(2))
+    return match.group(1), number / 100 if match.group(3) else number
+
+
+def holds(value: float, operator: str, limit: float) -> bool:
+    """Whether a value satisfies a condition."""
+    return {
+        "<": value < limit,
+        "<=": value <= limit,
+        ">": value > limit,
+        ">=": value >= limit,
+        "==": value == limit,
+    }[operator]
+
+
+def check_conditions(conditions: dict[str, str]) -> None:
+    """Check names and form of all conditions. Raises ValueError naming the first wrong one."""
+    known = [*METRICS, *WHERE_KNOWN, *SAVINGS]
+    for name, text in conditions.items():
+        if name not in known:
+            raise ValueError(unknown_name("metric", name, known))
+        read_condition(text)

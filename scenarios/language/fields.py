@@ -1,0 +1,450 @@
+"""How scenario fields are read, written and described: quantities, money, policies, choices."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+
+from ...models.base.parameters import Knob, knobs_of
+from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
+from ...policies.catalogue import available, broken_plugin
+from ...policies.user_policies.accepted_answers import lacking
+from ...policies.user_policies.guard import is_foreign, name_of_class
+from ..errors.suggest import unknown_name
+from . import units
+from .plugins import load_class, made_by_user
+
+SMALLEST, LARGEST = 1e-12, 1e12
+"""Bounds of every number with a fraction but 0: beyond them are slips, and overflow."""
+MOST_COUNTED = 1_000_000_000
+WRITTEN_AS = "farmsim:written-as"
+"""Key by which a field tells the maker of the schema how its default is to be shown."""
+
+
+class Part(BaseModel):
+    """A piece of a scenario: frozen, and strict about keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    @model_validator(mode="after")
+    def _numbers_can_be_reckoned_with(self) -> Self:
+        faults = [
+            ((type(self).model_fields[name].alias or name,), f"{value:g} is out of range; write 0, "
+             f"or {SMALLEST:g} to {LARGEST:g}")
+            for name, value in self.__dict__.items()
+            if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST
+        ]  # fmt: skip
+        if faults:
+            raise problems(faults)
+        return self
+
+
+def problem(message: str) -> PydanticCustomError:
+    """Return an error whose text may hold braces."""
+    return PydanticCustomError("farmsim", "{text}", {"text": message})
+
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A place below the part that is being read, and what is wrong there."""
+
+
+def problems(faults: Iterable[Fault]) -> ValidationError:
+    """Return an error that holds several faults, each at its own place."""
+    lines = [
+        InitErrorDetails(type=problem(message), loc=place, input=None) for place, message in faults
+    ]
+    return ValidationError.from_exception_data("faults", lines)
+
+
+def missing(*place: str) -> ValidationError:
+    """Return the error that a field below the part that is being read has to be given."""
+    line = InitErrorDetails(type="missing", loc=place, input=None)
+    return ValidationError.from_exception_data("faults", [line])
+
+
+class Quantity:
+    """A number with a unit, kept in the base unit of its dimension."""
+
+    def __init__(
+        self, dimension: str, least: float | None = None, most: float | None = None
+    ) -> None:
+        kind = units.DIMENSIONS[dimension]
+        self.dimension = dimension
+        self.least = kind.least if least is None else least
+        self.most = kind.most if most is None else most
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        number = handler(source)
+
+        def read(written: Any) -> float:
+            try:
+                value = units.parse(written, self.dimension, self.most)
+            except units.UnitError as error:
+                raise problem(str(error)) from None
+            if value and not self.least <= abs(value) <= self.most:
+                low, high = (units.write(each, self.dimension) for each in (self.least, self.most))
+                shown = written if len(str(written)) <= 40 else f"{str(written)[:37]}..."
+                raise problem(f"{shown} is out of range; write {low} to {high}")
+            return value
+
+        def show(value: float) -> Any:
+            return units.write(value, self.dimension) if isinstance(value, float) else value
+
+        return core_schema.no_info_before_validator_function(
+            read, number, serialization=core_schema.plain_serializer_function_ser_schema(show)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        kind = units.DIMENSIONS[self.dimension]
+        alternatives = "|".join(sorted((unit for unit in kind.units if unit), key=len)[::-1])
+        described: JsonSchemaValue = {
+            "type": ["string", "number"] if kind.bare else "string",
+            "pattern": rf"^\s*[-+0-9.eE]+\s*({alternatives}){'?' if kind.bare else ''}\s*$",
+            "examples": list(kind.examples),
+            WRITTEN_AS: self.dimension,
+        }
+        return described
+
+
+class Amount:
+    """Money, or a price per kWh."""
+
+    def __init__(self, per_kwh: bool = False) -> None:
+        self.per_kwh = per_kwh
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+
+        def read(written: Any) -> units.Money:
+            try:
+                return units.parse_money(written, self.per_kwh)
+            except units.UnitError as error:
+                raise problem(str(error)) from None
+
+        def show(value: units.Money | None) -> str | None:
+            return None if value is None else str(value)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(show)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        ending = "/kWh" if self.per_kwh else ""
+        return {
+            "type": "string",
+            "pattern": rf"^\s*[-+0-9.eE]+\s*[A-Z]{{3}}{ending}\s*$",
+            "examples": [f"0.21 EUR{ending}" if self.per_kwh else "7000 EUR"],
+            WRITTEN_AS: "money",
+        }
+
+
+Options = Callable[[], Mapping[str, type]]
+
+
+_SHOWN: list[type] = []
+"""Choices whose schema is being written."""
+
+
+class Named:
+    """One of several dataclasses, picked by a key that names it, its fields beside the key.
+
+    ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
+    given, a name ``module:Class`` loads a class of the user's, if the command line allows it.
+    """
+
+    def __init__(self, key: str, what: str, options: Options, kind: str = "") -> None:
+        self.key, self.what, self.options = key, what, options
+        self.kind, self.code = kind, bool(kind)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+        return core_schema.with_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(self._show)
+        )
+
+    def _read(self, written: Any, info: core_schema.ValidationInfo) -> Any:
+        if is_dataclass(written) and not isinstance(written, type):
+            return self._checked(written)
+        if isinstance(written, str):
+            written = {self.key: written}
+        if not isinstance(written, dict):
+            raise problem(f"not a {self.what}; name one with {self.key}: …")
+        name = written.get(self.key)
+        if not isinstance(name, str):
+            known = ", ".join(self.options())
+            raise problem(f"{self.key} is missing; one of {known}")
+        context = info.context or {}
+        cls = self.options().get(name)
+        if cls is None and self.code and ":" in name:
+            cls = load_class(name, bool(context.get("allow_code")))
+        if cls is None:
+            broken = broken_plugin(self.kind, name)
+            raise problem(broken or unknown_name(self.what, name, self.options()))
+        rest = {key: value for key, value in written.items() if key != self.key}
+        return self._checked(made(cls, rest, context))
+
+    def _checked(self, policy: Any) -> Any:
+        """Return a policy; an error if it is the user's and lacks what its kind has to have."""
+        missing = lacking(policy, self.kind) if self.kind and is_foreign(policy) else None
+        if missing:
+            raise problem(f"{name_of_class(type(policy))}: {'; '.join(missing)}")
+        return policy
+
+    def _show(self, value: Any) -> Any:
+        if value is None:
+            return None
+        name = next(
+            (name for name, cls in self.options().items() if type(value) is cls),
+            f"{type(value).__module__}:{type(value).__qualname__}",
+        )
+        return {self.key: name, **show_knobs(value)}
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        names = list(self.options())
+        branches: list[JsonSchemaValue] = [{"type": "string", "enum": names}]
+        for name, cls in self.options().items():
+            if cls in _SHOWN:
+                continue  # a policy that holds one of its own kind is written out once
+            _SHOWN.append(cls)
+            described = model_of(cls).model_json_schema(by_alias=True)
+            _SHOWN.remove(cls)
+            described.pop("title", None)
+            described["description"] = summary_of(cls)
+            tag = {self.key: {"const": name}}
+            described["properties"] = tag | described.get("properties", {})
+            described["required"] = [self.key, *described.get("required", [])]
+            branches.append(described)
+        return {"anyOf": branches}
+
+
+class Knobs:
+    """A dataclass of knobs, its fields written as a mapping."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+        return core_schema.with_info_plain_validator_function(
+            lambda written, info: read_knobs(self.cls, written, info.context),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: None if value is None else show_knobs(value)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        described = model_of(self.cls).model_json_schema(by_alias=True)
+        described["description"] = summary_of(self.cls)
+        return described
+
+
+def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
+    """Return a dataclass made from what a scenario says of its knobs."""
+    if isinstance(written, cls):
+        return written
+    read = model_of(cls).model_validate(written, context=context)
+    try:
+        return cls(**{name: getattr(read, name) for name in knobs_of(cls)})
+    except ValueError as error:
+        raise problem(str(error)) from None
+
+
+def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
+    """Return a policy made from what a scenario says of its knobs."""
+    try:
+        return read_knobs(cls, written, context)
+    except (ValidationError, PydanticCustomError):
+        raise
+    except Exception as error:
+        raise made_by_user(cls, error) from error
+
+
+def show_knobs(value: object) -> dict[str, Any]:
+    """Return what a scenario would have to say to get a dataclass."""
+    cls: type = type(value)
+    held = {name: getattr(value, name) for name in knobs_of(cls)}
+    return model_of(cls).model_construct(**held).model_dump(by_alias=True)
+
+
+def summary_of(cls: type) -> str:
+    """Return the first sentence of a class's documentation."""
+    return (cls.__doc__ or "").strip().split("\n\n", maxsplit=1)[0].replace("\n    ", " ")
+
+
+@cache
+def model_of(cls: type) -> type[Part]:
+    """Return the pydantic twin of a dataclass whose fields are knobs."""
+    hints = get_type_hints(cls)
+    members: dict[str, Any] = {}
+    held = {each.name: each for each in fields(cls)}
+    for name, knob in knobs_of(cls).items():
+        default = held[name].default
+        members[name] = (
+            annotation_of(hints[name], knob),
+            Field(
+                ... if default is MISSING else default,
+                alias=knob.key or None,
+                description=knob.help,
+            ),
+        )
+    model: type[Part] = create_model(cls.__name__, __base__=Part, **members)
+    return model
+
+
+def annotation_of(hint: Any, knob: Knob) -> Any:
+    """Return the type under which pydantic reads a knob."""
+    if knob.slot:
+        held = Annotated[Any, policy_slot(knob.slot)]
+        if get_origin(hint) is tuple:
+            return Annotated[tuple.__class_getitem__((held, ...)), Field(min_length=1)]
+        return held
+    if is_dataclass(hint) and isinstance(hint, type) and knobs_of(hint):
+        return Annotated[hint, Knobs(hint)]
+    if get_origin(hint) is tuple:
+        return _list_of(hint, knob)
+    return NESTED.get(hint) or _plain_annotation(hint, knob)
+
+
+def _plain_annotation(hint: Any, knob: Knob) -> Any:
+    limits = knob.bounds()
+    if hint is int and "le" not in limits and "lt" not in limits:
+        limits["le"] = MOST_COUNTED
+    bounds = Field(allow_inf_nan=False, **limits) if hint in (float, int) else Field()
+    if knob.dimension:
+        return Annotated[float, bounds, Quantity(knob.dimension)]
+    strict = Field(strict=True) if hint in (int, float, bool) else Field()
+    return Annotated[hint, bounds, strict]
+
+
+def _table_tag(written: Any) -> str:
+    return "path" if isinstance(written, str) else "mapping"
+
+
+TableField = Annotated[
+    Annotated[dict[str, str], Tag("mapping")]
+    | Annotated[str, Field(min_length=1, max_length=4096), Tag("path")],
+    Discriminator(_table_tag),
+]
+"""A mapping of names, or the path of a table that holds one."""
+
+NESTED: dict[Any, Any] = {
+    DirtyPages: Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)],
+    dict[str, str] | str: TableField,
+}
+
+
+def _list_of(hint: Any, knob: Knob) -> Any:
+    if knob.dimension == "watt list":
+        return Annotated[tuple[float, ...], Readings()]
+    if knob.dimension == "percent list":
+        return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
+    item: Any = annotation_of(get_args(hint)[0], knob)
+    return Annotated[tuple.__class_getitem__((item, ...)), Field(min_length=1)]
+
+
+def policy_slot(kind: str) -> Named:
+    """Return the field type that holds a policy of a kind."""
+    return Named("policy", f"{kind} policy", lambda: available(kind), kind)
+
+
+class _Checked:
+    """A tuple of numbers with a rule of its own."""
+
+    what = ""
+
+    def wrong(self, values: list[float]) -> str:
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+
+        def read(written: Any) -> tuple[float, ...]:
+            if not isinstance(written, list | tuple):
+                raise problem(f"not a list; write {self.what}")
+            values = []
+            for each in written:
+                if isinstance(each, bool) or not isinstance(each, int | float):
+                    raise problem(f"{each!r} is not a number; write {self.what}")
+                values.append(float(each))
+            message = self.wrong(values)
+            if message:
+                raise problem(f"{message}; write {self.what}")
+            return tuple(values)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(list)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": "array", "items": {"type": "number"}}
+
+
+class Readings(_Checked):
+    """Eleven readings of power, none falling below zero, full load not below idle."""
+
+    what = "eleven watts, at 0, 10, …, 100 % load"
+
+    def wrong(self, values: list[float]) -> str:
+        """Return what is wrong with the readings; empty if nothing is."""
+        if len(values) != 11:
+            return f"{len(values)} numbers instead of eleven"
+        if any(not 0 <= value < float("inf") for value in values):
+            return "a reading is negative or not finite"
+        if values[-1] < values[0] or values[-1] <= 0:
+            return f"full load ({values[-1]:g} W) draws less than idle ({values[0]:g} W)"
+        return ""
+
+
+class Percents(_Checked):
+    """Quantiles in percent, ascending, within 0 … 100."""
+
+    what = "percentages from 0 to 100 in ascending order"
+
+    def wrong(self, values: list[float]) -> str:
+        """Return what is wrong with the quantiles; empty if nothing is."""
+        if any(not 0 <= value <= 100 for value in values):
+            return "a quantile is outside 0 … 100"
+        if any(b < a for a, b in pairwise(values)):
+            return "the quantiles do not ascend"
+        return "" if len(values) > 1 else "fewer than two quantiles"

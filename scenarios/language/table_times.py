@@ -1,0 +1,277 @@
+"""Times of tables: dates, epochs recognised by magnitude, numbers in a unit that is named.
+
+A number without a named unit counts in seconds unless its size says that it is milli-, micro- or
+nanoseconds since 1970. Where seconds would make an odd trace (Excel's serial days, fractions of
+hours, steps of 300,000 s) the unit is asked for instead of being guessed.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Literal, NoReturn
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
+from ..errors.problems import refuse
+
+TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d"]
+WORTH_S: dict[str, float] = {
+    "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86_400.0,
+}  # fmt: skip
+EPOCHS = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
+"""From which size on a number counts as a time since 1970 in a unit; each band is 100 wide."""
+BAND = 100.0
+RIGHT = "write seconds or ISO 8601, such as 2026-03-02T00:05:00+01:00"
+DAY_S = 86_400.0
+MOST_STEPS = 50_000_000
+SPARSE = 100
+
+
+class Instants(list[object]):
+    """Cells that are Unix seconds already, as a reader of typed tables gives them."""
+
+
+def times_of(
+    cells: Sequence[object], name: str, where: str, first_row: int,
+    unit: TimeUnit | None = None, notes: list[str] | None = None,
+) -> Floats:  # fmt: skip
+    """Return cells as seconds: dates, or numbers in ``unit`` (None: recognised, or seconds).
+
+    What was recognised is appended to ``notes``. Raises InputError with the row.
+    """
+    values, dated = _values(cells, name, where, first_row)
+    if isinstance(cells, Instants):
+        dated[:] = True
+    if dated.any():
+        _refuse_mixed(dated, cells, name, where, first_row)
+        if unit is not None:
+            message = f"column {name!r} holds dates, which need no unit; leave time_unit out"
+            raise refuse(where, message)
+        return values
+    if unit is not None:
+        times_s = values * WORTH_S[unit]
+        # Fractions of days, hours and minutes are written with few digits.
+        return np.round(times_s) if unit in ("d", "h", "min") else times_s
+    found = _recognised(values, cells, name, where, first_row)
+    if found is None:
+        _refuse_doubtful(values, cells, name, where, first_row)
+        return values
+    if found != "s" and notes is not None:
+        notes.append(f"Times of {where} were recognised as Unix time in {found}.")
+    return values * WORTH_S[found]
+
+
+def _values(cells: Sequence[object], name: str, where: str, first_row: int) -> tuple[Floats, Bools]:
+    """Return numbers, Unix seconds where a cell is a date, and which cells are dates."""
+    values, dated = np.empty(len(cells)), np.zeros(len(cells), bool)
+    if (quick := all_numbers(cells)) is not None:
+        return quick, dated
+    zoned: bool | None = None
+    for index, cell in enumerate(cells):
+        number = plain_number(cell)
+        if number is not None:
+            values[index] = number
+            continue
+        instant = _instant(cell)
+        if instant is None:
+            _refuse_cell(cell, name, f"{where}:{index + first_row}")
+        has_zone = instant.tzinfo is not None
+        if zoned is not None and has_zone != zoned:
+            message = (
+                f"{_short(cell)} in column {name!r} has {'a' if has_zone else 'no'} time zone, "
+                f"unlike the rows above; write all with one or all without (then UTC)"
+            )
+            raise refuse(f"{where}:{index + first_row}", message)
+        zoned = has_zone
+        try:
+            values[index] = unix_seconds(instant)
+        except (OverflowError, OSError, ValueError):
+            _refuse_cell(cell, name, f"{where}:{index + first_row}")
+        dated[index] = True
+    return values, dated
+
+
+def all_numbers(cells: Sequence[object]) -> Floats | None:
+    """Return cells as an array where all are finite numbers, None where any may be another."""
+    if any(isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell) for cell in cells):
+        return None
+    try:
+        values: Floats = np.array(cells, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def plain_number(cell: object) -> float | None:
+    """Return a cell as a finite number, None where it is none."""
+    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):
+        return None
+    if not isinstance(cell, str | int | float | np.number):
+        return None
+    try:
+        value = float(cell)
+    except (ValueError, OverflowError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _instant(cell: object) -> datetime | None:
+    if isinstance(cell, datetime):
+        return cell
+    if isinstance(cell, date):
+        return datetime(cell.year, cell.month, cell.day)
+    if not isinstance(cell, str):
+        return None
+    try:
+        return datetime.fromisoformat(cell.strip())
+    except ValueError:
+        return None
+
+
+def unix_seconds(instant: datetime) -> float:
+    """Return Unix seconds; without a zone the clock is UTC, whatever that of this machine is."""
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
+    shown = _short(cell)
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        raise refuse(where, f"the time in column {name!r} is empty; {RIGHT}")
+    raise refuse(where, f"{shown} in column {name!r} is no time; {RIGHT}")
+
+
+def _refuse_mixed(
+    dated: Bools,
+    cells: Sequence[object], name: str, where: str, first_row: int,
+) -> None:  # fmt: skip
+    odd = np.flatnonzero(dated != dated[0])
+    if len(odd):
+        row = int(odd[0])
+        kinds = ("a number", "dates") if dated[0] else ("a date", "numbers")
+        message = (
+            f"{_short(cells[row])} in column {name!r} is {kinds[0]} where the rows above have "
+            f"{kinds[1]}; write all alike"
+        )
+        raise refuse(f"{where}:{row + first_row}", message)
+
+
+def _kinds(values: Floats) -> Ints:
+    """Return for each number its index among EPOCHS, −1 for plain ones, −2 for none of both."""
+    size = np.abs(values)
+    kind: Ints = np.full(len(values), -2, np.int64)
+    kind[size < EPOCHS["s"]] = -1
+    for index, least in enumerate(EPOCHS.values()):
+        kind[(size >= least) & (size < BAND * least)] = index
+    return kind
+
+
+def _recognised(
+    values: Floats, cells: Sequence[object], name: str, where: str, first_row: int
+) -> str | None:
+    """Return the unit of epochs, None where the numbers are none. Raises InputError."""
+    kind = _kinds(values)
+    if (np.minimum(kind, 0) == -1).all():
+        return None
+    odd = np.flatnonzero(kind != kind[0])
+    if kind[0] == -2 or len(odd):
+        row = int(odd[0]) if kind[0] != -2 else 0
+        message = (
+            f"{_short(cells[row])} in column {name!r} is of another size than the times above; "
+            "repair it" if row else f"{_short(cells[row])} in column {name!r} is a time in no "
+            "unit that could be recognised; write time_unit: s, ms, us or ns"
+        )  # fmt: skip
+        raise refuse(f"{where}:{row + first_row}", message)
+    return list(EPOCHS)[int(kind[0])]
+
+
+def _refuse_doubtful(
+    values: Floats, cells: Sequence[object], name: str, where: str, first_row: int
+) -> None:
+    """Raise InputError where plain numbers are hardly seconds."""
+    distinct = np.unique(values)
+    if len(distinct) < 2:
+        return
+    step, first = float(np.diff(distinct).min()), float(distinct[0])
+    place = f"{where}:{int(np.argmin(values)) + first_row}"
+    column = f"column {name!r}"
+    if _are_dates(distinct):
+        raise refuse(place, f"{column} holds dates such as {_short(cells[0])}; {RIGHT}")
+    if 20_000 <= first <= 80_000 and step <= 1.5:
+        message = (
+            f"{column} looks like serial days of a spreadsheet ({first:g} and so on); write "
+            "time_unit: d, or time_unit: s if these are seconds"
+        )
+        raise refuse(place, message)
+    if step < 1.0 or first > 1e4 * step:
+        message = (
+            f"{column} begins at {first:g} with steps of {step:g}, hardly seconds; write "
+            "time_unit: s, ms, min, h or d"
+        )
+        raise refuse(place, message)
+    whole_days = step % DAY_S == 0 and step <= 31 * DAY_S
+    whole_hours = step <= DAY_S and (step <= 1e4 or step % 3600 == 0)
+    if not whole_days and not whole_hours:
+        message = (
+            f"{column} has steps of {step:g}, which would be {step / DAY_S:.3g} days; write "
+            "time_unit: ms, or time_unit: s if these are seconds"
+        )
+        raise refuse(place, message)
+
+
+def _are_dates(values: Floats) -> bool:
+    """Whether all numbers read as dates of the form 20260302."""
+    if not ((values >= 19_000_101) & (values <= 21_001_231) & (values % 1 == 0)).all():
+        return False
+    month, day = values // 100 % 100, values % 100
+    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def grid_of(
+    times_s: Floats, series: int, samples: int, where: str, row_of: Sequence[int] | Ints
+) -> tuple[Ints, float]:
+    """Return the slot of each time, times ascending, and the step between slots.
+
+    The step is the shortest distance of two times; all distances must be multiples of it.
+    ``row_of`` has the row of each time. A grid far larger than the ``samples`` that were written
+    is refused with the row after the longest gap, before any memory is taken for it.
+    """
+    if len(times_s) == 1:
+        return np.zeros(1, np.int64), 300.0
+    gaps_s = np.diff(times_s)
+    back = np.flatnonzero(gaps_s <= 0)
+    if len(back):
+        row = row_of[int(back[0]) + 1]
+        raise refuse(f"{where}:{row}", "goes back or stands still in time; sort rows by time")
+    step_s = float(gaps_s.min())
+    last = (float(times_s[-1]) - float(times_s[0])) / step_s
+    refuse_sparse(last + 1, series, samples, len(times_s), gaps_s, where, row_of)
+    slots = np.round((times_s - times_s[0]) / step_s).astype(np.int64)
+    off = np.flatnonzero(np.abs(times_s - times_s[0] - slots * step_s) > 0.01 * step_s)
+    if len(off):
+        row = row_of[int(off[0])]
+        message = f"does not lie on the grid of {step_s:g} s; resample to equal steps"
+        raise refuse(f"{where}:{row}", message)
+    return slots, step_s
+
+
+def refuse_sparse(
+    slots: float, series: int, samples: int, times: int, gaps_s: Floats, where: str,
+    row_of: Sequence[int] | Ints,
+) -> None:  # fmt: skip
+    """Raise InputError if a grid would be mostly empty and large."""
+    too_long = slots > SPARSE * times + 100_000
+    too_large = slots * series > max(MOST_STEPS, 4 * samples)
+    if not too_long and not too_large:
+        return
+    at = int(np.argmax(gaps_s))
+    step_s = float(gaps_s.min())
+    message = (
+        f"is {gaps_s[at]:g} s after the row above, {gaps_s[at] / step_s:.3g} times the step of "
+        f"{step_s:g} s; repair the time, or cut the trace there"
+    )
+    raise refuse(f"{where}:{row_of[at + 1]}", message)
+
+
+def _short(cell: object) -> str:
+    shown = repr(cell) if isinstance(cell, str) else str(cell)
+    return shown if len(shown) < 40 else shown[:37] + "..."

@@ -1,0 +1,57 @@
+"""Types of single values in a scenario: what their unit is and which values are allowed."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from ...models.service.request_class import RequestClass, request_classes
+from ..errors.suggest import unknown_name
+from .fields import Knobs, Quantity, problem
+
+MOST = 1_000_000_000
+"""Largest number of anything that is counted."""
+Seconds = Annotated[float, Field(ge=0), Quantity("time")]
+Period = Annotated[float, Field(gt=0), Quantity("time")]
+Round = Annotated[float, Field(gt=0), Quantity("time", least=0.1)]
+"""Time between two things that a run does again and again."""
+Megahertz = Annotated[float, Field(gt=0), Quantity("frequency", least=0.001, most=1e6)]
+"""Clock of a core or a vCPU."""
+Mebibytes = Annotated[float, Field(gt=0), Quantity("memory")]
+Watts = Annotated[float, Field(ge=0), Quantity("power")]
+Share = Annotated[float, Field(ge=0, le=1), Quantity("share")]
+Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+Cores = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
+RunName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+
+
+def _openable(path: str) -> str:
+    if "\0" in path:
+        raise problem("holds the character NUL, which no file name can; leave it out")
+    return path
+
+
+FilePath = Annotated[
+    str, Field(strict=True, min_length=1, max_length=4096), AfterValidator(_openable)
+]
+
+
+def _known_class(name: str) -> str:
+    if name not in request_classes():
+        raise problem(unknown_name("request class", name, request_classes()))
+    return name
+
+
+def _class_tag(written: object) -> str:
+    return "own" if isinstance(written, dict | RequestClass) else "catalogue"
+
+
+RequestClassName = Annotated[str, AfterValidator(_known_class)]
+RequestClassField = Annotated[
+    Annotated[RequestClassName, Tag("catalogue")]
+    | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
+    Discriminator(_class_tag),
+]

@@ -1,0 +1,1 @@
+"""Readers of traces, arrivals, rules and assignments."""

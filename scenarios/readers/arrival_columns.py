@@ -1,0 +1,249 @@
+"""What a source says of its VMs becomes the columns of a run's arrivals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
+from ...models.workload.arrival_generator import arrival_law
+from ...models.workload.arrivals import Arrivals
+from ...models.workload.vm_size import VmSize
+from ..errors.problems import refuse
+from ..language.names import Labelled, Listed, Numbered
+from ..language.table_times import BAND, EPOCHS
+from ..language.units import write
+from ..spec.arrivals import ArrivalPart, AzureArrivals, GeneratedArrivals, TableArrivals
+from ..spec.workload import Size
+from .trace import InputFile, Quality
+
+WHERE = "workload.arrivals"
+MAX_SIZES = 10_000
+VM = "vm"
+"""What the names of VMs begin with that have none, or numbers."""
+Draw = Callable[[str], np.random.Generator]
+
+
+@dataclass
+class Recorded:
+    """Columns as a source has them, a row per VM, in any order.
+
+    Lifetimes are infinite for VMs that stay and NaN where the source does not know; ``names``
+    holds an Arrow array of texts, or numbers beside ``life``: how often the VM has come so far.
+    ``tenant`` and ``request_class`` are indices into
+    the tenants of the scenario and into ``classes``, −1 for none. None: the source has no such
+    column.
+    """
+
+    arrival_s: Floats
+    lifetime_s: Floats
+    vcpus: Floats
+    memory_mib: Floats
+    clock_mhz: Floats | None = None
+    utilisation: Floats | None = None
+    tenant: Ints | None = None
+    request_class: Ints | None = None
+    priority: Ints | None = None
+    batch: Ints | None = None
+    names: Any = None
+    life: Ints | None = None
+    classes: Sequence[str] = ()
+    files: list[InputFile] = field(default_factory=list)
+    cut: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """Arrivals ready to run, what is known of each size beyond the VM's hardware, their origin."""
+
+    arrivals: Arrivals
+    held: list[Size]
+    files: list[InputFile]
+    quality: Quality
+    known: Sequence[str] | None = None
+    """Names of all VMs of the source, also those that the run does not meet; None: no names."""
+    prefix: str = ""
+    """What names begin with that the source does not write."""
+
+
+def finish(
+    recorded: Recorded, part: ArrivalPart, end_s: float, tenants: Sequence[str], draw: Draw
+) -> Arriving:
+    """Return the VMs that a run until ``end_s`` meets, in order of arrival. Raises InputError."""
+    lifetime_s = _lifetimes(recorded, part, draw)
+    arrival_s = recorded.arrival_s - part.start
+    meets = (arrival_s < end_s) & (arrival_s + lifetime_s > 0)
+    if part.share < 1:
+        meets &= _drawn(recorded, part.share, draw)
+    kept = np.flatnonzero(meets)
+    kept = kept[np.argsort(np.maximum(arrival_s[kept], 0.0), kind="stable")][: part.limit]
+    if not len(kept):
+        message = (
+            f"none of its {len(arrival_s)} VMs is there between {write(part.start, 'time')} and "
+            f"{write(part.start + end_s, 'time')}; {_remedy(recorded.arrival_s, part)}"
+        )
+        raise refuse("workload", message, WHERE)
+    size, sizes, held = _sizes(recorded, kept, part, tenants)
+    early_s = np.minimum(arrival_s[kept], 0.0)
+    arrivals = Arrivals(
+        arrival_s=arrival_s[kept] - early_s,
+        lifetime_s=lifetime_s[kept] + early_s,
+        size=size,
+        sizes=sizes,
+        utilisation=_utilisation(recorded, kept, part),
+        priority=_taken(recorded.priority, kept, 0),
+        names=_names(recorded, kept),
+        batch=None if recorded.batch is None else _codes(recorded.batch[kept])[0],
+    )
+    quality = Quality(len(arrival_s), 1, cut=recorded.cut, rule="refuse", notes=recorded.notes)
+    known = None
+    if recorded.names is not None:
+        known = _names(recorded, np.arange(len(arrival_s)))
+    prefix = f"{VM}-" if recorded.life is not None else ""
+    return Arriving(arrivals, held, recorded.files, quality, known, prefix)
+
+
+def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
+    """Return what to do where no VM of a source is there during the run."""
+    first_s = float(arrival_s.min())
+    for unit in ("ms", "us", "ns"):
+        if EPOCHS[unit] <= first_s < BAND * EPOCHS[unit]:
+            return f"the arrivals look like Unix time in {unit}; convert them, or see time_unit"
+    if first_s >= EPOCHS["s"] and part.start == 0:
+        return f"the arrivals are Unix times; write start: {first_s:.0f} s"
+    return "change start, share or run.duration"
+
+
+def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:
+    unknown = np.isnan(recorded.lifetime_s)
+    if not unknown.any():
+        return recorded.lifetime_s
+    if not isinstance(part, TableArrivals) or part.lifetimes == "stay":
+        return np.where(unknown, np.inf, recorded.lifetime_s)
+    count = len(unknown)
+    batch = np.arange(count) if recorded.batch is None else _codes(recorded.batch)[0]
+    law = arrival_law(part.lifetimes)
+    drawn_s = law.lifetime.draw_s(batch, lambda name: draw(f"{WHERE}.{name}"))
+    # The trace knows when VMs left to the step, as it does when they came.
+    drawn_s = np.ceil(drawn_s / law.step_s) * law.step_s
+    return np.where(unknown, drawn_s, recorded.lifetime_s)
+
+
+def _drawn(recorded: Recorded, share: float, draw: Draw) -> Bools:
+    """Return which VMs are kept: whole batches where there are any."""
+    generator = draw(f"{WHERE}.share")
+    if recorded.batch is None:
+        return generator.random(len(recorded.arrival_s)) < share
+    batch, found = _codes(recorded.batch)
+    chosen: Bools = generator.random(len(found)) < share
+    return chosen[batch]
+
+
+def _utilisation(recorded: Recorded, kept: Ints, part: ArrivalPart) -> Floats:
+    known: Floats = _taken(recorded.utilisation, kept, np.nan)
+    if isinstance(part, AzureArrivals | GeneratedArrivals):
+        return known
+    return np.where(np.isnan(known), part.utilisation, known)
+
+
+def _taken(column: Any, kept: Ints, otherwise: float) -> Any:
+    return np.full(len(kept), otherwise) if column is None else column[kept]
+
+
+def _names(recorded: Recorded, kept: Ints) -> Sequence[str]:
+    if recorded.names is None:
+        return Numbered(VM, len(kept))
+    if recorded.life is not None:
+        return Labelled(VM, recorded.names[kept], recorded.life[kept])
+    return Listed(recorded.names.take(kept))
+
+
+def _codes(column: Floats | Ints) -> tuple[Ints, Any]:
+    """Return values as numbers from 0 in order of first appearance, and the values."""
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
+
+    found = pa.array(column).dictionary_encode()
+    return np.asarray(found.indices, np.int64), np.asarray(found.dictionary)
+
+
+def _sizes(
+    recorded: Recorded, kept: Ints, part: ArrivalPart, tenants: Sequence[str]
+) -> tuple[Ints, list[VmSize], list[Size]]:
+    """Return the size of each VM and the sizes: combinations of all that tells VMs apart."""
+    columns = [
+        recorded.vcpus[kept],
+        np.round(_taken(recorded.clock_mhz, kept, part.clock)),
+        np.maximum(np.round(recorded.memory_mib[kept]), 1.0),
+        _taken(recorded.tenant, kept, -1).astype(np.float64),
+        _taken(recorded.request_class, kept, -1).astype(np.float64),
+    ]
+    code: Ints = np.zeros(len(kept), np.int64)
+    for column in columns:
+        own, values = _codes(column)
+        code = _codes(code * len(values) + own)[0]
+    count = int(code.max()) + 1
+    if count > MAX_SIZES:
+        message = f"has {count} different sizes of VM, more than {MAX_SIZES}; round memory or clock"
+        raise refuse("workload", message, WHERE)
+    first = np.full(count, len(kept))
+    np.minimum.at(first, code, np.arange(len(kept)))
+    rows = [tuple(float(column[row]) for column in columns) for row in first.tolist()]
+    clocks = len({row[1] for row in rows})
+    held = [_size(row, part, tenants, recorded.classes, clocks > 1) for row in rows]
+    sizes = [VmSize(size.name, size.vcpus, size.clock, size.memory) for size in held]
+    return code, sizes, held
+
+
+def _size(
+    row: tuple[float, ...], part: ArrivalPart, tenants: Sequence[str], classes: Sequence[str],
+    with_clock: bool,
+) -> Size:  # fmt: skip
+    vcpus, clock_mhz, memory_mib, tenant, request_class = row
+    owner = tenants[int(tenant)] if tenant >= 0 else part.tenant
+    kind = classes[int(request_class)] if request_class >= 0 else part.request_class
+    words = [f"{vcpus:g} vCPU", str(write(memory_mib, "memory"))]
+    words += [str(write(clock_mhz, "frequency"))] if with_clock else []
+    words += [word for word in (kind, owner) if word]
+    # What is checked here has been checked by column; the names may be longer than written ones.
+    return Size.model_construct(
+        name=", ".join(words), vcpus=int(vcpus), clock=clock_mhz, memory=memory_mib,
+        request_class=kind, tenant=owner,
+    )  # fmt: skip
+
+
+class Collector:
+    """Columns gathered chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[Any]] = {}
+
+    def add(self, **columns: Any) -> None:
+        """Take the next part of each column."""
+        for name, part in columns.items():
+            self._parts.setdefault(name, []).append(part)
+
+    def columns(self, shown: str) -> dict[str, Any]:
+        """Return the whole columns. Raises InputError if there is not one row."""
+        if not self._parts or not sum(len(part) for part in next(iter(self._parts.values()))):
+            raise refuse(shown, "holds no VM; give at least one")
+        return {
+            name: np.concatenate(parts) if isinstance(parts[0], np.ndarray) else _joined(parts)
+            for name, parts in self._parts.items()
+        }
+
+
+def _joined(parts: list[Any]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.concat_arrays(parts)
+
+
+def describe_file(shown: str, path: Path) -> InputFile:
+    """Return name, size and hash of a file. Raises InputError."""
+    try:
+        return InputFile.at(shown, path)
+    except OSError as error:
+        raise refuse(shown, f"cannot be read: {error.strerror}", f"{WHERE}.path") from None

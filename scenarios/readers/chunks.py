@@ -1,0 +1,271 @@
+"""Large tables read in chunks of rows; what cannot be read is named with its row."""
+
+import io
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
+from ..errors.problems import refuse
+from ..errors.suggest import unknown_name
+from .archive import packed_as, refuse_irregular
+from .demand_tables import refuse_header
+
+BLOCK_BYTES = 4 << 20
+MAX_HEADER = 4 << 20
+BATCH_ROWS = 1 << 17
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a table: Arrow columns by name, and for messages file and row of each.
+
+    ``row`` counts as the file does: lines of a CSV from 1, rows of Parquet from 0.
+    """
+
+    columns: Mapping[str, Any]
+    row: Ints
+    where: str
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def place(self, index: int) -> str:
+        """Return file and row of an entry."""
+        return f"{self.where}:{self.row[index]}"
+
+    def numbers(self, name: str, blank: float | None = None) -> Floats:
+        """Return a column as finite numbers, ``blank`` where a cell is empty.
+
+        Raises InputError at what is no number, and at empty cells where ``blank`` is None.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - costly to import
+        from pyarrow import compute  # noqa: PLC0415
+
+        column = self._plain(name)
+        if pa.types.is_string(column.type):
+            text = compute.utf8_trim_whitespace(column)
+            column = compute.if_else(compute.equal(text, ""), None, text)
+        try:
+            cast = column.cast(pa.float64())
+        except pa.ArrowException:
+            self._refuse_text(column, name)
+        missing = np.asarray(cast.is_null())
+        values: Floats = np.array(cast.fill_null(0.0), np.float64)
+        self.refuse(~np.isfinite(values), name, "write a finite number")
+        if blank is None:
+            self.refuse(missing, name, "write a number")
+        else:
+            values[missing] = blank
+        return values
+
+    def texts(self, name: str) -> Any:
+        """Return a column as Arrow texts, empty where a cell is."""
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import compute  # noqa: PLC0415
+
+        text = self._plain(name).cast(pa.string()).fill_null("")
+        return compute.utf8_trim_whitespace(text)
+
+    def _plain(self, name: str) -> Any:
+        """Return a column of numbers or texts. Raises InputError if it holds anything else."""
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import types  # noqa: PLC0415
+
+        column = self.columns[name]
+        if types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        kind = column.type
+        if types.is_large_string(kind) or types.is_string_view(kind):
+            column = column.cast(pa.string())
+        elif not (
+            types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+            or types.is_string(kind) or types.is_null(kind)
+        ):  # fmt: skip
+            raise refuse(self.where, f"holds {kind} values; write numbers or texts", name)
+        return column
+
+    def words(self, name: str, known: Sequence[str], what: str) -> Ints:
+        """Return a column of names as indices, −1 where a cell is empty. Raises InputError."""
+        found = self.texts(name).dictionary_encode()
+        texts = found.dictionary.to_pylist()
+        code: Ints = np.array([_index(text, known) for text in texts], np.int64)
+        indices: Ints = code[np.asarray(found.indices)] if len(texts) else np.empty(0, np.int64)
+        unknown = np.flatnonzero(indices < -1)
+        if len(unknown):
+            text = texts[int(found.indices[int(unknown[0])].as_py())]
+            message = unknown_name(what, text, known)
+            if not known:
+                message = f"there is no {what} {text!r}; the scenario names none"
+            raise refuse(self.place(int(unknown[0])), message, name)
+        return indices
+
+    def replaced(self, name: str, old: str, new: float) -> "Chunk":
+        """Return the chunk with one text of a column replaced by a number."""
+        from pyarrow import compute  # noqa: PLC0415
+
+        text = self.texts(name)
+        column = compute.if_else(compute.equal(text, old), repr(float(new)), text)
+        return Chunk({**self.columns, name: column}, self.row, self.where)
+
+    def refuse(self, wrong: Bools, name: str, right: str) -> None:
+        """Raise InputError at the first entry of a column that is wrong, if any is."""
+        found = np.flatnonzero(wrong)
+        if len(found):
+            cell = self.columns[name][int(found[0])].as_py()
+            shown = "is empty" if cell is None or cell == "" else f"is {_short(cell)}"
+            more = f" ({len(found) - 1} more like it)" if len(found) > 1 else ""
+            raise refuse(self.place(int(found[0])), f"{shown}{more}; {right}", name)
+
+    def _refuse_text(self, column: Any, name: str) -> NoReturn:
+        cells = column.to_pylist()
+        first = next((index for index, cell in enumerate(cells) if not _is_number(cell)), 0)
+        message = f"{_short(cells[first])} is not a number; write one"
+        raise refuse(self.place(first), message, name)
+
+
+def _index(text: str, known: Sequence[str]) -> int:
+    if not text:
+        return -1
+    return known.index(text) if text in known else -2
+
+
+def _short(cell: object) -> str:
+    shown = repr(cell) if isinstance(cell, str) else str(cell)
+    return shown if len(shown) < 40 else shown[:37] + "..."
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        return cell is None or cell == "" or np.isfinite(float(cell))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+Pick = Callable[[Sequence[str]], Sequence[str]]
+"""Returns which of a table's columns are wanted; raises InputError if it lacks some."""
+
+
+def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -> Iterator[Chunk]:
+    """Yield the rows of a CSV (also gzipped) or Parquet file, by the ending of its name.
+
+    ``names`` are the columns of a CSV file without a header. Raises InputError.
+    """
+    refuse_irregular(path, shown)
+    ending = "".join(path.suffixes[-2:]).lower()
+    if ending.endswith(".parquet"):
+        yield from _parquet(path, shown, pick)
+    elif ending.endswith((".csv", ".csv.gz")):
+        yield from _csv(path, shown, pick, names)
+    else:
+        raise refuse(shown, "is neither .csv, .csv.gz nor .parquet; name it by what it is")
+
+
+def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[Chunk]:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
+
+    odd: list[Any] = []
+
+    def note(row: Any) -> str:
+        odd.append(row)
+        return "error"
+
+    _refuse_disguise(path, shown)
+    header = list(names) or _header(path, shown)
+    wanted = pick(header)
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            reader = csv.open_csv(
+                stream,
+                # In one thread only does Arrow know the line of a row that is too short.
+                csv.ReadOptions(
+                    use_threads=False, block_size=BLOCK_BYTES, column_names=header,
+                    skip_rows=0 if names else 1,
+                ),
+                csv.ParseOptions(invalid_row_handler=note, ignore_empty_lines=False),
+                csv.ConvertOptions(
+                    column_types=dict.fromkeys(header, pa.string()), include_columns=wanted,
+                    strings_can_be_null=False,
+                ),
+            )  # fmt: skip
+            row = 1 if names else 2
+            for batch in reader:
+                columns = {name: batch.column(name) for name in wanted}
+                rows = np.arange(row, row + len(batch))
+                row += len(batch)
+                yield _without_blank(Chunk(columns, rows, shown))
+    except (pa.ArrowException, OSError) as error:
+        if odd:
+            message = f"has {odd[0].actual_columns} columns, the table {odd[0].expected_columns}"
+            if odd[0].actual_columns == 1:
+                message += ", which are separated by commas"
+            raise refuse(f"{shown}:{odd[0].number}", f"{message}; repair the row") from None
+        raise refuse(shown, _reason(error, "a CSV file in UTF-8")) from None
+
+
+def _header(path: Path, shown: str) -> list[str]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            line = io.TextIOWrapper(stream, "utf-8-sig").readline(MAX_HEADER)
+    except UnicodeDecodeError:
+        raise refuse(f"{shown}:1", "is not UTF-8; save it as UTF-8") from None
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        raise refuse(shown, _reason(error, "a CSV file")) from None
+    if len(line) >= MAX_HEADER:
+        raise refuse(f"{shown}:1", "has a first line of over 4 MiB; is it a table?")
+    header = [name.strip().strip('"') for name in line.rstrip("\r\n").split(",")]
+    refuse_header(header, shown)
+    return header
+
+
+def _refuse_disguise(path: Path, shown: str) -> None:
+    """Raise InputError if a CSV file holds another format than its name says."""
+    with path.open("rb") as handle:
+        kind = packed_as(handle.read(8))
+    if path.suffix.lower() == ".gz":
+        if kind != "gzip":
+            raise refuse(shown, "is not gzip; name it .csv if it is plain text")
+    elif kind:
+        raise refuse(shown, f"holds {kind} data, not CSV; name it by what it is, such as .csv.gz")
+
+
+def _without_blank(chunk: Chunk) -> Chunk:
+    """Leave out lines without anything in them."""
+    blank = np.ones(len(chunk), bool)
+    for column in chunk.columns.values():
+        blank &= np.asarray(column.to_numpy(zero_copy_only=False) == "", bool)
+        if not blank.any():
+            return chunk
+    kept = np.flatnonzero(~blank)
+    columns = {name: column.take(kept) for name, column in chunk.columns.items()}
+    return Chunk(columns, chunk.row[kept], chunk.where)
+
+
+def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            header = [str(name) for name in file.schema_arrow.names]
+            refuse_header(header, shown)
+            wanted = list(pick(header))
+            row = 0
+            for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
+                columns = {name: batch.column(name) for name in wanted}
+                yield Chunk(columns, np.arange(row, row + len(batch)), shown)
+                row += len(batch)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise refuse(shown, _reason(error, "a whole Parquet file")) from None
+
+
+def _reason(error: Exception, wanted: str) -> str:
+    told = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
+    return f"is not {wanted} ({told}); copy it again"

@@ -1,0 +1,270 @@
+"""Readers of traces in one table: wide and tidy CSV and Parquet, and the shipped traces."""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...models.base.catalogue import data_file, traces
+from ..errors.problems import InputError, refuse
+from ..errors.suggest import unknown_name
+from ..language.table_times import Instants, all_numbers, grid_of, plain_number, times_of
+from ..spec.workload import TableTrace
+from .archive import packed_as, read_file
+from .trace import (
+    FULL,
+    InputFile,
+    Quality,
+    Rules,
+    TraceData,
+    as_counts,
+    complete,
+    no_samples,
+    refuse_shares,
+)
+
+MAX_COLUMNS = 1_000_000
+
+
+def read_shipped(name: str) -> TraceData:
+    """Read a trace that comes with farmsim."""
+    from pyarrow import parquet  # noqa: PLC0415 - costly to import
+
+    trace = traces()[name]
+    content = data_file(trace.file).read_bytes()
+    table = parquet.ParquetFile(io.BytesIO(content)).read()
+    kind = f"<u{trace.bytes_per_sample}"
+    rows = np.frombuffer(b"".join(table["cpu"].to_pylist()), kind).reshape(trace.vms, trace.slots)
+    return TraceData(
+        names=[str(vm) for vm in table["vm"].to_pylist()],
+        counts=np.ascontiguousarray(rows.T),
+        share_per_count=trace.share_per_count,
+        step_s=trace.step_s,
+        quality=Quality(trace.vms, trace.slots, rule="shipped complete"),
+        files=[InputFile.of(trace.file, content)],
+        shipped=True,
+    )
+
+
+def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
+    """Read a CSV or Parquet table. Raises InputError."""
+    content = read_file(path, source.path)
+    tidy = (source.time, source.vm, source.value) if source.layout == "tidy" else ()
+    columns = (
+        csv_columns(content, source.path)
+        if source.type == "csv"
+        else _parquet_columns(content, source.path, tidy)
+    )
+    if not columns or not len(next(iter(columns.values()))):
+        raise InputError([no_samples(source.path)])
+    first_row = 2 if source.type == "csv" else 0
+    notes: list[str] = []
+    wide = _wide if source.layout == "wide" else _tidy
+    names, values, step_s = wide(columns, source, first_row, notes)
+    where = [source.path] * len(names)
+    unit = source.unit or "percent"
+    scale = 100.0 if unit == "share" else 1.0
+    values, quality = complete(scale * values, names, where, rules, first_row, FULL.get(unit))
+    if source.unit is None:
+        refuse_shares(values, source.path)
+    quality.notes += notes
+    files = [InputFile.of(source.path, content)]
+    if unit in FULL:
+        counts, share = as_counts(values)
+        return TraceData(names, counts, share, step_s, quality, files)
+    return TraceData(names, values, 1.0, step_s, quality, files, unit=unit)
+
+
+Columns = dict[str, list[object]]
+
+
+def csv_columns(content: bytes, where: str) -> Columns:
+    """Return the columns of a CSV file by name, rows without cells left out. Raises InputError."""
+    kind = packed_as(content)
+    if kind:
+        raise refuse(where, f"holds {kind} data, not CSV; unpack it or name it by what it is")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise refuse(where, f"byte {error.start} is not UTF-8; save it as UTF-8") from None
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (csv.Error, ValueError) as error:
+        raise refuse(where, f"is not CSV ({error}); separate columns by commas") from None
+    if not rows or not rows[0]:
+        raise InputError([no_samples(where)])
+    header = [name.strip() for name in rows[0]]
+    refuse_header(header, where)
+    body = [(number, row) for number, row in enumerate(rows[1:], 2) if row]
+    for number, row in body:
+        if len(row) != len(header):
+            message = f"has {len(row)} columns, the header {len(header)}; repair the row"
+            if len(row) > len(header) and any(cell.strip() for cell in row):
+                message += ", and write decimals with a point, not a comma"
+            raise refuse(f"{where}:{number}", message)
+    if not body:
+        return {name: [] for name in header}
+    cells = zip(*(row for _, row in body), strict=True)
+    return {name: list(column) for name, column in zip(header, cells, strict=True)}
+
+
+def refuse_header(header: list[str], where: str) -> None:
+    """Raise InputError for a header whose columns are not told apart by commas and names."""
+    if len(header) == 1:
+        for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+            if mark in header[0]:
+                message = (
+                    f"separates columns by {called}; save it with commas between columns and "
+                    "points in decimals"
+                )
+                raise refuse(f"{where}:1", message)
+    if len(header) > MAX_COLUMNS:
+        message = f"has {len(header):,} columns, more than {MAX_COLUMNS:,}; use layout: tidy"
+        raise refuse(f"{where}:1", message)
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
+    if twice:
+        raise refuse(f"{where}:1", f"two columns are called {twice[0]!r}; give each its own name")
+
+
+def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Columns:
+    import pyarrow  # noqa: PLC0415 - costly to import
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        table = parquet.ParquetFile(io.BytesIO(content)).read()
+        header = [str(name) for name in table.column_names]
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
+        raise refuse(where, f"is not a whole Parquet file ({reason}); copy it again") from None
+    refuse_header(header, where)
+    return {
+        name: _arrow_cells(column, name, where)
+        for name, column in zip(header, table.columns, strict=True)
+        if not wanted or name in wanted
+    } | ({name: [] for name in header if name not in wanted} if wanted else {})
+
+
+def _arrow_cells(column: Any, name: str, where: str) -> list[object]:
+    """Return the cells of an Arrow column. Raises InputError for kinds that mean nothing here."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import types  # noqa: PLC0415
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if types.is_timestamp(kind):
+        worth_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
+        counts = column.cast(pa.int64()).to_pylist()
+        return Instants(None if each is None else each * worth_s for each in counts)
+    plain = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    if not (plain or types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)):
+        if not types.is_date(kind):
+            raise refuse(where, f"holds {kind} values; write numbers, texts or times", name)
+        column = column.cast(pa.date32())
+        return Instants(
+            None if each is None else each * 86_400.0
+            for each in column.cast(pa.int32()).to_pylist()
+        )
+    cells: list[object] = column.to_pylist()
+    return [float(each) for each in cells] if types.is_decimal(kind) else cells  # type: ignore[arg-type]
+
+
+def column_of(columns: Columns, name: str, where: str) -> list[object]:
+    """Return a column by name. Raises InputError if there is none."""
+    if name not in columns:
+        raise refuse(where, unknown_name("column", name, columns))
+    return columns[name]
+
+
+def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
+    """Return cells as numbers, NaN where a cell is empty. Raises InputError with the row."""
+    if (quick := all_numbers(cells)) is not None:
+        return quick
+    values = np.empty(len(cells))
+    for index, cell in enumerate(cells):
+        number = plain_number(cell)
+        values[index] = _odd_number(cell, name, f"{where}:{index + first_row}") if (
+            number is None
+        ) else number  # fmt: skip
+    return values
+
+
+def _odd_number(cell: object, name: str, where: str) -> float:
+    """Return what a cell means that is no finite number. Raises InputError."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return float("nan")
+    text = cell.strip().lower() if isinstance(cell, str) else str(cell)
+    if text.lstrip("+-") == "nan":
+        message = f"NaN in column {name!r} is not a sample; leave it empty if it is missing"
+        raise refuse(where, message)
+    if text.lstrip("+-") in ("inf", "infinity"):
+        return float(text)
+    shown = repr(cell) if len(str(cell)) < 40 else repr(str(cell)[:37] + "...")
+    message = f"{shown} in column {name!r} is not a number; write one, or leave it empty"
+    if isinstance(cell, str) and plain_number(cell.replace(",", ".")) is not None:
+        message = f"{shown} in column {name!r} has a comma; write decimals with a point"
+    raise refuse(where, message)
+
+
+def _wide(
+    columns: Columns, source: TableTrace, first_row: int, notes: list[str]
+) -> tuple[list[str], Floats, float]:
+    where = source.path
+    cells = column_of(columns, source.time, where)
+    times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
+    names = [name for name in columns if name != source.time]
+    if not names:
+        raise refuse(where, "has no column besides the time; add one per VM")
+    if {source.vm, source.value} <= set(names):
+        raise refuse(
+            where, f"has columns {source.vm!r} and {source.value!r}; if a row is a sample of one "
+            "VM, write layout: tidy; if these are VMs, call them otherwise"
+        )  # fmt: skip
+    rows = range(first_row, first_row + len(times_s))
+    slots, step_s = grid_of(times_s, len(names), len(times_s) * len(names), where, rows)
+    values = np.full((int(slots[-1]) + 1, len(names)), np.nan)
+    for index, name in enumerate(names):
+        values[slots, index] = numbers_of(columns[name], name, where, first_row)
+    return names, values, step_s
+
+
+def _tidy(
+    columns: Columns, source: TableTrace, first_row: int, notes: list[str]
+) -> tuple[list[str], Floats, float]:
+    where = source.path
+    cells = column_of(columns, source.time, where)
+    vms = [_named(cell) for cell in column_of(columns, source.vm, where)]
+    if "" in vms:
+        row = vms.index("") + first_row
+        raise refuse(f"{where}:{row}", f"names no VM in column {source.vm!r}; name it")
+    written = column_of(columns, source.value, where)
+    times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
+    values = numbers_of(written, source.value, where, first_row)
+    names = sorted(set(vms))
+    at = {name: index for index, name in enumerate(names)}
+    unique_s, first = np.unique(times_s, return_index=True)
+    slots, step_s = grid_of(unique_s, len(names), len(vms), where, first + first_row)
+    slot = slots[np.searchsorted(unique_s, times_s)]
+    series = np.array([at[vm] for vm in vms])
+    held = np.full((int(slots[-1]) + 1, len(names)), np.nan)
+    places = slot * len(names) + series
+    order = np.argsort(places, kind="stable")
+    repeated = np.flatnonzero(np.diff(places[order]) == 0)
+    if len(repeated):
+        row = int(order[repeated[0] + 1])
+        message = f"{vms[row]} has a second sample at this time; keep one"
+        raise refuse(f"{where}:{row + first_row}", message)
+    held[slot, series] = values
+    return names, held, step_s
+
+
+def _named(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()

@@ -1,0 +1,204 @@
+"""Readers of traces with one file per VM: PlanetLab text and Bitbrains GWA-T-12."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...models.workload.vm_size import VmSize
+from ..errors.problems import InputError, refuse
+from ..language.table_times import EPOCHS, MOST_STEPS, SPARSE
+from .archive import members
+from .trace import (
+    InputFile,
+    Rules,
+    TraceData,
+    as_counts,
+    complete,
+    no_samples,
+    refuse_shares,
+)
+
+MIB_PER_KB = 1 / 1024
+
+
+def read_planetlab(
+    path: Path, shown: str, step_s: float, rules: Rules, unit: str | None = None
+) -> TraceData:
+    """Read a folder or archive of text files: one VM a file, one percentage a line.
+
+    A blank line is a missing sample. Numbers may also be shares (``unit``); None means percent,
+    unless all numbers could be shares. Raises InputError.
+    """
+    names, columns, files = [], [], []
+    for name, content in members(path, shown):
+        columns.append(_percentages(content, f"{shown}/{name}"))
+        names.append(name)
+        files.append(InputFile.of(name, content))
+    if not columns:
+        raise InputError([no_samples(shown)])
+    longest = max(len(column) for column in columns)
+    _refuse_waste(longest, columns, names, shown)
+    percent = np.full((longest, len(columns)), np.nan)
+    for index, column in enumerate(columns):
+        percent[: len(column), index] = column
+    where = [f"{shown}/{name}" for name in names]
+    scale = 100.0 if unit == "share" else 1.0
+    percent, quality = complete(scale * percent, names, where, rules)
+    if unit is None:
+        refuse_shares(percent, shown)
+    counts, share = as_counts(percent)
+    return TraceData(names, counts, share, step_s, quality, files, by_file=True)
+
+
+def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: str) -> None:
+    """Raise InputError where one file is so long that the grid of all would be mostly empty."""
+    lines = [len(column) for column in columns]
+    if slots * len(columns) > max(MOST_STEPS, 4 * sum(lines)):
+        name = names[lines.index(slots)]
+        message = f"has {slots:,} samples, far more than the others; cut it, or leave it out"
+        raise refuse(f"{shown}/{name}", message)
+
+
+def _percentages(content: bytes, where: str) -> Floats:
+    try:
+        lines = content.decode("ascii").rstrip().split("\n")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        raise refuse(f"{where}:{row}", "is not plain text; one percentage a line") from None
+    if lines == [""]:
+        raise InputError([no_samples(where)])
+    try:
+        values = np.array(lines, np.float64)
+        if b"_" not in content and not np.isnan(values).any():
+            return values
+    except ValueError:
+        pass
+    return np.array([_number(line, where, row) for row, line in enumerate(lines, 1)])
+
+
+def _number(text: str, where: str, row: int) -> float:
+    text = text.strip()
+    if not text:
+        return float("nan")
+    try:
+        value = float(text)
+    except ValueError:
+        value = None
+    if value is None or "_" in text:
+        shown = text if len(text) < 40 else text[:37] + "..."
+        raise refuse(f"{where}:{row}", f"{shown!r} is not a number; write a percentage")
+    if np.isnan(value):
+        raise refuse(f"{where}:{row}", "NaN is not a sample; leave the line blank if it is missing")
+    return value
+
+
+_COLUMNS = {
+    "time": "Timestamp [ms]",
+    "cores": "CPU cores",
+    "capacity": "CPU capacity provisioned [MHZ]",
+    "usage": "CPU usage [MHZ]",
+    "memory": "Memory capacity provisioned [KB]",
+}
+
+
+def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> TraceData:
+    """Read a folder or archive of GWA-T-12 files.
+
+    Columns are separated by a semicolon and a tab; the header calls the times milliseconds,
+    they are Unix seconds. Utilisation is MHz used over the most MHz ever provisioned, which
+    with cores and memory also gives the VM's size. Raises InputError.
+    """
+    names, tables, files = [], [], []
+    for name, content in members(path, shown):
+        tables.append(_bitbrains_table(content, f"{shown}/{name}"))
+        names.append(name)
+        files.append(InputFile.of(name, content))
+    if not tables:
+        raise InputError([no_samples(shown)])
+    shown_names = [f"{shown}/{name}" for name in names]
+    notes = _to_seconds(tables, shown_names)
+    start_s = min(table["time"][0] for table in tables)
+    ends = [round((table["time"][-1] - start_s) / step_s) for table in tables]
+    samples = sum(len(table["time"]) for table in tables)
+    most = SPARSE * samples + 100_000
+    if max(ends) > most or max(ends) * len(tables) > max(MOST_STEPS, 4 * samples):
+        last = ends.index(max(ends))
+        message = (
+            f"ends {max(ends) * step_s:g} s after the earliest sample of all files, {max(ends):,} "
+            "steps for few samples; repair its times, or leave it out"
+        )
+        raise refuse(shown_names[last], message)
+    percent = np.full((max(ends) + 1, len(tables)), np.nan)
+    sizes: list[VmSize] = []
+    for index, table in enumerate(tables):
+        size = _size(table, f"{shown}/{names[index]}", names[index])
+        slots = np.round((table["time"] - start_s) / step_s).astype(np.int64)
+        percent[slots, index] = 100 * table["usage"] / (size.vcpus * size.clock_mhz)
+        sizes.append(size)
+    percent, quality = complete(percent, names, shown_names, rules, first_row=2)
+    quality.notes += notes
+    counts, share = as_counts(percent)
+    indices = list(range(len(sizes)))
+    return TraceData(names, counts, share, step_s, quality, files, sizes, indices, by_file=True)
+
+
+def _to_seconds(tables: list[dict[str, Floats]], where: list[str]) -> list[str]:
+    """Bring times to seconds where their size says that they count in ms, as the header does.
+
+    Returns what was recognised. Raises InputError where files differ.
+    """
+    in_ms = [EPOCHS["ms"] <= float(table["time"][0]) for table in tables]
+    if not any(in_ms):
+        return []
+    if not all(in_ms):
+        odd = in_ms.index(not in_ms[0])
+        message = "counts its times in another unit than the files before; write all alike"
+        raise refuse(where[odd], message)
+    for table in tables:
+        table["time"] = table["time"] / 1000.0
+    return ["Times were recognised as Unix time in ms."]
+
+
+def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
+    lines = content.decode("utf-8", "replace").splitlines()
+    header = [cell.strip() for cell in lines[0].split(";")] if lines else []
+    missing = [title for title in _COLUMNS.values() if title not in header]
+    if missing:
+        raise refuse(f"{where}:1", f"has no column {missing[0]!r}; not a GWA-T-12 file")
+    at = {key: header.index(title) for key, title in _COLUMNS.items()}
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        cells = line.split(";")
+        if len(cells) != len(header):
+            message = f"has {len(cells)} columns, the header {len(header)}; repair the row"
+            raise refuse(f"{where}:{number}", message)
+        rows.append([_cell(cells[column], where, number, key) for key, column in at.items()])
+    if not rows:
+        raise InputError([no_samples(where)])
+    table = np.array(rows)
+    order = np.argsort(table[:, 0], kind="stable")
+    return dict(zip(at, table[order].T, strict=True))
+
+
+def _cell(text: str, where: str, row: int, key: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        message = f"{text.strip()[:40]!r} under {_COLUMNS[key]!r} is not a number"
+        raise refuse(f"{where}:{row}", f"{message}; write a number") from None
+    if not np.isfinite(value) or value < 0:
+        message = f"{text.strip()[:40]} under {_COLUMNS[key]!r}"
+        raise refuse(f"{where}:{row}", f"{message} is negative or not finite; write 0 or more")
+    return value
+
+
+def _size(table: dict[str, Floats], where: str, name: str) -> VmSize:
+    vcpus, capacity_mhz = int(table["cores"].max()), float(table["capacity"].max())
+    memory_mib = float(table["memory"].max()) * MIB_PER_KB
+    if vcpus < 1 or capacity_mhz <= 0 or memory_mib <= 0:
+        message = f"VM {name} has no cores, capacity or memory in any row; leave the file out"
+        raise refuse(where, message)
+    return VmSize(name, vcpus, capacity_mhz / vcpus, memory_mib)

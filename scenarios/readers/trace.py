@@ -1,0 +1,192 @@
+"""A trace as read from files, before it becomes a workload."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.base.arrays import Floats
+from ...models.workload.vm_size import VmSize
+from ..errors.problems import Problem, refuse
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that went into a run."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> "InputFile":
+        """Describe a file by its content."""
+        return cls(name, hashlib.sha256(content).hexdigest(), len(content))
+
+    @classmethod
+    def at(cls, name: str, path: Path) -> "InputFile":
+        """Describe a file that is too large to be kept. Raises OSError."""
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        return cls(name, digest, path.stat().st_size)
+
+
+@dataclass
+class Quality:
+    """How good a trace is: samples in all, filled in, and cut down to 100 %."""
+
+    series: int
+    slots: int
+    filled: int = 0
+    cut: int = 0
+    rule: str = "refuse"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def coverage(self) -> float:
+        """Part of the samples that were recorded, not filled in."""
+        total = self.series * self.slots
+        return 1.0 - self.filled / total if total else 0.0
+
+
+FULL = {"percent": 100.0, "share": 100.0}
+"""Units of samples that have an upper bound, in percent, whatever the VM."""
+
+
+@dataclass
+class TraceData:
+    """Utilisation counts (slots, series), each worth ``share_per_count`` of a VM's CPU.
+
+    Where ``unit`` is no part of the VM (MHz, GHz, cores) the counts are in that unit. ``shipped``
+    traces are samples of VMs whose names mean nothing; series ``by_file`` are named by files.
+    """
+
+    names: list[str]
+    counts: NDArray[np.generic]
+    share_per_count: float
+    step_s: float
+    quality: Quality
+    files: list[InputFile]
+    sizes: list[VmSize] | None = None
+    size_of_series: list[int] | None = None
+    unit: str = "percent"
+    shipped: bool = False
+    by_file: bool = False
+
+    @property
+    def length_s(self) -> float:
+        """How long the trace is."""
+        return len(self.counts) * self.step_s
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What to do with samples that are missing or above full."""
+
+    gaps: str = "refuse"
+    above_full: str = "refuse"
+
+
+def complete(
+    percent: Floats, names: list[str], where: list[str], rules: Rules, first_row: int = 1,
+    full: float | None = 100.0,
+) -> tuple[Floats, Quality]:  # fmt: skip
+    """Check percentages (slots, series) and fill what is missing (NaN) by the named rule.
+
+    ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0
+    in it. Samples without a bound that is known here have ``full`` None. Returns the completed
+    array and its quality. Raises InputError.
+    """
+    quality = Quality(percent.shape[1], percent.shape[0], rule=rules.gaps)
+    wrong = ~np.isfinite(percent) & ~np.isnan(percent) | (percent < 0)
+    right = "a percentage from 0 to 100" if full else "a number of 0 or more"
+    unit = " %" if full else ""
+    _refuse_first(wrong, percent, names, where, first_row, right, unit=unit)
+    above = percent > (full or np.inf)
+    if rules.above_full == "cut":
+        quality.cut = int(above.sum())
+        percent = np.where(above, 100.0, percent)
+    else:
+        right = "at most 100 %, the unit that it is in (percent, share, MHz, GHz or cores), or "
+        right += "workload.above_full: cut"
+        _refuse_first(above, percent, names, where, first_row, right)
+    missing = np.isnan(percent)
+    if rules.gaps == "refuse":
+        right = "a number, or workload.gaps: hold, interpolate or zero"
+        _refuse_first(missing, percent, names, where, first_row, right, "is missing")
+        return percent, quality
+    quality.filled = int(missing.sum())
+    if quality.filled:
+        _refuse_empty(missing, names, where)
+        percent = _filled(percent, missing, rules.gaps)
+    return percent, quality
+
+
+def _refuse_first(
+    wrong: NDArray[np.bool_],
+    percent: Floats,
+    names: list[str],
+    where: list[str],
+    first_row: int,
+    right: str,
+    what: str = "",
+    unit: str = " %",
+) -> None:
+    if not wrong.any():
+        return
+    slot, series = (int(each) for each in np.argwhere(wrong)[0])
+    place = f"{where[series]}:{slot + first_row}"
+    more = int(wrong.sum()) - 1
+    fault = what or f"is {percent[slot, series]:g}{unit}"
+    others = f" ({more} more like it)" if more else ""
+    raise refuse(place, f"sample {slot} of {names[series]} {fault}{others}; write {right}")
+
+
+def refuse_shares(values: Floats, where: str, key: str = "unit", field: str = "") -> None:
+    """Raise InputError if all samples lie from 0 to 1, as percent hardly do."""
+    known = values[~np.isnan(values)]
+    if len(known) and 0 < known.max() <= 1 and known.min() >= 0:
+        message = (
+            f"all samples lie from 0 to {known.max():g}; write {key}: share if 1 is all of a VM's "
+            f"CPU, or {key}: percent if it is one percent"
+        )
+        raise refuse(where, message, field)
+
+
+def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]) -> None:
+    empty = np.flatnonzero(missing.all(axis=0))
+    if len(empty):
+        index = int(empty[0])
+        raise refuse(where[index], f"{names[index]} has no sample at all; leave it out")
+
+
+def _filled(percent: Floats, missing: NDArray[np.bool_], rule: str) -> Floats:
+    filled = percent.copy()
+    slots = np.arange(len(percent))
+    for series in np.flatnonzero(missing.any(axis=0)):
+        known = ~missing[:, series]
+        gaps = ~known
+        if rule == "zero":
+            filled[gaps, series] = 0.0
+        elif rule == "interpolate":
+            filled[gaps, series] = np.interp(slots[gaps], slots[known], percent[known, series])
+        else:
+            last = np.maximum.accumulate(np.where(known, slots, -1))
+            last[last < 0] = slots[known][0]
+            filled[:, series] = percent[last, series]
+    return filled
+
+
+def as_counts(percent: Floats) -> tuple[NDArray[np.generic], float]:
+    """Return counts and share per count, in the smallest type that holds every value."""
+    whole = percent.astype(np.uint8)
+    if np.array_equal(whole, percent):
+        return whole, 0.01
+    return percent.astype(np.float64), 0.01
+
+
+def no_samples(where: str) -> Problem:
+    """Return the problem of a trace without content."""
+    return Problem(where, "", "holds no sample; give at least one VM with one sample")

@@ -1,0 +1,1 @@
+"""Names of a scenario become catalogue objects and rows."""

@@ -1,0 +1,72 @@
+"""What the names of hosts, racks, sites, switches and links in a scenario stand for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...models.hardware.racks_and_sites import Domains, without_zeros
+from ...models.network.network import Network
+from ..errors.suggest import unknown_name
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Things that can fail: a label and rows each; a thing may go by several names."""
+
+    kind: str
+    labels: Sequence[str]
+    rows: Sequence[Ints]
+    aliases: Sequence[Sequence[str]]
+
+    def matching(self, patterns: Sequence[str]) -> list[int]:
+        """Return those that any pattern names. Raises ValueError for one that names none."""
+        found: set[int] = set()
+        for pattern in patterns:
+            hits = [
+                number
+                for number, names in enumerate(self.aliases)
+                if any(fnmatchcase(name, pattern) for name in names)
+            ]
+            if not hits:
+                raise ValueError(unknown_name(self.kind, pattern, self.labels))
+            found.update(hits)
+        return sorted(found)
+
+
+def entities_of(
+    kind: str, names: Sequence[str], domains: Domains, network: Network | None
+) -> Entities:
+    """Return what there is of a kind, with the hosts of each, or the rows of each link.
+
+    Raises ValueError where there are no links.
+    """
+    if kind == "link":
+        return _links(network)
+    if kind == "host":
+        labels, rows = list(names), [np.array([row]) for row in range(len(names))]
+    else:
+        level = "rack" if kind == "switch" else kind
+        labels = list(domains.rack_names if level == "rack" else domains.site_names)
+        of_host = domains.of(level)
+        rows = [np.flatnonzero(of_host == number) for number in range(len(labels))]
+    return Entities(kind, labels, rows, [(label, without_zeros(label)) for label in labels])
+
+
+def _links(network: Network | None) -> Entities:
+    if network is None:
+        raise ValueError(
+            "there are no links: the migration model uses no network; take migration.model: "
+            "pre_copy, or let a switch fail"
+        )
+    labels, rows, aliases = [], [], []
+    for row, back in enumerate(network.reverse.tolist()):
+        if back < row:
+            continue
+        one, other = network.names[row].replace(" > ", " - ").split(" - ", 1)
+        labels.append(f"{one} - {other}")
+        rows.append(np.unique(np.array([row, back])))
+        aliases.append((f"{one} - {other}", f"{other} - {one}"))
+    return Entities("link", labels, rows, aliases)

@@ -1,0 +1,144 @@
+"""Host groups of a scenario become the columns of a farm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+from ...models.base.catalogue import servers
+from ...models.hardware.power_curves import PowerBank, PowerModel
+from ...models.hardware.server import Server
+from ...models.hypervisor.overheads import Platform
+from ...models.state.columns import Hosts
+from ..language.names import Numbered
+from ..spec.farm import FarmPart, HostGroup, InlineServer
+from .build_sleep import RestModel, rest_models, sleep_states
+
+
+@dataclass(frozen=True)
+class HostModel:
+    """What one group of hosts is made of, after the catalogue has been consulted.
+
+    ``memory_mib`` is what VMs may be promised: without what the hypervisor takes for itself,
+    times the overcommit.
+    """
+
+    name: str
+    server: str
+    source: str
+    hypervisor: str
+    cores: int
+    core_mhz: float
+    cpu_mhz: float
+    memory_mib: float
+    power: PowerModel
+    off_w: float
+    boot_s: float
+    boot_w: float
+    stop_s: float
+    stop_w: float
+    sleep: dict[str, RestModel]
+    boots_as_hypervisor: bool = False
+    """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
+
+
+def server_of(group: HostGroup) -> Server:
+    """Return the server of a group, of the catalogue or as the scenario writes it out."""
+    if not isinstance(group.server, InlineServer):
+        return servers()[group.server]
+    inline = group.server
+    return Server(
+        id="inline", vendor="", model="inline", cpu="", sockets=inline.sockets,
+        cores=inline.cores, threads=inline.cores, core_mhz=inline.clock,
+        memory_mib=inline.memory, watts=(), ssj_ops=(), published="", confidence="given",
+        source="scenario",
+    )  # fmt: skip
+
+
+def host_model(group: HostGroup, platform: Platform) -> HostModel:
+    """Return what the hosts of a group are made of."""
+    server = platform.server
+    own = group.server.power if isinstance(group.server, InlineServer) else server.power
+    power = group.power or own
+    idle_w, full_w = power.watts(np.array([0.0, 1.0])).tolist()
+    boot, stop = group.boot, group.shutdown
+    boots_as_hypervisor = (
+        "boot" not in group.model_fields_set and platform.hypervisor.host_boot_s > 0
+    )
+    boot_s = platform.hypervisor.host_boot_s if boots_as_hypervisor else boot.duration
+    free_mib = platform.memory_mib - platform.base_mib
+    return HostModel(
+        name=group.name, server=server.id, source=server.source,
+        hypervisor=platform.hypervisor.name, cores=server.cores, core_mhz=server.core_mhz,
+        cpu_mhz=server.cpu_mhz * (1.0 + group.smt_gain),
+        memory_mib=max(free_mib, 0.0) * group.memory_overcommit,
+        power=power, off_w=group.off_power,
+        boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
+        stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
+        sleep=rest_models(group, idle_w, full_w),
+        boots_as_hypervisor=boots_as_hypervisor,
+    )  # fmt: skip
+
+
+def build_hosts(farm: FarmPart, models: list[HostModel]) -> Hosts:
+    """Return the columns of all hosts, in the order that the scenario wants."""
+    counts = np.array([group.count for group in farm.hosts])
+    return columns(models, numbering(counts, farm.order), counts)
+
+
+def numbering(counts: Ints, order: str) -> Ints:
+    """Return the group of each host: group after group, or one of each in turn."""
+    grouped = np.repeat(np.arange(len(counts)), counts)
+    if order == "grouped":
+        return grouped
+    turn = np.concatenate([np.arange(count) for count in counts])
+    return grouped[np.argsort(turn, kind="stable")]
+
+
+def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
+    """Return host columns for hosts of the given groups."""
+    distinct: list[PowerModel] = []
+    for model in models:
+        if model.power not in distinct:
+            distinct.append(model.power)
+    power_of_group = np.array([distinct.index(model.power) for model in models])
+
+    def column(attribute: str) -> Floats:
+        return np.array([float(getattr(model, attribute)) for model in models])[group]
+
+    return Hosts(
+        cpu_mhz=column("cpu_mhz"),
+        core_mhz=column("core_mhz"),
+        memory_mib=column("memory_mib"),
+        group=group,
+        power=PowerBank(distinct, power_of_group[group]),
+        off_w=column("off_w"),
+        boot_s=column("boot_s"),
+        boot_w=column("boot_w"),
+        stop_s=column("stop_s"),
+        stop_w=column("stop_w"),
+        names=HostNames([model.name for model in models], group, counts),
+        group_names=[model.name for model in models],
+        server_names=[model.server for model in models],
+        sleep=sleep_states([model.sleep for model in models]),
+    )
+
+
+def host_names(farm: FarmPart) -> list[str]:
+    """Return the names of all hosts, in the order that the scenario wants."""
+    counts = np.array([group.count for group in farm.hosts])
+    return HostNames([group.name for group in farm.hosts], numbering(counts, farm.order), counts)
+
+
+class HostNames(list[str]):
+    """Names of hosts: the group's name and the number within the group."""
+
+    def __init__(self, groups: list[str], group: Ints, counts: Ints) -> None:
+        makers = [Numbered(name, int(count)) for name, count in zip(groups, counts, strict=True)]
+        rank = np.empty(len(group), np.int64)
+        for index in range(len(groups)):
+            own = np.flatnonzero(group == index)
+            rank[own] = np.arange(len(own))
+        super().__init__(
+            makers[each][number] for each, number in zip(group.tolist(), rank.tolist(), strict=True)
+        )

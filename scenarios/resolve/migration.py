@@ -1,0 +1,58 @@
+"""Migration models, platforms and conversion of a scenario become the models of its moves."""
+
+from collections.abc import Sequence
+
+from ...models.hardware.cpu_features import ANY_CPU, CPU_BASELINES
+from ...models.hypervisor.overheads import Platform as Layer
+from ...models.migration.conversion import NoConversion, Platform
+from ...models.migration.fixed_rate import FixedRate
+from ...models.migration.model_table import End, MoveModels
+from ...models.workload.vm_size import VmSize
+from ..spec.farm import HostGroup
+from ..spec.spec import Spec
+
+
+def move_models(
+    spec: Spec, groups: Sequence[HostGroup], layers: Sequence[Layer | None], sizes: Sequence[VmSize]
+) -> MoveModels:
+    """Return how VMs of some sizes move between some groups of hosts, given what runs there.
+
+    A group without a layer has the ideal hypervisor.
+    """
+    written = {size.name: size.migration for size in spec.workload.sizes}
+    ends = [end_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]
+    own = [written.get(size.name) for size in sizes]
+    return MoveModels(own, ends, spec.conversion, ported=spec.network.stated)
+
+
+def end_of(group: HostGroup, layer: Layer | None, spec: Spec) -> End:
+    """Return what a group of hosts is to moves."""
+    cpu = ANY_CPU if group.cpu_baseline is None else CPU_BASELINES[group.cpu_baseline]
+    return End(
+        platform=Platform(
+            family="ideal" if layer is None else layer.hypervisor.family,
+            stuck="" if layer is None else _stuck(layer),
+            cpu_vendor=cpu.vendor,
+            cpu_level=cpu.level,
+        ),
+        model=group.migration or spec.migration,
+        device=layer is not None and not layer.network_path.live_migration,
+        detachable=group.passthrough_moves == "detach",
+    )
+
+
+def _stuck(layer: Layer) -> str:
+    """Return what holds running VMs there: a device of the network can be detached, a disk not."""
+    if not layer.hypervisor.live_migration:
+        return layer.hypervisor.name
+    path = layer.storage_path
+    return "" if path.live_migration else f"{path.name} I/O"
+
+
+def may_use_network(spec: Spec) -> bool:
+    """Return whether a move may send anything over the network, or takes places in it."""
+    models = [spec.migration]
+    models += [group.migration for group in spec.farm.hosts]
+    models += [size.migration for size in spec.workload.sizes]
+    plain = all(model is None or isinstance(model, FixedRate) for model in models)
+    return not plain or spec.network.stated or not isinstance(spec.conversion, NoConversion)

@@ -1,0 +1,104 @@
+"""The network of a scenario becomes links and routes."""
+
+from collections.abc import Hashable
+
+from ...models.migration.model_table import MoveModels
+from ...models.network.network import Network
+from ...models.network.transport import TRANSPORTS, Transport
+from ...models.state.columns import Hosts
+from ...sim.migration.concurrency import Limits
+from ...sim.migration.over_network import NetworkSetup
+from ..errors.problems import refuse
+from ..scenario import Scenario
+from ..spec.network import (
+    MOVES_PER_HOST,
+    UPLINK_MBPS,
+    FatTree,
+    LeafSpine,
+    SingleSwitch,
+    Sites,
+    Topology,
+    TwoTier,
+)
+from .racks import hosts_of_sites, racks_of_sites
+
+
+def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
+    """Return the network where a migration model uses one. Raises InputError."""
+    if not models.uses_network:
+        return None
+    part = scenario.network
+    try:
+        groups = [hosts.group_names[group] for group in hosts.group.tolist()]
+        per_rack = scenario.farm.hosts_per_rack
+        network = network_of(part.topology, list(hosts.names), groups, per_rack)
+    except ValueError as error:
+        raise refuse(scenario.name, str(error), "network.layout") from None
+    network.background[:] = part.background
+    given = part.transport
+    transport = given if isinstance(given, Transport) else TRANSPORTS[given]
+    per_host = part.moves_per_host or MOVES_PER_HOST
+    limits = Limits(per_host, part.moves_in_all, part.moves_per_link, part.order)
+    return NetworkSetup(network, transport, limits)
+
+
+def network_of(
+    layout: Topology,
+    hosts: list[str],
+    groups: list[str],
+    hosts_per_rack: int | None = None,
+) -> Network:
+    """Return the links and routes between hosts, given the group of each.
+
+    ``hosts_per_rack`` is that of the farm, for sites whose layout has no racks. Raises ValueError
+    if they do not fit.
+    """
+    if isinstance(layout, SingleSwitch):
+        return Network.single_switch(hosts, layout.port, layout.latency)
+    if isinstance(layout, TwoTier):
+        return Network.two_tier(
+            hosts, layout.hosts_per_rack, layout.port, layout.uplink, layout.latency
+        )
+    if isinstance(layout, LeafSpine):
+        return Network.leaf_spine(
+            hosts, layout.hosts_per_leaf, layout.spines, layout.port, layout.uplink, layout.latency
+        )
+    if isinstance(layout, FatTree):
+        return Network.fat_tree(hosts, layout.port, layout.latency, layout.ports)
+    if isinstance(layout, Sites):
+        return _of_sites(layout, hosts, groups, hosts_per_rack)
+    import networkx as nx  # noqa: PLC0415 - slow to start; few commands need it
+
+    graph: nx.Graph[Hashable] = nx.Graph()
+    graph.add_nodes_from(hosts)
+    for link in layout.links:
+        one, other = link.between
+        graph.add_edge(one, other, capacity_mbps=link.bandwidth, latency_s=link.latency)
+    return Network.from_graph(graph, hosts)
+
+
+def _of_sites(
+    layout: Sites, hosts: list[str], groups: list[str], hosts_per_rack: int | None
+) -> Network:
+    from ...models.network import topologies  # noqa: PLC0415 - NetworkX is slow to start
+
+    places = hosts_of_sites(layout, groups)
+    if places is None:
+        raise ValueError("the sites do not have the hosts of the farm, each once")
+    rack = racks_of_sites(layout, places, hosts_per_rack)
+    made = []
+    for site, rows in zip(layout.sites, places, strict=True):
+        here = [hosts[row] for row in rows.tolist()]
+        uplink_mbps = site.uplink or UPLINK_MBPS
+        first, racks = int(rack[rows[0]]) + 1, int(rack.max()) + 1
+        made.append(
+            topologies.Site(
+                site.name, here, site.port, site.latency, site.hosts_per_rack or 0, uplink_mbps,
+                first, racks,
+            )
+        )  # fmt: skip
+    lines = [
+        (line.between[0], line.between[1], line.bandwidth, line.latency) for line in layout.lines
+    ]
+    graph, _ = topologies.linked_sites(made, lines)
+    return Network.from_graph(graph, hosts)

@@ -1,0 +1,127 @@
+"""Racks and sites of a scenario: where the hosts of a farm stand."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ...models.base.arrays import Ints
+from ...models.hardware.racks_and_sites import Domains, racks_in_order
+from ..language.fields import Fault
+from ..language.names import Numbered
+from ..spec.farm import FarmPart, HostGroup
+from ..spec.network import LeafSpine, Sites, Topology, TwoTier
+from ..spec.spec import Spec
+from .farm import numbering
+
+HOSTS_PER_RACK = 40
+MAIN_SITE = "main"
+"""Where hosts stand whose group names no site."""
+
+
+def build_domains(farm: FarmPart, layout: Topology) -> Domains:
+    """Return where each host stands, in the order of the farm."""
+    names, site_of_group = _sites(farm.hosts)
+    site = site_of_group[_groups(farm)]
+    wired = _hosts_per_switch(layout)
+    places = _hosts_of_sites(farm, layout) if isinstance(layout, Sites) else None
+    if wired is not None:
+        rack = np.arange(len(site)) // wired
+    elif isinstance(layout, Sites) and places is not None:
+        rack = racks_of_sites(layout, places, farm.hosts_per_rack)
+    else:
+        rack = racks_in_order(site, farm.hosts_per_rack or HOSTS_PER_RACK)
+    return Domains(rack, site, _rack_names(rack), names)
+
+
+def racks_of_sites(layout: Sites, places: Sequence[Ints], per_rack: int | None) -> Ints:
+    """Return the rack of each host if the hosts of a network's sites fill racks in their order.
+
+    ``places`` are the rows of each site's hosts. Racks are numbered site after site; at a site
+    whose layout has none, ``per_rack`` hosts fill one.
+    """
+    rack = np.empty(int(np.sum([len(here) for here in places])), np.int64)
+    first = 0
+    for site, here in zip(layout.sites, places, strict=True):
+        numbers = np.arange(len(here)) // (site.hosts_per_rack or per_rack or HOSTS_PER_RACK)
+        rack[here] = first + numbers
+        first += int(numbers[-1]) + 1
+    return rack
+
+
+def hosts_of_sites(layout: Sites, group_of_host: Sequence[str]) -> list[Ints] | None:
+    """Return the rows of each site's hosts; None where the sites are not those of the farm."""
+    names = np.array(group_of_host)
+    if all(site.hosts for site in layout.sites):
+        ends = np.cumsum([site.hosts or 0 for site in layout.sites])
+        found = [
+            np.arange(end - (site.hosts or 0), end)
+            for site, end in zip(layout.sites, ends.tolist(), strict=True)
+        ]
+    else:
+        found = [np.flatnonzero(np.isin(names, site.groups or ())) for site in layout.sites]
+    rows = np.sort(np.concatenate(found))
+    whole = np.array_equal(rows, np.arange(len(names))) and all(len(here) for here in found)
+    return found if whole else None
+
+
+def _hosts_of_sites(farm: FarmPart, layout: Sites) -> list[Ints] | None:
+    return hosts_of_sites(layout, [farm.hosts[row].name for row in _groups(farm).tolist()])
+
+
+def rack_names(spec: Spec) -> list[str]:
+    """Return the name of each host's rack."""
+    domains = build_domains(spec.farm, spec.network.topology)
+    return [domains.rack_names[rack] for rack in domains.rack.tolist()]
+
+
+def unplanned(count: int) -> Domains:
+    """Return domains of hosts of which nothing is known: one site, racks filled in order."""
+    rack = racks_in_order(np.zeros(count, np.int64), HOSTS_PER_RACK)
+    return Domains(rack, np.zeros(count, np.int64), _rack_names(rack), [MAIN_SITE])
+
+
+def faults_of_domains(spec: Spec) -> Iterator[Fault]:
+    """Yield racks that are given twice or stand at two sites."""
+    layout = spec.network.topology
+    wired = _hosts_per_switch(layout)
+    if wired is not None:
+        yield from _given_twice(spec, f"racks of {wired} hosts")
+    elif isinstance(layout, Sites) and all(site.hosts_per_rack for site in layout.sites):
+        yield from _given_twice(spec, "racks of its own")
+    domains = build_domains(spec.farm, layout)
+    first = np.unique(domains.rack, return_index=True)[1]
+    torn = np.flatnonzero(domains.site != domains.site[first][domains.rack])
+    if len(torn):
+        rack, site = domains.rack[torn[0]], domains.site[torn[0]]
+        one, other = domains.site_names[domains.site[first[rack]]], domains.site_names[site]
+        remedy = f"let the hosts of a site be a multiple of {wired}, or leave the sites out"
+        if wired is None:
+            remedy = "let the sites of the network hold groups of one site each, or leave these out"
+        message = f"rack {rack + 1} would stand at {one} and at {other}; {remedy}"
+        yield ("network", "layout"), message
+
+
+def _given_twice(spec: Spec, what: str) -> Iterator[Fault]:
+    if spec.farm.hosts_per_rack is not None:
+        message = f"the network's layout has {what} already; leave this out"
+        yield ("farm", "hosts_per_rack"), message
+
+
+def _hosts_per_switch(layout: Topology) -> int | None:
+    if isinstance(layout, TwoTier):
+        return layout.hosts_per_rack
+    return layout.hosts_per_leaf if isinstance(layout, LeafSpine) else None
+
+
+def _rack_names(rack: Ints) -> Sequence[str]:
+    return Numbered("rack", int(rack.max(initial=-1)) + 1)
+
+
+def _sites(groups: Sequence[HostGroup]) -> tuple[list[str], Ints]:
+    written = [group.site or MAIN_SITE for group in groups]
+    names = list(dict.fromkeys(written))
+    return names, np.array([names.index(name) for name in written])
+
+
+def _groups(farm: FarmPart) -> Ints:
+    return numbering(np.array([group.count for group in farm.hosts]), farm.order)

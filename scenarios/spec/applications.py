@@ -1,0 +1,184 @@
+"""Applications of a scenario: groups of VMs with one load to serve, and how they scale."""
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ...policies.scaling.scaling import ScalingPolicy
+from ..language.fields import Amount, Part, Quantity, policy_slot, problem, problems
+from ..language.table_times import TimeUnit
+from ..language.units import Money
+from ..language.value_types import Count, Factor, FilePath, Name, Period, Seconds, Whole
+from .load_rate import LoadRate, Rate
+
+LoadRateField = Annotated[LoadRate, Rate()]
+Between = Literal["hold", "line"]
+BETWEEN = "Whether a value holds until the next one, or a straight line leads there."
+TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), Quantity("time")]
+
+
+class ConstantRate(Part):
+    """The same load at all times."""
+
+    type: Literal["constant"]
+    rate: LoadRateField = Field(description="The load.")
+
+
+class TableRate(Part):
+    """A load at some instants, written out."""
+
+    type: Literal["table"]
+    times: tuple[Seconds, ...] = Field(
+        min_length=1, description="Instants from the start of the run, ascending."
+    )
+    rates: tuple[LoadRateField, ...] = Field(min_length=1, description="The load at each of them.")
+    between: Between = Field("line", description=BETWEEN)
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if len(self.times) != len(self.rates):
+            message = f"has {len(self.rates)} entries, times {len(self.times)}; give as many"
+            raise problems([(("rates",), message)])
+        if any(later <= earlier for earlier, later in pairwise(self.times)):
+            raise problems([(("times",), "do not ascend; sort them, each once")])
+        return self
+
+
+class FileRate(Part):
+    """A load from a CSV table with a column of times and one of values."""
+
+    type: Literal["csv"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    time: Name = Field(
+        "time", description="Column of the time: numbers, or ISO 8601; the first row is the start."
+    )
+    time_unit: TimeUnit | None = Field(
+        None, description="Unit of times that are numbers; absent: as in traces, seconds or Unix."
+    )
+    value: Name = Field("load", description="Column of the load.")
+    unit: Literal["GHz", "MHz", "requests/s"] = Field("GHz", description="What 1 stands for.")
+    between: Between = Field("hold", description=BETWEEN)
+
+
+class DailyRate(Part):
+    """A load that goes up and down with the day; the run begins on a Monday at 00:00."""
+
+    type: Literal["daily"]
+    peak: LoadRateField = Field(description="Highest load of a day.")
+    trough: LoadRateField = Field(description="Lowest load of a day, twelve hours from the peak.")
+    peak_at: TimeOfDay = Field(50_400.0, description="Time of day of the peak.")
+    weekend: Annotated[Factor, Field(ge=0)] = Field(
+        1.0, description="What the load of Saturdays and Sundays is multiplied by."
+    )
+
+
+class LoadEvent(Part):
+    """Something that multiplies the load for a time."""
+
+    begin: Seconds = Field(alias="from", description="When it begins.")
+    end: Period = Field(alias="to", description="When it is over.")
+    factor: Annotated[Factor, Field(ge=0)] = Field(
+        description="What the load is multiplied by at its height."
+    )
+    ramp: Seconds = Field(
+        0.0, description="Time from its beginning to its height, and from there to its end."
+    )
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        if self.end <= self.begin:
+            raise problems([(("to",), "is not after from; let the event end later")])
+        if 2 * self.ramp > self.end - self.begin:
+            raise problems([(("ramp",), "is more than half of the event; shorten it")])
+        return self
+
+
+class CoolDown(Part):
+    """Rests after scaling."""
+
+    out: Seconds = Field(0.0, description="From one scale-out to the next.")
+    in_: Seconds = Field(300.0, alias="in", description="From any change to a scale-in.")
+
+
+class Penalty(Part):
+    """What it costs when load is not served."""
+
+    price: Annotated[Money, Amount()] = Field(description="Price of one.")
+    per: Literal["GHz h", "request"] = Field("GHz h", description="Of what.")
+
+
+LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(discriminator="type")]
+
+
+class ApplicationPart(Part):
+    """A group of VMs, `name-1`, `name-2` and so on, that serve one load between them."""
+
+    name: Name = Field(description="Name of the application.")
+    size: Name = Field(description="Size of its members, one of `workload.sizes`.")
+    minimum: Count = Field(1, description="Fewest members.")
+    maximum: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        description="Most members."
+    )
+    start: Count | None = Field(None, description="Members when time begins; absent: the fewest.")
+    load: LoadField = Field(description="What is asked of all members together.")
+    events: tuple[LoadEvent, ...] = Field((), description="What multiplies the load for a time.")
+    balance: Literal["round_robin", "least_loaded"] = Field(
+        "least_loaded",
+        description="How the load is split over members: in equal parts, or so that all are "
+        "loaded to the same share of their CPU.",
+    )
+    scaling: Annotated[ScalingPolicy | None, policy_slot("scaling")] = Field(
+        None, description="Who decides on members; absent: as many as at the start."
+    )
+    cool_down: CoolDown = Field(
+        CoolDown(), description="Rests after scaling; the defaults are those of Kubernetes."
+    )
+    leaves_first: Literal["newest", "oldest"] = Field(
+        "newest", description="Which members a scale-in takes; those that still start go before."
+    )
+    protected: Whole = Field(
+        0, description="Members that no scale-in takes: those that have been there longest."
+    )
+    priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
+        0, description="Which members wait less for a host: those with the higher number."
+    )
+    penalty: Penalty | None = Field(None, description="What it costs when load is not served.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.maximum < self.minimum:
+            message = f"{self.maximum} is less than minimum, {self.minimum}; raise it"
+            raise problems([(("maximum",), message)])
+        if self.start is not None and not self.minimum <= self.start <= self.maximum:
+            message = f"{self.start} is not within {self.minimum} and {self.maximum}; change it"
+            raise problems([(("start",), message)])
+        if self.protected > self.maximum:
+            message = f"{self.protected} is more than maximum, {self.maximum}; protect fewer"
+            raise problems([(("protected",), message)])
+        asks = {rate.requests for rate in self.rates}
+        if len(asks) > 1:
+            raise problem("rates are in GHz and in requests; write all in one unit")
+        return self
+
+    @property
+    def rates(self) -> tuple[LoadRate, ...]:
+        """The rates that the load is written with; of a file only what 1 stands for."""
+        load = self.load
+        if isinstance(load, ConstantRate):
+            return (load.rate,)
+        if isinstance(load, TableRate):
+            return load.rates
+        if isinstance(load, DailyRate):
+            return (load.peak, load.trough)
+        return (LoadRate(1e3 if load.unit == "GHz" else 1.0, load.unit == "requests/s"),)
+
+    @property
+    def in_requests(self) -> bool:
+        """Whether the load counts requests."""
+        return self.rates[0].requests
+
+    @property
+    def first_members(self) -> int:
+        """Members when time begins."""
+        return self.minimum if self.start is None else self.start

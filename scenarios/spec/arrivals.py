@@ -1,0 +1,164 @@
+"""Where VMs that come and go are read from, or how they are generated."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..language.fields import Part, Quantity
+from ..language.value_types import (
+    Count,
+    Factor,
+    FilePath,
+    Mebibytes,
+    Megahertz,
+    Name,
+    RequestClassName,
+    Seconds,
+    Share,
+)
+
+MemoryUnit = Literal["KB", "KiB", "MB", "MiB", "GB", "GiB"]
+
+
+class _Arrivals(Part):
+    """What all sources of arrivals have in common."""
+
+    clock: Megahertz = Field(
+        2500.0, description="What 100 % of a vCPU stands for, where the source does not say."
+    )
+    start: Seconds = Field(
+        0.0,
+        description="Time of the source at which the run begins; VMs that came before and are "
+        "still there are there from the start, for the rest of their lifetime.",
+    )
+    share: Annotated[float, Field(gt=0, le=1), Quantity("share")] = Field(
+        1.0,
+        description="Part of the batches that is kept, drawn at random; of the VMs where the "
+        "source knows no batches.",
+    )
+    limit: Count | None = Field(
+        None, description="Number of VMs, the first to arrive, after which no more are taken."
+    )
+    request_class: RequestClassName | None = Field(
+        None,
+        alias="class",
+        description="Request class, of the catalogue, of VMs for which the source names none.",
+    )
+    tenant: Name | None = Field(
+        None, description="Who the VMs belong to for which the source names no tenant."
+    )
+
+
+class _Unmeasured(_Arrivals):
+    """Sources that may not know what VMs ask for."""
+
+    utilisation: Share = Field(
+        0.106,
+        description="Share of its vCPUs that a VM asks for where neither the source nor "
+        "`workload.source` says; the default is the mean of 100 VMs of Azure V1.",
+    )
+
+
+class ArrivalColumns(Part):
+    """Names of the columns of a table of arrivals.
+
+    Optional columns are read where the table has them; a name other than the default must exist.
+    """
+
+    arrival: Name = Field("arrival", description="When the VM arrives.")
+    vcpus: Name = Field("vcpus", description="Number of its vCPUs.")
+    memory: Name = Field("memory", description="Its memory.")
+    lifetime: Name = Field(
+        "lifetime", description="Optional: how long it stays; blank where it stays."
+    )
+    end: Name = Field("end", description="Optional, where there is no lifetime: when it leaves.")
+    clock: Name = Field("clock", description="Optional: MHz of a vCPU.")
+    utilisation: Name = Field(
+        "utilisation", description="Optional: mean share of its vCPUs that it asks for."
+    )
+    tenant: Name = Field("tenant", description="Optional: its tenant, one of `tenants`.")
+    request_class: Name = Field(
+        "class", alias="class", description="Optional: its request class, one of the catalogue."
+    )
+    priority: Name = Field(
+        "priority", description="Optional: whole number; VMs of higher priority go first."
+    )
+    vm: Name = Field("vm", description="Optional: its name, different for each.")
+    batch: Name = Field(
+        "batch", description="Optional: number of the request that it came with, with others."
+    )
+
+
+class TableArrivals(_Unmeasured):
+    """A CSV (also gzipped) or Parquet table with a row per VM, in order of arrival."""
+
+    type: Literal["table"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    columns: ArrivalColumns = Field(ArrivalColumns(), description="Names of its columns.")
+    time_unit: Literal["ms", "s", "min", "h", "d"] = Field(
+        "s", description="Unit of arrival, lifetime and end."
+    )
+    memory_unit: MemoryUnit = Field("GiB", description="Unit of memory.")
+    utilisation_unit: Literal["percent", "share"] | None = Field(
+        None,
+        description="Whether utilisation 1 means one percent or all of the vCPUs; absent: percent, "
+        "and a table without a utilisation above 1 is refused.",
+    )
+    lifetimes: Literal["stay", "azure_v1"] = Field(
+        "stay",
+        description="What VMs without a lifetime do: stay, or live as long as is drawn from the "
+        "distribution of `farmsim catalog workloads azure_v1`, those of a batch alike, in "
+        "whole steps of 5 min, as the trace records them.",
+    )
+
+
+class AzureArrivals(_Arrivals):
+    """The table of VMs of the Azure Public Dataset V1 or V2, `vmtable.csv` or `.csv.gz`."""
+
+    type: Literal["azure"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    level: Literal["mean", "p95", "max"] = Field(
+        "mean", description="Which of the recorded utilisations a VM asks for."
+    )
+    vcpus_above_24: Count = Field(30, description="vCPUs of a VM in the bucket `>24` of V2.")
+    memory_above_64: Mebibytes = Field(
+        71_680.0, description="Memory of a VM in the bucket `>64` of V2."
+    )
+
+
+class HuaweiEast1Arrivals(_Unmeasured):
+    """The table of events of Huawei-East-1: a row where a VM is created, one where it ends."""
+
+    type: Literal["huawei_east_1"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+
+
+class OpenDCArrivals(_Unmeasured):
+    """A folder with `tasks.parquet` and perhaps `fragments.parquet`, any generation of OpenDC."""
+
+    type: Literal["opendc"]
+    path: FilePath = Field(description="The folder, relative to the scenario.")
+    memory_unit: MemoryUnit | None = Field(
+        None,
+        description="Unit of the tasks' memory, in which traces differ; absent: KB, MB or GB by "
+        "the median per vCPU, and what fits none or two of them is refused.",
+    )
+
+
+class GeneratedArrivals(_Arrivals):
+    """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`."""
+
+    type: Literal["generated"]
+    rate: Annotated[Factor, Field(gt=0)] = Field(
+        1.0, description="Batches per batch of the trace, which had 629 an hour with 2,600 VMs."
+    )
+    swing: Annotated[Factor, Field(ge=0, le=2)] = Field(
+        1.0,
+        description="How far the hours of the day differ: 1 as in the trace, 0 not at all.",
+    )
+
+
+ArrivalPart = (
+    TableArrivals | AzureArrivals | HuaweiEast1Arrivals | OpenDCArrivals | GeneratedArrivals
+)
+ArrivalSource = Annotated[ArrivalPart, Field(discriminator="type")]

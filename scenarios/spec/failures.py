@@ -1,0 +1,94 @@
+"""What fails and what becomes of its VMs, as a scenario describes it."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from ...models.hardware.reliability import DISTRIBUTIONS, Times
+from ..language.fields import Named, Part, Quantity, problem
+from ..language.value_types import FilePath, Name, Period, Seconds
+
+Distribution: TypeAlias = Annotated[
+    Times, Named("distribution", "distribution of times", lambda: DISTRIBUTIONS)
+]
+Of = Literal["host", "rack", "site", "switch", "link"]
+Match: TypeAlias = Annotated[tuple[Name, ...], Field(min_length=1)]
+OF = (
+    "What fails: hosts one by one, all hosts of a rack or a site at once, the switch of a rack "
+    "(its hosts are cut off), or a link of the network."
+)
+MATCH = (
+    "Names of hosts, racks, sites, or of the racks of switches; links as `one - other`; patterns "
+    "as in a shell: rack-3*."
+)
+
+
+class FailureEntry(Part):
+    """Things that fail again and again, each by itself."""
+
+    name: Name = Field(description="Name of the entry; random numbers and tables go by it.")
+    of: Of = Field("host", description=OF)
+    match: Match = Field(("*",), description=MATCH)
+    time_to_failure: Distribution | None = Field(
+        None, description="Time from the start, or from a repair, to the next failure."
+    )
+    repair: Distribution | None = Field(None, description="Time from a failure to its repair.")
+    table: FilePath | None = Field(
+        None,
+        description="Instead of both: a CSV or Parquet table of observed failures with the columns "
+        "`failure_interval` and `failure_duration` in ms, as the failure traces of OpenDC have.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "FailureEntry":
+        given = self.time_to_failure is not None, self.repair is not None
+        if self.table is not None and any(given):
+            raise problem("has a table as well as time_to_failure or repair; leave one out")
+        if self.table is None and not all(given):
+            raise problem("needs time_to_failure and repair, or a table")
+        return self
+
+
+class PlannedOutage(Part):
+    """One failure that is known beforehand."""
+
+    at: Annotated[float, Quantity("time")] = Field(description="When it happens.")
+    of: Of = Field("host", description=OF)
+    match: Match = Field(description=MATCH)
+    lasts: Period | None = Field(
+        None, alias="for", description="Time to its repair; absent: not within the run."
+    )
+
+
+class FailuresPart(Part):
+    """What fails, and what becomes of the VMs concerned."""
+
+    entries: tuple[FailureEntry, ...] = Field((), description="What fails at random.")
+    schedule: tuple[PlannedOutage, ...] = Field((), description="What fails at known times.")
+    detection: Seconds = Field(
+        15.0,
+        description="Time until a host is taken for failed (VMware vSphere HA declares it after "
+        "15 s without heartbeat).",
+    )
+    restart: bool = Field(
+        True,
+        strict=True,
+        description="Whether VMs of a failed host are started again elsewhere, those of higher "
+        "priority first; otherwise they wait for its repair.",
+    )
+    restart_isolated: bool = Field(
+        False,
+        strict=True,
+        description="Whether a host that is cut off powers its VMs off, so that they are started "
+        "again elsewhere; otherwise they run on unreached, and count as down.",
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "FailuresPart":
+        names = [entry.name for entry in self.entries]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise problem(f"{name!r} is the name of two entries; give each its own")
+        if self.restart_isolated and not self.restart:
+            raise problem("restart_isolated starts VMs again elsewhere; that needs restart: true")
+        return self

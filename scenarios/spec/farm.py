@@ -1,0 +1,227 @@
+"""The hosts of a scenario."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from ...models.base.catalogue import servers
+from ...models.hardware.cpu_features import CPU_BASELINES
+from ...models.hardware.hardware_assists import ASSISTS
+from ...models.hardware.power_curves import POWER_MODELS
+from ...models.hypervisor.profiles import derive, profiles
+from ...models.migration.fixed_rate import MIGRATION_MODELS
+from ..errors.suggest import unknown_name
+from ..language.fields import Amount, Named, Part, Quantity, problem, problems
+from ..language.units import Money
+from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Watts
+from .sleep import SleepPart, Switching, check_states
+
+MAX_HOSTS = 2_000_000
+
+
+class InlineServer(Part):
+    """A server that the catalogue does not have."""
+
+    cores: Cores = Field(description="Physical cores in all.")
+    sockets: Cores = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
+    clock: Megahertz = Field(description="Nominal clock of a core.")
+    memory: Mebibytes = Field(description="Memory installed.")
+    power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
+        description="Power by utilisation."
+    )
+
+
+def _known_hypervisor(name: str) -> str:
+    if name not in profiles():
+        raise problem(unknown_name("hypervisor", name, profiles()))
+    return name
+
+
+class InlineHypervisor(Part):
+    """A hypervisor of the catalogue with figures of your own."""
+
+    based_on: Annotated[str, AfterValidator(_known_hypervisor)] = Field(
+        description="The profile that it starts from."
+    )
+    change: dict[str, Any] = Field(
+        {},
+        description="What differs, as `farmsim catalog hypervisors NAME` shows it: figures as "
+        "numbers or as low, typical and high.",
+        examples=[{"cpu": {"plain": 0.97}, "memory": {"hypervisor_mib": 800}}],
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        name = f"own {self.based_on}"
+        for key in ("base", "name"):
+            if key in self.change:
+                raise problems([(("change", key), "is set by farmsim; leave it out")])
+        try:
+            derive(profiles()[self.based_on], name, **self.change)
+        except (TypeError, ValueError) as error:
+            path, _, message = str(error).partition(": ")
+            steps = path.split(".")[1:] if message and path.startswith(name) else []
+            raise problems([(("change", *steps), message or str(error))]) from None
+        return self
+
+
+def _hypervisor_tag(written: Any) -> str:
+    return "inline" if isinstance(written, dict | InlineHypervisor) else "catalogue"
+
+
+HypervisorField = Annotated[
+    Annotated[str, AfterValidator(_known_hypervisor), Tag("catalogue")]
+    | Annotated[InlineHypervisor, Tag("inline")],
+    Discriminator(_hypervisor_tag),
+]
+PathField = Literal["emulated", "paravirtual", "passthrough"] | None
+
+
+def _server_tag(written: Any) -> str:
+    return "inline" if isinstance(written, dict | InlineServer) else "catalogue"
+
+
+ServerField = Annotated[
+    Annotated[str, Tag("catalogue")] | Annotated[InlineServer, Tag("inline")],
+    Discriminator(_server_tag),
+]
+
+
+class HostGroup(Part):
+    """Hosts that are alike."""
+
+    name: Name = Field(description="Name of the group; its hosts are numbered under it.")
+    server: ServerField = Field(
+        description="A server of the catalogue (`farmsim catalog servers`), or one written out.",
+        examples=["hp_ml110_g5", "dell_r740_8280"],
+    )
+    count: Annotated[int, Field(strict=True, ge=1, le=MAX_HOSTS)] = Field(
+        description="Number of hosts."
+    )
+    memory: Mebibytes | None = Field(
+        None, description="Memory of each host, if not that of the catalogue."
+    )
+    power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
+        None, description="Power by utilisation, if not the measured curve of the server."
+    )
+    off_power: Watts = Field(
+        5.0, description="Power when off: the management controller stays awake (3 to 12 W)."
+    )
+    boot: Switching = Field(
+        Switching.model_validate({"duration": "260 s"}),
+        description="Booting; the default is the set-up time of Gandhi et al. (2012).",
+    )
+    shutdown: Switching = Field(
+        Switching.model_validate({"duration": "60 s"}), description="Shutting down."
+    )
+    sleep: Annotated[tuple[SleepPart, ...] | None, AfterValidator(check_states)] = Field(
+        None,
+        description="States of rest besides off; absent: all, with the figures of docs/power.md.",
+        examples=[[{"state": "suspend_to_ram", "power": "9 W"}]],
+    )
+    price: Annotated[Money | None, Amount()] = Field(
+        None, description="Price of one host, if not `cost.server_price`."
+    )
+    licence: Annotated[Money | None, Amount()] = Field(
+        None,
+        description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
+        "by core, socket or VM, if in the scenario's currency; else costs are told as without it.",
+    )
+    hypervisor: HypervisorField = Field(
+        "ideal",
+        description="What lies between hardware and guests (`farmsim catalog hypervisors`); "
+        "`ideal` costs nothing and lets VMs share and move.",
+        examples=["esxi", "kvm", {"based_on": "kvm", "change": {"cpu": {"plain": 0.97}}}],
+    )
+    assists: tuple[Literal[*ASSISTS], ...] | None = Field(  # type: ignore[valid-type]
+        None, description="Hardware assistance of the server, if not that of its generation."
+    )
+    smt_gain: Annotated[float, Field(ge=0, le=0.3), Quantity("share")] = Field(
+        0.0, description="What simultaneous multithreading adds to the CPU; 25 to 30 % at most."
+    )
+    host_applications: Annotated[float, Field(ge=0, le=1), Quantity("share")] = Field(
+        0.0,
+        description="CPU that other applications on the host's operating system ask for; only "
+        "hosted (type 2) hypervisors allow it.",
+    )
+    storage_path: PathField = Field(
+        None, description="How guests reach storage, if not the hypervisor's usual way."
+    )
+    network_path: PathField = Field(
+        None, description="How guests reach the network, if not the hypervisor's usual way."
+    )
+    storage_iops: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Storage operations per second that the device can do; absent: no limit."
+    )
+    network: Annotated[float, Field(gt=0), Quantity("bandwidth")] | None = Field(
+        None, description="Bandwidth of the host's network; absent: no limit."
+    )
+    memory_overcommit: Annotated[Factor, Field(ge=1, le=4)] = Field(
+        1.0,
+        description="Memory that may be promised to VMs per memory there is; beyond what sharing "
+        "and ballooning give back, guests are swapped and slow down.",
+    )
+    tenant: Name | None = Field(
+        None, description="The tenant that these hosts are dedicated to; absent: shared."
+    )
+    site: Name | None = Field(
+        None, description="Site where the hosts stand; absent: one that all such hosts share."
+    )
+    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+        None, description="How VMs leave these hosts, if not by the `migration` of the scenario."
+    )
+    cpu_baseline: Literal[*CPU_BASELINES] | None = Field(  # type: ignore[valid-type]
+        None,
+        description="Level of CPU features that guests see here; running VMs move to the same "
+        "level or a higher one of the vendor. Absent: the same everywhere.",
+    )
+    passthrough_moves: Literal["refuse", "detach"] = Field(
+        "refuse",
+        description="Whether VMs whose `network_path` is passthrough stay, or have the device "
+        "detached before a move.",
+    )
+
+    @field_validator("server")
+    @classmethod
+    def _known_server(cls, server: str | InlineServer) -> str | InlineServer:
+        if isinstance(server, str) and server not in servers():
+            raise problem(unknown_name("server", server, servers()))
+        return server
+
+    @model_validator(mode="after")
+    def _layer_fits(self) -> Self:
+        extras = self.smt_gain or self.host_applications or self.memory_overcommit > 1
+        extras = extras or self.cpu_baseline or self.passthrough_moves != "refuse"
+        if self.hypervisor == "ideal" and not extras:
+            return self  # nothing that could be missing, and no catalogue to read
+        from ..checks.host_groups import faults_of_group  # noqa: PLC0415 - it is made of this module
+
+        faults = faults_of_group(self)
+        if faults:
+            raise problems(faults)
+        return self
+
+
+class FarmPart(Part):
+    """The hosts."""
+
+    hosts: tuple[HostGroup, ...] = Field(min_length=1, description="Groups of like hosts.")
+    order: Literal["grouped", "interleaved"] = Field(
+        "grouped",
+        description="Whether hosts are numbered group after group, or one of each in turn; "
+        "first fit and ties between hosts follow the numbers.",
+    )
+    hosts_per_rack: Count | None = Field(
+        None,
+        description="Hosts that fill a rack, in the order of the farm; absent: as the network's "
+        "layout says, or 40.",
+    )
+
+    @field_validator("hosts")
+    @classmethod
+    def _names_differ(cls, hosts: tuple[HostGroup, ...]) -> tuple[HostGroup, ...]:
+        names = [group.name for group in hosts]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise problem(f"two groups are called {twice[0]!r}; give each its own name")
+        return hosts

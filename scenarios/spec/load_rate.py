@@ -1,0 +1,89 @@
+"""Rates of load as a scenario writes them: work in GHz, or requests per second."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from ..language import units
+from ..language.fields import WRITTEN_AS, problem
+
+REQUESTS = "requests/s"
+MOST = 1e12
+
+
+@dataclass(frozen=True)
+class LoadRate:
+    """A rate of work in MHz, or where ``requests`` of requests per second."""
+
+    amount: float
+    requests: bool
+
+    def __str__(self) -> str:
+        if self.requests:
+            return f"{self.amount!r} {REQUESTS}"
+        return str(units.write(self.amount, "frequency"))
+
+
+def parse_rate(written: object) -> LoadRate:
+    """Return a rate such as ``12 GHz`` or ``400 requests/s``. Raises UnitError."""
+    if isinstance(written, LoadRate):
+        return written
+    text = written.strip() if isinstance(written, str) else ""
+    number = text.removesuffix(REQUESTS).strip()
+    if number == text:
+        try:
+            rate = LoadRate(units.parse(written, "frequency"), requests=False)
+        except units.UnitError as error:
+            raise units.UnitError(f"{error}; or requests: 400 {REQUESTS}") from None
+    else:
+        try:
+            units.refuse_separators(text)
+            units.refuse_grouped(number, REQUESTS)
+            rate = LoadRate(float(number), requests=True)
+        except units.UnitError:
+            raise
+        except ValueError:
+            message = f"{number!r} is not a number; write, for example, 400 {REQUESTS}"
+            raise units.UnitError(message) from None
+    if not math.isfinite(rate.amount) or not 0 <= rate.amount <= MOST:
+        message = f"{text} is negative or not finite; write a rate of 0 or more"
+        if rate.amount > 0:
+            message = f"{text} is out of range; write a rate up to {MOST:g} MHz or {REQUESTS}"
+        raise units.UnitError(message)
+    return rate
+
+
+class Rate:
+    """The field type of a load rate."""
+
+    words = "rate of load: `12 GHz` or `400 requests/s`"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del source, handler
+
+        def read(written: Any) -> LoadRate:
+            try:
+                return parse_rate(written)
+            except units.UnitError as error:
+                raise problem(str(error)) from None
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {
+            "type": "string",
+            "pattern": rf"^\s*[+0-9.eE]+\s*(GHz|MHz|{REQUESTS})\s*$",
+            "examples": ["12 GHz", f"400 {REQUESTS}"],
+            WRITTEN_AS: "load rate",
+        }

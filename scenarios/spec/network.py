@@ -1,0 +1,198 @@
+"""The network that moves use, as a scenario describes it."""
+
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ...models.network.transport import Transport
+from ..language.fields import Knobs, Part, Quantity, problem, problems
+from ..language.value_types import Count, Name, Whole
+
+Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
+Latency = Annotated[float, Field(gt=0), Quantity("time")]
+UPLINK_MBPS = 100_000.0
+"""Bandwidth between switches: 100GbE, which has replaced 40GbE there (IHS Markit 2017)."""
+
+PORT_MBPS = 10_000.0
+"""Bandwidth of a host's port: 10GbE, what VMware advises for vMotion at the least (vSphere 7.0)."""
+
+InUse = Annotated[float, Field(ge=0, lt=1), Quantity("share")]
+
+
+class _Switched(Part):
+    port: Bandwidth = Field(PORT_MBPS, description="Bandwidth of a host's port.")
+    latency: Latency = Field(1e-4, description="Latency of each link, one way.")
+
+
+class SingleSwitch(_Switched):
+    """All hosts at one switch that never limits them."""
+
+    topology: Literal["single_switch"]
+
+
+class TwoTier(_Switched):
+    """Racks of hosts; each rack's switch has one uplink to a core switch."""
+
+    topology: Literal["two_tier"]
+    hosts_per_rack: Count = Field(40, description="Hosts of a rack, in the order of the farm.")
+    uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a rack's uplink.")
+
+
+class LeafSpine(_Switched):
+    """Leaf switches of hosts, each linked to every spine switch."""
+
+    topology: Literal["leaf_spine"]
+    hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
+    spines: Annotated[int, Field(strict=True, ge=1, le=4096)] = Field(
+        4, description="Number of spine switches."
+    )
+    uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a link from leaf to spine.")
+
+
+class FatTree(_Switched):
+    """A fat tree of equal switches (Al-Fares et al. 2008)."""
+
+    topology: Literal["fat_tree"]
+    ports: Annotated[int, Field(strict=True, ge=4, le=256)] | None = Field(
+        None, description="Ports of a switch, even; absent: as few as hold all hosts."
+    )
+
+
+class Link(Part):
+    """A link of a graph."""
+
+    between: tuple[Name, ...] = Field(
+        min_length=2, max_length=2, description="The two ends: names of hosts or switches."
+    )
+    bandwidth: Bandwidth = Field(description="Bandwidth of each direction.")
+    latency: Latency = Field(1e-4, description="Latency, one way.")
+
+
+class Graph(Part):
+    """Switches, hosts and links written out; hosts by their names in the farm."""
+
+    topology: Literal["graph"]
+    links: tuple[Link, ...] = Field(min_length=1, description="All links.")
+
+
+class Site(_Switched):
+    """Hosts at one place, all at its switch or in racks that have an uplink to it."""
+
+    name: Name = Field(description="Name of the site; lines refer to it.")
+    groups: tuple[Name, ...] | None = Field(
+        None, min_length=1, description="Groups of hosts that are there, all of their hosts."
+    )
+    hosts: Count | None = Field(
+        None,
+        description="Number of hosts there, the next in the order of the farm; give every site "
+        "this, or every site its groups.",
+    )
+    hosts_per_rack: Count | None = Field(
+        None, description="Hosts of a rack; absent: no racks, all at one switch."
+    )
+    uplink: Bandwidth | None = Field(
+        None, description="Bandwidth of a rack's uplink; absent: 100 Gbit/s."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.groups is None) == (self.hosts is None):
+            raise problem("say which hosts are there: either groups or hosts, a number")
+        if self.uplink is not None and self.hosts_per_rack is None:
+            message = "there are no racks to have one; add hosts_per_rack, or leave it out"
+            raise problems([(("uplink",), message)])
+        return self
+
+
+class Line(Part):
+    """A line between two sites."""
+
+    between: tuple[Name, ...] = Field(
+        min_length=2, max_length=2, description="The two sites that it joins."
+    )
+    bandwidth: Bandwidth = Field(description="Bandwidth of each direction.")
+    latency: Latency = Field(
+        1e-3, description="Latency, one way; light takes 5 ms for 1000 km of fibre."
+    )
+
+
+class Sites(Part):
+    """Several sites, joined by lines; routes may cross a site."""
+
+    topology: Literal["sites"]
+    sites: tuple[Site, ...] = Field(min_length=2, description="The sites.")
+    lines: tuple[Line, ...] = Field(min_length=1, description="What joins the sites.")
+
+
+Topology: TypeAlias = SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites
+TopologyField = Annotated[Topology, Field(discriminator="topology")]
+
+
+ONE_SWITCH = SingleSwitch(topology="single_switch")
+"""The network of a scenario that lays out none."""
+
+MOVES_PER_HOST = 2
+"""Moves over a network that a host takes part in at a time where a scenario does not say."""
+
+
+def _transport_tag(written: Any) -> str:
+    return "own" if isinstance(written, dict | Transport) else "preset"
+
+
+TransportField = Annotated[
+    Annotated[Literal["plain", "lv08", "cm02"], Tag("preset")]
+    | Annotated[Transport, Knobs(Transport), Tag("own")],
+    Discriminator(_transport_tag),
+]
+
+
+class NetworkPart(Part):
+    """The network that moves use, those at a fixed rate only where anything of it is said."""
+
+    layout: TopologyField | None = Field(
+        None,
+        description="Switches, links and where hosts are; absent: all at one switch, with ports of "
+        "10 Gbit/s.",
+    )
+    transport: TransportField = Field(
+        "plain",
+        description="How bytes travel: latency once and all of the bandwidth (`plain`), with the "
+        "factors and the TCP window of SimGrid's LV08 or CM02, or with figures written out.",
+        examples=["plain", "lv08", {"latency_factor": 1.5, "tcp_window": "1 MiB"}],
+    )
+    background: InUse = Field(
+        0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
+    )
+    moves_per_host: Count | None = Field(
+        None,
+        description="Moves that one host takes part in at a time, whatever their model; others "
+        "wait. Absent: 2, and any number of moves at a fixed rate that use no network.",
+    )
+    moves_in_all: Whole = Field(
+        0, description="Moves under way at a time in the whole farm; 0: any number."
+    )
+    moves_per_link: Whole = Field(
+        0, description="Moves that cross one direction of a link at a time; 0: any number."
+    )
+    suspend_bandwidth: Bandwidth = Field(
+        4_000.0,
+        description="What a VM's memory is written to storage and read with, where moves that wait "
+        "for each other's room leave no other way. Estimate: 500 MB/s; SATA 3.0 carries 600 MB/s.",
+    )
+    order: Literal["parallel", "serial", "planned"] = Field(
+        "parallel",
+        description="All that places allow at once, one after another, or only moves that share "
+        "no bottleneck with those under way, the longest first.",
+    )
+
+    @property
+    def topology(self) -> Topology:
+        """What is laid out, or one switch."""
+        return self.layout or ONE_SWITCH
+
+    @property
+    def stated(self) -> bool:
+        """Whether anything of it is said, so that moves at a fixed rate use it as well."""
+        places = self.moves_per_host is not None or self.moves_in_all or self.moves_per_link
+        bytes_ = self.background > 0 or self.transport != "plain"
+        return bool(self.layout is not None or places or bytes_ or self.order != "parallel")

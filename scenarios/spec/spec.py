@@ -1,0 +1,476 @@
+"""The scenario: what a user may write, with units, defaults and meanings.
+
+Everything here is frozen and is never changed by a run. The reference page and the JSON Schema
+are made from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from ...models.base.catalogue import servers
+from ...models.migration.conversion import CONVERSIONS, Conversion, NoConversion
+from ...models.migration.fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel
+from ...policies.control.control import ControlPolicy, NoControl
+from ...policies.control.power_management import PowerManagement
+from ...policies.placement.placement import Placement
+from ...policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from ..errors.suggest import unknown_name
+from ..language.conditions import check_conditions
+from ..language.fields import (
+    Amount,
+    Fault,
+    Knobs,
+    Named,
+    Part,
+    Quantity,
+    missing,
+    policy_slot,
+    problem,
+    problems,
+)
+from ..language.units import Money
+from ..language.value_types import Factor, FilePath, Name, Period, Round, RunName
+from .applications import ApplicationPart
+from .constraints import ConstraintField
+from .failures import FailuresPart
+from .farm import FarmPart
+from .network import NetworkPart
+from .reserve import ReserveField
+from .sleep import faults_of_sleep
+from .spec_life import AdmissionPart, ProvisioningPart
+from .workload import WorkloadPart
+
+SCHEMA_VERSION: Final = 1
+
+
+class InitialPlacement(Part):
+    """Where VMs are at time 0."""
+
+    placement: Annotated[Placement, policy_slot("placement")] = Field(
+        FirstFitDecreasing(), description="Which host each VM starts on."
+    )
+    by: Literal["size", "demand"] = Field(
+        "size", description="Whether a VM counts with its size or with its first demand."
+    )
+    cpu_overcommit: Annotated[Factor, Field(gt=0, le=100)] = Field(
+        1.0, description="CPU that may be promised per CPU installed, where VMs count by size."
+    )
+    unplaced: Literal["refuse", "reject"] = Field(
+        "refuse", description="Whether VMs that fit nowhere end the run or are listed as rejected."
+    )
+
+
+class PolicyPart(Part):
+    """Who decides what."""
+
+    initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
+    control: Annotated[ControlPolicy, policy_slot("control")] = Field(
+        NoControl(), description="What is done every round."
+    )
+    every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
+    power: Annotated[PowerManagement, Knobs(PowerManagement)] = Field(
+        PowerManagement(),
+        description="How hosts rest, and limits that every control policy has to respect.",
+    )
+    scaling_every: Round = Field(
+        60.0,
+        description="Time between two looks at the load of applications: it is split anew, and "
+        "scaling policies decide.",
+    )
+    slow_cores: Literal["allow", "refuse"] = Field(
+        "allow",
+        description="Whether a VM may be put where a core is slower than the VM wants one to be; "
+        "it then gets no more than its vCPUs' worth of cores.",
+    )
+    reserve: ReserveField | None = Field(
+        None, description="What is kept free for hosts that fail; absent: nothing."
+    )
+
+
+class ServicePart(Part):
+    """What counts as a violation of service."""
+
+    incoming_counts: bool = Field(
+        False,
+        strict=True,
+        description="Whether a host counts as violating while a VM is copied to it, as in the "
+        "CloudSim experiments.",
+    )
+    sharing: Literal["demand", "shares"] = Field(
+        "demand",
+        description="How VMs share a CPU that is short: in proportion to what they ask for, or "
+        "max-min fair by shares within reservations and limits, as hypervisors do.",
+    )
+    interference: bool = Field(
+        False,
+        strict=True,
+        description="Whether VMs with a class slow each other through cache, memory bandwidth "
+        "and disk.",
+    )
+    microscope: tuple[Name, ...] = Field(
+        (),
+        description="VMs of which every request is simulated, beside the formulas; for small "
+        "scenarios.",
+        examples=[["vm-1"]],
+    )
+    idle_energy: Literal["size", "equal", "usage"] = Field(
+        "size",
+        description="How what a host draws when idle is charged to its VMs: by their CPU size, "
+        "in equal parts, or by the CPU that they used.",
+    )
+
+
+class Tenant(Part):
+    """Somebody whose VMs run on the farm."""
+
+    name: Name = Field(description="Name of the tenant; sizes and groups of hosts refer to it.")
+    isolation: Literal["shared", "dedicated"] = Field(
+        "shared",
+        description="Whether its VMs may share hosts with those of others, or run only on hosts "
+        "dedicated to it.",
+    )
+
+
+class CostPart(Part):
+    """Prices; the defaults are placeholders for your own."""
+
+    currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
+        "EUR",
+        description="Currency of all amounts, three capital letters; absent: that of the amounts "
+        "that are given, else EUR.",
+    )
+    energy_price: Annotated[Money, Amount(per_kwh=True)] = Field(
+        Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
+    )
+    pue: Annotated[Factor, Field(ge=1, le=10)] = Field(
+        1.56,
+        description="Power of the site per power of the servers (Uptime Institute, mean of 2024).",
+    )
+    server_price: Annotated[Money, Amount()] = Field(
+        Money(7000.0, "EUR"), description="Price of a host whose group names none."
+    )
+    server_lifetime: Period = Field(
+        126_144_000.0, description="Time over which the price of a host is spread evenly."
+    )
+    hosts_paid: Literal["needed", "owned"] = Field(
+        "needed",
+        description="Whether capital is counted for the most hosts ever on at once, or for all.",
+    )
+    licence_region: Literal["americas", "apj", "emea"] | None = Field(
+        None,
+        description="Where contracts for licences are signed; a vendor's minimum order may hold in "
+        "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
+    )
+    investment: Annotated[Money | None, Amount()] = Field(
+        None, description="What the consolidation costs once; gives its payback time."
+    )
+    investment_for: Literal["project", "hosts"] | None = Field(
+        None,
+        description="What the investment pays for. `project`: work beside the hosts, whose price "
+        "counts as capital. `hosts`: the hosts themselves, whose price then does not count again. "
+        "Absent: as `project`, with a warning where hosts have a price.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_invested(self) -> Self:
+        if self.investment_for is not None and self.investment is None:
+            message = "there is no investment; give one, or leave this out"
+            raise problems([(("investment_for",), message)])
+        return self
+
+    def in_currency(self, currency: str) -> "CostPart":
+        """Return the prices with those that were not given in a currency of the user's."""
+        given = self.model_fields_set
+        if currency == self.currency and self.energy_price.currency == currency:
+            return self
+        held = {name: getattr(self, name) for name in type(self).model_fields}
+        held["currency"] = currency
+        for name in ("energy_price", "server_price"):
+            if name not in given:
+                held[name] = replace(held[name], currency=currency)
+        return CostPart.model_construct(_fields_set=set(given), **held)
+
+
+class Dedicated(Part):
+    """Each workload on a server of its own, without a hypervisor, always on."""
+
+    type: Literal["dedicated"]
+    server: str | None = Field(
+        None,
+        description="Which server; if absent, that of the first group whose hosts hold any VM.",
+    )
+    price: Annotated[Money | None, Amount()] = Field(
+        None,
+        description="Price of one, where they would be bought or replaced. Absent: they count "
+        "with their energy only, since the price of servers that nobody owns or would buy is no "
+        "saving.",
+    )
+
+    @field_validator("server")
+    @classmethod
+    def _known(cls, server: str | None) -> str | None:
+        if server is not None and server not in servers():
+            raise problem(unknown_name("server", server, servers()))
+        return server
+
+
+class Unconsolidated(Part):
+    """The same farm without consolidation: nothing moved, and no host switched off.
+
+    With `hosts_paid: needed` it counts the hosts that ever hold a VM, or those of the run if these
+    are more.
+    """
+
+    type: Literal["unconsolidated"]
+    placement: Annotated[Placement | None, policy_slot("placement")] = Field(
+        None, description="Initial placement, if not that of the scenario."
+    )
+
+
+class OtherScenario(Part):
+    """Another scenario file with the same VMs and currency.
+
+    It is run for as long as this one, with the same seed.
+    """
+
+    type: Literal["scenario"]
+    path: FilePath = Field(description="The file, relative to this one.")
+
+
+class NoBaseline(Part):
+    """Nothing to compare with."""
+
+    type: Literal["none"]
+
+
+Baseline = Annotated[
+    Dedicated | Unconsolidated | OtherScenario | NoBaseline, Field(discriminator="type")
+]
+
+
+def _as_list(written: Any) -> Any:
+    """Let a single baseline stand for a list of one."""
+    return (written,) if isinstance(written, Mapping | Part) else written
+
+
+Baselines = Annotated[
+    tuple[Baseline, ...],
+    BeforeValidator(_as_list, json_schema_input_type=Baseline | tuple[Baseline, ...]),
+]
+
+
+class RunPart(Part):
+    """How long, and how often it is written down."""
+
+    duration: Annotated[
+        float, Field(gt=0), Quantity("time", least=1.0, most=100 * 31_536_000.0)
+    ] = Field(86_400.0, description="Simulated time.")
+    report_every: Round = Field(300.0, description="Length of an interval of the series.")
+    host_series: bool = Field(
+        False, strict=True, description="Whether a series per host is written as well."
+    )
+
+
+class Spec(Part):
+    """One experiment: a farm, a workload, policies, prices and what to compare with."""
+
+    farmsim: Literal[1] = Field(SCHEMA_VERSION, description="Version of the scenario language.")
+    name: RunName = Field(
+        "scenario", description="Name of the run: letters, digits, dot, dash, underscore."
+    )
+    description: Annotated[str, Field(strict=True, max_length=5000)] = Field(
+        "", description="What the experiment is about; stands in the report."
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
+        1, description="Seed of all random draws."
+    )
+    run: RunPart = Field(RunPart(), description="Length of the run and of its intervals.")
+    farm: FarmPart = Field(description="The hosts.")
+    workload: WorkloadPart = Field(
+        description="The VMs and what they ask for; with `applications` it may say nothing but "
+        "`sizes`."
+    )
+    applications: tuple[ApplicationPart, ...] = Field(
+        (), description="Groups of VMs that serve one load between them, and scale with it."
+    )
+    policies: PolicyPart = Field(PolicyPart(), description="Who decides what.")
+    migration: Annotated[
+        MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
+    ] = Field(
+        FixedRate(),
+        description="What moving a running VM takes, where neither its size nor the group of "
+        "hosts that it leaves has a model of its own.",
+    )
+    conversion: Annotated[
+        Conversion | NoConversion, Named("kind", "conversion", lambda: CONVERSIONS)
+    ] = Field(
+        NoConversion(),
+        description="What a move takes between hosts that do not exchange running VMs: other "
+        "hypervisors, or CPUs that lack features; `none`: such moves are refused.",
+    )
+    network: NetworkPart = Field(NetworkPart(), description="The network that moves use.")
+    admission: AdmissionPart = Field(
+        AdmissionPart(), description="What becomes of VMs that arrive and find no room."
+    )
+    provisioning: ProvisioningPart = Field(
+        ProvisioningPart(), description="What it takes to start a VM."
+    )
+    failures: FailuresPart = Field(FailuresPart(), description="What fails, and what follows.")
+    overheads: Literal["low", "typical", "high"] = Field(
+        "typical",
+        description="Which bound of every figure of the hypervisors is taken: `low` is the one "
+        "that costs least.",
+    )
+    tenants: tuple[Tenant, ...] = Field((), description="Who the VMs belong to.")
+    constraints: tuple[ConstraintField, ...] = Field(
+        (), description="Rules of placement: which VMs belong together or apart, and where."
+    )
+    constraints_file: FilePath | None = Field(
+        None,
+        description="A CSV or Parquet table of further rules, a row per VM and rule; see "
+        "docs/constraints.md.",
+    )
+    service: ServicePart = Field(ServicePart(), description="What counts as a violation.")
+    cost: CostPart = Field(CostPart(), description="Prices.")
+    baseline: Annotated[Baselines, Field(min_length=1, max_length=5)] = Field(
+        (Dedicated(type="dedicated"),),
+        description="What savings are measured against: one baseline, or a list of them. The "
+        "first is the reference of the saving metrics and of `assert`; each has a sentence and a "
+        "column of its own.",
+        examples=[[{"type": "unconsolidated"}, {"type": "dedicated"}]],
+    )
+    assertions: dict[str, str] = Field(
+        {},
+        alias="assert",
+        description="Metrics and what they must satisfy; a run that fails ends with code 1.",
+        examples=[{"energy_kwh": "< 300", "slatah": "<= 0.05"}],
+    )
+    variants: dict[RunName, dict[str, Any]] = Field(
+        {},
+        description="Named changes that `farmsim compare` runs side by side: dotted path and "
+        "value; differences are against the variant `base`, or else the first.",
+        examples=[{"base": {}, "larger": {"farm.hosts.0.count": 12}}],
+    )
+    defaults: tuple[Annotated[str, Field(strict=True, max_length=1000)], ...] = Field(
+        (),
+        description="Dotted paths of values that nobody wrote, as `scenario.resolved.yaml` lists "
+        "them: where such a value is still the default, it counts as not written.",
+        examples=[["cost.energy_price"]],
+    )
+
+    @field_validator("assertions")
+    @classmethod
+    def _conditions(cls, conditions: dict[str, str]) -> dict[str, str]:
+        try:
+            check_conditions(conditions)
+        except ValueError as error:
+            raise problem(str(error)) from None
+        return conditions
+
+    @field_validator("baseline")
+    @classmethod
+    def _none_alone(cls, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        nothing = [row for row, each in enumerate(baselines) if isinstance(each, NoBaseline)]
+        if nothing and len(baselines) > 1:
+            message = "none stands beside other baselines; leave it out, or write it alone"
+            raise problems([((row, "type"), message) for row in nothing])
+        return baselines
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there is anything to compare with."""
+        return not any(isinstance(each, NoBaseline) for each in self.baseline)
+
+    @field_serializer("baseline")
+    def _one_or_several(self, baselines: tuple[Baseline, ...]) -> Any:
+        """Write a single baseline without a list, as users write it."""
+        return baselines[0] if len(baselines) == 1 else baselines
+
+    @field_validator("tenants")
+    @classmethod
+    def _tenants_differ(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+        names = [tenant.name for tenant in tenants]
+        faults: list[Fault] = [
+            ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if faults:
+            raise problems(faults)
+        return tenants
+
+    @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if self.workload.source is None and self.workload.arrivals is None:
+            if not self.applications:
+                raise missing("workload", "source")
+            if self.workload.vms is not None:
+                message = "VMs of its own need a source; give one, or leave this out"
+                raise problems([(("workload", "vms"), message)])
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        from ..build.build_reserve import faults_of_reserve  # noqa: PLC0415
+        from ..checks.applications import faults_of_applications  # noqa: PLC0415
+        from ..checks.failures import faults_of_failures  # noqa: PLC0415
+        from ..checks.hypervisors import faults_of  # noqa: PLC0415
+        from ..checks.network import faults_of_network  # noqa: PLC0415
+        from ..checks.times import faults_of_times  # noqa: PLC0415
+        from ..resolve.racks import faults_of_domains  # noqa: PLC0415 - made of this module
+
+        faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
+        faults += faults_of_applications(self)
+        faults += faults_of_reserve(self)
+        faults += faults_of_sleep(self)
+        faults += faults_of_times(self)
+        # What fails is told by names of racks and links, which have to be right first.
+        faults += faults_of_failures(self) if not faults else []
+        if faults:
+            raise problems(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> Self:
+        amounts: list[tuple[str, Money | None]] = [
+            (f"cost.{name}", getattr(self.cost, name))
+            for name in ("energy_price", "server_price", "investment")
+            if name in self.cost.model_fields_set
+        ]
+        amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
+        amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
+        amounts += [
+            (f"penalty of {part.name}", part.penalty.price)
+            for part in self.applications
+            if part.penalty
+        ]
+        amounts += [
+            ("baseline.price", each.price) for each in self.baseline if isinstance(each, Dedicated)
+        ]
+        given = [money.currency for _, money in amounts if money is not None]
+        wanted = self.cost.currency
+        if "currency" not in self.cost.model_fields_set and given:
+            wanted = given[0]
+        # What was not given is a placeholder in whatever currency the user's amounts are.
+        object.__setattr__(self, "cost", self.cost.in_currency(wanted))
+        for what, money in amounts:
+            if money is not None and money.currency != wanted:
+                other = "cost.currency"
+                if "currency" not in self.cost.model_fields_set:
+                    other = next(name for name, each in amounts if each and each.currency == wanted)
+                raise problem(
+                    f"{what} is in {money.currency}, {other} is {wanted}; "
+                    "write all amounts in one currency"
+                )
+            if money is not None and money.amount < 0:
+                raise problem(f"{what} is negative; write an amount of 0 or more")
+        return self

@@ -1,0 +1,338 @@
+"""The workload of a scenario: where load comes from, and the VMs that carry it."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from ...models.base.arrays import added
+from ...models.base.catalogue import traces, workload_classes
+from ...models.migration.fixed_rate import MIGRATION_MODELS
+from ...models.workload.demand import OnEnd
+from ...models.workload.demand_generators import Bursts, LoadClass
+from ..errors.suggest import unknown_name
+from ..language.fields import Knobs, Named, Part, Quantity, problem, problems
+from ..language.table_times import TimeUnit
+from ..language.units import write
+from ..language.value_types import (
+    Cores,
+    Count,
+    FilePath,
+    Mebibytes,
+    Megahertz,
+    Name,
+    RequestClassField,
+    Round,
+    Share,
+)
+from .arrivals import ArrivalSource
+
+MAX_VMS = 20_000_000
+BY_ARRIVALS = ("vms", "sizes", "deal")
+"""What arrivals decide, so that a scenario with arrivals may not."""
+
+
+class Size(Part):
+    """A size of VM and how many VMs have it."""
+
+    name: Name = Field(description="Name of the size.")
+    vcpus: Cores = Field(2, description="Virtual CPUs.")
+    clock: Megahertz = Field(2500.0, description="What 100 % of one vCPU stands for.")
+    memory: Mebibytes = Field(4096.0, description="Memory, all of it reserved on the host.")
+    disk: Annotated[float, Field(ge=0), Quantity("memory")] = Field(
+        0.0, description="Disk, copied by moves where hosts share no storage."
+    )
+    disk_writes: Annotated[float, Field(ge=0), Quantity("bandwidth")] = Field(
+        0.0, description="What a fully busy VM writes to its disk, mirrored while that is copied."
+    )
+    count: Annotated[int, Field(strict=True, ge=0, le=MAX_VMS)] | None = Field(
+        None, description="Number of VMs of this size; give counts or shares, not both."
+    )
+    share: Annotated[float, Field(gt=0), Quantity("share")] | None = Field(
+        None, description="Part of the VMs that have this size."
+    )
+    request_class: RequestClassField | None = Field(
+        None,
+        alias="class",
+        description="What its requests are made of (`farmsim catalog classes`); gives response "
+        "times, and the cost of I/O and of exits under a hypervisor. Absent: plain CPU work.",
+    )
+    shares: Count = Field(
+        1000, description="Weight of one vCPU where CPU is short and `service.sharing: shares`."
+    )
+    reservation: Annotated[float, Field(ge=0), Quantity("frequency")] = Field(
+        0.0,
+        description="CPU that is never taken from the VM, with `service.sharing: shares`; no "
+        "host takes VMs that reserve more than it has.",
+    )
+    limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
+    tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
+    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+        None,
+        description="How VMs of this size move, if not by the `migration` of the hosts that they "
+        "leave or of the scenario.",
+    )
+    priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
+        0, description="Who comes first where moves wait for room or for a place; highest first."
+    )
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> Self:
+        own_mhz = self.vcpus * self.clock
+        if self.reservation > own_mhz:
+            message = (
+                f"{self.reservation:g} MHz are more than the VM's own CPU, {self.vcpus} vCPUs of "
+                f"{self.clock:g} MHz; reserve at most {write(own_mhz, 'frequency')}"
+            )
+            raise problems([(("reservation",), message)])
+        if self.limit is not None and self.limit < self.reservation:
+            message = (
+                f"{self.limit:g} MHz are less than the reservation, {self.reservation:g} MHz; "
+                "raise the limit or reserve less"
+            )
+            raise problems([(("limit",), message)])
+        return self
+
+
+class Shipped(Part):
+    """A trace that comes with farmsim."""
+
+    type: Literal["shipped"]
+    name: Name = Field(description="Its name; see `farmsim catalog workloads`.")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in traces():
+            raise problem(unknown_name("shipped trace", name, traces()))
+        return name
+
+
+class PlanetLab(Part):
+    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
+
+    type: Literal["planetlab"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Round = Field(300.0, description="Time between two lines.")
+    unit: Literal["percent", "share"] | None = Field(
+        None,
+        description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
+        "and a trace without a sample above 1 is refused.",
+    )
+
+
+class TableTrace(Part):
+    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
+
+    type: Literal["csv", "parquet"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
+    time: Name = Field(
+        "time", description="Column of the time: numbers, or ISO 8601 date and time."
+    )
+    vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
+    value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
+    time_unit: TimeUnit | None = Field(
+        None,
+        description="Unit of times that are numbers; absent: seconds, or milli-, micro- or "
+        "nanoseconds since 1970 where their size says so, and what is neither is refused.",
+    )
+    unit: Literal["percent", "share", "MHz", "GHz", "cores"] | None = Field(
+        None,
+        description="What 1 stands for: one percent of the VM's CPU, all of it, or CPU whatever "
+        "the VM has (`cores`: of the VM's own clock); absent: percent, and a table without a "
+        "sample above 1 is refused.",
+    )
+
+
+class Bitbrains(Part):
+    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
+
+    type: Literal["bitbrains"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Round = Field(300.0, description="Time between two samples.")
+
+
+class ConstantLoad(Part):
+    """The same utilisation for every VM at all times."""
+
+    type: Literal["constant"]
+    utilisation: Share = Field(description="Share of its own CPU that each VM asks for.")
+
+
+def _classes_tag(written: Any) -> str:
+    return "own" if isinstance(written, list | tuple) else "fitted"
+
+
+ClassesField = Annotated[
+    Annotated[str, Tag("fitted")]
+    | Annotated[
+        tuple[Annotated[LoadClass, Knobs(LoadClass)], ...], Field(min_length=1), Tag("own")
+    ],
+    Discriminator(_classes_tag),
+]
+
+
+class Synthetic(Part):
+    """Load made by classes of VMs; see docs/workloads.md for what it does not reproduce."""
+
+    type: Literal["synthetic"]
+    classes: ClassesField = Field(
+        "planetlab",
+        description="A fitted set (planetlab, bitbrains, azure, google) or classes written out.",
+    )
+    step: Round = Field(300.0, description="Time between two changes of load.")
+    farm_factor: Annotated[float, Field(ge=0, lt=1), Quantity("share")] = Field(
+        0.0, description="Part of the variance that the whole farm shares."
+    )
+    daily_peak: Annotated[float, Field(ge=0, lt=86_400), Quantity("time")] = Field(
+        50_400.0, description="Time of day at which the daily part is highest."
+    )
+    bursts: Annotated[Bursts, Knobs(Bursts)] | None = Field(
+        None, description="Occasional periods of high load."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _known_set(cls, classes: Any) -> Any:
+        if isinstance(classes, str) and classes not in workload_classes()["sets"]:
+            raise problem(unknown_name("set of classes", classes, workload_classes()["sets"]))
+        return classes
+
+
+def _shipped_by_name(written: Any) -> Any:
+    return {"type": "shipped", "name": written} if isinstance(written, str) else written
+
+
+class Resampled(Part):
+    """Blocks of a recorded trace, drawn again and again."""
+
+    type: Literal["resample"]
+    of: Annotated[
+        Shipped | PlanetLab | TableTrace | Bitbrains, BeforeValidator(_shipped_by_name)
+    ] = Field(discriminator="type", description="The trace to draw from.")
+    block: Round = Field(86_400.0, description="Length of a block.")
+    blocks: Literal["together", "apart"] = Field(
+        "together", description="Whether all VMs draw the same block, or each its own."
+    )
+
+
+Source = Annotated[
+    Shipped | PlanetLab | TableTrace | Bitbrains | ConstantLoad | Synthetic | Resampled,
+    Field(discriminator="type"),
+    BeforeValidator(_shipped_by_name),
+]
+
+
+class WorkloadPart(Part):
+    """What the VMs ask for."""
+
+    source: Source | None = Field(
+        None,
+        description="Where utilisation over time comes from. With `arrivals` it may be absent: "
+        "each VM then asks for its mean utilisation all the time. Without either, the only VMs are "
+        "those of `applications`.",
+    )
+    arrivals: ArrivalSource | None = Field(
+        None,
+        description="Where VMs that come and go are read from, in place of `vms` and `sizes`.",
+    )
+    vms: Annotated[int, Field(strict=True, ge=1, le=MAX_VMS)] | None = Field(
+        None,
+        description="Number of VMs; if absent, as many as the trace has or the counts of the "
+        "sizes say.",
+    )
+    sizes: tuple[Size, ...] = Field(
+        (Size(name="standard"),), min_length=1, description="Sizes of the VMs."
+    )
+    deal: Literal["blocks", "cycle", "random"] = Field(
+        "blocks", description="How sizes are dealt to VMs: in blocks, in turn, or at random."
+    )
+    match: Literal["name", "position", "cycle"] | None = Field(
+        None,
+        description="How VMs get the series of a trace: by name, so that each VM has one and none "
+        "is left over; by position, the first series for the first VM, with series left over; or "
+        "in a cycle, gone through again when there are more VMs. Absent: by name, and in a cycle "
+        "for a shipped trace.",
+    )
+    on_end: OnEnd = Field(
+        "hold", description="What a trace does at its end: hold the last value, start again, stop."
+    )
+    gaps: Literal["refuse", "hold", "interpolate", "zero"] = Field(
+        "refuse", description="How missing samples are filled, or that they are refused."
+    )
+    above_full: Literal["refuse", "cut"] = Field(
+        "refuse", description="What happens to samples above 100 %."
+    )
+
+    @model_validator(mode="after")
+    def _source_or_arrivals(self) -> Self:
+        if self.arrivals is None:
+            return self
+        given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
+        if self.vms is None and given == ["vms"]:
+            given = []
+        message = "arrivals bring the VMs and their sizes; leave this out, or leave out arrivals"
+        if given:
+            raise problems([((name,), message) for name in given])
+        return self
+
+    @model_validator(mode="after")
+    def _match_means_something(self) -> Self:
+        if self.match is not None and not isinstance(
+            self.source, Shipped | PlanetLab | TableTrace | Bitbrains
+        ):
+            message = "only a trace has series to match; leave this out"
+            raise problems([(("match",), message)])
+        if isinstance(self.source, Resampled) and isinstance(self.source.of, TableTrace):
+            unit = self.source.of.unit
+            if unit not in (None, "percent", "share"):
+                message = f"a trace in {unit} cannot be drawn from; write it in percent or shares"
+                raise problems([(("source", "of", "unit"), message)])
+        return self
+
+    @property
+    def known_sizes(self) -> tuple[Size, ...]:
+        """The sizes that are known before a file is read; arrivals bring theirs."""
+        return () if self.arrivals is not None else self.sizes
+
+    @property
+    def unwritten(self) -> tuple[str, ...]:
+        """Fields whose defaults mean nothing here, because a trace or arrivals say more."""
+        if self.arrivals is not None:
+            return BY_ARRIVALS
+        return ("sizes",) if self.sizes_from_trace else ()
+
+    @property
+    def sizes_from_trace(self) -> bool:
+        """Whether the sizes are those that the trace records."""
+        source = self.source.of if isinstance(self.source, Resampled) else self.source
+        return isinstance(source, Bitbrains) and "sizes" not in self.model_fields_set
+
+    @field_validator("sizes")
+    @classmethod
+    def _counts_or_shares(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        names = [size.name for size in sizes]
+        if len(set(names)) < len(names):
+            raise problem("two sizes have the same name; give each its own")
+        counted = [size.count is not None for size in sizes]
+        shared = [size.share is not None for size in sizes]
+        if any(counted) and any(shared):
+            raise problem("some sizes have counts and some shares; give all of them the same")
+        if (any(counted) and not all(counted)) or (any(shared) and not all(shared)):
+            raise problem("give a count (or a share) to every size, or to none")
+        total = added(size.share or 0.0 for size in sizes)
+        if all(shared) and not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise problem(f"the shares sum to {total * 100:g} %; make them sum to 100 %")
+        if all(counted) and not sum(size.count or 0 for size in sizes):
+            raise problem("all counts are 0; ask for at least one VM")
+        if sum(size.count or 0 for size in sizes) > MAX_VMS:
+            raise problem(f"the counts sum to more than {MAX_VMS:,} VMs; ask for fewer")
+        return sizes
