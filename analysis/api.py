@@ -8,14 +8,14 @@ from ..scenarios.files.atomic_replace import named
 from ..scenarios.files.destination import refuse_directory
 from ..scenarios.scenario import Scenario
 from ..scenarios.variants import OVERHEADS, Levels, Source, expand
-from .compare import Comparison, run_all
-from .execute import execute
-from .result import Result
-from .rundir import COMPARED, RUN, load, save
+from .run.execute import execute
+from .run.result import Result
+from .run.run_directory import COMPARED, RUN, load, save
+from .studies.compare import Comparison, run_all
 
 if TYPE_CHECKING:
-    from .failover_outcome import Failover
-    from .optimum import Compared
+    from .studies.failover_result import Failover
+    from .studies.optimum import Compared
 
 __all__ = ["compare", "failover", "load", "optimum", "run"]
 
@@ -56,7 +56,7 @@ def optimum(
     ``fill`` is the share of a host's CPU that the optimum may use, ``time_limit_s`` how long it
     is searched in real time. Raises InputError if the input cannot be run.
     """
-    from .optimum import at_instant  # noqa: PLC0415 - few need it
+    from .studies.optimum import at_instant  # noqa: PLC0415 - few need it
 
     return at_instant(_scenario(scenario, overrides, allow_code), at_s, fill, time_limit_s)
 
@@ -73,7 +73,7 @@ def failover(
     ``at_s`` names another moment, ``pairs`` adds each pair of hosts. Raises InputError if the
     input cannot be run.
     """
-    from .failover import failover as tested  # noqa: PLC0415 - few need it
+    from .studies.failover import failover as tested  # noqa: PLC0415 - few need it
 
     return tested(_scenario(scenario, overrides, allow_code), at_s, pairs)
 

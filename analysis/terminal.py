@@ -8,13 +8,13 @@ from typing import Any
 
 from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.errors.terminal_text import one_line
-from .compare import Comparison
-from .compare_report import written
-from .evacuated import evacuated
-from .execute import Progress
-from .report import payback_lines, shown, titled
-from .result import Result
-from .titles import title_of
+from .base.metric_titles import title_of
+from .report.evacuation import evacuated
+from .report.report import payback_lines, shown, titled
+from .run.execute import Progress
+from .run.result import Result
+from .studies.compare import Comparison
+from .studies.compare_report import written
 
 SHOWN = (
     "work_served_share", "work_served_ghz_h", "hosts_on_peak", "hosts_on_mean",

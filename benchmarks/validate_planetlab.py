@@ -21,8 +21,8 @@ import numpy as np
 import validation_tables
 
 import farmsim
-from farmsim.analysis.metrics import measure
-from farmsim.analysis.tables import make_tables
+from farmsim.analysis.measure.metrics import measure
+from farmsim.analysis.measure.tables import make_tables
 from farmsim.models.accounts.accounts import VmAccounts
 from farmsim.models.base.arrays import Floats, Ints
 from farmsim.scenarios.build.build import build

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from farmsim.analysis.compare import Comparison, run_all
-from farmsim.analysis.compare_report import written
-from farmsim.analysis.report import shown
+from farmsim.analysis.report.report import shown
+from farmsim.analysis.studies.compare import Comparison, run_all
+from farmsim.analysis.studies.compare_report import written
 from farmsim.scenarios.variants import OVERHEADS, expand
 
 PAGES = Path(__file__).parent / "claims"

@@ -6,11 +6,11 @@ from describe import table
 from pages import page
 
 import farmsim
-from farmsim.analysis.elasticity_figures import ELASTICITY_TITLES
-from farmsim.analysis.figures import TITLES
-from farmsim.analysis.life_figures import LIFE_TITLES
-from farmsim.analysis.network_figures import NETWORK_TITLES
-from farmsim.analysis.rundir import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
+from farmsim.analysis.report.figures import TITLES
+from farmsim.analysis.run.run_directory import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
+from farmsim.analysis.topics.elasticity.figures import ELASTICITY_TITLES
+from farmsim.analysis.topics.lifecycle.figures import LIFE_TITLES
+from farmsim.analysis.topics.migration.figures import NETWORK_TITLES
 from farmsim.models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN, Metric
 from farmsim.models.state.columns import POWER_STATES, VM_STATES
 from farmsim.sim.actuator import OUTCOMES

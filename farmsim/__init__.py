@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis.api import compare, failover, load, optimum, run
-    from .analysis.compare import Comparison
-    from .analysis.result import Result
+    from .analysis.run.result import Result
+    from .analysis.studies.compare import Comparison
     from .policies.catalogue import register
     from .scenarios.errors.problems import InputError, PolicyError
     from .scenarios.scenario import Scenario
@@ -28,12 +28,12 @@ __version__ = "0.1.0"
 _WHERE = {
     "run": "analysis.api",
     "compare": "analysis.api",
-    "Comparison": "analysis.compare",
+    "Comparison": "analysis.studies.compare",
     "Levels": "scenarios.variants",
     "load": "analysis.api",
     "failover": "analysis.api",
     "optimum": "analysis.api",
-    "Result": "analysis.result",
+    "Result": "analysis.run.result",
     "register": "policies.catalogue",
     "InputError": "scenarios.errors.problems",
     "PolicyError": "scenarios.errors.problems",

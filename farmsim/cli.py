@@ -183,8 +183,8 @@ def run(
     allow_code: bool,
 ) -> int:
     """Run a scenario file, or library/NAME, and its baseline; write tables and report."""
-    from .analysis.execute import execute
-    from .analysis.rundir import RUN, default_directory, save
+    from .analysis.run.execute import execute
+    from .analysis.run.run_directory import RUN, default_directory, save
     from .analysis.terminal import progress, summary_text
     from .scenarios.loader import load
 
@@ -226,8 +226,8 @@ def compare(
     allow_code: bool,
 ) -> int:
     """Run scenarios, or the variants of one, on the same random numbers, side by side."""
-    from .analysis.compare import PAGE, run_all
-    from .analysis.rundir import COMPARED, free
+    from .analysis.run.run_directory import COMPARED, free
+    from .analysis.studies.compare import PAGE, run_all
     from .analysis.terminal import comparison_text, progress
     from .scenarios.variants import OVERHEADS, expand
 
@@ -254,8 +254,8 @@ def compare(
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.")
 def report(directory: Path, out: Path | None) -> None:
     """Make the report of a run directory, or the page of a comparison, again."""
-    from .analysis.compare import PAGE, Comparison
-    from .analysis.rundir import COMPARED, REPORT, RUN, kind_of, load, write_page
+    from .analysis.run.run_directory import COMPARED, REPORT, RUN, kind_of, load, write_page
+    from .analysis.studies.compare import PAGE, Comparison
     from .scenarios.files.atomic_replace import replace_text
     from .scenarios.files.destination import is_page, refuse_file
 
@@ -303,8 +303,8 @@ def evacuate(
 
     Exits with 1 if a host is not emptied within the run.
     """
-    from .analysis.evacuate import evacuate as run_evacuation
-    from .analysis.rundir import RUN, default_directory, save
+    from .analysis.run.run_directory import RUN, default_directory, save
+    from .analysis.studies.evacuate import evacuate as run_evacuation
     from .analysis.terminal import progress
     from .policies.control.evacuation import Evacuation
     from .scenarios.loader import load
@@ -346,7 +346,7 @@ def optimum(
     allow_code: bool,
 ) -> None:
     """Compare hosts in use with the minimum that would fit, at one instant."""
-    from .analysis.optimum import at_instant
+    from .analysis.studies.optimum import at_instant
     from .scenarios.loader import load
 
     at_s, limit_s = _time("--at", at), _time("--time-limit", time_limit)
@@ -383,9 +383,9 @@ def failover(
     allow_code: bool,
 ) -> int:
     """Let each host, rack and site fail in turn: what restarts, what is stranded, and why."""
-    from .analysis.failover import failover as test_failover
-    from .analysis.failover_page import save
-    from .analysis.rundir import FAILED_OVER, free
+    from .analysis.run.run_directory import FAILED_OVER, free
+    from .analysis.studies.failover import failover as test_failover
+    from .analysis.studies.failover_page import save
     from .scenarios.loader import load
 
     at_s = None if at is None else _time("--at", at)
@@ -413,7 +413,7 @@ def failover(
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
 def explain(directory: Path, vm: str, as_json: bool) -> None:
     """Show one VM's history: where it was, why it moved, what that cost."""
-    from .analysis.rundir import load
+    from .analysis.run.run_directory import load
 
     story = load(directory).story(vm)
     if as_json:

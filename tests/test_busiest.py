@@ -1,7 +1,7 @@
 """Which hosts a report shows as busy, and how busy."""
 
 import farmsim
-from farmsim.analysis.figures import busiest_hosts, heatmap
+from farmsim.analysis.report.figures import busiest_hosts, heatmap
 
 
 def server(cores: int) -> dict[str, object]:

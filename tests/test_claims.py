@@ -9,8 +9,8 @@ import pytest
 
 import farmsim
 from farmsim import Comparison
-from farmsim.analysis.evacuate import evacuate
-from farmsim.analysis.evacuated import Evacuated
+from farmsim.analysis.report.evacuation import Evacuated
+from farmsim.analysis.studies.evacuate import evacuate
 from farmsim.models.base.catalogue import servers
 from farmsim.policies.control.evacuation import Evacuation
 

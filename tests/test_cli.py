@@ -132,7 +132,7 @@ def test_a_failed_assertion_ends_with_1_and_still_writes(folder: Path) -> None:
 
 def test_an_internal_error_ends_with_3_and_says_so(folder: Path) -> None:
     program = (
-        "import farmsim.analysis.execute as e\n"
+        "import farmsim.analysis.run.execute as e\n"
         "def broken(*a): raise RuntimeError('boom')\n"
         "e.execute = broken\n"
         "from farmsim.cli import run_command_line\n"

@@ -9,7 +9,7 @@ from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.analysis.conservation import check
+from farmsim.analysis.measure.conservation import check
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Ints
 from farmsim.models.farm.audit import audit

@@ -18,9 +18,9 @@ import pytest
 
 import farmsim
 from farmsim import InputError
-from farmsim.analysis.failover import failover
-from farmsim.analysis.failover_page import save as save_failover
-from farmsim.analysis.rundir import load
+from farmsim.analysis.run.run_directory import load
+from farmsim.analysis.studies.failover import failover
+from farmsim.analysis.studies.failover_page import save as save_failover
 from farmsim.cli import run_command_line
 from farmsim.scenarios.files import atomic_replace as workplace
 from farmsim.scenarios.files import destination
@@ -357,9 +357,9 @@ def test_a_default_place_with_notes_is_left_alone(
 WRITER = """
 import signal, sys, itertools
 from pathlib import Path
-from farmsim.analysis import rundir
+from farmsim.analysis.run import run_directory as rundir
 from farmsim.scenarios.files import atomic_replace as workplace
-import farmsim.analysis.report as report
+from farmsim.analysis.report.report import report as report
 report.render = lambda result: "<p>" + result.name
 if "fallback" in sys.argv:
     workplace.exchange = lambda one, other: False
@@ -456,7 +456,7 @@ def test_a_result_replaced_while_it_is_looked_at_is_looked_at_again(
     refuse_directory(place, "run")
     assert next(looks) == 4
     looks = itertools.count(4)
-    monkeypatch.setattr("farmsim.analysis.rundir.read_record", interrupted)
+    monkeypatch.setattr("farmsim.analysis.run.run_directory.read_record", interrupted)
     assert load(place).title == "Run 4"
     (place / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"notes\.txt"):
@@ -469,7 +469,7 @@ def test_every_step_of_a_replacement_can_be_the_last(
     """Stop before each call to the system in turn, with and without the exchange."""
     place = tmp_path / "o"
     old, new = cheap(1, result), cheap(2, result)
-    monkeypatch.setattr("farmsim.analysis.report.render", lambda result: result.name)
+    monkeypatch.setattr("farmsim.analysis.report.report.render", lambda result: result.name)
     for whole in (True, False):
         if not whole:
             monkeypatch.setattr(workplace, "exchange", unable)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.models.workload.application import ROUNDING, spread
 from farmsim.models.workload.application_load import DAY_S, between, daily, event, held
 from farmsim.policies.scaling.scaling import ApplicationView

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.evacuate import evacuate
-from farmsim.analysis.evacuated import Evacuated, evacuated
+from farmsim.analysis.report.evacuation import Evacuated, evacuated
+from farmsim.analysis.studies.evacuate import evacuate
 from farmsim.analysis.terminal import summary_text
 from farmsim.policies.control.consolidation import Consolidation
 from farmsim.policies.control.evacuation import Evacuation

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_reserve import ONE, SCENARIO, scenario
 
 import farmsim
-from farmsim.analysis.failover import failover
+from farmsim.analysis.studies.failover import failover
 from farmsim.cli import run_command_line
 from farmsim.scenarios.errors.problems import InputError
 

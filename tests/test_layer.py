@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Bools, Floats, Ints, sum_by
 from farmsim.models.delivery.cpu_delivery import Delivery, Given

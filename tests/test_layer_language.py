@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.models.hypervisor.profiles import profiles
 from farmsim.policies.control.control import NoControl, PowerProportional, moves_vms
 from farmsim.scenarios.catalogue_listing import entries, text_of

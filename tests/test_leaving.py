@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 
 LINEAR = {"model": "linear", "idle": "100 W", "max": "200 W"}
 CONSOLIDATION = {

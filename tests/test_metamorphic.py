@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 
 RANDOM_FAILURES = FAILURES[-1]
 STEADY_FAILURES = st.sampled_from(FAILURES[:-1])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
 

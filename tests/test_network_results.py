@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.analysis.conservation import ConservationError, check
-from farmsim.analysis.drawing import Figure
-from farmsim.analysis.figures import FIGURES, TITLES, drawable
-from farmsim.analysis.metrics import measure
-from farmsim.analysis.network_figures import (
+from farmsim.analysis.base.plotting import Figure
+from farmsim.analysis.measure.conservation import ConservationError, check
+from farmsim.analysis.measure.metrics import measure
+from farmsim.analysis.report.figures import FIGURES, TITLES, drawable
+from farmsim.analysis.terminal import summary_text
+from farmsim.analysis.topics.migration.figures import (
     DOWN,
     KIND_OF,
     MOST_MOVES,
@@ -25,7 +26,6 @@ from farmsim.analysis.network_figures import (
     clock,
     lasting,
 )
-from farmsim.analysis.terminal import summary_text
 from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
 from farmsim.models.migration.course import liu_energy_j
 from farmsim.scenarios.build.build import Case, build

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.optimum import lower_bound, solve
-from farmsim.analysis.snapshot import Snapshot, beyond_program, first_fit_decreasing
+from farmsim.analysis.studies.optimum import lower_bound, solve
+from farmsim.analysis.studies.snapshot import Snapshot, beyond_program, first_fit_decreasing
 from farmsim.cli import run_command_line
 from farmsim.models.base.arrays import Ints
 from farmsim.models.rules.constraints import Rule

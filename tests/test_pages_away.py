@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 
 GIB_BITS = 1024**3 * 8
 STATE_S = 4 * 1024**2 * 8 / 1e8

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.analysis.terminal import summary_text
 from farmsim.scenarios.loader import loads
 

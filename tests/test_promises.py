@@ -8,7 +8,7 @@ import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.models.base.catalogue import servers
 from farmsim.models.base.cost import payback_years
 from farmsim.models.migration.fixed_rate import FixedRate

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.analysis.drawing import thinned
-from farmsim.analysis.figures import FIGURES
-from farmsim.analysis.report import shown
+from farmsim.analysis.base.plotting import thinned
+from farmsim.analysis.report.figures import FIGURES
+from farmsim.analysis.report.report import shown
 
 EVIL = "<script>alert('x')</script>"
 SCENARIO = {

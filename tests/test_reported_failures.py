@@ -11,7 +11,7 @@ from test_failures import play as play_scenario
 from test_lifecycle import play
 
 import farmsim
-from farmsim.analysis.conservation import ConservationError, check
+from farmsim.analysis.measure.conservation import ConservationError, check
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search

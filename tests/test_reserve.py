@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.failover import failover
+from farmsim.analysis.studies.failover import failover
 from farmsim.models.farm.living import LivingFarm
 from farmsim.models.rules.reserve import (
     Held,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 from farmsim.analysis.terminal import summary_text
 
 

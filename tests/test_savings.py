@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import farmsim
+from farmsim.analysis.base.wording import amount, basis, change, complement, count, percent, span
+from farmsim.analysis.measure.work_not_done import serving_most, undone, unlike
 from farmsim.analysis.terminal import comparison_text, summary_text
-from farmsim.analysis.undone import serving_most, undone, unlike
-from farmsim.analysis.wording import amount, basis, change, complement, count, percent, span
 from farmsim.cli import run_command_line
 from farmsim.scenarios.errors.problems import InputError
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 
 SERVER = {
     "cores": 10, "clock": "1 GHz", "memory": "100 GiB", "sockets": 1,

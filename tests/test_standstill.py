@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.analysis.result import Result
+from farmsim.analysis.run.result import Result
 
 GIB_BITS = 1024**3 * 8
 WATTS_PER_GHZ = 10.0

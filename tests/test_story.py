@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import farmsim
-from farmsim.analysis import story_words as words
-from farmsim.analysis.story import Story
+from farmsim.analysis.report import vm_sentences as words
+from farmsim.analysis.report.vm_history import Story
 from farmsim.cli import run_command_line
 from farmsim.scenarios.files.destination import seal
 

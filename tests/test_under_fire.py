@@ -13,8 +13,8 @@ from builders import FULL_W, IDLE_W, make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.analysis.conservation import check
-from farmsim.analysis.life import present_s
+from farmsim.analysis.measure.conservation import check
+from farmsim.analysis.topics.lifecycle.metrics import present_s
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Floats, Ints
 from farmsim.models.farm.audit import audit

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.result import Result
-from farmsim.analysis.work import CAUSES
+from farmsim.analysis.run.result import Result
+from farmsim.analysis.topics.work import CAUSES
 from farmsim.models.accounts.work_not_running import NotRunning
 from farmsim.models.state.lifetimes import Lifetimes
 

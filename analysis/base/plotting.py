@@ -1,0 +1,86 @@
+"""What all figures share: colours, layout, time axis, thinning."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+from markupsafe import Markup
+
+from ...models.base.arrays import Floats
+
+HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
+LEAST = "#c1440e"
+FURTHER = ("#bf8700", "#8250df", "#0a7b83", "#a3295f")
+"""Colours of baselines after the first."""
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+MOST_POINTS = 4000
+TEMPLATES = ("hovertemplate", "texttemplate")
+"""Texts that farmsim writes itself, with markup."""
+
+Source = TypeVar("Source")
+Figure = dict[str, Any]
+"""``data``, a list of traces, and ``layout``; numbers are arrays or lists."""
+
+
+def hours(seconds: Any) -> tuple[Floats, str]:
+    """Return times in hours, or in days where they are many, and the name of the unit."""
+    longest_s = float(np.max(seconds, initial=0.0))
+    if longest_s > 4 * 86_400:
+        return seconds / 86_400, "days"
+    return seconds / 3600, "hours"
+
+
+def figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> Figure:
+    """Return a figure in the report's style."""
+    layout: dict[str, Any] = {
+        "font": {"family": FONT, "size": 13, "color": "#24292f"},
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
+        "margin": {"l": 60, "r": 20, "t": 16, "b": 48},
+        "height": 330,
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "y": 1.12, "x": 0},
+        "xaxis": {"title": {"text": x}, "showgrid": False, "ticks": "outside", "zeroline": False},
+        "yaxis": {"title": {"text": y}, "rangemode": "tozero", "gridcolor": "#e6e9ec"},
+    }
+    for key, value in more.items():
+        layout[key] = layout.get(key, {}) | value if isinstance(value, dict) else value
+    return {"data": list(traces), "layout": layout}
+
+
+def literal(draw: Callable[[Source], Figure]) -> Callable[[Source], Figure]:
+    """Let a function draw figures whose texts mean what they say.
+
+    Plotly reads some HTML in labels, links included, and names come from files of others. Only
+    templates and what is made as ``Markup`` keep theirs.
+    """
+
+    def drawn(source: Source) -> Figure:
+        made: Figure = _literal(draw(source))
+        return made
+
+    return drawn
+
+
+def _literal(node: Any) -> Any:
+    if isinstance(node, str):
+        return node if isinstance(node, Markup) else escape(node, quote=False)
+    if isinstance(node, dict):
+        return {key: value if key in TEMPLATES else _literal(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_literal(each) for each in node]
+    return node
+
+
+def thinned(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return at most MOST_POINTS points that keep every bucket's lowest and highest value."""
+    if len(x) <= MOST_POINTS:
+        return x, y
+    edges = np.linspace(0, len(x), MOST_POINTS // 2 + 1).astype(np.int64)
+    picked: list[int] = []
+    for start, end in pairwise(edges):
+        low, high = start + int(np.argmin(y[start:end])), start + int(np.argmax(y[start:end]))
+        picked += sorted({low, high})
+    return x[picked], y[picked]

@@ -1,0 +1,39 @@
+"""Where a result comes from: versions and inputs."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from ...scenarios.readers.trace import InputFile
+
+PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Return versions of farmsim, Python and the libraries that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in PARTS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
+    """Return name, size and hash of each input file; more than 20 are summed up in one."""
+    records: list[dict[str, object]] = [
+        {"name": each.name, "bytes": each.size_bytes, "sha256": each.sha256} for each in files
+    ]
+    if len(records) <= 20:
+        return records
+    joined = "".join(f"{each.name}:{each.sha256}\n" for each in files)
+
+    return [
+        {
+            "name": f"{len(files)} files",
+            "bytes": sum(each.size_bytes for each in files),
+            "sha256": hashlib.sha256(joined.encode()).hexdigest(),
+        }
+    ]

@@ -1,0 +1,43 @@
+"""Arrow arrays of names, and what a column of a table is made of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...scenarios.build.build import Case
+
+Made = tuple[Any, str, str]
+"""Values, unit and meaning of a column."""
+
+
+class Names:
+    """Arrow dictionaries of host and VM names, made once per run."""
+
+    def __init__(self, case: Case) -> None:
+        self._hosts = pa.array(list(case.farm.hosts.names), pa.string())
+        self._vms = pa.array(list(case.farm.vms.names), pa.string())
+
+    def host(self, rows: Any) -> pa.DictionaryArray:
+        """Return the names of host rows."""
+        return looked_up(rows, self._hosts)
+
+    def vm(self, rows: Any) -> pa.DictionaryArray:
+        """Return the names of VM rows."""
+        return looked_up(rows, self._vms)
+
+
+def looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
+    """Return names of rows, null where a row is negative; names in use only, if rows are few."""
+    rows = np.asarray(rows, np.int32)
+    none = rows < 0
+    if len(rows) < len(names):
+        used = np.unique(rows[~none])
+        rows, names = np.searchsorted(used, rows).astype(np.int32), names.take(pa.array(used))
+    return pa.DictionaryArray.from_arrays(pa.array(rows, mask=none), names)
+
+
+def words(codes: Any, texts: Sequence[str]) -> pa.DictionaryArray:
+    """Return texts of codes."""
+    return looked_up(codes, pa.array(list(texts), pa.string()))

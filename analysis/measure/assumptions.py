@@ -1,0 +1,146 @@
+"""What a result rests on: every figure that was assumed, with unit and source."""
+
+from collections.abc import Iterator, Mapping
+
+from ...models.migration.conversion import Conversion
+from ...models.migration.fixed_rate import FixedRate
+from ...policies.control.consolidation import name_of
+from ...policies.control.control import NoControl
+from ...scenarios.build.build import Case
+from ...scenarios.language.units import write
+from .model_assumptions import ESTIMATE, model_rows, row
+
+
+def assumptions(case: Case, here: Mapping[str, float]) -> list[dict[str, str]]:
+    """Return name, value and source of each figure that a run used, units within the value.
+
+    ``here`` are the run's metrics: they say whether hosts were switched and VMs moved. What could
+    have been used and was not is left out.
+    """
+    rows = [_server_row(case, index) for index in range(len(case.host_models))]
+    rows += [
+        each for index in range(len(case.host_models)) for each in _switching(case, index, here)
+    ]
+    moved = here["migrations"] > 0
+    rows += _load_rows(case) + _policy_rows(case, moved) + model_rows(case, moved)
+    rows += _cost_rows(case)
+    return rows
+
+
+def _switching(case: Case, index: int, here: Mapping[str, float]) -> Iterator[dict[str, str]]:
+    """Yield what hosts of a group take to boot, to stop and when off, each with its source."""
+    model, groups = case.host_models[index], case.scenario.farm.hosts
+    given = groups[index].model_fields_set if index < len(groups) else set()
+    boot = "default: Gandhi et al. (2012), from memory"
+    if model.boots_as_hypervisor:
+        boot = f"catalogue of hypervisors, {model.hypervisor}"
+    told = (
+        ("boot", "boot", model.boot_s, model.boot_w, boot, here["host_boots"] > 0),
+        ("shutdown", "shutdown", model.stop_s, model.stop_w, ESTIMATE, here["host_shutdowns"] > 0),
+    )
+    for what, field, time_s, power_w, otherwise, used in told:
+        if used:
+            value = f"{write(time_s, 'time')} at {power_w:g} W"
+            yield row(f"{model.name}: {what}", value, "scenario" if field in given else otherwise)
+    if here["hosts_on_mean"] < here["hosts"] or here["host_shutdowns"] > 0:
+        source = "scenario" if "off_power" in given else ESTIMATE
+        yield row(f"{model.name}: power when off", f"{model.off_w:g} W", source)
+
+
+def _server_row(case: Case, index: int) -> dict[str, str]:
+    model = case.host_models[index]
+    value = (
+        f"{model.server}: {model.cores} cores of {write(model.core_mhz, 'frequency')}, "
+        f"{write(model.memory_mib, 'memory')}, power by {name_of(model.power)}"
+    )
+    return row(f"{model.name}: server", value, model.source)
+
+
+def _load_rows(case: Case) -> list[dict[str, str]]:
+    vms = case.load.vms
+    rows = [row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
+    rows += [
+        row("Recognised", note, "size of the numbers")
+        for note in (case.load.quality.notes if case.load.quality else [])
+    ]
+    part = case.scenario.workload
+    if len(part.known_sizes) <= 12:
+        for size in part.known_sizes:
+            value = (
+                f"{size.vcpus} vCPU of {write(size.clock, 'frequency')}, "
+                f"{write(size.memory, 'memory')}"
+            )
+            given = "sizes" in part.model_fields_set
+            rows.append(row(f"VM size {size.name}", value, "scenario" if given else "default"))
+    return rows
+
+
+def _policy_rows(case: Case, moved: bool) -> list[dict[str, str]]:
+    scenario, policies = case.scenario, case.scenario.policies
+    given = policies.model_fields_set
+    none = isinstance(policies.control, NoControl)
+    control = "none" if none else name_of(policies.control)
+    rows = [row("Control", control, "scenario" if "control" in given else "default")]
+    if not none:
+        source = "scenario" if "every" in given else "default"
+        rows.append(row("Control round", f"every {write(policies.every, 'time')}", source))
+    model = scenario.migration
+    if moved and isinstance(model, FixedRate):
+        value = (
+            f"memory at {write(model.share, 'share')} of "
+            f"{write(model.bandwidth_mbps, 'bandwidth')}, "
+            f"guest loses {write(model.guest_loss, 'share')}, "
+            f"target carries {write(model.target_load, 'share')}"
+        )
+        source = "Beloglazov and Buyya (2012); CloudSim" if model == FixedRate() else "scenario"
+        rows.append(row("Migration", value, source))
+    conversion = scenario.conversion
+    if moved and isinstance(conversion, Conversion):
+        value = (
+            f"disks at {write(conversion.rate_mbps, 'bandwidth')}, shutdown "
+            f"{write(conversion.shutdown_s, 'time')}, boot {write(conversion.boot_s, 'time')}"
+        )
+        rows.append(row("Conversion", value, "estimates; no measured figures are public"))
+    return rows
+
+
+def _cost_rows(case: Case) -> list[dict[str, str]]:
+    cost = case.scenario.cost
+    given = cost.model_fields_set
+
+    def source(name: str, otherwise: str) -> str:
+        return "scenario" if name in given else otherwise
+
+    placeholder = "placeholder, replace by your own"
+    return [
+        row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
+        row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
+        row(
+            "Server price", ", ".join(f"{price:g} {cost.currency}" for price in case.prices),
+            "scenario" if all(group.price for group in case.scenario.farm.hosts)
+            else source("server_price", placeholder),
+        ),
+        row(
+            "Server lifetime", str(write(cost.server_lifetime, "time")),
+            source("server_lifetime", "customary"),
+        ),
+        row("Capital counted for", f"hosts {cost.hosts_paid}", source("hosts_paid", "default")),
+    ]  # fmt: skip
+
+
+def data_quality(case: Case) -> dict[str, object]:
+    """Return how good the load's data is."""
+    quality = case.load.quality
+    if quality is None:
+        return {"source": case.load.source, "recorded": False}
+    return {
+        "source": case.load.source,
+        "recorded": True,
+        "series": quality.series,
+        "samples_per_series": quality.slots,
+        "coverage": quality.coverage,
+        "filled": quality.filled,
+        "rule": quality.rule,
+        "cut_to_full": quality.cut,
+        "files": len(case.load.files),
+    }

@@ -1,0 +1,129 @@
+"""Figures of the models that a run used: hypervisors, licences, moves, network, service."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from ...models.base.parameters import knobs_of
+from ...models.migration.fixed_rate import FixedRate
+from ...policies.control.control import moves_vms
+from ...scenarios.build.build import Case
+from ...scenarios.language.fields import show_knobs
+from ...scenarios.language.units import write
+from ...scenarios.resolve.migration import may_use_network
+from ...scenarios.spec.network import MOVES_PER_HOST
+
+Row = dict[str, str]
+ESTIMATE = "estimate"
+
+
+def row(what: str, value: str, source: str) -> Row:
+    """Return an assumption: what it is about, its value with units, and where it is from."""
+    return {"assumption": what, "value": value, "source": source}
+
+
+def model_rows(case: Case, moved: bool) -> list[Row]:
+    """Return the assumptions of all models but power and load; ``moved``: whether VMs were."""
+    moves = [*_move_rows(case), *_network_rows(case)] if moved else []
+    return [*_layer_rows(case), *_licence_rows(case), *moves, *_service_rows(case, moved)]
+
+
+def _layer_rows(case: Case) -> Iterator[Row]:
+    stack, level = case.stack, case.scenario.overheads
+    source = f"catalogue of hypervisors, {level} overheads, changes of the scenario"
+    for column, (model, platform) in enumerate(zip(case.host_models, stack.platforms, strict=True)):
+        layer = platform.hypervisor
+        if layer.kind == "none":
+            yield row(f"{model.name}: hypervisor", f"{layer.name}, costs nothing", "definition")
+            continue
+        factor = _span(stack.costs.work_factor[:, column].tolist(), "")
+        extra = _span(stack.costs.extra_mib[:, column].tolist(), " MiB")
+        kept = write(platform.base_mib, "memory")
+        yield row(
+            f"{model.name}: hypervisor",
+            f"{layer.name}: a VM's work takes {factor} times the CPU of bare metal; the layer "
+            f"keeps {kept} and {platform.base_mhz:g} MHz of a host and {extra} a VM",
+            source,
+        )
+
+
+def _licence_rows(case: Case) -> Iterator[Row]:
+    currency = case.scenario.cost.currency
+    for model, licence in zip(case.host_models, case.licences, strict=True):
+        what, listed = f"{model.name}: licence", f"list price of {model.hypervisor}"
+        if licence.foreign:
+            known = f"not counted: the list price is in {licence.foreign}, not {currency}"
+            yield row(what, known, listed)
+        elif licence.per_vm:
+            yield row(what, f"{licence.per_vm:g} {currency} a VM and year", listed)
+        elif licence.per_host:
+            value = f"{licence.per_host:g} {currency} a host and year"
+            if licence.least_cores:
+                value += f", {licence.least_cores:g} cores at least in all"
+                value += f" ({licence.order_note})" if licence.order_note else ""
+            yield row(what, value, listed if licence.listed else "scenario")
+
+
+def _move_rows(case: Case) -> Iterator[Row]:
+    for what, model in _models(case):
+        if model is not None and not isinstance(model, FixedRate):
+            yield row(what, type(model).__name__, "docs/migration.md")
+            yield from _figures(what, model)
+
+
+def _models(case: Case) -> list[tuple[str, Any]]:
+    scenario = case.scenario
+    models = [("Migration", scenario.migration)]
+    models += [(f"Migration from {group.name}", group.migration) for group in scenario.farm.hosts]
+    models += [(f"Migration of {size.name}", size.migration) for size in scenario.workload.sizes]
+    return models
+
+
+def _figures(what: str, part: Any) -> Iterator[Row]:
+    """Yield the fields of a model, those of its parts too."""
+    shown, defaults = show_knobs(part), {each.name: each.default for each in fields(part)}
+    for name, knob in knobs_of(type(part)).items():
+        value, key = getattr(part, name), knob.key or name
+        if is_dataclass(value):
+            yield from _figures(f"{what}: {key}", value)
+            continue
+        source = "scenario"
+        if value == defaults[name]:
+            source = ESTIMATE if ESTIMATE in knob.help.lower() else "default of the model"
+        yield row(f"{what}: {key}", str(shown[key]), source)
+
+
+def _network_rows(case: Case) -> Iterator[Row]:
+    part = case.scenario.network
+    if may_use_network(case.scenario):
+        shown = part.model_dump(by_alias=True)
+        shown["layout"] = part.topology.model_dump(by_alias=True)
+        shown["moves_per_host"] = part.moves_per_host or MOVES_PER_HOST
+        yield from _fields("Network", shown, part.model_fields_set)
+    fixed = any(isinstance(model, FixedRate) for _, model in _models(case))
+    if fixed and not part.stated and moves_vms(case.scenario.policies.control):
+        told = "no port: any number of them at a time, each at its rate; write network to share it"
+        yield row("Moves at a fixed rate share", told, "default")
+
+
+def _service_rows(case: Case, moved: bool) -> Iterator[Row]:
+    part = case.scenario.service
+    used = {"sharing": True, "incoming_counts": moved, "microscope": bool(part.microscope),
+            "idle_energy": case.tenancy is not None,
+            "interference": any(case.stack.classes)}  # fmt: skip
+    shown = part.model_dump(by_alias=True)
+    used_ones = {name: value for name, value in shown.items() if used.get(name, True)}
+    yield from _fields("Service", used_ones, part.model_fields_set)
+
+
+def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:
+    for name, value in shown.items():
+        text = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(
+            value, dict
+        ) else str(value)  # fmt: skip
+        yield row(f"{what}: {name}", text, "scenario" if name in given else "default")
+
+
+def _span(values: list[float], unit: str) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.3g}{unit}" if low == high else f"{low:.3g} to {high:.3g}{unit}"

@@ -1,0 +1,1 @@
+"""The page of a run, its figures, the history of one VM."""

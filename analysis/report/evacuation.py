@@ -1,0 +1,339 @@
+"""What a run that emptied hosts came to, read from its tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ...models.base.arrays import added
+from ...policies.control.evacuation import Evacuation
+from ...scenarios.language.units import parse
+from ..measure.work_not_done import sentence
+from ..run.result import Result
+from ..topics.migration.figures import lasting
+from .vm_sentences import plural
+
+SHOWN = 20
+NOT_BEGUN, NOT_ENDED = "its wave had not begun", "its move had not ended"
+CALLED_OFF = "its last move was called off"
+WAITED = (NOT_BEGUN, NOT_ENDED)
+HELD = ("running", "migrating", "starting")
+"""States of VMs that are on a host."""
+
+NOT_MODELLED = "not modelled"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """One host: its wave from 1, moves off it, and when it was empty.
+
+    Times in s from the start of the run. ``closed_s`` is when its wave began, ``empty_s`` when the
+    last VM had left it, by moving, by ending or by a crash; ``open_s`` when the work on it was
+    over; None: not within the run. ``worst_downtime_s`` is None where no move's is modelled.
+    ``boot_s`` is how long the host takes to boot, None where its wave had not begun.
+    """
+
+    host: str
+    wave: int
+    moves: int
+    copied_gib: float
+    empty_s: float | None
+    worst_downtime_s: float | None
+    closed_s: float | None = None
+    open_s: float | None = None
+    boot_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Evacuated:
+    """Outcome of an evacuation; times in s from the start of the run.
+
+    ``finished_s`` is when the last VM had left the last host, None if a host was not emptied;
+    ``stayed`` names the VMs on such hosts at the end of the run with the reason. ``moving_s`` is
+    the sum of the times that moves took from begin to end. ``worst_vm`` stood still for longest,
+    ``worst_downtime_s``; that is None where no move's downtime is modelled, and
+    ``downtimes_unknown`` is how many moves have none. ``ended`` are VMs whose life ended on a host
+    that was being emptied.
+    """
+
+    result: Result
+    hosts: list[str]
+    began_s: float
+    finished_s: float | None
+    moves: int
+    copied_gib: float
+    moving_s: float
+    longest_s: float
+    worst_downtime_s: float | None
+    worst_vm: str
+    stayed: dict[str, str]
+    by_host: list[Emptied] = field(default_factory=list)
+    downtimes_unknown: int = 0
+    hold_s: float = 0.0
+    ended: list[str] = field(default_factory=list)
+
+    @property
+    def not_done(self) -> str:
+        """What the run left undone, besides the evacuation; empty where all was done."""
+        return sentence(self.result.figures())
+
+    @property
+    def waves(self) -> list[tuple[int, list[Emptied]]]:
+        """Hosts by the wave in which they were emptied."""
+        numbers = sorted({each.wave for each in self.by_host})
+        return [(wave, [each for each in self.by_host if each.wave == wave]) for wave in numbers]
+
+    @property
+    def reasons(self) -> list[tuple[str, list[str]]]:
+        """Why VMs stayed, and which; those that were refused before those that had to wait."""
+        found: dict[str, list[str]] = {}
+        for vm, why in self.stayed.items():
+            found.setdefault(why, []).append(vm)
+        return sorted(found.items(), key=lambda each: (each[0] in WAITED, -len(each[1])))
+
+    @property
+    def full(self) -> list[str]:
+        """Hosts that were not emptied within the run."""
+        return [each.host for each in self.by_host if each.empty_s is None]
+
+    def within(self, deadline_s: float | None = None) -> bool:
+        """Whether all hosts were emptied, and in the time allowed if one is given."""
+        if self.finished_s is None:
+            return False
+        return deadline_s is None or self.finished_s - self.began_s <= deadline_s
+
+    def text(self) -> str:
+        """Return the outcome in a few lines."""
+        lines = [f"{plural(len(self.hosts), 'host')}: {some(self.hosts)}", self.when()]
+        if self.not_done:
+            lines.insert(0, self.not_done)
+        if self.afterwards():
+            lines.append(self.afterwards())
+        if self.moves:
+            lines.append(
+                f"{plural(self.moves, 'move')}, {self.copied_gib:,.1f} GiB copied, "
+                f"{self.moving_s:,.0f} s of moving, the longest {self.longest_s:.1f} s, worst "
+                f"downtime {self.downtime()}"
+            )
+        if len(self.waves) > 1:
+            lines += [f"wave {wave}: {_wave_text(hosts)}" for wave, hosts in self.waves]
+        if self.ended:
+            vms = plural(len(self.ended), "VM")
+            lines.append(f"not moved: {vms} ended before a host had room, {some(self.ended)}")
+        lines += [
+            f"stayed: {plural(len(vms), 'VM')}, {some(vms)}: {why}"
+            for why, vms in self.reasons[:SHOWN]
+        ]
+        return "\n".join(lines)
+
+    def when(self) -> str:
+        """Say when the hosts were empty."""
+        if self.finished_s is None:
+            done = len(self.hosts) - len(self.full)
+            kept = some(self.full)
+            return (
+                f"not emptied within the run: {plural(len(self.stayed), 'VM')} stayed on "
+                f"{plural(len(self.full), 'host')} ({kept}), {done} of {len(self.hosts)} emptied"
+            )
+        return (
+            f"empty after {clock(self.finished_s - self.began_s)}, {clock(self.finished_s)} into "
+            f"the run, begun at {clock(self.began_s)}"
+        )
+
+    def afterwards(self) -> str:
+        """Say until when the last wave is worked on, and how long its hosts boot; empty if not."""
+        if self.finished_s is None or not self.hold_s:
+            return ""
+        last = self.waves[-1][1]
+        end_s = max(each.empty_s or 0.0 for each in last) + self.hold_s
+        boot_s = max(each.boot_s or 0.0 for each in last)
+        boots = f"; a boot after that takes {lasting(boot_s)}" if boot_s else ""
+        return f"work on the last wave ends at {clock(end_s)}{boots}"
+
+    def downtime(self) -> str:
+        """Return the worst downtime and whose it was, or that it is not modelled."""
+        if self.worst_downtime_s is None:
+            return NOT_MODELLED
+        unknown = ""
+        if self.downtimes_unknown:
+            unknown = f", that of {plural(self.downtimes_unknown, 'move')} {NOT_MODELLED}"
+        return f"{lasting(self.worst_downtime_s)} ({self.worst_vm}){unknown}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the outcome as plain values."""
+        return {
+            "hosts": self.hosts, "began_s": self.began_s, "finished_s": self.finished_s,
+            "moves": self.moves, "copied_gib": self.copied_gib, "moving_s": self.moving_s,
+            "longest_s": self.longest_s, "worst_downtime_s": self.worst_downtime_s,
+            "worst_vm": self.worst_vm, "downtimes_unknown": self.downtimes_unknown,
+            "hold_s": self.hold_s, "stayed": self.stayed, "ended": self.ended,
+            "by_host": [vars(each) for each in self.by_host],
+        }  # fmt: skip
+
+
+def _wave_text(hosts: list[Emptied]) -> str:
+    moves = sum(each.moves for each in hosts)
+    full = [each.host for each in hosts if each.empty_s is None]
+    last_s = max(each.empty_s or 0.0 for each in hosts)
+    when = f"empty at {clock(last_s)}"
+    if full:
+        when = "not emptied" if len(full) == len(hosts) else f"{some(full)} not emptied"
+    return f"{some([each.host for each in hosts])}: {when}, {plural(moves, 'move')}"
+
+
+def evacuated(result: Result) -> Evacuated | None:
+    """Return what a run's evacuation came to, None where none of its policies is one."""
+    policies = yaml.load(result.scenario_yaml, yaml.CSafeLoader)["policies"]
+    control = _evacuation_in(policies["control"])
+    if control is None:
+        return None
+    policy = Evacuation(
+        control["hosts"], parse(control["at"], "time"), control["wave"],
+        parse(control["hold"], "time"),
+    )  # fmt: skip
+    return read(result, policy)
+
+
+def _evacuation_in(control: Any) -> Mapping[str, Any] | None:
+    """Return the first evacuation among policies that hold others."""
+    if not isinstance(control, dict):
+        return None
+    if control.get("policy") == "evacuation":
+        return control
+    inner = [*(control.get("of") or []), control.get("otherwise")]
+    return next((found for each in inner if (found := _evacuation_in(each))), None)
+
+
+def read(result: Result, policy: Evacuation) -> Evacuated:
+    """Return what the evacuation of a run came to."""
+    table = result.table("hosts").to_pydict()
+    named = zip(table["host"], table["rack"], strict=True)
+    hosts = [host for host, rack in named if policy.names(host, rack)]
+    closed = {}
+    if "maintenance" in result.tables:
+        rows = result.table("maintenance").to_pylist()
+        closed = {row["host"]: row for row in rows if row["closed_s"] >= policy.at_s}
+    moves = _moves(result, closed)
+    by_host = _by_host(hosts, policy, closed, moves)
+    full = {each.host for each in by_host if each.empty_s is None}
+    vms = result.table("vms").select(["vm", "last_host", "state"]).to_pylist()
+    stayed = {
+        row["vm"]: row["last_host"]
+        for row in vms
+        if row["last_host"] in full and row["state"] in HELD
+    }
+    known = [row for row in moves if row["downtime_s"] is not None]
+    worst: Row = max(known, key=lambda row: float(row["downtime_s"]), default={})
+    took_s = [row["end_s"] - row["start_s"] for row in moves]
+    ends_s = [each.empty_s for each in by_host if each.empty_s is not None]
+    return Evacuated(
+        result=result,
+        hosts=hosts,
+        began_s=policy.at_s,
+        finished_s=None if full else max(ends_s, default=policy.at_s),
+        moves=len(moves),
+        copied_gib=added(row["copied_gib"] for row in moves),
+        moving_s=added(took_s),
+        longest_s=max(took_s, default=0.0),
+        worst_downtime_s=worst.get("downtime_s"),
+        worst_vm=worst.get("vm", ""),
+        stayed=_why(result, stayed),
+        by_host=by_host,
+        downtimes_unknown=len(moves) - len(known),
+        hold_s=policy.hold_s,
+        ended=_ended(result, closed),
+    )
+
+
+def _moves(result: Result, closed: Mapping[str, Row]) -> list[Row]:
+    """Return the moves that took VMs off hosts while these were being emptied."""
+    found = []
+    for row in result.table("migrations").to_pylist():
+        host = closed.get(row["source"])
+        if host is None or not row["finished"] or row["decided_s"] < host["closed_s"]:
+            continue
+        if host["open_s"] is None or row["decided_s"] < host["open_s"]:
+            found.append(row)
+    return found
+
+
+def _ended(result: Result, closed: Mapping[str, Row]) -> list[str]:
+    """Return the VMs whose life ended on a host that was being emptied."""
+    if "vm_events" not in result.tables:
+        return []
+    found = []
+    for row in result.table("vm_events").to_pylist():
+        host = closed.get(row["host"])
+        if host is None or row["event"] not in {"finished", "dismissed"}:
+            continue
+        if host["closed_s"] <= row["time_s"] <= (host["empty_s"] or np.inf):
+            found.append(row["vm"])
+    return found
+
+
+def _by_host(
+    hosts: list[str], policy: Evacuation, closed: Mapping[str, Row], moves: Iterable[Row]
+) -> list[Emptied]:
+    """Return what became of each host; VMs that came to it for an earlier wave count as its own."""
+    of_host: dict[str, list[Row]] = {host: [] for host in hosts}
+    for row in moves:
+        of_host[row["source"]].append(row)
+    found = []
+    for number, host in enumerate(hosts):
+        rows, times = of_host[host], closed.get(host, {})
+        known_s = [row["downtime_s"] for row in rows if row["downtime_s"] is not None]
+        found.append(
+            Emptied(
+                host, number // (policy.wave or len(hosts)) + 1, len(rows),
+                added(row["copied_gib"] for row in rows), times.get("empty_s"),
+                max(known_s, default=None), times.get("closed_s"), times.get("open_s"),
+                times.get("boot_s"),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _why(result: Result, stayed: Mapping[str, str]) -> dict[str, str]:
+    """Return the last reason why each VM did not leave the host that it is on."""
+    ended = {
+        row["vm"]: row["end_s"] for row in result.table("migrations").to_pylist()
+        if not row["finished"]
+    }  # fmt: skip
+    end_s = 3600.0 * result.value("duration_h")
+    reasons = dict.fromkeys(stayed, NOT_BEGUN)
+    table = result.table("decisions").to_pydict()
+    for row, vm in enumerate(table["vm"]):
+        host = stayed.get(vm)
+        if host is None or table["source"][row] != host or table["rule"][row] != "evacuation":
+            continue
+        outcome = str(table["outcome"][row])
+        if outcome.startswith("moved"):
+            cut_off = vm in ended and ended[vm] < end_s - 1e-6
+            reasons[vm] = CALLED_OFF if cut_off else NOT_ENDED
+            continue
+        lacking = (
+            ("hosts_no_cpu", "lack CPU"), ("hosts_no_memory", "lack memory"),
+            ("hosts_vetoed", "would be overloaded"), ("hosts_barred", "may not take it"),
+        )  # fmt: skip
+        counts = [f"{table[key][row]} {what}" for key, what in lacking if table[key][row]]
+        considered = table["hosts_considered"][row]
+        detail = f" (of {plural(considered, 'host')} {', '.join(counts)})" if counts else ""
+        if not considered and table["target"][row] is None:
+            outcome = "no host is left to go to"
+        reasons[vm] = outcome + detail
+    return reasons
+
+
+def some(names: list[str]) -> str:
+    """Return the first names of a list."""
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def clock(seconds: float) -> str:
+    """Return a time of the run in hours, minutes and seconds."""
+    whole = int(np.round(seconds))
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"

@@ -1,0 +1,253 @@
+"""The report: one HTML page that needs nothing else, not even a network."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import methodcaller
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from ...models.base.metric_definitions import METRICS, WHERE_KNOWN
+from ..base.metric_titles import title_of
+from ..base.wording import amount, basis
+from ..run.result import Result
+from ..statements.savings import COMPARED
+from ..topics.availability import failures_of
+from ..topics.elasticity.figures import ELASTICITY_NOTES, elasticity_of
+from ..topics.lifecycle.figures import LIFE_NOTES
+from ..topics.migration.figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
+from ..topics.migration.moves import moves_of
+from ..topics.rules import rules_of
+from .evacuation import clock, evacuated, some
+from .figures import TITLES, busiest_hosts, drawable
+from .vm_sentences import plural
+
+SECTIONS = {
+    "Hosts and VMs": ("hosts", "hosts_on_peak", "hosts_on_mean", "startup_end_s",
+                      "startup_hosts_on_peak", "vms", "vms_ran", "vms_rejected",
+                      "consolidation_ratio"),
+    "Above the theoretical minimum": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh",
+                                      "gap_energy"),
+    "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
+            "host_utilisation_p95_max", "memory_mean", "memory_p95", "memory_max",
+            "host_memory_max", "cpu_promised_p95", "vcpus_per_core", "host_vcpus_per_core_max",
+            "host_vcpus_per_core_min"),
+    "Energy": ("energy_kwh", "facility_energy_kwh", "energy_not_counted_kwh", "mean_power_w",
+               "peak_power_w", "energy_per_work"),
+    "Virtualisation": ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
+    "Response": ("requests", "response_mean_ms", "response_p95_ms", "response_p99_ms",
+                 "requests_waiting"),
+    "Tenants": ("co_tenants", "exposure"),
+    "Rules": ("rules_broken",),
+    "Reserve": ("below_reserve_h",),
+    "Power states": ("switching_kwh", "rest_kwh", "host_cycles_max"),
+    "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
+             "hosts_paid"),
+    "Service": ("work_asked_ghz_h", "work_served_ghz_h", "work_served_share", "unserved_share",
+                "unserved_saturated_share", "unserved_vm_limit_share", "unserved_overhead_share",
+                "unserved_migration_share", "unserved_not_running_share",
+                "unserved_application_share", "slatah", "pdm", "slav", "esv", "slatah_pooled",
+                "pdm_pooled", "slav_pooled"),
+    "Moves": ("downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
+              "migrations_unconverged", "migration_energy_kwh", "link_utilisation_max"),
+    "Elasticity": ("scale_outs", "scale_ins", "shortages", "lateness_mean_s", "lateness_p95_s",
+                   "applications_unserved_ghz_h", "applications_unserved_share",
+                   "applications_spare_share", "lateness_cost"),
+    "Lives": ("vms_arrived", "vms_finished", "vms_lost", "vms_waiting", "vms_running_max",
+              "queue_max", "wait_mean_s", "wait_p95_s"),
+    "Availability": ("host_failures", "host_availability", "vm_crashes", "vm_availability",
+                     "vm_downtime_h", "lost_work_ghz_h"),
+    "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
+               "host_boots", "host_shutdowns"),
+}  # fmt: skip
+
+NOTES = {
+    "power": "Electric power of all servers; the site draws PUE times as much.",
+    "hosts_on": "Hosts powered on (not counting those booting). Dotted: the theoretical minimum.",
+    "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
+    "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
+    "migrations": "Live migrations begun per interval.",
+    "busiest": "Hosts that did most work: CPU delivered over the whole run.",
+    "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
+    "power_states": "Hosts on, on their way between rest and work, and at rest.",
+    **LIFE_NOTES,
+    **ELASTICITY_NOTES,
+    **NETWORK_NOTES,
+}
+
+
+COUNTED = ("hosts", "VMs", "migrations", "cycles", "failures", "requests")
+"""Units that are nouns."""
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates; what is put into them is escaped."""
+    made = Environment(
+        loader=PackageLoader("farmsim.analysis", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["figure"] = shown
+    made.filters["lasting"] = lasting
+    made.policies["json.dumps_kwargs"] = {"default": methodcaller("tolist")}
+    return made
+
+
+def shown(value: Any, unit: str = "") -> str:
+    """Return a number for people: shares in percent, three significant digits at most."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        if 0.9995 <= value < 1.0 - 1e-9:
+            return "> 99.9 %"  # not quite all is not called all
+        tiny = 0 < abs(value) < 1e-5
+        return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
+    return amount(value)
+
+
+def unit_of(value: float | None, unit: str) -> str:
+    """Return the unit that stands after a value: one host, two hosts; shares have theirs."""
+    if unit == "share":
+        return ""
+    return unit.removesuffix("s") if value == 1 and unit in COUNTED else unit
+
+
+def titled(title: str, unit: str, duration_h: float) -> str:
+    """Return the title of a figure; one per year says from how short a run it comes."""
+    since = basis(duration_h) if unit.endswith("/year") else ""
+    return f"{title} ({since})" if since else title
+
+
+def render(result: Result) -> str:
+    """Return the report of a result as HTML; texts from inputs are escaped."""
+    page = environment().get_template("report.html.j2")
+    written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
+    return page.render(
+        farmsim=result.manifest["versions"]["farmsim"],
+        name=result.name,
+        title=result.title,
+        description=written.get("description") or "",
+        summary=result.summary,
+        manifest=result.manifest,
+        scenario_yaml=result.scenario_yaml,
+        tiles=_tiles(result),
+        baselines=_baselines(result),
+        sections=_sections(result),
+        figures=_figures(result, lambda name: name not in NETWORK_FIGURES),
+        evacuation=evacuated(result),
+        clock=clock,
+        some=some,
+        plural=plural,
+        moves=moves_of(result),
+        rules=rules_of(result),
+        failures=failures_of(result),
+        elasticity=elasticity_of(result),
+        move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),
+        groups=result.table("groups").to_pylist(),
+        busiest=list(zip(*busiest_hosts(result), strict=True)),
+        plotly_js=get_plotlyjs(),
+    )
+
+
+def _entry(result: Result, name: str) -> dict[str, str]:
+    entry, metric = result.summary[name], (METRICS | WHERE_KNOWN)[name]
+    unit = entry["unit"]
+    return {
+        "name": name,
+        "title": titled(title_of(name, result.summary), unit, result.value("duration_h")),
+        "definition": metric.definition,
+        "value": shown(entry["value"], unit),
+        "unit": unit_of(entry["value"], unit),
+    }
+
+
+def _tiles(result: Result) -> list[dict[str, str]]:
+    tiles = [_entry(result, "work_served_share")]
+    tiles += [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
+    since = basis(result.value("duration_h"))
+    for name, less, more in (
+        ("saved_energy_percent", "energy saved", "more energy"),
+        ("saved_cost_per_year", "saved per year", "more cost per year"),
+    ):
+        entry = result.summary.get(name)
+        if entry and entry["value"] is not None:
+            value, unit = shown(abs(entry["value"])), entry["unit"].split("/")[0]
+            title = less if entry["value"] >= 0 else more
+            parts = [f"{title} against {result.summary['baselines'][0]['label']}"]
+            parts += [since] if since and "cost" in name else []
+            tiles.append({"title": ", ".join(parts), "value": value, "unit": unit})
+    return [*tiles, _entry(result, "migrations")]
+
+
+def _baselines(result: Result) -> list[dict[str, Any]]:
+    """Return for each baseline its sentence, its figures beside this run's, and the payback."""
+    return [
+        {**about, "rows": _side_by_side(result, baseline), "payback": _payback(about)}
+        for about, baseline in zip(result.summary["baselines"], result.baselines, strict=False)
+    ]
+
+
+def _apart(value: float | None, unit: str) -> str:
+    """Return a difference; that of shares in percentage points."""
+    if value is None or unit != "share":
+        return shown(value, unit)
+    return f"{shown(100 * value)} pp"
+
+
+def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
+    rows = []
+    for name in COMPARED:
+        here, other = result.value(name), baseline.value(name)
+        unit = result.summary[name]["unit"]
+        apart = None if here is None or other is None else here - other
+        change = 100 * apart / other if apart is not None and other else None
+        same = apart is not None and shown(here, unit) == shown(other, unit)
+        rows.append(
+            {
+                **_entry(result, name),
+                "baseline": shown(other, unit),
+                "difference": "no difference" if same else _apart(apart, unit),
+                "percent": "" if same else "–" if change is None else f"{change:+.1f} %",
+            }
+        )
+    return rows
+
+
+def payback_lines(result: Result) -> list[str]:
+    """Return the payback of the investment against each baseline, where there is one."""
+    return [
+        f"Payback of the investment against {each['label']}: {text}"
+        for each in result.summary["baselines"]
+        if (text := _payback(each))
+    ]
+
+
+def _payback(about: Mapping[str, Any]) -> str:
+    """Return the payback of the investment against a baseline, empty without an investment."""
+    entry = about["saved"].get("payback_years")
+    if entry is None:
+        return ""
+    if about["not_claimed"]:
+        return "none, since no saving is claimed"
+    return "never, nothing is saved" if entry["value"] is None else f"{entry['value']:.1f} years"
+
+
+def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
+    known = {
+        title: [_entry(result, name) for name in names if name in result.summary]
+        for title, names in SECTIONS.items()
+    }
+    return [(title, entries) for title, entries in known.items() if entries]
+
+
+def _figures(result: Result, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
+        for name, draw in drawable(result).items()
+        if chosen(name)
+    ]

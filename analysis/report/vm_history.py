@@ -1,0 +1,287 @@
+"""The story of one VM, told from the tables of its run alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from ...models.base.arrays import added
+from ...scenarios.errors.problems import refuse
+from ..run.result import Result
+from ..topics.lifecycle.metrics import S_PER_H
+from .life_story import stays, told
+from .vm_sentences import (
+    Row,
+    clock,
+    decision,
+    extras,
+    finite,
+    first_placement,
+    number,
+    plural,
+    span,
+    summary,
+)
+
+DAY_S = 86400.0
+KEYS = frozenset({"scenario", "replication", "seed", "vm"})
+MOVE = frozenset(
+    {"source", "target", "decided_s", "start_s", "waited_s", "end_s", "copied_gib", "finished"}
+)
+LISTED = 10
+FIRST = ("placed", "rejected")
+LAST = ("finished", "dismissed")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a VM, or that was decided about it.
+
+    ``event`` is ``placed``, ``rejected``, ``decision``, ``power`` (of a host that it was on or
+    going to), ``wait``, ``move_begin``, ``move_end``, ``life`` (it is asked for, waits, starts,
+    runs, is down, leaves), ``end`` or ``summary``; ``data`` holds the columns that ``text`` is made
+    of.
+    """
+
+    time_s: float
+    event: str
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Story:
+    """What happened to one VM, in order of time; the last event sums it up."""
+
+    vm: str
+    about: str
+    events: Sequence[Event]
+
+    @property
+    def _with_day(self) -> bool:
+        return self.events[-1].time_s > DAY_S
+
+    def text(self) -> str:
+        """Return the story with one line per event, the summary below."""
+        *told, last = self.events
+        lines = [f"{clock(each.time_s, self._with_day)}  {each.text}" for each in told]
+        return "\n".join([f"{self.vm}: {self.about}", "", *lines, "", last.text])
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the events as mappings that JSON can hold."""
+        return [
+            {
+                "time_s": each.time_s,
+                "clock": clock(each.time_s, self._with_day),
+                "event": each.event,
+                "text": each.text,
+                **each.data,
+            }
+            for each in self.events
+        ]
+
+    def __repr__(self) -> str:
+        return self.text()
+
+
+class _Ranked(NamedTuple):
+    rank: float
+    event: Event
+
+
+# What comes first of what happens at one instant.
+ENDED, BOOTED, ARRIVED, STOPPED, ASKED, DECIDED, WOKEN, LIVES, WAITS, LEAVES, DRAINING, AT_ONCE = (
+    range(12)
+)
+
+
+def tell(result: Result, vm: str) -> Story:
+    """Return the story of a VM, named exactly or by a pattern that it alone matches.
+
+    Raises InputError naming the nearest VMs, or those that the pattern matches, and where a
+    table of the run cannot be read.
+    """
+    tables = _Tables(result)
+    vm = choose(vm, tables["vms"]["vm"].to_pylist(), tables.where)
+    (about,) = tables.rows("vms", "vm", [vm])
+    decisions = tables.rows("decisions", "vm", [vm])
+    moves = tables.rows("migrations", "vm", [vm])
+    end_s = round(float(result.value("duration_h")) * 3600.0, 6)
+    life = tables.rows("vm_events", "vm", [vm]) if "vm_events" in result.tables else []
+    where = stays(about, life, moves, end_s)
+    named = {stay.host for stay in where}
+    hosts = {row["host"]: row for row in tables.rows("hosts", "host", named)}
+    power = tables.rows("power_events", "host", named)
+    units = tables.units("migrations")
+    ranked = [_decided(row, hosts) for row in decisions]
+    ranked += [each for row in moves for each in _moved(row, power, end_s, units)]
+    ranked += [_switched(row) for row in power if any(stay.sees(row) for stay in where)]
+    ranked += [*_asked(about), *(_lives(row) for row in life)]
+    ranked.sort(key=lambda each: (each.event.time_s, each.rank))
+    events = [each.event for each in ranked]
+    events += [_end(about, end_s), _summary(about, decisions, moves, life, end_s)]
+    what = (
+        f"{about['size']}, {plural(about['vcpus'], 'vCPU')}, {number(about['size_mhz'])} MHz, "
+        f"{number(about['memory_gib'])} GiB"
+    )
+    return Story(vm, what, events)
+
+
+def choose(name: str, known: Sequence[str], where: str) -> str:
+    """Return the VM called ``name``, or the only one that it matches as a pattern.
+
+    Raises InputError naming the nearest VMs, or those that match.
+    """
+    if name in known:
+        return name
+    if any(sign in name for sign in "*?["):
+        matches = [each for each in known if fnmatchcase(each, name)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            listed = _listed(matches)
+            raise refuse(where, f"{len(matches)} VMs match {name!r}; name one of them: {listed}")
+    near = get_close_matches(name, known, LISTED, 0.5)
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {_listed(known)}"
+    raise refuse(where, f"there is no VM {name!r}; {hint}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+
+
+class _Tables:
+    """Rows of a run's tables as mappings, without the columns that say which run it is."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self.where = str(result.directory or result.name)
+
+    def __getitem__(self, name: str) -> pa.Table:
+        try:
+            return self._result.tables[name]
+        except (KeyError, OSError, pa.ArrowInvalid):
+            message = f"is damaged: table {name} cannot be read; run the scenario again"
+            raise refuse(self.where, message) from None
+
+    def rows(self, name: str, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
+        import pyarrow.compute as pc  # noqa: PLC0415 - costly to import
+
+        table = self[name]
+        wanted = pa.array(sorted(values), pa.string())
+        found = table.filter(pc.is_in(table[column], value_set=wanted))
+        kept = [each for each in found.column_names if each not in KEYS]
+        return [finite(row) for row in found.select(kept).to_pylist()]
+
+    def units(self, name: str) -> dict[str, str]:
+        return {
+            field.name: (field.metadata or {}).get(b"unit", b"").decode()
+            for field in self[name].schema
+        }
+
+
+def _decided(row: Row, hosts: Mapping[str, Row]) -> _Ranked:
+    if row["outcome"] in FIRST:
+        event, text = row["outcome"], first_placement(row, hosts.get(row["target"]))
+    else:
+        event, text = "decision", decision(row)
+    data = {name: value for name, value in row.items() if name != "time_s"}
+    return _Ranked(DECIDED, Event(row["time_s"], event, text, data))
+
+
+def _switched(row: Row) -> _Ranked:
+    ranks = {"on": WOKEN, "booting": WOKEN, "draining": DRAINING}
+    rank = BOOTED if row["cause"] == "booted" else ranks.get(row["state"], STOPPED)
+    data = {name: value for name, value in row.items() if name != "time_s"}
+    text = f"{row['host']} is {row['state']} ({row['cause']})"
+    return _Ranked(rank, Event(row["time_s"], "power", text, data))
+
+
+def _asked(about: Row) -> list[_Ranked]:
+    if not about.get("asked_h"):
+        return []
+    asked_s = round(about["asked_h"] * S_PER_H, 6)
+    return [_Ranked(ASKED, Event(asked_s, "life", "is asked for", {"event": "asked for"}))]
+
+
+def _lives(row: Row) -> _Ranked:
+    data = {name: value for name, value in row.items() if name != "time_s"}
+    rank = ENDED if row["event"] in LAST else LIVES
+    return _Ranked(rank, Event(row["time_s"], "life", told(row), data))
+
+
+def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str]) -> list[_Ranked]:
+    """Tell a move: waiting where it did, beginning where it did, and its end."""
+    source, target, decided_s = row["source"], row["target"], row["decided_s"]
+    states = [(e["time_s"], e["state"]) for e in power if e["host"] == target]
+    last = [state for time_s, state in states if time_s <= row["end_s"]][-1:]
+    began = row["finished"] or last != ["booting"]
+    waited_s = (row["start_s"] if began else row["end_s"]) - decided_s
+    booted = any(state == "on" and decided_s < time_s <= row["start_s"] for time_s, state in states)
+    boots = booted or not began
+    told = []
+    if waited_s > 0:
+        text = f"waits for {target} to boot" if boots else f"waits to leave for {target}"
+        text += "" if row.get("way") else ", memory reserved there"
+        told.append(_Ranked(WAITS, Event(decided_s, "wait", text, {**row})))
+    if began:
+        after = f" after {span(waited_s)} of waiting" if waited_s > 0 else ""
+        text = f"leaves {source} for {target}{after}: {number(row['copied_gib'])} GiB to copy"
+        told.append(_Ranked(LEAVES, Event(row["start_s"], "move_begin", text, {**row})))
+    taken = span(row["end_s"] - (row["start_s"] if began else decided_s))
+    if row["finished"]:
+        text = f"is on {target}: {number(row['copied_gib'])} GiB copied in {taken}"
+    elif not began:
+        text = f"has not left for {target}, which is still booting after {taken}"
+    elif row["end_s"] >= end_s:
+        text = f"is still moving to {target} when the run ends, after {taken}"
+    else:
+        text = f"the move to {target} is broken off after {taken}"
+    text += extras(row, MOVE, units)
+    rank = ARRIVED if row["end_s"] > row["start_s"] else AT_ONCE
+    data = {**row, "waited_s": waited_s, "duration_s": row["end_s"] - row["start_s"]}
+    told.append(_Ranked(rank, Event(row["end_s"], "move_end", text, data)))
+    return told
+
+
+def _end(about: Row, end_s: float) -> Event:
+    state, host = about["state"], about["last_host"]
+    texts = {
+        "suspended": "the run ends; stands still, its memory on storage",
+        "running": f"the run ends; runs on {host}",
+        "migrating": f"the run ends; is moving away from {host}",
+        "finished": "the run ends; its work had finished",
+        "rejected": "the run ends; it never ran",
+        "waiting": "the run ends; waits for a host",
+    }
+    text = texts.get(state, f"the run ends; is {state}")
+    return Event(end_s, "end", text, {"state": state, "host": host})
+
+
+def _summary(
+    about: Row, decisions: Sequence[Row], moves: Sequence[Row], life: Sequence[Row],
+    end_s: float,
+) -> Event:  # fmt: skip
+    """Sum up what a VM went through and what it went without."""
+    ended = [row for row in moves if row["finished"]]
+    outcomes = Counter(row["outcome"] for row in decisions if row["outcome"] not in FIRST)
+    been = {about["first_host"], *(row["target"] for row in ended), *(row["host"] for row in life)}
+    figures = {
+        "decisions": sum(outcomes.values()),
+        "outcomes": dict(outcomes),
+        "moves_ended": len(ended),
+        "moves_not_ended": len(moves) - len(ended),
+        "copied_gib": added(row["copied_gib"] for row in ended),
+        "moving_s": added(row["end_s"] - row["start_s"] for row in ended),
+        "waiting_s": added(row["start_s"] - row["decided_s"] for row in ended),
+        "hosts": len(been - {None}),
+    }
+    if any(row.get("downtime_s") is not None for row in moves):
+        figures["downtime_s"] = added(row.get("downtime_s") or 0.0 for row in moves)
+    unknown = [row for row in moves if row["finished"] and row.get("downtime_s") is None]
+    figures["unmodelled"] = len(unknown)
+    return Event(end_s, "summary", summary(about, figures), {**about, **figures})

@@ -1,0 +1,1 @@
+"""Run a case; the result and its directory."""

@@ -1,0 +1,32 @@
+"""A built case is played, and what policies of others do wrong becomes an error of the input."""
+
+from collections.abc import Callable
+
+from ...policies.user_policies.guard import PolicyFaultError
+from ...scenarios.build.build import Case, refuse_unplaced
+from ...scenarios.errors.problems import PolicyError, Problem
+from ...sim.actuator import PlanError
+from ...sim.engine import Outcome, UnplacedError
+
+
+def play(case: Case, tell: Callable[[float], None] | None = None) -> Outcome:
+    """Run the engine of a case; ``tell`` is called with the simulated time at every beat.
+
+    Raises InputError if the initial placement found no host for a VM that must have one, and
+    PolicyError if a policy answered what can never be right or failed.
+    """
+    try:
+        return case.engine.run(tell)
+    except UnplacedError as error:
+        raise refuse_unplaced(case, error) from None
+    except PlanError as error:
+        problem = Problem(case.name, "policies.control", str(error))
+        raise PolicyError(problem, case.title, case.engine.now_s) from None
+    except PolicyFaultError as error:
+        raise policy_error(case.name, error) from error
+
+
+def policy_error(scenario: str, fault: PolicyFaultError) -> PolicyError:
+    """Return what the user is told of a fault in a policy that is not farmsim's own."""
+    problem = Problem(scenario, "", str(fault), fault.trace)
+    return PolicyError(problem, fault.policy, fault.time_s)

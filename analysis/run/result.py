@@ -1,0 +1,119 @@
+"""What a run leaves to its user, in a notebook or on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ...scenarios.errors.suggest import unknown_name
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from ..report.vm_history import Story
+
+SCHEMA_VERSION = 1
+
+
+@dataclass
+class Result:
+    """The outcome of a run.
+
+    ``summary`` maps each metric to value, unit, 95 % confidence interval (None for a single
+    replication) and number of replications, and holds ``verdict`` and ``warnings``. ``baselines``
+    are the runs that it was compared with, in the order of the scenario.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+    scenario_yaml: str
+    tables: Mapping[str, pa.Table]
+    title: str = ""
+    baselines: list["Result"] = field(default_factory=list)
+    directory: Path | None = field(default=None, compare=False)
+
+    @property
+    def baseline(self) -> "Result | None":
+        """The baseline that the saving metrics are against, the first; None where there is none."""
+        return self.baselines[0] if self.baselines else None
+
+    def value(self, metric: str) -> Any:
+        """Return the value of a metric. Raises KeyError naming the metrics there are."""
+        entry = self.summary.get(metric)
+        if not isinstance(entry, dict) or "value" not in entry:
+            raise KeyError(unknown_name("metric", metric, self.metrics()))
+        return entry["value"]
+
+    def metrics(self) -> list[str]:
+        """Return the names of all metrics."""
+        return [
+            name
+            for name, entry in self.summary.items()
+            if isinstance(entry, dict) and "unit" in entry
+        ]
+
+    def figures(self) -> dict[str, float | None]:
+        """Return the values of all metrics by name."""
+        return {name: self.summary[name]["value"] for name in self.metrics()}
+
+    def table(self, name: str) -> pa.Table:
+        """Return an Arrow table; ``.to_pandas()`` where pandas is installed.
+
+        Raises KeyError naming the tables there are.
+        """
+        if name not in self.tables:
+            raise KeyError(unknown_name("table", name, self.tables))
+        return self.tables[name]
+
+    def figure(self, name: str) -> "go.Figure":
+        """Return a Plotly figure. Raises KeyError naming the figures there are."""
+        import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
+
+        from ..report.figures import drawable  # noqa: PLC0415
+
+        figures = drawable(self)
+        if name not in figures:
+            raise KeyError(unknown_name("figure", name, figures))
+        figure = figures[name](self)
+        return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
+
+    def story(self, vm: str) -> "Story":
+        """Return what happened to a VM, named exactly or by a pattern that it alone matches.
+
+        Raises InputError naming the nearest VMs, or those that match.
+        """
+        from ..report.vm_history import tell  # noqa: PLC0415 - story needs this module
+
+        return tell(self, vm)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the run directory, report included; return where it is."""
+        from .run_directory import save  # noqa: PLC0415
+
+        return save(self, Path(directory))
+
+    def report(self) -> str:
+        """Return the report as one HTML page."""
+        from ..report.report import render  # noqa: PLC0415
+
+        return render(self)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{_shown(self.value(name))}"
+            f"</td><td>{escape(self.summary[name]['unit'])}</td></tr>"
+            for name in self.metrics()
+        )
+        said = escape(str(self.summary["verdict"]))
+        return f"<p><b>{escape(self.name)}</b>: {said}</p><table>{rows}</table>"
+
+    def __repr__(self) -> str:
+        return f"<Result {self.name}: {self.summary['verdict']}>"
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.6g}"

@@ -1,0 +1,259 @@
+"""The run directory: written whole or not at all, read back by everything that comes after."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from ...scenarios.errors.problems import InputError, refuse
+from ...scenarios.files.atomic_replace import named, recover, replace_text, replacing_directory
+from ...scenarios.files.destination import (
+    MANIFEST,
+    RECORD_KEYS,
+    Record,
+    always,
+    kind_at,
+    looked_at,
+    read_record,
+    reason,
+    refuse_directory,
+    refuse_file,
+    seal,
+    sealed,
+    told,
+    write_json,
+)  # fmt: skip
+from .result import SCHEMA_VERSION, Result
+
+SUMMARY, SCENARIO, REPORT = "summary.json", "scenario.resolved.yaml", "report.html"
+BASELINE, TABLES = "baseline", "tables"
+RUN, COMPARED, FAILED_OVER = "run", "comparison", "failover test"
+"""What a directory can be, by its manifest."""
+VARIANTS = "variants"
+PARQUET_END = b"PAR1"
+
+
+def baseline_folders(count: int) -> list[str]:
+    """Return the folders of so many baselines: ``baseline``, ``baseline-2``, ``baseline-3``."""
+    return [BASELINE if row == 0 else f"{BASELINE}-{row + 1}" for row in range(count)]
+
+
+def default_directory(result: Result, root: Path) -> Path:
+    """Return where a result belongs below a folder of runs: beside what must not be replaced."""
+    return free(root / f"{result.name}-{result.manifest['hash']}", RUN)
+
+
+def free(directory: Path, kind: str) -> Path:
+    """Return a directory, or one with a number after its name if it must not be replaced."""
+    for number in range(1, 100):
+        numbered = directory if number == 1 else directory.with_name(f"{directory.name}-{number}")
+        try:
+            refuse_directory(numbered, kind)
+        except InputError:
+            continue
+        return numbered
+    return directory
+
+
+def save(result: Result, directory: Path, checked: bool = False) -> Path:
+    """Write a run directory, replacing an earlier run of farmsim there.
+
+    Everything is written beside it first and takes its place at the end. Raises InputError if
+    something else is in the way, or it cannot be written; ``checked`` as in
+    ``replacing_directory``.
+    """
+    with replacing_directory(named(directory), RUN, checked) as new:
+        write_run(result, new)
+    result.directory = directory
+    return directory
+
+
+def write_run(result: Result, directory: Path) -> None:
+    """Write a result, its baseline and its report into a folder that exists and is empty."""
+    from ..report.report import render  # noqa: PLC0415 - plotly and jinja are costly to import
+
+    _write(result, directory)
+    for name, baseline in zip(
+        baseline_folders(len(result.baselines)), result.baselines, strict=True
+    ):  # fmt: skip
+        (directory / name).mkdir()
+        _write(baseline, directory / name)
+        seal(directory / name, RUN, baseline.manifest)
+    (directory / REPORT).write_text(render(result), "utf-8")
+    seal(directory, RUN, result.manifest)
+
+
+def _write(result: Result, directory: Path) -> None:
+    (directory / TABLES).mkdir()
+    write_json(directory / SUMMARY, {"title": result.title, **result.summary})
+    (directory / SCENARIO).write_text(result.scenario_yaml, "utf-8")
+    for name, table in result.tables.items():
+        path = directory / TABLES / f"{name}.parquet"
+        parquet.write_table(table, path, compression="zstd")
+
+
+def write_page(directory: Path, kind: str, name: str, text: str) -> Path:
+    """Write a page of a directory again and return where it is.
+
+    Raises InputError if another page is in its place, or it cannot be written.
+    """
+    path = directory / name
+    kept, record = read_manifest(directory, kind)
+
+    def mine(found: Path) -> bool:
+        return record.wrote(name, found)
+
+    refuse_file(path, mine, "the page")
+    new = sha256(text.encode()).hexdigest()
+    # First both pages are known, then the new one alone: no moment leaves an unknown page.
+    both = replace(record, pending={name: new})
+    _rewrite_manifest(directory, sealed(kept, both))
+    replace_text(path, text, mine, "the page")
+    now = replace(record, files={**record.files, name: new}, pending=None)
+    _rewrite_manifest(directory, sealed(kept, now))
+    return path
+
+
+def _rewrite_manifest(directory: Path, manifest: dict[str, Any]) -> None:
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    replace_text(directory / MANIFEST, text, always, "the manifest")
+
+
+class _LazyTables(Mapping[str, pa.Table]):
+    """Tables of a run directory, read when they are asked for."""
+
+    def __init__(self, directory: Path, record: Record) -> None:
+        self._directory, self._record = directory, record
+        listed = sorted(name for name in record.files if name.startswith(f"{TABLES}/"))
+        self._files = {Path(name).stem: name for name in listed}
+        self._read: dict[str, pa.Table] = {}
+        for name in listed:
+            if _last_bytes(directory, name) != PARQUET_END:
+                raise _damaged(directory, f"{name} is cut or no Parquet file")
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._read:
+            file = self._files[name]
+            data = _verified(self._directory, file, self._record)
+            try:
+                self._read[name] = parquet.ParquetFile(pa.BufferReader(data)).read()
+            except (OSError, pa.ArrowException) as error:
+                raise _damaged(self._directory, f"{file}: {error}") from None
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def load(directory: str | Path) -> Result:
+    """Read a run directory. Raises InputError if it is none, or damaged."""
+    directory = Path(directory)
+    return looked_at(directory, lambda: _load(directory))
+
+
+def _load(directory: Path) -> Result:
+    manifest, record = read_manifest(directory, RUN)
+    data = read_json(directory, SUMMARY, record)
+    if data.get("schema_version") != SCHEMA_VERSION:
+        shown = data.get("schema_version")
+        message = f"was written in format {shown}, this farmsim reads {SCHEMA_VERSION}; run again"
+        raise refuse(str(directory), message)
+    result = Result(
+        name=manifest["name"],
+        title=data.pop("title", ""),
+        summary=data,
+        manifest=manifest,
+        scenario_yaml=_text(directory, SCENARIO, record),
+        tables=_LazyTables(directory, record),
+        directory=directory,
+    )
+    for name in baseline_folders(len(record.parts)):
+        if name in record.parts:
+            result.baselines.append(load(directory / name))
+    return result
+
+
+def kind_of(directory: Path) -> str | None:
+    """Return what a directory is by its manifest, None if farmsim did not write it."""
+    recover(directory)
+    record = read_record(directory)
+    return None if record is None else record.kind
+
+
+def read_manifest(directory: Path, kind: str) -> tuple[dict[str, Any], Record]:
+    """Return the manifest of a directory and its record of files.
+
+    Raises InputError if the directory is not of this kind, or damaged.
+    """
+    if "\0" in str(directory):
+        raise refuse(str(directory), "holds a NUL character; name another directory")
+    recover(directory)
+    with told(directory, "cannot be read"):
+        if not (directory / MANIFEST).is_file():
+            raise refuse(str(directory), f"is not a {kind} directory: {MANIFEST} is missing")
+    record = read_record(directory)
+    manifest = _parsed(directory, MANIFEST, _bytes(directory, MANIFEST))
+    if record is None:
+        raise _damaged(directory, f"{MANIFEST} is not as farmsim wrote it")
+    if record.kind != kind:
+        hint = f"; name one of the runs below its {VARIANTS}/" if record.kind == COMPARED else ""
+        raise refuse(str(directory), f"is a {record.kind}, not a {kind}{hint}")
+    return {name: said for name, said in manifest.items() if name not in RECORD_KEYS}, record
+
+
+def read_json(directory: Path, name: str, record: Record) -> dict[str, Any]:
+    """Return a JSON object of a directory. Raises InputError if it is damaged."""
+    return _parsed(directory, name, _verified(directory, name, record))
+
+
+def _parsed(directory: Path, name: str, data: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise _damaged(directory, f"{name} is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise _damaged(directory, f"{name} is not a JSON object")
+    return parsed
+
+
+def _text(directory: Path, name: str, record: Record) -> str:
+    return _verified(directory, name, record).decode("utf-8")
+
+
+def _verified(directory: Path, name: str, record: Record) -> bytes:
+    """Return the content of a file. Raises InputError if it is not what farmsim wrote."""
+    data = _bytes(directory, name)
+    if sha256(data).hexdigest() != record.files.get(name):
+        raise _damaged(directory, f"{name} was changed since farmsim wrote it")
+    return data
+
+
+def _bytes(directory: Path, name: str) -> bytes:
+    try:
+        return (directory / name).read_bytes()
+    except FileNotFoundError:
+        raise _damaged(directory, f"{name} is missing") from None
+    except OSError as error:
+        raise _damaged(directory, f"{name} cannot be read: {reason(error)}") from None
+
+
+def _last_bytes(directory: Path, name: str) -> bytes:
+    path = directory / name
+    with told(path, "cannot be read"):
+        if kind_at(path) != "file":
+            raise _damaged(directory, f"{name} is missing")
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - len(PARQUET_END)))
+            return file.read()
+
+
+def _damaged(directory: Path, what: str) -> InputError:
+    return refuse(str(directory), f"is damaged: {what}; run the scenario again")

@@ -1,0 +1,59 @@
+"""The headline of a run: what was not done, what was run, what that saves and against what."""
+
+from collections.abc import Mapping, Sequence
+
+from ..base.wording import amount, count, span
+from ..measure.work_not_done import sentence, unserved
+from .savings import Against
+
+
+def verdict(values: Mapping[str, float], against: Sequence[Against], currency: str) -> str:
+    """Say in a few sentences what the run comes to; work that was not done comes first."""
+    said = [sentence(values), ran(values), _served(values), _start_up(values)]
+    said += [each.sentence(values, currency) for each in against]
+    return " ".join(each for each in said if each)
+
+
+def ran(values: Mapping[str, float]) -> str:
+    """Say how many VMs ran on how many hosts, for how long, and with what energy."""
+    energy = f"{amount(values['energy_kwh'])} kWh"
+    if not values["vms_ran"]:
+        nothing = "No VM was asked for" if not values["vms"] else "No VM ran"
+        hosts = count(values["hosts_on_peak"], "host")
+        return f"{nothing}: {hosts} stood idle for {span(values['duration_h'])} and used {energy}."
+    if not values["hosts_on_mean"]:
+        return (
+            f"{count(values['vms_ran'], 'VM')} had a host, but no host was on for any time of "
+            f"{span(values['duration_h'])}; {energy} were used."
+        )
+    return (
+        f"{count(values['vms_ran'], 'VM')} ran on {hosts_on(values)} for "
+        f"{span(values['duration_h'])} and used {energy}."
+    )
+
+
+def hosts_on(values: Mapping[str, float]) -> str:
+    """Return how many hosts were on, at most and on average."""
+    peak, mean = values["hosts_on_peak"], values["hosts_on_mean"]
+    if amount(peak) == amount(mean):
+        return count(peak, "host")
+    if mean > peak:  # start-up weighs more than the rest of a short run
+        return f"up to {count(peak, 'host')}"
+    return f"up to {count(peak, 'host')} ({amount(mean)} on average)"
+
+
+def _served(values: Mapping[str, float]) -> str:
+    """Say that all was served, where that is so."""
+    if not values["vms_ran"] or sentence(values) or unserved(values):
+        return ""
+    return (
+        "All CPU asked for was served." if values["work_served_ghz_h"] else "They asked for no CPU."
+    )
+
+
+def _start_up(values: Mapping[str, float]) -> str:
+    """Say what the start took, where it took more hosts than the rest of the run."""
+    peak = values.get("startup_hosts_on_peak") or 0.0
+    if not values.get("startup_end_s") or peak <= values["hosts_on_peak"]:
+        return ""
+    return f"Start-up: {count(peak, 'host')} in the first {span(values['startup_end_s'] / 3600)}."

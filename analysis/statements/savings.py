@@ -1,0 +1,148 @@
+"""What a run saves against its baselines, claimed only where both did the same work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...models.base.cost import YEAR_S, payback_years
+from ..base.metric_titles import UNLICENSED
+from ..base.wording import amount, basis, change
+from ..measure.work_not_done import unlike
+
+COMPARED = (
+    "hosts_on_peak",
+    "hosts_on_mean",
+    "energy_kwh",
+    "mean_power_w",
+    "energy_cost",
+    "capital_cost",
+    "licence_cost",
+    "total_cost",
+    "cost_per_year",
+    "work_served_ghz_h",
+    "unserved_share",
+    "slatah",
+    "utilisation_mean",
+)
+"""Metrics shown side by side with the baseline."""
+
+YEAR_H = YEAR_S / 3600.0
+
+Saved = dict[str, tuple[float | None, str]]
+
+
+@dataclass(frozen=True)
+class Against:
+    """A baseline that has run: its label and title, its figures, and what became of the claim.
+
+    ``unlike`` is why no saving is claimed, empty where one is.
+    """
+
+    label: str
+    title: str
+    values: Mapping[str, float]
+    unlike: str
+
+    @classmethod
+    def of(
+        cls, label: str, title: str, here: Mapping[str, float], there: Mapping[str, float]
+    ) -> "Against":
+        """Compare a run with a baseline."""
+        return cls(label, title, there, unlike(here, there))
+
+    def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
+        """Return value and unit of what is saved, by metric; no values where none is claimed."""
+        there = self.values
+        yearly = there["cost_per_year"] - here["cost_per_year"]
+        energy = there["energy_kwh"] - here["energy_kwh"]
+        made: Saved = {
+            "saved_energy_kwh": (energy, "kWh"),
+            "saved_energy_percent": (_percent(energy, there["energy_kwh"]), "%"),
+            "saved_hosts": (there["hosts_on_peak"] - here["hosts_on_peak"], "hosts"),
+            "saved_cost_per_year": (yearly, f"{currency}/year"),
+            "saved_cost_percent": (_percent(yearly, there["cost_per_year"]), "%"),
+        }
+        if investment is not None:
+            made["payback_years"] = (payback_years(investment, yearly), "years")
+        if self.unlike:
+            return {name: (None, unit) for name, (_, unit) in made.items()}
+        return made
+
+    def sentence(self, here: Mapping[str, float], currency: str) -> str:
+        """Say what is saved against this baseline, or why nothing is claimed."""
+        if self.unlike:
+            return f"No saving is claimed against {self.title}: {self.unlike}."
+        energy, money = _energy(here, self.values), _money(here, self.values, currency)
+        if not energy and not money:
+            return f"Against {self.title}: no difference in energy or cost."
+        energy = energy or "no difference in energy"
+        return f"Against {self.title}: {energy}{money or ', no difference in cost'}."
+
+    def entry(
+        self, here: Mapping[str, float], currency: str, investment: float | None
+    ) -> dict[str, Any]:
+        """Return what the summary holds of it."""
+        saved = self.saved(here, currency, investment)
+        return {
+            "label": self.label,
+            "title": self.title,
+            "sentence": self.sentence(here, currency),
+            "not_claimed": self.unlike,
+            "saved": {
+                name: {"value": value, "unit": unit} for name, (value, unit) in saved.items()
+            },
+        }
+
+
+def _percent(part: float, whole: float) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
+    """Return the difference in energy, empty where there is none."""
+    text = change(here["energy_kwh"], there["energy_kwh"])
+    if text == "":
+        return ""
+    both = f"{amount(here['energy_kwh'])} instead of {amount(there['energy_kwh'])} kWh"
+    return f"{text} energy ({both})" if text else f"{both} of energy"
+
+
+def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str) -> str:
+    """Return the difference in cost a year, empty where there is none.
+
+    Servers of a baseline that count with their energy only are compared by energy cost first;
+    what the hosts of this run cost beside it is named apart.
+    """
+    lacking = UNLICENSED in here or UNLICENSED in there
+    without = ", without licences whose price is not known" if lacking else ""
+    total = _saved(here["cost_per_year"], there["cost_per_year"], currency)
+    own = _own_hosts(here, there) * YEAR_H / here["duration_h"]
+    mine, other = (each["energy_cost"] * YEAR_H / each["duration_h"] for each in (here, there))
+    energy = _saved(mine, other, currency)
+    if not total and not (own and energy):
+        return f", no difference in cost{without}" if without else ""
+    if own and energy:
+        with_hosts = f"with {own:,.0f} {currency} a year for the hosts of this run"
+        total = f"{energy} on energy; {with_hosts}, {total or 'no difference in cost'}"
+    elif own:
+        total = f"{total} for the hosts of this run"
+    since = basis(here["duration_h"])
+    return (f", {total} ({since})" if since else f", {total}") + without
+
+
+def _own_hosts(here: Mapping[str, float], there: Mapping[str, float]) -> float:
+    """Return what the hosts of this run cost, licences included, where the baseline's cost nothing.
+
+    0 where both sides are charged alike.
+    """
+    if there["capital_cost"] or there["licence_cost"]:
+        return 0.0
+    return here["capital_cost"] + here["licence_cost"]
+
+
+def _saved(mine: float, other: float, currency: str) -> str:
+    """Return what is saved or paid more a year, empty where there is no difference."""
+    size = f"{abs(other - mine):,.0f} {currency} a year"
+    if change(mine, other) == "" or size.startswith("0 "):
+        return ""
+    return f"saving {size}" if mine < other else f"costing {size} more"

@@ -1,0 +1,156 @@
+"""Fields of a scenario that can change nothing in it, and VMs wider than their hosts, told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...policies.control.balance import Balance
+from ...policies.control.control import NoControl, moves_vms
+from ...scenarios.build.build import Case
+from ...scenarios.resolve.farm import server_of
+from ...sim.engine import Outcome
+
+SHOWN = 5
+"""VMs that are named in a warning."""
+
+
+def without_effect(case: Case, drawn: int) -> list[str]:
+    """Return a sentence for each field that is not at its default and changes nothing.
+
+    ``drawn`` is how many random generators the scenario has used. Fields at their defaults are
+    not told of, so that a scenario with every default written out tells the same.
+    """
+    return [f"{field} has no effect here: {why}." for field, why in _idle_fields(case, drawn)]
+
+
+def _idle_fields(case: Case, drawn: int) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    if not drawn and _changed(scenario, "seed"):
+        yield "seed", "nothing in this scenario is drawn at random"
+    initial = scenario.policies.initial
+    if initial.by == "demand" and _changed(initial, "cpu_overcommit"):
+        why = "VMs count with their demand; set policies.initial.by: size"
+        yield "policies.initial.cpu_overcommit", why
+    if not scenario.applications and _changed(scenario.policies, "scaling_every"):
+        yield "policies.scaling_every", "there are no applications"
+    yield from _of_sizes(case)
+    yield from _of_moves(case)
+    yield from _of_power(case)
+    yield from _of_lives(case)
+
+
+def _of_sizes(case: Case) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    if scenario.service.sharing == "shares":
+        return
+    why = "service.sharing is demand, which heeds neither; set service.sharing: shares"
+    for size in scenario.workload.sizes:
+        for name in ("shares", "reservation"):
+            if _changed(size, name):
+                yield f"workload.sizes.{size.name}.{name}", why
+
+
+def _of_moves(case: Case) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    if moves_vms(scenario.policies.control):
+        return
+    why = "policies.control moves no VM"
+    names = (
+        "transport", "background", "moves_per_host", "moves_in_all", "moves_per_link",
+        "suspend_bandwidth", "order",
+    )  # fmt: skip
+    fields = [(scenario, "migration", "migration"), (scenario.service, "incoming_counts",
+              "service.incoming_counts")]  # fmt: skip
+    fields += [(scenario.network, name, f"network.{name}") for name in names]
+    fields += [
+        (size, "migration", f"workload.sizes.{size.name}.migration")
+        for size in scenario.workload.sizes
+    ]
+    fields += [
+        (group, "migration", f"farm.hosts.{group.name}.migration") for group in scenario.farm.hosts
+    ]
+    for part, name, field in fields:
+        if _changed(part, name):
+            yield field, why
+
+
+def _of_power(case: Case) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    policies, power = scenario.policies, scenario.policies.power
+    rests = not isinstance(policies.control, NoControl | Balance)
+    if not rests and _changed(policies, "power"):
+        yield "policies.power", "policies.control never puts a host to rest"
+    elif not power.ahead_s:
+        plain = type(power)()
+        for name in ("forecast", "fill"):
+            if getattr(power, name) != getattr(plain, name):
+                yield f"policies.power.{name}", "it is for policies.power.wake_ahead, which is 0 s"
+    fails = scenario.failures.entries or scenario.failures.schedule
+    for group in scenario.farm.hosts if not (rests or fails or policies.reserve) else ():
+        for name in ("boot", "shutdown", "off_power", "sleep"):
+            if _changed(group, name):
+                yield f"farm.hosts.{group.name}.{name}", "its hosts are on from start to end"
+
+
+def _of_lives(case: Case) -> Iterator[tuple[str, str]]:
+    scenario = case.scenario
+    failures, admission, provisioning = (
+        scenario.failures, scenario.admission, scenario.provisioning,
+    )  # fmt: skip
+    if not (failures.entries or failures.schedule):
+        for name in ("detection", "restart", "restart_isolated"):
+            if _changed(failures, name):
+                yield f"failures.{name}", "nothing fails; write failures.entries or a schedule"
+    if not case.living and not scenario.applications:
+        for part, of in ((admission, "admission"), (provisioning, "provisioning")):
+            for name in type(part).model_fields:
+                if _changed(part, name):
+                    yield f"{of}.{name}", "all VMs are there from the start, and nothing fails"
+        return
+    if not admission.retries and _changed(admission, "retry_after"):
+        yield "admission.retry_after", "admission.retries is 0"
+    if provisioning.method != "template_copy":
+        for name in ("image", "bandwidth"):
+            if _changed(provisioning, name):
+                yield f"provisioning.{name}", "provisioning.method is not template_copy"
+
+
+def _changed(part: Any, name: str) -> bool:
+    default = type(part).model_fields[name].get_default(call_default_factory=True)
+    return bool(getattr(part, name) != default)
+
+
+def wide_vms(case: Case, outcome: Outcome) -> list[str]:
+    """Return a warning of VMs with more vCPUs than their host has cores, or a NUMA node has.
+
+    A VM is compared with the host that it is on at the end, one without a host with the widest.
+    """
+    farm = outcome.farm
+    vms, hosts = farm.vms, farm.hosts
+    cores = np.array([model.cores for model in case.host_models])
+    servers = [server_of(group) for group in case.scenario.farm.hosts]
+    sockets = np.array([server.sockets for server in servers])
+    group = np.where(vms.host >= 0, hosts.group[vms.host], int(np.argmax(cores)))
+    beyond_host = np.flatnonzero(vms.vcpus > cores[group])
+    nodes = (sockets[group] > 1) & (vms.vcpus > cores[group] / sockets[group])
+    beyond_node = np.setdiff1d(np.flatnonzero(nodes), beyond_host)
+    found = []
+    if len(beyond_host):
+        found.append(
+            f"{_named(case, beyond_host)} more vCPUs than a host has cores: the surplus never runs "
+            "at once; give fewer vCPUs or take larger servers."
+        )
+    if len(beyond_node):
+        found.append(
+            f"{_named(case, beyond_node)} more vCPUs than a NUMA node (a socket) has cores: part "
+            "of the memory is remote."
+        )
+    return found
+
+
+def _named(case: Case, vms: Any) -> str:
+    names = [case.farm.vms.names[vm] for vm in vms[:SHOWN].tolist()]
+    more = f" and {len(vms) - SHOWN:,} more" if len(vms) > SHOWN else ""
+    count = "1 VM has" if len(vms) == 1 else f"{len(vms):,} VMs have"
+    return f"{', '.join(names)}{more}: {count}"

@@ -1,0 +1,204 @@
+"""A comparison in words: what differs, what it comes to, what to beware of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...models.hypervisor.profiles import profiles
+from ...scenarios.language.yaml_text import parse
+from ...scenarios.variants import TYPICAL
+from ..base.metric_titles import UNLICENSED
+from ..base.wording import NO_DIFFERENCE, amount, basis, percent
+from ..measure import work_not_done as undone
+from ..measure.work_not_done import Figures
+from ..run.result import Result
+from .compare_rows import Cell, Row
+
+_NOT_COMPARED = ("defaults", "name", "description", "variants")
+MISSING = "–"
+
+
+def changes(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the paths at which scenarios differ, with the value of each as text."""
+    flat = {name: _leaves(parse(text).data) for name, text in texts.items()}
+    paths = dict.fromkeys(path for leaves in flat.values() for path in leaves)
+    found = {
+        path: {name: leaves.get(path, MISSING) for name, leaves in flat.items()}
+        for path in paths
+        if path.split(".")[0] not in _NOT_COMPARED
+    }
+    return {path: values for path, values in found.items() if len(set(values.values())) > 1}
+
+
+def _leaves(data: Any, path: str = "") -> dict[str, str]:
+    below: dict[str, str] = {}
+    pairs: Any = ()
+    if isinstance(data, dict):
+        pairs = data.items()
+    elif isinstance(data, list) and any(isinstance(each, dict | list) for each in data):
+        pairs = enumerate(data)
+    else:
+        return {path: _text(data)}
+    for key, value in pairs:
+        below |= _leaves(value, f"{path}.{key}" if path else str(key))
+    return below
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def sentences(rows: Mapping[str, Row], runs: Mapping[str, Mapping[str, Figures]]) -> list[str]:
+    """Say what each variant left undone, and what it takes more or less of than the first.
+
+    ``runs`` holds the figures of each variant by level. No difference is told between runs that
+    did not do the same work.
+    """
+    reference = next(iter(runs))
+    told = [_sentence(rows, name, reference, runs) for name in runs if name != reference]
+    left = undone.sentence(runs[reference][TYPICAL])
+    return [f"{reference}: {left}", *told] if left else told
+
+
+def _sentence(
+    rows: Mapping[str, Row], name: str, reference: str,
+    runs: Mapping[str, Mapping[str, Figures]],
+) -> str:  # fmt: skip
+    if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
+        return f"{name}: every figure as in {reference}."
+    here, there = runs[name], runs[reference]
+    left = undone.sentence(here[TYPICAL])
+    unlike = _unlike(here, there)
+    if unlike:
+        left = f"{left} " if left else ""
+        return f"{name}: {left}No saving is claimed against {reference}: {unlike}."
+    parts = []
+    hosts = rows["hosts_on_peak"].cells[name]
+    if hosts is not None and hosts.difference is not None:
+        parts.append(_hosts(hosts.difference))
+    since = basis(here[TYPICAL].get("duration_h") or 0.0)
+    for metric, what in (("energy_kwh", "energy"), ("cost_per_year", "cost a year")):
+        cell = rows[metric].cells[name]
+        if cell is not None and cell.change_percent is not None:
+            parts.append(_percent(cell, what))
+    if since:
+        parts[-1] += f" ({since})"
+    if any(each[TYPICAL].get(UNLICENSED) for each in (here, there)):
+        parts[-1] += ", without licences whose price is not known"
+    unserved = rows["unserved_share"].cells
+    mine, other = unserved[name], unserved[reference]
+    if mine is not None and other is not None and not _same(mine, other):
+        parts.insert(0, f"{_share(mine)} of the CPU not served instead of {_share(other)}")
+    return f"{name} against {reference}: {', '.join(parts)}."
+
+
+def _unlike(here: Mapping[str, Figures], there: Mapping[str, Figures]) -> str:
+    """Return why two variants cannot be compared at any one of their levels, empty if they can."""
+    for level in (TYPICAL, *here):
+        why = undone.unlike(here[level], there.get(level, there[TYPICAL]))
+        if why:
+            return why if level == TYPICAL else f"at the level {level} {why}"
+    return ""
+
+
+def _same(here: Cell | None, there: Cell | None) -> bool:
+    if here is None or there is None:
+        return here is there
+    return (here.value, here.low, here.high) == (there.value, there.low, there.high)
+
+
+def _hosts(difference: float) -> str:
+    if not difference:
+        return "as many hosts"
+    count = abs(difference)
+    more = "more" if difference > 0 else "fewer"
+    return f"{count:,.0f} {more} host{'' if count == 1 else 's'}"
+
+
+def _marks(scenario: Mapping[str, Any]) -> frozenset[str]:
+    """Return how sure the code sizes of a scenario's hypervisors are, those by definition apart."""
+    written = [group["hypervisor"] for group in scenario["farm"]["hosts"]]
+    names = {each if isinstance(each, str) else each["based_on"] for each in written}
+    return frozenset(profiles()[name].tcb_kloc.confidence for name in names) - {"definition"}
+
+
+def _share(cell: Cell) -> str:
+    text = percent(cell.value or 0.0)
+    if cell.low is None or cell.high is None or cell.low == cell.high:
+        return text
+    return f"{text} [{100 * cell.low:.2g}, {100 * cell.high:.2g}]"
+
+
+def _percent(cell: Cell, what: str) -> str:
+    """Return a change in percent, with its band where the levels differ."""
+    change, low, high = cell.change_percent, cell.change_percent_low, cell.change_percent_high
+    if change is None or low is None or high is None:
+        return ""
+    if low < 0 < high:
+        return f"{what} undecided ({low:+.3g} to {high:+.3g} %)"
+    text = f"{amount(abs(change))} % {'more' if change > 0 else 'less'} {what}"
+    if low < high:
+        return f"{text} ({low:+.3g} to {high:+.3g} %)"
+    return text if abs(change) >= 100 * NO_DIFFERENCE else f"no difference in {what}"
+
+
+def notes(
+    results: Mapping[str, Result], levels: Mapping[str, Any] | None, serving: frozenset[str]
+) -> list[str]:  # fmt: skip
+    """Return what makes the variants less comparable, and their own warnings."""
+    found = []
+    names = list(results)
+    less = [name for name in names if name not in serving]
+    if len(less) == len(names):
+        idle = all(result.value("unserved_share") == 1.0 for result in results.values())
+        why = "no work was done" if idle else "none serves most at every level"
+        found.append(f"None is marked as best: {why}.")
+    elif less:
+        found.append(
+            "Not marked as best, since another variant served more work or left out fewer VMs: "
+            f"{', '.join(less)}."
+        )
+    written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
+
+    def differing(what: Mapping[str, Any]) -> list[str]:
+        return [name for name in names[1:] if what[name] != what[names[0]]]
+
+    other = differing({name: each["run"]["duration"] for name, each in written.items()})
+    if other:
+        found.append(
+            f"Simulated times differ from that of {names[0]}: {', '.join(other)}; compare powers, "
+            "shares and costs per year, not totals."
+        )
+    other = differing(
+        {name: (written[name]["workload"], result.manifest["inputs"])
+         for name, result in results.items()}
+    )  # fmt: skip
+    if other:
+        found.append(
+            f"The load is not that of {names[0]}: {', '.join(other)}; differences are not due to "
+            "the farm alone."
+        )
+    if levels is not None:
+        found.append(
+            f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
+            f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
+            "together. They show what the estimates leave open, not chance."
+        )
+    marks = {
+        name: _marks(written[name])
+        for name, result in results.items()
+        if "exposure" in result.summary
+    }
+    if len(set().union(*marks.values())) > 1:
+        told = "; ".join(f"{name}: {', '.join(sorted(each))}" for name, each in marks.items())
+        found.append(
+            "Exposure rests on code sizes found in different ways (M: from memory, E: estimated, "
+            f"by variant {told}), which are not comparable: between these the order is open."
+        )
+    warned: dict[str, list[str]] = {}
+    for name, result in results.items():
+        for warning in result.summary["warnings"]:
+            warned.setdefault(warning, []).append(name)
+    for warning, who in warned.items():
+        found.append(warning if len(who) == len(names) else f"{', '.join(who)}: {warning}")
+    return found

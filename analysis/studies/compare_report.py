@@ -1,0 +1,260 @@
+"""The comparison as one HTML page that needs nothing else, and its figures."""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from ...models.base.metric_definitions import SAVINGS
+from ...scenarios.language.yaml_text import parse
+from ..base.plotting import Figure, figure, hours, literal, thinned
+from ..report.report import SECTIONS, environment, shown, titled
+from ..run.run_directory import VARIANTS
+from .compare import Comparison
+from .compare_rows import Cell, Row
+
+COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
+CHOSEN = (
+    "hosts_on_peak", "energy_kwh", "energy_per_work", "cost_per_year", "work_served_share",
+    "unserved_share",
+    "response_mean_ms", "response_p95_ms", "consolidation_ratio", "migrations",
+)  # fmt: skip
+PLOTS_A_ROW = 3
+WIDE = 50.0
+"""Times in a wider spread than this are shown on a logarithmic axis."""
+NO_RATIO = ("share", "%", "grade")
+"""Units of which a change in percent says nothing: of a grade because it is an order."""
+
+
+def bars(comparison: Comparison) -> Figure:
+    """Chosen metrics of each variant; error bars reach from low to high."""
+    rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
+    rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
+    rows = [row for row in rows if _differs(row)] or rows
+    lines = max(1, -(-len(rows) // PLOTS_A_ROW))
+    made = figure((), "", "", height=350 * lines, hovermode="closest", showlegend=False,
+                  margin={"l": 50, "r": 10, "t": 60, "b": 50}, annotations=[])  # fmt: skip
+    layout = made["layout"]
+    del layout["xaxis"], layout["yaxis"]
+    for index, row in enumerate(rows):
+        line, column = divmod(index, PLOTS_A_ROW)
+        left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
+        top, bottom = 1 - line / lines, 1 - (line + 0.62) / lines
+        number = str(index + 1) if index else ""
+        layout[f"xaxis{number}"] = {
+            "domain": [left, right], "anchor": f"y{number}", "type": "category",
+            "automargin": True,
+        }  # fmt: skip
+        layout[f"yaxis{number}"] = {
+            "domain": [bottom, top], "anchor": f"x{number}", "rangemode": "tozero",
+            "gridcolor": "#e6e9ec", "automargin": True,
+        }  # fmt: skip
+        if _spread(row) > WIDE:
+            layout[f"yaxis{number}"] |= {"type": "log", "rangemode": "normal"}
+        layout["annotations"].append(
+            {
+                "text": f"{row.title} ({_plot_unit(row)})", "showarrow": False,
+                "x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper",
+                "xanchor": "center", "yanchor": "bottom", "font": {"size": 13},
+            }
+        )  # fmt: skip
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        made["data"].append(_bar(row, comparison.variants) | axes)
+    return made
+
+
+def _spread(row: Row) -> float:
+    """Return how many times the lowest value above zero the highest bound is."""
+    bounds = [bound for cell in row.cells.values() if cell for bound in (cell.value, cell.high)]
+    above = [bound for bound in bounds if bound]
+    return max(above) / min(above) if above and row.unit == "ms" else 1.0
+
+
+def _differs(row: Row) -> bool:
+    """Whether any variant differs from another at any level."""
+    seen = {(cell.low, cell.value, cell.high) if cell else None for cell in row.cells.values()}
+    return len(seen) > 1
+
+
+def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
+    scale = 100.0 if row.unit == "share" else 1.0
+    cells = [row.cells[name] for name in variants]
+    bands = [_band(cell) for cell in cells]
+    return {
+        "type": "bar",
+        "x": [_short(name) for name in variants],
+        "y": [None if cell is None or cell.value is None else cell.value * scale for cell in cells],
+        "error_y": {
+            "type": "data", "symmetric": False, "color": "#24292f", "thickness": 1.4,
+            "array": [above * scale for _, above in bands],
+            "arrayminus": [below * scale for below, _ in bands],
+            "visible": any(band != (0.0, 0.0) for band in bands),
+        },
+        "hovertext": variants,
+        "marker": {"color": [_colour(index) for index in range(len(variants))]},
+        "hovertemplate": "%{hovertext}: %{y:,.4g}<extra></extra>",
+    }  # fmt: skip
+
+
+def _band(cell: Cell | None) -> tuple[float, float]:
+    """Return how far the band reaches below and above the typical value."""
+    if cell is None or cell.value is None or cell.low is None or cell.high is None:
+        return 0.0, 0.0
+    return cell.value - cell.low, cell.high - cell.value
+
+
+def _plot_unit(row: Row) -> str:
+    return "%" if row.unit == "share" else row.unit
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def power(comparison: Comparison) -> Figure:
+    """Power of the servers over time, one line for each variant."""
+    label, traces = "hours", []
+    for index, name in enumerate(comparison.variants):
+        series = comparison.result(name).table("farm_series")
+        times, label = hours(series["time_s"].to_numpy())
+        times, watts = thinned(times, series["power_w"].to_numpy())
+        line = {"color": _colour(index), "width": 2, "shape": "hv",
+                "dash": "solid" if index < len(COLOURS) else "dot"}  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter", "x": times, "y": watts * 1e-3, "name": name, "mode": "lines",
+                "line": line, "hovertemplate": "%{y:,.2f} kW",
+            }
+        )  # fmt: skip
+    return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
+
+
+FIGURES: dict[str, Callable[[Comparison], Figure]] = {
+    "metrics": literal(bars), "power": literal(power),
+}  # fmt: skip
+_TITLES = {"metrics": "Main figures", "power": "Power over time"}
+_NOTES = {
+    "metrics": "Each metric on an axis of its own, from zero; response times that differ by more "
+    "than 50 times on a logarithmic one.",
+    "power": "Electric power of all servers at the typical level.",
+}
+
+
+def render(comparison: Comparison, links: bool) -> str:
+    """Return the page; texts from inputs are escaped."""
+    first = comparison.result(comparison.reference)
+    description = parse(first.scenario_yaml).data.get("description") or ""
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            farmsim=first.manifest["versions"]["farmsim"],
+            name=comparison.name,
+            description=description,
+            seed=first.manifest["seed"],
+            duration_h=first.value("duration_h"),
+            comparison=comparison,
+            folder=VARIANTS if links else None,
+            groups=_groups(comparison),
+            has_band=comparison.levels is not None,
+            figures=[
+                {
+                    "name": f"compare-{name}",
+                    "title": _TITLES[name],
+                    "note": _NOTES[name],
+                    **draw(comparison),
+                }
+                for name, draw in FIGURES.items()
+            ],
+            plotly_js=get_plotlyjs(),
+        )
+    )
+
+
+def _groups(comparison: Comparison) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return all rows under the headings of the report, unheard-of ones under their own."""
+    rows = comparison.rows
+    groups = {title: [name for name in names if name in rows] for title, names in SECTIONS.items()}
+    grouped = {name for names in groups.values() for name in names}
+    rest = [name for name in rows if name not in grouped and name not in SAVINGS]
+    groups["More"] = [name for name in rest if name != "duration_h"]
+    groups["Against the baseline of each"] = [name for name in SAVINGS if name in rows]
+    return [
+        (title, [_line(rows[name], comparison) for name in names])
+        for title, names in groups.items()
+        if names
+    ]
+
+
+def _line(row: Row, comparison: Comparison) -> dict[str, Any]:
+    names = comparison.variants
+    cells = [written(row, name, reference=name == comparison.reference) for name in names]
+    return {
+        "name": row.name,
+        "title": titled(row.title, row.unit, comparison.result(names[0]).value("duration_h")),
+        "definition": row.definition,
+        "unit": "" if row.unit == "share" else row.unit,
+        "cells": cells,
+    }
+
+
+def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
+    """Return a cell as people read it: value, band, difference, change, whether it is best."""
+    cell = row.cells[variant]
+    texts = {"value": shown(None), "band": "", "difference": "", "change": "", "best": False,
+             "difference_band": ""}  # fmt: skip
+    if cell is None:
+        return texts
+    texts["value"] = shown(cell.value, row.unit)
+    texts["best"] = variant in row.best
+    texts["band"] = _range(cell.low, cell.high, row.unit)
+    if reference or cell.difference is None:
+        return texts
+    texts["difference"] = signed(cell.difference, row.unit)
+    texts["difference_band"] = _range(
+        cell.difference_low, cell.difference_high, row.unit, with_sign=True
+    )
+    if cell.change_percent is not None and cell.difference and row.unit not in NO_RATIO:
+        texts["change"] = f"{cell.change_percent:+.1f} %"
+    return texts
+
+
+def _range(low: float | None, high: float | None, unit: str, with_sign: bool = False) -> str:
+    """Return bounds in brackets, in the unit of the value before them; nothing if they agree."""
+    if low is None or high is None or low == high:
+        return ""
+    scale = 100.0 if unit == "share" else 1.0
+    show = signed if with_sign else shown
+    return f"[{show(low * scale)}, {show(high * scale)}]"
+
+
+def signed(value: float, unit: str = "") -> str:
+    """Return a difference with its sign; shares in percentage points, 0 exactly as 0."""
+    if unit in ("share", "%"):
+        points = value * 100 if unit == "share" else value
+        return f"{'+' if points > 0 else ''}{shown(points)}{' pp' if points else ''}"
+    return f"{'+' if value > 0 else ''}{shown(value, unit)}"
+
+
+def notebook(comparison: Comparison) -> str:
+    """Return the main figures as an HTML table."""
+    names = "".join(f"<th>{escape(name)}</th>" for name in comparison.variants)
+    lines = []
+    for name in CHOSEN:
+        if name in comparison.rows:
+            line = _line(comparison.rows[name], comparison)
+            cells = "".join(_notebook_cell(cell) for cell in line["cells"])
+            title = f"{escape(line['title'])} {escape(line['unit'])}"
+            lines.append(f"<tr><td>{title}</td>{cells}</tr>")
+    said = "".join(f"<li>{escape(text)}</li>" for text in comparison.sentences)
+    return f"<ul>{said}</ul><table><tr><th></th>{names}</tr>{''.join(lines)}</table>"
+
+
+def _notebook_cell(cell: Mapping[str, Any]) -> str:
+    value = escape(" ".join(part for part in (cell["value"], cell["band"]) if part))
+    return f"<td>{f'<b>{value}</b>' if cell['best'] else value}</td>"

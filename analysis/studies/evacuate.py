@@ -1,0 +1,42 @@
+"""A maintenance: a scenario is run in which hosts are emptied."""
+
+from ...policies.control.evacuation import LONGEST_S, Evacuation
+from ...scenarios.errors.problems import refuse
+from ...scenarios.resolve.farm import host_names
+from ...scenarios.resolve.racks import rack_names
+from ...scenarios.scenario import Scenario
+from ..report.evacuation import Evacuated, clock, read, some
+from ..run.execute import Progress, execute
+
+YEAR_S = 365.25 * 86_400.0
+
+
+def evacuate(scenario: Scenario, policy: Evacuation, progress: Progress | None = None) -> Evacuated:
+    """Run a scenario in which hosts are emptied.
+
+    Raises InputError if no host has such a name, the evacuation begins before the run or after its
+    end, or its time for work is negative or beyond ten years.
+    """
+    names = host_names(scenario.farm)
+    of_racks = zip(names, rack_names(scenario), strict=True)
+    if not any(policy.names(name, rack) for name, rack in of_racks):
+        message = f"no host is called {policy.hosts!r}; there are {some(names)}"
+        raise refuse(scenario.name, message, "--hosts")
+    for option, value_s in (("--at", policy.at_s), ("--hold", policy.hold_s)):
+        if not 0 <= value_s <= LONGEST_S:
+            message = f"is {value_s:g} s; name a time from 0 s to {LONGEST_S / YEAR_S:g} years"
+            raise refuse(scenario.name, message, option)
+    if policy.wave < 0:
+        message = f"is {policy.wave}; name a number of hosts, or 0 for all at once"
+        raise refuse(scenario.name, message, "--wave")
+    if policy.at_s >= scenario.run.duration:
+        message = (
+            f"begins at {clock(policy.at_s)}, the run ends at {clock(scenario.run.duration)}; "
+            "begin earlier or lengthen run.duration"
+        )
+        raise refuse(scenario.name, message, "--at")
+    policies = scenario.policies.model_copy(update={"control": policy})
+    changed = scenario.model_copy(
+        update={"policies": policies, "name": f"{scenario.name}-evacuated"}
+    )
+    return read(execute(changed, progress), policy)

@@ -1,0 +1,289 @@
+"""The failover test: hosts, pairs, racks and sites fail in turn, and who finds another host.
+
+A simulation on paper at one instant: nothing of it changes the run that it looks at.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints, States
+from ...models.farm.living import LivingFarm
+from ...models.state.columns import PowerState, Vms, VmState
+from ...models.state.utilisation_history import Ring
+from ...policies.interface.view import FarmView
+from ...policies.placement.candidates import Room
+from ...scenarios.build.build import Case, build, fresh, load_of
+from ...scenarios.build.workload import Load
+from ...scenarios.errors.problems import refuse
+from ...scenarios.scenario import Scenario
+from ...sim.base.random_streams import Streams
+from ...sim.hosts.provisioning import Provisioning
+from ...sim.lifecycle.host_finder import Needs
+from ...sim.lifecycle.restart_check import Paper, Restart
+from ..measure.work_not_done import at_instant
+from ..run.play_case import play
+from .failover_result import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
+
+MOST_PAIRS = 20_000
+LEVELS = ("rack", "site")
+HELD = (PowerState.ON, PowerState.BOOTING, PowerState.DRAINING)
+
+
+def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False) -> Failover:
+    """Run a scenario and let each host, rack and site fail at one instant, one after another.
+
+    ``at_s`` is the instant; None: the worst of the run, which is the reporting instant at which
+    most of the memory of the hosts that are on was promised, the first of equals. With ``pairs``
+    each two hosts fail as well. Raises InputError if the scenario cannot be run, or no VM is on
+    a host then.
+    """
+    load = load_of(scenario)
+    moment = _run(scenario, load, at_s)
+    if moment is None or not (moment.home >= 0).any():
+        when = "at any reporting instant" if at_s is None else f"at {at_s / 3600:g} h"
+        left_out = f" ({moment.left_out.rstrip('.')})" if moment and moment.left_out else ""
+        message = f"finds no VM on any host {when}{left_out}; nothing can be tested then"
+        raise refuse(scenario.name, message, "--at")
+    # Built anew, since the farm that ran is at the end of its run.
+    trial = _Trial(build(scenario, load), moment)
+    failures = [trial.fail(kind, name, hosts) for kind, name, hosts in trial.sets(pairs)]
+    return Failover(
+        name=scenario.name, at_s=moment.at_s, worst=at_s is None, hosts=len(moment.state),
+        hosts_on=int(moment.on().sum()), vms=int((moment.home >= 0).sum()),
+        promised=moment.promised, failures=failures, whole=trial.whole(),
+        left_out=moment.left_out,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """The columns of a farm at one instant; moves under way count as not begun."""
+
+    at_s: float
+    promised: float
+    vms: Vms
+    home: Ints
+    demand_mhz: Floats
+    state: States
+    reachable: Bools
+    left_out: str
+    in_service: Bools
+    need_mhz: Floats
+    capacity_mhz: Floats
+    down: Ints
+
+    @classmethod
+    def of(cls, case: Case, at_s: float, promised: float) -> "_Moment":
+        farm = case.farm
+        vms, hosts = farm.vms, farm.hosts
+        need_mhz, capacity_mhz = case.engine.counting()
+        down = np.flatnonzero(case.engine.returning & (vms.state == VmState.WAITING))
+        return cls(
+            at_s, promised, fresh(vms), vms.host.copy(), vms.demand_mhz.copy(),
+            hosts.state.copy(), hosts.reachable.copy(), _left_out(farm), hosts.in_service.copy(),
+            need_mhz.copy(), capacity_mhz, down,
+        )  # fmt: skip
+
+    def on(self) -> Bools:
+        return np.isin(self.state, HELD)
+
+
+def _left_out(farm: LivingFarm) -> str:
+    """Say which VMs are on no host, and so in no test."""
+    rejected, waiting, lost = (
+        int(np.count_nonzero(farm.vms.state == state))
+        for state in (VmState.REJECTED, VmState.WAITING, VmState.LOST)
+    )
+    return at_instant(rejected, waiting, lost, len(farm.vms))
+
+
+def _promised(farm: LivingFarm) -> float:
+    """Return the part of the memory of hosts on that VMs hold, those under way counted once."""
+    hosts, vms = farm.hosts, farm.vms
+    on = np.isin(hosts.state, HELD)
+    held_mib = hosts.memory_used_mib[on].sum()
+    moving = farm.moving
+    held_mib -= farm.delivery.footprint_mib(moving, vms.moving_to[moving]).sum()
+    away = np.flatnonzero(vms.pages_at >= 0)
+    held_mib -= farm.delivery.footprint_mib(away, vms.pages_at[away]).sum()
+    room_mib = float(hosts.memory_mib[on].sum())
+    return float(held_mib) / room_mib if room_mib else 0.0
+
+
+def _run(scenario: Scenario, load: Load, at_s: float | None) -> _Moment | None:
+    """Run a scenario to an instant, or to its end, and return the instant or the worst.
+
+    ``load`` is that of the whole run, of which VMs may come after the instant only.
+    """
+    if at_s is not None:
+        if not 0 <= at_s <= scenario.run.duration:
+            end = f"{scenario.run.duration / 3600:g} h"
+            message = f"is {at_s / 3600:g} h; name a time from 0 h to the run's end, {end}"
+            raise refuse(scenario.name, message, "--at")
+        run = scenario.run.model_copy(update={"duration": at_s or scenario.run.report_every})
+        scenario = scenario.model_copy(update={"run": run})
+    case = build(scenario, load)
+    farm, every_s = case.farm, scenario.run.report_every
+    worst: list[_Moment] = []
+
+    def look(now_s: float) -> None:
+        if (now_s > 0 if at_s == 0 else at_s is not None) or now_s % every_s:
+            return
+        promised = _promised(farm)
+        if not worst or promised > worst[0].promised:
+            worst[:] = [_Moment.of(case, now_s, promised)]
+
+    play(case, look)
+    if at_s:
+        return _Moment.of(case, at_s, _promised(farm))
+    return worst[0] if worst else None
+
+
+class _Trial:
+    """A farm as it was at one instant, in which hosts fail on paper."""
+
+    def __init__(self, case: Case, moment: _Moment) -> None:
+        self._case, self._moment = case, moment
+        scenario = case.scenario
+        self._farm = farm = LivingFarm(case.farm.hosts, moment.vms, layer=case.stack.layer)
+        farm.start(moment.on())
+        farm.set_reachable(np.flatnonzero(~moment.reachable), False)
+        farm.set_in_service(np.flatnonzero(~moment.in_service), False)
+        held = np.flatnonzero(moment.home >= 0)
+        farm.place(held, moment.home[held], 0.0)
+        farm.set_demand(moment.demand_mhz, 0.0)
+        self._view = FarmView(
+            farm, Ring(0, len(farm.vms)), Ring(0, len(farm.hosts)), Streams(scenario.seed),
+            scenario.policies.slow_cores == "allow", case.rules,
+        )  # fmt: skip
+        initial = scenario.policies.initial
+        needs = Needs(farm, self._view, initial.by == "size", initial.cpu_overcommit)
+        self._load_mhz = needs.load_mhz().copy()
+        self._restart, self._lives = case.engine.restart, case.engine.lives
+
+    def whole(self) -> list[str]:
+        """Return the levels of which the farm is a single domain: nothing would be left."""
+        return [level for level in LEVELS if self._case.domains.count(level) == 1]
+
+    def sets(self, pairs: bool) -> Iterator[tuple[str, str, Ints]]:
+        """Yield what fails: kind, name and hosts; only what holds VMs, racks and sites apart."""
+        names, domains = self._farm.hosts.names, self._case.domains
+        filled = np.flatnonzero(self._farm.hosts.vm_count).tolist()
+        for host in filled:
+            yield "host", names[host], np.array([host])
+        for one, other in self._pairs(set(filled)) if pairs else ():
+            yield "pair", f"{names[one]} and {names[other]}", np.array([one, other])
+        labels = {"rack": domains.rack_names, "site": domains.site_names}
+        for level in LEVELS:
+            at = domains.of(level)
+            for domain in range(domains.count(level)) if domains.count(level) > 1 else ():
+                yield level, labels[level][domain], np.flatnonzero(at == domain)
+
+    def _pairs(self, filled: set[int]) -> list[tuple[int, int]]:
+        """Return each two hosts that work, one of which at least holds VMs."""
+        working = np.flatnonzero(self._moment.state != PowerState.FAILED).tolist()
+        empty = len(working) - len(filled)
+        count = comb(len(working), 2) - comb(empty, 2)
+        if count > MOST_PAIRS:
+            message = f"{count:,} pairs are more than {MOST_PAIRS:,}; leave --pairs out"
+            raise refuse(self._case.name, message, "--pairs")
+        return [pair for pair in combinations(working, 2) if not filled.isdisjoint(pair)]
+
+    def fail(self, kind: str, name: str, hosts: Ints) -> Failure:
+        """Let hosts fail and their VMs restart elsewhere; return what was seen."""
+        moment = self._moment
+        paper = Paper(
+            moment.home.copy(), self._farm.hosts.memory_used_mib.copy(), self._load_mhz.copy(),
+            moment.state.copy(), moment.need_mhz, moment.capacity_mhz,
+        )  # fmt: skip
+        victims = paper.strike(hosts)
+        if not self._lives.admission.restart:
+            stranded = [self._named(vm, RESTART_OFF, {}) for vm in victims.tolist()]
+            return Failure(kind, name, len(hosts), len(victims), 0, stranded)
+        lost = self._restart.play(self._view, paper, victims, moment.down)
+        explained = _Explained(self._farm, self._view, paper, self._restart)
+        stranded = [explained.why(vm) for vm in lost.tolist()]
+        woken = len(set(paper.woken))
+        return Failure(
+            kind, name, len(hosts), len(victims), woken, stranded, self._down_s(paper, victims)
+        )
+
+    def _named(self, vm: int, cause: str, hindrances: dict[str, int]) -> Stranded:
+        vms = self._farm.vms
+        return Stranded(vms.names[vm], vms.size_names[int(vms.size[vm])], cause, hindrances)
+
+    def _down_s(self, paper: Paper, victims: Ints) -> float | None:
+        """Return the longest time until a VM runs again; None if none does.
+
+        It is the time until the failure is noticed, the boot of a host that slept, and the
+        VM's own start, as many at a time as the host starts.
+        """
+        mine = set(victims.tolist())
+        placed = [(vm, host) for vm, host in paper.placed if vm in mine]
+        if not placed:
+            return None
+        hosts, lives, columns = (
+            np.array([host for _, host in placed]),
+            self._lives,
+            self._farm.hosts,
+        )
+        boot_s = np.where(np.isin(hosts, paper.woken), columns.boot_s[hosts], 0.0)
+        starts = Provisioning(lives.first_s, lives.again_s, lives.starts_per_host, len(columns))
+        ready_s = starts.ready_s(
+            hosts, columns.group[hosts], np.ones(len(hosts), bool), 0.0, boot_s
+        )
+        return lives.admission.detect_s + float(ready_s.max())
+
+
+class _Explained:
+    """Says what stops VMs once all others have restarted, once for each kind of them."""
+
+    def __init__(self, farm: LivingFarm, view: FarmView, paper: Paper, restart: Restart) -> None:
+        self._farm, self._restart = farm, restart
+        self._paper, self._view = paper, view
+        self._known: dict[int, Stranded] = {}
+
+    def why(self, vm: int) -> Stranded:
+        """Return who a stranded VM is, and what stops it."""
+        vms = self._farm.vms
+        kind = int(self._restart.kind_of_vm[vm])
+        if kind not in self._known:
+            self._known[kind] = self._look(vm)
+        return replace(self._known[kind], vm=vms.names[vm], size=vms.size_names[int(vms.size[vm])])
+
+    @cached_property
+    def _room(self) -> Room:
+        """Room on all hosts that are left."""
+        ahead = self._paper.view(self._view)
+        there = ahead.awake() | (ahead.asleep() & self._restart.wakes)
+        paper = self._paper
+        return Room(
+            ahead, np.flatnonzero(there), paper.need_mhz, paper.load_mhz, paper.capacity_mhz
+        )
+
+    def _look(self, vm: int) -> Stranded:
+        """Tell hosts that may take a VM and lack something from those that may not take it."""
+        room = self._room
+        may = room.may_hold(vm)
+        memory, cpu = room.short_of(vm)
+        found = {"memory": int((memory & may).sum()), "CPU": int((cpu & may).sum())}
+        rules = room.why_barred(vm, may if may.any() else np.ones(len(may), bool))
+        found |= {f"rule {name}": count for name, count in rules}
+        if not may.any() and len(may) and not rules:
+            found["hypervisor, tenant or guest limit"] = len(may)
+        found = {what: count for what, count in found.items() if count}
+        cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
+        if not may.any() and found:
+            cause = f"{NOTHING_LEFT} that {cause} allows"
+        free_mib = room.memory_free_mib[may].max(initial=0.0)
+        free_mhz = room.free_mhz[may].max(initial=0.0)
+        return Stranded(
+            "", "", cause, found, int(may.sum()), float(room.view.vms.footprint_mib[vm]) / 1024,
+            float(room.need_mhz[vm]) / 1000, max(float(free_mib), 0.0) / 1024,
+            max(float(free_mhz), 0.0) / 1000,
+        )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The outcome of a failover test as files: plain values, and one page that needs nothing else."""
+
+from pathlib import Path
+
+from ... import __version__
+from ...scenarios.files.atomic_replace import named, replacing_directory
+from ...scenarios.files.destination import seal, write_json
+from ..report.report import environment
+from ..run.run_directory import FAILED_OVER
+from .failover_result import KINDS, Failover
+
+DATA, PAGE = "failover.json", "failover.html"
+
+
+def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
+    """Write both files and return the page, replacing an earlier failover test there.
+
+    Raises InputError if something else is in the way, or the system refuses to write;
+    ``checked`` as in ``replacing_directory``.
+    """
+    with replacing_directory(named(directory), FAILED_OVER, checked) as new:
+        write_json(new / DATA, outcome.to_dict())
+        (new / PAGE).write_text(render(outcome), "utf-8")
+        seal(new, FAILED_OVER, {"name": outcome.name, "versions": {"farmsim": __version__}})
+    return directory / PAGE
+
+
+def render(outcome: Failover) -> str:
+    """Return the page as HTML; texts from inputs are escaped."""
+    kinds = [
+        {"kind": kind, "tried": len(outcome.of(kind)), "worst": outcome.worst_of(kind),
+         "bad": sum(bool(each.stranded) for each in outcome.of(kind))}
+        for kind in KINDS
+    ]  # fmt: skip
+    page = environment().get_template("failover.html.j2")
+    return page.render(
+        farmsim=__version__,
+        name=outcome.name,
+        description="",
+        plotly_js="",
+        outcome=outcome,
+        sentence=outcome.sentence()[:1].upper() + outcome.sentence()[1:],
+        kinds=[each for each in kinds if each["tried"]],
+        stranding=sorted(
+            (each for each in outcome.failures if each.stranded),
+            key=lambda failure: -len(failure.stranded),
+        ),
+    )

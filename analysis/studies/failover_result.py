@@ -1,0 +1,208 @@
+"""What a failover test has found, as a sentence, a table and plain values."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ..report.vm_sentences import plural
+from ..topics.migration.figures import lasting
+
+KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"}
+"""What fails, by the word for it, in the order of a report."""
+
+NOTHING_LEFT = "no host is left"
+SHOWN = 20
+
+
+RESTART_OFF = "VMs are not restarted elsewhere; they wait for the repair"
+
+
+@dataclass(frozen=True)
+class Stranded:
+    """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
+
+    ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
+    limit`` to numbers of hosts; a host may count under several, and of equals memory is the
+    cause. Where the VM may use any host that is left, only such hosts count: ``hosts`` of them.
+    ``free_gib`` and ``free_ghz`` are the most that one of these has left.
+    """
+
+    vm: str
+    size: str
+    cause: str
+    hindrances: dict[str, int]
+    hosts: int = 0
+    needed_gib: float = 0.0
+    needed_ghz: float = 0.0
+    free_gib: float = 0.0
+    free_ghz: float = 0.0
+
+    @property
+    def figures(self) -> str:
+        """What the VM needs of the resource that stops it, and what there is; empty for others."""
+        known = {
+            "memory": (self.needed_gib, self.free_gib, "GiB"),
+            "CPU": (self.needed_ghz, self.free_ghz, "GHz"),
+        }
+        if self.cause not in known:
+            return ""
+        needed, free, unit = known[self.cause]
+        where = "the one host" if self.hosts == 1 else f"any of the {self.hosts:,} hosts"
+        return f"needs {needed:.3g} {unit}, at most {free:.3g} {unit} free on {where} it may use"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "vm": self.vm, "size": self.size, "cause": self.cause, "hosts": self.hindrances,
+            "hosts_it_may_use": self.hosts,
+            "needed": {"memory_gib": self.needed_gib, "cpu_ghz": self.needed_ghz},
+            "most_free_on_a_host": {"memory_gib": self.free_gib, "cpu_ghz": self.free_ghz},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some.
+
+    ``down_s`` is the longest time until one of those that restart runs again, None if none does.
+    """
+
+    kind: str
+    name: str
+    hosts: int
+    vms: int
+    woken: int
+    stranded: list[Stranded]
+    down_s: float | None = None
+
+    @property
+    def figures(self) -> str:
+        """Needs and free room of the VM that is stranded first, as far as a resource stops it."""
+        return next((each.figures for each in self.stranded if each.figures), "")
+
+    @property
+    def causes(self) -> str:
+        """What stopped the stranded VMs, the most frequent first."""
+        counts = Counter(each.cause for each in self.stranded)
+        return ", ".join(cause for cause, _ in counts.most_common())
+
+    @property
+    def stopped_by(self) -> str:
+        """What stopped the stranded VMs, with the figures of the first."""
+        return f"{self.causes} ({self.figures})" if self.figures else self.causes
+
+    @property
+    def label(self) -> str:
+        """Kind and name, the kind only where the name does not begin with it."""
+        return self.name if self.name.startswith(self.kind) else f"{self.kind} {self.name}"
+
+    def lost(self) -> str:
+        """Return how many VMs are lost, and of which size if all are of one."""
+        count = len(self.stranded)
+        sizes = {each.size for each in self.stranded}
+        of_size = f" of size {sizes.pop()}" if len(sizes) == 1 else ""
+        return f"{count:,} VM{'s' if count != 1 else ''}{of_size}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "kind": self.kind, "name": self.name, "hosts": self.hosts, "vms": self.vms,
+            "restarted": self.vms - len(self.stranded), "woken": self.woken,
+            "down_s": self.down_s, "stranded": [each.to_dict() for each in self.stranded],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Failover:
+    """A farm at one instant, and what each failure would do to it.
+
+    ``worst``: the instant is the worst of the run; ``promised`` is the part of the memory of hosts
+    on that VMs held. ``whole`` names the levels of which the farm is a single domain,
+    ``left_out`` says which VMs were on no host and so in no test.
+    """
+
+    name: str
+    at_s: float
+    worst: bool
+    hosts: int
+    hosts_on: int
+    vms: int
+    promised: float
+    failures: list[Failure]
+    whole: list[str]
+    left_out: str = ""
+
+    def of(self, kind: str) -> list[Failure]:
+        """Return the failures of a kind."""
+        return [failure for failure in self.failures if failure.kind == kind]
+
+    def worst_of(self, kind: str) -> Failure | None:
+        """Return the failure of a kind that strands most VMs, the first of equals, if any."""
+        return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
+
+    def survives(self, kind: str) -> bool:
+        """Whether no failure of a kind strands a VM. False where the farm is a single domain.
+
+        False as well where none was tried, such as pairs of a farm with one host.
+        """
+        tried = self.of(kind)
+        return bool(tried) and kind not in self.whole and not any(f.stranded for f in tried)
+
+    def sentence(self) -> str:
+        """Return who is in no test, then the worst case of each kind, in one sentence."""
+        kept, lost = [], []
+        for kind, words in KINDS.items():
+            worst = self.worst_of(kind)
+            if worst is None:
+                continue
+            if worst.stranded:
+                lost.append(f"loses {worst.lost()} if {_named(worst)}: {worst.causes}")
+            else:
+                kept.append(f"any {words}")
+        said = [f"survives {' and '.join(kept)}"] if kept else []
+        tested = "; ".join([*said, *lost])
+        return f"{self.left_out} With the others it {tested}" if self.left_out else tested
+
+    def text(self) -> str:
+        """Return the outcome in a few lines."""
+        lines = [
+            f"{self.name}: {self.sentence()}",
+            f"at {self.at_s / 3600:g} h{', the worst instant' if self.worst else ''}: "
+            f"{plural(self.vms, 'VM')} on {self.hosts_on:,} of {plural(self.hosts, 'host')}, "
+            f"{100 * self.promised:.1f} % of their memory promised",
+        ]
+        for kind in KINDS:
+            tried = self.of(kind)
+            if tried:
+                bad = [each for each in tried if each.stranded]
+                down_s = [each.down_s for each in tried if each.down_s is not None]
+                within = f"; those that restart run within {lasting(max(down_s))}" if down_s else ""
+                lines.append(f"{kind}: {len(tried):,} tried, {len(bad):,} strand VMs{within}")
+        hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
+        if hurt:
+            lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
+        lines += [
+            f"{f.label:32}{f.vms:7,}{f.vms - len(f.stranded):9,}{len(f.stranded):10,}"
+            f"  {f.stopped_by}"
+            for f in hurt[:SHOWN]
+        ]
+        if len(hurt) > SHOWN:
+            lines.append(f"and {len(hurt) - SHOWN:,} more")
+        if self.whole:
+            single = " and a single ".join(self.whole)
+            lines.append(f"a single {single}: if it fails, nothing is left")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        return {
+            "name": self.name, "at_s": self.at_s, "worst_instant": self.worst,
+            "hosts": self.hosts, "hosts_on": self.hosts_on, "vms": self.vms,
+            "memory_promised": self.promised, "verdict": self.sentence(),
+            "not_tested": self.left_out, "single": self.whole,
+            "failures": [each.to_dict() for each in self.failures],
+        }  # fmt: skip
+
+
+def _named(failure: Failure) -> str:
+    return f"{failure.name} fail" if failure.kind == "pair" else f"{failure.label} fails"

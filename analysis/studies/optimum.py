@@ -1,0 +1,221 @@
+"""The fewest hosts for the VMs of one instant, by integer programming, beside what the farm has.
+
+Policies never wait for this: it looks at a farm from outside, and where time runs out it says
+between which numbers the optimum lies.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.accounts.accounts import Rate
+from ...models.base.arrays import Ints, alike
+from ...models.bounds.bin_packing import fewest_hosts, least_weights
+from ...scenarios.build.build import build, load_of
+from ...scenarios.errors.problems import refuse
+from ...scenarios.scenario import Scenario
+from ..report.vm_sentences import plural
+from ..run.play_case import play
+from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
+
+FIRST_S = 1e-3
+"""How long a farm is run, in s, to see it as it is at the start."""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What is known of the fewest hosts.
+
+    ``bound`` is proven from below; ``hosts`` the fewest found with ``home`` as the placement, None
+    where none was. ``status`` is ``optimal``, ``time limit`` or ``infeasible``.
+    """
+
+    bound: int
+    hosts: int | None
+    home: Ints | None
+    status: str
+
+
+def lower_bound(snapshot: Snapshot) -> int:
+    """Return a number of hosts below which no placement can be, in milliseconds."""
+    if not len(snapshot.home):
+        return 0
+    groups = np.unique(snapshot.group)
+    may = np.stack([snapshot.allowed[:, snapshot.group == each].any(axis=1) for each in groups], 1)
+    cpu_mhz, cpu_factor = least_weights(np.where(may, snapshot.cpu_mhz[:, groups], np.inf))
+    memory, memory_factor = least_weights(np.where(may, snapshot.memory_mib[:, groups], np.inf))
+    at = np.searchsorted(groups, snapshot.group)
+    rooms = np.stack([snapshot.room_mhz / cpu_factor[at], snapshot.room_mib / memory_factor[at]], 1)
+    _, first, counts = np.unique(alike(rooms), return_index=True, return_counts=True)
+    bound = fewest_hosts(cpu_mhz, memory, np.maximum(rooms[first], TOLERANCE), counts)
+    alone = len(snapshot.home) if snapshot.one_guest.all() else 0
+    return max(bound, alone, 1, *(len(each) for each in snapshot.apart))
+
+
+def solve(snapshot: Snapshot, time_limit_s: float = 60.0) -> Optimum:
+    """Return the fewest hosts, or what is known of them when time is up.
+
+    Variables: whether a host is used, and whether a VM is on a host. The sum of the first is
+    least, subject to what :meth:`Snapshot.fits` asks for; equal hosts are used in order. Solved by
+    HiGHS through :func:`scipy.optimize.milp`, with no more hosts of a kind than a packing that is
+    known needs in all.
+    """
+    bound = lower_bound(snapshot)
+    known = best_known(snapshot)
+    if known is not None and _used(known) <= bound:
+        return Optimum(bound, bound, known, "optimal")
+    chosen = _enough_hosts(snapshot, None if known is None else _used(known))
+    from .integer_program import solve_program  # noqa: PLC0415 - scipy is costly to import
+
+    found = solve_program(snapshot, chosen, bound, time_limit_s)
+    bound = max(bound, found.bound)
+    if found.home is not None and (known is None or _used(found.home) < _used(known)):
+        known = found.home
+    if known is None:
+        return Optimum(bound, None, None, found.status)
+    hosts = _used(known)
+    return Optimum(min(bound, hosts), hosts, known, "optimal" if bound >= hosts else found.status)
+
+
+def _used(home: Ints) -> int:
+    return len(np.unique(home))
+
+
+def best_known(snapshot: Snapshot) -> Ints | None:
+    """Return the present placement or that of first fit decreasing, whichever uses fewer hosts."""
+    tried = [snapshot.home, first_fit_decreasing(snapshot)]
+    valid = [home for home in tried if home is not None and snapshot.fits(home)]
+    return min(valid, key=_used, default=None)
+
+
+def _enough_hosts(snapshot: Snapshot, most: int | None) -> tuple[Ints, Ints]:
+    """Return hosts of which an optimum can be made, at most so many of a kind, and their kinds."""
+    barring = alike(snapshot.allowed.T.astype(np.float64))
+    columns = (snapshot.group, snapshot.room_mhz, snapshot.room_mib, snapshot.one_guest, barring)
+    kind = alike(np.column_stack(columns))
+    order = np.argsort(kind, kind="stable")
+    rank = np.empty(len(kind), np.int64)
+    rank[order] = np.arange(len(kind)) - np.searchsorted(kind[order], kind[order])
+    limit = len(kind) if most is None else most
+    hosts = order[rank[order] < limit]
+    return hosts, kind[hosts]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A farm at one instant beside the optimum for the VMs that it holds then.
+
+    ``short_mhz`` is the CPU that VMs ask for beyond what their hosts have: a farm that is short may
+    use fewer hosts than serving everybody takes. The optimum fills hosts to ``fill`` of their CPU
+    at most; ``over_fill`` hosts of the farm hold more than that, which is no shortage. ``left_out``
+    names the rules of placement that the optimum need not keep.
+    """
+
+    name: str
+    at_s: float
+    vms: int
+    hosts_on: int
+    hosts: int
+    short_mhz: float
+    optimum: Optimum
+    left_out: list[str]
+    fill: float = 1.0
+    over_fill: int = 0
+
+    @property
+    def gap(self) -> float:
+        """Hosts on beyond the best number proven, as a share of that number."""
+        bound = self.optimum.bound
+        return self.hosts_on / bound - 1.0 if bound else 0.0
+
+    def text(self) -> str:
+        """Return the comparison in a few lines."""
+        found = self.optimum
+        lines = [
+            f"{self.name} at {self.at_s / 3600:g} h: {plural(self.vms, 'VM')}, {self.hosts_on:,} "
+            f"of {plural(self.hosts, 'host')} on",
+            f"fewest hosts{self._limit()}: {_known(found)}",
+        ]
+        if found.status != "infeasible":
+            lines.append(self._gap_text())
+        if self.short_mhz > 0:
+            short = f"{self.short_mhz / 1000:,.2f} GHz"
+            lines.append(f"short: hosts lack {short} of what their VMs ask for")
+        if self.over_fill:
+            hosts = "1 host of the farm is" if self.over_fill == 1 else (
+                f"{self.over_fill:,} hosts of the farm are"
+            )  # fmt: skip
+            lines.append(f"{hosts} filled beyond {100 * self.fill:g} %, within what they have")
+        if self.left_out:
+            lines.append(f"the optimum need not keep these rules: {', '.join(self.left_out)}")
+        return "\n".join(lines)
+
+    def _gap_text(self) -> str:
+        beyond = self.hosts_on - self.optimum.bound
+        if beyond < 0:
+            return f"the farm has {-beyond:,} fewer on: it fills hosts more than the optimum may"
+        most = "" if self.optimum.status == "optimal" else "at most "
+        hosts = "1 host" if beyond == 1 else f"{beyond:,} hosts"
+        return f"gap: {most}{hosts}, {100 * self.gap:.1f} %"
+
+    def _limit(self) -> str:
+        return "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the comparison as plain values."""
+        return {
+            "name": self.name, "at_s": self.at_s, "vms": self.vms, "hosts": self.hosts,
+            "hosts_on": self.hosts_on, "short_mhz": self.short_mhz, "gap": self.gap,
+            "fill": self.fill, "hosts_over_fill": self.over_fill,
+            "bound": self.optimum.bound, "fewest": self.optimum.hosts,
+            "status": self.optimum.status, "rules_left_out": self.left_out,
+        }  # fmt: skip
+
+
+def _known(found: Optimum) -> str:
+    if found.status == "optimal":
+        return f"{found.bound:,}, proven"
+    if found.status == "infeasible":
+        return "no number of them holds all that the VMs ask for"
+    most = "?" if found.hosts is None else f"{found.hosts:,}"
+    return f"between {found.bound:,} and {most}; the time limit was reached"
+
+
+def at_instant(
+    scenario: Scenario, at_s: float, fill: float = 1.0, time_limit_s: float = 60.0
+) -> Compared:
+    """Run a scenario up to an instant and compare the farm with the optimum.
+
+    ``fill`` is the share of a host's CPU that the optimum may use. Raises InputError if the
+    scenario cannot be run or has no VMs on hosts then.
+    """
+    if not 0 <= at_s <= scenario.run.duration:
+        end = f"{scenario.run.duration / 3600:g} h"
+        message = f"is {at_s / 3600:g} h; name a time from 0 h up to the run's end, {end}"
+        raise refuse(scenario.name, message, "--at")
+    if not 0 < fill <= 1:
+        raise refuse(scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--fill")
+    if not 0 <= time_limit_s < math.inf:
+        message = f"is {time_limit_s:g} s; name a time of 0 s or more"
+        raise refuse(scenario.name, message, "--time-limit")
+    load = load_of(scenario)
+    run = scenario.run.model_copy(update={"duration": at_s or FIRST_S})
+    case = build(scenario.model_copy(update={"run": run}), load)
+    farm = play(case).farm
+    snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
+    if not len(snapshot.home):
+        message = f"finds no VM on any host at {at_s / 3600:g} h; name another time"
+        raise refuse(scenario.name, message, "--at")
+    return Compared(
+        name=scenario.name,
+        at_s=at_s,
+        vms=len(snapshot.home),
+        hosts_on=int(np.count_nonzero(farm.accounts.rates[Rate.ON])),
+        hosts=len(farm.hosts),
+        short_mhz=whole.short_mhz(),
+        optimum=solve(snapshot, time_limit_s),
+        left_out=beyond_program(case.rules),
+        fill=fill,
+        over_fill=max(snapshot.hosts_over() - whole.hosts_over(), 0),
+    )

@@ -1,0 +1,1 @@
+"""One topic a file: values, tables, figures, notes."""

@@ -1,0 +1,103 @@
+"""Availability by size, by tenant and in all, and what failed when."""
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+from ...models.state.columns import VmState
+from ...scenarios.build.build import Case
+from ...sim.engine import Outcome
+from ..base.table_columns import Made, words
+from ..run.result import Result
+from .lifecycle.metrics import MHZ_S_PER_GHZ_H, S_PER_H, present_s
+
+ALL, SIZE, TENANT = "all", "size", "tenant"
+LISTED = 20
+
+
+def availability_table(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return one row for all VMs, one per size and one per tenant."""
+    sizes = outcome.farm.vms.size
+    rows: list[tuple[str, str, Ints]] = [(ALL, ALL, np.arange(len(sizes)))]
+    rows += [
+        (SIZE, str(name), np.flatnonzero(sizes == number))
+        for number, name in enumerate(outcome.farm.vms.size_names)
+    ]
+    tenant = case.stack.tenant_of_size[sizes]
+    rows += [
+        (TENANT, str(name), np.flatnonzero(tenant == number))
+        for number, name in enumerate(case.stack.tenants)
+    ]
+    lives, span_s, state = outcome.lives, present_s(outcome), outcome.farm.vms.state
+    down_at_end = np.zeros(len(sizes), bool)
+    down_at_end[lives.down] = True
+    stranded = down_at_end & (state == VmState.WAITING)
+
+    def total(values: Any) -> Floats:
+        return np.array([values[vms].sum() for _, _, vms in rows], np.float64)
+
+    present, down = total(span_s), total(lives.down_s)
+    share = np.divide(down, present, out=np.zeros(len(rows)), where=present > 0)
+    longest = [lives.longest_s[vms].max(initial=0.0) for _, _, vms in rows]
+    return {
+        "by": ([by for by, _, _ in rows], "", "Whether the row is one of all VMs, a size, a "
+               "tenant."),
+        "name": ([name for _, name, _ in rows], "", "Name of the size or tenant."),
+        "vms": (total(span_s > 0).astype(np.int64), "VMs", "VMs that ran."),
+        "crashes": (total(lives.crashes).astype(np.int64), "times", "Times that a VM lost its "
+                    "host."),
+        "present_vm_h": (present / S_PER_H, "VM h", "From first run to end, summed over VMs."),
+        "down_vm_h": (down / S_PER_H, "VM h", "Of that, time that they did not serve."),
+        "down_longest_s": (longest, "s", "Longest that one VM was down at a stretch."),
+        "availability": (1.0 - share, "share", "1 less time down over time present."),
+        "lost_ghz_h": (
+            total(lives.lost_mhz_s) / MHZ_S_PER_GHZ_H, "GHz h", "CPU that they would have asked "
+            "for while they were down.",
+        ),
+        "stranded": (total(stranded).astype(np.int64), "VMs", "VMs that ran once and wait for a "
+                     "host as the run ends."),
+    }  # fmt: skip
+
+
+def outages(outcome: Outcome) -> dict[str, Made]:
+    """Return what failed, in the order of repair; what was not repaired comes last."""
+    table = outcome.tables["outages"]
+    return {
+        "entry": (words(table["source"], outcome.words), "", "Entry of the scenario."),
+        "of": (words(table["kind"], outcome.words), "", "What kind of thing failed."),
+        "name": (words(table["entity"], outcome.words), "", "Host, rack, site, rack of the "
+                 "switch, or link."),
+        "start_s": (table["start_s"], "s", "When it failed."),
+        "end_s": (table["end_s"], "s", "When it was repaired, or the run ended."),
+        "repaired": (table["repaired"], "", "Whether it was repaired within the run."),
+        "hosts": (table["hosts"], "hosts", "Hosts that it took with it, failed already or not; "
+                  "0 for a link."),
+        "vms": (table["vms"], "VMs", "VMs that were running there, and no longer served."),
+    }  # fmt: skip
+
+
+def failures_of(result: Result) -> dict[str, Any]:
+    """Return what the report tells of failures; nothing where nothing failed."""
+    if "outages" not in result.tables:
+        return {}
+    rows = result.table("availability").to_pylist()
+    table = result.table("outages")
+    order = np.lexsort((table["start_s"].to_numpy(), -table["vms"].to_numpy()))[:LISTED]
+    return {
+        "outages": table.num_rows,
+        "all": rows[0],
+        "rows": [row for row in rows if row["vms"]],
+        "worst": [table.slice(row, 1).to_pylist()[0] for row in sorted(order.tolist())],
+        "stranded": _stranded(result) if rows[0]["stranded"] else [],
+    }
+
+
+def _stranded(result: Result) -> list[dict[str, Any]]:
+    """Return the first VMs that ran once and wait for a host as the run ends."""
+    table = result.table("vms").select(["vm", "size", "state", "ran_h", "reason"])
+    waiting = (
+        row for row in table.to_pylist() if row["state"] == "waiting" and row["ran_h"] is not None
+    )
+    return list(islice(waiting, LISTED))

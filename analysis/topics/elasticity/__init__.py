@@ -1,0 +1,1 @@
+"""Applications that scale: values, tables and figures."""

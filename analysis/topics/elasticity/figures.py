@@ -1,0 +1,71 @@
+"""Applications in the report: load against capacity, and what was decided over it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ...run.result import Result
+
+MOST_DECISIONS = 40
+
+
+def applications(result: Result) -> Figure:
+    """Load, capacity and members of the application with the most load."""
+    table = result.table("application_series")
+    rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
+    times, label = hours(table["time_s"].to_numpy()[rows])
+
+    def line(name: str, title: str, colour: str, unit: str, **more: Any) -> dict[str, Any]:
+        x, y = thinned(times, table[name].to_numpy()[rows])
+        shape = {"color": colour, "width": 2, "shape": "hv", **more.pop("line", {})}
+        return {
+            "type": "scatter", "x": x, "y": y, "name": title, "mode": "lines", "line": shape,
+            "hovertemplate": f"%{{y:,.1f}} {unit}", **more,
+        }  # fmt: skip
+
+    lines = [
+        line("capacity_ghz", "capacity of members that run", HERE, "GHz",
+             fill="tozeroy", fillcolor=FILL),
+        line("load_ghz", "load", LEAST, "GHz"),
+        line("wanted", "members wanted (right)", OTHER, "members", yaxis="y2",
+             line={"dash": "dot", "width": 1.5}),
+    ]  # fmt: skip
+    return figure(
+        lines, f"time ({label})", "GHz", margin={"r": 60},
+        yaxis2={
+            "title": {"text": "members"}, "overlaying": "y", "side": "right", "showgrid": False,
+            "rangemode": "tozero",
+        },
+    )  # fmt: skip
+
+
+def largest(result: Result) -> str:
+    """Return the name of the application with the most load, the first of equals."""
+    table = result.table("applications")
+    row = int(np.argmax(table["load_ghz_h"].to_numpy()))
+    return str(table["application"][row].as_py())
+
+
+def elasticity_of(result: Result) -> dict[str, Any] | None:
+    """Return what the report says of applications; None where there are none."""
+    if "applications" not in result.tables:
+        return None
+    decisions = result.table("scaling").to_pylist()
+    applications = result.table("applications").to_pylist()
+    return {
+        "applications": applications,
+        "free": [row["application"] for row in applications if row["penalty"] is None],
+        "decisions": decisions[:MOST_DECISIONS],
+        "made": len(decisions),
+        "largest": largest(result),
+    }
+
+
+ELASTICITY_FIGURES: dict[str, Callable[[Result], Figure]] = {"applications": applications}
+ELASTICITY_TITLES = {"applications": "Load and capacity of an application"}
+ELASTICITY_NOTES = {
+    "applications": "The application with the most load; the table application_series has all. "
+    "Capacity below the load: members that came late, or at their maximum."
+}

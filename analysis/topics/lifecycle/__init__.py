@@ -1,0 +1,1 @@
+"""Lives of VMs: values, tables and figures."""

@@ -1,0 +1,68 @@
+"""Figures of VMs that come and go and of hosts that fail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ...run.result import Result
+
+MOST_MARKS = 60
+"""Outages that are shaded; more of them would hide the lines, and are left to the table."""
+
+STATES = {"running": HERE, "starting": "#5b9bd5", "waiting": OTHER, "down": LEAST}
+
+
+def population(result: Result) -> Figure:
+    """VMs that run, start, wait and are down, with the outages that took VMs behind them."""
+    table = result.table("population")
+    seconds = table["time_s"].to_numpy()
+    scale, label = _scale(seconds)
+    traces = []
+    for name, colour in STATES.items():
+        counts = table[name].to_numpy().astype(float)
+        if name != "running" and not counts.any():
+            continue
+        times, values = thinned(seconds / scale, counts)
+        traces.append(
+            {
+                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
+                "line": {"color": colour, "width": 2},
+                "fill": "tozeroy" if name == "running" else "none", "fillcolor": FILL,
+                "hovertemplate": "%{y:,.0f} VMs",
+            }
+        )  # fmt: skip
+    return figure(traces, f"time ({label})", "VMs", shapes=_marks(result, scale))
+
+
+def _scale(seconds: Any) -> tuple[float, str]:
+    """Return how many seconds the unit of the time axis has, and its name."""
+    _, label = hours(seconds)
+    return (86_400.0 if label == "days" else 3600.0), label
+
+
+def _marks(result: Result, scale: float) -> list[dict[str, Any]]:
+    """Return a shade for every outage that took VMs, the largest if there are too many."""
+    table = result.tables.get("outages")
+    if table is None:
+        return []
+    vms = table["vms"].to_numpy()
+    rows = np.argsort(-vms, kind="stable")[:MOST_MARKS]
+    start, end = table["start_s"].to_numpy() / scale, table["end_s"].to_numpy() / scale
+    return [
+        {
+            "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1,
+            "x0": float(start[row]), "x1": float(end[row]), "layer": "below",
+            "fillcolor": LEAST, "opacity": 0.12, "line": {"width": 0},
+        }
+        for row in rows.tolist() if vms[row]
+    ]  # fmt: skip
+
+
+LIFE_FIGURES: dict[str, Callable[[Result], Figure]] = {"population": population}
+LIFE_TITLES = {"population": "VMs running, starting, waiting and down"}
+LIFE_NOTES = {
+    "population": "Counted at the instants of the series. Shaded: something had failed that took "
+    "VMs with it.",
+}

@@ -1,0 +1,1 @@
+"""Migrations and links: values, tables and figures."""

@@ -1,0 +1,84 @@
+"""The reserve in figures, tables and pictures: what was left, and how long it was not whole."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...models.base.arrays import Floats
+from ...sim.engine import Outcome
+from ..base.plotting import HERE, LEAST, Figure, figure, hours, thinned
+from ..base.table_columns import Made
+from ..run.result import Result
+
+TABLE = "reserve"
+MIB_PER_GIB = 1024.0
+HOUR_S = 3600.0
+
+
+def reserve_values(outcome: Outcome) -> dict[str, float]:
+    """Return the figures of a run with a reserve."""
+    if TABLE not in outcome.tables:
+        return {}
+    return {"below_reserve_h": outcome.below_reserve_s / HOUR_S}
+
+
+def reserve_table(outcome: Outcome) -> dict[str, Made]:
+    """Return what was left beyond the reserve at each reporting instant."""
+    table = outcome.tables[TABLE]
+    return {
+        "time_s": (table["time_s"], "s", "Instant."),
+        "memory_left_gib": (
+            _finite(table["left_mib"] / MIB_PER_GIB), "GiB",
+            "Memory that may still be promised on hosts awake without breaking the reserve; "
+            "below 0: it is broken; empty: no memory is kept.",
+        ),
+        "cpu_left_ghz": (
+            _finite(table["left_mhz"] / 1000), "GHz",
+            "The same of CPU, counted as the initial placement counts it.",
+        ),
+    }  # fmt: skip
+
+
+def _finite(values: Floats) -> pa.Array:
+    return pa.array(values, pa.float64(), mask=~np.isfinite(values))
+
+
+def reserve(result: Result) -> Figure:
+    """Memory and CPU that are left beyond the reserve over time; below zero it is broken."""
+    table = result.table(TABLE)
+    times, label = hours(table["time_s"].to_numpy())
+    traces: list[dict[str, Any]] = []
+    for column, name, unit, line, axis in (
+        ("memory_left_gib", "memory", "GiB", {"color": HERE}, "y"),
+        ("cpu_left_ghz", "CPU", "GHz", {"color": LEAST, "dash": "dot"}, "y2"),
+    ):
+        if table[column].null_count:
+            continue
+        x, y = thinned(times, table[column].to_numpy())
+        traces.append(
+            {
+                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines", "yaxis": axis,
+                "line": {**line, "width": 2, "shape": "hv"},
+                "hovertemplate": f"%{{y:,.1f}} {unit}",
+            }
+        )  # fmt: skip
+    made = figure(traces, f"time ({label})", "memory left (GiB)", margin={"r": 64})
+    made["layout"]["yaxis2"] = {
+        "title": {"text": "CPU left (GHz)"}, "overlaying": "y", "side": "right",
+        "rangemode": "tozero", "showgrid": False,
+    }  # fmt: skip
+    for axis, column in (("yaxis", "memory_left_gib"), ("yaxis2", "cpu_left_ghz")):
+        values = table[column].drop_null().to_numpy()
+        made["layout"][axis]["range"] = _around_zero(values)
+    return made
+
+
+def _around_zero(values: Any) -> list[float]:
+    """Return a range that has zero at a quarter of its height, so that both axes share it."""
+    most = max(float(np.max(values, initial=0.0)), -3 * float(np.min(values, initial=0.0)), 1e-9)
+    return [-1.1 * most / 3, 1.1 * most]
+
+
+RESERVE_FIGURES: dict[str, Callable[[Result], Figure]] = {TABLE: reserve}

@@ -1,0 +1,105 @@
+"""Rules of placement in tables and figures: what each asks for, and for how long it was broken."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...models.base.arrays import Floats
+from ...models.rules.checker import violated
+from ...models.rules.rules import Rules
+from ...scenarios.build.build import Case
+from ...sim.engine import Outcome
+from ..base.table_columns import Made, Names, words
+from ..run.result import Result
+
+HOUR_S = 3600.0
+
+
+def rule_values(case: Case, outcome: Outcome) -> dict[str, float]:
+    """Return the figures of a run with rules."""
+    if case.rules is None:
+        return {}
+    return {"rules_broken": float(broken_vm_h(case.rules, outcome).sum())}
+
+
+def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
+    """Return per rule for how many VM-hours it was broken.
+
+    A VM that breaks a rule at both ends of a move counts once.
+    """
+    table = outcome.tables["broken_rules"]
+    total_h = np.zeros(len(rules.all))
+    order = np.lexsort((table["start_s"], table["vm"], table["rule"]))
+    until_s, before = 0.0, (-1, -1)
+    for row in order.tolist():
+        key = int(table["rule"][row]), int(table["vm"][row])
+        start_s, end_s = float(table["start_s"][row]), float(table["end_s"][row])
+        if key == before:
+            start_s = max(start_s, until_s)
+            until_s = max(until_s, end_s)
+        else:
+            until_s = end_s
+        before = key
+        total_h[key[0]] += max(end_s - start_s, 0.0) / HOUR_S
+    return total_h
+
+
+def rules_table(case: Case, outcome: Outcome) -> dict[str, Made]:
+    """Return one row per rule."""
+    rules = case.rules
+    assert rules is not None
+    named = outcome.tables["broken_rules"]["rule"]
+    return {
+        "rule": ([rule.name for rule in rules.all], "", "Name of the rule."),
+        "type": ([rule.kind for rule in rules.all], "", "What it asks for."),
+        "domain": (
+            pa.array([rule.level if _by_domain(rule.kind) else None for rule in rules.all]), "",
+            "What is shared or kept apart: hosts, racks or sites.",
+        ),
+        "vms": ([len(rule.vms) for rule in rules.all], "VMs", "VMs that it names."),
+        "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
+        "hard": ([rule.hard for rule in rules.all], "", "Whether nothing may break it."),
+        "price": (
+            pa.array([rule.price for rule in rules.all], pa.float64()), "",
+            "What a VM placed against it counts; empty where it is hard.",
+        ),
+        "broken_vm_h": (
+            broken_vm_h(rules, outcome), "VM h", "Hours in which VMs were against it, summed."
+        ),
+        "times_broken": (
+            np.bincount(named, minlength=len(rules.all)), "periods", "Periods of a VM on a host."
+        ),
+    }  # fmt: skip
+
+
+def rule_violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
+    """Return the periods in which a VM was on a host against a rule with a price."""
+    assert case.rules is not None
+    table = outcome.tables["broken_rules"]
+    return {
+        "rule": (words(table["rule"], [rule.name for rule in case.rules.all]), "", "Rule."),
+        "vm": (names.vm(table["vm"]), "", "VM."),
+        "host": (names.host(table["host"]), "", "Host where it was, or was on its way to."),
+        "start_s": (table["start_s"], "s", "From."),
+        "end_s": (table["end_s"], "s", "To."),
+    }
+
+
+def hard_rules_broken(rules: Rules, outcome: Outcome) -> list[str]:
+    """Return the names of hard rules that are broken as the run ends."""
+    vms = outcome.farm.vms
+    found = violated(
+        rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz, size=vms.size
+    )
+    return [breach.rule.name for breach in found if breach.rule.hard]
+
+
+def rules_of(result: Result) -> list[dict[str, Any]]:
+    """Return the rules of a result for its report."""
+    table = result.tables.get("rules")
+    return [] if table is None else table.to_pylist()
+
+
+def _by_domain(kind: str) -> bool:
+    return kind in ("together", "apart", "spread")

@@ -1,0 +1,96 @@
+"""Work that VMs asked for: what was done of it, and why the rest was not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...sim.engine import Outcome
+from .elasticity.metrics import missed_mhz_s
+
+MHZ_S_PER_GHZ_H = 3.6e6
+
+ROUNDING = 1e-9
+"""A part of what a VM missed below this is what rounding leaves of a difference."""
+
+CAUSES = ("saturated", "vm_limit", "overhead", "migration", "not_running", "application")
+"""Why work was not done, in the order of the metrics ``unserved_<cause>_share``."""
+
+BECAUSE = {
+    "saturated": "hosts were saturated",
+    "vm_limit": "VMs asked for more than their own vCPUs, limits or cores can give",
+    "overhead": "virtualisation overhead used up the VMs' own vCPUs",
+    "migration": "migrations took it",
+    "not_running": "VMs were wanted and did not run",
+    "application": "applications had too few members that ran",
+}
+"""How to say why work was not done, by cause."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Work in MHz s, one entry per VM: asked for, and not done by cause.
+
+    ``beyond_members_mhz_s`` is the load of applications for which no member ran.
+    """
+
+    on_host: Floats
+    not_done: dict[str, Floats]
+    beyond_members_mhz_s: float
+
+    @property
+    def asked(self) -> Floats:
+        """Work that each VM asked for, whether or not it ran."""
+        return self.on_host + self.not_done["not_running"]
+
+    @property
+    def missed(self) -> Floats:
+        """Work of each VM that was not done."""
+        missed: Floats = np.sum(list(self.not_done.values()), axis=0)
+        return missed
+
+
+def work_of(outcome: Outcome) -> Work:
+    """Return the work that the VMs of a run asked for, and what was not done of it by cause."""
+    farm, accounts = outcome.farm, outcome.farm.vm_accounts
+    own = accounts.limit_mhz_s + accounts.overhead_mhz_s
+    at_host = accounts.unserved_mhz_s - own
+    return Work(
+        accounts.requested_mhz_s,
+        {
+            "saturated": np.where(at_host > ROUNDING * accounts.unserved_mhz_s, at_host, 0.0),
+            "vm_limit": np.maximum(accounts.limit_mhz_s, 0.0),
+            "overhead": np.maximum(accounts.overhead_mhz_s, 0.0),
+            "migration": accounts.degraded_mhz_s,
+            "not_running": farm.not_running.missed_mhz_s(outcome.lives, outcome.end_s),
+        },
+        missed_mhz_s(outcome),
+    )
+
+
+def work_values(outcome: Outcome) -> dict[str, float]:
+    """Return work asked for and done, and the shares of it that were not done by cause."""
+    work = work_of(outcome)
+    asked = float(work.asked.sum()) + work.beyond_members_mhz_s
+    missed = {cause: float(each.sum()) for cause, each in work.not_done.items()}
+    missed["application"] = work.beyond_members_mhz_s
+    shares = {cause: missed[cause] / asked if asked > 0 else 0.0 for cause in CAUSES}
+    unserved = float(np.sum(list(shares.values())))
+    return {
+        "work_asked_ghz_h": asked / MHZ_S_PER_GHZ_H,
+        "work_served_ghz_h": asked * max(1.0 - unserved, 0.0) / MHZ_S_PER_GHZ_H,
+        "work_served_share": max(1.0 - unserved, 0.0),
+        "unserved_share": unserved,
+        **{f"unserved_{cause}_share": share for cause, share in shares.items()},
+    }
+
+
+def main_cause(values: Mapping[str, float]) -> tuple[str, float]:
+    """Return why most of the work that was not done was not, in words, and its share of all work.
+
+    ``values`` are metrics by name, some work not done among them.
+    """
+    shares = {cause: values[f"unserved_{cause}_share"] for cause in CAUSES}
+    cause = max(CAUSES, key=lambda each: shares[each])
+    return BECAUSE[cause], shares[cause]
