@@ -213,7 +213,7 @@ def weibull(mean: Floats, scv: Floats) -> tuple[Floats, Floats]:
 
     The scv is taken as within 0.0005 and 250. The distribution is exponential for scv 1. With
     the moments of :func:`sharing` its P95 and P99 are within 6 % of the exact ones of M/M/k-PS
-    (k = 1, 2, 4, 16; up to 95 % utilisation; ``tests/test_service.py``). For other
+    (k = 1, 2, 4, 16; up to 95 % utilisation; ``tests/service/test_service.py``). For other
     distributions of service the mean stays exact, the tail is rougher: too short by up to a
     quarter for constant service, too long by up to a fifth for lognormal service of cv 2.
     """

@@ -9,7 +9,7 @@ import pytest
 
 from farmsim.models.base.arrays import added
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
 WHOLE_CALLS = {"len", "bool", "int", "isinstance", "any", "all"}
 WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}

@@ -28,7 +28,7 @@ from farmsim.scenarios.readers.arrival_columns import Arriving
 from farmsim.scenarios.spec.arrivals import ArrivalSource
 from farmsim.sim.base.random_streams import Streams
 
-DATA = Path(__file__).parent / "data" / "arrivals"
+DATA = Path(__file__).parents[1] / "data" / "arrivals"
 MONTH_S = 30 * 24 * HOUR_S
 FARM = {"hosts": [{"name": "h", "server": "dell_r740_8280", "count": 40}]}
 READ = TypeAdapter[Any](ArrivalSource)

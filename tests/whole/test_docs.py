@@ -20,7 +20,7 @@ from farmsim.policies import catalogue
 from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import from_mapping, library, load, loads
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md"), *DOCS.glob("*/*.md")])
 SESSIONS = ("scenarios.md", "workloads.md", "extending.md")

@@ -15,7 +15,7 @@ from farmsim.models.base.catalogue import servers
 from farmsim.policies.control.evacuation import Evacuation
 
 pytestmark = pytest.mark.thorough
-PAGES = Path(__file__).parent.parent / "docs" / "claims"
+PAGES = Path(__file__).parents[2] / "docs" / "claims"
 
 
 @cache

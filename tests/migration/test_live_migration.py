@@ -36,7 +36,7 @@ from farmsim.models.migration.post_copy import PULLS, Hybrid, PostCopy
 from farmsim.models.migration.pre_copy import PreCopy
 from farmsim.models.migration.suspend_resume import Cold, MemoryHandover, SuspendResume
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MEMORY_BYTES = 4e9
 BYTES_S = 1e9
 GUEST = Guest(MEMORY_BYTES)

@@ -200,7 +200,7 @@ def test_runs_of_the_library_stay_above_their_bounds(name: str) -> None:
 
 
 def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parent.parent / "docs" / "optimum.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "optimum.md").read_text("utf-8")
     shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
     assert shown
     assert run_command_line(["optimum", "library/planetlab-day", "--at", "10 h"]) == 0

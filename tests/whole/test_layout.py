@@ -14,7 +14,7 @@ import pytest
 
 import farmsim
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
 FACE = {"__init__.py", "__main__.py", "cli.py", "py.typed"}
 

@@ -383,7 +383,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
 
 
 def test_the_farm_of_the_page_on_failover_keeps_what_the_page_says() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "failover.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "failover.md").read_text("utf-8")
     text = page.split("```yaml\nname: reserve\n")[1].split("```")[0]
     data = parse(f"name: reserve\n{text}").data
     for check, kept in (("sum", 1266), ("packing", 1260)):

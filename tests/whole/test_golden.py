@@ -1,6 +1,6 @@
 """Each scenario of the library gives what it gave: a change of a result is seen and meant.
 
-``FARMSIM_WRITE_GOLDEN=1 pytest tests/test_golden.py`` writes the figures again.
+``FARMSIM_WRITE_GOLDEN=1 pytest tests/whole/test_golden.py`` writes the figures again.
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 import farmsim
 from farmsim.scenarios.loader import library
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 SHORTER = {
     "beloglazov2012": ["run.duration=3 h"],
     "drs-dpm": ["run.duration=12 h"],

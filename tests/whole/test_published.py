@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DAY = "20110303"
 METRICS = ("mean_power_w", "migrations", "slatah", "pdm")
 

@@ -22,7 +22,7 @@ from farmsim.sim.base.clock import Clock
 from farmsim.sim.migration.player import Story, migrate
 from farmsim.sim.migration.transfers import FlowBoard
 
-DATA = Path(__file__).parent / "data" / "simgrid" / "migration.csv"
+DATA = Path(__file__).parents[1] / "data" / "simgrid" / "migration.csv"
 GIB = 1024.0**3
 LATENCY_S = 1e-4
 SOURCE_CORES = 8

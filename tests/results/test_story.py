@@ -374,7 +374,7 @@ def test_a_run_beyond_a_day_counts_days() -> None:
 def test_the_story_shown_on_the_page_is_what_the_commands_print(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "concepts.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text("utf-8")
     section = page.partition("## The story of one VM")[2].partition("\n## ")[0]
     commands, shown = re.findall(r"^```\w+\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)

@@ -22,7 +22,7 @@ from farmsim.scenarios.readers.trace import Rules, TraceData
 from farmsim.scenarios.scenario import Scenario
 from farmsim.scenarios.spec.workload import TableTrace
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 REFUSE = Rules()
 
 BITBRAINS_HEADER = ";\t".join(
