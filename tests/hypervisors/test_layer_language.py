@@ -407,9 +407,10 @@ def test_the_command_line_refuses_with_2(tmp_path: Path) -> None:
 def test_a_scenario_without_hypervisors_does_not_read_their_catalogue() -> None:
     program = (
         "from farmsim.scenarios.variants import check\n"
-        "from farmsim.models import hypervisor, load_class\n"
+        "from farmsim.models.hypervisor import profiles\n"
+        "from farmsim.models.service import request_class\n"
         "check('library/first-steps')\n"
-        "print(hypervisor._table.cache_info().currsize, load_class._table.cache_info().currsize)\n"
+        "print(profiles._table.cache_info().currsize, request_class._table.cache_info().currsize)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
