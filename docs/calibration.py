@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from farmsim.analysis.report.report import shown
-from farmsim.models.base.catalogue import servers
 from farmsim.models.base.estimates import LEVELS, Level, figures_of
 from farmsim.models.hardware.hardware_assists import assists_of, checked_assists
+from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Platform
 from farmsim.models.hypervisor.profiles import profile, sources
 from farmsim.models.service.request_class import request_class

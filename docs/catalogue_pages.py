@@ -6,9 +6,10 @@ from typing import Any
 from describe import HEADER, rows_of, table
 from pages import page
 
-from farmsim.models.base.catalogue import published_ops_per_w, servers, traces, workload_classes
+from farmsim.models.base.catalogue import traces, workload_classes
 from farmsim.models.base.estimates import CONFIDENCE
 from farmsim.models.hardware.hardware_assists import ASSISTS
+from farmsim.models.hardware.server import published_ops_per_w, servers
 from farmsim.models.hypervisor.profiles import KINDS
 from farmsim.models.service.request_class import RequestClass
 from farmsim.models.workload.arrival_generator import published_arrivals

@@ -10,8 +10,8 @@ from typing import assert_never
 import numpy as np
 
 from ..models.base.arrays import Ints
-from ..models.base.catalogue import servers
 from ..models.farm.living import LivingFarm
+from ..models.hardware.server import servers
 from ..models.hypervisor.licences import HostLicence
 from ..models.migration.fixed_rate import FixedRate
 from ..models.migration.model_table import MoveModels

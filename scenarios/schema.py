@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from ..models.base.catalogue import servers, traces
+from ..models.base.catalogue import traces
+from ..models.hardware.server import servers
 from ..models.hypervisor.profiles import profiles
 from ..models.service.request_class import request_classes
 from .language.fields import WRITTEN_AS

@@ -1,8 +1,11 @@
-"""A physical server as its maker sells it."""
+"""Physical servers as their makers sell them, and the shipped catalogue of them."""
 
+import csv
 from dataclasses import dataclass
+from functools import cache
 
 from ..base.arrays import added
+from ..base.catalogue import MIB_PER_GIB, data_file
 from .power_curves import PowerModel, Table
 
 
@@ -46,3 +49,37 @@ class Server:
     def overall_ops_per_w(self) -> float:
         """SPECpower's overall figure: sum of ssj_ops over sum of watts, active idle included."""
         return added(self.ssj_ops) / added(self.watts)
+
+
+@cache
+def servers() -> dict[str, Server]:
+    """Return all servers by identifier, in the order of their publication."""
+    with data_file("servers.csv").open("r", encoding="utf-8") as handle:
+        return {row["id"]: _server(row) for row in csv.DictReader(handle)}
+
+
+def _server(row: dict[str, str]) -> Server:
+    return Server(
+        id=row["id"],
+        vendor=row["vendor"],
+        model=row["model"],
+        cpu=row["cpu"],
+        sockets=int(row["sockets"]),
+        cores=int(row["cores"]),
+        threads=int(row["threads"]),
+        core_mhz=float(row["core_mhz"]),
+        memory_mib=float(row["memory_gib"]) * MIB_PER_GIB,
+        watts=tuple(float(row[f"w_{level}"]) for level in range(0, 101, 10)),
+        ssj_ops=tuple(float(row[f"ops_{level}"]) for level in range(10, 101, 10)),
+        published=row["published"],
+        confidence=row["confidence"],
+        source=row["source"],
+        available=row["available"],
+    )
+
+
+@cache
+def published_ops_per_w() -> dict[str, float]:
+    """Return the overall ssj_ops per W as published, by server identifier."""
+    with data_file("servers.csv").open("r", encoding="utf-8") as handle:
+        return {row["id"]: float(row["overall_ops_per_w"]) for row in csv.DictReader(handle)}

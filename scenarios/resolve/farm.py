@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ...models.base.catalogue import servers
 from ...models.hardware.power_curves import PowerBank, PowerModel
-from ...models.hardware.server import Server
+from ...models.hardware.server import Server, servers
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
 from ..language.names import Numbered

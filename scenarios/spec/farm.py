@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from ...models.base.catalogue import servers
 from ...models.hardware.cpu_features import CPU_BASELINES
 from ...models.hardware.hardware_assists import ASSISTS
 from ...models.hardware.power_curves import POWER_MODELS
+from ...models.hardware.server import servers
 from ...models.hypervisor.profiles import derive, profiles
 from ...models.migration.fixed_rate import MIGRATION_MODELS
 from ..errors.suggest import unknown_name

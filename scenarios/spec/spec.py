@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from ...models.base.catalogue import servers
+from ...models.hardware.server import servers
 from ...models.migration.conversion import CONVERSIONS, Conversion, NoConversion
 from ...models.migration.fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel
 from ...policies.control.control import ControlPolicy, NoControl

@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from farmsim.models.base.catalogue import data_file, servers
+from farmsim.models.base.catalogue import data_file
 from farmsim.models.base.estimates import CONFIDENCE, LEVELS, Level, Ranged, exactly, figures_of
 from farmsim.models.hardware.hardware_assists import ASSISTS, checked_assists
+from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Platform
 from farmsim.models.hypervisor.profiles import (
     KINDS,

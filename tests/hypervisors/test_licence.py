@@ -8,7 +8,7 @@ import pytest
 
 import farmsim
 from farmsim.analysis.terminal import summary_text
-from farmsim.models.base.catalogue import servers
+from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.licences import HostLicence, costs_per_year, list_price
 from farmsim.models.hypervisor.profiles import Licence
 from farmsim.scenarios.errors.problems import InputError

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farmsim.models.base.catalogue import published_ops_per_w, servers
 from farmsim.models.hardware.dvfs import FrequencyScaling
 from farmsim.models.hardware.power_curves import (
     POWER_MODELS,
@@ -21,7 +20,7 @@ from farmsim.models.hardware.power_curves import (
     SquareRoot,
     Table,
 )
-from farmsim.models.hardware.server import Server
+from farmsim.models.hardware.server import Server, published_ops_per_w, servers
 
 Formula = Callable[[float], float]
 

@@ -9,8 +9,8 @@ from builders import make_engine, make_farm, make_hosts, make_vms
 
 import farmsim
 from farmsim.analysis.run.result import Result
-from farmsim.models.base.catalogue import servers
 from farmsim.models.base.cost import payback_years
+from farmsim.models.hardware.server import servers
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.state.columns import PowerState
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search

@@ -11,7 +11,7 @@ import farmsim
 from farmsim import Comparison
 from farmsim.analysis.report.evacuation import Evacuated
 from farmsim.analysis.studies.evacuate import evacuate
-from farmsim.models.base.catalogue import servers
+from farmsim.models.hardware.server import servers
 from farmsim.policies.control.evacuation import Evacuation
 
 pytestmark = pytest.mark.thorough
