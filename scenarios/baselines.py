@@ -148,12 +148,12 @@ def _dedicated(
             break
     else:
         raise InputError(problems)
-    workload = load.make()
+    demand = load.new_demand()
     service, tenancy = ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
-        farm, workload, start, NoControl(), "none", never, timing(scenario),
+        farm, demand, start, NoControl(), "none", never, timing(scenario),
         Streams(scenario.seed), [gauge],
         lives=lives, elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip

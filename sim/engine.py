@@ -15,7 +15,7 @@ from ..models.rules.rules import Rules
 from ..models.state.columns import PowerState
 from ..models.state.lifetimes import Lifetimes
 from ..models.state.utilisation_history import Ring
-from ..models.workload.demand import Workload
+from ..models.workload.demand import Demand
 from ..policies.control.control import ControlPolicy, Prompted, due_s, respond, wakes
 from ..policies.control.power_management import PowerManagement
 from ..policies.interface.plan import Search
@@ -145,7 +145,7 @@ class Engine:
     def __init__(
         self,
         farm: LivingFarm,
-        workload: Workload,
+        demand: Demand,
         start: Start,
         control: ControlPolicy,
         control_name: str,
@@ -164,7 +164,7 @@ class Engine:
     ) -> None:
         start = replace(start, placement=guarded(start.placement, "placement"))
         control = guarded(control, "control")
-        self._farm, self._workload, self._start = farm, workload, start
+        self._farm, self._demand, self._start = farm, demand, start
         self._control, self._control_name, self._timing = control, control_name, timing
         self._ledgers, self._network, self._microscope = ledgers, network, microscope
         self._clock, self._streams = Clock(), streams
@@ -227,7 +227,7 @@ class Engine:
 
     def counting(self) -> tuple[Floats, Floats]:
         """Return what each VM counts with and what each host may promise, both CPU in MHz."""
-        return self._needs.need_mhz(self._workload.wanted_mhz()), self._needs.capacity_mhz
+        return self._needs.need_mhz(self._demand.now_mhz), self._needs.capacity_mhz
 
     def _restarts(self, held: Held, awake: Bools, failed: Ints) -> bool:
         """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
@@ -250,7 +250,7 @@ class Engine:
         """Return who plays the lives; ``free``: nothing is kept in reserve."""
         farm, start, lives, needs = self._farm, self._start, self._lives, self._needs
         chooser: Chooser = RoomChooser(
-            self._view, needs, start.placement, wakes(self._control), self._workload
+            self._view, needs, start.placement, wakes(self._control), self._demand
         )
         barring = (self._view.allowed, self._view.one_guest, self._view.rules)
         plain = free and start.slow_cores and all(bar is None for bar in barring)
@@ -263,7 +263,7 @@ class Engine:
         )
         return Lifecycle(
             self._clock, farm, lives.population, lives.admission, provisioning, chooser,
-            self._workload, self._actuator.power, self._recorder, self._actuator.withdraw,
+            self._demand, self._actuator.power, self._recorder, self._actuator.withdraw,
             self._view.kinds_of_vms(), start.fitting(farm),
         )  # fmt: skip
 
@@ -282,8 +282,8 @@ class Engine:
             return None
         return Scaling(
             self._clock, self._farm, self._lifecycle, elasticity,
-            self._workload.extend(elasticity.applications.members), self._recorder.words,
-            self._needs, self._respread, self._workload.wanted_mhz, self._control.powers_down,
+            self._demand, self._recorder.words, self._needs, self._respread,
+            self._control.powers_down,
         )  # fmt: skip
 
     @property
@@ -443,8 +443,8 @@ class Engine:
             free_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
             need_mhz, capacity_mhz = farm.vms.size_mhz, free_mhz * start.overcommit
         else:
-            first_mhz = self._workload.demand_mhz(0).copy()
-            need_mhz = farm.delivery.physical_mhz(first_mhz)
+            self._demand.advance(0)
+            need_mhz = farm.delivery.physical_mhz(self._demand.now_mhz.copy())
             capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
         nothing_mhz = np.zeros(len(hosts))
         return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
@@ -462,7 +462,8 @@ class Engine:
         layer = farm.delivery.layer
         factor = np.where(layer.allowed, layer.work_factor, np.inf).min(axis=1)
         factor = np.where(np.isfinite(factor), factor, 0.0)
-        return vms, self._workload.demand_mhz(0)[vms] * factor[farm.vms.size[vms]], room_mhz
+        self._demand.advance(0)
+        return vms, self._demand.now_mhz[vms] * factor[farm.vms.size[vms]], room_mhz
 
     def _note_placement(self, vms: Ints, first: Placed) -> None:
         if not len(vms):
@@ -483,13 +484,13 @@ class Engine:
         """Beat for all that is periodic, in written order: demand, scaling, control, sample."""
         timing = self._timing
         scaling_s = np.inf if self._scaling is None else self._scaling.step_s
-        steps_s = [self._workload.step_s, scaling_s, timing.control_s, timing.report_s]
+        steps_s = [self._demand.step_s, scaling_s, timing.control_s, timing.report_s]
         for now_s, (demand, scaling, control, sample) in beats(steps_s, timing.end_s):
             yield self._clock.at(now_s)
             if demand:
                 self._close_step(now_s)
-                slot = round(now_s / self._workload.step_s)
-                if self._workload.has_ended(slot) and not self._gone:
+                slot = round(now_s / self._demand.step_s)
+                if self._demand.has_ended(slot) and not self._gone:
                     self._gone = True
                     self._actuator.end_migrations()
                     yield self._clock.timeout(0)
@@ -526,7 +527,7 @@ class Engine:
             ledger.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
-        self._workload.demand_mhz(slot)
+        self._demand.advance(slot)
         self._ask_for_demand(now_s)
         if self._control.samples:
             self._vm_history.record(self._view.vms.load_mhz, self._view.vms.running)
@@ -540,7 +541,7 @@ class Engine:
         self._ask_for_demand(now_s)
 
     def _ask_for_demand(self, now_s: float) -> None:
-        demand_mhz = self._workload.wanted_mhz()
+        demand_mhz = self._demand.now_mhz
         if self._scaling is not None:
             self._scaling.write_demand(now_s)
         self._lifecycle.note_demand(demand_mhz, now_s)

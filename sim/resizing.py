@@ -1,6 +1,5 @@
 """Vertical scaling: members get another size, while they run or by a restart."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +9,7 @@ from ..models.base.arrays import Floats, Ints
 from ..models.farm.farm import FarmError
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
+from ..models.workload.demand import Demand
 from ..policies.interface.planned_view import Resized
 from ..policies.scaling.scaling import ScalingPolicy, grows_hot
 from .lifecycle.host_finder import Needs
@@ -69,15 +69,14 @@ class ScalingRule:
 class Resizing:
     """Brings the members of an application to the size that is wanted.
 
-    ``wanted_mhz`` returns what every VM would ask for; with ``wakes`` hosts at rest are woken.
+    ``demand`` is what every VM would ask for now; with ``wakes`` hosts at rest are woken.
     """
 
     def __init__(
-        self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs,
-        wanted_mhz: Callable[[], Floats], wakes: bool,
-    ) -> None:  # fmt: skip
+        self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs, demand: Demand, wakes: bool
+    ) -> None:
         self._farm, self._lifecycle, self._needs = farm, lifecycle, needs
-        self._wanted_mhz, self._wakes = wanted_mhz, wakes
+        self._demand, self._wakes = demand, wakes
 
     def follow(self, rows: Ints, rule: ScalingRule, size: str, now_s: float) -> bool:
         """Bring members to a size: where they run if that can be, else one restart at a time.
@@ -108,7 +107,7 @@ class Resizing:
             wanted.size, wanted.vcpus, wanted.size_mhz, wanted.memory_mib,
             wanted.memory_mib + float(extra_mib),
         )  # fmt: skip
-        columns, wanted_mhz = wanted.columns(1), self._wanted_mhz()
+        columns, wanted_mhz = wanted.columns(1), self._demand.now_mhz
         for row in rows:
             if self._needs.has_place(row, to, wanted_mhz, self._wakes):
                 one = np.array([row])

@@ -9,6 +9,7 @@ from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
 from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
 from ..models.workload.application import Applications, spread
+from ..models.workload.demand import Demand
 from ..policies.scaling.scaling import ApplicationView, Wanted
 from ..policies.user_policies.guard import guarded
 from .base.clock import LATE, Clock
@@ -43,12 +44,12 @@ class Elasticity:
 
 
 class Scaling:
-    """Plays the applications of a run; ``demand_mhz`` is what their members are asked for."""
+    """Plays the applications of a run; ``demand`` is told what their members are asked for."""
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, lifecycle: Lifecycle, elasticity: Elasticity,
-        demand_mhz: Floats, words: Words, needs: Needs, respread: Callable[[float], None],
-        wanted_mhz: Callable[[], Floats], wakes: bool,
+        demand: Demand, words: Words, needs: Needs, respread: Callable[[float], None],
+        wakes: bool,
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
         self._apps = elasticity.applications
@@ -56,9 +57,9 @@ class Scaling:
             replace(rule, policy=guarded(rule.policy, "scaling")) if rule.policy else rule
             for rule in elasticity.rules
         ]
-        self._demand_mhz, self._respread = demand_mhz, respread
+        self._demand, self._respread = demand, respread
         self._record = ScalingRecord(len(elasticity.applications), words)
-        self._resizing = Resizing(farm, lifecycle, needs, wanted_mhz, wakes)
+        self._resizing = Resizing(farm, lifecycle, needs, demand, wakes)
         apps = self._apps
         self._of_member = apps.of_member
         first = int(apps.first_row[0])
@@ -85,10 +86,9 @@ class Scaling:
         account.settle(now_s)
         load_mhz = apps.load_mhz[apps.step_of(now_s)]
         running, capacity_mhz = self._running(), self._capacity_mhz()
-        self._demand_mhz[:] = spread(
-            load_mhz, self._of_member, apps.by_capacity, capacity_mhz, running
-        )
-        account.change(load_mhz, self._sum(self._demand_mhz), self._sum(capacity_mhz * running))
+        asked_mhz = spread(load_mhz, self._of_member, apps.by_capacity, capacity_mhz, running)
+        self._demand.set_members(asked_mhz)
+        account.change(load_mhz, self._sum(asked_mhz), self._sum(capacity_mhz * running))
         self._record.note_capacity(now_s)
         self._stale = False
 

@@ -1,11 +1,11 @@
 """What the VMs ask for over time.
 
-A series gives, per slot of ``step_s``, one utilisation per VM; a :class:`Workload` scales it
-with the VMs' sizes. Demand is constant within a slot.
+A series gives, per slot of ``step_s`` seconds, one utilisation per VM; :class:`Demand` scales
+it with the sizes of the VMs. Demand is constant within a slot.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class ConstantSeries:
     utilisation: float
     vms: int
     step_s: float = 300.0
-    share_per_count: float = 1.0
+    share_per_count: ClassVar[float] = 1.0
 
     def row(self, slot: int) -> NDArray[np.generic]:
         """Return the utilisation once per VM."""
@@ -88,8 +88,7 @@ class SteadySeries:
 
     utilisation: Floats
     step_s: float = 3600.0
-    share_per_count: float = 1.0
-    steady = True
+    share_per_count: ClassVar[float] = 1.0
 
     def row(self, slot: int) -> NDArray[np.generic]:
         """Return the utilisation of every VM."""
@@ -102,35 +101,36 @@ class SteadySeries:
         return False
 
 
-class Workload:
-    """A series scaled to MHz by the sizes of the VMs."""
+class Demand:
+    """What each VM asks for now, in MHz of guest work.
 
-    def __init__(self, series: Series, size_mhz: Floats) -> None:
+    The first rows follow a series, scaled by the sizes of these VMs; the last ``members`` rows
+    are members of applications, of which the series says nothing.
+    """
+
+    def __init__(self, series: Series, size_mhz: Floats, members: int = 0) -> None:
+        """Make the demand of ``len(size_mhz)`` VMs and of ``members`` more; all zero at first."""
         self.step_s = series.step_s
-        self.steady: bool = getattr(series, "steady", False)
-        """Whether every slot is like the first."""
         self._series = series
         self._mhz_per_count = size_mhz * series.share_per_count
-        self._demand_mhz = np.zeros(len(size_mhz))
-        self._own_mhz = self._demand_mhz
+        demand_mhz = np.zeros(len(size_mhz) + members)
+        self._series_mhz, self._member_mhz = np.split(demand_mhz, [len(size_mhz)])
+        self._read_only_mhz = demand_mhz.view()
+        self._read_only_mhz.flags.writeable = False
 
-    def extend(self, vms: int) -> Floats:
-        """Append VMs that the series says nothing of; return their demand, MHz, to be written."""
-        own = len(self._own_mhz)
-        self._demand_mhz = np.zeros(own + vms)
-        self._own_mhz = self._demand_mhz[:own]
-        self.steady = False
-        return self._demand_mhz[own:]
+    def advance(self, slot: int) -> None:
+        """Let the VMs of the series ask for what it says of a slot; members are left alone."""
+        np.multiply(self._series.row(slot), self._mhz_per_count, out=self._series_mhz)
 
-    def demand_mhz(self, slot: int) -> Floats:
-        """Return the demand of every VM in a slot, MHz; the array is reused by the next call."""
-        np.multiply(self._series.row(slot), self._mhz_per_count, out=self._own_mhz)
-        return self._demand_mhz
+    def set_members(self, demand_mhz: Floats) -> None:
+        """Let the members of applications ask for ``demand_mhz``, shape (members,), in MHz."""
+        self._member_mhz[:] = demand_mhz
 
-    def wanted_mhz(self) -> Floats:
-        """Return the demand of every VM in the slot asked for last, MHz."""
-        return self._demand_mhz
+    @property
+    def now_mhz(self) -> Floats:
+        """Demand of every VM, present or not, in MHz: a read-only view that follows changes."""
+        return self._read_only_mhz
 
     def has_ended(self, slot: int) -> bool:
-        """Whether the VMs are gone from this slot on."""
+        """Whether the VMs of the series are gone from this slot on."""
         return self._series.has_ended(slot)

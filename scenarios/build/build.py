@@ -115,7 +115,7 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
     if scenario.cost.investment_for == "hosts":
         prices = [0.0 for _ in prices]
-    workload = load.make()
+    demand = load.new_demand()
     service, tenancy = ledgers(scenario, stack, farm)
     gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
@@ -124,7 +124,7 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     load = replace(load, files=[*load.files, *tables, *observed])
     reserve = build_reserve(scenario)
     engine = Engine(
-        farm, workload, start, policies.control, name_of(policies.control),
+        farm, demand, start, policies.control, name_of(policies.control),
         moves, timing(scenario), Streams(scenario.seed),
         [gauge], network,
         microscope, lives, rules, elasticity, reserve=reserve,

@@ -14,11 +14,11 @@ from ...models.workload.application import Applications
 from ...models.workload.arrivals import Arrivals
 from ...models.workload.demand import (
     ConstantSeries,
+    Demand,
     OnEnd,
     Series,
     SteadySeries,
     TraceSeries,
-    Workload,
 )
 from ...models.workload.demand_generators import Bursts, ClassSeries, LoadClass, ResampledSeries
 from ...models.workload.vm_size import (
@@ -67,7 +67,8 @@ class Recording:
 class Load:
     """A workload ready to run: it can be made anew as often as it is wanted."""
 
-    make: Callable[[], Workload]
+    make: Callable[[int], Demand]
+    """Return the demand anew, with as many rows for members of applications."""
     vms: Vms
     sizes: list[VmSize]
     files: list[InputFile]
@@ -81,6 +82,10 @@ class Load:
     """Groups of VMs that scale; their members are the last rows of the VMs."""
     recordings: Sequence[Recording] = ()
     """Recorded loads, which may end before the run does."""
+
+    def new_demand(self) -> Demand:
+        """Return the demand of a run from its start, members of applications included."""
+        return self.make(0 if self.applications is None else self.applications.members)
 
 
 def build_load(
@@ -110,8 +115,8 @@ def build_load(
         trace, series = of_vms(trace, series, vms, part)
     written = {size.name: size for size in part.sizes}
 
-    def make() -> Workload:
-        return Workload(_series(part, trace, count, draw(), series), vms.size_mhz)
+    def make(members: int = 0) -> Demand:
+        return Demand(_series(part, trace, count, draw(), series), vms.size_mhz, members)
 
     make()
     return Load(
@@ -137,8 +142,8 @@ def _none(part: WorkloadPart, step_s: float) -> Load:
     """Return a load without VMs; members of applications have its sizes."""
     sizes, nobody = sizes_of(part), np.empty(0, np.int64)
 
-    def make() -> Workload:
-        return Workload(ConstantSeries(0.0, 0, step_s), np.zeros(0))
+    def make(members: int) -> Demand:
+        return Demand(ConstantSeries(0.0, 0, step_s), np.zeros(0), members)
 
     return Load(make, vms_of(sizes, nobody, []), sizes, [], None, "no VMs", list(part.sizes))
 
@@ -171,11 +176,11 @@ def _arriving(
     if trace is not None and not isinstance(source, Resampled):
         trace, series = of_vms(trace, _matched(part, trace, read), vms, part)
 
-    def make() -> Workload:
+    def make(members: int = 0) -> Demand:
         if source is None:
             assert found.utilisation is not None
-            return Workload(SteadySeries(found.utilisation), vms.size_mhz)
-        return Workload(_series(part, trace, len(found), draw(), series), vms.size_mhz)
+            return Demand(SteadySeries(found.utilisation), vms.size_mhz, members)
+        return Demand(_series(part, trace, len(found), draw(), series), vms.size_mhz, members)
 
     make()
     return Load(

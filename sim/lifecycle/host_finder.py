@@ -92,11 +92,25 @@ def candidates(view: FarmView, count: int, wakes: bool) -> Ints:
     return np.flatnonzero(there)
 
 
+class CurrentDemand(Protocol):
+    """What VMs would ask for now."""
+
+    @property
+    def now_mhz(self) -> Floats:
+        """Demand of every VM, present or not, in MHz."""
+        ...
+
+
 class RoomChooser:
     """Looks at every host that is awake, and at some of each kind that sleep."""
 
     def __init__(
-        self, view: FarmView, needs: Needs, placement: Placement, wakes: bool, demand: "Demand"
+        self,
+        view: FarmView,
+        needs: Needs,
+        placement: Placement,
+        wakes: bool,
+        demand: CurrentDemand,
     ) -> None:
         self._view, self._needs, self._placement = view, needs, placement
         self._wakes, self._demand = wakes, demand
@@ -105,7 +119,7 @@ class RoomChooser:
         """Return a host per VM (−1: none has room), in the order given."""
         view = self._view
         hosts = candidates(view, len(vms), self._wakes)
-        need_mhz = self._needs.need_mhz(self._demand.wanted_mhz())
+        need_mhz = self._needs.need_mhz(self._demand.now_mhz)
         load_mhz, capacity_mhz = self._needs.load_mhz(), self._needs.capacity_mhz
         few = FEW * len(vms) < len(need_mhz)
         room = Room(view, hosts, need_mhz, load_mhz, capacity_mhz, few=few)
@@ -207,11 +221,3 @@ class ShelfChooser:
         free_mhz = self._needs.capacity_mhz[hosts] - self._needs.load_mhz()[hosts]
         free_mib = farm.hosts.memory_mib[hosts] - farm.hosts.memory_used_mib[hosts]
         return np.where(awake, free_mhz, -1.0), np.where(awake, free_mib, -1.0)
-
-
-class Demand(Protocol):
-    """What VMs would ask for now."""
-
-    def wanted_mhz(self) -> Floats:
-        """Return the demand of every VM, present or not, in MHz."""
-        ...

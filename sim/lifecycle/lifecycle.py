@@ -20,7 +20,7 @@ from ..base.clock import ARRIVAL, RETURN, Clock
 from ..hosts.power_states import PowerStories
 from ..hosts.provisioning import Provisioning
 from ..records.recorder import Recorder
-from .host_finder import Chooser, Demand
+from .host_finder import Chooser, CurrentDemand
 from .waiting_queue import WaitingQueue, place_all, serve
 
 LEAVE = EventPriority(1)
@@ -84,7 +84,7 @@ class Lifecycle:
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
-        provisioning: Provisioning, chooser: Chooser, demand: Demand, power: PowerStories,
+        provisioning: Provisioning, chooser: Chooser, demand: CurrentDemand, power: PowerStories,
         recorder: Recorder, withdraw: Callable[[Ints], None], kind_of_vm: Ints, fitting: Bools,
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))
@@ -147,7 +147,7 @@ class Lifecycle:
     def turn_away_at_start(self, vms: Ints) -> None:
         """Reject VMs for which no host has room at time 0."""
         self._farm.reject(vms)
-        self._missing.wait(vms, self._demand.wanted_mhz(), 0.0)
+        self._missing.wait(vms, self._demand.now_mhz, 0.0)
 
     def note_demand(self, demand_mhz: Floats, now_s: float) -> None:
         """Note what all VMs would ask for from now."""
@@ -166,13 +166,13 @@ class Lifecycle:
         self.lives.note_asked(vms, now_s)
         fits = self._fitting[self._farm.vms.size[vms]]
         if not fits.all():
-            self._missing.wait(vms[~fits], self._demand.wanted_mhz(), now_s)
+            self._missing.wait(vms[~fits], self._demand.now_mhz, now_s)
             self._reject(vms[~fits], "fits no host of the farm")
             vms = vms[fits]
         behind = self._queue.holds_kind_of(vms)
         left = np.concatenate([vms[behind], self._place(vms[~behind])])
         if len(left):
-            self._missing.wait(left, self._demand.wanted_mhz(), now_s)
+            self._missing.wait(left, self._demand.now_mhz, now_s)
             self._enqueue(np.sort(left))
             self.serve()
             self.longest_queue = max(self.longest_queue, len(self._queue))
@@ -191,7 +191,7 @@ class Lifecycle:
         self.lives.note_asked(vm, self._clock.now)
         left = self._place(vm)
         if len(left):
-            self._missing.wait(left, self._demand.wanted_mhz(), self._clock.now)
+            self._missing.wait(left, self._demand.now_mhz, self._clock.now)
             self._enqueue(left)
         self.serve()
 
@@ -220,7 +220,7 @@ class Lifecycle:
         self.lives.crashes[vms] += 1
         due_s = self._ends.due_s(vms)
         until_s = np.where(np.isnan(due_s), np.inf, due_s)
-        self._missing.go_down(vms, self._demand.wanted_mhz(), until_s, now_s)
+        self._missing.go_down(vms, self._demand.now_mhz, until_s, now_s)
         self._note_down(ran)
         self._again[ran] = True
         self.returning[vms] = True
@@ -280,7 +280,7 @@ class Lifecycle:
 
     def _note_down(self, vms: Ints) -> None:
         """Note that VMs do not serve from now on, with what each would ask for."""
-        wanted_mhz, now_s = self._demand.wanted_mhz(), self._clock.now
+        wanted_mhz, now_s = self._demand.now_mhz, self._clock.now
         self.lives.note_demand(wanted_mhz, now_s)
         self.lives.note_down(vms, now_s)
         self.lives.note_demand(wanted_mhz, now_s)
@@ -359,12 +359,12 @@ class Lifecycle:
         at_once = ready_s <= now_s
         if at_once.any():
             run, on = vms[at_once], hosts[at_once]
-            farm.admit(run, on, now_s, self._demand.wanted_mhz()[run])
+            farm.admit(run, on, now_s, self._demand.now_mhz[run])
             self._run(run, on)
         if not at_once.all():
             later = ~at_once
             farm.begin_start(vms[later], hosts[later], now_s)
-            self._missing.wait(vms[later], self._demand.wanted_mhz(), now_s)
+            self._missing.wait(vms[later], self._demand.now_mhz, now_s)
             self._recorder.note_vms(now_s, vms[later], "starting", hosts[later])
             self._starts.enter(vms[later], ready_s[later])
         self.on_change()
@@ -372,7 +372,7 @@ class Lifecycle:
     def _started(self, vms: Ints) -> None:
         farm, now_s = self._farm, self._clock.now
         hosts = farm.vms.host[vms]
-        farm.finish_start(vms, now_s, self._demand.wanted_mhz()[vms])
+        farm.finish_start(vms, now_s, self._demand.now_mhz[vms])
         self._run(vms, hosts)
 
     def _run(self, vms: Ints, hosts: Ints) -> None:

@@ -87,7 +87,8 @@ class _PaperDemand:
     def __init__(self, paper: Paper) -> None:
         self._paper = paper
 
-    def wanted_mhz(self) -> Floats:
+    @property
+    def now_mhz(self) -> Floats:
         return self._paper.need_mhz
 
 

@@ -27,7 +27,7 @@ from farmsim.models.hardware.reliability import (
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.migration.model_table import MoveModels
 from farmsim.models.state.columns import PowerState, VmState
-from farmsim.models.workload.demand import ConstantSeries, Workload
+from farmsim.models.workload.demand import ConstantSeries, Demand
 from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.build.build import Case, build
@@ -179,7 +179,7 @@ def fail(law: tuple[Times, Times], hours: float, seed: int, hosts: int = 20) -> 
     source = FailureSource("all", "host", farm.hosts.names, list(np.arange(hosts)[:, None]), *law)
     lives = replace(Lives.at_once(Population.staying(1), 1), failures=[source])
     engine = Engine(
-        farm, Workload(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz),
+        farm, Demand(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz),
         Start(FirstFit(), "test"), NoControl(), "test", MoveModels.only(FixedRate(), 1, 1),
         Timing(end_s, end_s, end_s), Streams(seed), lives=lives,
     )  # fmt: skip

@@ -356,12 +356,18 @@ def test_the_load_of_arrivals_is_steady_unless_a_source_is_named() -> None:
     load = load_of(scenario({"type": "table", "path": "table.csv"}))
     assert load.arrivals is not None
     assert load.arrivals.utilisation is not None
-    made = load.make()
-    assert made.steady
-    assert made.demand_mhz(0) == pytest.approx(load.arrivals.utilisation * load.vms.size_mhz)
-    assert np.array_equal(made.demand_mhz(0).copy(), made.demand_mhz(5))
+    steady = load.new_demand()
+    steady.advance(0)
+    first_mhz = steady.now_mhz.copy()
+    assert first_mhz == pytest.approx(load.arrivals.utilisation * load.vms.size_mhz)
+    steady.advance(5)
+    assert np.array_equal(steady.now_mhz, first_mhz)
     other = load_of(scenario({"type": "generated", "rate": 0.1}, source="planetlab-20110303"))
-    assert not other.make().steady
+    changing = other.new_demand()
+    changing.advance(0)
+    first_mhz = changing.now_mhz.copy()
+    changing.advance(5)
+    assert not np.array_equal(changing.now_mhz, first_mhz)
 
 
 def test_a_scenario_with_arrivals_is_written_and_read_again(tmp_path: Path) -> None:

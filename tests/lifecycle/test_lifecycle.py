@@ -19,7 +19,7 @@ from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.migration.model_table import MoveModels
 from farmsim.models.service.response_time import erlang_b, erlang_c
 from farmsim.models.state.columns import VmState
-from farmsim.models.workload.demand import ConstantSeries, Workload
+from farmsim.models.workload.demand import ConstantSeries, Demand
 from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProportional
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
@@ -60,7 +60,7 @@ def play(
         population, admission or Admission(), np.array([first_s]), np.array([first_s]), starts
     )
     engine = Engine(
-        farm, Workload(ConstantSeries(0.5, count), farm.vms.size_mhz),
+        farm, Demand(ConstantSeries(0.5, count), farm.vms.size_mhz),
         Start(placement or BestFit(), "test", reject=True), control or NoControl(), "test",
         MoveModels.only(FixedRate(), 1, 1), Timing(end_s, 300.0, 3600.0), Streams(1), lives=lives,
     )  # fmt: skip
@@ -201,7 +201,7 @@ def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None
         Admission(retries=3), np.zeros(1), np.zeros(1), 1,
     )  # fmt: skip
     outcome = Engine(
-        farm, Workload(ConstantSeries(0.5, 2), farm.vms.size_mhz), Start(BestFit(), "test"),
+        farm, Demand(ConstantSeries(0.5, 2), farm.vms.size_mhz), Start(BestFit(), "test"),
         NoControl(), "test", MoveModels.only(FixedRate(), 1, 1), Timing(1000.0, 300.0, 600.0),
         Streams(1), lives=lives,
     ).run()  # fmt: skip

@@ -28,7 +28,7 @@ from farmsim.models.network.network import Network
 from farmsim.models.network.transport import LV08
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.application import Applications
-from farmsim.models.workload.demand import TraceSeries, Workload
+from farmsim.models.workload.demand import Demand, TraceSeries
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
@@ -218,7 +218,7 @@ def play(plan: dict[str, Any]) -> tuple[Outcome, Witness, NetworkSetup | None]:
         storms(generator, count, links),
     )  # fmt: skip
     engine = Engine(
-        farm, Workload(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS]),
+        farm, Demand(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS]),
         Start(WorstFit(), "test", by_size=plan["seed"] % 3 > 0, overcommit=3.0, reject=True),
         Storm(plan["seed"], plan["powers_down"]), "storm", MoveModels.only(model, 2, 1),
         Timing(END_S, 150.0, 700.0), Streams(plan["seed"]), network=network, lives=lives,

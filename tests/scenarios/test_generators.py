@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.base.catalogue import workload_classes
+from farmsim.models.workload.demand import Demand, TraceSeries
 from farmsim.models.workload.demand_generators import (
     Bursts,
     ClassSeries,
@@ -153,3 +154,14 @@ def test_sizes_are_dealt_in_blocks_in_turn_or_at_random() -> None:
     assert deal_cycle(counts).tolist() == [0, 1, 2, 0, 2, 2]
     dealt = deal_random(counts, np.random.default_rng(1))
     assert sorted(dealt.tolist()) == [0, 0, 1, 2, 2, 2]
+
+
+def test_the_demand_follows_its_series_and_members_what_they_are_given() -> None:
+    demand = Demand(TraceSeries(np.array([[1, 2], [3, 4]]), 0.25, 300.0), np.array([4.0, 8.0]), 1)
+    now_mhz = demand.now_mhz
+    assert now_mhz.tolist() == [0, 0, 0]
+    demand.set_members(np.array([7.0]))
+    demand.advance(1)
+    assert now_mhz.tolist() == [3, 8, 7]
+    with pytest.raises(ValueError, match="read-only"):
+        now_mhz[0] = 1.0

@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 import farmsim
+from farmsim.models.base.arrays import Floats
 from farmsim.scenarios.build.build import load_of
 from farmsim.scenarios.build.workload import Load
 from farmsim.scenarios.errors.problems import InputError
@@ -49,8 +50,14 @@ def load(folder: Path, **workload: Any) -> Load:
 def shares(folder: Path, slot: int = 0, **workload: Any) -> dict[str, float]:
     """Return the share of its CPU that each VM asks for."""
     made = load(folder, **workload)
-    demand_mhz = made.make().demand_mhz(slot) / made.vms.size_mhz
-    return dict(zip(made.vms.names, demand_mhz.round(6).tolist(), strict=True))
+    utilisation = demand_mhz(made, slot) / made.vms.size_mhz
+    return dict(zip(made.vms.names, utilisation.round(6).tolist(), strict=True))
+
+
+def demand_mhz(made: Load, slot: int) -> Floats:
+    demand = made.new_demand()
+    demand.advance(slot)
+    return demand.now_mhz
 
 
 def refusal(folder: Path, **workload: Any) -> str:
@@ -223,7 +230,7 @@ def test_more_than_the_vm_has_is_refused_or_cut(tmp_path: Path) -> None:
     told = refusal(tmp_path, source=source)
     assert "sample 0 of a is 6000 MHz, more than the 2 vCPUs of 2500 MHz of its VM" in told
     made = load(tmp_path, source=source, above_full="cut")
-    assert made.make().demand_mhz(0).tolist() == [5000]
+    assert demand_mhz(made, 0).tolist() == [5000]
     assert made.quality is not None
     assert made.quality.cut == 1
 
@@ -256,7 +263,7 @@ def test_epochs_are_recognised_by_their_size(tmp_path: Path, factor: int) -> Non
     rows = "".join(f"{(START + 300 * slot) * factor},{10 + slot}\n" for slot in range(3))
     write(tmp_path, load_csv=f"time,a\n{rows}")
     made = load(tmp_path, source=CSV)
-    assert made.make().step_s == 300
+    assert made.new_demand().step_s == 300
     told = made.quality.notes if made.quality else []
     assert len(told) == (factor > 1)
 
@@ -302,7 +309,7 @@ def test_units_of_times(
 ) -> None:
     write(tmp_path, load_csv=f"time,a\n{times[0]},10\n{times[1]},20\n")
     source = CSV | ({"time_unit": unit} if unit else {})
-    assert load(tmp_path, source=source).make().step_s == step_s
+    assert load(tmp_path, source=source).new_demand().step_s == step_s
 
 
 def test_a_unit_of_dates_is_refused(tmp_path: Path) -> None:
@@ -317,7 +324,7 @@ def test_timestamps_of_parquet_need_no_clock_of_this_machine(
     times = pa.array([START * 10**9, (START + 300) * 10**9], pa.timestamp("ns", zone))
     parquet.write_table(pa.table({"time": times, "a": [10, 20]}), tmp_path / "load.parquet")
     made = load(tmp_path, source={"type": "parquet", "path": "load.parquet"})
-    assert made.make().step_s == 300
+    assert made.new_demand().step_s == 300
 
 
 @pytest.mark.parametrize(
@@ -376,7 +383,7 @@ def test_many_columns_are_read_in_time_that_grows_with_their_number(tmp_path: Pa
     cells = ",".join(["7"] * count)
     write(tmp_path, load_csv=f"time,{header}\n0,{cells}\n300,{cells}\n")
     made = load(tmp_path, source=CSV)
-    assert np.allclose(made.make().demand_mhz(1), 350)
+    assert np.allclose(demand_mhz(made, 1), 350)
 
 
 def test_a_tidy_table_that_is_read_as_wide_is_told_what_to_write(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from farmsim.models.migration.model_table import MoveModels
 from farmsim.models.rules.reserve import Reserve
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.columns import Hosts, Vms
-from farmsim.models.workload.demand import TraceSeries, Workload
+from farmsim.models.workload.demand import Demand, TraceSeries
 from farmsim.policies.control.control import ControlPolicy, NoControl
 from farmsim.policies.control.power_management import PowerManagement
 from farmsim.policies.placement.placement import Placement
@@ -101,7 +101,7 @@ def make_engine(
     end_s = len(shares) * step_s if end_s is None else end_s
     return Engine(
         farm,
-        Workload(series, farm.vms.size_mhz),
+        Demand(series, farm.vms.size_mhz),
         Start(placement or FirstFit(), "test", by_size, overcommit, reject),
         control or NoControl(),
         "test",
