@@ -19,9 +19,8 @@ from ..policies.control.control import NoControl
 from ..policies.placement_algorithms.round_robin import RoundRobin
 from ..sim.base.random_streams import Streams
 from ..sim.engine import Engine, Start
-from ..sim.records.bounds import Gauge
 from .build.applications import unscaled
-from .build.build import Case, build, fresh, giants, ledgers, load_of, timing
+from .build.build import Case, accounts_of, build, fresh, giants, load_of, timing
 from .build.hypervisors import build_stack
 from .build.lifecycle import most_at_once, still_lives
 from .build.workload import Load
@@ -149,20 +148,19 @@ def _dedicated(
     else:
         raise InputError(problems)
     demand = load.new_demand()
-    service, tenancy = ledgers(scenario, stack, farm)
-    gauge = Gauge(farm)
+    accounts = accounts_of(scenario, stack, farm)
     never = MoveModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
         farm, demand, start, NoControl(), "none", never, timing(scenario),
-        Streams(scenario.seed), [gauge],
+        Streams(scenario.seed), accounts,
         lives=lives, elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip
     price = baseline.price.amount if baseline.price is not None else 0.0
     counts = np.array([count])
     return Case(
         f"{scenario.name}-dedicated", _title(count, model, baseline), scenario, engine, farm, load,
-        stack, service, tenancy, None, [model], counts, [price], [HostLicence()],
-        unplanned(count), gauge, living=not still, label="dedicated servers",
+        stack, [model], counts, [price], [HostLicence()],
+        unplanned(count), living=not still, label="dedicated servers",
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from ..policies.overload.detector import looks_at_use
 from ..policies.placement.candidates import Room
 from ..policies.placement.placement import Placed, Placement, Shelving, place_bound_first
 from ..policies.user_policies.guard import PolicyFaultError, guarded
+from .accounts import Accounts
 from .actuator import Actuator
 from .base.clock import Clock, beats
 from .base.gc_pauses import fewer_collections
@@ -37,12 +38,10 @@ from .hosts.reserve_keeper import ReserveWatch
 from .lifecycle.host_finder import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
 from .lifecycle.lifecycle import Admission, Lifecycle, Population
 from .lifecycle.restart_check import Paper, Restart
-from .microscope import Microscope
 from .migration.over_network import NetworkSetup
 from .migration.via_storage import STORAGE_MBPS
 from .prompted_decisions import Prompting
 from .records.idle_states import RestRecord
-from .records.ledgers import Ledger
 from .records.recorder import Recorder
 from .records.rule_violations import RuleRecord
 from .scaling import Elasticity, Scaling
@@ -99,6 +98,7 @@ class Outcome:
     """
 
     farm: LivingFarm
+    accounts: Accounts
     end_s: float
     tables: dict[str, dict[str, Column]]
     words: list[str]
@@ -152,9 +152,8 @@ class Engine:
         migration: MoveModels,
         timing: Timing,
         streams: Streams,
-        ledgers: Sequence[Ledger] = (),
+        accounts: Accounts | None = None,
         network: NetworkSetup | None = None,
-        microscope: Microscope | None = None,
         lives: Lives | None = None,
         rules: Rules | None = None,
         elasticity: Elasticity | None = None,
@@ -166,7 +165,8 @@ class Engine:
         control = guarded(control, "control")
         self._farm, self._demand, self._start = farm, demand, start
         self._control, self._control_name, self._timing = control, control_name, timing
-        self._ledgers, self._network, self._microscope = ledgers, network, microscope
+        self._accounts, self._network = accounts or Accounts.least(farm), network
+        self._microscope = microscope = self._accounts.microscope
         self._clock, self._streams = Clock(), streams
         self._power = guarded(power or PowerManagement(), "")
         if microscope is not None:
@@ -334,6 +334,7 @@ class Engine:
         scaled = self._scaling.close(self._timing.end_s) if self._scaling is not None else {}
         return Outcome(
             farm=self._farm,
+            accounts=self._accounts,
             end_s=self._timing.end_s,
             tables=self._recorder.tables()
             | scaled
@@ -521,10 +522,8 @@ class Engine:
             self._watch.sample()
 
     def _close_step(self, now_s: float) -> None:
-        if self._ledgers:
-            self._farm.read(now_s)
-        for ledger in self._ledgers:
-            ledger.note(now_s)
+        self._farm.read(now_s)
+        self._accounts.bounds.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
         self._demand.advance(slot)

@@ -1,14 +1,13 @@
 """How far a run was from the fewest hosts and the least energy for the work that it did."""
 
 from ...models.base.cost import JOULE_PER_KWH
-from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
 from ..base.table_columns import Made
 
 
-def gap_values(case: Case, outcome: Outcome) -> dict[str, float]:
+def gap_values(outcome: Outcome) -> dict[str, float]:
     """Return the bounds and the gaps by name; the gap to a bound of 0 is 0."""
-    steps = case.gauge.columns()
+    steps = outcome.accounts.bounds.columns()
     length_s = steps["length_s"]
     on_s, least_s = (float((steps[name] * length_s).sum()) for name in ("hosts_on", "hosts_least"))
     energy_j, least_j = float(steps["energy_j"].sum()), float((steps["least_w"] * length_s).sum())
@@ -20,9 +19,9 @@ def gap_values(case: Case, outcome: Outcome) -> dict[str, float]:
     }
 
 
-def bounds(case: Case) -> dict[str, Made]:
+def bounds(outcome: Outcome) -> dict[str, Made]:
     """Return the bounds step by step, beside what the farm had."""
-    steps = case.gauge.columns()
+    steps = outcome.accounts.bounds.columns()
     length_s = steps["length_s"]
     return {
         "time_s": (steps["time_s"] - length_s, "s", "Start of the step."),

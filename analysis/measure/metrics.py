@@ -14,6 +14,7 @@ from ...models.service.exposure import grade, tenant_risk
 from ...models.state.columns import VmState
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
+from ...sim.records.ledgers import TenantLedger
 from ..topics.elasticity.metrics import elasticity_values
 from ..topics.hosts_needed import HostsNeeded, hosts_needed
 from ..topics.lifecycle.metrics import life_values, present_s
@@ -53,11 +54,11 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     lines = cost_lines(case, outcome)
     values = _farm_values(case, outcome) | _utilisation_values(outcome)
     values |= _migration_values(outcome) | _service_values(outcome)
-    values |= gap_values(case, outcome) | reserve_values(outcome) | rest_values(outcome)
+    values |= gap_values(outcome) | reserve_values(outcome) | rest_values(outcome)
     values |= network_values(outcome) | life_values(case, outcome) | rule_values(case, outcome)
     values |= elasticity_values(case, outcome) | work_values(outcome)
     values |= resource_values(case, outcome)
-    values |= _layer_values(outcome) | _request_values(case) | _tenant_values(case)
+    values |= _layer_values(outcome) | _request_values(outcome) | _tenant_values(outcome)
     needed = hosts_needed(case, outcome)
     values |= needed.values() | _counted(values, case, outcome, needed)
     values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
@@ -130,10 +131,10 @@ def _layer_values(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def _request_values(case: Case) -> dict[str, float]:
-    if case.service is None:
+def _request_values(outcome: Outcome) -> dict[str, float]:
+    if outcome.accounts.service is None:
         return {}
-    account = case.service.account
+    account = outcome.accounts.service.account
     everybody = np.zeros(len(account.arrived), np.int64)
     return {
         "requests": float(account.arrived.sum()),
@@ -144,29 +145,27 @@ def _request_values(case: Case) -> dict[str, float]:
     }
 
 
-def _tenant_values(case: Case) -> dict[str, float]:
-    tenancy = case.tenancy
+def _tenant_values(outcome: Outcome) -> dict[str, float]:
+    tenancy = outcome.accounts.tenants
     if tenancy is None:
         return {}
     hosted_s = tenancy.hosted_s
-    grades = grade(exposure_of(case)).astype(np.float64)
+    grades = grade(exposure_of(tenancy)).astype(np.float64)
     return {
         "co_tenants": _ratio(float(tenancy.co_tenant_s.sum()), float(hosted_s.sum())),
         "exposure": nearest_rank(grades[hosted_s > 0], 0.5, hosted_s[hosted_s > 0]),
     }
 
 
-def co_tenants_of(case: Case) -> Floats:
+def co_tenants_of(ledger: TenantLedger) -> Floats:
     """Return how many other tenants were on each VM's host, mean over the time that it had one."""
-    assert case.tenancy is not None
-    return _over_life(case.tenancy.co_tenant_s, case.tenancy.hosted_s)
+    return _over_life(ledger.co_tenant_s, ledger.hosted_s)
 
 
-def exposure_of(case: Case) -> Floats:
+def exposure_of(ledger: TenantLedger) -> Floats:
     """Return the risk indicator of each VM, mean over the time that it had a host; 0: never."""
-    assert case.tenancy is not None
-    layer = _over_life(case.tenancy.layer_risk_s, case.tenancy.hosted_s)
-    return layer + tenant_risk(co_tenants_of(case))
+    layer = _over_life(ledger.layer_risk_s, ledger.hosted_s)
+    return layer + tenant_risk(co_tenants_of(ledger))
 
 
 def _over_life(integral: Floats, life_s: Floats) -> Floats:

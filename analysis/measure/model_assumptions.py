@@ -109,7 +109,7 @@ def _network_rows(case: Case) -> Iterator[Row]:
 def _service_rows(case: Case, moved: bool) -> Iterator[Row]:
     part = case.scenario.service
     used = {"sharing": True, "incoming_counts": moved, "microscope": bool(part.microscope),
-            "idle_energy": case.tenancy is not None,
+            "idle_energy": bool(case.stack.tenants),
             "interference": any(case.stack.classes)}  # fmt: skip
     shown = part.model_dump(by_alias=True)
     used_ones = {name: value for name, value in shown.items() if used.get(name, True)}

@@ -44,11 +44,11 @@ def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:
         "decisions": _decisions,
         "costs": _costs,
         "utilisation_map": _utilisation_map,
-        "bounds": lambda case, _, __: bounds(case),
+        "bounds": lambda _, outcome, __: bounds(outcome),
     }
-    if case.microscope is not None:
-        makers["microscope"] = lambda case, outcome, _: microscope(case, outcome)
-    if case.tenancy is not None:
+    if outcome.accounts.microscope is not None:
+        makers["microscope"] = lambda _, outcome, __: microscope(outcome)
+    if outcome.accounts.tenants is not None:
         makers["tenants"] = lambda case, outcome, _: tenants(case, outcome)
     if "host_series" in outcome.tables:
         makers["host_series"] = _host_series

@@ -113,7 +113,7 @@ def start_up_end_s(case: Case, outcome: Outcome) -> float:
     end_s = _descent_end_s(outcome, case.scenario.policies.every, rise_s)
     if not 0.0 < end_s <= outcome.end_s / 2:
         return 0.0
-    steps = case.gauge.columns()
+    steps = outcome.accounts.bounds.columns()
     ends_s, length_s = steps["time_s"], steps["length_s"]
     inside_s = np.clip(end_s - (ends_s - length_s), 0.0, length_s)
     needed = float((steps["hosts_least"] * inside_s).sum() / inside_s.sum())

@@ -28,8 +28,9 @@ def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
     group = outcome.farm.hosts.group[np.where(placed, vms.host, 0)]
     wide = case.stack.costs.wide[vms.size, group] & placed
     made["wide"] = (wide, "", "Whether it exceeds a NUMA node of its last host.")
-    if case.service is not None:
-        account, rows = case.service.account, case.service.rows
+    service, tenants = outcome.accounts.service, outcome.accounts.tenants
+    if service is not None:
+        account, rows = service.account, service.rows
         columns = {
             "requests": (account.arrived, "requests", "Requests that arrived."),
             "response_mean_ms": (1e3 * account.mean_s(), "ms", "Mean response time."),
@@ -41,25 +42,24 @@ def vm_layer(case: Case, outcome: Outcome) -> dict[str, Made]:
             spread = np.zeros(len(vms))
             spread[rows] = values
             made[name] = (spread, unit, meaning)
-    if case.tenancy is not None:
+    if tenants is not None:
         owners = [*case.stack.tenants, ""]
-        made["tenant"] = (words(case.tenancy.owner, owners), "", "Whose it is.")
+        made["tenant"] = (words(tenants.owner, owners), "", "Whose it is.")
         made["co_tenants"] = (
-            co_tenants_of(case),
+            co_tenants_of(tenants),
             "tenants",
             "Other tenants on its host, mean while it had one.",
         )
         made["exposure"] = (
-            grade(exposure_of(case)), "grade", "Ordinal grade of exposure, 0 to 10, mean of the "
+            grade(exposure_of(tenants)), "grade", "Ordinal grade of exposure, 0 to 10, mean of the "
             "same time.",
         )  # fmt: skip
     return made
 
 
-def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
+def microscope(outcome: Outcome) -> dict[str, Made]:
     """Return the VMs under the microscope: simulated response times beside the formulas'."""
-    del outcome
-    scope, service = case.microscope, case.service
+    scope, service = outcome.accounts.microscope, outcome.accounts.service
     assert scope is not None
     assert service is not None
     at = np.searchsorted(service.rows, scope.rows)
@@ -70,7 +70,7 @@ def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
 
     means = np.array([float(each.mean()) if len(each) else 0.0 for each in simulated])
     account = service.account
-    names = pa.array([case.farm.vms.names[row] for row in scope.rows.tolist()])
+    names = pa.array([outcome.farm.vms.names[row] for row in scope.rows.tolist()])
     return {
         "vm": (names, "", "Name of the VM."),
         "requests": (
@@ -87,7 +87,7 @@ def microscope(case: Case, outcome: Outcome) -> dict[str, Made]:
 
 def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with."""
-    ledger = case.tenancy
+    ledger = outcome.accounts.tenants
     assert ledger is not None
     known = case.stack.tenants
     owners, hours = [*known, "nobody"], 3600.0
@@ -113,10 +113,10 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
         for name, row in zip(known, ledger.shared_host_s, strict=True)
     ]
     exposed = np.zeros(count)
-    np.maximum.at(exposed, ledger.owner, grade(exposure_of(case)))
+    np.maximum.at(exposed, ledger.owner, grade(exposure_of(ledger)))
     hosted_s = summed(ledger.hosted_s)
     currency = case.scenario.cost.currency
-    responses = _responses(case, ledger.owner, count)
+    responses = _responses(outcome, ledger.owner, count)
     uncounted_j = float(hosts_needed(case, outcome).uncounted_j.sum())
     unused_kwh = (ledger.unused_j - uncounted_j) / JOULE_PER_KWH
     table = {
@@ -146,11 +146,12 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     return made
 
 
-def _responses(case: Case, owner: Ints, count: int) -> dict[str, Made]:
+def _responses(outcome: Outcome, owner: Ints, count: int) -> dict[str, Made]:
     """Return mean and P95 response time of each tenant's requests, where there are any."""
-    if case.service is None:
+    service = outcome.accounts.service
+    if service is None:
         return {}
-    account, by = case.service.account, owner[case.service.rows]
+    account, by = service.account, owner[service.rows]
     means, quantiles = np.zeros(count), np.zeros(count)
     for values, found in (
         (means, account.mean_s(by)), (quantiles, account.quantile_s(0.95, by)),

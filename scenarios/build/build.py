@@ -14,6 +14,7 @@ from ...models.rules.rules import Rules
 from ...models.service.exposure import HOST_APPLICATIONS, layer_risk
 from ...models.state.columns import Vms
 from ...policies.control.consolidation import name_of
+from ...sim.accounts import Accounts
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Engine, Start, Timing, UnplacedError
 from ...sim.microscope import Microscope
@@ -53,15 +54,11 @@ class Case:
     farm: LivingFarm
     load: Load
     stack: Stack
-    service: ServiceLedger | None
-    tenancy: TenantLedger | None
-    microscope: Microscope | None
     host_models: list[HostModel]
     host_counts: Ints
     prices: list[float]
     licences: list[HostLicence]
     domains: Domains
-    gauge: Gauge
     living: bool = False
     rules: Rules | None = None
     label: str = ""
@@ -116,9 +113,8 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     if scenario.cost.investment_for == "hosts":
         prices = [0.0 for _ in prices]
     demand = load.new_demand()
-    service, tenancy = ledgers(scenario, stack, farm)
-    gauge = Gauge(farm)
     microscope = _microscope(scenario, stack, farm)
+    accounts = replace(accounts_of(scenario, stack, farm), microscope=microscope)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, still, elasticity)
     load = replace(load, files=[*load.files, *tables, *observed])
@@ -126,8 +122,7 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     engine = Engine(
         farm, demand, start, policies.control, name_of(policies.control),
         moves, timing(scenario), Streams(scenario.seed),
-        [gauge], network,
-        microscope, lives, rules, elasticity, reserve=reserve,
+        accounts, network, lives, rules, elasticity, reserve=reserve,
         power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
     )  # fmt: skip
     licences = [
@@ -137,8 +132,8 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     what = f"{len(hosts):,} hosts" if len(hosts) > 1 else "1 host"
     title = f"{what}, {name_of(policies.control)}"
     return Case(
-        scenario.name, title, scenario, engine, farm, load, stack, service, tenancy, microscope,
-        models, counts, prices, licences, domains, gauge, living=not still, rules=rules,
+        scenario.name, title, scenario, engine, farm, load, stack,
+        models, counts, prices, licences, domains, living=not still, rules=rules,
     )  # fmt: skip
 
 
@@ -171,17 +166,15 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLi
     return list_price(hypervisor.licence, platform.server, name, cost.currency, cost.licence_region)
 
 
-def ledgers(
-    scenario: Scenario, stack: Stack, farm: LivingFarm
-) -> tuple[ServiceLedger | None, TenantLedger | None]:
-    """Return the accounts of response times and of tenants, where there are any."""
+def accounts_of(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Accounts:
+    """Return what is accounted for in a run, without a microscope."""
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
         rule = scenario.service.idle_energy
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
-    return service, tenancy
+    return Accounts(Gauge(farm), service, tenancy)
 
 
 def _layer_risk(stack: Stack) -> Floats:

@@ -6,7 +6,6 @@ that VMs lived, whatever the step of the workload is.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -20,14 +19,6 @@ from ...models.state.columns import VmState
 
 LEAST_MHZ = 1e-6
 """A VM that stands still counts as this fast, so that its load is a number."""
-
-
-class Ledger(Protocol):
-    """Accounts for the step of the workload that is ending."""
-
-    def note(self, now_s: float) -> None:
-        """Account for the time since the last call."""
-        ...
 
 
 @dataclass(frozen=True)

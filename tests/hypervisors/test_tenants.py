@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.models.base.cost import JOULE_PER_KWH
 from farmsim.models.service.energy_attribution import IDLE_RULES
-from farmsim.scenarios.build.build import Case, build
+from farmsim.scenarios.build.build import build
 from farmsim.scenarios.scenario import Scenario
 from farmsim.sim.engine import Outcome
 
@@ -45,9 +45,8 @@ def scenario(
     } | changes
 
 
-def outcome_of(written: dict[str, Any]) -> tuple[Case, Outcome]:
-    case = build(Scenario.of(written))
-    return case, case.engine.run()
+def outcome_of(written: dict[str, Any]) -> Outcome:
+    return build(Scenario.of(written)).engine.run()
 
 
 @pytest.mark.parametrize("rule", sorted(IDLE_RULES))
@@ -56,8 +55,8 @@ def test_energy_of_tenants_and_what_nobody_used_add_up_to_the_farms(
     rule: str, interference: bool
 ) -> None:
     service = {"idle_energy": rule, "interference": interference}
-    case, outcome = outcome_of(scenario(service=service))
-    ledger = case.tenancy
+    outcome = outcome_of(scenario(service=service))
+    ledger = outcome.accounts.tenants
     assert ledger is not None
     farm_j = float(outcome.farm.accounts.totals[0].sum())
     assert ledger.energy_j.sum() + ledger.unused_j == pytest.approx(farm_j, rel=1e-9)
@@ -84,8 +83,8 @@ def test_the_table_of_tenants_adds_up_to_the_energy_of_the_farm() -> None:
 def test_who_is_dedicated_shares_with_nobody_and_sharing_is_mutual(
     counts: tuple[int, ...], dedicated: set[str], seed: int
 ) -> None:
-    case, outcome = outcome_of(scenario(counts, tuple(sorted(dedicated)), seed=seed))
-    ledger, vms = case.tenancy, outcome.farm.vms
+    outcome = outcome_of(scenario(counts, tuple(sorted(dedicated)), seed=seed))
+    ledger, vms = outcome.accounts.tenants, outcome.farm.vms
     assert ledger is not None
     hours = ledger.shared_host_s
     assert np.array_equal(hours, hours.T)
@@ -99,8 +98,8 @@ def test_who_is_dedicated_shares_with_nobody_and_sharing_is_mutual(
         assert not hosts & set(vms.host[ledger.owner != row].tolist())
         moves = outcome.tables["migrations"]
         mine = ledger.owner[moves["vm"]] == row
-        target = case.farm.hosts.group[moves["target"][mine]]
-        assert {case.farm.hosts.group_names[group] for group in target.tolist()} <= {name}
+        target = outcome.farm.hosts.group[moves["target"][mine]]
+        assert {outcome.farm.hosts.group_names[group] for group in target.tolist()} <= {name}
 
 
 def test_hours_shared_by_hand() -> None:
@@ -165,12 +164,13 @@ def test_neighbours_lengthen_response_times_before_the_cpu_is_full() -> None:
 
 
 def test_energy_in_the_table_is_what_the_ledger_has() -> None:
-    case, outcome = outcome_of(scenario())
-    assert case.tenancy is not None
+    outcome = outcome_of(scenario())
+    ledger = outcome.accounts.tenants
+    assert ledger is not None
     result = farmsim.run(scenario())
     table = result.table("tenants")["energy_kwh"].to_numpy()
     # Without what hosts drew at rest that are not paid for.
     uncounted_j = result.value("energy_not_counted_kwh") * JOULE_PER_KWH
-    expected_j = [*case.tenancy.energy_j, case.tenancy.unused_j - uncounted_j]
+    expected_j = [*ledger.energy_j, ledger.unused_j - uncounted_j]
     assert table * JOULE_PER_KWH == pytest.approx(expected_j)
     assert outcome.end_s == 7200

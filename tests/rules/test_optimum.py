@@ -20,7 +20,6 @@ from farmsim.models.rules.constraints import Rule
 from farmsim.models.rules.rules import Rules
 from farmsim.policies.catalogue import POLICIES
 from farmsim.scenarios.resolve.racks import unplanned
-from farmsim.sim.records.bounds import Gauge
 
 NEED = st.tuples(st.integers(0, 10), st.integers(0, 10))
 HOST = st.tuples(st.integers(6, 20), st.integers(6, 20))
@@ -166,10 +165,8 @@ def test_no_step_of_a_run_is_below_its_bounds(data: st.DataObject) -> None:
     control = POLICIES["control"]["consolidation"]
     farm = make_farm(make_hosts(hosts, boot_s=20.0, stop_s=10.0), make_vms([60.0] * count))
     engine = make_engine(farm, shares, control=control(), overcommit=9.0, reject=True)
-    gauge = Gauge(farm)
-    engine._ledgers = [gauge]
     outcome = engine.run()
-    steps = gauge.columns()
+    steps = outcome.accounts.bounds.columns()
     assert steps["length_s"].sum() == outcome.end_s
     assert np.all(steps["hosts_least"] <= steps["hosts_on"] + 1e-6)
     assert np.all(steps["least_w"] * steps["length_s"] <= steps["energy_j"] * (1 + 1e-9) + 1e-6)

@@ -1,0 +1,29 @@
+"""The accounts of a run beside those of the farm itself, as the run leaves them."""
+
+from dataclasses import dataclass
+
+from ..models.farm.farm import Farm
+from .microscope import Microscope
+from .records.bounds import Gauge
+from .records.ledgers import ServiceLedger, TenantLedger
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """What is accounted for while a farm runs; an outcome hands it back.
+
+    ``bounds`` holds the farm against its theoretical minimum, step by step. ``service`` has
+    response times where VMs have request classes, ``tenants`` energy and neighbours where tenants
+    are named, ``microscope`` single requests of chosen VMs; each is None where there is nothing to
+    account for. All belong to one farm and one run. They are settled when that ends.
+    """
+
+    bounds: Gauge
+    service: ServiceLedger | None = None
+    tenants: TenantLedger | None = None
+    microscope: Microscope | None = None
+
+    @classmethod
+    def least(cls, farm: Farm) -> "Accounts":
+        """Return the accounts that every run has."""
+        return cls(Gauge(farm))
