@@ -3,7 +3,7 @@
 import re
 
 from ...models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
-from ..errors.suggest import unknown_name
+from .former_names import no_such
 from .units import refuse_grouped
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -37,5 +37,5 @@ def check_conditions(conditions: dict[str, str]) -> None:
     known = [*METRICS, *WHERE_KNOWN, *SAVINGS]
     for name, text in conditions.items():
         if name not in known:
-            raise ValueError(unknown_name("metric", name, known))
+            raise ValueError(no_such("metric", name, known))
         read_condition(text)

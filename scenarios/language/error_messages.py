@@ -1,6 +1,7 @@
 """Turns the errors of pydantic into sentences that name place, fault and remedy."""
 
 from collections.abc import Sequence
+from itertools import product
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -8,7 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors.suggest import unknown_name
 from .fields import Knobs, Named, model_of
+from .former_names import field_now, value_now, written_as_former
 from .yaml_text import Path
+
+TAGS = ("type", "topology", "kind")
+"""Fields by which the members of a union are told apart."""
 
 _KINDS = {
     "int_type": "not a whole number; write digits without a unit",
@@ -44,12 +49,19 @@ def sentences(error: ValidationError, model: type[BaseModel], data: Any) -> list
         (path, _sentence(each, path, model, data))
         for path, each in found
         if not (each["type"] == "too_short" and _has_below(path, paths))
+        and not (each["type"] == "missing" and _has_former_name(path, model, data))
     ]
 
 
 def _has_below(path: Path, paths: list[Path]) -> bool:
     """Whether an error stands below a path: its entries are wrong, not missing."""
     return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
+
+
+def _has_former_name(path: Path, model: type[BaseModel], data: Any) -> bool:
+    """Whether a field is missing because it was written by its former name, told by itself."""
+    owner = _model_at(path[:-1], model, data)
+    return owner is not None and written_as_former(owner, str(path[-1]), _at(path[:-1], data))
 
 
 def _path(location: Sequence[str | int], kind: str, data: Any) -> Path:
@@ -76,15 +88,22 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
         meaning = _description(path, model, data)
         return f"is missing; {meaning or 'add it'}"
     if kind == "extra_forbidden":
+        owner = _model_at(path[:-1], model, data)
+        renamed = field_now(owner, str(path[-1]), error["input"]) if owner else ""
         known = _fields(path[:-1], model, data)
-        return unknown_name("key", str(path[-1]), known).replace("there is no key", "unknown key")
+        return renamed or unknown_name("key", str(path[-1]), known).replace(
+            "there is no key", "unknown key"
+        )
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         limit = context[key]
         bound = f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
         return f"{_shown(error['input'])} is out of range; it {words} {bound}"
     if kind == "literal_error":
-        return f"{_shown(error['input'])} is not allowed; write {context['expected']}"
+        field = _field_path(path)
+        owner = _model_at(field[:-1], model, data) if field else None
+        renamed = value_now(owner, str(field[-1]), error["input"]) if owner else ""
+        return renamed or f"{_shown(error['input'])} is not allowed; write {context['expected']}"
     if kind == "union_tag_invalid":
         known = [name.strip("' ") for name in context["expected_tags"].split(",")]
         return unknown_name(_tag(context), str(context["tag"]), known)
@@ -151,6 +170,19 @@ def _model_at(path: Path, model: type[BaseModel], data: Any) -> type[BaseModel] 
     return _pick(kind, data)
 
 
+def _field_path(path: Path) -> Path:
+    """Return the path of the field that holds the entry of a list at a path, or the path."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
+def _at(path: Path, data: Any) -> Any:
+    for step in path:
+        data = _child(data, step)
+    return data
+
+
 def _child(data: Any, step: str | int) -> Any:
     if isinstance(data, dict):
         return data.get(step)
@@ -183,10 +215,10 @@ def _pick(  # noqa: PLR0911 - one return per kind of type
     if get_origin(kind) in (Union, UnionType):
         members = [_pick(member, data) for member in get_args(kind)]
         models = [member for member in members if member is not None]
-        wanted = data.get("type") if isinstance(data, dict) else None
-        for member in models:
-            field = member.model_fields.get("type")
-            if field is not None and wanted in get_args(field.annotation):
+        written = data if isinstance(data, dict) else {}
+        for member, tag in product(models, TAGS):
+            field = member.model_fields.get(tag)
+            if field is not None and written.get(tag) in get_args(field.annotation):
                 return member
         return models[0] if len(models) == 1 else None
     return None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -26,8 +26,8 @@ from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
 from ...policies.catalogue import available, broken_plugin
 from ...policies.user_policies.accepted_answers import lacking
 from ...policies.user_policies.guard import is_foreign, name_of_class
-from ..errors.suggest import unknown_name
 from . import units
+from .former_names import former_fields, former_values, no_such
 from .plugins import load_class, made_by_user
 
 SMALLEST, LARGEST = 1e-12, 1e12
@@ -38,7 +38,13 @@ WRITTEN_AS = "farmsim:written-as"
 
 
 class Part(BaseModel):
-    """A piece of a scenario: frozen, and strict about keys that it does not know."""
+    """A piece of a scenario: frozen, and strict about keys that it does not know.
+
+    What it once called its fields and their values it lists as ``former_names.py`` says.
+    """
+
+    FORMER_FIELDS: ClassVar[Mapping[str, str]] = {}
+    FORMER_VALUES: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
@@ -207,7 +213,7 @@ class Named:
             cls = load_class(name, bool(context.get("allow_code")))
         if cls is None:
             broken = broken_plugin(self.kind, name)
-            raise problem(broken or unknown_name(self.what, name, self.options()))
+            raise problem(broken or no_such(self.what, name, self.options()))
         rest = {key: value for key, value in written.items() if key != self.key}
         return self._checked(made(cls, rest, context))
 
@@ -324,6 +330,7 @@ def model_of(cls: type) -> type[Part]:
             ),
         )
     model: type[Part] = create_model(cls.__name__, __base__=Part, **members)
+    model.FORMER_FIELDS, model.FORMER_VALUES = former_fields(cls), former_values(cls)
     return model
 
 
