@@ -10,7 +10,7 @@ from ..scenarios.scenario import Scenario
 from ..scenarios.variants import OVERHEADS, Levels, Source, expand
 from .run.execute import execute
 from .run.result import Result
-from .run.run_directory import COMPARED, RUN, load, save
+from .run.run_directory import COMPARED, RUN
 from .studies.compare import Comparison, run_all
 
 if TYPE_CHECKING:
@@ -39,8 +39,13 @@ def run(
         refuse_directory(named(out), RUN)
     result = execute(scenario)
     if out is not None:
-        save(result, Path(out), checked=True)
+        result.save(out, checked=True)
     return result
+
+
+def load(directory: str | Path) -> Result:
+    """Read a run directory. Raises InputError if it is none, or damaged."""
+    return Result.load(directory)
 
 
 def optimum(

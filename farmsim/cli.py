@@ -184,7 +184,7 @@ def run(
 ) -> int:
     """Run a scenario file, or library/NAME, and its baseline; write tables and report."""
     from .analysis.run.execute import execute
-    from .analysis.run.run_directory import RUN, default_directory, save
+    from .analysis.run.run_directory import RUN, default_directory
     from .analysis.terminal import progress, summary_text
     from .scenarios.loader import load
 
@@ -194,7 +194,7 @@ def run(
     loaded = load(scenario, overrides, allow_code)
     with progress(quiet or as_json) as tell:
         result = execute(loaded, tell)
-        where = save(result, out or default_directory(result, RUNS), checked=True)
+        where = result.save(out or default_directory(result, RUNS), checked=True)
     _written.append(where)
     if as_json:
         echo(json.dumps(result.summary, ensure_ascii=False, allow_nan=False))
@@ -254,7 +254,8 @@ def compare(
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.")
 def report(directory: Path, out: Path | None) -> None:
     """Make the report of a run directory, or the page of a comparison, again."""
-    from .analysis.run.run_directory import COMPARED, REPORT, RUN, kind_of, load, write_page
+    from .analysis.run.result import Result
+    from .analysis.run.run_directory import COMPARED, REPORT, RUN, kind_of, write_page
     from .analysis.studies.compare import PAGE, Comparison
     from .scenarios.files.atomic_replace import replace_text
     from .scenarios.files.destination import is_page, refuse_file
@@ -265,7 +266,7 @@ def report(directory: Path, out: Path | None) -> None:
     if kind == COMPARED:
         text = Comparison.load(directory).report(links=out is None)
     else:
-        text = load(directory).report()
+        text = Result.load(directory).report()
     if out is None:
         out = write_page(directory, kind, name, text)
     else:
@@ -303,7 +304,7 @@ def evacuate(
 
     Exits with 1 if a host is not emptied within the run.
     """
-    from .analysis.run.run_directory import RUN, default_directory, save
+    from .analysis.run.run_directory import RUN, default_directory
     from .analysis.studies.evacuate import evacuate as run_evacuation
     from .analysis.terminal import progress
     from .policies.control.evacuation import Evacuation
@@ -319,7 +320,7 @@ def evacuate(
     with progress(quiet or as_json) as tell:
         outcome = run_evacuation(loaded, policy, tell)
     there = out or default_directory(outcome.result, RUNS)
-    directory = save(outcome.result, there, checked=True)
+    directory = outcome.result.save(there, checked=True)
     _written.append(directory)
     if as_json:
         echo(json.dumps(outcome.to_dict()))
@@ -413,9 +414,9 @@ def failover(
 @click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
 def explain(directory: Path, vm: str, as_json: bool) -> None:
     """Show one VM's history: where it was, why it moved, what that cost."""
-    from .analysis.run.run_directory import load
+    from .analysis.run.result import Result
 
-    story = load(directory).story(vm)
+    story = Result.load(directory).story(vm)
     if as_json:
         echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
     else:

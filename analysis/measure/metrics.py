@@ -1,22 +1,21 @@
 """What a run comes to: each metric with its unit and its published definition."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from ...models.accounts.accounts import Rate
-from ...models.base.arrays import Floats, added, sum_by
-from ...models.base.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
+from ...models.base.arrays import added
+from ...models.base.cost import JOULE_PER_KWH, per_year
 from ...models.base.metric_definitions import METRICS, WHERE_KNOWN
 from ...models.base.quantiles import nearest_rank
-from ...models.hypervisor.licences import costs_per_year, order_factors
-from ...models.service.exposure import grade, tenant_risk
+from ...models.service.exposure import grade
 from ...models.state.columns import VmState
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
-from ...sim.records.ledgers import TenantLedger
+from ..base.units_and_ratios import MIB_PER_GIB, mean_ratio, ratio
+from ..topics.costs import cost_lines
 from ..topics.elasticity.metrics import elasticity_values
 from ..topics.hosts_needed import HostsNeeded, hosts_needed
+from ..topics.hypervisors import exposure_of
 from ..topics.lifecycle.metrics import life_values, present_s
 from ..topics.migration.metrics import network_values
 from ..topics.power_states import rest_values
@@ -25,27 +24,6 @@ from ..topics.resources import resource_values
 from ..topics.rules import rule_values
 from ..topics.work import work_values
 from .gap import gap_values
-
-MIB_PER_GIB = 1024.0
-MHZ_S_PER_GHZ_H = 3.6e6
-
-
-@dataclass(frozen=True)
-class CostLine:
-    """One line of the cost table, for one group of hosts.
-
-    ``licensed_cores`` are those that a licence by the core counts, minimum orders included. An
-    amount that is not ``known`` counts as 0 in sums, which have to say so.
-    """
-
-    group: str
-    item: str
-    hosts: int
-    amount: float
-    per_year: float
-    per_host_year: float
-    licensed_cores: float = 0.0
-    known: bool = True
 
 
 def measure(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -61,7 +39,7 @@ def measure(case: Case, outcome: Outcome) -> dict[str, float]:
     values |= _layer_values(outcome) | _request_values(outcome) | _tenant_values(outcome)
     needed = hosts_needed(case, outcome)
     values |= needed.values() | _counted(values, case, outcome, needed)
-    values["energy_per_work"] = _ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
+    values["energy_per_work"] = ratio(values["energy_kwh"] * 1000, values["work_served_ghz_h"])
     values["slav"] = values["slatah"] * values["pdm"]
     values["esv"] = values["energy_kwh"] * values["slav"]
     values["slav_pooled"] = values["slatah_pooled"] * values["pdm_pooled"]
@@ -111,7 +89,7 @@ def _counted(
         made["cpu_promised_p95"] = values["cpu_promised_p95"] / (1.0 - needed.empty_share)
         made["vcpus_per_core"] = values["vcpus_per_core"] / (1.0 - needed.empty_cores_share)
         vm_s = float(outcome.farm.accounts.totals[Rate.VMS].sum())
-        made["consolidation_ratio"] = _ratio(vm_s, on_s)
+        made["consolidation_ratio"] = ratio(vm_s, on_s)
     return made
 
 
@@ -124,7 +102,7 @@ def _layer_values(outcome: Outcome) -> dict[str, float]:
     ran = (vms.requested_mhz_s > 0) & (life_s > 0)
     ready, costop = vms.ready_s[ran] / life_s[ran], vms.costop_s[ran] / life_s[ran]
     return {
-        "layer_share": max(_ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
+        "layer_share": max(ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
         "cpu_ready": float(ready.mean()) if len(ready) else 0.0,
         "cpu_ready_max": float(ready.max(initial=0.0)),
         "cpu_costop": float(costop.mean()) if len(costop) else 0.0,
@@ -152,24 +130,9 @@ def _tenant_values(outcome: Outcome) -> dict[str, float]:
     hosted_s = tenancy.hosted_s
     grades = grade(exposure_of(tenancy)).astype(np.float64)
     return {
-        "co_tenants": _ratio(float(tenancy.co_tenant_s.sum()), float(hosted_s.sum())),
+        "co_tenants": ratio(float(tenancy.co_tenant_s.sum()), float(hosted_s.sum())),
         "exposure": nearest_rank(grades[hosted_s > 0], 0.5, hosted_s[hosted_s > 0]),
     }
-
-
-def co_tenants_of(ledger: TenantLedger) -> Floats:
-    """Return how many other tenants were on each VM's host, mean over the time that it had one."""
-    return _over_life(ledger.co_tenant_s, ledger.hosted_s)
-
-
-def exposure_of(ledger: TenantLedger) -> Floats:
-    """Return the risk indicator of each VM, mean over the time that it had a host; 0: never."""
-    layer = _over_life(ledger.layer_risk_s, ledger.hosted_s)
-    return layer + tenant_risk(co_tenants_of(ledger))
-
-
-def _over_life(integral: Floats, life_s: Floats) -> Floats:
-    return np.divide(integral, life_s, out=np.zeros(len(life_s)), where=life_s > 0)
 
 
 def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -188,7 +151,7 @@ def _farm_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "peak_power_w": farm.accounts.levels.peak_w,
         "hosts_on_mean": on_s / duration_s,
         "vms_ran": int(np.count_nonzero(~np.isnan(outcome.lives.ran_s))),
-        "consolidation_ratio": _ratio(float(totals[Rate.VMS].sum()), on_s),
+        "consolidation_ratio": ratio(float(totals[Rate.VMS].sum()), on_s),
         "host_boots": int(farm.accounts.boots.sum()),
         "host_shutdowns": int(farm.accounts.stops.sum()),
     }
@@ -199,7 +162,7 @@ def _utilisation_values(outcome: Outcome) -> dict[str, float]:
     delivered = float(accounts.totals[Rate.DELIVERED_MHZ].sum())
     utilisation = accounts.levels.utilisation
     return {
-        "utilisation_mean": _ratio(delivered, float(accounts.totals[Rate.ON] @ hosts.cpu_mhz)),
+        "utilisation_mean": ratio(delivered, float(accounts.totals[Rate.ON] @ hosts.cpu_mhz)),
         "utilisation_p50": utilisation.quantile(0.5),
         "utilisation_p95": utilisation.quantile(0.95),
         "utilisation_max": utilisation.highest,
@@ -224,54 +187,8 @@ def _service_values(outcome: Outcome) -> dict[str, float]:
     requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
     active_s, short_s = totals[Rate.ACTIVE], totals[Rate.SHORT]
     return {
-        "slatah": _mean_ratio(short_s, active_s),
-        "pdm": _mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),
-        "slatah_pooled": _ratio(float(short_s.sum()), float(active_s.sum())),
-        "pdm_pooled": _ratio(degraded, requested),
+        "slatah": mean_ratio(short_s, active_s),
+        "pdm": mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),
+        "slatah_pooled": ratio(float(short_s.sum()), float(active_s.sum())),
+        "pdm_pooled": ratio(degraded, requested),
     }
-
-
-def cost_lines(case: Case, outcome: Outcome) -> list[CostLine]:
-    """Return energy, capital and licence cost of each group of hosts."""
-    cost, farm = case.scenario.cost, outcome.farm
-    duration_s = outcome.end_s
-    joules: Floats = sum_by(
-        farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
-        minlength=len(case.host_models),
-    )  # fmt: skip
-    vm_s = np.bincount(
-        farm.hosts.group, weights=farm.accounts.totals[Rate.VMS], minlength=len(case.host_models)
-    )
-    needed = hosts_needed(case, outcome)
-    joules = joules - needed.uncounted_j
-    paid_by_group = needed.paid.tolist()
-    licences = costs_per_year(case.licences, paid_by_group, vm_s / duration_s)
-    factors = order_factors(case.licences, paid_by_group)
-    lines = []
-    for index, model in enumerate(case.host_models):
-        paid = paid_by_group[index]
-        amounts = {
-            "energy": energy_cost(
-                joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
-            ),
-            "capital": paid * capital_cost(case.prices[index], cost.server_lifetime, duration_s),
-            "licence": float(licences[index]) * duration_s / YEAR_S,
-        }
-        for item, amount in amounts.items():
-            year = per_year(float(amount), duration_s)
-            line = CostLine(model.name, item, paid, float(amount), year, _ratio(year, paid))
-            if item == "licence":
-                licence = case.licences[index]
-                cores = paid * licence.cores * float(factors[index])
-                line = replace(line, licensed_cores=cores, known=licence.known or not paid)
-            lines.append(line)
-    return lines
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
-
-
-def _mean_ratio(parts: Floats, wholes: Floats) -> float:
-    counted = wholes > 0
-    return float((parts[counted] / wholes[counted]).mean()) if counted.any() else 0.0

@@ -15,7 +15,9 @@ from ...models.state.columns import POWER_STATES, VM_STATES, PowerState
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
 from ..base.table_columns import Made, Names, words
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB
 from ..topics.availability import availability_table, outages
+from ..topics.costs import cost_lines
 from ..topics.elasticity.metrics import elasticity_tables
 from ..topics.hypervisors import microscope, tenants, vm_layer
 from ..topics.lifecycle.metrics import life_columns, population, present_s, reasons, vm_events
@@ -27,7 +29,6 @@ from ..topics.resources import group_table, host_columns
 from ..topics.rules import rule_violations, rules_table
 from ..topics.work import work_of
 from .gap import bounds
-from .metrics import MHZ_S_PER_GHZ_H, MIB_PER_GIB, cost_lines
 
 
 def make_tables(case: Case, outcome: Outcome) -> dict[str, pa.Table]:

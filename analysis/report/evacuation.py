@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import yaml
@@ -10,8 +10,8 @@ import yaml
 from ...models.base.arrays import added
 from ...policies.control.evacuation import Evacuation
 from ...scenarios.language.units import parse
+from ..base.run_tables import RunTables
 from ..measure.work_not_done import sentence
-from ..run.result import Result
 from ..topics.migration.figures import lasting
 from .vm_sentences import plural
 
@@ -24,6 +24,7 @@ HELD = ("running", "migrating", "starting")
 
 NOT_MODELLED = "not modelled"
 Row = Mapping[str, Any]
+Run = TypeVar("Run", bound=RunTables)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Emptied:
 
 
 @dataclass(frozen=True)
-class Evacuated:
+class Evacuated(Generic[Run]):
     """Outcome of an evacuation; times in s from the start of the run.
 
     ``finished_s`` is when the last VM had left the last host, None if a host was not emptied;
@@ -59,7 +60,7 @@ class Evacuated:
     that was being emptied.
     """
 
-    result: Result
+    result: Run
     hosts: list[str]
     began_s: float
     finished_s: float | None
@@ -184,7 +185,7 @@ def _wave_text(hosts: list[Emptied]) -> str:
     return f"{some([each.host for each in hosts])}: {when}, {plural(moves, 'move')}"
 
 
-def evacuated(result: Result) -> Evacuated | None:
+def evacuated(result: Run) -> Evacuated[Run] | None:
     """Return what a run's evacuation came to, None where none of its policies is one."""
     policies = yaml.load(result.scenario_yaml, yaml.CSafeLoader)["policies"]
     control = _evacuation_in(policies["control"])
@@ -207,7 +208,7 @@ def _evacuation_in(control: Any) -> Mapping[str, Any] | None:
     return next((found for each in inner if (found := _evacuation_in(each))), None)
 
 
-def read(result: Result, policy: Evacuation) -> Evacuated:
+def read(result: Run, policy: Evacuation) -> Evacuated[Run]:
     """Return what the evacuation of a run came to."""
     table = result.table("hosts").to_pydict()
     named = zip(table["host"], table["rack"], strict=True)
@@ -248,7 +249,7 @@ def read(result: Result, policy: Evacuation) -> Evacuated:
     )
 
 
-def _moves(result: Result, closed: Mapping[str, Row]) -> list[Row]:
+def _moves(result: RunTables, closed: Mapping[str, Row]) -> list[Row]:
     """Return the moves that took VMs off hosts while these were being emptied."""
     found = []
     for row in result.table("migrations").to_pylist():
@@ -260,7 +261,7 @@ def _moves(result: Result, closed: Mapping[str, Row]) -> list[Row]:
     return found
 
 
-def _ended(result: Result, closed: Mapping[str, Row]) -> list[str]:
+def _ended(result: RunTables, closed: Mapping[str, Row]) -> list[str]:
     """Return the VMs whose life ended on a host that was being emptied."""
     if "vm_events" not in result.tables:
         return []
@@ -296,7 +297,7 @@ def _by_host(
     return found
 
 
-def _why(result: Result, stayed: Mapping[str, str]) -> dict[str, str]:
+def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
     """Return the last reason why each VM did not leave the host that it is on."""
     ended = {
         row["vm"]: row["end_s"] for row in result.table("migrations").to_pylist()

@@ -22,7 +22,7 @@ from ..base.plotting import (
     literal,
     thinned,
 )
-from ..run.result import Result
+from ..base.run_tables import RunTables
 from ..topics.elasticity.figures import ELASTICITY_FIGURES, ELASTICITY_TITLES
 from ..topics.lifecycle.figures import LIFE_FIGURES, LIFE_TITLES
 from ..topics.migration.figures import NETWORK_FIGURES, NETWORK_TITLES
@@ -30,14 +30,14 @@ from ..topics.power_states import REST_FIGURES
 from ..topics.reserve import RESERVE_FIGURES
 
 
-def _column(result: Result, table: str, name: str) -> Any:
+def _column(result: RunTables, table: str, name: str) -> Any:
     return result.table(table)[name].to_numpy()
 
 
 def _series(
-    result: Result, column: str, scale: float, x_title: str, y_title: str, unit: str
+    result: RunTables, column: str, scale: float, x_title: str, y_title: str, unit: str
 ) -> Figure:
-    lines: list[tuple[Result, str, str]] = [(result, HERE, "this run")]
+    lines: list[tuple[RunTables, str, str]] = [(result, HERE, "this run")]
     for baseline, about, colour in zip(
         result.baselines, result.summary["baselines"], (OTHER, *FURTHER), strict=False
     ):  # fmt: skip
@@ -57,12 +57,12 @@ def _series(
     return figure(traces, x_title.format(label), y_title)
 
 
-def power(result: Result) -> Figure:
+def power(result: RunTables) -> Figure:
     """Power of the servers over time, with the baseline's."""
     return _series(result, "power_w", 1e-3, "time ({})", "power of the servers (kW)", "kW")
 
 
-def hosts_on(result: Result) -> Figure:
+def hosts_on(result: RunTables) -> Figure:
     """Hosts switched on over time, with the baseline's and the fewest that could do the work."""
     made = _series(result, "hosts_on", 1.0, "time ({})", "hosts on", "hosts")
     times, _ = hours(_column(result, "bounds", "time_s"))
@@ -77,7 +77,7 @@ def hosts_on(result: Result) -> Figure:
     return made
 
 
-def heatmap(result: Result) -> Figure:
+def heatmap(result: RunTables) -> Figure:
     """Utilisation over hosts and time; blank where a host is off."""
     rows = _column(result, "utilisation_map", "row")
     starts = _column(result, "utilisation_map", "start_s")
@@ -106,7 +106,7 @@ def heatmap(result: Result) -> Figure:
     )  # fmt: skip
 
 
-def load_duration(result: Result) -> Figure:
+def load_duration(result: RunTables) -> Figure:
     """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
     traces = []
     weights = _column(result, "farm_series", "interval_s")
@@ -128,7 +128,7 @@ def load_duration(result: Result) -> Figure:
     return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
 
 
-def migrations(result: Result) -> Figure:
+def migrations(result: RunTables) -> Figure:
     """Migrations begun per interval."""
     times, label = hours(_column(result, "farm_series", "time_s"))
     counts = _column(result, "farm_series", "migrations_started").astype(float)
@@ -147,7 +147,7 @@ def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
     return x[edges], np.add.reduceat(y, edges)
 
 
-def busiest(result: Result) -> Figure:
+def busiest(result: RunTables) -> Figure:
     """Show the ten busiest hosts: mean, P95 and highest utilisation while on."""
     names, mean, high, peak = busiest_hosts(result)
     bars = [
@@ -166,7 +166,7 @@ def busiest(result: Result) -> Figure:
     )  # fmt: skip
 
 
-def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
+def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]:
     """Return name, mean, P95 and highest utilisation in percent of the ten busiest hosts.
 
     Busiest by work done: CPU delivered over the whole run.
@@ -186,7 +186,7 @@ def busiest_hosts(result: Result) -> tuple[list[str], Floats, Floats, Floats]:
     )
 
 
-def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
+def drawable(result: RunTables) -> dict[str, Callable[[RunTables], Figure]]:
     """Return the figures that a result has, by name."""
     over_network = "links" in result.tables and result.table("migrations").num_rows
     moves = dict(NETWORK_FIGURES) if over_network else {}
@@ -203,7 +203,7 @@ def drawable(result: Result) -> dict[str, Callable[[Result], Figure]]:
     return {name: literal(draw) for name, draw in found.items()}
 
 
-FIGURES: dict[str, Callable[[Result], Figure]] = {
+FIGURES: dict[str, Callable[[RunTables], Figure]] = {
     "power": power,
     "hosts_on": hosts_on,
     "heatmap": heatmap,

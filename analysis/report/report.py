@@ -11,8 +11,8 @@ from plotly.offline import get_plotlyjs
 
 from ...models.base.metric_definitions import METRICS, WHERE_KNOWN
 from ..base.metric_titles import title_of
+from ..base.run_tables import RunTables
 from ..base.wording import amount, basis
-from ..run.result import Result
 from ..statements.savings import COMPARED
 from ..topics.availability import failures_of
 from ..topics.elasticity.figures import ELASTICITY_NOTES, elasticity_of
@@ -123,7 +123,7 @@ def titled(title: str, unit: str, duration_h: float) -> str:
     return f"{title} ({since})" if since else title
 
 
-def render(result: Result) -> str:
+def render(result: RunTables) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
     page = environment().get_template("report.html.j2")
     written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
@@ -154,7 +154,7 @@ def render(result: Result) -> str:
     )
 
 
-def _entry(result: Result, name: str) -> dict[str, str]:
+def _entry(result: RunTables, name: str) -> dict[str, str]:
     entry, metric = result.summary[name], (METRICS | WHERE_KNOWN)[name]
     unit = entry["unit"]
     return {
@@ -166,7 +166,7 @@ def _entry(result: Result, name: str) -> dict[str, str]:
     }
 
 
-def _tiles(result: Result) -> list[dict[str, str]]:
+def _tiles(result: RunTables) -> list[dict[str, str]]:
     tiles = [_entry(result, "work_served_share")]
     tiles += [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
     since = basis(result.value("duration_h"))
@@ -184,7 +184,7 @@ def _tiles(result: Result) -> list[dict[str, str]]:
     return [*tiles, _entry(result, "migrations")]
 
 
-def _baselines(result: Result) -> list[dict[str, Any]]:
+def _baselines(result: RunTables) -> list[dict[str, Any]]:
     """Return for each baseline its sentence, its figures beside this run's, and the payback."""
     return [
         {**about, "rows": _side_by_side(result, baseline), "payback": _payback(about)}
@@ -199,7 +199,7 @@ def _apart(value: float | None, unit: str) -> str:
     return f"{shown(100 * value)} pp"
 
 
-def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
+def _side_by_side(result: RunTables, baseline: RunTables) -> list[dict[str, str]]:
     rows = []
     for name in COMPARED:
         here, other = result.value(name), baseline.value(name)
@@ -218,7 +218,7 @@ def _side_by_side(result: Result, baseline: Result) -> list[dict[str, str]]:
     return rows
 
 
-def payback_lines(result: Result) -> list[str]:
+def payback_lines(result: RunTables) -> list[str]:
     """Return the payback of the investment against each baseline, where there is one."""
     return [
         f"Payback of the investment against {each['label']}: {text}"
@@ -237,7 +237,7 @@ def _payback(about: Mapping[str, Any]) -> str:
     return "never, nothing is saved" if entry["value"] is None else f"{entry['value']:.1f} years"
 
 
-def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
+def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
     known = {
         title: [_entry(result, name) for name in names if name in result.summary]
         for title, names in SECTIONS.items()
@@ -245,7 +245,7 @@ def _sections(result: Result) -> list[tuple[str, list[dict[str, str]]]]:
     return [(title, entries) for title, entries in known.items() if entries]
 
 
-def _figures(result: Result, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
+def _figures(result: RunTables, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [
         {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
         for name, draw in drawable(result).items()

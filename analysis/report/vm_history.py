@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ...models.base.arrays import added
 from ...scenarios.errors.problems import refuse
-from ..run.result import Result
-from ..topics.lifecycle.metrics import S_PER_H
+from ..base.run_tables import RunTables
+from ..base.units_and_ratios import S_PER_DAY, S_PER_H
 from .life_story import stays, told
 from .vm_sentences import (
     Row,
@@ -27,7 +27,6 @@ from .vm_sentences import (
     summary,
 )
 
-DAY_S = 86400.0
 KEYS = frozenset({"scenario", "replication", "seed", "vm"})
 MOVE = frozenset(
     {"source", "target", "decided_s", "start_s", "waited_s", "end_s", "copied_gib", "finished"}
@@ -63,7 +62,7 @@ class Story:
 
     @property
     def _with_day(self) -> bool:
-        return self.events[-1].time_s > DAY_S
+        return self.events[-1].time_s > S_PER_DAY
 
     def text(self) -> str:
         """Return the story with one line per event, the summary below."""
@@ -99,7 +98,7 @@ ENDED, BOOTED, ARRIVED, STOPPED, ASKED, DECIDED, WOKEN, LIVES, WAITS, LEAVES, DR
 )
 
 
-def tell(result: Result, vm: str) -> Story:
+def tell(result: RunTables, vm: str) -> Story:
     """Return the story of a VM, named exactly or by a pattern that it alone matches.
 
     Raises InputError naming the nearest VMs, or those that the pattern matches, and where a
@@ -157,7 +156,7 @@ def _listed(names: Sequence[str]) -> str:
 class _Tables:
     """Rows of a run's tables as mappings, without the columns that say which run it is."""
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: RunTables) -> None:
         self._result = result
         self.where = str(result.directory or result.name)
 

@@ -21,6 +21,7 @@ from ...sim.base.random_streams import Streams
 from ...sim.engine import Outcome
 from ..base.metric_titles import UNLICENSED, after_start_up, without_licences
 from ..base.provenance import input_records, versions
+from ..base.run_tables import SCHEMA_VERSION
 from ..base.wording import count
 from ..measure.assumptions import assumptions, data_quality
 from ..measure.conservation import check
@@ -35,7 +36,7 @@ from ..statements.without_effect import wide_vms, without_effect
 from ..topics.hosts_needed import hosts_needed
 from ..topics.resources import limiting_resource
 from .play_case import play
-from .result import SCHEMA_VERSION, Result
+from .result import Result
 
 Progress = Callable[[str, float, float], None]
 """Told the name of the case, the simulated time and the length of the run, both in s."""

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...scenarios.errors.suggest import unknown_name
+from .run_directory import StoredRun, read, write
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from ..report.vm_history import Story
-
-SCHEMA_VERSION = 1
 
 
 @dataclass
@@ -90,11 +89,34 @@ class Result:
 
         return tell(self, vm)
 
-    def save(self, directory: str | Path) -> Path:
-        """Write the run directory, report included; return where it is."""
-        from .run_directory import save  # noqa: PLC0415
+    def save(self, directory: str | Path, checked: bool = False) -> Path:
+        """Write the run directory, report included; return where it is.
 
-        return save(self, Path(directory))
+        Replaces an earlier run there. Raises InputError if something else is in the way, or it
+        cannot be written. With ``checked`` the place was free before the run: if it no longer is,
+        the run is written beside it, and the error says where.
+        """
+        write(self, Path(directory), checked)
+        self.directory = Path(directory)
+        return self.directory
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "Result":
+        """Read a run directory. Raises InputError if it is none, or damaged."""
+        return cls._of(read(Path(directory)))
+
+    @classmethod
+    def _of(cls, run: StoredRun) -> "Result":
+        return cls(
+            name=run.name,
+            summary=run.summary,
+            manifest=run.manifest,
+            scenario_yaml=run.scenario_yaml,
+            tables=run.tables,
+            title=run.title,
+            baselines=[cls._of(each) for each in run.baselines],
+            directory=run.directory,
+        )
 
     def report(self) -> str:
         """Return the report as one HTML page."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from ...scenarios.files.destination import (
     told,
     write_json,
 )  # fmt: skip
-from .result import SCHEMA_VERSION, Result
+from ..base.run_tables import SCHEMA_VERSION, RunTables
 
 SUMMARY, SCENARIO, REPORT = "summary.json", "scenario.resolved.yaml", "report.html"
 BASELINE, TABLES = "baseline", "tables"
@@ -38,14 +38,31 @@ VARIANTS = "variants"
 PARQUET_END = b"PAR1"
 
 
+@dataclass(frozen=True)
+class StoredRun:
+    """What a run directory holds; its tables are read when they are asked for.
+
+    ``baselines`` are the runs below it, in the order in which they were compared.
+    """
+
+    name: str
+    title: str
+    summary: dict[str, Any]
+    manifest: dict[str, Any]
+    scenario_yaml: str
+    tables: Mapping[str, pa.Table]
+    directory: Path
+    baselines: "list[StoredRun]" = field(default_factory=list)
+
+
 def baseline_folders(count: int) -> list[str]:
     """Return the folders of so many baselines: ``baseline``, ``baseline-2``, ``baseline-3``."""
     return [BASELINE if row == 0 else f"{BASELINE}-{row + 1}" for row in range(count)]
 
 
-def default_directory(result: Result, root: Path) -> Path:
-    """Return where a result belongs below a folder of runs: beside what must not be replaced."""
-    return free(root / f"{result.name}-{result.manifest['hash']}", RUN)
+def default_directory(run: RunTables, root: Path) -> Path:
+    """Return where a run belongs below a folder of runs: beside what must not be replaced."""
+    return free(root / f"{run.name}-{run.manifest['hash']}", RUN)
 
 
 def free(directory: Path, kind: str) -> Path:
@@ -60,7 +77,7 @@ def free(directory: Path, kind: str) -> Path:
     return directory
 
 
-def save(result: Result, directory: Path, checked: bool = False) -> Path:
+def write(run: RunTables, directory: Path, checked: bool = False) -> None:
     """Write a run directory, replacing an earlier run of farmsim there.
 
     Everything is written beside it first and takes its place at the end. Raises InputError if
@@ -68,31 +85,28 @@ def save(result: Result, directory: Path, checked: bool = False) -> Path:
     ``replacing_directory``.
     """
     with replacing_directory(named(directory), RUN, checked) as new:
-        write_run(result, new)
-    result.directory = directory
-    return directory
+        write_run(run, new)
 
 
-def write_run(result: Result, directory: Path) -> None:
-    """Write a result, its baseline and its report into a folder that exists and is empty."""
+def write_run(run: RunTables, directory: Path) -> None:
+    """Write a run, its baselines and its report into a folder that exists and is empty."""
     from ..report.report import render  # noqa: PLC0415 - plotly and jinja are costly to import
 
-    _write(result, directory)
-    for name, baseline in zip(
-        baseline_folders(len(result.baselines)), result.baselines, strict=True
-    ):  # fmt: skip
+    _write(run, directory)
+    folders = baseline_folders(len(run.baselines))
+    for name, baseline in zip(folders, run.baselines, strict=True):
         (directory / name).mkdir()
         _write(baseline, directory / name)
         seal(directory / name, RUN, baseline.manifest)
-    (directory / REPORT).write_text(render(result), "utf-8")
-    seal(directory, RUN, result.manifest)
+    (directory / REPORT).write_text(render(run), "utf-8")
+    seal(directory, RUN, run.manifest)
 
 
-def _write(result: Result, directory: Path) -> None:
+def _write(run: RunTables, directory: Path) -> None:
     (directory / TABLES).mkdir()
-    write_json(directory / SUMMARY, {"title": result.title, **result.summary})
-    (directory / SCENARIO).write_text(result.scenario_yaml, "utf-8")
-    for name, table in result.tables.items():
+    write_json(directory / SUMMARY, {"title": run.title, **run.summary})
+    (directory / SCENARIO).write_text(run.scenario_yaml, "utf-8")
+    for name, table in run.tables.items():
         path = directory / TABLES / f"{name}.parquet"
         parquet.write_table(table, path, compression="zstd")
 
@@ -153,20 +167,20 @@ class _LazyTables(Mapping[str, pa.Table]):
         return len(self._files)
 
 
-def load(directory: str | Path) -> Result:
+def read(directory: Path) -> StoredRun:
     """Read a run directory. Raises InputError if it is none, or damaged."""
-    directory = Path(directory)
-    return looked_at(directory, lambda: _load(directory))
+    return looked_at(directory, lambda: _read(directory))
 
 
-def _load(directory: Path) -> Result:
+def _read(directory: Path) -> StoredRun:
     manifest, record = read_manifest(directory, RUN)
     data = read_json(directory, SUMMARY, record)
     if data.get("schema_version") != SCHEMA_VERSION:
         shown = data.get("schema_version")
         message = f"was written in format {shown}, this farmsim reads {SCHEMA_VERSION}; run again"
         raise refuse(str(directory), message)
-    result = Result(
+    parts = [name for name in baseline_folders(len(record.parts)) if name in record.parts]
+    return StoredRun(
         name=manifest["name"],
         title=data.pop("title", ""),
         summary=data,
@@ -174,11 +188,8 @@ def _load(directory: Path) -> Result:
         scenario_yaml=_text(directory, SCENARIO, record),
         tables=_LazyTables(directory, record),
         directory=directory,
+        baselines=[read(directory / name) for name in parts],
     )
-    for name in baseline_folders(len(record.parts)):
-        if name in record.parts:
-            result.baselines.append(load(directory / name))
-    return result
 
 
 def kind_of(directory: Path) -> str | None:

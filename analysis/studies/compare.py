@@ -21,14 +21,14 @@ from ...scenarios.errors.suggest import unknown_name
 from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import looked_at, seal, write_json
 from ...scenarios.variants import TYPICAL, Levels, Variant
+from ..base.run_tables import SCHEMA_VERSION
 from ..measure.work_not_done import serving_most
 from ..run.execute import Progress, execute
-from ..run.result import SCHEMA_VERSION, Result
+from ..run.result import Result
 from ..run.run_directory import (
     COMPARED,
     TABLES,
     VARIANTS,
-    load,
     read_json,
     read_manifest,
     write_run,
@@ -38,6 +38,8 @@ from .compare_rows import Row, row_of, table_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from .compare_report import ComparisonPage
 
 COMPARISON, PAGE = "comparison.json", "compare.html"
 
@@ -113,6 +115,21 @@ class Comparison:
         return notes(results, self.levels, self.serving)
 
     @property
+    def _page(self) -> "ComparisonPage":
+        from .compare_report import ComparisonPage  # noqa: PLC0415
+
+        return ComparisonPage(
+            name=self.name,
+            rows=self.rows,
+            runs={name: levels[TYPICAL] for name, levels in self.runs.items()},
+            sentences=self.sentences,
+            notes=self.notes,
+            failed_assertions=self.failed_assertions,
+            changes=self.changes,
+            has_band=self.levels is not None,
+        )
+
+    @property
     def failed_assertions(self) -> list[str]:
         """Assertions that a variant does not satisfy, at any level."""
         return [
@@ -171,18 +188,18 @@ class Comparison:
         """Return a Plotly figure: ``metrics`` or ``power``. Raises KeyError."""
         import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
 
-        from .compare_report import FIGURES  # noqa: PLC0415
+        from .compare_report import FIGURES  # noqa: PLC0415 - jinja is costly to import
 
         if name not in FIGURES:
             raise KeyError(unknown_name("figure", name, FIGURES))
-        figure = FIGURES[name](self)
+        figure = FIGURES[name](self._page)
         return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
 
     def report(self, links: bool = False) -> str:
         """Return the comparison as one HTML page; ``links`` to the reports beside it."""
         from .compare_report import render  # noqa: PLC0415
 
-        return render(self, links)
+        return render(self._page, links)
 
     def save(self, directory: str | Path, checked: bool = False) -> Path:
         """Write page, tables and every run below them; all of it or nothing.
@@ -220,7 +237,7 @@ class Comparison:
         listed = {name: each["runs"] for name, each in data["variants"].items()}
         name, levels = data["name"], data["levels"]
         runs = {
-            variant: {level: load(directory / path) for level, path in paths.items()}
+            variant: {level: Result.load(directory / path) for level, path in paths.items()}
             for variant, paths in listed.items()
         }
         return cls(name, runs, levels, directory)
@@ -228,7 +245,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         from .compare_report import notebook  # noqa: PLC0415
 
-        return notebook(self)
+        return notebook(self._page)
 
     def __repr__(self) -> str:
         return f"<Comparison {self.name}: {', '.join(self.variants)}>"

@@ -1,6 +1,7 @@
 """The comparison as one HTML page that needs nothing else, and its figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -9,9 +10,9 @@ from plotly.offline import get_plotlyjs
 from ...models.base.metric_definitions import SAVINGS
 from ...scenarios.language.yaml_text import parse
 from ..base.plotting import Figure, figure, hours, literal, thinned
+from ..base.run_tables import RunTables
 from ..report.report import SECTIONS, environment, shown, titled
 from ..run.run_directory import VARIANTS
-from .compare import Comparison
 from .compare_rows import Cell, Row
 
 COLOURS = ("#1261a0", "#c1440e", "#1a7f37", "#8250df", "#bf8700", "#0a7b83", "#a3295f", "#57606a")
@@ -27,7 +28,40 @@ NO_RATIO = ("share", "%", "grade")
 """Units of which a change in percent says nothing: of a grade because it is an order."""
 
 
-def bars(comparison: Comparison) -> Figure:
+@dataclass(frozen=True)
+class ComparisonPage:
+    """What the page of a comparison shows, variants by name, the reference first.
+
+    ``runs`` are those at the typical level; ``changes`` maps each path at which scenarios differ to
+    its values. With ``has_band`` cells have bands from other levels.
+    """
+
+    name: str
+    rows: Mapping[str, Row]
+    runs: Mapping[str, RunTables]
+    sentences: Sequence[str]
+    notes: Sequence[str]
+    failed_assertions: Sequence[str]
+    changes: Mapping[str, Mapping[str, str]]
+    has_band: bool
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the variants."""
+        return list(self.runs)
+
+    @property
+    def reference(self) -> str:
+        """Name of the variant that differences are against."""
+        return self.variants[0]
+
+    @property
+    def first(self) -> RunTables:
+        """The run of the reference."""
+        return self.runs[self.reference]
+
+
+def bars(comparison: ComparisonPage) -> Figure:
     """Chosen metrics of each variant; error bars reach from low to high."""
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
@@ -116,11 +150,11 @@ def _colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def power(comparison: Comparison) -> Figure:
+def power(comparison: ComparisonPage) -> Figure:
     """Power of the servers over time, one line for each variant."""
     label, traces = "hours", []
-    for index, name in enumerate(comparison.variants):
-        series = comparison.result(name).table("farm_series")
+    for index, (name, run) in enumerate(comparison.runs.items()):
+        series = run.table("farm_series")
         times, label = hours(series["time_s"].to_numpy())
         times, watts = thinned(times, series["power_w"].to_numpy())
         line = {"color": _colour(index), "width": 2, "shape": "hv",
@@ -134,7 +168,7 @@ def power(comparison: Comparison) -> Figure:
     return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
 
 
-FIGURES: dict[str, Callable[[Comparison], Figure]] = {
+FIGURES: dict[str, Callable[[ComparisonPage], Figure]] = {
     "metrics": literal(bars), "power": literal(power),
 }  # fmt: skip
 _TITLES = {"metrics": "Main figures", "power": "Power over time"}
@@ -145,9 +179,9 @@ _NOTES = {
 }
 
 
-def render(comparison: Comparison, links: bool) -> str:
+def render(comparison: ComparisonPage, links: bool) -> str:
     """Return the page; texts from inputs are escaped."""
-    first = comparison.result(comparison.reference)
+    first = comparison.first
     description = parse(first.scenario_yaml).data.get("description") or ""
     return (
         environment()
@@ -161,7 +195,7 @@ def render(comparison: Comparison, links: bool) -> str:
             comparison=comparison,
             folder=VARIANTS if links else None,
             groups=_groups(comparison),
-            has_band=comparison.levels is not None,
+            has_band=comparison.has_band,
             figures=[
                 {
                     "name": f"compare-{name}",
@@ -176,7 +210,7 @@ def render(comparison: Comparison, links: bool) -> str:
     )
 
 
-def _groups(comparison: Comparison) -> list[tuple[str, list[dict[str, Any]]]]:
+def _groups(comparison: ComparisonPage) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return all rows under the headings of the report, unheard-of ones under their own."""
     rows = comparison.rows
     groups = {title: [name for name in names if name in rows] for title, names in SECTIONS.items()}
@@ -191,12 +225,12 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[dict[str, Any]]]]:
     ]
 
 
-def _line(row: Row, comparison: Comparison) -> dict[str, Any]:
+def _line(row: Row, comparison: ComparisonPage) -> dict[str, Any]:
     names = comparison.variants
     cells = [written(row, name, reference=name == comparison.reference) for name in names]
     return {
         "name": row.name,
-        "title": titled(row.title, row.unit, comparison.result(names[0]).value("duration_h")),
+        "title": titled(row.title, row.unit, comparison.first.value("duration_h")),
         "definition": row.definition,
         "unit": "" if row.unit == "share" else row.unit,
         "cells": cells,
@@ -241,7 +275,7 @@ def signed(value: float, unit: str = "") -> str:
     return f"{'+' if value > 0 else ''}{shown(value, unit)}"
 
 
-def notebook(comparison: Comparison) -> str:
+def notebook(comparison: ComparisonPage) -> str:
     """Return the main figures as an HTML table."""
     names = "".join(f"<th>{escape(name)}</th>" for name in comparison.variants)
     lines = []

@@ -7,11 +7,14 @@ from ...scenarios.resolve.racks import rack_names
 from ...scenarios.scenario import Scenario
 from ..report.evacuation import Evacuated, clock, read, some
 from ..run.execute import Progress, execute
+from ..run.result import Result
 
 YEAR_S = 365.25 * 86_400.0
 
 
-def evacuate(scenario: Scenario, policy: Evacuation, progress: Progress | None = None) -> Evacuated:
+def evacuate(
+    scenario: Scenario, policy: Evacuation, progress: Progress | None = None
+) -> Evacuated[Result]:
     """Run a scenario in which hosts are emptied.
 
     Raises InputError if no host has such a name, the evacuation begins before the run or after its

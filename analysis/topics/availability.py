@@ -9,9 +9,10 @@ from ...models.base.arrays import Floats, Ints
 from ...models.state.columns import VmState
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
+from ..base.run_tables import RunTables
 from ..base.table_columns import Made, words
-from ..run.result import Result
-from .lifecycle.metrics import MHZ_S_PER_GHZ_H, S_PER_H, present_s
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H
+from .lifecycle.metrics import present_s
 
 ALL, SIZE, TENANT = "all", "size", "tenant"
 LISTED = 20
@@ -78,7 +79,7 @@ def outages(outcome: Outcome) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def failures_of(result: Result) -> dict[str, Any]:
+def failures_of(result: RunTables) -> dict[str, Any]:
     """Return what the report tells of failures; nothing where nothing failed."""
     if "outages" not in result.tables:
         return {}
@@ -94,7 +95,7 @@ def failures_of(result: Result) -> dict[str, Any]:
     }
 
 
-def _stranded(result: Result) -> list[dict[str, Any]]:
+def _stranded(result: RunTables) -> list[dict[str, Any]]:
     """Return the first VMs that ran once and wait for a host as the run ends."""
     table = result.table("vms").select(["vm", "size", "state", "ran_h", "reason"])
     waiting = (

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ...models.base.arrays import Ints, added
+from ...models.base.arrays import Floats, Ints, added
 from ...models.base.cost import JOULE_PER_KWH
 from ...models.base.quantiles import nearest_rank
-from ...models.service.exposure import grade
+from ...models.service.exposure import grade, tenant_risk
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
+from ...sim.records.ledgers import TenantLedger
 from ..base.table_columns import Made, words
-from ..measure.metrics import MHZ_S_PER_GHZ_H, co_tenants_of, cost_lines, exposure_of
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, ratios
+from .costs import cost_lines
 from .hosts_needed import hosts_needed
 from .work import work_of
 
@@ -144,6 +146,17 @@ def tenants(case: Case, outcome: Outcome) -> dict[str, Made]:
     hours_of_each = "With whom it shared hosts: host hours of each."
     made["shared_with"] = (pa.array([*with_whom, "", ""]), "", hours_of_each)
     return made
+
+
+def co_tenants_of(ledger: TenantLedger) -> Floats:
+    """Return how many other tenants were on each VM's host, mean over the time that it had one."""
+    return ratios(ledger.co_tenant_s, ledger.hosted_s)
+
+
+def exposure_of(ledger: TenantLedger) -> Floats:
+    """Return the risk indicator of each VM, mean over the time that it had a host; 0: never."""
+    layer = ratios(ledger.layer_risk_s, ledger.hosted_s)
+    return layer + tenant_risk(co_tenants_of(ledger))
 
 
 def _responses(outcome: Outcome, owner: Ints, count: int) -> dict[str, Made]:

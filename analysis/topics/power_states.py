@@ -8,10 +8,10 @@ from ...models.base.cost import JOULE_PER_KWH
 from ...models.hardware.sleep_states import DEPTHS
 from ...sim.engine import Outcome
 from ..base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ..base.run_tables import RunTables
 from ..base.table_columns import Made, Names, words
-from ..run.result import Result
+from ..base.units_and_ratios import S_PER_DAY, S_PER_H
 
-S_PER_H, S_PER_DAY = 3600.0, 86_400.0
 STATES = (("on", "hosts_on", HERE), ("switching", "hosts_switching", LEAST))
 
 
@@ -59,7 +59,7 @@ def sleep_refusals(outcome: Outcome, names: Names) -> dict[str, Made]:
     }
 
 
-def power_states(result: Result) -> Figure:
+def power_states(result: RunTables) -> Figure:
     """Hosts by power state over time, those of the farm on top of one another."""
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0
@@ -80,4 +80,4 @@ def power_states(result: Result) -> Figure:
     return figure(traces, f"time ({label})", "hosts")
 
 
-REST_FIGURES: dict[str, Callable[[Result], Figure]] = {"power_states": power_states}
+REST_FIGURES: dict[str, Callable[[RunTables], Figure]] = {"power_states": power_states}

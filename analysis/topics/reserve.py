@@ -9,19 +9,18 @@ import pyarrow as pa
 from ...models.base.arrays import Floats
 from ...sim.engine import Outcome
 from ..base.plotting import HERE, LEAST, Figure, figure, hours, thinned
+from ..base.run_tables import RunTables
 from ..base.table_columns import Made
-from ..run.result import Result
+from ..base.units_and_ratios import MIB_PER_GIB, S_PER_H
 
 TABLE = "reserve"
-MIB_PER_GIB = 1024.0
-HOUR_S = 3600.0
 
 
 def reserve_values(outcome: Outcome) -> dict[str, float]:
     """Return the figures of a run with a reserve."""
     if TABLE not in outcome.tables:
         return {}
-    return {"below_reserve_h": outcome.below_reserve_s / HOUR_S}
+    return {"below_reserve_h": outcome.below_reserve_s / S_PER_H}
 
 
 def reserve_table(outcome: Outcome) -> dict[str, Made]:
@@ -45,7 +44,7 @@ def _finite(values: Floats) -> pa.Array:
     return pa.array(values, pa.float64(), mask=~np.isfinite(values))
 
 
-def reserve(result: Result) -> Figure:
+def reserve(result: RunTables) -> Figure:
     """Memory and CPU that are left beyond the reserve over time; below zero it is broken."""
     table = result.table(TABLE)
     times, label = hours(table["time_s"].to_numpy())
@@ -81,4 +80,4 @@ def _around_zero(values: Any) -> list[float]:
     return [-1.1 * most / 3, 1.1 * most]
 
 
-RESERVE_FIGURES: dict[str, Callable[[Result], Figure]] = {TABLE: reserve}
+RESERVE_FIGURES: dict[str, Callable[[RunTables], Figure]] = {TABLE: reserve}

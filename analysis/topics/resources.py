@@ -9,6 +9,7 @@ from ...models.base.cost import JOULE_PER_KWH
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
 from ..base.table_columns import Made
+from ..base.units_and_ratios import ratio, ratios
 
 CPU, MEMORY, PROMISED = "CPU", "memory", "CPU promised to VMs"
 ROUNDING = 1e-9
@@ -21,14 +22,14 @@ def resource_values(case: Case, outcome: Outcome) -> dict[str, float]:
     hosts, on_s = farm.hosts, totals[Rate.ON]
     cores = hosts.cpu_mhz / hosts.core_mhz
     was_on = on_s > 0
-    per_core = _shares(totals[Rate.VCPUS], on_s * cores)
+    per_core = ratios(totals[Rate.VCPUS], on_s * cores)
     return {
-        "memory_mean": _share(totals[Rate.MEMORY_MIB].sum(), on_s @ hosts.memory_mib),
+        "memory_mean": ratio(totals[Rate.MEMORY_MIB].sum(), on_s @ hosts.memory_mib),
         "memory_p95": levels.memory.quantile(0.95),
         "memory_max": levels.memory.highest,
         "host_memory_max": float((farm.accounts.peak_memory_mib / hosts.memory_mib).max()),
         "cpu_promised_p95": levels.promised.quantile(0.95) / _overcommit(case),
-        "vcpus_per_core": _share(totals[Rate.VCPUS].sum(), on_s @ cores),
+        "vcpus_per_core": ratio(totals[Rate.VCPUS].sum(), on_s @ cores),
         "host_vcpus_per_core_max": float((farm.accounts.peak_vcpus / cores).max()),
         "host_vcpus_per_core_min": float(per_core[was_on].min()) if was_on.any() else 0.0,
     }
@@ -71,14 +72,14 @@ def host_columns(outcome: Outcome) -> dict[str, Made]:
     return {
         "cores": (cores, "cores", "Cores."),
         "memory_mean": (
-            _shares(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib), "share", "Memory that VMs "
+            ratios(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib), "share", "Memory that VMs "
             "held, reservations for incoming ones included, over its memory; mean while on.",
         ),
         "memory_max": (
             accounts.peak_memory_mib / hosts.memory_mib, "share", "Highest of the same."
         ),
         "vcpus_per_core_mean": (
-            _shares(totals[Rate.VCPUS], on_s * cores), "vCPUs/core", "vCPUs of its VMs per core, "
+            ratios(totals[Rate.VCPUS], on_s * cores), "vCPUs/core", "vCPUs of its VMs per core, "
             "mean while on.",
         ),
         "vcpus_per_core_max": (
@@ -101,21 +102,21 @@ def group_table(case: Case, outcome: Outcome) -> dict[str, Made]:
         np.maximum.at(found, hosts.group, values)
         return found
 
-    per_core = _shares(totals[Rate.VCPUS], on_s * cores)
+    per_core = ratios(totals[Rate.VCPUS], on_s * cores)
     return {
         "group": (pa.array([model.name for model in case.host_models]), "", "Group of hosts."),
         "hosts": (np.bincount(hosts.group, minlength=count), "hosts", "Hosts of the group."),
         "hosts_on_mean": (summed(on_s) / outcome.end_s, "hosts", "Mean hosts on."),
         "energy_kwh": (summed(totals[Rate.POWER_W]) / JOULE_PER_KWH, "kWh", "Energy drawn."),
         "utilisation_mean": (
-            _shares(summed(totals[Rate.DELIVERED_MHZ]), summed(on_s * hosts.cpu_mhz)), "share",
+            ratios(summed(totals[Rate.DELIVERED_MHZ]), summed(on_s * hosts.cpu_mhz)), "share",
             "CPU delivered over CPU switched on.",
         ),
         "utilisation_max": (
             highest(farm.accounts.peak_utilisation), "share", "Highest of any of its hosts."
         ),
         "memory_mean": (
-            _shares(summed(totals[Rate.MEMORY_MIB]), summed(on_s * hosts.memory_mib)), "share",
+            ratios(summed(totals[Rate.MEMORY_MIB]), summed(on_s * hosts.memory_mib)), "share",
             "Memory that VMs held over memory of its hosts that were on, mean.",
         ),
         "memory_max": (
@@ -123,7 +124,7 @@ def group_table(case: Case, outcome: Outcome) -> dict[str, Made]:
             "of its hosts.",
         ),
         "vcpus_per_core_mean": (
-            _shares(summed(totals[Rate.VCPUS]), summed(on_s * cores)), "vCPUs/core", "vCPUs of "
+            ratios(summed(totals[Rate.VCPUS]), summed(on_s * cores)), "vCPUs/core", "vCPUs of "
             "VMs per core of its hosts that were on, mean.",
         ),
         "vcpus_per_core_min": (
@@ -144,12 +145,3 @@ def _lowest(values: Floats, group: Ints, counts: Bools, groups: int) -> Floats:
 
 def _overcommit(case: Case) -> float:
     return float(case.scenario.policies.initial.cpu_overcommit)
-
-
-def _shares(part: Floats, whole: Floats) -> Floats:
-    made: Floats = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
-    return made
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 0.0

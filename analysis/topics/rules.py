@@ -10,10 +10,9 @@ from ...models.rules.checker import violated
 from ...models.rules.rules import Rules
 from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
+from ..base.run_tables import RunTables
 from ..base.table_columns import Made, Names, words
-from ..run.result import Result
-
-HOUR_S = 3600.0
+from ..base.units_and_ratios import S_PER_H
 
 
 def rule_values(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -41,7 +40,7 @@ def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
         else:
             until_s = end_s
         before = key
-        total_h[key[0]] += max(end_s - start_s, 0.0) / HOUR_S
+        total_h[key[0]] += max(end_s - start_s, 0.0) / S_PER_H
     return total_h
 
 
@@ -95,7 +94,7 @@ def hard_rules_broken(rules: Rules, outcome: Outcome) -> list[str]:
     return [breach.rule.name for breach in found if breach.rule.hard]
 
 
-def rules_of(result: Result) -> list[dict[str, Any]]:
+def rules_of(result: RunTables) -> list[dict[str, Any]]:
     """Return the rules of a result for its report."""
     table = result.tables.get("rules")
     return [] if table is None else table.to_pylist()

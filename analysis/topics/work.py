@@ -7,9 +7,8 @@ import numpy as np
 
 from ...models.base.arrays import Floats
 from ...sim.engine import Outcome
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H
 from .elasticity.metrics import missed_mhz_s
-
-MHZ_S_PER_GHZ_H = 3.6e6
 
 ROUNDING = 1e-9
 """A part of what a VM missed below this is what rounding leaves of a difference."""

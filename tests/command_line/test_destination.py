@@ -18,7 +18,7 @@ import pytest
 
 import farmsim
 from farmsim import InputError
-from farmsim.analysis.run.run_directory import load
+from farmsim.analysis.run.result import Result
 from farmsim.analysis.studies.failover import failover
 from farmsim.analysis.studies.failover_page import save as save_failover
 from farmsim.cli import run_command_line
@@ -263,7 +263,7 @@ def test_a_kind_of_result_does_not_replace_another(
     with pytest.raises(InputError, match="is not empty and not a farmsim run"):
         result.save("o")
     with pytest.raises(InputError, match="is a failover test, not a run"):
-        load("o")
+        Result.load("o")
 
 
 def test_a_report_made_again_inside_a_comparison_stays_ours(
@@ -319,7 +319,7 @@ def test_an_empty_directory_and_missing_parents_are_filled(
     (tmp_path / "empty").mkdir()
     for name in ("empty", "a/b/c", "n" * 255):
         result.save(tmp_path / name)
-        assert load(tmp_path / name).summary == result.summary
+        assert Result.load(tmp_path / name).summary == result.summary
 
 
 def test_notes_written_while_a_run_goes_on_stay_and_the_result_too(
@@ -335,7 +335,7 @@ def test_notes_written_while_a_run_goes_on_stay_and_the_result_too(
     with pytest.raises(InputError, match=r"notes\.txt.*The new result is in .*o-2"):
         farmsim.run(SCENARIO, out=tmp_path / "o")
     assert (tmp_path / "o" / "notes.txt").read_text() == "mine"
-    assert load(tmp_path / "o-2").summary == result.summary
+    assert Result.load(tmp_path / "o-2").summary == result.summary
     assert names(tmp_path) == ["o", "o-2"]
 
 
@@ -357,20 +357,20 @@ def test_a_default_place_with_notes_is_left_alone(
 WRITER = """
 import signal, sys, itertools
 from pathlib import Path
-from farmsim.analysis.run import run_directory as rundir
+from farmsim.analysis.run.result import Result
 from farmsim.scenarios.files import atomic_replace as workplace
-from farmsim.analysis.report.report import report as report
+from farmsim.analysis.report import report
 report.render = lambda result: "<p>" + result.name
 if "fallback" in sys.argv:
     workplace.exchange = lambda one, other: False
-first = rundir.load(sys.argv[1])
+first = Result.load(sys.argv[1])
 place = Path(sys.argv[2])
-rundir.save(first, place)
+first.save(place)
 print("ready", flush=True)
 for number in itertools.count():
     first.name = f"run-{number}"
     first.manifest = {**first.manifest, "name": first.name}
-    rundir.save(first, place)
+    first.save(place)
 """
 
 
@@ -411,7 +411,7 @@ def test_a_killed_process_leaves_a_whole_result(
         process.wait()
         if not options:
             assert place.is_dir()
-        whole = load(place)  # the fallback brings the earlier result back here
+        whole = Result.load(place)  # the fallback brings the earlier result back here
         assert whole.tables["vms"].num_rows == 2
         assert strangers(place) == []
     farmsim.load(tmp_path / "source").save(place)
@@ -433,7 +433,7 @@ def test_two_processes_write_to_one_place(
         process.kill()
         process.wait()
     assert strangers(tmp_path / "o") == []
-    load(tmp_path / "source").save(tmp_path / "o")
+    Result.load(tmp_path / "source").save(tmp_path / "o")
     assert names(tmp_path) == ["o", "source"]
 
 
@@ -457,7 +457,7 @@ def test_a_result_replaced_while_it_is_looked_at_is_looked_at_again(
     assert next(looks) == 4
     looks = itertools.count(4)
     monkeypatch.setattr("farmsim.analysis.run.run_directory.read_record", interrupted)
-    assert load(place).title == "Run 4"
+    assert Result.load(place).title == "Run 4"
     (place / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"notes\.txt"):
         refuse_directory(place, "run")
@@ -493,7 +493,7 @@ def test_every_step_of_a_replacement_can_be_the_last(
                     patched.setattr(Path, name, lambda *v, a=act, s=steps, **k: step(a, s, *v, **k))
                 with suppress(KeyboardInterrupt):
                     new.save(place)
-            found = load(place)
+            found = Result.load(place)
             assert found.name in {"tiny"}
             assert found.manifest["seed"] in {1, 2}
             old.save(place)
@@ -518,7 +518,7 @@ def test_an_interrupt_between_two_renames_puts_the_earlier_result_back(
         patched.setattr(Path, "rename", interrupted)
         with pytest.raises(KeyboardInterrupt):
             cheap(2, result).save(place)
-    assert load(place).manifest["seed"] == 1
+    assert Result.load(place).manifest["seed"] == 1
     assert names(tmp_path) == ["o"]
 
 
@@ -546,12 +546,12 @@ def test_a_process_at_work_is_not_cleaned_away(tmp_path: Path, result: farmsim.R
         thread.start()
         thread.join()
         assert (new / "begun").exists()
-        assert load(place).name == "tiny"
+        assert Result.load(place).name == "tiny"
         cheap(3, result).save(tmp_path / "copy")
         for each in (tmp_path / "copy").iterdir():
             each.rename(new / each.name)
         (new / "begun").unlink()
-    assert load(place).manifest["seed"] == 3
+    assert Result.load(place).manifest["seed"] == 3
 
 
 @pytest.mark.slow

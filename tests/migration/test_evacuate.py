@@ -126,7 +126,7 @@ def test_each_host_has_its_wave_and_when_it_was_empty() -> None:
     assert "wave 2: rack-3: empty at" in outcome.text()
 
 
-def sum_of_moves(outcome: Evacuated) -> float:
+def sum_of_moves(outcome: Evacuated[farmsim.Result]) -> float:
     table = outcome.result.table("migrations").to_pydict()
     return float(sum(table["end_s"]) - sum(table["start_s"]))
 

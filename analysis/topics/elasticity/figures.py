@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
-from ...run.result import Result
+from ...base.run_tables import RunTables
 
 MOST_DECISIONS = 40
 
 
-def applications(result: Result) -> Figure:
+def applications(result: RunTables) -> Figure:
     """Load, capacity and members of the application with the most load."""
     table = result.table("application_series")
     rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
@@ -41,14 +41,14 @@ def applications(result: Result) -> Figure:
     )  # fmt: skip
 
 
-def largest(result: Result) -> str:
+def largest(result: RunTables) -> str:
     """Return the name of the application with the most load, the first of equals."""
     table = result.table("applications")
     row = int(np.argmax(table["load_ghz_h"].to_numpy()))
     return str(table["application"][row].as_py())
 
 
-def elasticity_of(result: Result) -> dict[str, Any] | None:
+def elasticity_of(result: RunTables) -> dict[str, Any] | None:
     """Return what the report says of applications; None where there are none."""
     if "applications" not in result.tables:
         return None
@@ -63,7 +63,7 @@ def elasticity_of(result: Result) -> dict[str, Any] | None:
     }
 
 
-ELASTICITY_FIGURES: dict[str, Callable[[Result], Figure]] = {"applications": applications}
+ELASTICITY_FIGURES: dict[str, Callable[[RunTables], Figure]] = {"applications": applications}
 ELASTICITY_TITLES = {"applications": "Load and capacity of an application"}
 ELASTICITY_NOTES = {
     "applications": "The application with the most load; the table application_series has all. "

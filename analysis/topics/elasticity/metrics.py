@@ -12,9 +12,7 @@ from ....scenarios.build.build import Case
 from ....sim.engine import Outcome
 from ....sim.records.applications import GROWING
 from ...base.table_columns import Made, looked_up, words
-
-MHZ_S_PER_GHZ_H = 3.6e6
-MHZ_PER_GHZ = 1e3
+from ...base.units_and_ratios import MHZ_PER_GHZ, MHZ_S_PER_GHZ_H, nullable
 
 
 def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
@@ -109,7 +107,7 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "lateness_max_s": (late, "s", "Longest of them."),
         "penalty": (
-            _nullable(np.where(priced, _penalties(case, applications, missed), np.nan)), currency,
+            nullable(np.where(priced, _penalties(case, applications, missed), np.nan)), currency,
             "What work that was not done costs by the penalty of the scenario; null where the "
             "application has none, so that it costs nothing.",
         ),
@@ -130,9 +128,9 @@ def _scaling(outcome: Outcome, names: Any) -> dict[str, Made]:
         "measured": (
             table["measured"], "share", "Utilisation that the rule looked at, now or forecast."
         ),
-        "limit": (_nullable(table["limit"]), "share", "What the rule compared it with."),
+        "limit": (nullable(table["limit"]), "share", "What the rule compared it with."),
         "ready_s": (
-            _nullable(table["ready_s"]), "s", "When the capacity asked for was there; null if "
+            nullable(table["ready_s"]), "s", "When the capacity asked for was there; null if "
             "never, or if less was asked for."
         ),
         "lateness_s": (
@@ -185,7 +183,3 @@ def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         "starting": (counts["starting"], "VMs", "Members that waited or started then."),
         "wanted": (counts["wanted"], "VMs", "Members that were wanted then."),
     }  # fmt: skip
-
-
-def _nullable(values: Floats) -> pa.Array:
-    return pa.array(values, mask=np.isnan(values))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
-from ...run.result import Result
+from ...base.run_tables import RunTables
 
 MOST_MARKS = 60
 """Outages that are shaded; more of them would hide the lines, and are left to the table."""
@@ -14,7 +14,7 @@ MOST_MARKS = 60
 STATES = {"running": HERE, "starting": "#5b9bd5", "waiting": OTHER, "down": LEAST}
 
 
-def population(result: Result) -> Figure:
+def population(result: RunTables) -> Figure:
     """VMs that run, start, wait and are down, with the outages that took VMs behind them."""
     table = result.table("population")
     seconds = table["time_s"].to_numpy()
@@ -42,7 +42,7 @@ def _scale(seconds: Any) -> tuple[float, str]:
     return (86_400.0 if label == "days" else 3600.0), label
 
 
-def _marks(result: Result, scale: float) -> list[dict[str, Any]]:
+def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     """Return a shade for every outage that took VMs, the largest if there are too many."""
     table = result.tables.get("outages")
     if table is None:
@@ -60,7 +60,7 @@ def _marks(result: Result, scale: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-LIFE_FIGURES: dict[str, Callable[[Result], Figure]] = {"population": population}
+LIFE_FIGURES: dict[str, Callable[[RunTables], Figure]] = {"population": population}
 LIFE_TITLES = {"population": "VMs running, starting, waiting and down"}
 LIFE_NOTES = {
     "population": "Counted at the instants of the series. Shaded: something had failed that took "

@@ -1,7 +1,6 @@
 """Lives of VMs as figures and tables; only where VMs come and go or hosts fail."""
 
 import numpy as np
-import pyarrow as pa
 
 from ....models.accounts.accounts import Rate
 from ....models.base.arrays import Floats
@@ -11,9 +10,8 @@ from ....policies.interface.plan import Search
 from ....scenarios.build.build import Case
 from ....sim.engine import Outcome
 from ...base.table_columns import Made, Names, words
+from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H, nullable
 
-S_PER_H = 3600.0
-MHZ_S_PER_GHZ_H = 3.6e6
 TURNED_AWAY = "rejected: "
 """How the event begins that ends the life of a VM for which there is no host."""
 
@@ -83,11 +81,11 @@ def life_columns(case: Case, outcome: Outcome) -> dict[str, Made]:
         return {}
     lives = outcome.lives
     return {
-        "asked_h": (_nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
-        "ran_h": (_nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
-        "ended_h": (_nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
+        "asked_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
+        "ran_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
+        "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
         "waited_s": (
-            _nullable(waited_s(outcome)), "s", "From the first request until it ran, or was "
+            nullable(waited_s(outcome)), "s", "From the first request until it ran, or was "
             "turned away for good.",
         ),
         "down_s": (lives.down_s, "s", "Time that it did not run after it first had."),
@@ -149,7 +147,3 @@ def population(outcome: Outcome) -> dict[str, Made]:
         "waiting": (table["waiting"], "VMs", "VMs in the queue for a host."),
         "down": (table["down"], "VMs", "VMs that ran, and do not run now."),
     }
-
-
-def _nullable(values: Floats) -> pa.Array:
-    return pa.array(values, mask=np.isnan(values))

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ....models.base.arrays import Floats
 from ...base.plotting import HERE, Figure, figure, hours
-from ...run.result import Result
+from ...base.run_tables import RunTables
 
 MOST_MOVES = 150
 NAMED_MOVES = 40
@@ -39,7 +39,7 @@ CUT_OFF = "not ended within the run"
 SPANS = ((7200.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
-def move_phases(result: Result) -> Figure:
+def move_phases(result: RunTables) -> Figure:
     """Show the moves that took longest: a line each, its phases from the decision on."""
     moves = result.table("migrations").to_pydict()
     took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
@@ -75,7 +75,7 @@ def _span(longest_s: float) -> tuple[float, str]:
 
 
 def _bars(
-    result: Result, moves: dict[str, list[Any]], rows: list[int]
+    result: RunTables, moves: dict[str, list[Any]], rows: list[int]
 ) -> list[tuple[str, int, float, float, str]]:
     """Return kind, line, begin since the decision, length and text of every bar."""
     line_of = {row: line for line, row in enumerate(rows)}
@@ -98,7 +98,7 @@ def _bars(
     return [bar for bar in bars if bar[3] > 0]
 
 
-def _merged(result: Result, wanted: dict[int, int]) -> list[tuple[int, str, float, float, int]]:
+def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, float, float, int]]:
     """Return the phases of some moves; phases of one name in a row are one."""
     table = result.table("migration_phases").to_pydict()
     found: list[tuple[int, str, float, float, int]] = []
@@ -158,7 +158,7 @@ def clock(time_s: float) -> str:
     return f"day {days + 1}, {shown}" if days else shown
 
 
-def downtime(result: Result) -> Figure:
+def downtime(result: RunTables) -> Figure:
     """Show how many moves kept their VM away for how long."""
     table = result.table("migrations")
     away_s = table["downtime_s"].to_numpy()[table["finished"].to_numpy()].astype(float)
@@ -213,7 +213,7 @@ def lasting(seconds: float) -> str:
     return f"{seconds / scale:.3g} {unit}"
 
 
-def links(result: Result) -> Figure:
+def links(result: RunTables) -> Figure:
     """Show the links that moves used most: use of each in every reporting interval."""
     table = result.table("link_series")
     names = list(dict.fromkeys(table["link"].to_pylist()))
@@ -243,7 +243,7 @@ def _coarser(times: Floats, grid: Floats) -> tuple[Floats, Floats]:
     return times[first], np.maximum.reduceat(grid, first, axis=1)
 
 
-def sent(result: Result) -> Figure:
+def sent(result: RunTables) -> Figure:
     """Show what moves sent over the network in each interval."""
     series = result.table("farm_series")
     times_s = series["time_s"].to_numpy()
@@ -263,7 +263,7 @@ def sent(result: Result) -> Figure:
     return figure([bars], f"time ({label})", "sent by moves (GiB)", bargap=0.05)
 
 
-NETWORK_FIGURES: dict[str, Callable[[Result], Figure]] = {
+NETWORK_FIGURES: dict[str, Callable[[RunTables], Figure]] = {
     "move_phases": move_phases,
     "downtime": downtime,
     "links": links,

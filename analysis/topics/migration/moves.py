@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ...run.result import Result
+from ...base.run_tables import RunTables
 from .tables import SHOWN_LINKS
 
 
-def moves_of(result: Result) -> dict[str, Any] | None:
+def moves_of(result: RunTables) -> dict[str, Any] | None:
     """Return counts, GiB sent, energy, and the busiest links; None without a network.
 
     ``unmodelled`` counts moves that ended and whose model knows no downtime. ``energy_kwh`` is

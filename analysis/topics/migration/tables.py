@@ -8,10 +8,9 @@ import pyarrow as pa
 from ....models.base.arrays import Floats, Ints
 from ....sim.engine import Outcome
 from ...base.table_columns import Made, Names, words
-from ...measure.metrics import MIB_PER_GIB
+from ...base.units_and_ratios import BYTES_PER_GIB, MIB_PER_GIB
 from .metrics import highest_use, used_share
 
-BYTES_PER_GIB = 1024.0**3
 SHOWN_LINKS = 10
 
 

@@ -1,0 +1,34 @@
+"""Factors between the units inside and those that users read, and ratios that may lack a base."""
+
+import numpy as np
+import pyarrow as pa
+
+from ...models.base.arrays import Floats
+
+S_PER_H, S_PER_DAY = 3600.0, 86_400.0
+MIB_PER_GIB = 1024.0
+MHZ_PER_GHZ = 1e3
+MHZ_S_PER_GHZ_H = 3.6e6
+BYTES_PER_GIB = 1024.0**3
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return ``part / whole``; 0 where the whole is 0."""
+    return float(part / whole) if whole > 0 else 0.0
+
+
+def ratios(parts: Floats, wholes: Floats) -> Floats:
+    """Return ``parts / wholes`` element by element; 0 where a whole is 0."""
+    made: Floats = np.divide(parts, wholes, out=np.zeros(len(parts)), where=wholes > 0)
+    return made
+
+
+def mean_ratio(parts: Floats, wholes: Floats) -> float:
+    """Return the mean of ``parts / wholes`` over the wholes above 0; 0 where there are none."""
+    counted = wholes > 0
+    return float((parts[counted] / wholes[counted]).mean()) if counted.any() else 0.0
+
+
+def nullable(values: Floats) -> pa.Array:
+    """Return an Arrow array that is null where a value is NaN."""
+    return pa.array(values, mask=np.isnan(values))
