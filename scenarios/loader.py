@@ -17,6 +17,7 @@ from .language.error_messages import sentences
 from .language.yaml_text import Document, YamlError, parse
 from .language.yaml_text import Path as Place
 from .scenario import Scenario
+from .spec.scenario_data import ScenarioData
 
 LIBRARY = "library/"
 
@@ -265,7 +266,7 @@ def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 20]}… ({len(text):,} characters)"
 
 
-def dump(scenario: Scenario) -> str:
+def dump(scenario: ScenarioData) -> str:
     """Return a scenario as YAML with every default written out.
 
     What comes with a trace or with arrivals is no default: it stays unwritten.
@@ -273,7 +274,7 @@ def dump(scenario: Scenario) -> str:
     return yaml.dump(_resolved(scenario), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _resolved(scenario: Scenario) -> dict[str, Any]:
+def _resolved(scenario: ScenarioData) -> dict[str, Any]:
     """Return a scenario as it is written out, with the list of values that nobody wrote."""
     data = scenario.model_dump(by_alias=True, mode="python")
     for name in scenario.workload.unwritten:

@@ -19,8 +19,8 @@ from ..language.table_times import times_of
 from ..readers.archive import read_file
 from ..readers.demand_tables import column_of, csv_columns, numbers_of
 from ..readers.trace import InputFile, no_samples
-from ..scenario import Scenario
 from ..spec.applications import ApplicationPart, ConstantRate, DailyRate, FileRate, TableRate
+from ..spec.scenario_data import ScenarioData
 from .hypervisors import Stack, class_of
 from .workload import Load, Recording, vms_of
 
@@ -28,7 +28,7 @@ COURSES = {"hold": held, "line": between}
 UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}
 
 
-def add_applications(load: Load, scenario: Scenario) -> Load:
+def add_applications(load: Load, scenario: ScenarioData) -> Load:
     """Return a load with the members of the scenario's applications after its own VMs.
 
     Raises InputError for files of load, and for names of members that VMs of the load have.
@@ -66,7 +66,7 @@ def _described(load: Load, applications: int) -> str:
 
 
 def _applications(
-    parts: tuple[ApplicationPart, ...], first: int, maximum: Ints, scenario: Scenario,
+    parts: tuple[ApplicationPart, ...], first: int, maximum: Ints, scenario: ScenarioData,
     made: list["_Made"],
 ) -> Applications:  # fmt: skip
     return Applications(
@@ -83,7 +83,7 @@ def _applications(
     )
 
 
-def _work_mhz_s(part: ApplicationPart, scenario: Scenario) -> float:
+def _work_mhz_s(part: ApplicationPart, scenario: ScenarioData) -> float:
     """Return the work of one request of an application, 0 where it has no class."""
     size = next(size for size in scenario.workload.sizes if size.name == part.size)
     made_of = class_of(size, scenario.overheads)
@@ -99,7 +99,7 @@ class _Made:
     recording: Recording | None = None
 
 
-def _load_of(part: ApplicationPart, scenario: Scenario) -> _Made:
+def _load_of(part: ApplicationPart, scenario: ScenarioData) -> _Made:
     """Return the load of an application. Raises InputError."""
     step_s = scenario.policies.scaling_every
     steps = int(np.ceil(scenario.run.duration / step_s))
@@ -152,7 +152,7 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
     return at_s - at_s[0], values, InputFile.of(where, content)
 
 
-def elasticity_of(scenario: Scenario, load: Load, stack: Stack) -> Elasticity | None:
+def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticity | None:
     """Return how the applications of a load scale; None where there are none."""
     if load.applications is None:
         return None
@@ -170,7 +170,7 @@ def elasticity_of(scenario: Scenario, load: Load, stack: Stack) -> Elasticity | 
     return Elasticity(load.applications, rules)
 
 
-def unscaled(load: Load, scenario: Scenario, stack: Stack) -> Elasticity | None:
+def unscaled(load: Load, scenario: ScenarioData, stack: Stack) -> Elasticity | None:
     """Return the same applications with all members there all the time."""
     elasticity = elasticity_of(scenario, load, stack)
     if elasticity is None:

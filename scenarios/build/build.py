@@ -31,8 +31,8 @@ from ..resolve.farm import (
 from ..resolve.migration import move_models
 from ..resolve.network import network_setup
 from ..resolve.racks import build_domains
-from ..scenario import Scenario
 from ..spec.farm import HostGroup
+from ..spec.scenario_data import ScenarioData
 from .applications import add_applications, elasticity_of
 from .build_reserve import build_reserve
 from .failures import failure_sources
@@ -49,7 +49,7 @@ class Case:
 
     name: str
     title: str
-    scenario: Scenario
+    scenario: ScenarioData
     engine: Engine
     farm: LivingFarm
     load: Load
@@ -68,14 +68,14 @@ class Case:
 
 
 def build(
-    scenario: Scenario, load: Load | None = None, left_out: Ints | None = None
+    scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None
 ) -> Case:  # fmt: skip
     """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
     with scenario.telling_places():
         return _build(scenario, load or load_of(scenario), left_out)
 
 
-def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
+def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     groups = scenario.farm.hosts
     stack = build_stack(scenario, groups, load.sizes, load.held)
     models = [
@@ -137,7 +137,7 @@ def _build(scenario: Scenario, load: Load, left_out: Ints | None) -> Case:
     )  # fmt: skip
 
 
-def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscope | None:
+def _microscope(scenario: ScenarioData, stack: Stack, farm: LivingFarm) -> Microscope | None:
     """Return the request queues of the VMs that the scenario names. Raises InputError."""
     wanted = scenario.service.microscope
     if not wanted:
@@ -156,7 +156,7 @@ def _microscope(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Microscop
     return Microscope(farm, stack.requests, rows, Streams(scenario.seed))
 
 
-def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLicence:
+def _licence(scenario: ScenarioData, group: HostGroup, platform: Platform) -> HostLicence:
     """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
     if group.licence is not None:
         cores = licensed_cores(platform.hypervisor.licence, platform.server)
@@ -166,7 +166,7 @@ def _licence(scenario: Scenario, group: HostGroup, platform: Platform) -> HostLi
     return list_price(hypervisor.licence, platform.server, name, cost.currency, cost.licence_region)
 
 
-def accounts_of(scenario: Scenario, stack: Stack, farm: LivingFarm) -> Accounts:
+def accounts_of(scenario: ScenarioData, stack: Stack, farm: LivingFarm) -> Accounts:
     """Return what is accounted for in a run, without a microscope."""
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
@@ -188,7 +188,7 @@ def _layer_risk(stack: Stack) -> Floats:
     return layer_risk(trusted, interfaces + HOST_APPLICATIONS * (stack.layer.app_mhz > 0))
 
 
-def load_of(scenario: Scenario) -> Load:
+def load_of(scenario: ScenarioData) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
     with scenario.telling_places():
         load = build_load(
@@ -207,7 +207,7 @@ def fresh(vms: Vms) -> Vms:
     )  # fmt: skip
 
 
-def timing(scenario: Scenario) -> Timing:
+def timing(scenario: ScenarioData) -> Timing:
     """Return length and periods of a run."""
     run = scenario.run
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)

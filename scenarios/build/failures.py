@@ -14,8 +14,8 @@ from ..errors.problems import refuse
 from ..readers.chunks import read_chunks
 from ..readers.trace import InputFile
 from ..resolve.failure_domains import entities_of
-from ..scenario import Scenario
 from ..spec.failures import FailureEntry
+from ..spec.scenario_data import ScenarioData
 
 SCHEDULE = "schedule"
 COLUMNS = ("failure_interval", "failure_duration")
@@ -23,7 +23,7 @@ MS_PER_S = 1e3
 
 
 def failure_sources(
-    scenario: Scenario, names: Sequence[str], domains: Domains, network: Network | None
+    scenario: ScenarioData, names: Sequence[str], domains: Domains, network: Network | None
 ) -> tuple[list[FailureSource], list[InputFile]]:
     """Return what fails, and the tables read for it. Raises InputError."""
     sources, files = [], []
@@ -85,7 +85,7 @@ def _written(entry: FailureEntry) -> tuple[Times, Times]:
 
 
 def _scheduled(
-    scenario: Scenario, names: Sequence[str], domains: Domains, network: Network | None
+    scenario: ScenarioData, names: Sequence[str], domains: Domains, network: Network | None
 ) -> list[FailureSource]:
     """Return one source per kind of thing that fails at known times."""
     sources = []

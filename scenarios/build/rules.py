@@ -19,8 +19,8 @@ from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules
 from ..readers.trace import InputFile
-from ..scenario import Scenario
 from ..spec.constraints import Constraint
+from ..spec.scenario_data import ScenarioData
 from .hypervisors import Stack
 
 SHOWN = 5
@@ -44,7 +44,7 @@ class Written:
     field: str
 
 
-def written_rules(scenario: Scenario) -> tuple[list[Written], list[InputFile]]:
+def written_rules(scenario: ScenarioData) -> tuple[list[Written], list[InputFile]]:
     """Return the rules of a scenario and of its table, and the files read. Raises InputError."""
     rules, files = [], []
     for index, constraint in enumerate(scenario.constraints):
@@ -61,7 +61,7 @@ def written_rules(scenario: Scenario) -> tuple[list[Written], list[InputFile]]:
     return rules, files
 
 
-def _placer(scenario: Scenario, index: int) -> Callable[[str], str]:
+def _placer(scenario: ScenarioData, index: int) -> Callable[[str], str]:
     def place(field: str) -> str:
         return scenario.place(("constraints", index, field)) or scenario.name
 
@@ -80,7 +80,7 @@ def _twins(rules: Sequence[Written]) -> Iterator[Problem]:
 
 
 def build_rules(
-    scenario: Scenario,
+    scenario: ScenarioData,
     farm: LivingFarm,
     stack: Stack,
     domains: Domains,
@@ -126,7 +126,7 @@ def _at_first(reserved: dict[Rule, Written], farm: LivingFarm) -> dict[Rule, Wri
 
 
 def _reservations(
-    scenario: Scenario, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
+    scenario: ScenarioData, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
 ) -> dict[Rule, Written]:
     """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
 
@@ -162,7 +162,7 @@ def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
         raise InputError(found)
 
 
-def _unsafe(scenario: Scenario, written: Sequence[Written]) -> Iterator[Problem]:
+def _unsafe(scenario: ScenarioData, written: Sequence[Written]) -> Iterator[Problem]:
     """Yield rules that a migration which gives up halfway would break."""
     if getattr(scenario.migration, "reaction", "") != "cancel":
         return

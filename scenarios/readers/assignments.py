@@ -9,7 +9,7 @@ from ...policies.control.control import ControlPolicy
 from ...policies.control.reassign import Reassign
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
-from ..scenario import Scenario
+from ..spec.scenario_data import ScenarioData
 from .archive import read_file
 from .demand_tables import csv_columns
 
@@ -17,7 +17,9 @@ FIELD = "policies.control.assignment"
 SHOWN = 1000
 
 
-def with_assignments(scenario: Scenario, vms: Sequence[str], hosts: Sequence[str]) -> Scenario:
+def with_assignments(
+    scenario: ScenarioData, vms: Sequence[str], hosts: Sequence[str]
+) -> ScenarioData:
     """Return a scenario whose assignments are mappings of names that exist. Raises InputError."""
     control = scenario.policies.control
     found = _with_assignment(control, scenario.folder, vms, hosts)

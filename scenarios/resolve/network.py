@@ -9,7 +9,6 @@ from ...models.state.columns import Hosts
 from ...sim.migration.concurrency import Limits
 from ...sim.migration.over_network import NetworkSetup
 from ..errors.problems import refuse
-from ..scenario import Scenario
 from ..spec.network import (
     MOVES_PER_HOST,
     UPLINK_MBPS,
@@ -20,20 +19,21 @@ from ..spec.network import (
     Topology,
     TwoTier,
 )
+from ..spec.spec import Spec
 from .racks import hosts_of_sites, racks_of_sites
 
 
-def network_setup(scenario: Scenario, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
+def network_setup(spec: Spec, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
     """Return the network where a migration model uses one. Raises InputError."""
     if not models.uses_network:
         return None
-    part = scenario.network
+    part = spec.network
     try:
         groups = [hosts.group_names[group] for group in hosts.group.tolist()]
-        per_rack = scenario.farm.hosts_per_rack
+        per_rack = spec.farm.hosts_per_rack
         network = network_of(part.topology, list(hosts.names), groups, per_rack)
     except ValueError as error:
-        raise refuse(scenario.name, str(error), "network.layout") from None
+        raise refuse(spec.name, str(error), "network.layout") from None
     network.background[:] = part.background
     given = part.transport
     transport = given if isinstance(given, Transport) else TRANSPORTS[given]
