@@ -63,9 +63,9 @@ class Ranged:
         return self.high if (level == "high") == more_costs else self.low
 
 
-def exactly(value: float, confidence: str = "definition", source: str = "definition") -> Ranged:
-    """Return a figure without a range."""
-    return Ranged(value, value, value, confidence, source)
+def exactly(value: float) -> Ranged:
+    """Return a figure without a range that holds by definition."""
+    return Ranged(value, value, value, "definition", "definition")
 
 
 @dataclass(frozen=True, slots=True)

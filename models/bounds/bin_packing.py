@@ -112,23 +112,19 @@ def whole_hosts(bound: float) -> int:
     return math.ceil(bound * (1.0 - ROUNDING) - ROUNDING)
 
 
-def fewest_hosts(
-    cpu_mhz: Floats, memory_mib: Floats, rooms: Floats, counts: Ints, whole: bool = True
-) -> int:
+def fewest_hosts(cpu_mhz: Floats, memory_mib: Floats, rooms: Floats, counts: Ints) -> int:
     """Return a lower bound on the hosts for VMs with some needs of CPU and memory.
 
     ``rooms`` are the CPU in MHz and the memory in MiB of each kind of host, (kinds, 2),
-    ``counts`` how many there are of it; without ``whole`` VMs count as if they could be split.
+    ``counts`` how many there are of it.
     """
     kinds = [
         HostKind(room[None, :], np.ones(1), int(count))
         for room, count in zip(rooms, counts, strict=True)
     ]
     bound = planes(kinds).least(float(cpu_mhz.sum()), float(memory_mib.sum()))
-    if whole:
-        most = rooms.max(axis=0)
-        bound = max(bound, unsplit_bound(cpu_mhz / most[0], memory_mib / most[1]))
-    return whole_hosts(bound)
+    most = rooms.max(axis=0)
+    return whole_hosts(max(bound, unsplit_bound(cpu_mhz / most[0], memory_mib / most[1])))
 
 
 def unsplit_bound(cpu: Floats, memory: Floats) -> float:

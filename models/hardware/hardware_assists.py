@@ -23,7 +23,7 @@ def _rules() -> dict[str, Any]:
     return rules
 
 
-def assists_of(cpu: str, published: str = "") -> frozenset[str]:
+def assists_of(cpu: str, published: str) -> frozenset[str]:
     """Return what a processor and its usual chipset offer.
 
     ``cpu`` is the processor's name; where no rule knows it, the year of ``published``

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.arrays import Floats, added
+from ..base.arrays import Floats
 from ..base.parameters import knob
 
 
@@ -133,10 +133,3 @@ DISTRIBUTIONS: dict[str, type] = {
 def availability(to_failure_s: float, to_repair_s: float) -> float:
     """Return ``MTTF / (MTTF + MTTR)``."""
     return to_failure_s / (to_failure_s + to_repair_s)
-
-
-def at_least(needed: int, of: int, each: float) -> float:
-    """Return the probability that at least ``needed`` of ``of`` are up, each with ``each``."""
-    return added(
-        math.comb(of, up) * each**up * (1.0 - each) ** (of - up) for up in range(needed, of + 1)
-    )

@@ -70,12 +70,6 @@ class Platform:
         return self.hypervisor.network_path(self.network)
 
     @property
-    def live_migration(self) -> bool:
-        """Whether a running VM can leave: the hypervisor and both paths must allow it."""
-        paths = self.storage_path.live_migration and self.network_path.live_migration
-        return self.hypervisor.live_migration and paths
-
-    @property
     def mmu_efficiency(self) -> float:
         """Efficiency of code heavy on page tables, by nested or by shadow paging."""
         cpu = self.hypervisor.cpu

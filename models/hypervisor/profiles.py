@@ -11,14 +11,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..base.catalogue import data_file
 from ..base.estimates import CONFIDENCE, Level, Ranged, at_level, changed, figure, nested, unknown
 from ..hardware.hardware_assists import checked_assists
 
 N = TypeVar("N", Ranged, float)
-Kind: TypeAlias = Literal["none", "type1", "embedded", "type2", "emulation"]
 KINDS = {
     "none": "no hypervisor",
     "type1": "runs on the hardware",

@@ -42,9 +42,9 @@ class Step(NamedTuple):
     what the work costs the two hosts, as parts of the guest's demand. ``down`` counts as
     downtime. From a step with ``arrived`` on the guest is at the target; while it is
     ``exposed`` pages that it needs are still at the source. ``undo_s`` is how long the source
-    takes to have it running again if the step fails; ``later_bytes`` is what later steps have to
-    send at least; ``beside_bytes`` are copied during the wait, evenly, by a way that is not the
-    network. A course that ends with a VM moved has had a step with ``arrived``.
+    takes to have it running again if the step fails; ``beside_bytes`` are copied during the wait,
+    evenly, by a way that is not the network. A course that ends with a VM moved has had a step
+    with ``arrived``.
     """
 
     name: str
@@ -60,7 +60,6 @@ class Step(NamedTuple):
     backwards: bool = False
     undo_s: float = 0.0
     is_round: bool = False
-    later_bytes: float = 0.0
     beside_bytes: float = 0.0
 
 
@@ -107,8 +106,7 @@ class Outcome(NamedTuple):
     ``fate`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
     ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates
-    the part of its CPU that the guest went without, standstill included. ``away_bytes`` is
-    what of a step cut off, and of pages still at the source, had not arrived.
+    the part of its CPU that the guest went without, standstill included.
     """
 
     fate: str
@@ -121,7 +119,6 @@ class Outcome(NamedTuple):
     source_cpu_s: float
     target_cpu_s: float
     guest_lost_s: float
-    away_bytes: float
     phases: tuple[Phase, ...]
 
     @property
@@ -168,13 +165,11 @@ class Tally:
         self._lost_s += (1.0 - step.guest_share) * elapsed_s
         self._rounds += step.is_round
 
-    def outcome(
-        self, now_s: float, fate: str, reaction: str = "", reason: str = "", away: float = 0.0
-    ) -> Outcome:
+    def outcome(self, now_s: float, fate: str, reaction: str = "", reason: str = "") -> Outcome:
         """Return the sums as of now."""
         return Outcome(
             fate, reaction, reason, now_s - self._start_s, self._downtime_s, self._sent_bytes,
-            self._rounds, self._source_s, self._target_s, self._lost_s, away, tuple(self._phases),
+            self._rounds, self._source_s, self._target_s, self._lost_s, tuple(self._phases),
         )  # fmt: skip
 
 

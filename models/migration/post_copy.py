@@ -72,7 +72,7 @@ class RemotePages(MemoryHandover):
                 "pull", size_bytes=float(edges[piece + 1] - edges[piece]),
                 cap_bytes_s=self.cap_bytes_s, guest_share=self.kept_share(away),
                 source_share=self.guest_loss, target_share=self.target_load,
-                arrived=True, exposed=rest_bytes > 0, later_bytes=rest_bytes - edges[piece + 1],
+                arrived=True, exposed=rest_bytes > 0,
             )  # fmt: skip
         yield from self.finish()
 

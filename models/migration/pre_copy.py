@@ -75,15 +75,6 @@ class PreCopy(RemotePages):
         ge=0,
     )
 
-    def problem(self, delay_s: float) -> str:
-        """Return why the downtime target cannot be met over a route of that delay, or nothing."""
-        if self.downtime_target_s >= delay_s:
-            return ""
-        return (
-            f"downtime target {self.downtime_target_s * 1000:g} ms is below the "
-            f"{delay_s * 1000:g} ms that a message takes; nothing can be sent within it"
-        )
-
     def course(self, guest: Guest) -> Course:
         """Yield the steps of the move; ``reaction`` of the ending is what was resorted to."""
         yield from self.prepare(guest)

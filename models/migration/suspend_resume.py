@@ -88,8 +88,7 @@ class Handover:
 
     @staticmethod
     def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
-        exposed = away_bytes > 0
-        return Step(name, wait_s, arrived=True, exposed=exposed, later_bytes=away_bytes)
+        return Step(name, wait_s, arrived=True, exposed=away_bytes > 0)
 
     def finish(self) -> Steps:
         """Acknowledge the end; the VM is at the target in any case."""

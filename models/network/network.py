@@ -88,14 +88,6 @@ class Network:
         return cls(graph, hosts)
 
     @classmethod
-    def pair(cls, capacity_mbps: float, latency_s: float, full_duplex: bool = False) -> "Network":
-        """Return two hosts with one line between them, which both directions share by default.
-
-        So SimGrid's links are by default, and its figures for two hosts assume.
-        """
-        return cls(*_topologies().pair(capacity_mbps, latency_s, full_duplex))
-
-    @classmethod
     def single_switch(
         cls, hosts: int | Sequence[str], capacity_mbps: float, latency_s: float
     ) -> "Network":
@@ -147,21 +139,6 @@ class Network:
         from the first pod on.
         """
         return cls(*_topologies().fat_tree(hosts, capacity_mbps, latency_s, ports))
-
-    @classmethod
-    def sites(
-        cls,
-        hosts: Sequence[int | Sequence[str]],
-        capacity_mbps: float,
-        latency_s: float,
-        between_mbps: float,
-        between_latency_s: float,
-    ) -> "Network":
-        """Return sites of one switch each, every two of them joined by a link of their own."""
-        topology = _topologies().sites(
-            hosts, capacity_mbps, latency_s, between_mbps, between_latency_s
-        )
-        return cls(*topology)
 
 
 def _topologies() -> Any:

@@ -10,7 +10,6 @@ groups may well be called rack, is taken for one.
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TypeAlias
 
 import networkx as nx
@@ -19,16 +18,6 @@ from ..hardware.racks_and_sites import numbered
 
 Graph: TypeAlias = "nx.Graph[Hashable]"
 Topology: TypeAlias = tuple[Graph, list[Hashable]]
-
-
-def pair(capacity_mbps: float, latency_s: float, full_duplex: bool) -> Topology:
-    """Two hosts and one line."""
-    graph: Graph = nx.Graph()
-    graph.add_edge(
-        "host-0", "host-1", capacity_mbps=capacity_mbps, latency_s=latency_s,
-        full_duplex=full_duplex,
-    )  # fmt: skip
-    return graph, ["host-0", "host-1"]
 
 
 def single_switch(
@@ -161,26 +150,6 @@ def linked_sites(sites: Iterable[Site], lines: Iterable[Line]) -> Topology:
             f"switch:{one}", f"switch:{other}", capacity_mbps=capacity_mbps, latency_s=latency_s
         )
     return whole, names
-
-
-def sites(
-    hosts: Sequence[int | Sequence[str]],
-    capacity_mbps: float,
-    latency_s: float,
-    between_mbps: float,
-    between_latency_s: float,
-) -> Topology:
-    """Sites of one switch each, fully meshed; numbered hosts count on from site to site."""
-    made: list[Site] = []
-    start = 0
-    for number, each in enumerate(hosts):
-        here = [f"host-{start + index}" for index in range(each)] if isinstance(each, int) else each
-        made.append(Site(f"site-{number}", here, capacity_mbps, latency_s))
-        start += len(here)
-    pairs = combinations([site.name for site in made], 2)
-    return linked_sites(
-        made, [(one, other, between_mbps, between_latency_s) for one, other in pairs]
-    )
 
 
 def _racks(

@@ -13,18 +13,6 @@ import numpy as np
 
 from ..base.arrays import Ints
 
-KINDS: Final = {
-    "together": "The VMs share a host (or a rack, or a site).",
-    "apart": "No two of the VMs share a host (or a rack, or a site).",
-    "spread": "Of the VMs at most so many share a rack (or a host, or a site).",
-    "fence": "The VMs are only on the hosts.",
-    "ban": "The VMs are on none of the hosts.",
-    "lonely": "The VMs share hosts with one another only.",
-    "preserve": "The VMs get at least so much CPU each: no host promises more than it has.",
-    "dedicated": "The hosts take only the VMs.",
-}
-"""What each kind of rule asks for; the names follow BtrPlace where it has the kind."""
-
 FOR_STRANGERS: Final = ("lonely", "dedicated")
 """Kinds that bind the VMs that are not named as well."""
 

@@ -55,13 +55,6 @@ def tenant_risk(co_tenants: Floats, weights: Weights | None = None) -> Floats:
     return risk
 
 
-def risk_indicator(
-    tcb_kloc: Floats, interfaces: Floats, co_tenants: Floats, weights: Weights | None = None
-) -> Floats:
-    """Return the raw indicator, 0 or more."""
-    return layer_risk(tcb_kloc, interfaces, weights) + tenant_risk(co_tenants, weights)
-
-
 def grade(indicator: Floats) -> Ints:
     """Return the ordinal grade, 0 to 10: tenths of ``FULL_SCALE``, rounded, 10 beyond it."""
     tenths: Ints = np.clip(np.rint(10.0 * indicator / FULL_SCALE), 0, 10).astype(np.int64)

@@ -10,11 +10,11 @@ sensitivity curves of Bubble-Up (Mars et al., MICRO 2011) and Q-Clouds (Nathuji 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints, sum_by
+from ..base.estimates import Ranged
 
 RESOURCES = ("cache", "memory_bandwidth", "disk")
 
@@ -22,26 +22,11 @@ ROUNDING = 1e-9
 """What the order of its terms may change in a sum of shares, relatively."""
 
 
-class Estimate(NamedTuple):
-    """A quantity with its range, how sure it is and where it is from.
-
-    ``mark``: V verified, VA seen in an abstract or secondary copy, D derived from verified
-    data, M from memory, E estimate without a source. It holds for the typical value; ``source``
-    says what the ends are.
-    """
-
-    low: float
-    typical: float
-    high: float
-    mark: str
-    source: str
-
-
-HEADROOM: dict[str, Estimate] = {
-    name: Estimate(0.5, 0.25, 0.0, "E", "half, a quarter, nothing of a full host does no harm")
+HEADROOM: dict[str, Ranged] = {
+    name: Ranged(0.0, 0.25, 0.5, "E", "nothing, a quarter, half of a full host does no harm")
     for name in RESOURCES
 }
-"""Pressure that does no harm; ``low`` and ``high`` name the harm, so they run downwards."""
+"""Pressure that does no harm, a share of a full host; more of it costs less."""
 
 
 def others_pressure(host_of: Ints, running: Floats, coefficient: Floats, hosts: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base.arrays import Floats, Ints, sum_by
 from .response_cells import BUSIEST, Conditions, LoadCells
-from .response_time import Queue, Sojourn, fluid, quantile, sharing, weibull
+from .response_time import Queue, Sojourn, fluid, sharing, weibull
 
 SHORTEST_S, LONGEST_S = 1e-5, 1e5
 CELLS_PER_DECADE = 5
@@ -29,10 +29,6 @@ class Response(NamedTuple):
     def mean_s(self) -> Floats:
         """Mean in s; infinite where nothing is served."""
         return self.constant_s + self.varying.mean_s
-
-    def quantile_s(self, q: float) -> Floats:
-        """Return the ``q`` quantile in s."""
-        return self.constant_s + quantile(self.varying, q)
 
 
 class ServiceAccount:
@@ -81,7 +77,7 @@ class ServiceAccount:
         rows: Ints | slice,
         interval_s: Floats | float,
         load: Floats,
-        service_s: Floats | None = None,
+        service_s: Floats | None,
     ) -> None:
         """Account for an interval in which VMs without backlog get all the CPU they can use.
 

@@ -140,14 +140,13 @@ class Queue(NamedTuple):
 class Drained(NamedTuple):
     """Requests that leave a queue within an interval, and those that never were in it.
 
-    ``delay_s`` and ``variance_s2`` are of the time that those that ``left`` have waited, ``busy_s``
-    is for how long there was a queue, ``direct`` counts requests that came later and found none.
+    ``delay_s`` and ``variance_s2`` are of the time that those that ``left`` have waited; ``direct``
+    counts requests that came later and found no queue.
     """
 
     left: Floats
     delay_s: Floats
     variance_s2: Floats
-    busy_s: Floats
     direct: Floats
 
 
@@ -176,7 +175,7 @@ def fluid(
     np.divide(waited, left, out=delay_s, where=left > 0)
     variance_s2 = np.where(left > 0, (queue.first_s - after.first_s) ** 2 / 12, 0.0)
     direct = arrival_per_s * (interval_s - busy_s) * (capacity_per_s > 0)
-    return after, Drained(left, delay_s, variance_s2, busy_s, direct)
+    return after, Drained(left, delay_s, variance_s2, direct)
 
 
 def _behind(
@@ -221,10 +220,3 @@ def weibull(mean: Floats, scv: Floats) -> tuple[Floats, Floats]:
     shape = np.interp(log_scv, _LOG_SCV, _SHAPE)
     scale: Floats = mean / np.interp(log_scv, _LOG_SCV, _UNIT_MEAN)
     return shape, scale
-
-
-def quantile(sojourn: Sojourn, q: float) -> Floats:
-    """Return the ``q`` quantile in s of a time with this mean and scv, by a Weibull fit."""
-    shape, scale_s = weibull(sojourn.mean_s, sojourn.scv)
-    time_s: Floats = scale_s * (-math.log1p(-q)) ** (1.0 / shape)
-    return time_s

@@ -49,8 +49,3 @@ class Arrivals:
 
     def __len__(self) -> int:
         return len(self.arrival_s)
-
-    @property
-    def end_s(self) -> Floats:
-        """When each VM leaves; infinite where it stays."""
-        return self.arrival_s + self.lifetime_s

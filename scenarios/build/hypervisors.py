@@ -186,5 +186,7 @@ def _interference(spec: Spec, classes: list[RequestClass | None]) -> Interferenc
     return Interference(
         sensitivity=np.array([each.sensitivities() if each else nothing for each in classes]).T,
         pressure=np.array([each.pressures() if each else nothing for each in classes]).T,
-        headroom=np.array([getattr(HEADROOM[name], spec.overheads) for name in RESOURCES]),
+        headroom=np.array(
+            [HEADROOM[name].at(spec.overheads, more_costs=False) for name in RESOURCES]
+        ),
     )

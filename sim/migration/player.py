@@ -145,9 +145,9 @@ class Player:
                 if isinstance(step, Ending):
                     return self._end(step)
                 self._enter(step)
-                cause, past, sent_bytes = yield from self._step(step)
+                cause, past = yield from self._step(step)
                 if cause:
-                    return (yield from self._stop(step, cause, sent_bytes))
+                    return (yield from self._stop(step, cause))
         except Exception:
             # GeneratorExit is left alone: a run that is thrown away has no farm to tell.
             if not self._arrived:
@@ -189,8 +189,8 @@ class Player:
             self._room.on_phase(*shares)
             self._shares = shares
 
-    def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured, float]]:
-        """Wait, then send; return the cause of an early end, the measures and the bytes."""
+    def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured]]:
+        """Wait, then send; return the cause of an early end and the measures."""
         start_s = self._clock.now
         watched = step.guest_share > 0 and not step.arrived
         busy_s = self._busy_s if self._busy_at_s == start_s else self._worked_s(watched)
@@ -216,7 +216,7 @@ class Player:
         self._busy_at_s = now_s if watched else -math.inf
         worked_s = self._busy_s - busy_s if watched else 0.0
         past = Measured(elapsed_s, now_s - sending_s, step.guest_share * elapsed_s, worked_s)
-        return cause, past, sent_bytes
+        return cause, past
 
     def _worked_s(self, watched: bool) -> float:
         return self._room.busy_s() if watched else 0.0
@@ -252,9 +252,7 @@ class Player:
         fate = "target" if ending.moved else "source"
         return self._tally.outcome(self._clock.now, fate, ending.reaction, ending.reason)
 
-    def _stop(
-        self, step: Step, cause: str, sent_bytes: float
-    ) -> Generator[simpy.Event, object, Outcome]:
+    def _stop(self, step: Step, cause: str) -> Generator[simpy.Event, object, Outcome]:
         """End early: undone before the guest arrived, lost if a failure cuts it off its pages."""
         fate = "source"
         if self._arrived:
@@ -267,5 +265,4 @@ class Player:
             self._room.on_lost()
         elif fate == "source":
             self._room.on_cancel()
-        away_bytes = (step.size_bytes or 0.0) - sent_bytes + step.later_bytes
-        return self._tally.outcome(self._clock.now, fate, reason=REASONS[cause], away=away_bytes)
+        return self._tally.outcome(self._clock.now, fate, reason=REASONS[cause])

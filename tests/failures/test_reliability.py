@@ -12,7 +12,6 @@ from farmsim.models.hardware.reliability import (
     Lognormal,
     Times,
     Weibull,
-    at_least,
     availability,
 )
 
@@ -38,12 +37,8 @@ def test_a_weibull_of_shape_one_is_exponential() -> None:
         assert np.mean(one <= t) == pytest.approx(1 - math.exp(-t / 50.0), abs=0.015)
 
 
-def test_formulas_by_hand() -> None:
+def test_availability_by_hand() -> None:
     assert availability(90.0, 10.0) == 0.9
-    assert at_least(2, 2, 0.9) == pytest.approx(0.81)
-    assert at_least(1, 2, 0.9) == pytest.approx(0.99)
-    assert at_least(2, 3, 0.9) == pytest.approx(0.972)
-    assert at_least(0, 3, 0.9) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("times", [(), (-1.0, 2.0), (0.0, 0.0)])

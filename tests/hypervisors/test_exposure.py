@@ -9,12 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
+from farmsim.models.base.arrays import Floats
 from farmsim.models.base.estimates import Level
 from farmsim.models.hypervisor.profiles import profiles
-from farmsim.models.service.exposure import Weights, grade, risk_indicator
+from farmsim.models.service.exposure import Weights, grade, layer_risk, tenant_risk
 
 ONE = np.ones(1)
 INPUTS = st.lists(st.floats(0.0, 1e4), min_size=3, max_size=3)
+
+
+def risk_indicator(
+    tcb_kloc: Floats, interfaces: Floats, co_tenants: Floats, weights: Weights | None = None
+) -> Floats:
+    return layer_risk(tcb_kloc, interfaces, weights) + tenant_risk(co_tenants, weights)
 
 
 def test_by_hand() -> None:

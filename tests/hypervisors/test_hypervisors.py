@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from farmsim.models.base.catalogue import data_file
-from farmsim.models.base.estimates import CONFIDENCE, LEVELS, Level, Ranged, exactly, figures_of
+from farmsim.models.base.estimates import CONFIDENCE, LEVELS, Level, Ranged, figures_of
 from farmsim.models.hardware.hardware_assists import ASSISTS, checked_assists
 from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Platform
@@ -148,7 +148,7 @@ def test_derived_profiles() -> None:
     esxi = profile("esxi")
     mine = derive(esxi, "mine", cpu={"plain": 0.9}, **{"storage.paravirtual.latency_us": 50})
     assert mine.name == "mine"
-    assert mine.cpu.plain == exactly(0.9, "given", "given")
+    assert mine.cpu.plain == Ranged(0.9, 0.9, 0.9, "given", "given")
     assert mine.cpu.mmu == esxi.cpu.mmu
     assert mine.storage_path("paravirtual").latency_us.typical == 50
     assert mine.storage_path("emulated") == esxi.storage_path("emulated")

@@ -90,12 +90,6 @@ def test_without_nested_paging_page_tables_are_shadowed() -> None:
     assert factor("kvm", build, "low", assists=old) < factor("kvm", build, "low")
 
 
-def test_passthrough_keeps_a_vm_where_it_is() -> None:
-    assert platform("kvm").live_migration
-    assert not platform("kvm", network="passthrough").live_migration
-    assert not platform("bare_metal").live_migration
-
-
 # The identity.
 
 

@@ -390,7 +390,7 @@ def test_columns_of_arrivals_must_agree() -> None:
             np.zeros(count, np.int64), ["vm"] * count,
         )  # fmt: skip
 
-    assert make([0, 5], [1, np.inf], [0, 0]).end_s.tolist() == [1, np.inf]
+    assert make([0, 5], [1, np.inf], [0, 0]).lifetime_s.tolist() == [1, np.inf]
     for arrival, lifetime, index, told in (
         ([5.0, 0.0], [1.0, 1.0], [0, 0], "out of order"),
         ([-1.0], [1.0], [0], "before the start"),

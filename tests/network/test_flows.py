@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import simpy
+from builders import two_hosts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def later(board: FlowBoard, delay_s: float, *arguments: Any) -> simpy.Process:
     ],
 )
 def test_simgrid_single(transport: Transport, gbps: float, size: float, expected: float) -> None:
-    board = board_of(Network.pair(1000 * gbps, 1e-4), transport)
+    board = board_of(two_hosts(1000 * gbps, 1e-4), transport)
 
     def story() -> Generator[simpy.Event, Any, None]:
         yield board.send(0, 1, size)
@@ -62,7 +63,7 @@ def test_simgrid_single(transport: Transport, gbps: float, size: float, expected
 
 def test_the_window_limits_long_fast_lines() -> None:
     """SimGrid: 10 Gbit/s and 10 ms carry 1 GiB in 5.6687 s, stages and answers included."""
-    board = board_of(Network.pair(10_000, 0.01), LV08)
+    board = board_of(two_hosts(10_000, 0.01), LV08)
     transfer = board.send(0, 1, 2**30)
     board._clock.run(until=1.0)
     assert board.rate_of(transfer) == pytest.approx(203.4e6, rel=1e-3)
@@ -71,28 +72,28 @@ def test_the_window_limits_long_fast_lines() -> None:
 
 
 def test_full_duplex_lines_carry_the_cross_traffic_on_the_other_side() -> None:
-    board = board_of(Network.pair(1000, 1e-4, full_duplex=True), LV08)
+    board = board_of(two_hosts(1000, 1e-4, full_duplex=True), LV08)
     transfer = board.send(0, 1, GBIT)
     assert took(board, transfer) == [pytest.approx(0.001301 + 1 / 0.97)]
     assert board.link_bytes.tolist() == pytest.approx([GBIT, 0.05 * GBIT])
 
 
 def test_two_on_a_line_take_twice_as_long() -> None:
-    board = board_of(Network.pair(1000, 1e-4))
+    board = board_of(two_hosts(1000, 1e-4))
     assert took(board, board.send(0, 1, GBIT), board.send(1, 0, GBIT)) == [2.0, 2.0]
-    duplex = board_of(Network.pair(1000, 1e-4, full_duplex=True))
+    duplex = board_of(two_hosts(1000, 1e-4, full_duplex=True))
     assert took(duplex, duplex.send(0, 1, GBIT), duplex.send(1, 0, GBIT)) == [1.0, 1.0]
 
 
 def test_staggered_by_hand() -> None:
     """Alone for 1 s, then half for 2 s until the shorter is through, then alone again."""
-    board = board_of(Network.pair(1000, 1e-4))
+    board = board_of(two_hosts(1000, 1e-4))
     first, second = board.send(0, 1, 4 * GBIT), later(board, 1.0, 0, 1, 1 * GBIT)
     assert took(board, first, second) == pytest.approx([5.0, 2.0])
 
 
 def test_a_cap_leaves_the_rest_to_others_and_can_change() -> None:
-    board = board_of(Network.pair(1000, 1e-4))
+    board = board_of(two_hosts(1000, 1e-4))
     slow, fast = board.send(0, 1, 0.4 * GBIT, 0.2 * GBIT), board.send(0, 1, 0.8 * GBIT)
     board._clock.run(until=0.5)
     assert board.rate_of(slow) == pytest.approx(0.2 * GBIT)
@@ -105,7 +106,7 @@ def test_a_cap_leaves_the_rest_to_others_and_can_change() -> None:
 
 
 def test_background_takes_its_share() -> None:
-    network = Network.pair(1000, 1e-4)
+    network = two_hosts(1000, 1e-4)
     network.background[:] = 0.75
     board = board_of(network)
     assert took(board, board.send(0, 1, GBIT)) == [4.0]
@@ -118,7 +119,7 @@ def test_nothing_takes_the_latency() -> None:
 
 
 def test_a_withdrawn_transfer_gives_its_share_back() -> None:
-    board = board_of(Network.pair(1000, 1e-4))
+    board = board_of(two_hosts(1000, 1e-4))
     one, other = board.send(0, 1, 10 * GBIT), board.send(0, 1, 2 * GBIT)
     board._clock.run(until=2.0)
     one.withdraw()
@@ -130,7 +131,7 @@ def test_a_withdrawn_transfer_gives_its_share_back() -> None:
 
 @pytest.mark.parametrize("at_s", [0.0, 1e-4, 2e-4])
 def test_withdrawn_before_its_first_byte(at_s: float) -> None:
-    board = board_of(Network.pair(1000, 2e-4), PLAIN)
+    board = board_of(two_hosts(1000, 2e-4), PLAIN)
     transfer = board.send(0, 1, GBIT)
     if at_s:
         board._clock.run(until=at_s)

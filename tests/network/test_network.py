@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import combinations, pairwise
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
+from builders import two_hosts
 
 from farmsim.models.network.network import Network
+from farmsim.models.network.topologies import Site, linked_sites
 
 G10, US10 = 10_000.0, 1e-5
 
@@ -22,6 +25,13 @@ def line(**edges: float) -> dict[str, float]:
     return {"capacity_mbps": G10, "latency_s": US10} | edges
 
 
+def sites(*hosts: Sequence[str]) -> Network:
+    """Return sites of one switch each, every two of them joined by a link of their own."""
+    made = [Site(f"site-{number}", here, G10, US10) for number, here in enumerate(hosts)]
+    links = [(one.name, other.name, 100.0, 0.02) for one, other in combinations(made, 2)]
+    return Network.from_graph(*linked_sites(made, links))
+
+
 def test_a_single_switch_is_two_hops() -> None:
     network = Network.single_switch(3, G10, US10)
     assert walked(network, 0, 2) == ["host-0 > switch:all", "switch:all > host-2"]
@@ -30,9 +40,9 @@ def test_a_single_switch_is_two_hops() -> None:
 
 
 def test_a_pair_shares_its_line_unless_told_otherwise() -> None:
-    shared = Network.pair(1000, 1e-4)
+    shared = two_hosts(1000, 1e-4)
     assert shared.route(0, 1).tolist() == shared.route(1, 0).tolist() == shared.reverse.tolist()
-    duplex = Network.pair(1000, 1e-4, full_duplex=True)
+    duplex = two_hosts(1000, 1e-4, full_duplex=True)
     assert duplex.route(0, 1).tolist() == [0]
     assert duplex.route(1, 0).tolist() == duplex.reverse[[0]].tolist() == [1]
 
@@ -74,7 +84,7 @@ def test_a_fat_tree_has_the_published_size_and_ways() -> None:
     [
         Network.fat_tree(20, G10, US10),
         Network.leaf_spine(9, 3, 2, G10, G10, US10),
-        Network.sites([3, 2, ["a", "b"]], G10, US10, 100.0, 0.02),
+        sites(["host-0", "host-1", "host-2"], ["host-3", "host-4"], ["a", "b"]),
     ],
     ids=["fat tree", "leaf-spine", "sites"],
 )
@@ -90,7 +100,7 @@ def test_routes_are_unbroken_and_the_same_every_time(network: Network) -> None:
 
 
 def test_sites_are_joined_by_their_own_links() -> None:
-    network = Network.sites([2, 2], G10, US10, 100.0, 0.02)
+    network = sites(["a", "b"], ["c", "d"])
     route = network.route(0, 3)
     assert network.capacity_mbps[route].tolist() == [G10, 100.0, G10]
     assert float(network.latency_s[route].sum()) == pytest.approx(0.02002)

@@ -1,7 +1,7 @@
 """Rules of placement: what each means, that nothing breaks a hard one, that soft ones order."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from farmsim.models.hardware.racks_and_sites import Domains
 from farmsim.models.rules.admission import refused
 from farmsim.models.rules.checker import violated
 from farmsim.models.rules.conflicts import Need, conflicts
-from farmsim.models.rules.constraints import KINDS, Rule
+from farmsim.models.rules.constraints import Rule
 from farmsim.models.rules.occupancy import Seats
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.utilisation_history import Ring
@@ -34,6 +34,7 @@ from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.round_robin import RoundRobin
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
+from farmsim.scenarios.spec.constraints import Constraint
 from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Outcome, UnplacedError
 
@@ -111,8 +112,12 @@ def test_rules_mean_what_they_say(case: str) -> None:
     assert allowed(compiled(one), home, vm).tolist() == expected
 
 
+KINDS = {kind.model_fields["type"].annotation.__args__[0] for kind in get_args(Constraint)}
+"""Every kind of rule that a scenario can write."""
+
+
 def test_every_kind_has_a_meaning() -> None:
-    assert {one.kind for one, *_ in MEANINGS.values()} == set(KINDS)
+    assert {one.kind for one, *_ in MEANINGS.values()} == KINDS
 
 
 def test_a_vm_that_moves_counts_at_both_ends() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats, Ints
+from farmsim.models.base.estimates import LEVELS
 from farmsim.models.service.interference import (
     HEADROOM,
     RESOURCES,
@@ -86,4 +87,5 @@ def test_a_neighbour_on_another_host_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_harm_grows_from_low_to_high(name: str) -> None:
-    assert HEADROOM[name].low > HEADROOM[name].typical > HEADROOM[name].high
+    low, typical, high = (HEADROOM[name].at(level, more_costs=False) for level in LEVELS)
+    assert low > typical > high

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import simpy
+from builders import quantile_of
 from scipy import stats
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.service.response_account import ServiceAccount
-from farmsim.models.service.response_time import erlang_b, erlang_c, quantile, sharing
+from farmsim.models.service.response_time import erlang_b, erlang_c, sharing
 from farmsim.sim.request_queue import Discipline, Distribution, RequestLog, RequestQueue, simulate
 
 BATCHES = 20
@@ -102,7 +103,7 @@ def deviations(
     one = np.ones(1)
     scv = 0.0 if distribution == "deterministic" else cv**2
     model = sharing(np.array([vcpus]), one * rate_per_s, one, scv)
-    modelled = [model.mean_s[0], quantile(model, 0.95)[0], quantile(model, 0.99)[0]]
+    modelled = [model.mean_s[0], quantile_of(model, 0.95)[0], quantile_of(model, 0.99)[0]]
     measured = [responses_s.mean(), *np.quantile(responses_s, [0.95, 0.99])]
     mean_s, half_s = batch_means(responses_s)
     return np.array(modelled) / np.array(measured) - 1.0, half_s / mean_s

@@ -1,7 +1,9 @@
 """Small farms for tests."""
 
+import math
 from collections.abc import Sequence
 
+import networkx as nx
 import numpy as np
 
 from farmsim.models.base.arrays import Floats, Ints
@@ -10,8 +12,10 @@ from farmsim.models.farm.living import LivingFarm
 from farmsim.models.hardware.power_curves import Linear, PowerBank, PowerModel
 from farmsim.models.migration.fixed_rate import FixedRate, MigrationModel
 from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.network.network import Network
 from farmsim.models.rules.reserve import Reserve
 from farmsim.models.rules.rules import Rules
+from farmsim.models.service.response_time import Sojourn, weibull
 from farmsim.models.state.columns import Hosts, Vms
 from farmsim.models.workload.demand import Demand, TraceSeries
 from farmsim.policies.control.control import ControlPolicy, NoControl
@@ -122,3 +126,23 @@ def energy_j(outcome: Outcome) -> float:
 
 def rows(*numbers: int) -> Ints:
     return np.array(numbers, np.int64)
+
+
+def two_hosts(capacity_mbps: float, latency_s: float, full_duplex: bool = False) -> Network:
+    """Return two hosts with one line between them, which both directions share by default.
+
+    So SimGrid's links are by default, and its figures for two hosts assume.
+    """
+    graph: nx.Graph[str] = nx.Graph()
+    graph.add_edge(
+        "host-0", "host-1", capacity_mbps=capacity_mbps, latency_s=latency_s,
+        full_duplex=full_duplex,
+    )  # fmt: skip
+    return Network.from_graph(graph, ["host-0", "host-1"])
+
+
+def quantile_of(sojourn: Sojourn, q: float) -> Floats:
+    """Return the ``q`` quantile in s of a time with this mean and scv, by a Weibull fit."""
+    shape, scale_s = weibull(sojourn.mean_s, sojourn.scv)
+    time_s: Floats = scale_s * (-math.log1p(-q)) ** (1.0 / shape)
+    return time_s
