@@ -8,7 +8,7 @@ import numpy as np
 from ...policies.control.balance import Balance
 from ...policies.control.control import NoControl, moves_vms
 from ...scenarios.build.build import Case
-from ...scenarios.resolve.farm import server_of
+from ...scenarios.resolve.hypervisors import server_of
 from ...sim.engine import Outcome
 
 SHOWN = 5

@@ -29,16 +29,15 @@ from ..resolve.farm import (
     host_model,
 )
 from ..resolve.migration import move_models
-from ..resolve.network import network_setup
 from ..resolve.racks import build_domains
 from ..spec.farm import HostGroup
 from ..spec.scenario_data import ScenarioData
 from .applications import add_applications, elasticity_of
-from .build_reserve import build_reserve
 from .failures import failure_sources
 from .hypervisors import Stack, build_stack
 from .lifecycle import lives_of
-from .rules import build_rules
+from .network import network_setup
+from .rules import build_reserve, build_rules
 from .unplaced import least_mib, shortage, unplaced
 from .workload import Load, build_load
 

@@ -9,11 +9,10 @@ from ...models.hardware.racks_and_sites import Domains
 from ...models.hardware.reliability import Empirical, Times
 from ...models.network.network import Network
 from ...sim.failures import FailureSource, Outage
-from ..checks.failures import hardly_up, lower
 from ..errors.problems import refuse
 from ..readers.chunks import read_chunks
 from ..readers.trace import InputFile
-from ..resolve.failure_domains import entities_of
+from ..resolve.failure_domains import entities_of, hardly_up, lower
 from ..spec.failures import FailureEntry
 from ..spec.scenario_data import ScenarioData
 

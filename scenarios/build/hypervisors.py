@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Bools, Ints
-from ...models.base.estimates import Level, Ranged
+from ...models.base.estimates import Level
 from ...models.delivery.overhead_tables import Layer
-from ...models.hardware.hardware_assists import assists_of
 from ...models.hypervisor.overheads import Device, Overheads, Platform, ceilings, overheads
-from ...models.hypervisor.profiles import Hypervisor, derive, profile
 from ...models.service.interference import HEADROOM, RESOURCES, Interference
 from ...models.service.request_class import KINDS_OF_IO, RequestClass, request_class
 from ...models.workload.vm_size import VmSize
 from ...sim.records.ledgers import RequestLoad
-from ..resolve.farm import server_of
-from ..spec.farm import HostGroup, InlineHypervisor
+from ..resolve.hypervisors import allowed_by_tenant, platform_of
+from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 from ..spec.workload import Size
 
@@ -32,43 +30,6 @@ class Stack:
     tenant_of_size: Ints
     requests: RequestLoad
     layer: Layer
-
-
-def profile_of(group: HostGroup) -> Hypervisor[Ranged]:
-    """Return the hypervisor of a group with the ranges of its figures."""
-    written = group.hypervisor
-    if isinstance(written, InlineHypervisor):
-        return derive(profile(written.based_on), f"own {written.based_on}", **written.change)
-    return profile(written)
-
-
-def hypervisor_of(group: HostGroup, level: Level) -> Hypervisor[float]:
-    """Return the hypervisor of a group at a level of cost."""
-    return profile_of(group).at(level)
-
-
-def assists_of_group(group: HostGroup) -> frozenset[str]:
-    """Return the assistance flags of a group's server: as written, or as its processor has."""
-    if group.assists is not None:
-        return frozenset(group.assists)
-    server = server_of(group)
-    return assists_of(server.cpu, server.published)
-
-
-def platform_of(group: HostGroup, level: Level) -> Platform:
-    """Return hypervisor, server and paths of a group.
-
-    Raises ValueError if the server lacks an assistance that the hypervisor or a path needs.
-    """
-    server = server_of(group)
-    return Platform(
-        hypervisor=hypervisor_of(group, level),
-        server=server,
-        assists=assists_of_group(group),
-        storage=group.storage_path or "",
-        network=group.network_path or "",
-        memory_mib=group.memory or server.memory_mib,
-    )
 
 
 def build_stack(
@@ -112,18 +73,6 @@ def class_of(size: Size | None, level: Level) -> RequestClass | None:
 
 def _index(names: list[str], name: str | None) -> int:
     return names.index(name) if name is not None else -1
-
-
-def allowed_by_tenant(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools:
-    """Return who may go where, (sizes, groups), from indices of tenants, -1 for none.
-
-    Dedicated hosts take their tenant only; a tenant that is ``alone`` goes nowhere else.
-    """
-    same = of_size[:, None] == of_group[None, :]
-    shared_host = of_group[None, :] < 0
-    may_share = np.array([tenant < 0 or not alone[tenant] for tenant in of_size.tolist()])
-    allowed: Bools = same | (shared_host & may_share[:, None])
-    return allowed
 
 
 def _layer(

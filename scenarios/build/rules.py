@@ -12,6 +12,7 @@ from ...models.farm.living import LivingFarm
 from ...models.hardware.racks_and_sites import Domains
 from ...models.rules.conflicts import Conflict, Need, conflicts
 from ...models.rules.constraints import Rule
+from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
 from ...sim.engine import Start
 from ...sim.scaling import Elasticity
@@ -19,8 +20,11 @@ from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules
 from ..readers.trace import InputFile
+from ..resolve.farm import host_names, named_hosts
 from ..spec.constraints import Constraint
+from ..spec.reserve import FailingHosts, StandbyHosts
 from ..spec.scenario_data import ScenarioData
+from ..spec.spec import Spec
 from .hypervisors import Stack
 
 SHOWN = 5
@@ -175,6 +179,18 @@ def _unsafe(scenario: ScenarioData, written: Sequence[Written]) -> Iterator[Prob
                 "may leave one of them behind; take another reaction, or give the rule a price"
             )
             yield Problem(rule.place("type"), rule.field, message)
+
+
+def build_reserve(spec: Spec) -> Reserve | None:
+    """Return what is kept free, None if nothing is."""
+    part = spec.policies.reserve
+    if part is None:
+        return None
+    if isinstance(part, FailingHosts):
+        return Reserve(hosts=part.hosts, packing=part.check == "packing")
+    if isinstance(part, StandbyHosts):
+        return Reserve(standby=named_hosts(part.hosts, host_names(spec.farm)))
+    return Reserve(memory_share=part.memory, cpu_share=part.cpu)
 
 
 class _Finder:

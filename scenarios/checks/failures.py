@@ -4,20 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...models.base.arrays import Floats, Ints
-from ...models.hardware.reliability import Times, availability
 from ...models.network.network import Network
 from ..language.fields import Fault
 from ..language.units import write
-from ..resolve.failure_domains import Entities, entities_of
+from ..resolve.failure_domains import Entities, entities_of, hardly_up, lower
 from ..resolve.farm import host_names, numbering
 from ..resolve.migration import may_use_network
+from ..resolve.network import network_of
 from ..resolve.racks import build_domains
 from ..spec.failures import FailuresPart
 from ..spec.spec import Spec
-
-LEAST_UP = 0.01
-"""Hosts that are up for less than this share of the time are taken for a slip of the pen."""
 
 SHORTEST_S = 1.0
 """Nothing fails more often than this, on average."""
@@ -53,24 +49,6 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
         yield ("failures", "entries"), message
 
 
-def lower(up: Floats, rows: Sequence[Ints], to_failure: Times, to_repair: Times) -> None:
-    """Multiply the share of time that hosts are up by that of one entry, in place."""
-    share = availability(to_failure.mean, to_repair.mean)
-    for hosts in rows:
-        up[hosts] *= share
-
-
-def hardly_up(up: Floats) -> str:
-    """Say that hosts are hardly ever up; nothing where they are."""
-    share = float(up.mean())
-    if share >= LEAST_UP:
-        return ""
-    return (
-        f"hosts would be up for {100 * share:.2g} % of the time in the long run (mean time to "
-        "failure over itself and the mean repair); let them fail less often, or repair them sooner"
-    )
-
-
 class _Known:
     """What there is of each kind, looked up once."""
 
@@ -88,8 +66,6 @@ class _Known:
     def _network(self) -> Network | None:
         if not may_use_network(self._spec):
             return None
-        from ..resolve.network import network_of  # noqa: PLC0415 - brings SimPy with it
-
         farm = self._spec.farm
         group = numbering(np.array([each.count for each in farm.hosts]), farm.order)
         groups = [farm.hosts[row].name for row in group.tolist()]

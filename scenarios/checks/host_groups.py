@@ -3,10 +3,9 @@
 from ...models.base.estimates import Ranged
 from ...models.hardware.cpu_features import CPU_BASELINES
 from ...models.hypervisor.profiles import HOSTED, Hypervisor, profiles
-from ..build.hypervisors import assists_of_group, profile_of
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
-from ..resolve.farm import server_of
+from ..resolve.hypervisors import assists_of_group, profile_of, server_of
 from ..spec.farm import HostGroup, InlineServer
 
 

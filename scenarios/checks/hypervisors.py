@@ -10,11 +10,10 @@ from ...models.base.catalogue import traces
 from ...models.hypervisor.overheads import Platform
 from ...models.hypervisor.profiles import vm_overhead_mib
 from ...models.workload.vm_size import VmSize, counts_from_shares
-from ..build.hypervisors import allowed_by_tenant, platform_of
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..language.units import write
-from ..resolve.farm import server_of
+from ..resolve.hypervisors import allowed_by_tenant, platform_of, server_of
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 from ..spec.workload import Resampled, Shipped, Size

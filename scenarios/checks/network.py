@@ -1,35 +1,22 @@
-"""What is wrong with a network, an evacuation or an assignment, given the names of all hosts."""
+"""What is wrong with a network, given the hosts that it is to join."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...policies.control.evacuation import Evacuation
-from ...policies.control.reassign import Reassign
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.farm import host_names, numbering
 from ..resolve.migration import may_use_network
-from ..resolve.racks import rack_names
+from ..resolve.network import network_of
 from ..spec.network import FatTree, Graph, Sites
 from ..spec.spec import Spec
 
 
 def faults_of_network(spec: Spec) -> Iterator[Fault]:
-    """Yield what does not go together between hosts, network and evacuation."""
-    layout, control = spec.network.topology, spec.policies.control
-    if isinstance(control, Evacuation):
-        names = host_names(spec.farm)
-        of_racks = zip(names, rack_names(spec), strict=True)
-        if not any(control.names(name, rack) for name, rack in of_racks):
-            place = ("policies", "control", "hosts")
-            yield place, unknown_name("host", control.hosts, names)
-    if isinstance(control, Reassign) and isinstance(control.assignment, dict):
-        names = host_names(spec.farm)
-        for vm, host in control.assignment.items():
-            if host not in names:
-                yield ("policies", "control", "assignment", vm), unknown_name("host", host, names)
+    """Yield what does not go together between hosts and network."""
+    layout = spec.network.topology
     if isinstance(layout, Sites):
         faults = list(_faults_of_sites(layout, spec))
         yield from faults
@@ -37,8 +24,6 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
             return
     # The other topologies are right whatever their figures.
     if isinstance(layout, FatTree | Graph | Sites) and may_use_network(spec):
-        from ..resolve.network import network_of  # noqa: PLC0415 - brings SimPy with it
-
         groups = [spec.farm.hosts[row].name for row in _groups(spec).tolist()]
         try:
             network_of(layout, host_names(spec.farm), groups, spec.farm.hosts_per_rack)

@@ -6,10 +6,14 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ...models.base.arrays import Ints
+from ...models.base.arrays import Floats, Ints
 from ...models.hardware.racks_and_sites import Domains, without_zeros
+from ...models.hardware.reliability import Times, availability
 from ...models.network.network import Network
 from ..errors.suggest import unknown_name
+
+LEAST_UP = 0.01
+"""Hosts that are up for less than this share of the time are taken for a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,21 @@ def _links(network: Network | None) -> Entities:
         rows.append(np.unique(np.array([row, back])))
         aliases.append((f"{one} - {other}", f"{other} - {one}"))
     return Entities("link", labels, rows, aliases)
+
+
+def lower(up: Floats, rows: Sequence[Ints], to_failure: Times, to_repair: Times) -> None:
+    """Multiply the share of time that hosts are up by that of one entry, in place."""
+    share = availability(to_failure.mean, to_repair.mean)
+    for hosts in rows:
+        up[hosts] *= share
+
+
+def hardly_up(up: Floats) -> str:
+    """Say that hosts are hardly ever up; nothing where they are."""
+    share = float(up.mean())
+    if share >= LEAST_UP:
+        return ""
+    return (
+        f"hosts would be up for {100 * share:.2g} % of the time in the long run (mean time to "
+        "failure over itself and the mean repair); let them fail less often, or repair them sooner"
+    )

@@ -1,17 +1,30 @@
 """Host groups of a scenario become the columns of a farm."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ...models.base.arrays import Floats, Ints
+from ...models.base.arrays import Bools, Floats, Ints
 from ...models.hardware.power_curves import PowerBank, PowerModel
-from ...models.hardware.server import Server, servers
+from ...models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
 from ..language.names import Numbered
 from ..spec.farm import FarmPart, HostGroup, InlineServer
-from .build_sleep import RestModel, rest_models, sleep_states
+from ..spec.sleep import SleepPart
+
+
+@dataclass(frozen=True)
+class RestModel:
+    """One state of rest of one group of hosts; power in W, times in s."""
+
+    resting_w: float
+    enter_s: float
+    enter_w: float
+    leave_s: float
+    leave_w: float
 
 
 @dataclass(frozen=True)
@@ -41,19 +54,6 @@ class HostModel:
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
 
 
-def server_of(group: HostGroup) -> Server:
-    """Return the server of a group, of the catalogue or as the scenario writes it out."""
-    if not isinstance(group.server, InlineServer):
-        return servers()[group.server]
-    inline = group.server
-    return Server(
-        id="inline", vendor="", model="inline", cpu="", sockets=inline.sockets,
-        cores=inline.cores, threads=inline.cores, core_mhz=inline.clock,
-        memory_mib=inline.memory, watts=(), ssj_ops=(), published="", confidence="given",
-        source="scenario",
-    )  # fmt: skip
-
-
 def host_model(group: HostGroup, platform: Platform) -> HostModel:
     """Return what the hosts of a group are made of."""
     server = platform.server
@@ -77,6 +77,26 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
         sleep=rest_models(group, idle_w, full_w),
         boots_as_hypervisor=boots_as_hypervisor,
     )  # fmt: skip
+
+
+def rest_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, RestModel]:
+    """Return the states of rest besides off of a group, given its idle and full power."""
+    parts = group.sleep
+    if parts is None:
+        parts = tuple(SleepPart(state=state) for state in DEPTHS[1:])
+    return {part.state: _rest_model(part, idle_w, full_w) for part in parts}
+
+
+def _rest_model(part: SleepPart, idle_w: float, full_w: float) -> RestModel:
+    usual = sleep_figures()[part.state]
+    entry, leaving = part.entry, part.exit
+    return RestModel(
+        resting_w=usual.watts(idle_w) if part.power is None else part.power,
+        enter_s=usual.enter_s.typical if entry is None else entry.duration,
+        enter_w=idle_w if entry is None or entry.power is None else entry.power,
+        leave_s=usual.leave_s.typical if leaving is None else leaving.duration,
+        leave_w=full_w if leaving is None or leaving.power is None else leaving.power,
+    )
 
 
 def build_hosts(farm: FarmPart, models: list[HostModel]) -> Hosts:
@@ -123,10 +143,32 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
     )
 
 
+def sleep_states(groups: list[dict[str, RestModel]]) -> SleepStates:
+    """Return the states of rest of all groups."""
+    states = SleepStates.none(len(groups))
+    columns = {
+        name: np.zeros((len(DEPTHS), len(groups))) for name in RestModel.__dataclass_fields__
+    }
+    for index, rests in enumerate(groups):
+        for state, model in rests.items():
+            depth = DEPTHS.index(state)
+            states.available[depth, index] = True
+            for name, column in columns.items():
+                column[depth, index] = getattr(model, name)
+    return SleepStates(states.available, **columns)
+
+
 def host_names(farm: FarmPart) -> list[str]:
     """Return the names of all hosts, in the order that the scenario wants."""
     counts = np.array([group.count for group in farm.hosts])
     return HostNames([group.name for group in farm.hosts], numbering(counts, farm.order), counts)
+
+
+def named_hosts(patterns: Sequence[str], names: Sequence[str]) -> Bools:
+    """Return which hosts any of some shell patterns names, as a mask over ``names``."""
+    return np.array(
+        [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names], bool
+    )
 
 
 class HostNames(list[str]):

@@ -2,15 +2,8 @@
 
 from collections.abc import Hashable
 
-from ...models.migration.model_table import MoveModels
 from ...models.network.network import Network
-from ...models.network.transport import TRANSPORTS, Transport
-from ...models.state.columns import Hosts
-from ...sim.migration.concurrency import Limits
-from ...sim.migration.over_network import NetworkSetup
-from ..errors.problems import refuse
 from ..spec.network import (
-    MOVES_PER_HOST,
     UPLINK_MBPS,
     FatTree,
     LeafSpine,
@@ -19,27 +12,7 @@ from ..spec.network import (
     Topology,
     TwoTier,
 )
-from ..spec.spec import Spec
 from .racks import hosts_of_sites, racks_of_sites
-
-
-def network_setup(spec: Spec, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
-    """Return the network where a migration model uses one. Raises InputError."""
-    if not models.uses_network:
-        return None
-    part = spec.network
-    try:
-        groups = [hosts.group_names[group] for group in hosts.group.tolist()]
-        per_rack = spec.farm.hosts_per_rack
-        network = network_of(part.topology, list(hosts.names), groups, per_rack)
-    except ValueError as error:
-        raise refuse(spec.name, str(error), "network.layout") from None
-    network.background[:] = part.background
-    given = part.transport
-    transport = given if isinstance(given, Transport) else TRANSPORTS[given]
-    per_host = part.moves_per_host or MOVES_PER_HOST
-    limits = Limits(per_host, part.moves_in_all, part.moves_per_link, part.order)
-    return NetworkSetup(network, transport, limits)
 
 
 def network_of(

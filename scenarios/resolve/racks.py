@@ -1,12 +1,11 @@
 """Racks and sites of a scenario: where the hosts of a farm stand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...models.base.arrays import Ints
 from ...models.hardware.racks_and_sites import Domains, racks_in_order
-from ..language.fields import Fault
 from ..language.names import Numbered
 from ..spec.farm import FarmPart, HostGroup
 from ..spec.network import LeafSpine, Sites, Topology, TwoTier
@@ -22,7 +21,7 @@ def build_domains(farm: FarmPart, layout: Topology) -> Domains:
     """Return where each host stands, in the order of the farm."""
     names, site_of_group = _sites(farm.hosts)
     site = site_of_group[_groups(farm)]
-    wired = _hosts_per_switch(layout)
+    wired = hosts_per_switch(layout)
     places = _hosts_of_sites(farm, layout) if isinstance(layout, Sites) else None
     if wired is not None:
         rack = np.arange(len(site)) // wired
@@ -80,34 +79,8 @@ def unplanned(count: int) -> Domains:
     return Domains(rack, np.zeros(count, np.int64), _rack_names(rack), [MAIN_SITE])
 
 
-def faults_of_domains(spec: Spec) -> Iterator[Fault]:
-    """Yield racks that are given twice or stand at two sites."""
-    layout = spec.network.topology
-    wired = _hosts_per_switch(layout)
-    if wired is not None:
-        yield from _given_twice(spec, f"racks of {wired} hosts")
-    elif isinstance(layout, Sites) and all(site.hosts_per_rack for site in layout.sites):
-        yield from _given_twice(spec, "racks of its own")
-    domains = build_domains(spec.farm, layout)
-    first = np.unique(domains.rack, return_index=True)[1]
-    torn = np.flatnonzero(domains.site != domains.site[first][domains.rack])
-    if len(torn):
-        rack, site = domains.rack[torn[0]], domains.site[torn[0]]
-        one, other = domains.site_names[domains.site[first[rack]]], domains.site_names[site]
-        remedy = f"let the hosts of a site be a multiple of {wired}, or leave the sites out"
-        if wired is None:
-            remedy = "let the sites of the network hold groups of one site each, or leave these out"
-        message = f"rack {rack + 1} would stand at {one} and at {other}; {remedy}"
-        yield ("network", "layout"), message
-
-
-def _given_twice(spec: Spec, what: str) -> Iterator[Fault]:
-    if spec.farm.hosts_per_rack is not None:
-        message = f"the network's layout has {what} already; leave this out"
-        yield ("farm", "hosts_per_rack"), message
-
-
-def _hosts_per_switch(layout: Topology) -> int | None:
+def hosts_per_switch(layout: Topology) -> int | None:
+    """Return the hosts of a rack whose switch the layout wires; None if it has no such racks."""
     if isinstance(layout, TwoTier):
         return layout.hosts_per_rack
     return layout.hosts_per_leaf if isinstance(layout, LeafSpine) else None

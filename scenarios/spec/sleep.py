@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ...models.hardware.sleep_states import DEPTHS
-from ..language.fields import Fault, Part, problem
+from ..language.fields import Part, problem
 from ..language.value_types import Seconds, Watts
 
 
@@ -36,19 +36,6 @@ def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] 
     if twice:
         raise problem(f"{twice[0]} stands there twice; describe each state of rest once")
     return states
-
-
-def faults_of_sleep(spec: Any) -> list[Fault]:
-    """Return what is wrong with the state of rest that the policies of a scenario name."""
-    wanted = spec.policies.power.sleep
-    if wanted == "off" or any(wanted in states_of(group) for group in spec.farm.hosts):
-        return []
-    has = sorted({state for group in spec.farm.hosts for state in states_of(group)})
-    message = (
-        f"no host can be in {wanted}; add {{state: {wanted}}} to farm.hosts[].sleep, "
-        f"or take one of {', '.join(['off', *has])}"
-    )
-    return [(("policies", "power", "sleep"), message)]
 
 
 def states_of(group: Any) -> tuple[str, ...]:

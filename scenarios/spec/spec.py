@@ -45,7 +45,6 @@ from .failures import FailuresPart
 from .farm import FarmPart
 from .network import NetworkPart
 from .reserve import ReserveField
-from .sleep import faults_of_sleep
 from .spec_life import AdmissionPart, ProvisioningPart
 from .workload import WorkloadPart
 
@@ -420,15 +419,16 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        from ..build.build_reserve import faults_of_reserve  # noqa: PLC0415
         from ..checks.applications import faults_of_applications  # noqa: PLC0415
         from ..checks.failures import faults_of_failures  # noqa: PLC0415
         from ..checks.hypervisors import faults_of  # noqa: PLC0415
         from ..checks.network import faults_of_network  # noqa: PLC0415
+        from ..checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep  # noqa: PLC0415
+        from ..checks.racks import faults_of_domains  # noqa: PLC0415 - made of this module
         from ..checks.times import faults_of_times  # noqa: PLC0415
-        from ..resolve.racks import faults_of_domains  # noqa: PLC0415 - made of this module
 
-        faults = [*faults_of(self), *faults_of_network(self), *faults_of_domains(self)]
+        faults = [*faults_of(self), *faults_of_control(self)]
+        faults += [*faults_of_network(self), *faults_of_domains(self)]
         faults += faults_of_applications(self)
         faults += faults_of_reserve(self)
         faults += faults_of_sleep(self)

@@ -1,0 +1,80 @@
+"""What is wrong with the policies of a scenario, given the hosts that they name or need."""
+
+from collections.abc import Iterator
+from math import comb
+
+from ...policies.control.evacuation import Evacuation
+from ...policies.control.reassign import Reassign
+from ..errors.suggest import unknown_name
+from ..language.fields import Fault
+from ..resolve.farm import host_names, named_hosts
+from ..resolve.racks import rack_names
+from ..spec.reserve import FailingHosts, StandbyHosts
+from ..spec.sleep import states_of
+from ..spec.spec import Spec
+
+MOST_SETS = 10_000
+"""Sets of hosts whose failure is tried VM by VM at each decision."""
+
+
+def faults_of_control(spec: Spec) -> Iterator[Fault]:
+    """Yield hosts that an evacuation or an assignment names and that do not exist."""
+    control = spec.policies.control
+    if isinstance(control, Evacuation):
+        names = host_names(spec.farm)
+        of_racks = zip(names, rack_names(spec), strict=True)
+        if not any(control.names(name, rack) for name, rack in of_racks):
+            place = ("policies", "control", "hosts")
+            yield place, unknown_name("host", control.hosts, names)
+    if isinstance(control, Reassign) and isinstance(control.assignment, dict):
+        names = host_names(spec.farm)
+        for vm, host in control.assignment.items():
+            if host not in names:
+                yield ("policies", "control", "assignment", vm), unknown_name("host", host, names)
+
+
+def faults_of_sleep(spec: Spec) -> list[Fault]:
+    """Return what is wrong with the state of rest that the policies of a scenario name."""
+    wanted = spec.policies.power.sleep
+    if wanted == "off" or any(wanted in states_of(group) for group in spec.farm.hosts):
+        return []
+    has = sorted({state for group in spec.farm.hosts for state in states_of(group)})
+    message = (
+        f"no host can be in {wanted}; add {{state: {wanted}}} to farm.hosts[].sleep, "
+        f"or take one of {', '.join(['off', *has])}"
+    )
+    return [(("policies", "power", "sleep"), message)]
+
+
+def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
+    """Yield what is wrong with a reserve, given the hosts of the farm."""
+    part, place = spec.policies.reserve, ("policies", "reserve", "hosts")
+    hosts = sum(group.count for group in spec.farm.hosts)
+    if isinstance(part, FailingHosts):
+        yield from _faults_of_count(part, hosts)
+    if not isinstance(part, StandbyHosts):
+        return
+    names = host_names(spec.farm)
+    for index, pattern in enumerate(part.hosts):
+        if not named_hosts([pattern], names).any():
+            yield (*place, index), unknown_name("host", pattern, names)
+    if named_hosts(part.hosts, names).all():
+        yield place, f"a reserve of all {hosts} hosts is larger than the farm; name fewer"
+
+
+def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
+    place = ("policies", "reserve")
+    if part.hosts >= hosts:
+        most = (
+            f"keep at most {hosts - 1}" if hosts > 1 else "one host alone keeps none: leave it out"
+        )
+        message = (
+            f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
+        )
+        yield (*place, "hosts"), message
+    elif part.check == "packing" and comb(hosts, part.hosts) > MOST_SETS:
+        message = (
+            f"{comb(hosts, part.hosts):,} sets of {part.hosts} hosts would be packed at each "
+            f"decision, more than {MOST_SETS:,}; take check: sum"
+        )
+        yield (*place, "check"), message
