@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from .scenarios.errors.terminal_text import say, silence, warn
+from .scenarios.errors.terminal_text import say, show_warning, silence, warn
 
 if TYPE_CHECKING:
     from .scenarios.scenario import Scenario
@@ -36,6 +37,7 @@ ALLOW_CODE = click.option(
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number."""
     _written.clear()
+    warnings.showwarning = show_warning
     if any("\0" in each for each in arguments):
         warn("an argument holds a NUL character, which no path or name can; leave it out")
         return BAD_INPUT

@@ -1,9 +1,14 @@
 """The policies that a scenario can name: one table per kind, one line per policy."""
 
-from dataclasses import is_dataclass
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+from ..models.migration.fixed_rate import MIGRATION_MODELS
 from .control.balance import Balance
 from .control.combined import Combined
 from .control.consolidation import Consolidation
@@ -35,7 +40,9 @@ from .selection.maximum_correlation import MaximumCorrelation
 from .selection.minimum_migration_time import MinimumMigrationTime
 from .selection.minimum_utilisation import MinimumUtilisation
 from .selection.random_choice import RandomChoice
-from .user_policies.guard import trace_of
+from .user_policies.functions import class_of, flaw_of_function, is_function
+from .user_policies.guard import told, trace_of
+from .user_policies.kinds import flaw_of_class
 
 ENTRY_POINTS = "farmsim.policies"
 """Group of entry points through which other packages add policies, named ``kind.name``."""
@@ -94,33 +101,59 @@ POLICIES: dict[str, dict[str, type]] = {
     },
 }
 
-_added: dict[str, dict[str, type]] = {kind: {} for kind in POLICIES}
+KINDS: dict[str, dict[str, type]] = POLICIES | {"migration": MIGRATION_MODELS}
+"""All that users may add to, by kind: policies, and the models of migrations."""
+
+_added: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
 
 
-def register(kind: str, name: str, policy: type) -> None:
-    """Make a policy available under a name in this process.
+class PluginWarning(UserWarning):
+    """An installed policy cannot be used; whatever does not name it works."""
 
-    Raises ValueError if the kind does not exist or farmsim has a policy of that name.
+
+def register(kind: str, name: str, policy: type | Callable[..., Any]) -> None:
+    """Make a policy, a frozen dataclass or a plain function, available in this process.
+
+    Raises ValueError if the kind does not exist or farmsim has a policy of that name, TypeError if
+    the policy is not what one of its kind has to be.
     """
-    if kind not in POLICIES:
-        raise ValueError(f"no policy kind {kind!r}; there are {', '.join(POLICIES)}")
-    if name in POLICIES[kind]:
-        raise ValueError(f"the {kind} policy {name!r} exists already")
-    _added[kind][name] = policy
+    if kind not in KINDS:
+        raise ValueError(f"no policy kind {kind!r}; there are {', '.join(KINDS)}")
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"the name {name!r}; a policy is named by a text")
+    if name in KINDS[kind]:
+        raise ValueError(f"the {kind} policy {name!r} exists already; choose another name")
+    _added[kind][name] = as_class(policy, kind)
+
+
+def as_class(found: Any, kind: str) -> type:
+    """Return the class of a policy of a kind; a function becomes one.
+
+    Raises TypeError that says what is wrong and what would be right.
+    """
+    function = is_function(found)
+    wrong = flaw_of_function(found, kind) if function else flaw_of_class(found, kind)
+    if wrong is not None:
+        name = getattr(found, "__qualname__", repr(found))
+        raise TypeError(f"{name} is no {kind} policy: {'; '.join(wrong)}")
+    cls: type = class_of(found, kind) if function else found
+    return cls
 
 
 def available(kind: str) -> dict[str, type]:
     """Return the policies of a kind by name: shipped, installed and registered.
 
-    An installed one that cannot be loaded is left out; see :func:`broken_plugin`.
+    An installed one that cannot be loaded is left out with a :class:`PluginWarning`, once.
     """
-    found = dict(POLICIES[kind])
+    found = dict(KINDS[kind])
     for entry in _installed():
         entry_kind, _, name = entry.name.partition(".")
         if entry_kind == kind and name not in found:
-            policy, _ = _loaded(entry)
+            policy, why = _loaded(entry)
             if policy is not None:
                 found[name] = policy
+            else:
+                _warn_of(entry, why)
     return found | _added[kind]
 
 
@@ -130,24 +163,47 @@ def broken_plugin(kind: str, name: str) -> str:
         if entry.name == f"{kind}.{name}":
             _, why = _loaded(entry)
             if why:
-                package = entry.dist.name if entry.dist else entry.value
-                return f"the {kind} policy {name!r} of package {package} cannot be loaded: {why}"
+                return f"the {kind} policy {name!r} of package {_package(entry)} {why}"
     return ""
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
+
+
+@cache
+def _warn_of(entry: EntryPoint, why: str) -> None:
+    """Say once what is wrong with an installed policy, without the traceback."""
+    text = f"the policy {entry.name!r} of package {_package(entry)} {why}".partition("\n")[0]
+    warnings.warn(text, PluginWarning, stacklevel=2)
 
 
 @cache
 def _loaded(entry: EntryPoint) -> tuple[type | None, str]:
     """Load an entry point; return the policy, or None and why not."""
+    kind = entry.name.partition(".")[0]
     try:
-        policy = entry.load()
+        with redirect_stdout(sys.stderr):
+            found = entry.load()
     except (Exception, SystemExit) as error:  # somebody else's code may do anything
-        text = f"{type(error).__name__}: {error}"
+        text, _ = told(error, "cannot be loaded")
         return None, f"{text}; mend or uninstall the package\n{trace_of(error)}"
-    if not isinstance(policy, type) or not is_dataclass(policy):
-        return None, f"{entry.value} is not a dataclass; a policy is a frozen dataclass"
-    return policy, ""
+    try:
+        return as_class(found, kind), ""
+    except TypeError as error:
+        return None, f"cannot be used: {error}"
 
 
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=ENTRY_POINTS))
+    """Return the entry points of other packages, each of a kind that exists and a new name."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        kind, _, name = entry.name.partition(".")
+        if kind not in KINDS or not name:
+            _warn_of(entry, f"is of no kind; name it KIND.NAME, KIND one of {', '.join(KINDS)}")
+        elif name in KINDS[kind] or entry.name in found:
+            _warn_of(entry, "has a name that is taken; it is not used")
+        else:
+            found[entry.name] = entry
+    return tuple(found.values())

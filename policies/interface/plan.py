@@ -1,15 +1,21 @@
-"""What a control policy returns: proposals with their reasons, and power wishes."""
+"""What a control policy returns: migrations with their reasons, and which hosts sleep or wake."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+FROM_VIEW = -2
+"""Source of a proposal that names none: the host where the view shows the VM."""
+
 
 class Reason(NamedTuple):
-    """Why a policy wants a VM moved: the rule, what it measured, and the limit it compared."""
+    """Why a policy wants a VM moved: the rule, what it measured, and the limit it compared.
+
+    ``measured`` and ``limit`` are shares (0.8 is shown as 80 %); both 0: nothing was measured.
+    """
 
     rule: str
-    measured: float
-    limit: float
+    measured: float = 0.0
+    limit: float = 0.0
 
 
 class Search(NamedTuple):
@@ -32,6 +38,10 @@ class Search(NamedTuple):
     rules: str = ""
 
 
+NOT_SEARCHED = Search()
+"""Nothing is recorded of how the target was found."""
+
+
 class Proposal(NamedTuple):
     """One VM, where it is, where it is to go (−1: no host was found), and why.
 
@@ -48,11 +58,11 @@ class Proposal(NamedTuple):
 
 @dataclass
 class Plan:
-    """The outcome of one control round.
+    """The outcome of one control round, written with :meth:`move`, :meth:`sleep`, :meth:`wake`.
 
-    Targets that sleep are woken, and so are ``wakes``; ``sleeps`` are put to rest as soon as they
+    Targets that sleep are woken, and so are ``wakes``; ``sleeps`` are put to sleep as soon as they
     are empty. ``ordered`` sleeps are not a wish but somebody's order, which no limit stops.
-    ``refusals`` names hosts that are not put to rest after all, and why. ``closes`` are taken out
+    ``refusals`` names hosts that are not put to sleep after all, and why. ``closes`` are taken out
     of service for maintenance, so that they get no VM and nobody wakes them, unless the reserve
     needs them; ``opens`` come back into service.
     """
@@ -66,3 +76,51 @@ class Plan:
     refusals: list[tuple[int, str]] = field(default_factory=list)
     closes: list[int] = field(default_factory=list)
     opens: list[int] = field(default_factory=list)
+
+    def move(
+        self,
+        vm: int,
+        target: int,
+        reason: str | Reason,
+        search: Search = NOT_SEARCHED,
+        source: int = FROM_VIEW,
+    ) -> None:
+        """Propose that a VM moves to a host, both named by row; −1: no host was found for it.
+
+        The reason, a text or a :class:`Reason`, stands in the table ``decisions``. The source is
+        the host where the view shows the VM.
+        """
+        if not isinstance(reason, Reason):
+            reason = Reason(_text(reason, "a Reason(rule, measured, limit)"))
+        self.proposals.append(Proposal(vm, source, target, reason, search))
+
+    def sleep(self, host: int, reason: str = "idle") -> None:
+        """Put a host to sleep, as soon as the last VM has left it; the reason is for the table."""
+        self.sleep_reason = _joined(self.sleep_reason if self.sleeps else "", reason)
+        self.sleeps.append(host)
+
+    def wake(self, host: int, reason: str = "load") -> None:
+        """Wake a host that sleeps, before any VM needs it."""
+        self.wake_reason = _joined(self.wake_reason if self.wakes else "", reason)
+        self.wakes.append(host)
+
+    def close(self, host: int) -> None:
+        """Take a host out of service: it gets no VM and is not woken until it is opened."""
+        self.closes.append(host)
+
+    def open(self, host: int) -> None:
+        """Bring a closed host back into service."""
+        self.opens.append(host)
+
+
+def _joined(reasons: str, reason: str) -> str:
+    """Return the reasons of a round for one action, each once."""
+    known = reasons.split(", ") if reasons else []
+    return ", ".join(dict.fromkeys([*known, _text(reason, "")]))
+
+
+def _text(reason: object, or_else: str) -> str:
+    if isinstance(reason, str) and reason.strip():
+        return reason
+    wanted = " or ".join(filter(None, ("a text", or_else)))
+    raise TypeError(f"the reason {reason!r}; a reason is {wanted}")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...models.base.arrays import Ints
+from ...models.base.arrays import Ints, States
 from ...models.state.columns import PowerState, VmState
 from .plan import Plan, Proposal
 from .view import FarmView
@@ -27,32 +27,29 @@ def planned_view(view: FarmView, plan: Plan) -> FarmView:
     vms = np.array([move.vm for move in moves], np.int64)
     targets = np.array([move.target for move in moves], np.int64)
     ahead = copy(view)
-    ahead.hosts, ahead.vms = copy(view.hosts), copy(view.vms)
-    _move(ahead, view, vms, targets)
-    _switch(ahead, view, targets, plan)
-    return ahead
-
-
-def _move(ahead: FarmView, view: FarmView, vms: Ints, targets: Ints) -> None:
     state, moving_to = view.vms.state.copy(), view.vms.moving_to.copy()
     state[vms], moving_to[vms] = VmState.MIGRATING, targets
     memory_mib, incoming = view.hosts.memory_used_mib.copy(), view.hosts.incoming.copy()
     np.add.at(memory_mib, targets, view.vms.footprint_mib[vms])
     np.add.at(incoming, targets, 1)
-    for column in (state, moving_to, memory_mib, incoming):
+    power_state = _switched(view, targets, plan)
+    for column in (state, moving_to, memory_mib, incoming, power_state):
         column.flags.writeable = False
-    ahead.vms.state, ahead.vms.moving_to = state, moving_to
-    ahead.hosts.memory_used_mib, ahead.hosts.incoming = memory_mib, incoming
+    ahead.vms = view.vms.changed(state=state, moving_to=moving_to)
+    ahead.hosts = view.hosts.changed(
+        memory_used_mib=memory_mib, incoming=incoming, state=power_state
+    )
+    return ahead
 
 
-def _switch(ahead: FarmView, view: FarmView, targets: Ints, plan: Plan) -> None:
+def _switched(view: FarmView, targets: Ints, plan: Plan) -> States:
+    """Return the power state of each host once a plan has been begun."""
     state = view.hosts.state.copy()
     woken = np.concatenate([targets, np.array(plan.wakes, np.int64)])
     state[woken[state[woken] == PowerState.OFF]] = PowerState.BOOTING
     resting = np.array(plan.sleeps, np.int64)
     state[resting[state[resting] == PowerState.ON]] = PowerState.DRAINING
-    state.flags.writeable = False
-    ahead.hosts.state = state
+    return state
 
 
 class Resized(NamedTuple):
@@ -67,17 +64,21 @@ class Resized(NamedTuple):
 
 def resized_view(view: FarmView, vm: int, to: Resized) -> FarmView:
     """Return a view in which a VM has left its host and waits for one with another size."""
-    host, vms, hosts = int(view.vms.host[vm]), copy(view.vms), copy(view.hosts)
-    vms.size, vms.vcpus = _with(vms.size, vm, to.size), _with(vms.vcpus, vm, to.vcpus)
-    vms.size_mhz = _with(vms.size_mhz, vm, to.size_mhz)
-    vms.memory_mib = _with(vms.memory_mib, vm, to.memory_mib)
-    vms.footprint_mib = _with(vms.footprint_mib, vm, to.footprint_mib)
-    vms.host, vms.state = _with(vms.host, vm, -1), _with(vms.state, vm, VmState.WAITING)
-    left_mib = view.hosts.memory_used_mib[host] - view.held_mib(vm)
-    hosts.memory_used_mib = _with(hosts.memory_used_mib, host, left_mib)
-    hosts.vm_count = _with(hosts.vm_count, host, int(view.hosts.vm_count[host]) - 1)
-    ahead = copy(view)
-    ahead.hosts, ahead.vms = hosts, vms
+    host, vms, hosts, ahead = int(view.vms.host[vm]), view.vms, view.hosts, copy(view)
+    ahead.vms = vms.changed(
+        size=_with(vms.size, vm, to.size),
+        vcpus=_with(vms.vcpus, vm, to.vcpus),
+        size_mhz=_with(vms.size_mhz, vm, to.size_mhz),
+        memory_mib=_with(vms.memory_mib, vm, to.memory_mib),
+        footprint_mib=_with(vms.footprint_mib, vm, to.footprint_mib),
+        host=_with(vms.host, vm, -1),
+        state=_with(vms.state, vm, VmState.WAITING),
+    )
+    left_mib = hosts.memory_used_mib[host] - view.held_mib(vm)
+    ahead.hosts = hosts.changed(
+        memory_used_mib=_with(hosts.memory_used_mib, host, left_mib),
+        vm_count=_with(hosts.vm_count, host, int(hosts.vm_count[host]) - 1),
+    )
     return ahead
 
 

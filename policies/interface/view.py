@@ -1,7 +1,8 @@
 """What a policy sees of the farm: columns that cannot be written, and nothing else."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,13 +21,29 @@ from .reserve_book import FarmReserve, ReserveBook
 Draw = Callable[[str], np.random.Generator]
 
 
-def _locked(column: Any) -> Any:
+def locked(column: Any) -> Any:
+    """Return an array of the same memory through which it cannot be written."""
     view = column.view()
     view.flags.writeable = False
     return view
 
 
-class HostView:
+class _Columns:
+    """Attributes that are set once: a policy cannot put another column in the place of one."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__:
+            raise AttributeError(f"{name} is read-only: what a policy sees cannot be written")
+        super().__setattr__(name, value)
+
+    def changed(self, **columns: object) -> Self:
+        """Return the same columns but for some: how things will be."""
+        other = copy(self)
+        other.__dict__.update(columns)
+        return other
+
+
+class HostView(_Columns):
     """Read-only columns of the hosts; see :class:`farmsim.models.state.columns.Hosts`.
 
     ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
@@ -34,28 +51,28 @@ class HostView:
     """
 
     def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
-        self.cpu_mhz: Floats = _locked(hosts.cpu_mhz)
-        self.core_mhz: Floats = _locked(hosts.core_mhz)
-        self.memory_mib: Floats = _locked(hosts.memory_mib)
-        self.memory_used_mib: Floats = _locked(hosts.memory_used_mib)
-        self.demand_mhz: Floats = _locked(hosts.demand_mhz)
-        self.delivered_mhz: Floats = _locked(hosts.delivered_mhz)
-        self.committed_mhz: Floats = _locked(hosts.committed_mhz)
-        self.vm_count: Ints = _locked(hosts.vm_count)
-        self.incoming: Ints = _locked(hosts.incoming)
-        self.state: States = _locked(hosts.state)
-        self.reachable: Bools = _locked(hosts.reachable)
-        self.in_service: Bools = _locked(hosts.in_service)
-        self.boots: Ints = _locked(accounts.boots)
-        self.stops: Ints = _locked(accounts.stops)
-        self.vm_s: Floats = _locked(accounts.totals[Rate.VMS])
+        self.cpu_mhz: Floats = locked(hosts.cpu_mhz)
+        self.core_mhz: Floats = locked(hosts.core_mhz)
+        self.memory_mib: Floats = locked(hosts.memory_mib)
+        self.memory_used_mib: Floats = locked(hosts.memory_used_mib)
+        self.demand_mhz: Floats = locked(hosts.demand_mhz)
+        self.delivered_mhz: Floats = locked(hosts.delivered_mhz)
+        self.committed_mhz: Floats = locked(hosts.committed_mhz)
+        self.vm_count: Ints = locked(hosts.vm_count)
+        self.incoming: Ints = locked(hosts.incoming)
+        self.state: States = locked(hosts.state)
+        self.reachable: Bools = locked(hosts.reachable)
+        self.in_service: Bools = locked(hosts.in_service)
+        self.boots: Ints = locked(accounts.boots)
+        self.stops: Ints = locked(accounts.stops)
+        self.vm_s: Floats = locked(accounts.totals[Rate.VMS])
         self._hosts = hosts
-        self.utilisation: Floats = _locked(accounts.utilisation)
+        self.utilisation: Floats = locked(accounts.utilisation)
         self.power: PowerBank = hosts.power
-        self.group: Ints = _locked(hosts.group)
-        self.base_mhz: Floats = _locked(delivery.base_mhz)
-        self.booted_s: Floats = _locked(hosts.booted_s)
-        self.rack: Ints = _locked(hosts.rack)
+        self.group: Ints = locked(hosts.group)
+        self.base_mhz: Floats = locked(delivery.base_mhz)
+        self.booted_s: Floats = locked(hosts.booted_s)
+        self.rack: Ints = locked(hosts.rack)
         self.rack_names: Sequence[str] = hosts.rack_names
         self.names: Sequence[str] = hosts.names
 
@@ -67,7 +84,7 @@ class HostView:
         return len(self.cpu_mhz)
 
 
-class VmView:
+class VmView(_Columns):
     """Read-only columns of the VMs; see :class:`farmsim.models.state.columns.Vms`.
 
     ``memory_mib`` is the VM's own, ``footprint_mib`` the most that it takes on any host that it
@@ -75,17 +92,17 @@ class VmView:
     """
 
     def __init__(self, vms: Vms, delivery: Delivery) -> None:
-        self.vcpus: Ints = _locked(vms.vcpus)
-        self.size_mhz: Floats = _locked(vms.size_mhz)
-        self.memory_mib: Floats = _locked(vms.memory_mib)
-        self.host: Ints = _locked(vms.host)
-        self.state: States = _locked(vms.state)
-        self.demand_mhz: Floats = _locked(vms.demand_mhz)
-        self.moving_to: Ints = _locked(vms.moving_to)
-        self.size: Ints = _locked(vms.size)
-        self.priority: Ints = _locked(vms.priority)
+        self.vcpus: Ints = locked(vms.vcpus)
+        self.size_mhz: Floats = locked(vms.size_mhz)
+        self.memory_mib: Floats = locked(vms.memory_mib)
+        self.host: Ints = locked(vms.host)
+        self.state: States = locked(vms.state)
+        self.demand_mhz: Floats = locked(vms.demand_mhz)
+        self.moving_to: Ints = locked(vms.moving_to)
+        self.size: Ints = locked(vms.size)
+        self.priority: Ints = locked(vms.priority)
         self.names: Sequence[str] = vms.names
-        self.footprint_mib: Floats = _locked(delivery.most_mib)
+        self.footprint_mib: Floats = locked(delivery.most_mib)
         self._delivery = delivery
 
     @property
@@ -97,7 +114,7 @@ class VmView:
     @property
     def load_mhz(self) -> Floats:
         """Physical CPU that the demand of each VM takes on its present host, MHz."""
-        load_mhz: Floats = _locked(self._delivery.physical_mhz(self.demand_mhz))
+        load_mhz: Floats = locked(self._delivery.physical_mhz(self.demand_mhz))
         return load_mhz
 
     def __len__(self) -> int:
@@ -138,11 +155,11 @@ class FarmView:
         self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
         self.vms = VmView(farm.vms, farm.delivery)
         layer = farm.delivery.layer
-        self.allowed: Bools | None = None if layer.allowed.all() else _locked(layer.allowed)
+        self.allowed: Bools | None = None if layer.allowed.all() else locked(layer.allowed)
         self.one_guest: Bools | None = (
-            _locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
+            locked(layer.one_guest[farm.hosts.group]) if layer.one_guest.any() else None
         )
-        self.movable: Bools | None = None if movable is None else _locked(movable)
+        self.movable: Bools | None = None if movable is None else locked(movable)
         self._destinations = self.allowed if movable is None else _destinations(layer, movable)
         self.draw = draw
         self.memo: dict[str, Any] = {}
@@ -233,7 +250,7 @@ class FarmView:
     @property
     def vm_samples(self) -> Ints:
         """How many of the newest samples each VM has run through without a break."""
-        samples: Ints = _locked(self._vm_history.ages)
+        samples: Ints = locked(self._vm_history.ages)
         return samples
 
     def vm_use_history_mhz(self, samples: int) -> Floats:
@@ -286,5 +303,5 @@ def _destinations(layer: Layer, movable: Bools) -> Bools:
     sizes, groups = layer.allowed.shape
     found = np.repeat(layer.allowed[:, None, :], groups + 1, axis=1)
     found[:, :groups] &= movable
-    rows: Bools = _locked(found.reshape(sizes * (groups + 1), groups))
+    rows: Bools = locked(found.reshape(sizes * (groups + 1), groups))
     return rows

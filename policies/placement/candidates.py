@@ -351,6 +351,10 @@ class Room:
         """Return a point to go back to."""
         return len(self._journal)
 
+    def taken_since(self, mark: int) -> dict[int, int]:
+        """Return the VMs taken since ``mark``, each with its position."""
+        return {vm: position for vm, position, *_ in self._journal[mark:]}
+
     def back_to(self, mark: int) -> None:
         """Give back everything taken since ``mark``."""
         while len(self._journal) > mark:

@@ -49,14 +49,14 @@ class ApplicationView:
 class Wanted:
     """How many members a policy wants, and of which size (empty: as it is).
 
-    ``measured`` is the utilisation that the rule looked at, now or forecast, and ``limit`` what it
-    compared it with, NaN where it compares nothing.
+    ``measured`` is the utilisation that the rule looked at, now or forecast (NaN: the present
+    one), and ``limit`` what it compared it with, NaN where it compares nothing.
     """
 
     members: int
     rule: str
-    measured: float
-    limit: float
+    measured: float = math.nan
+    limit: float = math.nan
     size: str = ""
 
 

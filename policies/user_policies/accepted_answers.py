@@ -1,25 +1,31 @@
-"""What policies of each kind have to offer, and what their methods may return.
+"""What the methods of policies of each kind may return.
 
 A check gets the answer and what the method was called with, and returns the answer as farmsim goes
 on with it. What it refuses, it says in words: what was returned, what would be right.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, cast
 
 import numpy as np
 
-from ..interface.plan import Plan, Proposal, Reason, Search
+from ...models.base.arrays import Ints
+from ...models.migration.course import Ending, Step
+from ..interface.plan import FROM_VIEW, NOT_SEARCHED, Plan, Proposal, Reason, Search
 from ..interface.view import FarmView
 from ..placement.candidates import Room
+from ..placement.capacity_index import Shelf
 from ..placement.placement import Placed
 from ..scaling.scaling import ApplicationView, Wanted
+from .kinds import is_number, is_whole, shown
 
-SHOWN = 60
-"""Characters of a wrong answer that are shown."""
+ROUNDING_MIB = 1e-3
+"""Memory below which a lack is rounding."""
+
+INDEX = ("find", "update")
 
 
 class WrongAnswerError(Exception):
@@ -30,84 +36,13 @@ class WrongAnswerError(Exception):
         self.what, self.right = what, right
 
 
-OFFERS: dict[str, dict[str, str]] = {
-    "placement": {"place": "method"},
-    "overload": {
-        "samples": "number", "history": "vms or host", "linear": "method", "judge": "method",
-    },
-    "selection": {"samples": "number", "pick": "method"},
-    "drain": {
-        "receivers": "true or false", "spare_idle": "true or false", "below": "share",
-        "order": "method",
-    },
-    "control": {"samples": "number", "powers_down": "true or false", "decide": "method"},
-    "scaling": {"decide": "method"},
-    "forecast": {"reach_s": "share", "course": "method"},
-}  # fmt: skip
-"""What a policy of each kind has, beside its knobs."""
-
-MEANT = {
-    "method": "a method",
-    "number": "a whole number of samples, 0 or more",
-    "true or false": "True or False",
-    "share": "a number, 0 or more",
-    "vms or host": "'vms' or 'host'",
-}
-
-
-def lacking(policy: object, kind: str) -> tuple[str, str] | None:
-    """Return what a policy of a kind lacks and what would be right; None: nothing."""
-    for name, sort in OFFERS[kind].items():
-        try:
-            value = getattr(policy, name)
-        except AttributeError:
-            return f"it has no {name}", f"a {kind} policy has {name}, {MEANT[sort]}"
-        except Exception as error:
-            return f"{name} failed: {error!r}", f"{name} is {MEANT[sort]}"
-        if not _is_of(value, sort):
-            return f"{name} is {shown(value)}", f"{name} is {MEANT[sort]}"
-    return None
-
-
-def _is_of(value: object, sort: str) -> bool:
-    if sort == "method":
-        return callable(value)
-    if sort == "number":
-        return _is_whole(value) and int(cast("int", value)) >= 0
-    if sort == "true or false":
-        return isinstance(value, bool | np.bool_)
-    if sort == "share":
-        return _is_number(value) and float(cast("float", value)) >= 0
-    return value in ("vms", "host")
-
-
-def shown(value: object) -> str:
-    """Return a wrong value in few words."""
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} of shape {value.shape}"
-    try:
-        text = repr(value)
-    except Exception:  # somebody else's repr may do anything
-        text = "something"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({type(value).__name__})"
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and not math.isnan(cast("float", value))
-
-
 def _rows(values: object, most: int, what: str, least: int = 0) -> list[int]:
     """Return rows as plain integers, all within ``least`` … ``most`` − 1."""
     if not isinstance(values, Iterable):
         raise WrongAnswerError(f"{what} {shown(values)}", f"{what} is a list of rows")
     found = []
     for value in values:
-        if not _is_whole(value):
+        if not is_whole(value):
             raise WrongAnswerError(f"{value!r} in {what}", "a row is a whole number")
         if not least <= int(value) < most:
             raise WrongAnswerError(
@@ -125,75 +60,101 @@ def plan(answer: object, view: FarmView) -> Plan:
     if not isinstance(answer, Plan):
         right = "decide returns a Plan, an empty one where nothing is to be done"
         raise WrongAnswerError(shown(answer), right)
-    hosts, vms = len(view.hosts), len(view.vms)
-    if not isinstance(answer.proposals, list | tuple):
-        raise WrongAnswerError(
-            f"proposals {shown(answer.proposals)}", "proposals is a list of Proposal"
-        )
-    answer.proposals = [_proposal(each, vms, hosts) for each in answer.proposals]
-    answer.sleeps = _rows(answer.sleeps, hosts, "sleeps")
-    answer.wakes = _rows(answer.wakes, hosts, "wakes")
-    answer.closes = _rows(answer.closes, hosts, "closes")
-    answer.opens = _rows(answer.opens, hosts, "opens")
+    hosts = len(view.hosts)
     for name in ("sleep_reason", "wake_reason"):
         if not isinstance(getattr(answer, name), str):
             raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a text")
-    for refusal in answer.refusals:
-        if not (isinstance(refusal, tuple) and len(refusal) == 2 and isinstance(refusal[1], str)):
-            raise WrongAnswerError(f"{shown(refusal)} in refusals", "a refusal is (host row, text)")
-        _rows([refusal[0]], hosts, "refusals")
-    return answer
+    return Plan(
+        proposals=[_proposal(each, view) for each in _list(answer.proposals, "proposals")],
+        sleeps=_rows(answer.sleeps, hosts, "sleeps"),
+        sleep_reason=answer.sleep_reason,
+        wakes=_rows(answer.wakes, hosts, "wakes"),
+        wake_reason=answer.wake_reason,
+        ordered=bool(answer.ordered),
+        refusals=[_refusal(each, hosts) for each in _list(answer.refusals, "refusals")],
+        closes=_rows(answer.closes, hosts, "closes"),
+        opens=_rows(answer.opens, hosts, "opens"),
+    )
+
+
+def _list(value: object, what: str) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise WrongAnswerError(f"{what} {shown(value)}", f"{what} is a list")
+    return value
+
+
+def _refusal(each: object, hosts: int) -> tuple[int, str]:
+    if not (isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], str)):
+        raise WrongAnswerError(f"{shown(each)} in refusals", "a refusal is (host row, text)")
+    return _rows([each[0]], hosts, "refusals")[0], each[1]
 
 
 def due(answer: object, view: FarmView) -> float:
     """Return an instant, now or later; infinite: never."""
     del view
-    if not _is_number(answer):
+    if not is_number(answer):
         raise WrongAnswerError(shown(answer), "due_s returns a time in s, or inf for never")
     return float(cast("float", answer))
 
 
-def _proposal(each: object, vms: int, hosts: int) -> Proposal:
+def _proposal(each: object, view: FarmView) -> Proposal:
     if not isinstance(each, Proposal):
-        raise WrongAnswerError(
-            f"{shown(each)} in proposals", "proposals holds Proposal and nothing else"
-        )
-    (vm,) = _rows([each.vm], vms, "the VMs of proposals")
-    (source,) = _rows([each.source], hosts, "the sources of proposals", -1)
+        right = "write plan.move(vm, target, reason); proposals holds Proposal and nothing else"
+        raise WrongAnswerError(f"{shown(each)} in proposals", right)
+    hosts = len(view.hosts)
+    (vm,) = _rows([each.vm], len(view.vms), "the VMs of proposals")
+    (source,) = _rows([each.source], hosts, "the sources of proposals", FROM_VIEW)
     (target,) = _rows([each.target], hosts, "the targets of proposals", -1)
-    reason, search = each.reason, each.search
+    if source == FROM_VIEW:
+        source = int(view.vms.host[vm])
+    superseded = bool(each.superseded)
+    return Proposal(vm, source, target, _reason(each.reason), _search(each.search), superseded)
+
+
+def _reason(reason: object) -> Reason:
+    right = "a reason is a text, or Reason(rule, measured, limit)"
+    if isinstance(reason, str):
+        reason = Reason(reason)
     if not isinstance(reason, Reason) or not isinstance(reason.rule, str):
-        raise WrongAnswerError(
-            f"the reason {shown(reason)}", "a reason is Reason(rule, measured, limit)"
-        )
-    if not all(isinstance(value, Real) for value in reason[1:]):
+        raise WrongAnswerError(f"the reason {shown(reason)}", right)
+    if not all(is_number(value) for value in reason[1:]):
         raise WrongAnswerError(f"the reason {shown(reason)}", "measured and limit are numbers")
+    return Reason(reason.rule, float(reason.measured), float(reason.limit))
+
+
+def _search(search: object) -> Search:
+    if search is None:
+        return NOT_SEARCHED
     if not isinstance(search, Search):
-        raise WrongAnswerError(
-            f"the search {shown(search)}", "a search is a Search; Search() says nothing"
-        )
+        raise WrongAnswerError(f"the search {shown(search)}", "a search is a Search, or None")
     counts = (*search[:2], *search[3:7])
-    whole = all(_is_whole(value) for value in counts) and isinstance(search.cost, Real)
+    whole = all(is_whole(value) for value in counts) and is_number(search.cost)
     if not whole or not isinstance(search.rules, str):
         raise WrongAnswerError(
             f"the search {shown(search)}", "counts are whole, cost a number, rules a text"
         )
-    reason = Reason(reason.rule, float(reason.measured), float(reason.limit))
-    return Proposal(vm, source, target, reason, search, bool(each.superseded))
+    return search
 
 
 # Placement
 
 
-def placed(answer: object, room: Room, vms: Any) -> Placed:
-    """Return a host row, or −1, and a search per VM."""
-    if not isinstance(answer, Placed):
-        raise WrongAnswerError(shown(answer), "place returns Placed(hosts, searches)")
-    hosts = np.asarray(answer.hosts)
-    if hosts.shape != (len(vms),) or len(answer.searches) != len(vms):
-        what = f"{hosts.size} hosts and {len(answer.searches)} searches for {len(vms)} VMs"
+def placed(answer: object, room: Room, vms: Ints, before: int) -> Placed:
+    """Return a host row, or −1, and a search per VM.
+
+    ``before`` is the mark of the candidates before the placement. VMs that it has not taken itself
+    are taken here.
+    """
+    right = "place returns a host row per VM, -1 where none has room, or Placed(hosts, searches)"
+    if isinstance(answer, Placed):
+        rows, searches = answer.hosts, answer.searches
+    else:
+        rows, searches = answer, [None] * len(vms)  # type: ignore[assignment, list-item]
+    hosts = _array(rows, right)
+    if hosts.shape != (len(vms),) or len(searches) != len(vms):
+        what = f"{hosts.size} hosts and {len(searches)} searches for {len(vms)} VMs"
         raise WrongAnswerError(
-            what, "it returns one host and one Search for each VM, in the order given"
+            what, "it returns one host for each VM, in the order given, with or without a Search"
         )
     if len(hosts) and not np.issubdtype(hosts.dtype, np.integer):
         raise WrongAnswerError(
@@ -202,13 +163,48 @@ def placed(answer: object, room: Room, vms: Any) -> Placed:
     strange = hosts[(hosts >= 0) & ~np.isin(hosts, room.hosts)]
     strange = np.concatenate([strange, hosts[hosts < -1]])
     if len(strange):
-        right = "a host is one of room.hosts, or -1 where none has room"
+        right = "a host is one of candidates.hosts, or -1 where none has room"
         raise WrongAnswerError(f"host {int(strange[0])}, which is not among the candidates", right)
-    if not all(isinstance(each, Search) for each in answer.searches):
+    _take_up(hosts.astype(np.int64), room, vms, before)
+    return Placed(hosts.astype(np.int64), [_search(each) for each in searches])
+
+
+def _take_up(hosts: Ints, room: Room, vms: Ints, before: int) -> None:
+    """Take the hosts of VMs that a placement has named without taking them; check all of them."""
+    taken = room.taken_since(before)
+    for vm, host in zip(vms.tolist(), hosts.tolist(), strict=True):
+        position = -1 if host < 0 else int(np.searchsorted(room.hosts, host))
+        if taken.get(vm, position) != position:
+            took = int(room.hosts[taken[vm]])
+            raise WrongAnswerError(
+                f"{f'host {host}' if host >= 0 else '-1'} for VM {vm}, having taken host {took}",
+                "return the host that was taken, or undo it with undo_to(mark)",
+            )
+        if position >= 0 and vm not in taken:
+            if not room.has_room(vm, position):
+                raise WrongAnswerError(
+                    f"host {host} for VM {vm}, which has no room for it",
+                    "name a host only where candidates.fits(vm, position), and -1 else",
+                )
+            room.take(vm, position)
+    used = list(room.taken_since(before).values())
+    lack_mib = -room.memory_free_mib[used]
+    if lack_mib.max(initial=0.0) > ROUNDING_MIB:
+        host = int(room.hosts[used[int(lack_mib.argmax())]])
         raise WrongAnswerError(
-            "searches that are no Search", "a search is a Search; Search() says nothing"
+            f"more VMs for host {host} than it has memory for, by {lack_mib.max():.0f} MiB",
+            "take a candidate only where candidates.fits(vm, position)",
         )
-    return Placed(hosts.astype(np.int64), list(answer.searches))
+
+
+def _array(values: object, right: str) -> Any:
+    """Return values as an array; an error in words where they make none."""
+    if values is None or isinstance(values, str | dict | set) or not isinstance(values, Iterable):
+        raise WrongAnswerError(shown(values), right)
+    try:
+        return np.asarray(values)
+    except Exception:  # somebody else's object may do anything
+        raise WrongAnswerError(shown(values), right) from None
 
 
 # Overload, selection, drain
@@ -221,8 +217,8 @@ def linear(answer: object, depth: int) -> Any:
     right = f"linear returns None, or {depth} weights and a limit above 0"
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise WrongAnswerError(shown(answer), right)
-    weights, limit = np.asarray(answer[0]), answer[1]
-    if weights.shape != (depth,) or weights.dtype.kind not in "fiu" or not _is_number(limit):
+    weights, limit = _array(answer[0], right), answer[1]
+    if weights.shape != (depth,) or weights.dtype.kind not in "fiu" or not is_number(limit):
         raise WrongAnswerError(shown(answer), right)
     if not np.isfinite(weights).all() or not weights.any() or limit <= 0:
         raise WrongAnswerError(shown(answer), f"{right}; weights are finite and not all 0")
@@ -236,7 +232,9 @@ def judged(answer: object, history_mhz: Any, capacity_mhz: Any) -> Any:
     right = f"judge returns two arrays, value and limit, with {count} numbers each"
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise WrongAnswerError(shown(answer), right)
-    both = [np.asarray(each) for each in answer]
+    both = [
+        _array(each, right) if isinstance(each, Iterable) else np.asarray(each) for each in answer
+    ]
     for each in both:
         if each.dtype.kind not in "fiu" or each.shape not in ((count,), ()):
             raise WrongAnswerError(shown(each), right)
@@ -248,7 +246,7 @@ def judged(answer: object, history_mhz: Any, capacity_mhz: Any) -> Any:
 def picked(answer: object, view: FarmView, vms: Any) -> int:
     """Return the position of one of the VMs."""
     del view
-    if not _is_whole(answer) or not 0 <= int(cast("int", answer)) < len(vms):
+    if not is_whole(answer) or not 0 <= int(cast("int", answer)) < len(vms):
         raise WrongAnswerError(
             shown(answer), f"pick returns a position in vms, 0 to {len(vms) - 1}"
         )
@@ -268,12 +266,13 @@ def ordered(answer: object, view: FarmView, overloaded: Any) -> Any:
 
 
 def wanted(answer: object, view: ApplicationView) -> Wanted:
-    """Return what a scaling policy wants."""
+    """Return what a scaling policy wants; a number alone is one of members."""
+    if is_whole(answer):
+        answer = Wanted(int(cast("int", answer)), "members")
     if not isinstance(answer, Wanted):
-        raise WrongAnswerError(
-            shown(answer), "decide returns Wanted(members, rule, measured, limit)"
-        )
-    if not _is_whole(answer.members) or answer.members < 0:
+        right = "decide returns Wanted(members, rule), or a number of members"
+        raise WrongAnswerError(shown(answer), right)
+    if not is_whole(answer.members) or answer.members < 0:
         raise WrongAnswerError(
             f"members {shown(answer.members)}", "members is a whole number, 0 or more"
         )
@@ -285,14 +284,16 @@ def wanted(answer: object, view: ApplicationView) -> Wanted:
     for name in ("measured", "limit"):
         if not isinstance(getattr(answer, name), Real):
             raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a number")
-    return Wanted(**{each.name: getattr(answer, each.name) for each in fields(Wanted)})
+    measured = answer.measured if answer.measured == answer.measured else view.utilisation
+    return replace(answer, members=int(answer.members), measured=float(measured))
 
 
 def course(answer: object, history: Any, step_s: float, steps: int) -> Any:
     """Return the forecast of every series."""
     del step_s
-    values, shape = np.asarray(answer), (steps, history.shape[1])
+    shape = (steps, history.shape[1])
     right = f"course returns finite numbers of shape (steps, series), here {shape}"
+    values = _array(answer, right)
     if values.dtype.kind not in "fiu" or values.shape != shape:
         raise WrongAnswerError(shown(answer), right)
     if not np.isfinite(values).all():
@@ -300,18 +301,80 @@ def course(answer: object, history: Any, step_s: float, steps: int) -> Any:
     return values.astype(np.float64)
 
 
-def anything(answer: object, *given: object, **named: object) -> object:
-    """Return an answer of which nothing is asked."""
-    del given, named
+def index(answer: object, *given: object) -> Shelf:
+    """Return an index of hosts."""
+    del given
+    lacks = [name for name in INDEX if not callable(getattr(answer, name, None))]
+    if lacks:
+        right = f"capacity_index returns an index with {', '.join(INDEX)}"
+        raise WrongAnswerError(f"{shown(answer)} without {', '.join(lacks)}", right)
+    return cast("Shelf", answer)
+
+
+def yes_or_no(answer: object, *given: object) -> bool:
+    """Return a truth value."""
+    del given
+    if not isinstance(answer, bool | np.bool_):
+        raise WrongAnswerError(shown(answer), "it returns True or False")
+    return bool(answer)
+
+
+# Migration
+
+
+def step(answer: object) -> Step:
+    """Return a step of a migration with finite numbers in their ranges."""
+    if not isinstance(answer, Step):
+        raise WrongAnswerError(shown(answer), "steps yields Step(name, …) and nothing else")
+    if not isinstance(answer.name, str):
+        raise WrongAnswerError(f"the name {shown(answer.name)}", "the name of a step is a text")
+    for name in ("wait_s", "undo_s", "later_bytes", "beside_bytes"):
+        _at_least_0(name, getattr(answer, name))
+    if answer.size_bytes is not None:
+        _at_least_0("size_bytes", answer.size_bytes)
+    if not is_number(answer.cap_bytes_s) or answer.cap_bytes_s <= 0:
+        raise WrongAnswerError(
+            f"cap_bytes_s {shown(answer.cap_bytes_s)}", "a cap is above 0; inf where there is none"
+        )
+    for name in ("guest_share", "source_share", "target_share"):
+        _at_least_0(name, getattr(answer, name))
+    if answer.guest_share > 1:
+        raise WrongAnswerError(
+            f"guest_share {shown(answer.guest_share)}", "a guest keeps 0 to 1 of its CPU"
+        )
+    if answer.beside_bytes and not answer.wait_s:
+        raise WrongAnswerError(
+            "beside_bytes without wait_s", "they are copied during the wait: give its length"
+        )
+    return answer
+
+
+def _at_least_0(name: str, value: object) -> None:
+    if not is_number(value) or not 0 <= cast("float", value) < math.inf:
+        raise WrongAnswerError(f"{name} {shown(value)}", f"{name} is a finite number, 0 or more")
+
+
+def ending(answer: object, arrived: bool) -> Ending:
+    """Return how a migration ended; the VM has moved only if a step said that it arrived."""
+    if not isinstance(answer, Ending):
+        right = "steps ends with return Ending(moved=True), or moved=False"
+        raise WrongAnswerError(shown(answer), right)
+    for name in ("reaction", "reason"):
+        if not isinstance(getattr(answer, name), str):
+            raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a text")
+    if bool(answer.moved) != arrived:
+        what = "moved=True without a step that arrived" if answer.moved else "moved=False after it"
+        raise WrongAnswerError(what, "a VM that moves has a step with arrived=True, others none")
     return answer
 
 
 CHECKS: dict[str, dict[str, Callable[..., Any]]] = {
-    "placement": {"place": placed, "shelf": anything},
+    "placement": {"place": placed, "shelf": index},
     "overload": {"linear": linear, "judge": judged},
     "selection": {"pick": picked},
     "drain": {"order": ordered},
     "control": {"decide": plan, "respond": plan, "due_s": due},
-    "scaling": {"decide": wanted, "hot": anything},
+    "scaling": {"decide": wanted, "hot": yes_or_no},
     "forecast": {"course": course},
 }
+"""What comes back from each method, by kind; :mod:`.guard` looks after steps of migrations."""

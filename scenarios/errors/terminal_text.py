@@ -57,6 +57,19 @@ def warn(text: str) -> None:
         silence(sys.stderr)
 
 
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Write a warning of Python as one line of the command line; where it arose is left out."""
+    del category, filename, lineno, file, line
+    warn(f"warning: {message}")
+
+
 def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:
         return

@@ -23,9 +23,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from ...models.base.parameters import Knob, knobs_of
 from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
-from ...policies.catalogue import available, broken_plugin
-from ...policies.user_policies.accepted_answers import lacking
-from ...policies.user_policies.guard import is_foreign, name_of_class
+from ...policies.catalogue import as_class, available, broken_plugin
+from ...policies.user_policies.functions import is_function
+from ...policies.user_policies.guard import is_foreign, is_theirs, name_of_class
+from ...policies.user_policies.kinds import flaw, flaw_of_class
 from . import units
 from .former_names import former_fields, former_values, no_such
 from .plugins import load_class, made_by_user
@@ -199,6 +200,8 @@ class Named:
     def _read(self, written: Any, info: core_schema.ValidationInfo) -> Any:
         if is_dataclass(written) and not isinstance(written, type):
             return self._checked(written)
+        if self.kind and (is_function(written) or isinstance(written, type)):
+            return self._checked(self._of_object(written))
         if isinstance(written, str):
             written = {self.key: written}
         if not isinstance(written, dict):
@@ -210,7 +213,7 @@ class Named:
         context = info.context or {}
         cls = self.options().get(name)
         if cls is None and self.code and ":" in name:
-            cls = load_class(name, bool(context.get("allow_code")))
+            cls = load_class(name, self.kind, bool(context.get("allow_code")))
         if cls is None:
             broken = broken_plugin(self.kind, name)
             raise problem(broken or no_such(self.what, name, self.options()))
@@ -219,10 +222,21 @@ class Named:
 
     def _checked(self, policy: Any) -> Any:
         """Return a policy; an error if it is the user's and lacks what its kind has to have."""
-        missing = lacking(policy, self.kind) if self.kind and is_foreign(policy) else None
-        if missing:
-            raise problem(f"{name_of_class(type(policy))}: {'; '.join(missing)}")
+        wrong = None
+        if self.kind and is_foreign(policy):
+            wrong = flaw_of_class(type(policy), self.kind) or flaw(policy, self.kind)
+        if wrong:
+            raise problem(f"{name_of_class(type(policy))}: {'; '.join(wrong)}")
         return policy
+
+    def _of_object(self, written: Any) -> Any:
+        """Return the policy that a function stands for; of a class, say that it has to be made."""
+        if isinstance(written, type):
+            raise problem(f"{written.__name__} is a class; give a policy: {written.__name__}(…)")
+        try:
+            return as_class(written, self.kind)()
+        except TypeError as error:
+            raise problem(str(error)) from None
 
     def _show(self, value: Any) -> Any:
         if value is None:
@@ -297,7 +311,9 @@ def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
         return read_knobs(cls, written, context)
     except (ValidationError, PydanticCustomError):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
         raise made_by_user(cls, error) from error
 
 
@@ -388,6 +404,11 @@ def _list_of(hint: Any, knob: Knob) -> Any:
 def policy_slot(kind: str) -> Named:
     """Return the field type that holds a policy of a kind."""
     return Named("policy", f"{kind} policy", lambda: available(kind), kind)
+
+
+def migration_model() -> Named:
+    """Return the field type that holds a migration model."""
+    return Named("model", "migration model", lambda: available("migration"), "migration")
 
 
 class _Checked:

@@ -8,6 +8,7 @@ from ...models.migration.conversion import NoConversion, Platform
 from ...models.migration.fixed_rate import FixedRate
 from ...models.migration.model_table import End, MoveModels
 from ...models.workload.vm_size import VmSize
+from ...policies.user_policies.guard import guarded
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 
@@ -21,7 +22,7 @@ def move_models(
     """
     written = {size.name: size.migration for size in spec.workload.sizes}
     ends = [end_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]
-    own = [written.get(size.name) for size in sizes]
+    own = [guarded(written.get(size.name), "migration") for size in sizes]
     return MoveModels(own, ends, spec.conversion, ported=spec.network.stated)
 
 
@@ -35,7 +36,7 @@ def end_of(group: HostGroup, layer: Layer | None, spec: Spec) -> End:
             cpu_vendor=cpu.vendor,
             cpu_level=cpu.level,
         ),
-        model=group.migration or spec.migration,
+        model=guarded(group.migration or spec.migration, "migration"),
         device=layer is not None and not layer.network_path.live_migration,
         detachable=group.passthrough_moves == "detach",
     )

@@ -9,9 +9,16 @@ from ...models.hardware.hardware_assists import ASSISTS
 from ...models.hardware.power_curves import POWER_MODELS
 from ...models.hardware.server import servers
 from ...models.hypervisor.profiles import derive, profiles
-from ...models.migration.fixed_rate import MIGRATION_MODELS
 from ..errors.suggest import unknown_name
-from ..language.fields import Amount, Named, Part, Quantity, problem, problems
+from ..language.fields import (
+    Amount,
+    Named,
+    Part,
+    Quantity,
+    migration_model,
+    problem,
+    problems,
+)
 from ..language.units import Money
 from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Watts
 from .sleep import SleepPart, Switching, check_states
@@ -167,7 +174,7 @@ class HostGroup(Part):
     site: Name | None = Field(
         None, description="Site where the hosts stand; absent: one that all such hosts share."
     )
-    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+    migration: Annotated[Any, migration_model()] = Field(
         None, description="How VMs leave these hosts, if not by the `migration` of the scenario."
     )
     cpu_baseline: Literal[*CPU_BASELINES] | None = Field(  # type: ignore[valid-type]

@@ -18,7 +18,7 @@ from pydantic import (
 
 from ...models.hardware.server import servers
 from ...models.migration.conversion import CONVERSIONS, Conversion, NoConversion
-from ...models.migration.fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel
+from ...models.migration.fixed_rate import FixedRate, MigrationModel
 from ...policies.control.control import ControlPolicy, NoControl
 from ...policies.control.power_management import PowerManagement
 from ...policies.placement.placement import Placement
@@ -32,6 +32,7 @@ from ..language.fields import (
     Named,
     Part,
     Quantity,
+    migration_model,
     missing,
     policy_slot,
     problem,
@@ -302,9 +303,7 @@ class Spec(Part):
         (), description="Groups of VMs that serve one load between them, and scale with it."
     )
     policies: PolicyPart = Field(PolicyPart(), description="Who decides what.")
-    migration: Annotated[
-        MigrationModel, Named("model", "migration model", lambda: MIGRATION_MODELS)
-    ] = Field(
+    migration: Annotated[MigrationModel, migration_model()] = Field(
         FixedRate(),
         description="What moving a running VM takes, where neither its size nor the group of "
         "hosts that it leaves has a model of its own.",

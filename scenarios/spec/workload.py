@@ -14,11 +14,17 @@ from pydantic import (
 
 from ...models.base.arrays import added
 from ...models.base.catalogue import traces, workload_classes
-from ...models.migration.fixed_rate import MIGRATION_MODELS
 from ...models.workload.demand import OnEnd
 from ...models.workload.demand_generators import Bursts, LoadClass
 from ..errors.suggest import unknown_name
-from ..language.fields import Knobs, Named, Part, Quantity, problem, problems
+from ..language.fields import (
+    Knobs,
+    Part,
+    Quantity,
+    migration_model,
+    problem,
+    problems,
+)
 from ..language.table_times import TimeUnit
 from ..language.units import write
 from ..language.value_types import (
@@ -74,7 +80,7 @@ class Size(Part):
     )
     limit: Megahertz | None = Field(None, description="CPU that the VM never gets more of.")
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
-    migration: Annotated[Any, Named("model", "migration model", lambda: MIGRATION_MODELS)] = Field(
+    migration: Annotated[Any, migration_model()] = Field(
         None,
         description="How VMs of this size move, if not by the `migration` of the hosts that they "
         "leave or of the scenario.",

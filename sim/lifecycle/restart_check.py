@@ -12,7 +12,7 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints, States, sum_by
 from ...models.state.columns import PowerState
-from ...policies.interface.view import FarmView
+from ...policies.interface.view import FarmView, locked
 from ...policies.placement.placement import Placement
 from .host_finder import RoomChooser
 from .waiting_queue import WaitingQueue, place_all, serve
@@ -40,14 +40,14 @@ class Paper:
     def view(self, view: FarmView) -> FarmView:
         """Return a view of the farm as it is on paper; nothing is under way, nothing kept free."""
         ahead = copy(view)
-        ahead.hosts, ahead.vms = copy(view.hosts), copy(view.vms)
-        hosts: Any = ahead.hosts
-        held = self.home >= 0
-        hosts.memory_used_mib, hosts.state = self.used_mib, self.state
-        hosts.vm_count = np.bincount(self.home[held], minlength=len(self.state))
-        hosts.incoming = np.zeros(len(self.state), np.int64)
-        vms: Any = ahead.vms
-        vms.host, vms.moving_to = self.home, np.full(len(self.home), -1)
+        count, held = len(self.state), self.home >= 0
+        ahead.hosts = view.hosts.changed(
+            memory_used_mib=locked(self.used_mib),
+            state=locked(self.state),
+            vm_count=np.bincount(self.home[held], minlength=count),
+            incoming=np.zeros(count, np.int64),
+        )
+        ahead.vms = view.vms.changed(host=locked(self.home), moving_to=np.full(len(self.home), -1))
         ahead.memo = dict(view.memo)
         ahead.reserve = None
         return ahead

@@ -14,6 +14,7 @@ from farmsim.policies import catalogue
 
 MODULE = '''
 from dataclasses import dataclass
+import sys
 import numpy as np
 from farmsim.models.base.parameters import knob
 from farmsim.policies.placement.placement import Placed
@@ -36,6 +37,19 @@ class Control:
         move = Proposal(vm, at, at + 1, Reason("mine", 0.0, 0.0), Search())
         if self.what == "raises":
             return self.deeper()
+        if self.what == "exits":
+            sys.exit(0)
+        if self.what == "interrupts":
+            raise KeyboardInterrupt
+        if self.what == "recurses":
+            return self.decide(view)
+        if self.what == "replaces":
+            view.vms.demand_mhz = view.vms.demand_mhz * 2
+        if self.what == "no reason":
+            Plan().move(vm, at + 1, "")
+        if self.what == "prints":
+            print("HELLO")
+            return Plan()
         if self.what == "writes":
             view.hosts.cpu_mhz[0] = 1.0
         return {
@@ -48,10 +62,12 @@ class Control:
             "float row": Plan([move._replace(vm=0.5)]),
             "unknown host": Plan([move._replace(target=99)]),
             "moves twice": Plan([move, move]),
-            "reason": Plan([move._replace(reason="because")]),
-            "search": Plan([move._replace(search=None)]),
+            "reason": Plan([move._replace(reason=3)]),
+            "search": Plan([move._replace(search=3)]),
             "tuple": Plan([(1, 2, 3)]),
             "name": Plan(sleeps=["h-1"]),
+            "refusals": Plan(refusals=5),
+            "nan": Plan([move._replace(reason=Reason("mine", float("nan"), 0.0))]),
         }[self.what]
 
     def deeper(self):
@@ -233,6 +249,13 @@ def scale(what: str) -> list[str]:
 WRONG: list[tuple[list[str], float, str]] = [
     (control("raises"), 300, "decide failed: KeyError: 'missing'"),
     (control("writes"), 300, "what a policy sees cannot be written"),
+    (control("exits"), 300, "decide failed: SystemExit: 0"),
+    (control("interrupts"), 300, "decide failed: KeyboardInterrupt"),
+    (control("recurses"), 300, "decide failed: RecursionError"),
+    (control("replaces"), 300, "what a policy sees cannot be written"),
+    (control("no reason"), 300, "decide failed: TypeError: the reason ''; a reason is a text or"),
+    (control("refusals"), 300, "refusals 5; refusals is a list"),
+    (control("nan"), 300, "measured and limit are numbers"),
     (control("none"), 300, "decide returned None; decide returns a Plan"),
     (control("wakes twice"), 300, "stands 2 times in wakes; name each host once"),
     (control("sleeps twice"), 600, "stands 2 times in sleeps; name each host once"),
@@ -241,8 +264,8 @@ WRONG: list[tuple[list[str], float, str]] = [
     (control("float row"), 300, "0.5 in the VMs of proposals; a row is a whole number"),
     (control("unknown host"), 300, "row 99 in the targets of proposals; there are rows -1 to 3"),
     (control("moves twice"), 300, "is moved twice in one plan; name each VM once"),
-    (control("reason"), 300, "a reason is Reason(rule, measured, limit)"),
-    (control("search"), 300, "the search None; a search is a Search"),
+    (control("reason"), 300, "a reason is a text, or Reason(rule, measured, limit)"),
+    (control("search"), 300, "the search 3; a search is a Search"),
     (control("tuple"), 300, "(1, 2, 3) in proposals"),
     (control("name"), 300, "'h-1' in sleeps; a row is a whole number"),
     (place("raises"), 0, "place failed: ZeroDivisionError"),
@@ -283,6 +306,15 @@ def test_a_fault_names_policy_time_and_what_would_be_right(
     if traced:
         assert "own_module.py" in told
         assert "farmsim" not in told.partition("Traceback")[2]
+
+
+def test_what_a_policy_prints_does_not_mix_with_the_results(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scenario(*control("prints"))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "HELLO" in told.err
 
 
 def test_without_fault_a_policy_of_ones_own_runs() -> None:
@@ -340,7 +372,35 @@ def test_a_broken_plugin_breaks_only_what_names_it(monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setattr(catalogue, "_installed", lambda: entries)
     assert scenario("policies.control=fine").value("migrations") == 0
+    with pytest.warns(catalogue.PluginWarning) as warned:
+        ran = [scenario("policies.control=consolidation").value("vms_ran") for _ in range(2)]
+    assert ran == [4, 4]
+    said = sorted(str(each.message) for each in warned)
+    assert len(said) == 2
+    assert said[0].startswith("the policy 'overload.mine' of package broken_module:Mine cannot be")
+    assert "Traceback" not in said[0]
     with pytest.raises(farmsim.InputError, match=r"'mine' of package .* cannot be loaded: Syntax"):
         scenario("policies.control={policy: consolidation, overload: mine}")
     with pytest.raises(farmsim.InputError, match=r"'other' of package .* AttributeError"):
         scenario("policies.control={policy: consolidation, overload: other}")
+
+
+def test_plugins_of_no_kind_or_a_taken_name_are_left_out_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries = (
+        EntryPoint("mine", "own_module:Control", catalogue.ENTRY_POINTS),
+        EntryPoint("placment.mine", "own_module:Place", catalogue.ENTRY_POINTS),
+        EntryPoint("control.consolidation", "own_module:Control", catalogue.ENTRY_POINTS),
+        EntryPoint("control.mine", "own_module:Control", catalogue.ENTRY_POINTS),
+        EntryPoint("control.mine", "own_module:NoSamples", catalogue.ENTRY_POINTS),
+    )
+    monkeypatch.setattr(catalogue, "entry_points", lambda **_: entries)
+    catalogue._installed.cache_clear()
+    with pytest.warns(catalogue.PluginWarning) as warned:
+        assert scenario("policies.control=mine").value("migrations") == 0
+    catalogue._installed.cache_clear()
+    assert len(warned) == 4
+    said = " ".join(str(each.message) for each in warned)
+    assert "the policy 'placment.mine' of package own_module:Place is of no kind" in said
+    assert "'control.consolidation' of package own_module:Control has a name that is taken" in said
