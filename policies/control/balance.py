@@ -8,7 +8,7 @@ from ...models.base.arrays import Bools, Floats, Ints
 from ...models.base.parameters import knob
 from ...models.base.ties import TIE, first_highest
 from ...models.state.columns import PowerState, VmState
-from ..interface.plan import Plan, Proposal, Reason, Search
+from ..interface.plan import Plan, Reason, Search
 from ..interface.view import FarmView
 from ..placement.candidates import Room
 
@@ -49,10 +49,7 @@ class Balance:
     def decide(self, view: FarmView) -> Plan:
         """Return the moves of one round."""
         hosts = np.flatnonzero(view.awake() & (view.hosts.state == PowerState.ON))
-        plan = Plan()
-        if len(hosts) > 1:
-            plan.proposals = _Round(self, view, hosts).proposals()
-        return plan
+        return _Round(self, view, hosts).plan() if len(hosts) > 1 else Plan()
 
 
 class _Round:
@@ -69,11 +66,11 @@ class _Round:
         self._movable = movable[view.vms.state[movable] == VmState.RUNNING]
         self._moved: set[int] = set()
 
-    def proposals(self) -> list[Proposal]:
+    def plan(self) -> Plan:
         """Return the moves, the greatest imbalance first."""
-        found: list[Proposal] = []
+        plan = Plan()
         settled = np.zeros(len(self._hosts), bool)
-        while len(found) < self._policy.moves and not settled.all():
+        while len(plan.proposals) < self._policy.moves and not settled.all():
             use = self._load_mhz / self._cpu_mhz
             imbalance = float(use.std())
             if imbalance <= self._policy.threshold + TIE:
@@ -84,8 +81,11 @@ class _Round:
                 settled[source] = True
                 continue
             vm, target = move
-            found.append(self._take(vm, source, target, imbalance))
-        return found
+            self._take(vm, source, target)
+            reason = Reason(RULE, imbalance, self._policy.threshold)
+            source_row, target_row = int(self._hosts[source]), int(self._hosts[target])
+            plan.move(vm, target_row, reason, Search(len(self._hosts)), source_row)
+        return plan
 
     def _best(self, source: int, use: Floats) -> tuple[int, int] | None:
         """Return the VM and the target that lower the deviation most, None if none is worth it."""
@@ -128,12 +128,9 @@ class _Round:
                 barred[index] |= rules
         return barred
 
-    def _take(self, vm: int, source: int, target: int, imbalance: float) -> Proposal:
+    def _take(self, vm: int, source: int, target: int) -> None:
         need_mhz = float(self._room.need_mhz[vm])
         self._load_mhz[source] -= need_mhz
         self._load_mhz[target] += need_mhz
         self._room.take(vm, target)
         self._moved.add(vm)
-        reason = Reason(RULE, imbalance, self._policy.threshold)
-        source_row, target_row = int(self._hosts[source]), int(self._hosts[target])
-        return Proposal(vm, source_row, target_row, reason, Search(len(self._hosts)))

@@ -7,7 +7,7 @@ import numpy as np
 from ...models.base.arrays import Bools, Ints
 from ...models.base.parameters import knob
 from ...models.state.columns import VmState
-from ..interface.plan import Plan, Proposal, Reason
+from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..overload.detector import OverloadDetector
 from ..overload.detector_state import Watch
@@ -179,7 +179,7 @@ class _Round:
                 earlier = self._live[vm]
                 proposals[earlier] = proposals[earlier]._replace(superseded=True)
             self._live[vm] = len(proposals)
-            proposals.append(Proposal(vm, source, target, reason, search))
+            self._plan.move(vm, target, reason, search, source)
             if target >= 0:
                 self._received.setdefault(target, []).append(vm)
         found = placed.hosts >= 0

@@ -8,7 +8,7 @@ from ...models.base.arrays import Floats, Ints, sum_by
 from ...models.base.parameters import knob
 from ...models.base.ties import TIE, ascending, tie_of
 from ...models.state.columns import PowerState, VmState
-from ..interface.plan import Plan, Proposal, Reason
+from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..placement.candidates import Room
 from ..placement.placement import Placement
@@ -136,7 +136,7 @@ class _Round:
         )  # fmt: skip
         for vm, source, target, search in rows:
             reason = Reason(RULE, float(use[source]), limit)
-            plan.proposals.append(Proposal(vm, source, target, reason, search))
+            plan.move(vm, target, reason, search, source)
         fits = bool(np.all(placed.hosts >= 0))
         if fits:
             self.received.update(placed.hosts.tolist())

@@ -9,7 +9,7 @@ from ...models.base.arrays import Ints
 from ...models.base.parameters import knob
 from ...models.hardware.racks_and_sites import without_zeros
 from ...models.state.columns import PowerState, VmState
-from ..interface.plan import Plan, Proposal, Reason
+from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..placement.candidates import Room
 from ..placement.placement import Placement
@@ -84,7 +84,7 @@ class Evacuation(Deferring):
         vms = view.vms_on(leaving)
         vms = vms[view.vms.state[vms] == VmState.RUNNING]
         if len(vms):
-            plan.proposals = self._proposals(view, vms, leaving, state.later)
+            self._propose(plan, view, vms, leaving, state.later)
         return plan
 
     def _state(self, view: FarmView) -> "_State":
@@ -105,7 +105,7 @@ class Evacuation(Deferring):
         """Return whether the pattern names a host that stands in a rack."""
         return any(_matches(each.strip(), host, rack) for each in self.hosts.split(","))
 
-    def _proposals(self, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> list[Proposal]:
+    def _propose(self, plan: Plan, view: FarmView, vms: Ints, leaving: Ints, later: Ints) -> None:
         others, ahead = np.ones((2, len(view.hosts)), bool)
         others[leaving] = others[later] = False
         ahead[leaving] = False
@@ -131,7 +131,8 @@ class Evacuation(Deferring):
             vms.tolist(), view.vms.host[vms].tolist(), placed.hosts.tolist(), placed.searches,
             strict=True,
         )  # fmt: skip
-        return [Proposal(vm, source, target, reason, search) for vm, source, target, search in rows]
+        for vm, source, target, search in rows:
+            plan.move(vm, target, reason, search, source)
 
 
 def _matches(pattern: str, host: str, rack: str) -> bool:

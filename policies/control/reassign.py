@@ -7,7 +7,7 @@ import numpy as np
 from ...models.base.arrays import Ints
 from ...models.base.parameters import knob
 from ...models.state.columns import VmState
-from ..interface.plan import Plan, Proposal, Reason, Search
+from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from .control import ControlPolicy, NoControl, due_s, respond, wakes
 from .deferring import Deferring
@@ -50,7 +50,10 @@ class Reassign(Deferring):
         left, vms = self._left(view), self._askable(view)
         targets = np.array([left.pop(vm) for vm in vms.tolist()])
         astray = view.vms.host[vms] != targets
-        return Plan(self._proposals(view, vms[astray], targets[astray]))
+        plan = Plan()
+        for vm, target in zip(vms[astray].tolist(), targets[astray].tolist(), strict=True):
+            plan.move(vm, target, REASON, source=int(view.vms.host[vm]))
+        return plan
 
     @property
     def wakes(self) -> bool:
@@ -78,8 +81,3 @@ class Reassign(Deferring):
         host_of = {name: row for row, name in enumerate(view.hosts.names)}
         named = self.assignment
         return {vm: host_of[named[name]] for vm, name in enumerate(view.vms.names) if name in named}
-
-    @staticmethod
-    def _proposals(view: FarmView, vms: Ints, targets: Ints) -> list[Proposal]:
-        rows = zip(vms.tolist(), view.vms.host[vms].tolist(), targets.tolist(), strict=True)
-        return [Proposal(vm, source, target, REASON, Search()) for vm, source, target in rows]
