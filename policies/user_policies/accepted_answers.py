@@ -328,7 +328,7 @@ def step(answer: object) -> Step:
         raise WrongAnswerError(shown(answer), "steps yields Step(name, …) and nothing else")
     if not isinstance(answer.name, str):
         raise WrongAnswerError(f"the name {shown(answer.name)}", "the name of a step is a text")
-    for name in ("wait_s", "undo_s", "later_bytes", "beside_bytes"):
+    for name in ("wait_s", "undo_s", "beside_bytes"):
         _at_least_0(name, getattr(answer, name))
     if answer.size_bytes is not None:
         _at_least_0("size_bytes", answer.size_bytes)
