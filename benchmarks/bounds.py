@@ -11,7 +11,7 @@ import time
 from unittest.mock import patch
 
 from farmsim.scenarios.build.build import build
-from farmsim.scenarios.loader import load
+from farmsim.scenarios.scenario import Scenario
 from farmsim.sim.records.bounds import Gauge
 
 LARGE = (
@@ -22,7 +22,7 @@ LARGE = (
 
 def measure(name: str, *overrides: str) -> dict[str, float]:
     """Return the time of the bounds, per step and as a share of the run."""
-    case, took_s, note = build(load(f"library/{name}", overrides)), [], Gauge.note
+    case, took_s, note = build(Scenario.load(f"library/{name}", *overrides)), [], Gauge.note
 
     def timed(bounds: Gauge, now_s: float) -> None:
         began_s = time.process_time()

@@ -188,12 +188,12 @@ def run(
     from .analysis.run.execute import execute
     from .analysis.run.run_directory import RUN, default_directory
     from .analysis.terminal import progress, summary_text
-    from .scenarios.loader import load
+    from .scenarios.scenario import Scenario
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     _refuse_out(out, RUN)
-    loaded = load(scenario, overrides, allow_code)
+    loaded = Scenario.load(scenario, *overrides, allow_code=allow_code)
     with progress(quiet or as_json) as tell:
         result = execute(loaded, tell)
         where = result.save(out or default_directory(result, RUNS), checked=True)
@@ -310,12 +310,12 @@ def evacuate(
     from .analysis.studies.evacuate import evacuate as run_evacuation
     from .analysis.terminal import progress
     from .policies.control.evacuation import Evacuation
-    from .scenarios.loader import load
+    from .scenarios.scenario import Scenario
 
     at_s, hold_s = _time("--at", at), _time("--hold", hold)
     deadline_s = None if deadline is None else _time("--deadline", deadline)
     _refuse_out(out, RUN)
-    loaded = load(scenario, overrides, allow_code)
+    loaded = Scenario.load(scenario, *overrides, allow_code=allow_code)
     for option, end_s in (("--hold", at_s + hold_s), ("--deadline", at_s + (deadline_s or 0.0))):
         _refuse_beyond(loaded, option, at_s, end_s)
     policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
@@ -350,13 +350,14 @@ def optimum(
 ) -> None:
     """Compare hosts in use with the minimum that would fit, at one instant."""
     from .analysis.studies.optimum import at_instant
-    from .scenarios.loader import load
+    from .scenarios.scenario import Scenario
 
     at_s, limit_s = _time("--at", at), _time("--time-limit", time_limit)
     share = _quantity("--fill", fill, "share")
     if not 0 < share <= 1:
         raise click.BadParameter(f"--fill is {fill}; write a share above 0 % and up to 100 %")
-    compared = at_instant(load(scenario, overrides, allow_code), at_s, share, limit_s)
+    loaded = Scenario.load(scenario, *overrides, allow_code=allow_code)
+    compared = at_instant(loaded, at_s, share, limit_s)
     echo(json.dumps(compared.to_dict()) if as_json else compared.text())
 
 
@@ -389,11 +390,11 @@ def failover(
     from .analysis.run.run_directory import FAILED_OVER, free
     from .analysis.studies.failover import failover as test_failover
     from .analysis.studies.failover_page import save
-    from .scenarios.loader import load
+    from .scenarios.scenario import Scenario
 
     at_s = None if at is None else _time("--at", at)
     _refuse_out(out, FAILED_OVER)
-    loaded = load(scenario, overrides, allow_code)
+    loaded = Scenario.load(scenario, *overrides, allow_code=allow_code)
     outcome = test_failover(loaded, at_s, pairs or "pair" in wanted)
     there = free(RUNS / f"{outcome.name}-failover", FAILED_OVER)
     page = save(outcome, out or there, checked=True)

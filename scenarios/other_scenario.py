@@ -2,7 +2,7 @@
 
 from .errors.problems import refuse
 from .loader import Written, read
-from .scenario import Scenario
+from .scenario import Scenario, validated
 from .spec.spec import OtherScenario
 
 
@@ -16,7 +16,7 @@ def check_others(scenario: Scenario) -> None:
 def read_other(scenario: Scenario, baseline: OtherScenario) -> tuple[Written, Scenario]:
     """Read another scenario. Raises InputError if it counts in another currency."""
     written = read(scenario.folder / baseline.path)
-    other = written.scenario()
+    other = validated(written)
     mine, found = scenario.cost.currency, other.cost.currency
     if found != mine:
         place, path = place_of(written, ("cost", "currency"))

@@ -1,12 +1,39 @@
 """A scenario in Python: loaded, changed, written back."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from .errors.problems import InputError, Problem
+import yaml
+from pydantic import ValidationError
+
+from .checks.applications import faults_of_applications
+from .checks.failures import faults_of_failures
+from .checks.host_groups import faults_of_group, faults_of_groups
+from .checks.hypervisors import faults_of_hypervisors
+from .checks.network import faults_of_network
+from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep
+from .checks.prices import currency_of, faults_of_prices
+from .checks.racks import faults_of_racks
+from .checks.times import faults_of_times
+from .errors.problems import InputError, Problem, told
+from .language.defaults import KEY, places_of, unwritten, value_at, without
+from .language.error_messages import listed, located, sentences
+from .language.fields import Fault
+from .language.yaml_text import Document
+from .language.yaml_text import Path as Place
+from .loader import Written, read, read_text
 from .readers.archive import fault_of
+from .spec.farm import HostGroup
 from .spec.scenario_data import ScenarioData
+from .spec.spec import Spec
+
+CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
+    faults_of_hypervisors, faults_of_control, faults_of_network, faults_of_racks,
+    faults_of_applications, faults_of_reserve, faults_of_sleep, faults_of_times,
+)  # fmt: skip
+"""Checks of what parts say of each other; each takes parts that are right by themselves."""
 
 
 class Scenario(ScenarioData):
@@ -50,38 +77,172 @@ class Scenario(ScenarioData):
     def load(cls, name: str | Path, *overrides: str, allow_code: bool = False) -> "Scenario":
         """Load a file or ``library/NAME``, with overrides such as ``"seed=2"``.
 
-        Raises InputError with all that is wrong.
+        ``allow_code`` lets it name policies that are code of the user's. Raises InputError with
+        all that is wrong.
         """
-        from .loader import load  # noqa: PLC0415 - the loader imports this module
-
-        return load(name, overrides, allow_code)
+        return validated(read(name, overrides), allow_code)
 
     @classmethod
     def of(
         cls, data: Mapping[str, Any], folder: str | Path = ".", allow_code: bool = False
     ) -> "Scenario":
-        """Make a scenario from nested mappings, written as in YAML. Raises InputError."""
-        from .loader import from_mapping  # noqa: PLC0415
+        """Make a scenario from nested mappings, written as in YAML.
 
-        return from_mapping(data, Path(folder), allow_code)
+        Paths of files start at ``folder``. Raises InputError with all that is wrong.
+        """
+        document = Document(copy.deepcopy(dict(data)))
+        return validated(Written(document, "", Path(folder)), allow_code)
 
     def with_(self, changes: Mapping[str, Any]) -> "Scenario":
         """Return a changed copy; keys are dotted paths, such as ``"farm.hosts.0.count"``.
 
         Raises InputError if the result is no valid scenario.
         """
-        from .loader import changed  # noqa: PLC0415
-
-        return changed(self, changes)
+        written = rewritten(self)
+        for dotted, value in changes.items():
+            shown = value if not isinstance(value, Scenario) else value.name
+            # A later path may lie below this one; what the caller gave is not ours to change.
+            written.replace(dotted, copy.deepcopy(value), f"--set {dotted}={shown}")
+        return validated(written, allow_code=True)
 
     def override(self, *overrides: str) -> "Scenario":
         """Return a copy with overrides such as ``"seed=2"``. Raises InputError."""
-        from .loader import overridden  # noqa: PLC0415
-
-        return overridden(self, overrides) if overrides else self
+        if not overrides:
+            return self
+        written = rewritten(self)
+        written.override(overrides)
+        return validated(written, allow_code=True)
 
     def to_yaml(self) -> str:
         """Return the scenario as YAML, every default written out."""
-        from .loader import dump  # noqa: PLC0415
-
         return dump(self)
+
+
+def from_text(
+    text: str,
+    where: str = "scenario",
+    folder: Path | None = None,
+    overrides: Sequence[str] = (),
+    allow_code: bool = False,
+) -> Scenario:
+    """Load a scenario from text, called ``where`` in messages.
+
+    Paths of files start at ``folder``. Raises InputError with all that is wrong.
+    """
+    return validated(read_text(text, where, folder, overrides), allow_code)
+
+
+def validated(written: Written, allow_code: bool = False) -> Scenario:
+    """Return the scenario that a written document stands for.
+
+    Each part is read by itself (``spec/``), then it is checked whether the parts go together
+    (``checks/``). Raises InputError with all that is wrong, in the order of the document.
+    """
+    try:
+        scenario = _with_defaults(written.document.data, {"allow_code": allow_code})
+    except _FaultyError as error:
+        located = [(written.origin(path), path, text) for path, text in error.faults]
+        located.sort(key=lambda each: each[0].order)
+        raise InputError(
+            told(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
+            for place, path, text in located
+        ) from None
+    scenario = scenario.with_places(lambda path: written.origin(path).where)
+    return scenario.in_folder(written.folder)
+
+
+class _FaultyError(Exception):
+    """A document that stands for no scenario: paths in it, and what is wrong at each."""
+
+    def __init__(self, faults: Iterable[tuple[Place, str]]) -> None:
+        self.faults = list(faults)
+        super().__init__(self.faults)
+
+
+def _with_defaults(data: Any, context: dict[str, Any]) -> Scenario:
+    """Return the scenario of a document, values listed as defaults taken as not written.
+
+    Those that are other than the default were changed since: they are written. Raises
+    _FaultyError.
+    """
+    places = places_of(data) if isinstance(data, dict) else []
+    if not places:
+        return _checked(data, context)
+    try:
+        scenario = _checked(without(data, places), context)
+        shown = _resolved(scenario)
+        same = [place for place in places if value_at(shown, place) == value_at(data, place)]
+        if len(same) == len(places):
+            return scenario
+        return _checked(without(data, same), context)
+    except _FaultyError:
+        # What is wrong is told of the document as it stands.
+        return _checked(without(data, []), context)
+
+
+def _checked(data: Any, context: dict[str, Any]) -> Scenario:
+    """Read the parts of a document and check them together. Raises _FaultyError."""
+    try:
+        scenario = Scenario.model_validate(data, context=context)
+    except ValidationError as error:
+        readable = located(_faults_of_readable_groups(data, context), data)
+        raise _FaultyError([*readable, *sentences(error, Scenario, data)]) from None
+    for faults in (faults_of_groups, _faults_of_parts, faults_of_prices):
+        found = list(faults(scenario))
+        if found:
+            raise _FaultyError(located(found, data))
+    return scenario.in_currency(currency_of(scenario))
+
+
+def _faults_of_readable_groups(data: Any, context: dict[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong with the groups of hosts that can be read where other parts cannot."""
+    for index, written in enumerate(listed(data, ("farm", "hosts"))):
+        try:
+            group = HostGroup.model_validate(written, context=context)
+        except ValidationError:
+            continue
+        for place, message in faults_of_group(group):
+            yield ("farm", "hosts", index, *place), message
+
+
+def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
+    """Yield all that does not go together between the parts of a scenario."""
+    found = False
+    for faults in CHECKS:
+        for fault in faults(spec):
+            found = True
+            yield fault
+    if not found:
+        # What fails is told by names of racks and links, which have to be right first.
+        yield from faults_of_failures(spec)
+
+
+def rewritten(scenario: Scenario) -> Written:
+    """Return a scenario as it might have been written: what it leaves open stays open."""
+    return Written(Document(_resolved(scenario)), "", scenario.folder)
+
+
+def dump(scenario: ScenarioData) -> str:
+    """Return a scenario as YAML with every default written out.
+
+    What comes with a trace or with arrivals is no default: it stays unwritten.
+    """
+    return yaml.dump(_resolved(scenario), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _resolved(scenario: ScenarioData) -> dict[str, Any]:
+    """Return a scenario as it is written out, with the list of values that nobody wrote."""
+    data = scenario.model_dump(by_alias=True, mode="python")
+    for name in scenario.workload.unwritten:
+        del data["workload"][name]
+    del data[KEY]
+    plain: dict[str, Any] = _plain(data)
+    return {**plain, KEY: unwritten(scenario, plain)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

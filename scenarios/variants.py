@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from .errors.problems import InputError, Problem, refuse
 from .language.yaml_text import Document
-from .loader import Origin, Written, read, rewritten
+from .loader import Origin, Written, read
 from .other_scenario import check_others
-from .scenario import Scenario
+from .scenario import Scenario, rewritten, validated
 
 Source = str | Path | Mapping[str, Any] | Scenario
 REFERENCE: Final = "base"
@@ -112,7 +112,7 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
     The workload is read where there are rules of placement, since these name VMs.
     """
     written, allow_code = _written(source, overrides, allow_code)
-    scenario = written.scenario(allow_code)
+    scenario = validated(written, allow_code)
     scenario.check_paths()
     check_others(scenario)
     drafts = _drafts(source, overrides, allow_code, single=True)
@@ -136,7 +136,7 @@ def _drafts(
 ) -> list[_Draft]:
     """Return the variants of a source, or the source itself."""
     written, allow_code = _written(source, overrides, allow_code)
-    scenario = written.scenario(allow_code)
+    scenario = validated(written, allow_code)
     if not scenario.variants:
         line, column = written.document.find(("name",))
         where = f"{written.where}:{line}:{column}" if written.document.values else written.where
@@ -210,7 +210,7 @@ def _check(draft: _Draft, levels: Levels | None) -> list[Problem]:
     """Make the scenarios of a draft; return what is wrong with them."""
     try:
         if levels is None:
-            draft.runs[TYPICAL] = draft.ready or draft.written.scenario(draft.allow_code)
+            draft.runs[TYPICAL] = draft.ready or validated(draft.written, draft.allow_code)
         else:
             draft.runs |= {level: _at(draft, levels, level) for level in LEVELS}
         draft.runs[TYPICAL].check_paths()
@@ -226,7 +226,7 @@ def _at(draft: _Draft, levels: Levels, level: str) -> Scenario:
                         written.document.values)  # fmt: skip
     levelled = Written(document, written.where, written.folder, dict(written.origins))
     levelled.put(levels.path, getattr(levels, level), Origin(f"level {level}"))
-    return levelled.scenario(draft.allow_code)
+    return validated(levelled, draft.allow_code)
 
 
 def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:

@@ -14,9 +14,8 @@ from ...models.state.columns import VmState
 from ...scenarios.baselines import build_baselines
 from ...scenarios.build.build import Case, build, load_of
 from ...scenarios.build.workload import Load
-from ...scenarios.loader import dump
 from ...scenarios.other_scenario import check_others
-from ...scenarios.scenario import Scenario
+from ...scenarios.scenario import Scenario, dump
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Outcome
 from ..base.metric_titles import UNLICENSED, after_start_up, without_licences

@@ -1,5 +1,7 @@
 """What is wrong with a group of hosts whatever the rest of the scenario says."""
 
+from collections.abc import Iterator
+
 from ...models.base.estimates import Ranged
 from ...models.hardware.cpu_features import CPU_BASELINES
 from ...models.hypervisor.profiles import HOSTED, Hypervisor, profiles
@@ -7,10 +9,25 @@ from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.hypervisors import assists_of_group, profile_of, server_of
 from ..spec.farm import HostGroup, InlineServer
+from ..spec.spec import Spec
+
+
+def faults_of_groups(spec: Spec) -> Iterator[Fault]:
+    """Yield what does not go together within each group of hosts."""
+    for index, group in enumerate(spec.farm.hosts):
+        for place, message in faults_of_group(group):
+            yield ("farm", "hosts", index, *place), message
 
 
 def faults_of_group(group: HostGroup) -> list[Fault]:
-    """Return what does not go together: server, hypervisor, paths and promises of memory."""
+    """Return what does not go together: server, hypervisor, paths and promises of memory.
+
+    Places are below the group.
+    """
+    extras = group.smt_gain or group.host_applications or group.memory_overcommit > 1
+    extras = extras or group.cpu_baseline or group.passthrough_moves != "refuse"
+    if group.hypervisor == "ideal" and not extras:
+        return []  # nothing that could be missing, and no catalogue to read
     hypervisor = profile_of(group)
     faults = _paths(group, hypervisor)
     if faults:

@@ -41,7 +41,7 @@ class _Host:
         return self.free_mib * self.group.memory_overcommit
 
 
-def faults_of(spec: Spec) -> list[Fault]:
+def faults_of_hypervisors(spec: Spec) -> list[Fault]:
     """Return what does not go together between hosts, VMs, tenants and policies."""
     faults = list(_strangers(spec))
     if faults:

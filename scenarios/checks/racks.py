@@ -10,7 +10,7 @@ from ..spec.network import Sites
 from ..spec.spec import Spec
 
 
-def faults_of_domains(spec: Spec) -> Iterator[Fault]:
+def faults_of_racks(spec: Spec) -> Iterator[Fault]:
     """Yield racks that are given twice or stand at two sites."""
     layout = spec.network.topology
     wired = hosts_per_switch(layout)

@@ -1,18 +1,15 @@
 """Periods against the length of a run: a run that would take its steps for ever is refused."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..language.fields import Fault
 from ..language.units import write
-
-if TYPE_CHECKING:
-    from ..spec.spec import Spec
+from ..spec.spec import Spec
 
 MOST_ROUNDS = 5_000_000
 
 
-def faults_of_times(spec: "Spec") -> Iterator[Fault]:
+def faults_of_times(spec: Spec) -> Iterator[Fault]:
     """Yield the periods of which a run would have more than it can take."""
     duration_s = spec.run.duration
     periods: list[tuple[tuple[str | int, ...], float]] = [

@@ -1,6 +1,6 @@
 """Turns the errors of pydantic into sentences that name place, fault and remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ..errors.suggest import unknown_name
-from .fields import Knobs, Named, model_of
+from .fields import Fault, Knobs, Named, model_of
 from .former_names import field_now, value_now, written_as_former
 from .yaml_text import Path
 
@@ -51,6 +51,17 @@ def sentences(error: ValidationError, model: type[BaseModel], data: Any) -> list
         if not (each["type"] == "too_short" and _has_below(path, paths))
         and not (each["type"] == "missing" and _has_former_name(path, model, data))
     ]
+
+
+def located(faults: Iterable[Fault], data: Any) -> list[tuple[Path, str]]:
+    """Return path and sentence of what checks found; of a place only what the document has."""
+    return [(_path(place, "", data), message) for place, message in faults]
+
+
+def listed(data: Any, path: Path) -> Sequence[Any]:
+    """Return the list at a path of a document, an empty one if there is none."""
+    found = _at(path, data)
+    return found if isinstance(found, list | tuple) else ()
 
 
 def _has_below(path: Path, paths: list[Path]) -> bool:

@@ -195,19 +195,6 @@ class HostGroup(Part):
             raise problem(unknown_name("server", server, servers()))
         return server
 
-    @model_validator(mode="after")
-    def _layer_fits(self) -> Self:
-        extras = self.smt_gain or self.host_applications or self.memory_overcommit > 1
-        extras = extras or self.cpu_baseline or self.passthrough_moves != "refuse"
-        if self.hypervisor == "ideal" and not extras:
-            return self  # nothing that could be missing, and no catalogue to read
-        from ..checks.host_groups import faults_of_group  # noqa: PLC0415 - it is made of this module
-
-        faults = faults_of_group(self)
-        if faults:
-            raise problems(faults)
-        return self
-
 
 class FarmPart(Part):
     """The hosts."""

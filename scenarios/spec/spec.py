@@ -416,60 +416,11 @@ class Spec(Part):
                 raise problems([(("workload", "vms"), message)])
         return self
 
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        from ..checks.applications import faults_of_applications  # noqa: PLC0415
-        from ..checks.failures import faults_of_failures  # noqa: PLC0415
-        from ..checks.hypervisors import faults_of  # noqa: PLC0415
-        from ..checks.network import faults_of_network  # noqa: PLC0415
-        from ..checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep  # noqa: PLC0415
-        from ..checks.racks import faults_of_domains  # noqa: PLC0415 - made of this module
-        from ..checks.times import faults_of_times  # noqa: PLC0415
-
-        faults = [*faults_of(self), *faults_of_control(self)]
-        faults += [*faults_of_network(self), *faults_of_domains(self)]
-        faults += faults_of_applications(self)
-        faults += faults_of_reserve(self)
-        faults += faults_of_sleep(self)
-        faults += faults_of_times(self)
-        # What fails is told by names of racks and links, which have to be right first.
-        faults += faults_of_failures(self) if not faults else []
-        if faults:
-            raise problems(faults)
-        return self
-
-    @model_validator(mode="after")
-    def _one_currency(self) -> Self:
-        amounts: list[tuple[str, Money | None]] = [
-            (f"cost.{name}", getattr(self.cost, name))
-            for name in ("energy_price", "server_price", "investment")
-            if name in self.cost.model_fields_set
-        ]
-        amounts += [(f"price of group {group.name}", group.price) for group in self.farm.hosts]
-        amounts += [(f"licence of group {group.name}", group.licence) for group in self.farm.hosts]
-        amounts += [
-            (f"penalty of {part.name}", part.penalty.price)
-            for part in self.applications
-            if part.penalty
-        ]
-        amounts += [
-            ("baseline.price", each.price) for each in self.baseline if isinstance(each, Dedicated)
-        ]
-        given = [money.currency for _, money in amounts if money is not None]
-        wanted = self.cost.currency
-        if "currency" not in self.cost.model_fields_set and given:
-            wanted = given[0]
-        # What was not given is a placeholder in whatever currency the user's amounts are.
-        object.__setattr__(self, "cost", self.cost.in_currency(wanted))
-        for what, money in amounts:
-            if money is not None and money.currency != wanted:
-                other = "cost.currency"
-                if "currency" not in self.cost.model_fields_set:
-                    other = next(name for name, each in amounts if each and each.currency == wanted)
-                raise problem(
-                    f"{what} is in {money.currency}, {other} is {wanted}; "
-                    "write all amounts in one currency"
-                )
-            if money is not None and money.amount < 0:
-                raise problem(f"{what} is negative; write an amount of 0 or more")
-        return self
+    def in_currency(self, currency: str) -> Self:
+        """Return the scenario with the prices that nobody gave in a currency."""
+        cost = self.cost.in_currency(currency)
+        if cost is self.cost:
+            return self
+        copy = self.model_copy()
+        copy.__dict__["cost"] = cost  # an update would count as written
+        return copy

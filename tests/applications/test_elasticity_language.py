@@ -6,7 +6,7 @@ import pytest
 
 from farmsim.scenarios.build.build import load_of
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
+from farmsim.scenarios.scenario import from_text
 
 TEXT = """\
 farm: {hosts: [{name: x, server: hp_ml110_g5, count: 4, memory: 16 GiB}]}
@@ -34,7 +34,7 @@ def refusal(old: str, new: str, folder: Path | None = None) -> str:
 
 
 def _read(text: str, folder: Path | None) -> None:
-    scenario = loads(text, "shop.yaml", folder)
+    scenario = from_text(text, "shop.yaml", folder)
     scenario.check_paths()
     load_of(scenario)
 
@@ -152,25 +152,25 @@ def test_tables_of_load(tmp_path: Path, rows: str, told: str) -> None:
 def test_a_scenario_without_any_work_is_incomplete() -> None:
     farm = TEXT.splitlines(keepends=True)[0]
     with pytest.raises(InputError, match="workload: is missing"):
-        loads(farm, "shop.yaml")
+        from_text(farm, "shop.yaml")
     with pytest.raises(InputError, match=r"workload\.source: is missing"):
-        loads(farm + "workload: {vms: 3}\n", "shop.yaml")
+        from_text(farm + "workload: {vms: 3}\n", "shop.yaml")
 
 
 def test_arrivals_bring_their_own_sizes() -> None:
     applications = TEXT[TEXT.index("applications:") :]
     arrivals = "workload: {arrivals: {type: generated, rate: 5}}\n"
     with pytest.raises(InputError, match="applications: applications take sizes from"):
-        loads(TEXT.splitlines(keepends=True)[0] + arrivals + applications, "shop.yaml")
+        from_text(TEXT.splitlines(keepends=True)[0] + arrivals + applications, "shop.yaml")
 
 
 def test_rules_name_members() -> None:
     rule = "constraints: [{name: r, type: apart, vms: [%s]}]\n"
-    assert load_of(loads(TEXT + rule % "shop-*", "shop.yaml")).applications is not None
+    assert load_of(from_text(TEXT + rule % "shop-*", "shop.yaml")).applications is not None
 
 
 def test_what_is_written_comes_back() -> None:
     day = "{type: daily, peak: 30 requests/s, trough: 12.5 requests/s, weekend: 0.5}"
     text = TEXT.replace("{type: constant, rate: 3 GHz}", day).replace("size: web", "size: asks")
-    scenario = loads(text, "shop.yaml")
-    assert loads(scenario.to_yaml(), "again.yaml").applications == scenario.applications
+    scenario = from_text(text, "shop.yaml")
+    assert from_text(scenario.to_yaml(), "again.yaml").applications == scenario.applications

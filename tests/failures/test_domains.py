@@ -6,8 +6,8 @@ import pytest
 from farmsim import run
 from farmsim.models.hardware.racks_and_sites import racks_in_order
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
 from farmsim.scenarios.resolve.racks import build_domains
+from farmsim.scenarios.scenario import from_text
 
 FARM = """farm:
   hosts_per_rack: PER_RACK
@@ -29,7 +29,7 @@ def written(layout: str, per_rack: str = "2") -> str:
 
 
 def test_racks_are_filled_site_by_site() -> None:
-    scenario = loads(written(SWITCH))
+    scenario = from_text(written(SWITCH))
     domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [0, 0, 1, 2, 2, 3, 3]
     assert domains.site.tolist() == [0, 0, 0, 1, 1, 1, 1]
@@ -45,7 +45,7 @@ def test_interleaved_sites_do_not_mix_in_racks() -> None:
 @pytest.mark.parametrize("layout", [TWO_TIER, LEAVES])
 def test_racks_of_the_network_are_the_racks(layout: str) -> None:
     text = written(layout).replace("  hosts_per_rack: 2\n", "")
-    scenario = loads(text)
+    scenario = from_text(text)
     domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [0, 0, 0, 1, 1, 1, 2]
 
@@ -64,7 +64,7 @@ def test_racks_of_the_network_are_the_racks(layout: str) -> None:
 )
 def test_a_rack_stands_at_one_place(text: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml")
+        from_text(text, "s.yaml")
     (problem,) = caught.value.problems
     assert expected in str(problem)
 
@@ -73,7 +73,7 @@ def racks_behind(layout: str, link: str, hosts: str = "{name: h, server: hp_ml11
                  vms: int = 4) -> list[str]:  # fmt: skip
     """Return the racks of the hosts whose VMs are cut off when a link fails."""
     result = run(
-        loads(
+        from_text(
             f"""run: {{duration: 30 min}}
 farm:
   hosts:
@@ -133,6 +133,6 @@ def test_racks_of_sites_are_counted_on() -> None:
         "{topology: sites, lines: [{between: [x, y], bandwidth: 1 Gbit/s}], sites: "
         "[{name: x, groups: [b], hosts_per_rack: 3}, {name: y, groups: [a], hosts_per_rack: 2}]}"
     )
-    scenario = loads(written(layout).replace("  hosts_per_rack: 2\n", ""))
+    scenario = from_text(written(layout).replace("  hosts_per_rack: 2\n", ""))
     domains = build_domains(scenario.farm, scenario.network.topology)
     assert domains.rack.tolist() == [2, 2, 3, 0, 0, 0, 1]

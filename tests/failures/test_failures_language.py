@@ -9,7 +9,7 @@ from farmsim.cli import BAD_INPUT, run_command_line
 from farmsim.models.network.network import Network
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
+from farmsim.scenarios.scenario import from_text
 
 BASE = """name: fails
 run: {duration: 4 h}
@@ -71,7 +71,7 @@ FAULTS = {
 def test_every_fault_is_told_at_its_line(fault: str) -> None:
     written, told = FAULTS[fault]
     with pytest.raises(InputError) as caught:
-        loads(BASE + written, "s.yaml")
+        from_text(BASE + written, "s.yaml")
     first = str(caught.value.problems[0])
     assert first.startswith(f"s.yaml:{LINE}") or fault == "no restart, and yet"
     assert told in first
@@ -92,13 +92,15 @@ def test_every_fault_is_told_at_its_line(fault: str) -> None:
 def test_faults_of_tables(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError) as caught:
-        build(loads(BASE + "  entries: [{name: e, table: t.csv}]\n", "s.yaml", tmp_path))
+        build(from_text(BASE + "  entries: [{name: e, table: t.csv}]\n", "s.yaml", tmp_path))
     assert told in str(caught.value)
 
 
 def test_a_table_of_failures_is_read_and_kept(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("failure_interval,failure_duration\n3600000,600000\n")
-    result = farmsim.run(loads(BASE + "  entries: [{name: e, table: t.csv}]\n", "s.yaml", tmp_path))
+    result = farmsim.run(
+        from_text(BASE + "  entries: [{name: e, table: t.csv}]\n", "s.yaml", tmp_path)
+    )
     table = result.table("outages").to_pylist()
     assert [row["start_s"] for row in table[:4]] == [3600.0] * 4
     assert {round(row["end_s"] - row["start_s"]) for row in table if row["repaired"]} == {600}

@@ -25,7 +25,7 @@ from farmsim.policies.control.control import PowerProportional
 from farmsim.policies.interface.reserve_book import FarmReserve, ReserveBook
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language.yaml_text import parse
-from farmsim.scenarios.loader import from_mapping
+from farmsim.scenarios.scenario import Scenario
 
 SCENARIO: dict[str, Any] = {
     "name": "kept",
@@ -388,5 +388,5 @@ def test_the_farm_of_the_page_on_failover_keeps_what_the_page_says() -> None:
     data = parse(f"name: reserve\n{text}").data
     for check, kept in (("sum", 1266), ("packing", 1260)):
         data["policies"]["reserve"]["check"] = check
-        result = farmsim.run(from_mapping(data))
+        result = farmsim.run(Scenario.of(data))
         assert 1600 - result.value("vms_rejected") == kept

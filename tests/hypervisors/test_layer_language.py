@@ -16,7 +16,7 @@ from farmsim.models.hypervisor.profiles import profiles
 from farmsim.policies.control.control import NoControl, PowerProportional, moves_vms
 from farmsim.scenarios.catalogue_listing import entries, text_of
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import dump, load, loads
+from farmsim.scenarios.scenario import Scenario, dump, from_text
 from farmsim.scenarios.variants import check
 
 BASE = """farmsim: 1
@@ -47,7 +47,7 @@ def written(changes: Mapping[str, str]) -> str:
 
 def problems(text: str) -> list[str]:
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml")
+        from_text(text, "s.yaml")
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -377,8 +377,8 @@ RIGHT = {
 def test_what_goes_together_is_accepted_and_survives_being_written(
     changes: dict[str, str],
 ) -> None:
-    scenario = loads(written(changes))
-    assert loads(dump(scenario)).model_dump() == scenario.model_dump()
+    scenario = from_text(written(changes))
+    assert from_text(dump(scenario)).model_dump() == scenario.model_dump()
 
 
 def test_a_level_of_cost_can_make_a_variant_unfit(tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_a_policy_that_does_not_say_may_move_vms() -> None:
     assert moves_vms(Silent())  # type: ignore[arg-type]
     assert not moves_vms(NoControl())
     assert not moves_vms(PowerProportional())
-    assert moves_vms(load("library/planetlab-day").policies.control)
+    assert moves_vms(Scenario.load("library/planetlab-day").policies.control)
 
 
 @pytest.mark.parametrize("what", ["hypervisors", "classes"])
@@ -488,7 +488,7 @@ NAMES = {"hypervisor", "licensed_cores"}
 
 def with_hypervisor(changes: Mapping[str, Any], hypervisor: Any) -> Result:
     layer = {"farm.hosts.0.hypervisor": hypervisor, "farm.hosts.1.hypervisor": hypervisor}
-    return farmsim.run(loads(PLAIN).with_(dict(changes) | layer))
+    return farmsim.run(from_text(PLAIN).with_(dict(changes) | layer))
 
 
 @pytest.mark.parametrize("changes", [{}, FULL], ids=["plain", "classes, tenants, shares"])

@@ -16,7 +16,7 @@ from farmsim.policies.control.reassign import Reassign
 from farmsim.policies.interface.plan import Plan
 from farmsim.policies.interface.view import FarmView
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
+from farmsim.scenarios.scenario import from_text
 
 GIB_S = 8 * 1024.0**3 / 10e9
 """What a GiB takes over a port of 10 Gbit/s, in s."""
@@ -208,7 +208,7 @@ workload:
 
 def problems(assignment: str, folder: Path = Path()) -> list[str]:
     def run() -> None:
-        farmsim.run(loads(BASE.replace("ASSIGNMENT", assignment), "s.yaml", folder=folder))
+        farmsim.run(from_text(BASE.replace("ASSIGNMENT", assignment), "s.yaml", folder=folder))
 
     with pytest.raises(InputError) as caught:
         run()
@@ -232,7 +232,7 @@ def test_an_assignment_names_what_exists(assignment: str, said: str) -> None:
 
 def test_an_assignment_may_stand_in_a_table(tmp_path: Path) -> None:
     (tmp_path / "plan.csv").write_text("vm,host\nvm-1,a-3\nvm-3,a-1\n")
-    read = loads(BASE.replace("ASSIGNMENT", "plan.csv"), "s.yaml", folder=tmp_path)
+    read = from_text(BASE.replace("ASSIGNMENT", "plan.csv"), "s.yaml", folder=tmp_path)
     result = farmsim.run(read)
     assert [row[:3] for row in moves(result)] == [("vm-1", "a-1", "a-3")]
     assert "already there" in outcomes(result) or outcomes(result) == ["moved"]

@@ -6,9 +6,8 @@ import pytest
 
 from farmsim.models.network.transport import LV08
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
 from farmsim.scenarios.resolve.network import network_of
-from farmsim.scenarios.scenario import Scenario
+from farmsim.scenarios.scenario import Scenario, from_text
 from farmsim.scenarios.schema import schema
 from farmsim.scenarios.spec.network import Sites
 
@@ -35,7 +34,7 @@ def scenario(layout: str = "{topology: single_switch}", hosts: str = "a-1") -> s
 
 def problem(text: str) -> str:
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml")
+        from_text(text, "s.yaml")
     (found,) = caught.value.problems
     return str(found)
 
@@ -104,19 +103,19 @@ def test_an_evacuation_names_hosts_that_exist(hosts: str) -> None:
 
 @pytest.mark.parametrize("hosts", ["a-*", "'a-[12]'", "'none, a-3'"])
 def test_an_evacuation_may_use_patterns(hosts: str) -> None:
-    loads(scenario(hosts=hosts), "s.yaml")
+    from_text(scenario(hosts=hosts), "s.yaml")
 
 
 def test_a_network_that_nothing_uses_is_not_looked_at() -> None:
     text = scenario(graph(ONE)).replace("pre_copy", "fixed_rate")
-    loads(text[: text.index("network:")], "s.yaml")
+    from_text(text[: text.index("network:")], "s.yaml")
     # Moves at a fixed rate go over a network that is laid out.
     assert "host a-2 has no port" in problem(text)
 
 
 def test_a_graph_survives_being_written() -> None:
-    read = loads(scenario(graph(ONE, TWO, link("a-3", "x"))), "s.yaml")
-    again = loads(read.to_yaml(), "t.yaml")
+    read = from_text(scenario(graph(ONE, TWO, link("a-3", "x"))), "s.yaml")
+    again = from_text(read.to_yaml(), "t.yaml")
     assert again.network == read.network
     assert isinstance(read, Scenario)
 
@@ -129,7 +128,7 @@ def test_the_schema_knows_the_two_ends_of_a_link() -> None:
 def test_a_changed_copy_leaves_the_change_as_it_was() -> None:
     control = {"policy": "evacuation", "hosts": "a-1", "otherwise": {"policy": "consolidation"}}
     changes = {"policies.control": control, "policies.control.otherwise.drain": "none"}
-    loads(scenario(), "s.yaml").with_(changes)
+    from_text(scenario(), "s.yaml").with_(changes)
     assert control["otherwise"] == {"policy": "consolidation"}
 
 
@@ -157,9 +156,9 @@ def test_a_preset_is_a_setting_of_figures() -> None:
     figures = (
         "{latency_factor: 13.01, bandwidth_factor: 97 %, cross_traffic: 5 %, tcp_window: 4 MiB}"
     )
-    read = loads(f"{scenario()}  transport: {figures}\n", "s.yaml")
+    read = from_text(f"{scenario()}  transport: {figures}\n", "s.yaml")
     assert read.network.transport == LV08
-    assert loads(read.to_yaml(), "t.yaml").network == read.network
+    assert from_text(read.to_yaml(), "t.yaml").network == read.network
 
 
 SITES = BASE.replace(
@@ -219,7 +218,7 @@ SITE_FAULTS = {
 @pytest.mark.parametrize(("text", "field", "message"), SITE_FAULTS.values(), ids=SITE_FAULTS)
 def test_each_fault_of_sites_stands_at_its_line(text: str, field: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml")
+        from_text(text, "s.yaml")
     found = str(caught.value.problems[0])
     assert found.startswith("s.yaml:15:")
     assert f": network.layout{field}: " in found

@@ -8,7 +8,7 @@ import pytest
 import farmsim
 from farmsim.analysis.run.result import Result
 from farmsim.analysis.terminal import summary_text
-from farmsim.scenarios.loader import loads
+from farmsim.scenarios.scenario import from_text
 
 FOUR_GIB_S = 4 * 1024**3 * 8 / 0.5e9
 """4 GiB at half of 1 Gbit/s."""
@@ -157,5 +157,5 @@ def test_where_no_downtime_is_known_none_is_printed(network: dict[str, Any]) -> 
 
 def test_a_resolved_scenario_says_no_more_than_was_said() -> None:
     given = farmsim.Scenario.of(scenario())
-    again = loads(given.to_yaml(), "again.yaml")
+    again = from_text(given.to_yaml(), "again.yaml")
     assert moves(farmsim.run(again)) == moves(farmsim.run(given))

@@ -10,8 +10,7 @@ from farmsim.cli import BAD_INPUT, run_command_line
 from farmsim.models.rules.checker import violated
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import loads
-from farmsim.scenarios.scenario import Scenario
+from farmsim.scenarios.scenario import Scenario, from_text
 
 BASE = """name: ruled
 run: {duration: 1 h}
@@ -39,7 +38,7 @@ def ruled(*rules: str, base: str = BASE) -> str:
 
 def problems(text: str, folder: Path | None = None) -> list[str]:
     with pytest.raises(InputError) as caught:
-        build(loads(text, "s.yaml", folder))
+        build(from_text(text, "s.yaml", folder))
     return [str(each) for each in caught.value.problems]
 
 
@@ -125,7 +124,7 @@ def test_every_unknown_name_is_told_at_once() -> None:
 
 def test_patterns_sizes_and_tenants_add_up() -> None:
     case = build(
-        loads(ruled("name: r, type: apart, vms: ['vm-[12]'], sizes: [big], tenants: [shop]"))
+        from_text(ruled("name: r, type: apart, vms: ['vm-[12]'], sizes: [big], tenants: [shop]"))
     )
     assert case.rules is not None
     (rule,) = case.rules.all
@@ -138,7 +137,7 @@ def test_a_cancelled_move_would_tear_companions_apart() -> None:
     )
     (found,) = problems(ruled(PAIR, base=cancelling))
     assert "constraints.0: keeps VMs together that move one by one" in found
-    build(loads(ruled(PAIR + ", price: 1", base=cancelling)))
+    build(from_text(ruled(PAIR + ", price: 1", base=cancelling)))
 
 
 def test_a_run_tells_of_its_rules() -> None:
@@ -147,7 +146,7 @@ def test_a_run_tells_of_its_rules() -> None:
         "name: calm, type: lonely, vms: [vm-7], price: 2.5",
         "name: shy, type: ban, vms: [vm-1], hosts: ['*'], price: 1",
     )
-    result = farmsim.run(loads(text.replace("policy: consolidation", "policy: none")))
+    result = farmsim.run(from_text(text.replace("policy: consolidation", "policy: none")))
     assert result.value("rules_broken") == pytest.approx(1.0)
     rules = {row["rule"]: row for row in result.tables["rules"].to_pylist()}
     assert rules["bank-apart"]["hard"]
@@ -163,24 +162,24 @@ def test_vms_that_find_no_host_are_told_with_the_rules() -> None:
     full = BASE.replace("count: 4, memory: 16 GiB", "count: 4, memory: 6 GiB")
     text = ruled("name: pen, type: fence, sizes: [big], hosts: [a-1, a-2]", base=full)
     with pytest.raises(InputError) as caught:
-        farmsim.run(loads(text))
+        farmsim.run(from_text(text))
     assert "4 may not take it, barred by rules: pen 4" in str(caught.value)
 
 
 def test_without_rules_there_are_no_tables_of_rules() -> None:
-    result = farmsim.run(loads(BASE.replace("constraints:\n", "")))
+    result = farmsim.run(from_text(BASE.replace("constraints:\n", "")))
     assert "rules" not in result.tables
     assert "rules_broken" not in result.summary
 
 
 def test_a_resolved_scenario_has_the_same_rules() -> None:
-    scenario = loads(ruled("name: r, type: spread, sizes: [s], at_most: 2", PAIR))
-    again = loads(scenario.to_yaml())
+    scenario = from_text(ruled("name: r, type: spread, sizes: [s], at_most: 2", PAIR))
+    again = from_text(scenario.to_yaml())
     assert again.constraints == scenario.constraints
 
 
 def test_changed_rules_are_told_by_the_name_of_the_scenario() -> None:
-    scenario = loads(ruled(PAIR)).with_({"constraints.0.vms": ["nobody"]})
+    scenario = from_text(ruled(PAIR)).with_({"constraints.0.vms": ["nobody"]})
     with pytest.raises(InputError) as caught:
         build(scenario)
     assert str(caught.value).startswith("ruled: constraints.0.vms: there is no VM 'nobody'")
@@ -200,7 +199,7 @@ calm,lonely,vm-5,,,,1.5
 def from_table(folder: Path, table: str, name: str = "rules.csv") -> Scenario:
     (folder / name).write_text(table)
     text = BASE.replace("constraints:\n", f"constraints_file: {name}\n")
-    return loads(text, "s.yaml", folder)
+    return from_text(text, "s.yaml", folder)
 
 
 def test_rules_come_from_a_table(tmp_path: Path) -> None:
@@ -225,7 +224,7 @@ def test_rules_come_from_parquet(tmp_path: Path) -> None:
     columns = {"rule": ["r", "r"], "type": ["apart", "apart"], "vm": ["vm-1", "vm-2"]}
     parquet.write_table(pa.table(columns), tmp_path / "rules.parquet")
     text = BASE.replace("constraints:\n", "constraints_file: rules.parquet\n")
-    case = build(loads(text, "s.yaml", tmp_path))
+    case = build(from_text(text, "s.yaml", tmp_path))
     assert case.rules is not None
     assert case.rules.all[0].vms.tolist() == [0, 1]
 
@@ -271,7 +270,7 @@ def test_faults_of_a_table_are_told_at_their_row(fault: str, tmp_path: Path) -> 
 def test_a_table_that_is_missing_is_told(tmp_path: Path) -> None:
     text = BASE.replace("constraints:\n", "constraints_file: none.csv\n")
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml", tmp_path).check_paths()
+        from_text(text, "s.yaml", tmp_path).check_paths()
     assert "none.csv: constraints_file: no such file" in str(caught.value)
 
 
@@ -311,7 +310,7 @@ def test_vms_that_come_and_go_keep_the_rules(tmp_path: Path) -> None:
     rows = [f"{600 * (vm // 2)},{3000 + 400 * (vm % 9)},1,2,v{vm}" for vm in range(60)]
     table = "\n".join(["arrival,lifetime,vcpus,memory,vm", *rows])
     (tmp_path / "coming.csv").write_text(table + "\n")
-    case = build(loads(COMING, folder=tmp_path))
+    case = build(from_text(COMING, folder=tmp_path))
     farm, rules = case.farm, case.rules
     assert rules is not None
     looked = 0

@@ -14,7 +14,7 @@ from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language import former_names
 from farmsim.scenarios.language.fields import Part, model_of
 from farmsim.scenarios.language.former_names import former_fields, former_values, no_such
-from farmsim.scenarios.loader import from_mapping, loads
+from farmsim.scenarios.scenario import Scenario, from_text
 from farmsim.scenarios.spec.network import LeafSpine, NetworkPart, _Switched
 
 HEAD = """\
@@ -25,7 +25,7 @@ workload: {source: {type: constant, utilisation: 30 %}, vms: 3}
 
 def said(text: str, overrides: Sequence[str] = ()) -> list[str]:
     with pytest.raises(InputError) as caught:
-        loads(HEAD + text, "s.yaml", overrides=overrides)
+        from_text(HEAD + text, "s.yaml", overrides=overrides)
     return str(caught.value).split("\n")
 
 
@@ -64,7 +64,7 @@ def test_a_mapping_is_refused_as_the_file_is() -> None:
         "network": {"other_traffic": "10 %"},
     }
     with pytest.raises(InputError, match=r"^network.other_traffic: is now called background; "):
-        from_mapping(data)
+        Scenario.of(data)
 
 
 def test_a_value_is_refused_alone_and_with_its_field() -> None:
@@ -111,7 +111,7 @@ def test_a_field_written_by_its_former_name_is_not_missing_as_well(
 ) -> None:
     monkeypatch.setattr(Part, "FORMER_FIELDS", {"hardware": "farm"})
     with pytest.raises(InputError) as caught:
-        loads(HEAD.replace("farm:", "hardware:"), "s.yaml")
+        from_text(HEAD.replace("farm:", "hardware:"), "s.yaml")
     assert str(caught.value) == "s.yaml:1:1: hardware: is now called farm; write farm"
 
 

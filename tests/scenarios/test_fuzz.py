@@ -15,8 +15,8 @@ from test_schema import put
 
 from farmsim.cli import BAD_INPUT, DONE, run_command_line
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.loader import library, loads
-from farmsim.scenarios.scenario import Scenario
+from farmsim.scenarios.loader import library
+from farmsim.scenarios.scenario import Scenario, from_text
 
 Place = tuple[str | int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -137,7 +137,7 @@ def test_garbled_text_is_accepted_or_refused(text: str, cuts: list[tuple[float, 
     for where, inserted, dropped in cuts:
         at = int(where * len(text))
         text = text[:at] + inserted + text[at + dropped :]
-    error = refusal(lambda: loads(text, "garbled.yaml"))
+    error = refusal(lambda: from_text(text, "garbled.yaml"))
     assert error is None or error.problems
 
 
@@ -177,4 +177,4 @@ def _groups(data: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("depth", [39, 41, 5000])
 def test_depth_is_limited_not_the_stack(depth: int) -> None:
     with pytest.raises(InputError):
-        loads("a: " + "[" * depth + "]" * depth)
+        from_text("a: " + "[" * depth + "]" * depth)

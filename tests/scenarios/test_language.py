@@ -13,8 +13,8 @@ from farmsim.scenarios.language.conditions import read_condition
 from farmsim.scenarios.language.units import DIMENSIONS, Money, UnitError, parse, parse_money, write
 from farmsim.scenarios.language.yaml_text import YamlError
 from farmsim.scenarios.language.yaml_text import parse as parse_yaml
-from farmsim.scenarios.loader import dump, library, load, loads
-from farmsim.scenarios.scenario import Scenario
+from farmsim.scenarios.loader import library
+from farmsim.scenarios.scenario import Scenario, dump, from_text
 from farmsim.scenarios.spec.load_rate import parse_rate
 
 RIGHT = [
@@ -123,7 +123,7 @@ workload:
 
 def problems(text: str, *overrides: str) -> list[str]:
     with pytest.raises(InputError) as caught:
-        loads(text, "s.yaml", overrides=overrides)
+        from_text(text, "s.yaml", overrides=overrides)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -214,7 +214,7 @@ def test_each_fault_is_named(text: str, message: str) -> None:
 
 
 def test_overrides_reach_anything_and_say_where_they_come_from() -> None:
-    scenario = loads(
+    scenario = from_text(
         FARM, overrides=["farm.hosts.a.count=7", "run.duration=2 h", "policies.control=none"]
     )
     assert scenario.farm.hosts[0].count == 7
@@ -223,7 +223,7 @@ def test_overrides_reach_anything_and_say_where_they_come_from() -> None:
     assert "no entry 'b'" in problems(FARM, "farm.hosts.b.count=1")[0]
     assert "not path=value" in problems(FARM, "seed")[0]
     assert "nothing below it" in problems(FARM, "farmsim.x=1")[0]
-    scenario = loads(
+    scenario = from_text(
         FARM + "policies: {control: {policy: consolidation, overload: static_threshold}}\n",
         overrides=["policies.control.overload.threshold=70 %"],
     )
@@ -234,8 +234,8 @@ def test_overrides_reach_anything_and_say_where_they_come_from() -> None:
 
 @pytest.mark.parametrize("name", library())
 def test_library_scenarios_survive_the_way_to_yaml_and_back(name: str) -> None:
-    scenario = load(f"library/{name}")
-    again = loads(dump(scenario), folder=scenario.folder)
+    scenario = Scenario.load(f"library/{name}")
+    again = from_text(dump(scenario), folder=scenario.folder)
     assert again.model_dump() == scenario.model_dump()
     assert dump(again) == dump(scenario)
 
@@ -262,13 +262,13 @@ def test_a_scenario_that_is_no_scenario_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "s.yaml"
         path.write_bytes(content)
         with pytest.raises(InputError, match=message):
-            load(path)
+            Scenario.load(path)
     with pytest.raises(InputError, match="no such file"):
-        load(tmp_path / "none.yaml")
+        Scenario.load(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="is a folder"):
-        load(tmp_path)
+        Scenario.load(tmp_path)
     with pytest.raises(InputError, match="did you mean first-steps"):
-        load("library/first-step")
+        Scenario.load("library/first-step")
 
 
 AMBIGUOUS = [
@@ -317,12 +317,12 @@ def test_money_is_read_back_to_the_last_bit(amount: float) -> None:
 
 
 def test_the_currency_is_that_of_the_amounts_that_are_given() -> None:
-    only = loads(FARM + "cost: {currency: USD}\n").cost
+    only = from_text(FARM + "cost: {currency: USD}\n").cost
     assert (only.currency, only.energy_price.currency, only.server_price.currency) == ("USD",) * 3
-    tariff = loads(FARM + "cost: {energy_price: 0.2 CHF/kWh}\n").cost
+    tariff = from_text(FARM + "cost: {energy_price: 0.2 CHF/kWh}\n").cost
     assert (tariff.currency, str(tariff.server_price)) == ("CHF", "7000 CHF")
     assert "server_price" not in tariff.model_fields_set
-    priced = loads(FARM.replace("count: 2}", "count: 2, price: 9000 USD}")).cost
+    priced = from_text(FARM.replace("count: 2}", "count: 2, price: 9000 USD}")).cost
     assert priced.currency == "USD"
     mixed = problems(FARM + "cost: {server_price: 10 USD, energy_price: 0.2 EUR/kWh}\n")
     assert "cost.server_price is in USD, cost.energy_price is EUR" in mixed[0]

@@ -18,7 +18,8 @@ from farmsim.analysis.terminal import summary_text
 from farmsim.cli import commands, run_command_line
 from farmsim.policies import catalogue
 from farmsim.scenarios.language.yaml_text import parse
-from farmsim.scenarios.loader import from_mapping, library, load, loads
+from farmsim.scenarios.loader import library
+from farmsim.scenarios.scenario import Scenario, from_text
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -81,14 +82,14 @@ SHOWN = [block for page in PAGES for block in blocks(page) if block.info.startsw
 @pytest.mark.parametrize("block", SHOWN, ids=lambda block: block.page.stem)
 def test_scenarios_shown_are_valid(block: Block) -> None:
     if block.info == "yaml":
-        loads(block.body)
+        from_text(block.body)
         return
     assert block.info == "yaml fragment"
     base = parse(library()["first-steps"].read_text("utf-8")).data
     assert isinstance(base, dict)
     fragment = parse(block.body).data
     assert isinstance(fragment, dict)
-    from_mapping(base | fragment)
+    Scenario.of(base | fragment)
 
 
 def command_lines(page: Path) -> list[str]:
@@ -122,7 +123,8 @@ def test_commands_shown_exist_with_their_options(page: Path) -> None:
         scenario = context.params.get("scenario")
         if name == "run" and scenario and not context.params["allow_code"]:
             known = str(scenario).startswith("library/")
-            load(scenario if known else "library/first-steps", context.params["overrides"])
+            name = scenario if known else "library/first-steps"
+            Scenario.load(name, *context.params["overrides"])
 
 
 @pytest.fixture
