@@ -21,6 +21,7 @@ import numpy as np
 import validation_tables
 
 import farmsim
+from farmsim.analysis.base.played_case import PlayedCase
 from farmsim.analysis.measure.metrics import measure
 from farmsim.analysis.measure.tables import make_tables
 from farmsim.models.accounts.accounts import VmAccounts
@@ -176,7 +177,8 @@ def run(overrides: Sequence[str], span_s: float) -> dict[str, float]:
     case = build(farmsim.Scenario.load(SCENARIO, "baseline={type: none}", *overrides))
     accounts = case.farm.vm_accounts = WholeLack(len(case.farm.vms))
     outcome = case.engine.run()
-    values, tables = measure(case, outcome), make_tables(case, outcome)
+    played = PlayedCase(case, outcome)
+    values, tables = measure(played), make_tables(played)
     series = tables["farm_series"]
     inside = series["time_s"].to_numpy() < span_s - 1e-6
     span_kwh = float(series["energy_kwh"].to_numpy()[inside].sum())

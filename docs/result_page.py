@@ -6,11 +6,9 @@ from describe import table
 from pages import page
 
 import farmsim
-from farmsim.analysis.report.figures import TITLES
+from farmsim.analysis.report.figures import FIGURES
 from farmsim.analysis.run.run_directory import BASELINE, MANIFEST, REPORT, SCENARIO, SUMMARY, TABLES
-from farmsim.analysis.topics.elasticity.figures import ELASTICITY_TITLES
-from farmsim.analysis.topics.lifecycle.figures import LIFE_TITLES
-from farmsim.analysis.topics.migration.figures import NETWORK_TITLES
+from farmsim.analysis.topics.catalogue import TOPICS
 from farmsim.models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN, Metric
 from farmsim.models.state.columns import POWER_STATES, VM_STATES
 from farmsim.sim.actuator import OUTCOMES
@@ -51,22 +49,7 @@ SAMPLE: dict[str, Any] = {
     "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
     "baseline": {"type": "none"},
 }
-ONLY_WITH = {
-    "host_series": "Only with `run.host_series: true`.",
-    **dict.fromkeys(
-        ("migration_phases", "links", "link_series"),
-        "Only where moves use the network: by every migration model, by `fixed_rate` where the "
-        "scenario says anything of a network.",
-    ),
-    **dict.fromkeys(
-        ("applications", "scaling", "shortages", "application_series"),
-        "Only where the scenario has `applications`.",
-    ),
-    **dict.fromkeys(("vm_events", "population"), "Only where VMs come and go, or hosts fail."),
-    "reserve": "Only with `policies.reserve`.",
-    "maintenance": "Only where hosts were emptied (control policy `evacuation`).",
-    **dict.fromkeys(("availability", "outages"), "Only where something failed."),
-}
+ONLY_WITH = {table.name: table.only for topic in TOPICS for table in topic.tables if table.only}
 
 
 def results() -> str:
@@ -113,11 +96,11 @@ def results() -> str:
             ],
         ),
         "## Figures",
-        f"`result.figure(NAME)` returns a Plotly figure; {_words(tuple(NETWORK_TITLES))} only "
-        f"where migrations go over a network, {_words(tuple(ELASTICITY_TITLES))} only where there "
-        f"are applications, {_words(tuple(LIFE_TITLES))} only where VMs come and go or "
-        "hosts fail.",
-        table(("name", "title"), [(f"`{name}`", title) for name, title in TITLES.items()]),
+        "`result.figure(NAME)` returns a Plotly figure.",
+        table(
+            ("name", "title", "where"),
+            [(f"`{each.name}`", each.title, each.only or "") for each in FIGURES.values()],
+        ),
     ]
     return page("Results", *parts)
 

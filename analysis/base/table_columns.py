@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ...scenarios.build.build import Case
-
 Made = tuple[Any, str, str]
 """Values, unit and meaning of a column."""
 
@@ -15,9 +13,9 @@ Made = tuple[Any, str, str]
 class Names:
     """Arrow dictionaries of host and VM names, made once per run."""
 
-    def __init__(self, case: Case) -> None:
-        self._hosts = pa.array(list(case.farm.hosts.names), pa.string())
-        self._vms = pa.array(list(case.farm.vms.names), pa.string())
+    def __init__(self, hosts: Sequence[str], vms: Sequence[str]) -> None:
+        self._hosts = pa.array(list(hosts), pa.string())
+        self._vms = pa.array(list(vms), pa.string())
 
     def host(self, rows: Any) -> pa.DictionaryArray:
         """Return the names of host rows."""

@@ -6,30 +6,30 @@ from ...models.migration.conversion import Conversion
 from ...models.migration.fixed_rate import FixedRate
 from ...policies.control.consolidation import name_of
 from ...policies.control.control import NoControl
-from ...scenarios.build.build import Case
 from ...scenarios.language.units import write
+from ..base.played_case import PlayedCase
 from .model_assumptions import ESTIMATE, model_rows, row
 
 
-def assumptions(case: Case, here: Mapping[str, float]) -> list[dict[str, str]]:
+def assumptions(run: PlayedCase, here: Mapping[str, float]) -> list[dict[str, str]]:
     """Return name, value and source of each figure that a run used, units within the value.
 
     ``here`` are the run's metrics: they say whether hosts were switched and VMs moved. What could
     have been used and was not is left out.
     """
-    rows = [_server_row(case, index) for index in range(len(case.host_models))]
+    rows = [_server_row(run, index) for index in range(len(run.case.host_models))]
     rows += [
-        each for index in range(len(case.host_models)) for each in _switching(case, index, here)
+        each for index in range(len(run.case.host_models)) for each in _switching(run, index, here)
     ]
     moved = here["migrations"] > 0
-    rows += _load_rows(case) + _policy_rows(case, moved) + model_rows(case, moved)
-    rows += _cost_rows(case)
+    rows += _load_rows(run) + _policy_rows(run, moved) + model_rows(run, moved)
+    rows += _cost_rows(run)
     return rows
 
 
-def _switching(case: Case, index: int, here: Mapping[str, float]) -> Iterator[dict[str, str]]:
+def _switching(run: PlayedCase, index: int, here: Mapping[str, float]) -> Iterator[dict[str, str]]:
     """Yield what hosts of a group take to boot, to stop and when off, each with its source."""
-    model, groups = case.host_models[index], case.scenario.farm.hosts
+    model, groups = run.case.host_models[index], run.scenario.farm.hosts
     given = groups[index].model_fields_set if index < len(groups) else set()
     boot = "default: Gandhi et al. (2012), from memory"
     if model.boots_as_hypervisor:
@@ -47,8 +47,8 @@ def _switching(case: Case, index: int, here: Mapping[str, float]) -> Iterator[di
         yield row(f"{model.name}: power when off", f"{model.off_w:g} W", source)
 
 
-def _server_row(case: Case, index: int) -> dict[str, str]:
-    model = case.host_models[index]
+def _server_row(run: PlayedCase, index: int) -> dict[str, str]:
+    model = run.case.host_models[index]
     value = (
         f"{model.server}: {model.cores} cores of {write(model.core_mhz, 'frequency')}, "
         f"{write(model.memory_mib, 'memory')}, power by {name_of(model.power)}"
@@ -56,14 +56,14 @@ def _server_row(case: Case, index: int) -> dict[str, str]:
     return row(f"{model.name}: server", value, model.source)
 
 
-def _load_rows(case: Case) -> list[dict[str, str]]:
-    vms = case.load.vms
-    rows = [row("Load", f"{case.load.source}, {len(vms):,} VMs", "scenario")]
+def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
+    vms = run.case.load.vms
+    rows = [row("Load", f"{run.case.load.source}, {len(vms):,} VMs", "scenario")]
     rows += [
         row("Recognised", note, "size of the numbers")
-        for note in (case.load.quality.notes if case.load.quality else [])
+        for note in (run.case.load.quality.notes if run.case.load.quality else [])
     ]
-    part = case.scenario.workload
+    part = run.scenario.workload
     if len(part.known_sizes) <= 12:
         for size in part.known_sizes:
             value = (
@@ -75,8 +75,8 @@ def _load_rows(case: Case) -> list[dict[str, str]]:
     return rows
 
 
-def _policy_rows(case: Case, moved: bool) -> list[dict[str, str]]:
-    scenario, policies = case.scenario, case.scenario.policies
+def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
+    scenario, policies = run.scenario, run.scenario.policies
     given = policies.model_fields_set
     none = isinstance(policies.control, NoControl)
     control = "none" if none else name_of(policies.control)
@@ -104,8 +104,8 @@ def _policy_rows(case: Case, moved: bool) -> list[dict[str, str]]:
     return rows
 
 
-def _cost_rows(case: Case) -> list[dict[str, str]]:
-    cost = case.scenario.cost
+def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
+    cost = run.scenario.cost
     given = cost.model_fields_set
 
     def source(name: str, otherwise: str) -> str:
@@ -116,8 +116,8 @@ def _cost_rows(case: Case) -> list[dict[str, str]]:
         row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
         row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
         row(
-            "Server price", ", ".join(f"{price:g} {cost.currency}" for price in case.prices),
-            "scenario" if all(group.price for group in case.scenario.farm.hosts)
+            "Server price", ", ".join(f"{price:g} {cost.currency}" for price in run.case.prices),
+            "scenario" if all(group.price for group in run.scenario.farm.hosts)
             else source("server_price", placeholder),
         ),
         row(
@@ -128,13 +128,13 @@ def _cost_rows(case: Case) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def data_quality(case: Case) -> dict[str, object]:
+def data_quality(run: PlayedCase) -> dict[str, object]:
     """Return how good the load's data is."""
-    quality = case.load.quality
+    quality = run.case.load.quality
     if quality is None:
-        return {"source": case.load.source, "recorded": False}
+        return {"source": run.case.load.source, "recorded": False}
     return {
-        "source": case.load.source,
+        "source": run.case.load.source,
         "recorded": True,
         "series": quality.series,
         "samples_per_series": quality.slots,
@@ -142,5 +142,5 @@ def data_quality(case: Case) -> dict[str, object]:
         "filled": quality.filled,
         "rule": quality.rule,
         "cut_to_full": quality.cut,
-        "files": len(case.load.files),
+        "files": len(run.case.load.files),
     }

@@ -8,7 +8,7 @@ from ...models.rules.rules import Rules
 from ...models.state.columns import VmState
 from ...sim.engine import Outcome
 from ..topics.rules import hard_rules_broken
-from ..topics.work import CAUSES, work_of
+from ..topics.service import CAUSES, work_of
 
 RELATIVE = 1e-9
 

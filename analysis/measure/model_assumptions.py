@@ -7,11 +7,11 @@ from typing import Any
 from ...models.base.parameters import knobs_of
 from ...models.migration.fixed_rate import FixedRate
 from ...policies.control.control import moves_vms
-from ...scenarios.build.build import Case
 from ...scenarios.language.fields import show_knobs
 from ...scenarios.language.units import write
 from ...scenarios.resolve.migration import may_use_network
 from ...scenarios.spec.network import MOVES_PER_HOST
+from ..base.played_case import PlayedCase
 
 Row = dict[str, str]
 ESTIMATE = "estimate"
@@ -22,16 +22,18 @@ def row(what: str, value: str, source: str) -> Row:
     return {"assumption": what, "value": value, "source": source}
 
 
-def model_rows(case: Case, moved: bool) -> list[Row]:
+def model_rows(run: PlayedCase, moved: bool) -> list[Row]:
     """Return the assumptions of all models but power and load; ``moved``: whether VMs were."""
-    moves = [*_move_rows(case), *_network_rows(case)] if moved else []
-    return [*_layer_rows(case), *_licence_rows(case), *moves, *_service_rows(case, moved)]
+    moves = [*_move_rows(run), *_network_rows(run)] if moved else []
+    return [*_layer_rows(run), *_licence_rows(run), *moves, *_service_rows(run, moved)]
 
 
-def _layer_rows(case: Case) -> Iterator[Row]:
-    stack, level = case.stack, case.scenario.overheads
+def _layer_rows(run: PlayedCase) -> Iterator[Row]:
+    stack, level = run.case.stack, run.scenario.overheads
     source = f"catalogue of hypervisors, {level} overheads, changes of the scenario"
-    for column, (model, platform) in enumerate(zip(case.host_models, stack.platforms, strict=True)):
+    for column, (model, platform) in enumerate(
+        zip(run.case.host_models, stack.platforms, strict=True)
+    ):
         layer = platform.hypervisor
         if layer.kind == "none":
             yield row(f"{model.name}: hypervisor", f"{layer.name}, costs nothing", "definition")
@@ -47,9 +49,9 @@ def _layer_rows(case: Case) -> Iterator[Row]:
         )
 
 
-def _licence_rows(case: Case) -> Iterator[Row]:
-    currency = case.scenario.cost.currency
-    for model, licence in zip(case.host_models, case.licences, strict=True):
+def _licence_rows(run: PlayedCase) -> Iterator[Row]:
+    currency = run.currency
+    for model, licence in zip(run.case.host_models, run.case.licences, strict=True):
         what, listed = f"{model.name}: licence", f"list price of {model.hypervisor}"
         if licence.foreign:
             known = f"not counted: the list price is in {licence.foreign}, not {currency}"
@@ -64,15 +66,15 @@ def _licence_rows(case: Case) -> Iterator[Row]:
             yield row(what, value, listed if licence.listed else "scenario")
 
 
-def _move_rows(case: Case) -> Iterator[Row]:
-    for what, model in _models(case):
+def _move_rows(run: PlayedCase) -> Iterator[Row]:
+    for what, model in _models(run):
         if model is not None and not isinstance(model, FixedRate):
             yield row(what, type(model).__name__, "docs/migration.md")
             yield from _figures(what, model)
 
 
-def _models(case: Case) -> list[tuple[str, Any]]:
-    scenario = case.scenario
+def _models(run: PlayedCase) -> list[tuple[str, Any]]:
+    scenario = run.scenario
     models = [("Migration", scenario.migration)]
     models += [(f"Migration from {group.name}", group.migration) for group in scenario.farm.hosts]
     models += [(f"Migration of {size.name}", size.migration) for size in scenario.workload.sizes]
@@ -93,24 +95,24 @@ def _figures(what: str, part: Any) -> Iterator[Row]:
         yield row(f"{what}: {key}", str(shown[key]), source)
 
 
-def _network_rows(case: Case) -> Iterator[Row]:
-    part = case.scenario.network
-    if may_use_network(case.scenario):
+def _network_rows(run: PlayedCase) -> Iterator[Row]:
+    part = run.scenario.network
+    if may_use_network(run.scenario):
         shown = part.model_dump(by_alias=True)
         shown["layout"] = part.topology.model_dump(by_alias=True)
         shown["moves_per_host"] = part.moves_per_host or MOVES_PER_HOST
         yield from _fields("Network", shown, part.model_fields_set)
-    fixed = any(isinstance(model, FixedRate) for _, model in _models(case))
-    if fixed and not part.stated and moves_vms(case.scenario.policies.control):
+    fixed = any(isinstance(model, FixedRate) for _, model in _models(run))
+    if fixed and not part.stated and moves_vms(run.scenario.policies.control):
         told = "no port: any number of them at a time, each at its rate; write network to share it"
         yield row("Moves at a fixed rate share", told, "default")
 
 
-def _service_rows(case: Case, moved: bool) -> Iterator[Row]:
-    part = case.scenario.service
+def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
+    part = run.scenario.service
     used = {"sharing": True, "incoming_counts": moved, "microscope": bool(part.microscope),
-            "idle_energy": bool(case.stack.tenants),
-            "interference": any(case.stack.classes)}  # fmt: skip
+            "idle_energy": bool(run.case.stack.tenants),
+            "interference": any(run.case.stack.classes)}  # fmt: skip
     shown = part.model_dump(by_alias=True)
     used_ones = {name: value for name, value in shown.items() if used.get(name, True)}
     yield from _fields("Service", used_ones, part.model_fields_set)

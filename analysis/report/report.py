@@ -14,69 +14,18 @@ from ..base.metric_titles import title_of
 from ..base.run_tables import RunTables
 from ..base.wording import amount, basis
 from ..statements.savings import COMPARED
-from ..topics.availability import failures_of
-from ..topics.elasticity.figures import ELASTICITY_NOTES, elasticity_of
-from ..topics.lifecycle.figures import LIFE_NOTES
-from ..topics.migration.figures import NETWORK_FIGURES, NETWORK_NOTES, lasting
-from ..topics.migration.moves import moves_of
-from ..topics.rules import rules_of
+from ..topics.catalogue import TOPICS
+from ..topics.farm.hosts import busiest_hosts
+from ..topics.migration.figures import lasting
+from ..topics.migration.metrics import NETWORK
 from .evacuation import clock, evacuated, some
-from .figures import TITLES, busiest_hosts, drawable
+from .figures import FIGURES, drawable
 from .vm_sentences import plural
 
-SECTIONS = {
-    "Hosts and VMs": ("hosts", "hosts_on_peak", "hosts_on_mean", "startup_end_s",
-                      "startup_hosts_on_peak", "vms", "vms_ran", "vms_rejected",
-                      "consolidation_ratio"),
-    "Above the theoretical minimum": ("hosts_bound_mean", "gap_hosts", "energy_bound_kwh",
-                                      "gap_energy"),
-    "Use": ("utilisation_mean", "utilisation_p50", "utilisation_p95", "utilisation_max",
-            "host_utilisation_p95_max", "memory_mean", "memory_p95", "memory_max",
-            "host_memory_max", "cpu_promised_p95", "vcpus_per_core", "host_vcpus_per_core_max",
-            "host_vcpus_per_core_min"),
-    "Energy": ("energy_kwh", "facility_energy_kwh", "energy_not_counted_kwh", "mean_power_w",
-               "peak_power_w", "energy_per_work"),
-    "Virtualisation": ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop"),
-    "Response": ("requests", "response_mean_ms", "response_p95_ms", "response_p99_ms",
-                 "requests_waiting"),
-    "Tenants": ("co_tenants", "exposure"),
-    "Rules": ("rules_broken",),
-    "Reserve": ("below_reserve_h",),
-    "Power states": ("switching_kwh", "rest_kwh", "host_cycles_max"),
-    "Cost": ("energy_cost", "capital_cost", "licence_cost", "total_cost", "cost_per_year",
-             "hosts_paid"),
-    "Service": ("work_asked_ghz_h", "work_served_ghz_h", "work_served_share", "unserved_share",
-                "unserved_saturated_share", "unserved_vm_limit_share", "unserved_overhead_share",
-                "unserved_migration_share", "unserved_not_running_share",
-                "unserved_application_share", "slatah", "pdm", "slav", "esv", "slatah_pooled",
-                "pdm_pooled", "slav_pooled"),
-    "Moves": ("downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
-              "migrations_unconverged", "migration_energy_kwh", "link_utilisation_max"),
-    "Elasticity": ("scale_outs", "scale_ins", "shortages", "lateness_mean_s", "lateness_p95_s",
-                   "applications_unserved_ghz_h", "applications_unserved_share",
-                   "applications_spare_share", "lateness_cost"),
-    "Lives": ("vms_arrived", "vms_finished", "vms_lost", "vms_waiting", "vms_running_max",
-              "queue_max", "wait_mean_s", "wait_p95_s"),
-    "Availability": ("host_failures", "host_availability", "vm_crashes", "vm_availability",
-                     "vm_downtime_h", "lost_work_ghz_h"),
-    "Motion": ("migrations", "migrated_gib", "migration_mean_s", "vm_migrations_max",
-               "host_boots", "host_shutdowns"),
-}  # fmt: skip
-
-NOTES = {
-    "power": "Electric power of all servers; the site draws PUE times as much.",
-    "hosts_on": "Hosts powered on (not counting those booting). Dotted: the theoretical minimum.",
-    "heatmap": "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
-    "load_duration": "For how much of the time at least so much CPU was in use, or switched on.",
-    "migrations": "Live migrations begun per interval.",
-    "busiest": "Hosts that did most work: CPU delivered over the whole run.",
-    "reserve": "What may still be promised without breaking the reserve; below zero it is broken.",
-    "power_states": "Hosts on, on their way between rest and work, and at rest.",
-    **LIFE_NOTES,
-    **ELASTICITY_NOTES,
-    **NETWORK_NOTES,
+SECTIONS: dict[str, tuple[str, ...]] = {
+    topic.section.title: topic.section.metrics for topic in TOPICS if topic.section is not None
 }
-
+"""The metrics of each section, by its title, in the order of the page."""
 
 COUNTED = ("hosts", "VMs", "migrations", "cycles", "failures", "requests")
 """Units that are nouns."""
@@ -126,6 +75,7 @@ def titled(title: str, unit: str, duration_h: float) -> str:
 def render(result: RunTables) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
     page = environment().get_template("report.html.j2")
+    over_network = {figure.name for figure in NETWORK.figures}
     written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
     return page.render(
         farmsim=result.manifest["versions"]["farmsim"],
@@ -138,19 +88,16 @@ def render(result: RunTables) -> str:
         tiles=_tiles(result),
         baselines=_baselines(result),
         sections=_sections(result),
-        figures=_figures(result, lambda name: name not in NETWORK_FIGURES),
+        figures=_figures(result, lambda name: name not in over_network),
         evacuation=evacuated(result),
         clock=clock,
         some=some,
         plural=plural,
-        moves=moves_of(result),
-        rules=rules_of(result),
-        failures=failures_of(result),
-        elasticity=elasticity_of(result),
-        move_figures=_figures(result, lambda name: name in NETWORK_FIGURES),
+        move_figures=_figures(result, lambda name: name in over_network),
         groups=result.table("groups").to_pylist(),
         busiest=list(zip(*busiest_hosts(result), strict=True)),
         plotly_js=get_plotlyjs(),
+        **{name: read(result) for topic in TOPICS for name, read in topic.facts.items()},
     )
 
 
@@ -247,7 +194,7 @@ def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
 
 def _figures(result: RunTables, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "title": TITLES[name], "note": NOTES[name], **draw(result)}
+        {"name": name, "title": FIGURES[name].title, "note": FIGURES[name].note, **draw(result)}
         for name, draw in drawable(result).items()
         if chosen(name)
     ]

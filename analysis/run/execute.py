@@ -19,6 +19,7 @@ from ...scenarios.scenario import Scenario, dump
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Outcome
 from ..base.metric_titles import UNLICENSED, after_start_up, without_licences
+from ..base.played_case import PlayedCase
 from ..base.provenance import input_records, versions
 from ..base.run_tables import SCHEMA_VERSION
 from ..base.wording import count
@@ -27,13 +28,12 @@ from ..measure.conservation import check
 from ..measure.metrics import measure
 from ..measure.tables import make_tables
 from ..measure.work_not_done import undone
-from ..statements.headline import verdict
-from ..statements.policy_notes import warnings_of
+from ..statements.run_warnings import warnings
 from ..statements.savings import Against
-from ..statements.verdict import failed_assertions, warnings
+from ..statements.verdict import failed_assertions, verdict
 from ..statements.without_effect import wide_vms, without_effect
-from ..topics.hosts_needed import hosts_needed
-from ..topics.resources import limiting_resource
+from ..topics.farm.hosts_needed import hosts_needed
+from ..topics.farm.utilisation import limiting_resource
 from .play_case import play
 from .result import Result
 
@@ -52,24 +52,22 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     load = load_of(scenario)
     case = build(scenario, load)
     _try_baselines(scenario, load, case)
-    here, outcome = _run(case, progress)
+    run, here = _played(case, progress)
     drawn = Streams.made - made
-    never = never_ran(outcome)
+    never = never_ran(run.outcome)
     others = build_baselines(scenario, load, never) if here["vms_ran"] else []
-    runs = [_run_baseline(other, case, outcome, progress) for other in others]
+    played = [_played_baseline(other, run, progress) for other in others]
     if len(never) and here["vms_ran"]:
         for other in (each for each in others if each.load.vms is load.vms):
-            other.title += _of_those_that_ran(case, here)
+            other.title += _of_those_that_ran(run, here)
     against = [
-        Against.of(other.label, other.title, here, values)
-        for other, (values, _) in zip(others, runs, strict=True)
+        Against.of(other.case.label, other.case.title, here, values) for other, values in played
     ]
-    result = _result(case, here, outcome, against)
+    result = _result(run, here, against)
     if not others and scenario.has_baseline:
         result.summary["verdict"] += " No saving is claimed: no VM ran."
-    result.summary["warnings"] += [*without_effect(case, drawn), *wide_vms(case, outcome)]
-    for other, (values, left) in zip(others, runs, strict=True):
-        result.baselines.append(_result(other, values, left, []))
+    result.summary["warnings"] += [*without_effect(run, drawn), *wide_vms(run)]
+    result.baselines += [_result(other, values, []) for other, values in played]
     result.manifest["cpu_s"] = round(time.process_time() - started, 3)
     return result
 
@@ -84,9 +82,9 @@ def _try_baselines(scenario: Scenario, load: Load, case: Case) -> None:
         build_baselines(scenario, load)
 
 
-def _of_those_that_ran(case: Case, here: dict[str, float]) -> str:
+def _of_those_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
     """Return whom a baseline carries; members of applications are there beside the VMs."""
-    if case.scenario.applications:
+    if run.scenario.applications:
         return " for the VMs that ran, beside the members of applications"
     return f" for the {count(here['vms_ran'], 'VM')} that ran"
 
@@ -98,87 +96,100 @@ def never_ran(outcome: Outcome) -> Ints:
     return np.flatnonzero(asked & np.isnan(lives.ran_s))
 
 
-def _run_baseline(
-    other: Case, case: Case, outcome: Outcome, progress: Progress | None
-) -> tuple[dict[str, float], Outcome]:
-    """Run a baseline; the same farm without consolidation pays for the hosts of the run."""
+def _played_baseline(
+    other: Case, run: PlayedCase, progress: Progress | None
+) -> tuple[PlayedCase, dict[str, float]]:
+    """Play a baseline; the same farm without consolidation pays for the hosts of the run."""
     if other.least_paid is None:
-        return _run(other, progress)
-    other.least_paid = hosts_needed(case, outcome).paid
-    values, left = _run(other, progress)
+        return _played(other, progress)
+    other.least_paid = hosts_needed(run).paid
+    played, values = _played(other, progress)
     other.title += f" ({count(values['hosts_on_peak'], 'host')} always on, nothing moved)"
-    return values, left
+    return played, values
 
 
-def _run(case: Case, progress: Progress | None) -> tuple[dict[str, float], Outcome]:
+def _played(case: Case, progress: Progress | None) -> tuple[PlayedCase, dict[str, float]]:
+    """Play a case and return it with its metrics. Raises ConservationError."""
+
     def tell(now_s: float) -> None:
         if progress is not None:
             progress(case.name, now_s, case.scenario.run.duration)
 
-    outcome = play(case, tell)
-    metrics = measure(case, outcome)
-    check(outcome, metrics, case.rules)
-    return metrics, outcome
+    run = PlayedCase(case, play(case, tell))
+    metrics = measure(run)
+    check(run.outcome, metrics, case.rules)
+    return run, metrics
 
 
-def _result(
-    case: Case, metrics: dict[str, float], outcome: Outcome, against: Sequence[Against]
-) -> Result:  # fmt: skip
-    cost = case.scenario.cost
-    investment = cost.investment.amount if cost.investment is not None else None
-    said = verdict(metrics, against, cost.currency)
-    summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "verdict": said}
-    values: dict[str, float | None] = {}
-    for name, metric in (METRICS | WHERE_KNOWN).items():
-        if name not in metrics:
-            continue
-        summary[name] = _entry(metrics[name], metric.unit.replace("money", cost.currency))
-        values[name] = metrics[name]
-    savings = against[0].saved(metrics, cost.currency, investment) if against else {}
-    for name in SAVINGS:
-        if name in savings:
-            summary[name] = _entry(*savings[name])
-            values[name] = savings[name][0]
-    lacking = UNLICENSED in metrics
-    saved = lacking or any(UNLICENSED in each.values for each in against[:1])
-    without_licences(summary, lacking, saved)
-    after_start_up(summary)
-    values |= {name: summary[name]["value"] for name in values}
-    summary["not_done"] = undone(metrics)
-    summary["limiting_resource"] = limiting_resource(case, metrics)
-    summary["baselines"] = [each.entry(metrics, cost.currency, investment) for each in against]
-    paid = hosts_needed(case, outcome).paid.tolist()
-    summary["warnings"] = [*warnings(case, metrics, paid), *warnings_of(outcome.noted)]
-    summary["failed_assertions"] = failed_assertions(case, values)
-    summary["assumptions"] = assumptions(case, metrics)
-    summary["data_quality"] = data_quality(case)
-    text = dump(case.scenario)
+def _result(run: PlayedCase, metrics: dict[str, float], against: Sequence[Against]) -> Result:
+    text = dump(run.scenario)
     return Result(
-        name=case.name,
-        summary=summary,
-        manifest=_manifest(case, text, outcome),
+        name=run.case.name,
+        summary=_summary(run, metrics, against),
+        manifest=_manifest(run, text),
         scenario_yaml=text,
-        tables=make_tables(case, outcome),
-        title=case.title,
+        tables=make_tables(run),
+        title=run.case.title,
     )
 
 
-def _entry(value: float | None, unit: str) -> dict[str, object]:
+def _summary(
+    run: PlayedCase, metrics: dict[str, float], against: Sequence[Against]
+) -> dict[str, Any]:
+    """Return metrics and savings with their units, and what is said about them."""
+    currency = run.currency
+    investment = run.scenario.cost.investment
+    invested = investment.amount if investment is not None else None
+    entries = _entries(metrics, against, currency, invested)
+    values = {name: entry["value"] for name, entry in entries.items()}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": verdict(metrics, against, currency),
+        **entries,
+        "not_done": undone(metrics),
+        "limiting_resource": limiting_resource(run, metrics),
+        "baselines": [each.entry(metrics, currency, invested) for each in against],
+        "warnings": warnings(run, metrics, hosts_needed(run).paid.tolist()),
+        "failed_assertions": failed_assertions(run.scenario, values),
+        "assumptions": assumptions(run, metrics),
+        "data_quality": data_quality(run),
+    }
+
+
+def _entries(
+    metrics: dict[str, float], against: Sequence[Against], currency: str, invested: float | None
+) -> dict[str, Any]:
+    """Return metrics, then savings against the first baseline, each with its unit."""
+    entries = {
+        name: _entry(metrics[name], metric.unit.replace("money", currency))
+        for name, metric in (METRICS | WHERE_KNOWN).items()
+        if name in metrics
+    }
+    savings = against[0].saved(metrics, currency, invested) if against else {}
+    entries |= {name: _entry(*savings[name]) for name in SAVINGS if name in savings}
+    lacking = UNLICENSED in metrics
+    saved = lacking or any(UNLICENSED in each.values for each in against[:1])
+    without_licences(entries, lacking, saved)
+    after_start_up(entries)
+    return entries
+
+
+def _entry(value: float | None, unit: str) -> dict[str, Any]:
     return {"value": value, "unit": unit, "ci95": None, "n": 1}
 
 
-def _manifest(case: Case, text: str, outcome: Outcome) -> dict[str, object]:
-    inputs = input_records(case.load.files)
+def _manifest(run: PlayedCase, text: str) -> dict[str, object]:
+    inputs = input_records(run.case.load.files)
     known = versions()
-    identity = json.dumps([text, case.scenario.seed, known["farmsim"], inputs], sort_keys=True)
+    identity = json.dumps([text, run.scenario.seed, known["farmsim"], inputs], sort_keys=True)
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": case.name,
+        "name": run.case.name,
         "hash": hashlib.sha256(identity.encode()).hexdigest()[:8],
-        "seed": case.scenario.seed,
+        "seed": run.scenario.seed,
         "replication": 0,
         "versions": known,
         "inputs": inputs,
-        "control_rounds": outcome.rounds,
+        "control_rounds": run.outcome.rounds,
         "status": "completed",
     }

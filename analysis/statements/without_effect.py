@@ -7,25 +7,24 @@ import numpy as np
 
 from ...policies.control.balance import Balance
 from ...policies.control.control import NoControl, moves_vms
-from ...scenarios.build.build import Case
 from ...scenarios.resolve.hypervisors import server_of
-from ...sim.engine import Outcome
+from ..base.played_case import PlayedCase
 
 SHOWN = 5
 """VMs that are named in a warning."""
 
 
-def without_effect(case: Case, drawn: int) -> list[str]:
+def without_effect(run: PlayedCase, drawn: int) -> list[str]:
     """Return a sentence for each field that is not at its default and changes nothing.
 
     ``drawn`` is how many random generators the scenario has used. Fields at their defaults are
     not told of, so that a scenario with every default written out tells the same.
     """
-    return [f"{field} has no effect here: {why}." for field, why in _idle_fields(case, drawn)]
+    return [f"{field} has no effect here: {why}." for field, why in _idle_fields(run, drawn)]
 
 
-def _idle_fields(case: Case, drawn: int) -> Iterator[tuple[str, str]]:
-    scenario = case.scenario
+def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
+    scenario = run.scenario
     if not drawn and _changed(scenario, "seed"):
         yield "seed", "nothing in this scenario is drawn at random"
     initial = scenario.policies.initial
@@ -34,14 +33,14 @@ def _idle_fields(case: Case, drawn: int) -> Iterator[tuple[str, str]]:
         yield "policies.initial.cpu_overcommit", why
     if not scenario.applications and _changed(scenario.policies, "scaling_every"):
         yield "policies.scaling_every", "there are no applications"
-    yield from _of_sizes(case)
-    yield from _of_moves(case)
-    yield from _of_power(case)
-    yield from _of_lives(case)
+    yield from _of_sizes(run)
+    yield from _of_moves(run)
+    yield from _of_power(run)
+    yield from _of_lives(run)
 
 
-def _of_sizes(case: Case) -> Iterator[tuple[str, str]]:
-    scenario = case.scenario
+def _of_sizes(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    scenario = run.scenario
     if scenario.service.sharing == "shares":
         return
     why = "service.sharing is demand, which heeds neither; set service.sharing: shares"
@@ -51,8 +50,8 @@ def _of_sizes(case: Case) -> Iterator[tuple[str, str]]:
                 yield f"workload.sizes.{size.name}.{name}", why
 
 
-def _of_moves(case: Case) -> Iterator[tuple[str, str]]:
-    scenario = case.scenario
+def _of_moves(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    scenario = run.scenario
     if moves_vms(scenario.policies.control):
         return
     why = "policies.control moves no VM"
@@ -75,8 +74,8 @@ def _of_moves(case: Case) -> Iterator[tuple[str, str]]:
             yield field, why
 
 
-def _of_power(case: Case) -> Iterator[tuple[str, str]]:
-    scenario = case.scenario
+def _of_power(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    scenario = run.scenario
     policies, power = scenario.policies, scenario.policies.power
     rests = not isinstance(policies.control, NoControl | Balance)
     if not rests and _changed(policies, "power"):
@@ -93,8 +92,8 @@ def _of_power(case: Case) -> Iterator[tuple[str, str]]:
                 yield f"farm.hosts.{group.name}.{name}", "its hosts are on from start to end"
 
 
-def _of_lives(case: Case) -> Iterator[tuple[str, str]]:
-    scenario = case.scenario
+def _of_lives(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    scenario = run.scenario
     failures, admission, provisioning = (
         scenario.failures, scenario.admission, scenario.provisioning,
     )  # fmt: skip
@@ -102,7 +101,7 @@ def _of_lives(case: Case) -> Iterator[tuple[str, str]]:
         for name in ("detection", "restart", "restart_isolated"):
             if _changed(failures, name):
                 yield f"failures.{name}", "nothing fails; write failures.entries or a schedule"
-    if not case.living and not scenario.applications:
+    if not run.case.living and not scenario.applications:
         for part, of in ((admission, "admission"), (provisioning, "provisioning")):
             for name in type(part).model_fields:
                 if _changed(part, name):
@@ -121,15 +120,15 @@ def _changed(part: Any, name: str) -> bool:
     return bool(getattr(part, name) != default)
 
 
-def wide_vms(case: Case, outcome: Outcome) -> list[str]:
+def wide_vms(run: PlayedCase) -> list[str]:
     """Return a warning of VMs with more vCPUs than their host has cores, or a NUMA node has.
 
     A VM is compared with the host that it is on at the end, one without a host with the widest.
     """
-    farm = outcome.farm
+    farm = run.farm
     vms, hosts = farm.vms, farm.hosts
-    cores = np.array([model.cores for model in case.host_models])
-    servers = [server_of(group) for group in case.scenario.farm.hosts]
+    cores = np.array([model.cores for model in run.case.host_models])
+    servers = [server_of(group) for group in run.scenario.farm.hosts]
     sockets = np.array([server.sockets for server in servers])
     group = np.where(vms.host >= 0, hosts.group[vms.host], int(np.argmax(cores)))
     beyond_host = np.flatnonzero(vms.vcpus > cores[group])
@@ -138,19 +137,19 @@ def wide_vms(case: Case, outcome: Outcome) -> list[str]:
     found = []
     if len(beyond_host):
         found.append(
-            f"{_named(case, beyond_host)} more vCPUs than a host has cores: the surplus never runs "
+            f"{_named(run, beyond_host)} more vCPUs than a host has cores: the surplus never runs "
             "at once; give fewer vCPUs or take larger servers."
         )
     if len(beyond_node):
         found.append(
-            f"{_named(case, beyond_node)} more vCPUs than a NUMA node (a socket) has cores: part "
+            f"{_named(run, beyond_node)} more vCPUs than a NUMA node (a socket) has cores: part "
             "of the memory is remote."
         )
     return found
 
 
-def _named(case: Case, vms: Any) -> str:
-    names = [case.farm.vms.names[vm] for vm in vms[:SHOWN].tolist()]
+def _named(run: PlayedCase, vms: Any) -> str:
+    names = [run.farm.vms.names[vm] for vm in vms[:SHOWN].tolist()]
     more = f" and {len(vms) - SHOWN:,} more" if len(vms) > SHOWN else ""
     count = "1 VM has" if len(vms) == 1 else f"{len(vms):,} VMs have"
     return f"{', '.join(names)}{more}: {count}"

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats, Ints
 from ...models.state.columns import VmState
-from ...scenarios.build.build import Case
-from ...sim.engine import Outcome
+from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
-from ..base.table_columns import Made, words
+from ..base.table_columns import Made
+from ..base.topic import Section, Topic, TopicTable
 from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H
 from .lifecycle.metrics import present_s
 
@@ -18,20 +19,41 @@ ALL, SIZE, TENANT = "all", "size", "tenant"
 LISTED = 20
 
 
-def availability_table(case: Case, outcome: Outcome) -> dict[str, Made]:
+def availability_values(run: PlayedCase) -> dict[str, float]:
+    """Return the figures by name, none where VMs are there from the start and nothing fails.
+
+    A VM that never ran counts neither as up nor as down.
+    """
+    if not run.case.living:
+        return {}
+    lives, accounts = run.outcome.lives, run.farm.accounts
+    hosts_s = run.end_s * len(run.farm.hosts)
+    failed_s = float(accounts.total(Rate.FAILED).sum())
+    down_s, present = float(lives.down_s.sum()), float(present_s(run.outcome).sum())
+    return {
+        "host_failures": int(accounts.failures.sum()),
+        "host_availability": 1.0 - failed_s / hosts_s,
+        "vm_crashes": int(lives.crashes.sum()),
+        "vm_availability": 1.0 - down_s / present if present else 1.0,
+        "vm_downtime_h": down_s / S_PER_H,
+        "lost_work_ghz_h": float(lives.lost_mhz_s.sum()) / MHZ_S_PER_GHZ_H,
+    }
+
+
+def availability_table(run: PlayedCase) -> dict[str, Made]:
     """Return one row for all VMs, one per size and one per tenant."""
-    sizes = outcome.farm.vms.size
+    sizes = run.farm.vms.size
     rows: list[tuple[str, str, Ints]] = [(ALL, ALL, np.arange(len(sizes)))]
     rows += [
         (SIZE, str(name), np.flatnonzero(sizes == number))
-        for number, name in enumerate(outcome.farm.vms.size_names)
+        for number, name in enumerate(run.farm.vms.size_names)
     ]
-    tenant = case.stack.tenant_of_size[sizes]
+    tenant = run.case.stack.tenant_of_size[sizes]
     rows += [
         (TENANT, str(name), np.flatnonzero(tenant == number))
-        for number, name in enumerate(case.stack.tenants)
+        for number, name in enumerate(run.case.stack.tenants)
     ]
-    lives, span_s, state = outcome.lives, present_s(outcome), outcome.farm.vms.state
+    lives, span_s, state = run.outcome.lives, present_s(run.outcome), run.farm.vms.state
     down_at_end = np.zeros(len(sizes), bool)
     down_at_end[lives.down] = True
     stranded = down_at_end & (state == VmState.WAITING)
@@ -62,13 +84,13 @@ def availability_table(case: Case, outcome: Outcome) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def outages(outcome: Outcome) -> dict[str, Made]:
+def outages(run: PlayedCase) -> dict[str, Made]:
     """Return what failed, in the order of repair; what was not repaired comes last."""
-    table = outcome.tables["outages"]
+    table = run.records["outages"]
     return {
-        "entry": (words(table["source"], outcome.words), "", "Entry of the scenario."),
-        "of": (words(table["kind"], outcome.words), "", "What kind of thing failed."),
-        "name": (words(table["entity"], outcome.words), "", "Host, rack, site, rack of the "
+        "entry": (run.texts(table["source"]), "", "Entry of the scenario."),
+        "of": (run.texts(table["kind"]), "", "What kind of thing failed."),
+        "name": (run.texts(table["entity"]), "", "Host, rack, site, rack of the "
                  "switch, or link."),
         "start_s": (table["start_s"], "s", "When it failed."),
         "end_s": (table["end_s"], "s", "When it was repaired, or the run ended."),
@@ -102,3 +124,30 @@ def _stranded(result: RunTables) -> list[dict[str, Any]]:
         row for row in table.to_pylist() if row["state"] == "waiting" and row["ran_h"] is not None
     )
     return list(islice(waiting, LISTED))
+
+
+def _had_outages(run: PlayedCase) -> bool:
+    return len(run.records["outages"]["start_s"]) > 0
+
+
+ONLY = "Only where something failed."
+AVAILABILITY = Topic(
+    name="availability",
+    values=availability_values,
+    tables=(
+        TopicTable("availability", availability_table, _had_outages, ONLY),
+        TopicTable("outages", outages, _had_outages, ONLY),
+    ),
+    section=Section(
+        "Availability",
+        (
+            "host_failures",
+            "host_availability",
+            "vm_crashes",
+            "vm_availability",
+            "vm_downtime_h",
+            "lost_work_ghz_h",
+        ),
+    ),
+    facts={"failures": failures_of},
+)

@@ -1,31 +1,31 @@
 """The reserve in figures, tables and pictures: what was left, and how long it was not whole."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ...models.base.arrays import Floats
-from ...sim.engine import Outcome
+from ..base.played_case import PlayedCase
 from ..base.plotting import HERE, LEAST, Figure, figure, hours, thinned
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made
+from ..base.topic import Section, Topic, TopicFigure, TopicTable
 from ..base.units_and_ratios import MIB_PER_GIB, S_PER_H
 
 TABLE = "reserve"
 
 
-def reserve_values(outcome: Outcome) -> dict[str, float]:
+def reserve_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures of a run with a reserve."""
-    if TABLE not in outcome.tables:
+    if TABLE not in run.records:
         return {}
-    return {"below_reserve_h": outcome.below_reserve_s / S_PER_H}
+    return {"below_reserve_h": run.outcome.below_reserve_s / S_PER_H}
 
 
-def reserve_table(outcome: Outcome) -> dict[str, Made]:
+def reserve_table(run: PlayedCase) -> dict[str, Made]:
     """Return what was left beyond the reserve at each reporting instant."""
-    table = outcome.tables[TABLE]
+    table = run.records[TABLE]
     return {
         "time_s": (table["time_s"], "s", "Instant."),
         "memory_left_gib": (
@@ -80,4 +80,23 @@ def _around_zero(values: Any) -> list[float]:
     return [-1.1 * most / 3, 1.1 * most]
 
 
-RESERVE_FIGURES: dict[str, Callable[[RunTables], Figure]] = {TABLE: reserve}
+RESERVE = Topic(
+    name="reserve",
+    values=reserve_values,
+    tables=(
+        TopicTable(
+            TABLE, reserve_table, lambda run: TABLE in run.records, "Only with `policies.reserve`."
+        ),
+    ),
+    figures=(
+        TopicFigure(
+            "reserve",
+            "Left beyond the reserve",
+            "What may still be promised without breaking the reserve; below zero it is broken.",
+            reserve,
+            lambda result: TABLE in result.tables,
+            "Only with `policies.reserve`.",
+        ),
+    ),
+    section=Section("Reserve", ("below_reserve_h",)),
+)

@@ -8,18 +8,19 @@ import pyarrow as pa
 from ...models.base.arrays import Floats
 from ...models.rules.checker import violated
 from ...models.rules.rules import Rules
-from ...scenarios.build.build import Case
 from ...sim.engine import Outcome
+from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
-from ..base.table_columns import Made, Names, words
+from ..base.table_columns import Made, words
+from ..base.topic import Section, Topic, TopicTable
 from ..base.units_and_ratios import S_PER_H
 
 
-def rule_values(case: Case, outcome: Outcome) -> dict[str, float]:
+def rule_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures of a run with rules."""
-    if case.rules is None:
+    if run.case.rules is None:
         return {}
-    return {"rules_broken": float(broken_vm_h(case.rules, outcome).sum())}
+    return {"rules_broken": float(broken_vm_h(run.case.rules, run.outcome).sum())}
 
 
 def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
@@ -44,11 +45,11 @@ def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
     return total_h
 
 
-def rules_table(case: Case, outcome: Outcome) -> dict[str, Made]:
+def rules_table(run: PlayedCase) -> dict[str, Made]:
     """Return one row per rule."""
-    rules = case.rules
+    rules = run.case.rules
     assert rules is not None
-    named = outcome.tables["broken_rules"]["rule"]
+    named = run.records["broken_rules"]["rule"]
     return {
         "rule": ([rule.name for rule in rules.all], "", "Name of the rule."),
         "type": ([rule.kind for rule in rules.all], "", "What it asks for."),
@@ -64,7 +65,7 @@ def rules_table(case: Case, outcome: Outcome) -> dict[str, Made]:
             "What a VM placed against it counts; empty where it is hard.",
         ),
         "broken_vm_h": (
-            broken_vm_h(rules, outcome), "VM h", "Hours in which VMs were against it, summed."
+            broken_vm_h(rules, run.outcome), "VM h", "Hours in which VMs were against it, summed."
         ),
         "times_broken": (
             np.bincount(named, minlength=len(rules.all)), "periods", "Periods of a VM on a host."
@@ -72,14 +73,14 @@ def rules_table(case: Case, outcome: Outcome) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def rule_violations(case: Case, outcome: Outcome, names: Names) -> dict[str, Made]:
+def rule_violations(run: PlayedCase) -> dict[str, Made]:
     """Return the periods in which a VM was on a host against a rule with a price."""
-    assert case.rules is not None
-    table = outcome.tables["broken_rules"]
+    assert run.case.rules is not None
+    table = run.records["broken_rules"]
     return {
-        "rule": (words(table["rule"], [rule.name for rule in case.rules.all]), "", "Rule."),
-        "vm": (names.vm(table["vm"]), "", "VM."),
-        "host": (names.host(table["host"]), "", "Host where it was, or was on its way to."),
+        "rule": (words(table["rule"], [rule.name for rule in run.case.rules.all]), "", "Rule."),
+        "vm": (run.names.vm(table["vm"]), "", "VM."),
+        "host": (run.names.host(table["host"]), "", "Host where it was, or was on its way to."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
     }
@@ -102,3 +103,20 @@ def rules_of(result: RunTables) -> list[dict[str, Any]]:
 
 def _by_domain(kind: str) -> bool:
     return kind in ("together", "apart", "spread")
+
+
+def _has_rules(run: PlayedCase) -> bool:
+    return run.case.rules is not None
+
+
+ONLY = "Only where the scenario has `constraints`."
+RULES = Topic(
+    name="rules",
+    values=rule_values,
+    tables=(
+        TopicTable("rules", rules_table, _has_rules, ONLY),
+        TopicTable("rule_violations", rule_violations, _has_rules, ONLY),
+    ),
+    section=Section("Rules", ("rules_broken",)),
+    facts={"rules": rules_of},
+)

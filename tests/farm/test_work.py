@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.run.result import Result
-from farmsim.analysis.topics.work import CAUSES
+from farmsim.analysis.topics.service import CAUSES
 from farmsim.models.accounts.work_not_running import NotRunning
 from farmsim.models.state.lifetimes import Lifetimes
 

@@ -10,21 +10,24 @@ import numpy as np
 import pytest
 
 import farmsim
+from farmsim.analysis.base.played_case import PlayedCase
 from farmsim.analysis.base.plotting import Figure
 from farmsim.analysis.measure.conservation import ConservationError, check
 from farmsim.analysis.measure.metrics import measure
-from farmsim.analysis.report.figures import FIGURES, TITLES, drawable
+from farmsim.analysis.report.figures import FIGURES, drawable
 from farmsim.analysis.terminal import summary_text
 from farmsim.analysis.topics.migration.figures import (
     DOWN,
     KIND_OF,
     MOST_MOVES,
     NETWORK_FIGURES,
-    NETWORK_NOTES,
-    NETWORK_TITLES,
     WAITING,
     clock,
+    downtime,
     lasting,
+    links,
+    move_phases,
+    sent,
 )
 from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
 from farmsim.models.migration.course import liu_energy_j
@@ -204,7 +207,7 @@ def test_a_run_that_ends_amid_moves_balances(transport: str) -> None:
     assert cut.any()
     assert (moves["copied_mib"][cut] > 0).any()
     assert np.all(moves["end_s"][cut] == outcome.end_s)
-    check(outcome, measure(case, outcome))
+    check(outcome, measure(PlayedCase(case, outcome)))
     phases = outcome.tables["migration_phases"]
     for row in np.flatnonzero(cut & (moves["copied_mib"] > 0)).tolist():
         mine = phases["move"] == row
@@ -273,7 +276,7 @@ def test_balances_that_do_not_close_are_errors(
     spoil: Callable[[Outcome], None], message: str
 ) -> None:
     case, outcome = played(scenario(hours=0.5))
-    metrics = measure(case, outcome)
+    metrics = measure(PlayedCase(case, outcome))
     check(outcome, metrics)
     spoil(outcome)
     with pytest.raises(ConservationError, match=message):
@@ -281,9 +284,10 @@ def test_balances_that_do_not_close_are_errors(
 
 
 def test_every_figure_is_named_and_drawn(result: farmsim.Result) -> None:
-    assert NETWORK_FIGURES.keys() == NETWORK_TITLES.keys() == NETWORK_NOTES.keys()
-    assert FIGURES.keys() | NETWORK_FIGURES.keys() <= TITLES.keys()
+    assert {figure.name for figure in NETWORK_FIGURES} <= drawable(result).keys()
     for name in drawable(result):
+        assert FIGURES[name].title
+        assert FIGURES[name].note
         assert result.figure(name).data
 
 
@@ -293,7 +297,7 @@ def lines_of(figure: Figure) -> set[int]:
 
 def test_the_timeline_shows_moves_from_their_decision(result: farmsim.Result) -> None:
     moves = columns(result, "migrations")
-    figure = NETWORK_FIGURES["move_phases"](result)
+    figure = move_phases(result)
     assert len(lines_of(figure)) == min(MOST_MOVES, len(moves["vm"]))
     ends = [
         base + length
@@ -310,11 +314,13 @@ def test_the_timeline_shows_moves_from_their_decision(result: farmsim.Result) ->
 
 def test_figures_add_up(result: farmsim.Result) -> None:
     moves = columns(result, "migrations")
-    bars = NETWORK_FIGURES["downtime"](result)["data"][0]
+    bars = downtime(result)["data"][0]
     assert sum(bars["y"]) == moves["finished"].sum()
-    sent = NETWORK_FIGURES["sent"](result)["data"][0]
-    assert sum(sent["y"]) == pytest.approx(columns(result, "migration_phases")["sent_gib"].sum())
-    use = NETWORK_FIGURES["links"](result)["data"][0]
+    sent_gib = sent(result)["data"][0]
+    assert sum(sent_gib["y"]) == pytest.approx(
+        columns(result, "migration_phases")["sent_gib"].sum()
+    )
+    use = links(result)["data"][0]
     assert len(use["y"]) == len(use["z"]) <= 10
 
 
@@ -323,7 +329,7 @@ def test_the_report_says_what_moving_took(result: farmsim.Result) -> None:
     text = html.unescape(page)
     assert "Migrations over the network" in text
     assert "moving took" in text
-    for title in (*NETWORK_TITLES.values(), "The busiest links, in figures"):
+    for title in (*(figure.title for figure in NETWORK_FIGURES), "The busiest links, in figures"):
         assert title in text
     assert "Busiest link" in summary_text(result)
 

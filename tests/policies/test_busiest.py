@@ -1,7 +1,8 @@
 """Which hosts a report shows as busy, and how busy."""
 
 import farmsim
-from farmsim.analysis.report.figures import busiest_hosts, heatmap
+from farmsim.analysis.topics.farm.hosts import busiest_hosts
+from farmsim.analysis.topics.farm.utilisation import heatmap
 
 
 def server(cores: int) -> dict[str, object]:

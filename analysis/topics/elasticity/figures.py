@@ -1,12 +1,12 @@
 """Applications in the report: load against capacity, and what was decided over it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
+from ...base.topic import TopicFigure
 
 MOST_DECISIONS = 40
 
@@ -63,9 +63,14 @@ def elasticity_of(result: RunTables) -> dict[str, Any] | None:
     }
 
 
-ELASTICITY_FIGURES: dict[str, Callable[[RunTables], Figure]] = {"applications": applications}
-ELASTICITY_TITLES = {"applications": "Load and capacity of an application"}
-ELASTICITY_NOTES = {
-    "applications": "The application with the most load; the table application_series has all. "
-    "Capacity below the load: members that came late, or at their maximum."
-}
+ELASTICITY_FIGURES = (
+    TopicFigure(
+        "applications",
+        "Load and capacity of an application",
+        "The application with the most load; the table application_series has all. "
+        "Capacity below the load: members that came late, or at their maximum.",
+        applications,
+        lambda result: "applications" in result.tables,
+        "Only where there are applications.",
+    ),
+)

@@ -8,23 +8,25 @@ import pyarrow as pa
 from ....models.base.arrays import Floats
 from ....models.base.quantiles import nearest_rank
 from ....models.workload.application import Applications
-from ....scenarios.build.build import Case
 from ....sim.engine import Outcome
 from ....sim.records.applications import GROWING
-from ...base.table_columns import Made, looked_up, words
+from ...base.played_case import PlayedCase
+from ...base.table_columns import Made, looked_up
+from ...base.topic import Section, Topic, TopicTable
 from ...base.units_and_ratios import MHZ_PER_GHZ, MHZ_S_PER_GHZ_H, nullable
+from .figures import ELASTICITY_FIGURES, elasticity_of
 
 
-def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
+def elasticity_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures of all applications together by name; none where there are none."""
-    if case.load.applications is None:
+    if run.case.load.applications is None:
         return {}
-    series, shortages = outcome.tables["application_series"], outcome.tables["shortages"]
-    count = len(case.load.applications)
+    series, shortages = run.records["application_series"], run.records["shortages"]
+    count = len(run.case.load.applications)
     ends = {name: series[f"{name}_mhz_s"][-count:] for name in ("load", "missed", "capacity")}
     load, missed, capacity = (float(each.sum()) for each in ends.values())
     late_s = shortages["end_s"] - shortages["start_s"]
-    kinds = np.array(outcome.words)[outcome.tables["scaling"]["decision"]]
+    kinds = np.array(run.outcome.words)[run.records["scaling"]["decision"]]
     values = {
         "scale_outs": int(np.isin(kinds, GROWING).sum()),
         "scale_ins": int((~np.isin(kinds, GROWING)).sum()),
@@ -35,8 +37,8 @@ def elasticity_values(case: Case, outcome: Outcome) -> dict[str, float]:
         "applications_unserved_share": missed / load if load else 0.0,
         "applications_spare_share": 1.0 - (load - missed) / capacity if capacity else 0.0,
     }
-    if any(part.penalty for part in case.scenario.applications):
-        amounts = _penalties(case, case.load.applications, ends["missed"])
+    if any(part.penalty for part in run.scenario.applications):
+        amounts = _penalties(run, run.case.load.applications, ends["missed"])
         values["lateness_cost"] = float(amounts.sum())
     return values
 
@@ -51,10 +53,10 @@ def missed_mhz_s(outcome: Outcome) -> float:
     return float(series["missed_mhz_s"][-count:].sum())
 
 
-def _penalties(case: Case, applications: Applications, missed_mhz_s: Floats) -> Floats:
+def _penalties(run: PlayedCase, applications: Applications, missed_mhz_s: Floats) -> Floats:
     """Return what load that was not served costs each application."""
     amounts = np.zeros(len(applications))
-    for index, part in enumerate(case.scenario.applications):
+    for index, part in enumerate(run.scenario.applications):
         if part.penalty is not None:
             one = applications.work_mhz_s[index]
             unit = MHZ_S_PER_GHZ_H if part.penalty.per == "GHz h" else one
@@ -62,24 +64,12 @@ def _penalties(case: Case, applications: Applications, missed_mhz_s: Floats) -> 
     return amounts
 
 
-def elasticity_tables(case: Case) -> dict[str, Any]:
-    """Return the makers of the tables of applications by name; none where there are none."""
-    if case.load.applications is None:
-        return {}
-    names = pa.array(case.load.applications.names, pa.string())
-    return {
-        "applications": lambda case, outcome, _: _applications(case, outcome, names),
-        "scaling": lambda _, outcome, __: _scaling(outcome, names),
-        "shortages": lambda _, outcome, __: _shortages(outcome, names),
-        "application_series": lambda case, outcome, _: _series(case, outcome, names),
-    }
-
-
-def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
-    applications = case.load.applications
+def applications_table(run: PlayedCase) -> dict[str, Made]:
+    """Return one row per application: its members, load, and what was not served."""
+    applications = run.case.load.applications
     assert applications is not None
-    count, series = len(applications), outcome.tables["application_series"]
-    shortages, late = outcome.tables["shortages"], np.zeros(len(applications))
+    count, series = len(applications), run.records["application_series"]
+    shortages, late = run.records["shortages"], np.zeros(len(applications))
     np.maximum.at(late, shortages["application"], shortages["end_s"] - shortages["start_s"])
     load, missed, capacity = (
         series[f"{name}_mhz_s"][-count:] for name in ("load", "missed", "capacity")
@@ -87,10 +77,10 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
     running = series["running"].reshape(-1, count)
     share = np.divide(missed, load, out=np.zeros(count), where=load > 0)
     use = np.divide(load - missed, capacity, out=np.zeros(count), where=capacity > 0)
-    currency = case.scenario.cost.currency
-    priced = [part.penalty is not None for part in case.scenario.applications]
+    currency = run.currency
+    priced = [part.penalty is not None for part in run.scenario.applications]
     return {
-        "application": (looked_up(np.arange(count), names), "", "Name of the application."),
+        "application": (_names(run, np.arange(count)), "", "Name of the application."),
         "minimum": (applications.minimum, "VMs", "Fewest members."),
         "maximum": (applications.maximum, "VMs", "Most members."),
         "running_min": (running.min(axis=0), "VMs", "Fewest that ran at an instant of the series."),
@@ -107,24 +97,25 @@ def _applications(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         ),
         "lateness_max_s": (late, "s", "Longest of them."),
         "penalty": (
-            nullable(np.where(priced, _penalties(case, applications, missed), np.nan)), currency,
+            nullable(np.where(priced, _penalties(run, applications, missed), np.nan)), currency,
             "What work that was not done costs by the penalty of the scenario; null where the "
             "application has none, so that it costs nothing.",
         ),
     }  # fmt: skip
 
 
-def _scaling(outcome: Outcome, names: Any) -> dict[str, Made]:
-    table, texts = outcome.tables["scaling"], outcome.words
+def scaling_table(run: PlayedCase) -> dict[str, Made]:
+    """Return the decisions of scaling policies, in order of time."""
+    table = run.records["scaling"]
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
-        "application": (looked_up(table["application"], names), "", "Application concerned."),
-        "decision": (words(table["decision"], texts), "", "Out, in (members); up, down (size)."),
+        "application": (_names(run, table["application"]), "", "Application concerned."),
+        "decision": (run.texts(table["decision"]), "", "Out, in (members); up, down (size)."),
         "from_members": (table["from_members"], "VMs", "Members wanted before."),
         "to_members": (table["to_members"], "VMs", "Members wanted from then on."),
-        "from_size": (words(table["from_size"], texts), "", "Size of the members before."),
-        "to_size": (words(table["to_size"], texts), "", "Size of the members from then on."),
-        "rule": (words(table["rule"], texts), "", "Rule that asked for it."),
+        "from_size": (run.texts(table["from_size"]), "", "Size of the members before."),
+        "to_size": (run.texts(table["to_size"]), "", "Size of the members from then on."),
+        "rule": (run.texts(table["rule"]), "", "Rule that asked for it."),
         "measured": (
             table["measured"], "share", "Utilisation that the rule looked at, now or forecast."
         ),
@@ -139,10 +130,11 @@ def _scaling(outcome: Outcome, names: Any) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def _shortages(outcome: Outcome, names: Any) -> dict[str, Made]:
-    table = outcome.tables["shortages"]
+def shortages_table(run: PlayedCase) -> dict[str, Made]:
+    """Return the times in which a load was beyond the capacity of the members that ran."""
+    table = run.records["shortages"]
     return {
-        "application": (looked_up(table["application"], names), "", "Application concerned."),
+        "application": (_names(run, table["application"]), "", "Application concerned."),
         "start_s": (table["start_s"], "s", "When the load went beyond the capacity."),
         "end_s": (table["end_s"], "s", "When it no longer was."),
         "unserved_ghz_h": (
@@ -150,13 +142,14 @@ def _shortages(outcome: Outcome, names: Any) -> dict[str, Made]:
             "GHz h",
             "Work not done meanwhile.",
         ),
-        "ended_by": (words(table["ended_by"], outcome.words), "", "What ended it."),
+        "ended_by": (run.texts(table["ended_by"]), "", "What ended it."),
     }
 
 
-def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
-    assert case.load.applications is not None
-    table, count = outcome.tables["application_series"], len(case.load.applications)
+def course_table(run: PlayedCase) -> dict[str, Made]:
+    """Return load, capacity and members of each application in each reporting interval."""
+    assert run.case.load.applications is not None
+    table, count = run.records["application_series"], len(run.case.load.applications)
     time_s = table["time_s"][::count]
     length_s = np.diff(time_s)
     keep = np.repeat(length_s > 0, count)
@@ -173,7 +166,7 @@ def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"][before][keep], "s", "Start of the interval."),
         "application": (
-            looked_up(table["application"][before][keep], names), "", "Name of the application."
+            _names(run, table["application"][before][keep]), "", "Name of the application."
         ),
         "load_ghz": (load, "GHz", "Load, mean."),
         "capacity_ghz": (mean("capacity_mhz_s"), "GHz", "Capacity of members that ran, mean."),
@@ -183,3 +176,41 @@ def _series(case: Case, outcome: Outcome, names: Any) -> dict[str, Made]:
         "starting": (counts["starting"], "VMs", "Members that waited or started then."),
         "wanted": (counts["wanted"], "VMs", "Members that were wanted then."),
     }  # fmt: skip
+
+
+def _names(run: PlayedCase, rows: Any) -> pa.DictionaryArray:
+    assert run.case.load.applications is not None
+    return looked_up(rows, pa.array(run.case.load.applications.names, pa.string()))
+
+
+def _has_applications(run: PlayedCase) -> bool:
+    return run.case.load.applications is not None
+
+
+ONLY = "Only where the scenario has `applications`."
+ELASTICITY = Topic(
+    name="elasticity",
+    values=elasticity_values,
+    tables=(
+        TopicTable("applications", applications_table, _has_applications, ONLY),
+        TopicTable("scaling", scaling_table, _has_applications, ONLY),
+        TopicTable("shortages", shortages_table, _has_applications, ONLY),
+        TopicTable("application_series", course_table, _has_applications, ONLY),
+    ),
+    figures=ELASTICITY_FIGURES,
+    section=Section(
+        "Elasticity",
+        (
+            "scale_outs",
+            "scale_ins",
+            "shortages",
+            "lateness_mean_s",
+            "lateness_p95_s",
+            "applications_unserved_ghz_h",
+            "applications_unserved_share",
+            "applications_spare_share",
+            "lateness_cost",
+        ),
+    ),
+    facts={"elasticity": elasticity_of},
+)

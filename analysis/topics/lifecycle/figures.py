@@ -1,12 +1,12 @@
 """Figures of VMs that come and go and of hosts that fail."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
+from ...base.topic import TopicFigure
 
 MOST_MARKS = 60
 """Outages that are shaded; more of them would hide the lines, and are left to the table."""
@@ -60,9 +60,14 @@ def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-LIFE_FIGURES: dict[str, Callable[[RunTables], Figure]] = {"population": population}
-LIFE_TITLES = {"population": "VMs running, starting, waiting and down"}
-LIFE_NOTES = {
-    "population": "Counted at the instants of the series. Shaded: something had failed that took "
-    "VMs with it.",
-}
+LIFE_FIGURES = (
+    TopicFigure(
+        "population",
+        "VMs running, starting, waiting and down",
+        "Counted at the instants of the series. Shaded: something had failed that took "
+        "VMs with it.",
+        population,
+        lambda result: "population" in result.tables,
+        "Only where VMs come and go or hosts fail.",
+    ),
+)

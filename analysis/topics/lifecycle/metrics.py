@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from ....models.accounts.accounts import Rate
 from ....models.base.arrays import Floats
 from ....models.base.quantiles import nearest_rank
 from ....models.state.columns import VmState
 from ....policies.interface.plan import Search
-from ....scenarios.build.build import Case
 from ....sim.engine import Outcome
-from ...base.table_columns import Made, Names, words
+from ...base.played_case import PlayedCase
+from ...base.table_columns import Made
+from ...base.topic import Section, Topic, TopicTable
 from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H, nullable
+from .figures import LIFE_FIGURES
 
 TURNED_AWAY = "rejected: "
 """How the event begins that ends the life of a VM for which there is no host."""
@@ -44,54 +45,42 @@ def availability(outcome: Outcome) -> Floats:
     return available
 
 
-def life_values(case: Case, outcome: Outcome) -> dict[str, float]:
+def life_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where VMs are there from the start and nothing fails."""
-    if not case.living:
+    if not run.case.living:
         return {}
-    lives, farm = outcome.lives, outcome.farm
-    state = farm.vms.state
+    lives, state = run.outcome.lives, run.farm.vms.state
     asked = ~np.isnan(lives.asked_s)
-    ran = ~np.isnan(lives.ran_s)
-    waits_s = waited_s(outcome)[ran]
-    span_s = present_s(outcome)
-    hosts_s = outcome.end_s * len(farm.hosts)
-    failed_s = float(farm.accounts.total(Rate.FAILED).sum())
-    down_s, present = float(lives.down_s.sum()), float(span_s.sum())
+    waits_s = waited_s(run.outcome)[~np.isnan(lives.ran_s)]
     return {
         "vms_arrived": int(np.count_nonzero(asked & (lives.asked_s > 0))),
         "vms_finished": int(np.count_nonzero(state == VmState.FINISHED)),
         "vms_lost": int(np.count_nonzero(lives.losses)),
         "vms_waiting": int(np.count_nonzero((state == VmState.WAITING) & asked)),
-        "vms_running_max": farm.most_running,
-        "queue_max": outcome.longest_queue,
+        "vms_running_max": run.farm.most_running,
+        "queue_max": run.outcome.longest_queue,
         "wait_mean_s": float(waits_s.mean()) if len(waits_s) else 0.0,
         "wait_p95_s": nearest_rank(waits_s, 0.95),
-        "host_failures": int(farm.accounts.failures.sum()),
-        "host_availability": 1.0 - failed_s / hosts_s,
-        "vm_crashes": int(lives.crashes.sum()),
-        "vm_availability": 1.0 - down_s / present if present else 1.0,
-        "vm_downtime_h": down_s / S_PER_H,
-        "lost_work_ghz_h": float(lives.lost_mhz_s.sum()) / MHZ_S_PER_GHZ_H,
     }
 
 
-def life_columns(case: Case, outcome: Outcome) -> dict[str, Made]:
+def life_columns(run: PlayedCase) -> dict[str, Made]:
     """Return what the table of VMs has besides, where VMs come and go or hosts fail."""
-    if not case.living:
+    if not run.case.living:
         return {}
-    lives = outcome.lives
+    lives = run.outcome.lives
     return {
         "asked_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
         "ran_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
         "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
         "waited_s": (
-            nullable(waited_s(outcome)), "s", "From the first request until it ran, or was "
+            nullable(waited_s(run.outcome)), "s", "From the first request until it ran, or was "
             "turned away for good.",
         ),
         "down_s": (lives.down_s, "s", "Time that it did not run after it first had."),
         "availability": (
-            availability(outcome), "share", "Time that it ran over the time from its first run to "
-            "its end.",
+            availability(run.outcome), "share", "Time that it ran over the time from its first run "
+            "to its end.",
         ),
         "crashes": (lives.crashes, "times", "Times that its host failed under it, or a failure "
                     "took its memory while it was moved."),
@@ -126,20 +115,20 @@ def _lacking(search: Search) -> str:
     return f"{text}; barred by rules: {search.rules}" if search.rules else text
 
 
-def vm_events(outcome: Outcome, names: Names) -> dict[str, Made]:
+def vm_events(run: PlayedCase) -> dict[str, Made]:
     """Return what happened to VMs, in order of time."""
-    table = outcome.tables["vm_events"]
+    table = run.records["vm_events"]
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
-        "vm": (names.vm(table["vm"]), "", "VM concerned."),
-        "event": (words(table["event"], outcome.words), "", "What happened."),
-        "host": (names.host(table["host"]), "", "Host that it has, or had; null for none."),
+        "vm": (run.names.vm(table["vm"]), "", "VM concerned."),
+        "event": (run.texts(table["event"]), "", "What happened."),
+        "host": (run.names.host(table["host"]), "", "Host that it has, or had; null for none."),
     }
 
 
-def population(outcome: Outcome) -> dict[str, Made]:
+def population(run: PlayedCase) -> dict[str, Made]:
     """Return how many VMs were in which state, at the instants of the series."""
-    table = outcome.tables["population"]
+    table = run.records["population"]
     return {
         "time_s": (table["time_s"], "s", "Instant."),
         "running": (table["running"], "VMs", "VMs that run, those being moved included."),
@@ -147,3 +136,32 @@ def population(outcome: Outcome) -> dict[str, Made]:
         "waiting": (table["waiting"], "VMs", "VMs in the queue for a host."),
         "down": (table["down"], "VMs", "VMs that ran, and do not run now."),
     }
+
+
+def _is_living(run: PlayedCase) -> bool:
+    return run.case.living
+
+
+ONLY = "Only where VMs come and go, or hosts fail."
+LIFECYCLE = Topic(
+    name="lifecycle",
+    values=life_values,
+    tables=(
+        TopicTable("vm_events", vm_events, _is_living, ONLY),
+        TopicTable("population", population, _is_living, ONLY),
+    ),
+    figures=LIFE_FIGURES,
+    section=Section(
+        "Lives",
+        (
+            "vms_arrived",
+            "vms_finished",
+            "vms_lost",
+            "vms_waiting",
+            "vms_running_max",
+            "queue_max",
+            "wait_mean_s",
+            "wait_p95_s",
+        ),
+    ),
+)

@@ -1,6 +1,5 @@
 """Figures of moves over a network: phase by phase, downtime, links and bytes."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +9,9 @@ from markupsafe import Markup
 from ....models.base.arrays import Floats
 from ...base.plotting import HERE, Figure, figure, hours
 from ...base.run_tables import RunTables
+from ...base.topic import TopicFigure
 
+SHOWN_LINKS = 10
 MOST_MOVES = 150
 NAMED_MOVES = 40
 LABEL_PX = 15
@@ -263,27 +264,104 @@ def sent(result: RunTables) -> Figure:
     return figure([bars], f"time ({label})", "sent by moves (GiB)", bargap=0.05)
 
 
-NETWORK_FIGURES: dict[str, Callable[[RunTables], Figure]] = {
-    "move_phases": move_phases,
-    "downtime": downtime,
-    "links": links,
-    "sent": sent,
-}
+def migrations(result: RunTables) -> Figure:
+    """Migrations begun per interval."""
+    series = result.table("farm_series")
+    times, label = hours(series["time_s"].to_numpy())
+    counts = series["migrations_started"].to_numpy().astype(float)
+    times, counts = _binned(times, counts, MOST_BARS)
+    bars = {
+        "type": "bar", "x": times, "y": counts, "marker": {"color": HERE},
+        "hovertemplate": "%{y:,.0f} moves",
+    }  # fmt: skip
+    return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
+
+
+def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
+    if len(x) <= most:
+        return x, y
+    edges = np.linspace(0, len(x), most + 1).astype(np.int64)[:-1]
+    return x[edges], np.add.reduceat(y, edges)
+
+
+def moves_of(result: RunTables) -> dict[str, Any] | None:
+    """Return counts, GiB sent, energy, and the busiest links; None without a network.
+
+    ``unmodelled`` counts moves that ended and whose model knows no downtime. ``energy_kwh`` is
+    attributed by bytes sent; ``saved_kwh`` is what the baseline drew more, None without one. Links
+    are rows of the table ``links`` in order of mean utilisation by moves.
+    """
+    if "links" not in result.tables:
+        return None
+    moves, links = result.table("migrations"), result.table("links")
+    finished = moves["finished"].to_numpy()
+    saved = result.summary.get("saved_energy_kwh")
+    use = links["utilisation_mean"].to_numpy() - links["background"].to_numpy()
+    rows = np.argsort(-use, kind="stable")[:SHOWN_LINKS]
+    busiest = [links.slice(row, 1).to_pylist()[0] for row in rows.tolist() if use[row] > 0]
+    peak = int(np.argmax(links["utilisation_max"].to_numpy()))
+    return {
+        "begun": len(finished),
+        "ended": int(finished.sum()),
+        "unmodelled": int((finished & moves["downtime_s"].is_null().to_numpy()).sum()),
+        "sent_gib": float(moves["copied_gib"].to_numpy().sum()),
+        "energy_kwh": result.value("migration_energy_kwh"),
+        "run_kwh": result.value("energy_kwh"),
+        "saved_kwh": saved["value"] if saved else None,
+        "peak_link": links.slice(peak, 1).to_pylist()[0] if busiest else None,
+        "links": busiest,
+    }
+
+
+def _over_network(result: RunTables) -> bool:
+    return "links" in result.tables and result.table("migrations").num_rows > 0
+
+
+def _with_downtime(result: RunTables) -> bool:
+    return _over_network(result) and "downtime_mean_s" in result.summary
+
+
+ONLY_OVER_NETWORK = "Only where migrations go over a network."
+MIGRATION_FIGURES = (
+    TopicFigure(
+        "migrations", "Migrations over time", "Live migrations begun per interval.", migrations
+    ),
+)
+NETWORK_FIGURES = (
+    TopicFigure(
+        "move_phases",
+        "Moves and their phases",
+        f"Each line is a move, from its decision to its end; at most the {MOST_MOVES} "
+        "that took longest, grouped by the time of their decision (left, hours:minutes into the "
+        "run). What the VM does meanwhile is the colour; hold the pointer over a bar for names.",
+        move_phases,
+        _over_network,
+        ONLY_OVER_NETWORK,
+    ),
+    TopicFigure(
+        "downtime",
+        "How long VMs were away",
+        "Moves by the time that their VM stood still or was not reachable.",
+        downtime,
+        _with_downtime,
+        ONLY_OVER_NETWORK,
+    ),
+    TopicFigure(
+        "links",
+        "The busiest links over time",
+        "Part of the bandwidth in use, mean of each reporting interval, for each direction of "
+        "the ten links that moves used most; background traffic included.",
+        links,
+        _over_network,
+        ONLY_OVER_NETWORK,
+    ),
+    TopicFigure(
+        "sent",
+        "Sent by moves over time",
+        "What moves sent over the network in each interval.",
+        sent,
+        _over_network,
+        ONLY_OVER_NETWORK,
+    ),
+)
 """Figures of runs in which something was moved over a network."""
-
-NETWORK_TITLES: dict[str, str] = {
-    "move_phases": "Moves and their phases",
-    "downtime": "How long VMs were away",
-    "links": "The busiest links over time",
-    "sent": "Sent by moves over time",
-}
-
-NETWORK_NOTES = {
-    "move_phases": f"Each line is a move, from its decision to its end; at most the {MOST_MOVES} "
-    "that took longest, grouped by the time of their decision (left, hours:minutes into the run). "
-    "What the VM does meanwhile is the colour; hold the pointer over a bar for names.",
-    "downtime": "Moves by the time that their VM stood still or was not reachable.",
-    "links": "Part of the bandwidth in use, mean of each reporting interval, for each direction of "
-    "the ten links that moves used most; background traffic included.",
-    "sent": "What moves sent over the network in each interval.",
-}

@@ -2,28 +2,29 @@
 
 import numpy as np
 
-from ....models.base.arrays import Floats
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.base.quantiles import nearest_rank
-from ....models.migration.dirty_pages import BYTES_PER_MEGABIT
-from ....sim.engine import Outcome
-from ....sim.migration.link_record import WINDOW_S
+from ...base.played_case import PlayedCase
+from ...base.topic import Section, Topic, TopicTable
+from ...base.units_and_ratios import MIB_PER_GIB
+from . import tables
+from .figures import MIGRATION_FIGURES, NETWORK_FIGURES, moves_of
 
 
-def network_values(outcome: Outcome) -> dict[str, float]:
+def network_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where the migration model uses no network.
 
     Downtimes are those of moves whose model knows any; means and extremes of nothing are left
     out.
     """
-    if outcome.network is None:
+    if run.outcome.network is None:
         return {}
-    moves = outcome.tables["migrations"]
+    moves = run.records["migrations"]
     done = moves["finished"]
     downtime_s = moves["downtime_s"][done]
     downtime_s = downtime_s[~np.isnan(downtime_s)]
     waited_s = (moves["start_s"] - moves["decided_s"])[done]
-    without = outcome.words.index("") if "" in outcome.words else -1
+    without = run.outcome.words.index("") if "" in run.outcome.words else -1
     found = {}
     if len(downtime_s):
         found = {
@@ -35,22 +36,71 @@ def network_values(outcome: Outcome) -> dict[str, float]:
         found["migration_wait_mean_s"] = float(waited_s.mean())
     return found | {
         "migration_energy_kwh": float(moves["energy_j"].sum()) / JOULE_PER_KWH,
-        "link_utilisation_max": float(highest_use(outcome).max(initial=0.0)),
+        "link_utilisation_max": float(tables.highest_use(run).max(initial=0.0)),
         "migrations_unconverged": int(np.count_nonzero(moves["reaction"] != without)),
     }
 
 
-def highest_use(outcome: Outcome) -> Floats:
-    """Return each link's highest mean utilisation of a window, background included."""
-    assert outcome.network is not None
-    network = outcome.network.network
-    busiest_bytes = outcome.tables["links"]["busiest_bytes"]
-    window_s = min(WINDOW_S, outcome.end_s)
-    use: Floats = network.background + used_share(busiest_bytes, network.capacity_mbps, window_s)
-    return use
+def migration_values(run: PlayedCase) -> dict[str, float]:
+    """Return how many migrations ended, how long they took, and what they copied."""
+    table = run.records["migrations"]
+    done = table["finished"]
+    took_s = (table["end_s"] - table["start_s"])[done]
+    mean_s = {"migration_mean_s": float(took_s.sum()) / len(took_s)} if len(took_s) else {}
+    return mean_s | {
+        "migrations": int(done.sum()),
+        "migrated_gib": float(table["copied_mib"][done].sum()) / MIB_PER_GIB,
+        "vm_migrations_max": int(run.farm.vm_accounts.migrations.max(initial=0)),
+    }
 
 
-def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | float) -> Floats:
-    """Return bytes over what the capacity would have carried in that time."""
-    share: Floats = sent_bytes / (capacity_mbps * BYTES_PER_MEGABIT * length_s)
-    return share
+MIGRATIONS = Topic(
+    name="migrations",
+    values=migration_values,
+    tables=(TopicTable("migrations", tables.migrations), TopicTable("decisions", tables.decisions)),
+    figures=MIGRATION_FIGURES,
+    section=Section(
+        "Motion",
+        (
+            "migrations",
+            "migrated_gib",
+            "migration_mean_s",
+            "vm_migrations_max",
+            "host_boots",
+            "host_shutdowns",
+        ),
+    ),
+)
+
+
+def _over_network(run: PlayedCase) -> bool:
+    return run.outcome.network is not None
+
+
+ONLY = (
+    "Only where moves use the network: by every migration model, by `fixed_rate` where the "
+    "scenario says anything of a network."
+)
+NETWORK = Topic(
+    name="migrations over a network",
+    values=network_values,
+    tables=(
+        TopicTable("migration_phases", tables.migration_phases, _over_network, ONLY),
+        TopicTable("links", tables.links, _over_network, ONLY),
+        TopicTable("link_series", tables.link_series, _over_network, ONLY),
+    ),
+    figures=NETWORK_FIGURES,
+    section=Section(
+        "Moves",
+        (
+            "downtime_mean_s",
+            "downtime_p99_s",
+            "downtime_max_s",
+            "migration_wait_mean_s",
+            "migrations_unconverged",
+            "migration_energy_kwh",
+            "link_utilisation_max",
+        ),
+    ),
+    facts={"moves": moves_of},
+)

@@ -6,22 +6,67 @@ import numpy as np
 import pyarrow as pa
 
 from ....models.base.arrays import Floats, Ints
-from ....sim.engine import Outcome
-from ...base.table_columns import Made, Names, words
+from ....models.migration.dirty_pages import BYTES_PER_MEGABIT
+from ....sim.migration.link_record import WINDOW_S
+from ...base.played_case import PlayedCase
+from ...base.table_columns import Made, words
 from ...base.units_and_ratios import BYTES_PER_GIB, MIB_PER_GIB
-from .metrics import highest_use, used_share
-
-SHOWN_LINKS = 10
+from .figures import SHOWN_LINKS
 
 
-def move_columns(outcome: Outcome) -> dict[str, Made]:
+def migrations(run: PlayedCase) -> dict[str, Made]:
+    """Return one row per migration that was begun or waited to begin, in order of their ends."""
+    table = run.records["migrations"]
+    return {
+        "vm": (run.names.vm(table["vm"]), "", "VM moved."),
+        "source": (run.names.host(table["source"]), "", "Host that it left."),
+        "target": (run.names.host(table["target"]), "", "Host that it went to."),
+        "decided_s": (table["decided_s"], "s", "When the move was decided."),
+        "start_s": (table["start_s"], "s", "When the copy began."),
+        "end_s": (table["end_s"], "s", "When it ended, or the run did."),
+        "copied_gib": (
+            table["copied_mib"] / MIB_PER_GIB, "GiB", "What was copied.",
+        ),
+        "finished": (table["finished"], "", "Whether the VM got there within the run."),
+        **_model_columns(run),
+    }  # fmt: skip
+
+
+def decisions(run: PlayedCase) -> dict[str, Made]:
+    """Return what was decided about VMs, first placements included, with what was searched."""
+    table = run.records["decisions"]
+    return {
+        "time_s": (table["time_s"], "s", "When it was decided."),
+        "vm": (run.names.vm(table["vm"]), "", "VM concerned."),
+        "source": (run.names.host(table["source"]), "", "Host that it was on."),
+        "target": (run.names.host(table["target"]), "", "Host that was chosen."),
+        "rule": (run.texts(table["rule"]), "", "Policy that asked for the move."),
+        "measured": (table["measured"], "share", "What the rule measured, of the source's CPU."),
+        "limit": (table["limit"], "share", "What the rule compared it with."),
+        "hosts_considered": (table["considered"], "hosts", "Candidates looked at."),
+        "hosts_full": (table["full"], "hosts", "Where none had room: all of them, otherwise 0."),
+        "hosts_no_cpu": (table["no_cpu"], "hosts", "Where none had room: those lacking CPU."),
+        "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
+        "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
+        "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
+        "barred_by": (
+            run.texts(table["rules"]),
+            "",
+            "Rules that kept it off hosts, with the number of hosts for each.",
+        ),
+        "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
+        "outcome": (run.texts(table["outcome"]), "", "What became of it."),
+    }
+
+
+def _model_columns(run: PlayedCase) -> dict[str, Made]:
     """Return what migrations have besides their times; null where the model knows no such thing."""
-    table = outcome.tables["migrations"]
+    table = run.records["migrations"]
     blank = np.isnan(table["downtime_s"])
     reacted, way = table["reaction"].copy(), table["way"].copy()
-    if "" in outcome.words:
-        reacted[reacted == outcome.words.index("")] = -1
-        way[way == outcome.words.index("")] = -1
+    if "" in run.outcome.words:
+        reacted[reacted == run.outcome.words.index("")] = -1
+        way[way == run.outcome.words.index("")] = -1
     return {
         "waited_s": (
             table["start_s"] - table["decided_s"], "s", "From the decision until the copy began: "
@@ -51,35 +96,51 @@ def move_columns(outcome: Outcome) -> dict[str, Made]:
             "and 20.165 J (Liu et al. 2011); not added to the farm's.",
         ),
         "reaction": (
-            words(reacted, outcome.words), "", "What was resorted to where pre-copy did not "
+            run.texts(reacted), "", "What was resorted to where pre-copy did not "
             "converge; null where it did.",
         ),
         "way": (
-            words(way, outcome.words), "", "How the move went where it waited for room that others "
+            run.texts(way), "", "How the move went where it waited for room that others "
             "freed: after others, aside first, by way of a third host, or suspended on the way, "
             "its memory written to storage; null where it began at once.",
         ),
     }  # fmt: skip
 
 
-def migration_phases(outcome: Outcome, names: Names) -> dict[str, Made]:
+def migration_phases(run: PlayedCase) -> dict[str, Made]:
     """Return the phases of each move, in order."""
-    table = outcome.tables["migration_phases"]
+    table = run.records["migration_phases"]
     return {
         "move": (table["move"], "", "Row of the move in migrations, counted from 0."),
-        "vm": (names.vm(table["vm"]), "", "VM moved."),
-        "phase": (words(table["phase"], outcome.words), "", "What was done."),
+        "vm": (run.names.vm(table["vm"]), "", "VM moved."),
+        "phase": (run.texts(table["phase"]), "", "What was done."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "sent_gib": (table["sent_mib"] / MIB_PER_GIB, "GiB", "Sent over the network meanwhile."),
     }
 
 
-def links(outcome: Outcome) -> dict[str, Made]:
+def highest_use(run: PlayedCase) -> Floats:
+    """Return each link's highest mean utilisation of a window, background included."""
+    assert run.outcome.network is not None
+    network = run.outcome.network.network
+    busiest_bytes = run.records["links"]["busiest_bytes"]
+    window_s = min(WINDOW_S, run.end_s)
+    use: Floats = network.background + used_share(busiest_bytes, network.capacity_mbps, window_s)
+    return use
+
+
+def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | float) -> Floats:
+    """Return bytes over what the capacity would have carried in that time."""
+    share: Floats = sent_bytes / (capacity_mbps * BYTES_PER_MEGABIT * length_s)
+    return share
+
+
+def links(run: PlayedCase) -> dict[str, Made]:
     """Return what each direction of a link carried."""
-    assert outcome.network is not None
-    network, sent = outcome.network.network, outcome.tables["links"]["sent_bytes"]
-    moved = used_share(sent, network.capacity_mbps, outcome.end_s)
+    assert run.outcome.network is not None
+    network, sent = run.outcome.network.network, run.records["links"]["sent_bytes"]
+    moved = used_share(sent, network.capacity_mbps, run.end_s)
     return {
         "link": (pa.array(network.names), "", "Ends of the link, in the direction of the bytes."),
         "capacity_mbps": (network.capacity_mbps, "Mbit/s", "Bandwidth."),
@@ -90,17 +151,17 @@ def links(outcome: Outcome) -> dict[str, Made]:
             network.background + moved, "share", "Use of the bandwidth, background included."
         ),
         "utilisation_max": (
-            highest_use(outcome), "share", "The same, highest mean of 5 min."
+            highest_use(run), "share", "The same, highest mean of 5 min."
         ),
     }  # fmt: skip
 
 
-def link_series(outcome: Outcome) -> dict[str, Made]:
+def link_series(run: PlayedCase) -> dict[str, Made]:
     """Return the course of the links that were used most, the busiest first."""
-    assert outcome.network is not None
-    network, series = outcome.network.network, outcome.tables["link_series"]
-    rows = _busiest(outcome)
-    times_s = np.unique(outcome.tables["series"]["time_s"])
+    assert run.outcome.network is not None
+    network, series = run.outcome.network.network, run.records["link_series"]
+    rows = _busiest(run)
+    times_s = np.unique(run.records["series"]["time_s"])
     length_s = np.diff(times_s)
     sent = np.zeros((len(rows), len(length_s)))
     place = np.full(len(network), -1)
@@ -126,10 +187,10 @@ def link_series(outcome: Outcome) -> dict[str, Made]:
     }  # fmt: skip
 
 
-def _busiest(outcome: Outcome) -> Ints:
+def _busiest(run: PlayedCase) -> Ints:
     """Return the links with the highest mean use by moves, at most ten, none unused."""
-    assert outcome.network is not None
-    sent: Floats = outcome.tables["links"]["sent_bytes"]
-    use = sent / outcome.network.network.capacity_mbps
+    assert run.outcome.network is not None
+    sent: Floats = run.records["links"]["sent_bytes"]
+    use = sent / run.outcome.network.network.capacity_mbps
     rows: Any = np.argsort(-use, kind="stable")[:SHOWN_LINKS]
     return np.asarray(rows[use[rows] > 0], np.int64)

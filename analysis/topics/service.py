@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats
 from ...sim.engine import Outcome
-from ..base.units_and_ratios import MHZ_S_PER_GHZ_H
+from ..base.played_case import PlayedCase
+from ..base.table_columns import Made
+from ..base.topic import Section, Topic, TopicTable
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, mean_ratio, ratio
 from .elasticity.metrics import missed_mhz_s
 
 ROUNDING = 1e-9
@@ -93,3 +97,58 @@ def main_cause(values: Mapping[str, float]) -> tuple[str, float]:
     shares = {cause: values[f"unserved_{cause}_share"] for cause in CAUSES}
     cause = max(CAUSES, key=lambda each: shares[each])
     return BECAUSE[cause], shares[cause]
+
+
+def service_values(run: PlayedCase) -> dict[str, float]:
+    """Return work asked for and done, and violations of service as CloudSim defines them."""
+    return work_values(run.outcome) | _violation_values(run)
+
+
+def _violation_values(run: PlayedCase) -> dict[str, float]:
+    totals, vms = run.farm.accounts.totals, run.farm.vm_accounts
+    requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
+    active_s, short_s = totals[Rate.ACTIVE], totals[Rate.SHORT]
+    return {
+        "slatah": mean_ratio(short_s, active_s),
+        "pdm": mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),
+        "slatah_pooled": ratio(float(short_s.sum()), float(active_s.sum())),
+        "pdm_pooled": ratio(degraded, requested),
+    }
+
+
+def violations(run: PlayedCase) -> dict[str, Made]:
+    """Return the periods in which a host had no CPU, or I/O, left for its VMs."""
+    table = run.records["violations"]
+    return {
+        "host": (run.names.host(table["host"]), "", "Host in violation."),
+        "start_s": (table["start_s"], "s", "From."),
+        "end_s": (table["end_s"], "s", "To."),
+        "unserved_ghz_h": (
+            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "Work that the host had no CPU "
+            "or I/O left for meanwhile.",
+        ),
+    }  # fmt: skip
+
+
+SERVICE = Topic(
+    name="service",
+    values=service_values,
+    tables=(TopicTable("violations", violations),),
+    section=Section(
+        "Service",
+        (
+            "work_asked_ghz_h",
+            "work_served_ghz_h",
+            "work_served_share",
+            "unserved_share",
+            *(f"unserved_{cause}_share" for cause in CAUSES),
+            "slatah",
+            "pdm",
+            "slav",
+            "esv",
+            "slatah_pooled",
+            "pdm_pooled",
+            "slav_pooled",
+        ),
+    ),
+)

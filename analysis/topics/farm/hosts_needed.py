@@ -17,12 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.accounts.accounts import Rate
-from ...models.base.arrays import Floats, Ints, sum_by
-from ...models.state.columns import PowerState
-from ...policies.control.consolidation import name_of
-from ...scenarios.build.build import Case
-from ...sim.engine import Outcome
+from ....models.accounts.accounts import Rate
+from ....models.base.arrays import Floats, Ints, sum_by
+from ....models.state.columns import PowerState
+from ....policies.control.consolidation import name_of
+from ...base.played_case import PlayedCase
 
 LEAVING = (PowerState.DRAINING, PowerState.STOPPING)
 RELATIVE = 1e-9
@@ -61,29 +60,29 @@ class HostsNeeded:
         }
 
 
-def hosts_needed(case: Case, outcome: Outcome) -> HostsNeeded:
+def hosts_needed(run: PlayedCase) -> HostsNeeded:
     """Return which hosts a run needed, and which of them are paid for."""
-    times_s, awake = _awake(outcome)
-    end_s = start_up_end_s(case, outcome)
+    times_s, awake = _awake(run)
+    end_s = start_up_end_s(run)
     first_after = max(int(np.searchsorted(times_s, end_s, side="right")) - 1, 0)
     peak = int(awake[first_after:].sum(axis=1).max(initial=0))
     paid = awake[first_after:].max(axis=0, initial=0)
-    owned = case.scenario.cost.hosts_paid == "owned"
-    if case.least_paid is not None and not owned:
-        paid = np.minimum(np.maximum(case.least_paid, _that_held_vms(case, outcome)), paid)
+    owned = run.scenario.cost.hosts_paid == "owned"
+    if run.case.least_paid is not None and not owned:
+        paid = np.minimum(np.maximum(run.case.least_paid, _that_held_vms(run)), paid)
         peak = int(paid.sum())
     if owned:
-        paid = np.asarray(case.host_counts, np.int64)
+        paid = np.asarray(run.case.host_counts, np.int64)
     startup_peak = int(awake[:first_after].sum(axis=1).max(initial=0)) if end_s else 0
-    uncounted_j = _standby_j(case, outcome, times_s, awake, paid)
-    surplus = np.asarray(case.host_counts, np.int64) - paid
-    if case.least_paid is None:
+    uncounted_j = _standby_j(run, times_s, awake, paid)
+    surplus = np.asarray(run.case.host_counts, np.int64) - paid
+    if run.case.least_paid is None:
         return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j, surplus)
-    uncounted_j = uncounted_j + _of_empty(case, outcome, Rate.POWER_W, surplus)
-    on_s = _of_empty(case, outcome, Rate.ON, surplus)
-    hosts = outcome.farm.hosts
+    uncounted_j = uncounted_j + _of_empty(run, Rate.POWER_W, surplus)
+    on_s = _of_empty(run, Rate.ON, surplus)
+    hosts = run.farm.hosts
     shares = [
-        _part_of_on(outcome, on_s, each)
+        _part_of_on(run, on_s, each)
         for each in (hosts.cpu_mhz, hosts.memory_mib, hosts.cpu_mhz / hosts.core_mhz)
     ]
     return HostsNeeded(
@@ -91,29 +90,29 @@ def hosts_needed(case: Case, outcome: Outcome) -> HostsNeeded:
     )
 
 
-def _part_of_on(outcome: Outcome, on_s: Floats, per_host: Floats) -> float:
+def _part_of_on(run: PlayedCase, on_s: Floats, per_host: Floats) -> float:
     """Return the part of what was on that hosts of each group had which were on for ``on_s``.
 
     ``per_host`` is what each host has of it, alike in a group.
     """
-    group, total = outcome.farm.hosts.group, outcome.farm.accounts.totals[Rate.ON] @ per_host
+    group, total = run.farm.hosts.group, run.farm.accounts.totals[Rate.ON] @ per_host
     of_group = np.zeros(len(on_s))
     of_group[group] = per_host
     return float(on_s @ of_group / total) if total > 0 else 0.0
 
 
-def start_up_end_s(case: Case, outcome: Outcome) -> float:
+def start_up_end_s(run: PlayedCase) -> float:
     """Return when start-up ended, 0 where nothing of the run is start-up."""
-    times_s, awake = _awake(outcome)
+    times_s, awake = _awake(run)
     total = awake.sum(axis=1)
     rises = np.flatnonzero(np.diff(total) > 0)
     rise_s = float(times_s[rises[0] + 1]) if len(rises) else np.inf
-    if name_of(case.scenario.policies.control) == "evacuation":
+    if name_of(run.scenario.policies.control) == "evacuation":
         return 0.0  # hosts leave for maintenance, not because they are not needed
-    end_s = _descent_end_s(outcome, case.scenario.policies.every, rise_s)
-    if not 0.0 < end_s <= outcome.end_s / 2:
+    end_s = _descent_end_s(run, run.scenario.policies.every, rise_s)
+    if not 0.0 < end_s <= run.end_s / 2:
         return 0.0
-    steps = outcome.accounts.bounds.columns()
+    steps = run.accounts.bounds.columns()
     ends_s, length_s = steps["time_s"], steps["length_s"]
     inside_s = np.clip(end_s - (ends_s - length_s), 0.0, length_s)
     needed = float((steps["hosts_least"] * inside_s).sum() / inside_s.sum())
@@ -121,18 +120,18 @@ def start_up_end_s(case: Case, outcome: Outcome) -> float:
     return end_s if needed <= later * (1 + RELATIVE) else 0.0
 
 
-def _awake(outcome: Outcome) -> tuple[Floats, Ints]:
+def _awake(run: PlayedCase) -> tuple[Floats, Ints]:
     """Return instants and the hosts awake from each on, (instants, groups)."""
-    table, groups = outcome.tables["awake"], len(outcome.farm.hosts.group_names)
+    table, groups = run.records["awake"], len(run.farm.hosts.group_names)
     times_s = np.asarray(table["time_s"], np.float64)[::groups]
     counts = np.asarray(table["hosts"], np.int64).reshape(-1, groups)
     last = np.append(np.diff(times_s) > 0, True)
     return times_s[last], counts[last]
 
 
-def _descent_end_s(outcome: Outcome, every_s: float, rise_s: float) -> float:
+def _descent_end_s(run: PlayedCase, every_s: float, rise_s: float) -> float:
     """Return when the last host of the first descent was at rest, 0 where there is no descent."""
-    table = outcome.tables["power_events"]
+    table = run.records["power_events"]
     order = np.lexsort((table["time_s"], table["host"]))
     time_s, host, state = (table[name][order] for name in ("time_s", "host", "state"))
     begins = np.flatnonzero(np.isin(state, LEAVING))
@@ -151,29 +150,29 @@ def _descent_end_s(outcome: Outcome, every_s: float, rise_s: float) -> float:
     return min(end_s, rise_s)
 
 
-def _that_held_vms(case: Case, outcome: Outcome) -> Ints:
-    hosts = outcome.farm.hosts
-    held = outcome.farm.accounts.peak_memory_mib > 0
-    return np.bincount(hosts.group[held], minlength=len(case.host_models))
+def _that_held_vms(run: PlayedCase) -> Ints:
+    hosts = run.farm.hosts
+    held = run.farm.accounts.peak_memory_mib > 0
+    return np.bincount(hosts.group[held], minlength=len(run.case.host_models))
 
 
 def _standby_j(
-    case: Case, outcome: Outcome, times_s: Floats, awake: Ints, paid: Ints
+    run: PlayedCase, times_s: Floats, awake: Ints, paid: Ints
 ) -> Floats:  # fmt: skip
     """Return what hosts that are not paid for drew, by group.
 
     At any time the hosts of a group that are not paid for are among those at rest; they drew the
     mean power of that. What hosts drew while they were awake always counts.
     """
-    hosts, rest = outcome.farm.hosts, outcome.rest
-    groups = len(case.host_models)
+    hosts, rest = run.farm.hosts, run.outcome.rest
+    groups = len(run.case.host_models)
 
     def by_group(per_host: Floats) -> Floats:
         return sum_by(hosts.group, weights=per_host, minlength=groups)
 
-    surplus = np.asarray(case.host_counts, np.int64) - paid
-    length_s = np.diff(np.append(times_s, outcome.end_s))
-    resting = np.maximum(np.asarray(case.host_counts) - awake, 0)
+    surplus = np.asarray(run.case.host_counts, np.int64) - paid
+    length_s = np.diff(np.append(times_s, run.end_s))
+    resting = np.maximum(np.asarray(run.case.host_counts) - awake, 0)
     surplus_s = (np.minimum(resting, surplus) * length_s[:, None]).sum(axis=0)
     rest_s, rest_j = by_group(rest.rest_s.sum(axis=0)), by_group(rest.rest_j.sum(axis=0))
     mean_w = np.divide(rest_j, rest_s, out=np.zeros(groups), where=rest_s > 0)
@@ -181,11 +180,11 @@ def _standby_j(
     return standby_j
 
 
-def _of_empty(case: Case, outcome: Outcome, rate: int, surplus: Ints) -> Floats:
+def _of_empty(run: PlayedCase, rate: int, surplus: Ints) -> Floats:
     """Return the integral of a rate over hosts that never held a VM and are not paid for."""
-    hosts, groups = outcome.farm.hosts, len(case.host_models)
-    empty = outcome.farm.accounts.peak_memory_mib <= 0
-    totals = outcome.farm.accounts.totals[rate]
+    hosts, groups = run.farm.hosts, len(run.case.host_models)
+    empty = run.farm.accounts.peak_memory_mib <= 0
+    totals = run.farm.accounts.totals[rate]
     count = np.bincount(hosts.group[empty], minlength=groups)
     sums: Floats = sum_by(hosts.group[empty], weights=totals[empty], minlength=groups)
     share = np.divide(surplus, count, out=np.zeros(groups), where=count > 0)

@@ -1,0 +1,67 @@
+"""A case that has been played: what was asked for, and all that came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from ...models.farm.living import LivingFarm
+from ...scenarios.build.build import Case
+from ...scenarios.scenario import Scenario
+from ...sim.accounts import Accounts
+from ...sim.base.log import Column
+from ...sim.engine import Outcome
+from .table_columns import Names, words
+
+
+@dataclass(frozen=True)
+class PlayedCase:
+    """What topics measure: a case with its labels, and the outcome of its engine.
+
+    ``case`` holds what the run was built from (scenario, load, host models, prices, rules),
+    ``outcome`` what the engine left behind. The farm of both is the same, at the end of the run.
+    """
+
+    case: Case
+    outcome: Outcome
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that was built."""
+        return self.case.scenario
+
+    @property
+    def currency(self) -> str:
+        """Currency of all costs."""
+        return self.case.scenario.cost.currency
+
+    @property
+    def farm(self) -> LivingFarm:
+        """The farm as the run ended; integrals and extremes are in its accounts."""
+        return self.outcome.farm
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts of bounds, response times, tenants and the microscope."""
+        return self.outcome.accounts
+
+    @property
+    def end_s(self) -> float:
+        """Length of the run in s."""
+        return self.outcome.end_s
+
+    @property
+    def records(self) -> Mapping[str, Mapping[str, Column]]:
+        """Columns by record, as the recorder wrote them: hosts, VMs and texts by number."""
+        return self.outcome.tables
+
+    @cached_property
+    def names(self) -> Names:
+        """Names of hosts and VMs."""
+        return Names(self.farm.hosts.names, self.farm.vms.names)
+
+    def texts(self, codes: Any) -> pa.DictionaryArray:
+        """Return the texts that a record holds by number."""
+        return words(codes, self.outcome.words)

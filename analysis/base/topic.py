@@ -1,0 +1,79 @@
+"""A topic of a run as one object: what is measured, tabled, drawn and told of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .played_case import PlayedCase
+from .plotting import Figure
+from .run_tables import RunTables
+from .table_columns import Made
+
+
+def always(run: Any) -> bool:
+    """Whether something exists that every run has: it does."""
+    del run
+    return True
+
+
+def nothing(run: PlayedCase) -> Mapping[str, float]:
+    """Return the values of a topic without any."""
+    del run
+    return {}
+
+
+@dataclass(frozen=True)
+class TopicTable:
+    """A table of a run.
+
+    ``columns`` returns values, unit and meaning of each column, all of one length; it is called
+    where the table ``exists``. ``only`` says where that is, for the reference; empty: everywhere.
+    """
+
+    name: str
+    columns: Callable[[PlayedCase], Mapping[str, Made]]
+    exists: Callable[[PlayedCase], bool] = always
+    only: str = ""
+
+
+@dataclass(frozen=True)
+class TopicFigure:
+    """A figure of the report: its title, the note below it, and what draws it from tables.
+
+    It is drawn where it ``exists``; ``only`` as in :class:`TopicTable`.
+    """
+
+    name: str
+    title: str
+    note: str
+    draw: Callable[[RunTables], Figure]
+    exists: Callable[[RunTables], bool] = always
+    only: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of metrics in the report: its title, and the metrics in their order.
+
+    Metrics that a run lacks are left out, and so is a section without any.
+    """
+
+    title: str
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a run leaves on one topic; :data:`farmsim.analysis.topics.catalogue.TOPICS` lists all.
+
+    ``values`` returns metrics by name, each defined in ``models/base/metric_definitions.py``; none
+    where the topic does not occur in the run. ``facts`` are what the report's template is told
+    beside metrics and figures, by the name that it has there.
+    """
+
+    name: str
+    values: Callable[[PlayedCase], Mapping[str, float]] = nothing
+    tables: tuple[TopicTable, ...] = ()
+    figures: tuple[TopicFigure, ...] = ()
+    section: Section | None = None
+    facts: Mapping[str, Callable[[RunTables], Any]] = field(default_factory=dict)

@@ -1,0 +1,164 @@
+"""What a reader has to know before relying on a run."""
+
+from collections.abc import Mapping, Sequence
+
+from ...models.hypervisor.licences import HostLicence
+from ...policies.selection.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
+from ...scenarios.language.units import write
+from ...scenarios.spec.reserve import FailingHosts
+from ..base.played_case import PlayedCase
+from ..base.wording import capital, percent
+from ..topics.service import main_cause
+
+AFTER_THE_END = {
+    "hold": "its last values are held",
+    "loop": "it is gone through again from the start",
+    "stop": "its VMs are stopped",
+}
+
+
+def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> list[str]:
+    """Return what a reader has to know before relying on the figures.
+
+    ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
+    """
+    return [
+        *_of_load(run),
+        *_of_costs(run, here),
+        *_of_orders(run, paid),
+        *_of_reserve(run, here),
+        *_of_work(here),
+        *_of_policies(run.outcome.noted),
+    ]
+
+
+def _of_load(run: PlayedCase) -> list[str]:
+    """Return what was filled, cut or assumed of the load, and for how long there was none."""
+    found, quality = [], run.case.load.quality
+    if quality is not None and quality.filled:
+        share = 100 * (1 - quality.coverage)
+        found.append(
+            f"{quality.filled:,} samples ({share:.2g} %) were missing and filled: {quality.rule}."
+        )
+    if quality is not None and quality.cut:
+        found.append(f"{quality.cut:,} samples above 100 % were cut.")
+    found += _short_recordings(run)
+    given = "sizes" in run.scenario.workload.model_fields_set
+    if not given and run.case.load.vms.size_names == ["standard"]:
+        found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
+    return found
+
+
+def _of_costs(run: PlayedCase, here: dict[str, float]) -> list[str]:
+    """Return what may count twice, is a placeholder, or is left out of costs."""
+    found, cost = [], run.scenario.cost
+    if cost.investment is not None and cost.investment_for is None and here["capital_cost"]:
+        found.append(
+            "cost.investment counts beside the price of the hosts. If it pays for the hosts, it "
+            "counts twice: write cost.investment_for: hosts, or project if it does not."
+        )
+    if assumed := placeholders(run):
+        found.append(f"Prices are placeholders, not yours: cost.{', cost.'.join(assumed)}.")
+    found += [
+        f"Costs are without the licence of {model.hypervisor} on {model.name}: its list price is "
+        f"in {licence.foreign}; give farm.hosts.{model.name}.licence in {cost.currency}."
+        for model, licence in zip(run.case.host_models, run.case.licences, strict=True)
+        if licence.foreign
+    ]
+    return found
+
+
+def _of_orders(run: PlayedCase, paid: Sequence[int]) -> list[str]:
+    """Return which minimum orders make licences dearer, where their region is not known."""
+    if run.scenario.cost.licence_region is not None:
+        return []
+    own: dict[str, tuple[float, HostLicence]] = {}
+    for licence, hosts in zip(run.case.licences, paid, strict=True):
+        if licence.order_regional and licence.known:
+            cores = own.get(licence.order, (0.0, licence))[0]
+            own[licence.order] = (cores + hosts * licence.cores, licence)
+    return [
+        f"Licences are counted for {licence.least_cores:g} instead of {cores:g} cores: the minimum "
+        f"order with {order} ({licence.order_note}); write cost.licence_region."
+        for order, (cores, licence) in own.items()
+        if 0 < cores < licence.least_cores
+    ]
+
+
+def _of_reserve(run: PlayedCase, here: dict[str, float]) -> list[str]:
+    """Return how long the reserve was not kept, and whether its check proves anything."""
+    part, found = run.scenario.policies.reserve, []
+    below_h = here.get("below_reserve_h", 0.0)
+    if below_h:
+        found.append(f"The reserve was not kept for {below_h:.3g} h.")
+    # A placement that counts on from its last choice or draws may choose otherwise in earnest.
+    same_again = getattr(run.scenario.policies.initial.placement, "repeatable", True)
+    proven = isinstance(part, FailingHosts) and part.check == "packing" and same_again
+    if part is not None and not proven:
+        found.append(
+            "How the reserve is checked is no proof that VMs restart if hosts fail; "
+            "`farmsim failover` tests it."
+        )
+    return found
+
+
+def _of_work(here: dict[str, float]) -> list[str]:
+    """Return that more than 1 % of the work was not done, and mainly why."""
+    share = here["unserved_share"]
+    if share <= 0.01:
+        return []
+    why, by_it = main_cause(here)
+    most = "" if percent(by_it) == percent(share) else f"{percent(by_it)} "
+    return [f"{capital(percent(share))} of the CPU asked for was not served: {most}because {why}."]
+
+
+def placeholders(run: PlayedCase) -> list[str]:
+    """Return the prices of a scenario's costs that it leaves to placeholders and that count.
+
+    The price of a server does not where every group has its own; servers of a baseline count
+    with a price only where it is written.
+    """
+    cost = run.scenario.cost
+    assumed = ["energy_price"] if "energy_price" not in cost.model_fields_set else []
+    priced = all(group.price is not None for group in run.scenario.farm.hosts)
+    if "server_price" not in cost.model_fields_set and not priced:
+        assumed.append("server_price")
+    return assumed
+
+
+def _short_recordings(run: PlayedCase) -> list[str]:
+    """Return a warning for each recorded load that ends before the run does.
+
+    The share of the run is ``1 - length / duration``.
+    """
+    duration_s = run.scenario.run.duration
+    return [
+        f"The load ({each.name}) lasts {_span(each.length_s)}, the run {_span(duration_s)}: for "
+        f"{_percent(1 - each.length_s / duration_s)} of the run {AFTER_THE_END[each.on_end]}."
+        for each in run.case.load.recordings
+        if each.length_s < duration_s
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _span(span_s: float) -> str:
+    """Return a time as text, rounded to a second where it is no round number."""
+    text = str(write(span_s, "time"))
+    return text if len(text) <= 12 else str(write(float(round(span_s)), "time"))
+
+
+def _of_policies(noted: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each way in which a policy could not do what its name says."""
+    by_sum, by_memory = noted.get(BY_SUM, 0), noted.get(BY_MEMORY, 0)
+    if not by_sum + by_memory:
+        return []
+    return [
+        f"maximum_correlation could not regress each VM on all others in {by_sum + by_memory:,} "
+        f"of {noted[PICKS]:,} picks: there were not more samples than VMs, or VMs do not vary. "
+        f"It took the VM that correlates most with the sum of the others in {by_sum:,} picks and "
+        f"the one with the least memory in {by_memory:,}; set more `samples` for hosts with many "
+        "VMs"
+    ]

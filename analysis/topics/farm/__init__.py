@@ -1,0 +1,1 @@
+"""Hosts, their use, energy, power states, and how many were needed."""

@@ -1,0 +1,38 @@
+"""Energy and power of the servers and of the site."""
+
+from ....models.accounts.accounts import Rate
+from ....models.base.cost import JOULE_PER_KWH
+from ...base.played_case import PlayedCase
+from ...base.topic import Section, Topic
+
+
+def energy_values(run: PlayedCase) -> dict[str, float]:
+    """Return energy and power by name, of all hosts: those that are not paid for included.
+
+    What these drew is taken off in ``measure/metrics.py``.
+    """
+    accounts = run.farm.accounts
+    energy_j = float(accounts.totals[Rate.POWER_W].sum())
+    return {
+        "energy_kwh": energy_j / JOULE_PER_KWH,
+        "facility_energy_kwh": energy_j / JOULE_PER_KWH * run.scenario.cost.pue,
+        "mean_power_w": energy_j / run.end_s,
+        "peak_power_w": accounts.levels.peak_w,
+    }
+
+
+ENERGY = Topic(
+    name="energy",
+    values=energy_values,
+    section=Section(
+        "Energy",
+        (
+            "energy_kwh",
+            "facility_energy_kwh",
+            "energy_not_counted_kwh",
+            "mean_power_w",
+            "peak_power_w",
+            "energy_per_work",
+        ),
+    ),
+)

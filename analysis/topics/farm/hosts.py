@@ -1,0 +1,267 @@
+"""Hosts: how many were on and needed, what each did, which were busiest."""
+
+import numpy as np
+
+from ....models.accounts.accounts import Rate
+from ....models.base.arrays import Floats
+from ....models.base.cost import JOULE_PER_KWH
+from ....models.state.columns import VmState
+from ...base.played_case import PlayedCase
+from ...base.plotting import HERE, LEAST, Figure, figure, hours, thinned
+from ...base.run_tables import RunTables
+from ...base.table_columns import Made, words
+from ...base.topic import Section, Topic, TopicFigure, TopicTable
+from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB, S_PER_H, nullable, ratio, ratios
+from .hosts_needed import hosts_needed
+from .power_states import rest_columns
+from .series import course_beside_baselines
+from .utilisation import host_columns
+
+BUSIEST = 10
+
+
+def host_values(run: PlayedCase) -> dict[str, float]:
+    """Return how many hosts and VMs there were, and how many hosts were on and needed."""
+    farm, totals = run.farm, run.farm.accounts.totals
+    on_s = float(totals[Rate.ON].sum())
+    return {
+        "duration_h": run.end_s / 3600,
+        "hosts": len(farm.hosts),
+        "vms": len(farm.vms),
+        "vms_rejected": int(np.count_nonzero(farm.vms.state == VmState.REJECTED)),
+        "hosts_on_mean": on_s / run.end_s,
+        "vms_ran": int(np.count_nonzero(~np.isnan(run.outcome.lives.ran_s))),
+        "consolidation_ratio": ratio(float(totals[Rate.VMS].sum()), on_s),
+        "host_boots": int(farm.accounts.boots.sum()),
+        "host_shutdowns": int(farm.accounts.stops.sum()),
+        **hosts_needed(run).values(),
+    }
+
+
+def hosts_table(run: PlayedCase) -> dict[str, Made]:
+    """Return one row per host of the farm, in its order; integrals are over the whole run."""
+    accounts = run.farm.accounts
+    return {
+        **_host_labels(run),
+        **_host_times(run),
+        **_host_loads(run),
+        **host_columns(run),
+        **_host_lacks(run),
+        "boots": (accounts.boots, "cycles", "Times switched on after the start."),
+        "shutdowns": (accounts.stops, "cycles", "Times switched off."),
+        **rest_columns(run),
+        "failures": (accounts.failures, "times", "Times that it failed."),
+        "failed_h": (accounts.totals[Rate.FAILED] / S_PER_H, "h", "Time until it was repaired."),
+    }
+
+
+def _host_labels(run: PlayedCase) -> dict[str, Made]:
+    hosts, domains = run.farm.hosts, run.case.domains
+    return {
+        "host": (run.names.host(np.arange(len(hosts))), "", "Name of the host."),
+        "group": (words(hosts.group, hosts.group_names), "", "Group of the host."),
+        "server": (words(hosts.group, hosts.server_names), "", "Server that the host is."),
+        "rack": (words(domains.rack, domains.rack_names), "", "Rack that it stands in."),
+        "site": (words(domains.site, domains.site_names), "", "Site that it stands at."),
+        "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
+        "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
+    }
+
+
+def _host_times(run: PlayedCase) -> dict[str, Made]:
+    totals = run.farm.accounts.totals
+    switching_h = totals[Rate.SWITCHING] / S_PER_H
+    violating = (
+        "Active time at 100 % of its CPU; with service.incoming_counts also while VMs were copied "
+        "to it."
+    )
+    return {
+        "on_h": (totals[Rate.ON] / S_PER_H, "h", "Time switched on."),
+        "switching_h": (switching_h, "h", "Time booting or shutting down."),
+        "active_h": (totals[Rate.ACTIVE] / S_PER_H, "h", "Time on and asked for CPU."),
+        "violating_h": (totals[Rate.SHORT] / S_PER_H, "h", violating),
+        "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy drawn."),
+    }
+
+
+def _host_loads(run: PlayedCase) -> dict[str, Made]:
+    hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
+    on_s = totals[Rate.ON]
+    use = ratios(totals[Rate.DELIVERED_MHZ], on_s * hosts.cpu_mhz)
+    mean_vms = ratios(totals[Rate.VMS], on_s)
+    peak_gib = accounts.peak_memory_mib / MIB_PER_GIB
+    return {
+        "utilisation_mean": (use, "share", "CPU delivered over capacity while on."),
+        "utilisation_p50": (accounts.quantile(0.5), "share", "Median of utilisation while on."),
+        "utilisation_p95": (accounts.quantile(0.95), "share", "P95 of utilisation while on."),
+        "utilisation_max": (accounts.peak_utilisation, "share", "Highest utilisation."),
+        "vms_mean": (mean_vms, "VMs", "VMs on the host, mean while on."),
+        "memory_peak_gib": (peak_gib, "GiB", "Most memory held or reserved."),
+    }
+
+
+def _host_lacks(run: PlayedCase) -> dict[str, Made]:
+    totals, group = run.farm.accounts.totals, run.farm.hosts.group
+    cores = np.array([licence.cores for licence in run.case.licences], np.float64)[group]
+    return {
+        "unserved_ghz_h": (
+            totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H,
+            "GHz h",
+            "CPU that VMs on it asked for and did not get, migration apart.",
+        ),
+        "unserved_saturated_ghz_h": (
+            totals[Rate.SATURATED_MHZ] / MHZ_S_PER_GHZ_H,
+            "GHz h",
+            "Part of it that the host had no CPU or I/O left for.",
+        ),
+        "licensed_cores": (
+            cores,
+            "cores",
+            "Cores to be licensed where the licence is by the core, minimum orders apart.",
+        ),
+    }
+
+
+def host_series(run: PlayedCase) -> dict[str, Made]:
+    """Return what each host did in each reporting interval; hosts that did nothing have rows too.
+
+    Only with ``run.host_series``. Means are over the interval, ``utilisation`` over the time on.
+    """
+    table = run.records["host_series"]
+    length_s = np.maximum(table["length_s"], 1e-12)
+    on_s = np.where(table["on_s"] > 0, table["on_s"], 1.0)
+    capacity_mhz = run.farm.hosts.cpu_mhz[table["host"]]
+    return {
+        "host": (run.names.host(table["host"]), "", "Name of the host."),
+        "time_s": (table["time_s"] - table["length_s"], "s", "Start of the interval."),
+        "interval_s": (table["length_s"], "s", "Length of the interval."),
+        "power_w": (table["energy_j"] / length_s, "W", "Mean power."),
+        "on_share": (table["on_s"] / length_s, "share", "Part of the interval switched on."),
+        "utilisation": (
+            table["delivered_mhz_s"] / (on_s * capacity_mhz), "share", "Utilisation while on."
+        ),
+        "vms": (table["vm_s"] / length_s, "VMs", "VMs on the host, mean."),
+    }  # fmt: skip
+
+
+def maintenance(run: PlayedCase) -> dict[str, Made]:
+    """Return when each host was closed for work, empty, and in service again; in that order."""
+    table, columns = run.records["maintenance"], run.farm.hosts
+    return {
+        "host": (run.names.host(table["host"]), "", "Host closed for maintenance."),
+        "closed_s": (nullable(table["closed_s"]), "s", "When it was closed: its wave began."),
+        "empty_s": (
+            nullable(table["empty_s"]), "s",
+            "When the last VM had left it, in whatever way; null: not within the run.",
+        ),
+        "open_s": (
+            nullable(table["open_s"]), "s", "When it was in service again, off; null: not "
+            "within the run.",
+        ),
+        "boot_s": (columns.boot_s[table["host"]], "s", "Time that it takes to boot."),
+    }  # fmt: skip
+
+
+def hosts_on(result: RunTables) -> Figure:
+    """Hosts switched on over time, with the baseline's and the fewest that could do the work."""
+    bounds = result.table("bounds")
+    made = course_beside_baselines(result, "hosts_on", 1.0, "hosts on", "hosts")
+    times, _ = hours(bounds["time_s"].to_numpy())
+    times, least = thinned(times, bounds["hosts_bound"].to_numpy())
+    made["data"].append(
+        {
+            "type": "scatter", "x": times, "y": least, "name": "at least", "mode": "lines",
+            "line": {"color": LEAST, "width": 2, "dash": "dot", "shape": "hv"},
+            "hovertemplate": "%{y:,.1f} hosts",
+        }
+    )  # fmt: skip
+    return made
+
+
+def busiest(result: RunTables) -> Figure:
+    """Show the ten busiest hosts: mean, P95 and highest utilisation while on."""
+    names, mean, high, peak = busiest_hosts(result)
+    bars = [
+        {
+            "type": "bar", "y": names, "x": values, "name": label, "orientation": "h",
+            "marker": {"color": colour}, "hovertemplate": "%{x:.0f} %",
+        }
+        for label, values, colour in (
+            ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
+        )
+    ]  # fmt: skip
+    return figure(
+        bars, "utilisation while on (%)", "", barmode="group", height=420,
+        hovermode="y unified", xaxis={"range": [0, 100]},
+        yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
+    )  # fmt: skip
+
+
+def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]:
+    """Return name, mean, P95 and highest utilisation in percent of the ten busiest hosts.
+
+    Busiest by work done: CPU delivered over the whole run.
+    """
+    hosts = result.table("hosts")
+    mean = hosts["utilisation_mean"].to_numpy()
+    capacity_h = hosts["on_h"].to_numpy() * hosts["cpu_mhz"].to_numpy()
+    work = mean * capacity_h
+    rows = np.argsort(-work, kind="stable")[:BUSIEST]
+    rows = rows[work[rows] > 0]
+    # Not take(): it imports pyarrow.compute, which costs more than all the rest of a figure.
+    names = hosts["host"]
+    return (
+        [str(names[row].as_py()) for row in rows.tolist()],
+        mean[rows] * 100,
+        hosts["utilisation_p95"].to_numpy()[rows] * 100,
+        hosts["utilisation_max"].to_numpy()[rows] * 100,
+    )
+
+
+HOSTS = Topic(
+    name="hosts and VMs",
+    values=host_values,
+    tables=(
+        TopicTable("hosts", hosts_table),
+        TopicTable(
+            "host_series",
+            host_series,
+            lambda run: "host_series" in run.records,
+            "Only with `run.host_series: true`.",
+        ),
+        TopicTable(
+            "maintenance",
+            maintenance,
+            lambda run: "maintenance" in run.records,
+            "Only where hosts were emptied (control policy `evacuation`).",
+        ),
+    ),
+    figures=(
+        TopicFigure(
+            "hosts_on",
+            "Hosts switched on over time",
+            "Hosts powered on (not counting those booting). Dotted: the theoretical minimum.",
+            hosts_on,
+        ),
+        TopicFigure(
+            "busiest",
+            "The ten busiest hosts",
+            "Hosts that did most work: CPU delivered over the whole run.",
+            busiest,
+        ),
+    ),
+    section=Section(
+        "Hosts and VMs",
+        (
+            "hosts",
+            "hosts_on_peak",
+            "hosts_on_mean",
+            "startup_end_s",
+            "startup_hosts_on_peak",
+            "vms",
+            "vms_ran",
+            "vms_rejected",
+            "consolidation_ratio",
+        ),
+    ),
+)

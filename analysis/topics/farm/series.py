@@ -1,0 +1,185 @@
+"""The farm over time: means of every reporting interval, and figures of them."""
+
+from typing import Any
+
+import numpy as np
+
+from ....models.base.arrays import Bools, Floats, Ints
+from ....models.base.cost import JOULE_PER_KWH
+from ....models.state.columns import PowerState
+from ...base.played_case import PlayedCase
+from ...base.plotting import FILL, FURTHER, HERE, OTHER, Figure, figure, hours, thinned
+from ...base.run_tables import RunTables
+from ...base.table_columns import Made
+from ...base.topic import Topic, TopicFigure, TopicTable
+from ...base.units_and_ratios import MHZ_PER_GHZ, ratios
+
+
+class _Intervals:
+    """Reporting intervals of a run, those of no length left out."""
+
+    def __init__(self, run: PlayedCase) -> None:
+        self._records, self._series = run.records, run.records["series"]
+        time_s = self._series["time_s"]
+        self._kept: Bools = np.diff(time_s) > 0
+        self.start_s: Floats = time_s[:-1][self._kept]
+        self.length_s: Floats = np.diff(time_s)[self._kept]
+        self._edges_s = np.append(self.start_s, time_s[-1])
+
+    def sum(self, name: str) -> Floats:
+        """Return what an integral of the series grew by in each interval."""
+        made: Floats = np.diff(self._series[name])[self._kept]
+        return made
+
+    def mean(self, name: str) -> Floats:
+        """Return the mean rate of an integral in each interval."""
+        return self.sum(name) / self.length_s
+
+    def ratio(self, part: str, whole: str) -> Floats:
+        """Return one mean over another, 0 where that is 0."""
+        return ratios(self.mean(part), self.mean(whole))
+
+    def count(self, record: str, column: str, chosen: Any = slice(None)) -> Ints:
+        """Return how many of the chosen instants of a record fall into each interval."""
+        instants = self._records[record][column][chosen]
+        made: Ints = np.histogram(instants, self._edges_s)[0]
+        return made
+
+
+def farm_series(run: PlayedCase) -> dict[str, Made]:
+    """Return one row per reporting interval, whose start is ``time_s``; the last may be shorter."""
+    intervals = _Intervals(run)
+    return {
+        "time_s": (intervals.start_s, "s", "Start of the interval, from the start of the run."),
+        "interval_s": (intervals.length_s, "s", "Length of the interval."),
+        **_hosts_and_energy(intervals),
+        **_loads(intervals),
+        **_changes(intervals, run),
+    }
+
+
+def _hosts_and_energy(intervals: _Intervals) -> dict[str, Made]:
+    mean = intervals.mean
+    energy_kwh = intervals.sum("energy_j") / JOULE_PER_KWH
+    return {
+        "energy_kwh": (energy_kwh, "kWh", "Energy drawn."),
+        "power_w": (mean("energy_j"), "W", "Mean power of the servers."),
+        "hosts_on": (mean("on_s"), "hosts", "Mean hosts on."),
+        "hosts_switching": (mean("switching_s"), "hosts", "Hosts booting or stopping, mean."),
+        "vms": (mean("vm_s"), "VMs", "VMs on hosts, mean."),
+    }
+
+
+def _loads(intervals: _Intervals) -> dict[str, Made]:
+    mean, ratio = intervals.mean, intervals.ratio
+    saturated_ghz = mean("saturated_mhz_s") / MHZ_PER_GHZ
+    unserved = (
+        "CPU that VMs on hosts asked for and did not get, mean; migration and VMs that did not run "
+        "apart."
+    )
+    violating = (
+        "Hosts at 100 % of their CPU, mean; with service.incoming_counts also those that VMs were "
+        "copied to."
+    )
+    use, memory = ratio("delivered_mhz_s", "on_mhz_s"), ratio("memory_mib_s", "on_mib_s")
+    per_core = ratio("vcpu_s", "on_core_s")
+    return {
+        "capacity_on_ghz": (mean("on_mhz_s") / MHZ_PER_GHZ, "GHz", "CPU switched on, mean."),
+        "delivered_ghz": (mean("delivered_mhz_s") / MHZ_PER_GHZ, "GHz", "CPU delivered, mean."),
+        "unserved_ghz": (mean("unserved_mhz_s") / MHZ_PER_GHZ, "GHz", unserved),
+        "unserved_saturated_ghz": (
+            saturated_ghz,
+            "GHz",
+            "Part of it that hosts had no CPU or I/O left for.",
+        ),
+        "utilisation": (use, "share", "CPU delivered over CPU switched on."),
+        "memory": (memory, "share", "Memory that VMs held over memory of hosts on."),
+        "vcpus_per_core": (per_core, "vCPUs/core", "vCPUs of VMs per core of hosts on."),
+        "hosts_violating": (mean("short_s"), "hosts", violating),
+    }
+
+
+def _changes(intervals: _Intervals, run: PlayedCase) -> dict[str, Made]:
+    count, state = intervals.count, run.records["power_events"]["state"]
+    ended = count("migrations", "end_s", run.records["migrations"]["finished"])
+    booted = count("power_events", "time_s", state == PowerState.ON)
+    stopped = count("power_events", "time_s", state == PowerState.OFF)
+    return {
+        "migrations_started": (count("migrations", "start_s"), "moves", "Migrations begun."),
+        "migrations_ended": (ended, "moves", "Migrations ended."),
+        "hosts_booted": (booted, "hosts", "Hosts gone on."),
+        "hosts_stopped": (stopped, "hosts", "Hosts gone off."),
+    }
+
+
+def course_beside_baselines(
+    result: RunTables, column: str, scale: float, y_title: str, unit: str
+) -> Figure:
+    """Return a column of the series over time, times ``scale``, behind it those of baselines."""
+    lines: list[tuple[RunTables, str, str]] = [(result, HERE, "this run")]
+    for baseline, about, colour in zip(
+        result.baselines, result.summary["baselines"], (OTHER, *FURTHER), strict=False
+    ):  # fmt: skip
+        lines.insert(len(lines) - 1, (baseline, colour, str(about["label"])))
+    label, traces = "", []
+    for source, colour, name in lines:
+        series = source.table("farm_series")
+        times, label = hours(series["time_s"].to_numpy())
+        times, values = thinned(times, series[column].to_numpy() * scale)
+        traces.append(
+            {
+                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
+                "line": {"color": colour, "width": 2, "shape": "hv"},
+                "fill": "tozeroy" if source is result else "none", "fillcolor": FILL,
+                "hovertemplate": f"%{{y:,.1f}} {unit}",
+            }
+        )  # fmt: skip
+    return figure(traces, f"time ({label})", y_title)
+
+
+def power(result: RunTables) -> Figure:
+    """Power of the servers over time, with the baseline's."""
+    return course_beside_baselines(result, "power_w", 1e-3, "power of the servers (kW)", "kW")
+
+
+def load_duration(result: RunTables) -> Figure:
+    """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
+    traces = []
+    series = result.table("farm_series")
+    weights = series["interval_s"].to_numpy()
+    for name, column, colour, dash in (
+        ("CPU switched on", "capacity_on_ghz", OTHER, "dot"),
+        ("CPU delivered", "delivered_ghz", HERE, "solid"),
+    ):
+        values = series[column].to_numpy()
+        order = np.argsort(-values, kind="stable")
+        part = np.cumsum(weights[order]) / weights.sum() * 100
+        x, y = thinned(np.append(0.0, part), np.append(values[order][:1], values[order]))
+        traces.append(
+            {
+                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
+                "line": {"color": colour, "width": 2, "dash": dash},
+                "hovertemplate": "%{y:,.1f} GHz",
+            }
+        )  # fmt: skip
+    return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
+
+
+FARM_SERIES = Topic(
+    name="the farm over time",
+    tables=(TopicTable("farm_series", farm_series),),
+    figures=(
+        TopicFigure(
+            "power",
+            "Power over time",
+            "Electric power of all servers; the site draws PUE times as much.",
+            power,
+        ),
+        TopicFigure(
+            "load_duration",
+            "Load-duration curve",
+            "For how much of the time at least so much CPU was in use, or switched on.",
+            load_duration,
+        ),
+    ),
+)

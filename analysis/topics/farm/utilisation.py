@@ -1,0 +1,242 @@
+"""CPU, memory and vCPUs side by side: what is promised and used, and what runs out first."""
+
+import numpy as np
+import pyarrow as pa
+
+from ....models.accounts.accounts import Rate
+from ....models.base.arrays import Bools, Floats, Ints, sum_by
+from ....models.base.cost import JOULE_PER_KWH
+from ...base.played_case import PlayedCase
+from ...base.plotting import Figure, figure, hours
+from ...base.run_tables import RunTables
+from ...base.table_columns import Made
+from ...base.topic import Section, Topic, TopicFigure, TopicTable
+from ...base.units_and_ratios import ratio, ratios
+
+CPU, MEMORY, PROMISED = "CPU", "memory", "CPU promised to VMs"
+ROUNDING = 1e-9
+
+
+def utilisation_values(run: PlayedCase) -> dict[str, float]:
+    """Return shares of CPU, memory and CPU promised that were taken, and vCPUs per core."""
+    return _cpu_values(run) | _memory_values(run)
+
+
+def _cpu_values(run: PlayedCase) -> dict[str, float]:
+    accounts, hosts = run.farm.accounts, run.farm.hosts
+    delivered = float(accounts.totals[Rate.DELIVERED_MHZ].sum())
+    utilisation = accounts.levels.utilisation
+    return {
+        "utilisation_mean": ratio(delivered, float(accounts.totals[Rate.ON] @ hosts.cpu_mhz)),
+        "utilisation_p50": utilisation.quantile(0.5),
+        "utilisation_p95": utilisation.quantile(0.95),
+        "utilisation_max": utilisation.highest,
+        "host_utilisation_p95_max": float(accounts.quantile(0.95).max(initial=0.0)),
+    }
+
+
+def _memory_values(run: PlayedCase) -> dict[str, float]:
+    farm, totals = run.farm, run.farm.accounts.totals
+    levels = farm.accounts.levels
+    hosts, on_s = farm.hosts, totals[Rate.ON]
+    cores = hosts.cpu_mhz / hosts.core_mhz
+    was_on = on_s > 0
+    per_core = ratios(totals[Rate.VCPUS], on_s * cores)
+    return {
+        "memory_mean": ratio(totals[Rate.MEMORY_MIB].sum(), on_s @ hosts.memory_mib),
+        "memory_p95": levels.memory.quantile(0.95),
+        "memory_max": levels.memory.highest,
+        "host_memory_max": float((farm.accounts.peak_memory_mib / hosts.memory_mib).max()),
+        "cpu_promised_p95": levels.promised.quantile(0.95) / _overcommit(run),
+        "vcpus_per_core": ratio(totals[Rate.VCPUS].sum(), on_s @ cores),
+        "host_vcpus_per_core_max": float((farm.accounts.peak_vcpus / cores).max()),
+        "host_vcpus_per_core_min": float(per_core[was_on].min()) if was_on.any() else 0.0,
+    }
+
+
+def limiting_resource(run: PlayedCase, values: dict[str, float]) -> dict[str, str]:
+    """Return the resource of which most is taken at the 95th percentile of time, and a sentence.
+
+    CPU by use, memory by what VMs hold, and where VMs are placed by their size also what is
+    promised to them of the CPU that placement counts; not where control policies, which go by
+    demand, pack hosts beyond that.
+    """
+    shares = {CPU: values["utilisation_p95"], MEMORY: values["memory_p95"]}
+    by_size = run.scenario.policies.initial.by == "size"
+    if by_size and values["cpu_promised_p95"] <= 1.0 + ROUNDING:
+        shares[PROMISED] = values["cpu_promised_p95"]
+    order = sorted(shares, key=lambda each: -shares[each])
+    if not shares[order[0]]:
+        held = values["memory_max"] or values["utilisation_mean"]
+        when = "At the 95th percentile of time no VM" if held else "No VM"
+        text = f"{when} held any resource of a host that was on."
+        return {"resource": "none", "text": text}
+    others = " and ".join(f"{100 * shares[each]:.0f} % of {_of(each)}" for each in order[1:])
+    text = (
+        f"Limiting resource: {order[0]}. {100 * shares[order[0]]:.0f} % of {_of(order[0])} of the "
+        f"hosts that were on was taken at the 95th percentile of time, {others}."
+    )
+    return {"resource": order[0], "text": text}
+
+
+def _of(resource: str) -> str:
+    return "the CPU that may be promised" if resource == PROMISED else f"the {resource}"
+
+
+def host_columns(run: PlayedCase) -> dict[str, Made]:
+    """Return what the table of hosts says of memory and vCPUs."""
+    farm, totals = run.farm, run.farm.accounts.totals
+    hosts, accounts, on_s = farm.hosts, farm.accounts, totals[Rate.ON]
+    cores = hosts.cpu_mhz / hosts.core_mhz
+    return {
+        "cores": (cores, "cores", "Cores."),
+        "memory_mean": (
+            ratios(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib), "share", "Memory that VMs "
+            "held, reservations for incoming ones included, over its memory; mean while on.",
+        ),
+        "memory_max": (
+            accounts.peak_memory_mib / hosts.memory_mib, "share", "Highest of the same."
+        ),
+        "vcpus_per_core_mean": (
+            ratios(totals[Rate.VCPUS], on_s * cores), "vCPUs/core", "vCPUs of its VMs per core, "
+            "mean while on.",
+        ),
+        "vcpus_per_core_max": (
+            accounts.peak_vcpus / cores, "vCPUs/core", "Highest of the same."
+        ),
+    }  # fmt: skip
+
+
+def group_table(run: PlayedCase) -> dict[str, Made]:
+    """Return CPU, memory and vCPUs of each group of hosts."""
+    farm, totals = run.farm, run.farm.accounts.totals
+    hosts, on_s = farm.hosts, totals[Rate.ON]
+    count, cores = len(run.case.host_models), hosts.cpu_mhz / hosts.core_mhz
+
+    def summed(values: Floats) -> Floats:
+        return sum_by(hosts.group, weights=values, minlength=count)
+
+    def highest(values: Floats) -> Floats:
+        found = np.zeros(count)
+        np.maximum.at(found, hosts.group, values)
+        return found
+
+    per_core = ratios(totals[Rate.VCPUS], on_s * cores)
+    return {
+        "group": (pa.array([model.name for model in run.case.host_models]), "", "Group of hosts."),
+        "hosts": (np.bincount(hosts.group, minlength=count), "hosts", "Hosts of the group."),
+        "hosts_on_mean": (summed(on_s) / run.end_s, "hosts", "Mean hosts on."),
+        "energy_kwh": (summed(totals[Rate.POWER_W]) / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        "utilisation_mean": (
+            ratios(summed(totals[Rate.DELIVERED_MHZ]), summed(on_s * hosts.cpu_mhz)), "share",
+            "CPU delivered over CPU switched on.",
+        ),
+        "utilisation_max": (
+            highest(farm.accounts.peak_utilisation), "share", "Highest of any of its hosts."
+        ),
+        "memory_mean": (
+            ratios(summed(totals[Rate.MEMORY_MIB]), summed(on_s * hosts.memory_mib)), "share",
+            "Memory that VMs held over memory of its hosts that were on, mean.",
+        ),
+        "memory_max": (
+            highest(farm.accounts.peak_memory_mib / hosts.memory_mib), "share", "Highest of any "
+            "of its hosts.",
+        ),
+        "vcpus_per_core_mean": (
+            ratios(summed(totals[Rate.VCPUS]), summed(on_s * cores)), "vCPUs/core", "vCPUs of "
+            "VMs per core of its hosts that were on, mean.",
+        ),
+        "vcpus_per_core_min": (
+            _lowest(per_core, hosts.group, on_s > 0, count), "vCPUs/core", "Lowest mean of any of "
+            "its hosts while on.",
+        ),
+        "vcpus_per_core_max": (
+            highest(farm.accounts.peak_vcpus / cores), "vCPUs/core", "Highest of any of its hosts."
+        ),
+    }  # fmt: skip
+
+
+def _lowest(values: Floats, group: Ints, counts: Bools, groups: int) -> Floats:
+    found = np.full(groups, np.inf)
+    np.minimum.at(found, group[counts], values[counts])
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _overcommit(run: PlayedCase) -> float:
+    return float(run.scenario.policies.initial.cpu_overcommit)
+
+
+def utilisation_map(run: PlayedCase) -> dict[str, Made]:
+    """Return use over hosts and time, coarse enough to be drawn: a cell for neighbouring hosts."""
+    table = run.records["utilisation_map"]
+    return {
+        "first_host": (run.names.host(table["first_host"]), "", "First host of the row."),
+        "last_host": (run.names.host(table["last_host"]), "", "Last host of the row."),
+        "row": (table["first_host"], "", "Number of the first host."),
+        "start_s": (table["start_s"], "s", "From."),
+        "end_s": (table["end_s"], "s", "To."),
+        "utilisation": (table["utilisation"], "share", "CPU delivered over all capacity."),
+        "on_share": (table["on_share"], "share", "CPU switched on over all capacity."),
+    }
+
+
+def heatmap(result: RunTables) -> Figure:
+    """Utilisation over hosts and time; blank where a host is off."""
+    table = result.table("utilisation_map")
+    rows, starts = table["row"].to_numpy(), table["start_s"].to_numpy()
+    row_values, row = np.unique(rows, return_inverse=True)
+    start_values, column = np.unique(starts, return_inverse=True)
+    share = table["utilisation"].to_numpy()
+    on = table["on_share"].to_numpy()
+    grid = np.full((len(row_values), len(start_values)), np.nan)
+    used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
+    grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
+    times, label = hours(start_values)
+    names = table["first_host"][: len(row_values)].to_pylist()
+    labels = [str(name) for name in names]
+    cells = [[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid]
+    trace = {
+        "type": "heatmap", "z": cells, "x": times, "y": labels, "zmin": 0, "zmax": 100,
+        "colorscale": [[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
+        "colorbar": {"title": {"text": "% of CPU"}, "thickness": 14},
+        "hovertemplate": "%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
+    }  # fmt: skip
+    ticks = labels[:: max(1, len(labels) // 8)]
+    return figure(
+        [trace], f"time ({label})", "host", height=480, margin={"t": 44}, hovermode="closest",
+        yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category",
+               "automargin": True},
+    )  # fmt: skip
+
+
+UTILISATION = Topic(
+    name="utilisation",
+    values=utilisation_values,
+    tables=(TopicTable("groups", group_table), TopicTable("utilisation_map", utilisation_map)),
+    figures=(
+        TopicFigure(
+            "heatmap",
+            "Utilisation over hosts and time",
+            "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
+            heatmap,
+        ),
+    ),
+    section=Section(
+        "Use",
+        (
+            "utilisation_mean",
+            "utilisation_p50",
+            "utilisation_p95",
+            "utilisation_max",
+            "host_utilisation_p95_max",
+            "memory_mean",
+            "memory_p95",
+            "memory_max",
+            "host_memory_max",
+            "cpu_promised_p95",
+            "vcpus_per_core",
+            "host_vcpus_per_core_max",
+            "host_vcpus_per_core_min",
+        ),
+    ),
+)

@@ -1,0 +1,83 @@
+"""The table of VMs: what each asked for and got, where it was, how it fared."""
+
+import numpy as np
+import pyarrow as pa
+
+from ...models.base.arrays import Floats
+from ...models.base.metric_definitions import METRICS
+from ...models.state.columns import VM_STATES
+from ..base.played_case import PlayedCase
+from ..base.table_columns import Made, words
+from ..base.topic import Topic, TopicTable
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB
+from .hypervisors import response_columns, wide_column
+from .lifecycle.metrics import life_columns, present_s, reasons
+from .service import work_of
+from .tenants import tenant_columns
+
+
+def vms_table(run: PlayedCase) -> dict[str, Made]:
+    """Return one row per VM that the load names, whether or not it ever ran, in its order."""
+    return {
+        **_labels(run),
+        **_work(run),
+        **_waits(run),
+        **wide_column(run),
+        **response_columns(run),
+        **tenant_columns(run),
+        **life_columns(run),
+        "reason": (
+            pa.array(reasons(run.outcome)), "", "Why it was rejected, or still waits."
+        ),
+    }  # fmt: skip
+
+
+def _labels(run: PlayedCase) -> dict[str, Made]:
+    vms, migrations = run.farm.vms, run.farm.vm_accounts.migrations
+    first = run.outcome.lives.first_host
+    return {
+        "vm": (run.names.vm(np.arange(len(vms))), "", "Name of the VM."),
+        "size": (words(vms.size, vms.size_names), "", "Size of the VM."),
+        "vcpus": (vms.vcpus, "vCPUs", "Virtual CPUs."),
+        "size_mhz": (vms.size_mhz, "MHz", "CPU of all vCPUs."),
+        "memory_gib": (vms.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
+        "state": (words(vms.state, VM_STATES), "", "State at the end."),
+        "first_host": (run.names.host(first), "", "Host at the start."),
+        "last_host": (run.names.host(vms.host), "", "Host at the end."),
+        "migrations": (migrations, "moves", "Migrations that ended."),
+    }
+
+
+def _span_s(run: PlayedCase) -> Floats:
+    """Return how long each VM was there, 1 s for those that never were."""
+    span_s = present_s(run.outcome)
+    return np.where(span_s > 0, span_s, 1.0)
+
+
+def _work(run: PlayedCase) -> dict[str, Made]:
+    work = work_of(run.outcome)
+    asked = np.where(work.asked > 0, work.asked, 1.0)
+    asked_ghz_h = work.asked / MHZ_S_PER_GHZ_H
+    use = run.farm.vm_accounts.requested_mhz_s / (run.farm.vms.size_mhz * _span_s(run))
+    causes = {f"unserved_{cause}_share": missed for cause, missed in work.not_done.items()}
+    return {
+        "utilisation_mean": (use, "share", "CPU asked for over size."),
+        "requested_ghz_h": (asked_ghz_h, "GHz h", "CPU asked for, whether or not it ran."),
+        "unserved_share": (work.missed / asked, "share", "Part of that which was not done."),
+        **{
+            name: (missed / asked, "share", METRICS[name].definition)
+            for name, missed in causes.items()
+        },
+    }
+
+
+def _waits(run: PlayedCase) -> dict[str, Made]:
+    accounts, span_s = run.farm.vm_accounts, _span_s(run)
+    ready, costop = accounts.ready_s / span_s, accounts.costop_s / span_s
+    return {
+        "ready_share": (ready, "share", "Time that its vCPUs were ready, not running."),
+        "costop_share": (costop, "share", "Time that its vCPUs waited for each other."),
+    }
+
+
+VMS = Topic(name="VMs", tables=(TopicTable("vms", vms_table),))
