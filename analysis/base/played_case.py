@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ...models.farm.living import LivingFarm
 from ...scenarios.build.build import Case
-from ...scenarios.scenario import Scenario
+from ...scenarios.spec.scenario_data import ScenarioData
 from ...sim.accounts import Accounts
 from ...sim.base.log import Column
 from ...sim.engine import Outcome
@@ -28,7 +28,7 @@ class PlayedCase:
     outcome: Outcome
 
     @property
-    def scenario(self) -> Scenario:
+    def scenario(self) -> ScenarioData:
         """The scenario that was built."""
         return self.case.scenario
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ...scenarios.language.conditions import holds, read_condition
-from ...scenarios.scenario import Scenario
+from ...scenarios.spec.scenario_data import ScenarioData
 from ..base.wording import amount, count, span
 from ..measure.work_not_done import sentence, unserved
 from .savings import Against
@@ -61,7 +61,7 @@ def _start_up(values: Mapping[str, float]) -> str:
     return f"Start-up: {count(peak, 'host')} in the first {span(values['startup_end_s'] / 3600)}."
 
 
-def failed_assertions(scenario: Scenario, values: dict[str, float | None]) -> list[str]:
+def failed_assertions(scenario: ScenarioData, values: dict[str, float | None]) -> list[str]:
     """Return the assertions of the scenario that the metrics do not satisfy.
 
     Their form was checked when the scenario was read.
