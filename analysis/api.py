@@ -15,7 +15,7 @@ from .studies.compare import Comparison, run_all
 
 if TYPE_CHECKING:
     from .studies.failover_result import Failover
-    from .studies.optimum import Compared
+    from .studies.optimum import OptimumComparison
 
 __all__ = ["compare", "failover", "load", "optimum", "run"]
 
@@ -55,7 +55,7 @@ def optimum(
     fill: float = 1.0,
     time_limit_s: float = 60.0,
     allow_code: bool = False,
-) -> "Compared":
+) -> "OptimumComparison":
     """Run a scenario up to an instant and hold the farm against the fewest hosts for its VMs.
 
     ``fill`` is the share of a host's CPU that the optimum may use, ``time_limit_s`` how long it

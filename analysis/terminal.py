@@ -48,7 +48,7 @@ def progress(silent: bool) -> Iterator[Progress | None]:
     tasks: dict[str, object] = {}
     last = 0.0
 
-    def tell(name: str, now_s: float, end_s: float) -> None:
+    def show_progress(name: str, now_s: float, end_s: float) -> None:
         nonlocal last
         if time.monotonic() - last < BETWEEN_S and name in tasks:
             return
@@ -59,7 +59,7 @@ def progress(silent: bool) -> Iterator[Progress | None]:
         bar.update(tasks[name], completed=now_s, clock=clock)  # type: ignore[arg-type]
 
     with bar:
-        yield tell
+        yield show_progress
 
 
 def summary_text(result: Result) -> str:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.scenario import Scenario
-from farmsim.sim.records.bounds import Gauge
+from farmsim.sim.records.bounds import BoundsRecord
 
 LARGE = (
     "farm.hosts.0.count=10000", "workload.vms=100000", "run.duration=1 h",
@@ -22,14 +22,14 @@ LARGE = (
 
 def measure(name: str, *overrides: str) -> dict[str, float]:
     """Return the time of the bounds, per step and as a share of the run."""
-    case, took_s, note = build(Scenario.load(f"library/{name}", *overrides)), [], Gauge.note
+    case, took_s, note = build(Scenario.load(f"library/{name}", *overrides)), [], BoundsRecord.note
 
-    def timed(bounds: Gauge, now_s: float) -> None:
+    def timed(bounds: BoundsRecord, now_s: float) -> None:
         began_s = time.process_time()
         note(bounds, now_s)
         took_s.append(time.process_time() - began_s)
 
-    with patch.object(Gauge, "note", timed):
+    with patch.object(BoundsRecord, "note", timed):
         began_s = time.process_time()
         case.engine.run()
         run_s = time.process_time() - began_s

@@ -26,7 +26,7 @@ from farmsim.models.network.network import Network
 from farmsim.models.network.transport import TRANSPORTS
 from farmsim.scenarios.build.build import build
 from farmsim.sim.base.clock import Clock
-from farmsim.sim.migration.transfers import FlowBoard
+from farmsim.sim.migration.transfers import FlowNetwork
 
 GIB = 2.0**30
 DAYS: dict[str, list[str]] = {
@@ -49,10 +49,10 @@ class Load(NamedTuple):
 
 
 def sender(
-    board: FlowBoard, source: int, targets: list[int], sizes: list[float]
+    flow_network: FlowNetwork, source: int, targets: list[int], sizes: list[float]
 ) -> Generator[simpy.Event, Any, None]:
     for target, size_bytes in zip(targets, sizes, strict=True):
-        yield board.send(source, target, size_bytes)
+        yield flow_network.send(source, target, size_bytes)
 
 
 def measure(load: Load, transport: str) -> None:
@@ -61,14 +61,14 @@ def measure(load: Load, transport: str) -> None:
     network = Network.fat_tree(load.hosts, 10_000, 10e-6)
     built = time.process_time()
     clock = Clock()
-    board = FlowBoard(clock, network, TRANSPORTS[transport])
+    flow_network = FlowNetwork(clock, network, TRANSPORTS[transport])
     each = load.transfers // load.at_a_time
     sources = generator.choice(load.hosts, load.senders, replace=False).tolist()
     for source in sources * load.at_a_time:
         offsets = generator.integers(1, load.hosts, each)
         sizes = GIB * generator.uniform(2, 6, each)
         targets = ((source + offsets) % load.hosts).tolist()
-        clock.process(sender(board, source, targets, sizes.tolist()))
+        clock.process(sender(flow_network, source, targets, sizes.tolist()))
     clock.run()
     spent = time.process_time() - built
     count = len(sources) * load.at_a_time * each

@@ -16,13 +16,13 @@ import numpy as np
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.base.ties import tie_of
-from farmsim.policies.placement.capacity_index import Shelf
-from farmsim.policies.placement.placement import Shelving
+from farmsim.policies.placement.capacity_index import CapacityIndex
+from farmsim.policies.placement.placement import IndexedPlacement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 
-PLACEMENTS: dict[str, Shelving] = {
+PLACEMENTS: dict[str, IndexedPlacement] = {
     "best_fit": BestFit(),
     "worst_fit": WorstFit(),
     "first_fit": FirstFit(),
@@ -38,16 +38,18 @@ ARRIVALS = 20_000
 class Farm:
     """What hosts have left, and the shelf that is told of it."""
 
-    def __init__(self, placement: Shelving, hosts: int) -> None:
+    def __init__(self, placement: IndexedPlacement, hosts: int) -> None:
         self.free_mhz = [HOST_CORES * CORE_MHZ] * hosts
         self.free_mib = [HOST_MIB] * hosts
         self.vms: list[tuple[int, float, float]] = []
         free_mhz, free_mib = np.array(self.free_mhz), np.array(self.free_mib)
-        self.shelf: Shelf = placement.shelf(free_mhz, free_mib, tie_of(free_mhz))
+        self.capacity_index: CapacityIndex = placement.capacity_index(
+            free_mhz, free_mib, tie_of(free_mhz)
+        )
 
     def arrive(self, need_mhz: float, need_mib: float) -> None:
         """Place a VM; one that fits nowhere is turned away."""
-        host = self.shelf.find(need_mhz, need_mib)
+        host = self.capacity_index.find(need_mhz, need_mib)
         if host >= 0:
             self.vms.append((host, need_mhz, need_mib))
             self._change(host, -need_mhz, -need_mib)
@@ -61,7 +63,7 @@ class Farm:
     def _change(self, host: int, more_mhz: float, more_mib: float) -> None:
         self.free_mhz[host] += more_mhz
         self.free_mib[host] += more_mib
-        self.shelf.update(host, self.free_mhz[host], self.free_mib[host])
+        self.capacity_index.update(host, self.free_mhz[host], self.free_mib[host])
 
 
 def sizes(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:

@@ -27,7 +27,7 @@ from published_moves import (
     predict_qemu,
 )
 
-from farmsim.models.migration.course import Outcome, liu_energy_j
+from farmsim.models.migration.course import MigrationOutcome, liu_energy_j
 
 REACTIONS = ("stop_and_copy", "throttle", "post_copy", "cancel")
 TOTAL_OFF, DOWNTIME_OFF = 1e-6, 1e-5
@@ -47,7 +47,7 @@ class Verdicts:
 
 
 @cache
-def runs() -> tuple[tuple[Row, tuple[Outcome, ...]], ...]:
+def runs() -> tuple[tuple[Row, tuple[MigrationOutcome, ...]], ...]:
     """Return every run of SimGrid that ended, with what farmsim makes of it."""
     ended = (row for row in simgrid_runs() if row.converged)
     return tuple((row, tuple(play_simgrid(row, len(row.rounds)))) for row in ended)
@@ -75,7 +75,7 @@ def simgrid() -> Iterator[Line]:
         )  # fmt: skip
 
 
-def _worst(outcomes: Sequence[Outcome], said: Sequence[float], figure: str) -> float:
+def _worst(outcomes: Sequence[MigrationOutcome], said: Sequence[float], figure: str) -> float:
     pairs = zip(outcomes, said, strict=True)
     return max(abs(getattr(outcome, figure) / value - 1) for outcome, value in pairs)
 
@@ -89,9 +89,14 @@ def never_ending() -> Iterator[Line]:
             (out,) = play_simgrid(row, 1, reaction=reaction, patience=2)
             Verdicts.of(out.reaction == reaction)
             yield (
-                f"{row.memory_bytes / 2**30:g} GiB", f"`{reaction}`", out.fate, f"{out.rounds}",
-                f"{out.total_s:.2f}", f"{out.downtime_s:.4f}", out.reason,
-            )  # fmt: skip
+                f"{row.memory_bytes / 2**30:g} GiB",
+                f"`{reaction}`",
+                out.final_place,
+                f"{out.rounds}",
+                f"{out.total_s:.2f}",
+                f"{out.downtime_s:.4f}",
+                out.reason,
+            )
 
 
 def qemu() -> Iterator[Line]:

@@ -11,11 +11,11 @@ from pydantic_core import PydanticUndefined
 
 from farmsim.scenarios.language import units
 from farmsim.scenarios.language.fields import (
-    Amount,
-    Knobs,
-    Named,
+    ChoiceField,
+    MoneyField,
+    ParametersField,
     Part,
-    Quantity,
+    QuantityField,
     model_of,
     summary_of,
 )
@@ -34,7 +34,7 @@ class Kind:
     bounds: list[str] = field(default_factory=list)
     models: list[tuple[str, type[BaseModel], str]] = field(default_factory=list)
     dimension: str = ""
-    named: Named | None = None
+    named: ChoiceField | None = None
 
 
 @dataclass
@@ -59,17 +59,17 @@ def kind_of(annotation: Any, metadata: list[Any]) -> Kind:
         for each in (entry.metadata if isinstance(entry, FieldInfo) else [entry])
     ]
     for each in flat:
-        if isinstance(each, Named):
+        if isinstance(each, ChoiceField):
             return Kind(_named_words(each), named=each)
-        if isinstance(each, Knobs):
+        if isinstance(each, ParametersField):
             return Kind("mapping", models=[("", model_of(each.cls), summary_of(each.cls))])
-        if isinstance(each, Amount):
+        if isinstance(each, MoneyField):
             return Kind("price per kWh" if each.per_kwh else "money")
         if isinstance(each, Rate):
             return Kind(each.words)
         if getattr(each, "what", ""):
             return Kind(f"list: {each.what}")
-    dimension = next((each.dimension for each in flat if isinstance(each, Quantity)), "")
+    dimension = next((each.dimension for each in flat if isinstance(each, QuantityField)), "")
     kind = _plain(annotation)
     if dimension:
         kind = Kind(f"[{dimension}](#units)", dimension=dimension)
@@ -121,7 +121,7 @@ def _plain(annotation: Any) -> Kind:
     return Kind(PLAIN.get(annotation, "mapping"))
 
 
-def _named_words(named: Named) -> str:
+def _named_words(named: ChoiceField) -> str:
     if named.code:
         kind = named.what.removesuffix(" policy")
         return f"[{named.what}](policies.md#{kind})"

@@ -194,8 +194,8 @@ def run(
         overrides = (*overrides, f"seed={seed}")
     _refuse_out(out, RUN)
     loaded = Scenario.load(scenario, *overrides, allow_code=allow_code)
-    with progress(quiet or as_json) as tell:
-        result = execute(loaded, tell)
+    with progress(quiet or as_json) as show_progress:
+        result = execute(loaded, show_progress)
         where = result.save(out or default_directory(result, RUNS), checked=True)
     _written.append(where)
     if as_json:
@@ -236,8 +236,8 @@ def compare(
     levels = OVERHEADS if band else None
     _refuse_out(out, COMPARED)
     variants = expand(scenarios, overrides, seed, levels, allow_code)
-    with progress(quiet or as_json) as tell:
-        comparison = run_all(variants, levels, tell)
+    with progress(quiet or as_json) as show_progress:
+        comparison = run_all(variants, levels, show_progress)
         there = RUNS / f"{comparison.name}-{comparison.hash}"
         where = comparison.save(out or free(there, COMPARED), checked=True)
     _written.append(where)
@@ -319,8 +319,8 @@ def evacuate(
     for option, end_s in (("--hold", at_s + hold_s), ("--deadline", at_s + (deadline_s or 0.0))):
         _refuse_beyond(loaded, option, at_s, end_s)
     policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
-    with progress(quiet or as_json) as tell:
-        outcome = run_evacuation(loaded, policy, tell)
+    with progress(quiet or as_json) as show_progress:
+        outcome = run_evacuation(loaded, policy, show_progress)
     there = out or default_directory(outcome.result, RUNS)
     directory = outcome.result.save(there, checked=True)
     _written.append(directory)
@@ -419,11 +419,11 @@ def explain(directory: Path, vm: str, as_json: bool) -> None:
     """Show one VM's history: where it was, why it moved, what that cost."""
     from .analysis.run.result import Result
 
-    story = Result.load(directory).story(vm)
+    vm_history = Result.load(directory).vm_history(vm)
     if as_json:
-        echo(json.dumps(story.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
+        echo(json.dumps(vm_history.to_list(), ensure_ascii=False, allow_nan=False, indent=1))
     else:
-        echo(story.text())
+        echo(vm_history.text())
 
 
 def _quantity(option: str, text: str, dimension: str) -> float:

@@ -41,7 +41,7 @@ from .selection.minimum_migration_time import MinimumMigrationTime
 from .selection.minimum_utilisation import MinimumUtilisation
 from .selection.random_choice import RandomChoice
 from .user_policies.functions import class_of, flaw_of_function, is_function
-from .user_policies.guard import told, trace_of
+from .user_policies.guard import describe_error, trace_of
 from .user_policies.kinds import flaw_of_class
 
 ENTRY_POINTS = "farmsim.policies"
@@ -186,7 +186,7 @@ def _loaded(entry: EntryPoint) -> tuple[type | None, str]:
         with redirect_stdout(sys.stderr):
             found = entry.load()
     except (Exception, SystemExit) as error:  # somebody else's code may do anything
-        text, _ = told(error, "cannot be loaded")
+        text, _ = describe_error(error, "cannot be loaded")
         return None, f"{text}; mend or uninstall the package\n{trace_of(error)}"
     try:
         return as_class(found, kind), ""

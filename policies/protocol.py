@@ -3,7 +3,7 @@
     from farmsim.policies.protocol import FarmView, Plan
 
 A policy is a plain function, or a frozen dataclass with a method of that name where it has
-parameters (:func:`knob`). It gets read-only columns and returns what it wants; the engine
+parameters (:func:`parameter`). It gets read-only columns and returns what it wants; the engine
 carries that out, and records as refused what has become impossible. Rows are whole numbers from 0:
 hosts in the order of the farm, VMs in the order of the workload.
 
@@ -37,7 +37,7 @@ decide    of a control policy: a :class:`Plan`; of a scaling policy: a number of
           ``Wanted(members, rule, measured, limit, size)``
 course    of a forecast: numbers of shape (steps, series), for a history of shape (samples, series);
           of a migration model: a generator that yields a :class:`Step` each, is sent a
-          :class:`Measured`, and returns an :class:`Ending`
+          :class:`Measured`, and returns an :class:`MigrationEnd`
 
 
 Columns of ``view.hosts``
@@ -141,7 +141,7 @@ tie_mhz          number        float    MHz     CPU within which candidates are 
 tie_w            number        float    W       power within which candidates are equal
 
 ``full(vms)`` tells who has no room: bool, (VMs, candidates). ``has_room(vm, position)`` asks for
-one; ``take(vm, position)`` takes it; ``mark()`` and ``back_to(mark)`` undo. ``view`` is the view.
+one; ``take(vm, position)`` takes it; ``mark()`` and ``undo_to(mark)`` undo. ``view`` is the view.
 Mostly a placement is one call of :func:`place_each` with a cost for each VM and candidate.
 
 
@@ -173,15 +173,15 @@ What it prints goes to standard error. An installed policy that cannot be loaded
 and disturbs nobody who does not name it.
 """
 
-from ..models.base.parameters import knob
-from ..models.migration.course import Ending, Guest, Measured, Step
+from ..models.base.parameters import parameter
+from ..models.migration.course import Guest, Measured, MigrationEnd, Step
 from ..models.state.columns import PowerState, VmState
 from .control.control import ControlPolicy
 from .control.drain import Drain
 from .interface.plan import Plan, Proposal, Reason, Search
 from .interface.view import FarmView, HostView, VmView
-from .overload.detector import HistoryOf, OverloadDetector, Watching, weigh
-from .placement.candidates import Room
+from .overload.detector import HistoryOf, OverloadDetector, OverloadDetectorFields, weigh
+from .placement.candidates import Candidates
 from .placement.host_costs import Pricing, cpu_tie, power_tie
 from .placement.placement import Placed, Placement, place_decreasing, place_each
 from .scaling.forecast import Forecaster
@@ -190,16 +190,18 @@ from .selection.selection import Selection
 
 __all__ = [
     "ApplicationView",
+    "Candidates",
     "ControlPolicy",
     "Drain",
-    "Ending",
     "FarmView",
     "Forecaster",
     "Guest",
     "HistoryOf",
     "HostView",
     "Measured",
+    "MigrationEnd",
     "OverloadDetector",
+    "OverloadDetectorFields",
     "Placed",
     "Placement",
     "Plan",
@@ -207,7 +209,6 @@ __all__ = [
     "Pricing",
     "Proposal",
     "Reason",
-    "Room",
     "ScalingPolicy",
     "Search",
     "Selection",
@@ -215,9 +216,8 @@ __all__ = [
     "VmState",
     "VmView",
     "Wanted",
-    "Watching",
     "cpu_tie",
-    "knob",
+    "parameter",
     "place_decreasing",
     "place_each",
     "power_tie",

@@ -14,15 +14,15 @@ from ..models.farm.living import LivingFarm
 from ..models.hardware.server import servers
 from ..models.hypervisor.licences import HostLicence
 from ..models.migration.fixed_rate import FixedRate
-from ..models.migration.model_table import MoveModels
+from ..models.migration.model_table import MigrationModels
 from ..policies.control.control import NoControl
 from ..policies.placement_algorithms.round_robin import RoundRobin
 from ..sim.base.random_streams import Streams
-from ..sim.engine import Engine, Start
+from ..sim.engine import Engine, InitialPlacementSetup
 from .build.applications import unscaled
-from .build.build import Case, accounts_of, build, fresh, giants, load_of, timing
+from .build.build import Case, accounts_of, build, fresh, load_of, timing, too_large_sizes
 from .build.hypervisors import build_stack
-from .build.lifecycle import most_at_once, still_lives
+from .build.lifecycle import peak_population, static_lifecycle
 from .build.workload import Load
 from .errors.problems import InputError, Problem, refuse
 from .other_scenario import place_of, read_other
@@ -62,7 +62,7 @@ def build_baselines(
         if isinstance(baseline, NoBaseline):
             continue
         if isinstance(baseline, Dedicated):
-            with scenario.telling_places():
+            with scenario.locating_problems():
                 cases.append(_dedicated(scenario, baseline, load, left_out, where))
         elif isinstance(baseline, Unconsolidated):
             cases.append(_unconsolidated(scenario, baseline, load, left_out))
@@ -84,7 +84,7 @@ def _unconsolidated(
     case.title = "the same farm without consolidation"
     case.label = "not consolidated"
     # How many of its hosts count is known once the run itself has ended.
-    case.least_paid = np.zeros(len(case.host_models), np.int64)
+    case.min_paid = np.zeros(len(case.host_models), np.int64)
     return case
 
 
@@ -128,11 +128,11 @@ def _dedicated(
     scenario: Scenario, baseline: Dedicated, load: Load, left_out: Ints | None, where: str
 ) -> Case:
     """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
-    lives = still_lives(load)
+    lives = static_lifecycle(load)
     lives = replace(lives, population=lives.population.without(left_out))
-    still = lives.still
-    count = most_at_once(lives.population, scenario.run.duration)
-    start = Start(placement=RoundRobin(), rule="one server each", one_each=True)
+    is_static = lives.is_static
+    count = peak_population(lives.population, scenario.run.duration)
+    start = InitialPlacementSetup(placement=RoundRobin(), rule="one server each", one_each=True)
     held = [_unlimited(size) for size in load.held]
     problems: list[Problem] = []
     for group in _servers(scenario, baseline):
@@ -141,15 +141,15 @@ def _dedicated(
         stack.layer.allowed[:] = True
         model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=still)
-        problems = giants(farm, start, where, left_out)
+        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
+        problems = too_large_sizes(farm, start, where, left_out)
         if not problems:
             break
     else:
         raise InputError(problems)
     demand = load.new_demand()
     accounts = accounts_of(scenario, stack, farm)
-    never = MoveModels.only(FixedRate(), len(load.sizes), 1)
+    never = MigrationModels.only(FixedRate(), len(load.sizes), 1)
     engine = Engine(
         farm, demand, start, NoControl(), "none", never, timing(scenario),
         Streams(scenario.seed), accounts,
@@ -160,7 +160,7 @@ def _dedicated(
     return Case(
         f"{scenario.name}-dedicated", _title(count, model, baseline), scenario, engine, farm, load,
         stack, [model], counts, [price], [HostLicence()],
-        unplanned(count), living=not still, label="dedicated servers",
+        unplanned(count), living=not is_static, label="dedicated servers",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from ..models.base.catalogue import traces, workload_classes
 from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
-from ..models.base.parameters import knobs_of
+from ..models.base.parameters import parameters_of
 from ..models.hardware.hardware_assists import assists_of
 from ..models.hardware.server import servers
 from ..models.hypervisor.profiles import Hypervisor, IoPath, Licence, profiles, sources
@@ -83,33 +83,34 @@ def _documentation(cls: type) -> str:
 
 
 def parameters(cls: type) -> list[dict[str, Any]]:
-    """Return key, default and meaning of each knob of a dataclass."""
+    """Return key, default and meaning of each parameter of a dataclass."""
     hints = get_type_hints(cls)
     held = {each.name: each for each in fields(cls)}
     listed = []
-    for name, knob in knobs_of(cls).items():
+    for name, parameter in parameters_of(cls).items():
         default = held[name].default
         if default is MISSING:
             shown: Any = "required"
-        elif knob.slot:
+        elif parameter.slot:
             shown = next(
-                (key for key, kind in available(knob.slot).items() if type(default) is kind), "?"
+                (key for key, kind in available(parameter.slot).items() if type(default) is kind),
+                "?",
             )
-        elif knob.dimension in DIMENSIONS:
+        elif parameter.dimension in DIMENSIONS:
             several = default if isinstance(default, tuple) else (default,)
-            shown = ", ".join(str(write(each, knob.dimension)) for each in several)
+            shown = ", ".join(str(write(each, parameter.dimension)) for each in several)
         elif isinstance(default, tuple):
             shown = ", ".join(map(str, default))
         else:
             shown = default
-        choices = getattr(hints[name], "__args__", ()) if not knob.slot else ()
+        choices = getattr(hints[name], "__args__", ()) if not parameter.slot else ()
         listed.append(
             {
-                "key": knob.key or name,
+                "key": parameter.key or name,
                 "default": shown,
-                "meaning": knob.help,
+                "meaning": parameter.help,
                 "choices": [each for each in choices if isinstance(each, str)],
-                "slot": knob.slot,
+                "slot": parameter.slot,
             }
         )
     return listed
@@ -222,13 +223,13 @@ def class_entries() -> list[dict[str, Any]]:
             "what": titles[name],
             "figures": [
                 _figure(
-                    knob.key or field,
-                    knob.help,
+                    parameter.key or field,
+                    parameter.help,
                     ranges.get(field) or exactly(getattr(typical[name], field)),
                     "typical" if field in YARDSTICK else "high",
-                    unit=DIMENSIONS[knob.dimension].base if knob.dimension else "",
+                    unit=DIMENSIONS[parameter.dimension].base if parameter.dimension else "",
                 )
-                for field, knob in knobs_of(RequestClass).items()
+                for field, parameter in parameters_of(RequestClass).items()
             ],
         }
         for name, ranges in request_class_ranges().items()

@@ -17,7 +17,7 @@ from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sle
 from .checks.prices import currency_of, faults_of_prices
 from .checks.racks import faults_of_racks
 from .checks.times import faults_of_times
-from .errors.problems import InputError, Problem, told
+from .errors.problems import InputError, Problem, problem_of
 from .language.defaults import KEY, places_of, unwritten, value_at, without
 from .language.error_messages import listed, located, sentences
 from .language.fields import Fault
@@ -144,7 +144,7 @@ def validated(written: Written, allow_code: bool = False) -> Scenario:
         located = [(written.origin(path), path, text) for path, text in error.faults]
         located.sort(key=lambda each: each[0].order)
         raise InputError(
-            told(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
+            problem_of(place.where, ".".join(filter(None, (place.field, *map(str, path)))), text)
             for place, path, text in located
         ) from None
     scenario = scenario.with_places(lambda path: written.origin(path).where)
@@ -176,7 +176,7 @@ def _with_defaults(data: Any, context: dict[str, Any]) -> Scenario:
             return scenario
         return _checked(without(data, same), context)
     except _FaultyError:
-        # What is wrong is told of the document as it stands.
+        # What is wrong is problem_of of the document as it stands.
         return _checked(without(data, []), context)
 
 
@@ -213,7 +213,7 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
             found = True
             yield fault
     if not found:
-        # What fails is told by names of racks and links, which have to be right first.
+        # What fails is problem_of by names of racks and links, which have to be right first.
         yield from faults_of_failures(spec)
 
 

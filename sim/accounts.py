@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..models.farm.farm import Farm
 from .microscope import Microscope
-from .records.bounds import Gauge
+from .records.bounds import BoundsRecord
 from .records.ledgers import ServiceLedger, TenantLedger
 
 
@@ -18,7 +18,7 @@ class Accounts:
     account for. All belong to one farm and one run. They are settled when that ends.
     """
 
-    bounds: Gauge
+    bounds: BoundsRecord
     service: ServiceLedger | None = None
     tenants: TenantLedger | None = None
     microscope: Microscope | None = None
@@ -26,4 +26,4 @@ class Accounts:
     @classmethod
     def least(cls, farm: Farm) -> "Accounts":
         """Return the accounts that every run has."""
-        return cls(Gauge(farm))
+        return cls(BoundsRecord(farm))

@@ -8,7 +8,7 @@ from simpy.events import NORMAL
 
 from ..models.base.arrays import Bools, Ints, distinct
 from ..models.farm.living import LivingFarm
-from ..models.migration.model_table import MoveModels
+from ..models.migration.model_table import MigrationModels
 from ..models.rules.admission import refused
 from ..models.rules.rules import Rules
 from ..models.state.columns import PowerState, VmState
@@ -16,15 +16,15 @@ from ..policies.interface.plan import Plan, Proposal
 from ..policies.interface.reserve_book import ReserveBook
 from .base.clock import Clock
 from .hosts.maintenance import Maintenance
-from .hosts.power_states import PowerStories
-from .migration.concurrency import Lines, Slots
-from .migration.feasibility import Bars
+from .hosts.power_states import PowerTransitions
+from .migration.concurrency import LinkPayloads, Slots
+from .migration.feasibility import MigrationFeasibility
 from .migration.fixed_rate import Migrations
 from .migration.link_record import LinkRecord
 from .migration.over_network import NetworkMigrations, NetworkSetup
-from .migration.transfers import FlowBoard
+from .migration.transfers import FlowNetwork
 from .migration.waiting_moves import NO_MEMORY as LACKS_MEMORY
-from .migration.waiting_moves import Precedence
+from .migration.waiting_moves import WaitingMigrations
 from .records.recorder import Recorder
 
 OUTCOMES = (
@@ -61,7 +61,7 @@ class Actuator:
         self,
         clock: Clock,
         farm: LivingFarm,
-        models: MoveModels,
+        models: MigrationModels,
         recorder: Recorder,
         network: NetworkSetup | None,
         storage_mbps: float,
@@ -69,46 +69,46 @@ class Actuator:
         sleep: int = 0,
     ) -> None:
         self._rules = rules
-        self.board: FlowBoard | None = None
+        self.flow_network: FlowNetwork | None = None
         self._clock, self._farm, self._recorder = clock, farm, recorder
-        self.power = self._power = PowerStories(clock, farm, recorder, sleep)
-        self._bars = Bars(farm, models)
-        self._precedence = Precedence(
+        self.power = self._power = PowerTransitions(clock, farm, recorder, sleep)
+        self._feasibility = MigrationFeasibility(farm, models)
+        self._waiting_migrations = WaitingMigrations(
             clock, farm, self._power, recorder, models, self._move, self._is_busy, storage_mbps
         )
-        self._migrations = self._movers(models, network)
+        self._migrations = self._migrations_for(models, network)
         self.maintenance = Maintenance(clock, farm, self._power)
         self._refused: dict[int, tuple[Proposal, str]] = {}
         self.on_end: Callable[[], None] = lambda: None
         """Called when a move has ended."""
-        self.book: Callable[[], ReserveBook | None] = lambda: None
+        self.reserve_book: Callable[[], ReserveBook | None] = lambda: None
         self.lost: Callable[[Ints, bool], None] = _ignore
         """Told of VMs of whose memory a failure took a part, and whether their hosts failed."""
         self.freed: Callable[[], None] = lambda: None
         """Told, once an instant, that moves have ended, so that hosts may have room."""
-        self._told_s = -1.0
+        self._notified_s = -1.0
 
-    def _movers(
-        self, models: MoveModels, network: NetworkSetup | None
+    def _migrations_for(
+        self, models: MigrationModels, network: NetworkSetup | None
     ) -> Migrations | NetworkMigrations:
         clock, farm, power, recorder = self._clock, self._farm, self._power, self._recorder
-        ended = self.look_again
+        ended = self.retry_waiting
         if network is None:
             return Migrations(clock, farm, models, power, recorder, ended)
-        self.board = FlowBoard(clock, network.network, network.transport)
-        recorder.links = LinkRecord(self.board)
-        self._slots = Slots(clock, network.limits, Lines(network.network, network.transport))
+        self.flow_network = FlowNetwork(clock, network.network, network.transport)
+        recorder.links = LinkRecord(self.flow_network)
+        self._slots = Slots(clock, network.limits, LinkPayloads(network.network, network.transport))
         return NetworkMigrations(
-            clock, farm, models, self.board, self._slots, power, recorder, ended,
+            clock, farm, models, self.flow_network, self._slots, power, recorder, ended,
             lambda vm, failed: self.lost(np.array([vm]), failed),
         )  # fmt: skip
 
-    def look_again(self) -> None:
+    def retry_waiting(self) -> None:
         """Let moves that wait for room begin, then VMs that wait for a host."""
-        self._precedence.room_freed()
+        self._waiting_migrations.retry()
         self.on_end()
-        if self._told_s < self._clock.now:
-            self._told_s = self._clock.now
+        if self._notified_s < self._clock.now:
+            self._notified_s = self._clock.now
             event = self._clock.at(self._clock.now, NORMAL)
             event.callbacks = [lambda _: self.freed()]
 
@@ -135,7 +135,7 @@ class Actuator:
         self._admit(vms, targets, outcomes)
         said = [OUTCOMES[outcome] for outcome in outcomes.tolist()]
         for row in np.flatnonzero(outcomes == BARRED).tolist():
-            said[row] += f": {self._bars.reason(int(vms[row]), int(targets[row]))}"
+            said[row] += f": {self._feasibility.reason(int(vms[row]), int(targets[row]))}"
         if self._rules is not None:
             # A way round by a third host, or a wait for room, is not worked out with rules.
             outcomes[outcomes == LATER] = NO_MEMORY
@@ -151,7 +151,7 @@ class Actuator:
             self._move(vms[moving], targets[moving])
         later = np.flatnonzero(outcomes == LATER)
         if len(later):
-            self._precedence.hold([proposals[row] for row in later.tolist()])
+            self._waiting_migrations.hold([proposals[row] for row in later.tolist()])
         self._wake(np.array(plan.wakes, np.int64), plan.wake_reason)
         self._put_to_sleep(np.array(sleeps, np.int64), plan.sleep_reason)
         self._recorder.note_refusals(self._clock.now, plan.refusals)
@@ -230,13 +230,13 @@ class Actuator:
         gone = (states == PowerState.FAILED) | ~reachable[targets[live]]
         outcomes[live[gone | ~reachable[farm.vms.host[vms[live]]]]] = GONE
         not_running = farm.vms.state[vms[live]] != VmState.RUNNING
-        busy = self._migrations.busy(vms[live]) | self._precedence.holds(vms[live])
+        busy = self._migrations.busy(vms[live]) | self._waiting_migrations.holds(vms[live])
         outcomes[live[not_running | busy]] = VM_BUSY
         outcomes[live[farm.vms.host[vms[live]] == targets[live]]] = ALREADY_THERE
         live = np.flatnonzero(outcomes == MOVED)
-        outcomes[live[~self._bars.possible(vms[live], targets[live])]] = BARRED
+        outcomes[live[~self._feasibility.possible(vms[live], targets[live])]] = BARRED
         live = np.flatnonzero(outcomes == MOVED)
-        fits, now = self._precedence.admit(vms[live], targets[live])
+        fits, now = self._waiting_migrations.admit(vms[live], targets[live])
         outcomes[live] = np.where(now, MOVED, np.where(fits, LATER, NO_MEMORY))
 
     def _judge(
@@ -255,14 +255,14 @@ class Actuator:
         self, sleeps: list[int], vms: Ints, targets: Ints, outcomes: Ints, told: list[str]
     ) -> list[int]:
         """Return the hosts that may sleep; moves that only empty one that may not are refused."""
-        book = self.book()
-        if book is None:
+        reserve_book = self.reserve_book()
+        if reserve_book is None:
             return sleeps
         moves = np.flatnonzero(outcomes == MOVED)
         for index in moves.tolist():
-            book.move(int(vms[index]), int(targets[index]))
-            book.wake(int(targets[index]))
-        kept_awake = {host for host in self._empty_first(sleeps) if not book.sleep(host)}
+            reserve_book.move(int(vms[index]), int(targets[index]))
+            reserve_book.wake(int(targets[index]))
+        kept_awake = {host for host in self._empty_first(sleeps) if not reserve_book.sleep(host)}
         sources = self._farm.vms.host[vms[moves]].tolist()
         for index, source in zip(moves.tolist(), sources, strict=True):
             if source in kept_awake:
@@ -274,8 +274,8 @@ class Actuator:
         return sorted(hosts, key=lambda host: self._farm.hosts.vm_count[host] > 0)
 
     def _move(self, vms: Ints, targets: Ints) -> None:
-        asleep = self._farm.hosts.state[targets] == PowerState.OFF
-        self._power.wake(distinct(targets[asleep]), "needed for VMs")
+        sleeping = self._farm.hosts.state[targets] == PowerState.OFF
+        self._power.wake(distinct(targets[sleeping]), "needed for VMs")
         first = self._ranked(vms, targets)
         self._migrations.start(vms[first], targets[first])
 
@@ -289,7 +289,7 @@ class Actuator:
             return np.argsort(-vms_of.priority[vms], kind="stable")
         ends = list(zip(vms_of.host[vms].tolist(), targets.tolist(), strict=True))
         moves = zip(vms.tolist(), targets.tolist(), strict=True)
-        claims = [self._migrations.claim(vm, target) for vm, target in moves]
+        claims = [self._migrations.demand_of(vm, target) for vm, target in moves]
         return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def _wake(self, hosts: Ints, cause: str) -> None:
@@ -303,7 +303,9 @@ class Actuator:
         """Switch off empty hosts now, and hosts that all VMs are leaving when they are empty."""
         farm = self._farm
         on = farm.hosts.state[hosts] == PowerState.ON
-        hosts = hosts[on & (farm.hosts.incoming[hosts] == 0) & ~self._precedence.expected(hosts)]
+        hosts = hosts[
+            on & (farm.hosts.incoming[hosts] == 0) & ~self._waiting_migrations.expected(hosts)
+        ]
         vms = farm.residents.of(hosts)
         staying = farm.vms.host[vms[farm.vms.state[vms] != VmState.MIGRATING]]
         hosts = hosts[~np.isin(hosts, staying)] if len(staying) else hosts
@@ -313,7 +315,7 @@ class Actuator:
 
     def end_migrations(self) -> None:
         """Interrupt every migration under way; they are undone before the clock moves on."""
-        self._precedence.end_all()
+        self._waiting_migrations.end_all()
         self._migrations.interrupt_all()
 
     def withdraw(self, vms: Ints) -> None:
@@ -335,13 +337,13 @@ class Actuator:
 
     def reroute(self, beyond: Ints) -> None:
         """Look for ways anew, links having failed or come back; no way leads to ``beyond``."""
-        if self.board is not None:
-            self.board.reroute(beyond)
+        if self.flow_network is not None:
+            self.flow_network.reroute(beyond)
 
     def close(self) -> None:
         """Record what is still under way at the end of the run."""
         self._migrations.record_unfinished()
-        self._precedence.record_unfinished()
+        self._waiting_migrations.record_unfinished()
 
 
 def _ignore(vms: Ints, failed: bool) -> None:

@@ -9,21 +9,21 @@ import simpy
 from ..models.base.arrays import Bools, Floats, Ints
 from ..models.farm.farm import Farm
 from ..models.farm.living import LivingFarm
-from ..models.migration.model_table import MoveModels
-from ..models.rules.reserve import Held, Reserve
+from ..models.migration.model_table import MigrationModels
+from ..models.rules.reserve import HostedVms, Reserve
 from ..models.rules.rules import Rules
 from ..models.state.columns import PowerState
 from ..models.state.lifetimes import Lifetimes
 from ..models.state.utilisation_history import Ring
 from ..models.workload.demand import Demand
-from ..policies.control.control import ControlPolicy, Prompted, due_s, respond, wakes
+from ..policies.control.control import ControlPolicy, EventDrivenPolicy, due_s, respond, wakes
 from ..policies.control.power_management import PowerManagement
 from ..policies.interface.plan import Search
 from ..policies.interface.reserve_book import FarmReserve
 from ..policies.interface.view import FarmView
 from ..policies.overload.detector import looks_at_use
-from ..policies.placement.candidates import Room
-from ..policies.placement.placement import Placed, Placement, Shelving, place_bound_first
+from ..policies.placement.candidates import Candidates
+from ..policies.placement.placement import IndexedPlacement, Placed, Placement, place_bound_first
 from ..policies.user_policies.guard import PolicyFaultError, guarded
 from .accounts import Accounts
 from .actuator import Actuator
@@ -34,14 +34,20 @@ from .base.random_streams import Streams
 from .failures import Failures, FailureSource
 from .hosts.fitting_sizes import fitting_sizes
 from .hosts.provisioning import Provisioning
-from .hosts.reserve_keeper import ReserveWatch
-from .lifecycle.host_finder import Chooser, Needs, OneEachChooser, RoomChooser, ShelfChooser
+from .hosts.reserve_keeper import ReserveKeeper
+from .lifecycle.host_finder import (
+    CandidateSearch,
+    EmptyHostFinder,
+    HostFinder,
+    IndexedHostFinder,
+    Needs,
+)
 from .lifecycle.lifecycle import Admission, Lifecycle, Population
-from .lifecycle.restart_check import Paper, Restart
+from .lifecycle.restart_check import Restart, RestartState
 from .migration.over_network import NetworkSetup
 from .migration.via_storage import STORAGE_MBPS
-from .prompted_decisions import Prompting
-from .records.idle_states import RestRecord
+from .prompted_decisions import EventDrivenDecisions
+from .records.idle_states import SleepRecord
 from .records.recorder import Recorder
 from .records.rule_violations import RuleRecord
 from .scaling import Elasticity, Scaling
@@ -56,7 +62,7 @@ class UnplacedError(Exception):
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialPlacementSetup:
     """How VMs are placed before time begins.
 
     With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
@@ -107,7 +113,7 @@ class Outcome:
     peak_on_by_group: Ints
     rounds: int
     lives: Lifetimes
-    rest: RestRecord
+    sleep_record: SleepRecord
     network: NetworkSetup | None = None
     below_reserve_s: float = 0.0
     longest_queue: int = 0
@@ -115,7 +121,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Lives:
+class LifecycleSetup:
     """How VMs come, wait, start and leave; ``first_s`` and ``again_s`` per group of hosts."""
 
     population: Population
@@ -126,7 +132,7 @@ class Lives:
     failures: Sequence[FailureSource] = ()
 
     @property
-    def still(self) -> bool:
+    def is_static(self) -> bool:
         """Whether all VMs are there from the start and stay, and nothing fails."""
         population = self.population
         if self.failures or np.any(population.arrival_s > 0):
@@ -134,7 +140,7 @@ class Lives:
         return not np.any(np.isfinite(population.lifetime_s))
 
     @classmethod
-    def at_once(cls, population: Population, groups: int) -> "Lives":
+    def at_once(cls, population: Population, groups: int) -> "LifecycleSetup":
         """Return lives of VMs that wait in any number and run as soon as they have a host."""
         return cls(population, Admission(), np.zeros(groups), np.zeros(groups), 1)
 
@@ -146,15 +152,15 @@ class Engine:
         self,
         farm: LivingFarm,
         demand: Demand,
-        start: Start,
+        start: InitialPlacementSetup,
         control: ControlPolicy,
         control_name: str,
-        migration: MoveModels,
+        migration: MigrationModels,
         timing: Timing,
         streams: Streams,
         accounts: Accounts | None = None,
         network: NetworkSetup | None = None,
-        lives: Lives | None = None,
+        lives: LifecycleSetup | None = None,
         rules: Rules | None = None,
         elasticity: Elasticity | None = None,
         reserve: Reserve | None = None,
@@ -182,7 +188,7 @@ class Engine:
             network,
             storage_mbps,
             rules,
-            self._power.depth,
+            self._power.sleep_state,
         )
         self._vm_history = Ring(control.samples, len(farm.vms))
         self._looks_at_use = looks_at_use(control)
@@ -201,14 +207,14 @@ class Engine:
         )
         self._rounds = 0
         self._gone = False
-        self._lives = lives or Lives.at_once(
+        self._lives = lives or LifecycleSetup.at_once(
             Population.staying(len(farm.vms)), len(farm.hosts.group_names)
         )
         self._needs = Needs(farm, self._view, start.by_size, start.overcommit)
         self._lifecycle = self._make_lifecycle(reserve is None)
         self._actuator.lost = self._lifecycle.lost
-        self._actuator.freed = self._lifecycle.look_soon
-        self._watch = None if reserve is None else self._guard(reserve)
+        self._actuator.freed = self._lifecycle.retry_soon
+        self._reserve_keeper = None if reserve is None else self._guard(reserve)
         self._scaling = self._make_scaling(elasticity)
         self._note_change: Callable[[], None] = lambda: None
 
@@ -221,7 +227,7 @@ class Engine:
         )  # fmt: skip
 
     @property
-    def lives(self) -> Lives:
+    def lives(self) -> LifecycleSetup:
         """How VMs come, wait, start and leave."""
         return self._lives
 
@@ -229,17 +235,17 @@ class Engine:
         """Return what each VM counts with and what each host may promise, both CPU in MHz."""
         return self._needs.need_mhz(self._demand.now_mhz), self._needs.capacity_mhz
 
-    def _restarts(self, held: Held, awake: Bools, failed: Ints) -> bool:
+    def _restarts(self, held: HostedVms, awake: Bools, failed: Ints) -> bool:
         """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
         resting = np.where(awake, PowerState.ON, PowerState.OFF)
         state = np.where(held.counted, resting, PowerState.FAILED).astype(np.int8)
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
-        paper = Paper(
+        restart_state = RestartState(
             held.home.copy(), hosts.memory_mib - held.free_mib, capacity_mhz - held.free_mhz,
             state, held.need_mhz, capacity_mhz, self._start.by_size,
         )  # fmt: skip
-        victims = paper.strike(failed)
-        return not len(self.restart.play(self._view, paper, victims))
+        victims = restart_state.fail(failed)
+        return not len(self.restart.play(self._view, restart_state, victims))
 
     @property
     def returning(self) -> Bools:
@@ -249,31 +255,33 @@ class Engine:
     def _make_lifecycle(self, free: bool) -> Lifecycle:
         """Return who plays the lives; ``free``: nothing is kept in reserve."""
         farm, start, lives, needs = self._farm, self._start, self._lives, self._needs
-        chooser: Chooser = RoomChooser(
+        host_finder: HostFinder = CandidateSearch(
             self._view, needs, start.placement, wakes(self._control), self._demand
         )
         barring = (self._view.allowed, self._view.one_guest, self._view.rules)
         plain = free and start.slow_cores and all(bar is None for bar in barring)
-        if isinstance(start.placement, Shelving) and start.by_size and plain:
-            chooser = ShelfChooser(farm, needs, start.placement, chooser, wakes(self._control))
+        if isinstance(start.placement, IndexedPlacement) and start.by_size and plain:
+            host_finder = IndexedHostFinder(
+                farm, needs, start.placement, host_finder, wakes(self._control)
+            )
         if start.one_each:
-            chooser = OneEachChooser(farm)
+            host_finder = EmptyHostFinder(farm)
         provisioning = Provisioning(
             lives.first_s, lives.again_s, lives.starts_per_host, len(farm.hosts)
         )
         return Lifecycle(
-            self._clock, farm, lives.population, lives.admission, provisioning, chooser,
+            self._clock, farm, lives.population, lives.admission, provisioning, host_finder,
             self._demand, self._actuator.power, self._recorder, self._actuator.withdraw,
             self._view.kinds_of_vms(), start.fitting(farm),
         )  # fmt: skip
 
-    def _guard(self, reserve: Reserve) -> ReserveWatch:
+    def _guard(self, reserve: Reserve) -> ReserveKeeper:
         """Let all decisions heed a reserve, and return who watches over it."""
         wakens = wakes(self._control)
         returning = self._lifecycle.returning
         self._view.reserve = FarmReserve(reserve, self.counting, wakens, returning, self._restarts)
-        self._actuator.book = self._view.book
-        watch = ReserveWatch(self._clock, self._view, self._actuator.power, wakens)
+        self._actuator.reserve_book = self._view.reserve_book
+        watch = ReserveKeeper(self._clock, self._view, self._actuator.power, wakens)
         self._lifecycle.on_change = watch.look
         return watch
 
@@ -316,7 +324,7 @@ class Engine:
         self._clock.process(self._metronome(progress))
         links, end_s = self._recorder.links, self._timing.end_s
         if links is not None:
-            self._clock.process(links.watch(self._clock, end_s))
+            self._clock.process(links.sample_windows(self._clock, end_s))
         self._listen()
         with fewer_collections():
             self._clock.run(until=self._timing.end_s)
@@ -343,18 +351,18 @@ class Engine:
             words=self._recorder.words.texts(),
             searches=searches | self._lifecycle.searches,
             peak_on=self._recorder.peak_on,
-            rest=self._recorder.rest,
+            sleep_record=self._recorder.sleep_record,
             peak_on_by_group=self._recorder.peak_on_by_group,
             rounds=self._rounds,
             lives=self._lifecycle.lives,
             network=self._network,
-            below_reserve_s=0.0 if self._watch is None else self._watch.below_s,
+            below_reserve_s=0.0 if self._reserve_keeper is None else self._reserve_keeper.below_s,
             longest_queue=self._lifecycle.longest_queue,
             noted=self._view.noted,
         )
 
     def _reserve_table(self) -> dict[str, dict[str, Column]]:
-        return {} if self._watch is None else {"reserve": self._watch.columns()}
+        return {} if self._reserve_keeper is None else {"reserve": self._reserve_keeper.columns()}
 
     def _maintenance_table(self) -> dict[str, dict[str, Column]]:
         columns = self._actuator.maintenance.columns()
@@ -363,7 +371,7 @@ class Engine:
     def _listen(self) -> None:
         """Let a policy that decides between rounds hear of all that changes."""
         control, lifecycle = self._control, self._lifecycle
-        if not isinstance(control, Prompted):
+        if not isinstance(control, EventDrivenPolicy):
             return
 
         def due() -> float:
@@ -371,7 +379,7 @@ class Engine:
             self._actuator.maintenance.look()
             return due_s(control, self._view)
 
-        note = Prompting(self._clock, due, self._respond).note_change
+        note = EventDrivenDecisions(self._clock, due, self._respond).note_change
         begun = lifecycle.changed
 
         def changed(vms: Ints) -> None:
@@ -389,16 +397,16 @@ class Engine:
         self._view.now_s = now_s
         plan = respond(self._control, self._view)
         self._actuator.carry_out(plan, self._control_name, again=True)
-        self._lifecycle.look_again()
-        if self._watch is not None:
-            self._watch.look()
+        self._lifecycle.retry_waiting()
+        if self._reserve_keeper is not None:
+            self._reserve_keeper.look()
 
     def _place_all(self) -> dict[int, Search]:
         """Place every VM before time begins; return how the rejected ones were searched."""
         farm, start = self._farm, self._start
         down = self._control.powers_down
         if down:
-            farm.start(np.zeros(len(farm.hosts), bool), self._actuator.power.depth)
+            farm.start(np.zeros(len(farm.hosts), bool), self._actuator.power.sleep_state)
         arrival_s = self._lives.population.arrival_s
         vms = np.flatnonzero(arrival_s <= 0)
         farm.start_absent(np.flatnonzero(arrival_s > 0))
@@ -418,15 +426,15 @@ class Engine:
         placed, targets = vms[targets >= 0], targets[targets >= 0]
         used: Bools = np.bincount(targets, minlength=len(farm.hosts)) > 0
         self._start_hosts(used)
-        self._lifecycle.turn_away_at_start(lost)
+        self._lifecycle.reject_at_start(lost)
         farm.place(placed, targets, 0.0)
-        book = self._view.book()
-        if book is not None and down:
-            used[book.lacking()] = True
+        reserve_book = self._view.reserve_book()
+        if reserve_book is not None and down:
+            used[reserve_book.lacking()] = True
             self._start_hosts(used)
         self._lifecycle.begin(placed)
         self._recorder.note_hosts_on()
-        self._recorder.rest.begin()
+        self._recorder.sleep_record.begin()
         self._note_placement(vms, first)
         return searches
 
@@ -435,9 +443,9 @@ class Engine:
         on = np.ones(len(used), bool)
         if self._control.powers_down:
             on = self._power.awake_at_start(used)
-        self._farm.start(on, self._actuator.power.depth)
+        self._farm.start(on, self._actuator.power.sleep_state)
 
-    def _first_room(self) -> Room:
+    def _first_room(self) -> Candidates:
         farm, start = self._farm, self._start
         hosts = np.arange(len(farm.hosts))
         if start.by_size:
@@ -448,7 +456,9 @@ class Engine:
             need_mhz = farm.delivery.physical_mhz(self._demand.now_mhz.copy())
             capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
         nothing_mhz = np.zeros(len(hosts))
-        return Room(self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False)
+        return Candidates(
+            self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False
+        )
 
     def first_needs(self) -> tuple[Ints, Floats, Floats]:
         """Return the VMs asked for at the start, the least CPU of each, and what hosts have, MHz.
@@ -505,9 +515,9 @@ class Engine:
                 self._scaling.decide(now_s)
             if control and now_s > 0:
                 self._decide(now_s)
-            self._lifecycle.look_again()
-            if self._watch is not None:
-                self._watch.look()
+            self._lifecycle.retry_waiting()
+            if self._reserve_keeper is not None:
+                self._reserve_keeper.look()
             if sample:
                 self._farm.read(now_s)
                 self._sample(now_s)
@@ -518,8 +528,8 @@ class Engine:
         self._recorder.note_population(now_s, self._lifecycle.count())
         if self._scaling is not None:
             self._scaling.sample(now_s)
-        if self._watch is not None:
-            self._watch.sample()
+        if self._reserve_keeper is not None:
+            self._reserve_keeper.sample()
 
     def _close_step(self, now_s: float) -> None:
         self._farm.read(now_s)

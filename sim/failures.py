@@ -24,7 +24,7 @@ from .base.random_streams import Streams
 from .lifecycle.lifecycle import Lifecycle
 from .records.recorder import Recorder
 
-Story = Generator[simpy.Event, object, None]
+SimProcess = Generator[simpy.Event, object, None]
 Due = tuple[float, int, int, float | None]
 """Instant, number, entity, seconds until the repair; None for the repair itself."""
 
@@ -57,7 +57,7 @@ class FailureSource:
     schedule: Sequence[Outage] = field(default=())
 
 
-class _Course:
+class _FailureSchedule:
     """Failures and repairs to come of one source, the next one first."""
 
     def __init__(self, source: FailureSource, generator: np.random.Generator) -> None:
@@ -122,17 +122,17 @@ class Failures:
         self._beyond: Ints = np.empty(0, np.int64)
         self._open: dict[tuple[int, int], _Open] = {}
 
-    def story(self, source: FailureSource) -> Story:
+    def story(self, source: FailureSource) -> SimProcess:
         """Let the entities of a source fail and be repaired until the run ends."""
-        course = _Course(source, self._streams(f"failures.{source.name}"))
+        course = _FailureSchedule(source, self._streams(f"failures.{source.name}"))
         while (due := course.pop()) is not None:
             at_s, number, entity, lasts_s = due
             yield self._clock.at(at_s, NORMAL)
             if lasts_s is not None:
-                yield from self._strike(source, entity, number)
+                yield from self._fail(source, entity, number)
                 course.push((at_s + lasts_s, number, entity, None))
             else:
-                yield from self._mend(source, entity, number)
+                yield from self._repair_entity(source, entity, number)
                 course.renew(due)
 
     def close(self, end_s: float) -> None:
@@ -140,7 +140,7 @@ class Failures:
         for outage in self._open.values():
             self._record(outage, end_s, repaired=False)
 
-    def _strike(self, source: FailureSource, entity: int, number: int) -> Story:
+    def _fail(self, source: FailureSource, entity: int, number: int) -> SimProcess:
         outage = _Open(source, entity, self._clock.now)
         self._open[id(source), number] = outage
         rows = source.rows[entity]
@@ -151,18 +151,18 @@ class Failures:
         else:
             yield from self._crash(rows, outage)
 
-    def _mend(self, source: FailureSource, entity: int, number: int) -> Story:
+    def _repair_entity(self, source: FailureSource, entity: int, number: int) -> SimProcess:
         outage = self._open.pop((id(source), number))
         rows = source.rows[entity]
         if source.kind == "link":
-            yield from self._mend_links(rows, outage)
+            yield from self._restore_links(rows, outage)
         elif source.kind == "switch":
             self._join(rows)
         else:
             self._repair(rows)
         self._record(outage, self._clock.now, repaired=True)
 
-    def _crash(self, struck: Ints, outage: _Open) -> Story:
+    def _crash(self, struck: Ints, outage: _Open) -> SimProcess:
         """Call off the moves of hosts that fail, then take their VMs."""
         fresh = struck[self._causes[struck] == 0]
         self._causes[struck] += 1
@@ -178,7 +178,7 @@ class Failures:
         cause = f"{outage.source.kind} {outage.source.labels[outage.entity]} failed"
         self._actuator.power.fail(fresh, cause)
         self._lifecycle.crashed(fresh, vms, ran, hosts)
-        self._actuator.look_again()
+        self._actuator.retry_waiting()
         outage.vms += len(ran)
 
     def _repair(self, struck: Ints) -> None:
@@ -187,9 +187,9 @@ class Failures:
         if len(whole):
             self._actuator.power.repair(whole, self._wake)
             self._lifecycle.repaired(whole)
-            self._actuator.look_again()
+            self._actuator.retry_waiting()
 
-    def _cut(self, struck: Ints, outage: _Open) -> Story:
+    def _cut(self, struck: Ints, outage: _Open) -> SimProcess:
         """Call off the moves of hosts that are cut off, then count their VMs as down."""
         fresh = struck[self._cuts[struck] == 0]
         self._cuts[struck] += 1
@@ -213,9 +213,9 @@ class Failures:
         if len(back):
             self._farm.set_reachable(back, reachable=True)
             self._lifecycle.joined(back)
-            self._actuator.look_again()
+            self._actuator.retry_waiting()
 
-    def _cut_links(self, struck: Ints, outage: _Open) -> Story:
+    def _cut_links(self, struck: Ints, outage: _Open) -> SimProcess:
         """Call off the moves that cross links, lead others round, cut off who has no way left."""
         fresh = struck[self._dead[struck] == 0]
         self._dead[struck] += 1
@@ -223,11 +223,11 @@ class Failures:
             outage.vms += self._actuator.cut_links(fresh)
             yield from self._reroute(outage)
 
-    def _mend_links(self, struck: Ints, outage: _Open) -> Story:
+    def _restore_links(self, struck: Ints, outage: _Open) -> SimProcess:
         self._dead[struck] -= 1
         yield from self._reroute(outage)
 
-    def _reroute(self, outage: _Open) -> Story:
+    def _reroute(self, outage: _Open) -> SimProcess:
         """Give the network its present links; hosts that leave its largest part are cut off.
 
         Which part is the largest may change, so that others come back by the failure of a link.

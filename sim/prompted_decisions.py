@@ -7,7 +7,7 @@ import simpy
 from .base.clock import LAST, Clock
 
 
-class Prompting:
+class EventDrivenDecisions:
     """Asks a policy whether to decide whenever something has changed, and at times of its own.
 
     ``due_s`` says when the policy wants to decide, given what the farm is now; ``decide`` lets it.

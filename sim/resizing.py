@@ -11,11 +11,11 @@ from ..models.farm.living import LivingFarm
 from ..models.state.columns import VmState
 from ..models.workload.demand import Demand
 from ..policies.interface.planned_view import Resized
-from ..policies.scaling.scaling import ScalingPolicy, grows_hot
+from ..policies.scaling.scaling import ScalingPolicy, resizes_while_running
 from .lifecycle.host_finder import Needs
 from .lifecycle.lifecycle import Lifecycle
 
-CALLED = (VmState.ABSENT, VmState.REJECTED)
+REQUESTED = (VmState.ABSENT, VmState.REJECTED)
 """States in which a member may be asked for."""
 
 COMING = (VmState.STARTING, VmState.WAITING)
@@ -117,7 +117,7 @@ class Resizing:
     def _grow(self, row: int, rule: ScalingRule, wanted: MemberSize, now_s: float) -> bool:
         """Give a running member another size where it is, if policy and host allow it."""
         vms = self._farm.vms
-        if not grows_hot(rule.policy, rule.name_of(int(vms.size[row])), wanted.name):
+        if not resizes_while_running(rule.policy, rule.name_of(int(vms.size[row])), wanted.name):
             return False
         host = int(vms.host[row])
         more_mhz = wanted.size_mhz - float(vms.size_mhz[row])

@@ -17,7 +17,7 @@ from .base.log import Column, Words
 from .lifecycle.host_finder import Needs
 from .lifecycle.lifecycle import Lifecycle
 from .records.applications import Decision, ScalingRecord
-from .resizing import CALLED, Resizing, ScalingRule
+from .resizing import REQUESTED, Resizing, ScalingRule
 
 WORKING = (VmState.RUNNING, VmState.MIGRATING)
 PRESENT = (*WORKING, VmState.STARTING, VmState.WAITING, VmState.SUSPENDED)
@@ -97,7 +97,7 @@ class Scaling:
         for application, rule in enumerate(self._rules):
             if rule.policy is not None:
                 wanted = rule.policy.decide(self._view(application, rule, now_s))
-                self._adopt(application, rule, wanted, now_s)
+                self._apply(application, rule, wanted, now_s)
         for application, rule in enumerate(self._rules):
             if len(rule.sizes) > 1:
                 rows = self._rows[self._members(application)]
@@ -106,9 +106,9 @@ class Scaling:
         missing = self._wanted - self._count(PRESENT)
         for application in np.flatnonzero(missing).tolist():
             if missing[application] > 0:
-                self._call(application, int(missing[application]))
+                self._start_members(application, int(missing[application]))
             else:
-                self._send_away(application, -int(missing[application]))
+                self._stop_members(application, -int(missing[application]))
 
     def sample(self, now_s: float) -> None:
         """Record the course so far."""
@@ -135,7 +135,7 @@ class Scaling:
             {name: each.capacity_mhz for name, each in rule.sizes.items()},
         )  # fmt: skip
 
-    def _adopt(self, application: int, rule: ScalingRule, wanted: Wanted, now_s: float) -> None:
+    def _apply(self, application: int, rule: ScalingRule, wanted: Wanted, now_s: float) -> None:
         """Take over what a policy wants, within the limits and cool-downs."""
         apps = self._apps
         before, old = int(self._wanted[application]), self._size[application]
@@ -163,15 +163,15 @@ class Scaling:
             )
         )  # fmt: skip
 
-    def _call(self, application: int, count: int) -> None:
+    def _start_members(self, application: int, count: int) -> None:
         """Ask for members that are away, those with the lowest numbers first."""
         members = self._members(application)
-        away = members[np.isin(self._state(members), CALLED)][:count]
+        away = members[np.isin(self._state(members), REQUESTED)][:count]
         self._since_s[away] = self._clock.now
         if len(away):
             self._lifecycle.ask(self._rows[away])
 
-    def _send_away(self, application: int, count: int) -> None:
+    def _stop_members(self, application: int, count: int) -> None:
         """Let members go: first those that do not run yet, then by age; none that is moving."""
         rule, members = self._rules[application], self._members(application)
         state = self._state(members)
@@ -185,7 +185,7 @@ class Scaling:
         leaving = free[np.lexsort((number, age, working))]
         leaving = leaving[~np.isin(self._state(leaving), UNDER_WAY)][:count]
         if len(leaving):
-            self._lifecycle.dismiss(self._rows[np.sort(leaving)])
+            self._lifecycle.stop_members(self._rows[np.sort(leaving)])
 
     # Rows and their states
 

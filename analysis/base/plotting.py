@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from ...models.base.arrays import Floats
 
-HERE, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
-LEAST = "#c1440e"
-FURTHER = ("#bf8700", "#8250df", "#0a7b83", "#a3295f")
+MAIN, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
+WARM = "#c1440e"
+MORE_COLOURS = ("#bf8700", "#8250df", "#0a7b83", "#a3295f")
 """Colours of baselines after the first."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-MOST_POINTS = 4000
+MAX_POINTS = 4000
 TEMPLATES = ("hovertemplate", "texttemplate")
 """Texts that farmsim writes itself, with markup."""
 
@@ -76,9 +76,9 @@ def _literal(node: Any) -> Any:
 
 def thinned(x: Any, y: Any) -> tuple[Any, Any]:
     """Return at most MOST_POINTS points that keep every bucket's lowest and highest value."""
-    if len(x) <= MOST_POINTS:
+    if len(x) <= MAX_POINTS:
         return x, y
-    edges = np.linspace(0, len(x), MOST_POINTS // 2 + 1).astype(np.int64)
+    edges = np.linspace(0, len(x), MAX_POINTS // 2 + 1).astype(np.int64)
     picked: list[int] = []
     for start, end in pairwise(edges):
         low, high = start + int(np.argmin(y[start:end])), start + int(np.argmax(y[start:end]))

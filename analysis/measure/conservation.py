@@ -25,7 +25,7 @@ def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = Non
     _service_agrees(outcome)
     _work_agrees(outcome, metrics)
     _times_agree(outcome)
-    _moves_agree(outcome)
+    _migrations_agree(outcome)
     _links_agree(outcome)
     if rules is not None:
         broken = hard_rules_broken(rules, outcome)
@@ -114,12 +114,14 @@ def _times_agree(outcome: Outcome) -> None:
     on_s, switching_s = totals[Rate.ON], totals[Rate.SWITCHING]
     longest_s = outcome.end_s * (1 + RELATIVE)
     _require(bool(np.all(on_s + switching_s <= longest_s)), "a host was on for longer than the run")
-    _require(bool(np.all(totals[Rate.SHORT] <= totals[Rate.ACTIVE] + 1e-6)), "violating while idle")
+    _require(
+        bool(np.all(totals[Rate.VIOLATING] <= totals[Rate.ACTIVE] + 1e-6)), "violating while idle"
+    )
     steps = outcome.tables["steps"]
     _near(float(steps["time_s"][-1]), outcome.end_s, "end of the steps")
 
 
-def _moves_agree(outcome: Outcome) -> None:
+def _migrations_agree(outcome: Outcome) -> None:
     moves = outcome.tables["migrations"]
     start_s, end_s = moves["start_s"], moves["end_s"]
     ended = np.isfinite(end_s) & (end_s <= outcome.end_s * (1 + RELATIVE))

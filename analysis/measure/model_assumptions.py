@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ...models.base.parameters import knobs_of
+from ...models.base.parameters import parameters_of
 from ...models.migration.fixed_rate import FixedRate
-from ...policies.control.control import moves_vms
-from ...scenarios.language.fields import show_knobs
+from ...policies.control.control import migrates_vms
+from ...scenarios.language.fields import show_parameters
 from ...scenarios.language.units import write
 from ...scenarios.resolve.migration import may_use_network
-from ...scenarios.spec.network import MOVES_PER_HOST
+from ...scenarios.spec.network import MIGRATIONS_PER_HOST
 from ..base.played_case import PlayedCase
 
 Row = dict[str, str]
@@ -24,7 +24,7 @@ def row(what: str, value: str, source: str) -> Row:
 
 def model_rows(run: PlayedCase, moved: bool) -> list[Row]:
     """Return the assumptions of all models but power and load; ``moved``: whether VMs were."""
-    moves = [*_move_rows(run), *_network_rows(run)] if moved else []
+    moves = [*_migration_rows(run), *_network_rows(run)] if moved else []
     return [*_layer_rows(run), *_licence_rows(run), *moves, *_service_rows(run, moved)]
 
 
@@ -60,13 +60,13 @@ def _licence_rows(run: PlayedCase) -> Iterator[Row]:
             yield row(what, f"{licence.per_vm:g} {currency} a VM and year", listed)
         elif licence.per_host:
             value = f"{licence.per_host:g} {currency} a host and year"
-            if licence.least_cores:
-                value += f", {licence.least_cores:g} cores at least in all"
+            if licence.min_cores:
+                value += f", {licence.min_cores:g} cores at least in all"
                 value += f" ({licence.order_note})" if licence.order_note else ""
             yield row(what, value, listed if licence.listed else "scenario")
 
 
-def _move_rows(run: PlayedCase) -> Iterator[Row]:
+def _migration_rows(run: PlayedCase) -> Iterator[Row]:
     for what, model in _models(run):
         if model is not None and not isinstance(model, FixedRate):
             yield row(what, type(model).__name__, "docs/migration.md")
@@ -83,15 +83,15 @@ def _models(run: PlayedCase) -> list[tuple[str, Any]]:
 
 def _figures(what: str, part: Any) -> Iterator[Row]:
     """Yield the fields of a model, those of its parts too."""
-    shown, defaults = show_knobs(part), {each.name: each.default for each in fields(part)}
-    for name, knob in knobs_of(type(part)).items():
-        value, key = getattr(part, name), knob.key or name
+    shown, defaults = show_parameters(part), {each.name: each.default for each in fields(part)}
+    for name, parameter in parameters_of(type(part)).items():
+        value, key = getattr(part, name), parameter.key or name
         if is_dataclass(value):
             yield from _figures(f"{what}: {key}", value)
             continue
         source = "scenario"
         if value == defaults[name]:
-            source = ESTIMATE if ESTIMATE in knob.help.lower() else "default of the model"
+            source = ESTIMATE if ESTIMATE in parameter.help.lower() else "default of the model"
         yield row(f"{what}: {key}", str(shown[key]), source)
 
 
@@ -100,10 +100,10 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
     if may_use_network(run.scenario):
         shown = part.model_dump(by_alias=True)
         shown["layout"] = part.topology.model_dump(by_alias=True)
-        shown["moves_per_host"] = part.moves_per_host or MOVES_PER_HOST
+        shown["moves_per_host"] = part.moves_per_host or MIGRATIONS_PER_HOST
         yield from _fields("Network", shown, part.model_fields_set)
     fixed = any(isinstance(model, FixedRate) for _, model in _models(run))
-    if fixed and not part.stated and moves_vms(run.scenario.policies.control):
+    if fixed and not part.stated and migrates_vms(run.scenario.policies.control):
         told = "no port: any number of them at a time, each at its rate; write network to share it"
         yield row("Moves at a fixed rate share", told, "default")
 

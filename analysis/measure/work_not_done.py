@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from ...models.base.arrays import added
 from ..base.wording import capital, complement, count, listed, of_all, percent, was
 
-LIKE = 0.01
+EQUAL_WORK = 0.01
 """Work that may differ between runs whose energy and cost are compared: 1 %.
 
 A run that serves less by more than this is not said to save.
 """
 
-AS_MUCH = 0.005
+EQUAL_SERVICE = 0.005
 """Share of the work by which a variant may serve less than another and still be marked best."""
 
 LEFT_OUT = ("vms_rejected", "vms_waiting", "vms_lost")
@@ -72,29 +72,29 @@ def unserved(figures: Figures) -> float:
     return share if share > ROUNDING else 0.0
 
 
-def unlike(here: Figures, there: Figures) -> str:
+def not_comparable(here: Figures, there: Figures) -> str:
     """Return why energy and cost of two runs cannot be compared, empty where they can.
 
-    They can where both did the same work, up to :data:`LIKE`.
+    They can where both did the same work, up to :data:`EQUAL_WORK`.
     """
     if not here.get("vms_ran"):
         return "no VM ran"
     if unserved(here) > 1.0 - ROUNDING:
         return "no work was done"
     mine, other = here.get("work_served_ghz_h") or 0.0, there.get("work_served_ghz_h") or 0.0
-    if mine < other * (1.0 - LIKE):
+    if mine < other * (1.0 - EQUAL_WORK):
         return f"this run did {percent(mine / other)} of the work that was done there"
-    if other < mine * (1.0 - LIKE):
+    if other < mine * (1.0 - EQUAL_WORK):
         return f"{percent(other / mine)} of the work of this run was done there"
     return ""
 
 
-def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
+def serving_as_much(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
     """Return the variants, each with its figures by level, of which none serves more than another.
 
     They serve as much as the one that serves most, in GHz h and as a share of what was asked for,
-    at every level and up to :data:`AS_MUCH`, and leave out no more VMs; where no figures tell of
-    work, all do. One that does nothing of what was asked for is never among them.
+    at every level and up to :data:`EQUAL_SERVICE`, and leave out no more VMs; where no figures tell
+    of work, all do. One that does nothing of what was asked for is never among them.
     """
     serving = {
         variant
@@ -109,7 +109,7 @@ def serving_most(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]:
                 if (value := levels.get(level, {}).get(name)) is not None
             }
             most = max(done.values(), default=0.0)
-            least = most * (1.0 - AS_MUCH)
+            least = most * (1.0 - EQUAL_SERVICE)
             serving -= {variant for variant, value in done.items() if value < least}
         out = {
             variant: added(levels[level].get(name) or 0.0 for name in LEFT_OUT)

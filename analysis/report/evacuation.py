@@ -28,7 +28,7 @@ Run = TypeVar("Run", bound=RunTables)
 
 
 @dataclass(frozen=True)
-class Emptied:
+class EmptiedHost:
     """One host: its wave from 1, moves off it, and when it was empty.
 
     Times in s from the start of the run. ``closed_s`` is when its wave began, ``empty_s`` when the
@@ -49,7 +49,7 @@ class Emptied:
 
 
 @dataclass(frozen=True)
-class Evacuated(Generic[Run]):
+class EvacuationResult(Generic[Run]):
     """Outcome of an evacuation; times in s from the start of the run.
 
     ``finished_s`` is when the last VM had left the last host, None if a host was not emptied;
@@ -71,7 +71,7 @@ class Evacuated(Generic[Run]):
     worst_downtime_s: float | None
     worst_vm: str
     stayed: dict[str, str]
-    by_host: list[Emptied] = field(default_factory=list)
+    by_host: list[EmptiedHost] = field(default_factory=list)
     downtimes_unknown: int = 0
     hold_s: float = 0.0
     ended: list[str] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Evacuated(Generic[Run]):
         return sentence(self.result.figures())
 
     @property
-    def waves(self) -> list[tuple[int, list[Emptied]]]:
+    def waves(self) -> list[tuple[int, list[EmptiedHost]]]:
         """Hosts by the wave in which they were emptied."""
         numbers = sorted({each.wave for each in self.by_host})
         return [(wave, [each for each in self.by_host if each.wave == wave]) for wave in numbers]
@@ -175,7 +175,7 @@ class Evacuated(Generic[Run]):
         }  # fmt: skip
 
 
-def _wave_text(hosts: list[Emptied]) -> str:
+def _wave_text(hosts: list[EmptiedHost]) -> str:
     moves = sum(each.moves for each in hosts)
     full = [each.host for each in hosts if each.empty_s is None]
     last_s = max(each.empty_s or 0.0 for each in hosts)
@@ -185,7 +185,7 @@ def _wave_text(hosts: list[Emptied]) -> str:
     return f"{some([each.host for each in hosts])}: {when}, {plural(moves, 'move')}"
 
 
-def evacuated(result: Run) -> Evacuated[Run] | None:
+def evacuated(result: Run) -> EvacuationResult[Run] | None:
     """Return what a run's evacuation came to, None where none of its policies is one."""
     policies = yaml.load(result.scenario_yaml, yaml.CSafeLoader)["policies"]
     control = _evacuation_in(policies["control"])
@@ -208,7 +208,7 @@ def _evacuation_in(control: Any) -> Mapping[str, Any] | None:
     return next((found for each in inner if (found := _evacuation_in(each))), None)
 
 
-def read(result: Run, policy: Evacuation) -> Evacuated[Run]:
+def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
     """Return what the evacuation of a run came to."""
     table = result.table("hosts").to_pydict()
     named = zip(table["host"], table["rack"], strict=True)
@@ -230,7 +230,7 @@ def read(result: Run, policy: Evacuation) -> Evacuated[Run]:
     worst: Row = max(known, key=lambda row: float(row["downtime_s"]), default={})
     took_s = [row["end_s"] - row["start_s"] for row in moves]
     ends_s = [each.empty_s for each in by_host if each.empty_s is not None]
-    return Evacuated(
+    return EvacuationResult(
         result=result,
         hosts=hosts,
         began_s=policy.at_s,
@@ -277,7 +277,7 @@ def _ended(result: RunTables, closed: Mapping[str, Row]) -> list[str]:
 
 def _by_host(
     hosts: list[str], policy: Evacuation, closed: Mapping[str, Row], moves: Iterable[Row]
-) -> list[Emptied]:
+) -> list[EmptiedHost]:
     """Return what became of each host; VMs that came to it for an earlier wave count as its own."""
     of_host: dict[str, list[Row]] = {host: [] for host in hosts}
     for row in moves:
@@ -287,7 +287,7 @@ def _by_host(
         rows, times = of_host[host], closed.get(host, {})
         known_s = [row["downtime_s"] for row in rows if row["downtime_s"] is not None]
         found.append(
-            Emptied(
+            EmptiedHost(
                 host, number // (policy.wave or len(hosts)) + 1, len(rows),
                 added(row["copied_gib"] for row in rows), times.get("empty_s"),
                 max(known_s, default=None), times.get("closed_s"), times.get("open_s"),

@@ -27,6 +27,6 @@ FIGURES: dict[str, TopicFigure] = _in_order()
 """The figures of all topics, by name."""
 
 
-def drawable(result: RunTables) -> dict[str, Callable[[RunTables], Figure]]:
+def available_figures(result: RunTables) -> dict[str, Callable[[RunTables], Figure]]:
     """Return what draws the figures that a run has, by name."""
     return {name: literal(figure.draw) for name, figure in FIGURES.items() if figure.exists(result)}

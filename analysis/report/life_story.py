@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..topics.lifecycle.metrics import TURNED_AWAY
+from ..topics.lifecycle.metrics import REJECTED_PREFIX
 from .vm_sentences import Row
 
 GONE = ("finished", "dismissed", "crashed", "lost in a move")
@@ -28,7 +28,7 @@ NO_HOST = {
 }
 
 
-class Stay(NamedTuple):
+class HostStay(NamedTuple):
     """A host that a VM was on or going to, and when."""
 
     host: str
@@ -40,26 +40,28 @@ class Stay(NamedTuple):
         return bool(row["host"] == self.host and self.from_s <= row["time_s"] <= self.to_s)
 
 
-def stays(about: Row, life: Iterable[Row], moves: Sequence[Row], end_s: float) -> list[Stay]:
+def host_stays(
+    about: Row, life: Iterable[Row], moves: Sequence[Row], end_s: float
+) -> list[HostStay]:
     """Return where a VM was and was going to, in order of time."""
-    found: list[Stay] = []
-    for stay in _between_moves(about, life, end_s):
+    found: list[HostStay] = []
+    for stay in _without_migrations(about, life, end_s):
         on, since_s = stay.host, stay.from_s
         for row in moves:
             if not stay.from_s <= row["decided_s"] <= stay.to_s:
                 continue
             if row["finished"]:
-                found.append(Stay(on, since_s, row["end_s"]))
+                found.append(HostStay(on, since_s, row["end_s"]))
                 on, since_s = row["target"], row["decided_s"]
             else:
-                found.append(Stay(row["target"], row["decided_s"], row["end_s"]))
-        found.append(Stay(on, since_s, stay.to_s))
+                found.append(HostStay(row["target"], row["decided_s"], row["end_s"]))
+        found.append(HostStay(on, since_s, stay.to_s))
     return found
 
 
-def _between_moves(about: Row, life: Iterable[Row], end_s: float) -> list[Stay]:
+def _without_migrations(about: Row, life: Iterable[Row], end_s: float) -> list[HostStay]:
     """Return the stays on hosts as if nothing had been moved."""
-    found: list[Stay] = []
+    found: list[HostStay] = []
     host, since_s = None, 0.0
     if not about.get("ran_h"):
         # It is there from the start, of which its life has no event.
@@ -68,15 +70,15 @@ def _between_moves(about: Row, life: Iterable[Row], end_s: float) -> list[Stay]:
         if row["event"] in HERE and host is None:
             host, since_s = row["host"], row["time_s"]
         elif row["event"] in GONE and host is not None:
-            found.append(Stay(host, since_s, row["time_s"]))
+            found.append(HostStay(host, since_s, row["time_s"]))
             host = None
-    return found if host is None else [*found, Stay(host, since_s, end_s)]
+    return found if host is None else [*found, HostStay(host, since_s, end_s)]
 
 
-def told(row: Row) -> str:
+def event_sentence(row: Row) -> str:
     """Say what one event of a VM's life is."""
     kind, _, why = row["event"].partition(": ")
-    if row["event"].startswith(TURNED_AWAY):
+    if row["event"].startswith(REJECTED_PREFIX):
         return f"is turned away: {why}"
     texts = TEXTS if row["host"] is not None else TEXTS | NO_HOST
     text = texts.get(kind, f"is {kind}").format(host=row["host"])

@@ -19,7 +19,7 @@ from ..topics.farm.hosts import busiest_hosts
 from ..topics.migration.figures import lasting
 from ..topics.migration.metrics import NETWORK
 from .evacuation import clock, evacuated, some
-from .figures import FIGURES, drawable
+from .figures import FIGURES, available_figures
 from .vm_sentences import plural
 
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -195,6 +195,6 @@ def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
 def _figures(result: RunTables, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [
         {"name": name, "title": FIGURES[name].title, "note": FIGURES[name].note, **draw(result)}
-        for name, draw in drawable(result).items()
+        for name, draw in available_figures(result).items()
         if chosen(name)
     ]

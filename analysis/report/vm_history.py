@@ -13,7 +13,7 @@ from ...models.base.arrays import added
 from ...scenarios.errors.problems import refuse
 from ..base.run_tables import RunTables
 from ..base.units_and_ratios import S_PER_DAY, S_PER_H
-from .life_story import stays, told
+from .life_story import event_sentence, host_stays
 from .vm_sentences import (
     Row,
     clock,
@@ -53,7 +53,7 @@ class Event:
 
 
 @dataclass(frozen=True, repr=False)
-class Story:
+class VmHistory:
     """What happened to one VM, in order of time; the last event sums it up."""
 
     vm: str
@@ -98,7 +98,7 @@ ENDED, BOOTED, ARRIVED, STOPPED, ASKED, DECIDED, WOKEN, LIVES, WAITS, LEAVES, DR
 )
 
 
-def tell(result: RunTables, vm: str) -> Story:
+def history_of(result: RunTables, vm: str) -> VmHistory:
     """Return the story of a VM, named exactly or by a pattern that it alone matches.
 
     Raises InputError naming the nearest VMs, or those that the pattern matches, and where a
@@ -111,7 +111,7 @@ def tell(result: RunTables, vm: str) -> Story:
     moves = tables.rows("migrations", "vm", [vm])
     end_s = round(float(result.value("duration_h")) * 3600.0, 6)
     life = tables.rows("vm_events", "vm", [vm]) if "vm_events" in result.tables else []
-    where = stays(about, life, moves, end_s)
+    where = host_stays(about, life, moves, end_s)
     named = {stay.host for stay in where}
     hosts = {row["host"]: row for row in tables.rows("hosts", "host", named)}
     power = tables.rows("power_events", "host", named)
@@ -127,7 +127,7 @@ def tell(result: RunTables, vm: str) -> Story:
         f"{about['size']}, {plural(about['vcpus'], 'vCPU')}, {number(about['size_mhz'])} MHz, "
         f"{number(about['memory_gib'])} GiB"
     )
-    return Story(vm, what, events)
+    return VmHistory(vm, what, events)
 
 
 def choose(name: str, known: Sequence[str], where: str) -> str:
@@ -210,7 +210,7 @@ def _asked(about: Row) -> list[_Ranked]:
 def _lives(row: Row) -> _Ranked:
     data = {name: value for name, value in row.items() if name != "time_s"}
     rank = ENDED if row["event"] in LAST else LIVES
-    return _Ranked(rank, Event(row["time_s"], "life", told(row), data))
+    return _Ranked(rank, Event(row["time_s"], "life", event_sentence(row), data))
 
 
 def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str]) -> list[_Ranked]:

@@ -152,11 +152,11 @@ def _amount(value: float, unit: str) -> str:
 
 def summary(about: Row, figures: Row) -> str:
     """Sum up in a few lines where a VM was, what was decided, and what it went without."""
-    lines = [_whereabouts(about, figures), *_lived(about), _decisions(figures)]
+    lines = [_host_text(about, figures), *_lifetime_text(about), _decisions(figures)]
     return "\n".join([*lines, *_moves(figures), _service(about)])
 
 
-def _whereabouts(about: Row, figures: Row) -> str:
+def _host_text(about: Row, figures: Row) -> str:
     if about["first_host"] is None:
         return f"{about['state']}: {about['reason'] or 'no host was found for it'}"
     last = about["last_host"] or "none"
@@ -165,7 +165,7 @@ def _whereabouts(about: Row, figures: Row) -> str:
     return f"first on {about['first_host']}, last on {last}; {plural(figures['hosts'], 'host')}"
 
 
-def _lived(about: Row) -> list[str]:
+def _lifetime_text(about: Row) -> list[str]:
     """Return a line on how long a VM waited, was there and was down; none without lives."""
     texts = []
     if about.get("waited_s"):
@@ -209,13 +209,13 @@ def _service(about: Row) -> str:
     costop = about.get("costop_share")
     return (
         f"asked for {number(about['requested_ghz_h'])} GHz h, "
-        f"{percent(about['utilisation_mean'])} of its size; {_went_without(about)}; ready but not "
+        f"{percent(about['utilisation_mean'])} of its size; {_unserved_text(about)}; ready but not "
         f"running {percent(about['ready_share'])} of the time"
         + (f", co-stopped {percent(costop)}" if costop else "")
     )
 
 
-WENT_WITHOUT = {
+UNSERVED_CAUSES = {
     "saturated": "as its hosts were saturated",
     "vm_limit": "beyond its own vCPUs or limit",
     "overhead": "by virtualisation overhead",
@@ -225,10 +225,10 @@ WENT_WITHOUT = {
 """How to say why work of a VM was not done, by cause."""
 
 
-def _went_without(about: Row) -> str:
+def _unserved_text(about: Row) -> str:
     parts = [
         f"{percent(about[f'unserved_{cause}_share'])} {why}"
-        for cause, why in WENT_WITHOUT.items()
+        for cause, why in UNSERVED_CAUSES.items()
         if about[f"unserved_{cause}_share"]
     ]
     return f"went without {', '.join(parts)}" if parts else "was given all of it"

@@ -29,7 +29,7 @@ from ..measure.metrics import measure
 from ..measure.tables import make_tables
 from ..measure.work_not_done import undone
 from ..statements.run_warnings import warnings
-from ..statements.savings import Against
+from ..statements.savings import BaselineSavings
 from ..statements.verdict import failed_assertions, verdict
 from ..statements.without_effect import wide_vms, without_effect
 from ..topics.farm.hosts_needed import hosts_needed
@@ -59,9 +59,10 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     played = [_played_baseline(other, run, progress) for other in others]
     if len(never) and here["vms_ran"]:
         for other in (each for each in others if each.load.vms is load.vms):
-            other.title += _of_those_that_ran(run, here)
+            other.title += _vms_that_ran(run, here)
     against = [
-        Against.of(other.case.label, other.case.title, here, values) for other, values in played
+        BaselineSavings.of(other.case.label, other.case.title, here, values)
+        for other, values in played
     ]
     result = _result(run, here, against)
     if not others and scenario.has_baseline:
@@ -82,7 +83,7 @@ def _try_baselines(scenario: Scenario, load: Load, case: Case) -> None:
         build_baselines(scenario, load)
 
 
-def _of_those_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
+def _vms_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
     """Return whom a baseline carries; members of applications are there beside the VMs."""
     if run.scenario.applications:
         return " for the VMs that ran, beside the members of applications"
@@ -100,9 +101,9 @@ def _played_baseline(
     other: Case, run: PlayedCase, progress: Progress | None
 ) -> tuple[PlayedCase, dict[str, float]]:
     """Play a baseline; the same farm without consolidation pays for the hosts of the run."""
-    if other.least_paid is None:
+    if other.min_paid is None:
         return _played(other, progress)
-    other.least_paid = hosts_needed(run).paid
+    other.min_paid = hosts_needed(run).paid
     played, values = _played(other, progress)
     other.title += f" ({count(values['hosts_on_peak'], 'host')} always on, nothing moved)"
     return played, values
@@ -111,17 +112,19 @@ def _played_baseline(
 def _played(case: Case, progress: Progress | None) -> tuple[PlayedCase, dict[str, float]]:
     """Play a case and return it with its metrics. Raises ConservationError."""
 
-    def tell(now_s: float) -> None:
+    def report_time(now_s: float) -> None:
         if progress is not None:
             progress(case.name, now_s, case.scenario.run.duration)
 
-    run = PlayedCase(case, play(case, tell))
+    run = PlayedCase(case, play(case, report_time))
     metrics = measure(run)
     check(run.outcome, metrics, case.rules)
     return run, metrics
 
 
-def _result(run: PlayedCase, metrics: dict[str, float], against: Sequence[Against]) -> Result:
+def _result(
+    run: PlayedCase, metrics: dict[str, float], against: Sequence[BaselineSavings]
+) -> Result:
     text = dump(run.scenario)
     return Result(
         name=run.case.name,
@@ -134,7 +137,7 @@ def _result(run: PlayedCase, metrics: dict[str, float], against: Sequence[Agains
 
 
 def _summary(
-    run: PlayedCase, metrics: dict[str, float], against: Sequence[Against]
+    run: PlayedCase, metrics: dict[str, float], against: Sequence[BaselineSavings]
 ) -> dict[str, Any]:
     """Return metrics and savings with their units, and what is said about them."""
     currency = run.currency
@@ -157,7 +160,10 @@ def _summary(
 
 
 def _entries(
-    metrics: dict[str, float], against: Sequence[Against], currency: str, invested: float | None
+    metrics: dict[str, float],
+    against: Sequence[BaselineSavings],
+    currency: str,
+    invested: float | None,
 ) -> dict[str, Any]:
     """Return metrics, then savings against the first baseline, each with its unit."""
     entries = {

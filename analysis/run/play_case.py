@@ -9,14 +9,14 @@ from ...sim.actuator import PlanError
 from ...sim.engine import Outcome, UnplacedError
 
 
-def play(case: Case, tell: Callable[[float], None] | None = None) -> Outcome:
-    """Run the engine of a case; ``tell`` is called with the simulated time at every beat.
+def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outcome:
+    """Run the engine of a case; ``report_time`` is called with the simulated time at every beat.
 
     Raises InputError if the initial placement found no host for a VM that must have one, and
     PolicyError if a policy answered what can never be right or failed.
     """
     try:
-        return case.engine.run(tell)
+        return case.engine.run(report_time)
     except UnplacedError as error:
         raise refuse_unplaced(case, error) from None
     except PlanError as error:

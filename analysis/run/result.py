@@ -14,7 +14,7 @@ from .run_directory import StoredRun, read, write
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from ..report.vm_history import Story
+    from ..report.vm_history import VmHistory
 
 
 @dataclass
@@ -72,22 +72,22 @@ class Result:
         """Return a Plotly figure. Raises KeyError naming the figures there are."""
         import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
 
-        from ..report.figures import drawable  # noqa: PLC0415
+        from ..report.figures import available_figures  # noqa: PLC0415
 
-        figures = drawable(self)
+        figures = available_figures(self)
         if name not in figures:
             raise KeyError(unknown_name("figure", name, figures))
         figure = figures[name](self)
         return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
 
-    def story(self, vm: str) -> "Story":
+    def vm_history(self, vm: str) -> "VmHistory":
         """Return what happened to a VM, named exactly or by a pattern that it alone matches.
 
         Raises InputError naming the nearest VMs, or those that match.
         """
-        from ..report.vm_history import tell  # noqa: PLC0415 - story needs this module
+        from ..report.vm_history import history_of  # noqa: PLC0415 - story needs this module
 
-        return tell(self, vm)
+        return history_of(self, vm)
 
     def save(self, directory: str | Path, checked: bool = False) -> Path:
         """Write the run directory, report included; return where it is.

@@ -23,9 +23,9 @@ from ...scenarios.files.destination import (
     reason,
     refuse_directory,
     refuse_file,
+    reporting_os_errors,
     seal,
     sealed,
-    told,
     write_json,
 )  # fmt: skip
 from ..base.run_tables import SCHEMA_VERSION, RunTables
@@ -207,7 +207,7 @@ def read_manifest(directory: Path, kind: str) -> tuple[dict[str, Any], Record]:
     if "\0" in str(directory):
         raise refuse(str(directory), "holds a NUL character; name another directory")
     recover(directory)
-    with told(directory, "cannot be read"):
+    with reporting_os_errors(directory, "cannot be read"):
         if not (directory / MANIFEST).is_file():
             raise refuse(str(directory), f"is not a {kind} directory: {MANIFEST} is missing")
     record = read_record(directory)
@@ -258,7 +258,7 @@ def _bytes(directory: Path, name: str) -> bytes:
 
 def _last_bytes(directory: Path, name: str) -> bytes:
     path = directory / name
-    with told(path, "cannot be read"):
+    with reporting_os_errors(path, "cannot be read"):
         if kind_at(path) != "file":
             raise _damaged(directory, f"{name} is missing")
         with path.open("rb") as file:

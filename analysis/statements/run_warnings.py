@@ -25,8 +25,8 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
     return [
         *_of_load(run),
         *_of_costs(run, here),
-        *_of_orders(run, paid),
-        *_of_reserve(run, here),
+        *_minimum_order_warnings(run, paid),
+        *_reserve_warnings(run, here),
         *_of_work(here),
         *_of_policies(run.outcome.noted),
     ]
@@ -68,7 +68,7 @@ def _of_costs(run: PlayedCase, here: dict[str, float]) -> list[str]:
     return found
 
 
-def _of_orders(run: PlayedCase, paid: Sequence[int]) -> list[str]:
+def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
     """Return which minimum orders make licences dearer, where their region is not known."""
     if run.scenario.cost.licence_region is not None:
         return []
@@ -78,14 +78,14 @@ def _of_orders(run: PlayedCase, paid: Sequence[int]) -> list[str]:
             cores = own.get(licence.order, (0.0, licence))[0]
             own[licence.order] = (cores + hosts * licence.cores, licence)
     return [
-        f"Licences are counted for {licence.least_cores:g} instead of {cores:g} cores: the minimum "
+        f"Licences are counted for {licence.min_cores:g} instead of {cores:g} cores: the minimum "
         f"order with {order} ({licence.order_note}); write cost.licence_region."
         for order, (cores, licence) in own.items()
-        if 0 < cores < licence.least_cores
+        if 0 < cores < licence.min_cores
     ]
 
 
-def _of_reserve(run: PlayedCase, here: dict[str, float]) -> list[str]:
+def _reserve_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     """Return how long the reserve was not kept, and whether its check proves anything."""
     part, found = run.scenario.policies.reserve, []
     below_h = here.get("below_reserve_h", 0.0)

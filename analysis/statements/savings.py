@@ -7,7 +7,7 @@ from typing import Any
 from ...models.base.cost import YEAR_S, payback_years
 from ..base.metric_titles import UNLICENSED
 from ..base.wording import amount, basis, change
-from ..measure.work_not_done import unlike
+from ..measure.work_not_done import not_comparable
 
 COMPARED = (
     "hosts_on_peak",
@@ -26,29 +26,29 @@ COMPARED = (
 )
 """Metrics shown side by side with the baseline."""
 
-YEAR_H = YEAR_S / 3600.0
+HOURS_PER_YEAR = YEAR_S / 3600.0
 
 Saved = dict[str, tuple[float | None, str]]
 
 
 @dataclass(frozen=True)
-class Against:
+class BaselineSavings:
     """A baseline that has run: its label and title, its figures, and what became of the claim.
 
-    ``unlike`` is why no saving is claimed, empty where one is.
+    ``not_comparable`` is why no saving is claimed, empty where one is.
     """
 
     label: str
     title: str
     values: Mapping[str, float]
-    unlike: str
+    not_comparable: str
 
     @classmethod
     def of(
         cls, label: str, title: str, here: Mapping[str, float], there: Mapping[str, float]
-    ) -> "Against":
+    ) -> "BaselineSavings":
         """Compare a run with a baseline."""
-        return cls(label, title, there, unlike(here, there))
+        return cls(label, title, there, not_comparable(here, there))
 
     def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
         """Return value and unit of what is saved, by metric; no values where none is claimed."""
@@ -64,14 +64,14 @@ class Against:
         }
         if investment is not None:
             made["payback_years"] = (payback_years(investment, yearly), "years")
-        if self.unlike:
+        if self.not_comparable:
             return {name: (None, unit) for name, (_, unit) in made.items()}
         return made
 
     def sentence(self, here: Mapping[str, float], currency: str) -> str:
         """Say what is saved against this baseline, or why nothing is claimed."""
-        if self.unlike:
-            return f"No saving is claimed against {self.title}: {self.unlike}."
+        if self.not_comparable:
+            return f"No saving is claimed against {self.title}: {self.not_comparable}."
         energy, money = _energy(here, self.values), _money(here, self.values, currency)
         if not energy and not money:
             return f"Against {self.title}: no difference in energy or cost."
@@ -87,7 +87,7 @@ class Against:
             "label": self.label,
             "title": self.title,
             "sentence": self.sentence(here, currency),
-            "not_claimed": self.unlike,
+            "not_claimed": self.not_comparable,
             "saved": {
                 name: {"value": value, "unit": unit} for name, (value, unit) in saved.items()
             },
@@ -116,8 +116,10 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
     lacking = UNLICENSED in here or UNLICENSED in there
     without = ", without licences whose price is not known" if lacking else ""
     total = _saved(here["cost_per_year"], there["cost_per_year"], currency)
-    own = _own_hosts(here, there) * YEAR_H / here["duration_h"]
-    mine, other = (each["energy_cost"] * YEAR_H / each["duration_h"] for each in (here, there))
+    own = _own_hosts(here, there) * HOURS_PER_YEAR / here["duration_h"]
+    mine, other = (
+        each["energy_cost"] * HOURS_PER_YEAR / each["duration_h"] for each in (here, there)
+    )
     energy = _saved(mine, other, currency)
     if not total and not (own and energy):
         return f", no difference in cost{without}" if without else ""

@@ -6,10 +6,10 @@ from ...scenarios.language.conditions import holds, read_condition
 from ...scenarios.spec.scenario_data import ScenarioData
 from ..base.wording import amount, count, span
 from ..measure.work_not_done import sentence, unserved
-from .savings import Against
+from .savings import BaselineSavings
 
 
-def verdict(values: Mapping[str, float], against: Sequence[Against], currency: str) -> str:
+def verdict(values: Mapping[str, float], against: Sequence[BaselineSavings], currency: str) -> str:
     """Say in a few sentences what the run comes to; work that was not done comes first."""
     said = [sentence(values), ran(values), _served(values), _start_up(values)]
     said += [each.sentence(values, currency) for each in against]

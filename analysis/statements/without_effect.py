@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...policies.control.balance import Balance
-from ...policies.control.control import NoControl, moves_vms
+from ...policies.control.control import NoControl, migrates_vms
 from ...scenarios.resolve.hypervisors import server_of
 from ..base.played_case import PlayedCase
 
@@ -33,13 +33,13 @@ def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
         yield "policies.initial.cpu_overcommit", why
     if not scenario.applications and _changed(scenario.policies, "scaling_every"):
         yield "policies.scaling_every", "there are no applications"
-    yield from _of_sizes(run)
-    yield from _of_moves(run)
-    yield from _of_power(run)
-    yield from _of_lives(run)
+    yield from _size_fields(run)
+    yield from _migration_fields(run)
+    yield from _power_fields(run)
+    yield from _lifecycle_fields(run)
 
 
-def _of_sizes(run: PlayedCase) -> Iterator[tuple[str, str]]:
+def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     if scenario.service.sharing == "shares":
         return
@@ -50,9 +50,9 @@ def _of_sizes(run: PlayedCase) -> Iterator[tuple[str, str]]:
                 yield f"workload.sizes.{size.name}.{name}", why
 
 
-def _of_moves(run: PlayedCase) -> Iterator[tuple[str, str]]:
+def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
-    if moves_vms(scenario.policies.control):
+    if migrates_vms(scenario.policies.control):
         return
     why = "policies.control moves no VM"
     names = (
@@ -74,11 +74,11 @@ def _of_moves(run: PlayedCase) -> Iterator[tuple[str, str]]:
             yield field, why
 
 
-def _of_power(run: PlayedCase) -> Iterator[tuple[str, str]]:
+def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     policies, power = scenario.policies, scenario.policies.power
-    rests = not isinstance(policies.control, NoControl | Balance)
-    if not rests and _changed(policies, "power"):
+    uses_sleep = not isinstance(policies.control, NoControl | Balance)
+    if not uses_sleep and _changed(policies, "power"):
         yield "policies.power", "policies.control never puts a host to rest"
     elif not power.ahead_s:
         plain = type(power)()
@@ -86,13 +86,13 @@ def _of_power(run: PlayedCase) -> Iterator[tuple[str, str]]:
             if getattr(power, name) != getattr(plain, name):
                 yield f"policies.power.{name}", "it is for policies.power.wake_ahead, which is 0 s"
     fails = scenario.failures.entries or scenario.failures.schedule
-    for group in scenario.farm.hosts if not (rests or fails or policies.reserve) else ():
+    for group in scenario.farm.hosts if not (uses_sleep or fails or policies.reserve) else ():
         for name in ("boot", "shutdown", "off_power", "sleep"):
             if _changed(group, name):
                 yield f"farm.hosts.{group.name}.{name}", "its hosts are on from start to end"
 
 
-def _of_lives(run: PlayedCase) -> Iterator[tuple[str, str]]:
+def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     failures, admission, provisioning = (
         scenario.failures, scenario.admission, scenario.provisioning,

@@ -22,7 +22,7 @@ from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import looked_at, seal, write_json
 from ...scenarios.variants import TYPICAL, Levels, Variant
 from ..base.run_tables import SCHEMA_VERSION
-from ..measure.work_not_done import serving_most
+from ..measure.work_not_done import serving_as_much
 from ..run.execute import Progress, execute
 from ..run.result import Result
 from ..run.run_directory import (
@@ -89,7 +89,7 @@ class Comparison:
     @cached_property
     def serving(self) -> frozenset[str]:
         """The variants that serve as much work as any other; only these can be best."""
-        return serving_most(self._figures)
+        return serving_as_much(self._figures)
 
     @cached_property
     def _figures(self) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -266,9 +266,9 @@ def run_all(
     runs: dict[str, dict[str, Result]] = {variant.name: {} for variant in variants}
     for variant in variants:
         for level, scenario in variant.runs.items():
-            tell = _telling(progress, _label(variant.name, level))
+            show_progress = _labelled(progress, _label(variant.name, level))
             try:
-                runs[variant.name][level] = execute(scenario, tell)
+                runs[variant.name][level] = execute(scenario, show_progress)
             except InputError as error:
                 raise _located(error, variant) from None
     written = None if levels is None else {"path": levels.path, **_values(levels)}
@@ -286,13 +286,13 @@ def _name(variants: Sequence[Variant]) -> str:
     return first.scenario.name.removesuffix(f"-{first.name}") if varied else "comparison"
 
 
-def _telling(progress: Progress | None, label: str) -> Progress | None:
+def _labelled(progress: Progress | None, label: str) -> Progress | None:
     if progress is None:
         return None
-    tell = progress
+    show_progress = progress
 
     def told(name: str, now_s: float, end_s: float) -> None:
-        tell(f"{label}: {name}", now_s, end_s)
+        show_progress(f"{label}: {name}", now_s, end_s)
 
     return told
 

@@ -68,10 +68,10 @@ def _sentence(
         return f"{name}: every figure as in {reference}."
     here, there = runs[name], runs[reference]
     left = undone.sentence(here[TYPICAL])
-    unlike = _unlike(here, there)
-    if unlike:
+    not_comparable = _not_comparable(here, there)
+    if not_comparable:
         left = f"{left} " if left else ""
-        return f"{name}: {left}No saving is claimed against {reference}: {unlike}."
+        return f"{name}: {left}No saving is claimed against {reference}: {not_comparable}."
     parts = []
     hosts = rows["hosts_on_peak"].cells[name]
     if hosts is not None and hosts.difference is not None:
@@ -92,10 +92,10 @@ def _sentence(
     return f"{name} against {reference}: {', '.join(parts)}."
 
 
-def _unlike(here: Mapping[str, Figures], there: Mapping[str, Figures]) -> str:
+def _not_comparable(here: Mapping[str, Figures], there: Mapping[str, Figures]) -> str:
     """Return why two variants cannot be compared at any one of their levels, empty if they can."""
     for level in (TYPICAL, *here):
-        why = undone.unlike(here[level], there.get(level, there[TYPICAL]))
+        why = undone.not_comparable(here[level], there.get(level, there[TYPICAL]))
         if why:
             return why if level == TYPICAL else f"at the level {level} {why}"
     return ""

@@ -5,7 +5,7 @@ from ...scenarios.errors.problems import refuse
 from ...scenarios.resolve.farm import host_names
 from ...scenarios.resolve.racks import rack_names
 from ...scenarios.scenario import Scenario
-from ..report.evacuation import Evacuated, clock, read, some
+from ..report.evacuation import EvacuationResult, clock, read, some
 from ..run.execute import Progress, execute
 from ..run.result import Result
 
@@ -14,7 +14,7 @@ YEAR_S = 365.25 * 86_400.0
 
 def evacuate(
     scenario: Scenario, policy: Evacuation, progress: Progress | None = None
-) -> Evacuated[Result]:
+) -> EvacuationResult[Result]:
     """Run a scenario in which hosts are emptied.
 
     Raises InputError if no host has such a name, the evacuation begins before the run or after its

@@ -16,7 +16,7 @@ from ...models.farm.living import LivingFarm
 from ...models.state.columns import PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
 from ...policies.interface.view import FarmView
-from ...policies.placement.candidates import Room
+from ...policies.placement.candidates import Candidates
 from ...scenarios.build.build import Case, build, fresh, load_of
 from ...scenarios.build.workload import Load
 from ...scenarios.errors.problems import refuse
@@ -24,12 +24,12 @@ from ...scenarios.scenario import Scenario
 from ...sim.base.random_streams import Streams
 from ...sim.hosts.provisioning import Provisioning
 from ...sim.lifecycle.host_finder import Needs
-from ...sim.lifecycle.restart_check import Paper, Restart
+from ...sim.lifecycle.restart_check import Restart, RestartState
 from ..measure.work_not_done import at_instant
 from ..run.play_case import play
 from .failover_result import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
 
-MOST_PAIRS = 20_000
+MAX_PAIRS = 20_000
 LEVELS = ("rack", "site")
 HELD = (PowerState.ON, PowerState.BOOTING, PowerState.DRAINING)
 
@@ -61,7 +61,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
 
 
 @dataclass(frozen=True)
-class _Moment:
+class _FarmInstant:
     """The columns of a farm at one instant; moves under way count as not begun."""
 
     at_s: float
@@ -78,7 +78,7 @@ class _Moment:
     down: Ints
 
     @classmethod
-    def of(cls, case: Case, at_s: float, promised: float) -> "_Moment":
+    def of(cls, case: Case, at_s: float, promised: float) -> "_FarmInstant":
         farm = case.farm
         vms, hosts = farm.vms, farm.hosts
         need_mhz, capacity_mhz = case.engine.counting()
@@ -115,7 +115,7 @@ def _promised(farm: LivingFarm) -> float:
     return float(held_mib) / room_mib if room_mib else 0.0
 
 
-def _run(scenario: Scenario, load: Load, at_s: float | None) -> _Moment | None:
+def _run(scenario: Scenario, load: Load, at_s: float | None) -> _FarmInstant | None:
     """Run a scenario to an instant, or to its end, and return the instant or the worst.
 
     ``load`` is that of the whole run, of which VMs may come after the instant only.
@@ -129,25 +129,25 @@ def _run(scenario: Scenario, load: Load, at_s: float | None) -> _Moment | None:
         scenario = scenario.model_copy(update={"run": run})
     case = build(scenario, load)
     farm, every_s = case.farm, scenario.run.report_every
-    worst: list[_Moment] = []
+    worst: list[_FarmInstant] = []
 
     def look(now_s: float) -> None:
         if (now_s > 0 if at_s == 0 else at_s is not None) or now_s % every_s:
             return
         promised = _promised(farm)
         if not worst or promised > worst[0].promised:
-            worst[:] = [_Moment.of(case, now_s, promised)]
+            worst[:] = [_FarmInstant.of(case, now_s, promised)]
 
     play(case, look)
     if at_s:
-        return _Moment.of(case, at_s, _promised(farm))
+        return _FarmInstant.of(case, at_s, _promised(farm))
     return worst[0] if worst else None
 
 
 class _Trial:
     """A farm as it was at one instant, in which hosts fail on paper."""
 
-    def __init__(self, case: Case, moment: _Moment) -> None:
+    def __init__(self, case: Case, moment: _FarmInstant) -> None:
         self._case, self._moment = case, moment
         scenario = case.scenario
         self._farm = farm = LivingFarm(case.farm.hosts, moment.vms, layer=case.stack.layer)
@@ -189,42 +189,48 @@ class _Trial:
         working = np.flatnonzero(self._moment.state != PowerState.FAILED).tolist()
         empty = len(working) - len(filled)
         count = comb(len(working), 2) - comb(empty, 2)
-        if count > MOST_PAIRS:
-            message = f"{count:,} pairs are more than {MOST_PAIRS:,}; leave --pairs out"
+        if count > MAX_PAIRS:
+            message = f"{count:,} pairs are more than {MAX_PAIRS:,}; leave --pairs out"
             raise refuse(self._case.name, message, "--pairs")
         return [pair for pair in combinations(working, 2) if not filled.isdisjoint(pair)]
 
     def fail(self, kind: str, name: str, hosts: Ints) -> Failure:
         """Let hosts fail and their VMs restart elsewhere; return what was seen."""
         moment = self._moment
-        paper = Paper(
+        restart_state = RestartState(
             moment.home.copy(), self._farm.hosts.memory_used_mib.copy(), self._load_mhz.copy(),
             moment.state.copy(), moment.need_mhz, moment.capacity_mhz,
         )  # fmt: skip
-        victims = paper.strike(hosts)
+        victims = restart_state.fail(hosts)
         if not self._lives.admission.restart:
             stranded = [self._named(vm, RESTART_OFF, {}) for vm in victims.tolist()]
             return Failure(kind, name, len(hosts), len(victims), 0, stranded)
-        lost = self._restart.play(self._view, paper, victims, moment.down)
-        explained = _Explained(self._farm, self._view, paper, self._restart)
+        lost = self._restart.play(self._view, restart_state, victims, moment.down)
+        explained = _StrandedReasons(self._farm, self._view, restart_state, self._restart)
         stranded = [explained.why(vm) for vm in lost.tolist()]
-        woken = len(set(paper.woken))
+        woken = len(set(restart_state.woken))
         return Failure(
-            kind, name, len(hosts), len(victims), woken, stranded, self._down_s(paper, victims)
+            kind,
+            name,
+            len(hosts),
+            len(victims),
+            woken,
+            stranded,
+            self._down_s(restart_state, victims),
         )
 
     def _named(self, vm: int, cause: str, hindrances: dict[str, int]) -> Stranded:
         vms = self._farm.vms
         return Stranded(vms.names[vm], vms.size_names[int(vms.size[vm])], cause, hindrances)
 
-    def _down_s(self, paper: Paper, victims: Ints) -> float | None:
+    def _down_s(self, restart_state: RestartState, victims: Ints) -> float | None:
         """Return the longest time until a VM runs again; None if none does.
 
         It is the time until the failure is noticed, the boot of a host that slept, and the
         VM's own start, as many at a time as the host starts.
         """
         mine = set(victims.tolist())
-        placed = [(vm, host) for vm, host in paper.placed if vm in mine]
+        placed = [(vm, host) for vm, host in restart_state.placed if vm in mine]
         if not placed:
             return None
         hosts, lives, columns = (
@@ -232,7 +238,7 @@ class _Trial:
             self._lives,
             self._farm.hosts,
         )
-        boot_s = np.where(np.isin(hosts, paper.woken), columns.boot_s[hosts], 0.0)
+        boot_s = np.where(np.isin(hosts, restart_state.woken), columns.boot_s[hosts], 0.0)
         starts = Provisioning(lives.first_s, lives.again_s, lives.starts_per_host, len(columns))
         ready_s = starts.ready_s(
             hosts, columns.group[hosts], np.ones(len(hosts), bool), 0.0, boot_s
@@ -240,12 +246,14 @@ class _Trial:
         return lives.admission.detect_s + float(ready_s.max())
 
 
-class _Explained:
+class _StrandedReasons:
     """Says what stops VMs once all others have restarted, once for each kind of them."""
 
-    def __init__(self, farm: LivingFarm, view: FarmView, paper: Paper, restart: Restart) -> None:
+    def __init__(
+        self, farm: LivingFarm, view: FarmView, restart_state: RestartState, restart: Restart
+    ) -> None:
         self._farm, self._restart = farm, restart
-        self._paper, self._view = paper, view
+        self._restart_state, self._view = restart_state, view
         self._known: dict[int, Stranded] = {}
 
     def why(self, vm: int) -> Stranded:
@@ -257,22 +265,26 @@ class _Explained:
         return replace(self._known[kind], vm=vms.names[vm], size=vms.size_names[int(vms.size[vm])])
 
     @cached_property
-    def _room(self) -> Room:
+    def _candidates(self) -> Candidates:
         """Room on all hosts that are left."""
-        ahead = self._paper.view(self._view)
-        there = ahead.awake() | (ahead.asleep() & self._restart.wakes)
-        paper = self._paper
-        return Room(
-            ahead, np.flatnonzero(there), paper.need_mhz, paper.load_mhz, paper.capacity_mhz
+        ahead = self._restart_state.view(self._view)
+        there = ahead.awake() | (ahead.sleeping() & self._restart.wakes)
+        restart_state = self._restart_state
+        return Candidates(
+            ahead,
+            np.flatnonzero(there),
+            restart_state.need_mhz,
+            restart_state.load_mhz,
+            restart_state.capacity_mhz,
         )
 
     def _look(self, vm: int) -> Stranded:
         """Tell hosts that may take a VM and lack something from those that may not take it."""
-        room = self._room
-        may = room.may_hold(vm)
-        memory, cpu = room.short_of(vm)
+        candidates = self._candidates
+        may = candidates.may_hold(vm)
+        memory, cpu = candidates.lacking_resources(vm)
         found = {"memory": int((memory & may).sum()), "CPU": int((cpu & may).sum())}
-        rules = room.why_barred(vm, may if may.any() else np.ones(len(may), bool))
+        rules = candidates.why_barred(vm, may if may.any() else np.ones(len(may), bool))
         found |= {f"rule {name}": count for name, count in rules}
         if not may.any() and len(may) and not rules:
             found["hypervisor, tenant or guest limit"] = len(may)
@@ -280,10 +292,16 @@ class _Explained:
         cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
         if not may.any() and found:
             cause = f"{NOTHING_LEFT} that {cause} allows"
-        free_mib = room.memory_free_mib[may].max(initial=0.0)
-        free_mhz = room.free_mhz[may].max(initial=0.0)
+        free_mib = candidates.memory_free_mib[may].max(initial=0.0)
+        free_mhz = candidates.free_mhz[may].max(initial=0.0)
         return Stranded(
-            "", "", cause, found, int(may.sum()), float(room.view.vms.footprint_mib[vm]) / 1024,
-            float(room.need_mhz[vm]) / 1000, max(float(free_mib), 0.0) / 1024,
+            "",
+            "",
+            cause,
+            found,
+            int(may.sum()),
+            float(candidates.view.vms.footprint_mib[vm]) / 1024,
+            float(candidates.need_mhz[vm]) / 1000,
+            max(float(free_mib), 0.0) / 1024,
             max(float(free_mhz), 0.0) / 1000,
-        )  # fmt: skip
+        )

@@ -13,7 +13,7 @@ STATUS = {0: "optimal", 1: "time limit", 2: "infeasible"}
 
 
 @dataclass(frozen=True)
-class Found:
+class SolverResult:
     """What the solver came to: a proven bound, the best placement if any, and its status."""
 
     bound: int
@@ -23,7 +23,7 @@ class Found:
 
 def solve_program(
     snapshot: Snapshot, chosen: tuple[Ints, Ints], bound: int, time_limit_s: float
-) -> Found:
+) -> SolverResult:
     """Solve for the fewest of the chosen hosts; ``chosen`` are their rows and their kinds."""
     hosts, kinds = chosen
     vm, at = np.nonzero(snapshot.allowed[:, hosts])
@@ -38,11 +38,11 @@ def solve_program(
     dual = answer.mip_dual_bound
     proven = bound if dual is None or not np.isfinite(dual) else int(np.ceil(dual - 1e-6))
     if answer.x is None:
-        return Found(proven, None, status)
+        return SolverResult(proven, None, status)
     placed = answer.x[len(hosts) :] > 0.5
     home = np.full(len(snapshot.home), -1)
     home[vm[placed]] = hosts[at[placed]]
-    return Found(proven, home, status)
+    return SolverResult(proven, home, status)
 
 
 @dataclass(frozen=True)

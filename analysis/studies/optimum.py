@@ -11,7 +11,7 @@ import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Ints, alike
-from ...models.bounds.bin_packing import fewest_hosts, least_weights
+from ...models.bounds.bin_packing import fewest_hosts, min_weights
 from ...scenarios.build.build import build, load_of
 from ...scenarios.errors.problems import refuse
 from ...scenarios.scenario import Scenario
@@ -43,8 +43,8 @@ def lower_bound(snapshot: Snapshot) -> int:
         return 0
     groups = np.unique(snapshot.group)
     may = np.stack([snapshot.allowed[:, snapshot.group == each].any(axis=1) for each in groups], 1)
-    cpu_mhz, cpu_factor = least_weights(np.where(may, snapshot.cpu_mhz[:, groups], np.inf))
-    memory, memory_factor = least_weights(np.where(may, snapshot.memory_mib[:, groups], np.inf))
+    cpu_mhz, cpu_factor = min_weights(np.where(may, snapshot.cpu_mhz[:, groups], np.inf))
+    memory, memory_factor = min_weights(np.where(may, snapshot.memory_mib[:, groups], np.inf))
     at = np.searchsorted(groups, snapshot.group)
     rooms = np.stack([snapshot.room_mhz / cpu_factor[at], snapshot.room_mib / memory_factor[at]], 1)
     _, first, counts = np.unique(alike(rooms), return_index=True, return_counts=True)
@@ -103,13 +103,13 @@ def _enough_hosts(snapshot: Snapshot, most: int | None) -> tuple[Ints, Ints]:
 
 
 @dataclass(frozen=True)
-class Compared:
+class OptimumComparison:
     """A farm at one instant beside the optimum for the VMs that it holds then.
 
-    ``short_mhz`` is the CPU that VMs ask for beyond what their hosts have: a farm that is short may
-    use fewer hosts than serving everybody takes. The optimum fills hosts to ``fill`` of their CPU
-    at most; ``over_fill`` hosts of the farm hold more than that, which is no shortage. ``left_out``
-    names the rules of placement that the optimum need not keep.
+    ``shortfall_mhz`` is the CPU that VMs ask for beyond what their hosts have: a farm that is short
+    may use fewer hosts than serving everybody takes. The optimum fills hosts to ``fill`` of their
+    CPU at most; ``over_fill`` hosts of the farm hold more than that, which is no shortage.
+    ``left_out`` names the rules of placement that the optimum need not keep.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Compared:
     vms: int
     hosts_on: int
     hosts: int
-    short_mhz: float
+    shortfall_mhz: float
     optimum: Optimum
     left_out: list[str]
     fill: float = 1.0
@@ -139,8 +139,8 @@ class Compared:
         ]
         if found.status != "infeasible":
             lines.append(self._gap_text())
-        if self.short_mhz > 0:
-            short = f"{self.short_mhz / 1000:,.2f} GHz"
+        if self.shortfall_mhz > 0:
+            short = f"{self.shortfall_mhz / 1000:,.2f} GHz"
             lines.append(f"short: hosts lack {short} of what their VMs ask for")
         if self.over_fill:
             hosts = "1 host of the farm is" if self.over_fill == 1 else (
@@ -166,7 +166,7 @@ class Compared:
         """Return the comparison as plain values."""
         return {
             "name": self.name, "at_s": self.at_s, "vms": self.vms, "hosts": self.hosts,
-            "hosts_on": self.hosts_on, "short_mhz": self.short_mhz, "gap": self.gap,
+            "hosts_on": self.hosts_on, "short_mhz": self.shortfall_mhz, "gap": self.gap,
             "fill": self.fill, "hosts_over_fill": self.over_fill,
             "bound": self.optimum.bound, "fewest": self.optimum.hosts,
             "status": self.optimum.status, "rules_left_out": self.left_out,
@@ -184,7 +184,7 @@ def _known(found: Optimum) -> str:
 
 def at_instant(
     scenario: Scenario, at_s: float, fill: float = 1.0, time_limit_s: float = 60.0
-) -> Compared:
+) -> OptimumComparison:
     """Run a scenario up to an instant and compare the farm with the optimum.
 
     ``fill`` is the share of a host's CPU that the optimum may use. Raises InputError if the
@@ -207,15 +207,15 @@ def at_instant(
     if not len(snapshot.home):
         message = f"finds no VM on any host at {at_s / 3600:g} h; name another time"
         raise refuse(scenario.name, message, "--at")
-    return Compared(
+    return OptimumComparison(
         name=scenario.name,
         at_s=at_s,
         vms=len(snapshot.home),
         hosts_on=int(np.count_nonzero(farm.accounts.rates[Rate.ON])),
         hosts=len(farm.hosts),
-        short_mhz=whole.short_mhz(),
+        shortfall_mhz=whole.shortfall_mhz(),
         optimum=solve(snapshot, time_limit_s),
         left_out=beyond_program(case.rules),
         fill=fill,
-        over_fill=max(snapshot.hosts_over() - whole.hosts_over(), 0),
+        over_fill=max(snapshot.overloaded_hosts() - whole.overloaded_hosts(), 0),
     )

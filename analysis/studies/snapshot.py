@@ -48,8 +48,8 @@ class Snapshot:
         size, factor = vms.size[rows], layer.work_factor
         core_mhz = np.zeros(factor.shape[1])
         core_mhz[hosts.group] = hosts.core_mhz
-        most_mhz = np.minimum(vms.vcpus[rows, None] * core_mhz, layer.limit_mhz[size, None])
-        cpu_mhz = np.minimum(vms.demand_mhz[rows, None] * factor[size], most_mhz)
+        max_mhz = np.minimum(vms.vcpus[rows, None] * core_mhz, layer.limit_mhz[size, None])
+        cpu_mhz = np.minimum(vms.demand_mhz[rows, None] * factor[size], max_mhz)
         allowed = layer.allowed[size][:, hosts.group] & (hosts.state != PowerState.FAILED)
         if rules is not None:
             allowed &= rules.places[rules.place_class[rows]]
@@ -67,11 +67,11 @@ class Snapshot:
             together=_groups(rules, "together", rows),
         )
 
-    def short_mhz(self) -> float:
+    def shortfall_mhz(self) -> float:
         """Return the CPU that VMs need on their present hosts and these do not have, MHz."""
         return float(np.maximum(self._load_mhz() - self.room_mhz, 0.0).sum())
 
-    def hosts_over(self) -> int:
+    def overloaded_hosts(self) -> int:
         """Return how many hosts hold VMs that together need more CPU than it may give."""
         over = self._load_mhz() > self.room_mhz * (1 + TOLERANCE) + TOLERANCE
         return int(np.count_nonzero(over))

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ...models.base.arrays import Floats
 from ..base.played_case import PlayedCase
-from ..base.plotting import HERE, LEAST, Figure, figure, hours, thinned
+from ..base.plotting import MAIN, WARM, Figure, figure, hours, thinned
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicFigure, TopicTable
@@ -50,8 +50,8 @@ def reserve(result: RunTables) -> Figure:
     times, label = hours(table["time_s"].to_numpy())
     traces: list[dict[str, Any]] = []
     for column, name, unit, line, axis in (
-        ("memory_left_gib", "memory", "GiB", {"color": HERE}, "y"),
-        ("cpu_left_ghz", "CPU", "GHz", {"color": LEAST, "dash": "dot"}, "y2"),
+        ("memory_left_gib", "memory", "GiB", {"color": MAIN}, "y"),
+        ("cpu_left_ghz", "CPU", "GHz", {"color": WARM, "dash": "dot"}, "y2"),
     ):
         if table[column].null_count:
             continue

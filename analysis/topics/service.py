@@ -107,7 +107,7 @@ def service_values(run: PlayedCase) -> dict[str, float]:
 def _violation_values(run: PlayedCase) -> dict[str, float]:
     totals, vms = run.farm.accounts.totals, run.farm.vm_accounts
     requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
-    active_s, short_s = totals[Rate.ACTIVE], totals[Rate.SHORT]
+    active_s, short_s = totals[Rate.ACTIVE], totals[Rate.VIOLATING]
     return {
         "slatah": mean_ratio(short_s, active_s),
         "pdm": mean_ratio(vms.degraded_mhz_s, vms.requested_mhz_s),

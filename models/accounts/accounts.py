@@ -25,7 +25,7 @@ class Rate:
     POWER_W: Final = 0
     ON: Final = 1
     ACTIVE: Final = 2
-    SHORT: Final = 3
+    VIOLATING: Final = 3
     DELIVERED_MHZ: Final = 4
     UNSERVED_MHZ: Final = 5
     VMS: Final = 6
@@ -42,15 +42,15 @@ LEVELS = [Rate.POWER_W, Rate.DELIVERED_MHZ, Rate.MEMORY_MIB, Rate.PROMISED_MHZ]
 """Rates whose sums over all hosts are followed, see :class:`.Levels`."""
 
 
-class Flips(NamedTuple):
-    """Hosts that began (``short``) or ceased to violate at ``time_s``.
+class ViolationChanges(NamedTuple):
+    """Hosts that began (``violating``) or ceased to violate at ``time_s``.
 
     ``missed_mhz_s`` is the integral of SATURATED_MHZ until then.
     """
 
     hosts: Ints
     time_s: Floats
-    short: Bools
+    violating: Bools
     missed_mhz_s: Floats
 
 
@@ -77,7 +77,7 @@ class HostAccounts:
         self.stops = np.zeros(hosts, np.int64)
         self.failures = np.zeros(hosts, np.int64)
         self.levels = Levels()
-        self.flips: list[Flips] = []
+        self.violation_changes: list[ViolationChanges] = []
         """When hosts began or ceased to violate, in order of time, until somebody takes them."""
         self._histogram = np.zeros((hosts, BINS + 1))
         self._rows = np.arange(hosts)
@@ -142,13 +142,15 @@ class HostAccounts:
         if now[Rate.ON] != before[Rate.ON]:
             self.levels.set_on(self.rates[Rate.ON], *have)
 
-    def note_short(self, hosts: Ints | slice, rate: Floats) -> None:
+    def note_violating(self, hosts: Ints | slice, rate: Floats) -> None:
         """Note that hosts, settled, begin (1) or cease (0) to violate; others keep their rate."""
-        changed = self.rates[Rate.SHORT, hosts] != rate
+        changed = self.rates[Rate.VIOLATING, hosts] != rate
         if changed.any():
-            rows, short = self._rows[hosts][changed], rate > 0
+            rows, violating = self._rows[hosts][changed], rate > 0
             missed_mhz_s = self.totals[Rate.SATURATED_MHZ, rows]
-            self.flips.append(Flips(rows, self.since_s[rows], short[changed], missed_mhz_s))
+            self.violation_changes.append(
+                ViolationChanges(rows, self.since_s[rows], violating[changed], missed_mhz_s)
+            )
 
     def note_held(self, hosts: Ints, memory_mib: Floats, vcpus: Floats) -> None:
         """Keep track of the most memory that was ever held, and of the most vCPUs."""

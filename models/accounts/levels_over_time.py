@@ -14,7 +14,7 @@ FINENESS = 100_000
 """Values closer than this part of 1 may be told as one, the highest of them."""
 
 
-class Spread:
+class TimeWeightedValues:
     """How long a figure took which values, at a memory that does not grow with the run."""
 
     def __init__(self) -> None:
@@ -47,7 +47,11 @@ class Levels:
     """
 
     def __init__(self) -> None:
-        self.utilisation, self.memory, self.promised = Spread(), Spread(), Spread()
+        self.utilisation, self.memory, self.promised = (
+            TimeWeightedValues(),
+            TimeWeightedValues(),
+            TimeWeightedValues(),
+        )
         self.peak_w, self.since_s = 0.0, 0.0
         self._power_w = self._delivered_mhz = self._memory_mib = self._promised_mhz = 0.0
         self._on, self._on_mhz, self._on_mib = 0, 0.0, 0.0

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints
 
-AWAY = -1.0
+NOT_RUNNING = -1.0
 
 
 class Presence:
@@ -13,7 +13,7 @@ class Presence:
     def __init__(self, vms: int) -> None:
         self.changes = 0
         self._ran_s = np.zeros(vms)
-        self._since_s = np.full(vms, AWAY)
+        self._since_s = np.full(vms, NOT_RUNNING)
         self._running, self._occupied_s, self._occupied_since_s = 0, 0.0, 0.0
 
     def begin(self, vms: Ints, now_s: float) -> None:
@@ -26,9 +26,9 @@ class Presence:
 
     def end(self, vms: Ints, now_s: float) -> None:
         """Note that VMs leave their hosts; those that were starting had not begun to run."""
-        vms = vms[self._since_s[vms] != AWAY]
+        vms = vms[self._since_s[vms] != NOT_RUNNING]
         self._ran_s[vms] += now_s - self._since_s[vms]
-        self._since_s[vms] = AWAY
+        self._since_s[vms] = NOT_RUNNING
         self._running -= len(vms)
         self.changes += len(vms)
         if not self._running and len(vms):
@@ -37,12 +37,12 @@ class Presence:
     def ran_s(self, rows: Ints | slice, now_s: float) -> Floats:
         """Return for how long some VMs have run until now."""
         since_s = self._since_s[rows]
-        ran_s: Floats = self._ran_s[rows] + np.where(since_s == AWAY, 0.0, now_s - since_s)
+        ran_s: Floats = self._ran_s[rows] + np.where(since_s == NOT_RUNNING, 0.0, now_s - since_s)
         return ran_s
 
     def running(self, rows: Ints | slice) -> Bools:
         """Return which of some VMs run now."""
-        running: Bools = self._since_s[rows] != AWAY
+        running: Bools = self._since_s[rows] != NOT_RUNNING
         return running
 
     def occupied_s(self, now_s: float) -> float:

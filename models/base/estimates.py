@@ -25,7 +25,7 @@ CONFIDENCE = {
     "definition": "holds by definition",
     "given": "set by the user",
 }
-LARGEST = 1e12
+MAX_NUMBER = 1e12
 """Largest number that a figure may be set to."""
 P = TypeVar("P")
 
@@ -210,8 +210,8 @@ def _number(value: Any, path: str) -> float:
     """Return a number that can be reckoned with. Raises ValueError."""
     if not _is_number(value):
         raise ValueError(f"{path}: {_shown(value)} is not a number")
-    if LARGEST < abs(value) < math.inf:
-        raise ValueError(f"{path}: {_shown(value)} is out of range; write at most {LARGEST:g}")
+    if MAX_NUMBER < abs(value) < math.inf:
+        raise ValueError(f"{path}: {_shown(value)} is out of range; write at most {MAX_NUMBER:g}")
     return float(value)
 
 

@@ -1,6 +1,6 @@
 """What a scenario may set on a model or a policy: unit, bounds and meaning of a field.
 
-Models and policies are plain frozen dataclasses. :func:`knob` attaches to a field what a
+Models and policies are plain frozen dataclasses. :func:`parameter` attaches to a field what a
 reader of a scenario has to know about it; the scenario language, the schema, the catalogue
 listings and the reference pages are all made from it.
 """
@@ -19,7 +19,7 @@ class Bounds(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Parameter:
     """Meaning of one settable field.
 
     ``dimension`` names the quantity (``time``, ``memory``, ``share`` …; empty for plain
@@ -43,21 +43,21 @@ class Knob:
         return cast("Bounds", set_ones)
 
 
-def knob(text: str, default: Any = MISSING, **meaning: Any) -> Any:
+def parameter(text: str, default: Any = MISSING, **meaning: Any) -> Any:
     """Declare a dataclass field that a scenario may set.
 
-    ``text`` is its help, ``meaning`` the rest of :class:`Knob`.
+    ``text`` is its help, ``meaning`` the rest of :class:`Parameter`.
     """
-    metadata = {"knob": Knob(text, **meaning)}
+    metadata = {"parameter": Parameter(text, **meaning)}
     if default is MISSING:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
-def knobs_of(cls: type) -> dict[str, Knob]:
-    """Return the knobs of a dataclass by field name, in the order of declaration."""
+def parameters_of(cls: type) -> dict[str, Parameter]:
+    """Return the parameters of a dataclass by field name, in the order of declaration."""
     found = {}
     for each in fields(cls):
-        if "knob" in each.metadata:
-            found[each.name] = each.metadata["knob"]
+        if "parameter" in each.metadata:
+            found[each.name] = each.metadata["parameter"]
     return found

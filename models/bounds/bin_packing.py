@@ -15,7 +15,7 @@ import numpy as np
 
 from ..base.arrays import Floats, Ints
 
-MOST_LINES = 200
+MAX_LINES = 200
 """Lines of the dual beyond which only those of single resources are crossed."""
 
 LEVELS = 840
@@ -61,7 +61,7 @@ class Planes:
     prices: Floats
     constants: Floats
 
-    def least(self, first: float, second: float) -> float:
+    def minimum(self, first: float, second: float) -> float:
         """Return the least cost of holding so much of the two resources; at least 0."""
         heights = self.prices.dot((first, second))
         heights -= self.constants
@@ -92,7 +92,7 @@ def _crossings(kinds: Sequence[HostKind]) -> Floats:
     lines = np.column_stack([np.concatenate(rows), np.concatenate(values)])
     lines = np.unique(lines[np.any(np.abs(lines[:, :2]) > 1e-12, axis=1)], axis=0)
     one, other = np.triu_indices(len(lines), 1)
-    if len(lines) > MOST_LINES:
+    if len(lines) > MAX_LINES:
         one, other = (each.ravel() for each in np.indices((2, len(lines))))
         first, second = np.column_stack([axes, np.zeros(2)])[one], lines[other]
     else:
@@ -122,7 +122,7 @@ def fewest_hosts(cpu_mhz: Floats, memory_mib: Floats, rooms: Floats, counts: Int
         HostKind(room[None, :], np.ones(1), int(count))
         for room, count in zip(rooms, counts, strict=True)
     ]
-    bound = planes(kinds).least(float(cpu_mhz.sum()), float(memory_mib.sum()))
+    bound = planes(kinds).minimum(float(cpu_mhz.sum()), float(memory_mib.sum()))
     most = rooms.max(axis=0)
     return whole_hosts(max(bound, unsplit_bound(cpu_mhz / most[0], memory_mib / most[1])))
 
@@ -136,15 +136,15 @@ def unsplit_bound(cpu: Floats, memory: Floats) -> float:
     return max(dual_feasible_bound(each) for each in (cpu, memory, 0.5 * (cpu + memory)))
 
 
-def least_weights(needs: Floats) -> tuple[Floats, Floats]:
+def min_weights(needs: Floats) -> tuple[Floats, Floats]:
     """Return weights of rows and factors of columns whose products are at most the needs.
 
     ``needs`` is what each VM or size would need on each group of hosts, (rows, groups), infinite
     where it may not be: a host of group ``g`` then holds at most its room over ``factor[g]`` in
     weights.
     """
-    least = needs.min(axis=0, initial=np.inf, where=needs > 0)
-    factor = np.where(np.isfinite(least), least, 1.0)
+    minimum = needs.min(axis=0, initial=np.inf, where=needs > 0)
+    factor = np.where(np.isfinite(minimum), minimum, 1.0)
     weight = (needs / factor).min(axis=1, initial=np.inf)
     return np.where(np.isfinite(weight), weight, 0.0), factor
 
@@ -178,8 +178,8 @@ def dual_feasible_functions() -> Floats:
     """
     steps = np.arange(LEVELS + 1)
     table = [_rounded(steps, k) for k in range(1, 9)]
-    for least in sorted({LEVELS // k for k in range(2, 21)} | set(range(21, LEVELS // 2, 21))):
-        table += [_whole_above(steps, least), _fitted(steps, least)]
+    for minimum in sorted({LEVELS // k for k in range(2, 21)} | set(range(21, LEVELS // 2, 21))):
+        table += [_whole_above(steps, minimum), _fitted(steps, minimum)]
     return np.unique(np.array(table), axis=0)
 
 
@@ -188,12 +188,12 @@ def _rounded(steps: Ints, k: int) -> Floats:
     return np.where((k + 1) * steps % LEVELS == 0, steps / LEVELS, down)
 
 
-def _whole_above(steps: Ints, least: int) -> Floats:
-    images = np.where(steps < least, 0.0, steps / LEVELS)
-    return np.where(steps > LEVELS - least, 1.0, images)
+def _whole_above(steps: Ints, minimum: int) -> Floats:
+    images = np.where(steps < minimum, 0.0, steps / LEVELS)
+    return np.where(steps > LEVELS - minimum, 1.0, images)
 
 
-def _fitted(steps: Ints, least: int) -> Floats:
-    most = LEVELS // least
-    images = np.where(steps < least, 0.0, 1.0 / most)
-    return np.where(2 * steps > LEVELS, 1.0 - (LEVELS - steps) // least / most, images)
+def _fitted(steps: Ints, minimum: int) -> Floats:
+    most = LEVELS // minimum
+    images = np.where(steps < minimum, 0.0, 1.0 / most)
+    return np.where(2 * steps > LEVELS, 1.0 - (LEVELS - steps) // minimum / most, images)

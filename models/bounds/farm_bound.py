@@ -17,7 +17,7 @@ from .bin_packing import (
     HostKind,
     Planes,
     dual_feasible_bound,
-    least_weights,
+    min_weights,
     planes,
     whole_hosts,
 )
@@ -39,7 +39,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Least:
+class FarmMinimum:
     """The fewest hosts and the least power in W; ``hosts`` counts fractions where it must."""
 
     hosts: float
@@ -50,33 +50,33 @@ class FarmBound:
     """Lower bounds for one farm; building it takes as long as a few rounds of a policy.
 
     ``weight`` turns guest work of each size into MHz of a common measure (see
-    :func:`.packing.least_weights`), ``extra_mib`` is the least memory that a hypervisor adds to a
+    :func:`.bin_packing.min_weights`), ``extra_mib`` is the least memory that a hypervisor adds to a
     VM of each size, (sizes,).
     """
 
     def __init__(self, hosts: Hosts, layer: Layer) -> None:
         factor = np.where(layer.allowed, layer.work_factor, np.inf)
-        self.weight, least_factor = least_weights(factor)
+        self.weight, least_factor = min_weights(factor)
         extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)
         self.extra_mib: Floats = np.where(np.isfinite(extra_mib), extra_mib, 0.0)
-        resting_w = np.minimum(hosts.off_w, np.minimum(hosts.boot_w, hosts.stop_w))
+        state_w = np.minimum(hosts.off_w, np.minimum(hosts.boot_w, hosts.stop_w))
         if hosts.sleep is not None:
-            resting_w = np.minimum(resting_w, hosts.sleep.least_w[hosts.group])
-        self._resting_w = float(resting_w.sum())
-        self._parts = _parts(hosts, layer, least_factor, resting_w)
+            state_w = np.minimum(state_w, hosts.sleep.min_w[hosts.group])
+        self._state_w = float(state_w.sum())
+        self._parts = _parts(hosts, layer, least_factor, state_w)
 
-    def hold(self, size: Ints, memory_mib: Floats) -> list["Held"]:
+    def hold(self, size: Ints, memory_mib: Floats) -> list["MemoryDemand"]:
         """Return what some VMs need for their memory alone; one entry of each array per VM."""
         return [_held(part, at, memory_mib[at]) for part, at in self._shared_out(size)]
 
-    def least(
+    def minimum(
         self,
-        held: list["Held"],
+        held: list["MemoryDemand"],
         mean_mhz: Floats,
         steady_mhz: Floats,
         mean_mib: Floats | None = None,
         occupied: float = 0.0,
-    ) -> Least:
+    ) -> FarmMinimum:
         """Return what VMs need over an interval, all of which they hold the memory of ``held``.
 
         ``mean_mhz`` is their weighted work, mean over the interval; ``steady_mhz`` what each did
@@ -88,16 +88,18 @@ class FarmBound:
         at least its value at the mean; what is counted in whole hosts rests only on what was
         there at every instant, and one host is on whenever a VM runs.
         """
-        hosts, power_w, same = 0.0, self._resting_w, steady_mhz is mean_mhz
+        hosts, power_w, same = 0.0, self._state_w, steady_mhz is mean_mhz
         occupied *= 1.0 - ROUNDING
         for each in held:
             mean = mean_mhz[each.at]
             memory_mib = each.memory_mib if mean_mib is None else float(mean_mib[each.at].sum())
             floor = occupied if len(self._parts) == 1 else 0.0
-            least = _least_of(each, mean, mean if same else steady_mhz[each.at], memory_mib, floor)
-            hosts += least.hosts
-            power_w += least.power_w
-        return Least(max(hosts, occupied), power_w)
+            minimum = _minimum_of(
+                each, mean, mean if same else steady_mhz[each.at], memory_mib, floor
+            )
+            hosts += minimum.hosts
+            power_w += minimum.power_w
+        return FarmMinimum(max(hosts, occupied), power_w)
 
     @property
     def parts(self) -> int:
@@ -111,10 +113,10 @@ class FarmBound:
 
 
 @dataclass(frozen=True)
-class Held:
+class MemoryDemand:
     """The memory of the VMs ``at`` some places, which belong to one part of the farm.
 
-    ``shares`` are those of the memory of the largest host, ``least_hosts`` how many hosts
+    ``shares`` are those of the memory of the largest host, ``min_hosts`` how many hosts
     they need at least, whatever they work.
     """
 
@@ -123,44 +125,44 @@ class Held:
     memory_mib: float
     shares: Floats
     largest: float
-    least_hosts: int
+    min_hosts: int
 
 
-def _held(part: _Part, at: Ints | slice, memory_mib: Floats) -> Held:
+def _held(part: _Part, at: Ints | slice, memory_mib: Floats) -> MemoryDemand:
     shares = memory_mib / part.most[1]
-    least_hosts = whole_hosts(dual_feasible_bound(shares))
+    min_hosts = whole_hosts(dual_feasible_bound(shares))
     if part.one_guest:
-        least_hosts = max(least_hosts, int(np.count_nonzero(memory_mib)))
+        min_hosts = max(min_hosts, int(np.count_nonzero(memory_mib)))
     largest = float(shares.max(initial=0.0))
-    return Held(part, at, float(memory_mib.sum()), shares, largest, least_hosts)
+    return MemoryDemand(part, at, float(memory_mib.sum()), shares, largest, min_hosts)
 
 
-def _least_of(
-    held: Held, mean_mhz: Floats, steady_mhz: Floats, memory_mib: float, floor: float
-) -> Least:
+def _minimum_of(
+    held: MemoryDemand, mean_mhz: Floats, steady_mhz: Floats, memory_mib: float, floor: float
+) -> FarmMinimum:
     part, worked_mhz = held.part, float(mean_mhz.sum())
-    fluid = steady = part.hosts.least(worked_mhz, memory_mib)
+    fluid = steady = part.hosts.minimum(worked_mhz, memory_mib)
     if steady_mhz is not mean_mhz or memory_mib != held.memory_mib:
-        steady = part.hosts.least(float(steady_mhz.sum()), held.memory_mib)
+        steady = part.hosts.minimum(float(steady_mhz.sum()), held.memory_mib)
     whole = whole_hosts(max(steady, _unsplit(held, steady_mhz)))
-    hosts = max(fluid * (1.0 - ROUNDING), float(whole), float(held.least_hosts), floor)
-    return Least(hosts, part.power.least(worked_mhz, hosts) * (1.0 - ROUNDING))
+    hosts = max(fluid * (1.0 - ROUNDING), float(whole), float(held.min_hosts), floor)
+    return FarmMinimum(hosts, part.power.minimum(worked_mhz, hosts) * (1.0 - ROUNDING))
 
 
-def _unsplit(held: Held, cpu_mhz: Floats) -> float:
+def _unsplit(held: MemoryDemand, cpu_mhz: Floats) -> float:
     """Return the bound for VMs that cannot be split, by CPU and by half of CPU and memory."""
-    most_mhz = held.part.most[0]
-    largest = float(cpu_mhz.max(initial=0.0)) / most_mhz
+    max_mhz = held.part.most[0]
+    largest = float(cpu_mhz.max(initial=0.0)) / max_mhz
     if max(largest, 0.5 * (largest + held.largest)) <= SMALL:
         return 0.0
-    shares = cpu_mhz / most_mhz
+    shares = cpu_mhz / max_mhz
     both = 0.5 * (shares + held.shares)
     return max(dual_feasible_bound(shares), dual_feasible_bound(both))
 
 
-def _parts(hosts: Hosts, layer: Layer, factor: Floats, resting_w: Floats) -> list[_Part]:
+def _parts(hosts: Hosts, layer: Layer, factor: Floats, state_w: Floats) -> list[_Part]:
     room_mhz = hosts.cpu_mhz - layer.base_mhz[hosts.group]
-    columns = (hosts.group, hosts.cpu_mhz, hosts.memory_mib, resting_w)
+    columns = (hosts.group, hosts.cpu_mhz, hosts.memory_mib, state_w)
     kind_of_host = alike(np.column_stack(columns))
     first = np.unique(kind_of_host, return_index=True)[1]
     counts = np.bincount(kind_of_host)
@@ -177,21 +179,21 @@ def _parts(hosts: Hosts, layer: Layer, factor: Floats, resting_w: Floats) -> lis
             held = np.array([room_mhz[host] / factor[group], hosts.memory_mib[host]])
             most = np.maximum(most, held)
             fitting.append(HostKind(held[None, :], np.ones(1), count))
-            drawing.append(_drawing(hosts, layer, host, held[0], float(resting_w[host]), count))
+            drawing.append(_drawing(hosts, layer, host, held[0], float(state_w[host]), count))
         one_guest = bool(layer.one_guest[groups].all())
         made.append(_Part(sizes, planes(fitting), planes(drawing), most, one_guest))
     return made
 
 
 def _drawing(
-    hosts: Hosts, layer: Layer, host: int, held_mhz: float, resting_w: float, count: int
+    hosts: Hosts, layer: Layer, host: int, held_mhz: float, state_w: float, count: int
 ) -> HostKind:
     """Return the power of equal hosts over the work that they hold, each as one host."""
     cpu_mhz, base_mhz = hosts.cpu_mhz[host], layer.base_mhz[hosts.group[host]]
     used, watts = power_hull(hosts.power, host, float(base_mhz / cpu_mhz), 1.0)
     share = (used - used[0]) / (1.0 - used[0])
     corners = np.column_stack([share * held_mhz, np.ones(len(share))])
-    return HostKind(corners, watts - resting_w, count)
+    return HostKind(corners, watts - state_w, count)
 
 
 def components(allowed: Bools) -> list[tuple[Bools, Bools]]:

@@ -25,7 +25,7 @@ ROUNDING = 1e-12
 
 
 @dataclass
-class Given:
+class Allocation:
     """What hosts give: physical demand, what is delivered of it, guest work not done, in MHz.
 
     ``saturated_mhz`` is the part of the work not done that the host itself had no CPU or no I/O
@@ -43,7 +43,7 @@ class Delivery:
     """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
 
     ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
-    which neighbours raise it; ``most_mhz`` is what a VM can use of its host's CPU at the most;
+    which neighbours raise it; ``max_mhz`` is what a VM can use of its host's CPU at the most;
     ``shortfall`` is the share of the wanted work of a VM that its host does not do, ``overhead``
     the part of it that its own vCPUs spend on crowding and neighbours instead; ``waiting``
     the share of time that its vCPUs, on average, are ready and do not run; ``costop`` the share
@@ -56,12 +56,12 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.slowdown = np.ones(len(vms))
-        self.most_mhz = np.full(len(vms), np.inf)
+        self.max_mhz = np.full(len(vms), np.inf)
         self.shortfall = np.zeros(len(vms))
         self.overhead = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
         self.costop_per_mhz = np.zeros(len(vms))
-        self.stressed = np.zeros(len(hosts), bool)
+        self.saturated = np.zeros(len(hosts), bool)
         self._guests_mhz = np.zeros(len(hosts))
         self.capped = 0
         self.slowed = False
@@ -70,18 +70,18 @@ class Delivery:
         self.base_mhz = self.layer.base_mhz[group]
         self._app_mhz = self.layer.app_mhz[group]
         self._plain = bool(np.all(self.layer.work_factor == 1.0))
-        self.strained = bool(
+        self.contended = bool(
             np.any(self.layer.contention_loss > 0)
             or np.any(self.layer.coscheduling_loss > 0)
             or np.any(np.isfinite(self.layer.physical_mib))
         )
-        self._plain = self._plain and not self.strained
+        self._plain = self._plain and not self.contended
         factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
         self._dearest_of_size = factor.max(axis=1, initial=1.0)
         self._dearest = self._dearest_of_size[vms.size]
         extra_mib = np.where(self.layer.allowed, self.layer.extra_mib, 0.0).max(axis=1, initial=0.0)
-        self._most_extra_mib = extra_mib
-        self.most_mib: Floats = vms.memory_mib + extra_mib[vms.size]
+        self._max_extra_mib = extra_mib
+        self.max_mib: Floats = vms.memory_mib + extra_mib[vms.size]
         """The most memory that each VM takes on any group of hosts that it may be on."""
         used = np.any(self.layer.operations > 0, axis=1) & np.any(
             np.isfinite(self.layer.ceilings), axis=1
@@ -97,7 +97,7 @@ class Delivery:
         """Look up again what follows from the sizes of some VMs."""
         size = self._vms.size[vms]
         self._dearest[vms] = self._dearest_of_size[size]
-        self.most_mib[vms] = self._vms.memory_mib[vms] + self._most_extra_mib[size]
+        self.max_mib[vms] = self._vms.memory_mib[vms] + self._max_extra_mib[size]
         for kind, operations in zip(self._kinds, self._operations, strict=True):
             operations[vms] = self.layer.operations[kind][size]
 
@@ -114,11 +114,11 @@ class Delivery:
         """Note what work costs VMs on the hosts that they come to."""
         size, group = self._vms.size[vms], self._hosts.group[hosts]
         effort = self.layer.work_factor[size, group]
-        most_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[hosts]
-        ceiling_mhz = np.minimum(most_mhz, self.layer.limit_mhz[size]) / effort
+        max_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[hosts]
+        ceiling_mhz = np.minimum(max_mhz, self.layer.limit_mhz[size]) / effort
         capped = ceiling_mhz < self._vms.size_mhz[vms]
         self.effort[vms] = effort
-        self.most_mhz[vms] = np.minimum(most_mhz, self.layer.limit_mhz[size])
+        self.max_mhz[vms] = np.minimum(max_mhz, self.layer.limit_mhz[size])
         self.ceiling_mhz[vms] = np.where(capped, ceiling_mhz, np.inf)
         self.capped += int(np.count_nonzero(capped))
 
@@ -156,7 +156,7 @@ class Delivery:
         wanted_mhz = self.wanted_mhz(vms)
         return wanted_mhz * self._vms.guest_share[vms] if self.slowed else wanted_mhz
 
-    def set_strain(self, rows: Ints, guests: Ints, at: Ints, memory_mib: Floats) -> None:
+    def set_contention(self, rows: Ints, guests: Ints, at: Ints, memory_mib: Floats) -> None:
         """Recompute the effort of all guests of some hosts for how crowded these are.
 
         ``effort = factor * (1 + (s - 1) swapped / used) * (1 + (c + k (v - 1)) crowd)``: with
@@ -180,9 +180,9 @@ class Delivery:
         own_mhz = vcpus * self._hosts.core_mhz[rows][at]
         self.costop_per_mhz[guests] = factor * waits / own_mhz
 
-    def give(
+    def allocate(
         self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats
-    ) -> Given:
+    ) -> Allocation:
         """Return what some hosts give. ``at`` is the position of each guest's host in ``rows``.
 
         Positions beyond the last host stand for no host.
@@ -208,30 +208,30 @@ class Delivery:
             load_mhz = summed(physical_mhz)
         others_mhz = copies_mhz + self._app_mhz[rows] * on
         room_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
-        stressed = load_mhz + others_mhz > room_mhz
+        saturated = load_mhz + others_mhz > room_mhz
         for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
-            stressed |= summed(work_mhz * operations[guests]) > ceiling[rows]
-        if self.strained:
+            saturated |= summed(work_mhz * operations[guests]) > ceiling[rows]
+        if self.contended:
             # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
-            beyond = physical_mhz > self.most_mhz[guests] * (1.0 + ROUNDING)
+            beyond = physical_mhz > self.max_mhz[guests] * (1.0 + ROUNDING)
             if beyond.any():
-                stressed |= summed(beyond.astype(np.float64)) > 0
+                saturated |= summed(beyond.astype(np.float64)) > 0
         if self.layer.interference is not None:
-            stressed |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
-        stressed &= on
+            saturated |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
+        saturated &= on
         given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
         saturated_mhz = np.zeros(count)
-        if stressed.any() or self.stressed[rows].any():
-            chosen = np.flatnonzero(np.append(stressed | self.stressed[rows], False)[at])
+        if saturated.any() or self.saturated[rows].any():
+            chosen = np.flatnonzero(np.append(saturated | self.saturated[rows], False)[at])
             vms = chosen if isinstance(guests, slice) else guests[chosen]
-            self._share_out(
+            self._allocate_saturated(
                 np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
-                stressed, load_mhz, given_mhz, unserved_mhz, saturated_mhz,
+                saturated, load_mhz, given_mhz, unserved_mhz, saturated_mhz,
             )  # fmt: skip
-            self.stressed[rows] = stressed
+            self.saturated[rows] = saturated
         self._guests_mhz[rows] = load_mhz
         base_mhz = self.base_mhz[rows] * on
-        return Given(
+        return Allocation(
             demand_mhz=load_mhz + others_mhz + base_mhz,
             delivered_mhz=given_mhz * on + base_mhz,
             unserved_mhz=unserved_mhz,
@@ -242,7 +242,7 @@ class Delivery:
     @property
     def has_overheads(self) -> bool:
         """Whether crowding or neighbours may keep a VM's vCPUs from what it wants."""
-        return self.adjusts or self.strained
+        return self.adjusts or self.contended
 
     @property
     def adds_up(self) -> bool:
@@ -263,12 +263,12 @@ class Delivery:
     def move_one(self, vm: int, target: int) -> None:
         """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
         self.shortfall[vm] = self.overhead[vm] = self.waiting[vm] = 0.0
-        most_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
-        most_mhz = min(most_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
-        capped = most_mhz < self._vms.size_mhz.item(vm)
+        max_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
+        max_mhz = min(max_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
+        capped = max_mhz < self._vms.size_mhz.item(vm)
         self.capped += capped - math.isfinite(self.ceiling_mhz.item(vm))
-        self.most_mhz[vm] = most_mhz
-        self.ceiling_mhz[vm] = most_mhz if capped else math.inf
+        self.max_mhz[vm] = max_mhz
+        self.ceiling_mhz[vm] = max_mhz if capped else math.inf
 
     def recount_one(self, host: int, guests: Ints) -> float:
         """Add up what the guests of one host, ascending, ask of it; where all :attr:`recounts`.
@@ -292,7 +292,7 @@ class Delivery:
         """
         demand_mhz = self._vms.demand_mhz[vms]
         excess_mhz = demand_mhz - self.wanted_mhz(vms)
-        limit_mhz = np.maximum(demand_mhz - self.most_mhz[vms], 0.0)
+        limit_mhz = np.maximum(demand_mhz - self.max_mhz[vms], 0.0)
         return excess_mhz, np.minimum(limit_mhz, excess_mhz)
 
     def excess_mhz(self, vm: int) -> float:
@@ -300,8 +300,8 @@ class Delivery:
         demand_mhz = self._vms.demand_mhz.item(vm)
         return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
 
-    def give_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
-        """Return what :meth:`give` does for one host that is on and whose guests are as before.
+    def allocate_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
+        """Return what :meth:`allocate` does for one host that is on and whose guests are as before.
 
         These are demand and delivered CPU in MHz, and whether the host is idle. None where a look
         at the VMs one by one is needed, since the host cannot give, or could not, all that is
@@ -310,14 +310,14 @@ class Delivery:
         guests_mhz = self._guests_mhz.item(host)
         asked_mhz = guests_mhz + (copies_mhz + self._app_mhz.item(host))
         base_mhz = self.base_mhz.item(host)
-        if self.stressed.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
+        if self.saturated.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
             return None
         given_mhz = asked_mhz + base_mhz
         return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
 
-    def _share_out(
+    def _allocate_saturated(
         self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
-        stressed: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
+        saturated: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
         saturated_mhz: Floats,
     ) -> None:  # fmt: skip
         """Work out VM by VM what stressed hosts give, and correct the sums in place.
@@ -345,8 +345,8 @@ class Delivery:
             effort = effort * self.slowdown[vms]
         own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
         own_loss_mhz: Floats | float = 0.0
-        if self.adjusts or self.strained:
-            able_mhz = np.minimum(work_mhz, self.most_mhz[vms] / effort)
+        if self.adjusts or self.contended:
+            able_mhz = np.minimum(work_mhz, self.max_mhz[vms] / effort)
             own_loss_mhz, work_mhz = work_mhz - able_mhz, able_mhz
         physical_mhz = work_mhz * effort
         sums = sum_by(at, weights=physical_mhz, minlength=count)
@@ -355,7 +355,7 @@ class Delivery:
         done_mhz = served_mhz / effort
         shortfall = np.zeros(len(vms))
         np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
-        real = stressed[at] & (shortfall > ROUNDING)
+        real = saturated[at] & (shortfall > ROUNDING)
         self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
         missed_mhz = wanted_mhz * self.shortfall[vms]
         host_loss_mhz = missed_mhz - own_loss_mhz
@@ -366,8 +366,8 @@ class Delivery:
             self.overhead[vms] = overhead
         unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
         saturated_mhz += sum_by(at, weights=host_loss_mhz, minlength=count)
-        load_mhz[stressed] = sums[stressed]
-        given_mhz[stressed] = np.minimum(sums + others_mhz, room_mhz)[stressed]
+        load_mhz[saturated] = sums[saturated]
+        given_mhz[saturated] = np.minimum(sums + others_mhz, room_mhz)[saturated]
 
     def _shared(
         self, rows: Ints, vms: Ints, at: Ints, physical_mhz: Floats, sums: Floats,

@@ -10,8 +10,8 @@ from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
 
 def audit(farm: Farm) -> None:
     """Check every invariant. Raises FarmError naming the first that does not hold."""
-    _who_is_where(farm)
-    _copies(farm)
+    _check_residents(farm)
+    _migration_load(farm)
     _sums_of_hosts(farm)
     _rates_of_hosts(farm)
 
@@ -21,7 +21,7 @@ def _require(holds: bool, what: str) -> None:
         raise FarmError(f"audit: {what}")
 
 
-def _who_is_where(farm: Farm) -> None:
+def _check_residents(farm: Farm) -> None:
     vms, hosts = farm.vms, farm.hosts
     running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
     _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
@@ -35,16 +35,16 @@ def _who_is_where(farm: Farm) -> None:
         _require(bool(np.all(vms.host[found] == host)), "residents and hosts disagree")
 
 
-def _copies(farm: Farm) -> None:
-    vms, copies = farm.vms, farm.copies
-    copied = np.flatnonzero(copies.source >= 0)
-    source, target = copies.source[copied], copies.target[copied]
+def _migration_load(farm: Farm) -> None:
+    vms, migration_load = farm.vms, farm.migration_load
+    copied = np.flatnonzero(migration_load.source >= 0)
+    source, target = migration_load.source[copied], migration_load.target[copied]
     moving = vms.state[copied] == VmState.MIGRATING
     at = np.where(moving, source, target)
     _require(bool(np.all(vms.host[copied] == at)), "a VM is copied that is at neither end")
     to = np.where(moving, target, -1)
     _require(bool(np.all(vms.moving_to[copied] == to)), "a copy goes elsewhere than its VM")
-    _require(len(copied) == copies.active, "copies do not add up")
+    _require(len(copied) == migration_load.active, "copies do not add up")
 
 
 def _sums_of_hosts(farm: Farm) -> None:
@@ -85,15 +85,18 @@ def _sums_of_hosts(farm: Farm) -> None:
 def _rates_of_hosts(farm: Farm) -> None:
     vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
     count = len(hosts)
-    home, copies = np.flatnonzero(vms.host >= 0), farm.copies
-    delivery, copied = farm.delivery, np.flatnonzero(copies.source >= 0)
+    home, migration_load = np.flatnonzero(vms.host >= 0), farm.migration_load
+    delivery, copied = farm.delivery, np.flatnonzero(migration_load.source >= 0)
     physical_mhz = delivery.wanted_mhz(home) * vms.guest_share[home] * delivery.effort[home]
     demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
-    for ends, share in ((copies.source, copies.source_share), (copies.target, copies.target_share)):
+    for ends, share in (
+        (migration_load.source, migration_load.source_share),
+        (migration_load.target, migration_load.target_share),
+    ):
         asked_mhz = share[copied] * vms.demand_mhz[copied]
         demand_mhz += np.bincount(ends[copied], weights=asked_mhz, minlength=count)
     # Crowding and neighbours add to the work of hosts, I/O ceilings take from that of others.
-    simple = ~(delivery.stressed & delivery.adjusts) & (not delivery.strained)
+    simple = ~(delivery.saturated & delivery.adjusts) & (not delivery.contended)
     demand_mhz = np.where(simple, demand_mhz + _own_mhz(farm), hosts.demand_mhz)
     _require(bool(np.allclose(demand_mhz, hosts.demand_mhz)), "demand does not add up")
     delivered_mhz = rates[Rate.DELIVERED_MHZ]

@@ -17,9 +17,9 @@ from ..base.arrays import Bools, Floats, Ints, States, distinct, sum_by
 from ..delivery.cpu_delivery import Delivery
 from ..delivery.overhead_tables import Layer
 from ..state.columns import VM_STATES, Hosts, PowerState, Vms, VmState
-from ..state.migration_load import Copies
+from ..state.migration_load import MigrationLoad
 from ..state.residents import Residents
-from .fast_path import SERVING, SingleMoves
+from .fast_path import SERVING, FastPath
 
 MEMORY_TOLERANCE_MIB = 1e-6
 
@@ -56,7 +56,7 @@ class Ledger(Protocol):
         ...
 
 
-class Watcher(Protocol):
+class PlacementObserver(Protocol):
     """Told of VMs whose place changes."""
 
     def moving(self, vms: Ints, now_s: float) -> None:
@@ -68,9 +68,9 @@ class Farm:
     """Hosts and VMs in columns, their accounts, and the verbs.
 
     ``ledgers`` are settled whenever the integrals of a host are; ``own_ledgers``, which know since
-    when each VM is to be accounted for, only before a host changes. ``watcher`` is told before VMs
-    change place. ``held`` counts the VMs on hosts, ``starting`` those of them that do no work yet,
-    ``most_running`` is the most that ever ran at once.
+    when each VM is to be accounted for, only before a host changes. ``placement_observer`` is told
+    before VMs change place. ``held`` counts the VMs on hosts, ``starting`` those of them that do no
+    work yet, ``max_running`` is the most that ever ran at once.
 
     ``changed`` collects the hosts whose room may have changed since somebody cleared it.
     """
@@ -88,25 +88,25 @@ class Farm:
         self.violation = violation or ViolationRule()
         self.ledgers: list[Ledger] = []
         self.own_ledgers: list[Ledger] = []
-        self.watcher: Watcher | None = None
-        self.held = self.starting = self.most_running = 0
+        self.placement_observer: PlacementObserver | None = None
+        self.held = self.starting = self.max_running = 0
         self.accounts = HostAccounts(len(hosts))
         self.vm_accounts = VmAccounts(len(vms))
         self.presence = Presence(len(vms))
         self.residents = Residents(len(hosts), len(vms))
         self.delivery = Delivery(hosts, vms, layer)
-        self.copies = Copies(len(hosts), vms)
-        self._movers: Ints = np.empty(0, np.int64)
+        self.migration_load = MigrationLoad(len(hosts), vms)
+        self._migrating: Ints = np.empty(0, np.int64)
         self._slowed: Ints = np.empty(0, np.int64)
         self._fetching: Ints = np.empty(0, np.int64)
-        self._named = np.zeros(len(hosts), bool)
+        self._marked = np.zeros(len(hosts), bool)
         self._home = np.full(len(vms), len(hosts), np.int64)
         self._rows: Ints | slice = slice(None)
-        self._silent = np.arange(len(vms))
+        self._inactive = np.arange(len(vms))
         self._population_changed = False
         self._demand_since_s = 0.0
         self._uncharged = np.zeros(len(hosts), bool)
-        self.single = SingleMoves(self)
+        self.fast_path = FastPath(self)
         self._refresh_all()
 
     # Verbs on VMs
@@ -194,8 +194,8 @@ class Farm:
             self._count_population()
             self._population_changed = False
         self.vms.demand_mhz[self._rows] = demand_mhz[self._rows]
-        if len(self._silent):
-            self.vms.demand_mhz[self._silent] = 0.0
+        if len(self._inactive):
+            self.vms.demand_mhz[self._inactive] = 0.0
         self._refresh_all()
 
     # Verbs on migrations
@@ -225,9 +225,9 @@ class Farm:
         self._move(vms, now_s)
         self.vms.moving_to[vms] = targets
         self.vms.state[vms] = VmState.MIGRATING
-        self._movers = np.sort(np.concatenate([self._movers, vms]))
+        self._migrating = np.sort(np.concatenate([self._migrating, vms]))
         self._set_guest_share(vms, guest_share, now_s)
-        self.copies.begin(vms, self.vms.host[vms], targets, source_share, target_share)
+        self.migration_load.begin(vms, self.vms.host[vms], targets, source_share, target_share)
         self._refresh(touched)
 
     def set_migration_load(
@@ -247,9 +247,9 @@ class Farm:
         touched = self._settle(ends, now_s)
         self._charge_copies(vms, now_s)
         self._set_guest_share(vms, guest_share, now_s)
-        self.copies.end(vms)
+        self.migration_load.end(vms)
         sources, targets = self.vms.host[vms], self.vms.moving_to[vms]
-        self.copies.begin(vms, sources, targets, source_share, target_share)
+        self.migration_load.begin(vms, sources, targets, source_share, target_share)
         self._refresh(touched)
 
     def commit_migration(self, vms: Ints, now_s: float, pages_away: bool = False) -> None:
@@ -310,7 +310,7 @@ class Farm:
         if guest_share < 1.0:
             self._slowed = np.sort(np.concatenate([self._slowed, vms]))
         self._set_guest_share(vms, guest_share, now_s)
-        self.copies.begin(vms, sources, self.vms.host[vms], source_share, target_share)
+        self.migration_load.begin(vms, sources, self.vms.host[vms], source_share, target_share)
         self._refresh(touched)
 
     def busy_s(self, vm: int, now_s: float) -> float:
@@ -334,22 +334,22 @@ class Farm:
 
     # Verbs on hosts and time
 
-    def start(self, on: Bools, depth: States | None = None) -> None:
+    def start(self, on: Bools, sleep_state: States | None = None) -> None:
         """Set which hosts are on when time begins; no switching is counted.
 
-        ``depth`` is the state of rest of the others, one per host; absent: off. Raises FarmError
-        if a host with VMs would be off.
+        ``sleep_state`` is the state of rest of the others, one per host; absent: off. Raises
+        FarmError if a host with VMs would be off.
         """
         if np.any(self.hosts.vm_count[~on]):
             raise FarmError("start: a host with VMs cannot be off")
         self.hosts.state[:] = np.where(on, PowerState.ON, PowerState.OFF)
-        if depth is not None:
-            self.hosts.depth[:] = np.where(on, 0, depth)
+        if sleep_state is not None:
+            self.hosts.sleep_state[:] = np.where(on, 0, sleep_state)
         self.changed.update(range(len(on)))
         self._refresh_all()
 
     def set_power_state(
-        self, hosts: Ints, state: int, now_s: float, depth: States | None = None
+        self, hosts: Ints, state: int, now_s: float, sleep_state: States | None = None
     ) -> None:
         """Change the power state of hosts, each named once, and where given their state of rest.
 
@@ -375,10 +375,10 @@ class Farm:
         self.hosts.state[hosts] = state
         if state in SERVING:
             self.hosts.booted_s[hosts[~serving]] = now_s
-        if depth is not None:
-            self.hosts.depth[hosts] = depth
+        if sleep_state is not None:
+            self.hosts.sleep_state[hosts] = sleep_state
         elif state in SERVING:
-            self.hosts.depth[hosts] = 0
+            self.hosts.sleep_state[hosts] = 0
         nobody = np.empty(0, np.int64)
         self._set_rates(hosts, nobody, nobody)
 
@@ -395,8 +395,8 @@ class Farm:
         """
         if now_s == self._demand_since_s:
             return
-        self._accrue(np.flatnonzero(self.delivery.stressed), now_s)
-        if self.delivery.strained:
+        self._accrue(np.flatnonzero(self.delivery.saturated), now_s)
+        if self.delivery.contended:
             self._accrue_costop(np.flatnonzero(self.vms.host >= 0), now_s)
         for ledger in self.ledgers:
             ledger.settle_all(now_s)
@@ -405,8 +405,8 @@ class Farm:
         if elapsed_s > 0:
             rows = self._rows
             self.vm_accounts.requested_mhz_s[rows] += self.vms.demand_mhz[rows] * elapsed_s
-        if len(self._movers):
-            self._charge_copies(self._movers, now_s)
+        if len(self._migrating):
+            self._charge_copies(self._migrating, now_s)
         if len(self._slowed):
             self._charge_copies(self._slowed, now_s)
         if self.delivery.capped:
@@ -427,7 +427,7 @@ class Farm:
     def _count_population(self) -> None:
         """Note which VM rows ask for nothing, being neither on a host nor suspended."""
         absent = self._home == len(self.hosts)
-        self._silent = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
+        self._inactive = np.flatnonzero(absent & (self.vms.state != VmState.SUSPENDED))
 
     def _attach(self, vms: Ints, hosts: Ints, now_s: float) -> None:
         for ledger in (*self.ledgers, *self.own_ledgers):
@@ -458,21 +458,21 @@ class Farm:
             self._fetching = self._fetching[self.vms.pages_at[self._fetching] >= 0]
 
     def _note_running(self) -> None:
-        self.most_running = max(self.most_running, self.held - self.starting)
+        self.max_running = max(self.max_running, self.held - self.starting)
 
     def _move(self, vms: Ints, now_s: float) -> None:
         """Say that VMs are about to change place."""
-        if self.watcher is not None and len(vms):
-            self.watcher.moving(vms, now_s)
+        if self.placement_observer is not None and len(vms):
+            self.placement_observer.moving(vms, now_s)
 
     def _ends(self, vms: Ints) -> Ints:
         """Return the hosts of running VMs, and those that keep or send pages of them."""
-        sources, keepers = self.copies.source[vms], self.vms.pages_at[vms]
+        sources, keepers = self.migration_load.source[vms], self.vms.pages_at[vms]
         return np.concatenate([self.vms.host[vms], sources[sources >= 0], keepers[keepers >= 0]])
 
     def _restore(self, vms: Ints, now_s: float) -> None:
         """Let running guests that were degraded run undisturbed, if there are any."""
-        self.copies.end(vms)
+        self.migration_load.end(vms)
         if len(self._slowed):
             slowed = vms[np.isin(vms, self._slowed)]
             self._charge_copies(slowed, now_s)
@@ -488,25 +488,25 @@ class Farm:
         self._note_slowed()
 
     def _note_slowed(self) -> None:
-        self.delivery.slowed = bool(len(self._movers) or len(self._slowed))
+        self.delivery.slowed = bool(len(self._migrating) or len(self._slowed))
 
     def _end_migration(self, vms: Ints, now_s: float) -> Ints:
         targets = self.vms.moving_to[vms]
         touched = self._settle(np.concatenate([self.vms.host[vms], targets]), now_s)
         self._charge_copies(vms, now_s)
-        self.copies.end(vms)
+        self.migration_load.end(vms)
         self._move(vms, now_s)
         self.vms.moving_to[vms] = -1
         self._set_guest_share(vms, 1.0, now_s)
         self.vms.state[vms] = VmState.RUNNING
-        self._movers = self._movers[self.vms.state[self._movers] == VmState.MIGRATING]
+        self._migrating = self._migrating[self.vms.state[self._migrating] == VmState.MIGRATING]
         self._note_slowed()
         return touched
 
     def _settle(self, hosts: Ints, now_s: float) -> Ints:
         touched = distinct(hosts)
-        self._accrue(touched[self.delivery.stressed[touched]], now_s)
-        if self.delivery.strained:
+        self._accrue(touched[self.delivery.saturated[touched]], now_s)
+        if self.delivery.contended:
             self._accrue_costop(self.residents.recall(touched), now_s)
         self._settle_hosts(touched, now_s)
         return touched
@@ -531,18 +531,18 @@ class Farm:
         waited = self.delivery.asked_mhz(vms) * per_mhz
         self.vm_accounts.costop_s[vms] += waited * elapsed_s
 
-    def _accrue(self, stressed: Ints, now_s: float) -> None:
+    def _accrue(self, saturated: Ints, now_s: float) -> None:
         """Integrate what the VMs of hosts that cannot give all that is asked go without."""
-        if not len(stressed):
+        if not len(saturated):
             return
-        vms = self.residents.of(stressed)
+        vms = self.residents.of(saturated)
         elapsed_s = now_s - self.accounts.since_s[self.vms.host[vms]]
         delivery = self.delivery
         overhead = delivery.overhead[vms] if delivery.has_overheads else None
         self.vm_accounts.accrue(
             vms, delivery.shortfall[vms], delivery.waiting[vms], elapsed_s, overhead
         )
-        self._uncharged[stressed] = True
+        self._uncharged[saturated] = True
 
     def _charge(self, vms: Ints) -> None:
         delivery = self.delivery
@@ -587,14 +587,17 @@ class Farm:
 
     def _refresh_all(self) -> None:
         """Recompute every host after a change of demand; who lives where is unchanged."""
-        self.copies.reload()
+        self.migration_load.reload()
         self._set_rates(slice(None), self._rows, self._home[self._rows])
 
     def _refresh(self, rows: Ints) -> None:
         """Recount and recompute some hosts, ascending and each named once."""
         self.changed.update(rows.tolist())
         hosts, vms, count = self.hosts, self.vms, len(rows)
-        guests, comers = self.residents.of(rows), self._comers(rows, vms.moving_to, self._movers)
+        guests, comers = (
+            self.residents.of(rows),
+            self._affected(rows, vms.moving_to, self._migrating),
+        )
         at = np.searchsorted(rows, vms.host[guests])
         to = np.searchsorted(rows, vms.moving_to[comers])
         held_mib = self.delivery.footprint_mib(guests, rows[at])
@@ -613,25 +616,25 @@ class Farm:
         hosts.vm_count[rows] = np.bincount(at, minlength=count)
         hosts.incoming[rows] = np.bincount(to, minlength=count)
         self.accounts.note_held(rows, memory_mib, vcpus)
-        if self.delivery.strained:
-            self.delivery.set_strain(rows, guests, at, memory_mib)
+        if self.delivery.contended:
+            self.delivery.set_contention(rows, guests, at, memory_mib)
         self._set_rates(rows, guests, at)
 
     def _kept_mib(self, rows: Ints) -> Floats:
         """Return the memory of guests elsewhere that some hosts still keep, and count these."""
-        away = self._comers(rows, self.vms.pages_at, self._fetching)
+        away = self._affected(rows, self.vms.pages_at, self._fetching)
         at = np.searchsorted(rows, self.vms.pages_at[away])
         self.hosts.sending[rows] = np.bincount(at, minlength=len(rows))
         kept_mib = self.delivery.footprint_mib(away, rows[at])
         return sum_by(at, weights=kept_mib, minlength=len(rows))
 
-    def _comers(self, rows: Ints, host_of: Ints, vms: Ints) -> Ints:
+    def _affected(self, rows: Ints, host_of: Ints, vms: Ints) -> Ints:
         """Return which of some VMs concern some hosts, by a column; O(moves under way)."""
         if not len(vms):
             return vms
-        self._named[rows] = True
-        comers = vms[self._named[host_of[vms]]]
-        self._named[rows] = False
+        self._marked[rows] = True
+        comers = vms[self._marked[host_of[vms]]]
+        self._marked[rows] = False
         return comers
 
     def _set_rates(self, rows: Ints | slice, guests: Ints | slice, at: Ints) -> None:
@@ -639,11 +642,11 @@ class Farm:
         hosts = self.hosts
         state = hosts.state[rows]
         on: Bools = (state == PowerState.ON) | (state == PowerState.DRAINING)
-        given = self.delivery.give(rows, guests, at, on, self.copies.load_mhz[rows])
+        given = self.delivery.allocate(rows, guests, at, on, self.migration_load.load_mhz[rows])
         utilisation = given.delivered_mhz / hosts.cpu_mhz[rows]
-        short = utilisation >= FULL
+        violating = utilisation >= FULL
         if self.violation.incoming_counts:
-            short |= hosts.incoming[rows] > 0
+            violating |= hosts.incoming[rows] > 0
         hosts.demand_mhz[rows] = given.demand_mhz
         hosts.delivered_mhz[rows] = given.delivered_mhz
         self.accounts.utilisation[rows] = utilisation
@@ -652,7 +655,7 @@ class Farm:
         rates[Rate.POWER_W] = hosts.watts(rows, utilisation, on)
         rates[Rate.ON] = on
         rates[Rate.ACTIVE] = active
-        rates[Rate.SHORT] = active & short
+        rates[Rate.VIOLATING] = active & violating
         rates[Rate.DELIVERED_MHZ] = given.delivered_mhz
         rates[Rate.UNSERVED_MHZ] = given.unserved_mhz
         rates[Rate.SATURATED_MHZ] = given.saturated_mhz
@@ -666,5 +669,5 @@ class Farm:
             failed = state == PowerState.FAILED
             rates[Rate.SWITCHING] = ~on & ~failed & (state != PowerState.OFF)
             rates[Rate.FAILED] = failed
-        self.accounts.note_short(rows, rates[Rate.SHORT])
+        self.accounts.note_violating(rows, rates[Rate.VIOLATING])
         self.accounts.set_rates(rows, rates, (hosts.cpu_mhz, hosts.memory_mib))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SERVING = (PowerState.ON, PowerState.DRAINING)
 
 
-class SingleMoves:
+class FastPath:
     """The steps of moves for one VM each, by rows of VMs and hosts."""
 
     def __init__(self, farm: "Farm") -> None:
@@ -37,18 +37,18 @@ class SingleMoves:
             shares = guest_share, source_share, target_share
             farm.set_migration_load(np.array([vm]), *shares, now_s)
             return
-        asks_anew = farm.copies.shares(vm) != (source_share, target_share)
+        asks_anew = farm.migration_load.shares(vm) != (source_share, target_share)
         slows = farm.vms.guest_share.item(vm) != guest_share
         if slows and not farm.delivery.recounts:
             shares = guest_share, source_share, target_share
             farm.set_migration_load(np.array([vm]), *shares, now_s)
             return
-        if slows or asks_anew or farm.delivery.stressed.item(source):
+        if slows or asks_anew or farm.delivery.saturated.item(source):
             self._settle(source, now_s)
         self._charge_copy(vm, now_s)
         if asks_anew:
             self._settle(target, now_s)
-            farm.copies.change_one(vm, source, target, source_share, target_share)
+            farm.migration_load.change_one(vm, source, target, source_share, target_share)
         if slows:
             self._slow(vm, source, guest_share)
         if slows or asks_anew:
@@ -68,11 +68,11 @@ class SingleMoves:
         self._settle(target, now_s)
         self._charge_copy(vm, now_s)
         farm.vm_accounts.charge_one(vm, self._asked_mhz(vm))
-        farm.copies.change_one(vm, -1, -1, 0.0, 0.0)
+        farm.migration_load.change_one(vm, -1, -1, 0.0, 0.0)
         self._leave(vm, source, pages_away)
         excess_mhz = farm.delivery.excess_mhz(vm)
-        if farm.watcher is not None:
-            farm.watcher.moving(np.array([vm]), now_s)
+        if farm.placement_observer is not None:
+            farm.placement_observer.moving(np.array([vm]), now_s)
         vms.moving_to[vm], vms.state[vm], vms.guest_share[vm] = -1, VmState.RUNNING, 1.0
         farm.residents.move_one(vm, source, target)
         farm.delivery.move_one(vm, target)
@@ -84,7 +84,7 @@ class SingleMoves:
         farm.vm_accounts.limit_mhz_s[vm] += excess_mhz_s
         farm.vm_accounts.mark_one(vm)
         farm.vm_accounts.migrations[vm] += 1
-        farm._movers = farm._movers[farm._movers != vm]
+        farm._migrating = farm._migrating[farm._migrating != vm]
         farm._note_slowed()
         farm.changed.update((source, target))
         hosts.vm_count[target] += 1
@@ -104,7 +104,7 @@ class SingleMoves:
             farm.accounts.rates[Rate.VCPUS, host] = hosts.vcpus.item(host)
             farm.accounts.rates[Rate.PROMISED_MHZ, host] = hosts.committed_mhz.item(host)
             missed_mhz = farm.delivery.recount_one(host, farm.residents.of_one(host))
-            if not farm.delivery.stressed.item(host):
+            if not farm.delivery.saturated.item(host):
                 farm.accounts.rates[Rate.UNSERVED_MHZ, host] = missed_mhz
             self._rate(host)
 
@@ -138,7 +138,7 @@ class SingleMoves:
 
     def _settle(self, host: int, now_s: float) -> None:
         farm = self._farm
-        if farm.ledgers or farm.own_ledgers or farm.delivery.stressed.item(host):
+        if farm.ledgers or farm.own_ledgers or farm.delivery.saturated.item(host):
             farm._settle(np.array([host]), now_s)
         else:
             farm.accounts.settle_one(host, now_s)
@@ -158,13 +158,13 @@ class SingleMoves:
     def _rate(self, host: int) -> None:
         """Recompute what one host that is on delivers and draws."""
         farm, hosts, rates = self._farm, self._farm.hosts, self._farm.accounts.rates
-        given = farm.delivery.give_one(host, farm.copies.load_mhz.item(host))
+        given = farm.delivery.allocate_one(host, farm.migration_load.load_mhz.item(host))
         if given is None:
             farm._refresh(np.array([host]))
             return
         demand_mhz, delivered_mhz, idle = given
         utilisation = delivered_mhz / hosts.cpu_mhz.item(host)
-        short = utilisation >= FULL or (
+        violating = utilisation >= FULL or (
             farm.violation.incoming_counts and hosts.incoming.item(host) > 0
         )
         hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz
@@ -176,7 +176,9 @@ class SingleMoves:
         )  # fmt: skip
         rates[Rate.POWER_W, host] = power_w
         rates[Rate.ACTIVE, host] = not idle
-        if (short and not idle) != (rates.item(Rate.SHORT, host) > 0):
-            farm.accounts.note_short(np.array([host]), np.array([float(short and not idle)]))
-        rates[Rate.SHORT, host] = short and not idle
+        if (violating and not idle) != (rates.item(Rate.VIOLATING, host) > 0):
+            farm.accounts.note_violating(
+                np.array([host]), np.array([float(violating and not idle)])
+            )
+        rates[Rate.VIOLATING, host] = violating and not idle
         rates[Rate.DELIVERED_MHZ, host] = delivered_mhz

@@ -37,7 +37,7 @@ class LivingFarm(Farm):
         super().__init__(hosts, vms, violation, layer)
         if not all_present:
             self._rows = self._buffer[:0]
-            self._silent = self._buffer[:0]
+            self._inactive = self._buffer[:0]
 
     def admit(self, vms: Ints, hosts: Ints, now_s: float, demand_mhz: Floats) -> None:
         """Let waiting VMs run on hosts that are on, asking for ``demand_mhz`` from now.
@@ -50,7 +50,7 @@ class LivingFarm(Farm):
         touched = self._settle(hosts, now_s)
         self._attach(vms, hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
-        self._become(vms, VmState.RUNNING)
+        self._set_state(vms, VmState.RUNNING)
         self.presence.begin(vms, now_s)
         self._note_running()
         self._refresh(touched)
@@ -65,7 +65,7 @@ class LivingFarm(Farm):
         self._require_memory(vms, hosts, "begin_start")
         touched = self._settle(hosts, now_s)
         self._attach(vms, hosts, now_s)
-        self._become(vms, VmState.STARTING)
+        self._set_state(vms, VmState.STARTING)
         self._refresh(touched)
 
     def finish_start(self, vms: Ints, now_s: float, demand_mhz: Floats) -> None:
@@ -78,7 +78,7 @@ class LivingFarm(Farm):
         self._require_hosts(hosts, (PowerState.ON, PowerState.DRAINING), "finish_start")
         touched = self._settle(hosts, now_s)
         self._ask(vms, demand_mhz, now_s)
-        self._become(vms, VmState.RUNNING)
+        self._set_state(vms, VmState.RUNNING)
         self.presence.begin(vms, now_s)
         self._note_running()
         self._refresh(touched)
@@ -106,7 +106,7 @@ class LivingFarm(Farm):
                 np.concatenate([touched, self._take_off(vms, now_s, VmState.WAITING)])
             )
         self.hosts.state[hosts] = PowerState.FAILED
-        self.hosts.depth[hosts] = 0
+        self.hosts.sleep_state[hosts] = 0
         self.accounts.failures[hosts] += 1
         self._refresh(touched)
         return vms
@@ -117,7 +117,7 @@ class LivingFarm(Farm):
         Raises FarmError if a VM is not waiting.
         """
         self._require_vms(vms, VmState.WAITING, "leave_waiting")
-        self._become(vms, state)
+        self._set_state(vms, state)
 
     def request(self, vms: Ints) -> None:
         """Let absent VMs wait for a host, or such as were turned away.
@@ -126,12 +126,12 @@ class LivingFarm(Farm):
         """
         away = vms[self.vms.state[vms] != VmState.REJECTED]
         self._require_vms(away, VmState.ABSENT, "request")
-        self._become(vms, VmState.WAITING)
+        self._set_state(vms, VmState.WAITING)
 
     def start_absent(self, vms: Ints) -> None:
         """Say before time begins which VMs nobody has asked for yet."""
         self._require_vms(vms, VmState.WAITING, "start_absent")
-        self._become(vms, VmState.ABSENT)
+        self._set_state(vms, VmState.ABSENT)
 
     def resize(
         self, vms: Ints, size: Ints, vcpus: Ints, size_mhz: Floats, memory_mib: Floats,
@@ -180,7 +180,7 @@ class LivingFarm(Farm):
     @property
     def moving(self) -> Ints:
         """VMs on their way to another host, ascending."""
-        return self._movers
+        return self._migrating
 
     def _take_off(self, vms: Ints, now_s: float, state: int) -> Ints:
         touched = self._settle(self._ends(vms), now_s)
@@ -189,7 +189,7 @@ class LivingFarm(Farm):
         self._detach(vms, now_s)
         self.presence.end(vms, now_s)
         self.vms.demand_mhz[vms] = 0.0
-        self._become(vms, state)
+        self._set_state(vms, state)
         return touched
 
     def _ask(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
@@ -200,7 +200,7 @@ class LivingFarm(Farm):
         if self.delivery.capped:
             self._settle_excess(vms, -elapsed_s)
 
-    def _become(self, vms: Ints, state: int) -> None:
+    def _set_state(self, vms: Ints, state: int) -> None:
         self.starting -= int(np.count_nonzero(self.vms.state[vms] == VmState.STARTING))
         self.starting += len(vms) if state == VmState.STARTING else 0
         self.vms.state[vms] = state
@@ -234,7 +234,7 @@ class LivingFarm(Farm):
             super()._count_population()
             if self.starting:
                 starting = np.flatnonzero(self.vms.state == VmState.STARTING)
-                self._silent = np.union1d(self._silent, starting)
+                self._inactive = np.union1d(self._inactive, starting)
             return
         rows = self._buffer[: self._count]
         present = self._home[rows] < len(self.hosts)
@@ -246,7 +246,7 @@ class LivingFarm(Farm):
             self._buffer[: self._count] = kept
             rows, present = self._buffer[: self._count], np.ones(len(kept), bool)
         self._rows = rows
-        self._silent = rows[~present | (self.vms.state[rows] == VmState.STARTING)]
+        self._inactive = rows[~present | (self.vms.state[rows] == VmState.STARTING)]
 
     def set_reachable(self, hosts: Ints, reachable: bool) -> None:
         """Cut hosts off from the network, or join them to it again; what they do goes on."""

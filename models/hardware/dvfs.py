@@ -6,18 +6,20 @@ from itertools import pairwise
 import numpy as np
 
 from ..base.arrays import Floats
-from ..base.parameters import knob
+from ..base.parameters import parameter
 
 
 @dataclass(frozen=True)
 class FrequencyState:
     """One state (P-state): its frequency, and the power of the server at no and full load in it."""
 
-    frequency: float = knob(
+    frequency: float = parameter(
         "Frequency as a share of the highest.", dimension="share", gt=0, le=1
     )  # fmt: skip
-    idle_w: float = knob("Power at zero load.", key="idle", dimension="power", ge=0)
-    max_w: float = knob("Power at full load in this state.", key="max", dimension="power", gt=0)
+    idle_w: float = parameter("Power at zero load.", key="idle", dimension="power", ge=0)
+    max_w: float = parameter(
+        "Power at full load in this state.", key="max", dimension="power", gt=0
+    )
 
     def __post_init__(self) -> None:
         if self.max_w < self.idle_w:
@@ -36,7 +38,7 @@ class FrequencyScaling:
     never slowed down: the governor follows the load.
     """
 
-    states: tuple[FrequencyState, ...] = knob("The states, from the lowest frequency up.")
+    states: tuple[FrequencyState, ...] = parameter("The states, from the lowest frequency up.")
 
     def __post_init__(self) -> None:
         frequencies = [state.frequency for state in self.states]

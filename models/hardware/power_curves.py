@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ..base.arrays import Floats, Ints
-from ..base.parameters import knob
+from ..base.parameters import parameter
 from .dvfs import FrequencyScaling
 
 LEVELS = 11
@@ -32,7 +32,7 @@ class PowerModel(Protocol):
 class Table:
     """Linear interpolation in watts measured at 0, 10, …, 100 % (SPECpower_ssj2008)."""
 
-    watts_at: tuple[float, ...] = knob(
+    watts_at: tuple[float, ...] = parameter(
         "Eleven readings in W at 0, 10, …, 100 % load.", key="watts", dimension="watt list"
     )
 
@@ -47,7 +47,7 @@ class Table:
 class Constant:
     """The same power at every utilisation: ``P(u) = P``."""
 
-    power_w: float = knob("Power at any load.", key="power", dimension="power", gt=0)
+    power_w: float = parameter("Power at any load.", key="power", dimension="power", gt=0)
 
     def watts(self, utilisation: Floats) -> Floats:
         """Return power in W for utilisations in [0, 1], element by element."""
@@ -56,8 +56,8 @@ class Constant:
 
 @dataclass(frozen=True)
 class _Between:
-    idle_w: float = knob("Power at zero load.", key="idle", dimension="power", ge=0)
-    max_w: float = knob("Power at full load.", key="max", dimension="power", gt=0)
+    idle_w: float = parameter("Power at zero load.", key="idle", dimension="power", ge=0)
+    max_w: float = parameter("Power at full load.", key="max", dimension="power", gt=0)
 
     def __post_init__(self) -> None:
         if self.max_w < self.idle_w:
@@ -114,7 +114,7 @@ class SquareRoot(_Between):
 class Fan(_Between):
     """``g(u) = 2u - u**r`` (Fan, Weber and Barroso, ISCA 2007)."""
 
-    r: float = knob("Calibration exponent; 1.4 in the paper's fleet.", 1.4, gt=1, le=10)
+    r: float = parameter("Calibration exponent; 1.4 in the paper's fleet.", 1.4, gt=1, le=10)
 
     def shape(self, u: Floats) -> Floats:
         """Return ``g(u)``, element by element."""
@@ -125,7 +125,7 @@ class Fan(_Between):
 class Asymptotic(_Between):
     """``g(u) = (1 + u - exp(-u / tau)) / 2``: rises fast at low load, then flattens (OpenDC)."""
 
-    tau: float = knob("Utilisation at which the fast part has mostly risen.", gt=0, le=1)
+    tau: float = parameter("Utilisation at which the fast part has mostly risen.", gt=0, le=1)
 
     def shape(self, u: Floats) -> Floats:
         """Return ``g(u)``, element by element."""
@@ -177,7 +177,7 @@ class PowerBank:
         ]
 
     @property
-    def highest_w(self) -> float:
+    def max_power_w(self) -> float:
         """The most that any host draws at the load levels 0, 10, …, 100 %, in W."""
         return self._highest_w
 

@@ -36,8 +36,8 @@ def power_hull(bank: PowerBank, host: int, first: float, last: float) -> tuple[F
 
 def _never_more(power_w: Floats) -> Floats:
     """Return the least power at each load or any higher one, ascending loads."""
-    least_w: Floats = np.minimum.accumulate(power_w[::-1])[::-1]
-    return least_w
+    min_w: Floats = np.minimum.accumulate(power_w[::-1])[::-1]
+    return min_w
 
 
 def lower_hull(x: Floats, y: Floats) -> list[int]:

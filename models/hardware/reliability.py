@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from ..base.arrays import Floats
-from ..base.parameters import knob
+from ..base.parameters import parameter
 
 
 class Times(Protocol):
@@ -32,7 +32,7 @@ class Times(Protocol):
 class Exponential:
     """Memoryless: what has worked for long is as likely to fail as what is new."""
 
-    mean_s: float = knob("Mean time.", key="mean", dimension="time", gt=0)
+    mean_s: float = parameter("Mean time.", key="mean", dimension="time", gt=0)
 
     @property
     def mean(self) -> float:
@@ -48,8 +48,8 @@ class Exponential:
 class Weibull:
     """``F(t) = 1 - exp(-(t / scale)^shape)``: below 1 early failures, above 1 wear."""
 
-    mean_s: float = knob("Mean time.", key="mean", dimension="time", gt=0)
-    shape: float = knob(
+    mean_s: float = parameter("Mean time.", key="mean", dimension="time", gt=0)
+    shape: float = parameter(
         "Shape; 0.7 to 0.8 in failures of high-performance clusters (Schroeder and Gibson 2006).",
         0.75,
         gt=0.1,
@@ -71,8 +71,8 @@ class Weibull:
 class Lognormal:
     """Logarithms are normal; repair times usually look like it."""
 
-    mean_s: float = knob("Mean time.", key="mean", dimension="time", gt=0)
-    sigma: float = knob("Standard deviation of the logarithm.", 1.0, gt=0, le=5)
+    mean_s: float = parameter("Mean time.", key="mean", dimension="time", gt=0)
+    sigma: float = parameter("Standard deviation of the logarithm.", 1.0, gt=0, le=5)
 
     @property
     def mean(self) -> float:
@@ -88,7 +88,7 @@ class Lognormal:
 class Constant:
     """Always the same."""
 
-    mean_s: float = knob("The time.", key="mean", dimension="time", ge=0)
+    mean_s: float = parameter("The time.", key="mean", dimension="time", ge=0)
 
     @property
     def mean(self) -> float:
@@ -105,7 +105,7 @@ class Constant:
 class Empirical:
     """Times that have been observed, each as likely as any other."""
 
-    times_s: tuple[float, ...] = knob("Observed times.", key="times", dimension="time")
+    times_s: tuple[float, ...] = parameter("Observed times.", key="times", dimension="time")
 
     def __post_init__(self) -> None:
         if not self.times_s or min(self.times_s) < 0 or max(self.times_s) <= 0:

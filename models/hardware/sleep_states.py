@@ -15,7 +15,7 @@ from ..base.arrays import Bools, Floats
 from ..base.catalogue import data_file
 from ..base.estimates import Ranged
 
-DEPTHS = ("off", "hibernate", "suspend_to_ram", "standby")
+SLEEP_STATES = ("off", "hibernate", "suspend_to_ram", "standby")
 """States of rest by number, the deepest first; every host can be off."""
 
 
@@ -23,18 +23,18 @@ DEPTHS = ("off", "hibernate", "suspend_to_ram", "standby")
 class SleepFigures:
     """What a state of rest takes where nothing is said of it.
 
-    ``resting_w`` is the power in it (``of_idle``: as a share of idle power instead of W);
+    ``state_w`` is the power in it (``of_idle``: as a share of idle power instead of W);
     ``enter_s`` and ``leave_s`` are the times into it and out of it.
     """
 
-    resting_w: Ranged
+    state_w: Ranged
     of_idle: bool
     enter_s: Ranged
     leave_s: Ranged
 
     def watts(self, idle_w: float) -> float:
         """Return the power in the state of a host that draws ``idle_w`` when idle; no more."""
-        given = self.resting_w.typical
+        given = self.state_w.typical
         return idle_w * given if self.of_idle else min(given, idle_w)
 
 
@@ -60,7 +60,7 @@ class SleepStates:
     """
 
     available: Bools
-    resting_w: Floats
+    state_w: Floats
     enter_s: Floats
     enter_w: Floats
     leave_s: Floats
@@ -69,14 +69,14 @@ class SleepStates:
     @classmethod
     def none(cls, groups: int) -> "SleepStates":
         """Return the states of hosts that can only be off; what that takes is not told here."""
-        nothing = np.zeros((len(DEPTHS), groups))
-        available = np.zeros((len(DEPTHS), groups), bool)
+        nothing = np.zeros((len(SLEEP_STATES), groups))
+        available = np.zeros((len(SLEEP_STATES), groups), bool)
         available[0] = True
         return cls(available, nothing, nothing, nothing, nothing, nothing)
 
     @property
-    def least_w(self) -> Floats:
+    def min_w(self) -> Floats:
         """The least power of a host of each group at rest other than off, or on the way; W."""
-        power_w = np.minimum(self.resting_w, np.minimum(self.enter_w, self.leave_w))
+        power_w = np.minimum(self.state_w, np.minimum(self.enter_w, self.leave_w))
         least: Floats = np.where(self.available[1:], power_w[1:], np.inf).min(axis=0)
         return least

@@ -20,7 +20,7 @@ class HostLicence:
     """Licence of the hosts of a group, in the scenario's currency a year.
 
     ``cores`` are the licensed cores of a host; ``order`` names the contract that a minimum order
-    of ``least_cores`` is over, ``order_note`` where and since when it holds, ``order_regional``
+    of ``min_cores`` is over, ``order_note`` where and since when it holds, ``order_regional``
     whether that is in some regions only. ``foreign`` is the currency of a list price that is not
     known in the scenario's, empty where there is none;
     ``listed`` says whether the price is the catalogue's.
@@ -30,7 +30,7 @@ class HostLicence:
     per_vm: float = 0.0
     cores: float = 0.0
     order: str = ""
-    least_cores: float = 0.0
+    min_cores: float = 0.0
     order_note: str = ""
     order_regional: bool = False
     foreign: str = ""
@@ -63,7 +63,7 @@ def list_price(
     cores = licensed_cores(licence, server)
     return HostLicence(
         per_host=price * cores, cores=cores, order=licence.contract or order,
-        least_cores=licence.minimum_order_in(region), order_note=licence.minimum_order_note,
+        min_cores=licence.minimum_order_in(region), order_note=licence.minimum_order_note,
         order_regional=bool(licence.minimum_order_regions),
         foreign=foreign,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def order_factors(licences: Sequence[HostLicence], hosts: Sequence[int]) -> Floa
     for licence, count in zip(licences, hosts, strict=True):
         ordered[licence.order] = ordered.get(licence.order, 0.0) + count * licence.cores
     factors = [
-        max(1.0, licence.least_cores / ordered[licence.order]) if ordered[licence.order] else 1.0
+        max(1.0, licence.min_cores / ordered[licence.order]) if ordered[licence.order] else 1.0
         for licence in licences
     ]
     return np.array(factors)

@@ -148,8 +148,8 @@ class Platform:
 
     def fits(self, size: VmSize) -> bool:
         """Return whether the hypervisor allows a VM of this size."""
-        most_mib = self.hypervisor.max_memory_gib_per_vm * 1024.0
-        return size.vcpus <= self.hypervisor.max_vcpus_per_vm and size.memory_mib <= most_mib
+        max_mib = self.hypervisor.max_memory_gib_per_vm * 1024.0
+        return size.vcpus <= self.hypervisor.max_vcpus_per_vm and size.memory_mib <= max_mib
 
 
 @dataclass(frozen=True)

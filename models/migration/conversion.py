@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..base.parameters import knob
-from .course import Course, Ending, Guest, Step
+from ..base.parameters import parameter
+from .course import Guest, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT
 from .suspend_resume import Cold, Handover, Steps, StorageMode, standstill
 
@@ -34,7 +34,7 @@ tool puts an image back onto a machine's own disks or exchanges a paravirtual ke
 
 
 @dataclass(frozen=True)
-class Platform:
+class MigrationPlatform:
     """One end of a move: hypervisor family, and the CPU that guests see there.
 
     ``cpu_level`` is a level of features that hosts of a vendor share, the higher the more, as
@@ -50,7 +50,7 @@ class Platform:
 
 
 @dataclass(frozen=True)
-class Way:
+class PlatformChange:
     """How a VM gets from one platform to another: ``live``, ``cold``, ``convert`` or ``refused``.
 
     ``reason`` says why it is not live; empty if it is.
@@ -60,39 +60,43 @@ class Way:
     reason: str = ""
 
 
-def way_between(source: Platform, target: Platform) -> Way:
+def platform_change(source: MigrationPlatform, target: MigrationPlatform) -> PlatformChange:
     """Return the best way from one platform to another."""
     if source.family == target.family:
         return _within_family(source, target)
     for family in (source.family, target.family):
         if family not in FAMILIES:
             known = ", ".join(sorted(name for name in FAMILIES if name))
-            return Way("refused", f"unknown platform {family}; known: {known}")
+            return PlatformChange("refused", f"unknown platform {family}; known: {known}")
     if source.cpu_architecture != target.cpu_architecture:
-        return Way("refused", _architectures(source, target))
+        return PlatformChange("refused", _architectures(source, target))
     if not target.family:
-        return Way("refused", "a VM cannot be put back onto bare metal")
+        return PlatformChange("refused", "a VM cannot be put back onto bare metal")
     for family in (source.family, target.family):
         if FAMILIES[family] == "paravirtual kernel":
-            return Way("refused", f"guests of {family} need its paravirtual kernel")
-    return Way("convert", f"{source.family or 'bare metal'} and {target.family} differ")
+            return PlatformChange("refused", f"guests of {family} need its paravirtual kernel")
+    return PlatformChange("convert", f"{source.family or 'bare metal'} and {target.family} differ")
 
 
-def _within_family(source: Platform, target: Platform) -> Way:
+def _within_family(source: MigrationPlatform, target: MigrationPlatform) -> PlatformChange:
     if source.cpu_architecture != target.cpu_architecture:
-        return Way("refused", _architectures(source, target))
+        return PlatformChange("refused", _architectures(source, target))
     if not source.family:
-        return Way("refused", "systems on bare metal do not move without being converted")
+        return PlatformChange(
+            "refused", "systems on bare metal do not move without being converted"
+        )
     if source.stuck or target.stuck:
-        return Way("cold", f"{source.stuck or target.stuck} does not let running VMs move")
+        return PlatformChange(
+            "cold", f"{source.stuck or target.stuck} does not let running VMs move"
+        )
     if source.cpu_vendor != target.cpu_vendor:
-        return Way("cold", f"CPUs of {source.cpu_vendor} and {target.cpu_vendor} differ")
+        return PlatformChange("cold", f"CPUs of {source.cpu_vendor} and {target.cpu_vendor} differ")
     if source.cpu_level > target.cpu_level:
-        return Way("cold", f"CPU level {target.cpu_level} is below {source.cpu_level}")
-    return Way("live")
+        return PlatformChange("cold", f"CPU level {target.cpu_level} is below {source.cpu_level}")
+    return PlatformChange("live")
 
 
-def _architectures(source: Platform, target: Platform) -> str:
+def _architectures(source: MigrationPlatform, target: MigrationPlatform) -> str:
     return f"CPU architectures {source.cpu_architecture} and {target.cpu_architecture} differ"
 
 
@@ -110,13 +114,13 @@ class Conversion(Handover):
     """
 
     storage: StorageMode = "before"
-    rate_mbps: float = knob(
+    rate_mbps: float = parameter(
         "Speed of converting a disk. Estimate.", 1200.0, key="rate", dimension="bandwidth", gt=0
     )
-    shutdown_s: float = knob(
+    shutdown_s: float = parameter(
         "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
     )
-    boot_s: float = knob(
+    boot_s: float = parameter(
         "Boot of the guest's system after the move. Estimate.",
         120.0,
         key="boot",
@@ -154,10 +158,10 @@ class ColdConversion(Conversion):
     ``total = downtime = shut down + C / min(B, R) + boot``.
     """
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         yield from self.cut_over(guest.disk_bytes)
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class ReplicatedConversion(Conversion):
     ``downtime = shut down + min(C, D_w C / R) / min(B, R) + boot``.
     """
 
-    guest_loss: float = knob(
+    guest_loss: float = parameter(
         "Part of its CPU that the guest loses while its disk is copied.",
         0.1,
         dimension="share",
@@ -175,7 +179,7 @@ class ReplicatedConversion(Conversion):
         lt=1,
     )
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         past = yield Step(
             "replicate", size_bytes=guest.disk_bytes, cap_bytes_s=self.cap_bytes_s,
@@ -184,7 +188,7 @@ class ReplicatedConversion(Conversion):
         )  # fmt: skip
         written = math.floor(guest.write_bytes_s * past.busy_s)
         yield from self.cut_over(min(guest.disk_bytes, float(written)))
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
 
 CONVERSIONS: dict[str, type] = {

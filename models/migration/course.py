@@ -1,7 +1,7 @@
 """The course of one migration: steps that a model asks for and a player carries out.
 
 A migration model is a generator. It yields a :class:`Step`, is sent what the step took
-(:class:`Measured`), and returns an :class:`Ending`. It knows no clock, so the same model is
+(:class:`Measured`), and returns an :class:`MigrationEnd`. It knows no clock, so the same model is
 played over a simulated network (``sim/migration/player.py``) and, by :func:`play_alone`, over a
 link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 """
@@ -77,7 +77,7 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ending:
+class MigrationEnd:
     """How a course ended by itself: whether the VM moved and what was done about convergence.
 
     ``reaction`` is empty if the rest fitted the downtime target.
@@ -88,7 +88,7 @@ class Ending:
     reason: str = ""
 
 
-Course: TypeAlias = Generator[Step, Measured, Ending]
+MigrationSteps: TypeAlias = Generator[Step, Measured, MigrationEnd]
 
 
 class Phase(NamedTuple):
@@ -100,16 +100,16 @@ class Phase(NamedTuple):
     sent_bytes: float
 
 
-class Outcome(NamedTuple):
+class MigrationOutcome(NamedTuple):
     """What a migration did. Times in s, CPU in seconds of the guest's demand.
 
-    ``fate`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
+    ``final_place`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
     ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates
     the part of its CPU that the guest went without, standstill included.
     """
 
-    fate: str
+    final_place: str
     reaction: str
     reason: str
     total_s: float
@@ -124,7 +124,7 @@ class Outcome(NamedTuple):
     @property
     def moved(self) -> bool:
         """Whether the VM is at the target."""
-        return self.fate == "target"
+        return self.final_place == "target"
 
     @property
     def energy_j(self) -> float:
@@ -142,7 +142,7 @@ def liu_energy_j(sent_bytes: Amount) -> Amount:
     return energy_j
 
 
-class Tally:
+class MigrationTotals:
     """Adds up the steps of one migration."""
 
     def __init__(self, now_s: float) -> None:
@@ -165,31 +165,42 @@ class Tally:
         self._lost_s += (1.0 - step.guest_share) * elapsed_s
         self._rounds += step.is_round
 
-    def outcome(self, now_s: float, fate: str, reaction: str = "", reason: str = "") -> Outcome:
+    def outcome(
+        self, now_s: float, final_place: str, reaction: str = "", reason: str = ""
+    ) -> MigrationOutcome:
         """Return the sums as of now."""
-        return Outcome(
-            fate, reaction, reason, now_s - self._start_s, self._downtime_s, self._sent_bytes,
-            self._rounds, self._source_s, self._target_s, self._lost_s, tuple(self._phases),
-        )  # fmt: skip
+        return MigrationOutcome(
+            final_place,
+            reaction,
+            reason,
+            now_s - self._start_s,
+            self._downtime_s,
+            self._sent_bytes,
+            self._rounds,
+            self._source_s,
+            self._target_s,
+            self._lost_s,
+            tuple(self._phases),
+        )
 
 
 def play_alone(
-    course: Course, bytes_s: float, latency_s: float = 0.0, activity: float = 1.0
-) -> Outcome:
+    steps: MigrationSteps, bytes_s: float, latency_s: float = 0.0, activity: float = 1.0
+) -> MigrationOutcome:
     """Play a course over a link of its own: each transfer takes ``latency + size / rate``.
 
     ``activity`` is the part of its vCPUs that the guest uses. What a planner asks before the
     move, and the closed form that a simulated move on an empty network must meet.
     """
-    now_s, tally = 0.0, Tally(0.0)
+    now_s, tally = 0.0, MigrationTotals(0.0)
     past: Measured | None = None
     while True:
         try:
-            step = next(course) if past is None else course.send(past)
+            step = next(steps) if past is None else steps.send(past)
         except StopIteration as end:
-            ending: Ending = end.value
-            fate = "target" if ending.moved else "source"
-            return tally.outcome(now_s, fate, ending.reaction, ending.reason)
+            ending: MigrationEnd = end.value
+            final_place = "target" if ending.moved else "source"
+            return tally.outcome(now_s, final_place, ending.reaction, ending.reason)
         transfer_s = 0.0
         if step.size_bytes is not None:
             transfer_s = latency_s + step.size_bytes / min(bytes_s, step.cap_bytes_s)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.parameters import knob
+from ..base.parameters import parameter
 from .course import Measured
 
 BYTES_PER_MEGABIT = 125_000.0
@@ -29,17 +29,17 @@ class DirtyRate:
     default values are estimates without a source.
     """
 
-    rate_mbps: float = knob(
+    rate_mbps: float = parameter(
         "Memory written anew while the vCPUs are fully busy.",
         400.0,
         key="rate",
         dimension="bandwidth",
         ge=0,
     )
-    working_set: float = knob(
+    working_set: float = parameter(
         "Part of the memory that is written again and again.", 0.1, dimension="share", gt=0, le=1
     )
-    follows_cpu: bool = knob("Whether the rate falls with the guest's CPU use.", default=True)
+    follows_cpu: bool = parameter("Whether the rate falls with the guest's CPU use.", default=True)
 
     def dirtied_bytes(self, memory_bytes: float, past: Measured) -> float:
         """Return the bytes of different pages written, whole and at most the working set."""
@@ -57,13 +57,13 @@ class DirtyCurve:
     qemu-devel, 2023). Raises ValueError if times or shares do not rise or a share is above 1.
     """
 
-    times_s: tuple[float, ...] = knob(
+    times_s: tuple[float, ...] = parameter(
         "Lengths of the intervals measured, rising.", (1.0,), key="times", dimension="time"
     )
-    shares: tuple[float, ...] = knob(
+    shares: tuple[float, ...] = parameter(
         "Part of the memory written within each.", (0.05,), dimension="share"
     )
-    follows_cpu: bool = knob(
+    follows_cpu: bool = parameter(
         "Whether the guest's CPU use stretches the time axis; not if measured at that use.",
         default=False,
     )

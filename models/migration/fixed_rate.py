@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from ..base.arrays import Floats, Ints
-from ..base.parameters import knob
+from ..base.parameters import parameter
 from ..farm.farm import Farm
-from .course import Course, Ending, Guest, Step
+from .course import Guest, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT
 from .post_copy import Hybrid, PostCopy
 from .pre_copy import PreCopy
@@ -24,7 +24,7 @@ MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 
 
 class Played(NamedTuple):
-    """What moves have done, one entry per move; see :class:`.migration_course.Outcome`.
+    """What moves have done, one entry per move; see :class:`.course.Outcome`.
 
     ``downtime_s`` is NaN where no phase says that the guest stands still: the model knows none.
     """
@@ -108,16 +108,16 @@ class FixedRate:
     the guest loses the copy takes, at the source, so the source is as busy as before.
     """
 
-    bandwidth_mbps: float = knob(
+    bandwidth_mbps: float = parameter(
         "Network bandwidth between two hosts.", 1000.0, key="bandwidth", dimension="bandwidth", gt=0
     )
-    share: float = knob(
+    share: float = parameter(
         "Part of the bandwidth that a migration gets.", 0.5, dimension="share", gt=0, le=1
     )
-    guest_loss: float = knob(
+    guest_loss: float = parameter(
         "Part of its CPU that the guest loses during the copy.", 0.1, dimension="share", ge=0, le=1
     )
-    target_load: float = knob(
+    target_load: float = parameter(
         "Part of the guest's demand that the copy costs the target.",
         0.1,
         dimension="share",
@@ -125,19 +125,19 @@ class FixedRate:
         le=1,
     )
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield one wait, beside the moves of other models over their network."""
-        bytes_s = self.most_mbps * BYTES_PER_MEGABIT
+        bytes_s = self.max_mbps * BYTES_PER_MEGABIT
         yield Step(
             "copy", wait_s=guest.memory_bytes / bytes_s, guest_share=1.0 - self.guest_loss,
             source_share=self.guest_loss, target_share=self.target_load,
             beside_bytes=guest.memory_bytes,
         )  # fmt: skip
         yield Step("arrive", arrived=True)
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
     @property
-    def most_mbps(self) -> float:
+    def max_mbps(self) -> float:
         """What a move takes of the network."""
         return self.share * self.bandwidth_mbps
 
@@ -145,7 +145,7 @@ class FixedRate:
         """Return one phase per VM, as long as its memory takes to copy."""
         del targets
         memory_mib = farm.vms.memory_mib[vms]
-        duration_s = memory_mib * MEGABIT_PER_MIB / self.most_mbps
+        duration_s = memory_mib * MEGABIT_PER_MIB / self.max_mbps
         shape = (len(vms), 1)
         return Phases(
             duration_s=duration_s[:, None],
@@ -166,17 +166,17 @@ class PortedRate:
 
     model: FixedRate
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield one transfer, at the model's rate or at what its route has left."""
         model = self.model
         yield Step(
             "copy", size_bytes=guest.memory_bytes,
-            cap_bytes_s=model.most_mbps * BYTES_PER_MEGABIT,
+            cap_bytes_s=model.max_mbps * BYTES_PER_MEGABIT,
             guest_share=1.0 - model.guest_loss, source_share=model.guest_loss,
             target_share=model.target_load,
         )  # fmt: skip
         yield Step("arrive", arrived=True)
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
 
 MIGRATION_MODELS: dict[str, type] = {

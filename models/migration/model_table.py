@@ -13,8 +13,8 @@ import numpy as np
 
 from ..base.arrays import Bools, Ints
 from ..farm.farm import Farm
-from .conversion import Conversion, NoConversion, Platform, way_between
-from .course import Course, Guest
+from .conversion import Conversion, MigrationPlatform, NoConversion, platform_change
+from .course import Guest, MigrationSteps
 from .fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel, Phases, PortedRate
 from .suspend_resume import Cold, Handover, MemoryHandover
 
@@ -22,75 +22,80 @@ T = TypeVar("T")
 
 
 @runtime_checkable
-class CourseModel(Protocol):
+class StepwiseModel(Protocol):
     """A migration model that asks for steps and knows no clock."""
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of moving a guest."""
         ...
 
 
-Model: TypeAlias = MigrationModel | CourseModel
+Model: TypeAlias = MigrationModel | StepwiseModel
 
 
 @dataclass(frozen=True)
-class End:
+class GroupEndpoint:
     """What a group of hosts is to the moves from and to it.
 
     ``model`` is how guests leave it, ``device`` that they hold a passthrough device there, and
     ``detachable`` that this may be taken from them for a move.
     """
 
-    platform: Platform
+    platform: MigrationPlatform
     model: Model
     device: bool = False
     detachable: bool = False
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """The model of a move, or why there is none."""
 
     model: Model | None
     reason: str = ""
 
 
-def choose(
-    own: Model | None, source: End, target: End, conversion: Conversion | NoConversion
-) -> Choice:
+def choose_model(
+    own: Model | None,
+    source: GroupEndpoint,
+    target: GroupEndpoint,
+    conversion: Conversion | NoConversion,
+) -> ModelChoice:
     """Return how a VM with a model of its own, or none, gets from one end to another."""
     model = own or source.model
-    way = way_between(source.platform, target.platform)
-    if way.kind == "refused":
-        return Choice(None, way.reason)
-    if way.kind == "convert":
-        return _converted(way.reason, conversion)
+    change = platform_change(source.platform, target.platform)
+    if change.kind == "refused":
+        return ModelChoice(None, change.reason)
+    if change.kind == "convert":
+        return _converted(change.reason, conversion)
     if isinstance(model, Cold):
-        return Choice(model)
-    if way.kind == "cold":
-        return _restarted(model, way.reason, conversion)
+        return ModelChoice(model)
+    if change.kind == "cold":
+        return _restarted(model, change.reason, conversion)
     return _detached(model, source)
 
 
-def _converted(why: str, conversion: Conversion | NoConversion) -> Choice:
+def _converted(why: str, conversion: Conversion | NoConversion) -> ModelChoice:
     if isinstance(conversion, NoConversion):
-        return Choice(None, f"{why}, and conversion is none")
-    assert isinstance(conversion, CourseModel)
-    return Choice(conversion)
+        return ModelChoice(None, f"{why}, and conversion is none")
+    assert isinstance(conversion, StepwiseModel)
+    return ModelChoice(conversion)
 
 
-def _restarted(model: Model, why: str, conversion: Conversion | NoConversion) -> Choice:
+def _restarted(model: Model, why: str, conversion: Conversion | NoConversion) -> ModelChoice:
     if isinstance(conversion, NoConversion):
-        return Choice(None, f"{why}, and conversion is none")
-    return Choice(conversion.restart(model.storage if isinstance(model, Handover) else "shared"))
+        return ModelChoice(None, f"{why}, and conversion is none")
+    return ModelChoice(
+        conversion.restart(model.storage if isinstance(model, Handover) else "shared")
+    )
 
 
-def _detached(model: Model, source: End) -> Choice:
+def _detached(model: Model, source: GroupEndpoint) -> ModelChoice:
     if source.device and not source.detachable:
-        return Choice(None, "its passthrough device is not to be detached")
+        return ModelChoice(None, "its passthrough device is not to be detached")
     if source.device and not isinstance(model, MemoryHandover):
-        return Choice(None, f"{_name_of(model)} does not detach passthrough devices")
-    return Choice(model)
+        return ModelChoice(None, f"{_name_of(model)} does not detach passthrough devices")
+    return ModelChoice(model)
 
 
 def _name_of(model: Model) -> str:
@@ -98,7 +103,7 @@ def _name_of(model: Model) -> str:
     return next(names, type(model).__name__)
 
 
-class MoveModels:
+class MigrationModels:
     """The models of all moves of a farm, a table over kinds of VMs and of groups of hosts.
 
     Sizes of VM and groups of hosts are rows, as in the columns of the farm.
@@ -107,7 +112,7 @@ class MoveModels:
     def __init__(
         self,
         own: Sequence[Model | None],
-        ends: Sequence[End],
+        ends: Sequence[GroupEndpoint],
         conversion: Conversion | NoConversion,
         ported: bool = False,
     ) -> None:
@@ -118,10 +123,10 @@ class MoveModels:
         """
         self._ported = ported
         owns, self._own_of_size = _distinct(own)
-        kinds, self._end_of_group = _distinct(ends)
+        kinds, self._endpoint_of_group = _distinct(ends)
         self._device = np.array([end.device for end in ends], bool)
         made = [
-            choose(model, source, target, conversion)
+            choose_model(model, source, target, conversion)
             for model in owns
             for source in kinds
             for target in kinds
@@ -131,27 +136,27 @@ class MoveModels:
         self._row = rows.reshape(len(owns), len(kinds), len(kinds))
         self._is_possible = np.array([choice.model is not None for choice in choices])
         self._models = [choice.model for choice in choices if choice.model is not None]
-        self._courses = [self._course_of(choice.model) for choice in choices]
+        self._stepwise_models = [self._stepwise(choice.model) for choice in choices]
         self._knows_downtime = [not _knows_durations(choice.model) for choice in choices]
         self._takes_place = [ported or known for known in self._knows_downtime]
         self.uses_network = ported or not all(_knows_durations(model) for model in self._models)
         for model in self._models:
             alone = len(self._models) == 1 or isinstance(model, FixedRate)
-            if not isinstance(model, CourseModel) and ported:
+            if not isinstance(model, StepwiseModel) and ported:
                 raise ValueError(
                     f"{type(model).__name__} gives durations and no course; nothing of a network "
                     "can hold for its moves"
                 )
-            if not isinstance(model, CourseModel) and not alone:
+            if not isinstance(model, StepwiseModel) and not alone:
                 raise ValueError(
                     f"{type(model).__name__} gives durations and no course; such a model must be "
                     "the only one"
                 )
 
     @classmethod
-    def only(cls, model: Model, sizes: int, groups: int) -> "MoveModels":
+    def only(cls, model: Model, sizes: int, groups: int) -> "MigrationModels":
         """Return one model for all moves of a farm of one platform."""
-        end = End(Platform("ideal"), model)
+        end = GroupEndpoint(MigrationPlatform("ideal"), model)
         return cls([None] * sizes, [end] * groups, NoConversion())
 
     def possible(self, sizes: Ints, sources: Ints, targets: Ints) -> Bools:
@@ -167,7 +172,7 @@ class MoveModels:
         """Return which moves can be: (sizes, groups left, groups gone to); None if all can."""
         if self._is_possible.all():
             return None
-        at, ends = self._own_of_size, self._end_of_group
+        at, ends = self._own_of_size, self._endpoint_of_group
         found: Bools = self._is_possible[self._row[np.ix_(at, ends, ends)]]
         return found
 
@@ -175,10 +180,10 @@ class MoveModels:
         """Return the model of a move, None where it cannot be."""
         return self._choice(size, source, target).model
 
-    def _course_of(self, model: Model | None) -> CourseModel | None:
+    def _stepwise(self, model: Model | None) -> StepwiseModel | None:
         if isinstance(model, FixedRate) and self._ported:
             return PortedRate(model)
-        return model if isinstance(model, CourseModel) else None
+        return model if isinstance(model, StepwiseModel) else None
 
     def takes_place(self, size: int, source: int, target: int) -> bool:
         """Return whether a move counts where moves at a time are limited."""
@@ -188,14 +193,14 @@ class MoveModels:
         """Return whether the model of a move says how long its guest stands still."""
         return self._knows_downtime[self._at(size, source, target)]
 
-    def course(self, guest: Guest, size: int, source: int, target: int) -> Course:
+    def steps(self, guest: Guest, size: int, source: int, target: int) -> MigrationSteps:
         """Return the course of a move that is possible, of a VM of a size between two groups."""
-        model = self._courses[self._at(size, source, target)]
+        model = self._stepwise_models[self._at(size, source, target)]
         assert model is not None
         held, given = self._device.item(source), self._device.item(target)
         if held or given:
             guest = replace(guest, passthrough=held, takes_device=given)
-        return model.course(guest)
+        return model.steps(guest)
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
         """Return the phases of moves that are possible, where none uses the network."""
@@ -211,23 +216,23 @@ class MoveModels:
         return Phases.joined(made).select(np.argsort(np.concatenate(parts)))
 
     def _rows(self, sizes: Ints, sources: Ints, targets: Ints) -> Ints:
-        own, end = self._own_of_size, self._end_of_group
+        own, end = self._own_of_size, self._endpoint_of_group
         rows: Ints = self._row[own[sizes], end[sources], end[targets]]
         return rows
 
-    def _choice(self, size: int, source: int, target: int) -> Choice:
+    def _choice(self, size: int, source: int, target: int) -> ModelChoice:
         return self._choices[self._at(size, source, target)]
 
     def _at(self, size: int, source: int, target: int) -> int:
-        own, end = self._own_of_size.item, self._end_of_group.item
+        own, end = self._own_of_size.item, self._endpoint_of_group.item
         return int(self._row.item(own(size), end(source), end(target)))
 
 
 def _knows_durations(model: Model | None) -> bool:
-    return isinstance(model, FixedRate) or not isinstance(model, CourseModel)
+    return isinstance(model, FixedRate) or not isinstance(model, StepwiseModel)
 
 
-def _durations_of(choice: Choice, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+def _durations_of(choice: ModelChoice, farm: Farm, vms: Ints, targets: Ints) -> Phases:
     assert isinstance(choice.model, MigrationModel)
     return choice.model.schedule(farm, vms, targets)
 

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..base.parameters import knob
-from .course import BYTES_PER_MIB, Course, Ending, Guest, Measured, Step
+from ..base.parameters import parameter
+from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import DirtyPages, DirtyRate
 from .suspend_resume import MemoryHandover, Steps
 
@@ -18,7 +18,7 @@ PULLS = 8
 """The fault penalty falls as pages arrive; it is constant within each of so many pieces."""
 
 
-class Rest(NamedTuple):
+class RemainingBytes(NamedTuple):
     """What is left to send: pages of memory, and these with writes to a disk that is not shared."""
 
     pages_bytes: float
@@ -35,15 +35,15 @@ class RemotePages(MemoryHandover):
     CPU. Both figures and the size of the device state are estimates.
     """
 
-    state_mib: float = knob(
+    state_mib: float = parameter(
         "State of vCPUs and devices, sent while the guest stands still. Estimate.",
         4.0,
         key="state",
         dimension="memory",
         ge=0,
     )
-    touches_per_s: float = knob("Pages first touched per second. Estimate.", 1000.0, ge=0)
-    fault_s: float = knob(
+    touches_per_s: float = parameter("Pages first touched per second. Estimate.", 1000.0, ge=0)
+    fault_s: float = parameter(
         "Standstill for a page that is away. Estimate.", 0.0005, key="fault", dimension="time", ge=0
     )
 
@@ -51,12 +51,12 @@ class RemotePages(MemoryHandover):
         """Return the part of its CPU that a guest keeps with a part of its pages away."""
         return 1.0 / (1.0 + self.touches_per_s * self.fault_s * away)
 
-    def rest_after(self, dirtied_bytes: float, guest: Guest, past: Measured) -> Rest:
+    def remaining_after(self, dirtied_bytes: float, guest: Guest, past: Measured) -> RemainingBytes:
         """Return what is left to send after a step in which so much memory was dirtied."""
         pages_bytes = float(math.floor(self.wire_bytes(dirtied_bytes)))
-        return Rest(pages_bytes, pages_bytes + self.written_bytes(guest, past))
+        return RemainingBytes(pages_bytes, pages_bytes + self.written_bytes(guest, past))
 
-    def switch_and_pull(self, guest: Guest, rest: Rest) -> Steps:
+    def switch_and_pull(self, guest: Guest, rest: RemainingBytes) -> Steps:
         """Move the guest, then fetch the rest of its memory in whole bytes.
 
         Fetching begins when the network knows the new place. A disk comes evenly with the pages.
@@ -84,15 +84,15 @@ class PostCopy(RemotePages):
     ``downtime = S / B + resume``, ``total = downtime + M / B``.
     """
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         if scan_s:
             yield Step("find zero pages", wait_s=scan_s)
-        rest = Rest(size_bytes - self.disk_bytes(guest), size_bytes)
+        rest = RemainingBytes(size_bytes - self.disk_bytes(guest), size_bytes)
         yield from self.switch_and_pull(guest, rest)
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ class Hybrid(RemotePages):
     ``bytes = M + dirtied(M / B) + S``: more than post-copy, but fewer pages are away.
     """
 
-    dirty: DirtyPages = knob("How the guest dirties its memory.", DirtyRate())
+    dirty: DirtyPages = parameter("How the guest dirties its memory.", DirtyRate())
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         past = yield self.copying("first pass", size_bytes, scan_s)
         dirtied_bytes = self.dirty.dirtied_bytes(guest.memory_bytes, past)
-        yield from self.switch_and_pull(guest, self.rest_after(dirtied_bytes, guest, past))
-        return Ending(moved=True)
+        yield from self.switch_and_pull(guest, self.remaining_after(dirtied_bytes, guest, past))
+        return MigrationEnd(moved=True)

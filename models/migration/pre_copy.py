@@ -9,10 +9,10 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..base.parameters import knob
-from .course import Course, Ending, Guest, Measured, Step
+from ..base.parameters import parameter
+from .course import Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT, DirtyPages, DirtyRate
-from .post_copy import RemotePages, Rest
+from .post_copy import RemainingBytes, RemotePages
 from .suspend_resume import Steps
 
 Reaction: TypeAlias = Literal["stop_and_copy", "throttle", "post_copy", "cancel"]
@@ -34,40 +34,40 @@ class PreCopy(RemotePages):
     the target of 300 ms are QEMU's (from memory); ``patience`` is farmsim's.
     """
 
-    dirty: DirtyPages = knob("How the guest dirties its memory.", DirtyRate())
-    downtime_target_s: float = knob(
+    dirty: DirtyPages = parameter("How the guest dirties its memory.", DirtyRate())
+    downtime_target_s: float = parameter(
         "Standstill that the rest of the memory may take.",
         0.3,
         key="downtime_target",
         dimension="time",
         gt=0,
     )
-    max_rounds: int = knob("Most rounds after the first pass.", 29, ge=0)
-    max_copied: float = knob(
+    max_rounds: int = parameter("Most rounds after the first pass.", 29, ge=0)
+    max_copied: float = parameter(
         "Most memory sent while the guest runs, x memory, a disk not counted; 0: any.", 3.0, ge=0
     )
-    patience: int = knob(
+    patience: int = parameter(
         "Rounds in a row that leave no less than the one before until it counts as not "
         "converging; 0: only the caps count.",
         2,
         ge=0,
     )
-    reaction: Reaction = knob("What to do if it does not converge.", "stop_and_copy")
-    throttle_first: float = knob(
+    reaction: Reaction = parameter("What to do if it does not converge.", "stop_and_copy")
+    throttle_first: float = parameter(
         "CPU taken from the guest at first when throttling.", 0.2, dimension="share", gt=0, lt=1
     )
-    throttle_step: float = knob(
+    throttle_step: float = parameter(
         "CPU taken in addition at each further round.", 0.1, dimension="share", gt=0, lt=1
     )
-    throttle_max: float = knob("Most CPU taken.", 0.99, dimension="share", gt=0, lt=1)
-    first_rate_mbps: float = knob(
+    throttle_max: float = parameter("Most CPU taken.", 0.99, dimension="share", gt=0, lt=1)
+    first_rate_mbps: float = parameter(
         "Bandwidth limit of the first pass; 0: that of all.",
         0.0,
         key="first_rate",
         dimension="bandwidth",
         ge=0,
     )
-    rate_step_mbps: float = knob(
+    rate_step_mbps: float = parameter(
         "How much the limit rises each round if the first pass has its own.",
         50.0,
         key="rate_step",
@@ -75,26 +75,26 @@ class PreCopy(RemotePages):
         ge=0,
     )
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move; ``reaction`` of the ending is what was resorted to."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         if self.cap_bytes_s < math.inf and size_bytes <= self.cap_bytes_s * self.downtime_target_s:
             yield from self.stop_and_copy(size_bytes, guest, scan_s)
-            return Ending(moved=True)
+            return MigrationEnd(moved=True)
         past = yield self.copying("first pass", size_bytes, scan_s, self.round_cap_bytes_s(0))
         rest, reaction, reason = yield from self.rounds(guest, size_bytes, past)
         if reaction == "cancel":
-            return Ending(moved=False, reaction=reaction, reason=reason)
+            return MigrationEnd(moved=False, reaction=reaction, reason=reason)
         if reaction == "post_copy":
             yield from self.switch_and_pull(guest, rest)
         else:
             yield from self.stop_and_copy(rest.all_bytes, guest)
-        return Ending(moved=True, reaction=reaction, reason=reason)
+        return MigrationEnd(moved=True, reaction=reaction, reason=reason)
 
     def rounds(
         self, guest: Guest, size_bytes: float, past: Measured
-    ) -> Generator[Step, Measured, tuple[Rest, str, str]]:
+    ) -> Generator[Step, Measured, tuple[RemainingBytes, str, str]]:
         """Copy what was dirtied until it fits; return the rest, the reaction and its reason."""
         memory_bytes, sent_bytes = size_bytes - self.disk_bytes(guest), size_bytes
         rest = self.left_over(guest, past)
@@ -134,9 +134,9 @@ class PreCopy(RemotePages):
         rate_mbps = self.first_rate_mbps + number * self.rate_step_mbps
         return min(rate_mbps * BYTES_PER_MEGABIT, self.cap_bytes_s)
 
-    def left_over(self, guest: Guest, past: Measured) -> Rest:
+    def left_over(self, guest: Guest, past: Measured) -> RemainingBytes:
         """Return what a step leaves to send."""
-        return self.rest_after(self.dirty.dirtied_bytes(guest.memory_bytes, past), guest, past)
+        return self.remaining_after(self.dirty.dirtied_bytes(guest.memory_bytes, past), guest, past)
 
     def _trouble(self, guest: Guest, rounds: int, copied_bytes: float, stalled: int) -> str:
         """Return why it does not converge; ``copied_bytes`` are of memory, without any disk."""

@@ -1,6 +1,6 @@
 """Moving a VM with its memory: what all models share, and the two that stop the guest.
 
-Each model is a frozen dataclass of knobs whose :meth:`course` is the generator of steps that
+Each model is a frozen dataclass of parameters whose :meth:`steps` is the generator of steps that
 ``migration_course`` describes. Losses of CPU default to the 10 % of CloudSim; set-up, resume
 and announcement times default to 0 or to an estimate that the help names as one.
 """
@@ -10,13 +10,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..base.parameters import knob
-from .course import BYTES_PER_MIB, Course, Ending, Guest, Measured, Step
+from ..base.parameters import parameter
+from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT
 
 PAGE_BYTES = 4096.0
 WRITES_OF_LINK = 0.5
-PASS_REST_BYTES = BYTES_PER_MIB
+MAX_REMAINING_BYTES = BYTES_PER_MIB
 StorageMode: TypeAlias = Literal["shared", "before", "with"]
 Steps: TypeAlias = Generator[Step, Measured, None]
 
@@ -29,38 +29,40 @@ class Handover:
     the first pass.
     """
 
-    limit_mbps: float = knob(
+    limit_mbps: float = parameter(
         "Most bandwidth that a move takes; 0: all that the network gives.",
         0.0,
         key="limit",
         dimension="bandwidth",
         ge=0,
     )
-    target_load: float = knob(
+    target_load: float = parameter(
         "Part of the guest's demand that the copy costs the target.",
         0.1,
         dimension="share",
         ge=0,
         le=1,
     )
-    drain_s: float = knob(
+    drain_s: float = parameter(
         "Time for connections to end before the guest stops, while it runs.",
         0.0,
         key="drain",
         dimension="time",
         ge=0,
     )
-    announce_s: float = knob(
+    announce_s: float = parameter(
         "Time until the network delivers to the new place; counts as downtime.",
         0.0,
         key="announce",
         dimension="time",
         ge=0,
     )
-    storage: StorageMode = knob(
+    storage: StorageMode = parameter(
         "Whether the disk is shared by both hosts, or copied before or with the memory.", "shared"
     )
-    acknowledge: bool = knob("Whether the move ends with a message to the source.", default=True)
+    acknowledge: bool = parameter(
+        "Whether the move ends with a message to the source.", default=True
+    )
 
     @property
     def cap_bytes_s(self) -> float:
@@ -106,35 +108,35 @@ class MemoryHandover(Handover):
     sides.
     """
 
-    guest_loss: float = knob(
+    guest_loss: float = parameter(
         "Part of its CPU that the guest loses while it is copied.",
         0.1,
         dimension="share",
         ge=0,
         lt=1,
     )
-    setup_s: float = knob(
+    setup_s: float = parameter(
         "Preparation at both ends while the guest runs.", 0.0, key="setup", dimension="time", ge=0
     )
-    resume_s: float = knob(
+    resume_s: float = parameter(
         "Standstill from the last byte until the guest runs at the target.",
         0.0,
         key="resume",
         dimension="time",
         ge=0,
     )
-    used_share: float = knob(
+    used_share: float = parameter(
         "Part of the memory whose pages are not all zero.", 1.0, dimension="share", gt=0, le=1
     )
-    page_header_bytes: float = knob("Bytes sent with a page, zero pages included.", 0.0, ge=0)
-    zero_scan_mbps: float = knob(
+    page_header_bytes: float = parameter("Bytes sent with a page, zero pages included.", 0.0, ge=0)
+    zero_scan_mbps: float = parameter(
         "Speed of finding out that pages are zero; 0: at once.",
         0.0,
         key="zero_scan",
         dimension="bandwidth",
         ge=0,
     )
-    detach_s: float = knob(
+    detach_s: float = parameter(
         "Time to detach a passthrough device before the copy, or to attach one after it. Estimate.",
         2.0,
         key="detach",
@@ -210,7 +212,7 @@ class MemoryHandover(Handover):
             past = yield self.copying("storage", left_bytes)
             written = self.written_bytes(guest, past)
             left_bytes = min(written, math.floor(WRITES_OF_LINK * left_bytes))
-            if left_bytes < PASS_REST_BYTES:
+            if left_bytes < MAX_REMAINING_BYTES:
                 break
         if left_bytes:
             yield self.copying("storage", left_bytes)
@@ -240,14 +242,14 @@ class Cold(Handover):
     shutting down and booting are estimates.
     """
 
-    shutdown_s: float = knob(
+    shutdown_s: float = parameter(
         "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
     )
-    boot_s: float = knob(
+    boot_s: float = parameter(
         "Boot of the guest's system. Estimate.", 60.0, key="boot", dimension="time", ge=0
     )
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         yield from self.drain()
         yield standstill("shut down", self.shutdown_s, self.boot_s)
@@ -256,7 +258,7 @@ class Cold(Handover):
         yield standstill("boot", self.boot_s, arrived=True)
         yield from self.announce()
         yield from self.finish()
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,7 @@ class SuspendResume(MemoryHandover):
     ``downtime = (M + C) / B + resume``; the disk is copied before the guest stops if told so.
     """
 
-    def course(self, guest: Guest) -> Course:
+    def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         yield from self.prepare(guest)
         yield from self.drain()
@@ -274,4 +276,4 @@ class SuspendResume(MemoryHandover):
         yield self.copying_stopped("copy", size_bytes, scan_s, undo_s=self.resume_s)
         yield from self.arrive(guest)
         yield from self.finish()
-        return Ending(moved=True)
+        return MigrationEnd(moved=True)

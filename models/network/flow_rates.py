@@ -46,7 +46,7 @@ class Shares:
         self._room = list(self._capacity)
         self._on: list[set[int]] = [set() for _ in range(links)]
         self._held: list[set[int]] = [set() for _ in range(links)]
-        self._rate, self._most, self._left, self._since, self._end = ([0.0] * 0 for _ in range(5))
+        self._rate, self._max, self._left, self._since, self._end = ([0.0] * 0 for _ in range(5))
         self._ends: list[tuple[float, int]] = []
         self._holder: list[int] = []
         self._bottleneck: list[int] = []
@@ -91,7 +91,7 @@ class Shares:
         for link, weight in zip(self._links[row], self._weights[row], strict=True):
             if self._capacity[link] < most * weight:
                 most, holder = self._capacity[link] / weight, link
-        self._most[row], self._holder[row] = most, holder
+        self._max[row], self._holder[row] = most, holder
         self._changed.add(row)
 
     def rate(self, row: int) -> float:
@@ -172,7 +172,7 @@ class Shares:
             shared = [place for place, link in enumerate(links) if len(on[link]) > 1]
             crossed.append([links[place] for place in shared])
             loads.append([weights[place] for place in shared])
-        most = [self._most[row] for row in rows]
+        most = [self._max[row] for row in rows]
         before = [self._rate[row] for row in rows]
         filling = fill_few if len(rows) <= FEW else _fill_many
         rates, holders = filling(self._room, crossed, loads, most, before)
@@ -181,7 +181,7 @@ class Shares:
 
     def _fill_one(self, row: int) -> tuple[list[float], list[int]]:
         """Return the new rate of one flow and its bottleneck: what is left on its links."""
-        before, rate, holder = self._rate[row], self._most[row], self._holder[row]
+        before, rate, holder = self._rate[row], self._max[row], self._holder[row]
         for link, load in zip(self._links[row], self._weights[row], strict=True):
             if len(self._on[link]) > 1 and self._room[link] < (rate - before) * load:
                 rate, holder = max(self._room[link] / load + before, 0.0), link
@@ -226,7 +226,7 @@ class Shares:
         old = len(self._rate)
         extra = max(old, 64)
         self._free += range(old + extra - 1, old - 1, -1)
-        for column in (self._rate, self._most, self._left, self._since):
+        for column in (self._rate, self._max, self._left, self._since):
             column.extend([0.0] * extra)
         self._end += [math.inf] * extra
         self._holder += [CAPPED] * extra

@@ -43,10 +43,10 @@ class Network:
         return len(self.capacity_mbps)
 
     def route(self, source: int, target: int) -> Ints:
-        """Return the link rows from one host to another, as :meth:`way` does."""
-        return np.array(self.way(source, target), np.int64)
+        """Return the link rows from one host to another, as :meth:`path` does."""
+        return np.array(self.path(source, target), np.int64)
 
-    def way(self, source: int, target: int) -> list[int]:
+    def path(self, source: int, target: int) -> list[int]:
         """Return the link rows from one host to another, in the order in which they are crossed.
 
         Fewest hops win, or the least sum of the links' ``weight`` where the graph gives any. Of

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ..base.arrays import Floats
-from ..base.parameters import knob
+from ..base.parameters import parameter
 
 BYTES_PER_MEGABIT = 1e6 / 8
 BYTES_PER_MIB = 1024.0 * 1024.0
@@ -29,18 +29,18 @@ class Transport:
     its flows alike, so the three settings agree with theirs where latencies are equal.
     """
 
-    latency_factor: float = knob("What the latency of a route is multiplied with.", 1.0, ge=0)
-    bandwidth_factor: float = knob(
+    latency_factor: float = parameter("What the latency of a route is multiplied with.", 1.0, ge=0)
+    bandwidth_factor: float = parameter(
         "Part of a link's bandwidth that carries payload.", 1.0, dimension="share", gt=0, le=1
     )
-    cross_traffic: float = knob(
+    cross_traffic: float = parameter(
         "Load on the opposite direction of a link, as part of the flow.",
         0.0,
         dimension="share",
         ge=0,
         le=1,
     )
-    tcp_window_mib: float = knob(
+    tcp_window_mib: float = parameter(
         "What may be under way unacknowledged; 0: any amount.",
         0.0,
         key="tcp_window",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..base.arrays import Ints
-from .occupancy import Seats
+from .occupancy import Occupancy
 from .rules import Rules
 
 
@@ -16,34 +16,35 @@ def refused(
     together go together or not at all. ``host``, ``moving_to`` and ``size`` are as they are now,
     one row per VM, −1 for no host.
     """
-    seats = Seats(rules, host, moving_to, size)
-    seats.expect(vms)
+    occupancy = Occupancy(rules, host, moving_to, size)
+    occupancy.expect(vms)
     told = [""] * len(vms)
     let: dict[int, int] = {}
     for index, (vm, target) in enumerate(zip(vms.tolist(), targets.tolist(), strict=True)):
-        told[index] = _broken(seats, vm, target)
+        told[index] = _broken(occupancy, vm, target)
         if told[index]:
-            seats.give_up(np.array([vm]))
+            occupancy.give_up(np.array([vm]))
         else:
             let[index] = vm
-            seats.take(vm, target)
-    while left_behind := _left_behind(seats, let, targets):
+            occupancy.take(vm, target)
+    while left_behind := _left_behind(occupancy, let, targets):
         for index, name in left_behind.items():
             told[index] = name
-            seats.undo(let.pop(index), (-1, False))
+            occupancy.undo(let.pop(index), (-1, False))
     return told
 
 
-def _broken(seats: Seats, vm: int, target: int) -> str:
-    names = seats.why(vm, np.array([target]))
+def _broken(occupancy: Occupancy, vm: int, target: int) -> str:
+    names = occupancy.why(vm, np.array([target]))
     return names[0][0] if names else ""
 
 
-def _left_behind(seats: Seats, let: dict[int, int], targets: Ints) -> dict[int, str]:
+def _left_behind(occupancy: Occupancy, let: dict[int, int], targets: Ints) -> dict[int, str]:
     """Return moves that were let through beside others that were not."""
-    rules = seats.rules
+    rules = occupancy.rules
     return {
         index: name
         for index, vm in let.items()
-        if len(rules.companions(vm)) > 1 and (name := _broken(seats, vm, int(targets[index])))
+        if len(rules.affinity_group(vm)) > 1
+        and (name := _broken(occupancy, vm, int(targets[index])))
     }

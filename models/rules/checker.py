@@ -1,6 +1,6 @@
 """The independent judge of rules: what is broken where VMs are, worked out from scratch.
 
-It shares no code with the placement of VMs (:mod:`.seats`), so that one can be held against the
+It shares no code with the placement of VMs (:mod:`.occupancy`), so that one can be held against the
 other. A VM that moves is at both ends.
 """
 

@@ -55,9 +55,9 @@ def conflicts(
     do not crowd one another out.
     """
     hard = [rule for rule in rules if rule.hard]
-    finders = [_homeless, _scattered, _torn, _not_alone]
+    finders = [_no_host_left, _no_common_domain, _together_and_apart, _not_alone]
     if at_once:
-        finders += [_too_large, _crowded, _too_many_alone]
+        finders += [_too_large, _too_few_domains, _too_many_alone]
     world = _World(domains, needs, capacity_mhz, vms, hard)
     found: list[Conflict] = []
     blamed: set[Rule] = set()
@@ -153,7 +153,7 @@ def _of_kind(rules: Sequence[Rule], *kinds: str) -> list[Rule]:
     return [rule for rule in rules if rule.kind in kinds]
 
 
-def _homeless(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+def _no_host_left(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield VMs that may be on no host at all."""
     static = _of_kind(rules, *BY_HOST_ALONE)
     seen: dict[tuple[bool, ...], list[int]] = {}
@@ -173,7 +173,7 @@ def _homeless(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             yield Conflict(_fewest(static, nowhere), tuple(vms), "no host is left to them")
 
 
-def _scattered(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+def _no_common_domain(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield groups whose VMs may share no domain."""
     for level in LEVELS:
         for group in _groups(rules, level):
@@ -229,7 +229,7 @@ def _sum(need: Need, group: Rows) -> str:
     return f"{amount:,.0f} {need.unit} {need.what}" if amount else ""
 
 
-def _torn(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+def _together_and_apart(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield VMs that are kept together and apart."""
     group_of = {
         level: {vm: group for group in _groups(rules, level) for vm in group} for level in LEVELS
@@ -252,7 +252,7 @@ def _torn(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             yield Conflict(fewest, tuple(both), f"they must share a {rule.level}{limit}")
 
 
-def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
+def _too_few_domains(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
     """Yield VMs that have to be apart and have too few domains for it."""
     for rule in _of_kind(rules, "apart", "spread"):
 
@@ -260,7 +260,7 @@ def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             if rule not in some:
                 return False
             left = [world.domains_left(some, vm, rule.level) for vm in rule.vms.tolist()]
-            return not _seatable(left, rule.at_most)
+            return not _assignable(left, rule.at_most)
 
         near = [rule, *_of_kind(world.near(rule.named), *BY_HOST_ALONE)]
         if too_few(near):
@@ -272,7 +272,7 @@ def _crowded(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
             yield Conflict(fewest, tuple(rule.vms.tolist()), why)
 
 
-def _seatable(left: Sequence[Rows], at_most: int) -> bool:
+def _assignable(left: Sequence[Rows], at_most: int) -> bool:
     """Whether every VM finds a domain of those left to it, so many VMs in each."""
     common = frozenset.intersection(*left) if left else frozenset()
     if len(left) <= at_most * len(common):
@@ -286,7 +286,7 @@ def _matched(left: Sequence[Rows], at_most: int) -> int:
     """Return how many VMs find a seat at best: a maximum matching by augmenting paths."""
     seated: dict[int, list[int]] = {}
 
-    def seat(vm: int, tried: set[int]) -> bool:
+    def assign(vm: int, tried: set[int]) -> bool:
         for domain in sorted(left[vm] - tried):
             tried.add(domain)
             here = seated.setdefault(domain, [])
@@ -294,12 +294,12 @@ def _matched(left: Sequence[Rows], at_most: int) -> int:
                 here.append(vm)
                 return True
             for index, other in enumerate(here):
-                if seat(other, tried):
+                if assign(other, tried):
                     here[index] = vm
                     return True
         return False
 
-    return sum(seat(vm, set()) for vm in range(len(left)))
+    return sum(assign(vm, set()) for vm in range(len(left)))
 
 
 def _not_alone(world: _World, rules: list[Rule]) -> Iterator[Conflict]:

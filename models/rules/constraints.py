@@ -1,7 +1,7 @@
 """Rules of placement: which VMs belong together or apart, and which hosts they may be on.
 
-Rules are inert data over rows of VMs and hosts. :mod:`.seats` asks what a placement would break,
-:mod:`.rule_check` what is broken, :mod:`.rule_conflicts` what can never be kept; the three share
+Rules are inert data over rows of VMs and hosts. :mod:`.occupancy` asks what a placement would
+break, :mod:`.checker` what is broken, :mod:`.conflicts` what can never be kept; the three share
 nothing but this.
 """
 
@@ -28,7 +28,7 @@ def _nobody() -> Ints:
 class Rule:
     """One rule; ``vms`` and ``hosts`` are rows, ascending, each named once.
 
-    ``level`` is the domain meant by together, apart and spread (:data:`.domains.LEVELS`),
+    ``level`` is the domain meant by together, apart and spread (:data:`.racks_and_sites.LEVELS`),
     ``at_most`` how many of the VMs a domain takes, ``cpu_mhz`` what preserve keeps for each VM.
     A rule without a ``price`` is hard: nothing may break it. Others cost their price for each
     VM that is placed against them. With a ``size`` the rule binds those of its VMs only that have

@@ -15,7 +15,7 @@ CAPACITY_TOLERANCE = 1e-9
 """Rounding of promised CPU, relative."""
 
 
-class Seats:
+class Occupancy:
     """Columns of the VMs' hosts, and tentative hosts over them, under some rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none. ``waiting`` VMs are about to be
@@ -110,7 +110,7 @@ class Seats:
         home = np.where(self._going[vms] >= 0, self._going[vms], home)
         return home[home >= 0]
 
-    def everybody_but(self, vms: Ints) -> Ints:
+    def all_except(self, vms: Ints) -> Ints:
         """Return all other VMs."""
         kept = np.ones(len(self._host), bool)
         kept[vms] = False
@@ -129,15 +129,15 @@ class Seats:
         return promised_mhz
 
 
-_Test = Callable[[Seats, Rule, Bools, int, Ints], Bools]
+_Test = Callable[[Occupancy, Rule, Bools, int, Ints], Bools]
 
 
-def _together(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+def _together(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
     del mask
-    homes = seats.homes(seats.others(rule, vm))
+    homes = occupancy.homes(occupancy.others(rule, vm))
     if not len(homes):
         return np.zeros(len(hosts), bool)
-    domain = seats.rules.domain[rule.level]
+    domain = occupancy.rules.domain[rule.level]
     first = domain[homes[0]]
     if np.any(domain[homes] != first):
         return np.ones(len(hosts), bool)
@@ -145,47 +145,47 @@ def _together(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bo
     return elsewhere
 
 
-def _apart(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+def _apart(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
     del mask
-    at = seats.ends(seats.others(rule, vm), rule.level)
-    count = np.bincount(at[at >= 0], minlength=seats.rules.domains.count(rule.level))
-    crowded: Bools = (count >= rule.at_most)[seats.rules.domain[rule.level][hosts]]
+    at = occupancy.ends(occupancy.others(rule, vm), rule.level)
+    count = np.bincount(at[at >= 0], minlength=occupancy.rules.domains.count(rule.level))
+    crowded: Bools = (count >= rule.at_most)[occupancy.rules.domain[rule.level][hosts]]
     return crowded
 
 
-def _fence(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
-    del seats, rule, vm
+def _fence(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del occupancy, rule, vm
     outside: Bools = ~mask[hosts]
     return outside
 
 
-def _on_them(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
-    del seats, rule, vm
+def _on_them(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    del occupancy, rule, vm
     inside: Bools = mask[hosts]
     return inside
 
 
-def _lonely(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+def _lonely(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
     del mask
     member = bool(np.any(rule.vms == vm))
-    foes = seats.everybody_but(rule.vms) if member else rule.vms
-    at = seats.ends(foes, "host")
-    theirs = np.zeros(len(seats.rules.capacity_mhz), bool)
+    separated = occupancy.all_except(rule.vms) if member else rule.vms
+    at = occupancy.ends(separated, "host")
+    theirs = np.zeros(len(occupancy.rules.capacity_mhz), bool)
     theirs[at[at >= 0]] = True
     shared: Bools = theirs[hosts]
     return shared
 
 
-def _preserve(seats: Seats, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+def _preserve(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
     del mask
-    if not seats.binds(rule, vm):
+    if not occupancy.binds(rule, vm):
         return np.zeros(len(hosts), bool)
-    promised_mhz = seats.promised_mhz(rule)
+    promised_mhz = occupancy.promised_mhz(rule)
     holders = np.flatnonzero(promised_mhz)
     holders = holders[holders != vm]
-    at = seats.ends(holders, "host")
+    at = occupancy.ends(holders, "host")
     amounts = np.broadcast_to(promised_mhz[holders], at.shape)
-    capacity_mhz = seats.rules.capacity_mhz
+    capacity_mhz = occupancy.rules.capacity_mhz
     held_mhz = sum_by(at[at >= 0], weights=amounts[at >= 0], minlength=len(capacity_mhz))
     limit_mhz = capacity_mhz[hosts] * (1 + CAPACITY_TOLERANCE)
     beyond: Bools = held_mhz[hosts] + promised_mhz[vm] > limit_mhz

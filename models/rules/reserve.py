@@ -59,7 +59,7 @@ def _without_largest(capacity: Floats, count: int) -> float:
 
 
 @dataclass
-class Held:
+class HostedVms:
     """VMs and the hosts that hold them: all that the tests of a reserve look at.
 
     ``home`` per VM (−1: on none that counts), ``need_mib`` and ``need_mhz`` per VM; ``free_mib``
@@ -74,7 +74,7 @@ class Held:
     counted: Bools
 
 
-def largest_fit(held: Held, count: int) -> bool:
+def largest_fit(held: HostedVms, count: int) -> bool:
     """Whether the largest VM of each host fits on another if any ``count`` hosts fail.
 
     Necessary, not sufficient: those that fail besides are taken to be the ones with most free
@@ -97,7 +97,7 @@ def largest_fit(held: Held, count: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Permits:
+class AllowedHosts:
     """Which hosts VMs may use whatever is where: a class per VM, and (classes, hosts).
 
     ``order_matters``: rules or cores make a VM's place depend on others, so that counting the
@@ -109,7 +109,7 @@ class Permits:
     order_matters: bool = False
 
 
-def enough_places(held: Held, failed: Ints, permits: Permits) -> bool:
+def enough_places(held: HostedVms, failed: Ints, permits: AllowedHosts) -> bool:
     """Whether all VMs on some hosts find a place on others, in whatever order they are placed.
 
     Sufficient, not necessary. Every VM counts as the largest, in memory and in CPU, of those on
@@ -127,7 +127,7 @@ def enough_places(held: Held, failed: Ints, permits: Permits) -> bool:
     return float(_places(held, vms, hosts).sum()) >= len(vms)
 
 
-def _places(held: Held, vms: Ints, hosts: Ints) -> Floats:
+def _places(held: HostedVms, vms: Ints, hosts: Ints) -> Floats:
     """Return on each host for how many VMs as large as the largest of some it has room."""
     places = np.full(len(hosts), np.inf)
     for need, free in ((held.need_mib[vms], held.free_mib), (held.need_mhz[vms], held.free_mhz)):
@@ -138,7 +138,7 @@ def _places(held: Held, vms: Ints, hosts: Ints) -> Floats:
     return left
 
 
-def always_enough(held: Held, count: int, permits: Permits) -> bool:
+def always_enough(held: HostedVms, count: int, permits: AllowedHosts) -> bool:
     """Whether :func:`enough_places` holds whichever ``count`` hosts fail, seen at once.
 
     Sufficient, not necessary: the hosts with most places and those with most VMs fail.
@@ -153,7 +153,9 @@ def always_enough(held: Held, count: int, permits: Permits) -> bool:
     return float(kept.sum()) >= float(most[len(most) - min(count, len(most)) :].sum())
 
 
-def survives(held: Held, count: int, permits: Permits, restarts: Callable[[Ints], bool]) -> bool:
+def survives(
+    held: HostedVms, count: int, permits: AllowedHosts, restarts: Callable[[Ints], bool]
+) -> bool:
     """Whether all VMs find a host whichever ``count`` hosts fail.
 
     ``restarts`` says whether all VMs of some hosts do, by the restart of the run; it is asked only
@@ -166,7 +168,7 @@ def survives(held: Held, count: int, permits: Permits, restarts: Callable[[Ints]
     )
 
 
-def _sets_of(held: Held, count: int) -> Iterator[Ints]:
+def _sets_of(held: HostedVms, count: int) -> Iterator[Ints]:
     hosts = np.flatnonzero(held.counted).tolist()
     for failed in combinations(hosts, min(count, len(hosts))):
         yield np.array(failed, np.int64)

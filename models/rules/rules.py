@@ -42,13 +42,13 @@ class Rules:
         self._vms = vms
         self._keeping = [rule for rule in self.all if rule.kind == "preserve" and rule.hard]
         self._by_size = any(rule.size is not None for rule in self._keeping)
-        self._kept_mhz = self._most_kept(None)
+        self._kept_mhz = self._max_kept(None)
 
     def kept_mhz(self, size: Ints | None = None) -> Floats:
         """Return the CPU that hard rules keep for each VM, given the present size of each."""
-        return self._most_kept(size) if self._by_size else self._kept_mhz
+        return self._max_kept(size) if self._by_size else self._kept_mhz
 
-    def _most_kept(self, size: Ints | None) -> Floats:
+    def _max_kept(self, size: Ints | None) -> Floats:
         kept_mhz = np.zeros(self._vms)
         for rule in self._keeping:
             vms = rule.holding(size)
@@ -87,12 +87,12 @@ class Rules:
         soft = [i for i in binding if not rules[i].hard]
         return tuple(binding), tuple(hard), tuple(soft)
 
-    def companions(self, vm: int) -> Ints:
+    def affinity_group(self, vm: int) -> Ints:
         """Return the VMs that hard rules keep together with one, itself among them, ascending."""
-        return self._companions.get(vm, np.array([vm]))
+        return self._affinity_groups.get(vm, np.array([vm]))
 
     @cached_property
-    def _companions(self) -> dict[int, Ints]:
+    def _affinity_groups(self) -> dict[int, Ints]:
         """The VMs of hard rules of togetherness, joined where rules overlap."""
         group_of: dict[int, set[int]] = {}
         for rule in self.all:

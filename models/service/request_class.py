@@ -15,7 +15,7 @@ import numpy as np
 from ..base.arrays import Floats
 from ..base.catalogue import data_file
 from ..base.estimates import LEVELS, Level, Ranged, unknown
-from ..base.parameters import knob, knobs_of
+from ..base.parameters import parameter, parameters_of
 
 MEGABIT_PER_MIB = 8 * 1024 * 1024 / 1e6
 KINDS_OF_IO = ("storage_operations", "storage_mib", "network_packets", "network_mbit")
@@ -32,47 +32,47 @@ class RequestClass:
     tables nor vector code is plain. Raises ValueError if these shares exceed 1 together.
     """
 
-    cpu_s: float = knob(
+    cpu_s: float = parameter(
         "CPU time on one bare-metal core of the reference clock.",
         key="cpu", dimension="time", gt=0,
     )  # fmt: skip
-    reference_mhz: float = knob(
+    reference_mhz: float = parameter(
         "Clock of the core that the CPU time refers to.",
         2600.0, key="reference_clock", dimension="frequency", gt=0,
     )  # fmt: skip
-    storage_operations: float = knob("Storage operations, one after another.", 0.0, ge=0)
-    storage_mib: float = knob(
+    storage_operations: float = parameter("Storage operations, one after another.", 0.0, ge=0)
+    storage_mib: float = parameter(
         "Bytes read and written.", 0.0, key="storage_data", dimension="memory", ge=0
     )
-    network_packets: float = knob("Packets sent and received.", 0.0, ge=0)
-    network_mib: float = knob(
+    network_packets: float = parameter("Packets sent and received.", 0.0, ge=0)
+    network_mib: float = parameter(
         "Bytes sent and received.", 0.0, key="network_data", dimension="memory", ge=0
     )
-    round_trips: float = knob("Network round trips that the client waits for.", 0.0, ge=0)
-    exits: float = knob("Exits to a hypervisor other than for storage and network.", 0.0, ge=0)
-    memory_share: float = knob(
+    round_trips: float = parameter("Network round trips that the client waits for.", 0.0, ge=0)
+    exits: float = parameter("Exits to a hypervisor other than for storage and network.", 0.0, ge=0)
+    memory_share: float = parameter(
         "Part of the work bound by memory bandwidth.", 0.0, dimension="share", ge=0, le=1
     )
-    mmu_share: float = knob(
+    mmu_share: float = parameter(
         "Part of the work heavy on page tables: new processes, mappings, scattered access.",
         0.0, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    vector_share: float = knob(
+    vector_share: float = parameter(
         "Part of the work in vector instructions.", 0.0, dimension="share", ge=0, le=1
     )
-    service_cv: float = knob(
+    service_cv: float = parameter(
         "Coefficient of variation of the CPU time between requests.", 1.0, ge=0
     )
-    cache_sensitivity: float = knob("Slowdown per unit of others' cache pressure.", 0.0, ge=0)
-    memory_bandwidth_sensitivity: float = knob(
+    cache_sensitivity: float = parameter("Slowdown per unit of others' cache pressure.", 0.0, ge=0)
+    memory_bandwidth_sensitivity: float = parameter(
         "Slowdown per unit of others' pressure on memory bandwidth.", 0.0, ge=0
     )
-    disk_sensitivity: float = knob("Slowdown per unit of others' disk pressure.", 0.0, ge=0)
-    cache_pressure: float = knob("Pressure on the cache; 1: an average neighbour.", 0.0, ge=0)
-    memory_bandwidth_pressure: float = knob(
+    disk_sensitivity: float = parameter("Slowdown per unit of others' disk pressure.", 0.0, ge=0)
+    cache_pressure: float = parameter("Pressure on the cache; 1: an average neighbour.", 0.0, ge=0)
+    memory_bandwidth_pressure: float = parameter(
         "Pressure on memory bandwidth; 1: an average neighbour.", 0.0, ge=0
     )
-    disk_pressure: float = knob("Pressure on the disk; 1: an average neighbour.", 0.0, ge=0)
+    disk_pressure: float = parameter("Pressure on the disk; 1: an average neighbour.", 0.0, ge=0)
 
     def __post_init__(self) -> None:
         if self.memory_share + self.mmu_share + self.vector_share > 1 + 1e-9:
@@ -116,7 +116,7 @@ def _estimate(bounds: list[float]) -> Ranged:
 @cache
 def request_class_ranges() -> dict[str, dict[str, Ranged]]:
     """Return the figures of the shipped classes with their ranges, all estimates (E)."""
-    names = set(knobs_of(RequestClass))
+    names = set(parameters_of(RequestClass))
     return {
         name: {key: _estimate(bounds) for key, bounds in entry.items() if key in names}
         for name, entry in _table()["classes"].items()

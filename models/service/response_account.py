@@ -1,10 +1,10 @@
 """How long requests take: response times per VM and sample, and their account over a run.
 
 A VM with a request class gets requests at some rate. They share its vCPUs
-(:func:`.queueing.sharing`); what a VM cannot serve waits as a fluid backlog
-(:func:`.queueing.fluid`); storage, network and the hypervisor's part in them add a constant
+(:func:`.response_time.sharing`); what a VM cannot serve waits as a fluid backlog
+(:func:`.response_time.fluid`); storage, network and the hypervisor's part in them add a constant
 latency that does not occupy the CPU. Seconds and requests throughout. Intervals in which a VM
-has neither backlog nor shortage are gathered by load first (:mod:`.load_cells`).
+has neither backlog nor shortage are gathered by load first (:mod:`.response_cells`).
 """
 
 from typing import NamedTuple
@@ -227,8 +227,8 @@ def _part(response: Response, chosen: Ints) -> Response:
 def _by_chance(delay_s: Floats, arrival_per_s: Floats, capacity_per_s: Floats) -> Floats:
     """Return what chance adds to the waits in a backlog, per request that leaves it.
 
-    While it grows, that is the delay of :func:`.queueing.sharing` for each that comes; while it
-    drains all vCPUs are busy, and chance adds nothing to the mean.
+    While it grows, that is the delay of :func:`.response_time.sharing` for each that comes; while
+    it drains all vCPUs are busy, and chance adds nothing to the mean.
     """
     growing = arrival_per_s > capacity_per_s
     return np.where(growing, delay_s * arrival_per_s / capacity_per_s, 0.0)

@@ -1,7 +1,7 @@
 """Requests of VMs that are given all the CPU they can use, gathered by how busy the VM is.
 
 Without a backlog the response times of an interval follow from load and service time alone
-(:func:`.queueing.sharing`), whatever came before. So an interval adds to the sums of the cell
+(:func:`.response_time.sharing`), whatever came before. So an interval adds to the sums of the cell
 that a VM's load falls into, and the formulas are evaluated once per cell, at its mean load and
 service time, when results are read. A VM at constant load has exactly the moments of the formula.
 Loads that vary within a cell have a mean that is too short, by at most ``h^2 / 4`` = 0.1 % with
@@ -78,7 +78,7 @@ class LoadCells:
         self._requests = np.zeros((CELLS, vms), np.complex128)
         self._services = np.zeros((CELLS if varying else 0, vms), np.complex128)
         self._first = _CELL_OF * vms
-        self._everybody = np.arange(vms)
+        self._all_vms = np.arange(vms)
         self._has_counted = np.zeros(vms, bool)
 
     def add(
@@ -94,7 +94,7 @@ class LoadCells:
         it varies.
         """
         at = self._first.take((load * _FINE).astype(np.int64))
-        at += self._everybody[rows]
+        at += self._all_vms[rows]
         self._has_counted[rows] = True
         work_s = load * interval_s
         count = work_s if service_s is None else work_s / service_s
@@ -105,11 +105,11 @@ class LoadCells:
     @property
     def requests(self) -> Floats:
         """How many requests each VM has had."""
-        return self._times(self._requests.real.sum(axis=0), np.arange(len(self._everybody)))
+        return self._times(self._requests.real.sum(axis=0), np.arange(len(self._all_vms)))
 
     def gathered(self) -> Gathered:
         """Return what has been counted of all VMs."""
-        return self._gathered(self._everybody)
+        return self._gathered(self._all_vms)
 
     def taken(self, rows: Ints) -> Gathered:
         """Return what has been counted of some VMs, and forget it."""

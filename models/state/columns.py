@@ -62,17 +62,16 @@ VM_STATES = (
 class Hosts:
     """Columns of the hosts; the first block is fixed for a run, the second is state.
 
-    ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what
-    it gives them; ``rack`` is the rack that they stand in, a position in ``rack_names``;
+    ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what it
+    gives them; ``rack`` is the rack that they stand in, a position in ``rack_names``;
     ``committed_mhz`` is the sum of the guests' sizes, ``vcpus`` that of their vCPUs;
-    ``memory_used_mib``
-    counts guests, reservations for incoming ones, and guests that have left and still fetch their
-    pages, ``sending`` of them. A host that is not ``reachable`` is cut off
-    from the network: it works on, takes no VM and gives none away. One that is not ``in_service``
-    is closed for maintenance: it takes no VM and nobody wakes it. ``booted_s`` is when its last
-    boot ended, −inf without one. ``depth`` says which state of
-    rest a host is in, on its way to, or on its way out of (see :data:`.sleep.DEPTHS`); being off
-    has columns of its own, the others are in ``sleep``.
+    ``memory_used_mib`` counts guests, reservations for incoming ones, and guests that have left and
+    still fetch their pages, ``sending`` of them. A host that is not ``reachable`` is cut off from
+    the network: it works on, takes no VM and gives none away. One that is not ``in_service`` is
+    closed for maintenance: it takes no VM and nobody wakes it. ``booted_s`` is when its last boot
+    ended, −inf without one. ``sleep_state`` says which state of rest a host is in, on its way to,
+    or on its way out of (see :data:`.sleep_states.SLEEP_STATES`); being off has columns of its own,
+    the others are in ``sleep``.
     """
 
     cpu_mhz: Floats
@@ -104,7 +103,7 @@ class Hosts:
     reachable: Bools = field(init=False)
     booted_s: Floats = field(init=False)
     in_service: Bools = field(init=False)
-    depth: States = field(init=False)
+    sleep_state: States = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.cpu_mhz)
@@ -122,19 +121,19 @@ class Hosts:
         self.reachable = np.ones(count, bool)
         self.booted_s = np.full(count, -np.inf)
         self.in_service = np.ones(count, bool)
-        self.depth = np.zeros(count, np.int8)
+        self.sleep_state = np.zeros(count, np.int8)
 
-        self._resting_w = np.zeros((len(POWER_STATES), count))
-        self._resting_w[PowerState.OFF] = self.off_w
-        self._resting_w[PowerState.BOOTING] = self.boot_w
-        self._resting_w[PowerState.STOPPING] = self.stop_w
-        self._resting_w[PowerState.FAILED] = self.off_w
+        self._state_w = np.zeros((len(POWER_STATES), count))
+        self._state_w[PowerState.OFF] = self.off_w
+        self._state_w[PowerState.BOOTING] = self.boot_w
+        self._state_w[PowerState.STOPPING] = self.stop_w
+        self._state_w[PowerState.FAILED] = self.off_w
         sleep = self.sleep or SleepStates.none(len(self.group_names))
         self._sleep = sleep
-        self._asleep_w = np.zeros((len(POWER_STATES), *sleep.resting_w.shape))
-        self._asleep_w[PowerState.OFF] = sleep.resting_w
-        self._asleep_w[PowerState.BOOTING] = sleep.leave_w
-        self._asleep_w[PowerState.STOPPING] = sleep.enter_w
+        self._sleep_w = np.zeros((len(POWER_STATES), *sleep.state_w.shape))
+        self._sleep_w[PowerState.OFF] = sleep.state_w
+        self._sleep_w[PowerState.BOOTING] = sleep.leave_w
+        self._sleep_w[PowerState.STOPPING] = sleep.enter_w
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
@@ -143,34 +142,34 @@ class Hosts:
         """Return the power of some hosts: by utilisation where serving, by state elsewhere."""
         power_w = self.power.watts(utilisation, rows)
         if not serving.all():
-            power_w = np.where(serving, power_w, self.resting_w(rows))
+            power_w = np.where(serving, power_w, self.state_w(rows))
         return power_w
 
-    def resting_w(self, rows: Ints | slice) -> Floats:
+    def state_w(self, rows: Ints | slice) -> Floats:
         """Return the power of some hosts in their present states, in W; 0 for those that serve."""
-        state, depth = self.state[rows], self.depth[rows]
-        resting_w: Floats = self._resting_w[:, rows][state, np.arange(len(state))]
-        deep = np.flatnonzero(depth)
+        state, sleep_state = self.state[rows], self.sleep_state[rows]
+        state_w: Floats = self._state_w[:, rows][state, np.arange(len(state))]
+        deep = np.flatnonzero(sleep_state)
         if len(deep):
             group = self.group[rows][deep]
-            resting_w[deep] = self._asleep_w[state[deep], depth[deep], group]
-        return resting_w
+            state_w[deep] = self._sleep_w[state[deep], sleep_state[deep], group]
+        return state_w
 
-    def depths(self, wanted: int) -> States:
+    def sleep_states_of(self, wanted: int) -> States:
         """Return the state of rest per host: the one wanted, or off where it has no such state."""
         has = self._sleep.available[wanted, self.group]
         return np.where(has, wanted, 0).astype(np.int8)
 
-    def enter_s(self, rows: Ints, depth: States) -> Floats:
+    def enter_s(self, rows: Ints, sleep_state: States) -> Floats:
         """Return how long some hosts take into states of rest, one per host."""
-        asleep_s = self._sleep.enter_s[depth, self.group[rows]]
-        return np.where(depth > 0, asleep_s, self.stop_s[rows])
+        asleep_s = self._sleep.enter_s[sleep_state, self.group[rows]]
+        return np.where(sleep_state > 0, asleep_s, self.stop_s[rows])
 
     def leave_s(self, rows: Ints) -> Floats:
         """Return how long some hosts take out of their present states of rest."""
-        depth = self.depth[rows]
-        asleep_s = self._sleep.leave_s[depth, self.group[rows]]
-        return np.where(depth > 0, asleep_s, self.boot_s[rows])
+        sleep_state = self.sleep_state[rows]
+        asleep_s = self._sleep.leave_s[sleep_state, self.group[rows]]
+        return np.where(sleep_state > 0, asleep_s, self.boot_s[rows])
 
 
 @dataclass

@@ -6,7 +6,7 @@ from ..base.arrays import Floats, Ints, sum_by
 from .columns import Vms
 
 
-class Copies:
+class MigrationLoad:
     """Copies by VM, and their load by host, in MHz, as parts of what the VMs ask for.
 
     ``source`` and ``target`` are the hosts of the copy of a VM (−1: none asks for CPU). They are

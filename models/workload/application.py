@@ -47,7 +47,7 @@ class Applications:
         return np.repeat(np.arange(len(self)), self.maximum)
 
     @property
-    def there_first(self) -> Bools:
+    def present_at_start(self) -> Bools:
         """Which of these rows are there when time begins."""
         number = np.arange(self.members) - np.repeat(self.first_row, self.maximum)
         number += self.first_row[0]
@@ -84,7 +84,7 @@ class Flow:
     LOAD: Final = 0
     MISSED: Final = 1
     CAPACITY: Final = 2
-    SHORT: Final = 3
+    SHORTAGE: Final = 3
 
 
 FLOWS = 4
@@ -112,7 +112,7 @@ class ApplicationAccount:
         self.rates[Flow.LOAD] = load_mhz
         self.rates[Flow.MISSED] = missed_mhz
         self.rates[Flow.CAPACITY] = capacity_mhz
-        self.rates[Flow.SHORT] = beyond(load_mhz, capacity_mhz)
+        self.rates[Flow.SHORTAGE] = beyond(load_mhz, capacity_mhz)
 
     def settle(self, now_s: float) -> None:
         """Bring the integrals up to an instant."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.arrays import Floats, Ints, added
-from ..base.parameters import knob
+from ..base.parameters import parameter
 
 DAY_S = 86_400.0
 PARTS = ("level", "slow", "fast", "noise", "daily", "shared")
@@ -23,22 +23,24 @@ class LoadClass:
     the utilisation is the class's quantile function at ``Phi(z)``.
     """
 
-    share: float = knob("Part of the VMs that are of this class.", gt=0, dimension="share", le=1)
-    level_variance: float = knob("Part that tells VMs apart for good.", 0.5, ge=0)
-    slow_variance: float = knob("Part that changes slowly.", 0.2, ge=0)
-    slow_time_constant_s: float = knob(
+    share: float = parameter(
+        "Part of the VMs that are of this class.", gt=0, dimension="share", le=1
+    )
+    level_variance: float = parameter("Part that tells VMs apart for good.", 0.5, ge=0)
+    slow_variance: float = parameter("Part that changes slowly.", 0.2, ge=0)
+    slow_time_constant_s: float = parameter(
         "Time in which the slow part forgets.", 14_400.0, key="slow_time_constant",
         dimension="time", gt=0,
     )  # fmt: skip
-    fast_variance: float = knob("Part that changes fast.", 0.1, ge=0)
-    fast_time_constant_s: float = knob(
+    fast_variance: float = parameter("Part that changes fast.", 0.1, ge=0)
+    fast_time_constant_s: float = parameter(
         "Time in which the fast part forgets.", 600.0, key="fast_time_constant",
         dimension="time", gt=0,
     )  # fmt: skip
-    daily_variance: float = knob("Part that repeats every day.", 0.05, ge=0)
-    noise_variance: float = knob("Part that is new in every sample.", 0.15, ge=0)
-    shared_variance: float = knob("Part that all VMs of the class share.", 0.0, ge=0)
-    quantiles_percent: tuple[float, ...] = knob(
+    daily_variance: float = parameter("Part that repeats every day.", 0.05, ge=0)
+    noise_variance: float = parameter("Part that is new in every sample.", 0.15, ge=0)
+    shared_variance: float = parameter("Part that all VMs of the class share.", 0.0, ge=0)
+    quantiles_percent: tuple[float, ...] = parameter(
         "Utilisation in percent at equally spaced probabilities from 0 to 1.",
         (0.0, 5.0, 10.0, 20.0, 100.0),
         key="quantiles",
@@ -66,11 +68,11 @@ class Bursts:
     two states).
     """
 
-    per_day: float = knob("Mean number of bursts per VM and day.", 1.0, ge=0)
-    duration_s: float = knob(
+    per_day: float = parameter("Mean number of bursts per VM and day.", 1.0, ge=0)
+    duration_s: float = parameter(
         "Mean length of a burst.", 900.0, key="duration", dimension="time", gt=0
     )
-    height: float = knob(
+    height: float = parameter(
         "Utilisation that a burst reaches at least.", 0.9, dimension="share", gt=0, le=1
     )
 

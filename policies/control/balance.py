@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, first_highest
 from ...models.state.columns import PowerState, VmState
 from ..interface.plan import Plan, Reason, Search
 from ..interface.view import FarmView
-from ..placement.candidates import Room
+from ..placement.candidates import Candidates
 
 RULE = "balance"
 MIB_PER_GIB = 1024.0
@@ -29,22 +29,22 @@ class Balance:
     against their cost; threshold and cost there are of another scale, so those here are estimates.
     """
 
-    threshold: float = knob(
+    threshold: float = parameter(
         "Standard deviation of host utilisation above which VMs move.",
         0.05, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    moves: int = knob("Moves per round at most.", 8, ge=1)
-    cost_per_gib: float = knob(
+    moves: int = parameter("Moves per round at most.", 8, ge=1)
+    cost_per_gib: float = parameter(
         "By how much the gap between two hosts has to shrink for each GiB that is copied.",
         0.002, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    fill: float = knob(
+    fill: float = parameter(
         "Utilisation up to which hosts are filled.", 0.9, dimension="share", gt=0, le=1
     )
 
     samples = 0
     powers_down = False
-    moves_vms = True
+    migrates_vms = True
 
     def decide(self, view: FarmView) -> Plan:
         """Return the moves of one round."""
@@ -59,7 +59,7 @@ class _Round:
         self._policy, self._view, self._hosts = policy, view, hosts
         load_mhz = view.expected_mhz()
         capacity_mhz = view.hosts.cpu_mhz * policy.fill
-        self._room = Room(view, hosts, view.vms.load_mhz, load_mhz, capacity_mhz)
+        self._candidates = Candidates(view, hosts, view.vms.load_mhz, load_mhz, capacity_mhz)
         self._cpu_mhz = view.hosts.cpu_mhz[hosts]
         self._load_mhz: Floats = load_mhz[hosts]
         movable = view.vms_on(hosts)
@@ -93,7 +93,7 @@ class _Round:
         lower = use < use[source] - TIE
         if not len(vms) or not lower.any():
             return None
-        load_mhz = self._room.need_mhz[vms][:, None]
+        load_mhz = self._candidates.need_mhz[vms][:, None]
         here = use[source] - load_mhz / self._cpu_mhz[source]
         there = use + load_mhz / self._cpu_mhz
         gain = (use[source] - use) - np.abs(here - there)
@@ -114,23 +114,23 @@ class _Round:
         return np.array(free, np.int64)
 
     def _alone(self, vm: int) -> bool:
-        return len(self._view.companions(vm)) == 1
+        return len(self._view.affinity_group(vm)) == 1
 
     def _gib(self, vms: Ints) -> Floats:
         gib: Floats = self._view.vms.memory_mib[vms] / MIB_PER_GIB
         return gib
 
     def _barred(self, vms: Ints) -> Bools:
-        barred = self._room.full(vms)
+        barred = self._candidates.full(vms)
         for index, vm in enumerate(vms.tolist()):
-            rules = self._room.barred(vm)
+            rules = self._candidates.barred(vm)
             if rules is not None:
                 barred[index] |= rules
         return barred
 
     def _take(self, vm: int, source: int, target: int) -> None:
-        need_mhz = float(self._room.need_mhz[vm])
+        need_mhz = float(self._candidates.need_mhz[vm])
         self._load_mhz[source] -= need_mhz
         self._load_mhz[target] += need_mhz
-        self._room.take(vm, target)
+        self._candidates.take(vm, target)
         self._moved.add(vm)

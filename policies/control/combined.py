@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ..interface.plan import Plan
 from ..interface.planned_view import live, planned_view
 from ..interface.view import FarmView
-from .control import ControlPolicy, due_s, moves_vms, respond, wakes
+from .control import ControlPolicy, due_s, migrates_vms, respond, wakes
 
 MEMO = "combined"
 
@@ -28,8 +28,8 @@ class Combined:
     not emptied at all.
     """
 
-    of: tuple[ControlPolicy, ...] = knob("The policies, in their order.", slot="control")
-    settle_s: float = knob(
+    of: tuple[ControlPolicy, ...] = parameter("The policies, in their order.", slot="control")
+    settle_s: float = parameter(
         "Time before what has been done may be undone.",
         1800.0, key="settle", dimension="time", ge=0,
     )  # fmt: skip
@@ -50,9 +50,9 @@ class Combined:
         return any(wakes(policy) for policy in self.of)
 
     @property
-    def moves_vms(self) -> bool:
+    def migrates_vms(self) -> bool:
         """Whether any of them may move VMs."""
-        return any(moves_vms(policy) for policy in self.of)
+        return any(migrates_vms(policy) for policy in self.of)
 
     def decide(self, view: FarmView) -> Plan:
         """Return what all of them want, without what would undo something."""
@@ -84,12 +84,12 @@ class _Past:
     vms: int
     hosts: int
     moved_s: Floats = field(init=False)
-    rested_s: Floats = field(init=False)
+    slept_s: Floats = field(init=False)
     woken_s: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.moved_s = np.full(self.vms, -np.inf)
-        self.rested_s, self.woken_s = np.full((2, self.hosts), -np.inf)
+        self.slept_s, self.woken_s = np.full((2, self.hosts), -np.inf)
         self._boots = np.zeros(self.hosts, np.int64)
 
     def look(self, view: FarmView) -> None:
@@ -122,13 +122,13 @@ class _Past:
             added,
             proposals=moves,
             sleeps=[host for host in added.sleeps if host not in unmoved],
-            wakes=[host for host in added.wakes if self.rested_s[host] <= before_s],
+            wakes=[host for host in added.wakes if self.slept_s[host] <= before_s],
         )
 
     def note(self, plan: Plan, now_s: float) -> None:
         """Remember what a round does."""
         self.moved_s[_rows(move.vm for move in live(plan.proposals))] = now_s
-        self.rested_s[_rows(plan.sleeps)] = now_s
+        self.slept_s[_rows(plan.sleeps)] = now_s
 
 
 def _rows(rows: Iterable[int]) -> Ints:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Bools, Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
 from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..overload.detector import OverloadDetector
-from ..overload.detector_state import Watch
+from ..overload.detector_state import DetectorState
 from ..overload.static_threshold import StaticThreshold
-from ..placement.candidates import Room
+from ..placement.candidates import Candidates
 from ..placement.placement import Placed, Placement
 from ..placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from ..selection.minimum_migration_time import MinimumMigrationTime
@@ -21,7 +21,7 @@ from .control import idle_hosts
 from .drain import Drain
 from .least_utilised import LeastUtilised
 
-NOBODY = Placed(np.empty(0, np.int64), [])
+NO_VMS = Placed(np.empty(0, np.int64), [])
 """Where no VM goes."""
 
 
@@ -34,19 +34,19 @@ class Consolidation:
     for VMs of overloaded hosts.
     """
 
-    overload: OverloadDetector = knob(
+    overload: OverloadDetector = parameter(
         "Which hosts are overloaded.", StaticThreshold(), slot="overload"
     )
-    selection: Selection = knob(
+    selection: Selection = parameter(
         "Which VM leaves an overloaded host next.", MinimumMigrationTime(), slot="selection"
     )
-    placement: Placement = knob(
+    placement: Placement = parameter(
         "Where the VMs go.", PowerAwareBestFitDecreasing(), slot="placement"
     )
-    drain: Drain = knob("Which hosts are emptied.", LeastUtilised(), slot="drain")
+    drain: Drain = parameter("Which hosts are emptied.", LeastUtilised(), slot="drain")
 
     powers_down = True
-    moves_vms = True
+    migrates_vms = True
 
     @property
     def samples(self) -> int:
@@ -63,7 +63,7 @@ class _Round:
 
     def __init__(self, policy: Consolidation, view: FarmView) -> None:
         self._policy, self._view = policy, view
-        self._watch = Watch(view, policy.overload)
+        self._detector_state = DetectorState(view, policy.overload)
         self._home = view.vms.host.copy()
         moving = view.vms.state == VmState.MIGRATING
         self._moving: Bools | None = moving if moving.any() else None
@@ -76,14 +76,14 @@ class _Round:
         self._plan = Plan(sleep_reason=name_of(policy.drain))
 
     def plan(self) -> Plan:
-        overloaded = self._watch.overloaded()
+        overloaded = self._detector_state.overloaded()
         leaving = self._relieve(overloaded)
-        room = self._room(overloaded, len(leaving))
-        self._place(leaving, room)
-        drained = self._drain(overloaded, room)
+        candidates = self._candidates(overloaded, len(leaving))
+        self._place(leaving, candidates)
+        drained = self._drain(overloaded, candidates)
         filled = {host for host, vms in self._received.items() if vms}
         idle = [host for host in idle_hosts(self._view) if host not in filled]
-        idle = [host for host in idle if room.may_sleep(host)]
+        idle = [host for host in idle if candidates.may_sleep(host)]
         self._plan.sleeps = sorted({*drained, *idle} - filled)
         return self._plan
 
@@ -91,44 +91,44 @@ class _Round:
         """Select VMs of each overloaded host until it is no longer overloaded."""
         leaving: dict[int, Reason] = {}
         rule = name_of(self._policy.overload)
-        values, limits = self._watch.judge(overloaded)
+        values, limits = self._detector_state.judge(overloaded)
         for index, host in enumerate(overloaded.tolist()):
             reason = Reason(rule, float(values[index]), float(limits[index]))
             vms = self._guests(host)
             vms = vms[self._view.vms.state[vms] == VmState.RUNNING]
-            while len(vms) and self._watch.is_overloaded(host):
+            while len(vms) and self._detector_state.is_overloaded(host):
                 position = self._policy.selection.pick(self._view, vms)
-                for vm in self._view.companions(int(vms[position])).tolist():
+                for vm in self._view.affinity_group(int(vms[position])).tolist():
                     if vm in vms:
-                        self._watch.take_away(vm, host)
+                        self._detector_state.take_away(vm, host)
                         leaving[vm] = reason
                         vms = vms[vms != vm]
         return leaving
 
-    def _room(self, overloaded: Ints, wanted: int) -> Room:
+    def _candidates(self, overloaded: Ints, wanted: int) -> Candidates:
         view = self._view
-        candidates = view.awake()
-        candidates[overloaded] = False
-        candidates[first_asleep_of_each_group(view, wanted)] = True
-        hosts = np.flatnonzero(candidates)
+        eligible = view.awake()
+        eligible[overloaded] = False
+        eligible[first_sleeping_of_each_group(view, wanted)] = True
+        hosts = np.flatnonzero(eligible)
         need_mhz, capacity_mhz = view.vms.load_mhz, view.hosts.cpu_mhz
-        room = Room(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
-        self._watch.look_after(room)
-        return room
+        candidates = Candidates(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
+        self._detector_state.look_after(candidates)
+        return candidates
 
-    def _place(self, leaving: dict[int, Reason], room: Room) -> None:
+    def _place(self, leaving: dict[int, Reason], candidates: Candidates) -> None:
         vms = np.array(list(leaving), np.int64)
-        self._propose(vms, self._policy.placement.place(room, vms), list(leaving.values()))
+        self._propose(vms, self._policy.placement.place(candidates, vms), list(leaving.values()))
 
-    def _drain(self, overloaded: Ints, room: Room) -> list[int]:
+    def _drain(self, overloaded: Ints, candidates: Candidates) -> list[int]:
         """Empty hosts one by one where all their VMs fit elsewhere; return those emptied."""
         drain, view = self._policy.drain, self._view
         utilisation = view.hosts.utilisation
         order = drain.order(view, overloaded)
-        room.close(room.hosts[room.asleep])
+        candidates.close(candidates.hosts[candidates.sleeping])
         if drain.spare_idle:
-            room.close(room.hosts[room.utilisation == 0])
-        room.all_or_nothing = True
+            candidates.close(candidates.hosts[candidates.utilisation == 0])
+        candidates.all_or_nothing = True
         rule = name_of(drain)
         drained: list[int] = []
         kept = set(self._received) if not drain.receivers else set()
@@ -136,12 +136,12 @@ class _Round:
             if host in kept or view.hosts.incoming[host]:
                 continue
             vms = self._tenants(host)
-            room.close(np.array([host]))
-            before = room.mark()
-            placed = self._policy.placement.place(room, vms) if len(vms) else NOBODY
-            if -1 in placed.hosts.tolist() or not room.may_sleep(host):
-                room.back_to(before)
-                room.open(np.array([host]))
+            candidates.close(np.array([host]))
+            before = candidates.mark()
+            placed = self._policy.placement.place(candidates, vms) if len(vms) else NO_VMS
+            if -1 in placed.hosts.tolist() or not candidates.may_sleep(host):
+                candidates.undo_to(before)
+                candidates.open(np.array([host]))
                 continue
             drained.append(host)
             kept.update(placed.hosts.tolist())
@@ -186,17 +186,17 @@ class _Round:
         self._home[vms[found]] = placed.hosts[found]
 
 
-def first_asleep_of_each_group(view: FarmView, count: int, among: Bools | None = None) -> Ints:
+def first_sleeping_of_each_group(view: FarmView, count: int, among: Bools | None = None) -> Ints:
     """Return up to ``count`` sleeping hosts of each kind, the lowest rows first.
 
     ``among`` says which hosts come into question (None: all). Sleeping hosts of one kind are
     alike, so more of them could not change a placement.
     """
-    asleep = np.flatnonzero(view.asleep() if among is None else view.asleep() & among)
-    groups = view.kinds_of_hosts()[asleep]
+    sleeping = np.flatnonzero(view.sleeping() if among is None else view.sleeping() & among)
+    groups = view.kinds_of_hosts()[sleeping]
     order = np.argsort(groups, kind="stable")
-    rank = np.arange(len(asleep)) - np.searchsorted(groups[order], groups[order])
-    return asleep[order[rank < count]]
+    rank = np.arange(len(sleeping)) - np.searchsorted(groups[order], groups[order])
+    return sleeping[order[rank < count]]
 
 
 def name_of(policy: object) -> str:

@@ -12,7 +12,7 @@ from ..interface.view import FarmView
 class ControlPolicy(Protocol):
     """Decides, once a round, what the farm is to do.
 
-    A policy that never moves a VM says so with an attribute ``moves_vms = False``; only such a
+    A policy that never moves a VM says so with an attribute ``migrates_vms = False``; only such a
     policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
     """
 
@@ -32,7 +32,7 @@ class ControlPolicy(Protocol):
 
 
 @runtime_checkable
-class Prompted(Protocol):
+class EventDrivenPolicy(Protocol):
     """A control policy that also decides between rounds, when something happens.
 
     Rounds do not concern what it decides so: its times are those of the events.
@@ -52,12 +52,12 @@ class Prompted(Protocol):
 
 def due_s(policy: ControlPolicy, view: FarmView) -> float:
     """Return when a policy wants to decide besides its rounds; inf: never, as things stand."""
-    return policy.due_s(view) if isinstance(policy, Prompted) else np.inf
+    return policy.due_s(view) if isinstance(policy, EventDrivenPolicy) else np.inf
 
 
 def respond(policy: ControlPolicy, view: FarmView) -> Plan:
     """Return the decision of a policy besides its rounds; empty if it has none to take now."""
-    if isinstance(policy, Prompted) and policy.due_s(view) <= view.now_s:
+    if isinstance(policy, EventDrivenPolicy) and policy.due_s(view) <= view.now_s:
         return policy.respond(view)
     return Plan()
 
@@ -68,7 +68,7 @@ class NoControl:
 
     samples = 0
     powers_down = False
-    moves_vms = False
+    migrates_vms = False
 
     def decide(self, view: FarmView) -> Plan:
         """Return an empty plan."""
@@ -82,16 +82,16 @@ class PowerProportional:
 
     samples = 0
     powers_down = True
-    moves_vms = False
+    migrates_vms = False
 
     def decide(self, view: FarmView) -> Plan:
         """Switch off what is empty."""
         return Plan(sleeps=idle_hosts(view))
 
 
-def moves_vms(policy: ControlPolicy) -> bool:
+def migrates_vms(policy: ControlPolicy) -> bool:
     """Return whether a policy may move VMs; one that does not say may."""
-    return bool(getattr(policy, "moves_vms", True))
+    return bool(getattr(policy, "migrates_vms", True))
 
 
 def wakes(policy: ControlPolicy) -> bool:

@@ -3,7 +3,7 @@
 from .control import ControlPolicy
 
 
-class Deferring:
+class DelegatingPolicy:
     """Looks at as many samples, and rests hosts from the start, as the other policy does."""
 
     otherwise: ControlPolicy

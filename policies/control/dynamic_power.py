@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints, sum_by
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, ascending, tie_of
 from ...models.state.columns import PowerState, VmState
 from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
-from ..placement.candidates import Room
+from ..placement.candidates import Candidates
 from ..placement.placement import Placement
 from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
-from .consolidation import first_asleep_of_each_group
+from .consolidation import first_sleeping_of_each_group
 from .control import idle_hosts
 
 RULE = "dynamic_power"
@@ -33,18 +33,20 @@ class DynamicPower:
     VmDemandHistorySecsHostOff).
     """
 
-    target: float = knob(
+    target: float = parameter(
         "Utilisation that awake hosts are to have.", 0.63, dimension="share", gt=0, le=1
     )
-    tolerance: float = knob("How far from it they may be.", 0.18, dimension="share", ge=0, le=1)
-    samples: int = knob(
+    tolerance: float = parameter(
+        "How far from it they may be.", 0.18, dimension="share", ge=0, le=1
+    )
+    samples: int = parameter(
         "Past samples of the workload that count before a host is emptied.", 8, ge=1, le=10_000
     )
-    hosts_per_round: int = knob("Hosts emptied per round at most; 0: any number.", 0, ge=0)
-    placement: Placement = knob("Where the VMs go.", BestFitDecreasing(), slot="placement")
+    hosts_per_round: int = parameter("Hosts emptied per round at most; 0: any number.", 0, ge=0)
+    placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
 
     powers_down = True
-    moves_vms = True
+    migrates_vms = True
 
     def __post_init__(self) -> None:
         if self.target + self.tolerance > 1 or self.tolerance >= self.target:
@@ -73,11 +75,11 @@ class _Round:
         if len(above):
             self._relieve(plan, above, use, highest)
             return plan
-        room = self._room(self._steady_mhz(), np.empty(0, np.int64), highest)
-        room.all_or_nothing = True
-        self._empty(plan, room, use)
+        candidates = self._candidates(self._steady_mhz(), np.empty(0, np.int64), highest)
+        candidates.all_or_nothing = True
+        self._empty(plan, candidates, use)
         idle = [host for host in idle_hosts(view) if host not in self.received]
-        plan.sleeps += [host for host in idle if room.may_sleep(host)]
+        plan.sleeps += [host for host in idle if candidates.may_sleep(host)]
         return plan
 
     def _relieve(self, plan: Plan, above: Ints, use: Floats, highest: float) -> None:
@@ -93,16 +95,16 @@ class _Round:
             for vm in order.tolist():
                 if excess_mhz <= slack_mhz:
                     break
-                for each in self.view.companions(vm).tolist():
+                for each in self.view.affinity_group(vm).tolist():
                     if each not in leaving and each in vms:
                         leaving.append(each)
                         excess_mhz -= float(need_mhz[each])
-        asleep = first_asleep_of_each_group(self.view, len(leaving))
-        room = self._room(need_mhz, asleep, highest)
-        room.close(above[np.isin(above, room.hosts)])
-        self._propose(plan, np.array(leaving, np.int64), room, use, highest)
+        sleeping = first_sleeping_of_each_group(self.view, len(leaving))
+        candidates = self._candidates(need_mhz, sleeping, highest)
+        candidates.close(above[np.isin(above, candidates.hosts)])
+        self._propose(plan, np.array(leaving, np.int64), candidates, use, highest)
 
-    def _empty(self, plan: Plan, room: Room, use: Floats) -> None:
+    def _empty(self, plan: Plan, candidates: Candidates, use: Floats) -> None:
         """Empty hosts below the band for as long as the others stay within it."""
         policy, view = self.policy, self.view
         lowest = policy.target - policy.tolerance
@@ -117,19 +119,21 @@ class _Round:
             vms = vms[view.vms.state[vms] != VmState.MIGRATING]
             if host in self.received or len(self._running(host)) < len(vms):
                 continue
-            before = room.mark()
-            room.close(np.array([host]))
-            placed = not len(vms) or self._propose(plan, vms, room, use, lowest)
-            if placed and room.may_sleep(host):
+            before = candidates.mark()
+            candidates.close(np.array([host]))
+            placed = not len(vms) or self._propose(plan, vms, candidates, use, lowest)
+            if placed and candidates.may_sleep(host):
                 plan.sleeps.append(host)
                 continue
             del plan.proposals[len(plan.proposals) - len(vms) :]
-            room.back_to(before)
-            room.open(np.array([host]))
+            candidates.undo_to(before)
+            candidates.open(np.array([host]))
 
-    def _propose(self, plan: Plan, vms: Ints, room: Room, use: Floats, limit: float) -> bool:
+    def _propose(
+        self, plan: Plan, vms: Ints, candidates: Candidates, use: Floats, limit: float
+    ) -> bool:
         """Add the moves of some VMs to a plan; return whether all of them have room."""
-        placed = self.policy.placement.place(room, vms)
+        placed = self.policy.placement.place(candidates, vms)
         rows = zip(
             vms.tolist(), self.view.vms.host[vms].tolist(), placed.hosts.tolist(),
             placed.searches, strict=True,
@@ -142,19 +146,19 @@ class _Round:
             self.received.update(placed.hosts.tolist())
         return fits
 
-    def _room(self, need_mhz: Floats, asleep: Ints, highest: float) -> Room:
+    def _candidates(self, need_mhz: Floats, sleeping: Ints, highest: float) -> Candidates:
         """Return the awake hosts, and some that sleep, filled with what VMs need."""
         view = self.view
-        candidates = view.awake()
-        candidates[asleep] = True
+        eligible = view.awake()
+        eligible[sleeping] = True
         vms = view.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         placed = home >= 0
         load_mhz = view.hosts.base_mhz + sum_by(
-            home[placed], weights=need_mhz[placed], minlength=len(candidates)
+            home[placed], weights=need_mhz[placed], minlength=len(eligible)
         )
         capacity_mhz = view.hosts.cpu_mhz * highest
-        return Room(view, np.flatnonzero(candidates), need_mhz, load_mhz, capacity_mhz)
+        return Candidates(view, np.flatnonzero(eligible), need_mhz, load_mhz, capacity_mhz)
 
     def _steady_mhz(self) -> Floats:
         """Return the load of each VM: its mean over the history, or now if that is more."""

@@ -6,17 +6,17 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.hardware.racks_and_sites import without_zeros
 from ...models.state.columns import PowerState, VmState
 from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
-from ..placement.candidates import Room
+from ..placement.candidates import Candidates
 from ..placement.placement import Placement
 from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
-from .consolidation import first_asleep_of_each_group
+from .consolidation import first_sleeping_of_each_group
 from .control import ControlPolicy, NoControl, due_s, respond
-from .deferring import Deferring
+from .deferring import DelegatingPolicy
 
 MEMO = "evacuation"
 
@@ -26,7 +26,7 @@ LONGEST_S = 10 * 365.25 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Evacuation(Deferring):
+class Evacuation(DelegatingPolicy):
     """Empty the hosts that a pattern names, from a time on, and switch them off.
 
     Until then the policy named under ``otherwise`` decides, afterwards nothing but the
@@ -41,23 +41,23 @@ class Evacuation(Deferring):
 
     wakes = True
 
-    hosts: str = knob(
+    hosts: str = parameter(
         "Pattern of host names, as in a shell: new-3*; several by comma. With a slash, of racks "
         "and hosts: rack-3/* is all of the third rack of the network."
     )
-    at_s: float = knob(
+    at_s: float = parameter(
         "When it begins.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
     )  # fmt: skip
-    wave: int = knob("Hosts emptied at once; 0: all of them.", 0, ge=0)
-    hold_s: float = knob(
+    wave: int = parameter("Hosts emptied at once; 0: all of them.", 0, ge=0)
+    hold_s: float = parameter(
         "Time for work on the hosts of a wave once they are empty.",
         0.0, key="hold", dimension="time", ge=0, le=LONGEST_S,
     )  # fmt: skip
-    fill: float = knob(
+    fill: float = parameter(
         "Utilisation up to which other hosts are filled.", 0.9, dimension="share", gt=0, le=1
     )
-    placement: Placement = knob("Where the VMs go.", BestFitDecreasing(), slot="placement")
-    otherwise: ControlPolicy = knob("Who decides before.", NoControl(), slot="control")
+    placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
+    otherwise: ControlPolicy = parameter("Who decides before.", NoControl(), slot="control")
 
     def decide(self, view: FarmView) -> Plan:
         """Return the other policy's plan; from the begin of the evacuation on, nothing."""
@@ -109,19 +109,19 @@ class Evacuation(Deferring):
         others, ahead = np.ones((2, len(view.hosts)), bool)
         others[leaving] = others[later] = False
         ahead[leaving] = False
-        candidates = view.awake() & ahead
+        eligible = view.awake() & ahead
         for among in (others, ahead & ~others):
-            candidates[first_asleep_of_each_group(view, len(vms), among)] = True
-        hosts = np.flatnonzero(candidates)
+            eligible[first_sleeping_of_each_group(view, len(vms), among)] = True
+        hosts = np.flatnonzero(eligible)
         capacity_mhz = view.hosts.cpu_mhz * self.fill
-        room = Room(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
+        candidates = Candidates(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
         # Hosts of later waves only where no other has room, since their VMs move once more.
-        room.close(np.intersect1d(later, hosts))
-        placed = self.placement.place(room, vms)
+        candidates.close(np.intersect1d(later, hosts))
+        placed = self.placement.place(candidates, vms)
         left = np.flatnonzero(placed.hosts < 0)
         if len(left) and len(later):
-            room.open(np.intersect1d(later, hosts))
-            second = self.placement.place(room, vms[left])
+            candidates.open(np.intersect1d(later, hosts))
+            second = self.placement.place(candidates, vms[left])
             placed.hosts[left] = second.hosts
             for position, search in zip(left.tolist(), second.searches, strict=True):
                 placed.searches[position] = search

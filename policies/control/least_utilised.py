@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, ascending
 from ..interface.view import FarmView
 
@@ -19,15 +19,15 @@ class LeastUtilised:
     (``spare_idle``).
     """
 
-    below: float = knob(
+    below: float = parameter(
         "Only hosts utilised less than this are emptied; 100 % is the published rule.",
         0.5,
         dimension="share",
         gt=0,
         le=1,
     )
-    receivers: bool = knob("Also empty hosts that were given VMs in the same round.", False)
-    spare_idle: bool = knob(
+    receivers: bool = parameter("Also empty hosts that were given VMs in the same round.", False)
+    spare_idle: bool = parameter(
         "Leave hosts alone, as sources and as targets, while all their VMs are idle.", False
     )
 

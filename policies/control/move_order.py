@@ -1,9 +1,10 @@
 """Moves that need room which others of them free: which can be carried out, and what comes next.
 
-A move takes memory at both ends until it has ended. Three questions are answered, each from
-memory as it stands, so that whoever carries the moves out may ask again after every event:
-which moves have room once all of them have ended (:func:`with_room_in_the_end`), which can begin
-now (:func:`able_now`), and what to do if none can and none is under way (:func:`way_out`).
+A move takes memory at both ends until it has ended. Three questions are answered, each from memory
+as it stands, so that whoever carries the moves out may ask again after every event: which moves
+have room once all of them have ended (:func:`eventually_feasible`), which can begin now
+(:func:`feasible_now`), and what to do if none can and none is under way
+(:func:`choose_unblocking`).
 
 That always ends where VMs may go to storage: a way out sends a VM aside once and to storage
 once, and when all that wait are on storage, each has room at its target, since all together have.
@@ -22,7 +23,7 @@ STORAGE = -1
 
 
 @dataclass(frozen=True)
-class Moves:
+class PendingMigrations:
     """Moves that are wanted, one entry each; rows of hosts and VMs are the farm's.
 
     ``sources`` are where VMs are (−1: on storage), ``held_mib`` is the memory that they take
@@ -40,9 +41,9 @@ class Moves:
     def __len__(self) -> int:
         return len(self.vms)
 
-    def only(self, rows: Ints | Bools) -> "Moves":
+    def only(self, rows: Ints | Bools) -> "PendingMigrations":
         """Return some of the moves."""
-        return Moves(
+        return PendingMigrations(
             self.vms[rows], self.sources[rows], self.targets[rows], self.priority[rows],
             self.held_mib[rows], self.need_mib[rows],
         )  # fmt: skip
@@ -57,7 +58,7 @@ class Moves:
         return sum_by(self.targets, weights=self.need_mib, minlength=hosts)
 
 
-def with_room_in_the_end(moves: Moves, left_mib: Floats) -> Bools:
+def eventually_feasible(moves: PendingMigrations, left_mib: Floats) -> Bools:
     """Return which moves have room when all of those returned have ended.
 
     ``left_mib`` is what each host would have left without them, once everything else has ended.
@@ -76,7 +77,7 @@ def with_room_in_the_end(moves: Moves, left_mib: Floats) -> Bools:
         kept[fitting] = True
 
 
-def able_now(moves: Moves, free_mib: Floats) -> Ints:
+def feasible_now(moves: PendingMigrations, free_mib: Floats) -> Ints:
     """Return the positions of moves that can begin together now, in order.
 
     ``free_mib`` is what each host has free. Within a priority, moves off hosts at which others
@@ -104,20 +105,24 @@ def _fitting(targets: Ints, need_mib: Floats, room_mib: Floats) -> Bools:
     return fits
 
 
-class WayOut(NamedTuple):
+class Unblocking(NamedTuple):
     """Which of the moves makes room by sending its VM to ``host`` first (−1: storage)."""
 
     position: int
     host: int
 
 
-Aside = Callable[[int], Ints]
+ThirdHostsOf = Callable[[int], Ints]
 """Given a VM, the hosts that could hold it for a while, the best first."""
 
 
-def way_out(
-    moves: Moves, free_mib: Floats, sent_aside: Bools, storable: Bools, aside: Aside
-) -> WayOut | None:
+def choose_unblocking(
+    moves: PendingMigrations,
+    free_mib: Floats,
+    sent_aside: Bools,
+    storable: Bools,
+    aside: ThirdHostsOf,
+) -> Unblocking | None:
     """Return which VM is to make room where no move can begin and none is under way.
 
     VMs whose leaving lets another move begin come first, then low priorities, then little memory.
@@ -134,5 +139,5 @@ def way_out(
     for position in rank[~sent_aside[rank]].tolist():
         hosts = aside(int(moves.vms[position]))
         if len(hosts):
-            return WayOut(position, int(hosts[0]))
-    return WayOut(int(rank[0]), STORAGE) if len(rank) and storable.all() else None
+            return Unblocking(position, int(hosts[0]))
+    return Unblocking(int(rank[0]), STORAGE) if len(rank) and storable.all() else None

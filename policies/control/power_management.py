@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
-from ...models.base.parameters import knob
-from ...models.hardware.sleep_states import DEPTHS
+from ...models.base.parameters import parameter
+from ...models.hardware.sleep_states import SLEEP_STATES
 from ...models.state.columns import PowerState
 from ..interface.plan import Plan
 from ..interface.view import FarmView
@@ -30,44 +30,44 @@ class PowerManagement:
     saw of it, so these times count from the round that first saw a change, never too short.
     """
 
-    sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = knob(
+    sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = parameter(
         "State of rest that hosts are put into; those that have no such state are switched off.",
         "off",
     )
-    keep_awake: int = knob("Hosts that are always awake, with VMs or without.", 0, ge=0)
-    keep_share: float = knob(
+    keep_awake: int = parameter("Hosts that are always awake, with VMs or without.", 0, ge=0)
+    keep_share: float = parameter(
         "Share of the hosts that are always awake; the greater of both counts.",
         0.0, key="keep_awake_share", dimension="share", ge=0, le=1,
     )  # fmt: skip
-    awake_s: float = knob(
+    awake_s: float = parameter(
         "Time that a host stays awake at least, counted from the end of its boot.",
         0.0, key="awake_for", dimension="time", ge=0,
     )  # fmt: skip
-    idle_s: float = knob(
+    idle_s: float = parameter(
         "Time that a host has been without VMs before it is put to rest; one that a policy empties "
         "on purpose rests as soon as it is empty.",
         0.0, key="idle_for", dimension="time", ge=0,
     )  # fmt: skip
-    cycles: int = knob(
+    cycles: int = parameter(
         "Times within any 24 hours that a host is put to rest at most; 0: any number.",
         0, key="cycles_per_day", ge=0, le=1000,
     )  # fmt: skip
-    ahead_s: float = knob(
+    ahead_s: float = parameter(
         "How far ahead of the load hosts are woken; 0 s: not at all.",
         0.0, key="wake_ahead", dimension="time", ge=0,
     )  # fmt: skip
-    forecast: Forecaster = knob(
+    forecast: Forecaster = parameter(
         "How the farm's load is foreseen, for `wake_ahead`.", LastValue(), slot="forecast"
     )
-    fill: float = knob(
+    fill: float = parameter(
         "Utilisation to which awake hosts may be filled by the load foreseen.",
         0.8, dimension="share", gt=0, le=1,
     )  # fmt: skip
 
     @property
-    def depth(self) -> int:
-        """Number of the state of rest; see :data:`farmsim.models.hardware.sleep_states.DEPTHS`."""
-        return DEPTHS.index(self.sleep)
+    def sleep_state(self) -> int:
+        """Number of the sleep state, a row of ``SLEEP_STATES``."""
+        return SLEEP_STATES.index(self.sleep)
 
     def awake_at_start(self, used: Bools) -> Bools:
         """Return which hosts are awake at time 0: those in use, and as many as always are."""
@@ -141,7 +141,7 @@ class PowerManagement:
         now_s = view.now_s
         stopped = np.full(len(hosts), "", object)
         if self.cycles:
-            stopped[past.rests_s[0, hosts] > now_s - DAY_S] = WORN
+            stopped[past.sleeps_s[0, hosts] > now_s - DAY_S] = WORN
         if self.idle_s:
             short = now_s - past.idle_since_s[hosts] < self.idle_s
             stopped[short & (view.hosts.vm_count[hosts] == 0)] = BUSY
@@ -154,16 +154,16 @@ class PowerManagement:
         """Add hosts to wake: the lowest at rest, until as many and as much as is due are awake."""
         awake = view.awake()
         awake[plan.sleeps] = False
-        asleep = view.asleep()
+        sleeping = view.sleeping()
         coming = [p.target for p in plan.proposals if p.target >= 0 and not p.superseded]
         for host in {*coming, *plan.wakes}:
-            awake[host] |= asleep[host]
-            asleep[host] = False
+            awake[host] |= sleeping[host]
+            sleeping[host] = False
         missing = self.kept(len(awake)) - int(np.count_nonzero(awake))
         missing_mhz = needed_mhz - float(view.hosts.cpu_mhz[awake].sum())
         if missing <= 0 and missing_mhz <= 0:
             return plan
-        rows = np.flatnonzero(asleep)
+        rows = np.flatnonzero(sleeping)
         behind_mhz = np.cumsum(view.hosts.cpu_mhz[rows]) - view.hosts.cpu_mhz[rows]
         due = (np.arange(len(rows)) < missing) | (behind_mhz < missing_mhz)
         wakes = [*plan.wakes, *rows[due].tolist()]
@@ -181,11 +181,11 @@ class _Past:
 
     def __post_init__(self) -> None:
         self.idle_since_s = np.zeros(self.hosts)
-        self.rests_s: Floats = np.full((max(self.cycles, 1), self.hosts), -np.inf)
+        self.sleeps_s: Floats = np.full((max(self.cycles, 1), self.hosts), -np.inf)
         self._vm_s = np.zeros(self.hosts)
         self._boots = np.zeros(self.hosts, np.int64)
         self._stops = np.zeros(self.hosts, np.int64)
-        self._said: dict[int, str] = {}
+        self._reported: dict[int, str] = {}
         self._now: dict[int, str] = {}
         self._load_s = 0.0
 
@@ -196,11 +196,11 @@ class _Past:
         busy = (hosts.vm_s != self._vm_s) | (hosts.vm_count > 0) | (hosts.incoming > 0)
         woken = hosts.boots != self._boots
         self.idle_since_s[busy | woken] = now_s
-        rests = hosts.stops - self._stops
-        for count in range(1, int(rests.max(initial=0)) + 1):
-            again = rests >= count
-            self.rests_s[:-1, again] = self.rests_s[1:, again]
-            self.rests_s[-1, again] = now_s
+        new_stops = hosts.stops - self._stops
+        for count in range(1, int(new_stops.max(initial=0)) + 1):
+            again = new_stops >= count
+            self.sleeps_s[:-1, again] = self.sleeps_s[1:, again]
+            self.sleeps_s[-1, again] = now_s
         self._vm_s, self._boots = hosts.vm_s.copy(), hosts.boots.copy()
         self._stops = hosts.stops.copy()
 
@@ -217,6 +217,6 @@ class _Past:
 
     def fresh(self) -> list[tuple[int, str]]:
         """Return the refusals that differ from those of the round before."""
-        told = [(host, why) for host, why in self._now.items() if self._said.get(host) != why]
-        self._said, self._now = self._now, {}
+        told = [(host, why) for host, why in self._now.items() if self._reported.get(host) != why]
+        self._reported, self._now = self._now, {}
         return told

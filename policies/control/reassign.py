@@ -5,19 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
 from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from .control import ControlPolicy, NoControl, due_s, respond, wakes
-from .deferring import Deferring
+from .deferring import DelegatingPolicy
 
 MEMO = "reassign"
 REASON = Reason("reassign", 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Reassign(Deferring):
+class Reassign(DelegatingPolicy):
     """Move VMs to the hosts that an assignment names, such as the outcome of a planning tool.
 
     This is asked for once, at ``at``; VMs that are moving then are asked for as soon as they do
@@ -25,12 +25,12 @@ class Reassign(Deferring):
     that instant the policy named under ``otherwise`` decides.
     """
 
-    assignment: dict[str, str] | str = knob(
+    assignment: dict[str, str] | str = parameter(
         "Host of each VM that is to move, by names; or the path of a CSV table with columns vm and "
         "host, relative to the scenario."
     )
-    at_s: float = knob("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
-    otherwise: ControlPolicy = knob("Who decides in the rounds.", NoControl(), slot="control")
+    at_s: float = parameter("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
+    otherwise: ControlPolicy = parameter("Who decides in the rounds.", NoControl(), slot="control")
 
     def decide(self, view: FarmView) -> Plan:
         """Return the other policy's plan; none where the assignment is due at this instant."""

@@ -10,12 +10,19 @@ from functools import cached_property
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
-from ...models.rules.reserve import TOLERANCE, Held, Permits, Reserve, largest_fit, survives
+from ...models.rules.reserve import (
+    TOLERANCE,
+    AllowedHosts,
+    HostedVms,
+    Reserve,
+    largest_fit,
+    survives,
+)
 
 NAME = "the reserve"
 """How it stands among what bars a VM from hosts."""
 
-Restarts = Callable[[Held, Bools, Ints], bool]
+Restarts = Callable[[HostedVms, Bools, Ints], bool]
 
 Counting = Callable[[], tuple[Floats, Floats]]
 """Returns what each VM counts with and what each host may promise, both CPU in MHz."""
@@ -43,14 +50,14 @@ class ReserveBook:
     """What is promised on which hosts, and what may still be.
 
     ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
-    ``asleep`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
+    ``sleeping`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
     ``lenient`` book lets a VM break the reserve where no host keeps it.
     """
 
     def __init__(
         self, reserve: FarmReserve, home: Ints, need_mib: Floats, memory_mib: Floats,
-        awake: Bools, asleep: Bools, kind: Ints | None = None,
-        permits: Callable[[], Permits] | None = None, lenient: bool = False,
+        awake: Bools, sleeping: Bools, kind: Ints | None = None,
+        permits: Callable[[], AllowedHosts] | None = None, lenient: bool = False,
     ) -> None:  # fmt: skip
         self._rule, self._exempt = reserve.rule, reserve.exempt
         self._restarts, self._permits, self.lenient = reserve.restarts, permits, lenient
@@ -60,13 +67,13 @@ class ReserveBook:
         self.standby = np.zeros(len(memory_mib), bool)
         self.standby[: len(self._rule.standby)] = self._rule.standby
         self._memory_mib, self._cpu_mhz = memory_mib, cpu_mhz
-        self._awake, self._asleep = awake.copy(), asleep
+        self._awake, self._sleeping = awake.copy(), sleeping
         held = home >= 0
         count = len(memory_mib)
         used_mib = sum_by(home[held], weights=need_mib[held], minlength=count)
         used_mhz = sum_by(home[held], weights=need_mhz[held], minlength=count)
-        counted = awake | asleep if reserve.wakes else awake.copy()
-        self._held = Held(
+        counted = awake | sleeping if reserve.wakes else awake.copy()
+        self._held = HostedVms(
             home.copy(), need_mib, need_mhz, memory_mib - used_mib, cpu_mhz - used_mhz,
             counted & ~self.standby,
         )  # fmt: skip
@@ -77,7 +84,7 @@ class ReserveBook:
         self._foreseen = (-1, -1)
 
     @property
-    def choosy(self) -> bool:
+    def depends_on_placement(self) -> bool:
         """Whether it matters for the reserve on which host a VM is."""
         return self._rule.hosts > 0
 
@@ -108,15 +115,17 @@ class ReserveBook:
         left_mib, left_mhz = self.left()
         if left_mib < -self._slack(0) or left_mhz < -self._slack(1):
             return False
-        return not self.choosy or self._stands(self._awake & ~self.standby)
+        return not self.depends_on_placement or self._tests_hold(self._awake & ~self.standby)
 
     def _slack(self, resource: int) -> float:
         return TOLERANCE * max(self._promised[resource], 1.0)
 
-    def _stands(self, counted: Bools) -> bool:
+    def _tests_hold(self, counted: Bools) -> bool:
         """Whether the tests hold that depend on where VMs are."""
         held, hosts = self._held, self._rule.hosts
-        held = Held(held.home, held.need_mib, held.need_mhz, held.free_mib, held.free_mhz, counted)
+        held = HostedVms(
+            held.home, held.need_mib, held.need_mhz, held.free_mib, held.free_mhz, counted
+        )
         restarts = self._restarts
         if not self._rule.packing or restarts is None:
             return largest_fit(held, hosts)
@@ -124,11 +133,11 @@ class ReserveBook:
         return survives(held, hosts, self._all_permits, lambda set_: restarts(held, awake, set_))
 
     @cached_property
-    def _all_permits(self) -> Permits:
+    def _all_permits(self) -> AllowedHosts:
         if self._permits is not None:
             return self._permits()
         vms, hosts = len(self._held.home), len(self._memory_mib)
-        return Permits(np.zeros(vms, np.int64), np.ones((1, hosts), bool))
+        return AllowedHosts(np.zeros(vms, np.int64), np.ones((1, hosts), bool))
 
     def refuses(self, vm: int) -> bool:
         """Whether one more VM would be too many for the reserve, wherever it went."""
@@ -151,10 +160,10 @@ class ReserveBook:
 
     def keeps(self, vm: int, host: int) -> bool:
         """Whether the reserve still stands with a VM on a host; true where it is broken anyway."""
-        if not self.choosy or self._exempt[vm]:
+        if not self.depends_on_placement or self._exempt[vm]:
             return True
         if self._kept is None:
-            self._kept = self._stands(self._held.counted)
+            self._kept = self._tests_hold(self._held.counted)
         if not self._kept:
             return True
         before, kept = int(self._held.home[vm]), self._kept
@@ -162,7 +171,7 @@ class ReserveBook:
         stands = self._known.get(alike) if before < 0 else None
         if stands is None:
             self._enter(vm, host)
-            stands = self._stands(self._held.counted)
+            stands = self._tests_hold(self._held.counted)
             self._enter(vm, before)
             self._kept = kept
             if before < 0:
@@ -208,12 +217,12 @@ class ReserveBook:
 
     def lacking(self) -> list[int]:
         """Return sleeping hosts to wake so that the reserve is whole, or all there are."""
-        woken = np.flatnonzero(self.standby & self._asleep & ~self._awake).tolist()
+        woken = np.flatnonzero(self.standby & self._sleeping & ~self._awake).tolist()
         for host in woken:
             self.wake(host)
         if not self._rule.budgets:
             return woken
-        for host in np.flatnonzero(self._asleep & ~self._awake).tolist():
+        for host in np.flatnonzero(self._sleeping & ~self._awake).tolist():
             if self.whole():
                 break
             self.wake(host)

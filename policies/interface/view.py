@@ -12,7 +12,7 @@ from ...models.delivery.cpu_delivery import Delivery
 from ...models.delivery.overhead_tables import Layer
 from ...models.farm.farm import Farm
 from ...models.hardware.power_curves import PowerBank
-from ...models.rules.reserve import Permits
+from ...models.rules.reserve import AllowedHosts
 from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
@@ -76,9 +76,9 @@ class HostView(_Columns):
         self.rack_names: Sequence[str] = hosts.rack_names
         self.names: Sequence[str] = hosts.names
 
-    def resting_w(self, rows: Ints) -> Floats:
+    def state_w(self, rows: Ints) -> Floats:
         """Return the power of hosts that are at rest or switching, in W; 0 for others."""
-        return self._hosts.resting_w(rows)
+        return self._hosts.state_w(rows)
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)
@@ -102,7 +102,7 @@ class VmView(_Columns):
         self.size: Ints = locked(vms.size)
         self.priority: Ints = locked(vms.priority)
         self.names: Sequence[str] = vms.names
-        self.footprint_mib: Floats = locked(delivery.most_mib)
+        self.footprint_mib: Floats = locked(delivery.max_mib)
         self._delivery = delivery
 
     @property
@@ -166,7 +166,7 @@ class FarmView:
         self.noted: dict[str, int] = {}
         self.now_s = 0.0
 
-    def book(self) -> ReserveBook | None:
+    def reserve_book(self) -> ReserveBook | None:
         """Return what is promised now as a tentative book, VMs under way counted at their target.
 
         None without a reserve.
@@ -177,10 +177,10 @@ class FarmView:
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         return ReserveBook(
             self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
-            self.asleep(), self.kinds_of_vms(), self.permits, self.lenient,
+            self.sleeping(), self.kinds_of_vms(), self.permits, self.lenient,
         )  # fmt: skip
 
-    def permits(self) -> Permits:
+    def permits(self) -> AllowedHosts:
         """Return which hosts VMs without a host may use, whatever is where."""
         row, allowed = self.vms.size, self._destinations
         if self.movable is not None:
@@ -189,7 +189,7 @@ class FarmView:
         rules = self.rules
         if allowed is None and rules is None:
             everywhere = np.ones((1, len(self.hosts)), bool)
-            return Permits(np.zeros(len(row), np.int64), everywhere, self._order_matters)
+            return AllowedHosts(np.zeros(len(row), np.int64), everywhere, self._order_matters)
         place = np.zeros(len(row), np.int64) if rules is None else rules.place_class
         pairs, classes = np.unique(np.column_stack([row, place]), axis=0, return_inverse=True)
         hosts = np.ones((len(pairs), len(self.hosts)), bool)
@@ -197,7 +197,7 @@ class FarmView:
             hosts &= allowed[pairs[:, 0]][:, self.hosts.group]
         if rules is not None:
             hosts &= rules.places[pairs[:, 1]]
-        return Permits(classes.ravel(), hosts, self._order_matters)
+        return AllowedHosts(classes.ravel(), hosts, self._order_matters)
 
     @property
     def _order_matters(self) -> bool:
@@ -209,9 +209,9 @@ class FarmView:
         """Count that something has happened of which the summary of the run is to tell."""
         self.noted[what] = self.noted.get(what, 0) + 1
 
-    def companions(self, vm: int) -> Ints:
+    def affinity_group(self, vm: int) -> Ints:
         """Return the VMs that have to be where a VM is, itself among them."""
-        return np.array([vm]) if self.rules is None else self.rules.companions(vm)
+        return np.array([vm]) if self.rules is None else self.rules.affinity_group(vm)
 
     def kinds_of_vms(self) -> Ints:
         """Return a number per VM, the same for VMs of a size that no rule tells apart."""
@@ -256,7 +256,7 @@ class FarmView:
     def vm_use_history_mhz(self, samples: int) -> Floats:
         """Return what VMs were given of their demand, as :meth:`vm_history_mhz`.
 
-        Empty unless the policy looks at utilisation (:func:`.overload.looks_at_use`).
+        Empty unless the policy looks at utilisation (:func:`.detector.looks_at_use`).
         """
         return self._vm_use_history.newest(samples)
 
@@ -292,10 +292,10 @@ class FarmView:
         awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
         return awake & self.hosts.reachable & self.hosts.in_service
 
-    def asleep(self) -> Bools:
+    def sleeping(self) -> Bools:
         """Return which hosts are off and can be woken."""
-        asleep: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
-        return asleep & self.hosts.in_service
+        sleeping: Bools = (self.hosts.state == PowerState.OFF) & self.hosts.reachable
+        return sleeping & self.hosts.in_service
 
 
 def _destinations(layer: Layer, movable: Bools) -> Bools:

@@ -5,29 +5,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats
-from ...models.base.parameters import knob
-from .detector import HistoryOf, Watching, newest_only, weigh
+from ...models.base.parameters import parameter
+from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 
-FEWEST = 12
+MIN_SAMPLES = 12
 """Fewer samples than this say nothing of a spread; the fallback threshold serves until then."""
 
 
 @dataclass(frozen=True)
-class _Adaptive(Watching):
-    safety: float = knob("Multiple of the spread to keep free.", gt=0)
-    fallback: float = knob(
+class _Adaptive(OverloadDetectorFields):
+    safety: float = parameter("Multiple of the spread to keep free.", gt=0)
+    fallback: float = parameter(
         "Threshold for VMs of which fewer than 12 samples are known.",
         0.7,
         dimension="share",
         gt=0,
         le=1,
     )
-    samples: int = knob("Number of past samples looked at.", 30, ge=FEWEST, le=1000)
-    history: HistoryOf = knob(
+    samples: int = parameter("Number of past samples looked at.", 30, ge=MIN_SAMPLES, le=1000)
+    history: HistoryOf = parameter(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
 
-    fewest = FEWEST
+    fewest = MIN_SAMPLES
 
     def spread(self, utilisation: Floats) -> Floats:
         """Return the spread of each row of utilisations."""
@@ -35,7 +35,7 @@ class _Adaptive(Watching):
 
     def linear(self, depth: int) -> tuple[Floats, float] | None:
         """Return the fallback test while the past is short, None after."""
-        return (newest_only(depth), self.fallback) if depth < FEWEST else None
+        return (newest_only(depth), self.fallback) if depth < MIN_SAMPLES else None
 
     def judge(self, history_mhz: Floats, capacity_mhz: Floats) -> tuple[Floats, Floats]:
         """Return demand over capacity, and ``1 - safety * spread``."""
@@ -54,7 +54,7 @@ class InterquartileRange(_Adaptive):
     as in Beloglazov and Buyya (2012) and their program.
     """
 
-    safety: float = knob("Multiple of the interquartile range to keep free.", 1.5, gt=0)
+    safety: float = parameter("Multiple of the interquartile range to keep free.", 1.5, gt=0)
 
     def spread(self, utilisation: Floats) -> Floats:
         """Return the interquartile range of each row."""
@@ -72,7 +72,7 @@ class MedianAbsoluteDeviation(_Adaptive):
     MAD is the median distance from the median (Beloglazov and Buyya 2012).
     """
 
-    safety: float = knob("Multiple of the median absolute deviation to keep free.", 2.5, gt=0)
+    safety: float = parameter("Multiple of the median absolute deviation to keep free.", 2.5, gt=0)
 
     def spread(self, utilisation: Floats) -> Floats:
         """Return the median absolute deviation of each row."""

@@ -6,22 +6,22 @@ from typing import Literal, Protocol
 import numpy as np
 
 from ...models.base.arrays import Floats
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 
 HistoryOf = Literal["vms", "host"]
 Measure = Literal["demand", "utilisation"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
+class OverloadDetectorFields:
     """What every detector lets a scenario choose."""
 
-    measure: Measure = knob(
+    measure: Measure = parameter(
         "What is looked at: the CPU that VMs ask for, or utilisation as a monitor sees it: what "
         "they are given, at most 100 % of a host.",
         "demand",
     )
-    above_for_s: float = knob(
+    above_for_s: float = parameter(
         "Time that a host is above the limit, in every round, before it counts as overloaded.",
         0.0, key="above_for", dimension="time", ge=0,
     )  # fmt: skip
@@ -42,8 +42,9 @@ class OverloadDetector(Protocol):
     """Tells from recent demand which hosts are, or will be, overloaded.
 
     A host is overloaded where its value is above its limit. Beside what stands here, a detector may
-    have the fields of :class:`Watching`, and may say how few samples of its own life (``fewest``,
-    else 1) and what ``fallback`` threshold (else 1) a VM is judged by (:mod:`.watch`).
+    have the fields of :class:`OverloadDetectorFields`, and may say how few samples of its own life
+    (``fewest``, else 1) and what ``fallback`` threshold (else 1) a VM is judged by
+    (:mod:`.detector_state`).
     """
 
     @property

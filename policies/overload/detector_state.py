@@ -12,11 +12,11 @@ import numpy as np
 from ...models.base.arrays import Bools, Floats, Ints, distinct, sum_by
 from ...models.base.ties import TIE
 from ..interface.view import FarmView
-from ..placement.candidates import Room
+from ..placement.candidates import Candidates
 from .detector import OverloadDetector
 
 
-class Watch:
+class DetectorState:
     """Values and limits of a detector for every host, kept up to date while VMs are tried."""
 
     def __init__(self, view: FarmView, detector: OverloadDetector) -> None:
@@ -60,9 +60,9 @@ class Watch:
         """Note that a VM is to leave a host."""
         self._test.change(vm, host, -1)
 
-    def look_after(self, room: Room) -> None:
+    def look_after(self, candidates: Candidates) -> None:
         """Refuse, in a room, hosts that a VM would overload."""
-        self._test.look_after(room)
+        self._test.look_after(candidates)
 
 
 class _Past:
@@ -112,7 +112,7 @@ class _Test(Protocol):
 
     def change(self, vm: int, host: int, sign: int) -> None: ...
 
-    def look_after(self, room: Room) -> None: ...
+    def look_after(self, candidates: Candidates) -> None: ...
 
 
 class _Sum:
@@ -157,10 +157,10 @@ class _Sum:
         """Note that a VM comes to a host (1) or leaves it (−1)."""
         self._host_signal[host] += sign * self._vm_signal[vm]
 
-    def look_after(self, room: Room) -> None:
+    def look_after(self, candidates: Candidates) -> None:
         """Make the test one more resource of a room."""
         limit_mhz = self._limit * self._capacity_mhz
-        room.watch_sum(self._vm_signal, self._host_signal, limit_mhz)
+        candidates.apply_linear_test(self._vm_signal, self._host_signal, limit_mhz)
 
 
 class _Spread:
@@ -232,12 +232,12 @@ class _Spread:
             others = past.ages[self._old & (past.home == host)]
             self._depth[host] = others.min(initial=past.depth)
 
-    def look_after(self, room: Room) -> None:
+    def look_after(self, candidates: Candidates) -> None:
         """Let the test be asked about the best hosts of a room."""
         past = self._past
 
         def refused(positions: Ints, vm: int) -> Bools:
-            hosts = room.hosts[positions]
+            hosts = candidates.hosts[positions]
             samples_mhz, young_mhz = self._matrix[hosts], self._young_mhz[hosts]
             depth, elders = self._depth[hosts], self._elders[hosts]
             if self._old[vm]:
@@ -250,9 +250,9 @@ class _Spread:
             return value > limit + TIE
 
         def changed(position: int, vm: int, sign: int) -> None:
-            self.change(vm, int(room.hosts[position]), sign)
+            self.change(vm, int(candidates.hosts[position]), sign)
 
-        room.watch(refused, changed)
+        candidates.apply_test(refused, changed)
 
 
 def _weighted(history_mhz: Floats, weights: Floats) -> Floats:

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from ...models.base.arrays import Floats
-from ...models.base.parameters import knob
-from .detector import HistoryOf, Watching, newest_only, weigh
+from ...models.base.parameters import parameter
+from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 
 SMALL_MHZ = 1e-9
 
@@ -35,7 +35,7 @@ def forecast_weights(weights: Floats, ahead: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class LocalRegression(Watching):
+class LocalRegression(OverloadDetectorFields):
     """Overloaded when safety times the demand foreseen by a line reaches capacity (LR).
 
     A line is fitted to the newest samples, weighted by tricube or not at all, and read off
@@ -43,14 +43,14 @@ class LocalRegression(Watching):
     that everyone quotes computes them and uses none.
     """
 
-    safety: float = knob("Factor on the demand foreseen.", 1.2, gt=0)
-    weights: Literal["tricube", "none"] = knob("Weights of the samples.", "tricube")
-    samples: int = knob("Number of newest samples fitted.", 10, ge=3, le=1000)
-    ahead: float = knob("How many samples ahead to look.", 1.0, ge=0)
-    fallback: float = knob(
+    safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
+    weights: Literal["tricube", "none"] = parameter("Weights of the samples.", "tricube")
+    samples: int = parameter("Number of newest samples fitted.", 10, ge=3, le=1000)
+    ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    fallback: float = parameter(
         "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
-    history: HistoryOf = knob(
+    history: HistoryOf = parameter(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
 
@@ -74,7 +74,7 @@ class LocalRegression(Watching):
 
 
 @dataclass(frozen=True)
-class RobustLocalRegression(Watching):
+class RobustLocalRegression(OverloadDetectorFields):
     """Local regression that outliers cannot bend (LRR).
 
     After a tricube fit each sample's weight is multiplied by the bisquare
@@ -82,14 +82,14 @@ class RobustLocalRegression(Watching):
     line is fitted again (Cleveland 1979; Beloglazov and Buyya 2012).
     """
 
-    safety: float = knob("Factor on the demand foreseen.", 1.2, gt=0)
-    samples: int = knob("Number of newest samples fitted.", 10, ge=4, le=1000)
-    iterations: int = knob("Number of robust refits.", 2, ge=1, le=20)
-    ahead: float = knob("How many samples ahead to look.", 1.0, ge=0)
-    fallback: float = knob(
+    safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
+    samples: int = parameter("Number of newest samples fitted.", 10, ge=4, le=1000)
+    iterations: int = parameter("Number of robust refits.", 2, ge=1, le=20)
+    ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    fallback: float = parameter(
         "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
-    history: HistoryOf = knob(
+    history: HistoryOf = parameter(
         "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
     )
 

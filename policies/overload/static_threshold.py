@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from ...models.base.arrays import Floats
-from ...models.base.parameters import knob
-from .detector import HistoryOf, Watching, newest_only, weigh
+from ...models.base.parameters import parameter
+from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 
 
 @dataclass(frozen=True)
-class StaticThreshold(Watching):
+class StaticThreshold(OverloadDetectorFields):
     """Overloaded when present demand exceeds a fixed share of the host's CPU (THR)."""
 
-    threshold: float = knob(
+    threshold: float = parameter(
         "Share of CPU above which a host is overloaded.", 0.8, dimension="share", gt=0, le=1
     )
 

@@ -2,49 +2,49 @@
 
 from ...models.base.arrays import Floats, Ints
 from ...models.hardware.racks_and_sites import LEVELS
-from .candidates import Room
+from .candidates import Candidates
 from .host_costs import Pricing, costs_now
 
 
-def companies(room: Room, vms: Ints) -> list[list[int]]:
+def affinity_groups(candidates: Candidates, vms: Ints) -> list[list[int]]:
     """Return positions of VMs in groups that hard rules keep together, as they first come up."""
-    if room.seats is None:
+    if candidates.occupancy is None:
         return [[position] for position in range(len(vms))]
     at = {vm: position for position, vm in enumerate(vms.tolist())}
     seen: set[int] = set()
     groups = []
     for vm, position in at.items():
         if vm not in seen:
-            others = [each for each in room.view.companions(vm).tolist() if each in at]
+            others = [each for each in candidates.view.affinity_group(vm).tolist() if each in at]
             groups.append([position, *(at[each] for each in others if each != vm)])
             seen.update(others)
     return groups
 
 
-def expect_companies(room: Room, vms: Ints) -> dict[int, list[int]]:
+def expect_groups(candidates: Candidates, vms: Ints) -> dict[int, list[int]]:
     """Let VMs of a company be placed without regard to where the others of it still are.
 
     Returns the positions of its VMs at that of its first, and an empty list at those of the
     others. VMs by themselves are not in it.
     """
     found: dict[int, list[int]] = {}
-    for group in companies(room, vms) if room.seats is not None else ():
+    for group in affinity_groups(candidates, vms) if candidates.occupancy is not None else ():
         if len(group) > 1:
             found |= {group[0]: group} | {other: [] for other in group[1:]}
     if found:
-        assert room.seats is not None
-        room.seats.expect(vms[list(found)])
+        assert candidates.occupancy is not None
+        candidates.occupancy.expect(vms[list(found)])
     return found
 
 
-def dismiss_companies(room: Room, vms: Ints) -> None:
+def settle_groups(candidates: Candidates, vms: Ints) -> None:
     """Note that VMs have been placed, or stay where they are."""
-    if room.seats is not None:
-        room.seats.give_up(vms)
+    if candidates.occupancy is not None:
+        candidates.occupancy.give_up(vms)
 
 
-def place_company(
-    room: Room, vms: Ints, pricing: Pricing, costs: Floats
+def place_affinity_group(
+    candidates: Candidates, vms: Ints, pricing: Pricing, costs: Floats
 ) -> list[tuple[int, float]]:
     """Give all of some VMs room, or none; return position and cost of each, empty for none.
 
@@ -53,37 +53,37 @@ def place_company(
     tried. Whoever watches for overload is asked for the others only.
     """
     leader, others = int(vms[0]), vms[1:]
-    domain = _shared_domain(room, leader)[room.hosts]
+    domain = _shared_domain(candidates, leader)[candidates.hosts]
     failed: set[int] = set()
-    for position in room.ranked(leader, costs, pricing.tie(room)).tolist():
+    for position in candidates.ranked(leader, costs, pricing.tie(candidates)).tolist():
         if int(domain[position]) in failed:
             continue
-        before = room.mark()
-        room.take(leader, position)
-        found = [(position, float(costs[position])), *_follow(room, others, pricing)]
+        before = candidates.mark()
+        candidates.take(leader, position)
+        found = [(position, float(costs[position])), *_follow(candidates, others, pricing)]
         if len(found) == len(vms):
             return found
-        room.back_to(before)
+        candidates.undo_to(before)
         failed.add(int(domain[position]))
     return []
 
 
-def _follow(room: Room, vms: Ints, pricing: Pricing) -> list[tuple[int, float]]:
+def _follow(candidates: Candidates, vms: Ints, pricing: Pricing) -> list[tuple[int, float]]:
     """Give VMs room one after another until one has none."""
     found: list[tuple[int, float]] = []
     for index, vm in enumerate(vms.tolist()):
-        costs, lowest = costs_now(room, vms[index : index + 1], pricing)
-        position = room.cheapest(vm, costs, lowest, pricing.tie(room))
+        costs, lowest = costs_now(candidates, vms[index : index + 1], pricing)
+        position = candidates.cheapest(vm, costs, lowest, pricing.tie(candidates))
         if position < 0:
             break
         found.append((position, float(costs[position])))
-        room.take(vm, position)
+        candidates.take(vm, position)
     return found
 
 
-def _shared_domain(room: Room, vm: int) -> Ints:
+def _shared_domain(candidates: Candidates, vm: int) -> Ints:
     """Return, per host of the farm, the narrowest domain that a VM has to share."""
-    rules = room.view.rules
+    rules = candidates.view.rules
     assert rules is not None
     levels = [
         rules.all[index].level for index in rules.hard(vm) if rules.all[index].kind == "together"

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, Singles, alike, singles
 from ...models.base.ties import TIE, levels, tie_of
-from ...models.rules.occupancy import Seats
+from ...models.rules.occupancy import Occupancy
 from ..interface.reserve_book import NAME as RESERVE
 from ..interface.view import FarmView
 
@@ -28,21 +28,21 @@ EVERYWHERE = slice(None)
 
 NOWHERE = (-1, False)
 
-MOST_LISTED = 200_000
+MAX_LISTED = 200_000
 """VMs up to which their columns are copied into lists."""
 
 OnChange = Callable[[int, int, int], None]
 """Told position, VM and +1 or −1 whenever a VM comes or goes."""
 
 
-class Room:
+class Candidates:
     """Candidate hosts, ascending by row, with what each has left.
 
     A candidate is named by its position; all arrays have one entry per candidate. CPU within
     ``tie_mhz`` and power within ``tie_w`` of each other is equal (:mod:`.ties`). ``notes`` and
     ``memo`` are a placement's own notebooks. ``changed`` holds the positions whose load has
     changed since the placement last cleared it; ``changes`` lists all positions in which
-    anything changed, ``roomier`` those where a VM that was taken left more room, in the order
+    anything changed, ``gained`` those where a VM that was taken left more room, in the order
     of events.
     """
 
@@ -63,7 +63,7 @@ class Room:
         fits, unless the placement prices waking itself. ``few`` says that few of the farm's VMs
         will be placed, so that it is not worth copying what all of them need into lists.
         """
-        self.view, self.few = view, few or len(need_mhz) > MOST_LISTED
+        self.view, self.few = view, few or len(need_mhz) > MAX_LISTED
         self.hosts = hosts
         self.prefer_awake, self.all_or_nothing = prefer_awake, False
         self.notes: dict[str, Floats] = {}
@@ -71,14 +71,14 @@ class Room:
         self.need_mhz, self.load_mhz = need_mhz, load_mhz[hosts]
         self.capacity_mhz = capacity_mhz[hosts]
         self.free_mhz = self.capacity_mhz - self.load_mhz
-        self.tie_mhz, self.tie_w = tie_of(capacity_mhz), TIE * view.hosts.power.highest_w
+        self.tie_mhz, self.tie_w = tie_of(capacity_mhz), TIE * view.hosts.power.max_power_w
         self.memory_mib = view.hosts.memory_mib[hosts]
         self.memory_free_mib = self.memory_mib - view.hosts.memory_used_mib[hosts]
         self.cpu_mhz = view.hosts.cpu_mhz[hosts]
         self.utilisation = view.hosts.utilisation[hosts]
-        self.off_w = view.hosts.resting_w(hosts)
+        self.off_w = view.hosts.state_w(hosts)
         self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
-        self.asleep = view.asleep()[hosts]
+        self.sleeping = view.sleeping()[hosts]
         self._core_mhz = view.hosts.core_mhz[hosts]
         if view.slow_cores:
             self._core_mhz = np.full(len(hosts), np.inf)
@@ -87,20 +87,20 @@ class Room:
         self._group = view.hosts.group[hosts]
         self._row, self._allowed = view.destinations()
         self._places: Bools | None = None
-        self.seats: Seats | None = None
+        self.occupancy: Occupancy | None = None
         if view.rules is not None:
-            self.seats = Seats(view.rules, view.vms.host, view.vms.moving_to, view.vms.size)
+            self.occupancy = Occupancy(view.rules, view.vms.host, view.vms.moving_to, view.vms.size)
             self._places = view.rules.places[:, hosts]
             self._place_class = view.rules.place_class
-        self.book = view.book()
+        self.reserve_book = view.reserve_book()
         self._one_guest = None if view.one_guest is None else view.one_guest[hosts]
         self._guests = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
         self._position = np.full(len(view.hosts), -1)
         self._position[hosts] = np.arange(len(hosts))
-        self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
-        self._largest_need_mib = float(self._memory_need_mib.max(initial=0.0))
-        self._largest_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
-        self._slowest_core_mhz = float(self._core_mhz.min(initial=np.inf))
+        self._min_free_mib = float(self.memory_free_mib.min(initial=np.inf))
+        self._max_need_mib = float(self._memory_need_mib.max(initial=0.0))
+        self._max_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
+        self._min_core_mhz = float(self._core_mhz.min(initial=np.inf))
         bars = (self._allowed, self._one_guest, self._places)
         self._barring = any(bar is not None for bar in bars)
         self._signal_mhz: Floats | None = None
@@ -108,22 +108,24 @@ class Room:
         self._on_change: OnChange | None = None
         self.changed: set[int] = set()
         self.changes = array("q")
-        self.roomier: list[int] = []
+        self.gained: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool, tuple[int, bool], int]] = []
         self._scalars = _Scalars(self)
 
-    def watch_sum(self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats) -> None:
+    def apply_linear_test(
+        self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats
+    ) -> None:
         """Apply an overload test that compares a sum over VMs with a limit per host.
 
         A host without guests takes any VM, whatever the test says of it.
         """
         self._signal_mhz = vm_signal_mhz
-        self._watched_free_mhz = limit_mhz[self.hosts] - host_signal_mhz[self.hosts]
-        self._headroom_mhz = np.where(self._guests == 0, np.inf, self._watched_free_mhz)
-        self._scalars.watch(vm_signal_mhz, self._watched_free_mhz, self._headroom_mhz)
+        self._test_free_mhz = limit_mhz[self.hosts] - host_signal_mhz[self.hosts]
+        self._headroom_mhz = np.where(self._guests == 0, np.inf, self._test_free_mhz)
+        self._scalars.apply_test(vm_signal_mhz, self._test_free_mhz, self._headroom_mhz)
 
-    def watch(self, veto: Veto, on_change: OnChange) -> None:
+    def apply_test(self, veto: Veto, on_change: OnChange) -> None:
         """Apply any overload test, on hosts that have guests."""
         self._veto, self._on_change = veto, on_change
 
@@ -151,9 +153,9 @@ class Room:
         """Return which of some candidates have no room for each VM: (VMs, candidates)."""
         full = self.free_mhz[at] < (self.need_mhz[vms] - self.tie_mhz)[:, None]
         full |= self._closed[at]
-        if self._largest_need_per_core_mhz > self._slowest_core_mhz:
+        if self._max_need_per_core_mhz > self._min_core_mhz:
             full |= self._core_mhz[at] < self._need_per_core_mhz[vms][:, None]
-        if self._largest_need_mib > self._least_free_mib:
+        if self._max_need_mib > self._min_free_mib:
             full |= self.memory_free_mib[at] < self._memory_need_mib[vms][:, None]
         if self._signal_mhz is not None:
             full |= self._headroom_mhz[at] < (self._signal_mhz[vms] - self.tie_mhz)[:, None]
@@ -216,7 +218,7 @@ class Room:
             may &= self._places[self._place_class[vm]]
         return may
 
-    def short_of(self, vm: int) -> tuple[Bools, Bools]:
+    def lacking_resources(self, vm: int) -> tuple[Bools, Bools]:
         """Return which candidates lack memory for a VM, and which lack CPU or fast enough cores."""
         cpu = self.free_mhz < self.need_mhz[vm] - self.tie_mhz
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
@@ -224,12 +226,12 @@ class Room:
 
     def why_barred(self, vm: int, among: Bools) -> list[tuple[str, int]]:
         """Return the hard rules that keep a VM off some candidates, and off how many each."""
-        return [] if self.seats is None else self.seats.why(vm, self.hosts[among])
+        return [] if self.occupancy is None else self.occupancy.why(vm, self.hosts[among])
 
     def _why_barred(self, vm: int) -> str:
         hosts = self.hosts[~self._closed]
-        found = [] if self.seats is None else self.seats.why(vm, hosts)
-        kept = None if self.book is None else self.book.barred(vm, hosts)
+        found = [] if self.occupancy is None else self.occupancy.why(vm, hosts)
+        kept = None if self.reserve_book is None else self.reserve_book.barred(vm, hosts)
         if kept is not None and kept.any():
             found = [*found, (RESERVE, int(np.count_nonzero(kept)))]
         return ", ".join(f"{name} {count}" for name, count in found)
@@ -239,8 +241,8 @@ class Room:
 
         None where neither does; what rules say of hosts alone is part of :meth:`full`.
         """
-        apart = None if self.seats is None else self.seats.barred(vm, self.hosts)
-        kept = None if self.book is None else self.book.barred(vm, self.hosts)
+        apart = None if self.occupancy is None else self.occupancy.barred(vm, self.hosts)
+        kept = None if self.reserve_book is None else self.reserve_book.barred(vm, self.hosts)
         if apart is None or kept is None:
             return kept if apart is None else apart
         return apart | kept
@@ -251,15 +253,17 @@ class Room:
         barred = self.barred(vm)
         if barred is not None:
             full |= barred
-        return self._first_kept(vm, np.flatnonzero(~full)) >= 0
+        return self._first_keeping_reserve(vm, np.flatnonzero(~full)) >= 0
 
     def bound(self, vm: int) -> bool:
         """Whether rules or the reserve make a VM's place depend on other VMs."""
-        return self.book is not None or (self.seats is not None and self.seats.bound(vm))
+        return self.reserve_book is not None or (
+            self.occupancy is not None and self.occupancy.bound(vm)
+        )
 
     def may_sleep(self, host: int) -> bool:
         """Note that a host which has been emptied is to sleep, unless the reserve needs it."""
-        return self.book is None or self.book.sleep(host)
+        return self.reserve_book is None or self.reserve_book.sleep(host)
 
     def may_take(self, vm: int, position: int) -> bool:
         """Whether a candidate may hold a VM at all, room aside."""
@@ -269,11 +273,11 @@ class Room:
             return False
         return self._one_guest is None or not (self._one_guest[position] and self._guests[position])
 
-    def has_room(self, vm: int, position: int) -> bool:
+    def fits(self, vm: int, position: int) -> bool:
         """Whether one candidate has room for one VM, a veto aside."""
         if self._barring and not self.may_take(vm, position):
             return False
-        return self._scalars.has_room(vm, position)
+        return self._scalars.fits(vm, position)
 
     def load_at(self, vm: int, position: int) -> tuple[float, float]:
         """Return the load of one candidate without and with one VM, MHz."""
@@ -286,51 +290,61 @@ class Room:
         Hosts where the VM breaks soft rules of a lower total price go first. Costs within ``tie``
         of each other go to the lower position; without a veto and soft rules that is ``lowest``.
         """
-        penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
-        choosy = self.book is not None and self.book.choosy
-        plain = self._veto is None and penalty is None and not choosy
+        penalty = None if self.occupancy is None else self.occupancy.penalty(vm, self.hosts)
+        depends_on_placement = (
+            self.reserve_book is not None and self.reserve_book.depends_on_placement
+        )
+        plain = self._veto is None and penalty is None and not depends_on_placement
         if plain or costs[lowest] == np.inf:
             return lowest if costs[lowest] < np.inf else -1
         order = _ranked(costs, penalty, tie)
         if self._veto is None:
-            return self._first_kept(vm, order)
+            return self._first_keeping_reserve(vm, order)
         asked, step = 0, 1
         while asked < len(order):
             batch = order[asked : asked + step]
             empty = np.array([self._scalars.guests[position] == 0 for position in batch.tolist()])
             allowed = np.flatnonzero(~self._veto(batch, vm) | empty)
-            found = self._first_kept(vm, batch[allowed])
+            found = self._first_keeping_reserve(vm, batch[allowed])
             if found >= 0:
                 return found
             asked += len(batch)
             step *= 4
         return -1
 
-    def _first_kept(self, vm: int, positions: Ints) -> int:
+    def _first_keeping_reserve(self, vm: int, positions: Ints) -> int:
         """Return the first position where a VM leaves the reserve whole, −1 if none.
 
         With a lenient book the first of all, if there is none.
         """
         for position in positions.tolist():
-            if self.book is None or self.book.keeps(vm, int(self.hosts[position])):
+            if self.reserve_book is None or self.reserve_book.keeps(vm, int(self.hosts[position])):
                 return int(position)
-        lenient = self.book is not None and self.book.lenient
+        lenient = self.reserve_book is not None and self.reserve_book.lenient
         return int(positions[0]) if lenient and len(positions) else -1
 
     def ranked(self, vm: int, costs: Floats, tie: float) -> Ints:
         """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside."""
-        penalty = None if self.seats is None else self.seats.penalty(vm, self.hosts)
+        penalty = None if self.occupancy is None else self.occupancy.penalty(vm, self.hosts)
         return _ranked(costs, penalty, tie)
 
     def take(self, vm: int, position: int) -> None:
         """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
-        was = NOWHERE if self.seats is None else self.seats.take(vm, int(self.hosts[position]))
-        before = -1 if self.book is None else self.book.move(vm, int(self.hosts[position]))
-        self._journal.append((vm, position, bool(self.asleep[position]), was, before))
+        was = (
+            NOWHERE
+            if self.occupancy is None
+            else self.occupancy.take(vm, int(self.hosts[position]))
+        )
+        before = (
+            -1
+            if self.reserve_book is None
+            else self.reserve_book.move(vm, int(self.hosts[position]))
+        )
+        self._journal.append((vm, position, bool(self.sleeping[position]), was, before))
         self._change(vm, position, 1)
-        self.asleep[position] = False
-        if self._scalars.makes_room(vm):
-            self.roomier.append(position)
+        self.sleeping[position] = False
+        if self._scalars.frees_capacity(vm):
+            self.gained.append(position)
 
     def _change(self, vm: int, position: int, sign: int) -> None:
         one = self._scalars
@@ -341,7 +355,7 @@ class Room:
         self.memory_free_mib[position] = free_mib
         if self._one_guest is not None:
             self._guests[position] += sign
-        self._least_free_mib = min(self._least_free_mib, free_mib)
+        self._min_free_mib = min(self._min_free_mib, free_mib)
         if self._signal_mhz is not None:
             self._headroom_mhz[position] = one.change_signal(vm, position, sign)
         if self._on_change is not None:
@@ -355,24 +369,24 @@ class Room:
         """Return the VMs taken since ``mark``, each with its position."""
         return {vm: position for vm, position, *_ in self._journal[mark:]}
 
-    def back_to(self, mark: int) -> None:
+    def undo_to(self, mark: int) -> None:
         """Give back everything taken since ``mark``."""
         while len(self._journal) > mark:
             vm, position, was_asleep, was, before = self._journal.pop()
             self._change(vm, position, -1)
-            if self.book is not None:
-                self.book.move(vm, before)
-            if self.seats is not None:
-                self.seats.undo(vm, was)
-            self.asleep[position] = was_asleep
+            if self.reserve_book is not None:
+                self.reserve_book.move(vm, before)
+            if self.occupancy is not None:
+                self.occupancy.undo(vm, was)
+            self.sleeping[position] = was_asleep
 
-    def deal(self, vms: Ints, positions: Ints) -> bool:
+    def take_all(self, vms: Ints, positions: Ints) -> bool:
         """Take room for many VMs at once if all of it is there; otherwise take nothing.
 
         Meant for a first placement: neither whoever watches for overload nor the rules of the
         farm nor its reserve are asked, so a room with any refuses.
         """
-        if self.seats is not None or self.book is not None:
+        if self.occupancy is not None or self.reserve_book is not None:
             return False
         count = len(self.hosts)
         need_mhz = np.bincount(positions, weights=self.need_mhz[vms], minlength=count)
@@ -392,9 +406,9 @@ class Room:
         self.load_mhz += need_mhz
         self.free_mhz -= need_mhz
         self.memory_free_mib -= need_mib
-        self._least_free_mib = float(self.memory_free_mib.min(initial=np.inf))
+        self._min_free_mib = float(self.memory_free_mib.min(initial=np.inf))
         self._guests = self._guests + np.bincount(positions, minlength=count)
-        self.asleep[positions] = False
+        self.sleeping[positions] = False
         self.changes.extend(positions.tolist())
         self._scalars = _Scalars(self)
         return True
@@ -417,27 +431,27 @@ def _column(values: Floats, few: bool) -> Singles:
 class _Scalars:
     """The room's columns once more, as lists: single values are read many times per VM."""
 
-    def __init__(self, room: Room) -> None:
-        self._few, self._tie_mhz = room.few, room.tie_mhz
-        self.need_mhz = _column(room.need_mhz, room.few)
-        self.load_mhz: list[float] = room.load_mhz.tolist()
-        self.guests: list[int] = room._guests.tolist()
-        self.closed: list[bool] = [False] * len(room.hosts)
-        self._free_mhz: list[float] = room.free_mhz.tolist()
-        self._free_mib: list[float] = room.memory_free_mib.tolist()
-        self._core_mhz: list[float] = room._core_mhz.tolist()
-        self._need_per_core_mhz = _column(room._need_per_core_mhz, room.few)
-        self._need_mib = _column(room._memory_need_mib, room.few)
+    def __init__(self, candidates: Candidates) -> None:
+        self._few, self._tie_mhz = candidates.few, candidates.tie_mhz
+        self.need_mhz = _column(candidates.need_mhz, candidates.few)
+        self.load_mhz: list[float] = candidates.load_mhz.tolist()
+        self.guests: list[int] = candidates._guests.tolist()
+        self.closed: list[bool] = [False] * len(candidates.hosts)
+        self._free_mhz: list[float] = candidates.free_mhz.tolist()
+        self._free_mib: list[float] = candidates.memory_free_mib.tolist()
+        self._core_mhz: list[float] = candidates._core_mhz.tolist()
+        self._need_per_core_mhz = _column(candidates._need_per_core_mhz, candidates.few)
+        self._need_mib = _column(candidates._memory_need_mib, candidates.few)
         self._signal_mhz: Singles | None = None
-        self._watched_free_mhz: list[float] = []
+        self._test_free_mhz: list[float] = []
         self._headroom_mhz: list[float] = []
 
-    def watch(self, signal_mhz: Floats, watched_free_mhz: Floats, headroom_mhz: Floats) -> None:
+    def apply_test(self, signal_mhz: Floats, test_free_mhz: Floats, headroom_mhz: Floats) -> None:
         self._signal_mhz = _column(signal_mhz, self._few)
-        self._watched_free_mhz = watched_free_mhz.tolist()
+        self._test_free_mhz = test_free_mhz.tolist()
         self._headroom_mhz = headroom_mhz.tolist()
 
-    def has_room(self, vm: int, position: int) -> bool:
+    def fits(self, vm: int, position: int) -> bool:
         return (
             not self.closed[position]
             and self._free_mhz[position] >= self.need_mhz[vm] - self._tie_mhz
@@ -449,7 +463,7 @@ class _Scalars:
             )
         )
 
-    def makes_room(self, vm: int) -> bool:
+    def frees_capacity(self, vm: int) -> bool:
         return self._signal_mhz is not None and self._signal_mhz[vm] < 0
 
     def change(self, vm: int, position: int, sign: int) -> tuple[float, float, float]:
@@ -463,8 +477,8 @@ class _Scalars:
 
     def change_signal(self, vm: int, position: int, sign: int) -> float:
         assert self._signal_mhz is not None
-        left_mhz = self._watched_free_mhz[position] - sign * self._signal_mhz[vm]
-        self._watched_free_mhz[position] = left_mhz
+        left_mhz = self._test_free_mhz[position] - sign * self._signal_mhz[vm]
+        self._test_free_mhz[position] = left_mhz
         headroom_mhz = left_mhz if self.guests[position] else float("inf")
         self._headroom_mhz[position] = headroom_mhz
         return headroom_mhz

@@ -1,8 +1,8 @@
 """Free capacity of all hosts, indexed, to place arriving VMs without looking at every host.
 
-A shelf lives through a run and is told whatever changes. It answers what the placement policy of
-its name would answer on a :class:`.Room` whose hosts have the same free CPU and memory, where
-nothing else has a say (overload tests, core speeds, allowed sizes, sleeping hosts).
+A capacity index lives through a run and is told whatever changes. It answers what the placement
+policy of its name would answer on a :class:`.Candidates` whose hosts have the same free CPU and
+memory, where nothing else has a say (overload tests, core speeds, allowed sizes, sleeping hosts).
 """
 
 from bisect import bisect_right
@@ -12,16 +12,16 @@ from typing import Protocol
 import numpy as np
 
 from ...models.base.arrays import Floats, singles
-from .sorted_hosts import HostOrder
+from .sorted_hosts import SortedHosts
 
 BLOCK = 32
 """Hosts that share a bound of their free memory."""
 
-MOST_NEEDS = 32
+MAX_NEEDS = 32
 """Needs of CPU for which free memory is noted separately, at most."""
 
 
-class Shelf(Protocol):
+class CapacityIndex(Protocol):
     """Hosts, by row, to be found by what they have left."""
 
     def find(self, need_mhz: float, need_mib: float) -> int:
@@ -33,11 +33,11 @@ class Shelf(Protocol):
         ...
 
 
-class BestFitShelf:
+class BestFitIndex:
     """Finds the host with the least CPU left; of equals the lower row."""
 
     def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
-        self._hosts, self._tie_mhz = HostOrder(free_mhz, free_mib), tie_mhz
+        self._hosts, self._tie_mhz = SortedHosts(free_mhz, free_mib), tie_mhz
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the host with the least free CPU that has both; −1: none."""
@@ -50,11 +50,11 @@ class BestFitShelf:
         self._hosts.update(host, float(free_mhz), float(free_mib))
 
 
-class WorstFitShelf:
+class WorstFitIndex:
     """Finds the host with the most CPU left; of equals the lower row."""
 
     def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
-        self._hosts, self._tie_mhz = HostOrder(-free_mhz, free_mib), tie_mhz
+        self._hosts, self._tie_mhz = SortedHosts(-free_mhz, free_mib), tie_mhz
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the host with the most free CPU that has both; −1: none."""
@@ -67,7 +67,7 @@ class WorstFitShelf:
 
 
 def _first_equal(
-    hosts: HostOrder, lowest: float, highest: float, need_mib: float, added: float, tie: float
+    hosts: SortedHosts, lowest: float, highest: float, need_mib: float, added: float, tie: float
 ) -> int:
     """Return the lowest row of those whose key plus ``added`` is within ``tie`` of the lowest.
 
@@ -86,12 +86,12 @@ def _first_equal(
     return found
 
 
-class FirstFitShelf:
+class FirstFitIndex:
     """Finds the lowest row that has room.
 
     For every need of CPU met so far, each block of hosts has a bound of the free memory of
     those among its hosts that have so much CPU left; a look into blocks in vain lowers it to what
-    is true. Beyond :data:`MOST_NEEDS` needs, the bounds of the next smaller one serve, and more
+    is true. Beyond :data:`MAX_NEEDS` needs, the bounds of the next smaller one serve, and more
     looks are in vain.
     """
 
@@ -104,7 +104,7 @@ class FirstFitShelf:
         self._block_mhz = self._mhz.reshape(blocks, BLOCK)
         self._block_mib = self._mib.reshape(blocks, BLOCK)
         self._needs = [-inf]
-        self._bound_mib = self._most_mib(slice(None), -inf)[None]
+        self._bound_mib = self._max_mib(slice(None), -inf)[None]
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the lowest row with so much CPU and memory; −1: none."""
@@ -131,7 +131,7 @@ class FirstFitShelf:
             at = int(fits.argmax())
             if fits.item(at):
                 return block * BLOCK + at
-            bound_mib[some] = self._most_mib(some, self._needs[kind])
+            bound_mib[some] = self._max_mib(some, self._needs[kind])
             block += looked
             enough = bound_mib[block:] >= need_mib
             if not enough.any():
@@ -148,15 +148,15 @@ class FirstFitShelf:
     def _kind(self, need_mhz: float) -> int:
         """Return the place of a need among those that have bounds, or of the next smaller one."""
         kind = bisect_right(self._needs, need_mhz) - 1
-        if self._needs[kind] == need_mhz or len(self._needs) >= MOST_NEEDS:
+        if self._needs[kind] == need_mhz or len(self._needs) >= MAX_NEEDS:
             return kind
-        bound_mib = self._most_mib(slice(None), need_mhz)
+        bound_mib = self._max_mib(slice(None), need_mhz)
         self._needs.insert(kind + 1, need_mhz)
         self._bound_mib = np.insert(self._bound_mib, kind + 1, bound_mib, axis=0)
         return kind + 1
 
-    def _most_mib(self, blocks: slice, need_mhz: float) -> Floats:
+    def _max_mib(self, blocks: slice, need_mhz: float) -> Floats:
         """Return the most free memory in some blocks on hosts with so much CPU left."""
         enough = self._block_mhz[blocks] >= need_mhz
-        most_mib: Floats = self._block_mib[blocks].max(axis=1, initial=-np.inf, where=enough)
-        return most_mib
+        max_mib: Floats = self._block_mib[blocks].max(axis=1, initial=-np.inf, where=enough)
+        return max_mib

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.ties import TIE, first_as_low, first_lowest
-from .candidates import EVERYWHERE, Places, Room
+from .candidates import EVERYWHERE, Candidates, Places
 
 BATCH = 8
 """VMs whose costs are computed at once in a small room."""
@@ -34,31 +34,31 @@ BLOCK = 1024
 FEW = 16
 """Up to so many hosts are computed one by one; beyond, vectors are faster."""
 
-Costs = Callable[[Room, Ints, Places], Floats]
+Costs = Callable[[Candidates, Ints, Places], Floats]
 """Cost of each VM on some candidates of a room, (VMs, candidates), a new array each time."""
 
-CostAt = Callable[[Room, int, int], float]
+CostAt = Callable[[Candidates, int, int], float]
 """Cost of one VM on one candidate, as :data:`Costs` would give it now."""
 
 
-Tie = Callable[[Room], float]
+Tie = Callable[[Candidates], float]
 """How far apart costs in a room may be and still be equal: the first of equal ones wins."""
 
 
-def plain_tie(room: Room) -> float:
+def plain_tie(candidates: Candidates) -> float:
     """Return the tolerance of costs that are shares, counts or numbers about as large."""
-    del room
+    del candidates
     return TIE
 
 
-def cpu_tie(room: Room) -> float:
+def cpu_tie(candidates: Candidates) -> float:
     """Return the tolerance of costs in MHz."""
-    return room.tie_mhz
+    return candidates.tie_mhz
 
 
-def power_tie(room: Room) -> float:
+def power_tie(candidates: Candidates) -> float:
     """Return the tolerance of costs in W."""
-    return room.tie_w
+    return candidates.tie_w
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Pricing:
     A policy that can also tell a single cost (``at``) prices sleeping hosts itself; for any
     other they come last where the room prefers hosts that are awake. ``rising`` costs never
     fall when a host is given more. ``lasting`` costs change only where the host changes, and are
-    equal for VMs of a kind (:meth:`.Room.kinds`). ``tie`` says which costs count as equal.
+    equal for VMs of a kind (:meth:`.Candidates.kinds`). ``tie`` says which costs count as equal.
     """
 
     costs: Costs
@@ -78,48 +78,50 @@ class Pricing:
     tie: Tie = plain_tie
 
 
-def current_costs(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
+def current_costs(
+    candidates: Candidates, vms: Ints, pricing: Pricing
+) -> Iterator[tuple[int, Floats, int]]:
     """Yield each VM, its cost on every candidate as things then stand, and the lowest's position.
 
     The cost is inf where there is no room; of equal costs (:attr:`Pricing.tie`) the lower position
     counts as lowest.
     """
-    kinds = _kinds(room) if pricing.lasting else None
+    kinds = _kinds(candidates) if pricing.lasting else None
     if kinds is not None:
-        return _by_kind(room, vms, pricing, kinds)
-    return _in_batches(room, vms, pricing)
+        return _by_kind(candidates, vms, pricing, kinds)
+    return _in_batches(candidates, vms, pricing)
 
 
-def _kinds(room: Room) -> Ints | None:
+def _kinds(candidates: Candidates) -> Ints | None:
     """Return the kind of each VM where costs are worth keeping, None where they are not."""
-    if len(room.hosts) < LARGE:
+    if len(candidates.hosts) < LARGE:
         return None
-    if "kinds" not in room.memo:
-        kinds = room.kinds()
+    if "kinds" not in candidates.memo:
+        kinds = candidates.kinds()
         many = SIZE_OF_KIND * (kinds.max(initial=0) + 1) <= len(kinds)
-        room.memo["kinds"] = kinds if many else None
-    kinds_or_none: Ints | None = room.memo["kinds"]
+        candidates.memo["kinds"] = kinds if many else None
+    kinds_or_none: Ints | None = candidates.memo["kinds"]
     return kinds_or_none
 
 
 def _by_kind(
-    room: Room, vms: Ints, pricing: Pricing, kinds: Ints
+    candidates: Candidates, vms: Ints, pricing: Pricing, kinds: Ints
 ) -> Iterator[tuple[int, Floats, int]]:
     """Compute what has changed since the last VM of the same kind, or all if that is most."""
-    kept: dict[int, _Kept] = room.memo.setdefault("costs", {})
-    count, tie = len(room.hosts), pricing.tie(room)
+    kept: dict[int, _Kept] = candidates.memo.setdefault("costs", {})
+    count, tie = len(candidates.hosts), pricing.tie(candidates)
     for index, kind in enumerate(kinds[vms].tolist()):
         one = vms[index : index + 1]
         costs = kept.get(kind)
-        if costs is None or 4 * (len(room.changes) - costs.known) > count:
+        if costs is None or 4 * (len(candidates.changes) - costs.known) > count:
             if len(kept) >= KEPT_COSTS // count:
                 kept.clear()
-            costs = kept[kind] = _Kept(_with_room(room, one, pricing, EVERYWHERE)[0])
+            costs = kept[kind] = _Kept(_with_room(candidates, one, pricing, EVERYWHERE)[0])
         else:
-            costs.update(room, one, pricing)
-        costs.known = len(room.changes)
-        allowed = _within_rules(room, one, costs.values, costs.lowest(tie), tie)
-        yield int(one[0]), *_asleep_if_none_else(room, one, pricing, *allowed)
+            costs.update(candidates, one, pricing)
+        costs.known = len(candidates.changes)
+        allowed = _within_rules(candidates, one, costs.values, costs.lowest(tie), tie)
+        yield int(one[0]), *_sleeping_if_none_else(candidates, one, pricing, *allowed)
 
 
 class _Kept:
@@ -134,14 +136,14 @@ class _Kept:
         self._blocks = padded.reshape(blocks, BLOCK)
         self._lowest = self._blocks.min(axis=1)
 
-    def update(self, room: Room, one: Ints, pricing: Pricing) -> None:
+    def update(self, candidates: Candidates, one: Ints, pricing: Pricing) -> None:
         """Compute the costs of one VM again wherever anything has changed."""
-        changes = room.changes[self.known :]
+        changes = candidates.changes[self.known :]
         if len(changes) > FEW or pricing.at is None:
             at = np.array(changes, np.int64)
-            self.values[at] = _with_room(room, one, pricing, at)[0]
+            self.values[at] = _with_room(candidates, one, pricing, at)[0]
         else:
-            _refresh(room, int(one[0]), pricing.at, self.values, changes)
+            _refresh(candidates, int(one[0]), pricing.at, self.values, changes)
         if len(changes) > len(self._lowest):
             self._blocks.min(axis=1, out=self._lowest)
             return
@@ -155,39 +157,41 @@ class _Kept:
         return block * BLOCK + int((self._blocks[block] <= highest).argmax())
 
 
-def _in_batches(room: Room, vms: Ints, pricing: Pricing) -> Iterator[tuple[int, Floats, int]]:
+def _in_batches(
+    candidates: Candidates, vms: Ints, pricing: Pricing
+) -> Iterator[tuple[int, Floats, int]]:
     """Compute the costs of some VMs at once, and again where earlier VMs of the batch went.
 
     Of rising costs only those of a host that would win, or that was left with more room than
     before; a veto or a rule may pass over the winner, so there all are computed.
     """
-    step, tie = 1 if pricing.at is None else BATCH, pricing.tie(room)
+    step, tie = 1 if pricing.at is None else BATCH, pricing.tie(candidates)
     for start in range(0, len(vms), step):
         batch = vms[start : start + step]
-        rows = _with_room(room, batch, pricing, EVERYWHERE)
+        rows = _with_room(candidates, batch, pricing, EVERYWHERE)
         if pricing.at is None:
             costs = rows[0]
-            allowed = _within_rules(room, batch, costs, first_lowest(costs, tie), tie)
-            yield int(batch[0]), *_asleep_if_none_else(room, batch, pricing, *allowed)
+            allowed = _within_rules(candidates, batch, costs, first_lowest(costs, tie), tie)
+            yield int(batch[0]), *_sleeping_if_none_else(candidates, batch, pricing, *allowed)
             continue
-        known, known_roomier = len(room.changes), len(room.roomier)
+        known, known_roomier = len(candidates.changes), len(candidates.gained)
         for index, vm in enumerate(batch.tolist()):
             costs = rows[index]
-            changed = set(room.changes[known:]) if index else set()
-            if pricing.rising and not room.vetoed and not room.bound(vm):
-                roomier = room.roomier[known_roomier:]
+            changed = set(candidates.changes[known:]) if index else set()
+            if pricing.rising and not candidates.vetoed and not candidates.bound(vm):
+                gained = candidates.gained[known_roomier:]
             else:
-                roomier = list(changed)
-            if roomier:
-                _refresh(room, vm, pricing.at, costs, roomier)
-                changed.difference_update(roomier)
-            lowest = _lowest_refreshed(room, vm, pricing.at, costs, changed, tie)
+                gained = list(changed)
+            if gained:
+                _refresh(candidates, vm, pricing.at, costs, gained)
+                changed.difference_update(gained)
+            lowest = _lowest_refreshed(candidates, vm, pricing.at, costs, changed, tie)
             one = batch[index : index + 1]
-            yield vm, *_within_rules(room, one, costs, lowest, tie)
+            yield vm, *_within_rules(candidates, one, costs, lowest, tie)
 
 
 def _lowest_refreshed(
-    room: Room, vm: int, cost_at: CostAt, costs: Floats, changed: set[int], tie: float
+    candidates: Candidates, vm: int, cost_at: CostAt, costs: Floats, changed: set[int], tie: float
 ) -> int:
     """Return the position of the lowest cost where those ``changed`` may only have risen.
 
@@ -195,59 +199,61 @@ def _lowest_refreshed(
     """
     lowest = int(costs.argmin())
     while lowest in changed:
-        _refresh(room, vm, cost_at, costs, (lowest,))
+        _refresh(candidates, vm, cost_at, costs, (lowest,))
         changed.discard(lowest)
         lowest = int(costs.argmin())
     lowest = first_as_low(costs, lowest, tie)
     while lowest in changed:
-        _refresh(room, vm, cost_at, costs, (lowest,))
+        _refresh(candidates, vm, cost_at, costs, (lowest,))
         changed.discard(lowest)
         lowest = first_lowest(costs, tie)
     return lowest
 
 
 def _within_rules(
-    room: Room, one: Ints, costs: Floats, lowest: int, tie: float
+    candidates: Candidates, one: Ints, costs: Floats, lowest: int, tie: float
 ) -> tuple[Floats, int]:
     """Return costs without the hosts that a rule keeps from a VM, and the lowest's position."""
-    barred = room.barred(int(one[0]))
+    barred = candidates.barred(int(one[0]))
     if barred is None:
         return costs, lowest
     costs = np.where(barred, np.inf, costs)
     return costs, first_lowest(costs, tie)
 
 
-def costs_now(room: Room, one: Ints, pricing: Pricing) -> tuple[Floats, int]:
+def costs_now(candidates: Candidates, one: Ints, pricing: Pricing) -> tuple[Floats, int]:
     """Return the cost of a VM on every candidate as things stand, and the lowest's position."""
-    costs, tie = _with_room(room, one, pricing, EVERYWHERE)[0], pricing.tie(room)
-    allowed = _within_rules(room, one, costs, first_lowest(costs, tie), tie)
-    return _asleep_if_none_else(room, one, pricing, *allowed)
+    costs, tie = _with_room(candidates, one, pricing, EVERYWHERE)[0], pricing.tie(candidates)
+    allowed = _within_rules(candidates, one, costs, first_lowest(costs, tie), tie)
+    return _sleeping_if_none_else(candidates, one, pricing, *allowed)
 
 
-def _with_room(room: Room, vms: Ints, pricing: Pricing, at: Places) -> Floats:
-    full = room.full(vms, at)
-    if pricing.at is None and room.prefer_awake:
-        full |= room.asleep[at]
-    costs = pricing.costs(room, vms, at)
+def _with_room(candidates: Candidates, vms: Ints, pricing: Pricing, at: Places) -> Floats:
+    full = candidates.full(vms, at)
+    if pricing.at is None and candidates.prefer_awake:
+        full |= candidates.sleeping[at]
+    costs = pricing.costs(candidates, vms, at)
     costs[full] = np.inf
     return costs
 
 
-def _asleep_if_none_else(
-    room: Room, one: Ints, pricing: Pricing, costs: Floats, lowest: int
+def _sleeping_if_none_else(
+    candidates: Candidates, one: Ints, pricing: Pricing, costs: Floats, lowest: int
 ) -> tuple[Floats, int]:
     """Where sleeping hosts come last, return their costs if none that is awake has room."""
-    if pricing.at is not None or not room.prefer_awake or costs[lowest] < np.inf:
+    if pricing.at is not None or not candidates.prefer_awake or costs[lowest] < np.inf:
         return costs, lowest
-    asleep = np.flatnonzero(room.asleep)
+    sleeping = np.flatnonzero(candidates.sleeping)
     costs = np.full(len(costs), np.inf)
-    costs[asleep] = pricing.costs(room, one, asleep)
-    costs[room.full(one)[0]] = np.inf
-    tie = pricing.tie(room)
-    return _within_rules(room, one, costs, first_lowest(costs, tie), tie)
+    costs[sleeping] = pricing.costs(candidates, one, sleeping)
+    costs[candidates.full(one)[0]] = np.inf
+    tie = pricing.tie(candidates)
+    return _within_rules(candidates, one, costs, first_lowest(costs, tie), tie)
 
 
-def _refresh(room: Room, vm: int, cost_at: CostAt, costs: Floats, positions: Iterable[int]) -> None:
+def _refresh(
+    candidates: Candidates, vm: int, cost_at: CostAt, costs: Floats, positions: Iterable[int]
+) -> None:
     for position in positions:
-        fits = room.has_room(vm, position)
-        costs[position] = cost_at(room, vm, position) if fits else np.inf
+        fits = candidates.fits(vm, position)
+        costs[position] = cost_at(candidates, vm, position) if fits else np.inf

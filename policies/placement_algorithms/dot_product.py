@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from ...models.base.arrays import Floats, Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.base.ties import ascending
-from ..placement.candidates import Places, Room
+from ..placement.candidates import Candidates, Places
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, in_order
 
@@ -22,22 +22,24 @@ class DotProduct:
     vector bin packing, 2011). VMs with the largest ``sum w_d need_d`` go first.
     """
 
-    memory_weight: float = knob("Weight of memory; CPU has weight 1.", 1.0, ge=0)
+    memory_weight: float = parameter("Weight of memory; CPU has weight 1.", 1.0, ge=0)
 
-    def place(self, room: Room, vms: Ints) -> Placed:
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        need_mib = room.view.vms.footprint_mib[vms]
-        size = room.need_mhz[vms] / room.capacity_mhz.max(initial=1.0)
-        size = size + self.memory_weight * need_mib / room.memory_mib.max(initial=1.0)
-        return in_order(ascending(-size), room, vms, Pricing(self._misfit, tie=_tie))
+        need_mib = candidates.view.vms.footprint_mib[vms]
+        size = candidates.need_mhz[vms] / candidates.capacity_mhz.max(initial=1.0)
+        size = size + self.memory_weight * need_mib / candidates.memory_mib.max(initial=1.0)
+        return in_order(ascending(-size), candidates, vms, Pricing(self._misfit, tie=_tie))
 
-    def _misfit(self, room: Room, vms: Ints, at: Places) -> Floats:
-        need_mib = room.view.vms.footprint_mib[vms][:, None]
-        cpu = room.need_mhz[vms][:, None] * (room.free_mhz[at] / room.capacity_mhz[at] ** 2)
-        memory = need_mib * (room.memory_free_mib[at] / room.memory_mib[at] ** 2)
+    def _misfit(self, candidates: Candidates, vms: Ints, at: Places) -> Floats:
+        need_mib = candidates.view.vms.footprint_mib[vms][:, None]
+        cpu = candidates.need_mhz[vms][:, None] * (
+            candidates.free_mhz[at] / candidates.capacity_mhz[at] ** 2
+        )
+        memory = need_mib * (candidates.memory_free_mib[at] / candidates.memory_mib[at] ** 2)
         return -(cpu + self.memory_weight * memory)
 
 
-def _tie(room: Room) -> float:
-    del room
+def _tie(candidates: Candidates) -> float:
+    del candidates
     return PRODUCT_TIE

@@ -5,25 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Places, Room
-from ..placement.capacity_index import FirstFitShelf
+from ..placement.candidates import Candidates, Places
+from ..placement.capacity_index import FirstFitIndex
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
 
-def row_order(room: Room, vms: Ints, at: Places) -> Floats:
+def row_order(candidates: Candidates, vms: Ints, at: Places) -> Floats:
     """Cost that prefers the lower row."""
-    return np.tile(np.arange(len(room.hosts), dtype=np.float64)[at], (len(vms), 1))
+    return np.tile(np.arange(len(candidates.hosts), dtype=np.float64)[at], (len(vms), 1))
 
 
 @dataclass(frozen=True)
 class FirstFit:
     """Put each VM on the first host, in the order of the farm, that has room for it."""
 
-    def place(self, room: Room, vms: Ints) -> Placed:
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, Pricing(row_order))
+        return place_each(candidates, vms, Pricing(row_order))
 
-    def shelf(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> FirstFitShelf:
+    def capacity_index(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> FirstFitIndex:
         """Return an index of hosts that places VMs one by one as :meth:`place` does."""
-        return FirstFitShelf(free_mhz, free_mib, tie_mhz)
+        return FirstFitIndex(free_mhz, free_mib, tie_mhz)

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ...models.base.parameters import knob
-from ..placement.candidates import Places, Room
+from ...models.base.parameters import parameter
+from ..placement.candidates import Candidates, Places
 from ..placement.host_costs import Pricing, power_tie
 from ..placement.placement import Placed, place_decreasing
 
@@ -22,50 +22,54 @@ class PowerAwareBestFitDecreasing:
     what waking a host costs, which is what the published implementation computes.
     """
 
-    increase_over: Literal["tentative", "measured"] = knob(
+    increase_over: Literal["tentative", "measured"] = parameter(
         "What the power with the VM is compared with.", "tentative"
     )
 
-    def place(self, room: Room, vms: Ints) -> Placed:
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        measured, watts_at = self.increase_over == "measured", room.power.watts_at
+        measured, watts_at = self.increase_over == "measured", candidates.power.watts_at
         before = _measured_w if measured else _tentative_w
-        before_w = before(room)
+        before_w = before(candidates)
 
-        def rise_w(room: Room, vms: Ints, at: Places) -> Floats:
-            rise = room.power.watts(room.load_mhz[at] + room.need_mhz[vms][:, None], at)
-            rise -= before(room)[at]
+        def rise_w(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+            rise = candidates.power.watts(
+                candidates.load_mhz[at] + candidates.need_mhz[vms][:, None], at
+            )
+            rise -= before(candidates)[at]
             return rise
 
-        def rise_at_w(room: Room, vm: int, position: int) -> float:
-            without_mhz, with_mhz = room.load_at(vm, position)
+        def rise_at_w(candidates: Candidates, vm: int, position: int) -> float:
+            without_mhz, with_mhz = candidates.load_at(vm, position)
             if not measured:
-                asleep = room.asleep[position]
-                off_w = float(room.off_w[position])
-                before_w[position] = off_w if asleep else watts_at(position, without_mhz)
+                sleeping = candidates.sleeping[position]
+                off_w = float(candidates.off_w[position])
+                before_w[position] = off_w if sleeping else watts_at(position, without_mhz)
             return watts_at(position, with_mhz) - float(before_w[position])
 
         pricing = Pricing(rise_w, rise_at_w, rising=measured, tie=power_tie)
-        return place_decreasing(room, vms, pricing)
+        return place_decreasing(candidates, vms, pricing)
 
 
-def _measured_w(room: Room) -> Floats:
+def _measured_w(candidates: Candidates) -> Floats:
     """Return the power at the utilisation measured last."""
-    if "measured_w" not in room.notes:
-        room.notes["measured_w"] = room.power.watts(room.utilisation * room.cpu_mhz)
-    return room.notes["measured_w"]
+    if "measured_w" not in candidates.notes:
+        candidates.notes["measured_w"] = candidates.power.watts(
+            candidates.utilisation * candidates.cpu_mhz
+        )
+    return candidates.notes["measured_w"]
 
 
-def _tentative_w(room: Room) -> Floats:
+def _tentative_w(candidates: Candidates) -> Floats:
     """Return the power with what each host has been given so far, kept up to date."""
-    before_w = room.notes.get("tentative_w")
+    before_w = candidates.notes.get("tentative_w")
     if before_w is None:
-        before_w = room.notes["tentative_w"] = room.power.watts(room.load_mhz)
-        np.copyto(before_w, room.off_w, where=room.asleep)
-    for position in room.changed:
-        asleep = room.asleep[position]
-        load_mhz = float(room.load_mhz[position])
-        off_w = float(room.off_w[position])
-        before_w[position] = off_w if asleep else room.power.watts_at(position, load_mhz)
-    room.changed.clear()
+        before_w = candidates.notes["tentative_w"] = candidates.power.watts(candidates.load_mhz)
+        np.copyto(before_w, candidates.off_w, where=candidates.sleeping)
+    for position in candidates.changed:
+        sleeping = candidates.sleeping[position]
+        load_mhz = float(candidates.load_mhz[position])
+        off_w = float(candidates.off_w[position])
+        before_w[position] = off_w if sleeping else candidates.power.watts_at(position, load_mhz)
+    candidates.changed.clear()
     return before_w

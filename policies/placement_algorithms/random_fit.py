@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Places, Room
+from ..placement.candidates import Candidates, Places
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
 
-def lottery(room: Room, vms: Ints, at: Places) -> Floats:
+def lottery(candidates: Candidates, vms: Ints, at: Places) -> Floats:
     """Cost that is drawn anew for each VM and host."""
-    return room.view.draw("placement.random").random((len(vms), len(room.hosts)))[:, at]
+    return candidates.view.draw("placement.random").random((len(vms), len(candidates.hosts)))[:, at]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class RandomFit:
 
     repeatable: ClassVar[bool] = False
 
-    def place(self, room: Room, vms: Ints) -> Placed:
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        return place_each(room, vms, Pricing(lottery, lasting=False))
+        return place_each(candidates, vms, Pricing(lottery, lasting=False))

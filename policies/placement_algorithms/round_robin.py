@@ -7,8 +7,8 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ..interface.plan import Search
-from ..placement.affinity_groups import companies
-from ..placement.candidates import Places, Room
+from ..placement.affinity_groups import affinity_groups
+from ..placement.candidates import Candidates, Places
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
@@ -24,33 +24,35 @@ class RoundRobin:
 
     repeatable: ClassVar[bool] = False
 
-    def place(self, room: Room, vms: Ints) -> Placed:
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
-        if len(vms) and len(room.hosts) and not room.prefer_awake:
-            turn = np.argsort(_steps_after_last(room), kind="stable")
+        if len(vms) and len(candidates.hosts) and not candidates.prefer_awake:
+            turn = np.argsort(_steps_after_last(candidates), kind="stable")
             positions = turn[np.arange(len(vms)) % len(turn)]
-            if room.deal(vms, positions):
-                room.view.memo[MEMO] = int(room.hosts[positions[-1]])
-                return Placed(room.hosts[positions], [Search(len(room.hosts))] * len(vms))
+            if candidates.take_all(vms, positions):
+                candidates.view.memo[MEMO] = int(candidates.hosts[positions[-1]])
+                return Placed(
+                    candidates.hosts[positions], [Search(len(candidates.hosts))] * len(vms)
+                )
         hosts, searches = np.empty(len(vms), np.int64), [Search()] * len(vms)
         pricing = Pricing(distance_after_last, lasting=False)
-        for company in companies(room, vms):
-            placed = place_each(room, vms[company], pricing)
+        for group in affinity_groups(candidates, vms):
+            placed = place_each(candidates, vms[group], pricing)
             for position, host, search in zip(
-                company, placed.hosts.tolist(), placed.searches, strict=True
+                group, placed.hosts.tolist(), placed.searches, strict=True
             ):
                 hosts[position], searches[position] = host, search
                 if host >= 0:
-                    room.view.memo[MEMO] = host
+                    candidates.view.memo[MEMO] = host
         return Placed(hosts, searches)
 
 
-def distance_after_last(room: Room, vms: Ints, at: Places) -> Floats:
+def distance_after_last(candidates: Candidates, vms: Ints, at: Places) -> Floats:
     """Cost that grows with the way round the farm from the host used last."""
-    return np.tile(_steps_after_last(room)[at].astype(np.float64), (len(vms), 1))
+    return np.tile(_steps_after_last(candidates)[at].astype(np.float64), (len(vms), 1))
 
 
-def _steps_after_last(room: Room) -> Ints:
-    last = room.view.memo.get(MEMO, -1)
-    steps: Ints = (room.hosts - last - 1) % len(room.view.hosts)
+def _steps_after_last(candidates: Candidates) -> Ints:
+    last = candidates.view.memo.get(MEMO, -1)
+    steps: Ints = (candidates.hosts - last - 1) % len(candidates.view.hosts)
     return steps

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ...models.base.arrays import Floats
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 
 
 class Forecaster(Protocol):
@@ -24,7 +24,7 @@ class Forecaster(Protocol):
         """Length of the past that is looked at, in s."""
         ...
 
-    def course(self, history: Floats, step_s: float, steps: int) -> Floats:
+    def forecast(self, history: Floats, step_s: float, steps: int) -> Floats:
         """Return the values of the next ``steps`` samples, one step apart: (steps, series).
 
         ``history`` has the shape (samples, series), oldest first, ``step_s`` apart.
@@ -46,7 +46,7 @@ def peak_ahead(forecaster: Forecaster, history: Floats, step_s: float, ahead_s: 
     steps = math.ceil(ahead_s / step_s)
     if steps < 1:
         return newest
-    highest: Floats = forecaster.course(history, step_s, steps).max(axis=0)
+    highest: Floats = forecaster.forecast(history, step_s, steps).max(axis=0)
     return np.maximum(newest, highest)
 
 
@@ -56,7 +56,7 @@ class LastValue:
 
     reach_s = 0.0
 
-    def course(self, history: Floats, step_s: float, steps: int) -> Floats:
+    def forecast(self, history: Floats, step_s: float, steps: int) -> Floats:
         """Return the newest sample, again and again: (steps, series)."""
         del step_s
         return np.repeat(history[-1:], steps, axis=0)
@@ -66,9 +66,11 @@ class LastValue:
 class MovingAverage:
     """The mean of a window up to now."""
 
-    reach_s: float = knob("Length of the window.", 3600.0, key="window", dimension="time", gt=0)
+    reach_s: float = parameter(
+        "Length of the window.", 3600.0, key="window", dimension="time", gt=0
+    )
 
-    def course(self, history: Floats, step_s: float, steps: int) -> Floats:
+    def forecast(self, history: Floats, step_s: float, steps: int) -> Floats:
         """Return the mean of the window, again and again: (steps, series)."""
         window = history[-samples_of(self, step_s) :]
         return np.repeat(window.mean(axis=0, keepdims=True), steps, axis=0)
@@ -78,9 +80,11 @@ class MovingAverage:
 class LinearTrend:
     """The straight line through a window up to now by least squares, never below zero."""
 
-    reach_s: float = knob("Length of the window.", 3600.0, key="window", dimension="time", gt=0)
+    reach_s: float = parameter(
+        "Length of the window.", 3600.0, key="window", dimension="time", gt=0
+    )
 
-    def course(self, history: Floats, step_s: float, steps: int) -> Floats:
+    def forecast(self, history: Floats, step_s: float, steps: int) -> Floats:
         """Return the line's values beyond the newest sample: (steps, series)."""
         window = history[-samples_of(self, step_s) :]
         count = len(window)
@@ -97,9 +101,11 @@ class LinearTrend:
 class Seasonal:
     """What was a season ago, as at the same time yesterday; the newest value until then."""
 
-    reach_s: float = knob("Length of a season.", 86_400.0, key="season", dimension="time", gt=0)
+    reach_s: float = parameter(
+        "Length of a season.", 86_400.0, key="season", dimension="time", gt=0
+    )
 
-    def course(self, history: Floats, step_s: float, steps: int) -> Floats:
+    def forecast(self, history: Floats, step_s: float, steps: int) -> Floats:
         """Return the samples of a season ago, that season repeated: (steps, series)."""
         season = max(round(self.reach_s / step_s), 1)
         if len(history) < season:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from .forecast import Forecaster, LinearTrend, peak_ahead, samples_of
 from .scaling import ApplicationView, Wanted, enough
 
@@ -14,14 +14,14 @@ class PredictiveScaling:
     The present load counts as well, so there are never fewer than it needs.
     """
 
-    forecaster: Forecaster = knob(
+    forecaster: Forecaster = parameter(
         "What forecasts the load.", LinearTrend(reach_s=900.0), slot="forecast"
     )
-    horizon_s: float = knob(
+    horizon_s: float = parameter(
         "How far ahead; what it takes until a member runs, or more.", 600.0, key="horizon",
         dimension="time", gt=0,
     )  # fmt: skip
-    target: float = knob(
+    target: float = parameter(
         "Utilisation of the members at the load forecast.", 0.6, dimension="share", gt=0, le=1
     )
 

@@ -73,10 +73,10 @@ def enough(load_mhz: float, target: float, capacity_mhz: float) -> int:
     return math.ceil(load_mhz / (target * capacity_mhz) - ROUNDING)
 
 
-def grows_hot(policy: ScalingPolicy | None, size: str, other: str) -> bool:
+def resizes_while_running(policy: ScalingPolicy | None, size: str, other: str) -> bool:
     """Return whether members may go from one size to another while they run.
 
     A policy that changes sizes says so with a method ``hot(size, other)``; by others none may.
     """
-    hot = getattr(policy, "hot", None)
-    return bool(hot is not None and hot(size, other))
+    resizes_running = getattr(policy, "resizes_running", None)
+    return bool(resizes_running is not None and resizes_running(size, other))

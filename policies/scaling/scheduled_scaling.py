@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -19,8 +19,8 @@ class ScheduledScaling:
     Before the first time of a week the last one of the week before holds.
     """
 
-    at: tuple[str, ...] = knob("Times such as 08:00, every day, or Fri 06:00, once a week.")
-    members: tuple[int, ...] = knob("Members from each of them on.", ge=1)
+    at: tuple[str, ...] = parameter("Times such as 08:00, every day, or Fri 06:00, once a week.")
+    members: tuple[int, ...] = parameter("Members from each of them on.", ge=1)
 
     def __post_init__(self) -> None:
         if len(self.at) != len(self.members):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 
 
@@ -13,14 +13,14 @@ class StepScaling:
     The highest threshold that utilisation reaches says how many are added.
     """
 
-    above: tuple[float, ...] = knob(
+    above: tuple[float, ...] = parameter(
         "Utilisations from which members are added, ascending.", (0.7, 0.9), dimension="share", gt=0
     )
-    add: tuple[int, ...] = knob("Members added from each of them on.", (1, 3), ge=1)
-    below: float = knob(
+    add: tuple[int, ...] = parameter("Members added from each of them on.", (1, 3), ge=1)
+    below: float = parameter(
         "Utilisation below which members are removed.", 0.4, dimension="share", ge=0
     )
-    remove: int = knob("Members removed.", 1, ge=1)
+    remove: int = parameter("Members removed.", 1, ge=1)
 
     def __post_init__(self) -> None:
         if len(self.above) != len(self.add):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from .scaling import ROUNDING, ApplicationView, Wanted, enough
 
 
@@ -15,8 +15,8 @@ class TargetUtilisation:
     tolerance is the default.
     """
 
-    target: float = knob("Utilisation of the members.", 0.6, dimension="share", gt=0, le=1)
-    tolerance: float = knob(
+    target: float = parameter("Utilisation of the members.", 0.6, dimension="share", gt=0, le=1)
+    tolerance: float = parameter(
         "Distance of utilisation over target from 1 within which nothing changes.", 0.1,
         dimension="share", ge=0, lt=1,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 
 RULE = "vertical"
@@ -18,15 +18,15 @@ class VerticalScaling:
     they are.
     """
 
-    sizes: tuple[str, ...] = knob("Names of sizes, the smallest first.")
-    up_above: float = knob(
+    sizes: tuple[str, ...] = parameter("Names of sizes, the smallest first.")
+    up_above: float = parameter(
         "Utilisation above which the next larger size is taken.", 0.8, dimension="share", gt=0
     )
-    down_below: float = knob(
+    down_below: float = parameter(
         "Utilisation that the next smaller size must stay below to be taken.", 0.6,
         dimension="share", gt=0,
     )  # fmt: skip
-    hot_add_up_to: str = knob("Largest size reached without a restart; empty: none.", "")
+    hot_add_up_to: str = parameter("Largest size reached without a restart; empty: none.", "")
 
     def __post_init__(self) -> None:
         if self.down_below > self.up_above:
@@ -40,7 +40,7 @@ class VerticalScaling:
                 f"hot_add_up_to: {self.hot_add_up_to!r} is not among sizes; name one of them"
             )
 
-    def hot(self, size: str, other: str) -> bool:
+    def resizes_running(self, size: str, other: str) -> bool:
         """Return whether a member may go from one size to another without a restart."""
         if not self.hot_add_up_to:
             return False

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ...models.base.parameters import knob
+from ...models.base.parameters import parameter
 from ...models.base.ties import first_highest, first_lowest, tie_of
 from ..interface.view import FarmView
 
-FEWEST = 3
+MIN_SAMPLES = 3
 """Samples of its own life that a VM needs for a correlation to say anything."""
 
 R2_TIE = 1e-6
@@ -34,7 +34,7 @@ class MaximumCorrelation:
     says how often either was the case.
     """
 
-    samples: int = knob("Number of past samples looked at.", 30, ge=3, le=1000)
+    samples: int = parameter("Number of past samples looked at.", 30, ge=3, le=1000)
 
     def pick(self, view: FarmView, vms: Ints) -> int:
         """Return the position of the VM best explained by the others."""
@@ -77,8 +77,8 @@ def determination(history: Floats) -> Floats | None:
 def with_the_others(history: Floats, own: Ints) -> Floats | None:
     """Return R² of each column regressed on the sum of the others, over its newest ``own`` rows.
 
-    −1 for columns of which fewer than :data:`FEWEST` rows are their own, or that do not vary; None
-    where all are of that kind, or there are none to compare with.
+    −1 for columns of which fewer than :data:`MIN_SAMPLES` rows are their own, or that do not vary;
+    None where all are of that kind, or there are none to compare with.
     """
     depth, count = history.shape
     if count < 2:
@@ -92,7 +92,7 @@ def with_the_others(history: Floats, own: Ints) -> Floats | None:
     spread, spread_of_others = (mine**2).sum(axis=0), (theirs**2).sum(axis=0)
     varies = spread > R2_TIE**2 * (history**2).sum(axis=0)
     varies_there = spread_of_others > R2_TIE**2 * (others**2).sum(axis=0)
-    known = (own >= FEWEST) & varies
+    known = (own >= MIN_SAMPLES) & varies
     if not known.any():
         return None
     both = known & varies_there

@@ -13,11 +13,11 @@ from typing import Any, cast
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.migration.course import Ending, Step
+from ...models.migration.course import MigrationEnd, Step
 from ..interface.plan import FROM_VIEW, NOT_SEARCHED, Plan, Proposal, Reason, Search
 from ..interface.view import FarmView
-from ..placement.candidates import Room
-from ..placement.capacity_index import Shelf
+from ..placement.candidates import Candidates
+from ..placement.capacity_index import CapacityIndex
 from ..placement.placement import Placed
 from ..scaling.scaling import ApplicationView, Wanted
 from .kinds import is_number, is_whole, shown
@@ -139,13 +139,13 @@ def _search(search: object) -> Search:
 # Placement
 
 
-def placed(answer: object, room: Room, vms: Ints, before: int) -> Placed:
+def placed(answer: object, candidates: Candidates, vms: Ints, before: int) -> Placed:
     """Return a host row, or −1, and a search per VM.
 
     ``before`` is the mark of the candidates before the placement. VMs that it has not taken itself
     are taken here.
     """
-    right = "place returns a host row per VM, -1 where none has room, or Placed(hosts, searches)"
+    right = "place returns a host row per VM, -1 where none fits, or Placed(hosts, searches)"
     if isinstance(answer, Placed):
         rows, searches = answer.hosts, answer.searches
     else:
@@ -160,37 +160,37 @@ def placed(answer: object, room: Room, vms: Ints, before: int) -> Placed:
         raise WrongAnswerError(
             f"hosts of {hosts.dtype}", "a host is named by its row, a whole number"
         )
-    strange = hosts[(hosts >= 0) & ~np.isin(hosts, room.hosts)]
+    strange = hosts[(hosts >= 0) & ~np.isin(hosts, candidates.hosts)]
     strange = np.concatenate([strange, hosts[hosts < -1]])
     if len(strange):
-        right = "a host is one of candidates.hosts, or -1 where none has room"
+        right = "a host is one of candidates.hosts, or -1 where none fits"
         raise WrongAnswerError(f"host {int(strange[0])}, which is not among the candidates", right)
-    _take_up(hosts.astype(np.int64), room, vms, before)
+    _take_up(hosts.astype(np.int64), candidates, vms, before)
     return Placed(hosts.astype(np.int64), [_search(each) for each in searches])
 
 
-def _take_up(hosts: Ints, room: Room, vms: Ints, before: int) -> None:
+def _take_up(hosts: Ints, candidates: Candidates, vms: Ints, before: int) -> None:
     """Take the hosts of VMs that a placement has named without taking them; check all of them."""
-    taken = room.taken_since(before)
+    taken = candidates.taken_since(before)
     for vm, host in zip(vms.tolist(), hosts.tolist(), strict=True):
-        position = -1 if host < 0 else int(np.searchsorted(room.hosts, host))
+        position = -1 if host < 0 else int(np.searchsorted(candidates.hosts, host))
         if taken.get(vm, position) != position:
-            took = int(room.hosts[taken[vm]])
+            took = int(candidates.hosts[taken[vm]])
             raise WrongAnswerError(
                 f"{f'host {host}' if host >= 0 else '-1'} for VM {vm}, having taken host {took}",
                 "return the host that was taken, or undo it with undo_to(mark)",
             )
         if position >= 0 and vm not in taken:
-            if not room.has_room(vm, position):
+            if not candidates.fits(vm, position):
                 raise WrongAnswerError(
                     f"host {host} for VM {vm}, which has no room for it",
                     "name a host only where candidates.fits(vm, position), and -1 else",
                 )
-            room.take(vm, position)
-    used = list(room.taken_since(before).values())
-    lack_mib = -room.memory_free_mib[used]
+            candidates.take(vm, position)
+    used = list(candidates.taken_since(before).values())
+    lack_mib = -candidates.memory_free_mib[used]
     if lack_mib.max(initial=0.0) > ROUNDING_MIB:
-        host = int(room.hosts[used[int(lack_mib.argmax())]])
+        host = int(candidates.hosts[used[int(lack_mib.argmax())]])
         raise WrongAnswerError(
             f"more VMs for host {host} than it has memory for, by {lack_mib.max():.0f} MiB",
             "take a candidate only where candidates.fits(vm, position)",
@@ -288,11 +288,11 @@ def wanted(answer: object, view: ApplicationView) -> Wanted:
     return replace(answer, members=int(answer.members), measured=float(measured))
 
 
-def course(answer: object, history: Any, step_s: float, steps: int) -> Any:
+def forecast(answer: object, history: Any, step_s: float, steps: int) -> Any:
     """Return the forecast of every series."""
     del step_s
     shape = (steps, history.shape[1])
-    right = f"course returns finite numbers of shape (steps, series), here {shape}"
+    right = f"forecast returns finite numbers of shape (steps, series), here {shape}"
     values = _array(answer, right)
     if values.dtype.kind not in "fiu" or values.shape != shape:
         raise WrongAnswerError(shown(answer), right)
@@ -301,14 +301,14 @@ def course(answer: object, history: Any, step_s: float, steps: int) -> Any:
     return values.astype(np.float64)
 
 
-def index(answer: object, *given: object) -> Shelf:
+def index(answer: object, *given: object) -> CapacityIndex:
     """Return an index of hosts."""
     del given
     lacks = [name for name in INDEX if not callable(getattr(answer, name, None))]
     if lacks:
         right = f"capacity_index returns an index with {', '.join(INDEX)}"
         raise WrongAnswerError(f"{shown(answer)} without {', '.join(lacks)}", right)
-    return cast("Shelf", answer)
+    return cast("CapacityIndex", answer)
 
 
 def yes_or_no(answer: object, *given: object) -> bool:
@@ -354,9 +354,9 @@ def _at_least_0(name: str, value: object) -> None:
         raise WrongAnswerError(f"{name} {shown(value)}", f"{name} is a finite number, 0 or more")
 
 
-def ending(answer: object, arrived: bool) -> Ending:
+def ending(answer: object, arrived: bool) -> MigrationEnd:
     """Return how a migration ended; the VM has moved only if a step said that it arrived."""
-    if not isinstance(answer, Ending):
+    if not isinstance(answer, MigrationEnd):
         right = "steps ends with return Ending(moved=True), or moved=False"
         raise WrongAnswerError(shown(answer), right)
     for name in ("reaction", "reason"):
@@ -369,12 +369,12 @@ def ending(answer: object, arrived: bool) -> Ending:
 
 
 CHECKS: dict[str, dict[str, Callable[..., Any]]] = {
-    "placement": {"place": placed, "shelf": index},
+    "placement": {"place": placed, "capacity_index": index},
     "overload": {"linear": linear, "judge": judged},
     "selection": {"pick": picked},
     "drain": {"order": ordered},
     "control": {"decide": plan, "respond": plan, "due_s": due},
-    "scaling": {"decide": wanted, "hot": yes_or_no},
-    "forecast": {"course": course},
+    "scaling": {"decide": wanted, "resizes_running": yes_or_no},
+    "forecast": {"forecast": forecast},
 }
 """What comes back from each method, by kind; :mod:`.guard` looks after steps of migrations."""

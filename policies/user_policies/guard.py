@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ...models.base.parameters import knobs_of
+from ...models.base.parameters import parameters_of
 from ..interface.view import locked
 from .accepted_answers import CHECKS, WrongAnswerError, ending, placed, step
 from .kinds import flaw, shown
@@ -83,9 +83,9 @@ def guarded(policy: T, kind: str) -> T:
 def _guarded_parts(policy: Any) -> dict[str, Any]:
     """Return the parts of a policy that have to be replaced by guarded ones."""
     changed: dict[str, Any] = {}
-    knobs = knobs_of(type(policy))
+    parameters = parameters_of(type(policy))
     for each in fields(policy):
-        kind = knobs[each.name].slot if each.name in knobs else ""
+        kind = parameters[each.name].slot if each.name in parameters else ""
         if not kind:
             continue
         held = getattr(policy, each.name)
@@ -114,7 +114,7 @@ def _guarded_class(cls: type, kind: str) -> type:
             if callable(getattr(cls, method, None))
         }
         if kind == "migration":
-            methods = {"course": _checked_steps(getattr_static(cls, "course"), name)}
+            methods = {"steps": _checked_steps(getattr_static(cls, "steps"), name)}
         about = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
         _classes[cls, kind] = type(cls.__name__, (cls, _Guarded), about | methods)
     return _classes[cls, kind]
@@ -137,7 +137,7 @@ def _checked(method: Any, policy: str, name: str, check: Callable[..., Any]) -> 
             answer = check(answer, *given, *marks, **named)
         except WrongAnswerError as wrong:
             raise PolicyFaultError(policy, f"{name} returned {wrong.what}", wrong.right) from None
-        return _GuardedIndex(policy, answer) if name == "shelf" else answer
+        return _GuardedIndex(policy, answer) if name == "capacity_index" else answer
 
     return call
 
@@ -152,7 +152,7 @@ def ask(policy: str, what: str, function: Callable[..., T], *given: Any, **named
     except BaseException as error:
         if not is_theirs(error):
             raise
-        raise PolicyFaultError(policy, *told(error, what), trace_of(error)) from error
+        raise PolicyFaultError(policy, *describe_error(error, what), trace_of(error)) from error
 
 
 def _checked_steps(method: Any, policy: str) -> Callable[..., Any]:
@@ -239,7 +239,7 @@ def _is_raised(trace: TracebackType | None) -> bool:
     return code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
-def told(error: BaseException, what: str) -> tuple[str, str]:
+def describe_error(error: BaseException, what: str) -> tuple[str, str]:
     """Return what went wrong in code of others, and what would be right."""
     try:
         said = str(error)

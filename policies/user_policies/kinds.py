@@ -55,7 +55,7 @@ KINDS: dict[str, Kind] = {
     "placement": Kind(
         "place",
         ("candidates", "vms"),
-        optional={"shelf": ("free_mhz", "free_mib", "tie_mhz")},
+        optional={"capacity_index": ("free_mhz", "free_mib", "tie_mhz")},
     ),
     "overload": Kind(
         "judge",
@@ -85,11 +85,11 @@ KINDS: dict[str, Kind] = {
         },
         optional={"due_s": ("view",), "respond": ("view",)},
     ),
-    "scaling": Kind("decide", ("view",), optional={"hot": ("size", "other")}),
+    "scaling": Kind("decide", ("view",), optional={"resizes_running": ("size", "other")}),
     "forecast": Kind(
-        "course", ("history", "step_s", "steps"), {"reach_s": Attribute("share", 3600.0)}
+        "forecast", ("history", "step_s", "steps"), {"reach_s": Attribute("share", 3600.0)}
     ),
-    "migration": Kind("course", ("guest",)),
+    "migration": Kind("steps", ("guest",)),
 }
 
 MEANT = {

@@ -19,7 +19,7 @@ from ..spec.arrivals import (
     TableArrivals,
 )
 
-MOST_GENERATED = 20_000_000
+MAX_GENERATED = 20_000_000
 
 
 def build_arrivals(
@@ -53,9 +53,9 @@ def _recorded(
 def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
     law = arrival_law()
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size
-    if expected > MOST_GENERATED:
+    if expected > MAX_GENERATED:
         message = (
-            f"would be {expected:,.0f} VMs, more than {MOST_GENERATED:,}; lower rate, start or "
+            f"would be {expected:,.0f} VMs, more than {MAX_GENERATED:,}; lower rate, start or "
             "run.duration"
         )
         raise refuse("workload", message, WHERE)

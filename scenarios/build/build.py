@@ -16,9 +16,9 @@ from ...models.state.columns import Vms
 from ...policies.control.consolidation import name_of
 from ...sim.accounts import Accounts
 from ...sim.base.random_streams import Streams
-from ...sim.engine import Engine, Start, Timing, UnplacedError
+from ...sim.engine import Engine, InitialPlacementSetup, Timing, UnplacedError
 from ...sim.microscope import Microscope
-from ...sim.records.bounds import Gauge
+from ...sim.records.bounds import BoundsRecord
 from ...sim.records.ledgers import ServiceLedger, TenantLedger
 from ..errors.problems import InputError, Problem, refuse
 from ..errors.suggest import unknown_name
@@ -28,17 +28,17 @@ from ..resolve.farm import (
     build_hosts,
     host_model,
 )
-from ..resolve.migration import move_models
+from ..resolve.migration import migration_models
 from ..resolve.racks import build_domains
 from ..spec.farm import HostGroup
 from ..spec.scenario_data import ScenarioData
 from .applications import add_applications, elasticity_of
 from .failures import failure_sources
 from .hypervisors import Stack, build_stack
-from .lifecycle import lives_of
+from .lifecycle import lifecycle_setup
 from .network import network_setup
 from .rules import build_reserve, build_rules
-from .unplaced import least_mib, shortage, unplaced
+from .unplaced import min_mib, shortage, unplaced
 from .workload import Load, build_load
 
 
@@ -62,7 +62,7 @@ class Case:
     rules: Rules | None = None
     label: str = ""
     """What a baseline is called at the head of a column."""
-    least_paid: Ints | None = None
+    min_paid: Ints | None = None
     """Hosts by group that are paid for at the least, where others count only if they held VMs."""
 
 
@@ -70,7 +70,7 @@ def build(
     scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None
 ) -> Case:  # fmt: skip
     """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
-    with scenario.telling_places():
+    with scenario.locating_problems():
         return _build(scenario, load or load_of(scenario), left_out)
 
 
@@ -86,17 +86,17 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     violation = ViolationRule(scenario.service.incoming_counts)
     domains = build_domains(scenario.farm, scenario.network.topology)
     hosts.rack[:], hosts.rack_names = domains.rack, domains.rack_names
-    moves = move_models(scenario, groups, stack.platforms, load.sizes)
+    moves = migration_models(scenario, groups, stack.platforms, load.sizes)
     network = network_setup(scenario, hosts, moves)
     failures, observed = failure_sources(
         scenario, list(hosts.names), domains, network.network if network else None
     )
-    lives = lives_of(scenario, load, stack.platforms, failures)
+    lives = lifecycle_setup(scenario, load, stack.platforms, failures)
     lives = replace(lives, population=lives.population.without(left_out))
-    still = lives.still and load.applications is None
-    farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=still)
+    is_static = lives.is_static and load.applications is None
+    farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
     policies = scenario.policies
-    start = Start(
+    start = InitialPlacementSetup(
         placement=policies.initial.placement,
         rule=name_of(policies.initial.placement),
         by_size=policies.initial.by == "size",
@@ -104,7 +104,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         reject=policies.initial.unplaced == "reject",
         slow_cores=policies.slow_cores == "allow",
     )
-    too_large = [] if start.reject else giants(farm, start, "workload")
+    too_large = [] if start.reject else too_large_sizes(farm, start, "workload")
     if too_large:
         raise InputError(too_large)
     default = scenario.cost.server_price.amount
@@ -115,7 +115,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     microscope = _microscope(scenario, stack, farm)
     accounts = replace(accounts_of(scenario, stack, farm), microscope=microscope)
     elasticity = elasticity_of(scenario, load, stack)
-    rules, tables = build_rules(scenario, farm, stack, domains, start, still, elasticity)
+    rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
     load = replace(load, files=[*load.files, *tables, *observed])
     reserve = build_reserve(scenario)
     engine = Engine(
@@ -132,7 +132,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     title = f"{what}, {name_of(policies.control)}"
     return Case(
         scenario.name, title, scenario, engine, farm, load, stack,
-        models, counts, prices, licences, domains, living=not still, rules=rules,
+        models, counts, prices, licences, domains, living=not is_static, rules=rules,
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def accounts_of(scenario: ScenarioData, stack: Stack, farm: LivingFarm) -> Accou
     if tenants:
         rule = scenario.service.idle_energy
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
-    return Accounts(Gauge(farm), service, tenancy)
+    return Accounts(BoundsRecord(farm), service, tenancy)
 
 
 def _layer_risk(stack: Stack) -> Floats:
@@ -189,7 +189,7 @@ def _layer_risk(stack: Stack) -> Floats:
 
 def load_of(scenario: ScenarioData) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
-    with scenario.telling_places():
+    with scenario.locating_problems():
         load = build_load(
             scenario.workload, scenario.folder, lambda: Streams(scenario.seed),
             scenario.run.duration, [tenant.name for tenant in scenario.tenants],
@@ -212,20 +212,20 @@ def timing(scenario: ScenarioData) -> Timing:
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
 
 
-def giants(
-    farm: LivingFarm, start: Start, where: str, left_out: Ints | None = None
+def too_large_sizes(
+    farm: LivingFarm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
 ) -> list[Problem]:  # fmt: skip
     """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
     rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
     sizes, first = np.unique(farm.vms.size[rows], return_index=True)
     fitting = start.fitting(farm)[sizes]
     return [
-        _giant(farm, int(vm), int(size), where)
+        _too_large(farm, int(vm), int(size), where)
         for size, vm in zip(sizes[~fitting], rows[first[~fitting]], strict=True)
     ]
 
 
-def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
+def _too_large(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
     remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
@@ -244,6 +244,6 @@ def _giant(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
 def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
     """Say which VMs the initial placement found no host for, and why."""
     vms, need_mhz, room_mhz = case.engine.first_needs()
-    short = shortage(need_mhz, least_mib(case.farm)[vms], room_mhz, case.farm.hosts.memory_mib)
+    short = shortage(need_mhz, min_mib(case.farm)[vms], room_mhz, case.farm.hosts.memory_mib)
     where = case.scenario.place(("farm", "hosts")) or case.name
     return unplaced(where, case.farm, error, short)

@@ -12,7 +12,7 @@ from ...sim.failures import FailureSource, Outage
 from ..errors.problems import refuse
 from ..readers.chunks import read_chunks
 from ..readers.trace import InputFile
-from ..resolve.failure_domains import entities_of, hardly_up, lower
+from ..resolve.failure_domains import entities_of, low_availability, reduce_availability
 from ..spec.failures import FailureEntry
 from ..spec.scenario_data import ScenarioData
 
@@ -37,10 +37,10 @@ def failure_sources(
             to_failure, to_repair = read_failures(scenario.folder / entry.table, entry.table)
             files.append(InputFile.at(entry.table, scenario.folder / entry.table))
         if entry.of != "link":
-            lower(up, rows, to_failure, to_repair)
+            reduce_availability(up, rows, to_failure, to_repair)
         labels = [entities.labels[number] for number in chosen]
         sources.append(FailureSource(entry.name, entry.of, labels, rows, to_failure, to_repair))
-    message = hardly_up(up)
+    message = low_availability(up)
     if message:
         raise refuse(scenario.name, message, "failures.entries")
     return [*sources, *_scheduled(scenario, names, domains, network)], files

@@ -8,7 +8,7 @@ import numpy as np
 from ...models.hypervisor.overheads import Platform
 from ...models.migration.fixed_rate import MEGABIT_PER_MIB
 from ...models.workload.application import Applications
-from ...sim.engine import Lives
+from ...sim.engine import LifecycleSetup
 from ...sim.failures import FailureSource
 from ...sim.lifecycle.lifecycle import Admission, Population
 from ..spec.spec import Spec
@@ -16,14 +16,14 @@ from ..spec.spec_life import ProvisioningPart
 from .workload import Load
 
 
-def lives_of(
+def lifecycle_setup(
     spec: Spec, load: Load, platforms: list[Platform], failures: Sequence[FailureSource]
-) -> Lives:
+) -> LifecycleSetup:
     """Return arrivals, admission, failures and the durations of starts per group of hosts."""
     part, admission = spec.provisioning, spec.admission
     boots_s = [_boot_s(part, platform) for platform in platforms]
     makes_s = [_make_s(part, platform) for platform in platforms]
-    return Lives(
+    return LifecycleSetup(
         population=_population(load, load.applications),
         admission=Admission(
             queue=admission.queue,
@@ -46,12 +46,14 @@ def lives_of(
     )
 
 
-def still_lives(load: Load) -> Lives:
+def static_lifecycle(load: Load) -> LifecycleSetup:
     """Return the lives of the same VMs where each has a server that waits for it."""
-    return Lives.at_once(_population(load, load.applications and load.applications.full()), 1)
+    return LifecycleSetup.at_once(
+        _population(load, load.applications and load.applications.full()), 1
+    )
 
 
-def most_at_once(population: Population, end_s: float) -> int:
+def peak_population(population: Population, end_s: float) -> int:
     """Return the most VMs that are ever wanted at once before ``end_s``; 1 at least.
 
     Who leaves at an instant makes room for who arrives then.
@@ -74,7 +76,7 @@ def _population(load: Load, applications: Applications | None) -> Population:
         return population
     members = applications.members
     return Population(
-        np.append(population.arrival_s, np.where(applications.there_first, 0.0, np.inf)),
+        np.append(population.arrival_s, np.where(applications.present_at_start, 0.0, np.inf)),
         np.append(population.lifetime_s, np.full(members, np.inf)),
         np.append(population.priority, np.repeat(applications.priority, applications.maximum)),
     )

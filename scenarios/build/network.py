@@ -1,17 +1,17 @@
 """The network of a scenario becomes what migrations send over and wait for."""
 
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.network.transport import TRANSPORTS, Transport
 from ...models.state.columns import Hosts
-from ...sim.migration.concurrency import Limits
+from ...sim.migration.concurrency import ConcurrencyLimits
 from ...sim.migration.over_network import NetworkSetup
 from ..errors.problems import refuse
 from ..resolve.network import network_of
-from ..spec.network import MOVES_PER_HOST
+from ..spec.network import MIGRATIONS_PER_HOST
 from ..spec.spec import Spec
 
 
-def network_setup(spec: Spec, hosts: Hosts, models: MoveModels) -> NetworkSetup | None:
+def network_setup(spec: Spec, hosts: Hosts, models: MigrationModels) -> NetworkSetup | None:
     """Return the network where a migration model uses one. Raises InputError."""
     if not models.uses_network:
         return None
@@ -25,6 +25,6 @@ def network_setup(spec: Spec, hosts: Hosts, models: MoveModels) -> NetworkSetup 
     network.background[:] = part.background
     given = part.transport
     transport = given if isinstance(given, Transport) else TRANSPORTS[given]
-    per_host = part.moves_per_host or MOVES_PER_HOST
-    limits = Limits(per_host, part.moves_in_all, part.moves_per_link, part.order)
+    per_host = part.moves_per_host or MIGRATIONS_PER_HOST
+    limits = ConcurrencyLimits(per_host, part.moves_in_all, part.moves_per_link, part.order)
     return NetworkSetup(network, transport, limits)

@@ -14,7 +14,7 @@ from ...models.rules.conflicts import Conflict, Need, conflicts
 from ...models.rules.constraints import Rule
 from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
-from ...sim.engine import Start
+from ...sim.engine import InitialPlacementSetup
 from ...sim.scaling import Elasticity
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
@@ -28,16 +28,16 @@ from ..spec.spec import Spec
 from .hypervisors import Stack
 
 SHOWN = 5
-MOST_TOLD = 20
+MAX_CONFLICTS_SHOWN = 20
 """Names that nobody has; a table of another farm would have thousands."""
 
-NOBODY: Ints = np.empty(0, np.int64)
+NO_VMS: Ints = np.empty(0, np.int64)
 
 PATTERN = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenRule:
     """A rule as it was written, and where: its place and field in the scenario or a table.
 
     ``constraint`` is None where the rule is the reservation of a size.
@@ -48,20 +48,20 @@ class Written:
     field: str
 
 
-def written_rules(scenario: ScenarioData) -> tuple[list[Written], list[InputFile]]:
+def written_rules(scenario: ScenarioData) -> tuple[list[WrittenRule], list[InputFile]]:
     """Return the rules of a scenario and of its table, and the files read. Raises InputError."""
     rules, files = [], []
     for index, constraint in enumerate(scenario.constraints):
-        rules.append(Written(constraint, _placer(scenario, index), f"constraints.{index}"))
+        rules.append(WrittenRule(constraint, _placer(scenario, index), f"constraints.{index}"))
     shown = scenario.constraints_file
     if shown is not None:
         table, file = read_rules(scenario.folder / shown, shown)
         files.append(file)
         rules += [
-            Written(constraint, lambda _, place=place: place, "")  # type: ignore[misc]
+            WrittenRule(constraint, lambda _, place=place: place, "")  # type: ignore[misc]
             for constraint, place in table
         ]
-    _raise(_twins(rules))
+    _raise(_equal_rules(rules))
     return rules, files
 
 
@@ -72,8 +72,8 @@ def _placer(scenario: ScenarioData, index: int) -> Callable[[str], str]:
     return place
 
 
-def _twins(rules: Sequence[Written]) -> Iterator[Problem]:
-    seen: dict[str, Written] = {}
+def _equal_rules(rules: Sequence[WrittenRule]) -> Iterator[Problem]:
+    seen: dict[str, WrittenRule] = {}
     for rule in rules:
         assert rule.constraint is not None
         name = rule.constraint.name
@@ -88,13 +88,13 @@ def build_rules(
     farm: LivingFarm,
     stack: Stack,
     domains: Domains,
-    start: Start,
-    still: bool,
+    start: InitialPlacementSetup,
+    is_static: bool,
     elasticity: Elasticity | None,
 ) -> tuple[Rules | None, list[InputFile]]:
     """Return the rules of a farm, None if there are none, and the files read for them.
 
-    Reservations of CPU are rules too: no host promises more than it has. ``still``: all VMs are
+    Reservations of CPU are rules too: no host promises more than it has. ``is_static``: all VMs are
     there from the start. ``elasticity`` says which VMs may get other sizes. Raises InputError
     for names that nobody has and for sets of rules that no placement can keep.
     """
@@ -113,13 +113,13 @@ def build_rules(
     # VMs that may be rejected are, where their reservations find no host.
     at_first = {} if start.reject else _at_first(reserved, farm)
     held = [*made, *at_first]
-    found = conflicts(held, domains, needs, capacity_mhz, len(farm.vms), at_once=still)
+    found = conflicts(held, domains, needs, capacity_mhz, len(farm.vms), at_once=is_static)
     place_of = dict(zip(made, written, strict=True)) | at_first
-    _raise([_told(conflict, place_of, farm) for conflict in found])
+    _raise([_as_problem(conflict, place_of, farm) for conflict in found])
     return rules, files
 
 
-def _at_first(reserved: dict[Rule, Written], farm: LivingFarm) -> dict[Rule, Written]:
+def _at_first(reserved: dict[Rule, WrittenRule], farm: LivingFarm) -> dict[Rule, WrittenRule]:
     """Return the reservations of the VMs that start with their sizes."""
     found = {}
     for rule, written in reserved.items():
@@ -131,7 +131,7 @@ def _at_first(reserved: dict[Rule, Written], farm: LivingFarm) -> dict[Rule, Wri
 
 def _reservations(
     scenario: ScenarioData, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
-) -> dict[Rule, Written]:
+) -> dict[Rule, WrittenRule]:
     """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
 
     It names the VMs that have the size and those that may get it by vertical scaling.
@@ -142,13 +142,13 @@ def _reservations(
     may_get = {} if elasticity is None else elasticity.may_get()
     found = {}
     for size in np.flatnonzero(layer.reservation_mhz > 0).tolist():
-        rows = np.union1d(np.flatnonzero(vms.size == size), may_get.get(size, NOBODY))
+        rows = np.union1d(np.flatnonzero(vms.size == size), may_get.get(size, NO_VMS))
         if not len(rows):
             continue
         reserved_mhz = float(layer.reservation_mhz[size])
         rule = Rule(
             name=f"reservation of {vms.size_names[size]}", kind="preserve", vms=rows,
-            hosts=NOBODY, cpu_mhz=reserved_mhz, size=size if may_get else None,
+            hosts=NO_VMS, cpu_mhz=reserved_mhz, size=size if may_get else None,
         )  # fmt: skip
         index = next(
             (at for at, each in enumerate(scenario.workload.sizes)
@@ -156,7 +156,7 @@ def _reservations(
         )  # fmt: skip
         path = ("workload", "sizes", index, "reservation")
         place = scenario.place(path) or scenario.name
-        found[rule] = Written(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
+        found[rule] = WrittenRule(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
     return found
 
 
@@ -166,7 +166,7 @@ def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
         raise InputError(found)
 
 
-def _unsafe(scenario: ScenarioData, written: Sequence[Written]) -> Iterator[Problem]:
+def _unsafe(scenario: ScenarioData, written: Sequence[WrittenRule]) -> Iterator[Problem]:
     """Yield rules that a migration which gives up halfway would break."""
     if getattr(scenario.migration, "reaction", "") != "cancel":
         return
@@ -243,7 +243,7 @@ class _Names:
 WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
 
 
-def _rule(written: Written, finder: _Finder, problems: list[Problem]) -> Rule:
+def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rule:
     """Return a rule over rows; names that nobody has are added to the problems."""
     constraint = written.constraint
     assert constraint is not None
@@ -255,7 +255,7 @@ def _rule(written: Written, finder: _Finder, problems: list[Problem]) -> Rule:
     for field, look in looks.items():
         for name in getattr(constraint, field, ()):
             found = look(name)
-            if found is None and len(problems) >= MOST_TOLD:
+            if found is None and len(problems) >= MAX_CONFLICTS_SHOWN:
                 raise InputError([*problems, Problem(written.place(field), "", "and more such")])
             if found is None:
                 message = unknown_name(WHAT[field], name, finder.known[field][:1000])
@@ -279,16 +279,16 @@ def _union(rows: list[Ints]) -> Ints:
     return np.unique(np.concatenate([np.empty(0, np.int64), *rows]))
 
 
-def _needs(farm: LivingFarm, start: Start) -> list[Need]:
+def _needs(farm: LivingFarm, start: InitialPlacementSetup) -> list[Need]:
     """Return what VMs that share a host need of it, as the initial placement counts."""
-    memory = Need("memory", "MiB", farm.delivery.most_mib, farm.hosts.memory_mib)
+    memory = Need("memory", "MiB", farm.delivery.max_mib, farm.hosts.memory_mib)
     if not start.by_size:
         return [memory]
     capacity_mhz = (farm.hosts.cpu_mhz - farm.delivery.base_mhz) * start.overcommit
     return [memory, Need("CPU", "MHz", farm.vms.size_mhz, capacity_mhz)]
 
 
-def _told(conflict: Conflict, written: dict[Rule, Written], farm: LivingFarm) -> Problem:
+def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: LivingFarm) -> Problem:
     """Return a conflict as a problem of the first rule that takes part in it."""
     first, *others = conflict.rules
     names = [farm.vms.names[vm] for vm in conflict.vms[:SHOWN]]

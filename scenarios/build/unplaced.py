@@ -29,7 +29,7 @@ def shortage(need_mhz: Floats, need_mib: Floats, room_mhz: Floats, room_mib: Flo
     return ""
 
 
-def least_mib(farm: LivingFarm) -> Floats:
+def min_mib(farm: LivingFarm) -> Floats:
     """Return the least memory that each VM takes on any group of hosts that it may be on."""
     layer, vms = farm.delivery.layer, farm.vms
     extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)

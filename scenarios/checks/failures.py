@@ -7,7 +7,7 @@ import numpy as np
 from ...models.network.network import Network
 from ..language.fields import Fault
 from ..language.units import write
-from ..resolve.failure_domains import Entities, entities_of, hardly_up, lower
+from ..resolve.failure_domains import Entities, entities_of, low_availability, reduce_availability
 from ..resolve.farm import host_names, numbering
 from ..resolve.migration import may_use_network
 from ..resolve.network import network_of
@@ -43,8 +43,8 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
         if entry.of != "link" and entry.time_to_failure and entry.repair:
             entities = known.of(entry.of)
             rows = [entities.rows[number] for number in entities.matching(entry.match)]
-            lower(up, rows, entry.time_to_failure, entry.repair)
-    message = hardly_up(up)
+            reduce_availability(up, rows, entry.time_to_failure, entry.repair)
+    message = low_availability(up)
     if message:
         yield ("failures", "entries"), message
 

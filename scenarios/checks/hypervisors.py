@@ -17,7 +17,7 @@ from ..resolve.hypervisors import allowed_by_tenant, platform_of, server_of
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 from ..spec.workload import Resampled, Shipped, Size
-from .migration import faults_of_moves
+from .migration import faults_of_migration
 
 IDEAL = "ideal"
 
@@ -43,17 +43,17 @@ class _Host:
 
 def faults_of_hypervisors(spec: Spec) -> list[Fault]:
     """Return what does not go together between hosts, VMs, tenants and policies."""
-    faults = list(_strangers(spec))
+    faults = list(_unknown_tenants(spec))
     if faults:
         return faults
     hosts = [_host(group, spec) for group in spec.farm.hosts]
     allowed = _allowed(spec)
-    homeless = list(_homeless(spec, allowed))
+    homeless = list(_no_group_left(spec, allowed))
     return [
         *homeless,
         *_overfull(hosts),
-        *faults_of_moves(spec, [host.platform for host in hosts], allowed),
-        *_giants(spec, hosts, allowed),
+        *faults_of_migration(spec, [host.platform for host in hosts], allowed),
+        *_too_large_sizes(spec, hosts, allowed),
         *_reservations(spec, hosts),
     ]
 
@@ -73,7 +73,7 @@ def _host(group: HostGroup, spec: Spec) -> _Host:
     )  # fmt: skip
 
 
-def _strangers(spec: Spec) -> Iterator[Fault]:
+def _unknown_tenants(spec: Spec) -> Iterator[Fault]:
     """Tenants that are named and do not exist, and hosts kept for nobody's VMs."""
     known = [tenant.name for tenant in spec.tenants]
     arrivals = spec.workload.arrivals
@@ -123,7 +123,7 @@ def _allowed(spec: Spec) -> Bools:
     )
 
 
-def _homeless(spec: Spec, allowed: Bools) -> Iterator[Fault]:
+def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
     """Tenants, or VMs of nobody, for which there is no group of hosts."""
     names = [tenant.name for tenant in spec.tenants]
     told: set[str | None] = set()
@@ -163,7 +163,7 @@ def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
         yield ("farm", "hosts", index, field), message
 
 
-def _giants(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
+def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
     """Sizes of VM that no host could ever hold."""
     if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_trace:
         return

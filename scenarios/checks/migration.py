@@ -8,16 +8,16 @@ import numpy as np
 from ...models.base.arrays import Bools
 from ...models.hypervisor.overheads import Platform
 from ...models.migration.conversion import FAMILIES, Conversion, NoConversion
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.workload.vm_size import VmSize
 from ...policies.control.consolidation import name_of
-from ...policies.control.control import moves_vms
+from ...policies.control.control import migrates_vms
 from ..language.fields import Fault
-from ..resolve.migration import move_models
+from ..resolve.migration import migration_models
 from ..spec.spec import Spec
 
 
-def faults_of_moves(
+def faults_of_migration(
     spec: Spec, platforms: Sequence[Platform | None], allowed: Bools
 ) -> Iterator[Fault]:
     """Yield what does not go together between hypervisors, CPUs, sizes and migration models.
@@ -27,10 +27,10 @@ def faults_of_moves(
     """
     faults = list(_baselines(spec))
     yield from faults
-    if faults or not moves_vms(spec.policies.control):
+    if faults or not migrates_vms(spec.policies.control):
         return
     sizes = [VmSize(size.name, size.vcpus, size.clock, size.memory) for size in spec.workload.sizes]
-    models = move_models(spec, spec.farm.hosts, platforms, sizes)
+    models = migration_models(spec, spec.farm.hosts, platforms, sizes)
     possible = models.table()
     if possible is not None:
         yield from _stuck(spec, platforms, allowed, possible, models)
@@ -53,7 +53,7 @@ def _baselines(spec: Spec) -> Iterator[Fault]:
 
 def _stuck(
     spec: Spec, platforms: Sequence[Platform | None], allowed: Bools, possible: Bools,
-    models: MoveModels,
+    models: MigrationModels,
 ) -> Iterator[Fault]:  # fmt: skip
     """Yield groups that none of the VMs there could leave even for a host like theirs.
 
@@ -103,7 +103,7 @@ def _remedy(platform: Platform | None, spec: Spec) -> str:
 
 
 def _unknown(
-    spec: Spec, platforms: Sequence[Platform | None], possible: Bools, models: MoveModels
+    spec: Spec, platforms: Sequence[Platform | None], possible: Bools, models: MigrationModels
 ) -> Iterator[Fault]:
     """Yield groups whose hypervisor is of a family between which and others no way is known."""
     if isinstance(spec.conversion, NoConversion):
@@ -117,7 +117,7 @@ def _unknown(
             yield ("farm", "hosts", left, "hypervisor"), f"{reasons[0]}; or write conversion: none"
 
 
-def _without_disk(spec: Spec, allowed: Bools, models: MoveModels) -> Iterator[Fault]:
+def _without_disk(spec: Spec, allowed: Bools, models: MigrationModels) -> Iterator[Fault]:
     """Yield sizes whose VMs may be converted and have no disk that this could take time for."""
     groups = range(len(spec.farm.hosts))
     if spec.workload.sizes_from_trace:

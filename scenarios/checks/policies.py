@@ -13,7 +13,7 @@ from ..spec.reserve import FailingHosts, StandbyHosts
 from ..spec.sleep import states_of
 from ..spec.spec import Spec
 
-MOST_SETS = 10_000
+MAX_SETS = 10_000
 """Sets of hosts whose failure is tried VM by VM at each decision."""
 
 
@@ -72,9 +72,9 @@ def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
             f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
         )
         yield (*place, "hosts"), message
-    elif part.check == "packing" and comb(hosts, part.hosts) > MOST_SETS:
+    elif part.check == "packing" and comb(hosts, part.hosts) > MAX_SETS:
         message = (
             f"{comb(hosts, part.hosts):,} sets of {part.hosts} hosts would be packed at each "
-            f"decision, more than {MOST_SETS:,}; take check: sum"
+            f"decision, more than {MAX_SETS:,}; take check: sum"
         )
         yield (*place, "check"), message

@@ -15,9 +15,9 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
     layout = spec.network.topology
     wired = hosts_per_switch(layout)
     if wired is not None:
-        yield from _given_twice(spec, f"racks of {wired} hosts")
+        yield from _duplicate_racks(spec, f"racks of {wired} hosts")
     elif isinstance(layout, Sites) and all(site.hosts_per_rack for site in layout.sites):
-        yield from _given_twice(spec, "racks of its own")
+        yield from _duplicate_racks(spec, "racks of its own")
     domains = build_domains(spec.farm, layout)
     first = np.unique(domains.rack, return_index=True)[1]
     torn = np.flatnonzero(domains.site != domains.site[first][domains.rack])
@@ -31,7 +31,7 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
         yield ("network", "layout"), message
 
 
-def _given_twice(spec: Spec, what: str) -> Iterator[Fault]:
+def _duplicate_racks(spec: Spec, what: str) -> Iterator[Fault]:
     if spec.farm.hosts_per_rack is not None:
         message = f"the network's layout has {what} already; leave this out"
         yield ("farm", "hosts_per_rack"), message

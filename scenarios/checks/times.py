@@ -6,7 +6,7 @@ from ..language.fields import Fault
 from ..language.units import write
 from ..spec.spec import Spec
 
-MOST_ROUNDS = 5_000_000
+MAX_ROUNDS = 5_000_000
 
 
 def faults_of_times(spec: Spec) -> Iterator[Fault]:
@@ -22,10 +22,10 @@ def faults_of_times(spec: Spec) -> Iterator[Fault]:
     if step_s is not None:
         periods.append((("workload", "source", "step"), step_s))
     for place, period_s in periods:
-        if duration_s / period_s > MOST_ROUNDS:
+        if duration_s / period_s > MAX_ROUNDS:
             message = (
                 f"{write(period_s, 'time')} is {duration_s / period_s:,.0f} times in the "
-                f"{write(duration_s, 'time')} of the run, more than {MOST_ROUNDS:,}; write "
-                f"{write(float(-(-duration_s // MOST_ROUNDS)), 'time')} or more, or shorten the run"
+                f"{write(duration_s, 'time')} of the run, more than {MAX_ROUNDS:,}; write "
+                f"{write(float(-(-duration_s // MAX_ROUNDS)), 'time')} or more, or shorten the run"
             )
             yield place, message

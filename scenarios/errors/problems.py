@@ -25,7 +25,7 @@ class Problem:
         return f"{line}\n{printable(self.trace).rstrip()}" if self.trace else line
 
 
-def told(where: str, field: str, text: str) -> Problem:
+def problem_of(where: str, field: str, text: str) -> Problem:
     """Return a problem from a text that may hold a traceback below its first line."""
     message, mark, trace = text.partition(f"\n{TRACE}")
     return Problem(where, field, message, f"{TRACE}{trace}" if mark else "")

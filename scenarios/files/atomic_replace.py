@@ -26,13 +26,13 @@ from typing import Any, Final
 from ..errors.problems import InputError, refuse
 from .destination import (
     WRITER,
+    foreign_files,
     is_empty,
     kind_at,
     read_record,
     refuse_directory,
     refuse_file,
-    strangers,
-    told,
+    reporting_os_errors,
 )  # fmt: skip
 
 try:
@@ -64,7 +64,7 @@ def replacing_directory(directory: Path, kind: str, checked: bool = False) -> It
     """
     if not checked:
         refuse_directory(directory, kind)
-    with told(directory):
+    with reporting_os_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
         with _workplace(directory) as hidden:
             new = hidden / NEW
@@ -96,7 +96,7 @@ def replace_text(path: Path, text: str, mine: Callable[[Path], bool], what: str)
     something else is in the way, or the system refuses to write.
     """
     refuse_file(path, mine, what)
-    with told(path), _workplace(path) as hidden:
+    with reporting_os_errors(path), _workplace(path) as hidden:
         (hidden / NEW).write_text(text, "utf-8")
         refuse_file(path, mine, what)
         (hidden / NEW).replace(path)
@@ -124,7 +124,7 @@ def _workplace(target: Path) -> Iterator[Path]:
         yield hidden
     finally:
         if hidden is not None:
-            _bring_back(hidden, target)
+            _restore(hidden, target)
             _discard(hidden)
         if held is not None:
             os.close(held)
@@ -187,7 +187,7 @@ def _clean(target: Path) -> None:
         if held is None:
             continue
         try:
-            _bring_back(hidden, target)
+            _restore(hidden, target)
             _discard(hidden)
         finally:
             os.close(held)
@@ -213,7 +213,7 @@ def _abandoned(hidden: Path) -> int | None:
     return None
 
 
-def _bring_back(hidden: Path, target: Path) -> None:
+def _restore(hidden: Path, target: Path) -> None:
     """Put back what was set aside, if nothing took its place."""
     if kind_at(hidden / OLD) == "directory" and kind_at(target) is None:
         (hidden / OLD).rename(target)
@@ -224,7 +224,7 @@ def _discard(hidden: Path) -> None:
     with suppress(OSError):
         held = [each for each in (hidden / NEW, hidden / OLD) if kind_at(each) == "directory"]
         for each in held:
-            if read_record(each) is not None and strangers(each, contents=False):
+            if read_record(each) is not None and foreign_files(each, contents=False):
                 return
         for each in held:
             shutil.rmtree(each)

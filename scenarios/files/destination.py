@@ -65,7 +65,7 @@ RECORD_KEYS: Final = ("written_by", "kind", "files", "parts", "pending", "sha256
 
 
 @contextmanager
-def told(path: Path, what: str = "cannot be written") -> Iterator[None]:
+def reporting_os_errors(path: Path, what: str = "cannot be written") -> Iterator[None]:
     """Turn an error of the operating system into an InputError that names the path."""
     try:
         yield
@@ -141,14 +141,14 @@ def _refuse_directory(directory: Path, kind: str) -> None:
     if found is None:
         refuse_parents(directory)
         return
-    with told(directory, "cannot be read"):
+    with reporting_os_errors(directory, "cannot be read"):
         empty = is_empty(directory)
         record = None if empty else read_record(directory)
         if not empty and (record is None or record.kind != kind):
             message = f"is not empty and not a farmsim {kind}; name another directory"
             raise refuse(str(directory), message)
         _refuse_fixed(directory)
-        foreign = [] if empty else strangers(directory)
+        foreign = [] if empty else foreign_files(directory)
     if foreign:
         raise refuse(str(directory), f"{_listed(foreign)}; move them or name another directory")
     refuse_parents(directory)
@@ -180,7 +180,7 @@ def _refuse_fixed(directory: Path) -> None:
 
 def refuse_parents(path: Path, may_be_missing: bool = True) -> None:
     """Refuse a path whose parent is no directory that can be written to, or be made."""
-    with told(path):
+    with reporting_os_errors(path):
         parent = path.parent
         while not parent.exists() and parent != parent.parent:
             if not may_be_missing:
@@ -203,7 +203,7 @@ def refuse_file(path: Path, mine: Callable[[Path], bool], what: str) -> None:
     if found not in {None, "file"}:
         raise refuse(str(path), f"is a {found}; name a file")
     if found == "file":
-        with told(path, "cannot be read"):
+        with reporting_os_errors(path, "cannot be read"):
             if not mine(path):
                 message = f"exists and is not {what} that farmsim wrote; name another file"
                 raise refuse(str(path), message)
@@ -250,15 +250,15 @@ def _is_texts(data: object) -> TypeGuard[dict[str, str]]:
     return isinstance(data, dict) and all(isinstance(each, str) for each in data.values())
 
 
-def strangers(directory: Path, contents: bool = True) -> list[str]:
+def foreign_files(directory: Path, contents: bool = True) -> list[str]:
     """Return what below a directory farmsim did not write, or, with contents, was changed.
 
     Names are relative to the directory, in order. Raises OSError if it cannot be read.
     """
-    return sorted(_strangers(directory, "", contents))
+    return sorted(_foreign_files(directory, "", contents))
 
 
-def _strangers(directory: Path, above: str, contents: bool) -> Iterator[str]:
+def _foreign_files(directory: Path, above: str, contents: bool) -> Iterator[str]:
     record = read_record(directory)
     if record is None:
         yield above or "."
@@ -270,7 +270,7 @@ def _strangers(directory: Path, above: str, contents: bool) -> Iterator[str]:
         kind = kind_at(path)
         if kind == "directory":
             if name in record.parts:
-                yield from _strangers(path, f"{above}{name}/", contents)
+                yield from _foreign_files(path, f"{above}{name}/", contents)
             elif name not in folders:
                 yield f"{above}{name}/"
         elif kind != "file" or name not in known or (contents and not record.wrote(name, path)):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ..errors.suggest import unknown_name
-from .fields import Fault, Knobs, Named, model_of
+from .fields import ChoiceField, Fault, ParametersField, model_of
 from .former_names import field_now, value_now, written_as_former
 from .yaml_text import Path
 
@@ -210,14 +210,16 @@ def _pick(  # noqa: PLR0911 - one return per kind of type
     kind: Any, data: Any
 ) -> type[BaseModel] | None:
     """Choose the model among the members of a type that the data is meant for."""
-    named = next((each for each in get_args(kind)[1:] if isinstance(each, Named)), None)
+    named = next((each for each in get_args(kind)[1:] if isinstance(each, ChoiceField)), None)
     if named is not None:
         name = data.get(named.key) if isinstance(data, dict) else None
         cls = named.options().get(name) if isinstance(name, str) else None
         return model_of(cls) if cls else None
-    knobs = next((each for each in get_args(kind)[1:] if isinstance(each, Knobs)), None)
-    if knobs is not None:
-        return model_of(knobs.cls)
+    parameters = next(
+        (each for each in get_args(kind)[1:] if isinstance(each, ParametersField)), None
+    )
+    if parameters is not None:
+        return model_of(parameters.cls)
     kind = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind

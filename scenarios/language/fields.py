@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from ...models.base.parameters import Knob, knobs_of
+from ...models.base.parameters import Parameter, parameters_of
 from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
 from ...policies.catalogue import as_class, available, broken_plugin
 from ...policies.user_policies.functions import is_function
@@ -31,9 +31,9 @@ from . import units
 from .former_names import former_fields, former_values, no_such
 from .plugins import load_class, made_by_user
 
-SMALLEST, LARGEST = 1e-12, 1e12
+MIN_NUMBER, MAX_NUMBER = 1e-12, 1e12
 """Bounds of every number with a fraction but 0: beyond them are slips, and overflow."""
-MOST_COUNTED = 1_000_000_000
+MAX_COUNT = 1_000_000_000
 WRITTEN_AS = "farmsim:written-as"
 """Key by which a field tells the maker of the schema how its default is to be shown."""
 
@@ -53,9 +53,9 @@ class Part(BaseModel):
     def _numbers_can_be_reckoned_with(self) -> Self:
         faults = [
             ((type(self).model_fields[name].alias or name,), f"{value:g} is out of range; write 0, "
-             f"or {SMALLEST:g} to {LARGEST:g}")
+             f"or {MIN_NUMBER:g} to {MAX_NUMBER:g}")
             for name, value in self.__dict__.items()
-            if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST
+            if isinstance(value, float) and value and not MIN_NUMBER <= abs(value) <= MAX_NUMBER
         ]  # fmt: skip
         if faults:
             raise problems(faults)
@@ -85,7 +85,7 @@ def missing(*place: str) -> ValidationError:
     return ValidationError.from_exception_data("faults", [line])
 
 
-class Quantity:
+class QuantityField:
     """A number with a unit, kept in the base unit of its dimension."""
 
     def __init__(
@@ -134,7 +134,7 @@ class Quantity:
         return described
 
 
-class Amount:
+class MoneyField:
     """Money, or a price per kWh."""
 
     def __init__(self, per_kwh: bool = False) -> None:
@@ -178,7 +178,7 @@ _SHOWN: list[type] = []
 """Choices whose schema is being written."""
 
 
-class Named:
+class ChoiceField:
     """One of several dataclasses, picked by a key that names it, its fields beside the key.
 
     ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
@@ -245,7 +245,7 @@ class Named:
             (name for name, cls in self.options().items() if type(value) is cls),
             f"{type(value).__module__}:{type(value).__qualname__}",
         )
-        return {self.key: name, **show_knobs(value)}
+        return {self.key: name, **show_parameters(value)}
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
@@ -268,8 +268,8 @@ class Named:
         return {"anyOf": branches}
 
 
-class Knobs:
-    """A dataclass of knobs, its fields written as a mapping."""
+class ParametersField:
+    """A dataclass of parameters, its fields written as a mapping."""
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
@@ -279,9 +279,9 @@ class Knobs:
     ) -> core_schema.CoreSchema:
         del source, handler
         return core_schema.with_info_plain_validator_function(
-            lambda written, info: read_knobs(self.cls, written, info.context),
+            lambda written, info: read_parameters(self.cls, written, info.context),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: None if value is None else show_knobs(value)
+                lambda value: None if value is None else show_parameters(value)
             ),
         )
 
@@ -294,21 +294,21 @@ class Knobs:
         return described
 
 
-def read_knobs(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
-    """Return a dataclass made from what a scenario says of its knobs."""
+def read_parameters(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
+    """Return a dataclass made from what a scenario says of its parameters."""
     if isinstance(written, cls):
         return written
     read = model_of(cls).model_validate(written, context=context)
     try:
-        return cls(**{name: getattr(read, name) for name in knobs_of(cls)})
+        return cls(**{name: getattr(read, name) for name in parameters_of(cls)})
     except ValueError as error:
         raise problem(str(error)) from None
 
 
 def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
-    """Return a policy made from what a scenario says of its knobs."""
+    """Return a policy made from what a scenario says of its parameters."""
     try:
-        return read_knobs(cls, written, context)
+        return read_parameters(cls, written, context)
     except (ValidationError, PydanticCustomError):
         raise
     except BaseException as error:
@@ -317,10 +317,10 @@ def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
         raise made_by_user(cls, error) from error
 
 
-def show_knobs(value: object) -> dict[str, Any]:
+def show_parameters(value: object) -> dict[str, Any]:
     """Return what a scenario would have to say to get a dataclass."""
     cls: type = type(value)
-    held = {name: getattr(value, name) for name in knobs_of(cls)}
+    held = {name: getattr(value, name) for name in parameters_of(cls)}
     return model_of(cls).model_construct(**held).model_dump(by_alias=True)
 
 
@@ -331,18 +331,18 @@ def summary_of(cls: type) -> str:
 
 @cache
 def model_of(cls: type) -> type[Part]:
-    """Return the pydantic twin of a dataclass whose fields are knobs."""
+    """Return the pydantic twin of a dataclass whose fields are parameters."""
     hints = get_type_hints(cls)
     members: dict[str, Any] = {}
     held = {each.name: each for each in fields(cls)}
-    for name, knob in knobs_of(cls).items():
+    for name, parameter in parameters_of(cls).items():
         default = held[name].default
         members[name] = (
-            annotation_of(hints[name], knob),
+            annotation_of(hints[name], parameter),
             Field(
                 ... if default is MISSING else default,
-                alias=knob.key or None,
-                description=knob.help,
+                alias=parameter.key or None,
+                description=parameter.help,
             ),
         )
     model: type[Part] = create_model(cls.__name__, __base__=Part, **members)
@@ -350,27 +350,27 @@ def model_of(cls: type) -> type[Part]:
     return model
 
 
-def annotation_of(hint: Any, knob: Knob) -> Any:
-    """Return the type under which pydantic reads a knob."""
-    if knob.slot:
-        held = Annotated[Any, policy_slot(knob.slot)]
+def annotation_of(hint: Any, parameter: Parameter) -> Any:
+    """Return the type under which pydantic reads a parameter."""
+    if parameter.slot:
+        held = Annotated[Any, policy_slot(parameter.slot)]
         if get_origin(hint) is tuple:
             return Annotated[tuple.__class_getitem__((held, ...)), Field(min_length=1)]
         return held
-    if is_dataclass(hint) and isinstance(hint, type) and knobs_of(hint):
-        return Annotated[hint, Knobs(hint)]
+    if is_dataclass(hint) and isinstance(hint, type) and parameters_of(hint):
+        return Annotated[hint, ParametersField(hint)]
     if get_origin(hint) is tuple:
-        return _list_of(hint, knob)
-    return NESTED.get(hint) or _plain_annotation(hint, knob)
+        return _list_of(hint, parameter)
+    return NESTED.get(hint) or _plain_annotation(hint, parameter)
 
 
-def _plain_annotation(hint: Any, knob: Knob) -> Any:
-    limits = knob.bounds()
+def _plain_annotation(hint: Any, parameter: Parameter) -> Any:
+    limits = parameter.bounds()
     if hint is int and "le" not in limits and "lt" not in limits:
-        limits["le"] = MOST_COUNTED
+        limits["le"] = MAX_COUNT
     bounds = Field(allow_inf_nan=False, **limits) if hint in (float, int) else Field()
-    if knob.dimension:
-        return Annotated[float, bounds, Quantity(knob.dimension)]
+    if parameter.dimension:
+        return Annotated[float, bounds, QuantityField(parameter.dimension)]
     strict = Field(strict=True) if hint in (int, float, bool) else Field()
     return Annotated[hint, bounds, strict]
 
@@ -387,28 +387,28 @@ TableField = Annotated[
 """A mapping of names, or the path of a table that holds one."""
 
 NESTED: dict[Any, Any] = {
-    DirtyPages: Annotated[Any, Named("model", "model of dirty pages", lambda: DIRTY_PAGES)],
+    DirtyPages: Annotated[Any, ChoiceField("model", "model of dirty pages", lambda: DIRTY_PAGES)],
     dict[str, str] | str: TableField,
 }
 
 
-def _list_of(hint: Any, knob: Knob) -> Any:
-    if knob.dimension == "watt list":
+def _list_of(hint: Any, parameter: Parameter) -> Any:
+    if parameter.dimension == "watt list":
         return Annotated[tuple[float, ...], Readings()]
-    if knob.dimension == "percent list":
+    if parameter.dimension == "percent list":
         return Annotated[tuple[float, ...], Field(min_length=2, max_length=1000), Percents()]
-    item: Any = annotation_of(get_args(hint)[0], knob)
+    item: Any = annotation_of(get_args(hint)[0], parameter)
     return Annotated[tuple.__class_getitem__((item, ...)), Field(min_length=1)]
 
 
-def policy_slot(kind: str) -> Named:
+def policy_slot(kind: str) -> ChoiceField:
     """Return the field type that holds a policy of a kind."""
-    return Named("policy", f"{kind} policy", lambda: available(kind), kind)
+    return ChoiceField("policy", f"{kind} policy", lambda: available(kind), kind)
 
 
-def migration_model() -> Named:
+def migration_model() -> ChoiceField:
     """Return the field type that holds a migration model."""
-    return Named("model", "migration model", lambda: available("migration"), "migration")
+    return ChoiceField("model", "migration model", lambda: available("migration"), "migration")
 
 
 class _Checked:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic_core import PydanticCustomError
 
 from ...policies.catalogue import as_class
-from ...policies.user_policies.guard import is_theirs, name_of_class, told, trace_of
+from ...policies.user_policies.guard import describe_error, is_theirs, name_of_class, trace_of
 
 
 def load_class(name: str, kind: str, allowed: bool) -> type:
@@ -61,12 +61,12 @@ def _offers_of(module: object) -> str:
 
 
 def _failed(name: str, error: BaseException) -> PydanticCustomError:
-    return _problem(f"cannot load {'; '.join(told(error, name))}\n{trace_of(error)}")
+    return _problem(f"cannot load {'; '.join(describe_error(error, name))}\n{trace_of(error)}")
 
 
 def made_by_user(cls: type, error: BaseException) -> PydanticCustomError:
     """Return what is told where a policy fails as it is made."""
-    what = "; ".join(told(error, f"{name_of_class(cls)} failed"))
+    what = "; ".join(describe_error(error, f"{name_of_class(cls)} failed"))
     return _problem(f"{what}\n{trace_of(error)}")
 
 

@@ -23,7 +23,7 @@ EPOCHS = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
 BAND = 100.0
 RIGHT = "write seconds or ISO 8601, such as 2026-03-02T00:05:00+01:00"
 DAY_S = 86_400.0
-MOST_STEPS = 50_000_000
+MAX_STEPS = 50_000_000
 SPARSE = 100
 
 
@@ -260,7 +260,7 @@ def refuse_sparse(
 ) -> None:  # fmt: skip
     """Raise InputError if a grid would be mostly empty and large."""
     too_long = slots > SPARSE * times + 100_000
-    too_large = slots * series > max(MOST_STEPS, 4 * samples)
+    too_large = slots * series > max(MAX_STEPS, 4 * samples)
     if not too_long and not too_large:
         return
     at = int(np.argmax(gaps_s))

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 MIB = 1024.0 * 1024.0
-MOST_MONEY = 1e15
+MAX_MONEY = 1e15
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _WRITTEN = re.compile(rf"^\s*({_NUMBER})\s*(\S.*?)?\s*$")
 _GROUPED = re.compile(r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
@@ -234,6 +234,6 @@ def parse_money(written: object, per_kwh: bool) -> Money:
     if not _CURRENCY.match(currency) or (per == "kWh") != per_kwh or per not in ("", "kWh"):
         raise UnitError(f"{unit or 'no unit'!r} does not fit here; write, for example, {example}")
     refuse_grouped(number, unit)
-    if abs(float(number)) > MOST_MONEY:
-        raise UnitError(f"{number} is out of range; write an amount up to {MOST_MONEY:g}")
+    if abs(float(number)) > MAX_MONEY:
+        raise UnitError(f"{number} is out of range; write an amount up to {MAX_MONEY:g}")
     return Money(_finite(float(number)), currency, per_kwh)

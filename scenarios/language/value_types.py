@@ -6,21 +6,21 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from ...models.service.request_class import RequestClass, request_classes
 from ..errors.suggest import unknown_name
-from .fields import Knobs, Quantity, problem
+from .fields import ParametersField, QuantityField, problem
 
-MOST = 1_000_000_000
+MAX_VALUE = 1_000_000_000
 """Largest number of anything that is counted."""
-Seconds = Annotated[float, Field(ge=0), Quantity("time")]
-Period = Annotated[float, Field(gt=0), Quantity("time")]
-Round = Annotated[float, Field(gt=0), Quantity("time", least=0.1)]
+Seconds = Annotated[float, Field(ge=0), QuantityField("time")]
+Period = Annotated[float, Field(gt=0), QuantityField("time")]
+Round = Annotated[float, Field(gt=0), QuantityField("time", least=0.1)]
 """Time between two things that a run does again and again."""
-Megahertz = Annotated[float, Field(gt=0), Quantity("frequency", least=0.001, most=1e6)]
+Megahertz = Annotated[float, Field(gt=0), QuantityField("frequency", least=0.001, most=1e6)]
 """Clock of a core or a vCPU."""
-Mebibytes = Annotated[float, Field(gt=0), Quantity("memory")]
-Watts = Annotated[float, Field(ge=0), Quantity("power")]
-Share = Annotated[float, Field(ge=0, le=1), Quantity("share")]
-Count = Annotated[int, Field(strict=True, ge=1, le=MOST)]
-Whole = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+Mebibytes = Annotated[float, Field(gt=0), QuantityField("memory")]
+Watts = Annotated[float, Field(ge=0), QuantityField("power")]
+Share = Annotated[float, Field(ge=0, le=1), QuantityField("share")]
+Count = Annotated[int, Field(strict=True, ge=1, le=MAX_VALUE)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=MAX_VALUE)]
 Cores = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 Factor = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=100)]
@@ -52,6 +52,6 @@ def _class_tag(written: object) -> str:
 RequestClassName = Annotated[str, AfterValidator(_known_class)]
 RequestClassField = Annotated[
     Annotated[RequestClassName, Tag("catalogue")]
-    | Annotated[RequestClass, Knobs(RequestClass), Tag("own")],
+    | Annotated[RequestClass, ParametersField(RequestClass), Tag("own")],
     Discriminator(_class_tag),
 ]

@@ -51,7 +51,7 @@ def read_arrival_table(source: TableArrivals, path: Path, tenants: Sequence[str]
         )
     columns = collected.columns(source.path)
     if "names" in columns:
-        columns["names"] = _told_apart(columns, source)
+        columns["names"] = _unique_names(columns, source)
     if source.utilisation_unit is None and "utilisation" in columns:
         place = f"{WHERE}.{source.columns.utilisation}"
         refuse_shares(100 * columns["utilisation"], source.path, "utilisation_unit", place)
@@ -130,7 +130,7 @@ def _optional(
     return found
 
 
-def _told_apart(columns: dict[str, Any], source: TableArrivals) -> Any:
+def _unique_names(columns: dict[str, Any], source: TableArrivals) -> Any:
     """Return names of which each stands once: the second life of ``a`` is ``a#2``.
 
     Raises InputError if two VMs of one name are there at the same time.

@@ -7,7 +7,7 @@ import numpy as np
 from ...models.base.arrays import Floats
 from ...models.workload.vm_size import VmSize
 from ..errors.problems import InputError, refuse
-from ..language.table_times import EPOCHS, MOST_STEPS, SPARSE
+from ..language.table_times import EPOCHS, MAX_STEPS, SPARSE
 from .archive import members
 from .trace import (
     InputFile,
@@ -54,7 +54,7 @@ def read_planetlab(
 def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: str) -> None:
     """Raise InputError where one file is so long that the grid of all would be mostly empty."""
     lines = [len(column) for column in columns]
-    if slots * len(columns) > max(MOST_STEPS, 4 * sum(lines)):
+    if slots * len(columns) > max(MAX_STEPS, 4 * sum(lines)):
         name = names[lines.index(slots)]
         message = f"has {slots:,} samples, far more than the others; cut it, or leave it out"
         raise refuse(f"{shown}/{name}", message)
@@ -122,7 +122,7 @@ def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
     ends = [round((table["time"][-1] - start_s) / step_s) for table in tables]
     samples = sum(len(table["time"]) for table in tables)
     most = SPARSE * samples + 100_000
-    if max(ends) > most or max(ends) * len(tables) > max(MOST_STEPS, 4 * samples):
+    if max(ends) > most or max(ends) * len(tables) > max(MAX_STEPS, 4 * samples):
         last = ends.index(max(ends))
         message = (
             f"ends {max(ends) * step_s:g} s after the earliest sample of all files, {max(ends):,} "

@@ -12,7 +12,7 @@ from ...models.hardware.reliability import Times, availability
 from ...models.network.network import Network
 from ..errors.suggest import unknown_name
 
-LEAST_UP = 0.01
+MIN_AVAILABILITY = 0.01
 """Hosts that are up for less than this share of the time are taken for a slip of the pen."""
 
 
@@ -76,17 +76,19 @@ def _links(network: Network | None) -> Entities:
     return Entities("link", labels, rows, aliases)
 
 
-def lower(up: Floats, rows: Sequence[Ints], to_failure: Times, to_repair: Times) -> None:
+def reduce_availability(
+    up: Floats, rows: Sequence[Ints], to_failure: Times, to_repair: Times
+) -> None:
     """Multiply the share of time that hosts are up by that of one entry, in place."""
     share = availability(to_failure.mean, to_repair.mean)
     for hosts in rows:
         up[hosts] *= share
 
 
-def hardly_up(up: Floats) -> str:
+def low_availability(up: Floats) -> str:
     """Say that hosts are hardly ever up; nothing where they are."""
     share = float(up.mean())
-    if share >= LEAST_UP:
+    if share >= MIN_AVAILABILITY:
         return ""
     return (
         f"hosts would be up for {100 * share:.2g} % of the time in the long run (mean time to "

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
 from ...models.hardware.power_curves import PowerBank, PowerModel
-from ...models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
+from ...models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_figures
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
 from ..language.names import Numbered
@@ -17,10 +17,10 @@ from ..spec.sleep import SleepPart
 
 
 @dataclass(frozen=True)
-class RestModel:
+class SleepModel:
     """One state of rest of one group of hosts; power in W, times in s."""
 
-    resting_w: float
+    state_w: float
     enter_s: float
     enter_w: float
     leave_s: float
@@ -49,7 +49,7 @@ class HostModel:
     boot_w: float
     stop_s: float
     stop_w: float
-    sleep: dict[str, RestModel]
+    sleep: dict[str, SleepModel]
     boots_as_hypervisor: bool = False
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
 
@@ -74,24 +74,24 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
         power=power, off_w=group.off_power,
         boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
         stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
-        sleep=rest_models(group, idle_w, full_w),
+        sleep=sleep_models(group, idle_w, full_w),
         boots_as_hypervisor=boots_as_hypervisor,
     )  # fmt: skip
 
 
-def rest_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, RestModel]:
+def sleep_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, SleepModel]:
     """Return the states of rest besides off of a group, given its idle and full power."""
     parts = group.sleep
     if parts is None:
-        parts = tuple(SleepPart(state=state) for state in DEPTHS[1:])
-    return {part.state: _rest_model(part, idle_w, full_w) for part in parts}
+        parts = tuple(SleepPart(state=state) for state in SLEEP_STATES[1:])
+    return {part.state: _sleep_model(part, idle_w, full_w) for part in parts}
 
 
-def _rest_model(part: SleepPart, idle_w: float, full_w: float) -> RestModel:
+def _sleep_model(part: SleepPart, idle_w: float, full_w: float) -> SleepModel:
     usual = sleep_figures()[part.state]
     entry, leaving = part.entry, part.exit
-    return RestModel(
-        resting_w=usual.watts(idle_w) if part.power is None else part.power,
+    return SleepModel(
+        state_w=usual.watts(idle_w) if part.power is None else part.power,
         enter_s=usual.enter_s.typical if entry is None else entry.duration,
         enter_w=idle_w if entry is None or entry.power is None else entry.power,
         leave_s=usual.leave_s.typical if leaving is None else leaving.duration,
@@ -143,18 +143,18 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
     )
 
 
-def sleep_states(groups: list[dict[str, RestModel]]) -> SleepStates:
+def sleep_states(groups: list[dict[str, SleepModel]]) -> SleepStates:
     """Return the states of rest of all groups."""
     states = SleepStates.none(len(groups))
     columns = {
-        name: np.zeros((len(DEPTHS), len(groups))) for name in RestModel.__dataclass_fields__
+        name: np.zeros((len(SLEEP_STATES), len(groups))) for name in SleepModel.__dataclass_fields__
     }
     for index, rests in enumerate(groups):
         for state, model in rests.items():
-            depth = DEPTHS.index(state)
-            states.available[depth, index] = True
+            sleep_state = SLEEP_STATES.index(state)
+            states.available[sleep_state, index] = True
             for name, column in columns.items():
-                column[depth, index] = getattr(model, name)
+                column[sleep_state, index] = getattr(model, name)
     return SleepStates(states.available, **columns)
 
 

@@ -4,33 +4,33 @@ from collections.abc import Sequence
 
 from ...models.hardware.cpu_features import ANY_CPU, CPU_BASELINES
 from ...models.hypervisor.overheads import Platform as Layer
-from ...models.migration.conversion import NoConversion, Platform
+from ...models.migration.conversion import MigrationPlatform, NoConversion
 from ...models.migration.fixed_rate import FixedRate
-from ...models.migration.model_table import End, MoveModels
+from ...models.migration.model_table import GroupEndpoint, MigrationModels
 from ...models.workload.vm_size import VmSize
 from ...policies.user_policies.guard import guarded
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 
 
-def move_models(
+def migration_models(
     spec: Spec, groups: Sequence[HostGroup], layers: Sequence[Layer | None], sizes: Sequence[VmSize]
-) -> MoveModels:
+) -> MigrationModels:
     """Return how VMs of some sizes move between some groups of hosts, given what runs there.
 
     A group without a layer has the ideal hypervisor.
     """
     written = {size.name: size.migration for size in spec.workload.sizes}
-    ends = [end_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]
+    ends = [endpoint_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]
     own = [guarded(written.get(size.name), "migration") for size in sizes]
-    return MoveModels(own, ends, spec.conversion, ported=spec.network.stated)
+    return MigrationModels(own, ends, spec.conversion, ported=spec.network.stated)
 
 
-def end_of(group: HostGroup, layer: Layer | None, spec: Spec) -> End:
+def endpoint_of(group: HostGroup, layer: Layer | None, spec: Spec) -> GroupEndpoint:
     """Return what a group of hosts is to moves."""
     cpu = ANY_CPU if group.cpu_baseline is None else CPU_BASELINES[group.cpu_baseline]
-    return End(
-        platform=Platform(
+    return GroupEndpoint(
+        platform=MigrationPlatform(
             family="ideal" if layer is None else layer.hypervisor.family,
             stuck="" if layer is None else _stuck(layer),
             cpu_vendor=cpu.vendor,

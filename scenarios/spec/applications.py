@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ...policies.scaling.scaling import ScalingPolicy
-from ..language.fields import Amount, Part, Quantity, policy_slot, problem, problems
+from ..language.fields import MoneyField, Part, QuantityField, policy_slot, problem, problems
 from ..language.table_times import TimeUnit
 from ..language.units import Money
 from ..language.value_types import Count, Factor, FilePath, Name, Period, Seconds, Whole
@@ -15,7 +15,7 @@ from .load_rate import LoadRate, Rate
 LoadRateField = Annotated[LoadRate, Rate()]
 Between = Literal["hold", "line"]
 BETWEEN = "Whether a value holds until the next one, or a straight line leads there."
-TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), Quantity("time")]
+TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), QuantityField("time")]
 
 
 class ConstantRate(Part):
@@ -104,7 +104,7 @@ class CoolDown(Part):
 class Penalty(Part):
     """What it costs when load is not served."""
 
-    price: Annotated[Money, Amount()] = Field(description="Price of one.")
+    price: Annotated[Money, MoneyField()] = Field(description="Price of one.")
     per: Literal["GHz h", "request"] = Field("GHz h", description="Of what.")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..language.fields import Part, Quantity
+from ..language.fields import Part, QuantityField
 from ..language.value_types import (
     Count,
     Factor,
@@ -31,7 +31,7 @@ class _Arrivals(Part):
         description="Time of the source at which the run begins; VMs that came before and are "
         "still there are there from the start, for the rest of their lifetime.",
     )
-    share: Annotated[float, Field(gt=0, le=1), Quantity("share")] = Field(
+    share: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
         1.0,
         description="Part of the batches that is kept, drawn at random; of the VMs where the "
         "source knows no batches.",

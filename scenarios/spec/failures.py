@@ -5,11 +5,11 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from ...models.hardware.reliability import DISTRIBUTIONS, Times
-from ..language.fields import Named, Part, Quantity, problem
+from ..language.fields import ChoiceField, Part, QuantityField, problem
 from ..language.value_types import FilePath, Name, Period, Seconds
 
 Distribution: TypeAlias = Annotated[
-    Times, Named("distribution", "distribution of times", lambda: DISTRIBUTIONS)
+    Times, ChoiceField("distribution", "distribution of times", lambda: DISTRIBUTIONS)
 ]
 Of = Literal["host", "rack", "site", "switch", "link"]
 Match: TypeAlias = Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -52,7 +52,7 @@ class FailureEntry(Part):
 class PlannedOutage(Part):
     """One failure that is known beforehand."""
 
-    at: Annotated[float, Quantity("time")] = Field(description="When it happens.")
+    at: Annotated[float, QuantityField("time")] = Field(description="When it happens.")
     of: Of = Field("host", description=OF)
     match: Match = Field(description=MATCH)
     lasts: Period | None = Field(

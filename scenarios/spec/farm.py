@@ -11,10 +11,10 @@ from ...models.hardware.server import servers
 from ...models.hypervisor.profiles import derive, profiles
 from ..errors.suggest import unknown_name
 from ..language.fields import (
-    Amount,
-    Named,
+    ChoiceField,
+    MoneyField,
     Part,
-    Quantity,
+    QuantityField,
     migration_model,
     problem,
     problems,
@@ -33,7 +33,7 @@ class InlineServer(Part):
     sockets: Cores = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
     clock: Megahertz = Field(description="Nominal clock of a core.")
     memory: Mebibytes = Field(description="Memory installed.")
-    power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
+    power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
         description="Power by utilisation."
     )
 
@@ -108,7 +108,7 @@ class HostGroup(Part):
     memory: Mebibytes | None = Field(
         None, description="Memory of each host, if not that of the catalogue."
     )
-    power: Annotated[Any, Named("model", "power model", lambda: POWER_MODELS)] = Field(
+    power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
         None, description="Power by utilisation, if not the measured curve of the server."
     )
     off_power: Watts = Field(
@@ -126,10 +126,10 @@ class HostGroup(Part):
         description="States of rest besides off; absent: all, with the figures of docs/power.md.",
         examples=[[{"state": "suspend_to_ram", "power": "9 W"}]],
     )
-    price: Annotated[Money | None, Amount()] = Field(
+    price: Annotated[Money | None, MoneyField()] = Field(
         None, description="Price of one host, if not `cost.server_price`."
     )
-    licence: Annotated[Money | None, Amount()] = Field(
+    licence: Annotated[Money | None, MoneyField()] = Field(
         None,
         description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
         "by core, socket or VM, if in the scenario's currency; else costs are told as without it.",
@@ -143,10 +143,10 @@ class HostGroup(Part):
     assists: tuple[Literal[*ASSISTS], ...] | None = Field(  # type: ignore[valid-type]
         None, description="Hardware assistance of the server, if not that of its generation."
     )
-    smt_gain: Annotated[float, Field(ge=0, le=0.3), Quantity("share")] = Field(
+    smt_gain: Annotated[float, Field(ge=0, le=0.3), QuantityField("share")] = Field(
         0.0, description="What simultaneous multithreading adds to the CPU; 25 to 30 % at most."
     )
-    host_applications: Annotated[float, Field(ge=0, le=1), Quantity("share")] = Field(
+    host_applications: Annotated[float, Field(ge=0, le=1), QuantityField("share")] = Field(
         0.0,
         description="CPU that other applications on the host's operating system ask for; only "
         "hosted (type 2) hypervisors allow it.",
@@ -160,7 +160,7 @@ class HostGroup(Part):
     storage_iops: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="Storage operations per second that the device can do; absent: no limit."
     )
-    network: Annotated[float, Field(gt=0), Quantity("bandwidth")] | None = Field(
+    network: Annotated[float, Field(gt=0), QuantityField("bandwidth")] | None = Field(
         None, description="Bandwidth of the host's network; absent: no limit."
     )
     memory_overcommit: Annotated[Factor, Field(ge=1, le=4)] = Field(

@@ -12,7 +12,7 @@ from ..language import units
 from ..language.fields import WRITTEN_AS, problem
 
 REQUESTS = "requests/s"
-MOST = 1e12
+MAX_VALUE = 1e12
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ def parse_rate(written: object) -> LoadRate:
         except ValueError:
             message = f"{number!r} is not a number; write, for example, 400 {REQUESTS}"
             raise units.UnitError(message) from None
-    if not math.isfinite(rate.amount) or not 0 <= rate.amount <= MOST:
+    if not math.isfinite(rate.amount) or not 0 <= rate.amount <= MAX_VALUE:
         message = f"{text} is negative or not finite; write a rate of 0 or more"
         if rate.amount > 0:
-            message = f"{text} is out of range; write a rate up to {MOST:g} MHz or {REQUESTS}"
+            message = f"{text} is out of range; write a rate up to {MAX_VALUE:g} MHz or {REQUESTS}"
         raise units.UnitError(message)
     return rate
 

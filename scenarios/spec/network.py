@@ -5,18 +5,18 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ...models.network.transport import Transport
-from ..language.fields import Knobs, Part, Quantity, problem, problems
+from ..language.fields import ParametersField, Part, QuantityField, problem, problems
 from ..language.value_types import Count, Name, Whole
 
-Bandwidth = Annotated[float, Field(gt=0), Quantity("bandwidth")]
-Latency = Annotated[float, Field(gt=0), Quantity("time")]
+Bandwidth = Annotated[float, Field(gt=0), QuantityField("bandwidth")]
+Latency = Annotated[float, Field(gt=0), QuantityField("time")]
 UPLINK_MBPS = 100_000.0
 """Bandwidth between switches: 100GbE, which has replaced 40GbE there (IHS Markit 2017)."""
 
 PORT_MBPS = 10_000.0
 """Bandwidth of a host's port: 10GbE, what VMware advises for vMotion at the least (vSphere 7.0)."""
 
-InUse = Annotated[float, Field(ge=0, lt=1), Quantity("share")]
+InUse = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
 
 
 class _Switched(Part):
@@ -131,7 +131,7 @@ TopologyField = Annotated[Topology, Field(discriminator="topology")]
 ONE_SWITCH = SingleSwitch(topology="single_switch")
 """The network of a scenario that lays out none."""
 
-MOVES_PER_HOST = 2
+MIGRATIONS_PER_HOST = 2
 """Moves over a network that a host takes part in at a time where a scenario does not say."""
 
 
@@ -141,7 +141,7 @@ def _transport_tag(written: Any) -> str:
 
 TransportField = Annotated[
     Annotated[Literal["plain", "lv08", "cm02"], Tag("preset")]
-    | Annotated[Transport, Knobs(Transport), Tag("own")],
+    | Annotated[Transport, ParametersField(Transport), Tag("own")],
     Discriminator(_transport_tag),
 ]
 

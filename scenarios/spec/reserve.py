@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ..language.fields import Part, Quantity, problem
+from ..language.fields import Part, QuantityField, problem
 from ..language.value_types import Count
 from .constraints import HostPatterns
 
-KeptShare = Annotated[float, Field(ge=0, lt=1), Quantity("share")]
+KeptShare = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
 
 
 class FailingHosts(Part):

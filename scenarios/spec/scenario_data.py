@@ -66,7 +66,7 @@ class ScenarioData(Spec):
         return self._places.get(path, "")
 
     @contextmanager
-    def telling_places(self) -> Iterator[None]:
+    def locating_problems(self) -> Iterator[None]:
         """Give errors that name a field of this scenario alone the place where it stands."""
         try:
             yield

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ...models.hardware.sleep_states import DEPTHS
+from ...models.hardware.sleep_states import SLEEP_STATES
 from ..language.fields import Part, problem
 from ..language.value_types import Seconds, Watts
 
@@ -21,7 +21,7 @@ class Switching(Part):
 class SleepPart(Part):
     """A state of rest besides off; what is absent is as in docs/power.md."""
 
-    state: Literal[DEPTHS[1:]] = Field(  # type: ignore[valid-type]
+    state: Literal[SLEEP_STATES[1:]] = Field(  # type: ignore[valid-type]
         description="Which state it is."
     )
     power: Watts | None = Field(None, description="Power in the state.")
@@ -41,5 +41,5 @@ def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] 
 def states_of(group: Any) -> tuple[str, ...]:
     """Return the states of rest besides off that hosts of a group have."""
     if group.sleep is None:
-        return DEPTHS[1:]
+        return SLEEP_STATES[1:]
     return tuple(each.state for each in group.sleep)

@@ -26,12 +26,12 @@ from ...policies.placement_algorithms.first_fit_decreasing import FirstFitDecrea
 from ..errors.suggest import unknown_name
 from ..language.conditions import check_conditions
 from ..language.fields import (
-    Amount,
+    ChoiceField,
     Fault,
-    Knobs,
-    Named,
+    MoneyField,
+    ParametersField,
     Part,
-    Quantity,
+    QuantityField,
     migration_model,
     missing,
     policy_slot,
@@ -77,7 +77,7 @@ class PolicyPart(Part):
         NoControl(), description="What is done every round."
     )
     every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
-    power: Annotated[PowerManagement, Knobs(PowerManagement)] = Field(
+    power: Annotated[PowerManagement, ParametersField(PowerManagement)] = Field(
         PowerManagement(),
         description="How hosts rest, and limits that every control policy has to respect.",
     )
@@ -148,14 +148,14 @@ class CostPart(Part):
         description="Currency of all amounts, three capital letters; absent: that of the amounts "
         "that are given, else EUR.",
     )
-    energy_price: Annotated[Money, Amount(per_kwh=True)] = Field(
+    energy_price: Annotated[Money, MoneyField(per_kwh=True)] = Field(
         Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
     )
     pue: Annotated[Factor, Field(ge=1, le=10)] = Field(
         1.56,
         description="Power of the site per power of the servers (Uptime Institute, mean of 2024).",
     )
-    server_price: Annotated[Money, Amount()] = Field(
+    server_price: Annotated[Money, MoneyField()] = Field(
         Money(7000.0, "EUR"), description="Price of a host whose group names none."
     )
     server_lifetime: Period = Field(
@@ -170,7 +170,7 @@ class CostPart(Part):
         description="Where contracts for licences are signed; a vendor's minimum order may hold in "
         "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
     )
-    investment: Annotated[Money | None, Amount()] = Field(
+    investment: Annotated[Money | None, MoneyField()] = Field(
         None, description="What the consolidation costs once; gives its payback time."
     )
     investment_for: Literal["project", "hosts"] | None = Field(
@@ -208,7 +208,7 @@ class Dedicated(Part):
         None,
         description="Which server; if absent, that of the first group whose hosts hold any VM.",
     )
-    price: Annotated[Money | None, Amount()] = Field(
+    price: Annotated[Money | None, MoneyField()] = Field(
         None,
         description="Price of one, where they would be bought or replaced. Absent: they count "
         "with their energy only, since the price of servers that nobody owns or would buy is no "
@@ -272,7 +272,7 @@ class RunPart(Part):
     """How long, and how often it is written down."""
 
     duration: Annotated[
-        float, Field(gt=0), Quantity("time", least=1.0, most=100 * 31_536_000.0)
+        float, Field(gt=0), QuantityField("time", least=1.0, most=100 * 31_536_000.0)
     ] = Field(86_400.0, description="Simulated time.")
     report_every: Round = Field(300.0, description="Length of an interval of the series.")
     host_series: bool = Field(
@@ -309,7 +309,7 @@ class Spec(Part):
         "hosts that it leaves has a model of its own.",
     )
     conversion: Annotated[
-        Conversion | NoConversion, Named("kind", "conversion", lambda: CONVERSIONS)
+        Conversion | NoConversion, ChoiceField("kind", "conversion", lambda: CONVERSIONS)
     ] = Field(
         NoConversion(),
         description="What a move takes between hosts that do not exchange running VMs: other "

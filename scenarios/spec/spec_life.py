@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..language.fields import Part, Quantity
+from ..language.fields import Part, QuantityField
 from ..language.value_types import Mebibytes, Period, Seconds, Whole
 
 
@@ -32,7 +32,7 @@ class ProvisioningPart(Part):
         "it; then the VM's system boots. `none`: VMs run at once, restarted ones when booted.",
     )
     image: Mebibytes = Field(20_480.0, description="Size of the image that a template copy copies.")
-    bandwidth: Annotated[float, Field(gt=0), Quantity("bandwidth")] = Field(
+    bandwidth: Annotated[float, Field(gt=0), QuantityField("bandwidth")] = Field(
         3200.0,
         description="Rate at which one image is copied; the default is 400 MB/s, an estimate for "
         "shared flash storage.",

@@ -18,9 +18,9 @@ from ...models.workload.demand import OnEnd
 from ...models.workload.demand_generators import Bursts, LoadClass
 from ..errors.suggest import unknown_name
 from ..language.fields import (
-    Knobs,
+    ParametersField,
     Part,
-    Quantity,
+    QuantityField,
     migration_model,
     problem,
     problems,
@@ -52,16 +52,16 @@ class Size(Part):
     vcpus: Cores = Field(2, description="Virtual CPUs.")
     clock: Megahertz = Field(2500.0, description="What 100 % of one vCPU stands for.")
     memory: Mebibytes = Field(4096.0, description="Memory, all of it reserved on the host.")
-    disk: Annotated[float, Field(ge=0), Quantity("memory")] = Field(
+    disk: Annotated[float, Field(ge=0), QuantityField("memory")] = Field(
         0.0, description="Disk, copied by moves where hosts share no storage."
     )
-    disk_writes: Annotated[float, Field(ge=0), Quantity("bandwidth")] = Field(
+    disk_writes: Annotated[float, Field(ge=0), QuantityField("bandwidth")] = Field(
         0.0, description="What a fully busy VM writes to its disk, mirrored while that is copied."
     )
     count: Annotated[int, Field(strict=True, ge=0, le=MAX_VMS)] | None = Field(
         None, description="Number of VMs of this size; give counts or shares, not both."
     )
-    share: Annotated[float, Field(gt=0), Quantity("share")] | None = Field(
+    share: Annotated[float, Field(gt=0), QuantityField("share")] | None = Field(
         None, description="Part of the VMs that have this size."
     )
     request_class: RequestClassField | None = Field(
@@ -73,7 +73,7 @@ class Size(Part):
     shares: Count = Field(
         1000, description="Weight of one vCPU where CPU is short and `service.sharing: shares`."
     )
-    reservation: Annotated[float, Field(ge=0), Quantity("frequency")] = Field(
+    reservation: Annotated[float, Field(ge=0), QuantityField("frequency")] = Field(
         0.0,
         description="CPU that is never taken from the VM, with `service.sharing: shares`; no "
         "host takes VMs that reserve more than it has.",
@@ -82,8 +82,8 @@ class Size(Part):
     tenant: Name | None = Field(None, description="Who the VMs of this size belong to.")
     migration: Annotated[Any, migration_model()] = Field(
         None,
-        description="How VMs of this size move, if not by the `migration` of the hosts that they "
-        "leave or of the scenario.",
+        description="How VMs of this size migrate, if not by the `migration` of the hosts that "
+        "they leave or of the scenario.",
     )
     priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
         0, description="Who comes first where moves wait for room or for a place; highest first."
@@ -180,7 +180,9 @@ def _classes_tag(written: Any) -> str:
 ClassesField = Annotated[
     Annotated[str, Tag("fitted")]
     | Annotated[
-        tuple[Annotated[LoadClass, Knobs(LoadClass)], ...], Field(min_length=1), Tag("own")
+        tuple[Annotated[LoadClass, ParametersField(LoadClass)], ...],
+        Field(min_length=1),
+        Tag("own"),
     ],
     Discriminator(_classes_tag),
 ]
@@ -195,13 +197,13 @@ class Synthetic(Part):
         description="A fitted set (planetlab, bitbrains, azure, google) or classes written out.",
     )
     step: Round = Field(300.0, description="Time between two changes of load.")
-    farm_factor: Annotated[float, Field(ge=0, lt=1), Quantity("share")] = Field(
+    farm_factor: Annotated[float, Field(ge=0, lt=1), QuantityField("share")] = Field(
         0.0, description="Part of the variance that the whole farm shares."
     )
-    daily_peak: Annotated[float, Field(ge=0, lt=86_400), Quantity("time")] = Field(
+    daily_peak: Annotated[float, Field(ge=0, lt=86_400), QuantityField("time")] = Field(
         50_400.0, description="Time of day at which the daily part is highest."
     )
-    bursts: Annotated[Bursts, Knobs(Bursts)] | None = Field(
+    bursts: Annotated[Bursts, ParametersField(Bursts)] | None = Field(
         None, description="Occasional periods of high load."
     )
 

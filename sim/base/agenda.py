@@ -10,7 +10,7 @@ from ...models.base.arrays import Floats, Ints, distinct
 from .clock import Clock
 
 
-class Agenda:
+class DueRows:
     """Calls ``act`` with the rows that are due, ascending, once for each instant.
 
     A row that is entered again is due at the later entry's instant only.
@@ -35,7 +35,7 @@ class Agenda:
                 self._alarm(instant_s)
             self._entries[instant_s].append(row)
 
-    def strike(self, rows: Ints) -> None:
+    def cancel(self, rows: Ints) -> None:
         """Take rows off the agenda."""
         self._due_s[rows] = np.nan
 

@@ -8,7 +8,7 @@ from ...models.base.arrays import Ints
 from ...models.farm.living import LivingFarm
 from ..base.clock import Clock
 from ..base.log import Column
-from .power_states import PowerStories
+from .power_states import PowerTransitions
 
 
 class Maintenance:
@@ -17,7 +17,7 @@ class Maintenance:
     ``look`` is to be called whenever VMs or hosts have changed while hosts are closed.
     """
 
-    def __init__(self, clock: Clock, farm: LivingFarm, power: PowerStories) -> None:
+    def __init__(self, clock: Clock, farm: LivingFarm, power: PowerTransitions) -> None:
         self._clock, self._farm, self._power = clock, farm, power
         self._host: list[int] = []
         self._times_s: list[list[float]] = []

@@ -12,19 +12,20 @@ from ...models.state.columns import PowerState
 from ..base.clock import Clock
 from ..records.recorder import Recorder
 
-Story = Generator[simpy.Event, object, None]
+SimProcess = Generator[simpy.Event, object, None]
 
 
-class PowerStories:
+class PowerTransitions:
     """Hosts come up and go to rest; a duration of zero is a switch without a story.
 
     ``sleep`` is the state of rest that hosts are put into where they have it (see
-    :data:`farmsim.models.hardware.sleep_states.DEPTHS`); those that have not are switched off.
+    :data:`farmsim.models.hardware.sleep_states.SLEEP_STATES`); those that have not are switched
+    off.
     """
 
     def __init__(self, clock: Clock, farm: Farm, recorder: Recorder, sleep: int = 0) -> None:
         self._clock, self._farm, self._recorder = clock, farm, recorder
-        self.depth = farm.hosts.depths(sleep)
+        self.sleep_state = farm.hosts.sleep_states_of(sleep)
         self._boots: dict[int, simpy.Process] = {}
         self._stops: dict[int, simpy.Process] = {}
         self._on_at_s = np.zeros(len(farm.hosts))
@@ -52,7 +53,7 @@ class PowerStories:
             self._boots.update(dict.fromkeys(batch.tolist(), process))
             self._set(batch, PowerState.BOOTING, cause)
 
-    def _boot(self, hosts: Ints, duration_s: float) -> Story:
+    def _boot(self, hosts: Ints, duration_s: float) -> SimProcess:
         """Boot hosts that take equally long; one that fails meanwhile is no longer theirs."""
         story = self._clock.active_process
         yield self._clock.timeout(duration_s)
@@ -108,13 +109,13 @@ class PowerStories:
         if held.any():
             self.drain(hosts[held], cause)
             hosts = hosts[~held]
-        depth = self.depth[hosts]
-        stop_s = self._farm.hosts.enter_s(hosts, depth)
+        sleep_state = self.sleep_state[hosts]
+        stop_s = self._farm.hosts.enter_s(hosts, sleep_state)
         at_once = stop_s == 0
-        self._set(hosts[at_once], PowerState.OFF, cause, depth[at_once])
+        self._set(hosts[at_once], PowerState.OFF, cause, sleep_state[at_once])
         for duration_s in np.unique(stop_s[stop_s > 0]).tolist():
             batch = hosts[stop_s == duration_s]
-            self._set(batch, PowerState.STOPPING, cause, depth[stop_s == duration_s])
+            self._set(batch, PowerState.STOPPING, cause, sleep_state[stop_s == duration_s])
             process = self._clock.process(self._shut_down(batch, duration_s))
             self._stops.update(dict.fromkeys(batch.tolist(), process))
 
@@ -122,7 +123,7 @@ class PowerStories:
         """Return which hosts are kept on although no VM is on them any more."""
         return np.array([host in self._held for host in hosts.tolist()], bool)
 
-    def _shut_down(self, hosts: Ints, duration_s: float) -> Story:
+    def _shut_down(self, hosts: Ints, duration_s: float) -> SimProcess:
         """Shut down hosts that take equally long."""
         story = self._clock.active_process
         yield self._clock.timeout(duration_s)
@@ -136,8 +137,8 @@ class PowerStories:
             del stories[host]
         return np.array(mine, np.int64)
 
-    def _set(self, hosts: Ints, state: int, cause: str, depth: States | None = None) -> None:
+    def _set(self, hosts: Ints, state: int, cause: str, sleep_state: States | None = None) -> None:
         if len(hosts):
-            self._farm.set_power_state(hosts, state, self._clock.now, depth)
+            self._farm.set_power_state(hosts, state, self._clock.now, sleep_state)
             self._recorder.note_power(self._clock.now, hosts, state, cause)
             self.on_change()

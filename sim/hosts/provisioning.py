@@ -34,7 +34,7 @@ class Provisioning:
             ready_s[index] = row[place]
         return ready_s
 
-    def give_back(self, hosts: Ints) -> None:
+    def release(self, hosts: Ints) -> None:
         """Free a place of each host, one per mention, whose start has been called off."""
         for host in hosts.tolist() if not self._instant else ():
             row = self._free_s[host]

@@ -5,17 +5,17 @@ import numpy as np
 from ...policies.interface.view import FarmView
 from ..base.clock import Clock
 from ..base.log import Column, Log
-from .power_states import PowerStories
+from .power_states import PowerTransitions
 
 
-class ReserveWatch:
+class ReserveKeeper:
     """Looks at the reserve whenever VMs or hosts have come or gone.
 
     ``below_s`` is how long the hosts that were on or booting did not keep the reserve, up to the
     last look.
     """
 
-    def __init__(self, clock: Clock, view: FarmView, power: PowerStories, wakes: bool) -> None:
+    def __init__(self, clock: Clock, view: FarmView, power: PowerTransitions, wakes: bool) -> None:
         self.below_s = 0.0
         self._clock, self._view, self._power, self._wakes = clock, view, power, wakes
         self._whole, self._since_s = True, 0.0
@@ -23,23 +23,23 @@ class ReserveWatch:
 
     def look(self) -> None:
         """Settle the account, and wake sleeping hosts if the reserve needs them."""
-        book, now_s = self._view.book(), self._clock.now
+        reserve_book, now_s = self._view.reserve_book(), self._clock.now
         if not self._whole:
             self.below_s += now_s - self._since_s
         self._since_s = now_s
-        if book is None:
+        if reserve_book is None:
             return
-        self._whole = book.whole()
+        self._whole = reserve_book.whole()
         if self._wakes and not self._whole:
-            self._power.wake(np.array(book.lacking(), np.int64), "needed for the reserve")
-            self._whole = book.whole()
+            self._power.wake(np.array(reserve_book.lacking(), np.int64), "needed for the reserve")
+            self._whole = reserve_book.whole()
 
     def sample(self) -> None:
         """Settle the account and note what is left beyond the reserve."""
         self.look()
-        book = self._view.book()
-        if book is not None:
-            left_mib, left_mhz = book.left()
+        reserve_book = self._view.reserve_book()
+        if reserve_book is not None:
+            left_mib, left_mhz = reserve_book.left()
             self._log.add(time_s=self._clock.now, left_mib=left_mib, left_mhz=left_mhz)
 
     def columns(self) -> dict[str, Column]:

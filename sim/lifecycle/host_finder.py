@@ -7,21 +7,21 @@ import numpy as np
 from ...models.base.arrays import Bools, Floats, Ints, singles
 from ...models.base.ties import tie_of
 from ...models.farm.living import LivingFarm
-from ...models.rules.occupancy import Seats
+from ...models.rules.occupancy import Occupancy
 from ...models.state.columns import PowerState
-from ...policies.control.consolidation import first_asleep_of_each_group
+from ...policies.control.consolidation import first_sleeping_of_each_group
 from ...policies.interface.plan import Search
 from ...policies.interface.planned_view import Resized, resized_view
 from ...policies.interface.view import FarmView
-from ...policies.placement.candidates import Room
-from ...policies.placement.capacity_index import Shelf
-from ...policies.placement.placement import Placed, Placement, Shelving
+from ...policies.placement.candidates import Candidates
+from ...policies.placement.capacity_index import CapacityIndex
+from ...policies.placement.placement import IndexedPlacement, Placed, Placement
 
 FEW = 10
 """How many times the VMs to be placed a farm must have for them to count as few."""
 
 
-class Chooser(Protocol):
+class HostFinder(Protocol):
     """Finds hosts for VMs one after another, as the farm is now."""
 
     def choose(self, vms: Ints) -> Placed:
@@ -57,9 +57,9 @@ class Needs:
         load_mhz = self.load_mhz().copy()
         load_mhz[view.vms.host[vm]] -= before_mhz[vm]
         need_mhz = ahead.vms.size_mhz if self.by_size else before_mhz
-        hosts = candidates(ahead, 1, wakes)
-        room = Room(ahead, hosts, need_mhz, load_mhz, self.capacity_mhz, few=True)
-        return room.has_place(vm)
+        hosts = hosts_to_try(ahead, 1, wakes)
+        candidates = Candidates(ahead, hosts, need_mhz, load_mhz, self.capacity_mhz, few=True)
+        return candidates.has_place(vm)
 
     def keeps_rules(self, vm: int, size: int) -> bool:
         """Whether a VM that runs may have another size where it is, by all hard rules."""
@@ -68,7 +68,7 @@ class Needs:
             return True
         sizes = vms.size.copy()
         sizes[vm] = size
-        barred = Seats(rules, vms.host, vms.moving_to, sizes).barred(vm, vms.host[[vm]])
+        barred = Occupancy(rules, vms.host, vms.moving_to, sizes).barred(vm, vms.host[[vm]])
         return barred is None or not barred[0]
 
     def load_mhz(self) -> Floats:
@@ -84,11 +84,11 @@ class Needs:
         return load_mhz
 
 
-def candidates(view: FarmView, count: int, wakes: bool) -> Ints:
+def hosts_to_try(view: FarmView, count: int, wakes: bool) -> Ints:
     """Return the hosts for so many VMs: those awake, and some of each kind that sleep."""
     there: Bools = view.awake().copy()
     if wakes:
-        there[first_asleep_of_each_group(view, count)] = True
+        there[first_sleeping_of_each_group(view, count)] = True
     return np.flatnonzero(there)
 
 
@@ -101,7 +101,7 @@ class CurrentDemand(Protocol):
         ...
 
 
-class RoomChooser:
+class CandidateSearch:
     """Looks at every host that is awake, and at some of each kind that sleep."""
 
     def __init__(
@@ -118,15 +118,15 @@ class RoomChooser:
     def choose(self, vms: Ints) -> Placed:
         """Return a host per VM (−1: none has room), in the order given."""
         view = self._view
-        hosts = candidates(view, len(vms), self._wakes)
+        hosts = hosts_to_try(view, len(vms), self._wakes)
         need_mhz = self._needs.need_mhz(self._demand.now_mhz)
         load_mhz, capacity_mhz = self._needs.load_mhz(), self._needs.capacity_mhz
         few = FEW * len(vms) < len(need_mhz)
-        room = Room(view, hosts, need_mhz, load_mhz, capacity_mhz, few=few)
-        return self._placement.place(room, vms)
+        candidates = Candidates(view, hosts, need_mhz, load_mhz, capacity_mhz, few=few)
+        return self._placement.place(candidates, vms)
 
 
-class OneEachChooser:
+class EmptyHostFinder:
     """Gives each VM a host of its own: the lowest that is empty."""
 
     def __init__(self, farm: LivingFarm) -> None:
@@ -141,36 +141,41 @@ class OneEachChooser:
         return Placed(found, [Search(len(hosts))] * len(vms))
 
 
-class ShelfChooser:
+class IndexedHostFinder:
     """Keeps an index of free capacity; for VMs that count by size and that no rule concerns."""
 
     def __init__(
-        self, farm: LivingFarm, needs: Needs, placement: Shelving, otherwise: Chooser, wakes: bool
+        self,
+        farm: LivingFarm,
+        needs: Needs,
+        placement: IndexedPlacement,
+        otherwise: HostFinder,
+        wakes: bool,
     ) -> None:
         self._farm, self._needs = farm, needs
         self._otherwise, self._wakes = otherwise, wakes
         free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
         self._tie_mhz = tie_of(needs.capacity_mhz)
-        self._shelf: Shelf = placement.shelf(free_mhz, free_mib, self._tie_mhz)
+        self._index: CapacityIndex = placement.capacity_index(free_mhz, free_mib, self._tie_mhz)
         self._all_free_mhz, self._all_free_mib = free_mhz, free_mib
         self._free_mhz, self._free_mib = singles(free_mhz), singles(free_mib)
         farm.changed.clear()
 
     def choose(self, vms: Ints) -> Placed:
         """Return a host per VM (−1: none has room), in the order given."""
-        farm, shelf = self._farm, self._shelf
+        farm, capacity_index = self._farm, self._index
         self._catch_up()
         free_mhz, free_mib = self._free_mhz, self._free_mib
         found = []
         needs = zip(
-            farm.vms.size_mhz[vms].tolist(), farm.delivery.most_mib[vms].tolist(), strict=True
+            farm.vms.size_mhz[vms].tolist(), farm.delivery.max_mib[vms].tolist(), strict=True
         )
         for need_mhz, need_mib in needs:
-            host = shelf.find(need_mhz, need_mib)
+            host = capacity_index.find(need_mhz, need_mib)
             if host >= 0:
                 free_mhz[host] -= need_mhz
                 free_mib[host] -= need_mib
-                shelf.update(host, free_mhz[host], free_mib[host])
+                capacity_index.update(host, free_mhz[host], free_mib[host])
                 farm.changed.add(host)
             found.append(host)
         hosts = np.array(found, np.int64)
@@ -194,7 +199,7 @@ class ShelfChooser:
         free_mhz, free_mib = self._all_free_mhz, self._all_free_mib
         awake = free_mib >= 0
         no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm] - self._tie_mhz)
-        no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.most_mib[vm])
+        no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.max_mib[vm])
         considered = int(awake.sum())
         return Search(considered, considered, 0.0, int(no_cpu.sum()), int(no_memory.sum()))
 
@@ -211,7 +216,7 @@ class ShelfChooser:
         ):
             if mhz != self._free_mhz[host] or mib != self._free_mib[host]:
                 self._free_mhz[host], self._free_mib[host] = mhz, mib
-                self._shelf.update(host, mhz, mib)
+                self._index.update(host, mhz, mib)
 
     def _free(self, hosts: Ints) -> tuple[Floats, Floats]:
         farm = self._farm

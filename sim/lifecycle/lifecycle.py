@@ -15,12 +15,12 @@ from ...models.state.lifetimes import Lifetimes
 from ...policies.interface.plan import Search
 from ...policies.interface.reserve_book import NAME as RESERVE
 from ...policies.placement.placement import Placed
-from ..base.agenda import Agenda
+from ..base.agenda import DueRows
 from ..base.clock import ARRIVAL, RETURN, Clock
-from ..hosts.power_states import PowerStories
+from ..hosts.power_states import PowerTransitions
 from ..hosts.provisioning import Provisioning
 from ..records.recorder import Recorder
-from .host_finder import Chooser, CurrentDemand
+from .host_finder import CurrentDemand, HostFinder
 from .waiting_queue import WaitingQueue, place_all, serve
 
 LEAVE = EventPriority(1)
@@ -83,10 +83,20 @@ class Lifecycle:
     """
 
     def __init__(
-        self, clock: Clock, farm: LivingFarm, population: Population, admission: Admission,
-        provisioning: Provisioning, chooser: Chooser, demand: CurrentDemand, power: PowerStories,
-        recorder: Recorder, withdraw: Callable[[Ints], None], kind_of_vm: Ints, fitting: Bools,
-    ) -> None:  # fmt: skip
+        self,
+        clock: Clock,
+        farm: LivingFarm,
+        population: Population,
+        admission: Admission,
+        provisioning: Provisioning,
+        host_finder: HostFinder,
+        demand: CurrentDemand,
+        power: PowerTransitions,
+        recorder: Recorder,
+        withdraw: Callable[[Ints], None],
+        kind_of_vm: Ints,
+        fitting: Bools,
+    ) -> None:
         self.lives = Lifetimes(len(farm.vms))
         self.searches: dict[int, Search] = {}
         self.longest_queue = 0
@@ -95,22 +105,22 @@ class Lifecycle:
         """Told of VMs that have begun or ceased to run."""
         self._clock, self._farm, self._population = clock, farm, population
         self._admission, self._provisioning = admission, provisioning
-        self._chooser, self._demand = chooser, demand
+        self._host_finder, self._demand = host_finder, demand
         self._power, self._recorder, self._withdraw = power, recorder, withdraw
         self._fitting = fitting
         count = len(farm.vms)
         self._queue = WaitingQueue(kind_of_vm, population.priority)
         self._tries = np.zeros(count, np.int64)
-        self._again = np.zeros(count, bool)
+        self._attempts = np.zeros(count, bool)
         self.returning = np.zeros(count, bool)
         self.on_change: Callable[[], None] = lambda: None
         self._tied = np.full(count, -1, np.int64)
         self._serving_soon = False
-        self._starts = Agenda(clock, count, self._started, ARRIVAL)
-        self._ends = Agenda(clock, count, self._end, LEAVE)
-        self._noticed = Agenda(clock, count, self._restart, LEAVE)
-        self._patience = Agenda(clock, count, self._lose_patience, LEAVE)
-        self._returns = Agenda(clock, count, self.ask, ARRIVAL)
+        self._starts = DueRows(clock, count, self._started, ARRIVAL)
+        self._ends = DueRows(clock, count, self._end, LEAVE)
+        self._noticed = DueRows(clock, count, self._restart, LEAVE)
+        self._timeouts = DueRows(clock, count, self._time_out, LEAVE)
+        self._returns = DueRows(clock, count, self.ask, ARRIVAL)
         self._missing = farm.not_running
         self._missing.lifetime_s = population.lifetime_s
 
@@ -144,7 +154,7 @@ class Lifecycle:
         self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
-    def turn_away_at_start(self, vms: Ints) -> None:
+    def reject_at_start(self, vms: Ints) -> None:
         """Reject VMs for which no host has room at time 0."""
         self._farm.reject(vms)
         self._missing.wait(vms, self._demand.now_mhz, 0.0)
@@ -160,8 +170,8 @@ class Lifecycle:
         Those that exist already need only boot.
         """
         now_s = self._clock.now
-        self._again[vms] = exists
-        self._returns.strike(vms)
+        self._attempts[vms] = exists
+        self._returns.cancel(vms)
         self._farm.request(vms)
         self.lives.note_asked(vms, now_s)
         fits = self._fitting[self._farm.vms.size[vms]]
@@ -177,7 +187,7 @@ class Lifecycle:
             self.serve()
             self.longest_queue = max(self.longest_queue, len(self._queue))
 
-    def dismiss(self, vms: Ints) -> None:
+    def stop_members(self, vms: Ints) -> None:
         """Let VMs go that somebody may ask for again; not while they go to another host."""
         self._leave(vms, VmState.ABSENT, "dismissed")
         self.serve()
@@ -186,7 +196,7 @@ class Lifecycle:
         """Take a VM off its host and start it again, changed, before anybody else gets its room."""
         self._leave(vm, VmState.ABSENT, "dismissed")
         reshape()
-        self._again[vm] = True
+        self._attempts[vm] = True
         self._farm.request(vm)
         self.lives.note_asked(vm, self._clock.now)
         left = self._place(vm)
@@ -222,9 +232,9 @@ class Lifecycle:
         until_s = np.where(np.isnan(due_s), np.inf, due_s)
         self._missing.go_down(vms, self._demand.now_mhz, until_s, now_s)
         self._note_down(ran)
-        self._again[ran] = True
+        self._attempts[ran] = True
         self.returning[vms] = True
-        self._starts.strike(vms)
+        self._starts.cancel(vms)
         if self._admission.restart:
             self._noticed.enter(vms, np.full(len(vms), now_s + self._admission.detect_s))
         else:
@@ -285,13 +295,13 @@ class Lifecycle:
         self.lives.note_down(vms, now_s)
         self.lives.note_demand(wanted_mhz, now_s)
 
-    def look_again(self) -> None:
+    def retry_waiting(self) -> None:
         """Try those who wait once more: moves and hosts that are off by now may have made room."""
         if len(self._queue):
             self.serve()
 
-    def look_soon(self) -> None:
-        """Do as :meth:`look_again` once all that happens at this instant has happened."""
+    def retry_soon(self) -> None:
+        """Do as :meth:`retry_waiting` once all that happens at this instant has happened."""
         if len(self._queue):
             self._serve_soon()
 
@@ -334,7 +344,7 @@ class Lifecycle:
         return place_all(vms, self._choose, self._put)
 
     def _choose(self, vms: Ints) -> Ints:
-        placed = self._chooser.choose(vms)
+        placed = self._host_finder.choose(vms)
         if not (placed.hosts >= 0).any():
             self._note_search(vms, placed)
         return placed.hosts
@@ -346,15 +356,15 @@ class Lifecycle:
     def _put(self, vms: Ints, hosts: Ints) -> None:
         farm, now_s = self._farm, self._clock.now
         self._queue.remove(vms)
-        self._patience.strike(vms)
+        self._timeouts.cancel(vms)
         for vm in vms.tolist() if self.searches else ():
             self.searches.pop(vm, None)
         self.returning[vms] = False
-        asleep = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
-        if len(asleep):
-            self._power.wake(asleep, "needed for VMs")
+        sleeping = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
+        if len(sleeping):
+            self._power.wake(sleeping, "needed for VMs")
         ready_s = self._provisioning.ready_s(
-            hosts, farm.hosts.group[hosts], self._again[vms], now_s, self._power.on_at_s(hosts)
+            hosts, farm.hosts.group[hosts], self._attempts[vms], now_s, self._power.on_at_s(hosts)
         )
         at_once = ready_s <= now_s
         if at_once.any():
@@ -416,13 +426,13 @@ class Lifecycle:
             # A move goes on after the guest has arrived where pages are still to follow.
             self._withdraw(on)
             farm.retire(on, now_s, state)
-            self._provisioning.give_back(hosts[~np.isnan(self._starts.due_s(on))])
+            self._provisioning.release(hosts[~np.isnan(self._starts.due_s(on))])
         if len(off):
             self._queue.remove(off)
             farm.leave_waiting(off, state)
-        for agenda in (self._starts, self._ends, self._noticed, self._patience):
-            agenda.strike(vms)
-        self._again[vms], self._tied[vms], self.returning[vms] = False, -1, False
+        for agenda in (self._starts, self._ends, self._noticed, self._timeouts):
+            agenda.cancel(vms)
+        self._attempts[vms], self._tied[vms], self.returning[vms] = False, -1, False
         self.lives.note_ended(vms, now_s)
         self._missing.end(vms, now_s)
         self._recorder.note_vms(now_s, on, event, hosts)
@@ -451,20 +461,20 @@ class Lifecycle:
             self._recorder.note_vms(now_s, kept[~for_failures], "queued", -1)
             waits = f"queued: would break {RESERVE}"
             self._recorder.note_vms(now_s, kept[for_failures], waits, -1)
-            self._patience.enter(kept, np.full(len(kept), now_s + admission.patience_s))
+            self._timeouts.enter(kept, np.full(len(kept), now_s + admission.patience_s))
         if len(turned_away):
             why = "the queue is full" if admission.queue else "no host has room"
-            self._turn_away(turned_away, why)
+            self._reject_request(turned_away, why)
 
     def _kept_off_by_reserve(self, vms: Ints) -> Bools:
         rules = [self.searches[vm].rules if vm in self.searches else "" for vm in vms.tolist()]
         return np.array([RESERVE in each for each in rules], bool)
 
-    def _lose_patience(self, vms: Ints) -> None:
+    def _time_out(self, vms: Ints) -> None:
         self._queue.remove(vms)
-        self._turn_away(vms, "waited too long")
+        self._reject_request(vms, "waited too long")
 
-    def _turn_away(self, vms: Ints, why: str) -> None:
+    def _reject_request(self, vms: Ints, why: str) -> None:
         now_s = self._clock.now
         again = self._tries[vms] < self._admission.retries
         self._tries[vms] += 1

@@ -14,12 +14,12 @@ from ...models.base.arrays import Floats, Ints, States, sum_by
 from ...models.state.columns import PowerState
 from ...policies.interface.view import FarmView, locked
 from ...policies.placement.placement import Placement
-from .host_finder import RoomChooser
+from .host_finder import CandidateSearch
 from .waiting_queue import WaitingQueue, place_all, serve
 
 
 @dataclass
-class Paper:
+class RestartState:
     """VMs on hosts at an instant, as a restart finds and changes them.
 
     ``home`` has one entry per VM (−1: none), ``used_mib``, ``load_mhz`` and ``state`` one per
@@ -59,11 +59,11 @@ class Paper:
         self.placed += zip(vms.tolist(), hosts.tolist(), strict=True)
         self.used_mib += sum_by(hosts, weights=footprint_mib[vms], minlength=count)
         self.load_mhz += sum_by(hosts, weights=self.need_mhz[vms], minlength=count)
-        asleep = np.unique(hosts[self.state[hosts] == PowerState.OFF])
-        self.woken += asleep.tolist()
-        self.state[asleep] = PowerState.BOOTING
+        sleeping = np.unique(hosts[self.state[hosts] == PowerState.OFF])
+        self.woken += sleeping.tolist()
+        self.state[sleeping] = PowerState.BOOTING
 
-    def strike(self, failed: Ints) -> Ints:
+    def fail(self, failed: Ints) -> Ints:
         """Let hosts fail; return the VMs that were on them, ascending."""
         victims = np.flatnonzero(np.isin(self.home, failed))
         self.home[victims] = -1
@@ -71,25 +71,25 @@ class Paper:
         return victims
 
 
-class _PaperNeeds:
-    def __init__(self, paper: Paper) -> None:
-        self._paper = paper
-        self.by_size, self.capacity_mhz = paper.by_size, paper.capacity_mhz
+class _RestartNeeds:
+    def __init__(self, restart_state: RestartState) -> None:
+        self._restart_state = restart_state
+        self.by_size, self.capacity_mhz = restart_state.by_size, restart_state.capacity_mhz
 
     def need_mhz(self, wanted_mhz: Floats) -> Floats:
         return wanted_mhz
 
     def load_mhz(self) -> Floats:
-        return self._paper.load_mhz
+        return self._restart_state.load_mhz
 
 
-class _PaperDemand:
-    def __init__(self, paper: Paper) -> None:
-        self._paper = paper
+class _RestartDemand:
+    def __init__(self, restart_state: RestartState) -> None:
+        self._restart_state = restart_state
 
     @property
     def now_mhz(self) -> Floats:
-        return self._paper.need_mhz
+        return self._restart_state.need_mhz
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class Restart:
     priority: Ints
     wakes: bool
 
-    def play(self, view: FarmView, paper: Paper, vms: Ints, before: Ints | None = None) -> Ints:
+    def play(
+        self, view: FarmView, restart_state: RestartState, vms: Ints, before: Ints | None = None
+    ) -> Ints:
         """Restart VMs that have no host; return those that find none, of high priority first.
 
         ``before`` are VMs that an earlier failure took off their hosts: they come first.
@@ -111,16 +113,18 @@ class Restart:
         if before is not None:
             queue.add(before, first=True)
         queue.add(vms, first=True)
-        needs: Any = _PaperNeeds(paper)
-        demand = _PaperDemand(paper)
+        needs: Any = _RestartNeeds(restart_state)
+        demand = _RestartDemand(restart_state)
 
         def choose(some: Ints) -> Ints:
-            chooser = RoomChooser(paper.view(view), needs, self.placement, self.wakes, demand)
-            return chooser.choose(some).hosts
+            host_finder = CandidateSearch(
+                restart_state.view(view), needs, self.placement, self.wakes, demand
+            )
+            return host_finder.choose(some).hosts
 
         def put(some: Ints, hosts: Ints) -> None:
             queue.remove(some)
-            paper.put(some, hosts, footprint_mib)
+            restart_state.put(some, hosts, footprint_mib)
 
         serve(queue, lambda some: place_all(some, choose, put))
         waiting = queue.waiting()

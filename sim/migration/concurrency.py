@@ -28,7 +28,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConcurrencyLimits:
     """Moves at a time: at a host, in the farm and over a link (0: any number), and their order.
 
     ``serial`` moves one VM after another. ``planned`` begins a move only where each link of its
@@ -50,7 +50,7 @@ class Limits:
         return self.per_link > 0 or self.order == "planned"
 
 
-class Lines:
+class LinkPayloads:
     """The way between two hosts, and what each link has for moves, in bytes/s."""
 
     def __init__(self, network: Network, transport: Transport) -> None:
@@ -65,7 +65,7 @@ class Lines:
         return min(float(self.payload_bytes_s[route].min()), window_bytes_s)
 
 
-class Claim(NamedTuple):
+class MigrationDemand(NamedTuple):
     """What is known of a move before it begins: priority, size and the most it may use."""
 
     priority: int = 0
@@ -73,12 +73,12 @@ class Claim(NamedTuple):
     cap_bytes_s: float = math.inf
 
     @classmethod
-    def of(cls, model: object, guest: Guest, priority: int) -> "Claim":
+    def of(cls, model: object, guest: Guest, priority: int) -> "MigrationDemand":
         """Return the claim of a guest that a model moves."""
         keeps_memory = isinstance(model, Cold | Conversion)
         size_bytes = 0.0 if keeps_memory else guest.memory_bytes
         if isinstance(model, FixedRate):
-            return cls(priority, size_bytes, model.most_mbps * BYTES_PER_MEGABIT)
+            return cls(priority, size_bytes, model.max_mbps * BYTES_PER_MEGABIT)
         if not isinstance(model, Handover):
             return cls(priority, size_bytes)
         if model.storage != "shared":
@@ -90,7 +90,7 @@ Point: TypeAlias = tuple[str, int]
 """A place where moves meet: a host, a link or the farm."""
 
 
-class _Move(NamedTuple):
+class _SlotRequest(NamedTuple):
     event: simpy.Event
     points: tuple[Point, ...]
     rate_bytes_s: float
@@ -100,22 +100,24 @@ class _Move(NamedTuple):
 class Slots:
     """Places for moves at hosts, on links and in the farm."""
 
-    def __init__(self, clock: Clock, limits: Limits, lines: Lines | None = None) -> None:
+    def __init__(
+        self, clock: Clock, limits: ConcurrencyLimits, lines: LinkPayloads | None = None
+    ) -> None:
         self._clock, self._limits = clock, limits
-        self._lines = lines if limits.by_link else None
+        self._payloads = lines if limits.by_link else None
         in_all = 1 if limits.order == "serial" else limits.in_all
-        self._most = {"host": limits.per_host, "link": limits.per_link, "farm": in_all}
+        self._max = {"host": limits.per_host, "link": limits.per_link, "farm": in_all}
         self._used: defaultdict[Point, int] = defaultdict(int)
         self._busy_bytes_s: defaultdict[int, float] = defaultdict(float)
         self._number = 0
-        self._moves: dict[simpy.Event, _Move] = {}
-        self._waiting: defaultdict[Point, dict[int, _Move]] = defaultdict(dict)
+        self._requests: dict[simpy.Event, _SlotRequest] = {}
+        self._waiting: defaultdict[Point, dict[int, _SlotRequest]] = defaultdict(dict)
 
-    def take(self, source: int, target: int, claim: Claim | None = None) -> simpy.Event:
+    def take(self, source: int, target: int, claim: MigrationDemand | None = None) -> simpy.Event:
         """Return an event that fires when the move has a place everywhere."""
         self._number += 1
-        move = self._move(source, target, claim or Claim())
-        self._moves[move.event] = move
+        move = self._request(source, target, claim or MigrationDemand())
+        self._requests[move.event] = move
         if self._free(move):
             self._begin(move)
         else:
@@ -123,9 +125,9 @@ class Slots:
                 self._waiting[point][move.rank[-1]] = move
         return move.event
 
-    def give_back(self, event: simpy.Event) -> None:
+    def release(self, event: simpy.Event) -> None:
         """End a move, or its waiting if ``event`` has not fired."""
-        move = self._moves.pop(event)
+        move = self._requests.pop(event)
         if not event.triggered:
             self._forget(move)
             return
@@ -146,7 +148,7 @@ class Slots:
                 self._forget(each)
                 self._begin(each)
 
-    def ranked(self, ends: list[tuple[int, int]], claims: list[Claim]) -> list[int]:
+    def ranked(self, ends: list[tuple[int, int]], claims: list[MigrationDemand]) -> list[int]:
         """Return the positions of moves that are asked for at once, who comes first first."""
         lengths_s = [
             self._rate_and_length(self._route(*each), claim)[1]
@@ -155,57 +157,57 @@ class Slots:
         return sorted(range(len(ends)), key=lambda at: (-claims[at].priority, -lengths_s[at]))
 
     def _route(self, source: int, target: int) -> Ints | None:
-        return self._lines.route(source, target) if self._lines is not None else None
+        return self._payloads.route(source, target) if self._payloads is not None else None
 
-    def _rate_and_length(self, route: Ints | None, claim: Claim) -> tuple[float, float]:
+    def _rate_and_length(self, route: Ints | None, claim: MigrationDemand) -> tuple[float, float]:
         """Return bytes/s and s of a move alone on its route; 0 where the order asks not."""
-        if route is None or self._lines is None or self._limits.order != "planned":
+        if route is None or self._payloads is None or self._limits.order != "planned":
             return 0.0, 0.0
-        rate_bytes_s = min(self._lines.alone_bytes_s(route), claim.cap_bytes_s)
+        rate_bytes_s = min(self._payloads.alone_bytes_s(route), claim.cap_bytes_s)
         return rate_bytes_s, claim.size_bytes / rate_bytes_s
 
-    def _move(self, source: int, target: int, claim: Claim) -> _Move:
+    def _request(self, source: int, target: int, claim: MigrationDemand) -> _SlotRequest:
         points: list[Point] = [("host", source), ("host", target)]
-        if self._most["farm"]:
+        if self._max["farm"]:
             points.append(FARM)
         route = self._route(source, target)
         if route is not None:
             points += [("link", link) for link in route.tolist()]
         rate_bytes_s, length_s = self._rate_and_length(route, claim)
         rank = (-claim.priority, -length_s, self._number)
-        return _Move(self._clock.event(), tuple(points), rate_bytes_s, rank)
+        return _SlotRequest(self._clock.event(), tuple(points), rate_bytes_s, rank)
 
     def _is_full(self, point: Point) -> bool:
-        most = self._most[point[0]]
+        most = self._max[point[0]]
         if most and self._used[point] >= most:
             return True
         return point[0] == "link" and self._limits.order == "planned"
 
-    def _free(self, move: _Move) -> bool:
+    def _free(self, move: _SlotRequest) -> bool:
         for point in move.points:
-            most = self._most[point[0]]
+            most = self._max[point[0]]
             if most and self._used[point] >= most:
                 return False
             if move.rate_bytes_s and point[0] == "link" and not self._carries(point[1], move):
                 return False
         return True
 
-    def _carries(self, link: int, move: _Move) -> bool:
+    def _carries(self, link: int, move: _SlotRequest) -> bool:
         """Whether a link has the rate of a move left, or carries nothing."""
-        assert self._lines is not None
+        assert self._payloads is not None
         if not self._used["link", link]:
             return True
-        most_bytes_s = float(self._lines.payload_bytes_s[link]) * (1.0 + ROUNDING)
+        most_bytes_s = float(self._payloads.payload_bytes_s[link]) * (1.0 + ROUNDING)
         return self._busy_bytes_s[link] + move.rate_bytes_s <= most_bytes_s
 
-    def _begin(self, move: _Move) -> None:
+    def _begin(self, move: _SlotRequest) -> None:
         for point in move.points:
             self._used[point] += 1
             if point[0] == "link":
                 self._busy_bytes_s[point[1]] += move.rate_bytes_s
         move.event.succeed()
 
-    def _forget(self, move: _Move) -> None:
+    def _forget(self, move: _SlotRequest) -> None:
         for point in move.points:
             queue = self._waiting[point]
             del queue[move.rank[-1]]

@@ -2,13 +2,13 @@
 
 from ...models.base.arrays import Bools, Ints
 from ...models.farm.farm import Farm
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 
 
-class Bars:
+class MigrationFeasibility:
     """What the models and the layer of one farm say of moves between its hosts."""
 
-    def __init__(self, farm: Farm, models: MoveModels) -> None:
+    def __init__(self, farm: Farm, models: MigrationModels) -> None:
         self._farm, self._models = farm, models
         self._allowed = farm.delivery.layer.allowed
 

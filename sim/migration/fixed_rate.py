@@ -10,10 +10,10 @@ from ...models.base.arrays import Bools, Ints, alike, distinct
 from ...models.farm.farm import Farm
 from ...models.migration.course import BYTES_PER_MIB, liu_energy_j
 from ...models.migration.fixed_rate import Phases
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.state.columns import PowerState
 from ..base.clock import Clock
-from ..hosts.power_states import PowerStories, Story
+from ..hosts.power_states import PowerTransitions, SimProcess
 from ..records.recorder import Recorder
 
 
@@ -27,8 +27,8 @@ class Migrations:
         self,
         clock: Clock,
         farm: Farm,
-        models: MoveModels,
-        power: PowerStories,
+        models: MigrationModels,
+        power: PowerTransitions,
         recorder: Recorder,
         ended: Callable[[], None],
     ) -> None:
@@ -58,7 +58,7 @@ class Migrations:
             story = self._play(wave, int(waits_for[rows[0]]))
             self._waves[wave] = self._clock.process(story)
 
-    def _play(self, wave: "_Wave", waits_for: int) -> Story:
+    def _play(self, wave: "_Wave", waits_for: int) -> SimProcess:
         """Wait for the targets to boot, go through the phases, arrive; undone if interrupted."""
         clock, farm, phases = self._clock, self._farm, wave.phases
         arrived = False

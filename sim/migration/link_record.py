@@ -7,9 +7,9 @@ import simpy
 
 from ..base.clock import Clock, beats
 from ..base.log import Column, Log
-from .transfers import FlowBoard
+from .transfers import FlowNetwork
 
-LEAST_BYTES = 0.5
+MIN_BYTES = 0.5
 """What a link must have carried in an interval to be noted; less is rounding."""
 
 
@@ -24,15 +24,15 @@ class LinkRecord:
     0, whatever the intervals are.
     """
 
-    def __init__(self, board: FlowBoard) -> None:
-        self._board = board
-        self._before = board.link_bytes
+    def __init__(self, flow_network: FlowNetwork) -> None:
+        self._flow_network = flow_network
+        self._before = flow_network.link_bytes
         self._sampled_s = 0.0
         self._window_before = self._before.copy()
         self.busiest_bytes = np.zeros(len(self._before))
         self._log = Log({"link": int, "time_s": float, "length_s": float, "sent_bytes": float})
 
-    def watch(self, clock: Clock, end_s: float) -> Generator[simpy.Event, object, None]:
+    def sample_windows(self, clock: Clock, end_s: float) -> Generator[simpy.Event, object, None]:
         """Note at the end of each window what links have carried within it."""
         for now_s, _ in beats([WINDOW_S], end_s):
             yield clock.at(now_s)
@@ -40,7 +40,7 @@ class LinkRecord:
 
     def close_window(self) -> None:
         """Note what links have carried since the last window."""
-        sent = self._board.link_bytes
+        sent = self._flow_network.link_bytes
         np.maximum(self.busiest_bytes, sent - self._window_before, out=self.busiest_bytes)
         self._window_before = sent
 
@@ -49,8 +49,8 @@ class LinkRecord:
         length_s = now_s - self._sampled_s
         if length_s <= 0:
             return
-        sent = self._board.link_bytes
-        used = np.flatnonzero(sent - self._before > LEAST_BYTES)
+        sent = self._flow_network.link_bytes
+        used = np.flatnonzero(sent - self._before > MIN_BYTES)
         self._log.add(
             len(used), link=used, time_s=now_s, length_s=length_s,
             sent_bytes=sent[used] - self._before[used],
@@ -61,5 +61,5 @@ class LinkRecord:
 
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the bytes of each link in all, and its intervals; times are their ends."""
-        links = {"sent_bytes": self._board.link_bytes, "busiest_bytes": self.busiest_bytes}
+        links = {"sent_bytes": self._flow_network.link_bytes, "busiest_bytes": self.busiest_bytes}
         return {"links": links, "link_series": self._log.columns()}

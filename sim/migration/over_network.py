@@ -1,7 +1,7 @@
 """Moves over a network that they share, each a story of its own.
 
 A move waits for its target to boot and for a free slot at both ends, then goes through the
-steps of its migration model (:mod:`.live_migration`); what its transfers get of the links
+steps of its migration model (:mod:`.player`); what its transfers get of the links
 depends on all others under way.
 """
 
@@ -14,22 +14,22 @@ import simpy
 
 from ...models.base.arrays import Bools, Ints
 from ...models.farm.farm import Farm
-from ...models.migration.course import BYTES_PER_MIB, Guest, Outcome, Tally
+from ...models.migration.course import BYTES_PER_MIB, Guest, MigrationOutcome, MigrationTotals
 from ...models.migration.dirty_pages import BYTES_PER_MEGABIT
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.network.network import Network
 from ...models.network.transport import Transport
 from ...models.state.columns import PowerState, VmState
 from ..base.clock import Clock
-from ..hosts.power_states import PowerStories
+from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
-from .concurrency import Claim, Limits, Slots
-from .player import END, NETWORK, SOURCE, TARGET, UNDISTURBED, Player
-from .transfers import FlowBoard
+from .concurrency import ConcurrencyLimits, MigrationDemand, Slots
+from .player import END, NETWORK, SOURCE, TARGET, UNDISTURBED, MigrationPlayer
+from .transfers import FlowNetwork
 
-Story = Generator[simpy.Event, object, None]
+SimProcess = Generator[simpy.Event, object, None]
 
-NOTHING = Tally(0.0).outcome(0.0, "source")
+NOTHING = MigrationTotals(0.0).outcome(0.0, "source")
 """What a move did that never began."""
 
 
@@ -39,7 +39,7 @@ class NetworkSetup:
 
     network: Network
     transport: Transport
-    limits: Limits
+    limits: ConcurrencyLimits
 
 
 class NetworkMigrations:
@@ -53,20 +53,25 @@ class NetworkMigrations:
         self,
         clock: Clock,
         farm: Farm,
-        models: MoveModels,
-        board: FlowBoard,
+        models: MigrationModels,
+        flow_network: FlowNetwork,
         slots: Slots,
-        power: PowerStories,
+        power: PowerTransitions,
         recorder: Recorder,
         ended: Callable[[], None],
         lost: Callable[[int, bool], None],
     ) -> None:
         self._ended, self._lost = ended, lost
-        self._clock, self._farm, self._models, self._board = clock, farm, models, board
+        self._clock, self._farm, self._models, self._flow_network = (
+            clock,
+            farm,
+            models,
+            flow_network,
+        )
         self._power, self._recorder = power, recorder
         self._slots = slots
         self._moves: dict[int, simpy.Process] = {}
-        self._rooms: dict[int, _Room] = {}
+        self._actions: dict[int, _GuestActions] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
@@ -94,84 +99,88 @@ class NetworkMigrations:
     def fail(self, hosts: Ints) -> int:
         """Tell the moves from and to some hosts that these have failed; return the VMs lost."""
         failed, lost = set(hosts.tolist()), 0
-        for room in list(self._rooms.values()):
-            if room.source in failed:
-                lost += self._break(room, SOURCE)
-            elif room.target in failed:
-                lost += self._break(room, TARGET)
+        for actions in list(self._actions.values()):
+            if actions.source in failed:
+                lost += self._break(actions, SOURCE)
+            elif actions.target in failed:
+                lost += self._break(actions, TARGET)
         return lost
 
     def cut(self, hosts: Ints) -> int:
         """Tell the moves from and to hosts that nobody reaches any more; return the VMs lost."""
         beyond, lost = set(hosts.tolist()), 0
-        for room in list(self._rooms.values()):
-            if room.source in beyond or room.target in beyond:
-                lost += self._break(room, NETWORK)
+        for actions in list(self._actions.values()):
+            if actions.source in beyond or actions.target in beyond:
+                lost += self._break(actions, NETWORK)
         return lost
 
-    def _break(self, room: "_Room", cause: str) -> int:
+    def _break(self, actions: "_GuestActions", cause: str) -> int:
         """Interrupt a move; return whether its VM is lost by that, 0 or 1."""
-        self._moves[room.vm].interrupt(cause)
-        lost = room.player is not None and room.player.exposed and not room.broken
-        room.broken, room.target_failed = True, room.target_failed or cause == TARGET
+        self._moves[actions.vm].interrupt(cause)
+        lost = actions.player is not None and actions.player.exposed and not actions.broken
+        actions.broken, actions.target_failed = True, actions.target_failed or cause == TARGET
         return int(lost)
 
     def cut_links(self, links: Ints) -> int:
         """Tell the moves that cross failed links, either way; return the VMs lost."""
         lost = 0
-        network, failed = self._board.network, set(links.tolist())
-        for room in list(self._rooms.values()):
+        network, failed = self._flow_network.network, set(links.tolist())
+        for actions in list(self._actions.values()):
             # Whose host is cut off has been told; there is no way to ask for.
-            known = self._farm.hosts.reachable[[room.source, room.target]].all()
-            if room.start_s is None or not known:
+            known = self._farm.hosts.reachable[[actions.source, actions.target]].all()
+            if actions.start_s is None or not known:
                 continue
-            ways = (room.source, room.target), (room.target, room.source)
+            ways = (actions.source, actions.target), (actions.target, actions.source)
             if any(not failed.isdisjoint(network.route(*way).tolist()) for way in ways):
-                lost += self._break(room, NETWORK)
+                lost += self._break(actions, NETWORK)
         return lost
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
-        for _, room in sorted(self._rooms.items()):
-            self._record(room, room.player.cut_off() if room.player else None, finished=False)
+        for _, actions in sorted(self._actions.items()):
+            self._record(
+                actions, actions.player.cut_off() if actions.player else None, finished=False
+            )
 
-    def _move(self, vm: int, source: int, target: int) -> Story:
+    def _move(self, vm: int, source: int, target: int) -> SimProcess:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm = self._farm
-        room = _Room(farm, self._clock, self._recorder, self._lost, (vm, source, target))
-        room.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
-        self._rooms[vm] = room
+        actions = _GuestActions(farm, self._clock, self._recorder, self._lost, (vm, source, target))
+        actions.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
+        self._actions[vm] = actions
         self._power.hold(source)
         place: simpy.Event | None = None
-        outcome: Outcome | None = None
+        outcome: MigrationOutcome | None = None
         try:
             if farm.hosts.state.item(target) != PowerState.ON:
                 yield self._power.booted(target)
             if self._models.takes_place(*self._ends(vm, target)):
-                place = self._slots.take(source, target, self.claim(vm, target))
+                place = self._slots.take(source, target, self.demand_of(vm, target))
                 if not place.triggered:
                     yield place
-            room.start_s = self._clock.now
-            course = self._models.course(self._guest(vm), *self._ends(vm, target))
-            room.player = Player(self._clock, self._board, course, source, target, room)
-            outcome = yield from room.player.play()
+            actions.start_s = self._clock.now
+            steps = self._models.steps(self._guest(vm), *self._ends(vm, target))
+            actions.player = MigrationPlayer(
+                self._clock, self._flow_network, steps, source, target, actions
+            )
+            outcome = yield from actions.player.play()
         except simpy.Interrupt:
-            room.on_cancel()
+            actions.on_cancel()
         finally:
             if place is not None:
-                self._slots.give_back(place)
+                self._slots.release(place)
         self._power.release(source)
-        room.close()
-        del self._moves[vm], self._rooms[vm]
-        self._record(room, outcome, finished=bool(outcome and outcome.moved))
+        actions.close()
+        del self._moves[vm], self._actions[vm]
+        self._record(actions, outcome, finished=bool(outcome and outcome.moved))
         self._power.finish_draining_of(source)
         self._power.finish_draining_of(target)
         self._ended()
 
-    def claim(self, vm: int, target: int) -> Claim:
+    def demand_of(self, vm: int, target: int) -> MigrationDemand:
         """Return what the move of a VM asks of hosts and links."""
         model = self._models.of(*self._ends(vm, target))
-        return Claim.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
+        return MigrationDemand.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
 
     def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
         """Return the size of a VM and the groups of the hosts that its move leaves and goes to."""
@@ -186,23 +195,25 @@ class NetworkMigrations:
             write_bytes_s=vms.disk_write_mbps.item(vm) * BYTES_PER_MEGABIT,
         )
 
-    def _record(self, room: "_Room", outcome: Outcome | None, finished: bool) -> None:
+    def _record(
+        self, actions: "_GuestActions", outcome: MigrationOutcome | None, finished: bool
+    ) -> None:
         now_s, recorder = self._clock.now, self._recorder
         move, done = len(recorder.migrations), outcome or NOTHING
-        downtime_s = done.downtime_s if room.knows_downtime else math.nan
+        downtime_s = done.downtime_s if actions.knows_downtime else math.nan
         recorder.note_move(
-            room.vm, room.source, room.target, room.decided_s,
-            now_s if room.start_s is None else room.start_s, now_s,
+            actions.vm, actions.source, actions.target, actions.decided_s,
+            now_s if actions.start_s is None else actions.start_s, now_s,
             done.sent_bytes / BYTES_PER_MIB, finished, downtime_s, done.rounds,
             done.source_cpu_s, done.target_cpu_s, done.guest_lost_s,
             done.energy_j if outcome else 0.0, recorder.words(done.reaction),
         )  # fmt: skip
         for name, start_s, end_s, sent_bytes in done.phases:
             word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB
-            recorder.phases.add_row(move, room.vm, word, start_s, end_s, sent_mib)
+            recorder.phases.add_row(move, actions.vm, word, start_s, end_s, sent_mib)
 
 
-class _Room:
+class _GuestActions:
     """The farm as one move sees it."""
 
     def __init__(
@@ -214,7 +225,7 @@ class _Room:
         self._vm = np.array([self.vm])
         self.decided_s = clock.now
         self.start_s: float | None = None
-        self.player: Player | None = None
+        self.player: MigrationPlayer | None = None
         self.knows_downtime = True
         self.broken = self.target_failed = False
         """Whether a failure has been told to the move, and whether it is that of its target."""
@@ -230,14 +241,14 @@ class _Room:
             self._farm.degrade(self._vm, self._sources, *shares, self._clock.now)
             self._fetching = shares != UNDISTURBED
         else:
-            self._farm.single.set_load(self.vm, *shares, self._clock.now)
+            self._farm.fast_path.set_load(self.vm, *shares, self._clock.now)
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
 
     def on_arrive(self, pages_away: bool) -> None:
         """Put the VM onto the target; the source may have to keep its pages."""
-        self._farm.single.commit(self.vm, self._clock.now, pages_away)
+        self._farm.fast_path.commit(self.vm, self._clock.now, pages_away)
         self._arrived, self._away = True, pages_away
 
     def on_fetched(self) -> None:

@@ -11,7 +11,14 @@ from typing import Protocol
 
 import simpy
 
-from ...models.migration.course import Course, Ending, Measured, Outcome, Step, Tally
+from ...models.migration.course import (
+    Measured,
+    MigrationEnd,
+    MigrationOutcome,
+    MigrationSteps,
+    MigrationTotals,
+    Step,
+)
 from ...models.migration.suspend_resume import standstill
 from .transfers import Transfer
 
@@ -25,7 +32,7 @@ REASONS = {
     TARGET: "the target failed",
     NETWORK: "the network failed",
 }
-Story = Generator[simpy.Event, object, Outcome]
+SimProcess = Generator[simpy.Event, object, MigrationOutcome]
 
 UNDISTURBED = (1.0, 0.0, 0.0)
 """Shares of guest, source and target when no copy is under way."""
@@ -46,7 +53,7 @@ class Carrier(Protocol):
         ...
 
 
-class Guestroom(Protocol):
+class GuestActions(Protocol):
     """The farm as one migration sees it: a VM at its source, a reservation at its target."""
 
     def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
@@ -88,11 +95,11 @@ class Guestroom(Protocol):
 def migrate(
     clock: simpy.Environment,
     transport: Carrier,
-    course: Course,
+    steps: MigrationSteps,
     source: int,
     target: int,
-    room: Guestroom,
-) -> Story:
+    actions: GuestActions,
+) -> SimProcess:
     """Play a course from source to target; return what it did.
 
     Interrupt the process with one of ``REASONS``. Before the guest has arrived it stays at the
@@ -104,7 +111,7 @@ def migrate(
     Once ``on_arrive`` has been told, more phases may follow: a guest that waits for its pages
     is slower, and the source must keep them until the process ends.
     """
-    return (yield from Player(clock, transport, course, source, target, room).play())
+    return (yield from MigrationPlayer(clock, transport, steps, source, target, actions).play())
 
 
 def _harmless(step: Step) -> tuple[str, ...]:
@@ -115,34 +122,34 @@ def _harmless(step: Step) -> tuple[str, ...]:
     return (CANCEL, SOURCE, NETWORK) if alone else (CANCEL,)
 
 
-class Player:
+class MigrationPlayer:
     """One course being played, see :func:`migrate`; once only."""
 
     def __init__(
         self,
         clock: simpy.Environment,
         transport: Carrier,
-        course: Course,
+        steps: MigrationSteps,
         source: int,
         target: int,
-        room: Guestroom,
+        actions: GuestActions,
     ) -> None:
-        self._clock, self._transport, self._course, self._room = clock, transport, course, room
+        self._clock, self._transport, self._steps, self._actions = clock, transport, steps, actions
         self._source, self._target = source, target
-        self._tally = Tally(clock.now)
+        self._totals = MigrationTotals(clock.now)
         self._arrived = self._away = False
         self._shares = UNDISTURBED
         self._busy_s, self._busy_at_s = 0.0, -math.inf
         self._under_way: tuple[Step, float] | None = None
         self._flow: Transfer | None = None
 
-    def play(self) -> Story:
+    def play(self) -> SimProcess:
         """Play steps until the model ends or a cause to stop comes."""
         past: Measured | None = None
         try:
             while True:
                 step = self._next(past)
-                if isinstance(step, Ending):
+                if isinstance(step, MigrationEnd):
                     return self._end(step)
                 self._enter(step)
                 cause, past = yield from self._step(step)
@@ -151,7 +158,7 @@ class Player:
         except Exception:
             # GeneratorExit is left alone: a run that is thrown away has no farm to tell.
             if not self._arrived:
-                self._room.on_cancel()
+                self._actions.on_cancel()
             raise
 
     @property
@@ -159,34 +166,34 @@ class Player:
         """Whether the guest has arrived and pages of it are still at the source."""
         return self._away
 
-    def cut_off(self) -> Outcome:
+    def cut_off(self) -> MigrationOutcome:
         """Return what was done until now, the step under way included; nothing may follow."""
         if self._under_way is not None:
             step, start_s = self._under_way
             sent_bytes = self._transport.sent_bytes(self._flow) if self._flow is not None else 0.0
-            self._tally.add(step, start_s, self._clock.now, sent_bytes)
-        fate = "target" if self._arrived else "source"
-        return self._tally.outcome(self._clock.now, fate, reason=REASONS[END])
+            self._totals.add(step, start_s, self._clock.now, sent_bytes)
+        final_place = "target" if self._arrived else "source"
+        return self._totals.outcome(self._clock.now, final_place, reason=REASONS[END])
 
-    def _next(self, past: Measured | None) -> Step | Ending:
+    def _next(self, past: Measured | None) -> Step | MigrationEnd:
         try:
-            return next(self._course) if past is None else self._course.send(past)
+            return next(self._steps) if past is None else self._steps.send(past)
         except StopIteration as end:
-            ending: Ending = end.value
+            ending: MigrationEnd = end.value
             return ending
 
     def _enter(self, step: Step) -> None:
         if step.guest_share == 0.0 and self._shares[0] > 0.0:
-            self._room.on_suspend()
+            self._actions.on_suspend()
         if step.arrived and not self._arrived:
-            self._room.on_arrive(step.exposed)
+            self._actions.on_arrive(step.exposed)
             self._arrived, self._away, self._shares = True, step.exposed, UNDISTURBED
         elif self._away and not step.exposed:
             self._away = False
-            self._room.on_fetched()
+            self._actions.on_fetched()
         shares = (step.guest_share, step.source_share, step.target_share)
         if shares != self._shares:
-            self._room.on_phase(*shares)
+            self._actions.on_phase(*shares)
             self._shares = shares
 
     def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured]]:
@@ -210,7 +217,7 @@ class Player:
                 cause, sent_bytes = NETWORK, 0.0
         now_s = self._clock.now
         self._under_way = None
-        self._tally.add(step, start_s, now_s, sent_bytes)
+        self._totals.add(step, start_s, now_s, sent_bytes)
         elapsed_s = now_s - start_s
         self._busy_s = self._worked_s(watched)
         self._busy_at_s = now_s if watched else -math.inf
@@ -219,7 +226,7 @@ class Player:
         return cause, past
 
     def _worked_s(self, watched: bool) -> float:
-        return self._room.busy_s() if watched else 0.0
+        return self._actions.busy_s() if watched else 0.0
 
     def _withdraw(self, flow: Transfer, size_bytes: float) -> float:
         """Return what of a transfer was sent, which ends where it is still under way."""
@@ -246,23 +253,25 @@ class Player:
                     return str(cause)
         return ""
 
-    def _end(self, ending: Ending) -> Outcome:
+    def _end(self, ending: MigrationEnd) -> MigrationOutcome:
         if not ending.moved:
-            self._room.on_cancel()
-        fate = "target" if ending.moved else "source"
-        return self._tally.outcome(self._clock.now, fate, ending.reaction, ending.reason)
+            self._actions.on_cancel()
+        final_place = "target" if ending.moved else "source"
+        return self._totals.outcome(self._clock.now, final_place, ending.reaction, ending.reason)
 
-    def _stop(self, step: Step, cause: str) -> Generator[simpy.Event, object, Outcome]:
+    def _stop(self, step: Step, cause: str) -> Generator[simpy.Event, object, MigrationOutcome]:
         """End early: undone before the guest arrived, lost if a failure cuts it off its pages."""
-        fate = "source"
+        final_place = "source"
         if self._arrived:
-            fate = "lost" if step.exposed and cause in {SOURCE, TARGET, NETWORK} else "target"
+            final_place = (
+                "lost" if step.exposed and cause in {SOURCE, TARGET, NETWORK} else "target"
+            )
         elif step.undo_s and cause not in {END, SOURCE}:
             undo = standstill("undo", step.undo_s)
             self._enter(undo)
             yield from self._step(undo)
-        if fate == "lost":
-            self._room.on_lost()
-        elif fate == "source":
-            self._room.on_cancel()
-        return self._tally.outcome(self._clock.now, fate, reason=REASONS[cause])
+        if final_place == "lost":
+            self._actions.on_lost()
+        elif final_place == "source":
+            self._actions.on_cancel()
+        return self._totals.outcome(self._clock.now, final_place, reason=REASONS[cause])

@@ -4,14 +4,14 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
 from ...models.farm.farm import Farm
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.state.columns import PowerState
 
 
 class ThirdHosts:
     """What of a farm may hold a VM between its source and its target."""
 
-    def __init__(self, farm: Farm, models: MoveModels) -> None:
+    def __init__(self, farm: Farm, models: MigrationModels) -> None:
         self._farm, self._models = farm, models
 
     def best(self, vm: int, target: int, free_mib: Floats, expected: Bools) -> Ints:

@@ -17,7 +17,7 @@ from ...models.network.network import Network
 from ...models.network.transport import Transport
 from ..base.clock import Clock
 
-KEPT_WAYS = 100_000
+MAX_CACHED_PATHS = 100_000
 """Pairs of hosts whose way is remembered: as many as moves of a large farm use at a time."""
 
 
@@ -25,7 +25,7 @@ class StalledError(Exception):
     """A transfer that gets no bandwidth and would never end."""
 
 
-class Way(NamedTuple):
+class FlowPath(NamedTuple):
     """How bytes get from one host to another.
 
     ``loads`` is what a unit of rate puts on each of ``links``, which with cross traffic are
@@ -39,10 +39,10 @@ class Way(NamedTuple):
     window_bytes_s: float
 
 
-NO_WAY = Way([], [], [], 0.0, math.inf)
+NO_PATH = FlowPath([], [], [], 0.0, math.inf)
 
 
-class FlowBoard:
+class FlowNetwork:
     """The transfers that share a network, max-min fairly; rows of hosts are the farm's."""
 
     def __init__(self, clock: Clock, network: Network, transport: Transport) -> None:
@@ -50,7 +50,7 @@ class FlowBoard:
         self.network = self._network = network
         payload = transport.payload_bytes_s(network.capacity_mbps * (1 - network.background))
         self._shares = Shares(payload)
-        self._ways: dict[tuple[int, int], Way] = {}
+        self._paths: dict[tuple[int, int], FlowPath] = {}
         self._flows: dict[int, Transfer] = {}
         self._sent = [0.0] * len(network)
         self._refreshing = False
@@ -75,16 +75,16 @@ class FlowBoard:
         if not 0 <= size_bytes < math.inf:
             raise ValueError(f"a transfer of {size_bytes:g} bytes; it must be at least 0, finite")
         if self._beyond and not self._beyond.isdisjoint((source, target)):
-            way = NO_WAY
+            path = NO_PATH
         else:
-            way = self._ways.get((source, target)) or self._find(source, target)
-        transfer = Transfer(self, self._clock, (source, target), size_bytes, way)
+            path = self._paths.get((source, target)) or self._find(source, target)
+        transfer = Transfer(self, self._clock, (source, target), size_bytes, path)
         transfer.limit(cap_bytes_s)
         self.active += 1
-        if way is NO_WAY:
+        if path is NO_PATH:
             transfer.withdraw()
-        elif way.delay_s > 0:
-            first_byte = self._clock.timeout(way.delay_s)
+        elif path.delay_s > 0:
+            first_byte = self._clock.timeout(path.delay_s)
             first_byte.callbacks = [transfer.enter]
         else:
             transfer.enter()
@@ -92,20 +92,20 @@ class FlowBoard:
 
     def reroute(self, beyond: Ints) -> None:
         """Ask the network for ways anew; what goes from or to hosts ``beyond`` it never arrives."""
-        self._ways.clear()
+        self._paths.clear()
         self._beyond = set(beyond.tolist())
 
-    def _find(self, source: int, target: int) -> Way:
+    def _find(self, source: int, target: int) -> FlowPath:
         network, transport = self._network, self._transport
-        route = network.way(source, target)
+        route = network.path(source, target)
         latency_s = added(map(network.latency_s.item, route))
         links, loads = self._loads(route)
-        if len(self._ways) >= KEPT_WAYS:
-            self._ways.clear()
-        way = self._ways[source, target] = Way(
+        if len(self._paths) >= MAX_CACHED_PATHS:
+            self._paths.clear()
+        path = self._paths[source, target] = FlowPath(
             route, links, loads, transport.delay_s(latency_s), transport.window_rate(latency_s)
         )  # fmt: skip
-        return way
+        return path
 
     def _loads(self, route: list[int]) -> tuple[list[int], list[float]]:
         """Return the links that a flow loads and by how much per unit of its rate."""
@@ -140,7 +140,7 @@ class FlowBoard:
         """What each link has carried so far, in bytes, cross traffic included."""
         sent = self._sent.copy()
         for flow in self._flows.values():
-            _book(sent, flow.way, self.sent_bytes(flow))
+            _book(sent, flow.path, self.sent_bytes(flow))
         return np.array(sent)
 
     @property
@@ -154,9 +154,9 @@ class FlowBoard:
         if not transfer.size_bytes:
             self._end(transfer)
             return
-        way = transfer.way
+        path = transfer.path
         transfer.row = self._shares.add(
-            way.links, way.loads, transfer.cap_bytes_s, transfer.size_bytes, self._clock.now
+            path.links, path.loads, transfer.cap_bytes_s, transfer.size_bytes, self._clock.now
         )
         self._flows[transfer.row] = transfer
         self._refresh_later()
@@ -173,7 +173,7 @@ class FlowBoard:
         self._clock.fire(transfer, self._clock.now - transfer.start_s)
 
     def _leave(self, transfer: "Transfer", sent_bytes: float) -> None:
-        _book(self._sent, transfer.way, sent_bytes)
+        _book(self._sent, transfer.path, sent_bytes)
         transfer.sent_bytes = sent_bytes
         del self._flows[transfer.row]
         self._shares.remove(transfer.row)
@@ -203,7 +203,7 @@ class FlowBoard:
 
     def _stall(self, flow: "Transfer") -> str:
         source, target = (self._network.hosts[end] for end in flow.ends)
-        over = ", ".join(self._network.names[link] for link in flow.way.route)
+        over = ", ".join(self._network.names[link] for link in flow.path.route)
         return (
             f"at {self._clock.now:g} s the transfer of {flow.size_bytes:g} bytes from "
             f"{source} to {target} gets no bandwidth over {over}"
@@ -223,12 +223,22 @@ class Transfer(simpy.Event):
     """Bytes on their way; ``row`` is that of their flow in the shares, or -1."""
 
     def __init__(
-        self, board: FlowBoard, clock: Clock, ends: tuple[int, int], size_bytes: float, way: Way
+        self,
+        flow_network: FlowNetwork,
+        clock: Clock,
+        ends: tuple[int, int],
+        size_bytes: float,
+        path: FlowPath,
     ) -> None:
         super().__init__(clock)
-        self._board, self.ends, self.size_bytes, self.way = board, ends, size_bytes, way
+        self._flow_network, self.ends, self.size_bytes, self.path = (
+            flow_network,
+            ends,
+            size_bytes,
+            path,
+        )
         self.start_s = clock.now
-        self.cap_bytes_s = way.window_bytes_s
+        self.cap_bytes_s = path.window_bytes_s
         self.sent_bytes = 0.0
         self.row = -1
 
@@ -240,20 +250,20 @@ class Transfer(simpy.Event):
     def withdraw(self) -> None:
         """End the transfer; what it has not sent never arrives."""
         if self.under_way:
-            self._board.withdraw(self)
+            self._flow_network.withdraw(self)
 
     def enter(self, _: simpy.Event | None = None) -> None:
         """Note that the first byte arrives, unless the transfer has been withdrawn."""
         if self.under_way:
-            self._board.enter(self)
+            self._flow_network.enter(self)
 
     def limit(self, cap_bytes_s: float) -> None:
         """Set the most bytes/s that the transfer takes, at most those of the window."""
         if not cap_bytes_s > 0:
             raise ValueError(f"a cap of {cap_bytes_s:g} bytes/s; it must be above 0")
-        self.cap_bytes_s = min(cap_bytes_s, self.way.window_bytes_s)
+        self.cap_bytes_s = min(cap_bytes_s, self.path.window_bytes_s)
 
 
-def _book(sent: list[float], way: Way, size_bytes: float) -> None:
-    for link, load in zip(way.links, way.loads, strict=True):
+def _book(sent: list[float], path: FlowPath, size_bytes: float) -> None:
+    for link, load in zip(path.links, path.loads, strict=True):
         sent[link] += load * size_bytes

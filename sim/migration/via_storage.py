@@ -10,9 +10,9 @@ from ...models.farm.farm import Farm
 from ...models.migration.fixed_rate import MEGABIT_PER_MIB
 from ...models.state.columns import VmState
 from ..base.clock import Clock
-from ..hosts.power_states import PowerStories
+from ..hosts.power_states import PowerTransitions
 
-Story = Generator[simpy.Event, object, None]
+SimProcess = Generator[simpy.Event, object, None]
 
 STORAGE_MBPS = 4000.0
 """What a VM's memory is written to storage and read with; an estimate, 500 MB/s."""
@@ -27,7 +27,7 @@ class Suspension:
     """
 
     def __init__(
-        self, clock: Clock, farm: Farm, power: PowerStories, vm: int, storage_mbps: float
+        self, clock: Clock, farm: Farm, power: PowerTransitions, vm: int, storage_mbps: float
     ) -> None:
         self._clock, self._farm, self._power, self._vm = clock, farm, power, np.array([vm])
         self.source = int(farm.vms.host[vm])
@@ -37,7 +37,7 @@ class Suspension:
         self._target = -1
         self._copy_s = float(farm.vms.memory_mib[vm]) * MEGABIT_PER_MIB / storage_mbps
 
-    def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> Story:
+    def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> SimProcess:
         """Stop, write, wait for room, read, go on; ``ended`` is told whether it came that far."""
         clock, farm, finished = self._clock, self._farm, False
         try:

@@ -2,7 +2,7 @@
 
 A move that lacks memory at its target now but will have it when moves that are under way, or
 wait as well, have left is held back. Whenever a move ends, those that have room begin
-(:mod:`..policies.precedence` says which). If nothing is under way that could make room, one VM
+(:mod:`..policies.move_order` says which). If nothing is under way that could make room, one VM
 makes it: it goes to a third host first, or to storage, where it stands still until its target
 has room. What is held back has been promised its room: no later plan is given it.
 """
@@ -17,49 +17,55 @@ from simpy.events import NORMAL
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
 from ...models.farm.farm import MEMORY_TOLERANCE_MIB, Farm
 from ...models.migration.fixed_rate import FixedRate
-from ...models.migration.model_table import MoveModels
+from ...models.migration.model_table import MigrationModels
 from ...models.migration.suspend_resume import MemoryHandover
 from ...models.state.columns import PowerState, VmState
-from ...policies.control.move_order import STORAGE, Moves, able_now, way_out, with_room_in_the_end
+from ...policies.control.move_order import (
+    STORAGE,
+    PendingMigrations,
+    choose_unblocking,
+    eventually_feasible,
+    feasible_now,
+)
 from ...policies.interface.plan import Proposal, Reason, Search
 from ..base.clock import Clock
-from ..hosts.power_states import PowerStories
+from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
 from .third_host import ThirdHosts
 from .via_storage import Suspension
 
-Story = Generator[simpy.Event, object, None]
-CIRCLE = Reason("moves that wait for each other", 0.0, 0.0)
-AFTER, ASIDE, BY_STORAGE = "after others", "aside first", "suspended on the way"
+SimProcess = Generator[simpy.Event, object, None]
+DEADLOCK = Reason("moves that wait for each other", 0.0, 0.0)
+AFTER_OTHERS, VIA_THIRD_HOST, VIA_STORAGE = "after others", "aside first", "suspended on the way"
 """How a move went that did not begin at once and straight to its target."""
 
 NO_MEMORY = "target lacks memory"
 
 
 @dataclass
-class _Held:
+class _WaitingMigration:
     """A move held back, and the story of its VM if that has gone to storage."""
 
     vm: int
     source: int
     target: int
     decided_s: float
-    way: str = AFTER
+    unblocked_by: str = AFTER_OTHERS
     aside: bool = False
     over: Suspension | None = None
     story: simpy.Process | None = None
 
 
-class Precedence:
+class WaitingMigrations:
     """The moves held back; ``move`` begins moves, ``busy`` tells whose last one has not ended."""
 
     def __init__(
         self,
         clock: Clock,
         farm: Farm,
-        power: PowerStories,
+        power: PowerTransitions,
         recorder: Recorder,
-        models: MoveModels,
+        models: MigrationModels,
         move: Callable[[Ints, Ints], None],
         busy: Callable[[Ints], Bools],
         storage_mbps: float,
@@ -68,42 +74,42 @@ class Precedence:
         self._models, self._move, self._busy = models, move, busy
         self._third = ThirdHosts(farm, models)
         self._storage_mbps = storage_mbps
-        self._held: dict[int, _Held] = {}
-        self._over: dict[int, _Held] = {}
+        self._waiting: dict[int, _WaitingMigration] = {}
+        self._over: dict[int, _WaitingMigration] = {}
         self._due = False
 
     def admit(self, vms: Ints, targets: Ints) -> tuple[Bools, Bools]:
         """Return which moves have room in the end, and which of these have it now."""
         everyone = np.ones(len(vms), bool)
-        moves, free_mib = self._moves(vms, targets), self._free_mib()
+        moves, free_mib = self._pending(vms, targets), self._free_mib()
         need_mib = sum_by(targets, weights=moves.need_mib, minlength=len(free_mib))
-        if not self._held and np.all(need_mib <= free_mib):
+        if not self._waiting and np.all(need_mib <= free_mib):
             return everyone, everyone
-        fits = with_room_in_the_end(moves, free_mib + self._to_come_mib())
+        fits = eventually_feasible(moves, free_mib + self._to_come_mib())
         rows = np.flatnonzero(fits)
         now = np.zeros(len(vms), bool)
-        now[rows[able_now(moves.only(rows), free_mib)]] = True
+        now[rows[feasible_now(moves.only(rows), free_mib)]] = True
         return fits, now
 
     def hold(self, proposals: list[Proposal]) -> None:
         """Hold back moves until they have room."""
         for proposal in proposals:
             vm, source, target = proposal.vm, proposal.source, proposal.target
-            self._held[vm] = _Held(vm, source, target, self._clock.now)
-        self.room_freed()
+            self._waiting[vm] = _WaitingMigration(vm, source, target, self._clock.now)
+        self.retry()
 
     def holds(self, vms: Ints) -> Bools:
         """Return which VMs wait for room, or stand still on their way over storage."""
-        return np.array([vm in self._held or vm in self._over for vm in vms.tolist()], bool)
+        return np.array([vm in self._waiting or vm in self._over for vm in vms.tolist()], bool)
 
     def expected(self, hosts: Ints) -> Bools:
         """Return to which hosts a VM is to come that is held back."""
-        targets = [held.target for held in self._held.values()]
+        targets = [held.target for held in self._waiting.values()]
         return np.isin(hosts, targets)
 
-    def room_freed(self) -> None:
+    def retry(self) -> None:
         """Begin what has room by now, once at this instant, however many moves end at it."""
-        if self._held and not self._due:
+        if self._waiting and not self._due:
             self._due = True
             event = self._clock.at(self._clock.now, NORMAL)
             event.callbacks = [lambda _: self._go_on()]
@@ -113,21 +119,21 @@ class Precedence:
         for held in list(self._over.values()):
             assert held.story is not None
             held.story.interrupt()
-        self._held.clear()
+        self._waiting.clear()
 
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run finds held back or on their way over storage."""
-        left = self._held | self._over
+        left = self._waiting | self._over
         aside = self._farm.vms.moving_to
         for vm in sorted(left):
             if aside[vm] < 0:
                 self._record(left[vm], finished=False)
 
-    def _moves(self, vms: Ints, targets: Ints) -> Moves:
+    def _pending(self, vms: Ints, targets: Ints) -> PendingMigrations:
         farm, sources = self._farm, self._farm.vms.host[vms]
         held_mib = np.where(sources >= 0, farm.delivery.footprint_mib(vms, sources), 0.0)
         need_mib = farm.delivery.footprint_mib(vms, targets)
-        return Moves(vms, sources, targets, farm.vms.priority[vms], held_mib, need_mib)
+        return PendingMigrations(vms, sources, targets, farm.vms.priority[vms], held_mib, need_mib)
 
     def _free_mib(self) -> Floats:
         hosts = self._farm.hosts
@@ -138,7 +144,7 @@ class Precedence:
         """Return what each host has more when moves under way have ended."""
         farm = self._farm
         movers = np.flatnonzero(farm.vms.state == VmState.MIGRATING)
-        freed_mib = self._moves(movers, farm.vms.moving_to[movers]).freed_mib(len(farm.hosts))
+        freed_mib = self._pending(movers, farm.vms.moving_to[movers]).freed_mib(len(farm.hosts))
         away = np.flatnonzero(farm.vms.pages_at >= 0)
         if len(away):
             kept_at = farm.vms.pages_at[away]
@@ -148,48 +154,48 @@ class Precedence:
 
     def _to_come_mib(self) -> Floats:
         """Return what moves under way and held back still free, less what the latter need."""
-        if not self._held:
+        if not self._waiting:
             return self._leaving_mib()
         farm, count = self._farm, len(self._farm.hosts)
-        vms = np.array(list(self._held))
-        waiting = self._moves(vms, np.array([held.target for held in self._held.values()]))
+        vms = np.array(list(self._waiting))
+        waiting = self._pending(vms, np.array([held.target for held in self._waiting.values()]))
         aside = farm.vms.moving_to[vms] >= 0
         # Who is on the way to a third host is counted at the host that it leaves as under way.
         freed_mib = self._leaving_mib() + waiting.only(~aside).freed_mib(count)
-        freed_mib += self._moves(vms[aside], farm.vms.moving_to[vms[aside]]).arriving_mib(count)
+        freed_mib += self._pending(vms[aside], farm.vms.moving_to[vms[aside]]).arriving_mib(count)
         return freed_mib - waiting.arriving_mib(count)
 
     def _go_on(self) -> None:
         """Begin what has room; if nothing has and nothing makes any, find a way out."""
         self._due = False
         self._drop_lost()
-        self._turn_round()
-        ready = [held for held in self._held.values() if self._is_ready(held)]
+        self._redirect()
+        ready = [held for held in self._waiting.values() if self._is_ready(held)]
         if not ready:
             return
         vms = np.array([held.vm for held in ready])
-        moves = self._moves(vms, np.array([held.target for held in ready]))
+        moves = self._pending(vms, np.array([held.target for held in ready]))
         free_mib = self._free_mib()
-        begun = able_now(moves, free_mib)
+        begun = feasible_now(moves, free_mib)
         if len(begun):
             self._begin([ready[position] for position in begun.tolist()])
-        elif len(ready) == len(self._held) and not self._room_is_made(moves.targets):
-            self._make_room(ready, moves, free_mib)
+        elif len(ready) == len(self._waiting) and not self._is_space_coming(moves.targets):
+            self._free_space(ready, moves, free_mib)
 
     def _drop_lost(self) -> None:
         """Forget moves of VMs that have left or crashed, and moves to hosts that have failed."""
         vms, hosts = self._farm.vms, self._farm.hosts
         here = (VmState.RUNNING, VmState.MIGRATING)
-        for held in list(self._held.values()):
+        for held in list(self._waiting.values()):
             gone = vms.state[held.vm] not in here
             if held.over is None and (gone or hosts.state[held.target] == PowerState.FAILED):
-                del self._held[held.vm]
+                del self._waiting[held.vm]
                 self._note(held, int(vms.host[held.vm]), held.target, "VM or target is gone")
 
-    def _turn_round(self) -> None:
+    def _redirect(self) -> None:
         """Let VMs on storage whose targets have failed or are cut off go to other hosts."""
         hosts = self._farm.hosts
-        for held in list(self._held.values()):
+        for held in list(self._waiting.values()):
             lost = hosts.state[held.target] == PowerState.FAILED or not hosts.reachable[held.target]
             if held.over is None or not held.over.stored or not lost:
                 continue
@@ -198,7 +204,7 @@ class Precedence:
                 held.target = int(found[0])
                 self._note(held, -1, held.target, "resumed elsewhere: its target is gone")
 
-    def _is_ready(self, held: _Held) -> bool:
+    def _is_ready(self, held: _WaitingMigration) -> bool:
         """Whether a VM is not under way itself; a VM on storage needs a target that is on."""
         if held.over is not None:
             return held.over.stored and self._is_on(held.target)
@@ -214,21 +220,21 @@ class Precedence:
         self._clock.process(self._after_boot(host))
         return False
 
-    def _after_boot(self, host: int) -> Story:
+    def _after_boot(self, host: int) -> SimProcess:
         yield self._power.booted(host)
-        self.room_freed()
+        self.retry()
 
-    def _room_is_made(self, targets: Ints) -> bool:
+    def _is_space_coming(self, targets: Ints) -> bool:
         vms = self._farm.vms
         leaving = np.concatenate([vms.host[vms.state == VmState.MIGRATING], vms.pages_at])
         return bool(np.isin(leaving, targets).any())
 
-    def _begin(self, ready: list[_Held]) -> None:
+    def _begin(self, ready: list[_WaitingMigration]) -> None:
         straight = []
         for held in ready:
-            del self._held[held.vm]
+            del self._waiting[held.vm]
             if held.over is None:
-                self._recorder.hold_back(held.vm, held.decided_s, held.way)
+                self._recorder.hold_back(held.vm, held.decided_s, held.unblocked_by)
                 straight.append(held)
             else:
                 held.over.resume(held.target)
@@ -236,25 +242,27 @@ class Precedence:
             vms = np.array([held.vm for held in straight])
             self._move(vms, np.array([held.target for held in straight]))
 
-    def _make_room(self, ready: list[_Held], moves: Moves, free_mib: Floats) -> None:
+    def _free_space(
+        self, ready: list[_WaitingMigration], moves: PendingMigrations, free_mib: Floats
+    ) -> None:
         aside = np.array([held.aside or held.over is not None for held in ready])
         storable = np.array([self._is_storable(held) for held in ready])
-        way = way_out(moves, free_mib, aside, storable, self._aside)
-        if way is None:
+        unblocked_by = choose_unblocking(moves, free_mib, aside, storable, self._aside)
+        if unblocked_by is None:
             self._give_up([held for held, may in zip(ready, storable, strict=True) if not may])
             return
-        held, source = ready[way.position], int(moves.sources[way.position])
-        if way.host == STORAGE:
-            self._note(held, source, held.target, BY_STORAGE)
+        held, source = ready[unblocked_by.position], int(moves.sources[unblocked_by.position])
+        if unblocked_by.host == STORAGE:
+            self._note(held, source, held.target, VIA_STORAGE)
             self._store(held)
             return
-        name = self._farm.hosts.names[way.host]
-        self._note(held, source, way.host, f"moved by way of {name}")
-        self._recorder.hold_back(held.vm, held.decided_s, ASIDE)
-        held.aside, held.way = True, f"by way of {name}"
-        self._move(np.array([held.vm]), np.array([way.host]))
+        name = self._farm.hosts.names[unblocked_by.host]
+        self._note(held, source, unblocked_by.host, f"moved by way of {name}")
+        self._recorder.hold_back(held.vm, held.decided_s, VIA_THIRD_HOST)
+        held.aside, held.unblocked_by = True, f"by way of {name}"
+        self._move(np.array([held.vm]), np.array([unblocked_by.host]))
 
-    def _is_storable(self, held: _Held) -> bool:
+    def _is_storable(self, held: _WaitingMigration) -> bool:
         """Whether a VM can stand still and go on at its target with its memory as it was."""
         if held.over is not None:
             return True
@@ -263,46 +271,46 @@ class Precedence:
         model = self._models.of(int(vms.size[held.vm]), *ends)
         return isinstance(model, FixedRate | MemoryHandover)
 
-    def _give_up(self, stuck: list[_Held]) -> None:
+    def _give_up(self, stuck: list[_WaitingMigration]) -> None:
         """Refuse moves that nothing makes room for, and those that counted on theirs."""
         for held in stuck:
-            del self._held[held.vm]
-        rest = list(self._held.values())
+            del self._waiting[held.vm]
+        rest = list(self._waiting.values())
         vms = np.array([held.vm for held in rest], np.int64)
-        moves = self._moves(vms, np.array([held.target for held in rest], np.int64))
-        kept = with_room_in_the_end(moves, self._free_mib() + self._leaving_mib())
+        moves = self._pending(vms, np.array([held.target for held in rest], np.int64))
+        kept = eventually_feasible(moves, self._free_mib() + self._leaving_mib())
         lost = [held for held, fits in zip(rest, kept, strict=True) if not fits]
         for held in [*stuck, *lost]:
-            self._held.pop(held.vm, None)
+            self._waiting.pop(held.vm, None)
             source = int(self._farm.vms.host[held.vm])
             self._note(held, source, held.target, NO_MEMORY)
-        self.room_freed()
+        self.retry()
 
-    def _store(self, held: _Held) -> None:
+    def _store(self, held: _WaitingMigration) -> None:
         held.over = Suspension(self._clock, self._farm, self._power, held.vm, self._storage_mbps)
-        held.source, held.way = held.over.source, BY_STORAGE
+        held.source, held.unblocked_by = held.over.source, VIA_STORAGE
 
         def ended(finished: bool) -> None:
-            self._held.pop(held.vm, None)
+            self._waiting.pop(held.vm, None)
             del self._over[held.vm]
             self._record(held, finished)
-            self.room_freed()
+            self.retry()
 
-        held.story = self._clock.process(held.over.play(self.room_freed, ended))
+        held.story = self._clock.process(held.over.play(self.retry, ended))
         self._over[held.vm] = held
 
-    def _note(self, held: _Held, source: int, target: int, outcome: str) -> None:
-        proposal = Proposal(held.vm, source, target, CIRCLE, Search())
+    def _note(self, held: _WaitingMigration, source: int, target: int, outcome: str) -> None:
+        proposal = Proposal(held.vm, source, target, DEADLOCK, Search())
         self._recorder.note_decisions(self._clock.now, [proposal], [outcome])
 
     def _aside(self, vm: int) -> Ints:
         expected = self.expected(np.arange(len(self._farm.hosts)))
-        return self._third.best(vm, self._held[vm].target, self._free_mib(), expected)
+        return self._third.best(vm, self._waiting[vm].target, self._free_mib(), expected)
 
-    def _record(self, held: _Held, finished: bool) -> None:
+    def _record(self, held: _WaitingMigration, finished: bool) -> None:
         now_s = self._clock.now
         start_s = now_s if held.over is None else held.over.began_s
-        self._recorder.hold_back(held.vm, held.decided_s, held.way)
+        self._recorder.hold_back(held.vm, held.decided_s, held.unblocked_by)
         self._recorder.note_moves(
             1, vm=held.vm, source=held.source, target=held.target, decided_s=held.decided_s,
             start_s=start_s, end_s=now_s, copied_mib=0.0, finished=finished,

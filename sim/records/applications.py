@@ -42,7 +42,7 @@ class _Instant:
     missed_mhz_s: Floats
 
     @classmethod
-    def at_rest(cls, applications: int) -> "_Instant":
+    def initial(cls, applications: int) -> "_Instant":
         nothing = np.zeros(applications)
         return cls(nothing, nothing, np.zeros(applications, bool), nothing)
 
@@ -67,10 +67,10 @@ class ScalingRecord:
         self._words = words
         self._decisions: list[Decision] = []
         self._open: list[list[Decision]] = [[] for _ in range(applications)]
-        self._short_since_s = np.full(applications, np.nan)
+        self._shortage_since_s = np.full(applications, np.nan)
         self._missed_before = np.zeros(applications)
         self._now_s = 0.0
-        self._now = _Instant.at_rest(applications)
+        self._now = _Instant.initial(applications)
         self._before = self._now
         self._shortages = Log(
             {"application": int, "start_s": float, "end_s": float, "missed_mhz_s": float,
@@ -103,19 +103,21 @@ class ScalingRecord:
             self._now_s = now_s
         rates = self.account.rates
         load_mhz, capacity_mhz = rates[Flow.LOAD].copy(), rates[Flow.CAPACITY].copy()
-        self._now = _Instant(load_mhz, capacity_mhz, rates[Flow.SHORT] > 0, self._missed().copy())
+        self._now = _Instant(
+            load_mhz, capacity_mhz, rates[Flow.SHORTAGE] > 0, self._missed().copy()
+        )
         for application, waiting in enumerate(self._open):
             if waiting:
                 self._note_ready(application, float(rates[Flow.CAPACITY, application]), now_s)
 
     def _judge(self) -> None:
         """Begin and end shortages by what the last instant left."""
-        short, was = self._now.short, ~np.isnan(self._short_since_s)
+        short, was = self._now.short, ~np.isnan(self._shortage_since_s)
         for application in np.flatnonzero(was & ~short).tolist():
             why = self._before.ended_by(self._now, application)
             self._close(np.array([application]), self._now_s, why, self._now.missed_mhz_s)
         begun = np.flatnonzero(short & ~was)
-        self._short_since_s[begun] = self._now_s
+        self._shortage_since_s[begun] = self._now_s
         self._missed_before[begun] = self._now.missed_mhz_s[begun]
         self._before = self._now
 
@@ -133,7 +135,7 @@ class ScalingRecord:
         """End what is still short at the end of the run."""
         if end_s > self._now_s:
             self._judge()
-        still = np.flatnonzero(~np.isnan(self._short_since_s))
+        still = np.flatnonzero(~np.isnan(self._shortage_since_s))
         if len(still):
             self._close(still, end_s, "the run ended", self._missed())
 
@@ -147,7 +149,7 @@ class ScalingRecord:
 
     def _note_ready(self, application: int, capacity_mhz: float, now_s: float) -> None:
         waiting = []
-        since_s = float(self._short_since_s[application])
+        since_s = float(self._shortage_since_s[application])
         for decision in self._open[application]:
             if decision.wanted_mhz > capacity_mhz * (1 + 1e-9):
                 waiting.append(decision)
@@ -160,10 +162,10 @@ class ScalingRecord:
         missed = missed_mhz_s[applications] - self._missed_before[applications]
         self._shortages.add(
             len(applications), application=applications,
-            start_s=self._short_since_s[applications], end_s=now_s, missed_mhz_s=missed,
+            start_s=self._shortage_since_s[applications], end_s=now_s, missed_mhz_s=missed,
             ended_by=self._words(why),
         )  # fmt: skip
-        self._short_since_s[applications] = np.nan
+        self._shortage_since_s[applications] = np.nan
 
     def _missed(self) -> Floats:
         missed: Floats = self.account.totals[Flow.MISSED]

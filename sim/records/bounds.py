@@ -4,7 +4,7 @@ import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats, Ints
-from ...models.bounds.farm_bound import FarmBound, Held, Least
+from ...models.bounds.farm_bound import FarmBound, FarmMinimum, MemoryDemand
 from ...models.farm.farm import Farm
 from ..base.log import Column, Log
 
@@ -12,7 +12,7 @@ SLACK_S = 1e-6
 """Rounding of times; who ran for a step but for this ran all the time."""
 
 
-class Gauge:
+class BoundsRecord:
     """Ledger of hosts on and energy drawn beside lower bounds on both.
 
     The bounds are for the work that hosts did in a step, which is less than was asked for where
@@ -41,7 +41,7 @@ class Gauge:
         length_s, self._since_s = now_s - self._since_s, now_s
         quiet = self._unchanged()
         if length_s > 0:
-            self._measure(now_s, length_s, self._least(now_s, length_s, quiet))
+            self._measure(now_s, length_s, self._minimum(now_s, length_s, quiet))
         if quiet:
             self._mark(self._rows)
             self._quiet_s += length_s
@@ -52,12 +52,12 @@ class Gauge:
         """Return one row per step: its end, its length, mean hosts on, energy, and the bounds."""
         return self._log.columns()
 
-    def _measure(self, now_s: float, length_s: float, least: Least) -> None:
+    def _measure(self, now_s: float, length_s: float, minimum: FarmMinimum) -> None:
         totals = self._farm.accounts.totals
         on_s, energy_j = float(totals[Rate.ON].sum()), float(totals[Rate.POWER_W].sum())
         self._log.add(
             time_s=now_s, length_s=length_s, hosts_on=(on_s - self._on_s) / length_s,
-            hosts_least=least.hosts, energy_j=energy_j - self._energy_j, least_w=least.power_w,
+            hosts_least=minimum.hosts, energy_j=energy_j - self._energy_j, least_w=minimum.power_w,
         )  # fmt: skip
         self._on_s, self._energy_j = on_s, energy_j
 
@@ -83,7 +83,7 @@ class Gauge:
             self._rows = everybody[running]
         self._weight = self._bound.weight[self._size[self._rows]]
         self._plain = bool(np.all(self._weight == 1.0))
-        self._held: list[Held] | None = None
+        self._held: list[MemoryDemand] | None = None
 
     def _mark(self, rows: Ints | slice) -> None:
         """Remember what VMs have asked for and missed so far."""
@@ -102,11 +102,11 @@ class Gauge:
         worked -= missed
         return worked, missed
 
-    def _least(self, now_s: float, length_s: float, quiet: bool) -> Least:
+    def _minimum(self, now_s: float, length_s: float, quiet: bool) -> FarmMinimum:
         before_s, self._occupied_s = self._occupied_s, self._farm.presence.occupied_s(now_s)
         occupied = min((self._occupied_s - before_s) / length_s, 1.0)
         if not quiet:
-            return self._least_of_all(now_s, length_s, occupied)
+            return self._minimum_after_change(now_s, length_s, occupied)
         rows, bound = self._rows, self._bound
         if self._held is None:
             size = self._size[rows]
@@ -114,9 +114,9 @@ class Gauge:
         mean_mhz, missed = self._worked(rows)
         mean_mhz *= 1.0 / length_s if self._plain else self._weight / length_s
         steady_mhz = mean_mhz * (missed == 0) if missed.any() else mean_mhz
-        return bound.least(self._held, mean_mhz, steady_mhz, occupied=occupied)
+        return bound.minimum(self._held, mean_mhz, steady_mhz, occupied=occupied)
 
-    def _least_of_all(self, now_s: float, length_s: float, occupied: float) -> Least:
+    def _minimum_after_change(self, now_s: float, length_s: float, occupied: float) -> FarmMinimum:
         """Return the bounds where VMs have come, gone or been resized since the last call."""
         vms, bound, rows = self._farm.vms, self._bound, self._farm.listed
         self._ran_s[self._rows] += self._quiet_s
@@ -135,4 +135,4 @@ class Gauge:
         mean_mhz = np.maximum(worked, 0.0) * weight / length_s
         mean_mib = memory_mib * np.minimum(stayed_s / length_s, 1.0)
         held = bound.hold(size, memory_mib * always)
-        return bound.least(held, mean_mhz, mean_mhz * (missed == 0) * always, mean_mib, occupied)
+        return bound.minimum(held, mean_mhz, mean_mhz * (missed == 0) * always, mean_mib, occupied)

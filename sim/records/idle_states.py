@@ -4,22 +4,22 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.farm.farm import Farm
-from ...models.hardware.sleep_states import DEPTHS
+from ...models.hardware.sleep_states import SLEEP_STATES
 from ...models.state.columns import PowerState
 
 
-class RestRecord:
+class SleepRecord:
     """Time and energy per host, summed up at each change of power state.
 
-    ``rest_s`` and ``rest_j`` have the shape (depths, hosts); ``switching_j`` is what hosts drew
+    ``off_s`` and ``off_j`` have the shape (sleep states, hosts); ``switching_j`` is what hosts drew
     while booting, shutting down, or on their way into or out of another state of rest.
     """
 
     def __init__(self, farm: Farm) -> None:
         self._hosts = farm.hosts
         count = len(farm.hosts)
-        self.rest_s = np.zeros((len(DEPTHS), count))
-        self.rest_j = np.zeros((len(DEPTHS), count))
+        self.off_s = np.zeros((len(SLEEP_STATES), count))
+        self.off_j = np.zeros((len(SLEEP_STATES), count))
         self.switching_j: Floats = np.zeros(count)
         self._since_s = np.zeros(count)
         self.begin()
@@ -31,10 +31,14 @@ class RestRecord:
     def note(self, now_s: float, changed: Ints) -> None:
         """Sum up the states that hosts have just left."""
         elapsed_s = now_s - self._since_s[changed]
-        state, depth, power_w = self._state[changed], self._depth[changed], self._power_w[changed]
+        state, sleep_state, power_w = (
+            self._state[changed],
+            self._sleep_state[changed],
+            self._power_w[changed],
+        )
         resting = state == PowerState.OFF
-        self.rest_s[depth[resting], changed[resting]] += elapsed_s[resting]
-        self.rest_j[depth[resting], changed[resting]] += (elapsed_s * power_w)[resting]
+        self.off_s[sleep_state[resting], changed[resting]] += elapsed_s[resting]
+        self.off_j[sleep_state[resting], changed[resting]] += (elapsed_s * power_w)[resting]
         switching = (state == PowerState.BOOTING) | (state == PowerState.STOPPING)
         self.switching_j[changed[switching]] += (elapsed_s * power_w)[switching]
         self._since_s[changed] = now_s
@@ -47,8 +51,8 @@ class RestRecord:
     def _note_states(self, rows: Ints) -> None:
         hosts = self._hosts
         if len(rows) == len(hosts):
-            self._state, self._depth = hosts.state.copy(), hosts.depth.copy()
-            self._power_w = hosts.resting_w(slice(None)).copy()
+            self._state, self._sleep_state = hosts.state.copy(), hosts.sleep_state.copy()
+            self._power_w = hosts.state_w(slice(None)).copy()
             return
-        self._state[rows], self._depth[rows] = hosts.state[rows], hosts.depth[rows]
-        self._power_w[rows] = hosts.resting_w(rows)
+        self._state[rows], self._sleep_state[rows] = hosts.state[rows], hosts.sleep_state[rows]
+        self._power_w[rows] = hosts.state_w(rows)

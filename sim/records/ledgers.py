@@ -17,7 +17,7 @@ from ...models.service.response_account import ServiceAccount
 from ...models.service.response_cells import BUSIEST, Conditions
 from ...models.state.columns import VmState
 
-LEAST_MHZ = 1e-6
+MIN_MHZ = 1e-6
 """A VM that stands still counts as this fast, so that its load is a number."""
 
 
@@ -53,14 +53,14 @@ class ServiceLedger:
         # Of all VMs a view does, where rows would be a copy of every column at every step.
         self._columns = slice(None) if count == len(farm.vms) else self.rows
         # Neighbours change service times, and so does every VM that crowds a host.
-        self._varying = farm.delivery.layer.interference is not None or farm.delivery.strained
+        self._varying = farm.delivery.layer.interference is not None or farm.delivery.contended
         self.account = ServiceAccount(count, self._varying)
         self._since_s = np.zeros(count)
         self._host, self._effort = np.full(count, -1), np.zeros(count)
         self._guest_share, self._size = np.ones(count), np.full(count, -1)
         self._known = np.full((2, count), -1)
         """Group of hosts and size that the account's conditions were set for."""
-        self._most_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
+        self._max_mhz, self._full_mhz = np.zeros(count), np.full(count, np.inf)
         self._service_s = np.ones(count)
         self._settled_s = 0.0
         farm.own_ledgers.append(self)
@@ -149,10 +149,10 @@ class ServiceLedger:
         at = changed[self._host[changed] >= 0]
         rows = self.rows[at]
         size, vcpus = columns.size[rows], columns.vcpus[rows]
-        most_mhz = delivery.most_mhz[rows]
-        full_mhz = np.maximum(most_mhz / self._effort[at] * self._guest_share[at], LEAST_MHZ)
+        max_mhz = delivery.max_mhz[rows]
+        full_mhz = np.maximum(max_mhz / self._effort[at] * self._guest_share[at], MIN_MHZ)
         service_s = vcpus * self._load.work_mhz_s[size] / full_mhz
-        self._most_mhz[at], self._full_mhz[at], self._service_s[at] = most_mhz, full_mhz, service_s
+        self._max_mhz[at], self._full_mhz[at], self._service_s[at] = max_mhz, full_mhz, service_s
         group = self._farm.hosts.group[self._host[at]]
         if self._varying:
             new = (self._known[0, at] != group) | (self._known[1, at] != size)
@@ -168,19 +168,19 @@ class ServiceLedger:
     def _has_room(self, part: Ints | slice, vms: Ints | slice, load: Floats) -> Bools:
         """Return which VMs could use all of their vCPUs, and went without nothing."""
         hosts, delivery = self._farm.hosts, self._farm.delivery
-        most_mhz, host = self._most_mhz[part], self._host[part]
+        max_mhz, host = self._max_mhz[part], self._host[part]
         if isinstance(part, slice):
             spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)
             plenty = spare_mhz[hosts.vm_count > 0].min(initial=np.inf)
             fits: Bools = np.ones(len(load), bool)
-            if plenty < most_mhz.max(initial=0.0):
-                used_mhz = load * most_mhz * self._guest_share
-                fits = most_mhz * self._guest_share <= used_mhz + spare_mhz[host]
+            if plenty < max_mhz.max(initial=0.0):
+                used_mhz = load * max_mhz * self._guest_share
+                fits = max_mhz * self._guest_share <= used_mhz + spare_mhz[host]
         else:
             spare_mhz = np.maximum(hosts.cpu_mhz[host] - hosts.demand_mhz[host], 0.0)
-            kept_mhz = most_mhz * self._guest_share[part]
+            kept_mhz = max_mhz * self._guest_share[part]
             fits = kept_mhz <= load * kept_mhz + spare_mhz
-        if delivery.stressed.any():
+        if delivery.saturated.any():
             fits &= delivery.shortfall[vms] == 0
         return fits
 
@@ -217,8 +217,8 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
     effort = delivery.effort[rows] * delivery.slowdown[rows]
     wanted_mhz = delivery.asked_mhz(rows)
     spare_mhz = np.maximum(hosts.cpu_mhz - hosts.demand_mhz, 0.0)[host]
-    most_mhz = delivery.most_mhz[rows] * vms.guest_share[rows]
-    capacity_mhz = np.minimum(most_mhz, wanted_mhz * effort + spare_mhz) / effort
+    max_mhz = delivery.max_mhz[rows] * vms.guest_share[rows]
+    capacity_mhz = np.minimum(max_mhz, wanted_mhz * effort + spare_mhz) / effort
     shortfall = delivery.shortfall[rows]
     capacity_mhz = np.where(shortfall > 0, wanted_mhz * (1.0 - shortfall), capacity_mhz)
     rate_per_s: Floats = vms.demand_mhz[rows] / load.work_mhz_s[size]

@@ -11,14 +11,14 @@ from ...models.farm.farm import Farm
 from ...policies.interface.plan import Proposal
 from ..base.log import Column, Log, Words
 from ..migration.link_record import LinkRecord
-from .idle_states import RestRecord
+from .idle_states import SleepRecord
 from .rule_violations import RuleRecord
 
 SERIES = {
     "energy_j": Rate.POWER_W,
     "on_s": Rate.ON,
     "active_s": Rate.ACTIVE,
-    "short_s": Rate.SHORT,
+    "short_s": Rate.VIOLATING,
     "delivered_mhz_s": Rate.DELIVERED_MHZ,
     "unserved_mhz_s": Rate.UNSERVED_MHZ,
     "saturated_mhz_s": Rate.SATURATED_MHZ,
@@ -54,7 +54,7 @@ class Recorder:
                 "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
                 "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
                 "rounds": int, "source_cpu_s": float, "target_cpu_s": float,
-                "guest_lost_s": float, "energy_j": float, "reaction": int, "way": int,
+                "guest_lost_s": float, "energy_j": float, "reaction": int, "unblocked_by": int,
             }
         )  # fmt: skip
         self.phases = Log(
@@ -73,10 +73,10 @@ class Recorder:
             {"time_s": float, "running": int, "starting": int, "waiting": int, "down": int}
         )
         self.power_events = Log(
-            {"time_s": float, "host": int, "state": int, "depth": int, "cause": int}
+            {"time_s": float, "host": int, "state": int, "sleep_state": int, "cause": int}
         )
         self.sleep_refusals = Log({"time_s": float, "host": int, "reason": int})
-        self.rest = RestRecord(farm)
+        self.sleep_record = SleepRecord(farm)
         self.violations = Log(
             {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
         )
@@ -90,10 +90,10 @@ class Recorder:
         )  # fmt: skip
         self._host_before = np.zeros((4, len(farm.hosts)))
         self._sampled_s = 0.0
-        self._short_since_s = np.full(len(farm.hosts), np.nan)
-        self._short_before = np.zeros(len(farm.hosts))
-        self._short_end_s = np.full(len(farm.hosts), np.nan)
-        self._short_after = np.zeros(len(farm.hosts))
+        self._violating_since_s = np.full(len(farm.hosts), np.nan)
+        self._unserved_at_start = np.zeros(len(farm.hosts))
+        self._violation_end_s = np.full(len(farm.hosts), np.nan)
+        self._unserved_at_end = np.zeros(len(farm.hosts))
         self._map = UtilisationMap(farm, end_s)
         groups = len(farm.hosts.group_names)
         self.peak_on_by_group = np.zeros(groups, np.int64)
@@ -133,37 +133,39 @@ class Recorder:
             outcome=[words(outcome) for outcome in outcomes],
         )  # fmt: skip
 
-    def hold_back(self, vm: int, decided_s: float, way: str) -> None:
+    def hold_back(self, vm: int, decided_s: float, unblocked_by: str) -> None:
         """Remember when the next move of a VM was decided, and how it goes."""
-        self._held_back[vm] = (decided_s, self.words(way))
+        self._held_back[vm] = (decided_s, self.words(unblocked_by))
 
     def note_moves(self, rows: int, **columns: Any) -> None:
         """Record moves of different VMs, with what is remembered of those held back."""
-        way: Any = self.words("")
+        unblocked_by: Any = self.words("")
         if self._held_back:
             vms = np.atleast_1d(columns["vm"]).tolist()
             decided_s = np.broadcast_to(columns["decided_s"], rows).tolist()
             told = [
-                self._held_back.pop(vm, (since_s, way))
+                self._held_back.pop(vm, (since_s, unblocked_by))
                 for vm, since_s in zip(vms, decided_s, strict=True)
             ]
-            columns["decided_s"], way = (np.array(column) for column in zip(*told, strict=True))
-        self.migrations.add(rows, way=way, **columns)
+            columns["decided_s"], unblocked_by = (
+                np.array(column) for column in zip(*told, strict=True)
+            )
+        self.migrations.add(rows, unblocked_by=unblocked_by, **columns)
 
     def note_move(
         self, vm: int, source: int, target: int, decided_s: float, *others: float | bool
     ) -> None:
         """Do as :meth:`note_moves` for one move; the values are in the order of the columns."""
-        decided_s, way = self._held_back.pop(vm, (decided_s, self.words("")))
-        self.migrations.add_row(vm, source, target, decided_s, *others, way)
+        decided_s, unblocked_by = self._held_back.pop(vm, (decided_s, self.words("")))
+        self.migrations.add_row(vm, source, target, decided_s, *others, unblocked_by)
 
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
         """Record a change of power state."""
         self.power_events.add(
             len(hosts), time_s=now_s, host=hosts, state=state,
-            depth=self._farm.hosts.depth[hosts], cause=self.words(cause),
+            sleep_state=self._farm.hosts.sleep_state[hosts], cause=self.words(cause),
         )  # fmt: skip
-        self.rest.note(now_s, hosts)
+        self.sleep_record.note(now_s, hosts)
         self.note_hosts_on(now_s)
 
     def note_refusals(self, now_s: float, refusals: Sequence[tuple[int, str]]) -> None:
@@ -182,27 +184,30 @@ class Recorder:
 
     def note_violations(self) -> None:
         """Open and close violation periods at the instants when they began or ended."""
-        flips, self._farm.accounts.flips = self._farm.accounts.flips, []
-        for hosts, time_s, short, missed_mhz_s in flips:
-            ended = ~short
-            self._short_end_s[hosts[ended]] = time_s[ended]
-            self._short_after[hosts[ended]] = missed_mhz_s[ended]
+        violation_changes, self._farm.accounts.violation_changes = (
+            self._farm.accounts.violation_changes,
+            [],
+        )
+        for hosts, time_s, violating, missed_mhz_s in violation_changes:
+            ended = ~violating
+            self._violation_end_s[hosts[ended]] = time_s[ended]
+            self._unserved_at_end[hosts[ended]] = missed_mhz_s[ended]
             # What ends and begins at one instant goes on.
-            fresh = short & (self._short_end_s[hosts] != time_s)
+            fresh = violating & (self._violation_end_s[hosts] != time_s)
             self._close_violations(hosts[fresh])
-            self._short_since_s[hosts[fresh]] = time_s[fresh]
-            self._short_before[hosts[fresh]] = missed_mhz_s[fresh]
-            self._short_end_s[hosts[short]] = np.nan
+            self._violating_since_s[hosts[fresh]] = time_s[fresh]
+            self._unserved_at_start[hosts[fresh]] = missed_mhz_s[fresh]
+            self._violation_end_s[hosts[violating]] = np.nan
 
     def _close_violations(self, hosts: Ints) -> None:
-        start_s, end_s = self._short_since_s[hosts], self._short_end_s[hosts]
+        start_s, end_s = self._violating_since_s[hosts], self._violation_end_s[hosts]
         lasted = hosts[start_s < end_s]
         self.violations.add(
             len(lasted),
             host=lasted,
-            start_s=self._short_since_s[lasted],
-            end_s=self._short_end_s[lasted],
-            unserved_mhz_s=self._short_after[lasted] - self._short_before[lasted],
+            start_s=self._violating_since_s[lasted],
+            end_s=self._violation_end_s[lasted],
+            unserved_mhz_s=self._unserved_at_end[lasted] - self._unserved_at_start[lasted],
         )
 
     def note_step(self, now_s: float) -> None:
@@ -238,12 +243,12 @@ class Recorder:
     def close(self, end_s: float) -> None:
         """Close open violations and the map at the end of the run."""
         self.note_violations()
-        short = np.flatnonzero(self._farm.accounts.rates[Rate.SHORT] > 0)
-        self._short_end_s[short] = end_s
-        self._short_after[short] = self._farm.accounts.totals[Rate.SATURATED_MHZ, short]
-        self._close_violations(np.flatnonzero(~np.isnan(self._short_end_s)))
+        violating = np.flatnonzero(self._farm.accounts.rates[Rate.VIOLATING] > 0)
+        self._violation_end_s[violating] = end_s
+        self._unserved_at_end[violating] = self._farm.accounts.totals[Rate.SATURATED_MHZ, violating]
+        self._close_violations(np.flatnonzero(~np.isnan(self._violation_end_s)))
         self._map.finish(end_s)
-        self.rest.close(end_s)
+        self.sleep_record.close(end_s)
         if self.broken is not None:
             self.broken.close(end_s)
 

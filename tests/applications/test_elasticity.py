@@ -44,7 +44,7 @@ def run(load: Any, end: str = "2 h", hosts: int = 10, **changes: Any) -> Result:
     return farmsim.run(farmsim.Scenario.of(scenario(load, end, hosts, **changes)))
 
 
-def course(times: list[str], rates: list[str], **more: Any) -> dict[str, Any]:
+def forecast(times: list[str], rates: list[str], **more: Any) -> dict[str, Any]:
     return {"type": "table", "times": times, "rates": rates, **more}
 
 
@@ -71,7 +71,7 @@ def test_a_constant_load_gets_as_many_members_as_carry_it_at_the_target(rate_ghz
 
 def test_capacity_is_late_by_what_provisioning_takes() -> None:
     """From 1 to 4 GHz at 600 s: three members more, there when their images are copied."""
-    jump = course(["0 s", "10 min"], ["1 GHz", "4 GHz"], between="hold")
+    jump = forecast(["0 s", "10 min"], ["1 GHz", "4 GHz"], between="hold")
     scaling = {"policy": "target_utilisation", "target": 1.0}
     result = run(jump, start=1, scaling=scaling)
     (decision,) = result.table("scaling").to_pylist()
@@ -86,7 +86,7 @@ def test_capacity_is_late_by_what_provisioning_takes() -> None:
 
 
 def test_a_forecast_that_knows_the_ramp_is_in_time_where_a_target_is_late() -> None:
-    ramp = course(["0 s", "30 min", "40 min"], ["2 GHz", "2 GHz", "12 GHz"])
+    ramp = forecast(["0 s", "30 min", "40 min"], ["2 GHz", "2 GHz", "12 GHz"])
     late = run(ramp, start=2, scaling={"policy": "target_utilisation", "target": 1.0})
     ahead = {"policy": "predictive", "target": 1.0, "horizon": "5 min",
              "forecaster": {"policy": "linear_trend", "window": "2 min"}}  # fmt: skip
@@ -118,7 +118,7 @@ def test_requests_count_with_the_work_of_their_class() -> None:
 
 
 def test_cool_downs_hold_scaling_back() -> None:
-    ramp = course(["0 s", "1 h", "2 h"], ["1 GHz", "9 GHz", "1 GHz"])
+    ramp = forecast(["0 s", "1 h", "2 h"], ["1 GHz", "9 GHz", "1 GHz"])
     scaling = {"policy": "target_utilisation", "target": 0.8}
     result = run(ramp, scaling=scaling, cool_down={"out": "9 min", "in": "14 min"})
     outs = [each for each in result.table("scaling").to_pylist() if each["decision"] == "out"]
@@ -160,21 +160,21 @@ def test_a_member_that_left_is_used_again_and_its_absence_is_no_downtime() -> No
 
 
 def test_sizes_go_up_hot_or_by_restarts_one_after_another() -> None:
-    jump = course(["0 s", "10 min"], ["1.5 GHz", "5 GHz"], between="hold")
+    jump = forecast(["0 s", "10 min"], ["1.5 GHz", "5 GHz"], between="hold")
     ladder = {"policy": "vertical", "sizes": ["web", "wide", "wider"]}
-    hot = run(jump, start=2, minimum=2, scaling={**ladder, "hot_add_up_to": "wider"})
+    resizes_running = run(jump, start=2, minimum=2, scaling={**ladder, "hot_add_up_to": "wider"})
     cold = run(jump, start=2, minimum=2, scaling=ladder)
-    (step, more) = hot.table("scaling").to_pylist()
+    (step, more) = resizes_running.table("scaling").to_pylist()
     assert (step["to_size"], more["to_size"]) == ("wide", "wider")
     assert step["ready_s"] == step["time_s"] == 600.0
-    assert hot.value("lateness_p95_s") == 60.0
+    assert resizes_running.value("lateness_p95_s") == 60.0
     assert set(cold.table("vms")["size"].to_pylist()[:2]) == {"wider"}
     dismissed = [
         each["time_s"] for each in cold.table("vm_events").to_pylist()
         if each["event"] == "dismissed"
     ]  # fmt: skip
     assert len(dismissed) == len(set(dismissed)) >= 2
-    assert "dismissed" not in hot.table("vm_events")["event"].to_pylist()
+    assert "dismissed" not in resizes_running.table("vm_events")["event"].to_pylist()
 
 
 def test_load_goes_over_to_others_at_the_instant_a_host_fails() -> None:
@@ -220,7 +220,7 @@ def test_load_is_served_or_missed_and_members_stay_within_bounds(
     rates: list[float], policy: str, minimum: int, more: int, hosts: int, balance: str
 ) -> None:
     times = [f"{600 * index} s" for index in range(len(rates))]
-    load = course(times, [f"{rate:.4f} GHz" for rate in rates], between="hold")
+    load = forecast(times, [f"{rate:.4f} GHz" for rate in rates], between="hold")
     made = scenario(
         load, "1 h", hosts, minimum=minimum, maximum=minimum + more, scaling={"policy": policy},
         balance=balance, cool_down={"in": "5 min"},
@@ -311,8 +311,8 @@ def test_a_ladder_is_climbed_rung_by_rung() -> None:
           ("c", 3900.0, "")]  # fmt: skip
     for size, load_mhz, wanted in at:
         assert policy.decide(view(load_mhz, 1, size=size, sizes_mhz=sizes)).size == wanted
-    assert policy.hot("a", "b")
-    assert not policy.hot("b", "c")
+    assert policy.resizes_running("a", "b")
+    assert not policy.resizes_running("b", "c")
 
 
 def vertical(hosts: int, minimum: int = 1) -> Result:

@@ -25,7 +25,7 @@ from farmsim.cli import run_command_line
 from farmsim.scenarios.files import atomic_replace as workplace
 from farmsim.scenarios.files import destination
 from farmsim.scenarios.files.atomic_replace import recover, replacing_directory
-from farmsim.scenarios.files.destination import Record, read_record, refuse_directory, strangers
+from farmsim.scenarios.files.destination import Record, foreign_files, read_record, refuse_directory
 
 SCENARIO = {
     "name": "tiny",
@@ -203,7 +203,7 @@ def test_own_files_are_written_again(
     assert json.loads(Path("x.json").read_text())["$id"] == "farmsim-scenario-1"
     assert Path("x.html").read_text() == Path("r/report.html").read_text()
     assert names(Path()) == ["r", "x.html", "x.json"]
-    assert strangers(Path("r")) == []
+    assert foreign_files(Path("r")) == []
 
 
 @pytest.mark.parametrize("name", ["scenario.yaml", "farmsim.schema.json"])
@@ -275,7 +275,7 @@ def test_a_report_made_again_inside_a_comparison_stays_ours(
     assert run_command_line(["report", "c/variants/base"]) == 0
     assert run_command_line(["report", "c/variants/base/baseline"]) == 0
     assert run_command_line(["report", "c"]) == 0
-    assert strangers(Path("c")) == []
+    assert foreign_files(Path("c")) == []
     Path("c/variants/other/notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"variants/other/notes\.txt"):
         refuse_directory(Path("c"), "comparison")
@@ -413,7 +413,7 @@ def test_a_killed_process_leaves_a_whole_result(
             assert place.is_dir()
         whole = Result.load(place)  # the fallback brings the earlier result back here
         assert whole.tables["vms"].num_rows == 2
-        assert strangers(place) == []
+        assert foreign_files(place) == []
     farmsim.load(tmp_path / "source").save(place)
     assert names(tmp_path) == ["o", "source"]
 
@@ -432,7 +432,7 @@ def test_two_processes_write_to_one_place(
         assert process.poll() is None, "a writer ended by itself"
         process.kill()
         process.wait()
-    assert strangers(tmp_path / "o") == []
+    assert foreign_files(tmp_path / "o") == []
     Result.load(tmp_path / "source").save(tmp_path / "o")
     assert names(tmp_path) == ["o", "source"]
 
@@ -487,7 +487,7 @@ def test_every_step_of_a_replacement_can_be_the_last(
             with monkeypatch.context() as patched:
                 # After a kill nothing is tidied up.
                 patched.setattr(workplace, "_discard", untidy)
-                patched.setattr(workplace, "_bring_back", untidy)
+                patched.setattr(workplace, "_restore", untidy)
                 for name in ("rename", "replace", "mkdir"):
                     act = getattr(Path, name)
                     patched.setattr(Path, name, lambda *v, a=act, s=steps, **k: step(a, s, *v, **k))

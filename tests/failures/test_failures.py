@@ -24,14 +24,14 @@ from farmsim.models.hardware.reliability import (
     availability,
 )
 from farmsim.models.migration.fixed_rate import FixedRate
-from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.migration.model_table import MigrationModels
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.demand import ConstantSeries, Demand
 from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.build.build import Case, build
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
+from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
 from farmsim.sim.failures import FailureSource
 from farmsim.sim.lifecycle.lifecycle import Population
 
@@ -176,12 +176,18 @@ def fail(law: tuple[Times, Times], hours: float, seed: int, hosts: int = 20) -> 
     end_s = hours * H
     farm = LivingFarm(make_hosts([1000.0] * hosts), make_vms([1000.0]), all_present=False)
     source = FailureSource("all", "host", farm.hosts.names, list(np.arange(hosts)[:, None]), *law)
-    lives = replace(Lives.at_once(Population.staying(1), 1), failures=[source])
+    lives = replace(LifecycleSetup.at_once(Population.staying(1), 1), failures=[source])
     engine = Engine(
-        farm, Demand(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz),
-        Start(FirstFit(), "test"), NoControl(), "test", MoveModels.only(FixedRate(), 1, 1),
-        Timing(end_s, end_s, end_s), Streams(seed), lives=lives,
-    )  # fmt: skip
+        farm,
+        Demand(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz),
+        InitialPlacementSetup(FirstFit(), "test"),
+        NoControl(),
+        "test",
+        MigrationModels.only(FixedRate(), 1, 1),
+        Timing(end_s, end_s, end_s),
+        Streams(seed),
+        lives=lives,
+    )
     return engine.run()
 
 

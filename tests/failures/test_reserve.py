@@ -13,8 +13,8 @@ import farmsim
 from farmsim.analysis.studies.failover import failover
 from farmsim.models.farm.living import LivingFarm
 from farmsim.models.rules.reserve import (
-    Held,
-    Permits,
+    AllowedHosts,
+    HostedVms,
     Reserve,
     always_enough,
     enough_places,
@@ -58,10 +58,10 @@ def scenario(**changes: Any) -> farmsim.Scenario:
     return farmsim.Scenario.of(SCENARIO).with_(changes)
 
 
-def held(home: list[int], mib: list[float], mhz: list[float], free: list[list[float]]) -> Held:
+def held(home: list[int], mib: list[float], mhz: list[float], free: list[list[float]]) -> HostedVms:
     free_mib, free_mhz = map(np.array, free)
     counted = np.ones(len(free_mib), bool)
-    return Held(np.array(home), np.array(mib), np.array(mhz), free_mib, free_mhz, counted)
+    return HostedVms(np.array(home), np.array(mib), np.array(mhz), free_mib, free_mhz, counted)
 
 
 def test_limits_leave_out_the_largest_hosts_and_then_a_share() -> None:
@@ -90,8 +90,8 @@ def test_the_host_with_most_free_room_may_be_the_one_that_fails() -> None:
     assert largest_fit(held([1], [6.0], [0.0], [[8.0, 4.0], [9.0, 9.0]]), 1)
 
 
-def anywhere(vms: int, hosts: int, order_matters: bool = False) -> Permits:
-    return Permits(np.zeros(vms, np.int64), np.ones((1, hosts), bool), order_matters)
+def anywhere(vms: int, hosts: int, order_matters: bool = False) -> AllowedHosts:
+    return AllowedHosts(np.zeros(vms, np.int64), np.ones((1, hosts), bool), order_matters)
 
 
 def test_places_are_seen_that_largest_vms_do_not_show() -> None:
@@ -112,7 +112,7 @@ def test_places_are_seen_that_largest_vms_do_not_show() -> None:
 def test_places_count_only_on_hosts_that_all_vms_may_use() -> None:
     # One VM of 2 that may be on hosts 0 and 1 only, where host 1 is full.
     fenced = held([0], [2.0], [1.0], [[0.0, 1.0, 8.0], [9.0, 9.0, 9.0]])
-    permits = Permits(rows(0), np.array([[True, True, False]]))
+    permits = AllowedHosts(rows(0), np.array([[True, True, False]]))
     assert enough_places(fenced, rows(0), anywhere(1, 3))
     assert not enough_places(fenced, rows(0), permits)
     assert not enough_places(fenced, rows(0), anywhere(1, 3, order_matters=True))
@@ -206,7 +206,7 @@ def test_a_failure_uses_the_reserve_and_time_below_it_is_counted() -> None:
     assert min(result.table("reserve")["memory_left_gib"].to_pylist()) < 0
 
 
-def book(home: list[int], reserve: Reserve, exempt: list[int] | None = None) -> ReserveBook:
+def reserve_book(home: list[int], reserve: Reserve, exempt: list[int] | None = None) -> ReserveBook:
     vms = len(home)
     free = np.zeros(vms, bool)
     free[exempt or []] = True
@@ -220,17 +220,17 @@ def book(home: list[int], reserve: Reserve, exempt: list[int] | None = None) -> 
 
 def test_vms_that_come_back_after_a_failure_may_use_the_reserve() -> None:
     home = [0, 0, 1, 1, -1]
-    assert book(home, Reserve(hosts=1)).refuses(4)
-    assert not book(home, Reserve(hosts=1), exempt=[4]).refuses(4)
+    assert reserve_book(home, Reserve(hosts=1)).refuses(4)
+    assert not reserve_book(home, Reserve(hosts=1), exempt=[4]).refuses(4)
     standby = Reserve(standby=np.array([False, False, True]))
-    assert book(home, standby).barred(4, rows(0, 1, 2)).tolist() == [False, False, True]  # type: ignore[union-attr]
-    assert book(home, standby, exempt=[4]).barred(4, rows(0, 1, 2)) is None
+    assert reserve_book(home, standby).barred(4, rows(0, 1, 2)).tolist() == [False, False, True]  # type: ignore[union-attr]
+    assert reserve_book(home, standby, exempt=[4]).barred(4, rows(0, 1, 2)) is None
 
 
 def test_a_move_that_the_test_does_not_survive_is_barred() -> None:
     # With two on each of hosts 0 and 1 and none on 2, any host can fail; with one on 2 as well
     # as two and one elsewhere it still can. A third host may not sleep.
-    kept = book([0, 0, 1, 1], Reserve(hosts=1, packing=True))
+    kept = reserve_book([0, 0, 1, 1], Reserve(hosts=1, packing=True))
     assert kept.whole()
     assert kept.keeps(0, 2)
     assert not kept.sleep(2)

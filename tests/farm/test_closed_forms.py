@@ -130,7 +130,7 @@ def test_traces_hold_or_start_again() -> None:
 def test_beats_keep_the_written_order_whatever_their_periods() -> None:
     seen: list[tuple[float, float]] = []
 
-    class Watching:
+    class OverloadDetectorFields:
         samples = 1
         powers_down = False
 
@@ -140,7 +140,7 @@ def test_beats_keep_the_written_order_whatever_their_periods() -> None:
 
     farm = make_farm(make_hosts([1000.0]), make_vms([1000.0]))
     shares = np.arange(8)[:, None] / 10
-    make_engine(farm, shares, control=Watching(), control_s=600.0).run()
+    make_engine(farm, shares, control=OverloadDetectorFields(), control_s=600.0).run()
     # at 600 s the demand of 600 s is already in force
     assert seen == [(600.0, 200.0), (1200.0, 400.0), (1800.0, pytest.approx(600.0))]
 
@@ -149,7 +149,7 @@ def test_beats_keep_the_written_order_whatever_their_periods() -> None:
 def test_instants_are_multiples_not_sums(step_s: float) -> None:
     seen: list[float] = []
 
-    class Watching:
+    class OverloadDetectorFields:
         samples = 0
         powers_down = False
 
@@ -158,7 +158,7 @@ def test_instants_are_multiples_not_sums(step_s: float) -> None:
             return Plan()
 
     farm = make_farm(make_hosts([1000.0]), make_vms([1000.0]))
-    make_engine(farm, np.zeros((101, 1)), control=Watching(), step_s=step_s).run()
+    make_engine(farm, np.zeros((101, 1)), control=OverloadDetectorFields(), step_s=step_s).run()
     assert seen == [k * step_s for k in range(1, 101)]
 
 

@@ -27,7 +27,7 @@ def test_shortage_is_shared_and_charged_to_the_vms() -> None:
     farm.settle_all(60.0)
     assert farm.accounts.totals[Rate.UNSERVED_MHZ] == pytest.approx([200 * 60, 0])
     assert farm.vm_accounts.unserved_mhz_s == pytest.approx([800 / 6 * 60, 400 / 6 * 60, 0])
-    assert farm.accounts.totals[Rate.SHORT].tolist() == [60.0, 0.0]
+    assert farm.accounts.totals[Rate.VIOLATING].tolist() == [60.0, 0.0]
     # 200 W at full load, 100 W + 10 % of 100 W at a tenth
     assert farm.accounts.totals[Rate.POWER_W] == pytest.approx([200 * 60, 110 * 60])
     audit(farm)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.models.accounts.levels_over_time import Spread
+from farmsim.models.accounts.levels_over_time import TimeWeightedValues
 
 HOST = """\
 farm:
@@ -92,10 +92,10 @@ def test_nothing_on_is_no_use_at_all(tmp_path: Path) -> None:
 
 
 def test_values_of_a_spread_are_values_that_were_taken() -> None:
-    spread = Spread()
+    spread = TimeWeightedValues()
     for value, length_s in ((0.25, 5.0), (0.75, 90.0), (0.75 + 1e-9, 4.0), (0.9, 1.0)):
         spread.add(value, length_s)
     assert spread.quantile(0.05) == 0.25
     assert spread.quantile(0.5) == 0.75 + 1e-9
     assert spread.quantile(1.0) == spread.highest == 0.9
-    assert Spread().quantile(0.5) == Spread().highest == 0.0
+    assert TimeWeightedValues().quantile(0.5) == TimeWeightedValues().highest == 0.0

@@ -28,7 +28,7 @@ def loaded(demand: list[float], core_mhz: float | None, incoming: bool) -> Farm:
     return farm
 
 
-def played(farm: Farm, single: bool, steps: Steps) -> None:
+def played(farm: Farm, fast_path: bool, steps: Steps) -> None:
     now_s = 0.0
     for verb, vm, shares, wait_s in steps:
         now_s += wait_s
@@ -41,9 +41,9 @@ def played(farm: Farm, single: bool, steps: Steps) -> None:
         elif verb == "abort":
             farm.abort_migration(one, now_s)
         elif verb == "commit":
-            farm.single.commit(vm, now_s) if single else farm.commit_migration(one, now_s)
-        elif single:
-            farm.single.set_load(vm, *shares, now_s)
+            farm.fast_path.commit(vm, now_s) if fast_path else farm.commit_migration(one, now_s)
+        elif fast_path:
+            farm.fast_path.set_load(vm, *shares, now_s)
         else:
             farm.set_migration_load(one, *shares, now_s)
         audit(farm)
@@ -66,7 +66,7 @@ def test_one_by_one_as_with_arrays(
     alone, arrays = (loaded(demand, core_mhz, incoming) for _ in range(2))
     played(alone, True, steps)
     played(arrays, False, steps)
-    for part in ("hosts", "vms", "accounts", "vm_accounts", "copies"):
+    for part in ("hosts", "vms", "accounts", "vm_accounts", "migration_load"):
         ours, theirs = vars(getattr(alone, part)), vars(getattr(arrays, part))
         for name, column in ours.items():
             if isinstance(column, np.ndarray) and column.dtype.kind in "fib":
@@ -81,7 +81,7 @@ def test_one_by_one_as_with_arrays(
 def test_a_single_move_that_cannot_be_right_is_refused() -> None:
     farm = loaded([100.0] * VMS, None, False)
     with pytest.raises(FarmError, match=r"set_migration_load: VM .* is not migrating"):
-        farm.single.set_load(0, 1.0, 0.0, 0.0, 0.0)
+        farm.fast_path.set_load(0, 1.0, 0.0, 0.0, 0.0)
     with pytest.raises(FarmError, match=r"commit_migration: VM .* is not migrating"):
-        farm.single.commit(0, 0.0)
+        farm.fast_path.commit(0, 0.0)
     assert farm.accounts.rates[Rate.VMS].tolist() == [2.0] * HOSTS

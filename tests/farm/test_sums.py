@@ -17,7 +17,7 @@ WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}
 WHOLE_SUMS = {
     "sum(lines)": "scenarios/readers/per_vm_files.py",  # lines of files
     "sum(outcomes.values())": "analysis/report/vm_history.py",  # a Counter
-    "sum((seat(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
+    "sum((assign(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
 }
 
 

@@ -13,7 +13,7 @@ import farmsim
 from farmsim.analysis.run.result import Result
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Bools, Floats, Ints, sum_by
-from farmsim.models.delivery.cpu_delivery import Delivery, Given
+from farmsim.models.delivery.cpu_delivery import Allocation, Delivery
 from farmsim.models.delivery.overhead_tables import Layer
 from farmsim.models.farm.audit import audit
 from farmsim.models.farm.farm import Farm
@@ -144,7 +144,7 @@ def _nobody_beyond_bounds(farm: Farm) -> None:
     assert np.all(delivery.waiting[on] >= -1e-12)
 
 
-def given_by(layer: Layer, demand_mhz: Floats, at: Ints) -> tuple[Delivery, Given]:
+def given_by(layer: Layer, demand_mhz: Floats, at: Ints) -> tuple[Delivery, Allocation]:
     """Return what two hosts of one group give VMs with these demands, whatever their memory."""
     count = len(demand_mhz)
     hosts = make_hosts([CORES * CORE_MHZ] * 2, power=[POWER] * 2, core_mhz=CORE_MHZ, group=[0, 1])
@@ -155,11 +155,11 @@ def given_by(layer: Layer, demand_mhz: Floats, at: Ints) -> tuple[Delivery, Give
     delivery = Delivery(hosts, vms, layer)
     everyone, rows = np.arange(count), np.arange(2)
     delivery.attach(everyone, at)
-    if delivery.strained:
+    if delivery.contended:
         memory = sum_by(at, weights=delivery.footprint_mib(everyone, at), minlength=2)
-        delivery.set_strain(rows, everyone, at, memory)
+        delivery.set_contention(rows, everyone, at, memory)
     on: Bools = np.ones(2, bool)
-    return delivery, delivery.give(rows, everyone, at, on, np.zeros(2))
+    return delivery, delivery.allocate(rows, everyone, at, on, np.zeros(2))
 
 
 def done_mhz(delivery: Delivery, vms: Ints) -> Floats:
@@ -187,8 +187,8 @@ def test_hosts_and_vms_agree_and_bounds_hold(
     assert np.all(given.delivered_mhz <= given.demand_mhz + 1e-6)
     size = np.arange(len(demand)) % SIZES
     physical = done * delivery.effort[everyone]
-    strained = drawn["contention"] or drawn["costop"] or np.isfinite(drawn["physical_mib"])
-    if not drawn["interference"] and not strained:
+    contended = drawn["contention"] or drawn["costop"] or np.isfinite(drawn["physical_mib"])
+    if not drawn["interference"] and not contended:
         assert np.all(physical <= layer.limit_mhz[size] * (1 + 1e-9) + 1e-6)
     plain_room = CORES * CORE_MHZ - drawn["base"]
     floors = np.minimum(layer.reservation_mhz[size], demand * delivery.effort[everyone])

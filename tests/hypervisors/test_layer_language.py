@@ -13,7 +13,7 @@ import pytest
 import farmsim
 from farmsim.analysis.run.result import Result
 from farmsim.models.hypervisor.profiles import profiles
-from farmsim.policies.control.control import NoControl, PowerProportional, moves_vms
+from farmsim.policies.control.control import NoControl, PowerProportional, migrates_vms
 from farmsim.scenarios.catalogue_listing import entries, text_of
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.scenario import Scenario, dump, from_text
@@ -422,10 +422,10 @@ def test_a_policy_that_does_not_say_may_move_vms() -> None:
     class Silent:
         pass
 
-    assert moves_vms(Silent())  # type: ignore[arg-type]
-    assert not moves_vms(NoControl())
-    assert not moves_vms(PowerProportional())
-    assert moves_vms(Scenario.load("library/planetlab-day").policies.control)
+    assert migrates_vms(Silent())  # type: ignore[arg-type]
+    assert not migrates_vms(NoControl())
+    assert not migrates_vms(PowerProportional())
+    assert migrates_vms(Scenario.load("library/planetlab-day").policies.control)
 
 
 @pytest.mark.parametrize("what", ["hypervisors", "classes"])

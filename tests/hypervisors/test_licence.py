@@ -43,8 +43,8 @@ def test_what_a_host_and_a_vm_cost(written: Licence[float], expected: tuple[floa
 
 
 def test_a_minimum_order_is_over_all_hosts_under_one_licence() -> None:
-    small = HostLicence(per_host=160.0, cores=16, order="a", least_cores=72)
-    large = HostLicence(per_host=320.0, cores=32, order="a", least_cores=72)
+    small = HostLicence(per_host=160.0, cores=16, order="a", min_cores=72)
+    large = HostLicence(per_host=320.0, cores=32, order="a", min_cores=72)
     other = HostLicence(per_host=5.0, per_vm=2.0)
     none = np.zeros(3)
     both = costs_per_year([small, large, other], [1, 1, 2], np.array([0.0, 0.0, 7.0]))

@@ -45,7 +45,7 @@ def scenario(folder: Path, **changes: Any) -> farmsim.Scenario:
 
 def test_explain_tells_the_life_of_a_vm(tmp_path: Path) -> None:
     result = farmsim.run(scenario(tmp_path))
-    assert result.story("vm-3").text().splitlines()[2:11] == [
+    assert result.vm_history("vm-3").text().splitlines()[2:11] == [
         "00:00:20  is asked for",
         "00:00:20  waits in the queue",
         "00:20:20  is turned away for now: waited too long",
@@ -56,8 +56,11 @@ def test_explain_tells_the_life_of_a_vm(tmp_path: Path) -> None:
         "02:00:00  the run ends; its work had finished",
         "",
     ]
-    assert "waited 34 min 40 s; left 16 min 40 s after it first ran" in result.story("vm-3").text()
-    assert "00:16:40  leaves h-1, finished" in result.story("vm-1").text()
+    assert (
+        "waited 34 min 40 s; left 16 min 40 s after it first ran"
+        in result.vm_history("vm-3").text()
+    )
+    assert "00:16:40  leaves h-1, finished" in result.vm_history("vm-1").text()
     reasons = result.tables["vms"]["reason"].to_pylist()
     assert reasons == ["", "", "", "the queue is full", "fits no host of the farm"]
 

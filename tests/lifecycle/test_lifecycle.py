@@ -16,7 +16,7 @@ from farmsim.models.farm.audit import audit
 from farmsim.models.farm.farm import FarmError
 from farmsim.models.farm.living import LivingFarm
 from farmsim.models.migration.fixed_rate import FixedRate
-from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.migration.model_table import MigrationModels
 from farmsim.models.service.response_time import erlang_b, erlang_c
 from farmsim.models.state.columns import VmState
 from farmsim.models.workload.demand import ConstantSeries, Demand
@@ -25,7 +25,7 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
+from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
 from farmsim.sim.lifecycle.lifecycle import Admission, Population
 
 GIB = 1024.0
@@ -56,14 +56,20 @@ def play(
     ranks = np.zeros(count, np.int64) if priority is None else np.array(priority)
     population = Population(np.asarray(arrival_s), np.asarray(lifetime_s), ranks)
     end_s = float(arrival_s[-1]) if end_s is None else end_s
-    lives = Lives(
+    lives = LifecycleSetup(
         population, admission or Admission(), np.array([first_s]), np.array([first_s]), starts
     )
     engine = Engine(
-        farm, Demand(ConstantSeries(0.5, count), farm.vms.size_mhz),
-        Start(placement or BestFit(), "test", reject=True), control or NoControl(), "test",
-        MoveModels.only(FixedRate(), 1, 1), Timing(end_s, 300.0, 3600.0), Streams(1), lives=lives,
-    )  # fmt: skip
+        farm,
+        Demand(ConstantSeries(0.5, count), farm.vms.size_mhz),
+        InitialPlacementSetup(placement or BestFit(), "test", reject=True),
+        control or NoControl(),
+        "test",
+        MigrationModels.only(FixedRate(), 1, 1),
+        Timing(end_s, 300.0, 3600.0),
+        Streams(1),
+        lives=lives,
+    )
     outcome = engine.run()
     audit(farm)
     return outcome
@@ -196,15 +202,21 @@ def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None
     vms = make_vms([1000.0, 3000.0])
     vms.size_names, vms.size = ["small", "giant"], np.array([0, 1])
     farm = LivingFarm(make_hosts([2000.0], 2 * GIB), vms, all_present=False)
-    lives = Lives(
+    lives = LifecycleSetup(
         Population(np.array([10.0, 20.0]), np.full(2, 100.0), np.zeros(2, np.int64)),
         Admission(retries=3), np.zeros(1), np.zeros(1), 1,
     )  # fmt: skip
     outcome = Engine(
-        farm, Demand(ConstantSeries(0.5, 2), farm.vms.size_mhz), Start(BestFit(), "test"),
-        NoControl(), "test", MoveModels.only(FixedRate(), 1, 1), Timing(1000.0, 300.0, 600.0),
-        Streams(1), lives=lives,
-    ).run()  # fmt: skip
+        farm,
+        Demand(ConstantSeries(0.5, 2), farm.vms.size_mhz),
+        InitialPlacementSetup(BestFit(), "test"),
+        NoControl(),
+        "test",
+        MigrationModels.only(FixedRate(), 1, 1),
+        Timing(1000.0, 300.0, 600.0),
+        Streams(1),
+        lives=lives,
+    ).run()
     assert farm.vms.state.tolist() == [VmState.FINISHED, VmState.REJECTED]
     assert outcome.lives.ended_s.tolist() == [110.0, 20.0]
     events = outcome.tables["vm_events"]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
-from farmsim.analysis.report.evacuation import Evacuated, evacuated
+from farmsim.analysis.report.evacuation import EvacuationResult, evacuated
 from farmsim.analysis.studies.evacuate import evacuate
 from farmsim.analysis.terminal import summary_text
 from farmsim.policies.control.consolidation import Consolidation
@@ -126,7 +126,7 @@ def test_each_host_has_its_wave_and_when_it_was_empty() -> None:
     assert "wave 2: rack-3: empty at" in outcome.text()
 
 
-def sum_of_moves(outcome: Evacuated[farmsim.Result]) -> float:
+def sum_of_moves(outcome: EvacuationResult[farmsim.Result]) -> float:
     table = outcome.result.table("migrations").to_pydict()
     return float(sum(table["end_s"]) - sum(table["start_s"]))
 

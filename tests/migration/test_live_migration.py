@@ -19,15 +19,15 @@ from published_moves import (
 
 from farmsim.models.migration.conversion import (
     ColdConversion,
-    Platform,
+    MigrationPlatform,
     ReplicatedConversion,
-    way_between,
+    platform_change,
 )
 from farmsim.models.migration.course import (
-    Course,
-    Ending,
     Guest,
     Measured,
+    MigrationEnd,
+    MigrationSteps,
     liu_energy_j,
     play_alone,
 )
@@ -48,20 +48,20 @@ def rate(bytes_s: float, working_set: float = 1.0) -> DirtyRate:
     return DirtyRate(bytes_s / BYTES_PER_MEGABIT, working_set)
 
 
-def pre_copy(dirty_bytes_s: float, target_s: float = 0.03, **knobs: object) -> PreCopy:
+def pre_copy(dirty_bytes_s: float, target_s: float = 0.03, **parameters: object) -> PreCopy:
     settings = {**FREE, **UNCAPPED, "dirty": rate(dirty_bytes_s), "downtime_target_s": target_s}
-    return PreCopy(**(settings | knobs))  # type: ignore[arg-type]
+    return PreCopy(**(settings | parameters))  # type: ignore[arg-type]
 
 
-def names(course: Course, activity: float = 1.0) -> list[str]:
-    return [phase.name for phase in play_alone(course, BYTES_S, activity=activity).phases]
+def names(steps: MigrationSteps, activity: float = 1.0) -> list[str]:
+    return [phase.name for phase in play_alone(steps, BYTES_S, activity=activity).phases]
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.5, 0.9, 0.99])
 def test_rounds_are_geometric(ratio: float) -> None:
     """V_i = M r^i; n rounds, where r^(n+1) M is the first rest to fit."""
     target_s = 0.03
-    outcome = play_alone(pre_copy(ratio * BYTES_S, target_s).course(GUEST), BYTES_S)
+    outcome = play_alone(pre_copy(ratio * BYTES_S, target_s).steps(GUEST), BYTES_S)
     rounds = math.ceil(math.log(BYTES_S * target_s / MEMORY_BYTES, ratio)) - 1
     assert outcome.rounds == rounds
     total = MEMORY_BYTES * (1 - ratio ** (rounds + 2)) / (1 - ratio)
@@ -78,16 +78,18 @@ def test_rounds_are_geometric(ratio: float) -> None:
 )
 def test_rounds_converge_below_the_bandwidth_only(ratio: float, converges: bool) -> None:
     model = pre_copy(ratio * BYTES_S, max_rounds=10_000, patience=2)
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert (outcome.reaction == "") is converges
     assert outcome.moved
 
 
-@pytest.mark.parametrize("knobs", [{"patience": 2}, {"max_rounds": 7}, {"max_copied": 3.0}])
+@pytest.mark.parametrize("parameters", [{"patience": 2}, {"max_rounds": 7}, {"max_copied": 3.0}])
 @pytest.mark.parametrize("reaction", ["stop_and_copy", "throttle", "post_copy", "cancel"])
-def test_what_does_not_converge_ends_as_declared(reaction: str, knobs: dict[str, float]) -> None:
-    model = pre_copy(2 * BYTES_S, reaction=reaction, dirty=rate(2 * BYTES_S, 0.5), **knobs)
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+def test_what_does_not_converge_ends_as_declared(
+    reaction: str, parameters: dict[str, float]
+) -> None:
+    model = pre_copy(2 * BYTES_S, reaction=reaction, dirty=rate(2 * BYTES_S, 0.5), **parameters)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert outcome.reaction == reaction
     assert outcome.reason
     assert outcome.moved is (reaction != "cancel")
@@ -106,35 +108,35 @@ def test_what_does_not_converge_ends_as_declared(reaction: str, knobs: dict[str,
 def test_xens_caps_hold() -> None:
     """29 rounds, and never much more than three times the memory (one round beyond at most)."""
     model = pre_copy(0.999 * BYTES_S, max_rounds=29, max_copied=3.0)
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert (outcome.reaction, outcome.rounds) == ("stop_and_copy", 3)
     assert outcome.reason == "4.0 x memory sent" or outcome.sent_bytes < 5 * MEMORY_BYTES
     model = pre_copy(0.999 * BYTES_S, max_rounds=29)
-    assert play_alone(model.course(GUEST), BYTES_S).rounds == 29
+    assert play_alone(model.steps(GUEST), BYTES_S).rounds == 29
 
 
 def test_full_throttle_that_does_not_help_stops_and_copies() -> None:
     dirty = DirtyRate(5 * BYTES_S / BYTES_PER_MEGABIT * 1000, 0.5)
     model = pre_copy(1.0, reaction="throttle", dirty=dirty, patience=2)
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert (outcome.reaction, outcome.moved) == ("stop_and_copy", True)
 
 
 def test_a_guest_that_works_less_dirties_less() -> None:
     model = pre_copy(0.8 * BYTES_S)
-    busy, idle = (play_alone(model.course(GUEST), BYTES_S, activity=share) for share in (1.0, 0.25))
-    quarter = play_alone(pre_copy(0.2 * BYTES_S).course(GUEST), BYTES_S)
+    busy, idle = (play_alone(model.steps(GUEST), BYTES_S, activity=share) for share in (1.0, 0.25))
+    quarter = play_alone(pre_copy(0.2 * BYTES_S).steps(GUEST), BYTES_S)
     assert busy.total_s > idle.total_s
     assert idle.total_s == pytest.approx(quarter.total_s)
     steady = replace(rate(0.8 * BYTES_S), follows_cpu=False)
-    course = pre_copy(0, dirty=steady).course(GUEST)
-    assert play_alone(course, BYTES_S, activity=0.25).total_s == busy.total_s
+    steps = pre_copy(0, dirty=steady).steps(GUEST)
+    assert play_alone(steps, BYTES_S, activity=0.25).total_s == busy.total_s
 
 
 def test_losing_cpu_to_the_copy_slows_dirtying() -> None:
-    full = play_alone(pre_copy(0.5 * BYTES_S).course(GUEST), BYTES_S)
-    slowed = play_alone(pre_copy(0.5 * BYTES_S, guest_loss=0.2).course(GUEST), BYTES_S)
-    as_slow = play_alone(pre_copy(0.4 * BYTES_S).course(GUEST), BYTES_S)
+    full = play_alone(pre_copy(0.5 * BYTES_S).steps(GUEST), BYTES_S)
+    slowed = play_alone(pre_copy(0.5 * BYTES_S, guest_loss=0.2).steps(GUEST), BYTES_S)
+    as_slow = play_alone(pre_copy(0.4 * BYTES_S).steps(GUEST), BYTES_S)
     assert slowed.total_s == pytest.approx(as_slow.total_s)
     assert slowed.total_s < full.total_s
     copying_s = slowed.total_s - slowed.downtime_s
@@ -170,12 +172,12 @@ def test_a_dirty_curve_must_make_sense(
 def test_post_copy_sends_the_memory_once(dirty_bytes_s: float) -> None:
     state_bytes = 4 * 1024**2
     model = PostCopy(**FREE, resume_s=0.1)  # type: ignore[arg-type]
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert outcome.sent_bytes == MEMORY_BYTES + state_bytes
     assert outcome.downtime_s == pytest.approx(state_bytes / BYTES_S + 0.1)
     assert outcome.total_s == pytest.approx(outcome.downtime_s + MEMORY_BYTES / BYTES_S)
     hybrid = Hybrid(**FREE, dirty=rate(dirty_bytes_s, 0.3))  # type: ignore[arg-type]
-    mixed = play_alone(hybrid.course(GUEST), BYTES_S)
+    mixed = play_alone(hybrid.steps(GUEST), BYTES_S)
     dirtied = min(dirty_bytes_s * MEMORY_BYTES / BYTES_S, 0.3 * MEMORY_BYTES)
     assert mixed.sent_bytes == MEMORY_BYTES + dirtied + state_bytes
 
@@ -183,7 +185,7 @@ def test_post_copy_sends_the_memory_once(dirty_bytes_s: float) -> None:
 def test_the_fault_penalty_falls_as_pages_arrive() -> None:
     """1 / (1 + 1000/s * 0.5 ms * away); summed over equal pieces of the pull."""
     model = PostCopy(**FREE)  # type: ignore[arg-type]
-    outcome = play_alone(model.course(GUEST), BYTES_S)
+    outcome = play_alone(model.steps(GUEST), BYTES_S)
     kept = [1 / (1 + 0.5 * (PULLS - piece - 0.5) / PULLS) for piece in range(PULLS)]
     assert kept == sorted(kept)
     lost_s = sum(1 - share for share in kept) / PULLS * MEMORY_BYTES / BYTES_S
@@ -192,11 +194,11 @@ def test_the_fault_penalty_falls_as_pages_arrive() -> None:
 
 def test_suspending_and_cold_moves_by_hand() -> None:
     disk = Guest(MEMORY_BYTES, disk_bytes=1e10)
-    suspended = play_alone(SuspendResume(resume_s=2.0).course(disk), BYTES_S)
+    suspended = play_alone(SuspendResume(resume_s=2.0).steps(disk), BYTES_S)
     assert suspended.total_s == suspended.downtime_s == 4.0 + 2.0
-    cold = play_alone(Cold(shutdown_s=10, boot_s=30, storage="with").course(disk), BYTES_S)
+    cold = play_alone(Cold(shutdown_s=10, boot_s=30, storage="with").steps(disk), BYTES_S)
     assert cold.total_s == cold.downtime_s == 10 + 10 + 30
-    shared = play_alone(Cold(shutdown_s=10, boot_s=30).course(disk), BYTES_S)
+    shared = play_alone(Cold(shutdown_s=10, boot_s=30).steps(disk), BYTES_S)
     assert (shared.total_s, shared.sent_bytes) == (40, 0)
 
 
@@ -209,17 +211,17 @@ def test_storage_is_one_pass_with_mirrored_writes(write_ratio: float, factor: fl
     assert steps.downtime_s == 0
 
 
-def _only_disk(guest: Guest) -> Course:
+def _only_disk(guest: Guest) -> MigrationSteps:
     handover = MemoryHandover(guest_loss=0.0, storage="before")
     yield from handover.prepare(guest)
-    return Ending(moved=False)
+    return MigrationEnd(moved=False)
 
 
 def test_storage_before_or_with_the_memory() -> None:
     """With the memory, pages are dirtied during the disk's copy as well."""
     guest = Guest(MEMORY_BYTES, disk_bytes=1e10)
     shared, before, together = (
-        play_alone(pre_copy(0.2 * BYTES_S, storage=mode).course(guest), BYTES_S)
+        play_alone(pre_copy(0.2 * BYTES_S, storage=mode).steps(guest), BYTES_S)
         for mode in ("shared", "before", "with")
     )
     assert before.total_s == pytest.approx(shared.total_s + 10)
@@ -230,21 +232,21 @@ def test_storage_before_or_with_the_memory() -> None:
 def test_network_state_is_part_of_the_move() -> None:
     model = pre_copy(0.0, announce_s=0.5, resume_s=0.25, drain_s=3.0, detach_s=2.0, setup_s=1.0)
     held = replace(GUEST, passthrough=True, takes_device=True)
-    outcome = play_alone(model.course(held), BYTES_S)
+    outcome = play_alone(model.steps(held), BYTES_S)
     assert [phase.name for phase in outcome.phases] == [
         "detach device", "set up", "first pass", "drain connections", "stop and copy", "resume",
         "announce", "attach device", "acknowledge",
     ]  # fmt: skip
     assert outcome.downtime_s == 0.75
     assert outcome.total_s == 2 + 1 + 4 + 3 + 0.75 + 2
-    assert "detach device" not in names(model.course(GUEST))
-    given = names(model.course(replace(GUEST, takes_device=True)))
+    assert "detach device" not in names(model.steps(GUEST))
+    given = names(model.steps(replace(GUEST, takes_device=True)))
     assert ("detach device" in given, "attach device" in given) == (False, True)
 
 
 def test_a_memory_that_fits_the_target_is_sent_at_once() -> None:
     model = pre_copy(0.5 * BYTES_S, target_s=5.0, limit_mbps=BYTES_S / BYTES_PER_MEGABIT)
-    assert names(model.course(GUEST)) == ["stop and copy", "acknowledge"]
+    assert names(model.steps(GUEST)) == ["stop and copy", "acknowledge"]
 
 
 def test_qemu_predictions_are_met_in_every_cell() -> None:
@@ -279,23 +281,23 @@ def test_clarks_moves() -> None:
 
 def test_energy_by_liu() -> None:
     assert liu_energy_j(1000e6) == pytest.approx(512 + 20.165, rel=1e-12)
-    outcome = play_alone(pre_copy(0.0).course(GUEST), BYTES_S)
+    outcome = play_alone(pre_copy(0.0).steps(GUEST), BYTES_S)
     assert outcome.energy_j == liu_energy_j(MEMORY_BYTES)
 
 
 def test_conversion_by_hand() -> None:
     """Writes of the 100 s that replicating takes, 20 MB/s each, are sent during the cut-over."""
     disk = Guest(MEMORY_BYTES, disk_bytes=1e10, write_bytes_s=2e7)
-    knobs = {"rate_mbps": 800.0, "shutdown_s": 10.0, "boot_s": 60.0}
-    cold = play_alone(ColdConversion(**knobs).course(disk), BYTES_S)  # type: ignore[arg-type]
+    parameters = {"rate_mbps": 800.0, "shutdown_s": 10.0, "boot_s": 60.0}
+    cold = play_alone(ColdConversion(**parameters).steps(disk), BYTES_S)  # type: ignore[arg-type]
     assert cold.total_s == cold.downtime_s == 10 + 100 + 60
-    replicated = ReplicatedConversion(**knobs, guest_loss=0.0)  # type: ignore[arg-type]
-    outcome = play_alone(replicated.course(disk), BYTES_S)
+    replicated = ReplicatedConversion(**parameters, guest_loss=0.0)  # type: ignore[arg-type]
+    outcome = play_alone(replicated.steps(disk), BYTES_S)
     assert outcome.downtime_s == 10 + 20 + 60
     assert outcome.total_s == 100 + 90
 
 
-KVM = Platform("kvm", cpu_vendor="intel", cpu_level=3)
+KVM = MigrationPlatform("kvm", cpu_vendor="intel", cpu_level=3)
 
 
 @pytest.mark.parametrize(
@@ -307,20 +309,22 @@ KVM = Platform("kvm", cpu_vendor="intel", cpu_level=3)
         (KVM, replace(KVM, cpu_vendor="amd"), "cold", "intel and amd"),
         (KVM, replace(KVM, stuck="kvm"), "cold", "kvm does not let running VMs move"),
         (KVM, replace(KVM, cpu_architecture="aarch64"), "refused", "architectures"),
-        (KVM, Platform("xen", cpu_architecture="aarch64"), "refused", "architectures"),
-        (KVM, Platform("vmware"), "convert", "kvm and vmware differ"),
-        (Platform(""), KVM, "convert", "bare metal and kvm"),
-        (KVM, Platform(""), "refused", "onto bare metal"),
-        (Platform(""), Platform(""), "refused", "without being converted"),
-        (Platform("xen_pv"), KVM, "refused", "paravirtual kernel"),
-        (KVM, Platform("abacus"), "refused", "unknown platform abacus; known: "),
+        (KVM, MigrationPlatform("xen", cpu_architecture="aarch64"), "refused", "architectures"),
+        (KVM, MigrationPlatform("vmware"), "convert", "kvm and vmware differ"),
+        (MigrationPlatform(""), KVM, "convert", "bare metal and kvm"),
+        (KVM, MigrationPlatform(""), "refused", "onto bare metal"),
+        (MigrationPlatform(""), MigrationPlatform(""), "refused", "without being converted"),
+        (MigrationPlatform("xen_pv"), KVM, "refused", "paravirtual kernel"),
+        (KVM, MigrationPlatform("abacus"), "refused", "unknown platform abacus; known: "),
     ],
 )
-def test_ways_between_platforms(source: Platform, target: Platform, kind: str, reason: str) -> None:
-    way = way_between(source, target)
-    assert way.kind == kind
-    assert reason in way.reason
-    assert bool(way.reason) is (kind != "live")
+def test_ways_between_platforms(
+    source: MigrationPlatform, target: MigrationPlatform, kind: str, reason: str
+) -> None:
+    change = platform_change(source, target)
+    assert change.kind == kind
+    assert reason in change.reason
+    assert bool(change.reason) is (kind != "live")
 
 
 @pytest.mark.parametrize("block", ["never_ending", "qemu", "opnfv", "clark", "liu"])

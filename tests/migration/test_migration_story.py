@@ -10,11 +10,18 @@ import simpy
 from builders import make_farm, make_hosts, make_vms, two_hosts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moves import FarmRoom, Room, Row, done, play_simgrid, simgrid_runs, start
+from moves import FarmActions, RecordedActions, Row, done, play_simgrid, simgrid_runs, start
 
 from farmsim.models.farm.audit import audit
 from farmsim.models.migration.conversion import ColdConversion, ReplicatedConversion
-from farmsim.models.migration.course import Course, Ending, Guest, Outcome, Step, play_alone
+from farmsim.models.migration.course import (
+    Guest,
+    MigrationEnd,
+    MigrationOutcome,
+    MigrationSteps,
+    Step,
+    play_alone,
+)
 from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
 from farmsim.models.migration.post_copy import Hybrid, PostCopy
 from farmsim.models.migration.pre_copy import PreCopy
@@ -24,7 +31,7 @@ from farmsim.models.network.transport import LV08, PLAIN
 from farmsim.models.state.columns import VmState
 from farmsim.sim.base.clock import Clock
 from farmsim.sim.migration.player import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
-from farmsim.sim.migration.transfers import FlowBoard, Transfer
+from farmsim.sim.migration.transfers import FlowNetwork, Transfer
 
 LINK_MBPS = 8000.0
 LINK_BYTES_S = LINK_MBPS * BYTES_PER_MEGABIT
@@ -34,8 +41,8 @@ MOST_EVENTS = 3000
 RUNS = list(simgrid_runs())
 
 
-def pair(clock: Clock) -> FlowBoard:
-    return FlowBoard(clock, two_hosts(LINK_MBPS, LATENCY_S, full_duplex=True), PLAIN)
+def pair(clock: Clock) -> FlowNetwork:
+    return FlowNetwork(clock, two_hosts(LINK_MBPS, LATENCY_S, full_duplex=True), PLAIN)
 
 
 def differences(row: Row) -> list[str]:
@@ -76,7 +83,7 @@ def test_every_run_ends_as_in_simgrid() -> None:
 def test_what_crashes_simgrid_ends_as_declared(row: Row, reaction: str) -> None:
     (outcome,) = play_simgrid(row, 1, reaction=reaction, patience=2)
     assert outcome.reaction == reaction
-    assert outcome.fate == ("source" if reaction == "cancel" else "target")
+    assert outcome.final_place == ("source" if reaction == "cancel" else "target")
     assert outcome.rounds < 30
     rate = 1e9 / 8 * LV08.bandwidth_factor / (1 + LV08.cross_traffic)
     if reaction == "stop_and_copy":
@@ -104,14 +111,14 @@ MODELS: dict[str, Any] = {
 @pytest.mark.parametrize("name", MODELS)
 def test_on_an_empty_network_a_move_takes_what_its_model_says(name: str) -> None:
     clock = Clock()
-    story = start(clock, pair(clock), MODELS[name].course(GUEST), Room(clock, 0.7))
+    story = start(clock, pair(clock), MODELS[name].steps(GUEST), RecordedActions(clock, 0.7))
     clock.run()
     outcome = done(story)
-    alone = play_alone(MODELS[name].course(GUEST), LINK_BYTES_S, LATENCY_S, activity=0.7)
+    alone = play_alone(MODELS[name].steps(GUEST), LINK_BYTES_S, LATENCY_S, activity=0.7)
     assert outcome.total_s == pytest.approx(alone.total_s, rel=1e-9)
     assert outcome.downtime_s == pytest.approx(alone.downtime_s, rel=1e-6)
     assert outcome.sent_bytes == pytest.approx(alone.sent_bytes, rel=1e-6)
-    assert (outcome.fate, outcome.rounds) == (alone.fate, alone.rounds)
+    assert (outcome.final_place, outcome.rounds) == (alone.final_place, alone.rounds)
     assert outcome.guest_lost_s == pytest.approx(alone.guest_lost_s, rel=1e-6)
 
 
@@ -120,17 +127,19 @@ def test_moves_that_share_a_link_share_its_rate(moves: int) -> None:
     """Without dirtying n moves take n times as long."""
     idle, small = PreCopy(dirty=DirtyRate(0.0), guest_loss=0.0), Guest(2e9)
     clock = Clock()
-    board = FlowBoard(clock, two_hosts(LINK_MBPS, 1e-9), PLAIN)
-    stories = [start(clock, board, idle.course(small), Room(clock)) for _ in range(moves)]
+    flow_network = FlowNetwork(clock, two_hosts(LINK_MBPS, 1e-9), PLAIN)
+    stories = [
+        start(clock, flow_network, idle.steps(small), RecordedActions(clock)) for _ in range(moves)
+    ]
     clock.run()
     for story in stories:
         assert done(story).total_s == pytest.approx(moves * small.memory_bytes / LINK_BYTES_S)
 
 
 def test_who_is_told_what_and_when() -> None:
-    clock, told = Clock(), Room(Clock())
+    clock, told = Clock(), RecordedActions(Clock())
     told.clock = clock
-    start(clock, pair(clock), MODELS["switched"].course(GUEST), told)
+    start(clock, pair(clock), MODELS["switched"].steps(GUEST), told)
     clock.run()
     assert told.told == ["suspend", "arrive", "fetched"]
     assert told.share == 1.0
@@ -148,16 +157,16 @@ def interrupt_at(
 class Carrier:
     """A transport that remembers its transfers, so that a test can cut them."""
 
-    def __init__(self, board: FlowBoard) -> None:
-        self.board = board
+    def __init__(self, flow_network: FlowNetwork) -> None:
+        self.flow_network = flow_network
         self.flows: list[Transfer] = []
 
     def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Any:
-        self.flows.append(self.board.send(source, target, size_bytes, cap_bytes_s))
+        self.flows.append(self.flow_network.send(source, target, size_bytes, cap_bytes_s))
         return self.flows[-1]
 
     def sent_bytes(self, transfer: Transfer) -> float:
-        return self.board.sent_bytes(transfer)
+        return self.flow_network.sent_bytes(transfer)
 
 
 def run_bounded(clock: Clock) -> None:
@@ -181,12 +190,12 @@ def test_whatever_happens_the_vm_is_in_one_place(
     name: str, whens: list[tuple[float, str]], cut: float | None, other_s: float
 ) -> None:
     """Interrupts and cut transfers at any moment, with other traffic on the link."""
-    whole_s = play_alone(MODELS[name].course(GUEST), LINK_BYTES_S, LATENCY_S).total_s
+    whole_s = play_alone(MODELS[name].steps(GUEST), LINK_BYTES_S, LATENCY_S).total_s
     clock = Clock()
-    board = pair(clock)
-    carrier, room = Carrier(board), Room(clock)
-    board.send(0, 1, other_s * LINK_BYTES_S, LINK_BYTES_S / 2)
-    story = clock.process(migrate(clock, carrier, MODELS[name].course(GUEST), 0, 1, room))
+    flow_network = pair(clock)
+    carrier, actions = Carrier(flow_network), RecordedActions(clock)
+    flow_network.send(0, 1, other_s * LINK_BYTES_S, LINK_BYTES_S / 2)
+    story = clock.process(migrate(clock, carrier, MODELS[name].steps(GUEST), 0, 1, actions))
     clock.process(interrupt_at(clock, story, [(when * whole_s, why) for when, why in whens]))
 
     def cutter() -> Generator[simpy.Event, object, None]:
@@ -197,98 +206,102 @@ def test_whatever_happens_the_vm_is_in_one_place(
     clock.process(cutter())
     run_bounded(clock)
     outcome = done(story)
-    assert outcome.fate == room.place
-    assert not room.moving
-    assert room.told.count("arrive") + room.told.count("cancel") == 1
-    assert board.active == 0
+    assert outcome.final_place == actions.place
+    assert not actions.moving
+    assert actions.told.count("arrive") + actions.told.count("cancel") == 1
+    assert flow_network.active == 0
     assert 0.0 <= outcome.downtime_s <= outcome.total_s
     assert outcome.guest_lost_s <= outcome.total_s * (1 + 1e-9)
     assert outcome.phases[0].start_s == 0.0
     assert outcome.phases[-1].end_s == pytest.approx(outcome.total_s)
-    sent = board.link_bytes.sum() - other_s * LINK_BYTES_S
+    sent = flow_network.link_bytes.sum() - other_s * LINK_BYTES_S
     assert outcome.sent_bytes <= sent + 1.0
     if cut is None:
         assert outcome.sent_bytes == pytest.approx(sent, rel=1e-9, abs=1.0)
 
 
-def interrupted(model: Any, when_s: float, cause: str) -> tuple[Outcome, Room]:
+def interrupted(model: Any, when_s: float, cause: str) -> tuple[MigrationOutcome, RecordedActions]:
     clock = Clock()
-    board, room = pair(clock), Room(clock)
-    story = start(clock, board, model.course(Guest(2e9)), room)
+    flow_network, actions = pair(clock), RecordedActions(clock)
+    story = start(clock, flow_network, model.steps(Guest(2e9)), actions)
     clock.process(interrupt_at(clock, story, [(when_s, cause)]))
     clock.run()
-    return done(story), room
+    return done(story), actions
 
 
 @pytest.mark.parametrize("cause", [SOURCE, TARGET, NETWORK])
 def test_a_failure_while_pages_are_away_loses_the_vm(cause: str) -> None:
-    outcome, room = interrupted(PostCopy(), 1.0, cause)
-    assert (outcome.fate, outcome.reason) == ("lost", REASONS[cause])
-    assert room.told == ["suspend", "arrive", "lost"]
+    outcome, actions = interrupted(PostCopy(), 1.0, cause)
+    assert (outcome.final_place, outcome.reason) == ("lost", REASONS[cause])
+    assert actions.told == ["suspend", "arrive", "lost"]
 
 
 def test_post_copy_cannot_be_called_off_once_the_guest_has_moved() -> None:
     outcome, _ = interrupted(PostCopy(), 1.0, CANCEL)
-    assert (outcome.fate, outcome.reason) == ("target", "")
+    assert (outcome.final_place, outcome.reason) == ("target", "")
     early, _ = interrupted(PostCopy(), 0.001, CANCEL)
-    assert (early.fate, early.reason) == ("source", "called off")
+    assert (early.final_place, early.reason) == ("source", "called off")
     ended, _ = interrupted(PostCopy(), 1.0, END)
-    assert (ended.fate, ended.reason) == ("target", "the run ended")
+    assert (ended.final_place, ended.reason) == ("target", "the run ended")
     assert ended.total_s == 1.0
 
 
 @pytest.mark.parametrize(("cause", "total_s"), [(CANCEL, 33.0), (TARGET, 33.0), (END, 3.0)])
 def test_a_cold_move_called_off_boots_again_at_the_source(cause: str, total_s: float) -> None:
-    outcome, room = interrupted(Cold(shutdown_s=10.0, boot_s=30.0), 3.0, cause)
-    assert (outcome.fate, outcome.total_s, outcome.downtime_s) == ("source", total_s, total_s)
-    assert room.told == ["suspend", "cancel"]
+    outcome, actions = interrupted(Cold(shutdown_s=10.0, boot_s=30.0), 3.0, cause)
+    assert (outcome.final_place, outcome.total_s, outcome.downtime_s) == (
+        "source",
+        total_s,
+        total_s,
+    )
+    assert actions.told == ["suspend", "cancel"]
 
 
 def test_a_second_failure_ends_the_way_back_too() -> None:
     clock = Clock()
-    room = Room(clock)
-    story = start(clock, pair(clock), Cold(boot_s=30.0).course(GUEST), room)
+    actions = RecordedActions(clock)
+    story = start(clock, pair(clock), Cold(boot_s=30.0).steps(GUEST), actions)
     clock.process(interrupt_at(clock, story, [(3.0, CANCEL), (4.0, SOURCE)]))
     clock.run()
-    assert (done(story).fate, done(story).total_s) == ("source", 7.0)
+    assert (done(story).final_place, done(story).total_s) == ("source", 7.0)
 
 
 def test_an_error_of_a_model_leaves_the_vm_at_the_source() -> None:
-    def broken() -> Course:
+    def broken() -> MigrationSteps:
         yield Step("first pass", size_bytes=1e9)
         raise ValueError("no such page")
-        return Ending(moved=True)  # type: ignore[unreachable]
+        return MigrationEnd(moved=True)  # type: ignore[unreachable]
 
     clock = Clock()
-    room = Room(clock)
-    start(clock, pair(clock), broken(), room)
+    actions = RecordedActions(clock)
+    start(clock, pair(clock), broken(), actions)
     with pytest.raises(ValueError, match="no such page"):
         clock.run()
-    assert room.told == ["cancel"]
+    assert actions.told == ["cancel"]
 
 
 @pytest.mark.parametrize("name", ["pre_copy", "hybrid"])
 def test_a_story_thrown_away_tells_nobody(name: str) -> None:
     """Neither while it waits nor while it sends."""
     clock = Clock()
-    room = Room(clock)
-    story = migrate(clock, pair(clock), MODELS[name].course(Guest(2e9)), 0, 1, room)
+    actions = RecordedActions(clock)
+    story = migrate(clock, pair(clock), MODELS[name].steps(Guest(2e9)), 0, 1, actions)
     next(story)
     story.close()
-    assert room.told == []
+    assert actions.told == []
 
 
 @pytest.mark.parametrize("cause", [CANCEL, SOURCE, NETWORK])
 def test_what_no_longer_concerns_the_guest_does_not_stop_its_boot(cause: str) -> None:
     outcome, _ = interrupted(Cold(shutdown_s=1.0, boot_s=5.0), 3.0, cause)
-    assert (outcome.fate, outcome.reason) == ("target", "")
+    assert (outcome.final_place, outcome.reason) == ("target", "")
     assert outcome.downtime_s == pytest.approx(6.0 + LATENCY_S)
 
 
 @pytest.mark.parametrize("cause", [SOURCE, NETWORK])
 def test_pages_are_away_as_soon_as_the_guest_has_moved(cause: str) -> None:
     outcome, _ = interrupted(PostCopy(announce_s=1.0), 0.5, cause)
-    assert outcome.fate == "lost"
+    assert outcome.final_place == "lost"
 
 
 @settings(max_examples=30, deadline=None)
@@ -308,12 +321,12 @@ def test_no_vm_of_a_farm_is_lost_doubled_or_in_two_places(
     farm.place(np.arange(4), np.array([0, 0, 1, 2]), 0.0)
     farm.set_demand(np.array([1000.0, 500.0, 250.0, 0.0]), 0.0)
     clock = Clock()
-    board = FlowBoard(clock, Network.single_switch(3, LINK_MBPS, LATENCY_S / 2), PLAIN)
+    flow_network = FlowNetwork(clock, Network.single_switch(3, LINK_MBPS, LATENCY_S / 2), PLAIN)
     ends = [(0, 1), (0, 2), (1, 0), (2, 0)]
     stories = [
         clock.process(
-            migrate(clock, board, MODELS[name].course(GUEST), *ends[vm],
-                    FarmRoom(clock, farm, vm, ends[vm][1]))
+            migrate(clock, flow_network, MODELS[name].steps(GUEST), *ends[vm],
+                    FarmActions(clock, farm, vm, ends[vm][1]))
         )
         for vm, name in enumerate(names)
     ]  # fmt: skip
@@ -327,8 +340,8 @@ def test_no_vm_of_a_farm_is_lost_doubled_or_in_two_places(
             audit(farm)
     for vm, story in enumerate(stories):
         outcome = done(story)
-        place = {"source": ends[vm][0], "target": ends[vm][1], "lost": -1}[outcome.fate]
+        place = {"source": ends[vm][0], "target": ends[vm][1], "lost": -1}[outcome.final_place]
         assert farm.vms.host[vm] == place
-    assert board.active == 0
+    assert flow_network.active == 0
     assert not np.any(farm.vms.state == VmState.MIGRATING)
     assert not np.any(farm.hosts.incoming)

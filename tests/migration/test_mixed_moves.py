@@ -131,7 +131,7 @@ def test_what_cannot_be_is_refused_and_recorded() -> None:
     outcomes = {row["outcome"] for row in result.table("decisions").to_pylist()}
     refused = "cannot move there: kvm and xen differ, and conversion is none"
     assert outcomes == {"placed", refused}
-    assert refused in str(result.story(result.table("vms").to_pylist()[0]["vm"]))
+    assert refused in str(result.vm_history(result.table("vms").to_pylist()[0]["vm"]))
 
 
 def test_a_vm_has_its_own_model_and_a_hypervisor_one_for_its_guests() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from farmsim.models.base.arrays import Floats, Ints
 from farmsim.policies.control.move_order import (
     STORAGE,
-    Moves,
-    able_now,
-    way_out,
-    with_room_in_the_end,
+    PendingMigrations,
+    choose_unblocking,
+    eventually_feasible,
+    feasible_now,
 )
 
 
@@ -38,9 +38,9 @@ class Shelf:
         assert np.all(free >= 0), "memory exceeded"
         return free
 
-    def moves(self, targets: Ints, vms: Ints, priority: Ints) -> Moves:
+    def moves(self, targets: Ints, vms: Ints, priority: Ints) -> PendingMigrations:
         size = self.size_mib[vms]
-        return Moves(vms, self.place[vms], targets[vms], priority[vms], size, size)
+        return PendingMigrations(vms, self.place[vms], targets[vms], priority[vms], size, size)
 
     def hosts_for(self, vm: int) -> Ints:
         fits = self.free_mib() >= self.size_mib[vm]
@@ -56,7 +56,7 @@ def carry_out(shelf: Shelf, targets: Ints, priority: Ints, random: Random) -> No
     """Carry out all moves that have room in the end, those under way ending in any order."""
     wanted = np.flatnonzero(shelf.place != targets)
     moves = shelf.moves(targets, wanted, priority)
-    left = set(wanted[with_room_in_the_end(moves, shelf.free_mib())].tolist())
+    left = set(wanted[eventually_feasible(moves, shelf.free_mib())].tolist())
     refused = set(wanted.tolist()) - left
     at_first = shelf.place.copy()
     steps = 0
@@ -66,13 +66,13 @@ def carry_out(shelf: Shelf, targets: Ints, priority: Ints, random: Random) -> No
         busy = {vm for vm, _ in shelf.under_way}
         ready = np.array(sorted(left - busy), np.int64)
         waiting = shelf.moves(targets, ready, priority)
-        begun = ready[able_now(waiting, shelf.free_mib())] if len(ready) else ready
+        begun = ready[feasible_now(waiting, shelf.free_mib())] if len(ready) else ready
         shelf.under_way += [(vm, int(targets[vm])) for vm in begun.tolist()]
         left -= set(begun.tolist())
         if not shelf.under_way and left:
             sent = np.isin(ready, list(shelf.aside))
             storable = np.ones(len(ready), bool)
-            way = way_out(waiting, shelf.free_mib(), sent, storable, shelf.hosts_for)
+            way = choose_unblocking(waiting, shelf.free_mib(), sent, storable, shelf.hosts_for)
             assert way is not None
             position, host = way
             vm = int(ready[position])
@@ -130,8 +130,8 @@ def test_a_chain_is_carried_out_from_its_end() -> None:
     chain = shelf([4, 4, 4], [4, 4], [0, 1])
     targets = np.array([1, 2])
     waiting = chain.moves(targets, np.arange(2), NONE)
-    assert with_room_in_the_end(waiting, chain.free_mib()).all()
-    assert able_now(waiting, chain.free_mib()).tolist() == [1]
+    assert eventually_feasible(waiting, chain.free_mib()).all()
+    assert feasible_now(waiting, chain.free_mib()).tolist() == [1]
     carry_out(chain, targets, NONE, Random(1))
     assert not chain.aside
 
@@ -162,18 +162,18 @@ def test_a_move_that_blocks_nobody_lets_the_others_pass() -> None:
     targets = np.array([2, 2, 1, 3])
     crowded.place[3] = 3
     waiting = crowded.moves(targets, np.array([0, 1, 2]), NONE)
-    assert able_now(waiting, crowded.free_mib()).tolist() == [1]
+    assert feasible_now(waiting, crowded.free_mib()).tolist() == [1]
 
 
 def test_what_never_fits_is_left_out_with_what_depends_on_it() -> None:
     # Nothing leaves host 2, so the first stays on host 0, and so the second has no room there.
     full = shelf([4, 4, 4], [4, 4, 4], [0, 1, 2])
     moves = full.moves(np.array([2, 0, 2]), np.array([0, 1]), NONE)
-    assert not with_room_in_the_end(moves, full.free_mib()).any()
+    assert not eventually_feasible(moves, full.free_mib()).any()
 
 
 def test_there_is_no_way_out_for_vms_that_can_neither_step_aside_nor_stand_still() -> None:
     cycle = shelf([4, 4], [4, 4], [0, 1])
     waiting = cycle.moves(np.array([1, 0]), np.arange(2), NONE)
     one = np.array([True, False])
-    assert way_out(waiting, cycle.free_mib(), ~one, one, cycle.hosts_for) is None
+    assert choose_unblocking(waiting, cycle.free_mib(), ~one, one, cycle.hosts_for) is None

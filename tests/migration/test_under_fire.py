@@ -21,7 +21,7 @@ from farmsim.models.farm.audit import audit
 from farmsim.models.farm.living import LivingFarm
 from farmsim.models.hardware.reliability import Exponential
 from farmsim.models.migration.fixed_rate import FixedRate
-from farmsim.models.migration.model_table import Model, MoveModels
+from farmsim.models.migration.model_table import MigrationModels, Model
 from farmsim.models.migration.post_copy import PostCopy
 from farmsim.models.migration.pre_copy import PreCopy
 from farmsim.models.network.network import Network
@@ -34,10 +34,10 @@ from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.policies.scaling.scaling import ApplicationView, Wanted
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, Lives, Outcome, Start, Timing
+from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
 from farmsim.sim.failures import FailureSource, Outage
 from farmsim.sim.lifecycle.lifecycle import Admission, Population
-from farmsim.sim.migration.concurrency import Limits
+from farmsim.sim.migration.concurrency import ConcurrencyLimits
 from farmsim.sim.migration.over_network import NetworkSetup
 from farmsim.sim.resizing import MemberSize, ScalingRule
 from farmsim.sim.scaling import Elasticity
@@ -89,7 +89,7 @@ class Whim:
         size = str(rng.choice(sorted(SIZES)))
         return Wanted(int(rng.integers(0, MEMBERS + 2)), "whim", 0.0, 0.0, size)
 
-    def hot(self, size: str, other: str) -> bool:
+    def resizes_running(self, size: str, other: str) -> bool:
         return (size, other) == ("small", "large") or self.seed % 2 == 0
 
 
@@ -127,7 +127,7 @@ class Witness:
         self.energy_j += self._watts() * elapsed_s
         self.requested += vms.demand_mhz * elapsed_s
         here = np.flatnonzero(np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING)))
-        short = farm.delivery.shortfall[here] * farm.delivery.stressed[vms.host[here]]
+        short = farm.delivery.shortfall[here] * farm.delivery.saturated[vms.host[here]]
         usable_mhz = np.minimum(vms.demand_mhz[here], farm.delivery.ceiling_mhz[here])
         got_mhz = usable_mhz * (1.0 - short) * vms.guest_share[here]
         self.served[here] += got_mhz * elapsed_s
@@ -206,24 +206,33 @@ def play(plan: dict[str, Any]) -> tuple[Outcome, Witness, NetworkSetup | None]:
     network = None
     if not isinstance(model, FixedRate):
         line = Network.single_switch(count, 200.0, 1e-4)
-        network = NetworkSetup(line, LV08, Limits(plan["per_host"]))
+        network = NetworkSetup(line, LV08, ConcurrencyLimits(plan["per_host"]))
     shares = generator.random((SLOTS, VMS))
     admission = Admission(
         queue=plan["queue"], patience_s=plan["patience_s"], retries=1, retry_s=200.0,
         restart=plan["restart"], restart_isolated=plan["restart"] and plan["seed"] % 2 > 0,
     )  # fmt: skip
     links = 0 if network is None else len(network.network)
-    lives = Lives(
+    lives = LifecycleSetup(
         population(generator), admission, np.array([plan["start_s"]]), np.array([20.0]), 2,
         storms(generator, count, links),
     )  # fmt: skip
     engine = Engine(
-        farm, Demand(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS]),
-        Start(WorstFit(), "test", by_size=plan["seed"] % 3 > 0, overcommit=3.0, reject=True),
-        Storm(plan["seed"], plan["powers_down"]), "storm", MoveModels.only(model, 2, 1),
-        Timing(END_S, 150.0, 700.0), Streams(plan["seed"]), network=network, lives=lives,
-        elasticity=elasticity(generator, plan["seed"]), storage_mbps=400.0,
-    )  # fmt: skip
+        farm,
+        Demand(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS]),
+        InitialPlacementSetup(
+            WorstFit(), "test", by_size=plan["seed"] % 3 > 0, overcommit=3.0, reject=True
+        ),
+        Storm(plan["seed"], plan["powers_down"]),
+        "storm",
+        MigrationModels.only(model, 2, 1),
+        Timing(END_S, 150.0, 700.0),
+        Streams(plan["seed"]),
+        network=network,
+        lives=lives,
+        elasticity=elasticity(generator, plan["seed"]),
+        storage_mbps=400.0,
+    )
     witness = Witness(farm)
     witness.attach(engine)
     return engine.run(), witness, network

@@ -15,29 +15,29 @@ from farmsim.models.network.max_min import fill
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import CM02, LV08, PLAIN, Transport
 from farmsim.sim.base.clock import Clock
-from farmsim.sim.migration.transfers import FlowBoard, StalledError, Transfer
+from farmsim.sim.migration.transfers import FlowNetwork, StalledError, Transfer
 
 GBIT = 125e6
 """Bytes/s of a link of 1 Gbit/s."""
 INSTANT = Transport(latency_factor=0.0)
 
 
-def board_of(network: Network, transport: Transport = INSTANT) -> FlowBoard:
-    return FlowBoard(Clock(), network, transport)
+def board_of(network: Network, transport: Transport = INSTANT) -> FlowNetwork:
+    return FlowNetwork(Clock(), network, transport)
 
 
-def took(board: FlowBoard, *transfers: simpy.Event) -> list[float]:
-    board._clock.run()
+def took(flow_network: FlowNetwork, *transfers: simpy.Event) -> list[float]:
+    flow_network._clock.run()
     return [float(transfer.value or 0.0) for transfer in transfers]
 
 
-def later(board: FlowBoard, delay_s: float, *arguments: Any) -> simpy.Process:
+def later(flow_network: FlowNetwork, delay_s: float, *arguments: Any) -> simpy.Process:
     def story() -> Generator[simpy.Event, Any, float]:
-        yield board._clock.timeout(delay_s)
-        time_s: float = yield board.send(*arguments)
+        yield flow_network._clock.timeout(delay_s)
+        time_s: float = yield flow_network.send(*arguments)
         return time_s
 
-    return board._clock.process(story())
+    return flow_network._clock.process(story())
 
 
 @pytest.mark.parametrize(
@@ -49,101 +49,107 @@ def later(board: FlowBoard, delay_s: float, *arguments: Any) -> simpy.Process:
     ],
 )
 def test_simgrid_single(transport: Transport, gbps: float, size: float, expected: float) -> None:
-    board = board_of(two_hosts(1000 * gbps, 1e-4), transport)
+    flow_network = board_of(two_hosts(1000 * gbps, 1e-4), transport)
 
     def story() -> Generator[simpy.Event, Any, None]:
-        yield board.send(0, 1, size)
-        yield board.send(0, 1, 0)
-        yield board.send(1, 0, 0)
+        yield flow_network.send(0, 1, size)
+        yield flow_network.send(0, 1, 0)
+        yield flow_network.send(1, 0, 0)
 
-    board._clock.process(story())
-    board._clock.run()
-    assert board._clock.now == pytest.approx(expected, abs=1e-9)
+    flow_network._clock.process(story())
+    flow_network._clock.run()
+    assert flow_network._clock.now == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_window_limits_long_fast_lines() -> None:
     """SimGrid: 10 Gbit/s and 10 ms carry 1 GiB in 5.6687 s, stages and answers included."""
-    board = board_of(two_hosts(10_000, 0.01), LV08)
-    transfer = board.send(0, 1, 2**30)
-    board._clock.run(until=1.0)
-    assert board.rate_of(transfer) == pytest.approx(203.4e6, rel=1e-3)
+    flow_network = board_of(two_hosts(10_000, 0.01), LV08)
+    transfer = flow_network.send(0, 1, 2**30)
+    flow_network._clock.run(until=1.0)
+    assert flow_network.rate_of(transfer) == pytest.approx(203.4e6, rel=1e-3)
     # The copy, then an empty last round and an empty answer of one latency each.
-    assert took(board, transfer)[0] + 2 * 0.1301 == pytest.approx(5.6687, abs=1e-4)
+    assert took(flow_network, transfer)[0] + 2 * 0.1301 == pytest.approx(5.6687, abs=1e-4)
 
 
 def test_full_duplex_lines_carry_the_cross_traffic_on_the_other_side() -> None:
-    board = board_of(two_hosts(1000, 1e-4, full_duplex=True), LV08)
-    transfer = board.send(0, 1, GBIT)
-    assert took(board, transfer) == [pytest.approx(0.001301 + 1 / 0.97)]
-    assert board.link_bytes.tolist() == pytest.approx([GBIT, 0.05 * GBIT])
+    flow_network = board_of(two_hosts(1000, 1e-4, full_duplex=True), LV08)
+    transfer = flow_network.send(0, 1, GBIT)
+    assert took(flow_network, transfer) == [pytest.approx(0.001301 + 1 / 0.97)]
+    assert flow_network.link_bytes.tolist() == pytest.approx([GBIT, 0.05 * GBIT])
 
 
 def test_two_on_a_line_take_twice_as_long() -> None:
-    board = board_of(two_hosts(1000, 1e-4))
-    assert took(board, board.send(0, 1, GBIT), board.send(1, 0, GBIT)) == [2.0, 2.0]
+    flow_network = board_of(two_hosts(1000, 1e-4))
+    assert took(flow_network, flow_network.send(0, 1, GBIT), flow_network.send(1, 0, GBIT)) == [
+        2.0,
+        2.0,
+    ]
     duplex = board_of(two_hosts(1000, 1e-4, full_duplex=True))
     assert took(duplex, duplex.send(0, 1, GBIT), duplex.send(1, 0, GBIT)) == [1.0, 1.0]
 
 
 def test_staggered_by_hand() -> None:
     """Alone for 1 s, then half for 2 s until the shorter is through, then alone again."""
-    board = board_of(two_hosts(1000, 1e-4))
-    first, second = board.send(0, 1, 4 * GBIT), later(board, 1.0, 0, 1, 1 * GBIT)
-    assert took(board, first, second) == pytest.approx([5.0, 2.0])
+    flow_network = board_of(two_hosts(1000, 1e-4))
+    first, second = flow_network.send(0, 1, 4 * GBIT), later(flow_network, 1.0, 0, 1, 1 * GBIT)
+    assert took(flow_network, first, second) == pytest.approx([5.0, 2.0])
 
 
 def test_a_cap_leaves_the_rest_to_others_and_can_change() -> None:
-    board = board_of(two_hosts(1000, 1e-4))
-    slow, fast = board.send(0, 1, 0.4 * GBIT, 0.2 * GBIT), board.send(0, 1, 0.8 * GBIT)
-    board._clock.run(until=0.5)
-    assert board.rate_of(slow) == pytest.approx(0.2 * GBIT)
-    assert board.rate_of(fast) == pytest.approx(0.8 * GBIT)
-    assert board.sent_bytes(slow) == pytest.approx(0.1 * GBIT)
-    board.set_cap(slow, 0.6 * GBIT)
-    assert board.rate_of(slow) == pytest.approx(0.5 * GBIT)
+    flow_network = board_of(two_hosts(1000, 1e-4))
+    slow, fast = (
+        flow_network.send(0, 1, 0.4 * GBIT, 0.2 * GBIT),
+        flow_network.send(0, 1, 0.8 * GBIT),
+    )
+    flow_network._clock.run(until=0.5)
+    assert flow_network.rate_of(slow) == pytest.approx(0.2 * GBIT)
+    assert flow_network.rate_of(fast) == pytest.approx(0.8 * GBIT)
+    assert flow_network.sent_bytes(slow) == pytest.approx(0.1 * GBIT)
+    flow_network.set_cap(slow, 0.6 * GBIT)
+    assert flow_network.rate_of(slow) == pytest.approx(0.5 * GBIT)
     # 0.4 Gbit/8 of the fast one are left at half the line; 0.3 of the slow one end sooner.
-    assert took(board, slow, fast) == pytest.approx([1.1, 1.2])
+    assert took(flow_network, slow, fast) == pytest.approx([1.1, 1.2])
 
 
 def test_background_takes_its_share() -> None:
     network = two_hosts(1000, 1e-4)
     network.background[:] = 0.75
-    board = board_of(network)
-    assert took(board, board.send(0, 1, GBIT)) == [4.0]
+    flow_network = board_of(network)
+    assert took(flow_network, flow_network.send(0, 1, GBIT)) == [4.0]
 
 
 def test_nothing_takes_the_latency() -> None:
-    board = board_of(Network.single_switch(2, 1000, 1e-3), PLAIN)
-    assert took(board, board.send(0, 1, 0)) == [pytest.approx(2e-3)]
-    assert not board.link_bytes.any()
+    flow_network = board_of(Network.single_switch(2, 1000, 1e-3), PLAIN)
+    assert took(flow_network, flow_network.send(0, 1, 0)) == [pytest.approx(2e-3)]
+    assert not flow_network.link_bytes.any()
 
 
 def test_a_withdrawn_transfer_gives_its_share_back() -> None:
-    board = board_of(two_hosts(1000, 1e-4))
-    one, other = board.send(0, 1, 10 * GBIT), board.send(0, 1, 2 * GBIT)
-    board._clock.run(until=2.0)
+    flow_network = board_of(two_hosts(1000, 1e-4))
+    one, other = flow_network.send(0, 1, 10 * GBIT), flow_network.send(0, 1, 2 * GBIT)
+    flow_network._clock.run(until=2.0)
     one.withdraw()
-    assert board.active == 1
-    assert took(board, one, other) == [math.inf, 3.0]
-    assert board.active == 0
-    assert board.link_bytes.tolist() == [3 * GBIT]
+    assert flow_network.active == 1
+    assert took(flow_network, one, other) == [math.inf, 3.0]
+    assert flow_network.active == 0
+    assert flow_network.link_bytes.tolist() == [3 * GBIT]
 
 
 @pytest.mark.parametrize("at_s", [0.0, 1e-4, 2e-4])
 def test_withdrawn_before_its_first_byte(at_s: float) -> None:
-    board = board_of(two_hosts(1000, 2e-4), PLAIN)
-    transfer = board.send(0, 1, GBIT)
+    flow_network = board_of(two_hosts(1000, 2e-4), PLAIN)
+    transfer = flow_network.send(0, 1, GBIT)
     if at_s:
-        board._clock.run(until=at_s)
+        flow_network._clock.run(until=at_s)
     transfer.withdraw()
-    assert took(board, transfer) == [math.inf]
-    assert board.active == 0
-    assert not board.link_bytes.any()
-    assert not board.link_rates.any()
+    assert took(flow_network, transfer) == [math.inf]
+    assert flow_network.active == 0
+    assert not flow_network.link_bytes.any()
+    assert not flow_network.link_rates.any()
 
 
 def test_impossible_transfers_are_refused() -> None:
-    board = board_of(Network.single_switch(2, 1000, 1e-4))
+    flow_network = board_of(Network.single_switch(2, 1000, 1e-4))
     for arguments, message in (
         ((0, 1, -1.0), "at least 0"),
         ((0, 1, math.inf), "finite"),
@@ -153,17 +159,17 @@ def test_impossible_transfers_are_refused() -> None:
         ((0, 2, 1.0), "rows 0 to 1"),
     ):
         with pytest.raises(ValueError, match=message):
-            board.send(*arguments)
-    assert board.active == 0
+            flow_network.send(*arguments)
+    assert flow_network.active == 0
 
 
 def test_what_gets_no_bandwidth_is_named() -> None:
     network = Network.single_switch(2, 1000, 1e-4)
     network.capacity_mbps[network.route(0, 1)[1]] = 0.0
-    board = board_of(network)
-    board.send(0, 1, 5.0)
+    flow_network = board_of(network)
+    flow_network.send(0, 1, 5.0)
     with pytest.raises(StalledError, match="5 bytes from host-0 to host-1 gets no bandwidth over"):
-        board._clock.run()
+        flow_network._clock.run()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
     """Between two events rates are constant; sums over them are what links and flows report."""
     network = Network.fat_tree(8, 1000, 1e-4)
     clock = Clock()
-    board = FlowBoard(clock, network, transport)
+    flow_network = FlowNetwork(clock, network, transport)
     under_way: dict[Transfer, tuple[float, int, int, float]] = {}
     sent: dict[Transfer, float] = {}
     carried = np.zeros(len(network))
@@ -202,7 +208,7 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
     ) -> Generator[simpy.Event, Any, None]:
         yield clock.timeout(start_s)
         target = (source + offset) % 8
-        transfer = board.send(source, target, size, cap)
+        transfer = flow_network.send(source, target, size, cap)
         under_way[transfer], sent[transfer] = (size, source, target, cap), 0.0
         yield transfer if stop_s is None else transfer | clock.timeout(stop_s)
         transfer.withdraw()
@@ -211,16 +217,16 @@ def test_bytes_are_rates_times_time_and_rates_are_those_from_scratch(
         clock.process(story(*each))
     while clock.peek() < math.inf:
         before_s = clock.now
-        rates = {each: board.rate_of(each) for each in under_way}
-        link_rates = board.link_rates
+        rates = {each: flow_network.rate_of(each) for each in under_way}
+        link_rates = flow_network.link_rates
         assert_from_scratch(network, transport, under_way, rates)
         clock.step()
         passed_s = clock.now - before_s
         carried += link_rates * passed_s
         for transfer, rate in rates.items():
             sent[transfer] += rate * passed_s
-        np.testing.assert_allclose(board.link_bytes, carried, rtol=1e-9, atol=1e-3)
-    assert board.active == 0
+        np.testing.assert_allclose(flow_network.link_bytes, carried, rtol=1e-9, atol=1e-3)
+    assert flow_network.active == 0
     for transfer, (size, *_) in under_way.items():
         if float(transfer.value or 0.0) < math.inf:
             assert sent[transfer] == pytest.approx(size, rel=1e-9)
@@ -256,7 +262,7 @@ def assert_from_scratch(
 
 def test_ways_remembered_are_forgotten_when_links_fail() -> None:
     network = Network.leaf_spine(2, 1, 2, 8.0, 8.0, 1e-9)
-    board = board_of(network)
-    first = board.send(0, 1, 1e6)
-    board.reroute(network.cut(np.array([first.way.route[1]])))
-    assert board.send(0, 1, 1e6).way.route == network.way(0, 1) != first.way.route
+    flow_network = board_of(network)
+    first = flow_network.send(0, 1, 1e6)
+    flow_network.reroute(network.cut(np.array([first.path.route[1]])))
+    assert flow_network.send(0, 1, 1e6).path.route == network.path(0, 1) != first.path.route

@@ -14,19 +14,19 @@ from farmsim.analysis.base.played_case import PlayedCase
 from farmsim.analysis.base.plotting import Figure
 from farmsim.analysis.measure.conservation import ConservationError, check
 from farmsim.analysis.measure.metrics import measure
-from farmsim.analysis.report.figures import FIGURES, drawable
+from farmsim.analysis.report.figures import FIGURES, available_figures
 from farmsim.analysis.terminal import summary_text
 from farmsim.analysis.topics.migration.figures import (
     DOWN,
     KIND_OF,
-    MOST_MOVES,
+    MAX_MIGRATIONS,
     NETWORK_FIGURES,
     WAITING,
     clock,
     downtime,
     lasting,
     links,
-    move_phases,
+    phase_timeline,
     sent,
 )
 from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
@@ -43,7 +43,10 @@ SLOW = {"topology": "two_tier", "hosts_per_rack": 4, "port": "1 Gbit/s", "uplink
 
 
 def scenario(
-    model: str = "pre_copy", network: dict[str, Any] | None = None, hours: float = 1.0, **knobs: Any
+    model: str = "pre_copy",
+    network: dict[str, Any] | None = None,
+    hours: float = 1.0,
+    **parameters: Any,
 ) -> dict[str, Any]:
     return {
         "name": "moves",
@@ -57,7 +60,7 @@ def scenario(
             "sizes": [{"name": "s", "vcpus": 2, "clock": "2.6 GHz", "memory": "4 GiB"}],
         },
         "policies": {"control": "consolidation", "initial": {"cpu_overcommit": 2}},
-        "migration": {"model": model, **knobs},
+        "migration": {"model": model, **parameters},
         "network": {"layout": SLOW, **(network or {})},
     }
 
@@ -83,7 +86,7 @@ def columns(result: farmsim.Result, table: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("model", "knobs"),
+    ("model", "parameters"),
     [
         ("cold", {}),
         ("suspend_resume", {"resume": "1 s"}),
@@ -92,8 +95,8 @@ def columns(result: farmsim.Result, table: str) -> dict[str, Any]:
         ("hybrid", {}),
     ],
 )
-def test_phases_add_up_to_their_moves(model: str, knobs: dict[str, Any]) -> None:
-    made = farmsim.run(scenario(model, **knobs))
+def test_phases_add_up_to_their_moves(model: str, parameters: dict[str, Any]) -> None:
+    made = farmsim.run(scenario(model, **parameters))
     moves, phases = columns(made, "migrations"), columns(made, "migration_phases")
     assert moves["finished"].sum() > 0
     done = np.flatnonzero(moves["finished"])
@@ -284,8 +287,8 @@ def test_balances_that_do_not_close_are_errors(
 
 
 def test_every_figure_is_named_and_drawn(result: farmsim.Result) -> None:
-    assert {figure.name for figure in NETWORK_FIGURES} <= drawable(result).keys()
-    for name in drawable(result):
+    assert {figure.name for figure in NETWORK_FIGURES} <= available_figures(result).keys()
+    for name in available_figures(result):
         assert FIGURES[name].title
         assert FIGURES[name].note
         assert result.figure(name).data
@@ -297,8 +300,8 @@ def lines_of(figure: Figure) -> set[int]:
 
 def test_the_timeline_shows_moves_from_their_decision(result: farmsim.Result) -> None:
     moves = columns(result, "migrations")
-    figure = move_phases(result)
-    assert len(lines_of(figure)) == min(MOST_MOVES, len(moves["vm"]))
+    figure = phase_timeline(result)
+    assert len(lines_of(figure)) == min(MAX_MIGRATIONS, len(moves["vm"]))
     ends = [
         base + length
         for trace in figure["data"]

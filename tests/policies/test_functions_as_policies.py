@@ -17,7 +17,7 @@ MODULE = '''
 """Policies as functions."""
 import numpy as np
 from farmsim.models.base.arrays import Ints
-from farmsim.models.migration.course import Ending, Step
+from farmsim.models.migration.course import MigrationEnd, Step
 from farmsim.policies.interface.plan import Plan
 from farmsim.policies.scaling.scaling import Wanted
 
@@ -36,7 +36,7 @@ def taking(candidates, vms):
     hosts = np.full(len(vms), -1)
     for index, vm in enumerate(vms.tolist()):
         for position, host in enumerate(candidates.hosts.tolist()):
-            if candidates.has_room(vm, position):
+            if candidates.fits(vm, position):
                 candidates.take(vm, position)
                 hosts[index] = host
                 break
@@ -84,7 +84,7 @@ def at_once(guest):
     """Copy the memory in one piece while the guest stands still."""
     yield Step("copy", size_bytes=guest.memory_bytes, guest_share=0.0, down=True)
     yield Step("arrive", arrived=True)
-    return Ending(moved=True)
+    return MigrationEnd(moved=True)
 '''
 
 CONSOLIDATION = "policy: consolidation"
@@ -157,7 +157,7 @@ def test_a_reason_in_words_stands_in_the_tables_and_in_a_vms_history() -> None:
     assert len(moved) == 3
     assert {row["rule"] for row in moved} == {"one host for each VM"}
     assert {(row["source"], row["measured"], row["limit"]) for row in moved} == {("h-1", 0.0, 0.0)}
-    assert "one host for each VM; is to move to" in result.story(moved[0]["vm"]).text()
+    assert "one host for each VM; is to move to" in result.vm_history(moved[0]["vm"]).text()
     stood_s = result.table("migrations").column("downtime_s").to_pylist()
     assert min(stood_s) > 0
 

@@ -16,7 +16,7 @@ MODULE = '''
 from dataclasses import dataclass
 import sys
 import numpy as np
-from farmsim.models.base.parameters import knob
+from farmsim.models.base.parameters import parameter
 from farmsim.policies.placement.placement import Placed
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 
@@ -25,7 +25,7 @@ from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 class Control:
     """A control policy that does one thing wrong."""
 
-    what: str = knob("What.", "nothing")
+    what: str = parameter("What.", "nothing")
     samples = 0
     powers_down = True
 
@@ -33,7 +33,7 @@ class Control:
         vm = int(np.flatnonzero(view.vms.host >= 0)[0])
         at = int(view.vms.host[vm])
         idle = np.flatnonzero(view.awake() & (view.hosts.vm_count == 0)).tolist()
-        asleep = np.flatnonzero(view.asleep()).tolist()
+        asleep = np.flatnonzero(view.sleeping()).tolist()
         move = Proposal(vm, at, at + 1, Reason("mine", 0.0, 0.0), Search())
         if self.what == "raises":
             return self.deeper()
@@ -102,7 +102,7 @@ class FailsAtOnce:
 class Place:
     """A placement that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
 
     def place(self, room, vms):
         count = len(vms)
@@ -119,7 +119,7 @@ class Place:
 class Detector:
     """A detector that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
     samples = 1
     history = "vms"
 
@@ -139,7 +139,7 @@ class Detector:
 class Select:
     """A selection that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
     samples = 1
 
     def pick(self, view, vms):
@@ -150,7 +150,7 @@ class Select:
 class Empty:
     """A drain policy that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
     receivers = False
     spare_idle = False
     below = 0.5
@@ -163,7 +163,7 @@ class Empty:
 class Scale:
     """A scaling policy that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
 
     def decide(self, view):
         return {"raises": lambda: 1 / 0, "none": lambda: None}[self.what]()
@@ -173,10 +173,10 @@ class Scale:
 class Foresee:
     """A forecaster that does one thing wrong."""
 
-    what: str = knob("What.", "raises")
+    what: str = parameter("What.", "raises")
     reach_s = 600.0
 
-    def course(self, history, step_s, steps):
+    def forecast(self, history, step_s, steps):
         return {"raises": lambda: 1 / 0, "shape": lambda: np.zeros(steps)}[self.what]()
 '''
 
@@ -283,8 +283,8 @@ WRONG: list[tuple[list[str], float, str]] = [
     (part("selection", "Select", "far", STATIC), 300, "pick returned 99"),
     (drain("raises"), 300, "order failed: ZeroDivisionError"),
     (drain("twice"), 300, "order returned a host twice"),
-    (foresee("raises"), 300, "course failed: ZeroDivisionError"),
-    (foresee("shape"), 300, "course returns finite numbers of shape"),
+    (foresee("raises"), 300, "forecast failed: ZeroDivisionError"),
+    (foresee("shape"), 300, "forecast returns finite numbers of shape"),
     (scale("raises"), 0, "decide failed: ZeroDivisionError"),
     (scale("none"), 0, "decide returned None; decide returns Wanted"),
 ]

@@ -104,14 +104,14 @@ def test_without_a_network_nothing_is_shared_and_that_is_told() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_port_never_carries_more_than_its_bandwidth(model: str) -> None:
     """Four moves at 10 Gbit/s leave by one port of 10 Gbit/s: 16 GiB take 13.7 s at least."""
-    knobs: dict[str, Any] = {"bandwidth": "10 Gbit/s", "share": "100 %"}
+    parameters: dict[str, Any] = {"bandwidth": "10 Gbit/s", "share": "100 %"}
     if model == "cold":
-        knobs = {"storage": "before", "shutdown": "0 s", "boot": "0 s"}
+        parameters = {"storage": "before", "shutdown": "0 s", "boot": "0 s"}
     elif model != "fixed_rate":
-        knobs = {}
+        parameters = {}
     layout = {"topology": "single_switch", "port": "10 Gbit/s"}
     network = {"layout": layout, "moves_per_host": 9}
-    changed = scenario({"model": model} | knobs, network=network)
+    changed = scenario({"model": model} | parameters, network=network)
     changed["run"] |= {"report_every": "1 s", "duration": "12 min"}
     result = farmsim.run(changed)
     assert sum(row["finished"] for row in moves(result)) == 4
@@ -138,10 +138,10 @@ def test_a_downtime_that_no_model_knows_is_null_and_in_no_mean() -> None:
     page = result.report()
     assert "the downtime of 2 moves is not modelled" in page
     fixed = next(row["vm"] for row in moves(result) if row["downtime_s"] is None)
-    story = str(result.story(fixed))
-    assert "not modelled" in story
-    assert "0 ms" not in story
-    assert "away for 0" not in story
+    vm_history = str(result.vm_history(fixed))
+    assert "not modelled" in vm_history
+    assert "0 ms" not in vm_history
+    assert "away for 0" not in vm_history
 
 
 @pytest.mark.parametrize("network", [{}, {"moves_per_host": 1}])
@@ -152,7 +152,7 @@ def test_where_no_downtime_is_known_none_is_printed(network: dict[str, Any]) -> 
     assert "Downtime" not in summary_text(result)
     if network:
         assert "Downtime is not modelled." in result.report()
-    assert "0 ms" not in str(result.story("vm-1"))
+    assert "0 ms" not in str(result.vm_history("vm-1"))
 
 
 def test_a_resolved_scenario_says_no_more_than_was_said() -> None:

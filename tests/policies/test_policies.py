@@ -30,7 +30,7 @@ from farmsim.policies.overload.local_regression import (
     tricube,
 )
 from farmsim.policies.overload.static_threshold import StaticThreshold
-from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
@@ -52,9 +52,9 @@ def make_room(
     need_mhz: Sequence[float],
     memory_free: Sequence[float] | Floats | None = None,
     power: Sequence[PowerModel] | None = None,
-    asleep: Sequence[int] | Ints | None = None,
+    sleeping: Sequence[int] | Ints | None = None,
     capacity: Sequence[float] | Floats | None = None,
-) -> Room:
+) -> Candidates:
     """A room whose hosts have the given CPU left, and VMs of the given needs."""
     capacity = [4000.0] * len(free_mhz) if capacity is None else list(capacity)
     hosts = make_hosts(capacity, memory_mib=1e6, power=power)
@@ -62,19 +62,19 @@ def make_room(
         hosts.memory_mib[:] = memory_free
     farm = make_farm(hosts, make_vms(need_mhz, 1000.0))
     on = np.ones(len(free_mhz), bool)
-    if asleep is not None:
-        on[asleep] = False
+    if sleeping is not None:
+        on[sleeping] = False
     farm.start(on)
     view = FarmView(farm, Ring(0, len(need_mhz)), Ring(0, len(free_mhz)), Streams(1))
     load = np.array(capacity) - np.array(free_mhz)
-    return Room(view, np.arange(len(free_mhz)), np.array(need_mhz), load, np.array(capacity))
+    return Candidates(view, np.arange(len(free_mhz)), np.array(need_mhz), load, np.array(capacity))
 
 
 def placed(
     policy: Placement, free_mhz: Sequence[float], need_mhz: Sequence[float], **more: Any
 ) -> list[int]:
-    room = make_room(free_mhz, need_mhz, **more)
-    hosts: list[int] = policy.place(room, np.arange(len(need_mhz))).hosts.tolist()
+    candidates = make_room(free_mhz, need_mhz, **more)
+    hosts: list[int] = policy.place(candidates, np.arange(len(need_mhz))).hosts.tolist()
     return hosts
 
 
@@ -103,9 +103,9 @@ def test_random_fit_takes_every_host_with_room_and_no_other() -> None:
 
 
 def test_dot_product_sends_the_hungry_where_the_food_is() -> None:
-    room = make_room([3000.0, 500.0], [400.0, 100.0], memory_free=[1500.0, 9000.0])
+    candidates = make_room([3000.0, 500.0], [400.0, 100.0], memory_free=[1500.0, 9000.0])
     # host 0 is rich in CPU, host 1 in memory; the second VM no longer fits host 0's memory
-    assert DotProduct().place(room, rows(0, 1)).hosts.tolist() == [0, 1]
+    assert DotProduct().place(candidates, rows(0, 1)).hosts.tolist() == [0, 1]
 
 
 def test_memory_decides_where_cpu_does_not() -> None:
@@ -115,33 +115,33 @@ def test_memory_decides_where_cpu_does_not() -> None:
 
 
 def test_a_sleeping_host_comes_last_unless_waking_is_priced() -> None:
-    assert placed(WorstFit(), [4000.0, 900.0], [100.0], asleep=[0]) == [1]
+    assert placed(WorstFit(), [4000.0, 900.0], [100.0], sleeping=[0]) == [1]
     # 13 W more on the host that is on, 100 W and more to wake the other
-    assert placed(PowerAwareBestFitDecreasing(), [4000.0, 900.0], [100.0], asleep=[0]) == [1]
+    assert placed(PowerAwareBestFitDecreasing(), [4000.0, 900.0], [100.0], sleeping=[0]) == [1]
     # the published program does not see what waking costs: equal rises, the lower row wins
     published = PowerAwareBestFitDecreasing("measured")
-    assert placed(published, [4000.0, 900.0], [100.0], asleep=[0]) == [0]
+    assert placed(published, [4000.0, 900.0], [100.0], sleeping=[0]) == [0]
 
 
-def power_aware_by_hand(room: Room, vms: Iterable[int], measured: bool) -> list[int]:
+def power_aware_by_hand(candidates: Candidates, vms: Iterable[int], measured: bool) -> list[int]:
     """The algorithm of the paper, one VM and one host at a time."""
-    watts = room.view.hosts.power.watts
-    load, free = room.load_mhz.copy(), room.free_mhz.copy()
-    free_mib, asleep = room.memory_free_mib.copy(), room.asleep.copy()
-    before = watts(room.utilisation)
+    watts = candidates.view.hosts.power.watts
+    load, free = candidates.load_mhz.copy(), candidates.free_mhz.copy()
+    free_mib, sleeping = candidates.memory_free_mib.copy(), candidates.sleeping.copy()
+    before = watts(candidates.utilisation)
     hosts = {}
-    for vm in sorted(vms, key=lambda vm: -room.need_mhz[vm]):
-        need, best = room.need_mhz[vm], None
+    for vm in sorted(vms, key=lambda vm: -candidates.need_mhz[vm]):
+        need, best = candidates.need_mhz[vm], None
         for host in range(len(load)):
             if free[host] < need or free_mib[host] < 1000.0:
                 continue
             after = np.zeros(len(load))
-            after[host] = (load[host] + need) / room.cpu_mhz[host]
+            after[host] = (load[host] + need) / candidates.cpu_mhz[host]
             now = np.zeros(len(load))
-            now[host] = load[host] / room.cpu_mhz[host]
+            now[host] = load[host] / candidates.cpu_mhz[host]
             base = before[host] if measured else watts(now)[host]
-            if not measured and asleep[host]:
-                base = room.off_w[host]
+            if not measured and sleeping[host]:
+                base = candidates.off_w[host]
             rise = watts(after)[host] - base
             if best is None or rise < best[0] - 1e-9:
                 best = rise, host
@@ -152,7 +152,7 @@ def power_aware_by_hand(room: Room, vms: Iterable[int], measured: bool) -> list[
         load[host] += need
         free[host] -= need
         free_mib[host] -= 1000.0
-        asleep[host] = False
+        sleeping[host] = False
     return [hosts[vm] for vm in sorted(hosts)]
 
 
@@ -171,25 +171,29 @@ def test_power_aware_equals_the_algorithm_step_by_step(
     capacity = rng.uniform(2000, 6000, hosts)
     free = capacity * rng.uniform(0, 1, hosts)
     need = rng.uniform(1, 900, vms).tolist()
-    asleep = np.flatnonzero(rng.random(hosts) < 0.3)
+    sleeping = np.flatnonzero(rng.random(hosts) < 0.3)
     memory = rng.choice([900.0, 2500.0, 1e6], hosts)
-    make = partial(make_room, free.tolist(), need, memory, [model], asleep, capacity)
+    make = partial(make_room, free.tolist(), need, memory, [model], sleeping, capacity)
     policy = PowerAwareBestFitDecreasing("measured" if measured else "tentative")
-    room = make()
+    candidates = make()
     expected = power_aware_by_hand(make(), range(vms), measured)
-    found = policy.place(room, np.arange(vms)).hosts.tolist()
+    found = policy.place(candidates, np.arange(vms)).hosts.tolist()
     assert found == expected
 
 
 def test_room_gives_back_exactly_what_was_taken() -> None:
-    room = make_room([900.0] * 3, [100.0, 250.0, 400.0], asleep=[2])
-    before = room.load_mhz.copy(), room.memory_free_mib.copy(), room.asleep.copy()
-    start = room.mark()
+    candidates = make_room([900.0] * 3, [100.0, 250.0, 400.0], sleeping=[2])
+    before = (
+        candidates.load_mhz.copy(),
+        candidates.memory_free_mib.copy(),
+        candidates.sleeping.copy(),
+    )
+    start = candidates.mark()
     for vm, position in ((0, 1), (1, 2), (2, 2)):
-        room.take(vm, position)
-    assert not room.asleep[2]
-    room.back_to(start)
-    after = room.load_mhz, room.memory_free_mib, room.asleep
+        candidates.take(vm, position)
+    assert not candidates.sleeping[2]
+    candidates.undo_to(start)
+    after = candidates.load_mhz, candidates.memory_free_mib, candidates.sleeping
     assert all(np.allclose(a, b) for a, b in zip(before, after, strict=True))
 
 

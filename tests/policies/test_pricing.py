@@ -13,7 +13,7 @@ from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement import candidates as rooms
 from farmsim.policies.placement import host_costs as pricing
-from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
@@ -37,7 +37,7 @@ PLACEMENTS: list[Placement] = [
 VMS, KINDS = 60, 7
 
 
-def random_room(seed: int, count: int) -> Room:
+def random_room(seed: int, count: int) -> Candidates:
     """A room of unlike hosts, some asleep, watched for overload, and VMs of few kinds."""
     rng = np.random.default_rng(seed)
     capacity = rng.choice([2000.0, 3720.0, 5320.0], count)
@@ -54,29 +54,29 @@ def random_room(seed: int, count: int) -> Room:
     farm.start(rng.random(count) < 0.8)
     view = FarmView(farm, Ring(0, VMS), Ring(0, count), Streams(1), slow_cores=False)
     load = capacity * rng.choice([0.0, 0.3, rng.random()], count)
-    room = Room(view, np.arange(count), need, load, capacity)
+    candidates = Candidates(view, np.arange(count), need, load, capacity)
     if rng.random() < 0.7:
         signal = need * rng.choice([1.0, 1.3, -0.5], KINDS)[kind]
-        room.watch_sum(signal, load, capacity * 0.9)
-    return room
+        candidates.apply_linear_test(signal, load, capacity * 0.9)
+    return candidates
 
 
-def story(room: Room, placement: Placement, seed: int) -> Iterator[tuple[object, ...]]:
+def story(candidates: Candidates, placement: Placement, seed: int) -> Iterator[tuple[object, ...]]:
     """Place, give back, close and open at random; yield what each placement answered."""
     rng = np.random.default_rng(seed)
     waiting = rng.permutation(VMS)
     while len(waiting):
         size = int(rng.integers(1, 12))
         vms, waiting = waiting[:size], waiting[size:]
-        source = rng.integers(0, len(room.hosts), 1)
-        room.all_or_nothing = bool(rng.random() < 0.6)
-        room.close(source)
-        before = room.mark()
-        placed = placement.place(room, vms)
+        source = rng.integers(0, len(candidates.hosts), 1)
+        candidates.all_or_nothing = bool(rng.random() < 0.6)
+        candidates.close(source)
+        before = candidates.mark()
+        placed = placement.place(candidates, vms)
         yield placed.hosts.tolist(), [search.cost for search in placed.searches]
-        if rng.random() < 0.4 or (room.all_or_nothing and -1 in placed.hosts):
-            room.back_to(before)
-            room.open(source)
+        if rng.random() < 0.4 or (candidates.all_or_nothing and -1 in placed.hosts):
+            candidates.undo_to(before)
+            candidates.open(source)
             waiting = np.concatenate([waiting, vms[rng.random(len(vms)) < 0.3]])
 
 
@@ -97,10 +97,10 @@ def test_every_way_of_pricing_decides_alike(
             patch.setattr(pricing, "BATCH", batch)
             patch.setattr(pricing, "LARGE", large)
             patch.setattr(pricing, "BLOCK", 4)
-            patch.setattr(rooms, "MOST_LISTED", large)
+            patch.setattr(rooms, "MAX_LISTED", large)
             patch.setattr(pricing, "FEW", few)
             patch.setattr(pricing, "KEPT_COSTS", most)
-            room = random_room(seed, hosts)
-            told.append(list(story(room, placement, seed)))
-            assert ("costs" in room.memo) == (large == 1)
+            candidates = random_room(seed, hosts)
+            told.append(list(story(candidates, placement, seed)))
+            assert ("costs" in candidates.memo) == (large == 1)
     assert told[0] == told[1] == told[2]

@@ -14,8 +14,8 @@ from farmsim.policies.catalogue import POLICIES
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement import capacity_index as shelves
 from farmsim.policies.placement import sorted_hosts as host_order
-from farmsim.policies.placement.candidates import Room
-from farmsim.policies.placement.placement import Shelving
+from farmsim.policies.placement.candidates import Candidates
+from farmsim.policies.placement.placement import IndexedPlacement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
@@ -28,7 +28,7 @@ BASE_MHZ = 2**52 + 1.0
 
 def room_of(
     free_mhz: Floats, free_mib: Floats, need_mhz: float, need_mib: float, tie_mhz: float
-) -> Room:
+) -> Candidates:
     """A room of hosts with these free columns and this tolerance, and one VM."""
     count = len(free_mhz)
     hosts = make_hosts([1.0] * count, core_mhz=np.inf)
@@ -36,9 +36,9 @@ def room_of(
     farm = make_farm(hosts, make_vms([need_mhz], [need_mib]))
     farm.start(np.ones(count, bool))
     view = FarmView(farm, Ring(0, 1), Ring(0, count), Streams(1), slow_cores=True)
-    room = Room(view, np.arange(count), np.array([need_mhz]), np.zeros(count), free_mhz)
-    room.tie_mhz = room._scalars._tie_mhz = tie_mhz
-    return room
+    candidates = Candidates(view, np.arange(count), np.array([need_mhz]), np.zeros(count), free_mhz)
+    candidates.tie_mhz = candidates._scalars._tie_mhz = tie_mhz
+    return candidates
 
 
 def columns(rng: np.random.Generator, count: int, kind: str) -> tuple[Floats, Floats]:
@@ -72,21 +72,21 @@ def test_a_shelf_finds_what_the_policy_finds(
 ) -> None:
     rng = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host_order, "STRETCH", 4)
+        patch.setattr(host_order, "BLOCK_ROWS", 4)
         patch.setattr(shelves, "BLOCK", 4)
-        patch.setattr(shelves, "MOST_NEEDS", most_needs)
+        patch.setattr(shelves, "MAX_NEEDS", most_needs)
         free_mhz, free_mib = columns(rng, count, kind)
         tie_mhz = float(rng.choice([0.0, 1e-6, 1.0, 3000.0]))
-        shelf = placement.shelf(free_mhz.copy(), free_mib.copy(), tie_mhz)
+        capacity_index = placement.capacity_index(free_mhz.copy(), free_mib.copy(), tie_mhz)
         for _ in range(12):
             need_mhz, need_mib = need(rng, kind)
-            room = room_of(free_mhz, free_mib, need_mhz, need_mib, tie_mhz)
-            expected = int(placement.place(room, np.array([0])).hosts[0])
-            assert shelf.find(need_mhz, need_mib) == expected
+            candidates = room_of(free_mhz, free_mib, need_mhz, need_mib, tie_mhz)
+            expected = int(placement.place(candidates, np.array([0])).hosts[0])
+            assert capacity_index.find(need_mhz, need_mib) == expected
             for host in rng.integers(0, count, rng.integers(0, 40)).tolist():
                 one_mhz, one_mib = columns(rng, 1, kind)
                 free_mhz[host], free_mib[host] = one_mhz[0], one_mib[0]
-                shelf.update(host, one_mhz[0], one_mib[0])
+                capacity_index.update(host, one_mhz[0], one_mib[0])
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
@@ -100,31 +100,33 @@ def test_a_shelf_filled_one_by_one_is_filled_like_a_room(placement: Any) -> None
     farm = make_farm(hosts, make_vms(cores.tolist(), memory_mib.tolist()))
     farm.start(np.ones(40, bool))
     view = FarmView(farm, Ring(0, 500), Ring(0, 40), Streams(1), slow_cores=True)
-    room = Room(view, np.arange(40), cores, np.zeros(40), hosts.cpu_mhz)
+    candidates = Candidates(view, np.arange(40), cores, np.zeros(40), hosts.cpu_mhz)
     free_mhz, free_mib = hosts.cpu_mhz.copy(), hosts.memory_mib.copy()
-    shelf = placement.shelf(free_mhz, free_mib, room.tie_mhz)
+    capacity_index = placement.capacity_index(free_mhz, free_mib, candidates.tie_mhz)
     found = []
     for need_mhz, need_mib in zip(cores.tolist(), memory_mib.tolist(), strict=True):
-        host = shelf.find(need_mhz, need_mib)
+        host = capacity_index.find(need_mhz, need_mib)
         found.append(host)
         if host >= 0:
             free_mhz[host] -= need_mhz
             free_mib[host] -= need_mib
-            shelf.update(host, free_mhz[host], free_mib[host])
-    assert found == placement.place(room, np.arange(500)).hosts.tolist()
+            capacity_index.update(host, free_mhz[host], free_mib[host])
+    assert found == placement.place(candidates, np.arange(500)).hosts.tolist()
     assert -1 in found
-    shelf.update(7, 1e9, 1e9)
-    assert shelf.find(1e9, 1e9) == 7
-    shelf.update(7, -1.0, -1.0)
-    assert shelf.find(1e9, 1e9) == -1
+    capacity_index.update(7, 1e9, 1e9)
+    assert capacity_index.find(1e9, 1e9) == 7
+    capacity_index.update(7, -1.0, -1.0)
+    assert capacity_index.find(1e9, 1e9) == -1
     for host in range(40):
-        shelf.update(host, -1.0, -1.0)
-    assert shelf.find(0.0, 0.0) == -1
+        capacity_index.update(host, -1.0, -1.0)
+    assert capacity_index.find(0.0, 0.0) == -1
 
 
 def test_who_offers_a_shelf() -> None:
     offering = {
-        name for name, policy in POLICIES["placement"].items() if issubclass(policy, Shelving)
+        name
+        for name, policy in POLICIES["placement"].items()
+        if issubclass(policy, IndexedPlacement)
     }
     assert offering == {"best_fit", "worst_fit", "first_fit"}
 
@@ -133,7 +135,7 @@ def test_who_offers_a_shelf() -> None:
 def test_following_is_the_next_higher_key_of_any_host(count: int) -> None:
     rng = np.random.default_rng(count)
     keys: Floats = rng.integers(0, 100, count).astype(np.float64) * 0.5
-    order = host_order.HostOrder(keys, rng.random(count))
+    order = host_order.SortedHosts(keys, rng.random(count))
     for row in rng.integers(0, count, 200).tolist():
         keys[row] = rng.integers(0, 100) * 0.5
         order.update(row, float(keys[row]), float(rng.random()))

@@ -17,7 +17,7 @@ from farmsim.models.hardware.power_curves import Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement import host_costs as pricing
-from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
@@ -40,7 +40,7 @@ def test_the_first_of_equal_values_wins() -> None:
     assert tie_of(np.array([-5e4, 3.0])) == pytest.approx(5e-5)
 
 
-def room(free_mhz: Any, power: PowerModel | None = None, load_mhz: Any = None) -> Room:
+def candidates(free_mhz: Any, power: PowerModel | None = None, load_mhz: Any = None) -> Candidates:
     """Hosts of 10 GHz, one VM of 700 MHz."""
     count = len(free_mhz)
     hosts = make_hosts([10_000.0] * count, power=None if power is None else [power])
@@ -49,7 +49,7 @@ def room(free_mhz: Any, power: PowerModel | None = None, load_mhz: Any = None) -
     view = FarmView(farm, Ring(0, 1), Ring(0, count), Streams(1))
     capacity = np.full(count, 10_000.0)
     load = capacity - np.asarray(free_mhz) if load_mhz is None else np.asarray(load_mhz)
-    return Room(view, np.arange(count), np.array([700.0]), load, capacity)
+    return Candidates(view, np.arange(count), np.array([700.0]), load, capacity)
 
 
 @pytest.mark.parametrize("large", [1, 10**6])
@@ -61,11 +61,11 @@ def test_rounding_of_free_cpu_does_not_decide(
 ) -> None:
     monkeypatch.setattr(pricing, "LARGE", large)
     for noise in ([0, 1e-11, -1e-11], [0, -1e-11, 1e-11]):
-        placed = placement.place(room(5000.0 + np.array(noise)), np.array([0]))
+        placed = placement.place(candidates(5000.0 + np.array(noise)), np.array([0]))
         assert placed.hosts.tolist() == [0]
     # A difference of 1 MHz is one.
     best = 1 if isinstance(placement, BestFit | BestFitDecreasing) else 2
-    placed = placement.place(room(np.array([5000.0, 4999.0, 5001.0])), np.array([0]))
+    placed = placement.place(candidates(np.array([5000.0, 4999.0, 5001.0])), np.array([0]))
     assert placed.hosts.tolist() == [best]
 
 
@@ -82,7 +82,7 @@ def test_alike_hosts_within_one_segment_of_their_power_go_to_the_first(
     """All loads are below 90 % of a tenth, and the VM adds 1 %: the same watts everywhere."""
     load_mhz = tenth * 1000.0 + np.array(loads)
     power = Table(tuple(watts * factor for watts in R720_W))
-    one = room(np.zeros(len(loads)), power, load_mhz)
+    one = candidates(np.zeros(len(loads)), power, load_mhz)
     one.need_mhz = np.array([100.0])
     one._scalars.need_mhz = [100.0]
     one.utilisation = load_mhz / 10_000.0
@@ -102,7 +102,7 @@ def test_the_lowest_that_has_risen_does_not_hide_an_equal_one() -> None:
     for batch in (1, 8):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pricing, "BATCH", batch)
-            one = Room(view, np.arange(3), np.array(vms), np.array([0.0, 0.1, 0.2]), capacity)
+            one = Candidates(view, np.arange(3), np.array(vms), np.array([0.0, 0.1, 0.2]), capacity)
             placed = PowerAwareBestFitDecreasing("measured").place(one, np.arange(4))
             told.append(placed.hosts.tolist())
     assert told[0] == told[1]

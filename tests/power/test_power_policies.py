@@ -128,7 +128,7 @@ class Move:
 
     samples = 0
     powers_down = False
-    moves_vms = True
+    migrates_vms = True
 
     def __init__(self, vm: int) -> None:
         self.vm = vm

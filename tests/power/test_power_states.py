@@ -6,7 +6,7 @@ from builders import FULL_W, IDLE_W, energy_j, make_engine, make_farm, make_host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farmsim.models.hardware.sleep_states import DEPTHS, SleepStates, sleep_figures
+from farmsim.models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_figures
 from farmsim.models.state.columns import Hosts, PowerState
 from farmsim.policies.control.control import PowerProportional
 from farmsim.policies.control.power_management import DAY_S, PowerManagement
@@ -15,7 +15,7 @@ from farmsim.policies.interface.view import FarmView
 from farmsim.policies.scaling.forecast import LinearTrend
 from farmsim.sim.engine import Outcome
 
-STANDBY = DEPTHS.index("standby")
+STANDBY = SLEEP_STATES.index("standby")
 HOUR_S = 3600.0
 
 
@@ -24,8 +24,8 @@ def sleepers(count: int, **off: float) -> Hosts:
     hosts = make_hosts([1000.0] * count, **off)  # type: ignore[arg-type]
     states = SleepStates.none(1)
     states.available[STANDBY] = True
-    values = {"resting_w": 10.0, "enter_s": 20.0, "enter_w": 50.0, "leave_s": 40.0}
-    columns = {name: np.zeros((len(DEPTHS), 1)) for name in (*values, "leave_w")}
+    values = {"state_w": 10.0, "enter_s": 20.0, "enter_w": 50.0, "leave_s": 40.0}
+    columns = {name: np.zeros((len(SLEEP_STATES), 1)) for name in (*values, "leave_w")}
     for name, value in {**values, "leave_w": 150.0}.items():
         columns[name][STANDBY] = value
     sleep = SleepStates(states.available, **columns)
@@ -41,7 +41,7 @@ class Script:
 
     samples = 0
     powers_down = False
-    moves_vms = False
+    migrates_vms = False
 
     def __init__(self, rests: dict[float, list[int]], wakes: dict[float, list[int]]) -> None:
         self.rests, self.wakes = rests, wakes
@@ -84,10 +84,10 @@ def test_off_against_its_closed_form() -> None:
 def test_rest_and_switching_are_billed_to_the_host_that_did_them() -> None:
     power = PowerManagement(sleep="standby")
     outcome = play(Script({600.0: [1]}, {1800.0: [1]}), power, sleepers(3), slots=12)
-    rest = outcome.rest
-    assert rest.rest_s[STANDBY].tolist() == [0, pytest.approx(1180.0), 0]
-    assert rest.rest_j[STANDBY, 1] == pytest.approx(1180.0 * 10.0)
-    assert rest.switching_j.tolist() == [0, pytest.approx(20.0 * 50.0 + 40.0 * 150.0), 0]
+    sleep_record = outcome.sleep_record
+    assert sleep_record.off_s[STANDBY].tolist() == [0, pytest.approx(1180.0), 0]
+    assert sleep_record.off_j[STANDBY, 1] == pytest.approx(1180.0 * 10.0)
+    assert sleep_record.switching_j.tolist() == [0, pytest.approx(20.0 * 50.0 + 40.0 * 150.0), 0]
     assert outcome.farm.accounts.boots.tolist() == [0, 1, 0]
     assert outcome.farm.accounts.stops.tolist() == [0, 1, 0]
 
@@ -99,19 +99,19 @@ def test_events_name_the_state_of_rest() -> None:
     assert events["time_s"].tolist() == [600, 620, 1800, 1840]
     states = [PowerState.STOPPING, PowerState.OFF, PowerState.BOOTING, PowerState.ON]
     assert events["state"].tolist() == states
-    assert events["depth"].tolist() == [STANDBY, STANDBY, STANDBY, 0]
+    assert events["sleep_state"].tolist() == [STANDBY, STANDBY, STANDBY, 0]
 
 
 def test_hosts_without_the_state_are_switched_off() -> None:
     power = PowerManagement(sleep="hibernate")
     outcome = play(Script({600.0: [1]}, {}), power, sleepers(2, off_w=5.0), slots=12)
-    assert outcome.rest.rest_s[0, 1] == pytest.approx(3000.0)
+    assert outcome.sleep_record.off_s[0, 1] == pytest.approx(3000.0)
 
 
 def test_hosts_begin_in_the_state_of_rest_that_the_policy_names() -> None:
     power = PowerManagement(sleep="standby", keep_awake=2)
     outcome = play(PowerProportional(), power, sleepers(4), slots=12)
-    assert outcome.rest.rest_s[STANDBY].tolist() == [0, 0, HOUR_S, HOUR_S]
+    assert outcome.sleep_record.off_s[STANDBY].tolist() == [0, 0, HOUR_S, HOUR_S]
     assert energy_j(outcome) == pytest.approx(HOUR_S * (2 * IDLE_W + 2 * 10.0))
 
 
@@ -166,7 +166,7 @@ class Restless:
 
     samples = 0
     powers_down = True
-    moves_vms = False
+    migrates_vms = False
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
@@ -191,18 +191,18 @@ def test_limits_hold_whatever_a_policy_wants(
     shares = np.full((400, 1), 0.1)
     outcome = make_engine(farm, shares, Restless(seed), power=power).run()
     events = outcome.tables["power_events"]
-    asleep = np.ones(5, bool)
-    asleep[: max(kept, 1)] = False
-    awake = [int(np.count_nonzero(~asleep))]
+    sleeping = np.ones(5, bool)
+    sleeping[: max(kept, 1)] = False
+    awake = [int(np.count_nonzero(~sleeping))]
     rests: dict[int, list[float]] = {host: [] for host in range(5)}
     for time_s, host, state in zip(
         events["time_s"].tolist(), events["host"].tolist(), events["state"].tolist(), strict=True
     ):
         leaving = state in (PowerState.STOPPING, PowerState.OFF)
-        if leaving and not asleep[host]:
+        if leaving and not sleeping[host]:
             rests[host].append(time_s)
-        asleep[host] = leaving
-        awake.append(int(np.count_nonzero(~asleep)))
+        sleeping[host] = leaving
+        awake.append(int(np.count_nonzero(~sleeping)))
     assert min(awake) >= kept
     for times in rests.values():
         for first, last in zip(times, times[cycles:], strict=False):
@@ -211,10 +211,10 @@ def test_limits_hold_whatever_a_policy_wants(
 
 def test_figures_of_the_catalogue_are_in_order() -> None:
     figures = sleep_figures()
-    assert set(figures) == set(DEPTHS[1:])
+    assert set(figures) == set(SLEEP_STATES[1:])
     # The deeper a state, the less it draws and the longer it takes.
-    watts = [figures[state].watts(140.0) for state in DEPTHS[1:]]
-    leave_s = [figures[state].leave_s.typical for state in DEPTHS[1:]]
+    watts = [figures[state].watts(140.0) for state in SLEEP_STATES[1:]]
+    leave_s = [figures[state].leave_s.typical for state in SLEEP_STATES[1:]]
     assert watts == sorted(watts)
     assert leave_s == sorted(leave_s, reverse=True)
     assert figures["suspend_to_ram"].watts(4.0) == 4.0

@@ -78,7 +78,7 @@ def test_where_vms_are_restarted_it_is(what: str) -> None:
     assert vm(result)["state"] == "running"
     assert vm(result)["crashes"] == 1
     assert vm(result)["availability"] == pytest.approx(1 - 15 / 7200)
-    told = str(result.story("vm-1"))
+    told = str(result.vm_history("vm-1"))
     assert "had not fetched yet" in told
     assert "is to be started again" in told
 

@@ -184,7 +184,7 @@ def test_the_first_control_round_comes_after_one_interval(tmp_path: Path) -> Non
     assert result.table("migrations")["decided_s"].to_pylist() == [420]
 
 
-class Watching:
+class OverloadDetectorFields:
     """Moves VM 0 to host 1, which is off, in the first round, and notes what later rounds see."""
 
     samples = 0
@@ -208,7 +208,7 @@ def test_a_round_sees_what_ends_and_what_is_asked_for_at_its_instant() -> None:
     hosts = make_hosts([1000.0, 1000.0], boot_s=300.0)
     # 1000 MiB at 27.96 Mbit/s take exactly 300 s.
     migration = FixedRate(bandwidth_mbps=1000 * 8.388608 / 300, share=1.0)
-    watching = Watching()
+    watching = OverloadDetectorFields()
     shares = np.array([[0.1], [0.2], [0.3], [0.4], [0.5]])
     farm = make_farm(hosts, make_vms([1000.0], 1000.0))
     make_engine(farm, shares, control=watching, migration=migration).run()

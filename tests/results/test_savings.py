@@ -10,7 +10,7 @@ import yaml
 
 import farmsim
 from farmsim.analysis.base.wording import amount, basis, change, complement, count, percent, span
-from farmsim.analysis.measure.work_not_done import serving_most, undone, unlike
+from farmsim.analysis.measure.work_not_done import not_comparable, serving_as_much, undone
 from farmsim.analysis.terminal import comparison_text, summary_text
 from farmsim.cli import run_command_line
 from farmsim.scenarios.errors.problems import InputError
@@ -311,9 +311,9 @@ def test_like_work_is_work_within_a_percent() -> None:
     def run(work: float) -> dict[str, float | None]:
         return {"vms_ran": 1.0, "work_served_ghz_h": work, "work_served_share": work / 100}
 
-    assert unlike(run(99.1), run(100)) == ""
-    assert "this run did 98.5 % of the work" in unlike(run(98.5), run(100))
-    assert "50 % of the work of this run" in unlike(run(100), run(50))
+    assert not_comparable(run(99.1), run(100)) == ""
+    assert "this run did 98.5 % of the work" in not_comparable(run(98.5), run(100))
+    assert "50 % of the work of this run" in not_comparable(run(100), run(50))
 
 
 def test_a_variant_that_serves_less_is_not_among_those_that_serve_most() -> None:
@@ -327,8 +327,8 @@ def test_a_variant_that_serves_less_is_not_among_those_that_serve_most() -> None
         "all": {"t": run(100)}, "nearly": {"t": run(99.6)}, "less": {"t": run(99.4)},
         "dropped": {"t": run(99.99, 1.0)},
     }  # fmt: skip
-    assert serving_most(runs) == {"all", "nearly"}
-    assert serving_most({"a": {"t": {}}, "b": {"t": {}}}) == {"a", "b"}
+    assert serving_as_much(runs) == {"all", "nearly"}
+    assert serving_as_much({"a": {"t": {}}, "b": {"t": {}}}) == {"a", "b"}
 
 
 def test_numbers_have_three_significant_digits_and_nouns_their_number() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import farmsim
 from farmsim.analysis.report import vm_sentences as words
-from farmsim.analysis.report.vm_history import Story
+from farmsim.analysis.report.vm_history import VmHistory
 from farmsim.cli import run_command_line
 from farmsim.scenarios.files.destination import seal
 
@@ -33,8 +33,8 @@ def rows_of(result: farmsim.Result, table: str, vm: str) -> list[dict[str, Any]]
     return [row for row in result.table(table).to_pylist() if row["vm"] == vm]
 
 
-def lines_of(story: Story) -> list[str]:
-    return story.text().split("\n\n")[1].splitlines()
+def lines_of(vm_history: VmHistory) -> list[str]:
+    return vm_history.text().split("\n\n")[1].splitlines()
 
 
 def names(result: farmsim.Result) -> list[str]:
@@ -75,7 +75,7 @@ def test_every_line_comes_from_the_tables_and_every_row_has_its_line(
     result: farmsim.Result,
 ) -> None:
     for vm in names(result)[::4]:
-        lines = lines_of(result.story(vm))
+        lines = lines_of(result.vm_history(vm))
         assert [line[:8] for line in lines] == sorted(line[:8] for line in lines)
         assert lines[-1].startswith("06:00:00  the run ends; runs on ")
         told = [line for line in lines[:-1] if not re.search(r" is (on|booting|dr\w+) \(", line)]
@@ -94,7 +94,7 @@ def test_lines_about_hosts_are_power_events_of_where_it_was(result: farmsim.Resu
     events = result.table("power_events").to_pylist()
     seen = 0
     for vm in names(result):
-        for each in result.story(vm).events:
+        for each in result.vm_history(vm).events:
             if each.event != "power":
                 continue
             seen += 1
@@ -109,24 +109,24 @@ def test_lines_about_hosts_are_power_events_of_where_it_was(result: farmsim.Resu
 def test_a_move_that_waits_for_a_boot_is_told_step_by_step(result: farmsim.Result) -> None:
     moves = result.table("migrations").to_pylist()
     move = next(row for row in moves if row["start_s"] > row["decided_s"])
-    story = result.story(move["vm"])
+    vm_history = result.vm_history(move["vm"])
     told = [
         (each.event, each.data.get("state"))
-        for each in story.events
+        for each in vm_history.events
         if move["decided_s"] <= each.time_s <= move["end_s"]
     ]
     assert told == [
         ("decision", None), ("power", "booting"), ("wait", None), ("power", "on"),
         ("move_begin", None), ("move_end", None),
     ]  # fmt: skip
-    end = next(each for each in story.events if each.time_s == move["end_s"])
+    end = next(each for each in vm_history.events if each.time_s == move["end_s"])
     assert end.data["waited_s"] == move["start_s"] - move["decided_s"]
     assert end.data["duration_s"] == move["end_s"] - move["start_s"]
 
 
 def test_the_summary_agrees_with_the_tables(result: farmsim.Result) -> None:
     for vm in names(result)[::5]:
-        last = result.story(vm).events[-1]
+        last = result.vm_history(vm).events[-1]
         about = rows_of(result, "vms", vm)[0]
         ended = [row for row in rows_of(result, "migrations", vm) if row["finished"]]
         assert last.event == "summary"
@@ -145,24 +145,24 @@ def test_the_events_are_json_and_say_what_the_text_says(
     where = str(result.directory)
     assert run_command_line(["explain", where, "--vm", vm]) == 0
     text = capsys.readouterr().out.strip()
-    assert text == result.story(vm).text() == repr(result.story(vm))
+    assert text == result.vm_history(vm).text() == repr(result.vm_history(vm))
     assert run_command_line(["explain", where, "--vm", vm, "--json"]) == 0
     events = json.loads(capsys.readouterr().out)
     told = [f"{each['clock']}  {each['text']}" for each in events[:-1]]
-    assert told == lines_of(result.story(vm))
+    assert told == lines_of(result.vm_history(vm))
     assert text.endswith(events[-1]["text"])
 
 
 def test_a_pattern_names_the_one_vm_that_it_matches(result: farmsim.Result) -> None:
     vm = names(result)[0]
-    assert result.story(vm[:-3] + "*").vm == vm
+    assert result.vm_history(vm[:-3] + "*").vm == vm
     with pytest.raises(farmsim.InputError, match=r"120 VMs match '\*'; name one of them: .*, …"):
-        result.story("*")
+        result.vm_history("*")
 
 
 def test_a_name_is_taken_as_it_stands_before_it_is_a_pattern() -> None:
     named = made(vms=[vm_row(vm="a*"), vm_row(vm="ab")])
-    assert named.story("a*").vm == "a*"
+    assert named.vm_history("a*").vm == "a*"
 
 
 BAD = {
@@ -192,7 +192,7 @@ def test_bad_input_ends_with_2(
 def test_a_table_that_is_gone_is_named(result: farmsim.Result) -> None:
     tables = {name: result.table(name) for name in ("vms", "migrations", "hosts")}
     with pytest.raises(farmsim.InputError, match="table decisions cannot be read"):
-        replace(result, tables=tables).story(names(result)[0])
+        replace(result, tables=tables).vm_history(names(result)[0])
 
 
 def vm_row(**given: Any) -> dict[str, Any]:
@@ -294,9 +294,9 @@ DECISIONS = {
 
 @pytest.mark.parametrize(("given", "text"), DECISIONS.values(), ids=DECISIONS.keys())
 def test_each_kind_of_decision_is_told(given: dict[str, Any], text: str) -> None:
-    story = made([decision_row(**given)]).story("v")
-    assert text in lines_of(story)[0]
-    json.dumps(story.to_list(), allow_nan=False)
+    vm_history = made([decision_row(**given)]).vm_history("v")
+    assert text in lines_of(vm_history)[0]
+    json.dumps(vm_history.to_list(), allow_nan=False)
 
 
 def test_a_rejected_vm_says_why() -> None:
@@ -308,7 +308,7 @@ def test_a_rejected_vm_says_why() -> None:
     rejected = vm_row(
         state="rejected", first_host=None, last_host=None, requested_ghz_h=0.0, reason=reason
     )
-    assert made([row], vms=[rejected]).story("v").text() == (
+    assert made([row], vms=[rejected]).vm_history("v").text() == (
         "v: small, 2 vCPUs, 4,000 MHz, 8 GiB\n\n"
         "00:00:00  rejected by best_fit: none of 9 hosts has room: 6 without CPU, "
         "3 may not take it\n"
@@ -345,16 +345,18 @@ def test_each_kind_of_move_is_told(
     given: dict[str, Any], power: list[dict[str, Any]], text: str
 ) -> None:
     units = {"downtime_s": "s", "rounds": "rounds"}
-    story = made([decision_row()], [move_row(**given)], power=power, units=units).story("v")
-    assert any(text in line for line in lines_of(story)), story.text()
-    begun = any(each.event == "move_begin" for each in story.events)
+    vm_history = made([decision_row()], [move_row(**given)], power=power, units=units).vm_history(
+        "v"
+    )
+    assert any(text in line for line in lines_of(vm_history)), vm_history.text()
+    begun = any(each.event == "move_begin" for each in vm_history.events)
     assert begun == ("has not left" not in text)
-    assert ("away for 0.35 s in all" in story.text()) == ("downtime" in text)
-    json.dumps(story.to_list(), allow_nan=False)
+    assert ("away for 0.35 s in all" in vm_history.text()) == ("downtime" in text)
+    json.dumps(vm_history.to_list(), allow_nan=False)
 
 
 def test_what_it_went_without_is_summed_up() -> None:
-    assert made().story("v").text().endswith(
+    assert made().vm_history("v").text().endswith(
         "on a from first to last\n"
         "nothing was decided about it after the start\n"
         "asked for 10 GHz h, 25 % of its size; went without 2 % as its hosts were saturated, "
@@ -363,8 +365,8 @@ def test_what_it_went_without_is_summed_up() -> None:
 
 
 def test_a_run_beyond_a_day_counts_days() -> None:
-    story = made([decision_row(time_s=90000.0)], hours=48.0).story("v")
-    assert [line.partition("  ")[0] for line in lines_of(story)] == [
+    vm_history = made([decision_row(time_s=90000.0)], hours=48.0).vm_history("v")
+    assert [line.partition("  ")[0] for line in lines_of(vm_history)] == [
         "day 2 01:00:00", "day 3 00:00:00",
     ]  # fmt: skip
     assert words.clock(86400.0, with_day=False) == "24:00:00"
@@ -375,7 +377,7 @@ def test_the_story_shown_on_the_page_is_what_the_commands_print(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text("utf-8")
-    section = page.partition("## The story of one VM")[2].partition("\n## ")[0]
+    section = page.partition("## The vm_history of one VM")[2].partition("\n## ")[0]
     commands, shown = re.findall(r"^```\w+\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     for line in commands.splitlines():

@@ -18,7 +18,7 @@ import farmsim
 from farmsim import InputError
 from farmsim.cli import run_command_line
 from farmsim.scenarios.errors.terminal_text import one_line, printable, writable
-from farmsim.scenarios.files.destination import strangers
+from farmsim.scenarios.files.destination import foreign_files
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202eevil"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -252,7 +252,7 @@ def test_a_file_system_that_is_read_only_or_fails_is_told(
         result.save("o")
     for command in (["schema", "--out", "x.json"], ["init", "new.yaml"], ["report", str(saved)]):
         assert run_command_line(command) == 2
-    assert strangers(saved) == []
+    assert foreign_files(saved) == []
 
 
 def test_a_place_without_permission_is_refused_at_once(

@@ -17,7 +17,7 @@ from farmsim.models.rules.admission import refused
 from farmsim.models.rules.checker import violated
 from farmsim.models.rules.conflicts import Need, conflicts
 from farmsim.models.rules.constraints import Rule
-from farmsim.models.rules.occupancy import Seats
+from farmsim.models.rules.occupancy import Occupancy
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.catalogue import available
@@ -26,7 +26,7 @@ from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProp
 from farmsim.policies.control.evacuation import Evacuation
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.overload.static_threshold import StaticThreshold
-from farmsim.policies.placement.candidates import Room
+from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement, place_bound_first
 from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
@@ -65,7 +65,7 @@ def allowed(rules: Rules, home: list[int], vm: int, moving_to: list[int] | None 
     coming = np.full(len(host), NOWHERE)
     coming[: len(moving_to or [])] = moving_to or []
     left: Bools = rules.places[rules.place_class[vm]].copy()
-    barred = Seats(rules, host, coming).barred(vm, np.arange(count))
+    barred = Occupancy(rules, host, coming).barred(vm, np.arange(count))
     return left if barred is None else left & ~barred
 
 
@@ -205,14 +205,14 @@ def test_what_placement_lets_through_the_judge_does_too(
     host[vm] = NOWHERE
     if violated(rules, places, host, nobody, capacity_mhz):
         return
-    seats = Seats(Rules(rules, places, 8, capacity_mhz), host, nobody)
+    occupancy = Occupancy(Rules(rules, places, 8, capacity_mhz), host, nobody)
     for target in range(5):
         with_vm = host.copy()
         with_vm[vm] = target
         broken = violated(rules, places, with_vm, nobody, capacity_mhz)
-        foretold = {name for name, _ in seats.why(vm, rows(target))}
+        foretold = {name for name, _ in occupancy.why(vm, rows(target))}
         assert foretold == {each.rule.name for each in broken if each.rule.hard}
-        penalty = seats.penalty(vm, rows(target))
+        penalty = occupancy.penalty(vm, rows(target))
         soft = {each.rule.name for each in broken if not each.rule.hard}
         named = [each for each in rules if each.name in soft and binds(each, vm)]
         assert (0.0 if penalty is None else float(penalty[0])) == 2.0 * len(named)
@@ -249,15 +249,15 @@ def view_of(farm: LivingFarm, rules: Rules | None) -> FarmView:
 
 def place(
     farm: LivingFarm, rules: Rules, placement: Placement, vms: Ints | None = None
-) -> tuple[list[int], Room]:
+) -> tuple[list[int], Candidates]:
     hosts = np.arange(len(farm.hosts))
     load_mhz = np.zeros(len(hosts))
-    room = Room(
+    candidates = Candidates(
         view_of(farm, rules), hosts, farm.vms.size_mhz, load_mhz, farm.hosts.cpu_mhz,
         prefer_awake=False,
     )  # fmt: skip
     vms = np.arange(len(farm.vms)) if vms is None else vms
-    return place_bound_first(placement, room, vms).hosts.tolist(), room
+    return place_bound_first(placement, candidates, vms).hosts.tolist(), candidates
 
 
 def small(hosts: int = 4, vms: int = 6, cpu_mhz: float = 1000.0) -> LivingFarm:
@@ -285,9 +285,9 @@ def test_companions_go_where_all_of_them_fit(placement: Placement) -> None:
     rules = compiled(rule("together", 0, 1, 2), vms=3, racks=[0, 0])
     assert place(farm, rules, placement)[0] == [1, 1, 1]
     lacking = make_farm(make_hosts([250.0, 250.0]), make_vms([100.0, 100.0, 100.0]))
-    hosts, room = place(lacking, rules, placement)
+    hosts, candidates = place(lacking, rules, placement)
     assert hosts == [-1, -1, -1]
-    assert room.free_mhz.tolist() == [250.0, 250.0]
+    assert candidates.free_mhz.tolist() == [250.0, 250.0]
 
 
 def test_soft_rules_order_and_never_bar() -> None:
@@ -307,10 +307,10 @@ def test_where_no_host_is_left_the_rules_are_named() -> None:
     rules = compiled(rule("fence", 0, hosts=(0, 1)), rule("apart", 0, 1, 2, name="db"))
     farm = small(vms=6)
     farm.place(rows(1, 2), rows(0, 1), 0.0)
-    room = Room(
+    candidates = Candidates(
         view_of(farm, rules), np.arange(4), farm.vms.size_mhz, np.zeros(4), farm.hosts.cpu_mhz
     )
-    (search,) = FirstFit().place(room, rows(0)).searches
+    (search,) = FirstFit().place(candidates, rows(0)).searches
     assert search.barred == 4
     assert search.rules == "fence 2, db 2"
 

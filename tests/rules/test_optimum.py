@@ -103,7 +103,7 @@ def test_a_snapshot_knows_what_its_hosts_lack() -> None:
     farm = make_farm(make_hosts([100.0] * 2), make_vms([80.0] * 2))
     farm.place(np.arange(2), np.zeros(2, np.int64), 0.0)
     farm.set_demand(np.full(2, 80.0), 0.0)
-    assert Snapshot.of(farm).short_mhz() == pytest.approx(60.0)
+    assert Snapshot.of(farm).shortfall_mhz() == pytest.approx(60.0)
     assert solve(Snapshot.of(farm)).hosts == 2
 
 

@@ -14,7 +14,7 @@ from farmsim.models.bounds.bin_packing import (
     dual_feasible_bound,
     dual_feasible_functions,
     fewest_hosts,
-    least_weights,
+    min_weights,
     planes,
     whole_hosts,
 )
@@ -113,7 +113,7 @@ def test_planes_are_the_linear_relaxation(
     answer = linprog(
         np.ones(len(rooms)), A_ub=-rooms.T, b_ub=-needs, bounds=[(0, n) for n in counts]
     )
-    assert made.least(*needs.tolist()) == pytest.approx(answer.fun, rel=1e-6, abs=1e-6)
+    assert made.minimum(*needs.tolist()) == pytest.approx(answer.fun, rel=1e-6, abs=1e-6)
 
 
 @given(WATTS)
@@ -137,8 +137,8 @@ def check_hull(model: PowerModel) -> None:
     assert np.all(np.diff(slopes) >= -1e-6)
     loads = np.linspace(0.05, 1.0, 777)
     power_w = bank.watts(loads, np.zeros(len(loads), np.int64))
-    least_w = np.minimum.accumulate(power_w[::-1])[::-1]
-    assert np.all(np.interp(loads, used, hull_w) <= least_w + 1e-3)
+    min_w = np.minimum.accumulate(power_w[::-1])[::-1]
+    assert np.all(np.interp(loads, used, hull_w) <= min_w + 1e-3)
 
 
 def test_the_hull_of_a_dent_passes_below_it() -> None:
@@ -148,7 +148,7 @@ def test_the_hull_of_a_dent_passes_below_it() -> None:
 
 def test_products_of_weights_and_factors_are_below_needs() -> None:
     needs = np.array([[1.0, 2.0], [3.0, np.inf], [5.0, 4.0]])
-    weight, factor = least_weights(needs)
+    weight, factor = min_weights(needs)
     assert np.all(weight[:, None] * factor <= needs + 1e-12)
     assert np.all(weight > 0)
 
@@ -169,9 +169,9 @@ def test_power_of_two_hosts_by_hand() -> None:
     bound = FarmBound(farm.hosts, farm.delivery.layer)
     size, work_mhz = farm.vms.size, np.full(3, 500.0)
     held = bound.hold(size, farm.vms.memory_mib)
-    least = bound.least(held, work_mhz, work_mhz)
-    assert least.hosts == 2
-    assert least.power_w == pytest.approx(2 * 100 + 150)
+    minimum = bound.minimum(held, work_mhz, work_mhz)
+    assert minimum.hosts == 2
+    assert minimum.power_w == pytest.approx(2 * 100 + 150)
 
 
 def test_a_step_with_shortage_counts_fractions() -> None:
@@ -179,5 +179,5 @@ def test_a_step_with_shortage_counts_fractions() -> None:
     bound = FarmBound(farm.hosts, farm.delivery.layer)
     work_mhz = np.full(3, 500.0)
     held = bound.hold(farm.vms.size, np.zeros(3))
-    least = bound.least(held, work_mhz, np.zeros(3))
-    assert least.hosts == pytest.approx(1.5)
+    minimum = bound.minimum(held, work_mhz, np.zeros(3))
+    assert minimum.hosts == pytest.approx(1.5)

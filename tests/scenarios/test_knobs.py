@@ -1,4 +1,4 @@
-"""Every knob turns: changing any value that a scenario can set changes some outcome."""
+"""Every parameter turns: changing any value that a scenario can set changes some outcome."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ from test_readers import bitbrains_file
 
 import farmsim
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.settable_fields import leaves
+from farmsim.scenarios.settable_fields import settable_fields
 from farmsim.scenarios.spec.spec import Spec
 
 Changes = dict[str, Any]
@@ -36,7 +36,7 @@ CLASS = {
 }  # fmt: skip
 CONSOLIDATION = {"policy": "consolidation", "overload": {"policy": "static_threshold"}}
 BASE: Changes = {
-    "name": "knobs",
+    "name": "parameters",
     "run": {"duration": "3 h"},
     "farm": {
         "hosts": [
@@ -938,7 +938,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
 
-    made: Path = tmp_path_factory.mktemp("knobs")
+    made: Path = tmp_path_factory.mktemp("parameters")
     lines = [[(7 * vm + 13 * slot * (vm + 1)) % 90 + 1 for slot in range(12)] for vm in range(6)]
     for name, shift in (("one", 0), ("two", 5)):
         (made / name).mkdir()
@@ -1015,7 +1015,7 @@ def base_outcome(folder: Path, key: str) -> dict[str, Any]:
     return outcome(folder, json.loads(key))
 
 
-# The models of moves have the same knobs at three places; two of these are turned thoroughly.
+# The models of moves have the same parameters at three places; two of these are turned thoroughly.
 AGAIN = ("workload.sizes[].migration<", "farm.hosts[].migration<")
 
 
@@ -1039,6 +1039,6 @@ def test_turning_a_knob_changes_an_outcome(folder: Path, path: str) -> None:
 
 
 def test_there_is_a_turn_for_every_knob() -> None:
-    known = {leaf.path for leaf in leaves(Spec)}
+    known = {leaf.path for leaf in settable_fields(Spec)}
     assert known - set(TURNS) - NOT_TURNED == set()
     assert set(TURNS) - known == set()

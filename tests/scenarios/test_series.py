@@ -191,8 +191,8 @@ def test_explain_finds_each_life_of_a_vm(tmp_path: Path) -> None:
     arrivals = {"type": "huawei_east_1", "path": "hw.csv", "utilisation": "50 %"}
     result = farmsim.run(scenario(tmp_path, arrivals=arrivals))
     assert result.tables["vms"]["vm"].to_pylist() == ["vm-1", "vm-2", "vm-1#2"]
-    assert "2 vCPU" in result.story("vm-1").text()
-    assert "1 vCPU" in result.story("vm-1#2").text()
+    assert "2 vCPU" in result.vm_history("vm-1").text()
+    assert "1 vCPU" in result.vm_history("vm-1#2").text()
 
 
 def test_match_without_a_trace_is_refused(tmp_path: Path) -> None:

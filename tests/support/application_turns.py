@@ -116,8 +116,8 @@ def _policies() -> Turns:
     for name, (one, other) in FORECASTS.items():
         key = next(iter(one))
         turns[f"<predictive>.forecaster<{name}>.{key}"] = tuple(  # type: ignore[assignment]
-            scaled(policy="predictive", forecaster={"policy": name, **knob})
-            for knob in (one, other)
+            scaled(policy="predictive", forecaster={"policy": name, **parameter})
+            for parameter in (one, other)
         )
     return {f"scaling{path}": turn for path, turn in turns.items()}
 

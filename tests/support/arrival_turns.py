@@ -1,4 +1,4 @@
-"""Turns of every knob of arrivals for ``test_knobs.py``, and the files that they name."""
+"""Turns of every parameter of arrivals for ``test_knobs.py``, and the files that they name."""
 
 import shutil
 from pathlib import Path
@@ -53,7 +53,7 @@ def arrivals(type_: str, **values: Any) -> Changes:
 
 
 def arrival_turns() -> Turns:
-    """One turn for each knob of each source."""
+    """One turn for each parameter of each source."""
     turns: Turns = {}
     for type_ in SOURCES:
         common = {
@@ -77,7 +77,7 @@ def arrival_turns() -> Turns:
 
 
 def _own_turns() -> Turns:
-    """Turns of knobs that one source alone has."""
+    """Turns of parameters that one source alone has."""
     turns: Turns = {
         f"table.columns.{role}": (
             arrivals("table"), arrivals("table", columns={role: f"{role}2"}),

@@ -11,7 +11,7 @@ from farmsim.models.farm.farm import ViolationRule
 from farmsim.models.farm.living import LivingFarm
 from farmsim.models.hardware.power_curves import Linear, PowerBank, PowerModel
 from farmsim.models.migration.fixed_rate import FixedRate, MigrationModel
-from farmsim.models.migration.model_table import MoveModels
+from farmsim.models.migration.model_table import MigrationModels
 from farmsim.models.network.network import Network
 from farmsim.models.rules.reserve import Reserve
 from farmsim.models.rules.rules import Rules
@@ -24,7 +24,7 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.language.names import Numbered
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, Outcome, Start, Timing
+from farmsim.sim.engine import Engine, InitialPlacementSetup, Outcome, Timing
 
 IDLE_W, FULL_W = 100.0, 200.0
 
@@ -106,10 +106,10 @@ def make_engine(
     return Engine(
         farm,
         Demand(series, farm.vms.size_mhz),
-        Start(placement or FirstFit(), "test", by_size, overcommit, reject),
+        InitialPlacementSetup(placement or FirstFit(), "test", by_size, overcommit, reject),
         control or NoControl(),
         "test",
-        MoveModels.only(
+        MigrationModels.only(
             migration or FixedRate(), len(farm.vms.size_names), len(farm.hosts.group_names)
         ),
         Timing(end_s, control_s or step_s, report_s or step_s),

@@ -12,15 +12,15 @@ import numpy as np
 import simpy
 
 from farmsim.models.farm.farm import Farm
-from farmsim.models.migration.course import Course, Guest, Outcome
+from farmsim.models.migration.course import Guest, MigrationOutcome, MigrationSteps
 from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyRate
 from farmsim.models.migration.pre_copy import PreCopy
 from farmsim.models.network.network import Network
 from farmsim.models.network.transport import CM02, LV08
 from farmsim.models.state.columns import VmState
 from farmsim.sim.base.clock import Clock
-from farmsim.sim.migration.player import Story, migrate
-from farmsim.sim.migration.transfers import FlowBoard
+from farmsim.sim.migration.player import SimProcess, migrate
+from farmsim.sim.migration.transfers import FlowNetwork
 
 DATA = Path(__file__).parents[1] / "data" / "simgrid" / "migration.csv"
 GIB = 1024.0**3
@@ -29,7 +29,7 @@ SOURCE_CORES = 8
 
 
 @dataclass
-class Room:
+class RecordedActions:
     """A farm of one VM that insists on a sensible order of what it is told."""
 
     clock: simpy.Environment
@@ -81,7 +81,7 @@ class Room:
         return self._busy_s + self.activity * self.share * (self.clock.now - self._since_s)
 
 
-class FarmRoom:
+class FarmActions:
     """One VM of a farm, moved by the farm's own verbs; ``lost`` VMs are taken off their host."""
 
     def __init__(self, clock: simpy.Environment, farm: Farm, vm: int, target: int) -> None:
@@ -123,25 +123,25 @@ class FarmRoom:
 
 def start(
     clock: Clock,
-    board: FlowBoard,
-    course: Course,
-    room: Room,
+    flow_network: FlowNetwork,
+    steps: MigrationSteps,
+    actions: RecordedActions,
     target: int = 1,
     delay_s: float = 0.0,
 ) -> simpy.Process:
     """Start moving from host 0 after a delay."""
 
-    def late() -> Story:
+    def late() -> SimProcess:
         if delay_s:
             yield clock.timeout(delay_s)
-        return (yield from migrate(clock, board, course, 0, target, room))
+        return (yield from migrate(clock, flow_network, steps, 0, target, actions))
 
     return clock.process(late())
 
 
-def done(story: simpy.Process) -> Outcome:
+def done(story: simpy.Process) -> MigrationOutcome:
     """Return what a story that has ended did."""
-    assert isinstance(story.value, Outcome)
+    assert isinstance(story.value, MigrationOutcome)
     return story.value
 
 
@@ -204,29 +204,31 @@ def _row(rows: list[dict[str, str]]) -> Row:
     )
 
 
-def like_simgrid(row: Row, **knobs: object) -> PreCopy:
+def like_simgrid(row: Row, **parameters: object) -> PreCopy:
     """Return pre-copy without anything that SimGrid does not model."""
     settings: dict[str, object] = {
         "guest_loss": 0.0, "target_load": 0.0, "limit_mbps": row.cap_mbps,
         "downtime_target_s": 0.03, "max_rounds": 10_000, "max_copied": 0.0, "patience": 0,
         "dirty": DirtyRate(row.dirty_mbps, row.working_set),
     }  # fmt: skip
-    return PreCopy(**(settings | knobs))  # type: ignore[arg-type]
+    return PreCopy(**(settings | parameters))  # type: ignore[arg-type]
 
 
-def play_simgrid(row: Row, vms: int, **knobs: object) -> list[Outcome]:
+def play_simgrid(row: Row, vms: int, **parameters: object) -> list[MigrationOutcome]:
     """Play a run on the same line with the same network model."""
     graph: Any = nx.Graph()
     graph.add_edge(0, "line", capacity_mbps=row.link_mbps, latency_s=LATENCY_S, full_duplex=False)
     for target in (1, 2):
         graph.add_edge("line", target, capacity_mbps=1e9, latency_s=1e-15)
     clock = Clock()
-    board = FlowBoard(clock, Network(graph, [0, 1, 2]), {"LV08": LV08, "CM02": CM02}[row.network])
+    flow_network = FlowNetwork(
+        clock, Network(graph, [0, 1, 2]), {"LV08": LV08, "CM02": CM02}[row.network]
+    )
     guest, stories = Guest(row.memory_bytes), []
     for vm in range(vms):
-        course = like_simgrid(row, **knobs).course(guest)
-        room = Room(clock, row.activity)
+        steps = like_simgrid(row, **parameters).steps(guest)
+        actions = RecordedActions(clock, row.activity)
         target = 1 + vm if row.targets == 2 else 1
-        stories.append(start(clock, board, course, room, target, vm * row.stagger_s))
+        stories.append(start(clock, flow_network, steps, actions, target, vm * row.stagger_s))
     clock.run()
     return [done(story) for story in stories]

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from farmsim.models.migration.course import Guest, Outcome, play_alone
+from farmsim.models.migration.course import Guest, MigrationOutcome, play_alone
 from farmsim.models.migration.dirty_pages import BYTES_PER_MEGABIT, DirtyCurve, DirtyRate
 from farmsim.models.migration.pre_copy import PreCopy
 
@@ -58,7 +58,7 @@ def predict_qemu(mebibit_s: float, target_s: float) -> int | None:
         dirty=DirtyCurve(QEMU_PERIODS_S, shares),
         **UNCAPPED | {"max_rounds": 300},  # type: ignore[arg-type]
     )
-    outcome = play_alone(model.course(Guest(QEMU_PAGES * 4096.0)), bytes_s)
+    outcome = play_alone(model.steps(Guest(QEMU_PAGES * 4096.0)), bytes_s)
     if outcome.reaction or outcome.total_s > QEMU_GIVES_UP_S:
         return None
     return math.ceil(outcome.total_s)
@@ -94,10 +94,10 @@ def fitted_opnfv(row: str) -> PreCopy:
     )
 
 
-def play_opnfv(model: PreCopy, loaded: bool) -> Outcome:
+def play_opnfv(model: PreCopy, loaded: bool) -> MigrationOutcome:
     """Play the move; the loaded guest dirties as many bytes as it receives (E)."""
-    course = model.course(Guest(OPNFV_BYTES))
-    return play_alone(course, TEN_GBIT_BYTES_S, activity=float(loaded))
+    steps = model.steps(Guest(OPNFV_BYTES))
+    return play_alone(steps, TEN_GBIT_BYTES_S, activity=float(loaded))
 
 
 # Clark et al., Live migration of virtual machines, NSDI 2005. The downtimes are VA, all else M.
@@ -121,7 +121,7 @@ def specweb_curve() -> DirtyCurve:
     return DirtyCurve(tuple(times_s.tolist()), tuple(shares.tolist()))
 
 
-def play_specweb() -> Outcome:
+def play_specweb() -> MigrationOutcome:
     """800 MB under SPECweb99: the first pass skips what is dirty already, as published."""
     model = PreCopy(
         limit_mbps=CLARK_LIMIT_MBPS,
@@ -133,14 +133,14 @@ def play_specweb() -> Outcome:
         resume_s=0.009,
         **UNCAPPED | {"max_rounds": 7},  # type: ignore[arg-type]
     )
-    return play_alone(model.course(Guest(SPECWEB_MEMORY_MB * MB)), CLARK_LINK_BYTES_S)
+    return play_alone(model.steps(Guest(SPECWEB_MEMORY_MB * MB)), CLARK_LINK_BYTES_S)
 
 
 QUAKE_FACTOR = 1.37
 QUAKE_MEMORY_MB = 64.0
 
 
-def play_quake() -> Outcome:
+def play_quake() -> MigrationOutcome:
     """64 MB: lambda = 1 - 1/1.37 from the published volume, 20 ms of copying, 40 ms of start."""
     model = PreCopy(
         limit_mbps=CLARK_FIRST_MBPS,
@@ -149,10 +149,10 @@ def play_quake() -> Outcome:
         resume_s=0.040,
         **UNCAPPED,  # type: ignore[arg-type]
     )
-    return play_alone(model.course(Guest(QUAKE_MEMORY_MB * MB)), CLARK_LINK_BYTES_S)
+    return play_alone(model.steps(Guest(QUAKE_MEMORY_MB * MB)), CLARK_LINK_BYTES_S)
 
 
-def play_mmuncher() -> Outcome:
+def play_mmuncher() -> MigrationOutcome:
     """512 MB of which 256 MB are rewritten without end, faster than they can be sent."""
     model = PreCopy(
         limit_mbps=CLARK_LIMIT_MBPS,
@@ -162,4 +162,4 @@ def play_mmuncher() -> Outcome:
         resume_s=0.009,
         guest_loss=0.0,
     )
-    return play_alone(model.course(Guest(512 * MB)), CLARK_LINK_BYTES_S)
+    return play_alone(model.steps(Guest(512 * MB)), CLARK_LINK_BYTES_S)

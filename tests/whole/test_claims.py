@@ -9,7 +9,7 @@ import pytest
 
 import farmsim
 from farmsim import Comparison
-from farmsim.analysis.report.evacuation import Evacuated
+from farmsim.analysis.report.evacuation import EvacuationResult
 from farmsim.analysis.studies.evacuate import evacuate
 from farmsim.models.hardware.server import servers
 from farmsim.policies.control.evacuation import Evacuation
@@ -253,7 +253,7 @@ def test_claim_7_a_pool_beats_silos_and_loses_when_filled_in_the_wrong_order() -
     assert value(found, "co_tenants", "pool") > 1 > value(found, "co_tenants", "silos")
 
 
-def emptied(*overrides: str) -> Evacuated[farmsim.Result]:
+def emptied(*overrides: str) -> EvacuationResult[farmsim.Result]:
     """Empty the newest servers of claim 7."""
     scenario = farmsim.Scenario.load("library/claim-7-any-server", "run.duration=3 h", *overrides)
     return evacuate(scenario, Evacuation("intel2019-*", at_s=1800.0))

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
 
-MOST_DECISIONS = 40
+MAX_DECISIONS = 40
 
 
 def applications(result: RunTables) -> Figure:
@@ -26,9 +26,9 @@ def applications(result: RunTables) -> Figure:
         }  # fmt: skip
 
     lines = [
-        line("capacity_ghz", "capacity of members that run", HERE, "GHz",
+        line("capacity_ghz", "capacity of members that run", MAIN, "GHz",
              fill="tozeroy", fillcolor=FILL),
-        line("load_ghz", "load", LEAST, "GHz"),
+        line("load_ghz", "load", WARM, "GHz"),
         line("wanted", "members wanted (right)", OTHER, "members", yaxis="y2",
              line={"dash": "dot", "width": 1.5}),
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def elasticity_of(result: RunTables) -> dict[str, Any] | None:
     return {
         "applications": applications,
         "free": [row["application"] for row in applications if row["penalty"] is None],
-        "decisions": decisions[:MOST_DECISIONS],
+        "decisions": decisions[:MAX_DECISIONS],
         "made": len(decisions),
         "largest": largest(result),
     }

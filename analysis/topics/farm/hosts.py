@@ -7,13 +7,13 @@ from ....models.base.arrays import Floats
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import VmState
 from ...base.played_case import PlayedCase
-from ...base.plotting import HERE, LEAST, Figure, figure, hours, thinned
+from ...base.plotting import MAIN, WARM, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
 from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB, S_PER_H, nullable, ratio, ratios
 from .hosts_needed import hosts_needed
-from .power_states import rest_columns
+from .power_states import power_state_columns
 from .series import course_beside_baselines
 from .utilisation import host_columns
 
@@ -49,7 +49,7 @@ def hosts_table(run: PlayedCase) -> dict[str, Made]:
         **_host_lacks(run),
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
-        **rest_columns(run),
+        **power_state_columns(run),
         "failures": (accounts.failures, "times", "Times that it failed."),
         "failed_h": (accounts.totals[Rate.FAILED] / S_PER_H, "h", "Time until it was repaired."),
     }
@@ -79,7 +79,7 @@ def _host_times(run: PlayedCase) -> dict[str, Made]:
         "on_h": (totals[Rate.ON] / S_PER_H, "h", "Time switched on."),
         "switching_h": (switching_h, "h", "Time booting or shutting down."),
         "active_h": (totals[Rate.ACTIVE] / S_PER_H, "h", "Time on and asked for CPU."),
-        "violating_h": (totals[Rate.SHORT] / S_PER_H, "h", violating),
+        "violating_h": (totals[Rate.VIOLATING] / S_PER_H, "h", violating),
         "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy drawn."),
     }
 
@@ -171,7 +171,7 @@ def hosts_on(result: RunTables) -> Figure:
     made["data"].append(
         {
             "type": "scatter", "x": times, "y": least, "name": "at least", "mode": "lines",
-            "line": {"color": LEAST, "width": 2, "dash": "dot", "shape": "hv"},
+            "line": {"color": WARM, "width": 2, "dash": "dot", "shape": "hv"},
             "hovertemplate": "%{y:,.1f} hosts",
         }
     )  # fmt: skip
@@ -187,7 +187,7 @@ def busiest(result: RunTables) -> Figure:
             "marker": {"color": colour}, "hovertemplate": "%{x:.0f} %",
         }
         for label, values, colour in (
-            ("mean", mean, HERE), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
+            ("mean", mean, MAIN), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
         )
     ]  # fmt: skip
     return figure(

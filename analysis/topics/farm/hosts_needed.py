@@ -68,15 +68,15 @@ def hosts_needed(run: PlayedCase) -> HostsNeeded:
     peak = int(awake[first_after:].sum(axis=1).max(initial=0))
     paid = awake[first_after:].max(axis=0, initial=0)
     owned = run.scenario.cost.hosts_paid == "owned"
-    if run.case.least_paid is not None and not owned:
-        paid = np.minimum(np.maximum(run.case.least_paid, _that_held_vms(run)), paid)
+    if run.case.min_paid is not None and not owned:
+        paid = np.minimum(np.maximum(run.case.min_paid, _ever_hosting(run)), paid)
         peak = int(paid.sum())
     if owned:
         paid = np.asarray(run.case.host_counts, np.int64)
     startup_peak = int(awake[:first_after].sum(axis=1).max(initial=0)) if end_s else 0
     uncounted_j = _standby_j(run, times_s, awake, paid)
     surplus = np.asarray(run.case.host_counts, np.int64) - paid
-    if run.case.least_paid is None:
+    if run.case.min_paid is None:
         return HostsNeeded(end_s, startup_peak, peak, paid, uncounted_j, surplus)
     uncounted_j = uncounted_j + _of_empty(run, Rate.POWER_W, surplus)
     on_s = _of_empty(run, Rate.ON, surplus)
@@ -150,7 +150,7 @@ def _descent_end_s(run: PlayedCase, every_s: float, rise_s: float) -> float:
     return min(end_s, rise_s)
 
 
-def _that_held_vms(run: PlayedCase) -> Ints:
+def _ever_hosting(run: PlayedCase) -> Ints:
     hosts = run.farm.hosts
     held = run.farm.accounts.peak_memory_mib > 0
     return np.bincount(hosts.group[held], minlength=len(run.case.host_models))
@@ -164,7 +164,7 @@ def _standby_j(
     At any time the hosts of a group that are not paid for are among those at rest; they drew the
     mean power of that. What hosts drew while they were awake always counts.
     """
-    hosts, rest = run.farm.hosts, run.outcome.rest
+    hosts, sleep_record = run.farm.hosts, run.outcome.sleep_record
     groups = len(run.case.host_models)
 
     def by_group(per_host: Floats) -> Floats:
@@ -174,9 +174,12 @@ def _standby_j(
     length_s = np.diff(np.append(times_s, run.end_s))
     resting = np.maximum(np.asarray(run.case.host_counts) - awake, 0)
     surplus_s = (np.minimum(resting, surplus) * length_s[:, None]).sum(axis=0)
-    rest_s, rest_j = by_group(rest.rest_s.sum(axis=0)), by_group(rest.rest_j.sum(axis=0))
-    mean_w = np.divide(rest_j, rest_s, out=np.zeros(groups), where=rest_s > 0)
-    standby_j: Floats = np.minimum(surplus_s, rest_s) * mean_w
+    off_s, off_j = (
+        by_group(sleep_record.off_s.sum(axis=0)),
+        by_group(sleep_record.off_j.sum(axis=0)),
+    )
+    mean_w = np.divide(off_j, off_s, out=np.zeros(groups), where=off_s > 0)
+    standby_j: Floats = np.minimum(surplus_s, off_s) * mean_w
     return standby_j
 
 

@@ -3,48 +3,52 @@
 import numpy as np
 
 from ....models.base.cost import JOULE_PER_KWH
-from ....models.hardware.sleep_states import DEPTHS
+from ....models.hardware.sleep_states import SLEEP_STATES
 from ....models.state.columns import POWER_STATES
 from ...base.played_case import PlayedCase
-from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
 from ...base.units_and_ratios import S_PER_DAY, S_PER_H
 
-STATES = (("on", "hosts_on", HERE), ("switching", "hosts_switching", LEAST))
+STATES = (("on", "hosts_on", MAIN), ("switching", "hosts_switching", WARM))
 
 
-def rests(run: PlayedCase) -> bool:
+def new_stops(run: PlayedCase) -> bool:
     """Return whether any host was ever at rest, or switched."""
-    return bool(run.outcome.rest.rest_s.any() or len(run.records["power_events"]["time_s"]))
+    return bool(run.outcome.sleep_record.off_s.any() or len(run.records["power_events"]["time_s"]))
 
 
-def rest_values(run: PlayedCase) -> dict[str, float]:
+def power_state_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where all hosts were on all the time."""
-    if not rests(run):
+    if not new_stops(run):
         return {}
-    rest = run.outcome.rest
+    sleep_record = run.outcome.sleep_record
     days = max(run.end_s / S_PER_DAY, 1.0)
     return {
-        "switching_kwh": float(rest.switching_j.sum()) / JOULE_PER_KWH,
-        "rest_kwh": float(rest.rest_j.sum()) / JOULE_PER_KWH,
+        "switching_kwh": float(sleep_record.switching_j.sum()) / JOULE_PER_KWH,
+        "rest_kwh": float(sleep_record.off_j.sum()) / JOULE_PER_KWH,
         "host_cycles_max": float(run.farm.accounts.stops.max(initial=0)) / days,
     }
 
 
-def rest_columns(run: PlayedCase) -> dict[str, Made]:
+def power_state_columns(run: PlayedCase) -> dict[str, Made]:
     """Return what the table of hosts tells of rest and switching."""
-    rest = run.outcome.rest
+    sleep_record = run.outcome.sleep_record
     columns: dict[str, Made] = {
-        f"{state}_h": (rest.rest_s[depth] / S_PER_H, "h", f"Time in the state {state}.")
-        for depth, state in enumerate(DEPTHS)
+        f"{state}_h": (sleep_record.off_s[depth] / S_PER_H, "h", f"Time in the state {state}.")
+        for depth, state in enumerate(SLEEP_STATES)
     }
     drawn = "Energy drawn while booting, stopping, or on the way into or out of rest."
     return {
         **columns,
-        "rest_kwh": (rest.rest_j.sum(axis=0) / JOULE_PER_KWH, "kWh", "Energy drawn at rest."),
-        "switching_kwh": (rest.switching_j / JOULE_PER_KWH, "kWh", drawn),
+        "rest_kwh": (
+            sleep_record.off_j.sum(axis=0) / JOULE_PER_KWH,
+            "kWh",
+            "Energy drawn at rest.",
+        ),
+        "switching_kwh": (sleep_record.switching_j / JOULE_PER_KWH, "kWh", drawn),
     }
 
 
@@ -56,7 +60,7 @@ def power_events(run: PlayedCase) -> dict[str, Made]:
         "host": (run.names.host(table["host"]), "", "Host that changed."),
         "state": (words(table["state"], POWER_STATES), "", "State from then on."),
         "rest": (
-            words(table["depth"], DEPTHS),
+            words(table["sleep_state"], SLEEP_STATES),
             "",
             "State of rest that it is in, on its way to or out of; off where it is none of these.",
         ),
@@ -80,16 +84,16 @@ def power_states(result: RunTables) -> Figure:
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0
     shown = [(name, series[column].to_numpy(), colour) for name, column, colour in STATES]
-    rest = np.maximum(hosts - np.sum([values for _, values, _ in shown], axis=0), 0.0)
+    remaining = np.maximum(hosts - np.sum([values for _, values, _ in shown], axis=0), 0.0)
     traces, label = [], ""
-    for name, values, colour in [*shown, ("at rest, or failed", rest, OTHER)]:
+    for name, values, colour in [*shown, ("at rest, or failed", remaining, OTHER)]:
         times, label = hours(series["time_s"].to_numpy())
         x, y = thinned(times, values)
         traces.append(
             {
                 "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
                 "stackgroup": "hosts", "line": {"color": colour, "width": 1, "shape": "hv"},
-                "fillcolor": FILL if colour == HERE else colour,
+                "fillcolor": FILL if colour == MAIN else colour,
                 "hovertemplate": "%{y:,.1f} hosts",
             }
         )  # fmt: skip
@@ -98,7 +102,7 @@ def power_states(result: RunTables) -> Figure:
 
 POWER_STATES_TOPIC = Topic(
     name="power states",
-    values=rest_values,
+    values=power_state_values,
     tables=(
         TopicTable("power_events", power_events),
         TopicTable(

@@ -8,7 +8,7 @@ from ....models.base.arrays import Bools, Floats, Ints
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import PowerState
 from ...base.played_case import PlayedCase
-from ...base.plotting import FILL, FURTHER, HERE, OTHER, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, MORE_COLOURS, OTHER, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made
 from ...base.topic import Topic, TopicFigure, TopicTable
@@ -116,9 +116,9 @@ def course_beside_baselines(
     result: RunTables, column: str, scale: float, y_title: str, unit: str
 ) -> Figure:
     """Return a column of the series over time, times ``scale``, behind it those of baselines."""
-    lines: list[tuple[RunTables, str, str]] = [(result, HERE, "this run")]
+    lines: list[tuple[RunTables, str, str]] = [(result, MAIN, "this run")]
     for baseline, about, colour in zip(
-        result.baselines, result.summary["baselines"], (OTHER, *FURTHER), strict=False
+        result.baselines, result.summary["baselines"], (OTHER, *MORE_COLOURS), strict=False
     ):  # fmt: skip
         lines.insert(len(lines) - 1, (baseline, colour, str(about["label"])))
     label, traces = "", []
@@ -149,7 +149,7 @@ def load_duration(result: RunTables) -> Figure:
     weights = series["interval_s"].to_numpy()
     for name, column, colour, dash in (
         ("CPU switched on", "capacity_on_ghz", OTHER, "dot"),
-        ("CPU delivered", "delivered_ghz", HERE, "solid"),
+        ("CPU delivered", "delivered_ghz", MAIN, "solid"),
     ):
         values = series[column].to_numpy()
         order = np.argsort(-values, kind="stable")

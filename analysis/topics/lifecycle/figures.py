@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from ...base.plotting import FILL, HERE, LEAST, OTHER, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
 
-MOST_MARKS = 60
+MAX_MARKS = 60
 """Outages that are shaded; more of them would hide the lines, and are left to the table."""
 
-STATES = {"running": HERE, "starting": "#5b9bd5", "waiting": OTHER, "down": LEAST}
+STATES = {"running": MAIN, "starting": "#5b9bd5", "waiting": OTHER, "down": WARM}
 
 
 def population(result: RunTables) -> Figure:
@@ -48,13 +48,13 @@ def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     if table is None:
         return []
     vms = table["vms"].to_numpy()
-    rows = np.argsort(-vms, kind="stable")[:MOST_MARKS]
+    rows = np.argsort(-vms, kind="stable")[:MAX_MARKS]
     start, end = table["start_s"].to_numpy() / scale, table["end_s"].to_numpy() / scale
     return [
         {
             "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1,
             "x0": float(start[row]), "x1": float(end[row]), "layer": "below",
-            "fillcolor": LEAST, "opacity": 0.12, "line": {"width": 0},
+            "fillcolor": WARM, "opacity": 0.12, "line": {"width": 0},
         }
         for row in rows.tolist() if vms[row]
     ]  # fmt: skip

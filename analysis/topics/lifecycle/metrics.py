@@ -13,7 +13,7 @@ from ...base.topic import Section, Topic, TopicTable
 from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H, nullable
 from .figures import LIFE_FIGURES
 
-TURNED_AWAY = "rejected: "
+REJECTED_PREFIX = "rejected: "
 """How the event begins that ends the life of a VM for which there is no host."""
 
 
@@ -57,7 +57,7 @@ def life_values(run: PlayedCase) -> dict[str, float]:
         "vms_finished": int(np.count_nonzero(state == VmState.FINISHED)),
         "vms_lost": int(np.count_nonzero(lives.losses)),
         "vms_waiting": int(np.count_nonzero((state == VmState.WAITING) & asked)),
-        "vms_running_max": run.farm.most_running,
+        "vms_running_max": run.farm.max_running,
         "queue_max": run.outcome.longest_queue,
         "wait_mean_s": float(waits_s.mean()) if len(waits_s) else 0.0,
         "wait_p95_s": nearest_rank(waits_s, 0.95),
@@ -99,9 +99,9 @@ def reasons(outcome: Outcome) -> list[str]:
     for vm, text in lacking.items():
         found[vm] = text
     for word, text in enumerate(outcome.words):
-        if not text.startswith(TURNED_AWAY):
+        if not text.startswith(REJECTED_PREFIX):
             continue
-        why = text.removeprefix(TURNED_AWAY)
+        why = text.removeprefix(REJECTED_PREFIX)
         for vm in table["vm"][table["event"] == word].tolist():
             found[vm] = f"{why}: {lacking[vm]}" if vm in lacking else why
     return found

@@ -7,16 +7,16 @@ import numpy as np
 from markupsafe import Markup
 
 from ....models.base.arrays import Floats
-from ...base.plotting import HERE, Figure, figure, hours
+from ...base.plotting import MAIN, Figure, figure, hours
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
 
 SHOWN_LINKS = 10
-MOST_MOVES = 150
-NAMED_MOVES = 40
+MAX_MIGRATIONS = 150
+MAX_NAMED_MIGRATIONS = 40
 LABEL_PX = 15
-MOST_BARS = 288
-LEAST_S = 1e-3
+MAX_BARS = 288
+MIN_S = 1e-3
 NARROW = 5.0
 """A range of downtimes that is narrower than this ratio is shown in steps of equal width."""
 WAITING, COPYING, DOWN, AWAY, REST = (
@@ -34,17 +34,17 @@ KIND_OF = {
 }  # fmt: skip
 """What a VM goes through in a phase; in those not named it runs as if nothing were."""
 COLOURS = {
-    WAITING: "#d8dee4", REST: "#9dc3e6", COPYING: HERE, AWAY: "#e0a100", DOWN: "#c1440e",
+    WAITING: "#d8dee4", REST: "#9dc3e6", COPYING: MAIN, AWAY: "#e0a100", DOWN: "#c1440e",
 }  # fmt: skip
 CUT_OFF = "not ended within the run"
 SPANS = ((7200.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
-def move_phases(result: RunTables) -> Figure:
+def phase_timeline(result: RunTables) -> Figure:
     """Show the moves that took longest: a line each, its phases from the decision on."""
     moves = result.table("migrations").to_pydict()
     took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
-    longest = np.argsort(-took_s, kind="stable")[:MOST_MOVES].tolist()
+    longest = np.argsort(-took_s, kind="stable")[:MAX_MIGRATIONS].tolist()
     rows = sorted(longest, key=lambda row: (moves["decided_s"][row], moves["end_s"][row], row))
     scale_s, unit = _span(float(took_s.max(initial=0.0)))
     bars = _bars(result, moves, rows)
@@ -83,19 +83,21 @@ def _bars(
     bars = []
     for row, line in line_of.items():
         waited_s, decided_s = moves["waited_s"][row], moves["decided_s"][row]
-        bars.append((WAITING, line, 0.0, waited_s, _told(moves, row, "waiting", waited_s)))
+        bars.append((WAITING, line, 0.0, waited_s, _hover_text(moves, row, "waiting", waited_s)))
     seen: set[int] = set()
     for row, phase, start_s, end_s, times in _merged(result, line_of):
         seen.add(row)
         name = f"{phase}, {times} times" if times > 1 else phase
-        told = _told(moves, row, name, end_s - start_s)
+        reporting_os_errors = _hover_text(moves, row, name, end_s - start_s)
         begin_s = start_s - moves["decided_s"][row]
-        bars.append((KIND_OF.get(phase, REST), line_of[row], begin_s, end_s - start_s, told))
+        bars.append(
+            (KIND_OF.get(phase, REST), line_of[row], begin_s, end_s - start_s, reporting_os_errors)
+        )
     for row in line_of.keys() - seen:
         start_s, decided_s = moves["start_s"][row], moves["decided_s"][row]
         lasted_s = moves["end_s"][row] - start_s
-        told = _told(moves, row, CUT_OFF, lasted_s)
-        bars.append((CUT_OFF, line_of[row], start_s - decided_s, lasted_s, told))
+        reporting_os_errors = _hover_text(moves, row, CUT_OFF, lasted_s)
+        bars.append((CUT_OFF, line_of[row], start_s - decided_s, lasted_s, reporting_os_errors))
     return [bar for bar in bars if bar[3] > 0]
 
 
@@ -116,10 +118,10 @@ def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, f
     return found
 
 
-def _told(moves: dict[str, list[Any]], row: int, phase: str, length_s: float) -> str:
-    way = f"{moves['vm'][row]}: {moves['source'][row]} → {moves['target'][row]}"
+def _hover_text(moves: dict[str, list[Any]], row: int, phase: str, length_s: float) -> str:
+    unblocked_by = f"{moves['vm'][row]}: {moves['source'][row]} → {moves['target'][row]}"
     text = Markup("{}<br>decided at {}<br>{}: {:,.3g} s")
-    return text.format(way, clock(moves["decided_s"][row]), phase, length_s)
+    return text.format(unblocked_by, clock(moves["decided_s"][row]), phase, length_s)
 
 
 def _row_labels(
@@ -130,7 +132,7 @@ def _row_labels(
     firsts = [
         line for line in range(len(rows)) if not line or decided_s[line] != decided_s[line - 1]
     ]
-    if len(rows) <= NAMED_MOVES:
+    if len(rows) <= MAX_NAMED_MIGRATIONS:
         labels = {
             line: f"{clock(decided_s[line])}  {moves['vm'][row]}" for line, row in enumerate(rows)
         }
@@ -169,7 +171,7 @@ def downtime(result: RunTables) -> Figure:
     labels = [_between(low, high) for low, high in pairwise(edges_s.tolist())]
     part = counts / max(len(away_s), 1) * 100
     bars = {
-        "type": "bar", "x": labels, "y": counts, "marker": {"color": HERE},
+        "type": "bar", "x": labels, "y": counts, "marker": {"color": MAIN},
         "text": [f"{share:.3g} %" if share else "" for share in part], "textposition": "outside",
         "cliponaxis": False, "hovertemplate": "%{x}: %{y:,.0f} moves<extra></extra>",
     }  # fmt: skip
@@ -184,7 +186,7 @@ def _edges(values: Floats) -> Floats:
     low, high = float(values.min(initial=np.inf)), float(values.max(initial=0.0))
     if not 0 < high < np.inf:
         return np.array([0.0, 1.0])
-    low = max(min(low, high), min(high / NARROW, LEAST_S))
+    low = max(min(low, high), min(high / NARROW, MIN_S))
     series = np.array([base * 10.0**power for power in range(-9, 9) for base in (1, 2, 5)])
     if high / low < NARROW:
         step = series[np.searchsorted(series, max(high - low, high / 50) / 8)]
@@ -225,7 +227,7 @@ def links(result: RunTables) -> Figure:
     trace = {
         "type": "heatmap", "z": [[round(float(cell), 2) for cell in line] for line in grid],
         "x": times, "y": names, "zmin": 0, "zmax": min(100.0, top),
-        "colorscale": [[0, "#f2f5f8"], [0.3, "#9dc3e6"], [0.7, HERE], [1, "#0b2a45"]],
+        "colorscale": [[0, "#f2f5f8"], [0.3, "#9dc3e6"], [0.7, MAIN], [1, "#0b2a45"]],
         "colorbar": {"title": {"text": "% in use"}, "thickness": 14},
         "hovertemplate": "%{y}<br>%{x:.2f}: %{z:.3g} %<extra></extra>",
     }  # fmt: skip
@@ -238,9 +240,9 @@ def links(result: RunTables) -> Figure:
 
 def _coarser(times: Floats, grid: Floats) -> tuple[Floats, Floats]:
     """Return at most so many columns as can be seen, each the highest of those it stands for."""
-    if len(times) <= MOST_BARS:
+    if len(times) <= MAX_BARS:
         return times, grid
-    first = np.arange(MOST_BARS) * len(times) // MOST_BARS
+    first = np.arange(MAX_BARS) * len(times) // MAX_BARS
     return times[first], np.maximum.reduceat(grid, first, axis=1)
 
 
@@ -248,7 +250,7 @@ def sent(result: RunTables) -> Figure:
     """Show what moves sent over the network in each interval."""
     series = result.table("farm_series")
     times_s = series["time_s"].to_numpy()
-    first = np.arange(min(len(times_s), MOST_BARS)) * len(times_s) // min(len(times_s), MOST_BARS)
+    first = np.arange(min(len(times_s), MAX_BARS)) * len(times_s) // min(len(times_s), MAX_BARS)
     ends_s = np.append(times_s[first], times_s[-1] + series["interval_s"].to_numpy()[-1])
     phases = result.table("migration_phases")
     start_s, end_s, gib = (phases[name].to_numpy() for name in ("start_s", "end_s", "sent_gib"))
@@ -258,7 +260,7 @@ def sent(result: RunTables) -> Figure:
     by_then = [(gib * np.clip((edge - start_s) / length_s, 0, 1)).sum() for edge in ends_s]
     times, label = hours(times_s[first])
     bars = {
-        "type": "bar", "x": times, "y": np.diff(by_then), "marker": {"color": HERE},
+        "type": "bar", "x": times, "y": np.diff(by_then), "marker": {"color": MAIN},
         "hovertemplate": "%{y:,.3g} GiB",
     }  # fmt: skip
     return figure([bars], f"time ({label})", "sent by moves (GiB)", bargap=0.05)
@@ -269,9 +271,9 @@ def migrations(result: RunTables) -> Figure:
     series = result.table("farm_series")
     times, label = hours(series["time_s"].to_numpy())
     counts = series["migrations_started"].to_numpy().astype(float)
-    times, counts = _binned(times, counts, MOST_BARS)
+    times, counts = _binned(times, counts, MAX_BARS)
     bars = {
-        "type": "bar", "x": times, "y": counts, "marker": {"color": HERE},
+        "type": "bar", "x": times, "y": counts, "marker": {"color": MAIN},
         "hovertemplate": "%{y:,.0f} moves",
     }  # fmt: skip
     return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
@@ -284,7 +286,7 @@ def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
     return x[edges], np.add.reduceat(y, edges)
 
 
-def moves_of(result: RunTables) -> dict[str, Any] | None:
+def migrations_of(result: RunTables) -> dict[str, Any] | None:
     """Return counts, GiB sent, energy, and the busiest links; None without a network.
 
     ``unmodelled`` counts moves that ended and whose model knows no downtime. ``energy_kwh`` is
@@ -331,10 +333,10 @@ NETWORK_FIGURES = (
     TopicFigure(
         "move_phases",
         "Moves and their phases",
-        f"Each line is a move, from its decision to its end; at most the {MOST_MOVES} "
+        f"Each line is a move, from its decision to its end; at most the {MAX_MIGRATIONS} "
         "that took longest, grouped by the time of their decision (left, hours:minutes into the "
         "run). What the VM does meanwhile is the colour; hold the pointer over a bar for names.",
-        move_phases,
+        phase_timeline,
         _over_network,
         ONLY_OVER_NETWORK,
     ),

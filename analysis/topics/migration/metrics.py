@@ -8,7 +8,7 @@ from ...base.played_case import PlayedCase
 from ...base.topic import Section, Topic, TopicTable
 from ...base.units_and_ratios import MIB_PER_GIB
 from . import tables
-from .figures import MIGRATION_FIGURES, NETWORK_FIGURES, moves_of
+from .figures import MIGRATION_FIGURES, NETWORK_FIGURES, migrations_of
 
 
 def network_values(run: PlayedCase) -> dict[str, float]:
@@ -102,5 +102,5 @@ NETWORK = Topic(
             "link_utilisation_max",
         ),
     ),
-    facts={"moves": moves_of},
+    facts={"moves": migrations_of},
 )

@@ -63,10 +63,10 @@ def _model_columns(run: PlayedCase) -> dict[str, Made]:
     """Return what migrations have besides their times; null where the model knows no such thing."""
     table = run.records["migrations"]
     blank = np.isnan(table["downtime_s"])
-    reacted, way = table["reaction"].copy(), table["way"].copy()
+    reacted, unblocked_by = table["reaction"].copy(), table["unblocked_by"].copy()
     if "" in run.outcome.words:
         reacted[reacted == run.outcome.words.index("")] = -1
-        way[way == run.outcome.words.index("")] = -1
+        unblocked_by[unblocked_by == run.outcome.words.index("")] = -1
     return {
         "waited_s": (
             table["start_s"] - table["decided_s"], "s", "From the decision until the copy began: "
@@ -100,7 +100,7 @@ def _model_columns(run: PlayedCase) -> dict[str, Made]:
             "converge; null where it did.",
         ),
         "way": (
-            run.texts(way), "", "How the move went where it waited for room that others "
+            run.texts(unblocked_by), "", "How the move went where it waited for room that others "
             "freed: after others, aside first, by way of a third host, or suspended on the way, "
             "its memory written to storage; null where it began at once.",
         ),
