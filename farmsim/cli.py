@@ -134,16 +134,24 @@ def commands() -> None:
 
 
 @commands.command()
-@click.argument("path", default="scenario.yaml", type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--policy", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a policy of your own with its test instead, such as my_policy.py.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
-def init(path: Path, force: bool) -> None:
+def init(path: Path | None, policy: Path | None, force: bool) -> None:
     """Write a commented starter scenario, and the schema that editors check it by."""
-    from .scenarios.starter import write_starter
+    from .scenarios.starter import commands_for, write_policy, write_starter
 
-    for written in write_starter(path, force):
+    if path is not None and policy is not None:
+        raise click.UsageError("both a scenario and --policy are given; give one of them")
+    scenario = path or Path("scenario.yaml")
+    for written in write_policy(policy, force) if policy else write_starter(scenario, force):
         _written.append(written)
         echo(f"wrote {written}")
-    echo(f"now: farmsim run {path}")
+    for command in commands_for(policy) if policy else [f"farmsim run {scenario}"]:
+        echo(f"now: {command}")
 
 
 @commands.command()
