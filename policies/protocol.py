@@ -22,8 +22,8 @@ selection     pick(view, vms)                        samples (12)
 drain         order(view, overloaded)                receivers, spare_idle (False), below (1)
 control       decide(view)                           samples (12), powers_down (False)
 scaling       decide(view)                           none
-forecast      course(history, step_s, steps)         reach_s (3600)
-migration     course(guest)                          none
+forecast      forecast(history, step_s, steps)       reach_s (3600)
+migration     steps(guest)                           none
 ============  =====================================  ===========================================
 
 place     a host row per VM, -1 where none has room, or ``Placed(rows, searches)``; it takes what
@@ -35,9 +35,9 @@ pick      the position in ``vms`` of the VM that leaves
 order     rows of the hosts to empty, the first one first, each once
 decide    of a control policy: a :class:`Plan`; of a scaling policy: a number of members, or
           ``Wanted(members, rule, measured, limit, size)``
-course    of a forecast: numbers of shape (steps, series), for a history of shape (samples, series);
-          of a migration model: a generator that yields a :class:`Step` each, is sent a
-          :class:`Measured`, and returns an :class:`MigrationEnd`
+forecast  numbers of shape (steps, series), for a history of shape (samples, series)
+steps     a generator: it yields a :class:`Step` each, is sent a :class:`Measured`, and returns a
+          :class:`MigrationEnd`
 
 
 Columns of ``view.hosts``
@@ -65,7 +65,7 @@ rack             (hosts)   int64    row     rack, a position in ``rack_names``
 rack_names       sequence  str      name    names of the racks
 names            (hosts)   str      name    names of the hosts
 power            bank      object   W       power curves: ``power.of_load(rows, cpu_mhz)``
-resting_w        method    float64  W       power of hosts (rows) that sleep or switch; 0 of others
+state_w          method    float64  W       power of hosts (rows) that sleep or switch; 0 of others
 changed          method    object   none    the same columns but for some, as things will be
 
 
@@ -99,7 +99,7 @@ noted            dict      int      times   what has been counted so
 vms_on           method    int64    rows    VMs on some hosts (rows), ascending
 held_mib         method    float    MiB     memory that a VM takes where it is
 awake            method    bool     yes/no  (hosts): on or booting, in reach, in service
-asleep           method    bool     yes/no  (hosts): off, and can be woken
+sleeping         method    bool     yes/no  (hosts): off, and can be woken
 expected_mhz     method    float64  MHz     (hosts): demand once all moves under way have ended
 use_mhz          method    float64  MHz     (VMs): CPU that each is given
 vm_history_mhz   method    float64  MHz     (samples, VMs): newest samples of load, oldest first
@@ -112,12 +112,12 @@ one_guest        (hosts)   bool     yes/no  holds one VM at most; None: no host
 movable          (sizes, groups, groups)  bool  yes/no  who moves from group to group; None: all
 destinations     method    object   none    rows of VMs, and the groups where each may be or go
 rules            rules     object   none    who belongs together, apart, where; None: no rules
-companions       method    int64    rows    VMs that have to be where a VM is, itself among them
+affinity_group   method    int64    rows    VMs that have to be where a VM is, itself among them
 kinds_of_vms     method    int64    kind    (VMs): equal for VMs of a size that no rule tells apart
 kinds_of_hosts   method    int64    kind    (hosts): equal for hosts that are alike when empty
 reserve          reserve   object   none    what is kept free; None: nothing
 lenient          flag      bool     yes/no  the reserve may be broken where no host keeps it
-book             method    object   none    what is promised, as a tentative book; None: no reserve
+reserve_book     method    object   none    what is promised, as a tentative book; None: no reserve
 permits          method    object   none    which hosts VMs without a host may use
 
 
@@ -134,13 +134,13 @@ cpu_mhz          (candidates)  float64  MHz     CPU of the host
 memory_mib       (candidates)  float64  MiB     memory of the host
 memory_free_mib  (candidates)  float64  MiB     memory left
 utilisation      (candidates)  float64  share   as measured last, nothing taken
-asleep           (candidates)  bool     yes/no  sleeps, and is woken when it is taken
+sleeping         (candidates)  bool     yes/no  sleeps, and is woken when it is taken
 off_w            (candidates)  float64  W       power while it sleeps; 0 of one that is awake
 need_mhz         (VMs)         float64  MHz     CPU that each VM counts with
 tie_mhz          number        float    MHz     CPU within which candidates are equal
 tie_w            number        float    W       power within which candidates are equal
 
-``full(vms)`` tells who has no room: bool, (VMs, candidates). ``has_room(vm, position)`` asks for
+``full(vms)`` tells who has no room: bool, (VMs, candidates). ``fits(vm, position)`` asks for
 one; ``take(vm, position)`` takes it; ``mark()`` and ``undo_to(mark)`` undo. ``view`` is the view.
 Mostly a placement is one call of :func:`place_each` with a cost for each VM and candidate.
 

@@ -78,7 +78,7 @@ class MyPolicy:
         load_mhz = view.expected_mhz()
         use = load_mhz[awake] / hosts.cpu_mhz[awake]
         busiest = awake[use.argmax()]
-        receivers = [*awake[use.argsort(kind="stable")], *np.flatnonzero(view.asleep())]
+        receivers = [*awake[use.argsort(kind="stable")], *np.flatnonzero(view.sleeping())]
         leaving = view.vms_on(np.array([busiest]))
         leaving = leaving[vms.state[leaving] == VmState.RUNNING]
         free_mib = hosts.memory_mib - hosts.memory_used_mib

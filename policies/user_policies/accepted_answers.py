@@ -357,7 +357,7 @@ def _at_least_0(name: str, value: object) -> None:
 def ending(answer: object, arrived: bool) -> MigrationEnd:
     """Return how a migration ended; the VM has moved only if a step said that it arrived."""
     if not isinstance(answer, MigrationEnd):
-        right = "steps ends with return Ending(moved=True), or moved=False"
+        right = "steps ends with return MigrationEnd(moved=True), or moved=False"
         raise WrongAnswerError(shown(answer), right)
     for name in ("reaction", "reason"):
         if not isinstance(getattr(answer, name), str):
