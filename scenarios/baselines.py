@@ -18,7 +18,8 @@ from ..models.migration.model_table import MigrationModels
 from ..policies.control.control import NoControl
 from ..policies.placement_algorithms.round_robin import RoundRobin
 from ..sim.base.random_streams import Streams
-from ..sim.engine import Engine, InitialPlacementSetup
+from ..sim.engine import Engine
+from ..sim.setup import EngineSetup, InitialPlacementSetup
 from .build.applications import unscaled
 from .build.build import Case, accounts_of, build, fresh, load_of, timing, too_large_sizes
 from .build.hypervisors import build_stack
@@ -150,11 +151,11 @@ def _dedicated(
     demand = load.new_demand()
     accounts = accounts_of(scenario, stack, farm)
     never = MigrationModels.only(FixedRate(), len(load.sizes), 1)
-    engine = Engine(
-        farm, demand, start, NoControl(), "none", never, timing(scenario),
-        Streams(scenario.seed), accounts,
-        lives=lives, elasticity=unscaled(load, scenario, stack),
+    setup = EngineSetup(
+        start, NoControl(), "none", never, timing(scenario), lives,
+        elasticity=unscaled(load, scenario, stack),
     )  # fmt: skip
+    engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
     price = baseline.price.amount if baseline.price is not None else 0.0
     counts = np.array([count])
     return Case(

@@ -20,7 +20,7 @@ from ..models.network.network import Network
 from ..models.state.columns import VmState
 from .actuator import Actuator
 from .base.clock import Clock
-from .base.random_streams import Streams
+from .hosts.power_states import PowerTransitions
 from .lifecycle.lifecycle import Lifecycle
 from .records.recorder import Recorder
 
@@ -106,25 +106,26 @@ class _Open:
 class Failures:
     """Strikes and mends; one story per source, whatever the number of entities.
 
-    What several sources have struck is mended when the last of them is.
+    What several sources have struck is mended when the last of them is. Repaired hosts are booted
+    at once with ``wake``, else when they are needed.
     """
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, actuator: Actuator, lifecycle: Lifecycle,
-        recorder: Recorder, streams: Streams, wake: bool, network: Network | None = None,
+        power: PowerTransitions, recorder: Recorder, wake: bool, network: Network | None = None,
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._recorder = clock, farm, recorder
-        self._actuator, self._lifecycle = actuator, lifecycle
-        self._streams, self._wake, self._network = streams, wake, network
+        self._actuator, self._lifecycle, self._power = actuator, lifecycle, power
+        self._wake, self._network = wake, network
         self._causes = np.zeros(len(farm.hosts), np.int64)
         self._cuts = np.zeros(len(farm.hosts), np.int64)
         self._dead = np.zeros(0 if network is None else len(network), np.int64)
         self._beyond: Ints = np.empty(0, np.int64)
         self._open: dict[tuple[int, int], _Open] = {}
 
-    def story(self, source: FailureSource) -> SimProcess:
+    def story(self, source: FailureSource, generator: np.random.Generator) -> SimProcess:
         """Let the entities of a source fail and be repaired until the run ends."""
-        course = _FailureSchedule(source, self._streams(f"failures.{source.name}"))
+        course = _FailureSchedule(source, generator)
         while (due := course.pop()) is not None:
             at_s, number, entity, lasts_s = due
             yield self._clock.at(at_s, NORMAL)
@@ -176,7 +177,7 @@ class Failures:
         hosts = farm.vms.host[vms]
         farm.crash(fresh, self._clock.now)
         cause = f"{outage.source.kind} {outage.source.labels[outage.entity]} failed"
-        self._actuator.power.fail(fresh, cause)
+        self._power.fail(fresh, cause)
         self._lifecycle.crashed(fresh, vms, ran, hosts)
         self._actuator.retry_waiting()
         outage.vms += len(ran)
@@ -185,7 +186,7 @@ class Failures:
         self._causes[struck] -= 1
         whole = struck[self._causes[struck] == 0]
         if len(whole):
-            self._actuator.power.repair(whole, self._wake)
+            self._power.repair(whole, self._wake)
             self._lifecycle.repaired(whole)
             self._actuator.retry_waiting()
 

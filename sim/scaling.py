@@ -13,8 +13,7 @@ from ..models.workload.demand import Demand
 from ..policies.scaling.scaling import ApplicationView, Wanted
 from ..policies.user_policies.guard import guarded
 from .base.clock import LATE, Clock
-from .base.log import Column, Words
-from .lifecycle.host_finder import Needs
+from .base.log import Column
 from .lifecycle.lifecycle import Lifecycle
 from .records.applications import Decision, ScalingRecord
 from .resizing import REQUESTED, Resizing, ScalingRule
@@ -44,12 +43,15 @@ class Elasticity:
 
 
 class Scaling:
-    """Plays the applications of a run; ``demand`` is told what their members are asked for."""
+    """Plays the applications of a run; ``demand`` is told what their members are asked for.
+
+    ``respread`` has the load spread anew within a step, given the instant in s.
+    """
 
     def __init__(
         self, clock: Clock, farm: LivingFarm, lifecycle: Lifecycle, elasticity: Elasticity,
-        demand: Demand, words: Words, needs: Needs, respread: Callable[[float], None],
-        wakes: bool,
+        demand: Demand, resizing: Resizing, record: ScalingRecord,
+        respread: Callable[[float], None],
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
         self._apps = elasticity.applications
@@ -58,8 +60,7 @@ class Scaling:
             for rule in elasticity.rules
         ]
         self._demand, self._respread = demand, respread
-        self._record = ScalingRecord(len(elasticity.applications), words)
-        self._resizing = Resizing(farm, lifecycle, needs, demand, wakes)
+        self._record, self._resizing = record, resizing
         apps = self._apps
         self._of_member = apps.of_member
         first = int(apps.first_row[0])
@@ -70,7 +71,6 @@ class Scaling:
         self._out_s = np.full(len(apps), -np.inf)
         self._any_s = np.full(len(apps), -np.inf)
         self._stale = False
-        lifecycle.changed = self._note_change
 
     @property
     def step_s(self) -> float:
@@ -102,7 +102,7 @@ class Scaling:
             if len(rule.sizes) > 1:
                 rows = self._rows[self._members(application)]
                 if self._resizing.follow(rows, rule, self._size[application], now_s):
-                    self._note_change(rows)
+                    self.note_change(rows)
         missing = self._wanted - self._count(PRESENT)
         for application in np.flatnonzero(missing).tolist():
             if missing[application] > 0:
@@ -218,7 +218,7 @@ class Scaling:
     def _sum(self, values: Floats) -> Floats:
         return sum_by(self._of_member, weights=values, minlength=len(self._apps))
 
-    def _note_change(self, vms: Ints) -> None:
+    def note_change(self, vms: Ints) -> None:
         """Have the load spread anew at this instant, once all that happens at it has happened."""
         first, last = int(self._rows[0]), int(self._rows[-1])
         if self._stale or not np.any((vms >= first) & (vms <= last)):

@@ -12,7 +12,7 @@ from ...scenarios.build.build import Case
 from ...scenarios.spec.scenario_data import ScenarioData
 from ...sim.accounts import Accounts
 from ...sim.base.log import Column
-from ...sim.engine import Outcome
+from ...sim.outcome import Outcome
 from .table_columns import Names, words
 
 

@@ -6,7 +6,7 @@ from ...models.accounts.accounts import Rate
 from ...models.migration.course import BYTES_PER_MIB
 from ...models.rules.rules import Rules
 from ...models.state.columns import VmState
-from ...sim.engine import Outcome
+from ...sim.outcome import Outcome
 from ..topics.rules import hard_rules_broken
 from ..topics.service import CAUSES, work_of
 

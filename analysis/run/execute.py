@@ -17,7 +17,7 @@ from ...scenarios.build.workload import Load
 from ...scenarios.other_scenario import check_others
 from ...scenarios.scenario import Scenario, dump
 from ...sim.base.random_streams import Streams
-from ...sim.engine import Outcome
+from ...sim.outcome import Outcome
 from ..base.metric_titles import UNLICENSED, after_start_up, without_licences
 from ..base.played_case import PlayedCase
 from ..base.provenance import input_records, versions

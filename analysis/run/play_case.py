@@ -5,8 +5,9 @@ from collections.abc import Callable
 from ...policies.user_policies.guard import PolicyFaultError
 from ...scenarios.build.build import Case, refuse_unplaced
 from ...scenarios.errors.problems import PolicyError, Problem
-from ...sim.actuator import PlanError
-from ...sim.engine import Outcome, UnplacedError
+from ...sim.initial_placement import UnplacedError
+from ...sim.outcome import Outcome
+from ...sim.plan_checks import PlanError
 
 
 def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outcome:

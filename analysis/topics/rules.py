@@ -8,7 +8,7 @@ import pyarrow as pa
 from ...models.base.arrays import Floats
 from ...models.rules.checker import violated
 from ...models.rules.rules import Rules
-from ...sim.engine import Outcome
+from ...sim.outcome import Outcome
 from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made, words

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats
-from ...sim.engine import Outcome
+from ...sim.outcome import Outcome
 from ..base.played_case import PlayedCase
 from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicTable

@@ -40,6 +40,10 @@ class NotRunning:
         self._rows: Ints = np.empty(0, np.int64)
         self._fresh: list[Ints] = []
 
+    def set_lifetimes(self, lifetime_s: Floats) -> None:
+        """Set for how long each VM is wanted once it runs, infinite where it stays."""
+        self.lifetime_s = lifetime_s
+
     def wait(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
         """Note that VMs are asked for and have not run yet; those that wait already go on."""
         fresh = vms[self._begin(vms, demand_mhz, now_s)]

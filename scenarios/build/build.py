@@ -16,10 +16,12 @@ from ...models.state.columns import Vms
 from ...policies.control.consolidation import name_of
 from ...sim.accounts import Accounts
 from ...sim.base.random_streams import Streams
-from ...sim.engine import Engine, InitialPlacementSetup, Timing, UnplacedError
+from ...sim.engine import Engine
+from ...sim.initial_placement import UnplacedError
 from ...sim.microscope import Microscope
 from ...sim.records.bounds import BoundsRecord
 from ...sim.records.ledgers import ServiceLedger, TenantLedger
+from ...sim.setup import EngineSetup, InitialPlacementSetup, Timing
 from ..errors.problems import InputError, Problem, refuse
 from ..errors.suggest import unknown_name
 from ..readers.assignments import with_assignments
@@ -91,9 +93,9 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     failures, observed = failure_sources(
         scenario, list(hosts.names), domains, network.network if network else None
     )
-    lives = lifecycle_setup(scenario, load, stack.platforms, failures)
+    lives = lifecycle_setup(scenario, load, stack.platforms)
     lives = replace(lives, population=lives.population.without(left_out))
-    is_static = lives.is_static and load.applications is None
+    is_static = lives.is_static and not failures and load.applications is None
     farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
     policies = scenario.policies
     start = InitialPlacementSetup(
@@ -117,13 +119,13 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
     load = replace(load, files=[*load.files, *tables, *observed])
-    reserve = build_reserve(scenario)
-    engine = Engine(
-        farm, demand, start, policies.control, name_of(policies.control),
-        moves, timing(scenario), Streams(scenario.seed),
-        accounts, network, lives, rules, elasticity, reserve=reserve,
-        power=policies.power, storage_mbps=scenario.network.suspend_bandwidth,
+    setup = EngineSetup(
+        start=start, control=policies.control, control_name=name_of(policies.control),
+        migration=moves, timing=timing(scenario), lives=lives, failures=failures, network=network,
+        rules=rules, elasticity=elasticity, reserve=build_reserve(scenario), power=policies.power,
+        storage_mbps=scenario.network.suspend_bandwidth,
     )  # fmt: skip
+    engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
     licences = [
         _licence(scenario, group, platform)
         for group, platform in zip(groups, stack.platforms, strict=True)

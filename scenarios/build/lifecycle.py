@@ -1,6 +1,5 @@
 """How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,18 +7,14 @@ import numpy as np
 from ...models.hypervisor.overheads import Platform
 from ...models.migration.fixed_rate import MEGABIT_PER_MIB
 from ...models.workload.application import Applications
-from ...sim.engine import LifecycleSetup
-from ...sim.failures import FailureSource
-from ...sim.lifecycle.lifecycle import Admission, Population
+from ...sim.lifecycle.setup import Admission, LifecycleSetup, Population
 from ..spec.spec import Spec
 from ..spec.spec_life import ProvisioningPart
 from .workload import Load
 
 
-def lifecycle_setup(
-    spec: Spec, load: Load, platforms: list[Platform], failures: Sequence[FailureSource]
-) -> LifecycleSetup:
-    """Return arrivals, admission, failures and the durations of starts per group of hosts."""
+def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> LifecycleSetup:
+    """Return arrivals, admission and the durations of starts per group of hosts."""
     part, admission = spec.provisioning, spec.admission
     boots_s = [_boot_s(part, platform) for platform in platforms]
     makes_s = [_make_s(part, platform) for platform in platforms]
@@ -42,7 +37,6 @@ def lifecycle_setup(
         ),
         again_s=np.array(boots_s),
         starts_per_host=part.starts_per_host,
-        failures=failures,
     )
 
 

@@ -14,8 +14,8 @@ from ...models.rules.conflicts import Conflict, Need, conflicts
 from ...models.rules.constraints import Rule
 from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
-from ...sim.engine import InitialPlacementSetup
 from ...sim.scaling import Elasticity
+from ...sim.setup import InitialPlacementSetup
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules

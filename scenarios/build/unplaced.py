@@ -6,7 +6,7 @@ from ...models.base.arrays import Floats
 from ...models.base.ties import TIE
 from ...models.bounds.bin_packing import unsplit_bound, whole_hosts
 from ...models.farm.living import LivingFarm
-from ...sim.engine import UnplacedError
+from ...sim.initial_placement import UnplacedError
 from ..errors.problems import InputError, refuse
 
 SHOWN = 20

@@ -14,16 +14,17 @@ from .power_states import PowerTransitions
 class Maintenance:
     """Closes hosts and opens them again, and sees to it that the times are exact.
 
-    ``look`` is to be called whenever VMs or hosts have changed while hosts are closed.
+    ``look`` is to be called whenever VMs or hosts have changed while hosts are closed;
+    ``changed`` is called when hosts have been closed or opened.
     """
 
-    def __init__(self, clock: Clock, farm: LivingFarm, power: PowerTransitions) -> None:
-        self._clock, self._farm, self._power = clock, farm, power
+    def __init__(
+        self, clock: Clock, farm: LivingFarm, power: PowerTransitions, changed: Callable[[], None]
+    ) -> None:
+        self._clock, self._farm, self._power, self._changed = clock, farm, power, changed
         self._host: list[int] = []
         self._times_s: list[list[float]] = []
         self._closed: dict[int, int] = {}
-        self.on_change: Callable[[], None] = lambda: None
-        """Called when hosts have been closed or opened."""
 
     def close(self, hosts: list[int]) -> None:
         """Take hosts out of service, as far as they are in it."""
@@ -35,7 +36,7 @@ class Maintenance:
             self._closed[host] = len(self._host)
             self._host.append(host)
             self._times_s.append([self._clock.now, np.nan, np.nan])
-        self.on_change()
+        self._changed()
 
     def open(self, hosts: list[int]) -> None:
         """Put closed hosts back into service."""
@@ -46,7 +47,7 @@ class Maintenance:
         self._farm.set_in_service(np.array(closed, np.int64), in_service=True)
         for host in closed:
             self._times_s[self._closed.pop(host)][2] = self._clock.now
-        self.on_change()
+        self._changed()
 
     def look(self) -> None:
         """Note the closed hosts that the last VM has left."""
@@ -60,10 +61,16 @@ class Maintenance:
         for host in hosts[empty].tolist():
             self._times_s[self._closed[host]][1] = self._clock.now
 
-    def columns(self) -> dict[str, Column]:
-        """Return host and times, in s, in the order in which hosts were closed; NaN: never."""
+    def tables(self) -> dict[str, dict[str, Column]]:
+        """Return host and times, in s, in the order in which hosts were closed; NaN: never.
+
+        There is no table if no host was closed.
+        """
+        if not self._host:
+            return {}
         times_s = np.array(self._times_s, np.float64).reshape(-1, 3)
-        return {
+        columns = {
             "host": np.array(self._host, np.int64), "closed_s": times_s[:, 0],
             "empty_s": times_s[:, 1], "open_s": times_s[:, 2],
         }  # fmt: skip
+        return {"maintenance": columns}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 import numpy as np
 import simpy
 
-from ...models.base.arrays import Bools, Floats, Ints, States
+from ...models.base.arrays import Bools, Floats, Ints, States, distinct
 from ...models.farm.farm import Farm
 from ...models.state.columns import PowerState
 from ..base.clock import Clock
@@ -20,18 +20,24 @@ class PowerTransitions:
 
     ``sleep`` is the state of rest that hosts are put into where they have it (see
     :data:`farmsim.models.hardware.sleep_states.SLEEP_STATES`); those that have not are switched
-    off.
+    off. ``changed`` is called when hosts have been switched or have failed.
     """
 
-    def __init__(self, clock: Clock, farm: Farm, recorder: Recorder, sleep: int = 0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        farm: Farm,
+        recorder: Recorder,
+        changed: Callable[[], None],
+        sleep: int = 0,
+    ) -> None:
         self._clock, self._farm, self._recorder = clock, farm, recorder
+        self._changed = changed
         self.sleep_state = farm.hosts.sleep_states_of(sleep)
         self._boots: dict[int, simpy.Process] = {}
         self._stops: dict[int, simpy.Process] = {}
         self._on_at_s = np.zeros(len(farm.hosts))
         self._held: Counter[int] = Counter()
-        self.on_change: Callable[[], None] = lambda: None
-        """Called when hosts have been switched or have failed."""
 
     def booted(self, host: int) -> simpy.Process:
         """Return the event of a booting host being on."""
@@ -59,13 +65,18 @@ class PowerTransitions:
         yield self._clock.timeout(duration_s)
         self._set(self._still(hosts, self._boots, story), PowerState.ON, "booted")
 
+    def wake_for_vms(self, hosts: Ints) -> None:
+        """Bring up those of some hosts that are at rest; a host may be named more than once."""
+        sleeping = self._farm.hosts.state[hosts] == PowerState.OFF
+        self.wake(distinct(hosts[sleeping]), "needed for VMs")
+
     def fail(self, hosts: Ints, cause: str) -> None:
         """Note that hosts have failed; whatever they were about to do is off."""
         for host in hosts.tolist():
             self._boots.pop(host, None)
             self._stops.pop(host, None)
         self._recorder.note_power(self._clock.now, hosts, PowerState.FAILED, cause)
-        self.on_change()
+        self._changed()
 
     def repair(self, hosts: Ints, wake: bool) -> None:
         """Make failed hosts available again: booted at once, or left off until needed.
@@ -141,4 +152,4 @@ class PowerTransitions:
         if len(hosts):
             self._farm.set_power_state(hosts, state, self._clock.now, sleep_state)
             self._recorder.note_power(self._clock.now, hosts, state, cause)
-            self.on_change()
+            self._changed()

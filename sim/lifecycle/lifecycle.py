@@ -1,136 +1,71 @@
 """Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
 
 import numpy as np
 import simpy
-from simpy.events import EventPriority
+from simpy.events import NORMAL
 
-from ...models.base.arrays import Bools, Floats, Ints, distinct
+from ...models.base.arrays import Bools, Ints, distinct
 from ...models.farm.farm import MEMORY_TOLERANCE_MIB
 from ...models.farm.living import LivingFarm
 from ...models.state.columns import PowerState, VmState
-from ...models.state.lifetimes import Lifetimes
-from ...policies.interface.plan import Search
-from ...policies.interface.reserve_book import NAME as RESERVE
-from ...policies.placement.placement import Placed
 from ..base.agenda import DueRows
 from ..base.clock import ARRIVAL, RETURN, Clock
+from ..base.signals import Signals
 from ..hosts.power_states import PowerTransitions
 from ..hosts.provisioning import Provisioning
-from ..records.recorder import Recorder
-from .host_finder import CurrentDemand, HostFinder
-from .waiting_queue import WaitingQueue, place_all, serve
-
-LEAVE = EventPriority(1)
+from .admission import LEAVE, AdmissionQueue, VmKinds
+from .host_finder import HostFinder
+from .life_record import LifeRecord
+from .setup import LifecycleSetup
+from .waiting_queue import place_all
 
 STORED_S = 30.0
 """How often it is seen whether a VM that is to leave is back from storage."""
 
 
-@dataclass(frozen=True)
-class Population:
-    """When each VM is first asked for, how long it is wanted once it runs, and who goes first.
-
-    One entry per VM, times in s; an infinite arrival stands for a VM that somebody else asks for.
-    """
-
-    arrival_s: Floats
-    lifetime_s: Floats
-    priority: Ints
-
-    @classmethod
-    def staying(cls, vms: int) -> "Population":
-        """Return VMs that are there from the start and stay."""
-        return cls(np.zeros(vms), np.full(vms, np.inf), np.zeros(vms, np.int64))
-
-    def without(self, vms: Ints | None) -> "Population":
-        """Return the same of which nobody ever asks for some VMs."""
-        if vms is None or not len(vms):
-            return self
-        arrival_s = self.arrival_s.copy()
-        arrival_s[vms] = np.inf
-        return replace(self, arrival_s=arrival_s)
-
-
-@dataclass(frozen=True)
-class Admission:
-    """How VMs wait for a host.
-
-    At most ``queue`` of them (None: any number), each for ``patience_s``; one that is turned away
-    is asked for again up to ``retries`` times, after ``retry_s``. VMs of a failed host are noticed
-    after ``detect_s`` and go before all others; without ``restart`` they start again where they
-    were once their host is repaired. With ``restart_isolated`` a host that the network no longer
-    reaches powers its VMs off, and they are treated like those of a failed one.
-    """
-
-    queue: int | None = None
-    patience_s: float = np.inf
-    retries: int = 0
-    retry_s: float = 300.0
-    detect_s: float = 15.0
-    restart: bool = True
-    restart_isolated: bool = False
-
-
 class Lifecycle:
     """Plays the lives of VMs; the only one who lets them in, starts them and takes them off.
 
-    ``fitting`` says of each size whether some host, empty and whole, has room for a VM of it.
-    ``returning`` are VMs that a failure took off their host until they have another, one entry
-    per VM. ``on_change`` is called when VMs have come or gone or hosts have failed.
+    ``withdraw`` ends the migrations of VMs that leave. What changes is announced when the farm
+    and the record know of it.
     """
 
     def __init__(
         self,
         clock: Clock,
         farm: LivingFarm,
-        population: Population,
-        admission: Admission,
-        provisioning: Provisioning,
-        host_finder: HostFinder,
-        demand: CurrentDemand,
+        setup: LifecycleSetup,
+        kinds: VmKinds,
+        finder: HostFinder,
+        record: LifeRecord,
         power: PowerTransitions,
-        recorder: Recorder,
         withdraw: Callable[[Ints], None],
-        kind_of_vm: Ints,
-        fitting: Bools,
+        signals: Signals,
     ) -> None:
-        self.lives = Lifetimes(len(farm.vms))
-        self.searches: dict[int, Search] = {}
-        self.longest_queue = 0
-        """Most VMs that ever waited at once."""
-        self.changed: Callable[[Ints], None] = _ignore
-        """Told of VMs that have begun or ceased to run."""
-        self._clock, self._farm, self._population = clock, farm, population
-        self._admission, self._provisioning = admission, provisioning
-        self._host_finder, self._demand = host_finder, demand
-        self._power, self._recorder, self._withdraw = power, recorder, withdraw
-        self._fitting = fitting
         count = len(farm.vms)
-        self._queue = WaitingQueue(kind_of_vm, population.priority)
-        self._tries = np.zeros(count, np.int64)
+        self._clock, self._farm, self._population = clock, farm, setup.population
+        self._admission, self._host_finder, self._record = setup.admission, finder, record
+        self._power, self._withdraw, self._signals = power, withdraw, signals
+        self._provisioning = Provisioning(
+            setup.first_s, setup.again_s, setup.starts_per_host, len(farm.hosts)
+        )
+        self.waiting = AdmissionQueue(clock, farm, setup, kinds, record, self.ask)
         self._attempts = np.zeros(count, bool)
-        self.returning = np.zeros(count, bool)
-        self.on_change: Callable[[], None] = lambda: None
         self._tied = np.full(count, -1, np.int64)
-        self._serving_soon = False
+        self._serving_soon, self._freed_s = False, -1.0
         self._starts = DueRows(clock, count, self._started, ARRIVAL)
         self._ends = DueRows(clock, count, self._end, LEAVE)
         self._noticed = DueRows(clock, count, self._restart, LEAVE)
-        self._timeouts = DueRows(clock, count, self._time_out, LEAVE)
-        self._returns = DueRows(clock, count, self.ask, ARRIVAL)
-        self._missing = farm.not_running
-        self._missing.lifetime_s = population.lifetime_s
 
     def count(self) -> dict[str, int]:
         """Return how many VMs run, start, wait for a host, and are down."""
         held = int(self._farm.hosts.vm_count.sum())
         starting = self._farm.starting
         return {
-            "running": held - starting, "starting": starting, "waiting": len(self._queue),
-            "down": len(self.lives.down),
+            "running": held - starting, "starting": starting, "waiting": len(self.waiting),
+            "down": len(self._record.lives.down),
         }  # fmt: skip
 
     def arrivals(self) -> Generator[simpy.Event, object, None]:
@@ -150,42 +85,25 @@ class Lifecycle:
 
     def begin(self, vms: Ints) -> None:
         """Note VMs that have been placed and run at time 0."""
-        self.lives.note_asked(vms, 0.0)
-        self.lives.note_running(vms, self._farm.vms.host[vms], 0.0)
+        self._record.begin(vms)
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
     def reject_at_start(self, vms: Ints) -> None:
         """Reject VMs for which no host has room at time 0."""
         self._farm.reject(vms)
-        self._missing.wait(vms, self._demand.now_mhz, 0.0)
+        self._record.note_waiting(vms)
 
-    def note_demand(self, demand_mhz: Floats, now_s: float) -> None:
-        """Note what all VMs would ask for from now."""
-        self.lives.note_demand(demand_mhz, now_s)
-        self._missing.note_demand(demand_mhz, now_s)
-
-    def ask(self, vms: Ints, exists: bool = False) -> None:
-        """Ask for absent VMs; they are placed now, wait, or are turned away.
-
-        Those that exist already need only boot.
-        """
-        now_s = self._clock.now
-        self._attempts[vms] = exists
-        self._returns.cancel(vms)
-        self._farm.request(vms)
-        self.lives.note_asked(vms, now_s)
-        fits = self._fitting[self._farm.vms.size[vms]]
-        if not fits.all():
-            self._missing.wait(vms[~fits], self._demand.now_mhz, now_s)
-            self._reject(vms[~fits], "fits no host of the farm")
-            vms = vms[fits]
-        behind = self._queue.holds_kind_of(vms)
+    def ask(self, vms: Ints) -> None:
+        """Ask for absent VMs; they are placed now, wait, or are turned away."""
+        self._attempts[vms] = False
+        vms = self.waiting.request(vms)
+        behind = self.waiting.comes_behind(vms)
         left = np.concatenate([vms[behind], self._place(vms[~behind])])
         if len(left):
-            self._missing.wait(left, self._demand.now_mhz, now_s)
-            self._enqueue(np.sort(left))
+            self._record.note_waiting(left)
+            self.waiting.enter(np.sort(left))
             self.serve()
-            self.longest_queue = max(self.longest_queue, len(self._queue))
+            self.waiting.note_length()
 
     def stop_members(self, vms: Ints) -> None:
         """Let VMs go that somebody may ask for again; not while they go to another host."""
@@ -198,11 +116,11 @@ class Lifecycle:
         reshape()
         self._attempts[vm] = True
         self._farm.request(vm)
-        self.lives.note_asked(vm, self._clock.now)
+        self._record.note_asked(vm)
         left = self._place(vm)
         if len(left):
-            self._missing.wait(left, self._demand.now_mhz, self._clock.now)
-            self._enqueue(left)
+            self._record.note_waiting(left)
+            self.waiting.enter(left)
         self.serve()
 
     def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
@@ -218,29 +136,25 @@ class Lifecycle:
         """
         host_of = self._farm.vms.host[vms]
         self._farm.retire(vms, self._clock.now, VmState.WAITING)
-        self.lives.losses[vms] += 1
+        self._record.lives.losses[vms] += 1
         self._crash(vms, vms, host_of, "lost in a move")
         if not host_failed:
             self._tied[vms] = -1
         self._power.finish_draining(distinct(host_of))
 
     def _crash(self, vms: Ints, ran: Ints, host_of: Ints, event: str) -> None:
-        now_s = self._clock.now
-        self._recorder.note_vms(now_s, vms, event, host_of)
-        self.lives.crashes[vms] += 1
+        self._record.note(vms, event, host_of)
         due_s = self._ends.due_s(vms)
-        until_s = np.where(np.isnan(due_s), np.inf, due_s)
-        self._missing.go_down(vms, self._demand.now_mhz, until_s, now_s)
-        self._note_down(ran)
+        self._record.note_crash(vms, ran, np.where(np.isnan(due_s), np.inf, due_s))
         self._attempts[ran] = True
-        self.returning[vms] = True
         self._starts.cancel(vms)
         if self._admission.restart:
-            self._noticed.enter(vms, np.full(len(vms), now_s + self._admission.detect_s))
+            noticed_s = self._clock.now + self._admission.detect_s
+            self._noticed.enter(vms, np.full(len(vms), noticed_s))
         else:
             self._tied[vms] = host_of
-        self.changed(ran)
-        self.on_change()
+        self._signals.running_changed(ran)
+        self._signals.placement_changed()
 
     def repaired(self, hosts: Ints) -> None:
         """Start VMs again whose hosts have been repaired, if that is what they wait for."""
@@ -265,50 +179,48 @@ class Lifecycle:
 
     def cut_off(self, hosts: Ints) -> int:
         """Note that nobody reaches the VMs of some hosts; return how many were running."""
-        farm, now_s = self._farm, self._clock.now
+        farm = self._farm
         vms = farm.residents.of(hosts)
         ran = vms[farm.vms.state[vms] == VmState.RUNNING]
         if self._admission.restart_isolated:
             host_of = farm.vms.host[vms]
             self._withdraw(vms)
-            farm.retire(vms, now_s, VmState.WAITING)
+            farm.retire(vms, self._clock.now, VmState.WAITING)
             self.crashed(hosts, vms, ran, host_of)
             self._power.finish_draining(hosts)
         else:
-            self._recorder.note_vms(now_s, ran, "cut off", farm.vms.host[ran])
-            self._note_down(ran)
+            self._record.note(ran, "cut off", farm.vms.host[ran])
+            self._record.note_down(ran)
         return len(ran)
 
     def joined(self, hosts: Ints) -> None:
         """Note that the VMs of some hosts can be reached again."""
-        farm, now_s = self._farm, self._clock.now
+        farm = self._farm
         vms = farm.residents.of(hosts)
         vms = vms[farm.vms.state[vms] == VmState.RUNNING]
-        self.lives.note_running(vms, farm.vms.host[vms], now_s)
-        self._recorder.note_vms(now_s, vms, "reached again", farm.vms.host[vms])
+        self._record.note_reached(vms, farm.vms.host[vms])
         self._serve_soon()
-
-    def _note_down(self, vms: Ints) -> None:
-        """Note that VMs do not serve from now on, with what each would ask for."""
-        wanted_mhz, now_s = self._demand.now_mhz, self._clock.now
-        self.lives.note_demand(wanted_mhz, now_s)
-        self.lives.note_down(vms, now_s)
-        self.lives.note_demand(wanted_mhz, now_s)
 
     def retry_waiting(self) -> None:
         """Try those who wait once more: moves and hosts that are off by now may have made room."""
-        if len(self._queue):
+        if len(self.waiting):
             self.serve()
 
-    def retry_soon(self) -> None:
-        """Do as :meth:`retry_waiting` once all that happens at this instant has happened."""
-        if len(self._queue):
+    def note_space_freed(self) -> None:
+        """Do as :meth:`retry_waiting`, once an instant, when all else of it has happened."""
+        if self._freed_s < self._clock.now:
+            self._freed_s = self._clock.now
+            event = self._clock.at(self._clock.now, NORMAL)
+            event.callbacks = [lambda _: self._look_soon()]
+
+    def _look_soon(self) -> None:
+        if len(self.waiting):
             self._serve_soon()
 
     def serve(self) -> None:
         """Place those who wait as far as there is room, in the order of the queue."""
-        serve(self._queue, self._place)
-        self.on_change()
+        self.waiting.serve(self._place)
+        self._signals.placement_changed()
 
     def _serve_soon(self) -> None:
         """Place those who wait once all hosts are back that come back at this instant."""
@@ -325,13 +237,8 @@ class Lifecycle:
 
     def close(self, end_s: float) -> None:
         """Bring sums up to the end of the run, and say for all who wait what hosts lack."""
-        waiting = self._queue.waiting().tolist()
-        found = {self._queue.kind(vm): self.searches[vm] for vm in waiting if vm in self.searches}
-        for vm in waiting:
-            if self._queue.kind(vm) in found:
-                self.searches[vm] = found[self._queue.kind(vm)]
-        self.lives.close(end_s)
-        self._missing.close(end_s)
+        self.waiting.close()
+        self._record.close(end_s)
 
     def end_all(self) -> None:
         """Take every VM off for good; none may be on its way to another host."""
@@ -346,20 +253,13 @@ class Lifecycle:
     def _choose(self, vms: Ints) -> Ints:
         placed = self._host_finder.choose(vms)
         if not (placed.hosts >= 0).any():
-            self._note_search(vms, placed)
+            self.waiting.note_search(vms, placed)
         return placed.hosts
-
-    def _note_search(self, vms: Ints, placed: Placed) -> None:
-        for vm, search in zip(vms.tolist(), placed.searches, strict=True):
-            self.searches[vm] = search
 
     def _put(self, vms: Ints, hosts: Ints) -> None:
         farm, now_s = self._farm, self._clock.now
-        self._queue.remove(vms)
-        self._timeouts.cancel(vms)
-        for vm in vms.tolist() if self.searches else ():
-            self.searches.pop(vm, None)
-        self.returning[vms] = False
+        self.waiting.leave(vms)
+        self._record.returning[vms] = False
         sleeping = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
         if len(sleeping):
             self._power.wake(sleeping, "needed for VMs")
@@ -369,33 +269,27 @@ class Lifecycle:
         at_once = ready_s <= now_s
         if at_once.any():
             run, on = vms[at_once], hosts[at_once]
-            farm.admit(run, on, now_s, self._demand.now_mhz[run])
+            farm.admit(run, on, now_s, self._record.demand_mhz[run])
             self._run(run, on)
         if not at_once.all():
             later = ~at_once
             farm.begin_start(vms[later], hosts[later], now_s)
-            self._missing.wait(vms[later], self._demand.now_mhz, now_s)
-            self._recorder.note_vms(now_s, vms[later], "starting", hosts[later])
+            self._record.note_waiting(vms[later])
+            self._record.note(vms[later], "starting", hosts[later])
             self._starts.enter(vms[later], ready_s[later])
-        self.on_change()
+        self._signals.placement_changed()
 
     def _started(self, vms: Ints) -> None:
         farm, now_s = self._farm, self._clock.now
         hosts = farm.vms.host[vms]
-        farm.finish_start(vms, now_s, self._demand.now_mhz[vms])
+        farm.finish_start(vms, now_s, self._record.demand_mhz[vms])
         self._run(vms, hosts)
 
     def _run(self, vms: Ints, hosts: Ints) -> None:
-        now_s = self._clock.now
         first = vms[np.isnan(self._ends.due_s(vms))]
-        self.lives.note_running(vms, hosts, now_s)
-        self._missing.end(vms, now_s)
-        self._recorder.note_vms(now_s, vms, "running", hosts)
-        beyond = ~self._farm.hosts.reachable[hosts]
-        if beyond.any():
-            self._note_down(vms[beyond])
-        self._ends.enter(first, now_s + self._population.lifetime_s[first])
-        self.changed(vms)
+        self._record.note_running(vms, hosts)
+        self._ends.enter(first, self._clock.now + self._population.lifetime_s[first])
+        self._signals.running_changed(vms)
 
     def _end(self, vms: Ints) -> None:
         stored = vms[self._farm.vms.state[vms] == VmState.SUSPENDED]
@@ -427,71 +321,19 @@ class Lifecycle:
             self._withdraw(on)
             farm.retire(on, now_s, state)
             self._provisioning.release(hosts[~np.isnan(self._starts.due_s(on))])
-        if len(off):
-            self._queue.remove(off)
-            farm.leave_waiting(off, state)
-        for agenda in (self._starts, self._ends, self._noticed, self._timeouts):
+        self.waiting.forget(off, state)
+        for agenda in (self._starts, self._ends, self._noticed):
             agenda.cancel(vms)
-        self._attempts[vms], self._tied[vms], self.returning[vms] = False, -1, False
-        self.lives.note_ended(vms, now_s)
-        self._missing.end(vms, now_s)
-        self._recorder.note_vms(now_s, on, event, hosts)
-        self._recorder.note_vms(now_s, off, event, -1)
+        self._attempts[vms], self._tied[vms] = False, -1
+        self._record.note_ended(vms)
+        self._record.note(on, event, hosts)
+        self._record.note(off, event)
         self._power.finish_draining(distinct(hosts))
-        self.changed(on)
-        self.on_change()
+        self._signals.running_changed(on)
+        self._signals.placement_changed()
 
     def _restart(self, vms: Ints) -> None:
         vms = vms[self._farm.vms.state[vms] == VmState.WAITING]
-        self._queue.add(vms, first=True)
-        self._recorder.note_vms(self._clock.now, vms, "to be restarted", -1)
+        self.waiting.enter_first(vms)
         self.serve()
-        self.longest_queue = max(self.longest_queue, len(self._queue))
-
-    def _enqueue(self, vms: Ints) -> None:
-        now_s, admission = self._clock.now, self._admission
-        room = len(vms)
-        if admission.queue is not None:
-            room = max(admission.queue - len(self._queue), 0)
-        order = np.argsort(-self._population.priority[vms], kind="stable")
-        kept, turned_away = vms[order[:room]], vms[order[room:]]
-        if len(kept):
-            self._queue.add(kept)
-            for_failures = self._kept_off_by_reserve(kept)
-            self._recorder.note_vms(now_s, kept[~for_failures], "queued", -1)
-            waits = f"queued: would break {RESERVE}"
-            self._recorder.note_vms(now_s, kept[for_failures], waits, -1)
-            self._timeouts.enter(kept, np.full(len(kept), now_s + admission.patience_s))
-        if len(turned_away):
-            why = "the queue is full" if admission.queue else "no host has room"
-            self._reject_request(turned_away, why)
-
-    def _kept_off_by_reserve(self, vms: Ints) -> Bools:
-        rules = [self.searches[vm].rules if vm in self.searches else "" for vm in vms.tolist()]
-        return np.array([RESERVE in each for each in rules], bool)
-
-    def _time_out(self, vms: Ints) -> None:
-        self._queue.remove(vms)
-        self._reject_request(vms, "waited too long")
-
-    def _reject_request(self, vms: Ints, why: str) -> None:
-        now_s = self._clock.now
-        again = self._tries[vms] < self._admission.retries
-        self._tries[vms] += 1
-        back, gone = vms[again], vms[~again]
-        if len(back):
-            self._farm.leave_waiting(back, VmState.ABSENT)
-            self._recorder.note_vms(now_s, back, f"turned away for now: {why}", -1)
-            self._returns.enter(back, np.full(len(back), now_s + self._admission.retry_s))
-        if len(gone):
-            self._reject(gone, why)
-
-    def _reject(self, vms: Ints, why: str) -> None:
-        now_s = self._clock.now
-        self._farm.leave_waiting(vms, VmState.REJECTED)
-        self.lives.note_ended(vms, now_s)
-        self._recorder.note_vms(now_s, vms, f"rejected: {why}", -1)
-
-
-def _ignore(vms: Ints) -> None:
-    del vms
+        self.waiting.note_length()

@@ -40,6 +40,9 @@ class Migrations:
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
         farm, now_s = self._farm, self._clock.now
+        self._power.wake_for_vms(targets)
+        first = np.argsort(-farm.vms.priority[vms], kind="stable")
+        vms, targets = vms[first], targets[first]
         phases = self._models.schedule(farm, vms, targets)
         ready = farm.hosts.state[targets] == PowerState.ON
         guest, source, target = phases.shares(0)
@@ -107,6 +110,14 @@ class Migrations:
     def cut(self, hosts: Ints) -> int:
         """End the moves from and to hosts that the network no longer reaches."""
         return self.fail(hosts)
+
+    def cut_links(self, links: Ints) -> int:
+        """Do nothing: these moves use no links."""
+        del links
+        return 0
+
+    def reroute(self, beyond: Ints) -> None:
+        """Do nothing: these moves take no routes."""
 
     def _drop(self, wave: "_Wave", gone: Bools) -> None:
         if not gone.any():

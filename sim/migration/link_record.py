@@ -59,6 +59,11 @@ class LinkRecord:
         self._before[used] = sent[used]
         self._sampled_s = now_s
 
+    def close(self, end_s: float) -> None:
+        """Close the last window, however short."""
+        del end_s
+        self.close_window()
+
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the bytes of each link in all, and its intervals; times are their ends."""
         links = {"sent_bytes": self._flow_network.link_bytes, "busiest_bytes": self.busiest_bytes}

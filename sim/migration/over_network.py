@@ -21,6 +21,7 @@ from ...models.network.network import Network
 from ...models.network.transport import Transport
 from ...models.state.columns import PowerState, VmState
 from ..base.clock import Clock
+from ..base.signals import Signals
 from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
 from .concurrency import ConcurrencyLimits, MigrationDemand, Slots
@@ -43,10 +44,9 @@ class NetworkSetup:
 
 
 class NetworkMigrations:
-    """Moves under way, as many at a time as there are slots for; ``ended`` is told of each end.
+    """Moves under way, as many at a time as there are slots for.
 
-    ``lost`` is told of each VM of whose memory a failure has taken a part, and whether it is the
-    VM's own host that failed.
+    Each end is announced, and each VM of whose memory a failure has taken a part.
     """
 
     def __init__(
@@ -54,32 +54,35 @@ class NetworkMigrations:
         clock: Clock,
         farm: Farm,
         models: MigrationModels,
-        flow_network: FlowNetwork,
-        slots: Slots,
         power: PowerTransitions,
         recorder: Recorder,
-        ended: Callable[[], None],
-        lost: Callable[[int, bool], None],
+        signals: Signals,
+        flow_network: FlowNetwork,
+        slots: Slots,
     ) -> None:
-        self._ended, self._lost = ended, lost
-        self._clock, self._farm, self._models, self._flow_network = (
-            clock,
-            farm,
-            models,
-            flow_network,
-        )
-        self._power, self._recorder = power, recorder
-        self._slots = slots
+        self._clock, self._farm, self._models = clock, farm, models
+        self._power, self._recorder, self._signals = power, recorder, signals
+        self._flow_network, self._slots = flow_network, slots
         self._moves: dict[int, simpy.Process] = {}
         self._actions: dict[int, _GuestActions] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
         """Begin moving VMs; memory is reserved at once, also on targets still booting."""
+        self._power.wake_for_vms(targets)
+        first = self._ranked(vms, targets)
+        vms, targets = vms[first], targets[first]
         sources = self._farm.vms.host[vms]
         self._farm.begin_migration(vms, targets, self._clock.now)
         moves = zip(vms.tolist(), sources.tolist(), targets.tolist(), strict=True)
         for vm, source, target in moves:
             self._moves[vm] = self._clock.process(self._move(vm, source, target))
+
+    def _ranked(self, vms: Ints, targets: Ints) -> Ints:
+        """Return the order in which moves ask for their places."""
+        ends = list(zip(self._farm.vms.host[vms].tolist(), targets.tolist(), strict=True))
+        moves = zip(vms.tolist(), targets.tolist(), strict=True)
+        claims = [self._claim(vm, target) for vm, target in moves]
+        return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def busy(self, vms: Ints) -> Bools:
         """Return which VMs are not to be moved, since a move of theirs has not ended."""
@@ -135,6 +138,10 @@ class NetworkMigrations:
                 lost += self._break(actions, NETWORK)
         return lost
 
+    def reroute(self, beyond: Ints) -> None:
+        """Look for routes anew as links have failed or come back; none leads to ``beyond``."""
+        self._flow_network.reroute(beyond)
+
     def record_unfinished(self) -> None:
         """Record the moves that the end of the run cuts off."""
         for _, actions in sorted(self._actions.items()):
@@ -145,7 +152,7 @@ class NetworkMigrations:
     def _move(self, vm: int, source: int, target: int) -> SimProcess:
         """Wait for target and slots, move, give the slots back whatever happened."""
         farm = self._farm
-        actions = _GuestActions(farm, self._clock, self._recorder, self._lost, (vm, source, target))
+        actions = _GuestActions(farm, self._clock, self._signals.memory_lost, (vm, source, target))
         actions.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
         self._actions[vm] = actions
         self._power.hold(source)
@@ -155,7 +162,7 @@ class NetworkMigrations:
             if farm.hosts.state.item(target) != PowerState.ON:
                 yield self._power.booted(target)
             if self._models.takes_place(*self._ends(vm, target)):
-                place = self._slots.take(source, target, self.demand_of(vm, target))
+                place = self._slots.take(source, target, self._claim(vm, target))
                 if not place.triggered:
                     yield place
             actions.start_s = self._clock.now
@@ -175,9 +182,9 @@ class NetworkMigrations:
         self._record(actions, outcome, finished=bool(outcome and outcome.moved))
         self._power.finish_draining_of(source)
         self._power.finish_draining_of(target)
-        self._ended()
+        self._signals.space_freed()
 
-    def demand_of(self, vm: int, target: int) -> MigrationDemand:
+    def _claim(self, vm: int, target: int) -> MigrationDemand:
         """Return what the move of a VM asks of hosts and links."""
         model = self._models.of(*self._ends(vm, target))
         return MigrationDemand.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
@@ -217,10 +224,10 @@ class _GuestActions:
     """The farm as one move sees it."""
 
     def __init__(
-        self, farm: Farm, clock: Clock, recorder: Recorder, lost: Callable[[int, bool], None],
+        self, farm: Farm, clock: Clock, lost: Callable[[Ints, bool], None],
         move: tuple[int, int, int],
     ) -> None:  # fmt: skip
-        self._farm, self._clock, self._recorder, self._lost = farm, clock, recorder, lost
+        self._farm, self._clock, self._lost = farm, clock, lost
         self.vm, self.source, self.target = move
         self._vm = np.array([self.vm])
         self.decided_s = clock.now
@@ -273,7 +280,7 @@ class _GuestActions:
         if not self._there():
             return
         self._fetching = self._away = False
-        self._lost(self.vm, self.target_failed)
+        self._lost(self._vm, self.target_failed)
 
     def busy_s(self) -> float:
         """Return for how long the guest has worked so far."""

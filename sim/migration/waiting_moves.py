@@ -7,7 +7,7 @@ makes it: it goes to a third host first, or to storage, where it stands still un
 has room. What is held back has been promised its room: no later plan is given it.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,8 @@ from ...policies.interface.plan import Proposal, Reason, Search
 from ..base.clock import Clock
 from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
+from .feasibility import MigrationFeasibility
+from .runner import MigrationRunner
 from .third_host import ThirdHosts
 from .via_storage import Suspension
 
@@ -57,7 +59,7 @@ class _WaitingMigration:
 
 
 class WaitingMigrations:
-    """The moves held back; ``move`` begins moves, ``busy`` tells whose last one has not ended."""
+    """The moves held back; ``under_way`` begins them and knows whose last one has not ended."""
 
     def __init__(
         self,
@@ -66,12 +68,12 @@ class WaitingMigrations:
         power: PowerTransitions,
         recorder: Recorder,
         models: MigrationModels,
-        move: Callable[[Ints, Ints], None],
-        busy: Callable[[Ints], Bools],
+        under_way: MigrationRunner,
         storage_mbps: float,
     ) -> None:
         self._clock, self._farm, self._power, self._recorder = clock, farm, power, recorder
-        self._models, self._move, self._busy = models, move, busy
+        self._models, self._under_way = models, under_way
+        self.feasibility = MigrationFeasibility(farm, models)
         self._third = ThirdHosts(farm, models)
         self._storage_mbps = storage_mbps
         self._waiting: dict[int, _WaitingMigration] = {}
@@ -209,7 +211,7 @@ class WaitingMigrations:
         if held.over is not None:
             return held.over.stored and self._is_on(held.target)
         running = self._farm.vms.state[held.vm] == VmState.RUNNING
-        return bool(running and not self._busy(np.array([held.vm]))[0])
+        return bool(running and not self._under_way.busy(np.array([held.vm]))[0])
 
     def _is_on(self, host: int) -> bool:
         state = self._farm.hosts.state
@@ -240,7 +242,7 @@ class WaitingMigrations:
                 held.over.resume(held.target)
         if straight:
             vms = np.array([held.vm for held in straight])
-            self._move(vms, np.array([held.target for held in straight]))
+            self._under_way.start(vms, np.array([held.target for held in straight]))
 
     def _free_space(
         self, ready: list[_WaitingMigration], moves: PendingMigrations, free_mib: Floats
@@ -260,7 +262,7 @@ class WaitingMigrations:
         self._note(held, source, unblocked_by.host, f"moved by way of {name}")
         self._recorder.hold_back(held.vm, held.decided_s, VIA_THIRD_HOST)
         held.aside, held.unblocked_by = True, f"by way of {name}"
-        self._move(np.array([held.vm]), np.array([unblocked_by.host]))
+        self._under_way.start(np.array([held.vm]), np.array([unblocked_by.host]))
 
     def _is_storable(self, held: _WaitingMigration) -> bool:
         """Whether a VM can stand still and go on at its target with its memory as it was."""

@@ -1,7 +1,7 @@
 """The record of a run: what happened, when and why, and the farm's course over time."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from ...models.base.arrays import Floats, Ints
 from ...models.farm.farm import Farm
 from ...policies.interface.plan import Proposal
 from ..base.log import Column, Log, Words
-from ..migration.link_record import LinkRecord
 from .idle_states import SleepRecord
-from .rule_violations import RuleRecord
+
+Columns: TypeAlias = dict[str, type]
+"""Names and types of the columns of a table."""
 
 SERIES = {
     "energy_j": Rate.POWER_W,
@@ -35,59 +36,84 @@ MAP_ROWS = 200
 """The utilisation map has at most this many rows (hosts or runs of neighbouring hosts)."""
 
 
-class Recorder:
-    """Collects the tables of a run; rows refer to hosts, VMs and texts by number."""
+DECISIONS: Columns = {
+    "time_s": float, "vm": int, "source": int, "target": int, "rule": int, "measured": float,
+    "limit": float, "considered": int, "full": int, "no_cpu": int, "no_memory": int, "vetoed": int,
+    "barred": int, "rules": int, "cost": float, "outcome": int,
+}  # fmt: skip
+MIGRATIONS: Columns = {
+    "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
+    "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float, "rounds": int,
+    "source_cpu_s": float, "target_cpu_s": float, "guest_lost_s": float, "energy_j": float,
+    "reaction": int, "unblocked_by": int,
+}  # fmt: skip
+PHASES: Columns = {
+    "move": int, "vm": int, "phase": int, "start_s": float, "end_s": float, "sent_mib": float,
+}  # fmt: skip
+OUTAGES: Columns = {
+    "source": int, "kind": int, "entity": int, "start_s": float, "end_s": float,
+    "repaired": bool, "hosts": int, "vms": int,
+}  # fmt: skip
+VM_EVENTS: Columns = {"time_s": float, "vm": int, "event": int, "host": int}
+POPULATION: Columns = dict.fromkeys(("running", "starting", "waiting", "down"), int)
+POWER_EVENTS: Columns = {
+    "time_s": float,
+    "host": int,
+    "state": int,
+    "sleep_state": int,
+    "cause": int,
+}
+VIOLATIONS: Columns = {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
+CAPACITIES: Columns = dict.fromkeys(("on_mhz_s", "on_mib_s", "on_core_s"), float)
+HOST_SERIES: Columns = {
+    "host": int, "time_s": float, "length_s": float, "energy_j": float, "on_s": float,
+    "delivered_mhz_s": float, "vm_s": float,
+}  # fmt: skip
 
-    def __init__(self, farm: Farm, end_s: float, host_series: bool = False) -> None:
-        self._farm = farm
+
+class TableSource(Protocol):
+    """Tables that somebody else fills and that belong to the record of the run."""
+
+    def sample(self, now_s: float) -> None:
+        """Note what has been so far; everything must be settled."""
+        ...
+
+    def close(self, end_s: float) -> None:
+        """Note what lasts until the end of the run."""
+        ...
+
+    def tables(self) -> dict[str, dict[str, Column]]:
+        """Return the raw tables by name."""
+        ...
+
+
+class Recorder:
+    """Collects the tables of a run; rows refer to hosts, VMs and texts by number.
+
+    With ``host_series`` each host is sampled, too; ``sources`` add tables of their own. Times are
+    in s, integrals from time 0 on.
+    """
+
+    def __init__(
+        self,
+        farm: Farm,
+        end_s: float,
+        host_series: bool = False,
+        sources: Sequence[TableSource] = (),
+    ) -> None:
+        self._farm, self._sources = farm, sources
         self.words = Words()
-        self.decisions = Log(
-            {
-                "time_s": float, "vm": int, "source": int, "target": int, "rule": int,
-                "measured": float, "limit": float, "considered": int, "full": int, "no_cpu": int,
-                "no_memory": int, "vetoed": int, "barred": int, "rules": int, "cost": float,
-                "outcome": int,
-            }
-        )  # fmt: skip
-        self.migrations = Log(
-            {
-                "vm": int, "source": int, "target": int, "decided_s": float, "start_s": float,
-                "end_s": float, "copied_mib": float, "finished": bool, "downtime_s": float,
-                "rounds": int, "source_cpu_s": float, "target_cpu_s": float,
-                "guest_lost_s": float, "energy_j": float, "reaction": int, "unblocked_by": int,
-            }
-        )  # fmt: skip
-        self.phases = Log(
-            {"move": int, "vm": int, "phase": int, "start_s": float, "end_s": float,
-             "sent_mib": float}
-        )  # fmt: skip
+        self.decisions, self.migrations, self.phases = Log(DECISIONS), Log(MIGRATIONS), Log(PHASES)
         self._held_back: dict[int, tuple[float, int]] = {}
-        self.links: LinkRecord | None = None
-        self.broken: RuleRecord | None = None
-        self.outages = Log(
-            {"source": int, "kind": int, "entity": int, "start_s": float, "end_s": float,
-             "repaired": bool, "hosts": int, "vms": int}
-        )  # fmt: skip
-        self.vm_events = Log({"time_s": float, "vm": int, "event": int, "host": int})
-        self.population = Log(
-            {"time_s": float, "running": int, "starting": int, "waiting": int, "down": int}
-        )
-        self.power_events = Log(
-            {"time_s": float, "host": int, "state": int, "sleep_state": int, "cause": int}
-        )
+        self.outages, self.vm_events = Log(OUTAGES), Log(VM_EVENTS)
+        self.population = Log({"time_s": float, **POPULATION})
+        self.power_events = Log(POWER_EVENTS)
         self.sleep_refusals = Log({"time_s": float, "host": int, "reason": int})
         self.sleep_record = SleepRecord(farm)
-        self.violations = Log(
-            {"host": int, "start_s": float, "end_s": float, "unserved_mhz_s": float}
-        )
-        capacities = dict.fromkeys(("on_mhz_s", "on_mib_s", "on_core_s"), float)
-        self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), **capacities})
+        self.violations = Log(VIOLATIONS)
+        self._series = Log({"time_s": float, **dict.fromkeys(SERIES, float), **CAPACITIES})
         self._steps_s = Log({"time_s": float})
-        self._host_series = (
-            Log({"host": int, "time_s": float, "length_s": float, "energy_j": float,
-                 "on_s": float, "delivered_mhz_s": float, "vm_s": float})
-            if host_series else None
-        )  # fmt: skip
+        self._host_series = Log(HOST_SERIES) if host_series else None
         self._host_before = np.zeros((4, len(farm.hosts)))
         self._sampled_s = 0.0
         self._violating_since_s = np.full(len(farm.hosts), np.nan)
@@ -95,19 +121,14 @@ class Recorder:
         self._violation_end_s = np.full(len(farm.hosts), np.nan)
         self._unserved_at_end = np.zeros(len(farm.hosts))
         self._map = UtilisationMap(farm, end_s)
-        groups = len(farm.hosts.group_names)
-        self.peak_on_by_group = np.zeros(groups, np.int64)
-        self.peak_on = 0
         self.awake = Log({"time_s": float, "group": int, "hosts": int})
-        self._awake: Ints = np.full(groups, -1)
+        self._awake: Ints = np.full(len(farm.hosts.group_names), -1)
 
     def note_hosts_on(self, now_s: float = 0.0) -> None:
-        """Record how many hosts are awake, per group, and the most at once."""
+        """Record how many hosts are awake, per group."""
         resting = self._farm.accounts.rates[Rate.ON] + self._farm.accounts.rates[Rate.SWITCHING]
         awake = np.flatnonzero(resting)
-        groups = np.bincount(self._farm.hosts.group[awake], minlength=len(self.peak_on_by_group))
-        np.maximum(self.peak_on_by_group, groups, out=self.peak_on_by_group)
-        self.peak_on = max(self.peak_on, len(awake))
+        groups = np.bincount(self._farm.hosts.group[awake], minlength=len(self._awake))
         if not np.array_equal(groups, self._awake):
             self._awake = groups
             numbers = np.arange(len(groups))
@@ -225,8 +246,8 @@ class Recorder:
             1, time_s=now_s, on_mhz_s=on_s @ hosts.cpu_mhz, on_mib_s=on_s @ hosts.memory_mib,
             on_core_s=on_s @ (hosts.cpu_mhz / hosts.core_mhz), **sums,
         )  # fmt: skip
-        if self.links is not None:
-            self.links.sample(now_s)
+        for source in self._sources:
+            source.sample(now_s)
         if self._host_series is not None:
             wanted = [Rate.POWER_W, Rate.ON, Rate.DELIVERED_MHZ, Rate.VMS]
             fresh = totals[wanted]
@@ -249,8 +270,8 @@ class Recorder:
         self._close_violations(np.flatnonzero(~np.isnan(self._violation_end_s)))
         self._map.finish(end_s)
         self.sleep_record.close(end_s)
-        if self.broken is not None:
-            self.broken.close(end_s)
+        for source in self._sources:
+            source.close(end_s)
 
     def tables(self) -> dict[str, dict[str, Column]]:
         """Return the raw tables by name."""
@@ -271,10 +292,8 @@ class Recorder:
         }
         if self._host_series is not None:
             tables["host_series"] = self._host_series.columns()
-        if self.links is not None:
-            tables |= self.links.tables()
-        if self.broken is not None:
-            tables["broken_rules"] = self.broken.columns()
+        for source in self._sources:
+            tables |= source.tables()
         return tables
 
 

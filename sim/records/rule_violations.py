@@ -58,6 +58,9 @@ class RuleRecord:
             for place in now - since_s.keys():
                 since_s[place] = self._moved_s
 
+    def sample(self, now_s: float) -> None:
+        """Do nothing: periods are noted as they end."""
+
     def close(self, end_s: float) -> None:
         """Close all periods at the end of the run."""
         self.note()
@@ -65,11 +68,11 @@ class RuleRecord:
             for place in sorted(self._since_s[rule]):
                 self._end(rule, place, end_s)
 
-    def columns(self) -> dict[str, Column]:
-        """Return the periods as a table, in the order in which they ended."""
+    def tables(self) -> dict[str, dict[str, Column]]:
+        """Return the periods in the order in which they ended."""
         table = self._log.columns()
         order = np.lexsort([table[name] for name in ("host", "vm", "rule", "end_s")])
-        return {name: values[order] for name, values in table.items()}
+        return {"broken_rules": {name: values[order] for name, values in table.items()}}
 
     def _broken(self, touched: list[int]) -> dict[int, set[Place]]:
         """Return where VMs break some rules with a price, by rule."""

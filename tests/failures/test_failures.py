@@ -1,7 +1,6 @@
 """Failures against theory, by hand, and with everything happening at once."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,10 @@ from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.build.build import Case, build
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
+from farmsim.sim.engine import Engine
 from farmsim.sim.failures import FailureSource
-from farmsim.sim.lifecycle.lifecycle import Population
+from farmsim.sim.outcome import Outcome
+from farmsim.sim.setup import EngineSetup, InitialPlacementSetup, Timing
 
 Changes = dict[str, Any]
 H = 3600.0
@@ -176,19 +176,16 @@ def fail(law: tuple[Times, Times], hours: float, seed: int, hosts: int = 20) -> 
     end_s = hours * H
     farm = LivingFarm(make_hosts([1000.0] * hosts), make_vms([1000.0]), all_present=False)
     source = FailureSource("all", "host", farm.hosts.names, list(np.arange(hosts)[:, None]), *law)
-    lives = replace(LifecycleSetup.at_once(Population.staying(1), 1), failures=[source])
-    engine = Engine(
-        farm,
-        Demand(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz),
+    setup = EngineSetup(
         InitialPlacementSetup(FirstFit(), "test"),
         NoControl(),
         "test",
         MigrationModels.only(FixedRate(), 1, 1),
         Timing(end_s, end_s, end_s),
-        Streams(seed),
-        lives=lives,
+        failures=[source],
     )
-    return engine.run()
+    demand = Demand(ConstantSeries(0.5, 1, end_s), farm.vms.size_mhz)
+    return Engine(farm, demand, setup, Streams(seed)).run()
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from farmsim.models.accounts.accounts import Rate
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
-from farmsim.sim.engine import Outcome
-from farmsim.sim.lifecycle.lifecycle import Admission
+from farmsim.sim.lifecycle.setup import Admission
+from farmsim.sim.outcome import Outcome
 
 REASON = Reason("planned", 0.0, 0.0)
 H = 3600.0

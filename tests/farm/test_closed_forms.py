@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from builders import energy_j, make_engine, make_farm, make_hosts, make_vms
+from builders import energy_j, make_engine, make_farm, make_hosts, make_vms, peak_on
 
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Floats
@@ -56,7 +56,7 @@ def test_empty_hosts_are_off_from_the_start_where_the_policy_says_so() -> None:
     outcome = make_engine(farm, np.full((12, 2), 0.5), control=PowerProportional()).run()
     # one host at 40 % (140 W), two off (4 W each), for an hour
     assert energy_j(outcome) == pytest.approx((140 + 8) * 3600, rel=1e-9)
-    assert outcome.peak_on == 1
+    assert peak_on(outcome) == 1
     assert farm.accounts.stops.sum() == 0
 
 

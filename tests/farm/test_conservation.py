@@ -21,7 +21,7 @@ from farmsim.policies.interface.plan import Plan, Proposal, Reason, Search
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.policies.user_policies.guard import PolicyFaultError
-from farmsim.sim.actuator import PlanError
+from farmsim.sim.plan_checks import PlanError
 
 REASON = Reason("chaos", 0.0, 0.0)
 

@@ -12,7 +12,7 @@ from farmsim.models.base.cost import JOULE_PER_KWH
 from farmsim.models.service.energy_attribution import IDLE_RULES
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.scenario import Scenario
-from farmsim.sim.engine import Outcome
+from farmsim.sim.outcome import Outcome
 
 NAMES = ("a", "b", "c")
 

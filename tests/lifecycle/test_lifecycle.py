@@ -25,8 +25,10 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
-from farmsim.sim.lifecycle.lifecycle import Admission, Population
+from farmsim.sim.engine import Engine
+from farmsim.sim.lifecycle.setup import Admission, LifecycleSetup, Population
+from farmsim.sim.outcome import Outcome
+from farmsim.sim.setup import EngineSetup, InitialPlacementSetup, Timing
 
 GIB = 1024.0
 
@@ -59,18 +61,17 @@ def play(
     lives = LifecycleSetup(
         population, admission or Admission(), np.array([first_s]), np.array([first_s]), starts
     )
-    engine = Engine(
-        farm,
-        Demand(ConstantSeries(0.5, count), farm.vms.size_mhz),
+    setup = EngineSetup(
         InitialPlacementSetup(placement or BestFit(), "test", reject=True),
         control or NoControl(),
         "test",
         MigrationModels.only(FixedRate(), 1, 1),
         Timing(end_s, 300.0, 3600.0),
-        Streams(1),
-        lives=lives,
+        lives,
     )
-    outcome = engine.run()
+    outcome = Engine(
+        farm, Demand(ConstantSeries(0.5, count), farm.vms.size_mhz), setup, Streams(1)
+    ).run()
     audit(farm)
     return outcome
 
@@ -206,17 +207,16 @@ def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None
         Population(np.array([10.0, 20.0]), np.full(2, 100.0), np.zeros(2, np.int64)),
         Admission(retries=3), np.zeros(1), np.zeros(1), 1,
     )  # fmt: skip
-    outcome = Engine(
-        farm,
-        Demand(ConstantSeries(0.5, 2), farm.vms.size_mhz),
+    setup = EngineSetup(
         InitialPlacementSetup(BestFit(), "test"),
         NoControl(),
         "test",
         MigrationModels.only(FixedRate(), 1, 1),
         Timing(1000.0, 300.0, 600.0),
-        Streams(1),
-        lives=lives,
-    ).run()
+        lives,
+    )
+    demand = Demand(ConstantSeries(0.5, 2), farm.vms.size_mhz)
+    outcome = Engine(farm, demand, setup, Streams(1)).run()
     assert farm.vms.state.tolist() == [VmState.FINISHED, VmState.REJECTED]
     assert outcome.lives.ended_s.tolist() == [110.0, 20.0]
     events = outcome.tables["vm_events"]

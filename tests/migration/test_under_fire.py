@@ -34,13 +34,15 @@ from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.policies.scaling.scaling import ApplicationView, Wanted
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, InitialPlacementSetup, LifecycleSetup, Outcome, Timing
+from farmsim.sim.engine import Engine
 from farmsim.sim.failures import FailureSource, Outage
-from farmsim.sim.lifecycle.lifecycle import Admission, Population
+from farmsim.sim.lifecycle.setup import Admission, LifecycleSetup, Population
 from farmsim.sim.migration.concurrency import ConcurrencyLimits
 from farmsim.sim.migration.over_network import NetworkSetup
+from farmsim.sim.outcome import Outcome
 from farmsim.sim.resizing import MemberSize, ScalingRule
 from farmsim.sim.scaling import Elasticity
+from farmsim.sim.setup import EngineSetup, InitialPlacementSetup, Timing
 
 END_S, STEP_S, OFF_W = 4000.0, 300.0, 7.0
 VMS, MEMBERS, SLOTS = 14, 4, 10
@@ -214,12 +216,10 @@ def play(plan: dict[str, Any]) -> tuple[Outcome, Witness, NetworkSetup | None]:
     )  # fmt: skip
     links = 0 if network is None else len(network.network)
     lives = LifecycleSetup(
-        population(generator), admission, np.array([plan["start_s"]]), np.array([20.0]), 2,
-        storms(generator, count, links),
-    )  # fmt: skip
-    engine = Engine(
-        farm,
-        Demand(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS]),
+        population(generator), admission, np.array([plan["start_s"]]), np.array([20.0]), 2
+    )
+    failures = storms(generator, count, links)
+    setup = EngineSetup(
         InitialPlacementSetup(
             WorstFit(), "test", by_size=plan["seed"] % 3 > 0, overcommit=3.0, reject=True
         ),
@@ -227,12 +227,14 @@ def play(plan: dict[str, Any]) -> tuple[Outcome, Witness, NetworkSetup | None]:
         "storm",
         MigrationModels.only(model, 2, 1),
         Timing(END_S, 150.0, 700.0),
-        Streams(plan["seed"]),
-        network=network,
-        lives=lives,
+        lives,
+        failures,
+        network,
         elasticity=elasticity(generator, plan["seed"]),
         storage_mbps=400.0,
     )
+    demand = Demand(TraceSeries(shares, 1.0, STEP_S, plan["on_end"]), vms.size_mhz[:VMS], MEMBERS)
+    engine = Engine(farm, demand, setup, Streams(plan["seed"]))
     witness = Witness(farm)
     witness.attach(engine)
     return engine.run(), witness, network

@@ -33,7 +33,7 @@ from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
 from farmsim.models.migration.course import liu_energy_j
 from farmsim.scenarios.build.build import Case, build
 from farmsim.scenarios.scenario import Scenario
-from farmsim.sim.engine import Outcome
+from farmsim.sim.outcome import Outcome
 
 OF_NETWORK = (
     "downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",

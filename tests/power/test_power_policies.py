@@ -20,7 +20,7 @@ from farmsim.policies.interface.planned_view import planned_view
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
-from farmsim.sim.engine import Outcome
+from farmsim.sim.outcome import Outcome
 
 
 def play(

@@ -13,7 +13,7 @@ from farmsim.policies.control.power_management import DAY_S, PowerManagement
 from farmsim.policies.interface.plan import Plan
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.scaling.forecast import LinearTrend
-from farmsim.sim.engine import Outcome
+from farmsim.sim.outcome import Outcome
 
 STANDBY = SLEEP_STATES.index("standby")
 HOUR_S = 3600.0

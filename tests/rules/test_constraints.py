@@ -36,7 +36,8 @@ from farmsim.policies.placement_algorithms.round_robin import RoundRobin
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.scenarios.spec.constraints import Constraint
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Outcome, UnplacedError
+from farmsim.sim.initial_placement import UnplacedError
+from farmsim.sim.outcome import Outcome
 
 ROOMY_MHZ = 1e6
 NOWHERE = -1

@@ -24,7 +24,9 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.scenarios.language.names import Numbered
 from farmsim.sim.base.random_streams import Streams
-from farmsim.sim.engine import Engine, InitialPlacementSetup, Outcome, Timing
+from farmsim.sim.engine import Engine
+from farmsim.sim.outcome import Outcome
+from farmsim.sim.setup import EngineSetup, InitialPlacementSetup, Timing
 
 IDLE_W, FULL_W = 100.0, 200.0
 
@@ -103,9 +105,7 @@ def make_engine(
     """Engine for a farm whose VMs follow ``shares`` (slots, VMs) of their sizes."""
     series = TraceSeries(shares, 1.0, step_s, on_end)  # type: ignore[arg-type]
     end_s = len(shares) * step_s if end_s is None else end_s
-    return Engine(
-        farm,
-        Demand(series, farm.vms.size_mhz),
+    setup = EngineSetup(
         InitialPlacementSetup(placement or FirstFit(), "test", by_size, overcommit, reject),
         control or NoControl(),
         "test",
@@ -113,11 +113,17 @@ def make_engine(
             migration or FixedRate(), len(farm.vms.size_names), len(farm.hosts.group_names)
         ),
         Timing(end_s, control_s or step_s, report_s or step_s),
-        Streams(seed),
         rules=rules,
         reserve=reserve,
-        power=power,
+        power=power or PowerManagement(),
     )
+    return Engine(farm, Demand(series, farm.vms.size_mhz), setup, Streams(seed))
+
+
+def peak_on(outcome: Outcome) -> int:
+    """Most hosts that were awake at once."""
+    hosts = outcome.tables["awake"]["hosts"].reshape(-1, len(outcome.farm.hosts.group_names))
+    return int(hosts.sum(axis=1).max())
 
 
 def energy_j(outcome: Outcome) -> float:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from ....models.base.arrays import Floats
 from ....models.base.quantiles import nearest_rank
 from ....models.workload.application import Applications
-from ....sim.engine import Outcome
+from ....sim.outcome import Outcome
 from ....sim.records.applications import GROWING
 from ...base.played_case import PlayedCase
 from ...base.table_columns import Made, looked_up

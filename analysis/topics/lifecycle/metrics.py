@@ -6,7 +6,7 @@ from ....models.base.arrays import Floats
 from ....models.base.quantiles import nearest_rank
 from ....models.state.columns import VmState
 from ....policies.interface.plan import Search
-from ....sim.engine import Outcome
+from ....sim.outcome import Outcome
 from ...base.played_case import PlayedCase
 from ...base.table_columns import Made
 from ...base.topic import Section, Topic, TopicTable

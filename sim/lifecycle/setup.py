@@ -1,0 +1,78 @@
+"""When VMs are asked for, how they wait, and how long they take to start."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...models.base.arrays import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Population:
+    """When each VM is first asked for, how long it is wanted once it runs, and who goes first.
+
+    One entry per VM, times in s; an infinite arrival stands for a VM that somebody else asks for.
+    """
+
+    arrival_s: Floats
+    lifetime_s: Floats
+    priority: Ints
+
+    @classmethod
+    def staying(cls, vms: int) -> "Population":
+        """Return VMs that are there from the start and stay."""
+        return cls(np.zeros(vms), np.full(vms, np.inf), np.zeros(vms, np.int64))
+
+    def without(self, vms: Ints | None) -> "Population":
+        """Return the same of which nobody ever asks for some VMs."""
+        if vms is None or not len(vms):
+            return self
+        arrival_s = self.arrival_s.copy()
+        arrival_s[vms] = np.inf
+        return replace(self, arrival_s=arrival_s)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How VMs wait for a host.
+
+    At most ``queue`` of them (None: any number), each for ``patience_s``; one that is turned away
+    is asked for again up to ``retries`` times, after ``retry_s``. VMs of a failed host are noticed
+    after ``detect_s`` and go before all others; without ``restart`` they start again where they
+    were once their host is repaired. With ``restart_isolated`` a host that the network no longer
+    reaches powers its VMs off, and they are treated like those of a failed one.
+    """
+
+    queue: int | None = None
+    patience_s: float = np.inf
+    retries: int = 0
+    retry_s: float = 300.0
+    detect_s: float = 15.0
+    restart: bool = True
+    restart_isolated: bool = False
+
+
+@dataclass(frozen=True)
+class LifecycleSetup:
+    """How VMs come, wait, start and leave.
+
+    ``first_s`` and ``again_s``, per group of hosts, are what the first start of a VM takes and
+    what each later one takes, in s, ``starts_per_host`` at a time on a host.
+    """
+
+    population: Population
+    admission: Admission
+    first_s: Floats
+    again_s: Floats
+    starts_per_host: int
+
+    @property
+    def is_static(self) -> bool:
+        """Whether all VMs are there from the start and stay."""
+        population = self.population
+        return not (np.any(population.arrival_s > 0) or np.any(np.isfinite(population.lifetime_s)))
+
+    @classmethod
+    def at_once(cls, population: Population, groups: int) -> "LifecycleSetup":
+        """Return lives of VMs that wait in any number and run as soon as they have a host."""
+        return cls(population, Admission(), np.zeros(groups), np.zeros(groups), 1)

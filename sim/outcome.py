@@ -1,0 +1,38 @@
+"""What a run leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..models.farm.living import LivingFarm
+from ..models.state.lifetimes import Lifetimes
+from ..policies.interface.plan import Search
+from .accounts import Accounts
+from .base.log import Column
+from .migration.over_network import NetworkSetup
+from .records.idle_states import SleepRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run leaves behind, settled at ``end_s``; nothing changes any more.
+
+    ``tables`` refer to hosts, VMs, links and ``words`` by number; ``searches`` has how VMs were
+    searched that found no host. ``rounds`` is how often the control policy decided. ``network`` is
+    what moves went over, None where the migration model uses none; ``below_reserve_s`` how long
+    the reserve was not whole; ``longest_queue`` how many VMs waited at once at the most;
+    ``noted`` counts what policies noted of their decisions.
+    """
+
+    farm: LivingFarm
+    accounts: Accounts
+    end_s: float
+    tables: dict[str, dict[str, Column]]
+    words: list[str]
+    searches: dict[int, Search]
+    rounds: int
+    lives: Lifetimes
+    sleep_record: SleepRecord
+    network: NetworkSetup | None
+    below_reserve_s: float
+    longest_queue: int
+    noted: Mapping[str, int]

@@ -1,0 +1,87 @@
+"""All that a run is made of beside farm, demand and chance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..models.base.arrays import Bools
+from ..models.farm.farm import Farm
+from ..models.migration.model_table import MigrationModels
+from ..models.rules.reserve import Reserve
+from ..models.rules.rules import Rules
+from ..policies.control.control import ControlPolicy
+from ..policies.control.power_management import PowerManagement
+from ..policies.placement.placement import Placement
+from ..policies.user_policies.guard import guarded
+from .failures import FailureSource
+from .hosts.fitting_sizes import fitting_sizes
+from .lifecycle.setup import LifecycleSetup
+from .migration.over_network import NetworkSetup
+from .migration.via_storage import STORAGE_MBPS
+from .scaling import Elasticity
+
+
+@dataclass(frozen=True)
+class InitialPlacementSetup:
+    """How VMs are placed before time begins.
+
+    With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
+    otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
+    and listed, or end the run. Without ``slow_cores`` no VM goes, now or later, where a core is
+    slower than the VM wants one to be. With ``one_each`` VMs that arrive get a host of their own.
+    """
+
+    placement: Placement
+    rule: str
+    by_size: bool = True
+    overcommit: float = 1.0
+    reject: bool = False
+    slow_cores: bool = True
+    one_each: bool = False
+
+    def fitting(self, farm: Farm) -> Bools:
+        """Return per size of VM whether some host, empty and whole, has room for one."""
+        return fitting_sizes(farm, self.overcommit if self.by_size else None, self.slow_cores)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Length of a run and its periods, in s; with ``host_series`` every host is sampled."""
+
+    end_s: float
+    control_s: float
+    report_s: float
+    host_series: bool = False
+
+
+@dataclass(frozen=True)
+class EngineSetup:
+    """How a farm is run; what is None, empty or left out takes no part in the run.
+
+    ``control`` decides every ``timing.control_s`` and is recorded as ``control_name``. ``lives``
+    None: all VMs are there from the start and stay. Moves use the ``network`` if ``migration`` has
+    a model that does; a VM that goes by way of storage is written and read with ``storage_mbps``,
+    Mbit/s. ``reserve`` is kept free by every placement, ``rules`` by every move.
+    """
+
+    start: InitialPlacementSetup
+    control: ControlPolicy
+    control_name: str
+    migration: MigrationModels
+    timing: Timing
+    lives: LifecycleSetup | None = None
+    failures: Sequence[FailureSource] = ()
+    network: NetworkSetup | None = None
+    rules: Rules | None = None
+    elasticity: Elasticity | None = None
+    reserve: Reserve | None = None
+    power: PowerManagement = field(default_factory=PowerManagement)
+    storage_mbps: float = STORAGE_MBPS
+
+    def guarded(self) -> "EngineSetup":
+        """Return the same with policies whose faults are told as theirs."""
+        return replace(
+            self,
+            start=replace(self.start, placement=guarded(self.start.placement, "placement")),
+            control=guarded(self.control, "control"),
+            power=guarded(self.power, ""),
+        )
