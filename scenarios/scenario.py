@@ -176,7 +176,7 @@ def _with_defaults(data: Any, context: dict[str, Any]) -> Scenario:
             return scenario
         return _checked(without(data, same), context)
     except _FaultyError:
-        # What is wrong is problem_of of the document as it stands.
+        # What is wrong is told of the document as it stands.
         return _checked(without(data, []), context)
 
 
@@ -213,7 +213,7 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
             found = True
             yield fault
     if not found:
-        # What fails is problem_of by names of racks and links, which have to be right first.
+        # What fails is told by names of racks and links, which have to be right first.
         yield from faults_of_failures(spec)
 
 
