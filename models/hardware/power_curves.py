@@ -107,7 +107,7 @@ class SquareRoot(_Between):
 
     def shape(self, u: Floats) -> Floats:
         """Return ``g(u)``, element by element."""
-        return np.sqrt(u)
+        return np.sqrt(np.maximum(u, 0.0))  # a load of 0 may be rounded to just below
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Fan(_Between):
 
     def shape(self, u: Floats) -> Floats:
         """Return ``g(u)``, element by element."""
-        return 2 * u - u**self.r
+        return 2 * u - np.maximum(u, 0.0) ** self.r
 
 
 @dataclass(frozen=True)

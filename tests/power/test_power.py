@@ -43,6 +43,15 @@ def test_every_model_follows_its_formula(model: PowerModel, formula: Formula, u:
     assert model.watts(np.array([u]))[0] == pytest.approx(formula(u), rel=1e-12)
 
 
+@pytest.mark.parametrize("model", [model for model, _ in FORMULAS] + [Table(G4)])
+@given(below=st.floats(0, 1e-9))
+def test_a_load_rounded_to_just_below_zero_draws_idle_power(
+    model: PowerModel, below: float
+) -> None:
+    idle_w = model.watts(np.zeros(1))[0]
+    assert model.watts(np.array([-below]))[0] == pytest.approx(idle_w, rel=1e-6)
+
+
 def test_every_model_of_the_catalogue_is_tested_here() -> None:
     # The states of FrequencyScaling have tests of their own in test_dvfs.py.
     tested = {type(model) for model, _ in FORMULAS} | {Table, FrequencyScaling}
