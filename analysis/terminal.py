@@ -9,8 +9,9 @@ from typing import Any
 from ..models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ..scenarios.errors.terminal_text import one_line
 from .base.metric_titles import title_of
+from .base.wording import shown, titled
 from .report.evacuation import evacuated
-from .report.report import payback_lines, shown, titled
+from .report.report import payback_lines
 from .run.execute import Progress
 from .run.result import Result
 from .studies.compare import Comparison

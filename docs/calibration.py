@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from farmsim.analysis.report.report import shown
+from farmsim.analysis.base.wording import shown
 from farmsim.models.base.estimates import LEVELS, Level, figures_of
 from farmsim.models.hardware.hardware_assists import assists_of, checked_assists
 from farmsim.models.hardware.server import servers

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from farmsim.analysis.report.report import shown
+from farmsim.analysis.base.wording import shown
 from farmsim.analysis.studies.compare import Comparison, run_all
 from farmsim.analysis.studies.compare_report import written
 from farmsim.scenarios.variants import OVERHEADS, expand

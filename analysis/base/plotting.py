@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from html import escape
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from markupsafe import Markup
 
 from ...models.base.arrays import Floats
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 MAIN, OTHER, FILL = "#1261a0", "#8a949e", "rgba(18,97,160,0.12)"
 WARM = "#c1440e"
@@ -48,6 +51,55 @@ def figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> Figure:
     for key, value in more.items():
         layout[key] = layout.get(key, {}) | value if isinstance(value, dict) else value
     return {"data": list(traces), "layout": layout}
+
+
+def line(
+    x: Any,
+    y: Any,
+    name: str,
+    colour: str,
+    hover: str,
+    *,
+    width: float = 2,
+    shape: str | None = "hv",
+    dash: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a line, thinned to what can be seen.
+
+    ``hover`` is the template of the text at the pointer, such as ``%{y:,.1f} kW``; ``shape`` is
+    ``hv`` for steps, None for straight connections; ``more`` are further fields of the trace.
+    """
+    x, y = thinned(x, y)
+    drawn = {"color": colour, "width": width, "dash": dash, "shape": shape}
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "name": name,
+        "mode": "lines",
+        "line": {key: value for key, value in drawn.items() if value is not None},
+        "hovertemplate": hover,
+        **more,
+    }
+
+
+def second_axis(title: str) -> dict[str, Any]:
+    """Return a vertical axis on the right, from zero, without lines of its own."""
+    return {
+        "title": {"text": title},
+        "overlaying": "y",
+        "side": "right",
+        "rangemode": "tozero",
+        "showgrid": False,
+    }
+
+
+def as_plotly(made: Figure) -> "go.Figure":
+    """Return a figure as an object of Plotly."""
+    import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
+
+    return go.Figure(data=made["data"], layout={"template": "none", **made["layout"]})
 
 
 def literal(draw: Callable[[Source], Figure]) -> Callable[[Source], Figure]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from ...models.base.arrays import Floats
+from ...models.base.arrays import Bools, Floats
 
 S_PER_H, S_PER_DAY = 3600.0, 86_400.0
 MIB_PER_GIB = 1024.0
@@ -29,6 +29,6 @@ def mean_ratio(parts: Floats, wholes: Floats) -> float:
     return float((parts[counted] / wholes[counted]).mean()) if counted.any() else 0.0
 
 
-def nullable(values: Floats) -> pa.Array:
-    """Return an Arrow array that is null where a value is NaN."""
-    return pa.array(values, mask=np.isnan(values))
+def nullable(values: Floats, missing: Bools | None = None) -> pa.Array:
+    """Return an Arrow array that is null where values are ``missing``; by default where NaN."""
+    return pa.array(values, mask=np.isnan(values) if missing is None else missing)

@@ -1,8 +1,14 @@
 """Numbers and counts as text: three significant digits at most, nouns in the right number."""
 
+from typing import Any
+
 WEEK_H = 168.0
 NO_DIFFERENCE = 0.0005
 """Relative difference below which sentences say that there is none: 0.05 %."""
+COUNTED = ("hosts", "VMs", "migrations", "cycles", "failures", "requests")
+"""Units that are nouns."""
+TIME_UNITS = ((7200.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
+"""From how many seconds on a unit of time is used, how many it has, and its name."""
 
 
 def amount(value: float) -> str:
@@ -94,3 +100,41 @@ def capital(text: str) -> str:
 def _plain(value: float) -> str:
     """Return three significant digits without an exponent."""
     return f"{float(f'{value:.3g}'):.10f}".rstrip("0").rstrip(".")
+
+
+def shown(value: Any, unit: str = "") -> str:
+    """Return a number for people: shares in percent, three significant digits at most."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        if 0.9995 <= value < 1.0 - 1e-9:
+            return "> 99.9 %"  # not quite all is not called all
+        tiny = 0 < abs(value) < 1e-5
+        return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
+    return amount(value)
+
+
+def unit_of(value: float | None, unit: str) -> str:
+    """Return the unit that stands after a value: one host, two hosts; shares have theirs."""
+    if unit == "share":
+        return ""
+    return unit.removesuffix("s") if value == 1 and unit in COUNTED else unit
+
+
+def titled(title: str, unit: str, duration_h: float) -> str:
+    """Return the title of a figure; one per year says from how short a run it comes."""
+    since = basis(duration_h) if unit.endswith("/year") else ""
+    return f"{title} ({since})" if since else title
+
+
+def time_unit(longest_s: float) -> tuple[float, str]:
+    """Return the unit that suits times up to the longest: its length in seconds and its name."""
+    return next((scale, unit) for least, scale, unit in TIME_UNITS if longest_s >= least)
+
+
+def lasting(seconds: float) -> str:
+    """Return a span of time in the unit that suits it."""
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    scale, unit = time_unit(seconds)
+    return f"{seconds / scale:.3g} {unit}"

@@ -11,8 +11,8 @@ from ...models.base.arrays import added
 from ...policies.control.evacuation import Evacuation
 from ...scenarios.language.units import parse
 from ..base.run_tables import RunTables
+from ..base.wording import lasting
 from ..measure.work_not_done import sentence
-from ..topics.migration.figures import lasting
 from .vm_sentences import plural
 
 SHOWN = 20

@@ -1,22 +1,19 @@
 """The report: one HTML page that needs nothing else, not even a network."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from operator import methodcaller
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from plotly.offline import get_plotlyjs
 
 from ...models.base.metric_definitions import METRICS, WHERE_KNOWN
 from ..base.metric_titles import title_of
+from ..base.page import figure_entry, page
 from ..base.run_tables import RunTables
-from ..base.wording import amount, basis
+from ..base.wording import basis, shown, titled, unit_of
 from ..statements.savings import COMPARED
 from ..topics.catalogue import TOPICS
 from ..topics.farm.hosts import busiest_hosts
-from ..topics.migration.figures import lasting
 from ..topics.migration.metrics import NETWORK
 from .evacuation import clock, evacuated, some
 from .figures import FIGURES, available_figures
@@ -27,61 +24,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 """The metrics of each section, by its title, in the order of the page."""
 
-COUNTED = ("hosts", "VMs", "migrations", "cycles", "failures", "requests")
-"""Units that are nouns."""
-
-
-@cache
-def environment() -> Environment:
-    """Return the templates; what is put into them is escaped."""
-    made = Environment(
-        loader=PackageLoader("farmsim.analysis", "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["figure"] = shown
-    made.filters["lasting"] = lasting
-    made.policies["json.dumps_kwargs"] = {"default": methodcaller("tolist")}
-    return made
-
-
-def shown(value: Any, unit: str = "") -> str:
-    """Return a number for people: shares in percent, three significant digits at most."""
-    if value is None:
-        return "–"
-    if unit == "share":
-        if 0.9995 <= value < 1.0 - 1e-9:
-            return "> 99.9 %"  # not quite all is not called all
-        tiny = 0 < abs(value) < 1e-5
-        return f"{'< ' if value > 0 else '> −'}0.001 %" if tiny else f"{amount(value * 100)} %"
-    return amount(value)
-
-
-def unit_of(value: float | None, unit: str) -> str:
-    """Return the unit that stands after a value: one host, two hosts; shares have theirs."""
-    if unit == "share":
-        return ""
-    return unit.removesuffix("s") if value == 1 and unit in COUNTED else unit
-
-
-def titled(title: str, unit: str, duration_h: float) -> str:
-    """Return the title of a figure; one per year says from how short a run it comes."""
-    since = basis(duration_h) if unit.endswith("/year") else ""
-    return f"{title} ({since})" if since else title
-
 
 def render(result: RunTables) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped."""
-    page = environment().get_template("report.html.j2")
     over_network = {figure.name for figure in NETWORK.figures}
     written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
-    return page.render(
+    return page(
+        "report.html.j2",
         farmsim=result.manifest["versions"]["farmsim"],
         name=result.name,
-        title=result.title,
         description=written.get("description") or "",
+        title=result.title,
         summary=result.summary,
         manifest=result.manifest,
         scenario_yaml=result.scenario_yaml,
@@ -194,7 +147,7 @@ def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
 
 def _figures(result: RunTables, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "title": FIGURES[name].title, "note": FIGURES[name].note, **draw(result)}
+        figure_entry(name, FIGURES[name].title, FIGURES[name].note, draw(result))
         for name, draw in available_figures(result).items()
         if chosen(name)
     ]

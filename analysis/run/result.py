@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...scenarios.errors.suggest import unknown_name
+from ..base.plotting import as_plotly
 from .run_directory import StoredRun, read, write
 
 if TYPE_CHECKING:
@@ -70,15 +71,12 @@ class Result:
 
     def figure(self, name: str) -> "go.Figure":
         """Return a Plotly figure. Raises KeyError naming the figures there are."""
-        import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
-
         from ..report.figures import available_figures  # noqa: PLC0415
 
         figures = available_figures(self)
         if name not in figures:
             raise KeyError(unknown_name("figure", name, figures))
-        figure = figures[name](self)
-        return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
+        return as_plotly(figures[name](self))
 
     def vm_history(self, vm: str) -> "VmHistory":
         """Return what happened to a VM, named exactly or by a pattern that it alone matches.

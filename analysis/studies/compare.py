@@ -21,6 +21,7 @@ from ...scenarios.errors.suggest import unknown_name
 from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import looked_at, seal, write_json
 from ...scenarios.variants import TYPICAL, Levels, Variant
+from ..base.plotting import as_plotly
 from ..base.run_tables import SCHEMA_VERSION
 from ..measure.work_not_done import serving_as_much
 from ..run.execute import Progress, execute
@@ -186,14 +187,11 @@ class Comparison:
 
     def figure(self, name: str) -> "go.Figure":
         """Return a Plotly figure: ``metrics`` or ``power``. Raises KeyError."""
-        import plotly.graph_objects as go  # noqa: PLC0415 - costly to import
-
         from .compare_report import FIGURES  # noqa: PLC0415 - jinja is costly to import
 
         if name not in FIGURES:
             raise KeyError(unknown_name("figure", name, FIGURES))
-        figure = FIGURES[name](self._page)
-        return go.Figure(data=figure["data"], layout={"template": "none", **figure["layout"]})
+        return as_plotly(FIGURES[name](self._page))
 
     def report(self, links: bool = False) -> str:
         """Return the comparison as one HTML page; ``links`` to the reports beside it."""

@@ -9,9 +9,11 @@ from plotly.offline import get_plotlyjs
 
 from ...models.base.metric_definitions import SAVINGS
 from ...scenarios.language.yaml_text import parse
-from ..base.plotting import Figure, figure, hours, literal, thinned
+from ..base.page import figure_entry, page
+from ..base.plotting import Figure, figure, hours, line, literal
 from ..base.run_tables import RunTables
-from ..report.report import SECTIONS, environment, shown, titled
+from ..base.wording import shown, titled
+from ..report.report import SECTIONS
 from ..run.run_directory import VARIANTS
 from .compare_rows import Cell, Row
 
@@ -156,15 +158,9 @@ def power(comparison: ComparisonPage) -> Figure:
     for index, (name, run) in enumerate(comparison.runs.items()):
         series = run.table("farm_series")
         times, label = hours(series["time_s"].to_numpy())
-        times, watts = thinned(times, series["power_w"].to_numpy())
-        line = {"color": _colour(index), "width": 2, "shape": "hv",
-                "dash": "solid" if index < len(COLOURS) else "dot"}  # fmt: skip
-        traces.append(
-            {
-                "type": "scatter", "x": times, "y": watts * 1e-3, "name": name, "mode": "lines",
-                "line": line, "hovertemplate": "%{y:,.2f} kW",
-            }
-        )  # fmt: skip
+        dash = "solid" if index < len(COLOURS) else "dot"
+        kilowatts = series["power_w"].to_numpy() * 1e-3
+        traces.append(line(times, kilowatts, name, _colour(index), "%{y:,.2f} kW", dash=dash))
     return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
 
 
@@ -182,31 +178,22 @@ _NOTES = {
 def render(comparison: ComparisonPage, links: bool) -> str:
     """Return the page; texts from inputs are escaped."""
     first = comparison.first
-    description = parse(first.scenario_yaml).data.get("description") or ""
-    return (
-        environment()
-        .get_template("compare.html.j2")
-        .render(
-            farmsim=first.manifest["versions"]["farmsim"],
-            name=comparison.name,
-            description=description,
-            seed=first.manifest["seed"],
-            duration_h=first.value("duration_h"),
-            comparison=comparison,
-            folder=VARIANTS if links else None,
-            groups=_groups(comparison),
-            has_band=comparison.has_band,
-            figures=[
-                {
-                    "name": f"compare-{name}",
-                    "title": _TITLES[name],
-                    "note": _NOTES[name],
-                    **draw(comparison),
-                }
-                for name, draw in FIGURES.items()
-            ],
-            plotly_js=get_plotlyjs(),
-        )
+    return page(
+        "compare.html.j2",
+        farmsim=first.manifest["versions"]["farmsim"],
+        name=comparison.name,
+        description=parse(first.scenario_yaml).data.get("description") or "",
+        seed=first.manifest["seed"],
+        duration_h=first.value("duration_h"),
+        comparison=comparison,
+        folder=VARIANTS if links else None,
+        groups=_groups(comparison),
+        has_band=comparison.has_band,
+        figures=[
+            figure_entry(f"compare-{name}", _TITLES[name], _NOTES[name], draw(comparison))
+            for name, draw in FIGURES.items()
+        ],
+        plotly_js=get_plotlyjs(),
     )
 
 

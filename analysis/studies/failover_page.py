@@ -5,7 +5,7 @@ from pathlib import Path
 from ... import __version__
 from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import seal, write_json
-from ..report.report import environment
+from ..base.page import page
 from ..run.run_directory import FAILED_OVER
 from .failover_result import KINDS, Failover
 
@@ -32,8 +32,8 @@ def render(outcome: Failover) -> str:
          "bad": sum(bool(each.stranded) for each in outcome.of(kind))}
         for kind in KINDS
     ]  # fmt: skip
-    page = environment().get_template("failover.html.j2")
-    return page.render(
+    return page(
+        "failover.html.j2",
         farmsim=__version__,
         name=outcome.name,
         description="",

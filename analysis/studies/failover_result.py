@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.wording import lasting
 from ..report.vm_sentences import plural
-from ..topics.migration.figures import lasting
 
 KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"}
 """What fails, by the word for it, in the order of a report."""

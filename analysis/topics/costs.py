@@ -3,16 +3,15 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
 
 from ...models.accounts.accounts import Rate
-from ...models.base.arrays import Bools, Floats, added, sum_by
+from ...models.base.arrays import Floats, added, sum_by
 from ...models.base.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
 from ...models.hypervisor.licences import costs_per_year, order_factors
 from ..base.played_case import PlayedCase
 from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicTable
-from ..base.units_and_ratios import ratio
+from ..base.units_and_ratios import nullable, ratio
 from .farm.hosts_needed import hosts_needed
 
 ITEMS = ("energy", "capital", "licence")
@@ -37,41 +36,32 @@ class CostLine:
 
 
 def cost_lines(run: PlayedCase) -> list[CostLine]:
-    """Return energy, capital and licence cost of each group of hosts."""
-    cost, farm = run.scenario.cost, run.farm
-    duration_s = run.end_s
-    joules: Floats = sum_by(
-        farm.hosts.group, weights=farm.accounts.totals[Rate.POWER_W],
-        minlength=len(run.case.host_models),
-    )  # fmt: skip
-    vm_s = np.bincount(
-        farm.hosts.group,
-        weights=farm.accounts.totals[Rate.VMS],
-        minlength=len(run.case.host_models),
-    )
-    needed = hosts_needed(run)
-    joules = joules - needed.uncounted_j
-    paid_by_group = needed.paid.tolist()
-    licences = costs_per_year(run.case.licences, paid_by_group, vm_s / duration_s)
-    factors = order_factors(run.case.licences, paid_by_group)
+    """Return energy, capital and licence cost of each group of hosts, for the hosts paid for.
+
+    Licences by the core are counted with the share of each group in minimum orders.
+    """
+    case, cost, needed = run.case, run.scenario.cost, hosts_needed(run)
+    totals, paid = run.farm.accounts.totals, needed.paid.tolist()
+    joules: Floats = sum_by(run.farm.hosts.group, weights=totals[Rate.POWER_W], minlength=len(paid))
+    kwh = (joules - needed.uncounted_j) / JOULE_PER_KWH
+    vm_s = np.bincount(run.farm.hosts.group, weights=totals[Rate.VMS], minlength=len(paid))
+    licences = costs_per_year(case.licences, paid, vm_s / run.end_s)
+    factors = order_factors(case.licences, paid)
     lines = []
-    for index, model in enumerate(run.case.host_models):
-        paid = paid_by_group[index]
+    for index, (model, hosts) in enumerate(zip(case.host_models, paid, strict=True)):
+        price = capital_cost(case.prices[index], cost.server_lifetime, run.end_s)
         amounts = {
-            "energy": energy_cost(
-                joules[index] / JOULE_PER_KWH, cost.pue, cost.energy_price.amount
-            ),
-            "capital": paid
-            * capital_cost(run.case.prices[index], cost.server_lifetime, duration_s),
-            "licence": float(licences[index]) * duration_s / YEAR_S,
+            "energy": energy_cost(kwh[index], cost.pue, cost.energy_price.amount),
+            "capital": hosts * price,
+            "licence": float(licences[index]) * run.end_s / YEAR_S,
         }
         for item, amount in amounts.items():
-            year = per_year(float(amount), duration_s)
-            line = CostLine(model.name, item, paid, float(amount), year, ratio(year, paid))
+            year = per_year(float(amount), run.end_s)
+            line = CostLine(model.name, item, hosts, float(amount), year, ratio(year, hosts))
             if item == "licence":
-                licence = run.case.licences[index]
-                cores = paid * licence.cores * float(factors[index])
-                line = replace(line, licensed_cores=cores, known=licence.known or not paid)
+                licence = case.licences[index]
+                cores = hosts * licence.cores * float(factors[index])
+                line = replace(line, licensed_cores=cores, known=licence.known or not hosts)
             lines.append(line)
     return lines
 
@@ -95,33 +85,34 @@ def cost_values(run: PlayedCase) -> dict[str, float]:
 def costs(run: PlayedCase) -> dict[str, Made]:
     """Return one row per group of hosts and item."""
     lines = cost_lines(run)
-    currency = run.currency
     known = np.array([line.known for line in lines], bool)
-    hosts = np.array([line.hosts for line in lines])
+    counted = known & (np.array([line.hosts for line in lines]) > 0)
+    amount, year, host_year = (
+        np.array([getattr(line, name) for line in lines], np.float64)
+        for name in ("amount", "per_year", "per_host_year")
+    )
+    yearly = f"{run.currency}/year"
     return {
         "group": ([line.group for line in lines], "", "Group of hosts."),
         "item": ([line.item for line in lines], "", "Energy, capital, or licence."),
         "hosts": ([line.hosts for line in lines], "hosts", "Hosts that it is counted for."),
         "licensed_cores": (
-            [line.licensed_cores for line in lines], "cores", "Cores that a licence by the core "
-            "is paid for, minimum orders included.",
+            [line.licensed_cores for line in lines],
+            "cores",
+            "Cores that a licence by the core is paid for, minimum orders included.",
         ),
         "amount": (
-            _known([line.amount for line in lines], known), currency, "Cost over the run; null "
-            "where its price is not known in this currency.",
+            nullable(amount, ~known),
+            run.currency,
+            "Cost over the run; null where its price is not known in this currency.",
         ),
-        "per_year": (
-            _known([line.per_year for line in lines], known), f"{currency}/year", "Cost per year."
-        ),
+        "per_year": (nullable(year, ~known), yearly, "Cost per year."),
         "per_host_year": (
-            _known([line.per_host_year for line in lines], known & (hosts > 0)),
-            f"{currency}/year", "Cost per host and year; null where no host is counted.",
+            nullable(host_year, ~counted),
+            yearly,
+            "Cost per host and year; null where no host is counted.",
         ),
-    }  # fmt: skip
-
-
-def _known(values: list[float], known: Bools) -> pa.Array:
-    return pa.array(np.array(values, np.float64), mask=~known)
+    }
 
 
 COSTS = Topic(

@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from ...models.base.arrays import Floats
 from ..base.played_case import PlayedCase
-from ..base.plotting import MAIN, WARM, Figure, figure, hours, thinned
+from ..base.plotting import MAIN, WARM, Figure, figure, hours, line, second_axis
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicFigure, TopicTable
-from ..base.units_and_ratios import MIB_PER_GIB, S_PER_H
+from ..base.units_and_ratios import MIB_PER_GIB, S_PER_H, nullable
 
 TABLE = "reserve"
 
@@ -41,7 +41,7 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _finite(values: Floats) -> pa.Array:
-    return pa.array(values, pa.float64(), mask=~np.isfinite(values))
+    return nullable(values, ~np.isfinite(values))
 
 
 def reserve(result: RunTables) -> Figure:
@@ -49,25 +49,16 @@ def reserve(result: RunTables) -> Figure:
     table = result.table(TABLE)
     times, label = hours(table["time_s"].to_numpy())
     traces: list[dict[str, Any]] = []
-    for column, name, unit, line, axis in (
-        ("memory_left_gib", "memory", "GiB", {"color": MAIN}, "y"),
-        ("cpu_left_ghz", "CPU", "GHz", {"color": WARM, "dash": "dot"}, "y2"),
+    for column, name, unit, colour, dash, axis in (
+        ("memory_left_gib", "memory", "GiB", MAIN, None, "y"),
+        ("cpu_left_ghz", "CPU", "GHz", WARM, "dot", "y2"),
     ):
         if table[column].null_count:
             continue
-        x, y = thinned(times, table[column].to_numpy())
-        traces.append(
-            {
-                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines", "yaxis": axis,
-                "line": {**line, "width": 2, "shape": "hv"},
-                "hovertemplate": f"%{{y:,.1f}} {unit}",
-            }
-        )  # fmt: skip
+        left, hover = table[column].to_numpy(), f"%{{y:,.1f}} {unit}"
+        traces.append(line(times, left, name, colour, hover, dash=dash, yaxis=axis))
     made = figure(traces, f"time ({label})", "memory left (GiB)", margin={"r": 64})
-    made["layout"]["yaxis2"] = {
-        "title": {"text": "CPU left (GHz)"}, "overlaying": "y", "side": "right",
-        "rangemode": "tozero", "showgrid": False,
-    }  # fmt: skip
+    made["layout"]["yaxis2"] = second_axis("CPU left (GHz)")
     for axis, column in (("yaxis", "memory_left_gib"), ("yaxis2", "cpu_left_ghz")):
         values = table[column].drop_null().to_numpy()
         made["layout"][axis]["range"] = _around_zero(values)

@@ -12,6 +12,7 @@ import pytest
 import farmsim
 from farmsim.analysis.base.played_case import PlayedCase
 from farmsim.analysis.base.plotting import Figure
+from farmsim.analysis.base.wording import lasting
 from farmsim.analysis.measure.conservation import ConservationError, check
 from farmsim.analysis.measure.metrics import measure
 from farmsim.analysis.report.figures import FIGURES, available_figures
@@ -24,7 +25,6 @@ from farmsim.analysis.topics.migration.figures import (
     WAITING,
     clock,
     downtime,
-    lasting,
     links,
     phase_timeline,
     sent,

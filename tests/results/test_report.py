@@ -12,8 +12,8 @@ import pytest
 import farmsim
 from farmsim.analysis.base.plotting import thinned
 from farmsim.analysis.base.topic import always
+from farmsim.analysis.base.wording import shown
 from farmsim.analysis.report.figures import FIGURES
-from farmsim.analysis.report.report import shown
 
 EVERYWHERE = [name for name, figure in FIGURES.items() if figure.exists is always]
 

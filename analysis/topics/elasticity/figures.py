@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line, second_axis
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
 
@@ -17,28 +17,18 @@ def applications(result: RunTables) -> Figure:
     rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
     times, label = hours(table["time_s"].to_numpy()[rows])
 
-    def line(name: str, title: str, colour: str, unit: str, **more: Any) -> dict[str, Any]:
-        x, y = thinned(times, table[name].to_numpy()[rows])
-        shape = {"color": colour, "width": 2, "shape": "hv", **more.pop("line", {})}
-        return {
-            "type": "scatter", "x": x, "y": y, "name": title, "mode": "lines", "line": shape,
-            "hovertemplate": f"%{{y:,.1f}} {unit}", **more,
-        }  # fmt: skip
+    def course(name: str, title: str, colour: str, unit: str, **more: Any) -> dict[str, Any]:
+        values = table[name].to_numpy()[rows]
+        return line(times, values, title, colour, f"%{{y:,.1f}} {unit}", **more)
 
+    filled = {"fill": "tozeroy", "fillcolor": FILL}
+    right = {"yaxis": "y2", "dash": "dot", "width": 1.5}
     lines = [
-        line("capacity_ghz", "capacity of members that run", MAIN, "GHz",
-             fill="tozeroy", fillcolor=FILL),
-        line("load_ghz", "load", WARM, "GHz"),
-        line("wanted", "members wanted (right)", OTHER, "members", yaxis="y2",
-             line={"dash": "dot", "width": 1.5}),
-    ]  # fmt: skip
-    return figure(
-        lines, f"time ({label})", "GHz", margin={"r": 60},
-        yaxis2={
-            "title": {"text": "members"}, "overlaying": "y", "side": "right", "showgrid": False,
-            "rangemode": "tozero",
-        },
-    )  # fmt: skip
+        course("capacity_ghz", "capacity of members that run", MAIN, "GHz", **filled),
+        course("load_ghz", "load", WARM, "GHz"),
+        course("wanted", "members wanted (right)", OTHER, "members", **right),
+    ]
+    return figure(lines, f"time ({label})", "GHz", margin={"r": 60}, yaxis2=second_axis("members"))
 
 
 def largest(result: RunTables) -> str:

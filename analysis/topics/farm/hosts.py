@@ -7,7 +7,7 @@ from ....models.base.arrays import Floats
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import VmState
 from ...base.played_case import PlayedCase
-from ...base.plotting import MAIN, WARM, Figure, figure, hours, thinned
+from ...base.plotting import MAIN, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
@@ -167,14 +167,8 @@ def hosts_on(result: RunTables) -> Figure:
     bounds = result.table("bounds")
     made = course_beside_baselines(result, "hosts_on", 1.0, "hosts on", "hosts")
     times, _ = hours(bounds["time_s"].to_numpy())
-    times, least = thinned(times, bounds["hosts_bound"].to_numpy())
-    made["data"].append(
-        {
-            "type": "scatter", "x": times, "y": least, "name": "at least", "mode": "lines",
-            "line": {"color": WARM, "width": 2, "dash": "dot", "shape": "hv"},
-            "hovertemplate": "%{y:,.1f} hosts",
-        }
-    )  # fmt: skip
+    least = bounds["hosts_bound"].to_numpy()
+    made["data"].append(line(times, least, "at least", WARM, "%{y:,.1f} hosts", dash="dot"))
     return made
 
 

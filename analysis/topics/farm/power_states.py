@@ -6,7 +6,7 @@ from ....models.base.cost import JOULE_PER_KWH
 from ....models.hardware.sleep_states import SLEEP_STATES
 from ....models.state.columns import POWER_STATES
 from ...base.played_case import PlayedCase
-from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
@@ -88,15 +88,8 @@ def power_states(result: RunTables) -> Figure:
     traces, label = [], ""
     for name, values, colour in [*shown, ("at rest, or failed", remaining, OTHER)]:
         times, label = hours(series["time_s"].to_numpy())
-        x, y = thinned(times, values)
-        traces.append(
-            {
-                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
-                "stackgroup": "hosts", "line": {"color": colour, "width": 1, "shape": "hv"},
-                "fillcolor": FILL if colour == MAIN else colour,
-                "hovertemplate": "%{y:,.1f} hosts",
-            }
-        )  # fmt: skip
+        fill = {"stackgroup": "hosts", "fillcolor": FILL if colour == MAIN else colour}
+        traces.append(line(times, values, name, colour, "%{y:,.1f} hosts", width=1, **fill))
     return figure(traces, f"time ({label})", "hosts")
 
 

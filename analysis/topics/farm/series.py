@@ -8,7 +8,7 @@ from ....models.base.arrays import Bools, Floats, Ints
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import PowerState
 from ...base.played_case import PlayedCase
-from ...base.plotting import FILL, MAIN, MORE_COLOURS, OTHER, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, MORE_COLOURS, OTHER, Figure, figure, hours, line
 from ...base.run_tables import RunTables
 from ...base.table_columns import Made
 from ...base.topic import Topic, TopicFigure, TopicTable
@@ -125,15 +125,12 @@ def course_beside_baselines(
     for source, colour, name in lines:
         series = source.table("farm_series")
         times, label = hours(series["time_s"].to_numpy())
-        times, values = thinned(times, series[column].to_numpy() * scale)
-        traces.append(
-            {
-                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
-                "line": {"color": colour, "width": 2, "shape": "hv"},
-                "fill": "tozeroy" if source is result else "none", "fillcolor": FILL,
-                "hovertemplate": f"%{{y:,.1f}} {unit}",
-            }
-        )  # fmt: skip
+        values = series[column].to_numpy() * scale
+        filled: dict[str, Any] = {
+            "fill": "tozeroy" if source is result else "none",
+            "fillcolor": FILL,
+        }
+        traces.append(line(times, values, name, colour, f"%{{y:,.1f}} {unit}", **filled))
     return figure(traces, f"time ({label})", y_title)
 
 
@@ -154,14 +151,8 @@ def load_duration(result: RunTables) -> Figure:
         values = series[column].to_numpy()
         order = np.argsort(-values, kind="stable")
         part = np.cumsum(weights[order]) / weights.sum() * 100
-        x, y = thinned(np.append(0.0, part), np.append(values[order][:1], values[order]))
-        traces.append(
-            {
-                "type": "scatter", "x": x, "y": y, "name": name, "mode": "lines",
-                "line": {"color": colour, "width": 2, "dash": dash},
-                "hovertemplate": "%{y:,.1f} GHz",
-            }
-        )  # fmt: skip
+        x, y = np.append(0.0, part), np.append(values[order][:1], values[order])
+        traces.append(line(x, y, name, colour, "%{y:,.1f} GHz", shape=None, dash=dash))
     return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, thinned
+from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
 
@@ -24,15 +24,12 @@ def population(result: RunTables) -> Figure:
         counts = table[name].to_numpy().astype(float)
         if name != "running" and not counts.any():
             continue
-        times, values = thinned(seconds / scale, counts)
-        traces.append(
-            {
-                "type": "scatter", "x": times, "y": values, "name": name, "mode": "lines",
-                "line": {"color": colour, "width": 2},
-                "fill": "tozeroy" if name == "running" else "none", "fillcolor": FILL,
-                "hovertemplate": "%{y:,.0f} VMs",
-            }
-        )  # fmt: skip
+        filled: dict[str, Any] = {
+            "fill": "tozeroy" if name == "running" else "none",
+            "fillcolor": FILL,
+        }
+        hover = "%{y:,.0f} VMs"
+        traces.append(line(seconds / scale, counts, name, colour, hover, shape=None, **filled))
     return figure(traces, f"time ({label})", "VMs", shapes=_marks(result, scale))
 
 

@@ -10,6 +10,7 @@ from ....models.base.arrays import Floats
 from ...base.plotting import MAIN, Figure, figure, hours
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
+from ...base.wording import lasting, time_unit
 
 SHOWN_LINKS = 10
 MAX_MIGRATIONS = 150
@@ -37,7 +38,6 @@ COLOURS = {
     WAITING: "#d8dee4", REST: "#9dc3e6", COPYING: MAIN, AWAY: "#e0a100", DOWN: "#c1440e",
 }  # fmt: skip
 CUT_OFF = "not ended within the run"
-SPANS = ((7200.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
 def phase_timeline(result: RunTables) -> Figure:
@@ -46,7 +46,7 @@ def phase_timeline(result: RunTables) -> Figure:
     took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
     longest = np.argsort(-took_s, kind="stable")[:MAX_MIGRATIONS].tolist()
     rows = sorted(longest, key=lambda row: (moves["decided_s"][row], moves["end_s"][row], row))
-    scale_s, unit = _span(float(took_s.max(initial=0.0)))
+    scale_s, unit = time_unit(float(took_s.max(initial=0.0)))
     bars = _bars(result, moves, rows)
     traces = [
         {
@@ -69,10 +69,6 @@ def phase_timeline(result: RunTables) -> Figure:
         yaxis={"range": [len(rows) - 0.5, -0.5], "showgrid": False, "automargin": True,
                "rangemode": "normal", "tickvals": list(ticks), "ticktext": list(ticks.values())},
     )  # fmt: skip
-
-
-def _span(longest_s: float) -> tuple[float, str]:
-    return next((scale, unit) for least, scale, unit in SPANS if longest_s >= least)
 
 
 def _bars(
@@ -206,14 +202,6 @@ def _between(low_s: float, high_s: float) -> str:
         return f"below {high}"
     number, unit = low.split(" ")
     return f"{number}–{high}" if unit == high.split(" ")[1] else f"{low} – {high}"
-
-
-def lasting(seconds: float) -> str:
-    """Return a span of time in the unit that suits it."""
-    if seconds < 1:
-        return f"{seconds * 1e3:.3g} ms"
-    scale, unit = _span(seconds)
-    return f"{seconds / scale:.3g} {unit}"
 
 
 def links(result: RunTables) -> Figure:
