@@ -173,15 +173,23 @@ What it prints goes to standard error. An installed policy that cannot be loaded
 and disturbs nobody who does not name it.
 """
 
+from ..models.base.arrays import Bools, Floats, Ints
 from ..models.base.parameters import parameter
-from ..models.migration.course import Guest, Measured, MigrationEnd, Step
+from ..models.migration.course import (
+    Guest,
+    Measured,
+    MigrationEnd,
+    MigrationSteps,
+    Step,
+    play_alone,
+)
 from ..models.state.columns import PowerState, VmState
 from .control.control import ControlPolicy
 from .control.drain import Drain
 from .interface.plan import Plan, Proposal, Reason, Search
 from .interface.view import FarmView, HostView, VmView
 from .overload.detector import HistoryOf, OverloadDetector, OverloadDetectorFields, weigh
-from .placement.candidates import Candidates
+from .placement.candidates import Candidates, Positions
 from .placement.host_costs import Pricing, cpu_tie, power_tie
 from .placement.placement import Placed, Placement, place_decreasing, place_each
 from .scaling.forecast import Forecaster
@@ -190,21 +198,26 @@ from .selection.selection import Selection
 
 __all__ = [
     "ApplicationView",
+    "Bools",
     "Candidates",
     "ControlPolicy",
     "Drain",
     "FarmView",
+    "Floats",
     "Forecaster",
     "Guest",
     "HistoryOf",
     "HostView",
+    "Ints",
     "Measured",
     "MigrationEnd",
+    "MigrationSteps",
     "OverloadDetector",
     "OverloadDetectorFields",
     "Placed",
     "Placement",
     "Plan",
+    "Positions",
     "PowerState",
     "Pricing",
     "Proposal",
@@ -220,6 +233,7 @@ __all__ = [
     "parameter",
     "place_decreasing",
     "place_each",
+    "play_alone",
     "power_tie",
     "weigh",
 ]

@@ -21,7 +21,7 @@ from ..interface.view import FarmView
 Veto = Callable[[Ints, int], Bools]
 """Given positions in the room and a VM, which of them would be overloaded by it."""
 
-Places = Ints | slice
+Positions = Ints | slice
 """Some positions in the room, or all of them as a slice."""
 
 EVERYWHERE = slice(None)
@@ -149,7 +149,7 @@ class Candidates:
             self._scalars.closed[position] = closed
             self.changes.append(position)
 
-    def full(self, vms: Ints, at: Places = EVERYWHERE) -> Bools:
+    def full(self, vms: Ints, at: Positions = EVERYWHERE) -> Bools:
         """Return which of some candidates have no room for each VM: (VMs, candidates)."""
         full = self.free_mhz[at] < (self.need_mhz[vms] - self.tie_mhz)[:, None]
         full |= self._closed[at]

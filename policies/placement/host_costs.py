@@ -14,7 +14,9 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.ties import TIE, first_as_low, first_lowest
-from .candidates import EVERYWHERE, Candidates, Places
+from .candidates import EVERYWHERE, Candidates, Positions
+
+OWN = __name__.partition(".")[0]
 
 BATCH = 8
 """VMs whose costs are computed at once in a small room."""
@@ -34,7 +36,7 @@ BLOCK = 1024
 FEW = 16
 """Up to so many hosts are computed one by one; beyond, vectors are faster."""
 
-Costs = Callable[[Candidates, Ints, Places], Floats]
+Costs = Callable[[Candidates, Ints, Positions], Floats]
 """Cost of each VM on some candidates of a room, (VMs, candidates), a new array each time."""
 
 CostAt = Callable[[Candidates, int, int], float]
@@ -76,6 +78,28 @@ class Pricing:
     rising: bool = False
     lasting: bool = True
     tie: Tie = plain_tie
+
+    def __post_init__(self) -> None:
+        if self.costs.__module__.partition(".")[0] != OWN:
+            object.__setattr__(self, "costs", _checked(self.costs))
+
+
+def _checked(costs: Costs) -> Costs:
+    """Return costs that are somebody else's code, refusing what can never be right."""
+
+    def checked(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
+        found = np.asarray(costs(candidates, vms, at))
+        shape = len(vms), len(candidates.hosts[at])
+        if found.shape != shape or found.dtype.kind not in "fiu":
+            raise ValueError(
+                f"costs are an array of {found.dtype} of shape {found.shape}; they are numbers of "
+                f"shape (VMs, candidates), here {shape}"
+            )
+        if np.isnan(found).any():
+            raise ValueError("a cost is NaN; it is a number, inf where a VM is not to go")
+        return found.astype(np.float64)
+
+    return checked
 
 
 def current_costs(
@@ -228,7 +252,7 @@ def costs_now(candidates: Candidates, one: Ints, pricing: Pricing) -> tuple[Floa
     return _sleeping_if_none_else(candidates, one, pricing, *allowed)
 
 
-def _with_room(candidates: Candidates, vms: Ints, pricing: Pricing, at: Places) -> Floats:
+def _with_room(candidates: Candidates, vms: Ints, pricing: Pricing, at: Positions) -> Floats:
     full = candidates.full(vms, at)
     if pricing.at is None and candidates.prefer_awake:
         full |= candidates.sleeping[at]

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.capacity_index import BestFitIndex
 from ..placement.host_costs import Pricing, cpu_tie
 from ..placement.placement import Placed, place_each
 
 
-def cpu_left(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+def cpu_left(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
     """Cost that prefers the host with the least CPU left, in MHz."""
     return candidates.free_mhz[at] - candidates.need_mhz[vms][:, None]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ...models.base.arrays import Floats, Ints
 from ...models.base.parameters import parameter
 from ...models.base.ties import ascending
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, in_order
 
@@ -31,7 +31,7 @@ class DotProduct:
         size = size + self.memory_weight * need_mib / candidates.memory_mib.max(initial=1.0)
         return in_order(ascending(-size), candidates, vms, Pricing(self._misfit, tie=_tie))
 
-    def _misfit(self, candidates: Candidates, vms: Ints, at: Places) -> Floats:
+    def _misfit(self, candidates: Candidates, vms: Ints, at: Positions) -> Floats:
         need_mib = candidates.view.vms.footprint_mib[vms][:, None]
         cpu = candidates.need_mhz[vms][:, None] * (
             candidates.free_mhz[at] / candidates.capacity_mhz[at] ** 2

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.capacity_index import FirstFitIndex
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
 
-def row_order(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+def row_order(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
     """Cost that prefers the lower row."""
     return np.tile(np.arange(len(candidates.hosts), dtype=np.float64)[at], (len(vms), 1))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.parameters import parameter
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.host_costs import Pricing, power_tie
 from ..placement.placement import Placed, place_decreasing
 
@@ -32,7 +32,7 @@ class PowerAwareBestFitDecreasing:
         before = _measured_w if measured else _tentative_w
         before_w = before(candidates)
 
-        def rise_w(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+        def rise_w(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
             rise = candidates.power.watts(
                 candidates.load_mhz[at] + candidates.need_mhz[vms][:, None], at
             )

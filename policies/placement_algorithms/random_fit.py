@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
 
-def lottery(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+def lottery(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
     """Cost that is drawn anew for each VM and host."""
     return candidates.view.draw("placement.random").random((len(vms), len(candidates.hosts)))[:, at]
 

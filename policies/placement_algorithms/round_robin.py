@@ -8,7 +8,7 @@ import numpy as np
 from ...models.base.arrays import Floats, Ints
 from ..interface.plan import Search
 from ..placement.affinity_groups import affinity_groups
-from ..placement.candidates import Candidates, Places
+from ..placement.candidates import Candidates, Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
@@ -47,7 +47,7 @@ class RoundRobin:
         return Placed(hosts, searches)
 
 
-def distance_after_last(candidates: Candidates, vms: Ints, at: Places) -> Floats:
+def distance_after_last(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
     """Cost that grows with the way round the farm from the host used last."""
     return np.tile(_steps_after_last(candidates)[at].astype(np.float64), (len(vms), 1))
 

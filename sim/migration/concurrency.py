@@ -98,7 +98,7 @@ class _SlotRequest(NamedTuple):
 
 
 class Slots:
-    """Places for moves at hosts, on links and in the farm."""
+    """Positions for moves at hosts, on links and in the farm."""
 
     def __init__(
         self, clock: Clock, limits: ConcurrencyLimits, lines: LinkPayloads | None = None

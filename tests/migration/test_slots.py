@@ -1,4 +1,4 @@
-"""Places for moves: never too many, the first in rank first, none held in vain."""
+"""Positions for moves: never too many, the first in rank first, none held in vain."""
 
 from random import Random
 

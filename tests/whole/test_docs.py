@@ -5,6 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,13 +130,16 @@ def test_commands_shown_exist_with_their_options(page: Path) -> None:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty working directory, and policies and modules that are forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.setattr(catalogue, "_added", {kind: {} for kind in catalogue.POLICIES})
-    monkeypatch.delitem(sys.modules, "smoothed", raising=False)
-    return tmp_path
+    monkeypatch.setattr(catalogue, "_added", {kind: {} for kind in catalogue.KINDS})
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) == str(tmp_path / f"{name}.py"):
+            del sys.modules[name]
 
 
 @pytest.mark.slow
@@ -181,15 +186,23 @@ def files_listed() -> set[str]:
 
 
 def test_an_entry_point_makes_a_policy_a_name_like_any_other(tmp_path: Path) -> None:
-    shown = {block.info: block.body for block in blocks(DOCS / "extending.md")[::-1]}
-    (tmp_path / "smoothed.py").write_text(shown["python"], "utf-8")
-    announced = shown["toml"].replace("project.entry-points.", "").replace('"', "")
+    shown = blocks(DOCS / "extending.md")
+    for block in shown:
+        if title := re.match(r"# (\w+\.py)\n", block.body):
+            (tmp_path / title[1]).write_text(block.body, "utf-8")
+    project = tomllib.loads(next(block.body for block in shown if block.info == "toml"))
+    assert all(
+        (tmp_path / f"{name}.py").exists() for name in project["tool"]["setuptools"]["py-modules"]
+    )
+    announced = project["project"]["entry-points"]["farmsim.policies"]
+    lines = ["[farmsim.policies]", *(f"{name} = {where}" for name, where in announced.items())]
     info = tmp_path / "smoothed-0.1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: smoothed\nVersion: 0.1\n")
-    (info / "entry_points.txt").write_text(announced)
+    (info / "entry_points.txt").write_text("\n".join(lines))
     done = subprocess.run(
         [sys.executable, "-m", "farmsim", "validate", "library/planetlab-day",
+         "--set", "migration={model: two_passes, write_rate: 100 Mbit/s}",
          "--set", "policies.control.overload={policy: smoothed, alpha: 0.2}"],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True, text=True, check=False,
