@@ -1,7 +1,13 @@
 """What a control policy returns: migrations with their reasons, and which hosts sleep or wake."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from operator import index
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Row = int | np.integer[Any]
+"""A VM or host by its row."""
 
 FROM_VIEW = -2
 """Source of a proposal that names none: the host where the view shows the VM."""
@@ -79,8 +85,8 @@ class Plan:
 
     def move(
         self,
-        vm: int,
-        target: int,
+        vm: Row,
+        target: Row,
         reason: str | Reason,
         search: Search = NOT_SEARCHED,
         source: int = FROM_VIEW,
@@ -92,25 +98,33 @@ class Plan:
         """
         if not isinstance(reason, Reason):
             reason = Reason(_text(reason, "a Reason(rule, measured, limit)"))
-        self.proposals.append(Proposal(vm, source, target, reason, search))
+        row = _row(vm, "VM"), source, _row(target, "target")
+        self.proposals.append(Proposal(*row, reason, search))
 
-    def sleep(self, host: int, reason: str = "idle") -> None:
+    def sleep(self, host: Row, reason: str = "idle") -> None:
         """Put a host to sleep, as soon as the last VM has left it; the reason is for the table."""
         self.sleep_reason = _joined(self.sleep_reason if self.sleeps else "", reason)
-        self.sleeps.append(host)
+        self.sleeps.append(_row(host, "host"))
 
-    def wake(self, host: int, reason: str = "load") -> None:
+    def wake(self, host: Row, reason: str = "load") -> None:
         """Wake a host that sleeps, before any VM needs it."""
         self.wake_reason = _joined(self.wake_reason if self.wakes else "", reason)
-        self.wakes.append(host)
+        self.wakes.append(_row(host, "host"))
 
-    def close(self, host: int) -> None:
+    def close(self, host: Row) -> None:
         """Take a host out of service: it gets no VM and is not woken until it is opened."""
-        self.closes.append(host)
+        self.closes.append(_row(host, "host"))
 
-    def open(self, host: int) -> None:
+    def open(self, host: Row) -> None:
         """Bring a closed host back into service."""
-        self.opens.append(host)
+        self.opens.append(_row(host, "host"))
+
+
+def _row(value: Row, what: str) -> int:
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"the {what} {value!r}; a row is a whole number") from None
 
 
 def _joined(reasons: str, reason: str) -> str:
