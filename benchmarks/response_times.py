@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from farmsim.models.service.response_account import ServiceAccount
-from farmsim.sim.request_queue import Distribution, simulate
+from farmsim.sim.records.request_queue import Distribution, simulate
 
 SERVICE_S, INTERVAL_S, SEEDS = 0.01, 300.0, 3
 LOADS = (0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 1.0, 1.2)

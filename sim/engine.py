@@ -18,7 +18,6 @@ from ..policies.interface.view import FarmView
 from ..policies.overload.detector import looks_at_use
 from ..policies.placement.placement import IndexedPlacement
 from ..policies.user_policies.guard import PolicyFaultError
-from .accounts import Accounts
 from .actuator import Actuator
 from .base.clock import Clock, beats
 from .base.gc_pauses import fewer_collections
@@ -51,6 +50,7 @@ from .migration.waiting_moves import WaitingMigrations
 from .outcome import Outcome
 from .plan_checks import PlanChecks
 from .prompted_decisions import EventDrivenDecisions
+from .records.accounts import Accounts
 from .records.applications import ScalingRecord
 from .records.recorder import Recorder, TableSource
 from .records.rule_violations import RuleRecord

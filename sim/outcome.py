@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from ..models.farm.living import LivingFarm
 from ..models.state.lifetimes import Lifetimes
 from ..policies.interface.plan import Search
-from .accounts import Accounts
 from .base.log import Column
 from .migration.over_network import NetworkSetup
+from .records.accounts import Accounts
 from .records.idle_states import SleepRecord
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..models.base.arrays import Bools
 from ..models.farm.farm import Farm
 from ..models.migration.model_table import MigrationModels
@@ -13,7 +15,6 @@ from ..policies.control.power_management import PowerManagement
 from ..policies.placement.placement import Placement
 from ..policies.user_policies.guard import guarded
 from .failures import FailureSource
-from .hosts.fitting_sizes import fitting_sizes
 from .lifecycle.setup import LifecycleSetup
 from .migration.over_network import NetworkSetup
 from .migration.via_storage import STORAGE_MBPS
@@ -39,8 +40,25 @@ class InitialPlacementSetup:
     one_each: bool = False
 
     def fitting(self, farm: Farm) -> Bools:
-        """Return per size of VM whether some host, empty and whole, has room for one."""
-        return fitting_sizes(farm, self.overcommit if self.by_size else None, self.slow_cores)
+        """Return per size of VM whether some host, empty and whole, has room for one.
+
+        Where a VM counts with its demand, its size says nothing of its CPU. Sizes that no VM has
+        count as fitting.
+        """
+        hosts, vms, layer = farm.hosts, farm.vms, farm.delivery.layer
+        groups, host = np.unique(hosts.group, return_index=True)
+        sizes, vm = np.unique(vms.size, return_index=True)
+        need_mib = vms.memory_mib[vm][:, None] + layer.extra_mib[np.ix_(sizes, groups)]
+        fits = layer.allowed[np.ix_(sizes, groups)] & (hosts.memory_mib[host] >= need_mib)
+        if self.by_size:
+            need_mhz = vms.size_mhz[vm][:, None]
+            room_mhz = (hosts.cpu_mhz - farm.delivery.base_mhz)[host] * self.overcommit
+            fits &= room_mhz >= need_mhz
+            if not self.slow_cores:
+                fits &= hosts.core_mhz[host] >= need_mhz / vms.vcpus[vm][:, None]
+        fitting: Bools = np.ones(len(vms.size_names), bool)
+        fitting[sizes] = fits.any(axis=1)
+        return fitting
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pyarrow as pa
 from ...models.farm.living import LivingFarm
 from ...scenarios.build.build import Case
 from ...scenarios.spec.scenario_data import ScenarioData
-from ...sim.accounts import Accounts
 from ...sim.base.log import Column
 from ...sim.outcome import Outcome
+from ...sim.records.accounts import Accounts
 from .table_columns import Names, words
 
 

@@ -14,13 +14,13 @@ from ...models.rules.rules import Rules
 from ...models.service.exposure import HOST_APPLICATIONS, layer_risk
 from ...models.state.columns import Vms
 from ...policies.control.consolidation import name_of
-from ...sim.accounts import Accounts
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Engine
 from ...sim.initial_placement import UnplacedError
-from ...sim.microscope import Microscope
+from ...sim.records.accounts import Accounts
 from ...sim.records.bounds import BoundsRecord
 from ...sim.records.ledgers import ServiceLedger, TenantLedger
+from ...sim.records.microscope import Microscope
 from ...sim.setup import EngineSetup, InitialPlacementSetup, Timing
 from ..errors.problems import InputError, Problem, refuse
 from ..errors.suggest import unknown_name

@@ -29,16 +29,3 @@ class Streams:
             self._generators[name] = np.random.default_rng(key)
             Streams.made += 1
         return self._generators[name]
-
-    def fresh(self, prefix: str) -> "Streams":
-        """Return streams whose names are all prefixed, none drawn from yet."""
-        return _Prefixed(self._seed, self._replication, prefix)
-
-
-class _Prefixed(Streams):
-    def __init__(self, seed: int, replication: int, prefix: str) -> None:
-        super().__init__(seed, replication)
-        self._prefix = prefix
-
-    def __call__(self, name: str) -> np.random.Generator:
-        return super().__call__(f"{self._prefix}.{name}")

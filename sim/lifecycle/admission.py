@@ -12,8 +12,7 @@ from ...models.state.columns import VmState
 from ...policies.interface.plan import Search
 from ...policies.interface.reserve_book import NAME as RESERVE
 from ...policies.placement.placement import Placed
-from ..base.agenda import DueRows
-from ..base.clock import ARRIVAL, Clock
+from ..base.clock import ARRIVAL, Clock, DueRows
 from .life_record import LifeRecord
 from .setup import Admission, LifecycleSetup
 from .waiting_queue import WaitingQueue, serve

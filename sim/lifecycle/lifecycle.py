@@ -10,8 +10,7 @@ from ...models.base.arrays import Bools, Ints, distinct
 from ...models.farm.farm import MEMORY_TOLERANCE_MIB
 from ...models.farm.living import LivingFarm
 from ...models.state.columns import PowerState, VmState
-from ..base.agenda import DueRows
-from ..base.clock import ARRIVAL, RETURN, Clock
+from ..base.clock import ARRIVAL, RETURN, Clock, DueRows
 from ..base.signals import Signals
 from ..hosts.power_states import PowerTransitions
 from ..hosts.provisioning import Provisioning

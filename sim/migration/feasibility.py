@@ -1,8 +1,11 @@
-"""Which moves a farm bars: no model carries them, or the target may not hold the VM."""
+"""Where VMs may migrate: to a target, or to a third host for a while on the way there."""
 
-from ...models.base.arrays import Bools, Ints
+import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
 from ...models.farm.farm import Farm
 from ...models.migration.model_table import MigrationModels
+from ...models.state.columns import PowerState
 
 
 class MigrationFeasibility:
@@ -26,3 +29,59 @@ class MigrationFeasibility:
         if not self._allowed[size, gone_to]:
             return "the hosts there are kept from VMs of its tenant or size"
         return self._models.reason(size, left, gone_to)
+
+
+class ThirdHosts:
+    """What of a farm may hold a VM between its source and its target."""
+
+    def __init__(self, farm: Farm, models: MigrationModels) -> None:
+        self._farm, self._models = farm, models
+
+    def best(self, vm: int, target: int, free_mib: Floats, expected: Bools) -> Ints:
+        """Return the hosts with room for a VM that it can get to and on from, the best first.
+
+        Awake ones come first, then those that no other VM is ``expected`` at, then the emptiest.
+        """
+        farm, hosts = self._farm, self._farm.hosts
+        everywhere = np.arange(len(hosts))
+        fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), everywhere) <= free_mib
+        fits &= self._groups(vm, target)[hosts.group]
+        fits &= (hosts.state == PowerState.ON) | (hosts.state == PowerState.OFF)
+        fits &= hosts.in_service
+        taken = hosts.vm_count + hosts.incoming > 0
+        fits &= ~(farm.delivery.layer.one_guest[hosts.group] & taken)
+        fits[farm.vms.host[vm]] = False
+        rows = np.flatnonzero(fits)
+        awake = hosts.state[rows] == PowerState.ON
+        return rows[np.lexsort((-free_mib[rows], expected[rows], ~awake))]
+
+    def instead(self, vm: int, source: int, free_mib: Floats) -> Ints:
+        """Return the hosts that a VM on storage may go on at, the best first.
+
+        It has left its ``source``. Awake hosts come first, then the emptiest.
+        """
+        farm, hosts = self._farm, self._farm.hosts
+        fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), np.arange(len(hosts)))
+        able = (fits <= free_mib) & hosts.reachable
+        able &= (hosts.state == PowerState.ON) | (hosts.state == PowerState.OFF)
+        size, group = np.full(len(hosts), farm.vms.size[vm]), hosts.group
+        able &= farm.delivery.layer.allowed[size, group]
+        left = np.full(len(hosts), group[source])
+        able &= self._models.possible(size, left, group)
+        taken = hosts.vm_count + hosts.incoming > 0
+        able &= ~(farm.delivery.layer.one_guest[group] & taken)
+        rows = np.flatnonzero(able)
+        awake = hosts.state[rows] == PowerState.ON
+        return rows[np.lexsort((-free_mib[rows], ~awake))]
+
+    def _groups(self, vm: int, target: int) -> Bools:
+        """Return the groups of hosts that moves can take a VM to and on from."""
+        farm, group = self._farm, self._farm.hosts.group
+        groups = np.arange(len(farm.hosts.group_names))
+        size = np.full(len(groups), farm.vms.size[vm])
+        left = np.full(len(groups), group[farm.vms.host[vm]])
+        gone_to = np.full(len(groups), group[target])
+        possible = self._models.possible(size, left, groups)
+        possible &= self._models.possible(size, groups, gone_to)
+        allowed: Bools = possible & farm.delivery.layer.allowed[farm.vms.size[vm]]
+        return allowed

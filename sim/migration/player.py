@@ -1,8 +1,8 @@
 """Stories of VMs moving over a network that other traffic shares.
 
-A migration model (``models/migration/course.py``) asks for steps; :func:`migrate` plays them on
-the clock and tells the farm what each means for guest and hosts. Whatever interrupts it, and
-whenever, the VM is in one place afterwards, and the farm has been told which.
+A migration model (``models/migration/course.py``) asks for steps; :class:`MigrationPlayer` plays
+them on the clock and tells the farm what each means for guest and hosts. Whatever interrupts it,
+and whenever, the VM is in one place afterwards, and the farm has been told which.
 """
 
 import math
@@ -92,28 +92,6 @@ class GuestActions(Protocol):
         ...
 
 
-def migrate(
-    clock: simpy.Environment,
-    transport: Carrier,
-    steps: MigrationSteps,
-    source: int,
-    target: int,
-    actions: GuestActions,
-) -> SimProcess:
-    """Play a course from source to target; return what it did.
-
-    Interrupt the process with one of ``REASONS``. Before the guest has arrived it stays at the
-    source, which takes the step's ``undo_s`` to have it running again; afterwards it is at the
-    target, and calling the move off has no effect. While pages are away a failure of source,
-    target or network loses it. At the end of the run, or if the cause is none of these, the
-    story ends at once. Any other error is passed on after the farm has been told to cancel.
-
-    Once ``on_arrive`` has been told, more phases may follow: a guest that waits for its pages
-    is slower, and the source must keep them until the process ends.
-    """
-    return (yield from MigrationPlayer(clock, transport, steps, source, target, actions).play())
-
-
 def _harmless(step: Step) -> tuple[str, ...]:
     """Return the causes that change nothing any more once the guest has arrived."""
     if not step.arrived:
@@ -123,7 +101,17 @@ def _harmless(step: Step) -> tuple[str, ...]:
 
 
 class MigrationPlayer:
-    """One course being played, see :func:`migrate`; once only."""
+    """One migration being played from source to target, once only.
+
+    Interrupt the process with one of ``REASONS``. Before the guest has arrived it stays at the
+    source, which takes the step's ``undo_s`` to have it running again; afterwards it is at the
+    target, and calling the migration off has no effect. While pages are away a failure of source,
+    target or network loses it. At the end of the run, or if the cause is none of these, all ends
+    at once. Any other error is passed on after the farm has been told to cancel.
+
+    Once ``on_arrive`` has been told, more phases may follow: a guest that waits for its pages
+    is slower, and the source must keep them until the process ends.
+    """
 
     def __init__(
         self,

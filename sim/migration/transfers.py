@@ -57,8 +57,6 @@ class FlowNetwork:
         self._alarm: simpy.Event | None = None
         self._alarm_s = math.inf
         self._beyond: set[int] = set()
-        self.active = 0
-        """Transfers under way, also those whose first byte has not yet arrived."""
 
     def send(
         self, source: int, target: int, size_bytes: float, cap_bytes_s: float = math.inf
@@ -80,7 +78,6 @@ class FlowNetwork:
             path = self._paths.get((source, target)) or self._find(source, target)
         transfer = Transfer(self, self._clock, (source, target), size_bytes, path)
         transfer.limit(cap_bytes_s)
-        self.active += 1
         if path is NO_PATH:
             transfer.withdraw()
         elif path.delay_s > 0:
@@ -116,13 +113,6 @@ class FlowNetwork:
         others = [back for link, back in ways if back != link]
         loads = [1.0 + cross if back == link else 1.0 for link, back in ways]
         return route + others, loads + [cross] * len(others)
-
-    def set_cap(self, transfer: "Transfer", cap_bytes_s: float) -> None:
-        """Change the cap of a transfer under way; ValueError where it is not above zero."""
-        transfer.limit(cap_bytes_s)
-        if transfer.row >= 0:
-            self._shares.set_cap(transfer.row, transfer.cap_bytes_s)
-            self._refresh_later()
 
     def rate_of(self, transfer: "Transfer") -> float:
         """Return what a transfer gets now, in bytes/s; 0 before its first byte and at its end."""
@@ -165,11 +155,9 @@ class FlowNetwork:
         """End a transfer under way before all of its bytes have arrived."""
         if transfer.row >= 0:
             self._leave(transfer, self.sent_bytes(transfer))
-        self.active -= 1
         transfer.succeed(math.inf)
 
     def _end(self, transfer: "Transfer") -> None:
-        self.active -= 1
         self._clock.fire(transfer, self._clock.now - transfer.start_s)
 
     def _leave(self, transfer: "Transfer", sent_bytes: float) -> None:

@@ -31,9 +31,8 @@ from ...policies.interface.plan import Proposal, Reason, Search
 from ..base.clock import Clock
 from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
-from .feasibility import MigrationFeasibility
+from .feasibility import MigrationFeasibility, ThirdHosts
 from .runner import MigrationRunner
-from .third_host import ThirdHosts
 from .via_storage import Suspension
 
 SimProcess = Generator[simpy.Event, object, None]

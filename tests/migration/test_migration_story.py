@@ -30,7 +30,15 @@ from farmsim.models.network.network import Network
 from farmsim.models.network.transport import LV08, PLAIN
 from farmsim.models.state.columns import VmState
 from farmsim.sim.base.clock import Clock
-from farmsim.sim.migration.player import CANCEL, END, NETWORK, REASONS, SOURCE, TARGET, migrate
+from farmsim.sim.migration.player import (
+    CANCEL,
+    END,
+    NETWORK,
+    REASONS,
+    SOURCE,
+    TARGET,
+    MigrationPlayer,
+)
 from farmsim.sim.migration.transfers import FlowNetwork, Transfer
 
 LINK_MBPS = 8000.0
@@ -195,7 +203,9 @@ def test_whatever_happens_the_vm_is_in_one_place(
     flow_network = pair(clock)
     carrier, actions = Carrier(flow_network), RecordedActions(clock)
     flow_network.send(0, 1, other_s * LINK_BYTES_S, LINK_BYTES_S / 2)
-    story = clock.process(migrate(clock, carrier, MODELS[name].steps(GUEST), 0, 1, actions))
+    story = clock.process(
+        MigrationPlayer(clock, carrier, MODELS[name].steps(GUEST), 0, 1, actions).play()
+    )
     clock.process(interrupt_at(clock, story, [(when * whole_s, why) for when, why in whens]))
 
     def cutter() -> Generator[simpy.Event, object, None]:
@@ -209,7 +219,7 @@ def test_whatever_happens_the_vm_is_in_one_place(
     assert outcome.final_place == actions.place
     assert not actions.moving
     assert actions.told.count("arrive") + actions.told.count("cancel") == 1
-    assert flow_network.active == 0
+    assert not flow_network.link_rates.any()
     assert 0.0 <= outcome.downtime_s <= outcome.total_s
     assert outcome.guest_lost_s <= outcome.total_s * (1 + 1e-9)
     assert outcome.phases[0].start_s == 0.0
@@ -285,7 +295,9 @@ def test_a_story_thrown_away_tells_nobody(name: str) -> None:
     """Neither while it waits nor while it sends."""
     clock = Clock()
     actions = RecordedActions(clock)
-    story = migrate(clock, pair(clock), MODELS[name].steps(Guest(2e9)), 0, 1, actions)
+    story = MigrationPlayer(
+        clock, pair(clock), MODELS[name].steps(Guest(2e9)), 0, 1, actions
+    ).play()
     next(story)
     story.close()
     assert actions.told == []
@@ -325,8 +337,10 @@ def test_no_vm_of_a_farm_is_lost_doubled_or_in_two_places(
     ends = [(0, 1), (0, 2), (1, 0), (2, 0)]
     stories = [
         clock.process(
-            migrate(clock, flow_network, MODELS[name].steps(GUEST), *ends[vm],
-                    FarmActions(clock, farm, vm, ends[vm][1]))
+            MigrationPlayer(
+                clock, flow_network, MODELS[name].steps(GUEST), *ends[vm],
+                FarmActions(clock, farm, vm, ends[vm][1]),
+            ).play()
         )
         for vm, name in enumerate(names)
     ]  # fmt: skip
@@ -342,6 +356,6 @@ def test_no_vm_of_a_farm_is_lost_doubled_or_in_two_places(
         outcome = done(story)
         place = {"source": ends[vm][0], "target": ends[vm][1], "lost": -1}[outcome.final_place]
         assert farm.vms.host[vm] == place
-    assert flow_network.active == 0
+    assert not flow_network.link_rates.any()
     assert not np.any(farm.vms.state == VmState.MIGRATING)
     assert not np.any(farm.hosts.incoming)

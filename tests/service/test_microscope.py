@@ -12,7 +12,13 @@ from scipy import stats
 from farmsim.models.base.arrays import Floats
 from farmsim.models.service.response_account import ServiceAccount
 from farmsim.models.service.response_time import erlang_b, erlang_c, sharing
-from farmsim.sim.request_queue import Discipline, Distribution, RequestLog, RequestQueue, simulate
+from farmsim.sim.records.request_queue import (
+    Discipline,
+    Distribution,
+    RequestLog,
+    RequestQueue,
+    simulate,
+)
 
 BATCHES = 20
 

@@ -19,7 +19,7 @@ from farmsim.models.network.network import Network
 from farmsim.models.network.transport import CM02, LV08
 from farmsim.models.state.columns import VmState
 from farmsim.sim.base.clock import Clock
-from farmsim.sim.migration.player import SimProcess, migrate
+from farmsim.sim.migration.player import MigrationPlayer, SimProcess
 from farmsim.sim.migration.transfers import FlowNetwork
 
 DATA = Path(__file__).parents[1] / "data" / "simgrid" / "migration.csv"
@@ -134,7 +134,7 @@ def start(
     def late() -> SimProcess:
         if delay_s:
             yield clock.timeout(delay_s)
-        return (yield from migrate(clock, flow_network, steps, 0, target, actions))
+        return (yield from MigrationPlayer(clock, flow_network, steps, 0, target, actions).play())
 
     return clock.process(late())
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from ..models.farm.farm import Farm
+from ...models.farm.farm import Farm
+from .bounds import BoundsRecord
+from .ledgers import ServiceLedger, TenantLedger
 from .microscope import Microscope
-from .records.bounds import BoundsRecord
-from .records.ledgers import ServiceLedger, TenantLedger
 
 
 @dataclass(frozen=True)

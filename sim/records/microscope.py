@@ -6,12 +6,12 @@ to event; requests come as a Poisson process and share the vCPUs.
 
 import numpy as np
 
-from ..models.base.arrays import Floats, Ints
-from ..models.farm.farm import Farm
-from ..models.state.columns import VmState
-from .base.clock import Clock
-from .base.random_streams import Streams
-from .records.ledgers import RequestLoad, offered
+from ...models.base.arrays import Floats, Ints
+from ...models.farm.farm import Farm
+from ...models.state.columns import VmState
+from ..base.clock import Clock
+from ..base.random_streams import Streams
+from .ledgers import RequestLoad, offered
 from .request_queue import Arrivals, Distribution, RequestQueue, works
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import simpy
 
-from ..models.base.arrays import Floats
+from ...models.base.arrays import Floats
 
 Discipline = Literal["sharing", "fcfs"]
 Distribution = Literal["exponential", "deterministic", "gamma", "lognormal"]
@@ -29,13 +29,12 @@ class RequestLog:
 
     ``found`` is how many were present when each one came, lost ones included, in order of
     arrival; ``arrived_s`` and ``response_s`` are of those completed, in order of completion.
-    ``lost`` counts those turned away by a full buffer, ``present`` those not completed.
+    ``present`` counts those not completed.
     """
 
     found: list[int] = field(default_factory=list)
     arrived_s: list[float] = field(default_factory=list)
     response_s: list[float] = field(default_factory=list)
-    lost: int = 0
     present: int = 0
 
     def responses_s(self, after_s: float = 0.0) -> Floats:
@@ -81,7 +80,6 @@ class RequestQueue:
         log = self.log
         log.found.append(log.present)
         if log.present >= self._room:
-            log.lost += 1
             return
         self._progress()
         log.present += 1
