@@ -10,7 +10,7 @@ from typing import assert_never
 import numpy as np
 
 from ..models.base.arrays import Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.hardware.server import servers
 from ..models.hypervisor.licences import HostLicence
 from ..models.migration.fixed_rate import FixedRate
@@ -142,7 +142,7 @@ def _dedicated(
         stack.layer.allowed[:] = True
         model = host_model(bare, stack.platforms[0])
         hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = LivingFarm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
+        farm = Farm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
         problems = too_large_sizes(farm, start, where, left_out)
         if not problems:
             break

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..models.base.arrays import Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.state.columns import PowerState, VmState
 from ..policies.interface.plan import Plan, Proposal
 from .base.clock import Clock
@@ -53,7 +53,7 @@ class Actuator:
     def __init__(
         self,
         clock: Clock,
-        farm: LivingFarm,
+        farm: Farm,
         power: PowerTransitions,
         migrations: MigrationRunner,
         precedence: WaitingMigrations,

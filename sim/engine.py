@@ -6,9 +6,9 @@ import numpy as np
 import simpy
 
 from ..models.base.arrays import Bools, Floats, Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.rules.reserve import HostedVms
-from ..models.state.columns import PowerState
+from ..models.state.columns import PowerState, VmState
 from ..models.state.utilisation_history import Ring
 from ..models.workload.demand import Demand
 from ..policies.control.control import EventDrivenPolicy, due_s, respond, wakes
@@ -67,7 +67,7 @@ class Engine:
 
     def __init__(
         self,
-        farm: LivingFarm,
+        farm: Farm,
         demand: Demand,
         setup: EngineSetup,
         streams: Streams,
@@ -285,7 +285,8 @@ class Engine:
         down = self._setup.control.powers_down
         if down:
             farm.start(np.zeros(len(farm.hosts), bool), self._power.sleep_state)
-        farm.start_absent(np.flatnonzero(self._lives.population.arrival_s > 0))
+        later = np.flatnonzero(self._lives.population.arrival_s > 0)
+        farm.leave_waiting(later, VmState.ABSENT)
         found = first.find()
         targets = found.hosts
         placed, hosts = first.vms[targets >= 0], targets[targets >= 0]

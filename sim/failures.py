@@ -14,7 +14,7 @@ import simpy
 from simpy.events import NORMAL
 
 from ..models.base.arrays import Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.hardware.reliability import Times
 from ..models.network.network import Network
 from ..models.state.columns import VmState
@@ -111,7 +111,7 @@ class Failures:
     """
 
     def __init__(
-        self, clock: Clock, farm: LivingFarm, actuator: Actuator, lifecycle: Lifecycle,
+        self, clock: Clock, farm: Farm, actuator: Actuator, lifecycle: Lifecycle,
         power: PowerTransitions, recorder: Recorder, wake: bool, network: Network | None = None,
     ) -> None:  # fmt: skip
         self._clock, self._farm, self._recorder = clock, farm, recorder

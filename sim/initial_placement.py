@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..models.base.arrays import Floats, Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.workload.demand import Demand
 from ..policies.interface.plan import Search
 from ..policies.interface.view import FarmView
@@ -26,7 +26,7 @@ class InitialPlacement:
 
     def __init__(
         self,
-        farm: LivingFarm,
+        farm: Farm,
         demand: Demand,
         view: FarmView,
         start: InitialPlacementSetup,

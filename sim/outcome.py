@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.state.lifetimes import Lifetimes
 from ..policies.interface.plan import Search
 from .base.log import Column
@@ -23,7 +23,7 @@ class Outcome:
     ``noted`` counts what policies noted of their decisions.
     """
 
-    farm: LivingFarm
+    farm: Farm
     accounts: Accounts
     end_s: float
     tables: dict[str, dict[str, Column]]

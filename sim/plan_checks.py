@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from ..models.base.arrays import Ints
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.rules.admission import refused
 from ..models.rules.rules import Rules
 from ..policies.interface.plan import Plan
@@ -22,7 +22,7 @@ class PlanChecks:
     """
 
     def __init__(
-        self, farm: LivingFarm, rules: Rules | None, book: Callable[[], ReserveBook | None]
+        self, farm: Farm, rules: Rules | None, book: Callable[[], ReserveBook | None]
     ) -> None:
         self._farm, self.rules, self._book = farm, rules, book
 

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from ..models.base.arrays import Floats, Ints
-from ..models.farm.farm import FarmError
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
+from ..models.farm.farm_state import FarmError
 from ..models.state.columns import VmState
 from ..models.workload.demand import Demand
 from ..policies.interface.planned_view import Resized
@@ -73,7 +73,7 @@ class Resizing:
     """
 
     def __init__(
-        self, farm: LivingFarm, lifecycle: Lifecycle, needs: Needs, demand: Demand, wakes: bool
+        self, farm: Farm, lifecycle: Lifecycle, needs: Needs, demand: Demand, wakes: bool
     ) -> None:
         self._farm, self._lifecycle, self._needs = farm, lifecycle, needs
         self._demand, self._wakes = demand, wakes

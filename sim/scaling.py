@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
-from ..models.farm.living import LivingFarm
+from ..models.farm.farm import Farm
 from ..models.state.columns import VmState
 from ..models.workload.application import Applications, spread
 from ..models.workload.demand import Demand
@@ -49,7 +49,7 @@ class Scaling:
     """
 
     def __init__(
-        self, clock: Clock, farm: LivingFarm, lifecycle: Lifecycle, elasticity: Elasticity,
+        self, clock: Clock, farm: Farm, lifecycle: Lifecycle, elasticity: Elasticity,
         demand: Demand, resizing: Resizing, record: ScalingRecord,
         respread: Callable[[float], None],
     ) -> None:  # fmt: skip

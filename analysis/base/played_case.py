@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...scenarios.build.build import Case
 from ...scenarios.spec.scenario_data import ScenarioData
 from ...sim.base.log import Column
@@ -38,7 +38,7 @@ class PlayedCase:
         return self.case.scenario.cost.currency
 
     @property
-    def farm(self) -> LivingFarm:
+    def farm(self) -> Farm:
         """The farm as the run ended; integrals and extremes are in its accounts."""
         return self.outcome.farm
 

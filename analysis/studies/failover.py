@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, States
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...models.state.columns import PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
 from ...policies.interface.view import FarmView
@@ -93,7 +93,7 @@ class _FarmInstant:
         return np.isin(self.state, HELD)
 
 
-def _left_out(farm: LivingFarm) -> str:
+def _left_out(farm: Farm) -> str:
     """Say which VMs are on no host, and so in no test."""
     rejected, waiting, lost = (
         int(np.count_nonzero(farm.vms.state == state))
@@ -102,12 +102,12 @@ def _left_out(farm: LivingFarm) -> str:
     return at_instant(rejected, waiting, lost, len(farm.vms))
 
 
-def _promised(farm: LivingFarm) -> float:
+def _promised(farm: Farm) -> float:
     """Return the part of the memory of hosts on that VMs hold, those under way counted once."""
     hosts, vms = farm.hosts, farm.vms
     on = np.isin(hosts.state, HELD)
     held_mib = hosts.memory_used_mib[on].sum()
-    moving = farm.moving
+    moving = farm.migrating
     held_mib -= farm.delivery.footprint_mib(moving, vms.moving_to[moving]).sum()
     away = np.flatnonzero(vms.pages_at >= 0)
     held_mib -= farm.delivery.footprint_mib(away, vms.pages_at[away]).sum()
@@ -150,7 +150,7 @@ class _Trial:
     def __init__(self, case: Case, moment: _FarmInstant) -> None:
         self._case, self._moment = case, moment
         scenario = case.scenario
-        self._farm = farm = LivingFarm(case.farm.hosts, moment.vms, layer=case.stack.layer)
+        self._farm = farm = Farm(case.farm.hosts, moment.vms, layer=case.stack.layer)
         farm.start(moment.on())
         farm.set_reachable(np.flatnonzero(~moment.reachable), False)
         farm.set_in_service(np.flatnonzero(~moment.in_service), False)
@@ -250,7 +250,7 @@ class _StrandedReasons:
     """Says what stops VMs once all others have restarted, once for each kind of them."""
 
     def __init__(
-        self, farm: LivingFarm, view: FarmView, restart_state: RestartState, restart: Restart
+        self, farm: Farm, view: FarmView, restart_state: RestartState, restart: Restart
     ) -> None:
         self._farm, self._restart = farm, restart
         self._restart_state, self._view = restart_state, view

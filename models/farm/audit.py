@@ -5,15 +5,17 @@ import numpy as np
 from ..accounts.accounts import Rate
 from ..base.arrays import Floats
 from ..state.columns import PowerState, VmState
-from .farm import MEMORY_TOLERANCE_MIB, Farm, FarmError
+from .farm import Farm
+from .farm_state import MEMORY_TOLERANCE_MIB, FarmError, FarmState
 
 
 def audit(farm: Farm) -> None:
     """Check every invariant. Raises FarmError naming the first that does not hold."""
-    _check_residents(farm)
-    _migration_load(farm)
-    _sums_of_hosts(farm)
-    _rates_of_hosts(farm)
+    state = farm.state
+    _check_residents(state)
+    _migration_load(state)
+    _sums_of_hosts(state)
+    _rates_of_hosts(state)
 
 
 def _require(holds: bool, what: str) -> None:
@@ -21,13 +23,13 @@ def _require(holds: bool, what: str) -> None:
         raise FarmError(f"audit: {what}")
 
 
-def _check_residents(farm: Farm) -> None:
-    vms, hosts = farm.vms, farm.hosts
+def _check_residents(state: FarmState) -> None:
+    vms, hosts = state.vms, state.hosts
     running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
     _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
     moving = vms.state == VmState.MIGRATING
     _require(bool(np.all((vms.moving_to >= 0) == moving)), "a moving VM has no target")
-    everywhere = [farm.residents.of(np.array([host])) for host in range(len(hosts))]
+    everywhere = [state.residents.of(np.array([host])) for host in range(len(hosts))]
     listed = np.concatenate(everywhere) if everywhere else np.empty(0, np.int64)
     _require(len(np.unique(listed)) == len(listed), "a VM is on two hosts")
     _require(bool(np.array_equal(np.sort(listed), np.flatnonzero(running))), "a VM was lost")
@@ -35,8 +37,8 @@ def _check_residents(farm: Farm) -> None:
         _require(bool(np.all(vms.host[found] == host)), "residents and hosts disagree")
 
 
-def _migration_load(farm: Farm) -> None:
-    vms, migration_load = farm.vms, farm.migration_load
+def _migration_load(state: FarmState) -> None:
+    vms, migration_load = state.vms, state.migration_load
     copied = np.flatnonzero(migration_load.source >= 0)
     source, target = migration_load.source[copied], migration_load.target[copied]
     moving = vms.state[copied] == VmState.MIGRATING
@@ -47,17 +49,17 @@ def _migration_load(farm: Farm) -> None:
     _require(len(copied) == migration_load.active, "copies do not add up")
 
 
-def _sums_of_hosts(farm: Farm) -> None:
-    vms, hosts = farm.vms, farm.hosts
+def _sums_of_hosts(state: FarmState) -> None:
+    vms, hosts = state.vms, state.hosts
     count = len(hosts)
     home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
     at, to = vms.host[home], vms.moving_to[movers]
-    memory_mib = np.bincount(at, weights=farm.delivery.footprint_mib(home, at), minlength=count)
-    coming_mib = farm.delivery.footprint_mib(movers, to)
+    memory_mib = np.bincount(at, weights=state.delivery.footprint_mib(home, at), minlength=count)
+    coming_mib = state.delivery.footprint_mib(movers, to)
     memory_mib += np.bincount(to, weights=coming_mib, minlength=count)
     away = np.flatnonzero(vms.pages_at >= 0)
     kept_at = vms.pages_at[away]
-    kept_mib = farm.delivery.footprint_mib(away, kept_at)
+    kept_mib = state.delivery.footprint_mib(away, kept_at)
     memory_mib += np.bincount(kept_at, weights=kept_mib, minlength=count)
     sending = np.bincount(kept_at, minlength=count)
     _require(bool(np.array_equal(sending, hosts.sending)), "pages kept do not add up")
@@ -82,11 +84,11 @@ def _sums_of_hosts(farm: Farm) -> None:
     _require(not np.any(mute), "a VM that does not run asks for CPU")
 
 
-def _rates_of_hosts(farm: Farm) -> None:
-    vms, hosts, rates = farm.vms, farm.hosts, farm.accounts.rates
+def _rates_of_hosts(state: FarmState) -> None:
+    vms, hosts, rates = state.vms, state.hosts, state.accounts.rates
     count = len(hosts)
-    home, migration_load = np.flatnonzero(vms.host >= 0), farm.migration_load
-    delivery, copied = farm.delivery, np.flatnonzero(migration_load.source >= 0)
+    home, migration_load = np.flatnonzero(vms.host >= 0), state.migration_load
+    delivery, copied = state.delivery, np.flatnonzero(migration_load.source >= 0)
     physical_mhz = delivery.wanted_mhz(home) * vms.guest_share[home] * delivery.effort[home]
     demand_mhz = np.bincount(vms.host[home], weights=physical_mhz, minlength=count)
     for ends, share in (
@@ -97,7 +99,7 @@ def _rates_of_hosts(farm: Farm) -> None:
         demand_mhz += np.bincount(ends[copied], weights=asked_mhz, minlength=count)
     # Crowding and neighbours add to the work of hosts, I/O ceilings take from that of others.
     simple = ~(delivery.saturated & delivery.adjusts) & (not delivery.contended)
-    demand_mhz = np.where(simple, demand_mhz + _own_mhz(farm), hosts.demand_mhz)
+    demand_mhz = np.where(simple, demand_mhz + _own_mhz(state), hosts.demand_mhz)
     _require(bool(np.allclose(demand_mhz, hosts.demand_mhz)), "demand does not add up")
     delivered_mhz = rates[Rate.DELIVERED_MHZ]
     _require(bool(np.all(delivered_mhz <= hosts.cpu_mhz + 1e-9)), "more delivered than there is")
@@ -108,9 +110,9 @@ def _rates_of_hosts(farm: Farm) -> None:
     _require(bool(np.all(rates[Rate.UNSERVED_MHZ] >= 0)), "negative shortage")
 
 
-def _own_mhz(farm: Farm) -> Floats:
+def _own_mhz(state: FarmState) -> Floats:
     """Return what hosts ask for themselves while they are on."""
-    layer, group = farm.delivery.layer, farm.hosts.group
-    on = farm.accounts.rates[Rate.ON] > 0
+    layer, group = state.delivery.layer, state.hosts.group
+    on = state.accounts.rates[Rate.ON] > 0
     own_mhz: Floats = (layer.base_mhz + layer.app_mhz)[group] * on
     return own_mhz

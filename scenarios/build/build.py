@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ...models.farm.farm import ViolationRule
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
+from ...models.farm.farm_state import ViolationRule
 from ...models.hardware.racks_and_sites import Domains
 from ...models.hypervisor.licences import HostLicence, licensed_cores, list_price
 from ...models.hypervisor.overheads import Platform
@@ -52,7 +52,7 @@ class Case:
     title: str
     scenario: ScenarioData
     engine: Engine
-    farm: LivingFarm
+    farm: Farm
     load: Load
     stack: Stack
     host_models: list[HostModel]
@@ -96,7 +96,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     lives = lifecycle_setup(scenario, load, stack.platforms)
     lives = replace(lives, population=lives.population.without(left_out))
     is_static = lives.is_static and not failures and load.applications is None
-    farm = LivingFarm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
+    farm = Farm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
     policies = scenario.policies
     start = InitialPlacementSetup(
         placement=policies.initial.placement,
@@ -138,7 +138,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     )  # fmt: skip
 
 
-def _microscope(scenario: ScenarioData, stack: Stack, farm: LivingFarm) -> Microscope | None:
+def _microscope(scenario: ScenarioData, stack: Stack, farm: Farm) -> Microscope | None:
     """Return the request queues of the VMs that the scenario names. Raises InputError."""
     wanted = scenario.service.microscope
     if not wanted:
@@ -167,7 +167,7 @@ def _licence(scenario: ScenarioData, group: HostGroup, platform: Platform) -> Ho
     return list_price(hypervisor.licence, platform.server, name, cost.currency, cost.licence_region)
 
 
-def accounts_of(scenario: ScenarioData, stack: Stack, farm: LivingFarm) -> Accounts:
+def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
     """Return what is accounted for in a run, without a microscope."""
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
@@ -215,7 +215,7 @@ def timing(scenario: ScenarioData) -> Timing:
 
 
 def too_large_sizes(
-    farm: LivingFarm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
+    farm: Farm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
 ) -> list[Problem]:  # fmt: skip
     """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
     rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
@@ -227,7 +227,7 @@ def too_large_sizes(
     ]
 
 
-def _too_large(farm: LivingFarm, vm: int, size: int, where: str) -> Problem:
+def _too_large(farm: Farm, vm: int, size: int, where: str) -> Problem:
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
     remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"

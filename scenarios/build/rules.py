@@ -8,7 +8,7 @@ from fnmatch import translate
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...models.hardware.racks_and_sites import Domains
 from ...models.rules.conflicts import Conflict, Need, conflicts
 from ...models.rules.constraints import Rule
@@ -85,7 +85,7 @@ def _equal_rules(rules: Sequence[WrittenRule]) -> Iterator[Problem]:
 
 def build_rules(
     scenario: ScenarioData,
-    farm: LivingFarm,
+    farm: Farm,
     stack: Stack,
     domains: Domains,
     start: InitialPlacementSetup,
@@ -119,7 +119,7 @@ def build_rules(
     return rules, files
 
 
-def _at_first(reserved: dict[Rule, WrittenRule], farm: LivingFarm) -> dict[Rule, WrittenRule]:
+def _at_first(reserved: dict[Rule, WrittenRule], farm: Farm) -> dict[Rule, WrittenRule]:
     """Return the reservations of the VMs that start with their sizes."""
     found = {}
     for rule, written in reserved.items():
@@ -130,7 +130,7 @@ def _at_first(reserved: dict[Rule, WrittenRule], farm: LivingFarm) -> dict[Rule,
 
 
 def _reservations(
-    scenario: ScenarioData, farm: LivingFarm, stack: Stack, elasticity: Elasticity | None
+    scenario: ScenarioData, farm: Farm, stack: Stack, elasticity: Elasticity | None
 ) -> dict[Rule, WrittenRule]:
     """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
 
@@ -196,7 +196,7 @@ def build_reserve(spec: Spec) -> Reserve | None:
 class _Finder:
     """Rows of VMs and hosts by name, pattern, size and tenant."""
 
-    def __init__(self, farm: LivingFarm, stack: Stack) -> None:
+    def __init__(self, farm: Farm, stack: Stack) -> None:
         self.vms = _Names(list(farm.vms.names))
         self.hosts = _Names(list(farm.hosts.names))
         self._size, self._size_names = farm.vms.size, list(farm.vms.size_names)
@@ -279,7 +279,7 @@ def _union(rows: list[Ints]) -> Ints:
     return np.unique(np.concatenate([np.empty(0, np.int64), *rows]))
 
 
-def _needs(farm: LivingFarm, start: InitialPlacementSetup) -> list[Need]:
+def _needs(farm: Farm, start: InitialPlacementSetup) -> list[Need]:
     """Return what VMs that share a host need of it, as the initial placement counts."""
     memory = Need("memory", "MiB", farm.delivery.max_mib, farm.hosts.memory_mib)
     if not start.by_size:
@@ -288,7 +288,7 @@ def _needs(farm: LivingFarm, start: InitialPlacementSetup) -> list[Need]:
     return [memory, Need("CPU", "MHz", farm.vms.size_mhz, capacity_mhz)]
 
 
-def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: LivingFarm) -> Problem:
+def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: Farm) -> Problem:
     """Return a conflict as a problem of the first rule that takes part in it."""
     first, *others = conflict.rules
     names = [farm.vms.names[vm] for vm in conflict.vms[:SHOWN]]

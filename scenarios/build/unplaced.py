@@ -5,7 +5,7 @@ import numpy as np
 from ...models.base.arrays import Floats
 from ...models.base.ties import TIE
 from ...models.bounds.bin_packing import unsplit_bound, whole_hosts
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...sim.initial_placement import UnplacedError
 from ..errors.problems import InputError, refuse
 
@@ -29,14 +29,14 @@ def shortage(need_mhz: Floats, need_mib: Floats, room_mhz: Floats, room_mib: Flo
     return ""
 
 
-def min_mib(farm: LivingFarm) -> Floats:
+def min_mib(farm: Farm) -> Floats:
     """Return the least memory that each VM takes on any group of hosts that it may be on."""
     layer, vms = farm.delivery.layer, farm.vms
     extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)
     return vms.memory_mib + np.where(np.isfinite(extra_mib), extra_mib, 0.0)[vms.size]
 
 
-def unplaced(where: str, farm: LivingFarm, error: UnplacedError, told: str) -> InputError:
+def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputError:
     """Say which VMs the initial placement found no host for, and why.
 
     ``told`` names the resource of which a bound proves that there is too little (empty: none),

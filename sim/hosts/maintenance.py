@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ..base.clock import Clock
 from ..base.log import Column
 from .power_states import PowerTransitions
@@ -19,7 +19,7 @@ class Maintenance:
     """
 
     def __init__(
-        self, clock: Clock, farm: LivingFarm, power: PowerTransitions, changed: Callable[[], None]
+        self, clock: Clock, farm: Farm, power: PowerTransitions, changed: Callable[[], None]
     ) -> None:
         self._clock, self._farm, self._power, self._changed = clock, farm, power, changed
         self._host: list[int] = []

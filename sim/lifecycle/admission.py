@@ -7,7 +7,7 @@ import numpy as np
 from simpy.events import EventPriority
 
 from ...models.base.arrays import Bools, Ints
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...models.state.columns import VmState
 from ...policies.interface.plan import Search
 from ...policies.interface.reserve_book import NAME as RESERVE
@@ -43,7 +43,7 @@ class AdmissionQueue:
     def __init__(
         self,
         clock: Clock,
-        farm: LivingFarm,
+        farm: Farm,
         setup: LifecycleSetup,
         kinds: VmKinds,
         record: LifeRecord,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, singles
 from ...models.base.ties import tie_of
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...models.rules.occupancy import Occupancy
 from ...models.state.columns import PowerState
 from ...policies.control.consolidation import first_sleeping_of_each_group
@@ -36,7 +36,7 @@ class Needs:
     with the physical CPU that its present demand takes.
     """
 
-    def __init__(self, farm: LivingFarm, view: FarmView, by_size: bool, overcommit: float) -> None:
+    def __init__(self, farm: Farm, view: FarmView, by_size: bool, overcommit: float) -> None:
         self._farm, self._view = farm, view
         self.by_size = by_size
         self.capacity_mhz: Floats = farm.hosts.cpu_mhz - farm.delivery.base_mhz
@@ -77,7 +77,7 @@ class Needs:
             return self._view.expected_mhz() - self._farm.delivery.base_mhz
         vms = self._farm.vms
         load_mhz = self._farm.hosts.committed_mhz
-        moving = self._farm.moving
+        moving = self._farm.migrating
         if len(moving):
             load_mhz = load_mhz.copy()
             np.add.at(load_mhz, vms.moving_to[moving], vms.size_mhz[moving])
@@ -129,7 +129,7 @@ class CandidateSearch:
 class EmptyHostFinder:
     """Gives each VM a host of its own: the lowest that is empty."""
 
-    def __init__(self, farm: LivingFarm) -> None:
+    def __init__(self, farm: Farm) -> None:
         self._farm = farm
 
     def choose(self, vms: Ints) -> Placed:
@@ -146,7 +146,7 @@ class IndexedHostFinder:
 
     def __init__(
         self,
-        farm: LivingFarm,
+        farm: Farm,
         needs: Needs,
         placement: IndexedPlacement,
         otherwise: HostFinder,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
 from ...models.state.lifetimes import Lifetimes
 from ..base.clock import Clock
 from ..records.recorder import Recorder
@@ -20,7 +20,7 @@ class LifeRecord:
     """
 
     def __init__(
-        self, clock: Clock, farm: LivingFarm, demand: CurrentDemand, recorder: Recorder,
+        self, clock: Clock, farm: Farm, demand: CurrentDemand, recorder: Recorder,
         lifetime_s: Floats,
     ) -> None:  # fmt: skip
         self.lives = Lifetimes(len(farm.vms))

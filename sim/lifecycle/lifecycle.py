@@ -7,8 +7,8 @@ import simpy
 from simpy.events import NORMAL
 
 from ...models.base.arrays import Bools, Ints, distinct
-from ...models.farm.farm import MEMORY_TOLERANCE_MIB
-from ...models.farm.living import LivingFarm
+from ...models.farm.farm import Farm
+from ...models.farm.farm_state import MEMORY_TOLERANCE_MIB
 from ...models.state.columns import PowerState, VmState
 from ..base.clock import ARRIVAL, RETURN, Clock, DueRows
 from ..base.signals import Signals
@@ -34,7 +34,7 @@ class Lifecycle:
     def __init__(
         self,
         clock: Clock,
-        farm: LivingFarm,
+        farm: Farm,
         setup: LifecycleSetup,
         kinds: VmKinds,
         finder: HostFinder,
@@ -89,7 +89,7 @@ class Lifecycle:
 
     def reject_at_start(self, vms: Ints) -> None:
         """Reject VMs for which no host has room at time 0."""
-        self._farm.reject(vms)
+        self._farm.leave_waiting(vms, VmState.REJECTED)
         self._record.note_waiting(vms)
 
     def ask(self, vms: Ints) -> None:
@@ -268,7 +268,7 @@ class Lifecycle:
         at_once = ready_s <= now_s
         if at_once.any():
             run, on = vms[at_once], hosts[at_once]
-            farm.admit(run, on, now_s, self._record.demand_mhz[run])
+            farm.place(run, on, now_s, self._record.demand_mhz[run])
             self._run(run, on)
         if not at_once.all():
             later = ~at_once

@@ -248,14 +248,14 @@ class _GuestActions:
             self._farm.degrade(self._vm, self._sources, *shares, self._clock.now)
             self._fetching = shares != UNDISTURBED
         else:
-            self._farm.fast_path.set_load(self.vm, *shares, self._clock.now)
+            self._farm.set_migration_load_of_one(self.vm, *shares, self._clock.now)
 
     def on_suspend(self) -> None:
         """Nothing besides the phase that follows."""
 
     def on_arrive(self, pages_away: bool) -> None:
         """Put the VM onto the target; the source may have to keep its pages."""
-        self._farm.fast_path.commit(self.vm, self._clock.now, pages_away)
+        self._farm.commit_migration_of_one(self.vm, self._clock.now, pages_away)
         self._arrived, self._away = True, pages_away
 
     def on_fetched(self) -> None:

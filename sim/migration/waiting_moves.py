@@ -15,7 +15,8 @@ import simpy
 from simpy.events import NORMAL
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
-from ...models.farm.farm import MEMORY_TOLERANCE_MIB, Farm
+from ...models.farm.farm import Farm
+from ...models.farm.farm_state import MEMORY_TOLERANCE_MIB
 from ...models.migration.fixed_rate import FixedRate
 from ...models.migration.model_table import MigrationModels
 from ...models.migration.suspend_resume import MemoryHandover

@@ -33,7 +33,7 @@ class RuleRecord:
         self._moved: set[int] = set()
         self._moved_s = 0.0
         if self._soft:
-            farm.placement_observer = self
+            farm.observe_placement(self)
 
     def moving(self, vms: Ints, now_s: float) -> None:
         """Note that VMs are about to change place."""

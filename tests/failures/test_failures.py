@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.farm.audit import audit
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
 from farmsim.models.hardware.reliability import (
     Constant,
     Empirical,
@@ -174,7 +174,7 @@ LAWS: dict[str, tuple[Times, Times]] = {
 def fail(law: tuple[Times, Times], hours: float, seed: int, hosts: int = 20) -> Outcome:
     """Let hosts without VMs fail for some time."""
     end_s = hours * H
-    farm = LivingFarm(make_hosts([1000.0] * hosts), make_vms([1000.0]), all_present=False)
+    farm = Farm(make_hosts([1000.0] * hosts), make_vms([1000.0]), all_present=False)
     source = FailureSource("all", "host", farm.hosts.names, list(np.arange(hosts)[:, None]), *law)
     setup = EngineSetup(
         InitialPlacementSetup(FirstFit(), "test"),

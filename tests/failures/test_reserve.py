@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.studies.failover import failover
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
 from farmsim.models.rules.reserve import (
     AllowedHosts,
     HostedVms,
@@ -238,7 +238,7 @@ def test_a_move_that_the_test_does_not_survive_is_barred() -> None:
 
 
 def test_a_power_proportional_farm_wakes_what_the_reserve_needs() -> None:
-    farm: LivingFarm = make_farm(make_hosts([1000.0] * 3), make_vms([1000.0]))
+    farm: Farm = make_farm(make_hosts([1000.0] * 3), make_vms([1000.0]))
     engine = make_engine(
         farm, np.ones((2, 1)), control=PowerProportional(), reserve=Reserve(hosts=1)
     )

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.farm.audit import audit
-from farmsim.models.farm.farm import Farm, FarmError
+from farmsim.models.farm.farm import Farm
+from farmsim.models.farm.farm_state import FarmError
 from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.state.residents import Residents
 
@@ -95,7 +96,7 @@ def test_fetching_pages_loads_the_host_that_still_has_them() -> None:
     assert farm.hosts.demand_mhz.tolist() == [100.0, 600.0]
     assert farm.vm_accounts.degraded_mhz_s[0] == pytest.approx(0.5 * 500 * 20)
     farm.degrade(rows(0), rows(0), 1.0, 0.3, 0.0, 30.0)
-    farm.remove(rows(0), 40.0)
+    farm.retire(rows(0), 40.0)
     assert farm.hosts.demand_mhz.tolist() == [100.0, 100.0]
     assert farm.accounts.totals[Rate.DELIVERED_MHZ, 0] == pytest.approx(
         600 * 10 + 150 * 20 + 250 * 10
@@ -150,7 +151,7 @@ WRONG: dict[str, Callable[[Farm], None]] = {
     "not migrating, loaded": lambda farm: farm.set_migration_load(rows(0), 1.0, 0.0, 0.0, 0.0),
     "off with guests": lambda farm: farm.set_power_state(rows(0), PowerState.OFF, 0.0),
     "started off with guests": lambda farm: farm.start(np.array([False, True])),
-    "rejected while running": lambda farm: farm.reject(rows(0)),
+    "rejected while running": lambda farm: farm.leave_waiting(rows(0), VmState.REJECTED),
 }
 
 
@@ -172,7 +173,7 @@ def test_memory_is_never_beyond_what_a_host_has() -> None:
     farm.place(rows(0, 1, 2, 3), rows(0, 0, 1, 1), 0.0)
     with pytest.raises(FarmError, match="host-2 lacks memory"):
         farm.begin_migration(rows(0), rows(1), 0.0)
-    farm.remove(rows(2), 0.0)
+    farm.retire(rows(2), 0.0)
     farm.begin_migration(rows(0), rows(1), 0.0)
     with pytest.raises(FarmError, match="lacks memory"):
         farm.begin_migration(rows(1), rows(1), 0.0)

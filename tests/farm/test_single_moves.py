@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.farm.audit import audit
-from farmsim.models.farm.farm import Farm, FarmError
+from farmsim.models.farm.farm import Farm
+from farmsim.models.farm.farm_rates import FarmRates
+from farmsim.models.farm.farm_state import FarmError
+from farmsim.models.farm.fast_path import FastPath
 from farmsim.models.state.columns import VmState
 
 HOSTS, VMS = 4, 8
@@ -41,9 +44,11 @@ def played(farm: Farm, fast_path: bool, steps: Steps) -> None:
         elif verb == "abort":
             farm.abort_migration(one, now_s)
         elif verb == "commit":
-            farm.fast_path.commit(vm, now_s) if fast_path else farm.commit_migration(one, now_s)
+            farm.commit_migration_of_one(vm, now_s) if fast_path else farm.commit_migration(
+                one, now_s
+            )
         elif fast_path:
-            farm.fast_path.set_load(vm, *shares, now_s)
+            farm.set_migration_load_of_one(vm, *shares, now_s)
         else:
             farm.set_migration_load(one, *shares, now_s)
         audit(farm)
@@ -67,7 +72,7 @@ def test_one_by_one_as_with_arrays(
     played(alone, True, steps)
     played(arrays, False, steps)
     for part in ("hosts", "vms", "accounts", "vm_accounts", "migration_load"):
-        ours, theirs = vars(getattr(alone, part)), vars(getattr(arrays, part))
+        ours, theirs = vars(getattr(alone.state, part)), vars(getattr(arrays.state, part))
         for name, column in ours.items():
             if isinstance(column, np.ndarray) and column.dtype.kind in "fib":
                 np.testing.assert_allclose(
@@ -81,7 +86,17 @@ def test_one_by_one_as_with_arrays(
 def test_a_single_move_that_cannot_be_right_is_refused() -> None:
     farm = loaded([100.0] * VMS, None, False)
     with pytest.raises(FarmError, match=r"set_migration_load: VM .* is not migrating"):
-        farm.fast_path.set_load(0, 1.0, 0.0, 0.0, 0.0)
+        farm.set_migration_load_of_one(0, 1.0, 0.0, 0.0, 0.0)
     with pytest.raises(FarmError, match=r"commit_migration: VM .* is not migrating"):
-        farm.fast_path.commit(0, 0.0)
+        farm.commit_migration_of_one(0, 0.0)
     assert farm.accounts.rates[Rate.VMS].tolist() == [2.0] * HOSTS
+
+
+def test_a_migration_between_idle_hosts_needs_no_arrays() -> None:
+    farm = loaded([100.0] * VMS, None, False)
+    fast_path = FastPath(farm.state, FarmRates(farm.state))
+    farm.begin_migration(np.array([0]), np.array([1]), 0.0, 0.9, 0.1, 0.1)
+    assert fast_path.set_load(0, 0.5, 0.2, 0.2, 10.0)
+    assert fast_path.commit(0, 20.0)
+    audit(farm)
+    assert not fast_path.commit(0, 20.0)

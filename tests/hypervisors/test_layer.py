@@ -116,7 +116,7 @@ def test_the_farm_adds_up_after_every_verb(drawn: dict[str, Any], seed: int) -> 
             farm.set_power_state(np.array([1]), PowerState.DRAINING, now_s)
             farm.set_power_state(np.array([1]), PowerState.ON, now_s)
         elif verb == 5 and len(still) > 3:
-            farm.remove(still[:1], now_s)
+            farm.retire(still[:1], now_s)
         audit(farm)
         _nobody_beyond_bounds(farm)
     farm.settle_all(200.0)
@@ -131,7 +131,7 @@ def test_the_last_guest_leaves_while_another_is_coming() -> None:
     farm = Farm(make_hosts([1000.0] * 2), make_vms([100.0] * 2))
     farm.place(np.array([0, 1]), np.array([0, 1]), 0.0)
     farm.begin_migration(np.array([1]), np.array([0]), 1.0)
-    farm.remove(np.array([0]), 2.0)
+    farm.retire(np.array([0]), 2.0)
     assert farm.hosts.memory_used_mib.tolist() == [1024.0, 1024.0]
     audit(farm)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.models.base.arrays import Floats, Ints
 from farmsim.models.farm.audit import audit
-from farmsim.models.farm.farm import FarmError
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
+from farmsim.models.farm.farm_state import FarmError
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.migration.model_table import MigrationModels
 from farmsim.models.service.response_time import erlang_b, erlang_c
@@ -50,7 +50,7 @@ def play(
 ) -> Outcome:
     """Play VMs of 1 GHz and 1 GiB on hosts that have room for ``per_host`` of them."""
     count = len(arrival_s)
-    farm = LivingFarm(
+    farm = Farm(
         make_hosts([1000.0 * per_host] * hosts, GIB * per_host, boot_s=boot_s, stop_s=stop_s),
         make_vms([1000.0] * count),
         all_present=False,
@@ -202,7 +202,7 @@ def test_a_sleeping_host_is_woken_for_an_arrival() -> None:
 def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None:
     vms = make_vms([1000.0, 3000.0])
     vms.size_names, vms.size = ["small", "giant"], np.array([0, 1])
-    farm = LivingFarm(make_hosts([2000.0], 2 * GIB), vms, all_present=False)
+    farm = Farm(make_hosts([2000.0], 2 * GIB), vms, all_present=False)
     lives = LifecycleSetup(
         Population(np.array([10.0, 20.0]), np.full(2, 100.0), np.zeros(2, np.int64)),
         Admission(retries=3), np.zeros(1), np.zeros(1), 1,
@@ -259,11 +259,11 @@ def test_work_energy_and_vms_are_kept(seed: int, fast: bool) -> None:
 
 
 def test_verbs_refuse_what_cannot_be() -> None:
-    farm = LivingFarm(make_hosts([2000.0, 2000.0]), make_vms([1000.0] * 3), all_present=False)
+    farm = Farm(make_hosts([2000.0, 2000.0]), make_vms([1000.0] * 3), all_present=False)
     rows = np.arange(3)
-    farm.admit(rows[:2], np.array([0, 0]), 0.0, np.array([500.0, 500.0]))
+    farm.place(rows[:2], np.array([0, 0]), 0.0, np.array([500.0, 500.0]))
     with pytest.raises(FarmError, match="not waiting"):
-        farm.admit(rows[:1], np.array([1]), 0.0, np.array([1.0]))
+        farm.place(rows[:1], np.array([1]), 0.0, np.array([1.0]))
     with pytest.raises(FarmError, match="neither runs nor starts"):
         farm.retire(rows[2:], 0.0)
     farm.begin_migration(rows[:1], np.array([1]), 0.0)
@@ -279,7 +279,7 @@ def test_verbs_refuse_what_cannot_be() -> None:
 
 
 def test_a_resized_vm_keeps_its_accounts() -> None:
-    farm = LivingFarm(make_hosts([4000.0], 4096.0), make_vms([1000.0]))
+    farm = Farm(make_hosts([4000.0], 4096.0), make_vms([1000.0]))
     farm.place(np.array([0]), np.array([0]), 0.0)
     farm.set_demand(np.array([800.0]), 0.0)
     one = np.array([0])

@@ -18,7 +18,7 @@ from farmsim.analysis.topics.lifecycle.metrics import present_s
 from farmsim.models.accounts.accounts import Rate
 from farmsim.models.base.arrays import Floats, Ints
 from farmsim.models.farm.audit import audit
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
 from farmsim.models.hardware.reliability import Exponential
 from farmsim.models.migration.fixed_rate import FixedRate
 from farmsim.models.migration.model_table import MigrationModels, Model
@@ -99,7 +99,7 @@ class Whim:
 class Witness:
     """Integrates, from event to event, what it sees of a farm."""
 
-    farm: LivingFarm
+    farm: Farm
     energy_j: Floats = field(init=False)
     requested: Floats = field(init=False)
     served: Floats = field(init=False)
@@ -203,7 +203,7 @@ def play(plan: dict[str, Any]) -> tuple[Outcome, Witness, NetworkSetup | None]:
     sizes_mhz = generator.choice([200.0, 700.0], VMS).tolist() + [400.0] * MEMBERS
     vms = make_vms(sizes_mhz, generator.choice([512.0, 2048.0], VMS).tolist() + [1024.0] * MEMBERS)
     vms.size_names = ["small", "large"]
-    farm = LivingFarm(hosts, vms, all_present=False)
+    farm = Farm(hosts, vms, all_present=False)
     model = MODELS[plan["model"]]
     network = None
     if not isinstance(model, FixedRate):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_conservation import Chaos, Rounds
 
 from farmsim.models.base.arrays import Bools, Ints
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
 from farmsim.models.hardware.racks_and_sites import Domains
 from farmsim.models.rules.admission import refused
 from farmsim.models.rules.checker import violated
@@ -243,13 +243,13 @@ def test_the_gate_lets_the_first_of_two_rivals_through() -> None:
 # Placement
 
 
-def view_of(farm: LivingFarm, rules: Rules | None) -> FarmView:
+def view_of(farm: Farm, rules: Rules | None) -> FarmView:
     rings = Ring(0, len(farm.vms)), Ring(0, len(farm.hosts))
     return FarmView(farm, *rings, Streams(1), rules=rules)
 
 
 def place(
-    farm: LivingFarm, rules: Rules, placement: Placement, vms: Ints | None = None
+    farm: Farm, rules: Rules, placement: Placement, vms: Ints | None = None
 ) -> tuple[list[int], Candidates]:
     hosts = np.arange(len(farm.hosts))
     load_mhz = np.zeros(len(hosts))
@@ -261,7 +261,7 @@ def place(
     return place_bound_first(placement, candidates, vms).hosts.tolist(), candidates
 
 
-def small(hosts: int = 4, vms: int = 6, cpu_mhz: float = 1000.0) -> LivingFarm:
+def small(hosts: int = 4, vms: int = 6, cpu_mhz: float = 1000.0) -> Farm:
     return make_farm(make_hosts([cpu_mhz] * hosts), make_vms([100.0] * vms))
 
 
@@ -320,13 +320,13 @@ def test_where_no_host_is_left_the_rules_are_named() -> None:
 
 
 VERBS = (
-    "place", "begin_migration", "commit_migration", "abort_migration", "remove", "admit",
+    "place", "begin_migration", "commit_migration", "commit_migration_of_one", "abort_migration",
     "begin_start", "retire", "crash",
 )  # fmt: skip
 """What changes where VMs are."""
 
 
-def watch(farm: LivingFarm, check: Callable[[], None]) -> None:
+def watch(farm: Farm, check: Callable[[], None]) -> None:
     """Call a checker after every verb that changes where VMs are."""
 
     def checked(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -342,7 +342,7 @@ def watch(farm: LivingFarm, check: Callable[[], None]) -> None:
 
 
 def run_watched(
-    farm: LivingFarm, rules: Rules, shares: Any, control: ControlPolicy, **more: Any
+    farm: Farm, rules: Rules, shares: Any, control: ControlPolicy, **more: Any
 ) -> tuple[Outcome | None, int]:
     """Run; every hard rule must hold after every change. Return how often was looked."""
     looked = 0

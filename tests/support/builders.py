@@ -7,8 +7,8 @@ import networkx as nx
 import numpy as np
 
 from farmsim.models.base.arrays import Floats, Ints
-from farmsim.models.farm.farm import ViolationRule
-from farmsim.models.farm.living import LivingFarm
+from farmsim.models.farm.farm import Farm
+from farmsim.models.farm.farm_state import ViolationRule
 from farmsim.models.hardware.power_curves import Linear, PowerBank, PowerModel
 from farmsim.models.migration.fixed_rate import FixedRate, MigrationModel
 from farmsim.models.migration.model_table import MigrationModels
@@ -79,12 +79,12 @@ def make_vms(
     )
 
 
-def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> LivingFarm:
-    return LivingFarm(hosts, vms, ViolationRule(incoming_counts))
+def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> Farm:
+    return Farm(hosts, vms, ViolationRule(incoming_counts))
 
 
 def make_engine(
-    farm: LivingFarm,
+    farm: Farm,
     shares: Floats,
     control: ControlPolicy | None = None,
     placement: Placement | None = None,

@@ -111,7 +111,7 @@ class FarmActions:
         self._farm.abort_migration(self._vm, self._clock.now)
 
     def on_lost(self) -> None:
-        self._farm.remove(self._vm, self._clock.now)
+        self._farm.retire(self._vm, self._clock.now)
 
     def busy_s(self) -> float:
         return self._so_far_mhz_s() / float(self._farm.vms.size_mhz[self._vm[0]])
