@@ -28,7 +28,7 @@ from farmsim.policies.placement.placement import Placement
 from farmsim.policies.scaling.forecast import Forecaster
 from farmsim.policies.scaling.scaling import ScalingPolicy
 from farmsim.policies.selection.selection import Selection
-from farmsim.scenarios.language.fields import model_of
+from farmsim.scenarios.language.choices import model_of
 from farmsim.scenarios.language.units import DIMENSIONS
 from farmsim.scenarios.spec.spec import Spec
 

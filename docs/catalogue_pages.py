@@ -20,7 +20,7 @@ from farmsim.scenarios.catalogue_listing import (
     is_neutral,
     meaning_of,
 )
-from farmsim.scenarios.language.fields import model_of
+from farmsim.scenarios.language.choices import model_of
 
 
 def catalogue() -> str:

@@ -10,15 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from farmsim.scenarios.language import units
-from farmsim.scenarios.language.fields import (
-    ChoiceField,
-    MoneyField,
-    ParametersField,
-    Part,
-    QuantityField,
-    model_of,
-    summary_of,
-)
+from farmsim.scenarios.language.choices import ChoiceField, ParametersField, model_of, summary_of
+from farmsim.scenarios.language.fields import MoneyField, Part, QuantityField
 from farmsim.scenarios.spec.load_rate import Rate
 
 HEADER = ("field", "type", "default", "bounds", "meaning")

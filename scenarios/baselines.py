@@ -26,12 +26,11 @@ from .build.hypervisors import build_stack
 from .build.lifecycle import peak_population, static_lifecycle
 from .build.workload import Load
 from .errors.problems import InputError, Problem, refuse
-from .other_scenario import place_of, read_other
 from .resolve.farm import HostModel, columns, host_model
 from .resolve.racks import unplanned
-from .scenario import Scenario
+from .scenario import Scenario, place_of, read_other
+from .spec.cost import Dedicated, NoBaseline, OtherScenario, Unconsolidated
 from .spec.farm import HostGroup
-from .spec.spec import Dedicated, NoBaseline, OtherScenario, Unconsolidated
 from .spec.workload import Size
 
 BARE: dict[str, object] = {

@@ -22,7 +22,7 @@ from ..models.workload.arrival_generator import arrival_law, published_arrivals
 from ..policies.catalogue import POLICIES, available
 from .errors.problems import refuse
 from .errors.suggest import unknown_name
-from .language.fields import summary_of
+from .language.choices import summary_of
 from .language.units import DIMENSIONS, write
 
 

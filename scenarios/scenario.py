@@ -12,12 +12,11 @@ from .checks.applications import faults_of_applications
 from .checks.failures import faults_of_failures
 from .checks.host_groups import faults_of_group, faults_of_groups
 from .checks.hypervisors import faults_of_hypervisors
-from .checks.network import faults_of_network
+from .checks.network import faults_of_network, faults_of_racks
 from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep
 from .checks.prices import currency_of, faults_of_prices
-from .checks.racks import faults_of_racks
 from .checks.times import faults_of_times
-from .errors.problems import InputError, Problem, problem_of
+from .errors.problems import InputError, Problem, problem_of, refuse
 from .language.defaults import KEY, places_of, unwritten, value_at, without
 from .language.error_messages import listed, located, sentences
 from .language.fields import Fault
@@ -25,6 +24,7 @@ from .language.yaml_text import Document
 from .language.yaml_text import Path as Place
 from .loader import Written, read, read_text
 from .readers.archive import fault_of
+from .spec.cost import OtherScenario
 from .spec.farm import HostGroup
 from .spec.scenario_data import ScenarioData
 from .spec.spec import Spec
@@ -220,6 +220,31 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
 def rewritten(scenario: Scenario) -> Written:
     """Return a scenario as it might have been written: what it leaves open stays open."""
     return Written(Document(_resolved(scenario)), "", scenario.folder)
+
+
+def check_others(scenario: Scenario) -> None:
+    """Check what other scenario files say, without their loads. Raises InputError."""
+    for baseline in scenario.baseline:
+        if isinstance(baseline, OtherScenario):
+            read_other(scenario, baseline)
+
+
+def read_other(scenario: Scenario, baseline: OtherScenario) -> tuple[Written, Scenario]:
+    """Read another scenario. Raises InputError if it counts in another currency."""
+    written = read(scenario.folder / baseline.path)
+    other = validated(written)
+    mine, found = scenario.cost.currency, other.cost.currency
+    if found != mine:
+        place, path = place_of(written, ("cost", "currency"))
+        message = f"counts in {found}, {scenario.name} in {mine}; write both in one currency"
+        raise refuse(place, message, path)
+    return written, other
+
+
+def place_of(written: Written, path: tuple[str, ...]) -> tuple[str, str]:
+    """Return file, line and column of a value, and its dotted path."""
+    line, column = written.document.find(path)
+    return f"{written.where}:{line}:{column}", ".".join(path)
 
 
 def dump(scenario: ScenarioData) -> str:

@@ -12,8 +12,7 @@ from typing import Any, Final
 from .errors.problems import InputError, Problem, refuse
 from .language.yaml_text import Document
 from .loader import Origin, Written, read
-from .other_scenario import check_others
-from .scenario import Scenario, rewritten, validated
+from .scenario import Scenario, check_others, rewritten, validated
 
 Source = str | Path | Mapping[str, Any] | Scenario
 REFERENCE: Final = "base"

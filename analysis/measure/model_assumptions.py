@@ -7,7 +7,7 @@ from typing import Any
 from ...models.base.parameters import parameters_of
 from ...models.migration.fixed_rate import FixedRate
 from ...policies.control.control import migrates_vms
-from ...scenarios.language.fields import show_parameters
+from ...scenarios.language.choices import show_parameters
 from ...scenarios.language.units import write
 from ...scenarios.resolve.migration import may_use_network
 from ...scenarios.spec.network import MIGRATIONS_PER_HOST

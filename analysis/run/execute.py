@@ -14,8 +14,7 @@ from ...models.state.columns import VmState
 from ...scenarios.baselines import build_baselines
 from ...scenarios.build.build import Case, build, load_of
 from ...scenarios.build.workload import Load
-from ...scenarios.other_scenario import check_others
-from ...scenarios.scenario import Scenario, dump
+from ...scenarios.scenario import Scenario, check_others, dump
 from ...sim.base.random_streams import Streams
 from ...sim.outcome import Outcome
 from ..base.metric_titles import UNLICENSED, after_start_up, without_licences

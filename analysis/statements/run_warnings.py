@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ...models.hypervisor.licences import HostLicence
 from ...policies.selection.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
 from ...scenarios.language.units import write
-from ...scenarios.spec.reserve import FailingHosts
+from ...scenarios.spec.policies import FailingHosts
 from ..base.played_case import PlayedCase
 from ..base.wording import capital, percent
 from ..topics.service import main_cause

@@ -8,8 +8,8 @@ from ...models.hypervisor.overheads import Platform
 from ...models.migration.fixed_rate import MEGABIT_PER_MIB
 from ...models.workload.application import Applications
 from ...sim.lifecycle.setup import Admission, LifecycleSetup, Population
+from ..spec.arrivals import ProvisioningPart
 from ..spec.spec import Spec
-from ..spec.spec_life import ProvisioningPart
 from .workload import Load
 
 

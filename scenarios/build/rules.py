@@ -22,7 +22,7 @@ from ..readers.rules_table import read_rules
 from ..readers.trace import InputFile
 from ..resolve.farm import host_names, named_hosts
 from ..spec.constraints import Constraint
-from ..spec.reserve import FailingHosts, StandbyHosts
+from ..spec.policies import FailingHosts, StandbyHosts
 from ..spec.scenario_data import ScenarioData
 from ..spec.spec import Spec
 from .hypervisors import Stack

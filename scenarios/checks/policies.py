@@ -9,8 +9,8 @@ from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.farm import host_names, named_hosts
 from ..resolve.racks import rack_names
-from ..spec.reserve import FailingHosts, StandbyHosts
-from ..spec.sleep import states_of
+from ..spec.farm import states_of
+from ..spec.policies import FailingHosts, StandbyHosts
 from ..spec.spec import Spec
 
 MAX_SETS = 10_000

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from ..language.fields import Fault
 from ..language.units import Money
-from ..spec.spec import Dedicated, Spec
+from ..spec.cost import Dedicated
+from ..spec.spec import Spec
 
 
 def faults_of_prices(spec: Spec) -> Iterator[Fault]:

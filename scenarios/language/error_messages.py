@@ -8,7 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ..errors.suggest import unknown_name
-from .fields import ChoiceField, Fault, ParametersField, model_of
+from .choices import ChoiceField, ParametersField, model_of
+from .fields import Fault
 from .former_names import field_now, value_now, written_as_former
 from .yaml_text import Path
 

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from ...models.service.request_class import RequestClass, request_classes
 from ..errors.suggest import unknown_name
-from .fields import ParametersField, QuantityField, problem
+from .choices import ParametersField
+from .fields import QuantityField, problem
 
 MAX_VALUE = 1_000_000_000
 """Largest number of anything that is counted."""

@@ -12,8 +12,7 @@ from ...models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_fig
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
 from ..language.names import Numbered
-from ..spec.farm import FarmPart, HostGroup, InlineServer
-from ..spec.sleep import SleepPart
+from ..spec.farm import FarmPart, HostGroup, InlineServer, SleepPart
 
 
 @dataclass(frozen=True)

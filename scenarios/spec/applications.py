@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ...policies.scaling.scaling import ScalingPolicy
-from ..language.fields import MoneyField, Part, QuantityField, policy_slot, problem, problems
+from ..language.choices import policy_slot
+from ..language.fields import MoneyField, Part, QuantityField, problem, problems
 from ..language.table_times import TimeUnit
 from ..language.units import Money
 from ..language.value_types import Count, Factor, FilePath, Name, Period, Seconds, Whole

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from ...models.hardware.reliability import DISTRIBUTIONS, Times
-from ..language.fields import ChoiceField, Part, QuantityField, problem
+from ..language.choices import ChoiceField
+from ..language.fields import Part, QuantityField, problem
 from ..language.value_types import FilePath, Name, Period, Seconds
 
 Distribution: TypeAlias = Annotated[

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ...models.network.transport import Transport
-from ..language.fields import ParametersField, Part, QuantityField, problem, problems
+from ..language.choices import ParametersField
+from ..language.fields import Part, QuantityField, problem, problems
 from ..language.value_types import Count, Name, Whole
 
 Bandwidth = Annotated[float, Field(gt=0), QuantityField("bandwidth")]

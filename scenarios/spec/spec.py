@@ -4,96 +4,32 @@ Everything here is frozen and is never changed by a run. The reference page and 
 are made from it.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     field_serializer,
     field_validator,
     model_validator,
 )
 
-from ...models.hardware.server import servers
 from ...models.migration.conversion import CONVERSIONS, Conversion, NoConversion
 from ...models.migration.fixed_rate import FixedRate, MigrationModel
-from ...policies.control.control import ControlPolicy, NoControl
-from ...policies.control.power_management import PowerManagement
-from ...policies.placement.placement import Placement
-from ...policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
-from ..errors.suggest import unknown_name
+from ..language.choices import ChoiceField, migration_model
 from ..language.conditions import check_conditions
-from ..language.fields import (
-    ChoiceField,
-    Fault,
-    MoneyField,
-    ParametersField,
-    Part,
-    QuantityField,
-    migration_model,
-    missing,
-    policy_slot,
-    problem,
-    problems,
-)
-from ..language.units import Money
-from ..language.value_types import Factor, FilePath, Name, Period, Round, RunName
+from ..language.fields import Fault, Part, QuantityField, missing, problem, problems
+from ..language.value_types import FilePath, Name, Round, RunName
 from .applications import ApplicationPart
+from .arrivals import AdmissionPart, ProvisioningPart
 from .constraints import ConstraintField
+from .cost import Baseline, Baselines, CostPart, Dedicated, NoBaseline
 from .failures import FailuresPart
 from .farm import FarmPart
 from .network import NetworkPart
-from .reserve import ReserveField
-from .spec_life import AdmissionPart, ProvisioningPart
+from .policies import PolicyPart
 from .workload import WorkloadPart
 
 SCHEMA_VERSION: Final = 1
-
-
-class InitialPlacement(Part):
-    """Where VMs are at time 0."""
-
-    placement: Annotated[Placement, policy_slot("placement")] = Field(
-        FirstFitDecreasing(), description="Which host each VM starts on."
-    )
-    by: Literal["size", "demand"] = Field(
-        "size", description="Whether a VM counts with its size or with its first demand."
-    )
-    cpu_overcommit: Annotated[Factor, Field(gt=0, le=100)] = Field(
-        1.0, description="CPU that may be promised per CPU installed, where VMs count by size."
-    )
-    unplaced: Literal["refuse", "reject"] = Field(
-        "refuse", description="Whether VMs that fit nowhere end the run or are listed as rejected."
-    )
-
-
-class PolicyPart(Part):
-    """Who decides what."""
-
-    initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
-    control: Annotated[ControlPolicy, policy_slot("control")] = Field(
-        NoControl(), description="What is done every round."
-    )
-    every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
-    power: Annotated[PowerManagement, ParametersField(PowerManagement)] = Field(
-        PowerManagement(),
-        description="How hosts rest, and limits that every control policy has to respect.",
-    )
-    scaling_every: Round = Field(
-        60.0,
-        description="Time between two looks at the load of applications: it is split anew, and "
-        "scaling policies decide.",
-    )
-    slow_cores: Literal["allow", "refuse"] = Field(
-        "allow",
-        description="Whether a VM may be put where a core is slower than the VM wants one to be; "
-        "it then gets no more than its vCPUs' worth of cores.",
-    )
-    reserve: ReserveField | None = Field(
-        None, description="What is kept free for hosts that fail; absent: nothing."
-    )
 
 
 class ServicePart(Part):
@@ -138,134 +74,6 @@ class Tenant(Part):
         description="Whether its VMs may share hosts with those of others, or run only on hosts "
         "dedicated to it.",
     )
-
-
-class CostPart(Part):
-    """Prices; the defaults are placeholders for your own."""
-
-    currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
-        "EUR",
-        description="Currency of all amounts, three capital letters; absent: that of the amounts "
-        "that are given, else EUR.",
-    )
-    energy_price: Annotated[Money, MoneyField(per_kwh=True)] = Field(
-        Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
-    )
-    pue: Annotated[Factor, Field(ge=1, le=10)] = Field(
-        1.56,
-        description="Power of the site per power of the servers (Uptime Institute, mean of 2024).",
-    )
-    server_price: Annotated[Money, MoneyField()] = Field(
-        Money(7000.0, "EUR"), description="Price of a host whose group names none."
-    )
-    server_lifetime: Period = Field(
-        126_144_000.0, description="Time over which the price of a host is spread evenly."
-    )
-    hosts_paid: Literal["needed", "owned"] = Field(
-        "needed",
-        description="Whether capital is counted for the most hosts ever on at once, or for all.",
-    )
-    licence_region: Literal["americas", "apj", "emea"] | None = Field(
-        None,
-        description="Where contracts for licences are signed; a vendor's minimum order may hold in "
-        "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
-    )
-    investment: Annotated[Money | None, MoneyField()] = Field(
-        None, description="What the consolidation costs once; gives its payback time."
-    )
-    investment_for: Literal["project", "hosts"] | None = Field(
-        None,
-        description="What the investment pays for. `project`: work beside the hosts, whose price "
-        "counts as capital. `hosts`: the hosts themselves, whose price then does not count again. "
-        "Absent: as `project`, with a warning where hosts have a price.",
-    )
-
-    @model_validator(mode="after")
-    def _something_is_invested(self) -> Self:
-        if self.investment_for is not None and self.investment is None:
-            message = "there is no investment; give one, or leave this out"
-            raise problems([(("investment_for",), message)])
-        return self
-
-    def in_currency(self, currency: str) -> "CostPart":
-        """Return the prices with those that were not given in a currency of the user's."""
-        given = self.model_fields_set
-        if currency == self.currency and self.energy_price.currency == currency:
-            return self
-        held = {name: getattr(self, name) for name in type(self).model_fields}
-        held["currency"] = currency
-        for name in ("energy_price", "server_price"):
-            if name not in given:
-                held[name] = replace(held[name], currency=currency)
-        return CostPart.model_construct(_fields_set=set(given), **held)
-
-
-class Dedicated(Part):
-    """Each workload on a server of its own, without a hypervisor, always on."""
-
-    type: Literal["dedicated"]
-    server: str | None = Field(
-        None,
-        description="Which server; if absent, that of the first group whose hosts hold any VM.",
-    )
-    price: Annotated[Money | None, MoneyField()] = Field(
-        None,
-        description="Price of one, where they would be bought or replaced. Absent: they count "
-        "with their energy only, since the price of servers that nobody owns or would buy is no "
-        "saving.",
-    )
-
-    @field_validator("server")
-    @classmethod
-    def _known(cls, server: str | None) -> str | None:
-        if server is not None and server not in servers():
-            raise problem(unknown_name("server", server, servers()))
-        return server
-
-
-class Unconsolidated(Part):
-    """The same farm without consolidation: nothing moved, and no host switched off.
-
-    With `hosts_paid: needed` it counts the hosts that ever hold a VM, or those of the run if these
-    are more.
-    """
-
-    type: Literal["unconsolidated"]
-    placement: Annotated[Placement | None, policy_slot("placement")] = Field(
-        None, description="Initial placement, if not that of the scenario."
-    )
-
-
-class OtherScenario(Part):
-    """Another scenario file with the same VMs and currency.
-
-    It is run for as long as this one, with the same seed.
-    """
-
-    type: Literal["scenario"]
-    path: FilePath = Field(description="The file, relative to this one.")
-
-
-class NoBaseline(Part):
-    """Nothing to compare with."""
-
-    type: Literal["none"]
-
-
-Baseline = Annotated[
-    Dedicated | Unconsolidated | OtherScenario | NoBaseline, Field(discriminator="type")
-]
-
-
-def _as_list(written: Any) -> Any:
-    """Let a single baseline stand for a list of one."""
-    return (written,) if isinstance(written, Mapping | Part) else written
-
-
-Baselines = Annotated[
-    tuple[Baseline, ...],
-    BeforeValidator(_as_list, json_schema_input_type=Baseline | tuple[Baseline, ...]),
-]
 
 
 class RunPart(Part):

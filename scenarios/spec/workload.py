@@ -17,14 +17,8 @@ from ...models.base.catalogue import traces, workload_classes
 from ...models.workload.demand import OnEnd
 from ...models.workload.demand_generators import Bursts, LoadClass
 from ..errors.suggest import unknown_name
-from ..language.fields import (
-    ParametersField,
-    Part,
-    QuantityField,
-    migration_model,
-    problem,
-    problems,
-)
+from ..language.choices import ParametersField, migration_model
+from ..language.fields import Part, QuantityField, problem, problems
 from ..language.table_times import TimeUnit
 from ..language.units import write
 from ..language.value_types import (

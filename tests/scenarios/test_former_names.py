@@ -12,7 +12,8 @@ from farmsim.policies.control.consolidation import Consolidation
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language import former_names
-from farmsim.scenarios.language.fields import Part, model_of
+from farmsim.scenarios.language.choices import model_of
+from farmsim.scenarios.language.fields import Part
 from farmsim.scenarios.language.former_names import former_fields, former_values, no_such
 from farmsim.scenarios.scenario import Scenario, from_text
 from farmsim.scenarios.spec.network import LeafSpine, NetworkPart, _Switched

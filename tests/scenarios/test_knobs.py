@@ -14,11 +14,11 @@ from failure_turns import failure_turns, write_failures
 from life_turns import life_turns
 from power_turns import FREQUENCY, management_turns
 from reserve_turns import RESERVE_TURNS
+from settable_fields import settable_fields
 from test_readers import bitbrains_file
 
 import farmsim
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.settable_fields import settable_fields
 from farmsim.scenarios.spec.spec import Spec
 
 Changes = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .language.fields import ChoiceField, ParametersField, model_of
+from farmsim.scenarios.language.choices import ChoiceField, ParametersField, model_of
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,143 @@
+"""What a scenario pays, and what its savings are measured against."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from ...models.hardware.server import servers
+from ...policies.placement.placement import Placement
+from ..errors.suggest import unknown_name
+from ..language.choices import policy_slot
+from ..language.fields import MoneyField, Part, problem, problems
+from ..language.units import Money
+from ..language.value_types import Factor, FilePath, Period
+
+
+class CostPart(Part):
+    """Prices; the defaults are placeholders for your own."""
+
+    currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
+        "EUR",
+        description="Currency of all amounts, three capital letters; absent: that of the amounts "
+        "that are given, else EUR.",
+    )
+    energy_price: Annotated[Money, MoneyField(per_kwh=True)] = Field(
+        Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
+    )
+    pue: Annotated[Factor, Field(ge=1, le=10)] = Field(
+        1.56,
+        description="Power of the site per power of the servers (Uptime Institute, mean of 2024).",
+    )
+    server_price: Annotated[Money, MoneyField()] = Field(
+        Money(7000.0, "EUR"), description="Price of a host whose group names none."
+    )
+    server_lifetime: Period = Field(
+        126_144_000.0, description="Time over which the price of a host is spread evenly."
+    )
+    hosts_paid: Literal["needed", "owned"] = Field(
+        "needed",
+        description="Whether capital is counted for the most hosts ever on at once, or for all.",
+    )
+    licence_region: Literal["americas", "apj", "emea"] | None = Field(
+        None,
+        description="Where contracts for licences are signed; a vendor's minimum order may hold in "
+        "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
+    )
+    investment: Annotated[Money | None, MoneyField()] = Field(
+        None, description="What the consolidation costs once; gives its payback time."
+    )
+    investment_for: Literal["project", "hosts"] | None = Field(
+        None,
+        description="What the investment pays for. `project`: work beside the hosts, whose price "
+        "counts as capital. `hosts`: the hosts themselves, whose price then does not count again. "
+        "Absent: as `project`, with a warning where hosts have a price.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_invested(self) -> Self:
+        if self.investment_for is not None and self.investment is None:
+            message = "there is no investment; give one, or leave this out"
+            raise problems([(("investment_for",), message)])
+        return self
+
+    def in_currency(self, currency: str) -> "CostPart":
+        """Return the prices with those that were not given in a currency of the user's."""
+        given = self.model_fields_set
+        if currency == self.currency and self.energy_price.currency == currency:
+            return self
+        held = {name: getattr(self, name) for name in type(self).model_fields}
+        held["currency"] = currency
+        for name in ("energy_price", "server_price"):
+            if name not in given:
+                held[name] = replace(held[name], currency=currency)
+        return CostPart.model_construct(_fields_set=set(given), **held)
+
+
+class Dedicated(Part):
+    """Each workload on a server of its own, without a hypervisor, always on."""
+
+    type: Literal["dedicated"]
+    server: str | None = Field(
+        None,
+        description="Which server; if absent, that of the first group whose hosts hold any VM.",
+    )
+    price: Annotated[Money | None, MoneyField()] = Field(
+        None,
+        description="Price of one, where they would be bought or replaced. Absent: they count "
+        "with their energy only, since the price of servers that nobody owns or would buy is no "
+        "saving.",
+    )
+
+    @field_validator("server")
+    @classmethod
+    def _known(cls, server: str | None) -> str | None:
+        if server is not None and server not in servers():
+            raise problem(unknown_name("server", server, servers()))
+        return server
+
+
+class Unconsolidated(Part):
+    """The same farm without consolidation: nothing moved, and no host switched off.
+
+    With `hosts_paid: needed` it counts the hosts that ever hold a VM, or those of the run if these
+    are more.
+    """
+
+    type: Literal["unconsolidated"]
+    placement: Annotated[Placement | None, policy_slot("placement")] = Field(
+        None, description="Initial placement, if not that of the scenario."
+    )
+
+
+class OtherScenario(Part):
+    """Another scenario file with the same VMs and currency.
+
+    It is run for as long as this one, with the same seed.
+    """
+
+    type: Literal["scenario"]
+    path: FilePath = Field(description="The file, relative to this one.")
+
+
+class NoBaseline(Part):
+    """Nothing to compare with."""
+
+    type: Literal["none"]
+
+
+Baseline = Annotated[
+    Dedicated | Unconsolidated | OtherScenario | NoBaseline, Field(discriminator="type")
+]
+
+
+def _as_list(written: Any) -> Any:
+    """Let a single baseline stand for a list of one."""
+    return (written,) if isinstance(written, Mapping | Part) else written
+
+
+Baselines = Annotated[
+    tuple[Baseline, ...],
+    BeforeValidator(_as_list, json_schema_input_type=Baseline | tuple[Baseline, ...]),
+]

@@ -1,0 +1,99 @@
+"""Who decides what in a scenario: placement, control, scaling, and what is kept free."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ...policies.control.control import ControlPolicy, NoControl
+from ...policies.control.power_management import PowerManagement
+from ...policies.placement.placement import Placement
+from ...policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from ..language.choices import ParametersField, policy_slot
+from ..language.fields import Part, QuantityField, problem
+from ..language.value_types import Count, Factor, Round
+from .constraints import HostPatterns
+
+KeptShare = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
+
+
+class FailingHosts(Part):
+    """As many hosts may fail at once, and what they hold fits on the others (N+1, N+2)."""
+
+    kind: Literal["hosts"]
+    hosts: Count = Field(1, description="Hosts that may fail at once.")
+    check: Literal["sum", "packing"] = Field(
+        "packing",
+        description="`packing`: the VMs of every set of so many hosts restart on paper as they "
+        "would in the run, within all rules; `sum`: memory and CPU in all, and the largest VM of "
+        "each host by itself, which is quick and no proof.",
+    )
+
+
+class FreeShare(Part):
+    """A part of all memory and CPU of the hosts that are awake stays free."""
+
+    kind: Literal["share"]
+    memory: KeptShare = Field(0.25, description="Part of the memory.")
+    cpu: KeptShare = Field(
+        0.25, description="Part of the CPU, counted as the initial placement counts it."
+    )
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> "FreeShare":
+        if not (self.memory or self.cpu):
+            raise problem("keeps nothing free; give memory or cpu a share, or leave reserve out")
+        return self
+
+
+class StandbyHosts(Part):
+    """Hosts that stay awake and empty until others fail."""
+
+    kind: Literal["dedicated"]
+    hosts: HostPatterns
+
+
+ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, Field(discriminator="kind")]
+
+
+class InitialPlacement(Part):
+    """Where VMs are at time 0."""
+
+    placement: Annotated[Placement, policy_slot("placement")] = Field(
+        FirstFitDecreasing(), description="Which host each VM starts on."
+    )
+    by: Literal["size", "demand"] = Field(
+        "size", description="Whether a VM counts with its size or with its first demand."
+    )
+    cpu_overcommit: Annotated[Factor, Field(gt=0, le=100)] = Field(
+        1.0, description="CPU that may be promised per CPU installed, where VMs count by size."
+    )
+    unplaced: Literal["refuse", "reject"] = Field(
+        "refuse", description="Whether VMs that fit nowhere end the run or are listed as rejected."
+    )
+
+
+class PolicyPart(Part):
+    """Who decides what."""
+
+    initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
+    control: Annotated[ControlPolicy, policy_slot("control")] = Field(
+        NoControl(), description="What is done every round."
+    )
+    every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
+    power: Annotated[PowerManagement, ParametersField(PowerManagement)] = Field(
+        PowerManagement(),
+        description="How hosts rest, and limits that every control policy has to respect.",
+    )
+    scaling_every: Round = Field(
+        60.0,
+        description="Time between two looks at the load of applications: it is split anew, and "
+        "scaling policies decide.",
+    )
+    slow_cores: Literal["allow", "refuse"] = Field(
+        "allow",
+        description="Whether a VM may be put where a core is slower than the VM wants one to be; "
+        "it then gets no more than its vCPUs' worth of cores.",
+    )
+    reserve: ReserveField | None = Field(
+        None, description="What is kept free for hosts that fail; absent: nothing."
+    )
