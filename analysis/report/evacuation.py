@@ -1,6 +1,6 @@
 """What a run that emptied hosts came to, read from its tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -209,23 +209,17 @@ def _evacuation_in(control: Any) -> Mapping[str, Any] | None:
 
 
 def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
-    """Return what the evacuation of a run came to."""
+    """Return what the evacuation of a run came to.
+
+    Only moves off hosts while these were being emptied count, and only those that ended.
+    """
     table = result.table("hosts").to_pydict()
     named = zip(table["host"], table["rack"], strict=True)
     hosts = [host for host, rack in named if policy.names(host, rack)]
-    closed = {}
-    if "maintenance" in result.tables:
-        rows = result.table("maintenance").to_pylist()
-        closed = {row["host"]: row for row in rows if row["closed_s"] >= policy.at_s}
+    closed = _closed(result, policy)
     moves = _moves(result, closed)
     by_host = _by_host(hosts, policy, closed, moves)
     full = {each.host for each in by_host if each.empty_s is None}
-    vms = result.table("vms").select(["vm", "last_host", "state"]).to_pylist()
-    stayed = {
-        row["vm"]: row["last_host"]
-        for row in vms
-        if row["last_host"] in full and row["state"] in HELD
-    }
     known = [row for row in moves if row["downtime_s"] is not None]
     worst: Row = max(known, key=lambda row: float(row["downtime_s"]), default={})
     took_s = [row["end_s"] - row["start_s"] for row in moves]
@@ -241,12 +235,30 @@ def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
         longest_s=max(took_s, default=0.0),
         worst_downtime_s=worst.get("downtime_s"),
         worst_vm=worst.get("vm", ""),
-        stayed=_why(result, stayed),
+        stayed=_why(result, _stayed(result, full)),
         by_host=by_host,
         downtimes_unknown=len(moves) - len(known),
         hold_s=policy.hold_s,
         ended=_ended(result, closed),
     )
+
+
+def _closed(result: RunTables, policy: Evacuation) -> dict[str, Row]:
+    """Return the hosts that were closed for this evacuation, with their times."""
+    if "maintenance" not in result.tables:
+        return {}
+    rows = result.table("maintenance").to_pylist()
+    return {row["host"]: row for row in rows if row["closed_s"] >= policy.at_s}
+
+
+def _stayed(result: RunTables, full: Collection[str]) -> dict[str, str]:
+    """Return the VMs that are on hosts which were not emptied, each with its host."""
+    vms = result.table("vms").select(["vm", "last_host", "state"]).to_pylist()
+    return {
+        row["vm"]: row["last_host"]
+        for row in vms
+        if row["last_host"] in full and row["state"] in HELD
+    }
 
 
 def _moves(result: RunTables, closed: Mapping[str, Row]) -> list[Row]:

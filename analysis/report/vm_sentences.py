@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..topics.lifecycle.metrics import REJECTED_PREFIX
+
 Row = Mapping[str, Any]
 
 WITHOUT_ROOM = {
@@ -21,6 +23,24 @@ DECIDED = {
     "superseded": "was to move to {}, superseded later in the same round",
 }
 """What became of a decision that names a host, where it was not refused."""
+
+LIFE_TEXTS = {
+    "queued": "waits in the queue",
+    "starting": "starts on {host}",
+    "running": "runs on {host}",
+    "crashed": "{host} fails under it",
+    "lost in a move": "crashes on {host}: a failure took the pages that it had not fetched yet",
+    "to be restarted": "is to be started again",
+    "cut off": "is cut off on {host}: nobody reaches it",
+    "reached again": "is reached again on {host}",
+    "finished": "leaves {host}, finished",
+    "dismissed": "is dismissed from {host}",
+}
+NO_HOST_TEXTS = {
+    "finished": "leaves, finished without a host",
+    "dismissed": "is dismissed without a host",
+}
+"""What happened to a VM, by the event of its life; without a host some read otherwise."""
 
 UNIT_SUFFIXES = ("_s", "_ms", "_gib", "_mib", "_mbps", "_kwh", "_j", "_share")
 
@@ -113,6 +133,16 @@ def decision(row: Row) -> str:
     if outcome in DECIDED:
         return f"{because}; {DECIDED[outcome].format(chosen)}"
     return f"{because}; was to move to {chosen}, refused: {row['outcome']}"
+
+
+def event_sentence(row: Row) -> str:
+    """Say what one event of a VM's life is."""
+    kind, _, why = row["event"].partition(": ")
+    if row["event"].startswith(REJECTED_PREFIX):
+        return f"is turned away: {why}"
+    texts = LIFE_TEXTS if row["host"] is not None else LIFE_TEXTS | NO_HOST_TEXTS
+    text = texts.get(kind, f"is {kind}").format(host=row["host"])
+    return f"{text}: {why}" if why else text
 
 
 def extras(row: Row, known: frozenset[str], units: Mapping[str, str]) -> str:

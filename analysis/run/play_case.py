@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from ...policies.user_policies.guard import PolicyFaultError
 from ...scenarios.build.build import Case, refuse_unplaced
-from ...scenarios.errors.problems import PolicyError, Problem
+from ...scenarios.errors.problems import PolicyError, Problem, refuse
+from ...scenarios.scenario import Scenario
 from ...sim.initial_placement import UnplacedError
 from ...sim.outcome import Outcome
 from ...sim.plan_checks import PlanError
@@ -25,6 +26,19 @@ def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outc
         raise PolicyError(problem, case.title, case.engine.now_s) from None
     except PolicyFaultError as error:
         raise policy_error(case.name, error) from error
+
+
+def until(scenario: Scenario, at_s: float, first_s: float) -> Scenario:
+    """Return a scenario that ends at an instant, at ``first_s`` to see the farm at time 0.
+
+    Raises InputError if the instant is not within the run.
+    """
+    if not 0 <= at_s <= scenario.run.duration:
+        end = f"{scenario.run.duration / 3600:g} h"
+        message = f"is {at_s / 3600:g} h; name a time from 0 h to the run's end, {end}"
+        raise refuse(scenario.name, message, "--at")
+    run = scenario.run.model_copy(update={"duration": at_s or first_s})
+    return scenario.model_copy(update={"run": run})
 
 
 def policy_error(scenario: str, fault: PolicyFaultError) -> PolicyError:

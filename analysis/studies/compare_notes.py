@@ -144,61 +144,99 @@ def _percent(cell: Cell, what: str) -> str:
 
 def notes(
     results: Mapping[str, Result], levels: Mapping[str, Any] | None, serving: frozenset[str]
-) -> list[str]:  # fmt: skip
-    """Return what makes the variants less comparable, and their own warnings."""
-    found = []
-    names = list(results)
-    less = [name for name in names if name not in serving]
-    if len(less) == len(names):
+) -> list[str]:
+    """Return what makes the variants less comparable, and their own warnings.
+
+    ``results`` are those at the typical level, the reference first; ``serving`` the variants that
+    may be best; ``levels`` are written out where there are any.
+    """
+    written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
+    return [
+        *_not_marked(results, serving),
+        *_other_times(written),
+        *_other_loads(written, results),
+        *_bands(levels),
+        *_mixed_marks(written, results),
+        *_warnings(results),
+    ]
+
+
+def _not_marked(results: Mapping[str, Result], serving: frozenset[str]) -> list[str]:
+    less = [name for name in results if name not in serving]
+    if len(less) == len(results):
         idle = all(result.value("unserved_share") == 1.0 for result in results.values())
         why = "no work was done" if idle else "none serves most at every level"
-        found.append(f"None is marked as best: {why}.")
-    elif less:
-        found.append(
-            "Not marked as best, since another variant served more work or left out fewer VMs: "
-            f"{', '.join(less)}."
-        )
-    written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
+        return [f"None is marked as best: {why}."]
+    if not less:
+        return []
+    return [
+        "Not marked as best, since another variant served more work or left out fewer VMs: "
+        f"{', '.join(less)}."
+    ]
 
-    def differing(what: Mapping[str, Any]) -> list[str]:
-        return [name for name in names[1:] if what[name] != what[names[0]]]
 
-    other = differing({name: each["run"]["duration"] for name, each in written.items()})
-    if other:
-        found.append(
-            f"Simulated times differ from that of {names[0]}: {', '.join(other)}; compare powers, "
-            "shares and costs per year, not totals."
-        )
-    other = differing(
-        {name: (written[name]["workload"], result.manifest["inputs"])
-         for name, result in results.items()}
-    )  # fmt: skip
-    if other:
-        found.append(
-            f"The load is not that of {names[0]}: {', '.join(other)}; differences are not due to "
-            "the farm alone."
-        )
-    if levels is not None:
-        found.append(
-            f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
-            f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
-            "together. They show what the estimates leave open, not chance."
-        )
+def _differing(what: Mapping[str, Any]) -> str:
+    """Return the variants of which something is not as in the first, listed."""
+    first, *others = what
+    return ", ".join(name for name in others if what[name] != what[first])
+
+
+def _other_times(written: Mapping[str, Any]) -> list[str]:
+    first = next(iter(written))
+    other = _differing({name: each["run"]["duration"] for name, each in written.items()})
+    if not other:
+        return []
+    return [
+        f"Simulated times differ from that of {first}: {other}; compare powers, "
+        "shares and costs per year, not totals."
+    ]
+
+
+def _other_loads(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
+    first = next(iter(written))
+    other = _differing(
+        {
+            name: (written[name]["workload"], result.manifest["inputs"])
+            for name, result in results.items()
+        }
+    )
+    if not other:
+        return []
+    return [f"The load is not that of {first}: {other}; differences are not due to the farm alone."]
+
+
+def _bands(levels: Mapping[str, Any] | None) -> list[str]:
+    if levels is None:
+        return []
+    return [
+        f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
+        f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
+        "together. They show what the estimates leave open, not chance."
+    ]
+
+
+def _mixed_marks(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
     marks = {
         name: _marks(written[name])
         for name, result in results.items()
         if "exposure" in result.summary
     }
-    if len(set().union(*marks.values())) > 1:
-        told = "; ".join(f"{name}: {', '.join(sorted(each))}" for name, each in marks.items())
-        found.append(
-            "Exposure rests on code sizes found in different ways (M: from memory, E: estimated, "
-            f"by variant {told}), which are not comparable: between these the order is open."
-        )
+    if len(set().union(*marks.values())) < 2:
+        return []
+    told = "; ".join(f"{name}: {', '.join(sorted(each))}" for name, each in marks.items())
+    return [
+        "Exposure rests on code sizes found in different ways (M: from memory, E: estimated, "
+        f"by variant {told}), which are not comparable: between these the order is open."
+    ]
+
+
+def _warnings(results: Mapping[str, Result]) -> list[str]:
+    """Return each warning once, led by the variants that have it unless all do."""
     warned: dict[str, list[str]] = {}
     for name, result in results.items():
         for warning in result.summary["warnings"]:
             warned.setdefault(warning, []).append(name)
-    for warning, who in warned.items():
-        found.append(warning if len(who) == len(names) else f"{', '.join(who)}: {warning}")
-    return found
+    return [
+        warning if len(who) == len(results) else f"{', '.join(who)}: {warning}"
+        for warning, who in warned.items()
+    ]

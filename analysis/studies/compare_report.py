@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from plotly.offline import get_plotlyjs
 
@@ -64,40 +64,72 @@ class ComparisonPage:
 
 
 def bars(comparison: ComparisonPage) -> Figure:
-    """Chosen metrics of each variant; error bars reach from low to high."""
+    """Chosen metrics of each variant, a plot each; error bars reach from low to high.
+
+    Metrics of which no variant has a value, or that are the same in all, are left out; where all
+    are the same they are shown nevertheless.
+    """
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
     rows = [row for row in rows if _differs(row)] or rows
     lines = max(1, -(-len(rows) // PLOTS_A_ROW))
-    made = figure((), "", "", height=350 * lines, hovermode="closest", showlegend=False,
-                  margin={"l": 50, "r": 10, "t": 60, "b": 50}, annotations=[])  # fmt: skip
-    layout = made["layout"]
+    margin = {"l": 50, "r": 10, "t": 60, "b": 50}
+    made = figure((), "", "", height=350 * lines, hovermode="closest", margin=margin)
+    layout = made["layout"] | {"showlegend": False, "annotations": []}
     del layout["xaxis"], layout["yaxis"]
     for index, row in enumerate(rows):
-        line, column = divmod(index, PLOTS_A_ROW)
-        left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
-        top, bottom = 1 - line / lines, 1 - (line + 0.62) / lines
-        number = str(index + 1) if index else ""
+        box, number = _box(index, lines), str(index + 1) if index else ""
         layout[f"xaxis{number}"] = {
-            "domain": [left, right], "anchor": f"y{number}", "type": "category",
+            "domain": [box.left, box.right],
+            "anchor": f"y{number}",
+            "type": "category",
             "automargin": True,
-        }  # fmt: skip
-        layout[f"yaxis{number}"] = {
-            "domain": [bottom, top], "anchor": f"x{number}", "rangemode": "tozero",
-            "gridcolor": "#e6e9ec", "automargin": True,
-        }  # fmt: skip
-        if _spread(row) > WIDE:
-            layout[f"yaxis{number}"] |= {"type": "log", "rangemode": "normal"}
-        layout["annotations"].append(
-            {
-                "text": f"{row.title} ({_plot_unit(row)})", "showarrow": False,
-                "x": (left + right) / 2, "y": top, "xref": "paper", "yref": "paper",
-                "xanchor": "center", "yanchor": "bottom", "font": {"size": 13},
-            }
-        )  # fmt: skip
+        }
+        layout[f"yaxis{number}"] = _value_axis(row, box, f"x{number}")
+        layout["annotations"].append(_heading(row, box))
         axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         made["data"].append(_bar(row, comparison.variants) | axes)
-    return made
+    return {"data": made["data"], "layout": layout}
+
+
+class _Box(NamedTuple):
+    """Where a plot stands in a figure, as shares of its width and height."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def _box(index: int, lines: int) -> _Box:
+    line, column = divmod(index, PLOTS_A_ROW)
+    left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
+    return _Box(left, right, 1 - (line + 0.62) / lines, 1 - line / lines)
+
+
+def _value_axis(row: Row, box: _Box, anchor: str) -> dict[str, Any]:
+    axis = {
+        "domain": [box.bottom, box.top],
+        "anchor": anchor,
+        "rangemode": "tozero",
+        "gridcolor": "#e6e9ec",
+        "automargin": True,
+    }
+    return axis | {"type": "log", "rangemode": "normal"} if _spread(row) > WIDE else axis
+
+
+def _heading(row: Row, box: _Box) -> dict[str, Any]:
+    return {
+        "text": f"{row.title} ({_plot_unit(row)})",
+        "showarrow": False,
+        "x": (box.left + box.right) / 2,
+        "y": box.top,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "center",
+        "yanchor": "bottom",
+        "font": {"size": 13},
+    }
 
 
 def _spread(row: Row) -> float:

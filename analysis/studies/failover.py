@@ -26,7 +26,7 @@ from ...sim.hosts.provisioning import Provisioning
 from ...sim.lifecycle.host_finder import Needs
 from ...sim.lifecycle.restart_check import Restart, RestartState
 from ..measure.work_not_done import at_instant
-from ..run.play_case import play
+from ..run.play_case import play, until
 from .failover_result import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
 
 MAX_PAIRS = 20_000
@@ -121,12 +121,7 @@ def _run(scenario: Scenario, load: Load, at_s: float | None) -> _FarmInstant | N
     ``load`` is that of the whole run, of which VMs may come after the instant only.
     """
     if at_s is not None:
-        if not 0 <= at_s <= scenario.run.duration:
-            end = f"{scenario.run.duration / 3600:g} h"
-            message = f"is {at_s / 3600:g} h; name a time from 0 h to the run's end, {end}"
-            raise refuse(scenario.name, message, "--at")
-        run = scenario.run.model_copy(update={"duration": at_s or scenario.run.report_every})
-        scenario = scenario.model_copy(update={"run": run})
+        scenario = until(scenario, at_s, scenario.run.report_every)
     case = build(scenario, load)
     farm, every_s = case.farm, scenario.run.report_every
     worst: list[_FarmInstant] = []

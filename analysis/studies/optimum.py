@@ -16,7 +16,7 @@ from ...scenarios.build.build import build, load_of
 from ...scenarios.errors.problems import refuse
 from ...scenarios.scenario import Scenario
 from ..report.vm_sentences import plural
-from ..run.play_case import play
+from ..run.play_case import play, until
 from .snapshot import TOLERANCE, Snapshot, beyond_program, first_fit_decreasing
 
 FIRST_S = 1e-3
@@ -190,18 +190,13 @@ def at_instant(
     ``fill`` is the share of a host's CPU that the optimum may use. Raises InputError if the
     scenario cannot be run or has no VMs on hosts then.
     """
-    if not 0 <= at_s <= scenario.run.duration:
-        end = f"{scenario.run.duration / 3600:g} h"
-        message = f"is {at_s / 3600:g} h; name a time from 0 h up to the run's end, {end}"
-        raise refuse(scenario.name, message, "--at")
+    ended = until(scenario, at_s, FIRST_S)
     if not 0 < fill <= 1:
         raise refuse(scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--fill")
     if not 0 <= time_limit_s < math.inf:
         message = f"is {time_limit_s:g} s; name a time of 0 s or more"
         raise refuse(scenario.name, message, "--time-limit")
-    load = load_of(scenario)
-    run = scenario.run.model_copy(update={"duration": at_s or FIRST_S})
-    case = build(scenario.model_copy(update={"run": run}), load)
+    case = build(ended, load_of(scenario))
     farm = play(case).farm
     snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
     if not len(snapshot.home):
