@@ -1,13 +1,15 @@
 """Write the reference pages from the code: ``python docs/build.py``; ``--check`` only compares.
 
 Nothing of these pages is typed by hand: fields, bounds and defaults come from the models of
-the scenario language, policies and metrics from their own tables, columns from a run.
+the scenario language, policies and metrics from their own tables, columns from a run. The tables
+and the picture of the architecture are written too.
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import architecture
 import click
 from catalogue_pages import catalogue, classes, hypervisors, workloads
 from describe import HEADER, Section, rows_of, sections, table
@@ -173,8 +175,9 @@ def main(check: bool) -> int:
             stale.append(name)
             if not check:
                 target.write_text(text, "utf-8")
+    stale = [f"reference/{name}" for name in stale] + architecture.write(check)
     for name in stale:
-        click.echo(f"{'stale' if check else 'wrote'}: docs/reference/{name}")
+        click.echo(f"{'stale' if check else 'wrote'}: docs/{name}")
     return 1 if check and stale else 0
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ... import __version__
 from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import seal, write_json
 from ..base.page import page
+from ..base.provenance import versions
 from ..run.run_directory import FAILED_OVER
 from .failover_result import KINDS, Failover
 
@@ -21,7 +21,8 @@ def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
     with replacing_directory(named(directory), FAILED_OVER, checked) as new:
         write_json(new / DATA, outcome.to_dict())
         (new / PAGE).write_text(render(outcome), "utf-8")
-        seal(new, FAILED_OVER, {"name": outcome.name, "versions": {"farmsim": __version__}})
+        known = {"farmsim": versions()["farmsim"]}
+        seal(new, FAILED_OVER, {"name": outcome.name, "versions": known})
     return directory / PAGE
 
 
@@ -34,7 +35,7 @@ def render(outcome: Failover) -> str:
     ]  # fmt: skip
     return page(
         "failover.html.j2",
-        farmsim=__version__,
+        farmsim=versions()["farmsim"],
         name=outcome.name,
         description="",
         plotly_js="",
