@@ -48,9 +48,7 @@ UNLIMITED: dict[str, object] = {"limit": None, "reservation": 0.0, "shares": 100
 """What a size is without a hypervisor that limits it, keeps CPU for it or weighs it."""
 
 
-def build_baselines(
-    scenario: Scenario, load: Load, left_out: Ints | None = None
-) -> list[Case]:  # fmt: skip
+def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None) -> list[Case]:
     """Build all that the scenario is compared with, in the order in which it is written.
 
     ``left_out`` are VMs that never ran in the scenario's own run: nobody asks for them where the
@@ -96,8 +94,9 @@ def _other(scenario: Scenario, baseline: OtherScenario, load: Load) -> Case:
     differs = _population(load, other_load)
     if differs:
         place, path = place_of(written, ("workload",))
-        raise refuse(place, f"{differs}; give it the same VMs, or compare the two with "
-                     "farmsim compare", path)  # fmt: skip
+        raise refuse(
+            place, f"{differs}; give it the same VMs, or compare the two with farmsim compare", path
+        )
     case = build(like, other_load)
     case.title = f"scenario {other.name}"
     case.label = other.name
@@ -151,17 +150,33 @@ def _dedicated(
     accounts = accounts_of(scenario, stack, farm)
     never = MigrationModels.only(FixedRate(), len(load.sizes), 1)
     setup = EngineSetup(
-        start, NoControl(), "none", never, timing(scenario), lives,
+        start,
+        NoControl(),
+        "none",
+        never,
+        timing(scenario),
+        lives,
         elasticity=unscaled(load, scenario, stack),
-    )  # fmt: skip
+    )
     engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
     price = baseline.price.amount if baseline.price is not None else 0.0
     counts = np.array([count])
     return Case(
-        f"{scenario.name}-dedicated", _title(count, model, baseline), scenario, engine, farm, load,
-        stack, [model], counts, [price], [HostLicence()],
-        unplanned(count), living=not is_static, label="dedicated servers",
-    )  # fmt: skip
+        f"{scenario.name}-dedicated",
+        _title(count, model, baseline),
+        scenario,
+        engine,
+        farm,
+        load,
+        stack,
+        [model],
+        counts,
+        [price],
+        [HostLicence()],
+        unplanned(count),
+        living=not is_static,
+        label="dedicated servers",
+    )
 
 
 def _servers(scenario: Scenario, baseline: Dedicated) -> list[HostGroup]:

@@ -198,7 +198,7 @@ def _licence(licence: Licence[Ranged]) -> str:
         (licence.minimum_cores_per_socket, "per socket"),
         (licence.minimum_cores_per_host, "per host"),
         (licence.minimum_order_cores, _order(licence)),
-    )  # fmt: skip
+    )
     told = "".join(f", at least {cores} cores {where}" for cores, where in least if cores)
     return f"{licence.metric}, {licence.currency} a year{told}"
 
@@ -244,11 +244,17 @@ def _figure(
         bound if math.isfinite(bound) else None for bound in (value.low, value.typical, value.high)
     )
     return {
-        "name": name, "low": low, "typical": typical, "high": high, "unit": unit,
-        "at_level_high": at_level_high, "confidence": value.confidence,
-        "source": sources().get(value.source, value.source), "note": value.note,
+        "name": name,
+        "low": low,
+        "typical": typical,
+        "high": high,
+        "unit": unit,
+        "at_level_high": at_level_high,
+        "confidence": value.confidence,
+        "source": sources().get(value.source, value.source),
+        "note": value.note,
         "meaning": meaning,
-    }  # fmt: skip
+    }
 
 
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
@@ -322,12 +328,15 @@ def _figures(figures: list[dict[str, Any]]) -> list[str]:
     header = ("name", "low", "typical", "high", *units, "mark", "source", "meaning")
     rows = [
         (
-            each["name"], *(bound_text(each[key]) for key in ("low", "typical", "high")),
-            *(each[key] for key in units), each["confidence"],
-            f"[{named.index(each['source']) + 1}]", meaning_of(each),
+            each["name"],
+            *(bound_text(each[key]) for key in ("low", "typical", "high")),
+            *(each[key] for key in units),
+            each["confidence"],
+            f"[{named.index(each['source']) + 1}]",
+            meaning_of(each),
         )
         for each in stated
-    ]  # fmt: skip
+    ]
     rest = "; the others cost nothing" if len(stated) < len(figures) else ""
     return [
         f"figures{rest}:",

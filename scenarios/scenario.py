@@ -30,9 +30,15 @@ from .spec.scenario_data import ScenarioData
 from .spec.spec import Spec
 
 CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
-    faults_of_hypervisors, faults_of_control, faults_of_network, faults_of_racks,
-    faults_of_applications, faults_of_reserve, faults_of_sleep, faults_of_times,
-)  # fmt: skip
+    faults_of_hypervisors,
+    faults_of_control,
+    faults_of_network,
+    faults_of_racks,
+    faults_of_applications,
+    faults_of_reserve,
+    faults_of_sleep,
+    faults_of_times,
+)
 """Checks of what parts say of each other; each takes parts that are right by themselves."""
 
 

@@ -167,8 +167,12 @@ def _varied(
     data = {key: _copied(value) for key, value in base.document.data.items() if key != "variants"}
     data["name"] = f"{scenario}-{name}"[:MAX_NAME]
     own = _origin(base, ("variants", name), f"variants.{name}")
-    varied = Written(Document(data, base.document.keys, base.document.values), base.where,
-                     base.folder, dict(base.origins) | {(): own})  # fmt: skip
+    varied = Written(
+        Document(data, base.document.keys, base.document.values),
+        base.where,
+        base.folder,
+        dict(base.origins) | {(): own},
+    )
     draft = _Draft(name, own, varied, allow_code)
     for dotted, value in changes.items():
         origin = _origin(base, ("variants", name, dotted), own.field)
@@ -221,8 +225,9 @@ def _check(draft: _Draft, levels: Levels | None) -> list[Problem]:
 def _at(draft: _Draft, levels: Levels, level: str) -> Scenario:
     """Return the scenario of a draft at a level."""
     written = draft.written
-    document = Document(_copied(written.document.data), written.document.keys,
-                        written.document.values)  # fmt: skip
+    document = Document(
+        _copied(written.document.data), written.document.keys, written.document.values
+    )
     levelled = Written(document, written.where, written.folder, dict(written.origins))
     levelled.put(levels.path, getattr(levels, level), Origin(f"level {level}"))
     return validated(levelled, draft.allow_code)

@@ -53,11 +53,13 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
     vms = vms_of(load.sizes, np.concatenate([load.vms.size, members]), names)
     made = [_load_of(part, scenario) for part in parts]
     return replace(
-        load, vms=vms, files=[*load.files, *(each.file for each in made if each.file is not None)],
+        load,
+        vms=vms,
+        files=[*load.files, *(each.file for each in made if each.file is not None)],
         applications=_applications(parts, len(load.vms), maximum, scenario, made),
         source=_described(load, len(parts)),
         recordings=[*load.recordings, *(each.recording for each in made if each.recording)],
-    )  # fmt: skip
+    )
 
 
 def _described(load: Load, applications: int) -> str:
@@ -66,9 +68,12 @@ def _described(load: Load, applications: int) -> str:
 
 
 def _applications(
-    parts: tuple[ApplicationPart, ...], first: int, maximum: Ints, scenario: ScenarioData,
+    parts: tuple[ApplicationPart, ...],
+    first: int,
+    maximum: Ints,
+    scenario: ScenarioData,
     made: list["_Made"],
-) -> Applications:  # fmt: skip
+) -> Applications:
     return Applications(
         names=[part.name for part in parts],
         first_row=first + np.cumsum(maximum) - maximum,
@@ -162,11 +167,15 @@ def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticit
         names = policy.sizes if isinstance(policy, VerticalScaling) else (part.size,)
         rules.append(
             ScalingRule(
-                policy, part.size, {name: _member(name, load.sizes, stack) for name in names},
-                part.cool_down.out, part.cool_down.in_, part.leaves_first == "newest",
+                policy,
+                part.size,
+                {name: _member(name, load.sizes, stack) for name in names},
+                part.cool_down.out,
+                part.cool_down.in_,
+                part.leaves_first == "newest",
                 part.protected,
             )
-        )  # fmt: skip
+        )
     return Elasticity(load.applications, rules)
 
 

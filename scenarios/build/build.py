@@ -68,9 +68,7 @@ class Case:
     """Hosts by group that are paid for at the least, where others count only if they held VMs."""
 
 
-def build(
-    scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None
-) -> Case:  # fmt: skip
+def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None) -> Case:
     """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
     with scenario.locating_problems():
         return _build(scenario, load or load_of(scenario), left_out)
@@ -120,11 +118,20 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
     load = replace(load, files=[*load.files, *tables, *observed])
     setup = EngineSetup(
-        start=start, control=policies.control, control_name=name_of(policies.control),
-        migration=moves, timing=timing(scenario), lives=lives, failures=failures, network=network,
-        rules=rules, elasticity=elasticity, reserve=build_reserve(scenario), power=policies.power,
+        start=start,
+        control=policies.control,
+        control_name=name_of(policies.control),
+        migration=moves,
+        timing=timing(scenario),
+        lives=lives,
+        failures=failures,
+        network=network,
+        rules=rules,
+        elasticity=elasticity,
+        reserve=build_reserve(scenario),
+        power=policies.power,
         storage_mbps=scenario.network.suspend_bandwidth,
-    )  # fmt: skip
+    )
     engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
     licences = [
         _licence(scenario, group, platform)
@@ -133,9 +140,21 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     what = f"{len(hosts):,} hosts" if len(hosts) > 1 else "1 host"
     title = f"{what}, {name_of(policies.control)}"
     return Case(
-        scenario.name, title, scenario, engine, farm, load, stack,
-        models, counts, prices, licences, domains, living=not is_static, rules=rules,
-    )  # fmt: skip
+        scenario.name,
+        title,
+        scenario,
+        engine,
+        farm,
+        load,
+        stack,
+        models,
+        counts,
+        prices,
+        licences,
+        domains,
+        living=not is_static,
+        rules=rules,
+    )
 
 
 def _microscope(scenario: ScenarioData, stack: Stack, farm: Farm) -> Microscope | None:
@@ -149,8 +168,11 @@ def _microscope(scenario: ScenarioData, stack: Stack, farm: Farm) -> Microscope 
         message = unknown_name("VM", unknown[0], list(row_of)[:1000])
         raise refuse("workload", message, "service.microscope")
     rows = np.array([row_of[name] for name in dict.fromkeys(wanted)])
-    plain = [name for name, row in zip(wanted, rows, strict=False)
-             if stack.classes[farm.vms.size[row]] is None]  # fmt: skip
+    plain = [
+        name
+        for name, row in zip(wanted, rows, strict=False)
+        if stack.classes[farm.vms.size[row]] is None
+    ]
     if plain:
         message = f"VM {plain[0]} makes no requests; give its size a class"
         raise refuse("workload", message, "service.microscope")
@@ -193,19 +215,29 @@ def load_of(scenario: ScenarioData) -> Load:
     """Read or prepare the workload of a scenario. Raises InputError."""
     with scenario.locating_problems():
         load = build_load(
-            scenario.workload, scenario.folder, lambda: Streams(scenario.seed),
-            scenario.run.duration, [tenant.name for tenant in scenario.tenants],
+            scenario.workload,
+            scenario.folder,
+            lambda: Streams(scenario.seed),
+            scenario.run.duration,
+            [tenant.name for tenant in scenario.tenants],
             scenario.policies.scaling_every,
-        )  # fmt: skip
+        )
         return add_applications(load, scenario)
 
 
 def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run."""
     return Vms(
-        vms.vcpus.copy(), vms.size_mhz.copy(), vms.memory_mib.copy(), vms.names, vms.size_names,
-        vms.size.copy(), vms.disk_mib, vms.disk_write_mbps, vms.priority,
-    )  # fmt: skip
+        vms.vcpus.copy(),
+        vms.size_mhz.copy(),
+        vms.memory_mib.copy(),
+        vms.names,
+        vms.size_names,
+        vms.size.copy(),
+        vms.disk_mib,
+        vms.disk_write_mbps,
+        vms.priority,
+    )
 
 
 def timing(scenario: ScenarioData) -> Timing:
@@ -216,7 +248,7 @@ def timing(scenario: ScenarioData) -> Timing:
 
 def too_large_sizes(
     farm: Farm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
-) -> list[Problem]:  # fmt: skip
+) -> list[Problem]:
     """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
     rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
     sizes, first = np.unique(farm.vms.size[rows], return_index=True)

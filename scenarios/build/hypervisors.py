@@ -76,10 +76,15 @@ def _index(names: list[str], name: str | None) -> int:
 
 
 def _layer(
-    spec: Spec, groups: Sequence[HostGroup], platforms: list[Platform],
-    sizes: Sequence[VmSize], held: Sequence[Size | None], classes: list[RequestClass | None],
-    costs: Overheads, allowed: Bools,
-) -> Layer:  # fmt: skip
+    spec: Spec,
+    groups: Sequence[HostGroup],
+    platforms: list[Platform],
+    sizes: Sequence[VmSize],
+    held: Sequence[Size | None],
+    classes: list[RequestClass | None],
+    costs: Overheads,
+    allowed: Bools,
+) -> Layer:
     cpu = [platform.hypervisor.cpu for platform in platforms]
     memory = [platform.hypervisor.memory for platform in platforms]
     cores = np.array([float(platform.server.cores) for platform in platforms])

@@ -147,13 +147,21 @@ def _reservations(
             continue
         reserved_mhz = float(layer.reservation_mhz[size])
         rule = Rule(
-            name=f"reservation of {vms.size_names[size]}", kind="preserve", vms=rows,
-            hosts=NO_VMS, cpu_mhz=reserved_mhz, size=size if may_get else None,
-        )  # fmt: skip
+            name=f"reservation of {vms.size_names[size]}",
+            kind="preserve",
+            vms=rows,
+            hosts=NO_VMS,
+            cpu_mhz=reserved_mhz,
+            size=size if may_get else None,
+        )
         index = next(
-            (at for at, each in enumerate(scenario.workload.sizes)
-             if each.name == vms.size_names[size]), 0,
-        )  # fmt: skip
+            (
+                at
+                for at, each in enumerate(scenario.workload.sizes)
+                if each.name == vms.size_names[size]
+            ),
+            0,
+        )
         path = ("workload", "sizes", index, "reservation")
         place = scenario.place(path) or scenario.name
         found[rule] = WrittenRule(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
@@ -219,9 +227,11 @@ class _Finder:
     def known(self) -> dict[str, Sequence[str]]:
         """Names that exist, by field."""
         return {
-            "vms": self.vms.names, "hosts": self.hosts.names, "sizes": self._size_names,
+            "vms": self.vms.names,
+            "hosts": self.hosts.names,
+            "sizes": self._size_names,
             "tenants": self._tenant_names,
-        }  # fmt: skip
+        }
 
 
 class _Names:
@@ -248,9 +258,11 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
     constraint = written.constraint
     assert constraint is not None
     looks = {
-        "vms": finder.vms.find, "sizes": finder.of_size, "tenants": finder.of_tenant,
+        "vms": finder.vms.find,
+        "sizes": finder.of_size,
+        "tenants": finder.of_tenant,
         "hosts": finder.hosts.find,
-    }  # fmt: skip
+    }
     rows: dict[str, list[Ints]] = {"vms": [], "hosts": []}
     for field, look in looks.items():
         for name in getattr(constraint, field, ()):

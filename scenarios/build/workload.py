@@ -89,9 +89,13 @@ class Load:
 
 
 def build_load(
-    part: WorkloadPart, folder: Path, draw: Callable[[], Draw], end_s: float,
-    tenants: Sequence[str], scaling_s: float,
-) -> Load:  # fmt: skip
+    part: WorkloadPart,
+    folder: Path,
+    draw: Callable[[], Draw],
+    end_s: float,
+    tenants: Sequence[str],
+    scaling_s: float,
+) -> Load:
     """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
 
     ``draw`` returns generators by name, none drawn from yet; without VMs of its own the workload
@@ -152,17 +156,26 @@ def sizes_of(part: WorkloadPart) -> list[VmSize]:
     """Return the sizes as they are written."""
     return [
         VmSize(
-            size.name, size.vcpus, size.clock, size.memory, size.disk, size.disk_writes,
+            size.name,
+            size.vcpus,
+            size.clock,
+            size.memory,
+            size.disk,
+            size.disk_writes,
             size.priority,
         )
         for size in part.sizes
-    ]  # fmt: skip
+    ]
 
 
 def _arriving(
-    part: WorkloadPart, arrivals: ArrivalPart, folder: Path, draw: Callable[[], Draw],
-    end_s: float, tenants: Sequence[str],
-) -> Load:  # fmt: skip
+    part: WorkloadPart,
+    arrivals: ArrivalPart,
+    folder: Path,
+    draw: Callable[[], Draw],
+    end_s: float,
+    tenants: Sequence[str],
+) -> Load:
     """Return the load of VMs that come and go, one row per VM ever."""
     read = build_arrivals(arrivals, folder, end_s, tenants, draw())
     found = read.arrivals
@@ -287,9 +300,14 @@ def _series(
     if isinstance(source, Resampled):
         try:
             return ResampledSeries(
-                trace.counts, trace.share_per_count, trace.step_s, count, source.block, stream,
+                trace.counts,
+                trace.share_per_count,
+                trace.step_s,
+                count,
+                source.block,
+                stream,
                 source.blocks,
-            )  # fmt: skip
+            )
         except ValueError as error:
             raise refuse(WHERE, str(error), "workload.source.block") from None
     return TraceSeries(trace.counts, trace.share_per_count, trace.step_s, part.on_end, series)
@@ -306,9 +324,15 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
         )
     bursts: Bursts | None = source.bursts
     return ClassSeries(
-        classes, probabilities, count, source.step, stream, source.farm_factor, bursts,
+        classes,
+        probabilities,
+        count,
+        source.step,
+        stream,
+        source.farm_factor,
+        bursts,
         source.daily_peak,
-    )  # fmt: skip
+    )
 
 
 def _value(value: Any) -> Any:

@@ -71,9 +71,12 @@ def _assists(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
 
 
 def _missing(
-    group: HostGroup, hypervisor: Hypervisor[Ranged], field: str, missing: list[str],
+    group: HostGroup,
+    hypervisor: Hypervisor[Ranged],
+    field: str,
+    missing: list[str],
     has: frozenset[str],
-) -> str:  # fmt: skip
+) -> str:
     held = ", ".join(sorted(has)) or "none"
     server = server_of(group).id
     if field == "hypervisor":

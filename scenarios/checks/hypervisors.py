@@ -65,12 +65,15 @@ def _host(group: HostGroup, spec: Spec) -> _Host:
     cpu_mhz = server.cpu_mhz * (1.0 + group.smt_gain)
     memory_mib = group.memory or server.memory_mib
     return _Host(
-        group=group, platform=platform, server=server.id,
+        group=group,
+        platform=platform,
+        server=server.id,
         hypervisor=IDEAL if platform is None else platform.hypervisor.name,
-        cpu_mhz=cpu_mhz, core_mhz=server.core_mhz,
+        cpu_mhz=cpu_mhz,
+        core_mhz=server.core_mhz,
         free_mhz=cpu_mhz - (platform.base_mhz if platform else 0.0),
         free_mib=memory_mib - (platform.base_mib if platform else 0.0),
-    )  # fmt: skip
+    )
 
 
 def _unknown_tenants(spec: Spec) -> Iterator[Fault]:

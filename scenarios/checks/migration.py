@@ -52,9 +52,12 @@ def _baselines(spec: Spec) -> Iterator[Fault]:
 
 
 def _stuck(
-    spec: Spec, platforms: Sequence[Platform | None], allowed: Bools, possible: Bools,
+    spec: Spec,
+    platforms: Sequence[Platform | None],
+    allowed: Bools,
+    possible: Bools,
     models: MigrationModels,
-) -> Iterator[Fault]:  # fmt: skip
+) -> Iterator[Fault]:
     """Yield groups that none of the VMs there could leave even for a host like theirs.
 
     Without one, a group whose VMs have nowhere to go, if that holds for all groups.

@@ -33,7 +33,7 @@ from .destination import (
     refuse_directory,
     refuse_file,
     reporting_os_errors,
-)  # fmt: skip
+)
 
 try:
     fcntl: Any = import_module("fcntl")

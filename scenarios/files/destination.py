@@ -25,9 +25,14 @@ MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 PAGE_HEAD_BYTES: Final = 2000
 
 _KINDS: Final = {
-    stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "symbolic link",
-    stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
-}  # fmt: skip
+    stat.S_IFDIR: "directory",
+    stat.S_IFREG: "file",
+    stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 
 T = TypeVar("T")
 
@@ -55,9 +60,11 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         """Return the keys that it adds to a manifest."""
         said: dict[str, Any] = {
-            "written_by": WRITER, "kind": self.kind, "files": dict(self.files),
+            "written_by": WRITER,
+            "kind": self.kind,
+            "files": dict(self.files),
             "parts": list(self.parts),
-        }  # fmt: skip
+        }
         return said | ({"pending": dict(self.pending)} if self.pending else {})
 
 

@@ -38,11 +38,13 @@ class Part(BaseModel):
     @model_validator(mode="after")
     def _numbers_can_be_reckoned_with(self) -> Self:
         faults = [
-            ((type(self).model_fields[name].alias or name,), f"{value:g} is out of range; write 0, "
-             f"or {MIN_NUMBER:g} to {MAX_NUMBER:g}")
+            (
+                (type(self).model_fields[name].alias or name,),
+                f"{value:g} is out of range; write 0, or {MIN_NUMBER:g} to {MAX_NUMBER:g}",
+            )
             for name, value in self.__dict__.items()
             if isinstance(value, float) and value and not MIN_NUMBER <= abs(value) <= MAX_NUMBER
-        ]  # fmt: skip
+        ]
         if faults:
             raise problems(faults)
         return self

@@ -32,9 +32,13 @@ class Instants(list[object]):
 
 
 def times_of(
-    cells: Sequence[object], name: str, where: str, first_row: int,
-    unit: TimeUnit | None = None, notes: list[str] | None = None,
-) -> Floats:  # fmt: skip
+    cells: Sequence[object],
+    name: str,
+    where: str,
+    first_row: int,
+    unit: TimeUnit | None = None,
+    notes: list[str] | None = None,
+) -> Floats:
     """Return cells as seconds: dates, or numbers in ``unit`` (None: recognised, or seconds).
 
     What was recognised is appended to ``notes``. Raises InputError with the row.
@@ -141,9 +145,8 @@ def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
 
 
 def _refuse_mixed(
-    dated: Bools,
-    cells: Sequence[object], name: str, where: str, first_row: int,
-) -> None:  # fmt: skip
+    dated: Bools, cells: Sequence[object], name: str, where: str, first_row: int
+) -> None:
     odd = np.flatnonzero(dated != dated[0])
     if len(odd):
         row = int(odd[0])
@@ -177,9 +180,11 @@ def _recognised(
         row = int(odd[0]) if kind[0] != -2 else 0
         message = (
             f"{_short(cells[row])} in column {name!r} is of another size than the times above; "
-            "repair it" if row else f"{_short(cells[row])} in column {name!r} is a time in no "
+            "repair it"
+            if row
+            else f"{_short(cells[row])} in column {name!r} is a time in no "
             "unit that could be recognised; write time_unit: s, ms, us or ns"
-        )  # fmt: skip
+        )
         raise refuse(f"{where}:{row + first_row}", message)
     return list(EPOCHS)[int(kind[0])]
 
@@ -255,9 +260,14 @@ def grid_of(
 
 
 def refuse_sparse(
-    slots: float, series: int, samples: int, times: int, gaps_s: Floats, where: str,
+    slots: float,
+    series: int,
+    samples: int,
+    times: int,
+    gaps_s: Floats,
+    where: str,
     row_of: Sequence[int] | Ints,
-) -> None:  # fmt: skip
+) -> None:
     """Raise InputError if a grid would be mostly empty and large."""
     too_long = slots > SPARSE * times + 100_000
     too_large = slots * series > max(MAX_STEPS, 4 * samples)

@@ -78,9 +78,13 @@ def read_file(path: Path, shown: str) -> bytes:
 def packed_as(content: bytes) -> str:
     """Return what kind of packed or binary file some bytes begin; empty for anything else."""
     for start, kind in (
-        (b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"PAR1", "Parquet"), (b"BZh", "bzip2"),
-        (b"\xfd7zXZ", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"),
-    ):  # fmt: skip
+        (b"\x1f\x8b", "gzip"),
+        (b"PK\x03\x04", "zip"),
+        (b"PAR1", "Parquet"),
+        (b"BZh", "bzip2"),
+        (b"\xfd7zXZ", "xz"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+    ):
         if content.startswith(start):
             return kind
     return ""

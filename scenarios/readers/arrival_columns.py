@@ -198,9 +198,12 @@ def _sizes(
 
 
 def _size(
-    row: tuple[float, ...], part: ArrivalPart, tenants: Sequence[str], classes: Sequence[str],
+    row: tuple[float, ...],
+    part: ArrivalPart,
+    tenants: Sequence[str],
+    classes: Sequence[str],
     with_clock: bool,
-) -> Size:  # fmt: skip
+) -> Size:
     vcpus, clock_mhz, memory_mib, tenant, request_class = row
     owner = tenants[int(tenant)] if tenant >= 0 else part.tenant
     kind = classes[int(request_class)] if request_class >= 0 else part.request_class
@@ -209,9 +212,13 @@ def _size(
     words += [word for word in (kind, owner) if word]
     # What is checked here has been checked by column; the names may be longer than written ones.
     return Size.model_construct(
-        name=", ".join(words), vcpus=int(vcpus), clock=clock_mhz, memory=memory_mib,
-        request_class=kind, tenant=owner,
-    )  # fmt: skip
+        name=", ".join(words),
+        vcpus=int(vcpus),
+        clock=clock_mhz,
+        memory=memory_mib,
+        request_class=kind,
+        tenant=owner,
+    )
 
 
 class Collector:

@@ -218,10 +218,13 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
         kind = chunk.numbers("type")
         chunk.refuse((kind != 0) & (kind != 1), "type", "write 0 for a creation or 1 for an end")
         collected.add(
-            vm=chunk.numbers("vmid").astype(np.int64), time_s=time_s, ends=kind == 1,
-            vcpus=_vcpus(chunk, "cpu"), memory_mib=MIB["GiB"] * _positive(chunk, "memory"),
+            vm=chunk.numbers("vmid").astype(np.int64),
+            time_s=time_s,
+            ends=kind == 1,
+            vcpus=_vcpus(chunk, "cpu"),
+            memory_mib=MIB["GiB"] * _positive(chunk, "memory"),
             row=chunk.row,
-        )  # fmt: skip
+        )
     events = collected.columns(source.path)
     vm, time_s, ends = events["vm"], events["time_s"], events["ends"]
     order = np.lexsort((np.arange(len(vm)), vm))

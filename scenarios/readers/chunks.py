@@ -83,9 +83,12 @@ class Chunk:
         if types.is_large_string(kind) or types.is_string_view(kind):
             column = column.cast(pa.string())
         elif not (
-            types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-            or types.is_string(kind) or types.is_null(kind)
-        ):  # fmt: skip
+            types.is_integer(kind)
+            or types.is_floating(kind)
+            or types.is_decimal(kind)
+            or types.is_string(kind)
+            or types.is_null(kind)
+        ):
             raise refuse(self.where, f"holds {kind} values; write numbers or texts", name)
         return column
 
@@ -184,15 +187,18 @@ def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[C
                 stream,
                 # In one thread only does Arrow know the line of a row that is too short.
                 csv.ReadOptions(
-                    use_threads=False, block_size=BLOCK_BYTES, column_names=header,
+                    use_threads=False,
+                    block_size=BLOCK_BYTES,
+                    column_names=header,
                     skip_rows=0 if names else 1,
                 ),
                 csv.ParseOptions(invalid_row_handler=note, ignore_empty_lines=False),
                 csv.ConvertOptions(
-                    column_types=dict.fromkeys(header, pa.string()), include_columns=wanted,
+                    column_types=dict.fromkeys(header, pa.string()),
+                    include_columns=wanted,
                     strings_can_be_null=False,
                 ),
-            )  # fmt: skip
+            )
             row = 1 if names else 2
             for batch in reader:
                 columns = {name: batch.column(name) for name in wanted}

@@ -187,9 +187,9 @@ def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Fl
     values = np.empty(len(cells))
     for index, cell in enumerate(cells):
         number = plain_number(cell)
-        values[index] = _odd_number(cell, name, f"{where}:{index + first_row}") if (
-            number is None
-        ) else number  # fmt: skip
+        values[index] = (
+            _odd_number(cell, name, f"{where}:{index + first_row}") if (number is None) else number
+        )
     return values
 
 
@@ -221,9 +221,10 @@ def _wide(
         raise refuse(where, "has no column besides the time; add one per VM")
     if {source.vm, source.value} <= set(names):
         raise refuse(
-            where, f"has columns {source.vm!r} and {source.value!r}; if a row is a sample of one "
-            "VM, write layout: tidy; if these are VMs, call them otherwise"
-        )  # fmt: skip
+            where,
+            f"has columns {source.vm!r} and {source.value!r}; if a row is a sample of one "
+            "VM, write layout: tidy; if these are VMs, call them otherwise",
+        )
     rows = range(first_row, first_row + len(times_s))
     slots, step_s = grid_of(times_s, len(names), len(times_s) * len(names), where, rows)
     values = np.full((int(slots[-1]) + 1, len(names)), np.nan)

@@ -56,9 +56,13 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
         utilisation, cut = _mean_load(source, folder, names, own_mhz)
         files.append(describe_file(f"{source.path}/{FRAGMENTS}", folder / FRAGMENTS))
     return Recorded(
-        **columns, utilisation=utilisation, names=_once(names, shown), files=files, cut=cut,
+        **columns,
+        utilisation=utilisation,
+        names=_once(names, shown),
+        files=files,
+        cut=cut,
         notes=notes,
-    )  # fmt: skip
+    )
 
 
 def _once(names: Any, shown: str) -> Any:

@@ -90,9 +90,13 @@ class Rules:
 
 
 def complete(
-    percent: Floats, names: list[str], where: list[str], rules: Rules, first_row: int = 1,
+    percent: Floats,
+    names: list[str],
+    where: list[str],
+    rules: Rules,
+    first_row: int = 1,
     full: float | None = 100.0,
-) -> tuple[Floats, Quality]:  # fmt: skip
+) -> tuple[Floats, Quality]:
     """Check percentages (slots, series) and fill what is missing (NaN) by the named rule.
 
     ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0

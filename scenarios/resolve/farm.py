@@ -66,16 +66,23 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
     boot_s = platform.hypervisor.host_boot_s if boots_as_hypervisor else boot.duration
     free_mib = platform.memory_mib - platform.base_mib
     return HostModel(
-        name=group.name, server=server.id, source=server.source,
-        hypervisor=platform.hypervisor.name, cores=server.cores, core_mhz=server.core_mhz,
+        name=group.name,
+        server=server.id,
+        source=server.source,
+        hypervisor=platform.hypervisor.name,
+        cores=server.cores,
+        core_mhz=server.core_mhz,
         cpu_mhz=server.cpu_mhz * (1.0 + group.smt_gain),
         memory_mib=max(free_mib, 0.0) * group.memory_overcommit,
-        power=power, off_w=group.off_power,
-        boot_s=boot_s, boot_w=full_w if boot.power is None else boot.power,
-        stop_s=stop.duration, stop_w=idle_w if stop.power is None else stop.power,
+        power=power,
+        off_w=group.off_power,
+        boot_s=boot_s,
+        boot_w=full_w if boot.power is None else boot.power,
+        stop_s=stop.duration,
+        stop_w=idle_w if stop.power is None else stop.power,
         sleep=sleep_models(group, idle_w, full_w),
         boots_as_hypervisor=boots_as_hypervisor,
-    )  # fmt: skip
+    )
 
 
 def sleep_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, SleepModel]:

@@ -17,11 +17,21 @@ def server_of(group: HostGroup) -> Server:
         return servers()[group.server]
     inline = group.server
     return Server(
-        id="inline", vendor="", model="inline", cpu="", sockets=inline.sockets,
-        cores=inline.cores, threads=inline.cores, core_mhz=inline.clock,
-        memory_mib=inline.memory, watts=(), ssj_ops=(), published="", confidence="given",
+        id="inline",
+        vendor="",
+        model="inline",
+        cpu="",
+        sockets=inline.sockets,
+        cores=inline.cores,
+        threads=inline.cores,
+        core_mhz=inline.clock,
+        memory_mib=inline.memory,
+        watts=(),
+        ssj_ops=(),
+        published="",
+        confidence="given",
         source="scenario",
-    )  # fmt: skip
+    )
 
 
 def profile_of(group: HostGroup) -> Hypervisor[Ranged]:

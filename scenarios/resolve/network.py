@@ -66,10 +66,16 @@ def _of_sites(
         first, racks = int(rack[rows[0]]) + 1, int(rack.max()) + 1
         made.append(
             topologies.Site(
-                site.name, here, site.port, site.latency, site.hosts_per_rack or 0, uplink_mbps,
-                first, racks,
+                site.name,
+                here,
+                site.port,
+                site.latency,
+                site.hosts_per_rack or 0,
+                uplink_mbps,
+                first,
+                racks,
             )
-        )  # fmt: skip
+        )
     lines = [
         (line.between[0], line.between[1], line.bandwidth, line.latency) for line in layout.lines
     ]

@@ -52,9 +52,10 @@ class ScenarioData(Spec):
         ``find`` tells file, line and column of a path.
         """
         paths: list[Place] = [
-            ("constraints", index, key) for index, rule in enumerate(self.constraints)
+            ("constraints", index, key)
+            for index, rule in enumerate(self.constraints)
             for key in type(rule).model_fields
-        ]  # fmt: skip
+        ]
         paths += CHECKED_LATER
         paths += [("baseline", index) for index in range(len(self.baseline))]
         copy = self.model_copy()
