@@ -20,10 +20,12 @@ from ..policies.placement_algorithms.round_robin import RoundRobin
 from ..sim.base.random_streams import Streams
 from ..sim.engine import Engine
 from ..sim.setup import EngineSetup, InitialPlacementSetup
+from .build.accounts import accounts_of
 from .build.applications import unscaled
-from .build.build import Case, accounts_of, build, fresh, load_of, timing, too_large_sizes
-from .build.hypervisors import build_stack
+from .build.build import Case, build, fresh, load_of, timing
+from .build.hypervisors import Stack, build_stack
 from .build.lifecycle import peak_population, static_lifecycle
+from .build.unplaced import too_large_sizes
 from .build.workload import Load
 from .errors.problems import InputError, Problem, refuse
 from .resolve.farm import HostModel, columns, host_model
@@ -129,54 +131,56 @@ def _dedicated(
     """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
     lives = static_lifecycle(load)
     lives = replace(lives, population=lives.population.without(left_out))
-    is_static = lives.is_static
     count = peak_population(lives.population, scenario.run.duration)
     start = InitialPlacementSetup(placement=RoundRobin(), rule="one server each", one_each=True)
-    held = [_unlimited(size) for size in load.held]
     problems: list[Problem] = []
     for group in _servers(scenario, baseline):
-        bare = group.model_copy(update=BARE)
-        stack = build_stack(scenario, [bare], load.sizes, held)
-        stack.layer.allowed[:] = True
-        model = host_model(bare, stack.platforms[0])
-        hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
-        farm = Farm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
+        farm, stack, model = _bare_farm(scenario, group, load, count, lives.is_static)
         problems = too_large_sizes(farm, start, where, left_out)
         if not problems:
             break
     else:
         raise InputError(problems)
     demand = load.new_demand()
-    accounts = accounts_of(scenario, stack, farm)
-    never = MigrationModels.only(FixedRate(), len(load.sizes), 1)
     setup = EngineSetup(
-        start,
-        NoControl(),
-        "none",
-        never,
-        timing(scenario),
-        lives,
+        start=start,
+        control=NoControl(),
+        control_name="none",
+        migration=MigrationModels.only(FixedRate(), len(load.sizes), 1),
+        timing=timing(scenario),
+        lives=lives,
         elasticity=unscaled(load, scenario, stack),
     )
-    engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
-    price = baseline.price.amount if baseline.price is not None else 0.0
-    counts = np.array([count])
+    accounts = accounts_of(scenario, stack, farm)
     return Case(
-        f"{scenario.name}-dedicated",
-        _title(count, model, baseline),
-        scenario,
-        engine,
-        farm,
-        load,
-        stack,
-        [model],
-        counts,
-        [price],
-        [HostLicence()],
-        unplanned(count),
-        living=not is_static,
+        name=f"{scenario.name}-dedicated",
+        title=_title(count, model, baseline),
+        scenario=scenario,
+        engine=Engine(farm, demand, setup, Streams(scenario.seed), accounts),
+        farm=farm,
+        load=load,
+        stack=stack,
+        host_models=[model],
+        host_counts=np.array([count]),
+        prices=[baseline.price.amount if baseline.price is not None else 0.0],
+        licences=[HostLicence()],
+        domains=unplanned(count),
+        living=not lives.is_static,
         label="dedicated servers",
     )
+
+
+def _bare_farm(
+    scenario: Scenario, group: HostGroup, load: Load, count: int, is_static: bool
+) -> tuple[Farm, Stack, HostModel]:
+    """Return ``count`` hosts like those of a group, without hypervisor, limits or tenants."""
+    bare = group.model_copy(update=BARE)
+    stack = build_stack(scenario, [bare], load.sizes, [_unlimited(size) for size in load.held])
+    stack.layer.allowed[:] = True
+    model = host_model(bare, stack.platforms[0])
+    hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
+    farm = Farm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
+    return farm, stack, model
 
 
 def _servers(scenario: Scenario, baseline: Dedicated) -> list[HostGroup]:

@@ -1,29 +1,26 @@
-"""A scenario becomes a run that can be started, and so does what it is compared with."""
+"""A scenario becomes a case: an engine that can be run, and what a report says of its farm.
+
+:func:`build` follows the scenario part by part: what runs what (``hypervisors.py``), hosts, links,
+failures, lives of VMs, rules, applications. What it is compared with is in ``baselines.py``.
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...models.base.arrays import Floats, Ints
+from ...models.base.arrays import Ints
 from ...models.farm.farm import Farm
 from ...models.farm.farm_state import ViolationRule
 from ...models.hardware.racks_and_sites import Domains
-from ...models.hypervisor.licences import HostLicence, licensed_cores, list_price
-from ...models.hypervisor.overheads import Platform
+from ...models.hypervisor.licences import HostLicence
 from ...models.rules.rules import Rules
-from ...models.service.exposure import HOST_APPLICATIONS, layer_risk
-from ...models.state.columns import Vms
+from ...models.state.columns import Hosts, Vms
 from ...policies.control.consolidation import name_of
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Engine
 from ...sim.initial_placement import UnplacedError
-from ...sim.records.accounts import Accounts
-from ...sim.records.bounds import BoundsRecord
-from ...sim.records.ledgers import ServiceLedger, TenantLedger
-from ...sim.records.microscope import Microscope
 from ...sim.setup import EngineSetup, InitialPlacementSetup, Timing
-from ..errors.problems import InputError, Problem, refuse
-from ..errors.suggest import unknown_name
+from ..errors.problems import InputError
 from ..readers.assignments import with_assignments
 from ..resolve.farm import (
     HostModel,
@@ -32,21 +29,27 @@ from ..resolve.farm import (
 )
 from ..resolve.migration import migration_models
 from ..resolve.racks import build_domains
-from ..spec.farm import HostGroup
 from ..spec.scenario_data import ScenarioData
+from .accounts import accounts_of, with_microscope
 from .applications import add_applications, elasticity_of
 from .failures import failure_sources
 from .hypervisors import Stack, build_stack
 from .lifecycle import lifecycle_setup
 from .network import network_setup
+from .prices import licences_of, prices_of
 from .rules import build_reserve, build_rules
-from .unplaced import min_mib, shortage, unplaced
+from .unplaced import min_mib, shortage, too_large_sizes, unplaced
 from .workload import Load, build_load
 
 
 @dataclass
 class Case:
-    """One farm under one policy, ready to run; ``prices`` has one entry per group of hosts."""
+    """One farm under one policy, ready to run once: engine and farm are used up by the run.
+
+    ``host_models``, ``host_counts``, ``prices`` (of one host, in the currency of the scenario) and
+    ``licences`` have one entry per group of hosts. ``load`` makes the demand anew as often as it
+    is wanted. ``living``: VMs come, go, fail or scale; otherwise all are there all the time.
+    """
 
     name: str
     title: str
@@ -65,58 +68,39 @@ class Case:
     label: str = ""
     """What a baseline is called at the head of a column."""
     min_paid: Ints | None = None
-    """Hosts by group that are paid for at the least, where others count only if they held VMs."""
+    """Hosts (groups,) that are paid for at the least; others count only if they held VMs."""
 
 
 def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None) -> Case:
-    """Build the scenario itself; nobody asks for the VMs that are left out. Raises InputError."""
+    """Build the scenario itself.
+
+    ``load`` is that of :func:`load_of`, where it has been read before. Nobody asks for the VMs
+    that are ``left_out`` (rows). Raises InputError with the places of what is wrong.
+    """
     with scenario.locating_problems():
         return _build(scenario, load or load_of(scenario), left_out)
 
 
 def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
-    groups = scenario.farm.hosts
-    stack = build_stack(scenario, groups, load.sizes, load.held)
-    models = [
-        host_model(group, platform) for group, platform in zip(groups, stack.platforms, strict=True)
-    ]
-    hosts = build_hosts(scenario.farm, models)
+    stack = build_stack(scenario, scenario.farm.hosts, load.sizes, load.held)
+    models = _host_models(scenario, stack)
+    hosts, domains = _hosts(scenario, models)
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
-    counts = np.array([group.count for group in groups])
-    violation = ViolationRule(scenario.service.incoming_counts)
-    domains = build_domains(scenario.farm, scenario.network.topology)
-    hosts.rack[:], hosts.rack_names = domains.rack, domains.rack_names
-    moves = migration_models(scenario, groups, stack.platforms, load.sizes)
+    moves = migration_models(scenario, scenario.farm.hosts, stack.platforms, load.sizes)
     network = network_setup(scenario, hosts, moves)
-    failures, observed = failure_sources(
-        scenario, list(hosts.names), domains, network.network if network else None
-    )
+    links = network.network if network else None
+    failures, observed = failure_sources(scenario, list(hosts.names), domains, links)
     lives = lifecycle_setup(scenario, load, stack.platforms)
     lives = replace(lives, population=lives.population.without(left_out))
     is_static = lives.is_static and not failures and load.applications is None
+    violation = ViolationRule(scenario.service.incoming_counts)
     farm = Farm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
-    policies = scenario.policies
-    start = InitialPlacementSetup(
-        placement=policies.initial.placement,
-        rule=name_of(policies.initial.placement),
-        by_size=policies.initial.by == "size",
-        overcommit=policies.initial.cpu_overcommit,
-        reject=policies.initial.unplaced == "reject",
-        slow_cores=policies.slow_cores == "allow",
-    )
-    too_large = [] if start.reject else too_large_sizes(farm, start, "workload")
-    if too_large:
-        raise InputError(too_large)
-    default = scenario.cost.server_price.amount
-    prices = [group.price.amount if group.price else default for group in scenario.farm.hosts]
-    if scenario.cost.investment_for == "hosts":
-        prices = [0.0 for _ in prices]
+    start = _initial_placement(scenario, farm)
     demand = load.new_demand()
-    microscope = _microscope(scenario, stack, farm)
-    accounts = replace(accounts_of(scenario, stack, farm), microscope=microscope)
+    accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
-    load = replace(load, files=[*load.files, *tables, *observed])
+    policies = scenario.policies
     setup = EngineSetup(
         start=start,
         control=policies.control,
@@ -132,83 +116,62 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         power=policies.power,
         storage_mbps=scenario.network.suspend_bandwidth,
     )
-    engine = Engine(farm, demand, setup, Streams(scenario.seed), accounts)
-    licences = [
-        _licence(scenario, group, platform)
-        for group, platform in zip(groups, stack.platforms, strict=True)
-    ]
-    what = f"{len(hosts):,} hosts" if len(hosts) > 1 else "1 host"
-    title = f"{what}, {name_of(policies.control)}"
     return Case(
-        scenario.name,
-        title,
-        scenario,
-        engine,
-        farm,
-        load,
-        stack,
-        models,
-        counts,
-        prices,
-        licences,
-        domains,
+        name=scenario.name,
+        title=_title(scenario, len(hosts)),
+        scenario=scenario,
+        engine=Engine(farm, demand, setup, Streams(scenario.seed), accounts),
+        farm=farm,
+        load=replace(load, files=[*load.files, *tables, *observed]),
+        stack=stack,
+        host_models=models,
+        host_counts=np.array([group.count for group in scenario.farm.hosts]),
+        prices=prices_of(scenario),
+        licences=licences_of(scenario, stack),
+        domains=domains,
         living=not is_static,
         rules=rules,
     )
 
 
-def _microscope(scenario: ScenarioData, stack: Stack, farm: Farm) -> Microscope | None:
-    """Return the request queues of the VMs that the scenario names. Raises InputError."""
-    wanted = scenario.service.microscope
-    if not wanted:
-        return None
-    row_of = {name: row for row, name in enumerate(farm.vms.names)}
-    unknown = [name for name in wanted if name not in row_of]
-    if unknown:
-        message = unknown_name("VM", unknown[0], list(row_of)[:1000])
-        raise refuse("workload", message, "service.microscope")
-    rows = np.array([row_of[name] for name in dict.fromkeys(wanted)])
-    plain = [
-        name
-        for name, row in zip(wanted, rows, strict=False)
-        if stack.classes[farm.vms.size[row]] is None
-    ]
-    if plain:
-        message = f"VM {plain[0]} makes no requests; give its size a class"
-        raise refuse("workload", message, "service.microscope")
-    return Microscope(farm, stack.requests, rows, Streams(scenario.seed))
+def _host_models(scenario: ScenarioData, stack: Stack) -> list[HostModel]:
+    """Return what the hosts of each group are made of."""
+    groups = zip(scenario.farm.hosts, stack.platforms, strict=True)
+    return [host_model(group, platform) for group, platform in groups]
 
 
-def _licence(scenario: ScenarioData, group: HostGroup, platform: Platform) -> HostLicence:
-    """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
-    if group.licence is not None:
-        cores = licensed_cores(platform.hypervisor.licence, platform.server)
-        return HostLicence(per_host=group.licence.amount, cores=cores, listed=False)
-    hypervisor = platform.hypervisor
-    cost, name = scenario.cost, hypervisor.name
-    return list_price(hypervisor.licence, platform.server, name, cost.currency, cost.licence_region)
+def _hosts(scenario: ScenarioData, models: list[HostModel]) -> tuple[Hosts, Domains]:
+    """Return the columns of all hosts, and the racks and sites where they stand."""
+    hosts = build_hosts(scenario.farm, models)
+    domains = build_domains(scenario.farm, scenario.network.topology)
+    hosts.rack[:], hosts.rack_names = domains.rack, domains.rack_names
+    return hosts, domains
 
 
-def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
-    """Return what is accounted for in a run, without a microscope."""
-    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
-    tenants = len(stack.tenants)
-    tenancy = None
-    if tenants:
-        rule = scenario.service.idle_energy
-        tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
-    return Accounts(BoundsRecord(farm), service, tenancy)
+def _initial_placement(scenario: ScenarioData, farm: Farm) -> InitialPlacementSetup:
+    """Return how VMs are placed at time 0.
 
-
-def _layer_risk(stack: Stack) -> Floats:
-    """Return per group of hosts how exposed a VM is by the code and interfaces there.
-
-    Applications on a host's operating system are interfaces beside those of its hypervisor.
+    Raises InputError if some size of VM fits no host and may not be rejected.
     """
-    layers = [platform.hypervisor for platform in stack.platforms]
-    trusted = np.array([layer.tcb_kloc for layer in layers])
-    interfaces = np.array([layer.exposed_interfaces for layer in layers])
-    return layer_risk(trusted, interfaces + HOST_APPLICATIONS * (stack.layer.app_mhz > 0))
+    policies, initial = scenario.policies, scenario.policies.initial
+    start = InitialPlacementSetup(
+        placement=initial.placement,
+        rule=name_of(initial.placement),
+        by_size=initial.by == "size",
+        overcommit=initial.cpu_overcommit,
+        reject=initial.unplaced == "reject",
+        slow_cores=policies.slow_cores == "allow",
+    )
+    too_large = [] if start.reject else too_large_sizes(farm, start, "workload")
+    if too_large:
+        raise InputError(too_large)
+    return start
+
+
+def _title(scenario: ScenarioData, hosts: int) -> str:
+    """Say in a few words what runs: how many hosts under which control policy."""
+    what = f"{hosts:,} hosts" if hosts > 1 else "1 host"
+    return f"{what}, {name_of(scenario.policies.control)}"
 
 
 def load_of(scenario: ScenarioData) -> Load:
@@ -226,7 +189,10 @@ def load_of(scenario: ScenarioData) -> Load:
 
 
 def fresh(vms: Vms) -> Vms:
-    """Return VM columns whose state has not been touched by a run."""
+    """Return VM columns whose state has not been touched by a run.
+
+    What a run changes is copied; names and what stays as it is are shared.
+    """
     return Vms(
         vms.vcpus.copy(),
         vms.size_mhz.copy(),
@@ -244,35 +210,6 @@ def timing(scenario: ScenarioData) -> Timing:
     """Return length and periods of a run."""
     run = scenario.run
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
-
-
-def too_large_sizes(
-    farm: Farm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
-) -> list[Problem]:
-    """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
-    rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
-    sizes, first = np.unique(farm.vms.size[rows], return_index=True)
-    fitting = start.fitting(farm)[sizes]
-    return [
-        _too_large(farm, int(vm), int(size), where)
-        for size, vm in zip(sizes[~fitting], rows[first[~fitting]], strict=True)
-    ]
-
-
-def _too_large(farm: Farm, vm: int, size: int, where: str) -> Problem:
-    hosts, vms = farm.hosts, farm.vms
-    count = int(np.count_nonzero(vms.size == size))
-    remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
-    if where != "workload":
-        remedy = "name a larger server, or take the baseline out"
-    vms_fit = "1 VM fits" if count == 1 else f"{count:,} VMs fit"
-    message = (
-        f"{vms_fit} no host: size {vms.size_names[size]} has {vms.vcpus[vm]} vCPUs of "
-        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz and {vms.memory_mib[vm] / 1024:g} GiB, the "
-        f"largest host {hosts.cpu_mhz.max():g} MHz in cores of {hosts.core_mhz.max():g} MHz and "
-        f"{hosts.memory_mib.max() / 1024:g} GiB; {remedy}"
-    )
-    return Problem(where, "workload.sizes" if where == "workload" else where, message)
 
 
 def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:

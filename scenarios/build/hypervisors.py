@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.base.arrays import Bools, Ints
+from ...models.base.arrays import Bools, Floats, Ints
 from ...models.base.estimates import Level
 from ...models.delivery.overhead_tables import Layer
 from ...models.hypervisor.overheads import Device, Overheads, Platform, ceilings, overheads
@@ -85,52 +85,61 @@ def _layer(
     costs: Overheads,
     allowed: Bools,
 ) -> Layer:
-    cpu = [platform.hypervisor.cpu for platform in platforms]
+    """Return the columns of a layer: of groups from their platforms, of sizes as they are written.
+
+    A size that a trace brought has the default shares, no reservation and no limit.
+    """
     memory = [platform.hypervisor.memory for platform in platforms]
-    cores = np.array([float(platform.server.cores) for platform in platforms])
     promised = np.array([group.memory_overcommit for group in groups])
     free_mib = np.array([platform.memory_mib - platform.base_mib for platform in platforms])
+    losses = [platform.hypervisor.cpu.coscheduling_loss for platform in platforms]
     nothing = np.zeros(len(KINDS_OF_IO))
     operations = [each.operations_per_mhz_s() if each else nothing for each in classes]
-    devices = [
-        Device(
-            storage_ops=group.storage_iops or np.inf,
-            network_mbps=group.network or np.inf,
-        )
-        for group in groups
-    ]
-    most = [ceilings(platform, device) for platform, device in zip(platforms, devices, strict=True)]
     return Layer(
         work_factor=costs.work_factor,
         extra_mib=costs.extra_mib,
         base_mhz=np.array([platform.base_mhz for platform in platforms]),
-        app_mhz=np.array(
-            [
-                group.host_applications * platform.server.cpu_mhz
-                for group, platform in zip(groups, platforms, strict=True)
-            ]
-        ),
+        app_mhz=_app_mhz(groups, platforms),
         contention_loss=np.array([platform.contention_loss for platform in platforms]),
-        coscheduling_loss=np.array([each.coscheduling_loss for each in cpu]),
-        cores=cores,
+        coscheduling_loss=np.array(losses),
+        cores=np.array([float(platform.server.cores) for platform in platforms]),
         physical_mib=np.where(promised > 1.0, free_mib, np.inf),
         memory_reclaim=np.array([platform.memory_reclaim for platform in platforms]),
         swap_slowdown=np.array([each.swap_slowdown for each in memory]),
         operations=np.array(operations).T,
-        ceilings=np.array(most).T,
+        ceilings=_ceilings(groups, platforms),
         allowed=allowed,
         one_guest=np.array([platform.hypervisor.kind == "none" for platform in platforms]),
-        shares=np.array(
-            [
-                float((each.shares if each else 1000) * size.vcpus)
-                for each, size in zip(held, sizes, strict=True)
-            ]
-        ),
+        shares=_shares(held, sizes),
         reservation_mhz=np.array([each.reservation if each else 0.0 for each in held]),
         limit_mhz=np.array([(each.limit or np.inf) if each else np.inf for each in held]),
         fair=spec.service.sharing == "shares",
         interference=_interference(spec, classes),
     )
+
+
+def _app_mhz(groups: Sequence[HostGroup], platforms: list[Platform]) -> Floats:
+    """Return the CPU that other applications take on a host of each group, in MHz."""
+    pairs = zip(groups, platforms, strict=True)
+    return np.array(
+        [group.host_applications * platform.server.cpu_mhz for group, platform in pairs]
+    )
+
+
+def _ceilings(groups: Sequence[HostGroup], platforms: list[Platform]) -> Floats:
+    """Return what the I/O paths of a host can do, (kinds of I/O, groups)."""
+    devices = [
+        Device(storage_ops=group.storage_iops or np.inf, network_mbps=group.network or np.inf)
+        for group in groups
+    ]
+    found = [ceilings(*each) for each in zip(platforms, devices, strict=True)]
+    return np.array(found).T
+
+
+def _shares(held: Sequence[Size | None], sizes: Sequence[VmSize]) -> Floats:
+    """Return the shares of a VM of each size: those of a vCPU, times its vCPUs."""
+    pairs = zip(held, sizes, strict=True)
+    return np.array([float((each.shares if each else 1000) * size.vcpus) for each, size in pairs])
 
 
 def _interference(spec: Spec, classes: list[RequestClass | None]) -> Interference | None:

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from ...models.base.arrays import Floats
+from ...models.base.arrays import Floats, Ints
 from ...models.base.ties import TIE
 from ...models.bounds.bin_packing import unsplit_bound, whole_hosts
 from ...models.farm.farm import Farm
 from ...sim.initial_placement import UnplacedError
-from ..errors.problems import InputError, refuse
+from ...sim.setup import InitialPlacementSetup
+from ..errors.problems import InputError, Problem, refuse
 
 SHOWN = 20
 """VMs that are listed with what each host lacks."""
@@ -69,3 +70,32 @@ def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputEr
         "place by demand, or set policies.initial.unplaced: reject"
     )
     return refuse(where, message, "farm.hosts")
+
+
+def too_large_sizes(
+    farm: Farm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
+) -> list[Problem]:
+    """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
+    rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
+    sizes, first = np.unique(farm.vms.size[rows], return_index=True)
+    fitting = start.fitting(farm)[sizes]
+    return [
+        _too_large(farm, int(vm), int(size), where)
+        for size, vm in zip(sizes[~fitting], rows[first[~fitting]], strict=True)
+    ]
+
+
+def _too_large(farm: Farm, vm: int, size: int, where: str) -> Problem:
+    hosts, vms = farm.hosts, farm.vms
+    count = int(np.count_nonzero(vms.size == size))
+    remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
+    if where != "workload":
+        remedy = "name a larger server, or take the baseline out"
+    vms_fit = "1 VM fits" if count == 1 else f"{count:,} VMs fit"
+    message = (
+        f"{vms_fit} no host: size {vms.size_names[size]} has {vms.vcpus[vm]} vCPUs of "
+        f"{vms.size_mhz[vm] / vms.vcpus[vm]:g} MHz and {vms.memory_mib[vm] / 1024:g} GiB, the "
+        f"largest host {hosts.cpu_mhz.max():g} MHz in cores of {hosts.core_mhz.max():g} MHz and "
+        f"{hosts.memory_mib.max() / 1024:g} GiB; {remedy}"
+    )
+    return Problem(where, "workload.sizes" if where == "workload" else where, message)

@@ -1,0 +1,68 @@
+"""What a scenario wants accounted for while it runs: response times, tenants, single requests."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...models.base.arrays import Floats
+from ...models.farm.farm import Farm
+from ...models.service.exposure import HOST_APPLICATIONS, layer_risk
+from ...sim.base.random_streams import Streams
+from ...sim.records.accounts import Accounts
+from ...sim.records.bounds import BoundsRecord
+from ...sim.records.ledgers import ServiceLedger, TenantLedger
+from ...sim.records.microscope import Microscope
+from ..errors.problems import refuse
+from ..errors.suggest import unknown_name
+from ..spec.scenario_data import ScenarioData
+from .hypervisors import Stack
+
+
+def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
+    """Return what is accounted for in a run, without a microscope."""
+    service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
+    tenants = len(stack.tenants)
+    tenancy = None
+    if tenants:
+        rule = scenario.service.idle_energy
+        tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
+    return Accounts(BoundsRecord(farm), service, tenancy)
+
+
+def _layer_risk(stack: Stack) -> Floats:
+    """Return per group of hosts how exposed a VM is by the code and interfaces there.
+
+    Applications on a host's operating system are interfaces beside those of its hypervisor.
+    """
+    layers = [platform.hypervisor for platform in stack.platforms]
+    trusted = np.array([layer.tcb_kloc for layer in layers])
+    interfaces = np.array([layer.exposed_interfaces for layer in layers])
+    return layer_risk(trusted, interfaces + HOST_APPLICATIONS * (stack.layer.app_mhz > 0))
+
+
+def with_microscope(
+    accounts: Accounts, scenario: ScenarioData, stack: Stack, farm: Farm
+) -> Accounts:
+    """Return accounts with the request queues of the VMs that the scenario names, if it names any.
+
+    Raises InputError for VMs that do not exist or make no requests.
+    """
+    wanted = scenario.service.microscope
+    if not wanted:
+        return accounts
+    row_of = {name: row for row, name in enumerate(farm.vms.names)}
+    unknown = [name for name in wanted if name not in row_of]
+    if unknown:
+        message = unknown_name("VM", unknown[0], list(row_of)[:1000])
+        raise refuse("workload", message, "service.microscope")
+    rows = np.array([row_of[name] for name in dict.fromkeys(wanted)])
+    plain = [
+        name
+        for name, row in zip(wanted, rows, strict=False)
+        if stack.classes[farm.vms.size[row]] is None
+    ]
+    if plain:
+        message = f"VM {plain[0]} makes no requests; give its size a class"
+        raise refuse("workload", message, "service.microscope")
+    microscope = Microscope(farm, stack.requests, rows, Streams(scenario.seed))
+    return replace(accounts, microscope=microscope)
