@@ -189,7 +189,8 @@ from .control.drain import Drain
 from .interface.plan import Plan, Proposal, Reason, Search
 from .interface.view import FarmView, HostView, VmView
 from .overload.detector import HistoryOf, OverloadDetector, OverloadDetectorFields, weigh
-from .placement.candidates import Candidates, Positions
+from .placement.candidates import Candidates
+from .placement.capacity import Positions
 from .placement.host_costs import Pricing, cpu_tie, power_tie
 from .placement.placement import Placed, Placement, place_decreasing, place_each
 from .scaling.forecast import Forecaster

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.ties import TIE, first_as_low, first_lowest
-from .candidates import EVERYWHERE, Candidates, Positions
+from .candidates import Candidates
+from .capacity import EVERYWHERE, Positions
 
 OWN = __name__.partition(".")[0]
 

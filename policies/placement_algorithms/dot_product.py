@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ...models.base.arrays import Floats, Ints
 from ...models.base.parameters import parameter
 from ...models.base.ties import ascending
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, in_order
 

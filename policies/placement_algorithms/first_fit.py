@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.capacity_index import FirstFitIndex
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each

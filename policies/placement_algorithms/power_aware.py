@@ -7,7 +7,8 @@ import numpy as np
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.parameters import parameter
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing, power_tie
 from ..placement.placement import Placed, place_decreasing
 

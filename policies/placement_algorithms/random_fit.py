@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 

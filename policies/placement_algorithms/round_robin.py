@@ -8,7 +8,8 @@ import numpy as np
 from ...models.base.arrays import Floats, Ints
 from ..interface.plan import Search
 from ..placement.affinity_groups import affinity_groups
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ...models.base.arrays import Floats, Ints
-from ..placement.candidates import Candidates, Positions
+from ..placement.candidates import Candidates
+from ..placement.capacity import Positions
 from ..placement.capacity_index import WorstFitIndex
 from ..placement.host_costs import Pricing, cpu_tie
 from ..placement.placement import Placed, place_each

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.interface.view import FarmView
-from farmsim.policies.placement import candidates as rooms
+from farmsim.policies.placement import capacity
 from farmsim.policies.placement import host_costs as pricing
 from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement
@@ -97,7 +97,7 @@ def test_every_way_of_pricing_decides_alike(
             patch.setattr(pricing, "BATCH", batch)
             patch.setattr(pricing, "LARGE", large)
             patch.setattr(pricing, "BLOCK", 4)
-            patch.setattr(rooms, "MAX_LISTED", large)
+            patch.setattr(capacity, "MAX_LISTED", large)
             patch.setattr(pricing, "FEW", few)
             patch.setattr(pricing, "KEPT_COSTS", most)
             candidates = random_room(seed, hosts)

@@ -156,7 +156,7 @@ def test_without_a_tolerance_rounding_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above can fail: with no tolerance the factor changes the migrations."""
-    monkeypatch.setattr("farmsim.policies.placement.candidates.TIE", 0.0)
+    monkeypatch.setattr("farmsim.policies.placement.capacity.TIE", 0.0)
     one, other = (planetlab_day(tmp_path, factor).table("migrations") for factor in (1.0, 1.1))
     assert ties.TIE == 1e-9
     assert not one.equals(other)
