@@ -42,10 +42,13 @@ def progress(silent: bool) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar  # noqa: PLC0415
 
     bar = Bar(
-        TextColumn("{task.description}", markup=False), BarColumn(),
-        TextColumn("{task.fields[clock]}"), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True,
-    )  # fmt: skip
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[clock]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
     tasks: dict[str, object] = {}
     last = 0.0
 

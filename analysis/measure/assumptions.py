@@ -116,16 +116,19 @@ def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
         row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
         row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),
         row(
-            "Server price", ", ".join(f"{price:g} {cost.currency}" for price in run.case.prices),
-            "scenario" if all(group.price for group in run.scenario.farm.hosts)
+            "Server price",
+            ", ".join(f"{price:g} {cost.currency}" for price in run.case.prices),
+            "scenario"
+            if all(group.price for group in run.scenario.farm.hosts)
             else source("server_price", placeholder),
         ),
         row(
-            "Server lifetime", str(write(cost.server_lifetime, "time")),
+            "Server lifetime",
+            str(write(cost.server_lifetime, "time")),
             source("server_lifetime", "customary"),
         ),
         row("Capital counted for", f"hosts {cost.hosts_paid}", source("hosts_paid", "default")),
-    ]  # fmt: skip
+    ]
 
 
 def data_quality(run: PlayedCase) -> dict[str, object]:

@@ -110,9 +110,13 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
 
 def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
     part = run.scenario.service
-    used = {"sharing": True, "incoming_counts": moved, "microscope": bool(part.microscope),
-            "idle_energy": bool(run.case.stack.tenants),
-            "interference": any(run.case.stack.classes)}  # fmt: skip
+    used = {
+        "sharing": True,
+        "incoming_counts": moved,
+        "microscope": bool(part.microscope),
+        "idle_energy": bool(run.case.stack.tenants),
+        "interference": any(run.case.stack.classes),
+    }
     shown = part.model_dump(by_alias=True)
     used_ones = {name: value for name, value in shown.items() if used.get(name, True)}
     yield from _fields("Service", used_ones, part.model_fields_set)
@@ -120,9 +124,11 @@ def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
 
 def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:
     for name, value in shown.items():
-        text = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(
-            value, dict
-        ) else str(value)  # fmt: skip
+        text = (
+            ", ".join(f"{key} {each}" for key, each in value.items())
+            if isinstance(value, dict)
+            else str(value)
+        )
         yield row(f"{what}: {name}", text, "scenario" if name in given else "default")
 
 

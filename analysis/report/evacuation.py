@@ -166,13 +166,21 @@ class EvacuationResult(Generic[Run]):
     def to_dict(self) -> dict[str, object]:
         """Return the outcome as plain values."""
         return {
-            "hosts": self.hosts, "began_s": self.began_s, "finished_s": self.finished_s,
-            "moves": self.moves, "copied_gib": self.copied_gib, "moving_s": self.moving_s,
-            "longest_s": self.longest_s, "worst_downtime_s": self.worst_downtime_s,
-            "worst_vm": self.worst_vm, "downtimes_unknown": self.downtimes_unknown,
-            "hold_s": self.hold_s, "stayed": self.stayed, "ended": self.ended,
+            "hosts": self.hosts,
+            "began_s": self.began_s,
+            "finished_s": self.finished_s,
+            "moves": self.moves,
+            "copied_gib": self.copied_gib,
+            "moving_s": self.moving_s,
+            "longest_s": self.longest_s,
+            "worst_downtime_s": self.worst_downtime_s,
+            "worst_vm": self.worst_vm,
+            "downtimes_unknown": self.downtimes_unknown,
+            "hold_s": self.hold_s,
+            "stayed": self.stayed,
+            "ended": self.ended,
             "by_host": [vars(each) for each in self.by_host],
-        }  # fmt: skip
+        }
 
 
 def _wave_text(hosts: list[EmptiedHost]) -> str:
@@ -192,9 +200,11 @@ def evacuated(result: Run) -> EvacuationResult[Run] | None:
     if control is None:
         return None
     policy = Evacuation(
-        control["hosts"], parse(control["at"], "time"), control["wave"],
+        control["hosts"],
+        parse(control["at"], "time"),
+        control["wave"],
         parse(control["hold"], "time"),
-    )  # fmt: skip
+    )
     return read(result, policy)
 
 
@@ -300,21 +310,27 @@ def _by_host(
         known_s = [row["downtime_s"] for row in rows if row["downtime_s"] is not None]
         found.append(
             EmptiedHost(
-                host, number // (policy.wave or len(hosts)) + 1, len(rows),
-                added(row["copied_gib"] for row in rows), times.get("empty_s"),
-                max(known_s, default=None), times.get("closed_s"), times.get("open_s"),
+                host,
+                number // (policy.wave or len(hosts)) + 1,
+                len(rows),
+                added(row["copied_gib"] for row in rows),
+                times.get("empty_s"),
+                max(known_s, default=None),
+                times.get("closed_s"),
+                times.get("open_s"),
                 times.get("boot_s"),
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
     """Return the last reason why each VM did not leave the host that it is on."""
     ended = {
-        row["vm"]: row["end_s"] for row in result.table("migrations").to_pylist()
+        row["vm"]: row["end_s"]
+        for row in result.table("migrations").to_pylist()
         if not row["finished"]
-    }  # fmt: skip
+    }
     end_s = 3600.0 * result.value("duration_h")
     reasons = dict.fromkeys(stayed, NOT_BEGUN)
     table = result.table("decisions").to_pydict()
@@ -328,9 +344,11 @@ def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
             reasons[vm] = CALLED_OFF if cut_off else NOT_ENDED
             continue
         lacking = (
-            ("hosts_no_cpu", "lack CPU"), ("hosts_no_memory", "lack memory"),
-            ("hosts_vetoed", "would be overloaded"), ("hosts_barred", "may not take it"),
-        )  # fmt: skip
+            ("hosts_no_cpu", "lack CPU"),
+            ("hosts_no_memory", "lack memory"),
+            ("hosts_vetoed", "would be overloaded"),
+            ("hosts_barred", "may not take it"),
+        )
         counts = [f"{table[key][row]} {what}" for key, what in lacking if table[key][row]]
         considered = table["hosts_considered"][row]
         detail = f" (of {plural(considered, 'host')} {', '.join(counts)})" if counts else ""

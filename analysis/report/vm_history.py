@@ -313,9 +313,12 @@ def _end(about: Row, end_s: float) -> Event:
 
 
 def _summary(
-    about: Row, decisions: Sequence[Row], moves: Sequence[Row], life: Sequence[Row],
+    about: Row,
+    decisions: Sequence[Row],
+    moves: Sequence[Row],
+    life: Sequence[Row],
     end_s: float,
-) -> Event:  # fmt: skip
+) -> Event:
     """Sum up what a VM went through and what it went without."""
     ended = [row for row in moves if row["finished"]]
     outcomes = Counter(row["outcome"] for row in decisions if row["outcome"] not in FIRST)

@@ -27,7 +27,7 @@ from ...scenarios.files.destination import (
     seal,
     sealed,
     write_json,
-)  # fmt: skip
+)
 from ..base.run_tables import SCHEMA_VERSION, RunTables
 
 SUMMARY, SCENARIO, REPORT = "summary.json", "scenario.resolved.yaml", "report.html"

@@ -56,11 +56,18 @@ def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
         return
     why = "policies.control moves no VM"
     names = (
-        "transport", "background", "moves_per_host", "moves_in_all", "moves_per_link",
-        "suspend_bandwidth", "order",
-    )  # fmt: skip
-    fields = [(scenario, "migration", "migration"), (scenario.service, "incoming_counts",
-              "service.incoming_counts")]  # fmt: skip
+        "transport",
+        "background",
+        "moves_per_host",
+        "moves_in_all",
+        "moves_per_link",
+        "suspend_bandwidth",
+        "order",
+    )
+    fields = [
+        (scenario, "migration", "migration"),
+        (scenario.service, "incoming_counts", "service.incoming_counts"),
+    ]
     fields += [(scenario.network, name, f"network.{name}") for name in names]
     fields += [
         (size, "migration", f"workload.sizes.{size.name}.migration")
@@ -95,8 +102,10 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     failures, admission, provisioning = (
-        scenario.failures, scenario.admission, scenario.provisioning,
-    )  # fmt: skip
+        scenario.failures,
+        scenario.admission,
+        scenario.provisioning,
+    )
     if not (failures.entries or failures.schedule):
         for name in ("detection", "restart", "restart_isolated"):
             if _changed(failures, name):

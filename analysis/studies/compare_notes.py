@@ -61,9 +61,11 @@ def sentences(rows: Mapping[str, Row], runs: Mapping[str, Mapping[str, Figures]]
 
 
 def _sentence(
-    rows: Mapping[str, Row], name: str, reference: str,
+    rows: Mapping[str, Row],
+    name: str,
+    reference: str,
     runs: Mapping[str, Mapping[str, Figures]],
-) -> str:  # fmt: skip
+) -> str:
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
         return f"{name}: every figure as in {reference}."
     here, there = runs[name], runs[reference]

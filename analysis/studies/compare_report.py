@@ -154,7 +154,10 @@ def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
         "x": [_short(name) for name in variants],
         "y": [None if cell is None or cell.value is None else cell.value * scale for cell in cells],
         "error_y": {
-            "type": "data", "symmetric": False, "color": "#24292f", "thickness": 1.4,
+            "type": "data",
+            "symmetric": False,
+            "color": "#24292f",
+            "thickness": 1.4,
             "array": [above * scale for _, above in bands],
             "arrayminus": [below * scale for below, _ in bands],
             "visible": any(band != (0.0, 0.0) for band in bands),
@@ -162,7 +165,7 @@ def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
         "hovertext": variants,
         "marker": {"color": [_colour(index) for index in range(len(variants))]},
         "hovertemplate": "%{hovertext}: %{y:,.4g}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def _band(cell: Cell | None) -> tuple[float, float]:
@@ -197,8 +200,9 @@ def power(comparison: ComparisonPage) -> Figure:
 
 
 FIGURES: dict[str, Callable[[ComparisonPage], Figure]] = {
-    "metrics": literal(bars), "power": literal(power),
-}  # fmt: skip
+    "metrics": literal(bars),
+    "power": literal(power),
+}
 _TITLES = {"metrics": "Main figures", "power": "Power over time"}
 _NOTES = {
     "metrics": "Each metric on an axis of its own, from zero; response times that differ by more "
@@ -259,8 +263,14 @@ def _line(row: Row, comparison: ComparisonPage) -> dict[str, Any]:
 def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
     """Return a cell as people read it: value, band, difference, change, whether it is best."""
     cell = row.cells[variant]
-    texts = {"value": shown(None), "band": "", "difference": "", "change": "", "best": False,
-             "difference_band": ""}  # fmt: skip
+    texts = {
+        "value": shown(None),
+        "band": "",
+        "difference": "",
+        "change": "",
+        "best": False,
+        "difference_band": "",
+    }
     if cell is None:
         return texts
     texts["value"] = shown(cell.value, row.unit)

@@ -73,10 +73,11 @@ def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
         "unit": ([row.unit for row, _, _ in listed], pa.string(), "Unit of all values."),
         "variant": ([name for _, name, _ in listed], pa.string(), "Name of the variant."),
         "is_reference": (
-            [name == reference for _, name, _ in listed], pa.bool_(),
+            [name == reference for _, name, _ in listed],
+            pa.bool_(),
             "Whether differences are against this variant.",
         ),
-    }  # fmt: skip
+    }
     for key, meaning in _MEANINGS.items():
         kind = pa.int32() if key == "rank" else pa.float64()
         columns[key] = ([getattr(cell, key, None) for _, _, cell in listed], kind, meaning)
@@ -152,7 +153,7 @@ def _sign(name: str) -> int:
 
 def _best(
     name: str, values: Mapping[str, Mapping[str, float | None]], serving: frozenset[str]
-) -> frozenset[str]:  # fmt: skip
+) -> frozenset[str]:
     """Return the variants that are best at every level; none where all are equal at all."""
     best = everyone = frozenset(
         variant

@@ -53,11 +53,17 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     trial = _Trial(build(scenario, load), moment)
     failures = [trial.fail(kind, name, hosts) for kind, name, hosts in trial.sets(pairs)]
     return Failover(
-        name=scenario.name, at_s=moment.at_s, worst=at_s is None, hosts=len(moment.state),
-        hosts_on=int(moment.on().sum()), vms=int((moment.home >= 0).sum()),
-        promised=moment.promised, failures=failures, whole=trial.whole(),
+        name=scenario.name,
+        at_s=moment.at_s,
+        worst=at_s is None,
+        hosts=len(moment.state),
+        hosts_on=int(moment.on().sum()),
+        vms=int((moment.home >= 0).sum()),
+        promised=moment.promised,
+        failures=failures,
+        whole=trial.whole(),
         left_out=moment.left_out,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,19 @@ class _FarmInstant:
         need_mhz, capacity_mhz = case.engine.counting()
         down = np.flatnonzero(case.engine.returning & (vms.state == VmState.WAITING))
         return cls(
-            at_s, promised, fresh(vms), vms.host.copy(), vms.demand_mhz.copy(),
-            hosts.state.copy(), hosts.reachable.copy(), _left_out(farm), hosts.in_service.copy(),
-            need_mhz.copy(), capacity_mhz, down,
-        )  # fmt: skip
+            at_s,
+            promised,
+            fresh(vms),
+            vms.host.copy(),
+            vms.demand_mhz.copy(),
+            hosts.state.copy(),
+            hosts.reachable.copy(),
+            _left_out(farm),
+            hosts.in_service.copy(),
+            need_mhz.copy(),
+            capacity_mhz,
+            down,
+        )
 
     def on(self) -> Bools:
         return np.isin(self.state, HELD)
@@ -153,9 +168,13 @@ class _Trial:
         farm.place(held, moment.home[held], 0.0)
         farm.set_demand(moment.demand_mhz, 0.0)
         self._view = FarmView(
-            farm, Ring(0, len(farm.vms)), Ring(0, len(farm.hosts)), Streams(scenario.seed),
-            scenario.policies.slow_cores == "allow", case.rules,
-        )  # fmt: skip
+            farm,
+            Ring(0, len(farm.vms)),
+            Ring(0, len(farm.hosts)),
+            Streams(scenario.seed),
+            scenario.policies.slow_cores == "allow",
+            case.rules,
+        )
         initial = scenario.policies.initial
         needs = Needs(farm, self._view, initial.by == "size", initial.cpu_overcommit)
         self._load_mhz = needs.load_mhz().copy()
@@ -193,9 +212,13 @@ class _Trial:
         """Let hosts fail and their VMs restart elsewhere; return what was seen."""
         moment = self._moment
         restart_state = RestartState(
-            moment.home.copy(), self._farm.hosts.memory_used_mib.copy(), self._load_mhz.copy(),
-            moment.state.copy(), moment.need_mhz, moment.capacity_mhz,
-        )  # fmt: skip
+            moment.home.copy(),
+            self._farm.hosts.memory_used_mib.copy(),
+            self._load_mhz.copy(),
+            moment.state.copy(),
+            moment.need_mhz,
+            moment.capacity_mhz,
+        )
         victims = restart_state.fail(hosts)
         if not self._lives.admission.restart:
             stranded = [self._named(vm, RESTART_OFF, {}) for vm in victims.tolist()]

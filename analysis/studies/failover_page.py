@@ -29,10 +29,14 @@ def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
 def render(outcome: Failover) -> str:
     """Return the page as HTML; texts from inputs are escaped."""
     kinds = [
-        {"kind": kind, "tried": len(outcome.of(kind)), "worst": outcome.worst_of(kind),
-         "bad": sum(bool(each.stranded) for each in outcome.of(kind))}
+        {
+            "kind": kind,
+            "tried": len(outcome.of(kind)),
+            "worst": outcome.worst_of(kind),
+            "bad": sum(bool(each.stranded) for each in outcome.of(kind)),
+        }
         for kind in KINDS
-    ]  # fmt: skip
+    ]
     return page(
         "failover.html.j2",
         farmsim=versions()["farmsim"],

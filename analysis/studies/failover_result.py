@@ -53,11 +53,14 @@ class Stranded:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
-            "vm": self.vm, "size": self.size, "cause": self.cause, "hosts": self.hindrances,
+            "vm": self.vm,
+            "size": self.size,
+            "cause": self.cause,
+            "hosts": self.hindrances,
             "hosts_it_may_use": self.hosts,
             "needed": {"memory_gib": self.needed_gib, "cpu_ghz": self.needed_ghz},
             "most_free_on_a_host": {"memory_gib": self.free_gib, "cpu_ghz": self.free_ghz},
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,15 @@ class Failure:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
-            "kind": self.kind, "name": self.name, "hosts": self.hosts, "vms": self.vms,
-            "restarted": self.vms - len(self.stranded), "woken": self.woken,
-            "down_s": self.down_s, "stranded": [each.to_dict() for each in self.stranded],
-        }  # fmt: skip
+            "kind": self.kind,
+            "name": self.name,
+            "hosts": self.hosts,
+            "vms": self.vms,
+            "restarted": self.vms - len(self.stranded),
+            "woken": self.woken,
+            "down_s": self.down_s,
+            "stranded": [each.to_dict() for each in self.stranded],
+        }
 
 
 @dataclass(frozen=True)
@@ -196,12 +204,18 @@ class Failover:
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
         return {
-            "name": self.name, "at_s": self.at_s, "worst_instant": self.worst,
-            "hosts": self.hosts, "hosts_on": self.hosts_on, "vms": self.vms,
-            "memory_promised": self.promised, "verdict": self.sentence(),
-            "not_tested": self.left_out, "single": self.whole,
+            "name": self.name,
+            "at_s": self.at_s,
+            "worst_instant": self.worst,
+            "hosts": self.hosts,
+            "hosts_on": self.hosts_on,
+            "vms": self.vms,
+            "memory_promised": self.promised,
+            "verdict": self.sentence(),
+            "not_tested": self.left_out,
+            "single": self.whole,
             "failures": [each.to_dict() for each in self.failures],
-        }  # fmt: skip
+        }
 
 
 def _named(failure: Failure) -> str:

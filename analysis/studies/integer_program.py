@@ -31,9 +31,12 @@ def solve_program(
     program = _constraints(snapshot, hosts, kinds, rows, bound)
     cost = np.concatenate([np.ones(len(hosts)), np.zeros(len(vm))])
     answer = milp(
-        cost, constraints=program, integrality=np.ones(len(cost), np.int64), bounds=Bounds(0, 1),
+        cost,
+        constraints=program,
+        integrality=np.ones(len(cost), np.int64),
+        bounds=Bounds(0, 1),
         options={"time_limit": time_limit_s},
-    )  # fmt: skip
+    )
     status = STATUS.get(int(answer.status), "time limit")
     dual = answer.mip_dual_bound
     proven = bound if dual is None or not np.isfinite(dual) else int(np.ceil(dual - 1e-6))

@@ -143,9 +143,11 @@ class OptimumComparison:
             short = f"{self.shortfall_mhz / 1000:,.2f} GHz"
             lines.append(f"short: hosts lack {short} of what their VMs ask for")
         if self.over_fill:
-            hosts = "1 host of the farm is" if self.over_fill == 1 else (
-                f"{self.over_fill:,} hosts of the farm are"
-            )  # fmt: skip
+            hosts = (
+                "1 host of the farm is"
+                if self.over_fill == 1
+                else (f"{self.over_fill:,} hosts of the farm are")
+            )
             lines.append(f"{hosts} filled beyond {100 * self.fill:g} %, within what they have")
         if self.left_out:
             lines.append(f"the optimum need not keep these rules: {', '.join(self.left_out)}")
@@ -165,12 +167,20 @@ class OptimumComparison:
     def to_dict(self) -> dict[str, object]:
         """Return the comparison as plain values."""
         return {
-            "name": self.name, "at_s": self.at_s, "vms": self.vms, "hosts": self.hosts,
-            "hosts_on": self.hosts_on, "short_mhz": self.shortfall_mhz, "gap": self.gap,
-            "fill": self.fill, "hosts_over_fill": self.over_fill,
-            "bound": self.optimum.bound, "fewest": self.optimum.hosts,
-            "status": self.optimum.status, "rules_left_out": self.left_out,
-        }  # fmt: skip
+            "name": self.name,
+            "at_s": self.at_s,
+            "vms": self.vms,
+            "hosts": self.hosts,
+            "hosts_on": self.hosts_on,
+            "short_mhz": self.shortfall_mhz,
+            "gap": self.gap,
+            "fill": self.fill,
+            "hosts_over_fill": self.over_fill,
+            "bound": self.optimum.bound,
+            "fewest": self.optimum.hosts,
+            "status": self.optimum.status,
+            "rules_left_out": self.left_out,
+        }
 
 
 def _known(found: Optimum) -> str:

@@ -115,9 +115,10 @@ def beyond_program(rules: Rules | None) -> list[str]:
     return [
         rule.name
         for rule in (rules.all if rules is not None else ())
-        if rule.hard and rule.kind not in BY_HOST_ALONE
+        if rule.hard
+        and rule.kind not in BY_HOST_ALONE
         and not (rule.kind in kept and rule.level == "host")
-    ]  # fmt: skip
+    ]
 
 
 def first_fit_decreasing(snapshot: Snapshot) -> Ints | None:

@@ -1,18 +1,18 @@
 """Availability by size, by tenant and in all, and what failed when."""
 
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...models.accounts.accounts import Rate
-from ...models.base.arrays import Floats, Ints
+from ...models.base.arrays import Bools, Floats, Ints
 from ...models.state.columns import VmState
 from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicTable
-from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H
+from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, S_PER_H, ratios
 from .lifecycle.metrics import present_s
 
 ALL, SIZE, TENANT = "all", "size", "tenant"
@@ -40,48 +40,71 @@ def availability_values(run: PlayedCase) -> dict[str, float]:
     }
 
 
-def availability_table(run: PlayedCase) -> dict[str, Made]:
-    """Return one row for all VMs, one per size and one per tenant."""
+class _Group(NamedTuple):
+    """VMs that a row is about: all, those of a size, or those of a tenant."""
+
+    by: str
+    name: str
+    vms: Ints
+
+
+def _groups(run: PlayedCase) -> list[_Group]:
     sizes = run.farm.vms.size
-    rows: list[tuple[str, str, Ints]] = [(ALL, ALL, np.arange(len(sizes)))]
-    rows += [
-        (SIZE, str(name), np.flatnonzero(sizes == number))
-        for number, name in enumerate(run.farm.vms.size_names)
+    tenants, names = run.case.stack.tenant_of_size[sizes], run.farm.vms.size_names
+    return [
+        _Group(ALL, ALL, np.arange(len(sizes))),
+        *(
+            _Group(SIZE, str(name), np.flatnonzero(sizes == number))
+            for number, name in enumerate(names)
+        ),
+        *(
+            _Group(TENANT, str(name), np.flatnonzero(tenants == number))
+            for number, name in enumerate(run.case.stack.tenants)
+        ),
     ]
-    tenant = run.case.stack.tenant_of_size[sizes]
-    rows += [
-        (TENANT, str(name), np.flatnonzero(tenant == number))
-        for number, name in enumerate(run.case.stack.tenants)
-    ]
-    lives, span_s, state = run.outcome.lives, present_s(run.outcome), run.farm.vms.state
-    down_at_end = np.zeros(len(sizes), bool)
-    down_at_end[lives.down] = True
-    stranded = down_at_end & (state == VmState.WAITING)
+
+
+def _stranded_vms(run: PlayedCase) -> Bools:
+    """Return which VMs ran once and wait for a host as the run ends."""
+    down = np.zeros(len(run.farm.vms), bool)
+    down[run.outcome.lives.down] = True
+    stranded: Bools = down & (run.farm.vms.state == VmState.WAITING)
+    return stranded
+
+
+def availability_table(run: PlayedCase) -> dict[str, Made]:
+    """Return one row for all VMs, one per size and one per tenant.
+
+    The availability of VMs that never ran is 1.
+    """
+    groups, lives = _groups(run), run.outcome.lives
+    span_s = present_s(run.outcome)
 
     def total(values: Any) -> Floats:
-        return np.array([values[vms].sum() for _, _, vms in rows], np.float64)
+        return np.array([values[group.vms].sum() for group in groups], np.float64)
+
+    def count(values: Any) -> Ints:
+        return total(values).astype(np.int64)
 
     present, down = total(span_s), total(lives.down_s)
-    share = np.divide(down, present, out=np.zeros(len(rows)), where=present > 0)
-    longest = [lives.longest_s[vms].max(initial=0.0) for _, _, vms in rows]
+    share = 1.0 - ratios(down, present)
+    longest = [lives.longest_s[group.vms].max(initial=0.0) for group in groups]
+    lost_ghz_h = total(lives.lost_mhz_s) / MHZ_S_PER_GHZ_H
+    lost = "CPU that they would have asked for while they were down."
+    kinds = [group.by for group in groups]
+    names, stranded = [group.name for group in groups], count(_stranded_vms(run))
     return {
-        "by": ([by for by, _, _ in rows], "", "Whether the row is one of all VMs, a size, a "
-               "tenant."),
-        "name": ([name for _, name, _ in rows], "", "Name of the size or tenant."),
-        "vms": (total(span_s > 0).astype(np.int64), "VMs", "VMs that ran."),
-        "crashes": (total(lives.crashes).astype(np.int64), "times", "Times that a VM lost its "
-                    "host."),
+        "by": (kinds, "", "Whether the row is one of all VMs, a size, a tenant."),
+        "name": (names, "", "Name of the size or tenant."),
+        "vms": (count(span_s > 0), "VMs", "VMs that ran."),
+        "crashes": (count(lives.crashes), "times", "Times that a VM lost its host."),
         "present_vm_h": (present / S_PER_H, "VM h", "From first run to end, summed over VMs."),
         "down_vm_h": (down / S_PER_H, "VM h", "Of that, time that they did not serve."),
         "down_longest_s": (longest, "s", "Longest that one VM was down at a stretch."),
-        "availability": (1.0 - share, "share", "1 less time down over time present."),
-        "lost_ghz_h": (
-            total(lives.lost_mhz_s) / MHZ_S_PER_GHZ_H, "GHz h", "CPU that they would have asked "
-            "for while they were down.",
-        ),
-        "stranded": (total(stranded).astype(np.int64), "VMs", "VMs that ran once and wait for a "
-                     "host as the run ends."),
-    }  # fmt: skip
+        "availability": (share, "share", "1 less time down over time present."),
+        "lost_ghz_h": (lost_ghz_h, "GHz h", lost),
+        "stranded": (stranded, "VMs", "VMs that ran once and wait for a host as the run ends."),
+    }
 
 
 def outages(run: PlayedCase) -> dict[str, Made]:
@@ -90,15 +113,17 @@ def outages(run: PlayedCase) -> dict[str, Made]:
     return {
         "entry": (run.texts(table["source"]), "", "Entry of the scenario."),
         "of": (run.texts(table["kind"]), "", "What kind of thing failed."),
-        "name": (run.texts(table["entity"]), "", "Host, rack, site, rack of the "
-                 "switch, or link."),
+        "name": (run.texts(table["entity"]), "", "Host, rack, site, rack of the switch, or link."),
         "start_s": (table["start_s"], "s", "When it failed."),
         "end_s": (table["end_s"], "s", "When it was repaired, or the run ended."),
         "repaired": (table["repaired"], "", "Whether it was repaired within the run."),
-        "hosts": (table["hosts"], "hosts", "Hosts that it took with it, failed already or not; "
-                  "0 for a link."),
+        "hosts": (
+            table["hosts"],
+            "hosts",
+            "Hosts that it took with it, failed already or not; 0 for a link.",
+        ),
         "vms": (table["vms"], "VMs", "VMs that were running there, and no longer served."),
-    }  # fmt: skip
+    }
 
 
 def failures_of(result: RunTables) -> dict[str, Any]:

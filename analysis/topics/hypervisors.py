@@ -96,7 +96,9 @@ def microscope(run: PlayedCase) -> dict[str, Made]:
     return {
         "vm": (names, "", "Name of the VM."),
         "requests": (
-            np.array([len(each) for each in simulated]), "requests", "Requests simulated."
+            np.array([len(each) for each in simulated]),
+            "requests",
+            "Requests simulated.",
         ),
         "mean_ms": (1e3 * means, "ms", "Mean response time, simulated."),
         "p95_ms": (1e3 * quantiles(0.95), "ms", "P95 of it."),
@@ -104,7 +106,7 @@ def microscope(run: PlayedCase) -> dict[str, Made]:
         "formula_mean_ms": (1e3 * account.mean_s()[at], "ms", "Mean by the formulas."),
         "formula_p95_ms": (1e3 * account.quantile_s(0.95)[at], "ms", "P95 by the formulas."),
         "formula_p99_ms": (1e3 * account.quantile_s(0.99)[at], "ms", "P99 by the formulas."),
-    }  # fmt: skip
+    }
 
 
 OVERHEAD = Topic(

@@ -29,15 +29,17 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"], "s", "Instant."),
         "memory_left_gib": (
-            _finite(table["left_mib"] / MIB_PER_GIB), "GiB",
+            _finite(table["left_mib"] / MIB_PER_GIB),
+            "GiB",
             "Memory that may still be promised on hosts awake without breaking the reserve; "
             "below 0: it is broken; empty: no memory is kept.",
         ),
         "cpu_left_ghz": (
-            _finite(table["left_mhz"] / 1000), "GHz",
+            _finite(table["left_mhz"] / 1000),
+            "GHz",
             "The same of CPU, counted as the initial placement counts it.",
         ),
-    }  # fmt: skip
+    }
 
 
 def _finite(values: Floats) -> pa.Array:

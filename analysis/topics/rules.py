@@ -54,23 +54,29 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
         "rule": ([rule.name for rule in rules.all], "", "Name of the rule."),
         "type": ([rule.kind for rule in rules.all], "", "What it asks for."),
         "domain": (
-            pa.array([rule.level if _by_domain(rule.kind) else None for rule in rules.all]), "",
+            pa.array([rule.level if _by_domain(rule.kind) else None for rule in rules.all]),
+            "",
             "What is shared or kept apart: hosts, racks or sites.",
         ),
         "vms": ([len(rule.vms) for rule in rules.all], "VMs", "VMs that it names."),
         "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
         "hard": ([rule.hard for rule in rules.all], "", "Whether nothing may break it."),
         "price": (
-            pa.array([rule.price for rule in rules.all], pa.float64()), "",
+            pa.array([rule.price for rule in rules.all], pa.float64()),
+            "",
             "What a VM placed against it counts; empty where it is hard.",
         ),
         "broken_vm_h": (
-            broken_vm_h(rules, run.outcome), "VM h", "Hours in which VMs were against it, summed."
+            broken_vm_h(rules, run.outcome),
+            "VM h",
+            "Hours in which VMs were against it, summed.",
         ),
         "times_broken": (
-            np.bincount(named, minlength=len(rules.all)), "periods", "Periods of a VM on a host."
+            np.bincount(named, minlength=len(rules.all)),
+            "periods",
+            "Periods of a VM on a host.",
         ),
-    }  # fmt: skip
+    }
 
 
 def rule_violations(run: PlayedCase) -> dict[str, Made]:

@@ -124,10 +124,11 @@ def violations(run: PlayedCase) -> dict[str, Made]:
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "unserved_ghz_h": (
-            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H, "GHz h", "Work that the host had no CPU "
-            "or I/O left for meanwhile.",
+            table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H,
+            "GHz h",
+            "Work that the host had no CPU or I/O left for meanwhile.",
         ),
-    }  # fmt: skip
+    }
 
 
 SERVICE = Topic(

@@ -55,13 +55,16 @@ def tenant_columns(run: PlayedCase) -> dict[str, Made]:
     return {
         "tenant": (words(ledger.owner, [*run.case.stack.tenants, ""]), "", "Whose it is."),
         "co_tenants": (
-            co_tenants_of(ledger), "tenants", "Other tenants on its host, mean while it had one."
+            co_tenants_of(ledger),
+            "tenants",
+            "Other tenants on its host, mean while it had one.",
         ),
         "exposure": (
-            grade(exposure_of(ledger)), "grade", "Ordinal grade of exposure, 0 to 10, mean of the "
-            "same time.",
+            grade(exposure_of(ledger)),
+            "grade",
+            "Ordinal grade of exposure, 0 to 10, mean of the same time.",
         ),
-    }  # fmt: skip
+    }
 
 
 def tenants_table(run: PlayedCase) -> dict[str, Made]:

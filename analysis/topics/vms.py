@@ -26,10 +26,8 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
         **response_columns(run),
         **tenant_columns(run),
         **life_columns(run),
-        "reason": (
-            pa.array(reasons(run.outcome)), "", "Why it was rejected, or still waits."
-        ),
-    }  # fmt: skip
+        "reason": (pa.array(reasons(run.outcome)), "", "Why it was rejected, or still waits."),
+    }
 
 
 def _labels(run: PlayedCase) -> dict[str, Made]:

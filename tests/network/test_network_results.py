@@ -17,17 +17,14 @@ from farmsim.analysis.measure.conservation import ConservationError, check
 from farmsim.analysis.measure.metrics import measure
 from farmsim.analysis.report.figures import FIGURES, available_figures
 from farmsim.analysis.terminal import summary_text
-from farmsim.analysis.topics.migration.figures import (
+from farmsim.analysis.topics.migration.figures import NETWORK_FIGURES, downtime, links, sent
+from farmsim.analysis.topics.migration.timeline import (
     DOWN,
     KIND_OF,
     MAX_MIGRATIONS,
-    NETWORK_FIGURES,
     WAITING,
     clock,
-    downtime,
-    links,
     phase_timeline,
-    sent,
 )
 from farmsim.models.base.metric_definitions import LOWER_IS_BETTER, WHERE_KNOWN
 from farmsim.models.migration.course import liu_energy_j

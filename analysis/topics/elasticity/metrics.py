@@ -13,7 +13,7 @@ from ....sim.records.applications import GROWING
 from ...base.played_case import PlayedCase
 from ...base.table_columns import Made, looked_up
 from ...base.topic import Section, Topic, TopicTable
-from ...base.units_and_ratios import MHZ_PER_GHZ, MHZ_S_PER_GHZ_H, nullable
+from ...base.units_and_ratios import MHZ_PER_GHZ, MHZ_S_PER_GHZ_H, nullable, ratios
 from .figures import ELASTICITY_FIGURES, elasticity_of
 
 
@@ -66,42 +66,64 @@ def _penalties(run: PlayedCase, applications: Applications, missed_mhz_s: Floats
 
 def applications_table(run: PlayedCase) -> dict[str, Made]:
     """Return one row per application: its members, load, and what was not served."""
-    applications = run.case.load.applications
-    assert applications is not None
-    count, series = len(applications), run.records["application_series"]
-    shortages, late = run.records["shortages"], np.zeros(len(applications))
-    np.maximum.at(late, shortages["application"], shortages["end_s"] - shortages["start_s"])
-    load, missed, capacity = (
-        series[f"{name}_mhz_s"][-count:] for name in ("load", "missed", "capacity")
-    )
-    running = series["running"].reshape(-1, count)
-    share = np.divide(missed, load, out=np.zeros(count), where=load > 0)
-    use = np.divide(load - missed, capacity, out=np.zeros(count), where=capacity > 0)
-    currency = run.currency
-    priced = [part.penalty is not None for part in run.scenario.applications]
+    return {**_members(run), **_loads(run), **_shortages(run), **_penalty(run)}
+
+
+def _applications(run: PlayedCase) -> Applications:
+    assert run.case.load.applications is not None
+    return run.case.load.applications
+
+
+def _at_the_end(run: PlayedCase, name: str) -> Floats:
+    """Return an integral in MHz s of each application over the whole run."""
+    made: Floats = run.records["application_series"][f"{name}_mhz_s"][-len(_applications(run)) :]
+    return made
+
+
+def _members(run: PlayedCase) -> dict[str, Made]:
+    applications = _applications(run)
+    count = len(applications)
+    running = run.records["application_series"]["running"].reshape(-1, count)
     return {
         "application": (_names(run, np.arange(count)), "", "Name of the application."),
         "minimum": (applications.minimum, "VMs", "Fewest members."),
         "maximum": (applications.maximum, "VMs", "Most members."),
         "running_min": (running.min(axis=0), "VMs", "Fewest that ran at an instant of the series."),
         "running_max": (running.max(axis=0), "VMs", "Most that ran at an instant of the series."),
+    }
+
+
+def _loads(run: PlayedCase) -> dict[str, Made]:
+    load, missed, capacity = (_at_the_end(run, name) for name in ("load", "missed", "capacity"))
+    unserved_ghz_h, use = missed / MHZ_S_PER_GHZ_H, ratios(load - missed, capacity)
+    return {
         "load_ghz_h": (load / MHZ_S_PER_GHZ_H, "GHz h", "Work that was asked for."),
-        "unserved_ghz_h": (
-            missed / MHZ_S_PER_GHZ_H, "GHz h", "Work beyond what its members could do."
-        ),
-        "unserved_share": (share, "share", "The same over all that was asked for."),
+        "unserved_ghz_h": (unserved_ghz_h, "GHz h", "Work beyond what its members could do."),
+        "unserved_share": (ratios(missed, load), "share", "The same over all that was asked for."),
         "utilisation_mean": (use, "share", "Work that its members did over their capacity."),
-        "shortages": (
-            np.bincount(shortages["application"], minlength=count), "times", "Times that the "
-            "load was beyond the capacity of the members that ran.",
-        ),
-        "lateness_max_s": (late, "s", "Longest of them."),
-        "penalty": (
-            nullable(np.where(priced, _penalties(run, applications, missed), np.nan)), currency,
-            "What work that was not done costs by the penalty of the scenario; null where the "
-            "application has none, so that it costs nothing.",
-        ),
-    }  # fmt: skip
+    }
+
+
+def _shortages(run: PlayedCase) -> dict[str, Made]:
+    table, count = run.records["shortages"], len(_applications(run))
+    late_s = np.zeros(count)
+    np.maximum.at(late_s, table["application"], table["end_s"] - table["start_s"])
+    times = np.bincount(table["application"], minlength=count)
+    short = "Times that the load was beyond the capacity of the members that ran."
+    return {
+        "shortages": (times, "times", short),
+        "lateness_max_s": (late_s, "s", "Longest of them."),
+    }
+
+
+def _penalty(run: PlayedCase) -> dict[str, Made]:
+    free = np.array([part.penalty is None for part in run.scenario.applications], bool)
+    amounts = _penalties(run, _applications(run), _at_the_end(run, "missed"))
+    meaning = (
+        "What work that was not done costs by the penalty of the scenario; null where the "
+        "application has none, so that it costs nothing."
+    )
+    return {"penalty": (nullable(np.where(free, np.nan, amounts)), run.currency, meaning)}
 
 
 def scaling_table(run: PlayedCase) -> dict[str, Made]:
@@ -117,17 +139,22 @@ def scaling_table(run: PlayedCase) -> dict[str, Made]:
         "to_size": (run.texts(table["to_size"]), "", "Size of the members from then on."),
         "rule": (run.texts(table["rule"]), "", "Rule that asked for it."),
         "measured": (
-            table["measured"], "share", "Utilisation that the rule looked at, now or forecast."
+            table["measured"],
+            "share",
+            "Utilisation that the rule looked at, now or forecast.",
         ),
         "limit": (nullable(table["limit"]), "share", "What the rule compared it with."),
         "ready_s": (
-            nullable(table["ready_s"]), "s", "When the capacity asked for was there; null if "
-            "never, or if less was asked for."
+            nullable(table["ready_s"]),
+            "s",
+            "When the capacity asked for was there; null if never, or if less was asked for.",
         ),
         "lateness_s": (
-            table["lateness_s"], "s", "For how long the load had been beyond the capacity then."
+            table["lateness_s"],
+            "s",
+            "For how long the load had been beyond the capacity then.",
         ),
-    }  # fmt: skip
+    }
 
 
 def shortages_table(run: PlayedCase) -> dict[str, Made]:
@@ -166,7 +193,9 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"][before][keep], "s", "Start of the interval."),
         "application": (
-            _names(run, table["application"][before][keep]), "", "Name of the application."
+            _names(run, table["application"][before][keep]),
+            "",
+            "Name of the application.",
         ),
         "load_ghz": (load, "GHz", "Load, mean."),
         "capacity_ghz": (mean("capacity_mhz_s"), "GHz", "Capacity of members that ran, mean."),
@@ -175,12 +204,11 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
         "running": (counts["running"], "VMs", "Members that ran at the start of the interval."),
         "starting": (counts["starting"], "VMs", "Members that waited or started then."),
         "wanted": (counts["wanted"], "VMs", "Members that were wanted then."),
-    }  # fmt: skip
+    }
 
 
 def _names(run: PlayedCase, rows: Any) -> pa.DictionaryArray:
-    assert run.case.load.applications is not None
-    return looked_up(rows, pa.array(run.case.load.applications.names, pa.string()))
+    return looked_up(rows, pa.array(_applications(run).names, pa.string()))
 
 
 def _has_applications(run: PlayedCase) -> bool:

@@ -138,10 +138,12 @@ def host_series(run: PlayedCase) -> dict[str, Made]:
         "power_w": (table["energy_j"] / length_s, "W", "Mean power."),
         "on_share": (table["on_s"] / length_s, "share", "Part of the interval switched on."),
         "utilisation": (
-            table["delivered_mhz_s"] / (on_s * capacity_mhz), "share", "Utilisation while on."
+            table["delivered_mhz_s"] / (on_s * capacity_mhz),
+            "share",
+            "Utilisation while on.",
         ),
         "vms": (table["vm_s"] / length_s, "VMs", "VMs on the host, mean."),
-    }  # fmt: skip
+    }
 
 
 def maintenance(run: PlayedCase) -> dict[str, Made]:
@@ -151,15 +153,17 @@ def maintenance(run: PlayedCase) -> dict[str, Made]:
         "host": (run.names.host(table["host"]), "", "Host closed for maintenance."),
         "closed_s": (nullable(table["closed_s"]), "s", "When it was closed: its wave began."),
         "empty_s": (
-            nullable(table["empty_s"]), "s",
+            nullable(table["empty_s"]),
+            "s",
             "When the last VM had left it, in whatever way; null: not within the run.",
         ),
         "open_s": (
-            nullable(table["open_s"]), "s", "When it was in service again, off; null: not "
-            "within the run.",
+            nullable(table["open_s"]),
+            "s",
+            "When it was in service again, off; null: not within the run.",
         ),
         "boot_s": (columns.boot_s[table["host"]], "s", "Time that it takes to boot."),
-    }  # fmt: skip
+    }
 
 
 def hosts_on(result: RunTables) -> Figure:
@@ -177,18 +181,30 @@ def busiest(result: RunTables) -> Figure:
     names, mean, high, peak = busiest_hosts(result)
     bars = [
         {
-            "type": "bar", "y": names, "x": values, "name": label, "orientation": "h",
-            "marker": {"color": colour}, "hovertemplate": "%{x:.0f} %",
+            "type": "bar",
+            "y": names,
+            "x": values,
+            "name": label,
+            "orientation": "h",
+            "marker": {"color": colour},
+            "hovertemplate": "%{x:.0f} %",
         }
         for label, values, colour in (
-            ("mean", mean, MAIN), ("P95", high, "#5b9bd5"), ("highest", peak, "#c9d6e3"),
+            ("mean", mean, MAIN),
+            ("P95", high, "#5b9bd5"),
+            ("highest", peak, "#c9d6e3"),
         )
-    ]  # fmt: skip
+    ]
     return figure(
-        bars, "utilisation while on (%)", "", barmode="group", height=420,
-        hovermode="y unified", xaxis={"range": [0, 100]},
+        bars,
+        "utilisation while on (%)",
+        "",
+        barmode="group",
+        height=420,
+        hovermode="y unified",
+        xaxis={"range": [0, 100]},
         yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
-    )  # fmt: skip
+    )
 
 
 def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]:

@@ -156,9 +156,7 @@ def _ever_hosting(run: PlayedCase) -> Ints:
     return np.bincount(hosts.group[held], minlength=len(run.case.host_models))
 
 
-def _standby_j(
-    run: PlayedCase, times_s: Floats, awake: Ints, paid: Ints
-) -> Floats:  # fmt: skip
+def _standby_j(run: PlayedCase, times_s: Floats, awake: Ints, paid: Ints) -> Floats:
     """Return what hosts that are not paid for drew, by group.
 
     At any time the hosts of a group that are not paid for are among those at rest; they drew the

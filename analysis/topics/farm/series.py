@@ -119,7 +119,7 @@ def course_beside_baselines(
     lines: list[tuple[RunTables, str, str]] = [(result, MAIN, "this run")]
     for baseline, about, colour in zip(
         result.baselines, result.summary["baselines"], (OTHER, *MORE_COLOURS), strict=False
-    ):  # fmt: skip
+    ):
         lines.insert(len(lines) - 1, (baseline, colour, str(about["label"])))
     label, traces = "", []
     for source, colour, name in lines:

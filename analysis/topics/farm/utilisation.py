@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from ....models.accounts.accounts import Rate
-from ....models.base.arrays import Bools, Floats, Ints, sum_by
+from ....models.base.arrays import Bools, Floats, sum_by
 from ....models.base.cost import JOULE_PER_KWH
 from ...base.played_case import PlayedCase
 from ...base.plotting import Figure, figure, hours
@@ -88,78 +88,95 @@ def host_columns(run: PlayedCase) -> dict[str, Made]:
     farm, totals = run.farm, run.farm.accounts.totals
     hosts, accounts, on_s = farm.hosts, farm.accounts, totals[Rate.ON]
     cores = hosts.cpu_mhz / hosts.core_mhz
+    fullest = accounts.peak_memory_mib / hosts.memory_mib
     return {
         "cores": (cores, "cores", "Cores."),
         "memory_mean": (
-            ratios(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib), "share", "Memory that VMs "
-            "held, reservations for incoming ones included, over its memory; mean while on.",
+            ratios(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib),
+            "share",
+            "Memory that VMs held, reservations for incoming ones included, over its memory; mean "
+            "while on.",
         ),
-        "memory_max": (
-            accounts.peak_memory_mib / hosts.memory_mib, "share", "Highest of the same."
-        ),
+        "memory_max": (fullest, "share", "Highest of the same."),
         "vcpus_per_core_mean": (
-            ratios(totals[Rate.VCPUS], on_s * cores), "vCPUs/core", "vCPUs of its VMs per core, "
-            "mean while on.",
+            ratios(totals[Rate.VCPUS], on_s * cores),
+            "vCPUs/core",
+            "vCPUs of its VMs per core, mean while on.",
         ),
-        "vcpus_per_core_max": (
-            accounts.peak_vcpus / cores, "vCPUs/core", "Highest of the same."
-        ),
-    }  # fmt: skip
+        "vcpus_per_core_max": (accounts.peak_vcpus / cores, "vCPUs/core", "Highest of the same."),
+    }
+
+
+class _ByGroup:
+    """Sums and extremes over the hosts of each group."""
+
+    def __init__(self, run: PlayedCase) -> None:
+        self._group, self.count = run.farm.hosts.group, len(run.case.host_models)
+
+    def sum(self, values: Floats) -> Floats:
+        return sum_by(self._group, weights=values, minlength=self.count)
+
+    def highest(self, values: Floats) -> Floats:
+        """Return the highest value of any host, 0 of none."""
+        found = np.zeros(self.count)
+        np.maximum.at(found, self._group, values)
+        return found
+
+    def lowest(self, values: Floats, counts: Bools) -> Floats:
+        """Return the lowest value of the hosts that count, 0 of none."""
+        found = np.full(self.count, np.inf)
+        np.minimum.at(found, self._group[counts], values[counts])
+        return np.where(np.isfinite(found), found, 0.0)
 
 
 def group_table(run: PlayedCase) -> dict[str, Made]:
-    """Return CPU, memory and vCPUs of each group of hosts."""
-    farm, totals = run.farm, run.farm.accounts.totals
-    hosts, on_s = farm.hosts, totals[Rate.ON]
-    count, cores = len(run.case.host_models), hosts.cpu_mhz / hosts.core_mhz
+    """Return CPU, memory and vCPUs of each group of hosts; means are over its hosts that were on.
 
-    def summed(values: Floats) -> Floats:
-        return sum_by(hosts.group, weights=values, minlength=count)
-
-    def highest(values: Floats) -> Floats:
-        found = np.zeros(count)
-        np.maximum.at(found, hosts.group, values)
-        return found
-
-    per_core = ratios(totals[Rate.VCPUS], on_s * cores)
+    A group whose hosts were never on has 0 for means and lowest values.
+    """
+    groups = _ByGroup(run)
+    totals = run.farm.accounts.totals
+    names = pa.array([model.name for model in run.case.host_models])
+    hosts = np.bincount(run.farm.hosts.group, minlength=groups.count)
+    on, energy_j = groups.sum(totals[Rate.ON]), groups.sum(totals[Rate.POWER_W])
     return {
-        "group": (pa.array([model.name for model in run.case.host_models]), "", "Group of hosts."),
-        "hosts": (np.bincount(hosts.group, minlength=count), "hosts", "Hosts of the group."),
-        "hosts_on_mean": (summed(on_s) / run.end_s, "hosts", "Mean hosts on."),
-        "energy_kwh": (summed(totals[Rate.POWER_W]) / JOULE_PER_KWH, "kWh", "Energy drawn."),
-        "utilisation_mean": (
-            ratios(summed(totals[Rate.DELIVERED_MHZ]), summed(on_s * hosts.cpu_mhz)), "share",
-            "CPU delivered over CPU switched on.",
-        ),
-        "utilisation_max": (
-            highest(farm.accounts.peak_utilisation), "share", "Highest of any of its hosts."
-        ),
-        "memory_mean": (
-            ratios(summed(totals[Rate.MEMORY_MIB]), summed(on_s * hosts.memory_mib)), "share",
-            "Memory that VMs held over memory of its hosts that were on, mean.",
-        ),
-        "memory_max": (
-            highest(farm.accounts.peak_memory_mib / hosts.memory_mib), "share", "Highest of any "
-            "of its hosts.",
-        ),
-        "vcpus_per_core_mean": (
-            ratios(summed(totals[Rate.VCPUS]), summed(on_s * cores)), "vCPUs/core", "vCPUs of "
-            "VMs per core of its hosts that were on, mean.",
-        ),
-        "vcpus_per_core_min": (
-            _lowest(per_core, hosts.group, on_s > 0, count), "vCPUs/core", "Lowest mean of any of "
-            "its hosts while on.",
-        ),
-        "vcpus_per_core_max": (
-            highest(farm.accounts.peak_vcpus / cores), "vCPUs/core", "Highest of any of its hosts."
-        ),
-    }  # fmt: skip
+        "group": (names, "", "Group of hosts."),
+        "hosts": (hosts, "hosts", "Hosts of the group."),
+        "hosts_on_mean": (on / run.end_s, "hosts", "Mean hosts on."),
+        "energy_kwh": (energy_j / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        **_group_use(run, groups),
+        **_group_vcpus(run, groups),
+    }
 
 
-def _lowest(values: Floats, group: Ints, counts: Bools, groups: int) -> Floats:
-    found = np.full(groups, np.inf)
-    np.minimum.at(found, group[counts], values[counts])
-    return np.where(np.isfinite(found), found, 0.0)
+def _group_use(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
+    hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
+    on_s = totals[Rate.ON]
+    cpu = ratios(groups.sum(totals[Rate.DELIVERED_MHZ]), groups.sum(on_s * hosts.cpu_mhz))
+    memory = ratios(groups.sum(totals[Rate.MEMORY_MIB]), groups.sum(on_s * hosts.memory_mib))
+    busiest = groups.highest(accounts.peak_utilisation)
+    fullest = groups.highest(accounts.peak_memory_mib / hosts.memory_mib)
+    held = "Memory that VMs held over memory of its hosts that were on, mean."
+    return {
+        "utilisation_mean": (cpu, "share", "CPU delivered over CPU switched on."),
+        "utilisation_max": (busiest, "share", "Highest of any of its hosts."),
+        "memory_mean": (memory, "share", held),
+        "memory_max": (fullest, "share", "Highest of any of its hosts."),
+    }
+
+
+def _group_vcpus(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
+    hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
+    cores, on_s = hosts.cpu_mhz / hosts.core_mhz, totals[Rate.ON]
+    mean = ratios(groups.sum(totals[Rate.VCPUS]), groups.sum(on_s * cores))
+    lowest = groups.lowest(ratios(totals[Rate.VCPUS], on_s * cores), on_s > 0)
+    highest, unit = groups.highest(accounts.peak_vcpus / cores), "vCPUs/core"
+    per_core = "vCPUs of VMs per core of its hosts that were on, mean."
+    return {
+        "vcpus_per_core_mean": (mean, unit, per_core),
+        "vcpus_per_core_min": (lowest, unit, "Lowest mean of any of its hosts while on."),
+        "vcpus_per_core_max": (highest, unit, "Highest of any of its hosts."),
+    }
 
 
 def _overcommit(run: PlayedCase) -> float:
@@ -183,30 +200,42 @@ def utilisation_map(run: PlayedCase) -> dict[str, Made]:
 def heatmap(result: RunTables) -> Figure:
     """Utilisation over hosts and time; blank where a host is off."""
     table = result.table("utilisation_map")
-    rows, starts = table["row"].to_numpy(), table["start_s"].to_numpy()
-    row_values, row = np.unique(rows, return_inverse=True)
-    start_values, column = np.unique(starts, return_inverse=True)
-    share = table["utilisation"].to_numpy()
-    on = table["on_share"].to_numpy()
-    grid = np.full((len(row_values), len(start_values)), np.nan)
-    used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
-    grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
-    times, label = hours(start_values)
-    names = table["first_host"][: len(row_values)].to_pylist()
-    labels = [str(name) for name in names]
-    cells = [[None if np.isnan(cell) else round(float(cell), 1) for cell in line] for line in grid]
+    start_s = np.unique(table["start_s"].to_numpy())
+    grid = _grid(table)
+    times, label = hours(start_s)
+    labels = [str(name) for name in table["first_host"][: len(grid)].to_pylist()]
     trace = {
-        "type": "heatmap", "z": cells, "x": times, "y": labels, "zmin": 0, "zmax": 100,
+        "type": "heatmap",
+        "z": [[None if np.isnan(cell) else round(float(cell), 1) for cell in row] for row in grid],
+        "x": times,
+        "y": labels,
+        "zmin": 0,
+        "zmax": 100,
         "colorscale": [[0, "#eaf2f8"], [0.5, "#5b9bd5"], [0.8, "#12436d"], [1, "#c1440e"]],
         "colorbar": {"title": {"text": "% of CPU"}, "thickness": 14},
         "hovertemplate": "%{y}<br>%{x:.2f}: %{z:.0f} %<extra></extra>",
-    }  # fmt: skip
+    }
     ticks = labels[:: max(1, len(labels) // 8)]
     return figure(
-        [trace], f"time ({label})", "host", height=480, margin={"t": 44}, hovermode="closest",
-        yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category",
-               "automargin": True},
-    )  # fmt: skip
+        [trace],
+        f"time ({label})",
+        "host",
+        height=480,
+        margin={"t": 44},
+        hovermode="closest",
+        yaxis={"tickvals": ticks, "autorange": "reversed", "type": "category", "automargin": True},
+    )
+
+
+def _grid(table: pa.Table) -> Floats:
+    """Return utilisation while on in percent, (rows of hosts, intervals); NaN where all are off."""
+    row_values, row = np.unique(table["row"].to_numpy(), return_inverse=True)
+    starts, column = np.unique(table["start_s"].to_numpy(), return_inverse=True)
+    share, on = table["utilisation"].to_numpy(), table["on_share"].to_numpy()
+    used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
+    grid = np.full((len(row_values), len(starts)), np.nan)
+    grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100
+    return grid
 
 
 UTILISATION = Topic(

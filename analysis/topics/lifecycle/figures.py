@@ -49,12 +49,21 @@ def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     start, end = table["start_s"].to_numpy() / scale, table["end_s"].to_numpy() / scale
     return [
         {
-            "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1,
-            "x0": float(start[row]), "x1": float(end[row]), "layer": "below",
-            "fillcolor": WARM, "opacity": 0.12, "line": {"width": 0},
+            "type": "rect",
+            "xref": "x",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "x0": float(start[row]),
+            "x1": float(end[row]),
+            "layer": "below",
+            "fillcolor": WARM,
+            "opacity": 0.12,
+            "line": {"width": 0},
         }
-        for row in rows.tolist() if vms[row]
-    ]  # fmt: skip
+        for row in rows.tolist()
+        if vms[row]
+    ]
 
 
 LIFE_FIGURES = (

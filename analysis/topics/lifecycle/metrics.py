@@ -74,21 +74,27 @@ def life_columns(run: PlayedCase) -> dict[str, Made]:
         "ran_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
         "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
         "waited_s": (
-            nullable(waited_s(run.outcome)), "s", "From the first request until it ran, or was "
-            "turned away for good.",
+            nullable(waited_s(run.outcome)),
+            "s",
+            "From the first request until it ran, or was turned away for good.",
         ),
         "down_s": (lives.down_s, "s", "Time that it did not run after it first had."),
         "availability": (
-            availability(run.outcome), "share", "Time that it ran over the time from its first run "
-            "to its end.",
+            availability(run.outcome),
+            "share",
+            "Time that it ran over the time from its first run to its end.",
         ),
-        "crashes": (lives.crashes, "times", "Times that its host failed under it, or a failure "
-                    "took its memory while it was moved."),
+        "crashes": (
+            lives.crashes,
+            "times",
+            "Times that its host failed under it, or a failure took its memory while it was moved.",
+        ),
         "lost_ghz_h": (
-            lives.lost_mhz_s / MHZ_S_PER_GHZ_H, "GHz h", "CPU that it would have asked for while "
-            "it was down.",
+            lives.lost_mhz_s / MHZ_S_PER_GHZ_H,
+            "GHz h",
+            "CPU that it would have asked for while it was down.",
         ),
-    }  # fmt: skip
+    }
 
 
 def reasons(outcome: Outcome) -> list[str]:

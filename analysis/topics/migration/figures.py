@@ -4,157 +4,19 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from ....models.base.arrays import Floats
 from ...base.plotting import MAIN, Figure, figure, hours
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
-from ...base.wording import lasting, time_unit
+from ...base.wording import lasting
+from .timeline import MAX_MIGRATIONS, phase_timeline
 
 SHOWN_LINKS = 10
-MAX_MIGRATIONS = 150
-MAX_NAMED_MIGRATIONS = 40
-LABEL_PX = 15
 MAX_BARS = 288
 MIN_S = 1e-3
 NARROW = 5.0
 """A range of downtimes that is narrower than this ratio is shown in steps of equal width."""
-WAITING, COPYING, DOWN, AWAY, REST = (
-    "waits for the target or a free slot",
-    "is copied while it runs",
-    "stands still",
-    "runs at the target, pages still away",
-    "runs: preparing, finishing",
-)
-KIND_OF = {
-    "first pass": COPYING, "round": COPYING, "storage": COPYING, "replicate": COPYING,
-    "stop and copy": DOWN, "copy": DOWN, "switch": DOWN, "resume": DOWN, "announce": DOWN,
-    "shut down": DOWN, "boot": DOWN, "convert": DOWN, "undo": DOWN,
-    "pull": AWAY,
-}  # fmt: skip
-"""What a VM goes through in a phase; in those not named it runs as if nothing were."""
-COLOURS = {
-    WAITING: "#d8dee4", REST: "#9dc3e6", COPYING: MAIN, AWAY: "#e0a100", DOWN: "#c1440e",
-}  # fmt: skip
-CUT_OFF = "not ended within the run"
-
-
-def phase_timeline(result: RunTables) -> Figure:
-    """Show the moves that took longest: a line each, its phases from the decision on."""
-    moves = result.table("migrations").to_pydict()
-    took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
-    longest = np.argsort(-took_s, kind="stable")[:MAX_MIGRATIONS].tolist()
-    rows = sorted(longest, key=lambda row: (moves["decided_s"][row], moves["end_s"][row], row))
-    scale_s, unit = time_unit(float(took_s.max(initial=0.0)))
-    bars = _bars(result, moves, rows)
-    traces = [
-        {
-            "type": "bar", "orientation": "h", "name": kind, "width": 0.92,
-            "y": [bar[1] for bar in bars if bar[0] == kind],
-            "base": [round(bar[2] / scale_s, 5) for bar in bars if bar[0] == kind],
-            "x": [round(bar[3] / scale_s, 5) for bar in bars if bar[0] == kind],
-            "hovertext": [bar[4] for bar in bars if bar[0] == kind],
-            "hovertemplate": "%{hovertext}<extra></extra>", "marker": {"color": colour},
-        }
-        for kind, colour in {**COLOURS, CUT_OFF: "#57606a"}.items()
-        if any(bar[0] == kind for bar in bars)
-    ]  # fmt: skip
-    height = int(np.clip(22 * len(rows), 170, 840)) + 120
-    ticks, lines = _row_labels(moves, rows, (height - 120) / max(len(rows), 1))
-    return figure(
-        traces, f"time since the move was decided ({unit})", "", height=height,
-        barmode="overlay", bargap=0, hovermode="closest", shapes=lines,
-        legend={"y": 1.0, "yanchor": "bottom", "traceorder": "normal"}, margin={"t": 60},
-        yaxis={"range": [len(rows) - 0.5, -0.5], "showgrid": False, "automargin": True,
-               "rangemode": "normal", "tickvals": list(ticks), "ticktext": list(ticks.values())},
-    )  # fmt: skip
-
-
-def _bars(
-    result: RunTables, moves: dict[str, list[Any]], rows: list[int]
-) -> list[tuple[str, int, float, float, str]]:
-    """Return kind, line, begin since the decision, length and text of every bar."""
-    line_of = {row: line for line, row in enumerate(rows)}
-    bars = []
-    for row, line in line_of.items():
-        waited_s, decided_s = moves["waited_s"][row], moves["decided_s"][row]
-        bars.append((WAITING, line, 0.0, waited_s, _hover_text(moves, row, "waiting", waited_s)))
-    seen: set[int] = set()
-    for row, phase, start_s, end_s, times in _merged(result, line_of):
-        seen.add(row)
-        name = f"{phase}, {times} times" if times > 1 else phase
-        reporting_os_errors = _hover_text(moves, row, name, end_s - start_s)
-        begin_s = start_s - moves["decided_s"][row]
-        bars.append(
-            (KIND_OF.get(phase, REST), line_of[row], begin_s, end_s - start_s, reporting_os_errors)
-        )
-    for row in line_of.keys() - seen:
-        start_s, decided_s = moves["start_s"][row], moves["decided_s"][row]
-        lasted_s = moves["end_s"][row] - start_s
-        reporting_os_errors = _hover_text(moves, row, CUT_OFF, lasted_s)
-        bars.append((CUT_OFF, line_of[row], start_s - decided_s, lasted_s, reporting_os_errors))
-    return [bar for bar in bars if bar[3] > 0]
-
-
-def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, float, float, int]]:
-    """Return the phases of some moves; phases of one name in a row are one."""
-    table = result.table("migration_phases").to_pydict()
-    found: list[tuple[int, str, float, float, int]] = []
-    for row, phase, start_s, end_s in zip(
-        table["move"], table["phase"], table["start_s"], table["end_s"], strict=True
-    ):
-        if row not in wanted:
-            continue
-        if found and found[-1][:2] == (row, phase):
-            *_, first_s, _, times = found.pop()
-            found.append((row, phase, first_s, end_s, times + 1))
-        else:
-            found.append((row, phase, start_s, end_s, 1))
-    return found
-
-
-def _hover_text(moves: dict[str, list[Any]], row: int, phase: str, length_s: float) -> str:
-    unblocked_by = f"{moves['vm'][row]}: {moves['source'][row]} → {moves['target'][row]}"
-    text = Markup("{}<br>decided at {}<br>{}: {:,.3g} s")
-    return text.format(unblocked_by, clock(moves["decided_s"][row]), phase, length_s)
-
-
-def _row_labels(
-    moves: dict[str, list[Any]], rows: list[int], row_px: float
-) -> tuple[dict[int, str], list[dict[str, Any]]]:
-    """Return labels by line, as many as there is room for, and a line between instants."""
-    decided_s = [moves["decided_s"][row] for row in rows]
-    firsts = [
-        line for line in range(len(rows)) if not line or decided_s[line] != decided_s[line - 1]
-    ]
-    if len(rows) <= MAX_NAMED_MIGRATIONS:
-        labels = {
-            line: f"{clock(decided_s[line])}  {moves['vm'][row]}" for line, row in enumerate(rows)
-        }
-    else:
-        labels, last = {}, -LABEL_PX / row_px
-        for line in firsts:
-            if (line - last) * row_px >= LABEL_PX:
-                count = decided_s.count(decided_s[line])
-                labels[line] = f"{clock(decided_s[line])}  {count} move{'s' * (count > 1)}"
-                last = line
-    shapes = [
-        {
-            "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": line - 0.5, "y1": line - 0.5,
-            "line": {"color": "#d8dee4", "width": 1}, "layer": "below",
-        }
-        for line in firsts[1:]
-    ]  # fmt: skip
-    return labels, shapes
-
-
-def clock(time_s: float) -> str:
-    """Return a time since the start of the run as days, hours and minutes, seconds if any."""
-    minutes, seconds = divmod(round(time_s), 60)
-    days, minutes = divmod(minutes, 1440)
-    shown = f"{minutes // 60}:{minutes % 60:02d}" + (f":{seconds:02d}" if seconds else " h")
-    return f"day {days + 1}, {shown}" if days else shown
 
 
 def downtime(result: RunTables) -> Figure:
@@ -167,14 +29,24 @@ def downtime(result: RunTables) -> Figure:
     labels = [_between(low, high) for low, high in pairwise(edges_s.tolist())]
     part = counts / max(len(away_s), 1) * 100
     bars = {
-        "type": "bar", "x": labels, "y": counts, "marker": {"color": MAIN},
-        "text": [f"{share:.3g} %" if share else "" for share in part], "textposition": "outside",
-        "cliponaxis": False, "hovertemplate": "%{x}: %{y:,.0f} moves<extra></extra>",
-    }  # fmt: skip
+        "type": "bar",
+        "x": labels,
+        "y": counts,
+        "marker": {"color": MAIN},
+        "text": [f"{share:.3g} %" if share else "" for share in part],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertemplate": "%{x}: %{y:,.0f} moves<extra></extra>",
+    }
     return figure(
-        [bars], "downtime of a move", "moves", bargap=0.1, hovermode="closest",
-        xaxis={"type": "category", "automargin": True}, margin={"t": 32},
-    )  # fmt: skip
+        [bars],
+        "downtime of a move",
+        "moves",
+        bargap=0.1,
+        hovermode="closest",
+        xaxis={"type": "category", "automargin": True},
+        margin={"t": 32},
+    )
 
 
 def _edges(values: Floats) -> Floats:
@@ -213,17 +85,24 @@ def links(result: RunTables) -> Figure:
     times, grid = _coarser(times, grid)
     top = float(grid.max(initial=0.0)) or 100.0
     trace = {
-        "type": "heatmap", "z": [[round(float(cell), 2) for cell in line] for line in grid],
-        "x": times, "y": names, "zmin": 0, "zmax": min(100.0, top),
+        "type": "heatmap",
+        "z": [[round(float(cell), 2) for cell in line] for line in grid],
+        "x": times,
+        "y": names,
+        "zmin": 0,
+        "zmax": min(100.0, top),
         "colorscale": [[0, "#f2f5f8"], [0.3, "#9dc3e6"], [0.7, MAIN], [1, "#0b2a45"]],
         "colorbar": {"title": {"text": "% in use"}, "thickness": 14},
         "hovertemplate": "%{y}<br>%{x:.2f}: %{z:.3g} %<extra></extra>",
-    }  # fmt: skip
+    }
     return figure(
-        [trace], f"time ({label})", "", height=130 + 30 * max(len(names), 1),
+        [trace],
+        f"time ({label})",
+        "",
+        height=130 + 30 * max(len(names), 1),
         hovermode="closest",
         yaxis={"autorange": "reversed", "type": "category", "automargin": True},
-    )  # fmt: skip
+    )
 
 
 def _coarser(times: Floats, grid: Floats) -> tuple[Floats, Floats]:
@@ -248,9 +127,12 @@ def sent(result: RunTables) -> Figure:
     by_then = [(gib * np.clip((edge - start_s) / length_s, 0, 1)).sum() for edge in ends_s]
     times, label = hours(times_s[first])
     bars = {
-        "type": "bar", "x": times, "y": np.diff(by_then), "marker": {"color": MAIN},
+        "type": "bar",
+        "x": times,
+        "y": np.diff(by_then),
+        "marker": {"color": MAIN},
         "hovertemplate": "%{y:,.3g} GiB",
-    }  # fmt: skip
+    }
     return figure([bars], f"time ({label})", "sent by moves (GiB)", bargap=0.05)
 
 
@@ -261,9 +143,12 @@ def migrations(result: RunTables) -> Figure:
     counts = series["migrations_started"].to_numpy().astype(float)
     times, counts = _binned(times, counts, MAX_BARS)
     bars = {
-        "type": "bar", "x": times, "y": counts, "marker": {"color": MAIN},
+        "type": "bar",
+        "x": times,
+        "y": counts,
+        "marker": {"color": MAIN},
         "hovertemplate": "%{y:,.0f} moves",
-    }  # fmt: skip
+    }
     return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
 
 

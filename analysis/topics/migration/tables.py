@@ -10,7 +10,7 @@ from ....models.migration.dirty_pages import BYTES_PER_MEGABIT
 from ....sim.migration.link_record import WINDOW_S
 from ...base.played_case import PlayedCase
 from ...base.table_columns import Made, words
-from ...base.units_and_ratios import BYTES_PER_GIB, MIB_PER_GIB
+from ...base.units_and_ratios import BYTES_PER_GIB, MIB_PER_GIB, nullable
 from .figures import SHOWN_LINKS
 
 
@@ -24,12 +24,12 @@ def migrations(run: PlayedCase) -> dict[str, Made]:
         "decided_s": (table["decided_s"], "s", "When the move was decided."),
         "start_s": (table["start_s"], "s", "When the copy began."),
         "end_s": (table["end_s"], "s", "When it ended, or the run did."),
-        "copied_gib": (
-            table["copied_mib"] / MIB_PER_GIB, "GiB", "What was copied.",
-        ),
+        "copied_gib": (table["copied_mib"] / MIB_PER_GIB, "GiB", "What was copied."),
         "finished": (table["finished"], "", "Whether the VM got there within the run."),
-        **_model_columns(run),
-    }  # fmt: skip
+        **_durations(run),
+        **_costs(run),
+        **_circumstances(run),
+    }
 
 
 def decisions(run: PlayedCase) -> dict[str, Made]:
@@ -59,52 +59,80 @@ def decisions(run: PlayedCase) -> dict[str, Made]:
     }
 
 
-def _model_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return what migrations have besides their times; null where the model knows no such thing."""
+def _durations(run: PlayedCase) -> dict[str, Made]:
+    """Return how long migrations took their VMs; null where the model knows no downtime."""
     table = run.records["migrations"]
-    blank = np.isnan(table["downtime_s"])
-    reacted, unblocked_by = table["reaction"].copy(), table["unblocked_by"].copy()
-    if "" in run.outcome.words:
-        reacted[reacted == run.outcome.words.index("")] = -1
-        unblocked_by[unblocked_by == run.outcome.words.index("")] = -1
+    unknown = np.isnan(table["downtime_s"])
     return {
         "waited_s": (
-            table["start_s"] - table["decided_s"], "s", "From the decision until the copy began: "
-            "for room at the target, for it to boot, or for a place at both ends.",
+            table["start_s"] - table["decided_s"],
+            "s",
+            "From the decision until the copy began: for room at the target, for it to boot, or "
+            "for a place at both ends.",
         ),
         "downtime_s": (
-            pa.array(table["downtime_s"], mask=blank), "s", "Time that the VM stood still or was "
-            "not reachable; null where the model knows no downtime.",
+            nullable(table["downtime_s"], unknown),
+            "s",
+            "Time that the VM stood still or was not reachable; null where the model knows no "
+            "downtime.",
         ),
         "rounds": (
-            pa.array(table["rounds"], mask=blank), "rounds", "Copies of pages dirtied meanwhile, "
-            "after the first pass and while the VM ran.",
+            nullable(table["rounds"], unknown),
+            "rounds",
+            "Copies of pages dirtied meanwhile, after the first pass and while the VM ran.",
         ),
+    }
+
+
+def _costs(run: PlayedCase) -> dict[str, Made]:
+    """Return what migrations took of hosts, guests and energy."""
+    table = run.records["migrations"]
+    return {
         "source_cpu_s": (
-            table["source_cpu_s"], "s", "Work of the source for the move, in seconds of what the "
-            "VM asked for.",
+            table["source_cpu_s"],
+            "s",
+            "Work of the source for the move, in seconds of what the VM asked for.",
         ),
-        "target_cpu_s": (
-            table["target_cpu_s"], "s", "The same of the target.",
-        ),
+        "target_cpu_s": (table["target_cpu_s"], "s", "The same of the target."),
         "guest_lost_s": (
-            table["guest_lost_s"], "s", "What the VM went without because of the move, in seconds "
-            "of what it asked for; standstill included.",
+            table["guest_lost_s"],
+            "s",
+            "What the VM went without because of the move, in seconds of what it asked for; "
+            "standstill included.",
         ),
         "energy_j": (
-            table["energy_j"], "J", "Energy attributed to both hosts, 0.512 J per 10^6 bytes sent "
-            "and 20.165 J (Liu et al. 2011); not added to the farm's.",
+            table["energy_j"],
+            "J",
+            "Energy attributed to both hosts, 0.512 J per 10^6 bytes sent and 20.165 J (Liu et al. "
+            "2011); not added to the farm's.",
         ),
+    }
+
+
+def _circumstances(run: PlayedCase) -> dict[str, Made]:
+    """Return what was resorted to, null where nothing was."""
+    table = run.records["migrations"]
+    return {
         "reaction": (
-            run.texts(reacted), "", "What was resorted to where pre-copy did not "
-            "converge; null where it did.",
+            _texts_or_null(run, table["reaction"]),
+            "",
+            "What was resorted to where pre-copy did not converge; null where it did.",
         ),
         "way": (
-            run.texts(unblocked_by), "", "How the move went where it waited for room that others "
-            "freed: after others, aside first, by way of a third host, or suspended on the way, "
-            "its memory written to storage; null where it began at once.",
+            _texts_or_null(run, table["unblocked_by"]),
+            "",
+            "How the move went where it waited for room that others freed: after others, aside "
+            "first, by way of a third host, or suspended on the way, its memory written to "
+            "storage; null where it began at once.",
         ),
-    }  # fmt: skip
+    }
+
+
+def _texts_or_null(run: PlayedCase, codes: Ints) -> pa.DictionaryArray:
+    """Return texts by number, null in place of the empty one."""
+    texts = run.outcome.words
+    empty = texts.index("") if "" in texts else -1
+    return run.texts(np.where(codes == empty, -1, codes))
 
 
 def migration_phases(run: PlayedCase) -> dict[str, Made]:
@@ -148,12 +176,12 @@ def links(run: PlayedCase) -> dict[str, Made]:
         "background": (network.background, "share", "Part that other traffic takes."),
         "sent_gib": (sent / BYTES_PER_GIB, "GiB", "Carried for moves, cross traffic included."),
         "utilisation_mean": (
-            network.background + moved, "share", "Use of the bandwidth, background included."
+            network.background + moved,
+            "share",
+            "Use of the bandwidth, background included.",
         ),
-        "utilisation_max": (
-            highest_use(run), "share", "The same, highest mean of 5 min."
-        ),
-    }  # fmt: skip
+        "utilisation_max": (highest_use(run), "share", "The same, highest mean of 5 min."),
+    }
 
 
 def link_series(run: PlayedCase) -> dict[str, Made]:
@@ -174,17 +202,19 @@ def link_series(run: PlayedCase) -> dict[str, Made]:
     moved = used_share(sent.ravel(), capacity_mbps, spans_s)
     return {
         "link": (
-            words(np.repeat(rows, len(length_s)), network.names), "",
+            words(np.repeat(rows, len(length_s)), network.names),
+            "",
             f"One of the {SHOWN_LINKS} links that moves used most, the busiest first.",
         ),
         "time_s": (np.tile(times_s[:-1], len(rows)), "s", "Start of the interval."),
         "interval_s": (spans_s, "s", "Length of the interval."),
         "sent_gib": (sent.ravel() / BYTES_PER_GIB, "GiB", "Carried for moves."),
         "utilisation": (
-            np.repeat(network.background[rows], len(length_s)) + moved, "share",
+            np.repeat(network.background[rows], len(length_s)) + moved,
+            "share",
             "Use of the bandwidth, background included.",
         ),
-    }  # fmt: skip
+    }
 
 
 def _busiest(run: PlayedCase) -> Ints:
