@@ -14,14 +14,8 @@ import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, added, sum_by
 from ..state.columns import Hosts, Vms
-from .fair_share import fill
 from .overhead_tables import Layer
-
-VCPU_SHARES = 1000.0
-"""Weight of a vCPU whose size names none."""
-
-ROUNDING = 1e-12
-"""A share of the wanted work below this is what rounding leaves, not a shortage."""
+from .saturated_hosts import HostSums, SaturatedHosts
 
 
 @dataclass
@@ -55,11 +49,11 @@ class Delivery:
         self._hosts, self._vms = hosts, vms
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
-        self.slowdown = np.ones(len(vms))
         self.max_mhz = np.full(len(vms), np.inf)
-        self.shortfall = np.zeros(len(vms))
-        self.overhead = np.zeros(len(vms))
-        self.waiting = np.zeros(len(vms))
+        self._by_vm = SaturatedHosts(hosts, vms, self.layer, self.effort, self.max_mhz)
+        self.slowdown, self.waiting = self._by_vm.slowdown, self._by_vm.waiting
+        self.shortfall, self.overhead = self._by_vm.shortfall, self._by_vm.overhead
+        self.contended, self.adjusts = self._by_vm.contended, self._by_vm.adjusts
         self.costop_per_mhz = np.zeros(len(vms))
         self.saturated = np.zeros(len(hosts), bool)
         self._guests_mhz = np.zeros(len(hosts))
@@ -69,13 +63,7 @@ class Delivery:
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
         self._app_mhz = self.layer.app_mhz[group]
-        self._plain = bool(np.all(self.layer.work_factor == 1.0))
-        self.contended = bool(
-            np.any(self.layer.contention_loss > 0)
-            or np.any(self.layer.coscheduling_loss > 0)
-            or np.any(np.isfinite(self.layer.physical_mib))
-        )
-        self._plain = self._plain and not self.contended
+        self._plain = bool(np.all(self.layer.work_factor == 1.0)) and not self.contended
         factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
         self._dearest_of_size = factor.max(axis=1, initial=1.0)
         self._dearest = self._dearest_of_size[vms.size]
@@ -83,23 +71,13 @@ class Delivery:
         self._max_extra_mib = extra_mib
         self.max_mib: Floats = vms.memory_mib + extra_mib[vms.size]
         """The most memory that each VM takes on any group of hosts that it may be on."""
-        used = np.any(self.layer.operations > 0, axis=1) & np.any(
-            np.isfinite(self.layer.ceilings), axis=1
-        )
-        self._kinds = np.flatnonzero(used).tolist()
-        self._operations = [self.layer.operations[kind][vms.size] for kind in self._kinds]
-        self._ceilings = [self.layer.ceilings[kind][group] for kind in self._kinds]
-        self.adjusts = bool(self._operations) or self.layer.interference is not None
-        if self.layer.interference is not None:
-            self._harmless_share = self.layer.interference.harmless_share
 
     def resize(self, vms: Ints) -> None:
         """Look up again what follows from the sizes of some VMs."""
         size = self._vms.size[vms]
         self._dearest[vms] = self._dearest_of_size[size]
         self.max_mib[vms] = self._vms.memory_mib[vms] + self._max_extra_mib[size]
-        for kind, operations in zip(self._kinds, self._operations, strict=True):
-            operations[vms] = self.layer.operations[kind][size]
+        self._by_vm.resize(vms)
 
     def physical_mhz(self, work_mhz: Floats) -> Floats:
         """Return the physical CPU that work of all VMs takes where they are now.
@@ -126,10 +104,7 @@ class Delivery:
         """Forget what work costs VMs that leave."""
         self.capped -= int(np.count_nonzero(np.isfinite(self.ceiling_mhz[vms])))
         self.ceiling_mhz[vms] = np.inf
-        self.slowdown[vms] = 1.0
-        self.shortfall[vms] = 0.0
-        self.overhead[vms] = 0.0
-        self.waiting[vms] = 0.0
+        self._by_vm.forget(vms)
         self.costop_per_mhz[vms] = 0.0
 
     def footprint_mib(self, vms: Ints, hosts: Ints) -> Floats:
@@ -207,33 +182,28 @@ class Delivery:
             physical_mhz = work_mhz * self.effort[guests]
             load_mhz = summed(physical_mhz)
         others_mhz = copies_mhz + self._app_mhz[rows] * on
-        room_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
-        saturated = load_mhz + others_mhz > room_mhz
-        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
-            saturated |= summed(work_mhz * operations[guests]) > ceiling[rows]
-        if self.contended:
-            # Crowding may raise a VM's load beyond what its vCPUs or its limit let it take.
-            beyond = physical_mhz > self.max_mhz[guests] * (1.0 + ROUNDING)
-            if beyond.any():
-                saturated |= summed(beyond.astype(np.float64)) > 0
-        if self.layer.interference is not None:
-            saturated |= load_mhz > self._harmless_share * self._hosts.cpu_mhz[rows]
+        capacity_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
+        saturated = load_mhz + others_mhz > capacity_mhz
+        if self.has_overheads:
+            saturated |= self._by_vm.find(rows, guests, at, work_mhz, physical_mhz, load_mhz)
         saturated &= on
-        given_mhz = np.minimum(load_mhz + others_mhz, room_mhz)
+        delivered_mhz = np.minimum(load_mhz + others_mhz, capacity_mhz)
         saturated_mhz = np.zeros(count)
         if saturated.any() or self.saturated[rows].any():
             chosen = np.flatnonzero(np.append(saturated | self.saturated[rows], False)[at])
             vms = chosen if isinstance(guests, slice) else guests[chosen]
-            self._allocate_saturated(
-                np.arange(len(self._hosts))[rows], vms, at[chosen], others_mhz, room_mhz,
-                saturated, load_mhz, given_mhz, unserved_mhz, saturated_mhz,
+            sums = HostSums(
+                others_mhz, capacity_mhz, saturated, load_mhz, delivered_mhz, unserved_mhz,
+                saturated_mhz,
             )  # fmt: skip
+            every = np.arange(len(self._hosts))[rows]
+            self._by_vm.allocate(every, vms, at[chosen], self.asked_mhz(vms), sums)
             self.saturated[rows] = saturated
         self._guests_mhz[rows] = load_mhz
         base_mhz = self.base_mhz[rows] * on
         return Allocation(
             demand_mhz=load_mhz + others_mhz + base_mhz,
-            delivered_mhz=given_mhz * on + base_mhz,
+            delivered_mhz=delivered_mhz * on + base_mhz,
             unserved_mhz=unserved_mhz,
             saturated_mhz=saturated_mhz,
             idle=load_mhz + copies_mhz <= 0,
@@ -314,83 +284,3 @@ class Delivery:
             return None
         given_mhz = asked_mhz + base_mhz
         return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
-
-    def _allocate_saturated(
-        self, rows: Ints, vms: Ints, at: Ints, others_mhz: Floats, room_mhz: Floats,
-        saturated: Bools, load_mhz: Floats, given_mhz: Floats, unserved_mhz: Floats,
-        saturated_mhz: Floats,
-    ) -> None:  # fmt: skip
-        """Work out VM by VM what stressed hosts give, and correct the sums in place.
-
-        In turn: I/O ceilings slow all who do that kind of I/O alike, neighbours slow each other,
-        a vCPU cannot exceed its core, and what is then asked of the CPU beyond its capacity is
-        shared by weights (max-min fair within reservations and limits) or in proportion. What
-        the second and the third of these take is overhead on the VM's own vCPUs, the rest is the
-        host's saturation.
-        """
-        count = len(rows)
-        wanted_mhz = self.asked_mhz(vms)
-        work_mhz = wanted_mhz
-        for operations, ceiling in zip(self._operations, self._ceilings, strict=True):
-            rate = work_mhz * operations[vms]
-            total = sum_by(at, weights=rate, minlength=count)
-            scale = np.minimum(1.0, ceiling[rows] / np.maximum(total, 1e-300))
-            work_mhz = np.where(operations[vms] > 0, work_mhz * scale[at], work_mhz)
-        effort = self.effort[vms]
-        if self.layer.interference is not None:
-            running = work_mhz * effort / self._hosts.cpu_mhz[rows][at]
-            self.slowdown[vms] = self.layer.interference.slowdown(
-                self._vms.size[vms], at, running, count
-            )
-            effort = effort * self.slowdown[vms]
-        own_mhz = self._vms.vcpus[vms] * self._hosts.core_mhz[rows][at]
-        own_loss_mhz: Floats | float = 0.0
-        if self.adjusts or self.contended:
-            able_mhz = np.minimum(work_mhz, self.max_mhz[vms] / effort)
-            own_loss_mhz, work_mhz = work_mhz - able_mhz, able_mhz
-        physical_mhz = work_mhz * effort
-        sums = sum_by(at, weights=physical_mhz, minlength=count)
-        served_mhz = self._shared(rows, vms, at, physical_mhz, sums, others_mhz, room_mhz)
-        self.waiting[vms] = (physical_mhz - served_mhz) / own_mhz
-        done_mhz = served_mhz / effort
-        shortfall = np.zeros(len(vms))
-        np.divide(wanted_mhz - done_mhz, wanted_mhz, out=shortfall, where=wanted_mhz > 0)
-        real = saturated[at] & (shortfall > ROUNDING)
-        self.shortfall[vms] = np.where(real, np.minimum(shortfall, 1.0), 0.0)
-        missed_mhz = wanted_mhz * self.shortfall[vms]
-        host_loss_mhz = missed_mhz - own_loss_mhz
-        host_loss_mhz = np.where(host_loss_mhz > ROUNDING * wanted_mhz, host_loss_mhz, 0.0)
-        if self.has_overheads:
-            overhead = np.zeros(len(vms))
-            np.divide(missed_mhz - host_loss_mhz, wanted_mhz, out=overhead, where=wanted_mhz > 0)
-            self.overhead[vms] = overhead
-        unserved_mhz += sum_by(at, weights=missed_mhz, minlength=count)
-        saturated_mhz += sum_by(at, weights=host_loss_mhz, minlength=count)
-        load_mhz[saturated] = sums[saturated]
-        given_mhz[saturated] = np.minimum(sums + others_mhz, room_mhz)[saturated]
-
-    def _shared(
-        self, rows: Ints, vms: Ints, at: Ints, physical_mhz: Floats, sums: Floats,
-        others_mhz: Floats, room_mhz: Floats,
-    ) -> Floats:  # fmt: skip
-        asked_mhz = sums + others_mhz
-        over = asked_mhz > room_mhz
-        if not self.layer.fair:
-            share = np.ones(len(rows))
-            np.divide(room_mhz, asked_mhz, out=share, where=over)
-            return physical_mhz * share[at]
-        layer, size = self.layer, self._vms.size[vms]
-        cores = layer.cores[self._hosts.group[rows]]
-        # Host applications and arriving copies are one more consumer per host, with the weight
-        # of as many ordinary vCPUs as they keep busy.
-        busy = np.ceil(others_mhz / self._hosts.core_mhz[rows])
-        everyone = np.arange(len(rows))
-        got_mhz = fill(
-            room_mhz,
-            np.concatenate([at, everyone]),
-            np.concatenate([physical_mhz, others_mhz]),
-            np.concatenate([layer.shares[size], VCPU_SHARES * np.clip(busy, 1.0, cores)]),
-            np.concatenate([layer.reservation_mhz[size], np.zeros(len(rows))]),
-            np.concatenate([layer.limit_mhz[size], np.full(len(rows), np.inf)]),
-        )
-        return np.where(over[at], got_mhz[: len(vms)], physical_mhz)
