@@ -20,7 +20,7 @@ from pathlib import Path
 
 from farmsim.analysis.base.wording import shown
 from farmsim.models.base.estimates import LEVELS, Level, figures_of
-from farmsim.models.hardware.hardware_assists import assists_of, checked_assists
+from farmsim.models.hardware.cpu_features import assists_of, checked_assists
 from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Platform
 from farmsim.models.hypervisor.profiles import profile, sources

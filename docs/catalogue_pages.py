@@ -8,7 +8,7 @@ from pages import page
 
 from farmsim.models.base.catalogue import traces, workload_classes
 from farmsim.models.base.estimates import CONFIDENCE
-from farmsim.models.hardware.hardware_assists import ASSISTS
+from farmsim.models.hardware.cpu_features import ASSISTS
 from farmsim.models.hardware.server import published_ops_per_w, servers
 from farmsim.models.hypervisor.profiles import KINDS
 from farmsim.models.service.request_class import RequestClass

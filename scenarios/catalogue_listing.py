@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from ..models.base.catalogue import traces, workload_classes
 from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
 from ..models.base.parameters import parameters_of
-from ..models.hardware.hardware_assists import assists_of
+from ..models.hardware.cpu_features import assists_of
 from ..models.hardware.server import servers
 from ..models.hypervisor.profiles import Hypervisor, IoPath, Licence, profiles, sources
 from ..models.service.request_class import (

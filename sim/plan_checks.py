@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..models.base.arrays import Ints
 from ..models.farm.farm import Farm
-from ..models.rules.admission import refused
+from ..models.rules.occupancy import refused
 from ..models.rules.rules import Rules
 from ..policies.interface.plan import Plan
 from ..policies.interface.reserve_book import ReserveBook

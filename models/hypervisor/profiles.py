@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from ..base.catalogue import data_file
 from ..base.estimates import CONFIDENCE, Level, Ranged, at_level, changed, figure, nested, unknown
-from ..hardware.hardware_assists import checked_assists
+from ..hardware.cpu_features import checked_assists
 
 N = TypeVar("N", Ranged, float)
 KINDS = {

@@ -10,7 +10,7 @@ groups may well be called rack, is taken for one.
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 
@@ -38,16 +38,9 @@ def two_tier(
     uplink_mbps: float,
     latency_s: float,
 ) -> Topology:
-    """Racks at one core switch."""
-    return _racks(
-        _named(hosts),
-        hosts_per_rack,
-        "rack",
-        ["switch:core"],
-        capacity_mbps,
-        uplink_mbps,
-        latency_s,
-    )
+    """Racks at one core switch; raises ValueError for less than one host per rack."""
+    links = _RackLinks(capacity_mbps, uplink_mbps, latency_s)
+    return _racks(_named(hosts), _Racks("rack", hosts_per_rack), ["switch:core"], links)
 
 
 def leaf_spine(
@@ -58,19 +51,25 @@ def leaf_spine(
     uplink_mbps: float,
     latency_s: float,
 ) -> Topology:
-    """Leaves, each at every spine; raises ValueError for less than one spine."""
+    """Leaves, each at every spine.
+
+    Raises ValueError for less than one spine, or less than one host per leaf.
+    """
     if spines < 1:
         raise ValueError(f"spines is {spines}; at least 1 is needed to join the leaves")
     tops = [f"switch:spine-{index}" for index in range(spines)]
-    return _racks(
-        _named(hosts), hosts_per_leaf, "leaf", tops, capacity_mbps, uplink_mbps, latency_s
-    )
+    links = _RackLinks(capacity_mbps, uplink_mbps, latency_s)
+    return _racks(_named(hosts), _Racks("leaf", hosts_per_leaf), tops, links)
 
 
 def fat_tree(
     hosts: int | Sequence[str], capacity_mbps: float, latency_s: float, ports: int | None = None
 ) -> Topology:
-    """k-ary fat tree; raises ValueError for an odd number of ports or one without room."""
+    """k-ary fat tree (Al-Fares et al., SIGCOMM 2008), filled from its first pod on.
+
+    ``ports`` of a switch is k, by default the smallest that has room for the hosts. Raises
+    ValueError for an odd number of ports or one without room.
+    """
     names = _named(hosts)
     smallest = next(k for k in range(2, 2 * len(names) + 4, 2) if k**3 // 4 >= len(names))
     k = smallest if ports is None else ports
@@ -120,17 +119,9 @@ class Site:
         """Return the site alone."""
         if not self.hosts_per_rack:
             return single_switch(self.hosts, self.capacity_mbps, self.latency_s, self.switch)
-        return _racks(
-            _named(self.hosts),
-            self.hosts_per_rack,
-            f"{self.name}/rack",
-            [self.switch],
-            self.capacity_mbps,
-            self.uplink_mbps,
-            self.latency_s,
-            self.first_rack,
-            self.racks,
-        )
+        racks = _Racks(f"{self.name}/rack", self.hosts_per_rack, self.first_rack, self.racks)
+        links = _RackLinks(self.capacity_mbps, self.uplink_mbps, self.latency_s)
+        return _racks(_named(self.hosts), racks, [self.switch], links)
 
 
 Line: TypeAlias = tuple[str, str, float, float]
@@ -152,27 +143,37 @@ def linked_sites(sites: Iterable[Site], lines: Iterable[Line]) -> Topology:
     return whole, names
 
 
-def _racks(
-    names: list[Hashable],
-    per_rack: int,
-    kind: str,
-    tops: list[str],
-    capacity_mbps: float,
-    uplink_mbps: float,
-    latency_s: float,
-    first: int = 1,
-    racks: int = 0,
-) -> Topology:
-    if per_rack < 1:
-        raise ValueError(f"hosts per {kind} is {per_rack}; it must be at least 1")
+class _Racks(NamedTuple):
+    """Names and size of racks: ``first`` is the number of the first, of ``total``."""
+
+    kind: str
+    hosts: int
+    first: int = 1
+    total: int = 0
+
+
+class _RackLinks(NamedTuple):
+    """Bandwidth of the links of hosts and of racks, and the latency in s of each link."""
+
+    capacity_mbps: float
+    uplink_mbps: float
+    latency_s: float
+
+
+def _racks(names: list[Hashable], racks: _Racks, tops: list[str], links: _RackLinks) -> Topology:
+    """Hosts in racks, each rack's switch with one uplink to every top switch."""
+    if racks.hosts < 1:
+        raise ValueError(f"hosts per {racks.kind} is {racks.hosts}; it must be at least 1")
     graph: Graph = nx.Graph()
-    count = racks or math.ceil(len(names) / per_rack)
+    count = racks.total or math.ceil(len(names) / racks.hosts)
+    port = {"capacity_mbps": links.capacity_mbps, "latency_s": links.latency_s}
+    uplink = {"capacity_mbps": links.uplink_mbps, "latency_s": links.latency_s}
     for index, name in enumerate(names):
-        switch = f"switch:{numbered(kind, first + index // per_rack, count)}"
-        graph.add_edge(name, switch, capacity_mbps=capacity_mbps, latency_s=latency_s)
-        if index % per_rack == 0:
+        switch = f"switch:{numbered(racks.kind, racks.first + index // racks.hosts, count)}"
+        graph.add_edge(name, switch, **port)
+        if index % racks.hosts == 0:
             for top in tops:
-                graph.add_edge(switch, top, capacity_mbps=uplink_mbps, latency_s=latency_s)
+                graph.add_edge(switch, top, **uplink)
     return graph, names
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Ints
 from ...models.base.estimates import Level, Ranged
-from ...models.hardware.hardware_assists import assists_of
+from ...models.hardware.cpu_features import assists_of
 from ...models.hardware.server import Server, servers
 from ...models.hypervisor.overheads import Platform
 from ...models.hypervisor.profiles import Hypervisor, derive, profile

@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from ...models.hardware.cpu_features import CPU_BASELINES
-from ...models.hardware.hardware_assists import ASSISTS
+from ...models.hardware.cpu_features import ASSISTS, CPU_BASELINES
 from ...models.hardware.power_curves import POWER_MODELS
 from ...models.hardware.server import servers
 from ...models.hardware.sleep_states import SLEEP_STATES

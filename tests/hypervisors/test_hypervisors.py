@@ -11,7 +11,7 @@ import pytest
 
 from farmsim.models.base.catalogue import data_file
 from farmsim.models.base.estimates import CONFIDENCE, LEVELS, Level, Ranged, figures_of
-from farmsim.models.hardware.hardware_assists import ASSISTS, checked_assists
+from farmsim.models.hardware.cpu_features import ASSISTS, checked_assists
 from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Platform
 from farmsim.models.hypervisor.profiles import (

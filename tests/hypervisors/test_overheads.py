@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farmsim.models.base.estimates import LEVELS, Level, exactly, figures_of
-from farmsim.models.hardware.hardware_assists import ASSISTS, assists_of
+from farmsim.models.hardware.cpu_features import ASSISTS, assists_of
 from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.overheads import Device, Platform, ceilings, overheads
 from farmsim.models.hypervisor.profiles import (

@@ -13,11 +13,10 @@ from test_conservation import Chaos, Rounds
 from farmsim.models.base.arrays import Bools, Ints
 from farmsim.models.farm.farm import Farm
 from farmsim.models.hardware.racks_and_sites import Domains
-from farmsim.models.rules.admission import refused
 from farmsim.models.rules.checker import violated
 from farmsim.models.rules.conflicts import Need, conflicts
 from farmsim.models.rules.constraints import Rule
-from farmsim.models.rules.occupancy import Occupancy
+from farmsim.models.rules.occupancy import Occupancy, refused
 from farmsim.models.rules.rules import Rules
 from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.catalogue import available
