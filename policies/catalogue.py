@@ -13,19 +13,16 @@ from .control.balance import Balance
 from .control.combined import Combined
 from .control.consolidation import Consolidation
 from .control.control import NoControl, PowerProportional
-from .control.drain import NoDrain
+from .control.drain import LeastUtilised, NoDrain
 from .control.dynamic_power import DynamicPower
 from .control.evacuation import Evacuation
-from .control.least_utilised import LeastUtilised
 from .control.reassign import Reassign
 from .overload.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
 from .overload.local_regression import LocalRegression, RobustLocalRegression
 from .overload.static_threshold import StaticThreshold
-from .placement_algorithms.best_fit import BestFit
-from .placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from .placement_algorithms.best_fit import BestFit, BestFitDecreasing
 from .placement_algorithms.dot_product import DotProduct
-from .placement_algorithms.first_fit import FirstFit
-from .placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from .placement_algorithms.first_fit import FirstFit, FirstFitDecreasing
 from .placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from .placement_algorithms.random_fit import RandomFit
 from .placement_algorithms.round_robin import RoundRobin

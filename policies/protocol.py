@@ -26,6 +26,14 @@ forecast      forecast(history, step_s, steps)       reach_s (3600)
 migration     steps(guest)                           none
 ============  =====================================  ===========================================
 
+What a class may have beside that: a control policy ``migrates_vms = False`` where it moves nothing,
+``wakes = True`` where hosts that it puts to sleep later are woken for VMs, ``due_s(view)`` and
+``respond(view)`` to decide between rounds; a detector ``fewest`` samples of a VM's own life,
+``fallback``, the share of CPU that younger VMs may ask for, and ``measure`` and ``above_for_s`` of
+:class:`OverloadDetectorFields`; a placement ``repeatable = False`` where it draws or counts, and
+``capacity_index(free_mhz, free_mib, tie_mhz)`` for quick arrivals; a scaling policy
+``resizes_running(size, other)`` where members change their size while they run.
+
 place     a host row per VM, -1 where none has room, or ``Placed(rows, searches)``; it takes what
           it gives with ``candidates.take(vm, position)``
 judge     two arrays, value and limit per host, in shares of its CPU: overloaded where the value
@@ -93,6 +101,7 @@ hosts            columns   object   none    see above
 vms              columns   object   none    see above
 now_s            number    float    s       simulated time
 memo             dict      object   none    a policy's own notebook between rounds
+state            method    object   none    ``state(self, make)``: what a policy keeps, made once
 draw             method    object   none    random generator of a name: ``draw("mine").random()``
 note             method    none     times   count something that the summary is to tell
 noted            dict      int      times   what has been counted so

@@ -18,8 +18,7 @@ from ..placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from ..selection.minimum_migration_time import MinimumMigrationTime
 from ..selection.selection import Selection
 from .control import idle_hosts
-from .drain import Drain
-from .least_utilised import LeastUtilised
+from .drain import Drain, LeastUtilised
 
 NO_VMS = Placed(np.empty(0, np.int64), [])
 """Where no VM goes."""

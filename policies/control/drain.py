@@ -1,4 +1,4 @@
-"""What a drain policy is, and the one that drains nothing."""
+"""Which hosts are emptied, so that they can sleep: none, or the least utilised."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.parameters import parameter
+from ...models.base.ties import TIE, ascending
 from ..interface.view import FarmView
 
 
@@ -44,3 +46,35 @@ class NoDrain:
         """Return no host."""
         del view, overloaded
         return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class LeastUtilised:
+    """Hosts are emptied one by one, the least utilised first, if all their VMs fit elsewhere.
+
+    Beloglazov and Buyya (2012), section 5.2. Their program also empties hosts that it has just
+    filled (``receivers``) and takes a host whose VMs all ask for nothing for one that is off
+    (``spare_idle``).
+    """
+
+    below: float = parameter(
+        "Only hosts utilised less than this are emptied; 100 % is the published rule.",
+        0.5,
+        dimension="share",
+        gt=0,
+        le=1,
+    )
+    receivers: bool = parameter("Also empty hosts that were given VMs in the same round.", False)
+    spare_idle: bool = parameter(
+        "Leave hosts alone, as sources and as targets, while all their VMs are idle.", False
+    )
+
+    def order(self, view: FarmView, overloaded: Ints) -> Ints:
+        """Return the hosts that may be emptied, least utilised first, ties by row."""
+        utilisation = view.hosts.utilisation
+        wanted = view.awake() & (view.hosts.vm_count > 0) & (utilisation < self.below - TIE)
+        wanted[overloaded] = False
+        if self.spare_idle:
+            wanted &= utilisation > 0
+        hosts = np.flatnonzero(wanted)
+        return hosts[ascending(utilisation[hosts])]

@@ -12,7 +12,7 @@ from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..placement.candidates import Candidates
 from ..placement.placement import Placement
-from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from ..placement_algorithms.best_fit import BestFitDecreasing
 from .consolidation import first_sleeping_of_each_group
 from .control import idle_hosts
 

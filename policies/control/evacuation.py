@@ -13,12 +13,12 @@ from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..placement.candidates import Candidates
 from ..placement.placement import Placement
-from ..placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from ..placement_algorithms.best_fit import BestFitDecreasing
 from .consolidation import first_sleeping_of_each_group
-from .control import ControlPolicy, NoControl, due_s, respond
-from .deferring import DelegatingPolicy
+from .control import ControlPolicy, NoControl
+from .delegating import DelegatingPolicy
 
-MEMO = "evacuation"
+RULE = "evacuation"
 
 
 LONGEST_S = 10 * 365.25 * 86_400.0
@@ -59,23 +59,21 @@ class Evacuation(DelegatingPolicy):
     placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
     otherwise: ControlPolicy = parameter("Who decides before.", NoControl(), slot="control")
 
-    def decide(self, view: FarmView) -> Plan:
-        """Return the other policy's plan; from the begin of the evacuation on, nothing."""
-        return self.otherwise.decide(view) if view.now_s < self.at_s else Plan()
+    def is_in_charge(self, view: FarmView) -> bool:
+        """Whether the evacuation has begun; from then on nothing else moves anything."""
+        return view.now_s >= self.at_s
 
-    def due_s(self, view: FarmView) -> float:
+    def own_due_s(self, view: FarmView) -> float:
         """Return when the evacuation begins, or goes on as things stand."""
         if view.now_s < self.at_s:
-            return min(self.at_s, due_s(self.otherwise, view))
+            return self.at_s
         return self._state(view).due_s(view, self.hold_s)
 
-    def respond(self, view: FarmView) -> Plan:
+    def own_plan(self, view: FarmView) -> Plan:
         """Return the moves off the hosts of the present wave, and which hosts close and open."""
-        if view.now_s < self.at_s:
-            return respond(self.otherwise, view)
         state = self._state(view)
         opened = state.advance(view, self.hold_s)
-        plan = Plan(sleep_reason=MEMO, ordered=True, opens=opened)
+        plan = Plan(sleep_reason=RULE, ordered=True, opens=opened)
         leaving = state.leaving
         if opened or not len(leaving):
             # The next wave begins at the same instant, once these hosts are back in service.
@@ -88,11 +86,7 @@ class Evacuation(DelegatingPolicy):
         return plan
 
     def _state(self, view: FarmView) -> "_State":
-        key = f"{MEMO} {id(self)}"
-        if key not in view.memo:
-            view.memo[key] = _State(self.chosen(view), self.wave)
-        state: _State = view.memo[key]
-        return state
+        return view.state(self, lambda: _State(self.chosen(view), self.wave))
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
@@ -126,7 +120,7 @@ class Evacuation(DelegatingPolicy):
             for position, search in zip(left.tolist(), second.searches, strict=True):
                 placed.searches[position] = search
         # Nothing is measured against a limit: an order empties the host.
-        reason = Reason("evacuation", 0.0, 0.0)
+        reason = Reason(RULE)
         rows = zip(
             vms.tolist(), view.vms.host[vms].tolist(), placed.hosts.tolist(), placed.searches,
             strict=True,

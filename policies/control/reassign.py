@@ -7,13 +7,12 @@ import numpy as np
 from ...models.base.arrays import Ints
 from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
-from ..interface.plan import Plan, Reason
+from ..interface.plan import Plan
 from ..interface.view import FarmView
-from .control import ControlPolicy, NoControl, due_s, respond, wakes
-from .deferring import DelegatingPolicy
+from .control import ControlPolicy, NoControl, wakes
+from .delegating import DelegatingPolicy
 
-MEMO = "reassign"
-REASON = Reason("reassign", 0.0, 0.0)
+RULE = "reassign"
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,24 @@ class Reassign(DelegatingPolicy):
     at_s: float = parameter("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
     otherwise: ControlPolicy = parameter("Who decides in the rounds.", NoControl(), slot="control")
 
-    def decide(self, view: FarmView) -> Plan:
-        """Return the other policy's plan; none where the assignment is due at this instant."""
-        return Plan() if self._is_due(view) else self.otherwise.decide(view)
+    def is_in_charge(self, view: FarmView) -> bool:
+        """Whether VMs can be asked for now."""
+        return view.now_s >= self.at_s and len(self._askable(view)) > 0
 
-    def due_s(self, view: FarmView) -> float:
+    def own_due_s(self, view: FarmView) -> float:
         """Return when the assignment is carried out, or what is left of it can be asked for."""
-        mine_s = self.at_s if view.now_s < self.at_s else np.inf
-        if self._is_due(view):
-            mine_s = view.now_s
-        return min(mine_s, due_s(self.otherwise, view))
+        if view.now_s < self.at_s:
+            return self.at_s
+        return view.now_s if self.is_in_charge(view) else np.inf
 
-    def respond(self, view: FarmView) -> Plan:
-        """Return the moves that are still to be asked for, or the other policy's plan."""
-        if not self._is_due(view):
-            return respond(self.otherwise, view)
+    def own_plan(self, view: FarmView) -> Plan:
+        """Return the moves that are still to be asked for."""
         left, vms = self._left(view), self._askable(view)
         targets = np.array([left.pop(vm) for vm in vms.tolist()])
         astray = view.vms.host[vms] != targets
         plan = Plan()
         for vm, target in zip(vms[astray].tolist(), targets[astray].tolist(), strict=True):
-            plan.move(vm, target, REASON, source=int(view.vms.host[vm]))
+            plan.move(vm, target, RULE, source=int(view.vms.host[vm]))
         return plan
 
     @property
@@ -60,15 +56,9 @@ class Reassign(DelegatingPolicy):
         """Whether the other policy puts hosts to rest that are woken for VMs."""
         return wakes(self.otherwise)
 
-    def _is_due(self, view: FarmView) -> bool:
-        return view.now_s >= self.at_s and len(self._askable(view)) > 0
-
     def _left(self, view: FarmView) -> dict[int, int]:
         """Return the targets of VMs that have not been asked for yet."""
-        if MEMO not in view.memo:
-            view.memo[MEMO] = self._rows(view)
-        left: dict[int, int] = view.memo[MEMO]
-        return left
+        return view.state(self, lambda: self._rows(view))
 
     def _askable(self, view: FarmView) -> Ints:
         vms = np.array(list(self._left(view)), np.int64)

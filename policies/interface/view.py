@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
 from .reserve_book import FarmReserve, ReserveBook
+
+T = TypeVar("T")
 
 Draw = Callable[[str], np.random.Generator]
 
@@ -204,6 +206,14 @@ class FarmView:
         """Whether whom a host takes may depend on who is there, room aside."""
         bound = self.rules is not None and self.rules.any_hard_on_others
         return bound or self.one_guest is not None or not self.slow_cores
+
+    def state(self, policy: object, make: Callable[[], T]) -> T:
+        """Return what a policy keeps of its own between rounds, made when it is first asked for."""
+        key = f"state of {type(policy).__name__} {id(policy)}"
+        if key not in self.memo:
+            self.memo[key] = make()
+        kept: T = self.memo[key]
+        return kept
 
     def note(self, what: str) -> None:
         """Count that something has happened of which the summary of the run is to tell."""

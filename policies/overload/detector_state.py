@@ -21,7 +21,6 @@ class DetectorState:
 
     def __init__(self, view: FarmView, detector: OverloadDetector) -> None:
         self._view, self._detector = view, detector
-        self._capacity_mhz = view.hosts.cpu_mhz
         past = _Past(view, detector)
         weighted = None if past.clips else detector.linear(past.depth)
         self._test: _Test = _Spread(past) if weighted is None else _Sum(past, *weighted)

@@ -1,4 +1,4 @@
-"""Best fit: the host that the VM fills most."""
+"""Best fit: the host that the VM fills most; as VMs come or by size."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ..placement.candidates import Candidates
 from ..placement.capacity import Positions
 from ..placement.capacity_index import BestFitIndex
 from ..placement.host_costs import Pricing, cpu_tie
-from ..placement.placement import Placed, place_each
+from ..placement.placement import Placed, place_decreasing, place_each
 
 
 def cpu_left(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
@@ -26,3 +26,12 @@ class BestFit:
     def capacity_index(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> BestFitIndex:
         """Return an index of hosts that places VMs one by one as :meth:`place` does."""
         return BestFitIndex(free_mhz, free_mib, tie_mhz)
+
+
+@dataclass(frozen=True)
+class BestFitDecreasing:
+    """Best fit, the VMs with the largest CPU need first."""
+
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
+        """Give VMs room, the largest first."""
+        return place_decreasing(candidates, vms, Pricing(cpu_left, tie=cpu_tie))

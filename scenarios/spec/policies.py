@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from ...policies.control.control import ControlPolicy, NoControl
 from ...policies.control.power_management import PowerManagement
 from ...policies.placement.placement import Placement
-from ...policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from ...policies.placement_algorithms.first_fit import FirstFitDecreasing
 from ..language.choices import ParametersField, policy_slot
 from ..language.fields import Part, QuantityField, problem
 from ..language.value_types import Count, Factor, Round

@@ -281,3 +281,12 @@ def test_vms_that_must_be_converted_do_not_stand_still_on_the_way() -> None:
     result = reassigned(scenario([16, 16], [10, 10], **mixed), {"vm-1": "b-1", "vm-2": "a-1"})
     assert outcomes(result) == ["moved after others"] * 2 + ["target lacks memory"] * 2
     assert places(result) == ["a-1", "b-1"]
+
+
+def test_one_assignment_may_follow_another() -> None:
+    """Each keeps its own list of what is left."""
+    first = {"policy": "reassign", "at": "10 min", "assignment": {"vm-1": "b-1"}}
+    second = {"policy": "reassign", "at": "5 min", "assignment": {"vm-2": "c-1"}}
+    run = scenario([8, 8, 8], [4, 4])
+    nested = farmsim.run(run.with_({"policies.control": {**first, "otherwise": second}}))
+    assert [move[:3] for move in moves(nested)] == [("vm-2", "a-1", "c-1"), ("vm-1", "a-1", "b-1")]

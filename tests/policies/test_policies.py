@@ -18,8 +18,7 @@ from farmsim.models.hardware.power_curves import Fan, Linear, PowerModel, Table
 from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.catalogue import POLICIES, available, register
 from farmsim.policies.control.consolidation import Consolidation, name_of
-from farmsim.policies.control.drain import NoDrain
-from farmsim.policies.control.least_utilised import LeastUtilised
+from farmsim.policies.control.drain import LeastUtilised, NoDrain
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.overload.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
 from farmsim.policies.overload.detector import OverloadDetector
@@ -32,11 +31,9 @@ from farmsim.policies.overload.local_regression import (
 from farmsim.policies.overload.static_threshold import StaticThreshold
 from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement
-from farmsim.policies.placement_algorithms.best_fit import BestFit
-from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.best_fit import BestFit, BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
-from farmsim.policies.placement_algorithms.first_fit import FirstFit
-from farmsim.policies.placement_algorithms.first_fit_decreasing import FirstFitDecreasing
+from farmsim.policies.placement_algorithms.first_fit import FirstFit, FirstFitDecreasing
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.random_fit import RandomFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit

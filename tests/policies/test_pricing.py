@@ -15,8 +15,7 @@ from farmsim.policies.placement import capacity
 from farmsim.policies.placement import host_costs as pricing
 from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement
-from farmsim.policies.placement_algorithms.best_fit import BestFit
-from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.best_fit import BestFit, BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing

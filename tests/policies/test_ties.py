@@ -18,8 +18,7 @@ from farmsim.models.state.utilisation_history import Ring
 from farmsim.policies.interface.view import FarmView
 from farmsim.policies.placement import host_costs as pricing
 from farmsim.policies.placement.candidates import Candidates
-from farmsim.policies.placement_algorithms.best_fit import BestFit
-from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.best_fit import BestFit, BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit

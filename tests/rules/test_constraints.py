@@ -27,7 +27,7 @@ from farmsim.policies.interface.view import FarmView
 from farmsim.policies.overload.static_threshold import StaticThreshold
 from farmsim.policies.placement.candidates import Candidates
 from farmsim.policies.placement.placement import Placement, place_bound_first
-from farmsim.policies.placement_algorithms.best_fit_decreasing import BestFitDecreasing
+from farmsim.policies.placement_algorithms.best_fit import BestFitDecreasing
 from farmsim.policies.placement_algorithms.dot_product import DotProduct
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
 from farmsim.policies.placement_algorithms.power_aware import PowerAwareBestFitDecreasing
