@@ -141,7 +141,7 @@ class Engine:
         return FarmView(
             self._farm, self._vm_history, self._host_history, self._streams,
             setup.start.slow_cores, setup.rules, reserve, setup.migration.table(),
-            self._vm_use_history,
+            self._vm_use_history, lambda: self._clock.now,
         )  # fmt: skip
 
     def _make_migrations(self) -> MigrationRunner:
@@ -240,7 +240,7 @@ class Engine:
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
         restart_state = RestartState(
             held.home.copy(), hosts.memory_mib - held.free_mib, capacity_mhz - held.free_mhz,
-            state, held.need_mhz, capacity_mhz, self._setup.start.by_size,
+            state, held.need_mhz, capacity_mhz,
         )  # fmt: skip
         victims = restart_state.fail(failed)
         return not len(self.restart.play(self._view, restart_state, victims))
@@ -318,7 +318,6 @@ class Engine:
             return
 
         def due() -> float:
-            self._view.now_s = self._clock.now
             self._actuator.maintenance.look()
             return due_s(control, self._view)
 
@@ -330,7 +329,6 @@ class Engine:
 
     def _respond(self) -> None:
         """Let the policy decide between rounds."""
-        self._view.now_s = self._clock.now
         plan = respond(self._setup.control, self._view)
         self._actuator.carry_out(plan, self._setup.control_name, again=True)
         self._lifecycle.retry_waiting()
@@ -361,7 +359,7 @@ class Engine:
                     self._respread(now_s)
                 self._scaling.decide(now_s)
             if control and now_s > 0:
-                self._decide(now_s)
+                self._decide()
             self._lifecycle.retry_waiting()
             if self._reserve_keeper is not None:
                 self._reserve_keeper.look()
@@ -398,9 +396,8 @@ class Engine:
         if self._accounts.microscope is not None:
             self._accounts.microscope.retune()
 
-    def _decide(self, now_s: float) -> None:
+    def _decide(self) -> None:
         self._rounds += 1
-        self._view.now_s = now_s
         plan = self._setup.control.decide(self._view)
         power = self._setup.power
         self._actuator.carry_out(

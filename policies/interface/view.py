@@ -133,7 +133,7 @@ class FarmView:
     all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
     move from one group to another: (sizes, groups left, groups gone to) (None: all), ``rules``
     which VMs belong together or apart and where (None: anywhere), ``reserve`` what is kept free
-    (None: nothing).
+    (None: nothing). ``now`` tells the simulated time, s.
     """
 
     def __init__(
@@ -147,6 +147,7 @@ class FarmView:
         reserve: FarmReserve | None = None,
         movable: Bools | None = None,
         vm_use_history: Ring | None = None,
+        now: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._farm = farm
         self.reserve, self.lenient = reserve, False
@@ -166,7 +167,12 @@ class FarmView:
         self.draw = draw
         self.memo: dict[str, Any] = {}
         self.noted: dict[str, int] = {}
-        self.now_s = 0.0
+        self._now = now
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time, s."""
+        return self._now()
 
     def reserve_book(self) -> ReserveBook | None:
         """Return what is promised now as a tentative book, VMs under way counted at their target.

@@ -38,14 +38,14 @@ class Needs:
 
     def __init__(self, farm: Farm, view: FarmView, by_size: bool, overcommit: float) -> None:
         self._farm, self._view = farm, view
-        self.by_size = by_size
+        self._by_size = by_size
         self.capacity_mhz: Floats = farm.hosts.cpu_mhz - farm.delivery.base_mhz
         if by_size:
             self.capacity_mhz = self.capacity_mhz * overcommit
 
     def need_mhz(self, wanted_mhz: Floats) -> Floats:
         """Return what every VM of the farm would count with, given what it would ask for."""
-        if self.by_size:
+        if self._by_size:
             return self._farm.vms.size_mhz
         return self._farm.delivery.physical_mhz(wanted_mhz)
 
@@ -56,7 +56,7 @@ class Needs:
         before_mhz = self.need_mhz(wanted_mhz)
         load_mhz = self.load_mhz().copy()
         load_mhz[view.vms.host[vm]] -= before_mhz[vm]
-        need_mhz = ahead.vms.size_mhz if self.by_size else before_mhz
+        need_mhz = ahead.vms.size_mhz if self._by_size else before_mhz
         hosts = hosts_to_try(ahead, 1, wakes)
         candidates = Candidates(ahead, hosts, need_mhz, load_mhz, self.capacity_mhz, few=True)
         return candidates.has_place(vm)
@@ -73,7 +73,7 @@ class Needs:
 
     def load_mhz(self) -> Floats:
         """Return what counts on every host, VMs under way to it included."""
-        if not self.by_size:
+        if not self._by_size:
             return self._view.expected_mhz() - self._farm.delivery.base_mhz
         vms = self._farm.vms
         load_mhz = self._farm.hosts.committed_mhz
@@ -101,13 +101,30 @@ class CurrentDemand(Protocol):
         ...
 
 
+class CpuNeeds(Protocol):
+    """What VMs count with and what hosts have, CPU in MHz; one entry per VM or host."""
+
+    @property
+    def capacity_mhz(self) -> Floats:
+        """What each host may promise."""
+        ...
+
+    def need_mhz(self, wanted_mhz: Floats) -> Floats:
+        """Return what every VM would count with, given what it would ask for."""
+        ...
+
+    def load_mhz(self) -> Floats:
+        """Return what counts on every host now."""
+        ...
+
+
 class CandidateSearch:
     """Looks at every host that is awake, and at some of each kind that sleep."""
 
     def __init__(
         self,
         view: FarmView,
-        needs: Needs,
+        needs: CpuNeeds,
         placement: Placement,
         wakes: bool,
         demand: CurrentDemand,

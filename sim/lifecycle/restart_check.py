@@ -6,7 +6,6 @@ what the one admits the other does not strand.
 
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,6 @@ class RestartState:
     state: States
     need_mhz: Floats
     capacity_mhz: Floats
-    by_size: bool = True
     woken: list[int] = field(default_factory=list)
     placed: list[tuple[int, int]] = field(default_factory=list)
 
@@ -71,25 +69,21 @@ class RestartState:
         return victims
 
 
-class _RestartNeeds:
-    def __init__(self, restart_state: RestartState) -> None:
-        self._restart_state = restart_state
-        self.by_size, self.capacity_mhz = restart_state.by_size, restart_state.capacity_mhz
+class _Needs:
+    """What VMs and hosts count with in a restart: both sides of a search for hosts."""
+
+    def __init__(self, state: RestartState) -> None:
+        self._state, self.capacity_mhz = state, state.capacity_mhz
+
+    @property
+    def now_mhz(self) -> Floats:
+        return self._state.need_mhz
 
     def need_mhz(self, wanted_mhz: Floats) -> Floats:
         return wanted_mhz
 
     def load_mhz(self) -> Floats:
-        return self._restart_state.load_mhz
-
-
-class _RestartDemand:
-    def __init__(self, restart_state: RestartState) -> None:
-        self._restart_state = restart_state
-
-    @property
-    def now_mhz(self) -> Floats:
-        return self._restart_state.need_mhz
+        return self._state.load_mhz
 
 
 @dataclass(frozen=True)
@@ -113,14 +107,12 @@ class Restart:
         if before is not None:
             queue.add(before, first=True)
         queue.add(vms, first=True)
-        needs: Any = _RestartNeeds(restart_state)
-        demand = _RestartDemand(restart_state)
+        needs = _Needs(restart_state)
 
         def choose(some: Ints) -> Ints:
-            host_finder = CandidateSearch(
-                restart_state.view(view), needs, self.placement, self.wakes, demand
-            )
-            return host_finder.choose(some).hosts
+            ahead = restart_state.view(view)
+            finder = CandidateSearch(ahead, needs, self.placement, self.wakes, needs)
+            return finder.choose(some).hosts
 
         def put(some: Ints, hosts: Ints) -> None:
             queue.remove(some)
