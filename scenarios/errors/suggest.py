@@ -3,8 +3,12 @@
 import difflib
 from collections.abc import Iterable
 
+from .terminal_text import shortened
+
 LONGEST = 80
 """Longest name that is shown whole."""
+LISTED = 14
+"""Number of known names that are listed."""
 COMPARED = 10_000
 """Number of known names that are looked at for the nearest."""
 
@@ -16,10 +20,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     begun = [each for each in known if name and each.startswith(name)]
     candidates = (begun or known)[:COMPARED]
     close = [] if len(name) > LONGEST else difflib.get_close_matches(name, candidates, 1, 0.5)
-    hint = f"did you mean {_cut(close[0])}? " if close else ""
-    listed = ", ".join(_cut(each) for each in known[:14]) + (", …" if len(known) > 14 else "")
-    return f"there is no {what} {_cut(name)!r}; {hint}known: {listed}"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
+    hint = f"did you mean {shortened(close[0], LONGEST)}? " if close else ""
+    listed = ", ".join(shortened(each, LONGEST) for each in known[:LISTED])
+    listed += ", …" if len(known) > LISTED else ""
+    return f"there is no {what} {shortened(name, LONGEST)!r}; {hint}known: {listed}"

@@ -28,6 +28,16 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def shortened(text: str, longest: int = 40) -> str:
+    """Return a text, or its beginning and dots where it is longer than a message has room for."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def shown_cell(cell: object) -> str:
+    """Return a cell of a table as messages show it: texts in quotes, long ones shortened."""
+    return shortened(repr(cell) if isinstance(cell, str) else str(cell))
+
+
 def _escaped(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be", "surrogatepass")
     pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))

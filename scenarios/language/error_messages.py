@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ..errors.suggest import unknown_name
+from ..errors.terminal_text import shortened
 from .choices import ChoiceField, ParametersField, model_of
 from .fields import Fault
 from .former_names import field_now, value_now, written_as_former
@@ -141,8 +142,8 @@ def _tag(context: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Return a value as messages show it."""
+    return shortened(repr(value), 60)
 
 
 def _fields(path: Path, model: type[BaseModel], data: Any) -> list[str]:

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
+from ..errors.terminal_text import shortened
 from . import units
 
 MIN_NUMBER, MAX_NUMBER = 1e-12, 1e12
@@ -96,8 +97,7 @@ class QuantityField:
                 raise problem(str(error)) from None
             if value and not self.least <= abs(value) <= self.most:
                 low, high = (units.write(each, self.dimension) for each in (self.least, self.most))
-                shown = written if len(str(written)) <= 40 else f"{str(written)[:37]}..."
-                raise problem(f"{shown} is out of range; write {low} to {high}")
+                raise problem(f"{shortened(str(written))} is out of range; write {low} to {high}")
             return value
 
         def show(value: float) -> Any:
@@ -122,34 +122,58 @@ class QuantityField:
         return described
 
 
-class MoneyField:
-    """Money, or a price per kWh."""
+class WrittenValue:
+    """A field type with a text of its own: how it is read, written back and described.
 
-    def __init__(self, per_kwh: bool = False) -> None:
-        self.per_kwh = per_kwh
+    It stands beside the type in ``Annotated``, as pydantic wants it.
+    """
+
+    def parse(self, written: Any) -> Any:
+        """Return what is meant by what is written. Raises UnitError or a problem."""
+        raise NotImplementedError
+
+    def show(self, value: Any) -> Any:
+        """Return how a value is written."""
+        return None if value is None else str(value)
+
+    def schema(self) -> JsonSchemaValue:
+        """Return the JSON Schema of what may be written."""
+        raise NotImplementedError
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         del source, handler
 
-        def read(written: Any) -> units.Money:
+        def read(written: Any) -> Any:
             try:
-                return units.parse_money(written, self.per_kwh)
+                return self.parse(written)
             except units.UnitError as error:
                 raise problem(str(error)) from None
 
-        def show(value: units.Money | None) -> str | None:
-            return None if value is None else str(value)
-
         return core_schema.no_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(show)
+            read, serialization=core_schema.plain_serializer_function_ser_schema(self.show)
         )
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         del schema, handler
+        return self.schema()
+
+
+class MoneyField(WrittenValue):
+    """Money, such as ``7000 EUR``, or a price per kWh, such as ``0.21 EUR/kWh``."""
+
+    def __init__(self, per_kwh: bool = False) -> None:
+        self.per_kwh = per_kwh
+
+    def parse(self, written: Any) -> units.Money:
+        """Return an amount and its currency. Raises UnitError."""
+        return units.parse_money(written, self.per_kwh)
+
+    def schema(self) -> JsonSchemaValue:
+        """Return the pattern of a number, three capital letters and perhaps ``/kWh``."""
         ending = "/kWh" if self.per_kwh else ""
         return {
             "type": "string",
@@ -159,44 +183,39 @@ class MoneyField:
         }
 
 
-class _Checked:
-    """A tuple of numbers with a rule of its own."""
+class _NumberList(WrittenValue):
+    """A list of numbers with a rule of its own, kept as a tuple."""
 
     what = ""
 
     def wrong(self, values: list[float]) -> str:
+        """Return what is wrong with the numbers; empty if nothing is."""
         raise NotImplementedError
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        del source, handler
+    def parse(self, written: Any) -> tuple[float, ...]:
+        """Return the numbers. Raises a problem that says which are wanted."""
+        if not isinstance(written, list | tuple):
+            raise problem(f"not a list; write {self.what}")
+        values = []
+        for each in written:
+            if isinstance(each, bool) or not isinstance(each, int | float):
+                raise problem(f"{each!r} is not a number; write {self.what}")
+            values.append(float(each))
+        message = self.wrong(values)
+        if message:
+            raise problem(f"{message}; write {self.what}")
+        return tuple(values)
 
-        def read(written: Any) -> tuple[float, ...]:
-            if not isinstance(written, list | tuple):
-                raise problem(f"not a list; write {self.what}")
-            values = []
-            for each in written:
-                if isinstance(each, bool) or not isinstance(each, int | float):
-                    raise problem(f"{each!r} is not a number; write {self.what}")
-                values.append(float(each))
-            message = self.wrong(values)
-            if message:
-                raise problem(f"{message}; write {self.what}")
-            return tuple(values)
+    def show(self, value: Any) -> list[float]:
+        """Return the numbers as a list."""
+        return list(value)
 
-        return core_schema.no_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(list)
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        del schema, handler
+    def schema(self) -> JsonSchemaValue:
+        """Return the schema of a list of numbers."""
         return {"type": "array", "items": {"type": "number"}}
 
 
-class Readings(_Checked):
+class Readings(_NumberList):
     """Eleven readings of power, none falling below zero, full load not below idle."""
 
     what = "eleven watts, at 0, 10, …, 100 % load"
@@ -212,7 +231,7 @@ class Readings(_Checked):
         return ""
 
 
-class Percents(_Checked):
+class Percents(_NumberList):
     """Quantiles in percent, ascending, within 0 … 100."""
 
     what = "percentages from 0 to 100 in ascending order"

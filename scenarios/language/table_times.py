@@ -13,6 +13,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
 from ..errors.problems import refuse
+from ..errors.terminal_text import shown_cell
 
 TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d"]
 WORTH_S: dict[str, float] = {
@@ -82,7 +83,7 @@ def _values(cells: Sequence[object], name: str, where: str, first_row: int) -> t
         has_zone = instant.tzinfo is not None
         if zoned is not None and has_zone != zoned:
             message = (
-                f"{_short(cell)} in column {name!r} has {'a' if has_zone else 'no'} time zone, "
+                f"{shown_cell(cell)} in column {name!r} has {'a' if has_zone else 'no'} time zone, "
                 f"unlike the rows above; write all with one or all without (then UTC)"
             )
             raise refuse(f"{where}:{index + first_row}", message)
@@ -138,7 +139,7 @@ def unix_seconds(instant: datetime) -> float:
 
 
 def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
-    shown = _short(cell)
+    shown = shown_cell(cell)
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise refuse(where, f"the time in column {name!r} is empty; {RIGHT}")
     raise refuse(where, f"{shown} in column {name!r} is no time; {RIGHT}")
@@ -152,7 +153,7 @@ def _refuse_mixed(
         row = int(odd[0])
         kinds = ("a number", "dates") if dated[0] else ("a date", "numbers")
         message = (
-            f"{_short(cells[row])} in column {name!r} is {kinds[0]} where the rows above have "
+            f"{shown_cell(cells[row])} in column {name!r} is {kinds[0]} where the rows above have "
             f"{kinds[1]}; write all alike"
         )
         raise refuse(f"{where}:{row + first_row}", message)
@@ -179,10 +180,10 @@ def _recognised(
     if kind[0] == -2 or len(odd):
         row = int(odd[0]) if kind[0] != -2 else 0
         message = (
-            f"{_short(cells[row])} in column {name!r} is of another size than the times above; "
+            f"{shown_cell(cells[row])} in column {name!r} is of another size than the times above; "
             "repair it"
             if row
-            else f"{_short(cells[row])} in column {name!r} is a time in no "
+            else f"{shown_cell(cells[row])} in column {name!r} is a time in no "
             "unit that could be recognised; write time_unit: s, ms, us or ns"
         )
         raise refuse(f"{where}:{row + first_row}", message)
@@ -200,7 +201,7 @@ def _refuse_doubtful(
     place = f"{where}:{int(np.argmin(values)) + first_row}"
     column = f"column {name!r}"
     if _are_dates(distinct):
-        raise refuse(place, f"{column} holds dates such as {_short(cells[0])}; {RIGHT}")
+        raise refuse(place, f"{column} holds dates such as {shown_cell(cells[0])}; {RIGHT}")
     if 20_000 <= first <= 80_000 and step <= 1.5:
         message = (
             f"{column} looks like serial days of a spreadsheet ({first:g} and so on); write "
@@ -280,8 +281,3 @@ def refuse_sparse(
         f"{step_s:g} s; repair the time, or cut the trace there"
     )
     raise refuse(f"{where}:{row_of[at + 1]}", message)
-
-
-def _short(cell: object) -> str:
-    shown = repr(cell) if isinstance(cell, str) else str(cell)
-    return shown if len(shown) < 40 else shown[:37] + "..."

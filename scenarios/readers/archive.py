@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ..errors.problems import refuse
+from ..errors.problems import InputError, refuse
 
 MAX_MEMBER_BYTES = 1 << 30
 MAX_TOTAL_BYTES = 1 << 33
 MAX_PACKING = 200
 """How many times larger than an archive its content may be, from FREE_BYTES on."""
 FREE_BYTES = 1 << 24
+PARQUET = "a whole Parquet file"
 _DAMAGED = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError,
     OSError, RuntimeError, ValueError, IndexError, KeyError, OverflowError, MemoryError,
@@ -88,6 +89,12 @@ def packed_as(content: bytes) -> str:
         if content.startswith(start):
             return kind
     return ""
+
+
+def not_whole(shown: str, error: Exception, wanted: str) -> InputError:
+    """Return what is said of a table that cannot be read as the ``wanted`` format."""
+    reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
+    return refuse(shown, f"is not {wanted} ({reason}); copy it again")
 
 
 def _folder(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:

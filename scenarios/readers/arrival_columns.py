@@ -234,18 +234,14 @@ class Collector:
 
     def columns(self, shown: str) -> dict[str, Any]:
         """Return the whole columns. Raises InputError if there is not one row."""
+        from .arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
+
         if not self._parts or not sum(len(part) for part in next(iter(self._parts.values()))):
             raise refuse(shown, "holds no VM; give at least one")
         return {
-            name: np.concatenate(parts) if isinstance(parts[0], np.ndarray) else _joined(parts)
+            name: np.concatenate(parts) if isinstance(parts[0], np.ndarray) else joined(parts)
             for name, parts in self._parts.items()
         }
-
-
-def _joined(parts: list[Any]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return pa.concat_arrays(parts)
 
 
 def describe_file(shown: str, path: Path) -> InputFile:

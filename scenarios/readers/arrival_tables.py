@@ -45,8 +45,8 @@ def read_arrival_table(source: TableArrivals, path: Path, tenants: Sequence[str]
         collected.add(
             arrival_s=arrival_s,
             lifetime_s=_lifetimes(chunk, names, arrival_s, worth_s),
-            vcpus=_vcpus(chunk, names.vcpus),
-            memory_mib=worth_mib * _positive(chunk, names.memory),
+            vcpus=chunk.counts(names.vcpus),
+            memory_mib=worth_mib * chunk.positive(names.memory),
             **_optional(chunk, source, tenants, classes),
         )
     columns = collected.columns(source.path)
@@ -89,25 +89,13 @@ def _lifetimes(chunk: Chunk, names: ArrivalColumns, arrival_s: Floats, worth_s: 
     return stay_s
 
 
-def _vcpus(chunk: Chunk, name: str) -> Floats:
-    vcpus = chunk.numbers(name)
-    chunk.refuse((vcpus < 1) | (vcpus != np.floor(vcpus)), name, "write a whole number above 0")
-    return vcpus
-
-
-def _positive(chunk: Chunk, name: str) -> Floats:
-    values = chunk.numbers(name)
-    chunk.refuse(values <= 0, name, "write a number above 0")
-    return values
-
-
 def _optional(
     chunk: Chunk, source: TableArrivals, tenants: Sequence[str], classes: Sequence[str]
 ) -> dict[str, Any]:
     names = source.columns
     found: dict[str, Any] = {}
     if names.clock in chunk.columns:
-        found["clock_mhz"] = _positive(chunk, names.clock)
+        found["clock_mhz"] = chunk.positive(names.clock)
     if names.utilisation in chunk.columns:
         scale = 1.0 if source.utilisation_unit == "share" else 0.01
         share = scale * chunk.numbers(names.utilisation, np.nan)
@@ -190,8 +178,8 @@ def read_azure(source: AzureArrivals, path: Path) -> Recorded:
         collected.add(
             arrival_s=created_s,
             lifetime_s=np.where(deleted_s >= AZURE_END_S, np.inf, lifetime_s),
-            vcpus=_vcpus(chunk, "vcpus"),
-            memory_mib=MIB["GiB"] * _positive(chunk, "memory"),
+            vcpus=chunk.counts("vcpus"),
+            memory_mib=MIB["GiB"] * chunk.positive("memory"),
             utilisation=np.minimum(percent / 100, 1.0),
             batch=_batches(chunk, created_s, subscriptions),
         )
@@ -221,11 +209,18 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
             vm=chunk.numbers("vmid").astype(np.int64),
             time_s=time_s,
             ends=kind == 1,
-            vcpus=_vcpus(chunk, "cpu"),
-            memory_mib=MIB["GiB"] * _positive(chunk, "memory"),
+            vcpus=chunk.counts("cpu"),
+            memory_mib=MIB["GiB"] * chunk.positive("memory"),
             row=chunk.row,
         )
-    events = collected.columns(source.path)
+    return _lives_of_events(collected.columns(source.path), source.path, path)
+
+
+def _lives_of_events(events: dict[str, Any], shown: str, path: Path) -> Recorded:
+    """Return one row per creation, with the time to the end that follows it.
+
+    Raises InputError where a VM ends that was not there, or is created twice.
+    """
     vm, time_s, ends = events["vm"], events["time_s"], events["ends"]
     order = np.lexsort((np.arange(len(vm)), vm))
     same = np.diff(vm[order], prepend=vm[order[0]] - 1) == 0
@@ -235,7 +230,7 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
         row = int(wrong.min())
         fault = "ends and was not there" if ends[row] else "is created a second time"
         message = f"VM {vm[row]} {fault}; repair or leave out the row"
-        raise refuse(f"{source.path}:{events['row'][row]}", message, "type")
+        raise refuse(f"{shown}:{events['row'][row]}", message, "type")
     lifetime_s = np.full(len(vm), np.inf)
     ending = np.flatnonzero(ends[order])
     lifetime_s[order[ending - 1]] = time_s[order[ending]] - time_s[order[ending - 1]]
@@ -247,7 +242,7 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
         memory_mib=events["memory_mib"][made],
         names=vm[made],
         life=lives(vm[made]),
-        files=[describe_file(source.path, path)],
+        files=[describe_file(shown, path)],
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
-from ..errors.problems import refuse
+from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
-from .archive import packed_as, refuse_irregular
+from ..errors.terminal_text import shown_cell
+from .archive import PARQUET, not_whole, packed_as, refuse_irregular
 from .demand_tables import refuse_header
 
 BLOCK_BYTES = 4 << 20
@@ -63,6 +64,19 @@ class Chunk:
             values[missing] = blank
         return values
 
+    def counts(self, name: str) -> Floats:
+        """Return a column of whole numbers of 1 or more. Raises InputError."""
+        values = self.numbers(name)
+        odd = (values < 1) | (values != np.floor(values))
+        self.refuse(odd, name, "write a whole number above 0")
+        return values
+
+    def positive(self, name: str, right: str = "write a number above 0") -> Floats:
+        """Return a column of numbers above 0. Raises InputError that says what would be right."""
+        values = self.numbers(name)
+        self.refuse(values <= 0, name, right)
+        return values
+
     def texts(self, name: str) -> Any:
         """Return a column as Arrow texts, empty where a cell is."""
         import pyarrow as pa  # noqa: PLC0415
@@ -73,23 +87,11 @@ class Chunk:
 
     def _plain(self, name: str) -> Any:
         """Return a column of numbers or texts. Raises InputError if it holds anything else."""
-        import pyarrow as pa  # noqa: PLC0415
-        from pyarrow import types  # noqa: PLC0415
+        from .arrow_columns import decoded, is_plain, plain_texts  # noqa: PLC0415 - PyArrow
 
-        column = self.columns[name]
-        if types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        kind = column.type
-        if types.is_large_string(kind) or types.is_string_view(kind):
-            column = column.cast(pa.string())
-        elif not (
-            types.is_integer(kind)
-            or types.is_floating(kind)
-            or types.is_decimal(kind)
-            or types.is_string(kind)
-            or types.is_null(kind)
-        ):
-            raise refuse(self.where, f"holds {kind} values; write numbers or texts", name)
+        column = plain_texts(decoded(self.columns[name]))
+        if not is_plain(column.type):
+            raise refuse(self.where, f"holds {column.type} values; write numbers or texts", name)
         return column
 
     def words(self, name: str, known: Sequence[str], what: str) -> Ints:
@@ -120,14 +122,14 @@ class Chunk:
         found = np.flatnonzero(wrong)
         if len(found):
             cell = self.columns[name][int(found[0])].as_py()
-            shown = "is empty" if cell is None or cell == "" else f"is {_short(cell)}"
+            shown = "is empty" if cell is None or cell == "" else f"is {shown_cell(cell)}"
             more = f" ({len(found) - 1} more like it)" if len(found) > 1 else ""
             raise refuse(self.place(int(found[0])), f"{shown}{more}; {right}", name)
 
     def _refuse_text(self, column: Any, name: str) -> NoReturn:
         cells = column.to_pylist()
         first = next((index for index, cell in enumerate(cells) if not _is_number(cell)), 0)
-        message = f"{_short(cells[first])} is not a number; write one"
+        message = f"{shown_cell(cells[first])} is not a number; write one"
         raise refuse(self.place(first), message, name)
 
 
@@ -135,11 +137,6 @@ def _index(text: str, known: Sequence[str]) -> int:
     if not text:
         return -1
     return known.index(text) if text in known else -2
-
-
-def _short(cell: object) -> str:
-    shown = repr(cell) if isinstance(cell, str) else str(cell)
-    return shown if len(shown) < 40 else shown[:37] + "..."
 
 
 def _is_number(cell: object) -> bool:
@@ -169,49 +166,62 @@ def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -
 
 
 def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[Chunk]:
+    """Yield the rows of a CSV file in blocks of about BLOCK_BYTES. Raises InputError."""
     import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import csv  # noqa: PLC0415
-
-    odd: list[Any] = []
-
-    def note(row: Any) -> str:
-        odd.append(row)
-        return "error"
 
     _refuse_disguise(path, shown)
     header = list(names) or _header(path, shown)
     wanted = pick(header)
+    odd: list[Any] = []
+    row = 1 if names else 2
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
-            reader = csv.open_csv(
-                stream,
-                # In one thread only does Arrow know the line of a row that is too short.
-                csv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK_BYTES,
-                    column_names=header,
-                    skip_rows=0 if names else 1,
-                ),
-                csv.ParseOptions(invalid_row_handler=note, ignore_empty_lines=False),
-                csv.ConvertOptions(
-                    column_types=dict.fromkeys(header, pa.string()),
-                    include_columns=wanted,
-                    strings_can_be_null=False,
-                ),
-            )
-            row = 1 if names else 2
-            for batch in reader:
+            for batch in _batches(stream, header, wanted, 0 if names else 1, odd):
                 columns = {name: batch.column(name) for name in wanted}
                 rows = np.arange(row, row + len(batch))
                 row += len(batch)
                 yield _without_blank(Chunk(columns, rows, shown))
     except (pa.ArrowException, OSError) as error:
         if odd:
-            message = f"has {odd[0].actual_columns} columns, the table {odd[0].expected_columns}"
-            if odd[0].actual_columns == 1:
-                message += ", which are separated by commas"
-            raise refuse(f"{shown}:{odd[0].number}", f"{message}; repair the row") from None
-        raise refuse(shown, _reason(error, "a CSV file in UTF-8")) from None
+            raise _odd_row(odd[0], shown) from None
+        raise not_whole(shown, error, "a CSV file in UTF-8") from None
+
+
+def _batches(
+    stream: Any, header: Sequence[str], wanted: Sequence[str], skipped: int, odd: list[Any]
+) -> Any:
+    """Return Arrow's reader of a CSV, all cells as texts; rows of another length go to ``odd``."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
+
+    def note(row: Any) -> str:
+        odd.append(row)
+        return "error"
+
+    return csv.open_csv(
+        stream,
+        # In one thread only does Arrow know the line of a row that is too short.
+        csv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK_BYTES,
+            column_names=header,
+            skip_rows=skipped,
+        ),
+        csv.ParseOptions(invalid_row_handler=note, ignore_empty_lines=False),
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()),
+            include_columns=wanted,
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _odd_row(row: Any, shown: str) -> InputError:
+    """Return what is said of a row with more or fewer columns than the table."""
+    message = f"has {row.actual_columns} columns, the table {row.expected_columns}"
+    if row.actual_columns == 1:
+        message += ", which are separated by commas"
+    return refuse(f"{shown}:{row.number}", f"{message}; repair the row")
 
 
 def _header(path: Path, shown: str) -> list[str]:
@@ -223,7 +233,7 @@ def _header(path: Path, shown: str) -> list[str]:
     except UnicodeDecodeError:
         raise refuse(f"{shown}:1", "is not UTF-8; save it as UTF-8") from None
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        raise refuse(shown, _reason(error, "a CSV file")) from None
+        raise not_whole(shown, error, "a CSV file") from None
     if len(line) >= MAX_HEADER:
         raise refuse(f"{shown}:1", "has a first line of over 4 MiB; is it a table?")
     header = [name.strip().strip('"') for name in line.rstrip("\r\n").split(",")]
@@ -269,9 +279,4 @@ def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
                 yield Chunk(columns, np.arange(row, row + len(batch)), shown)
                 row += len(batch)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise refuse(shown, _reason(error, "a whole Parquet file")) from None
-
-
-def _reason(error: Exception, wanted: str) -> str:
-    told = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
-    return f"is not {wanted} ({told}); copy it again"
+        raise not_whole(shown, error, PARQUET) from None

@@ -12,9 +12,10 @@ from ...models.base.arrays import Floats
 from ...models.base.catalogue import data_file, traces
 from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
+from ..errors.terminal_text import shortened
 from ..language.table_times import Instants, all_numbers, grid_of, plain_number, times_of
 from ..spec.workload import TableTrace
-from .archive import packed_as, read_file
+from .archive import PARQUET, not_whole, packed_as, read_file
 from .trace import (
     FULL,
     InputFile,
@@ -138,8 +139,7 @@ def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Col
         table = parquet.ParquetFile(io.BytesIO(content)).read()
         header = [str(name) for name in table.column_names]
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else "empty"
-        raise refuse(where, f"is not a whole Parquet file ({reason}); copy it again") from None
+        raise not_whole(where, error, PARQUET) from None
     refuse_header(header, where)
     return {
         name: _arrow_cells(column, name, where)
@@ -153,15 +153,15 @@ def _arrow_cells(column: Any, name: str, where: str) -> list[object]:
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import types  # noqa: PLC0415
 
+    from .arrow_columns import decoded, is_plain  # noqa: PLC0415 - brings PyArrow
+
+    column = decoded(column)
     kind = column.type
-    if types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
     if types.is_timestamp(kind):
         worth_s = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
         counts = column.cast(pa.int64()).to_pylist()
         return Instants(None if each is None else each * worth_s for each in counts)
-    plain = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
-    if not (plain or types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind)):
+    if not is_plain(kind):
         if not types.is_date(kind):
             raise refuse(where, f"holds {kind} values; write numbers, texts or times", name)
         column = column.cast(pa.date32())
@@ -203,7 +203,7 @@ def _odd_number(cell: object, name: str, where: str) -> float:
         raise refuse(where, message)
     if text.lstrip("+-") in ("inf", "infinity"):
         return float(text)
-    shown = repr(cell) if len(str(cell)) < 40 else repr(str(cell)[:37] + "...")
+    shown = repr(cell if len(str(cell)) <= 40 else shortened(str(cell)))
     message = f"{shown} in column {name!r} is not a number; write one, or leave it empty"
     if isinstance(cell, str) and plain_number(cell.replace(",", ".")) is not None:
         message = f"{shown} in column {name!r} has a comma; write decimals with a point"

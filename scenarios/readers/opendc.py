@@ -36,6 +36,8 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
     Load is the mean of a task's fragments, of which only the sum over time is kept. Raises
     InputError.
     """
+    from .arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
+
     shown = f"{source.path}/{TASKS}"
     collected, ids = Collector(), list[Any]()
     for chunk in read_chunks(folder / TASKS, shown, lambda header: _task_columns(header, shown)):
@@ -50,7 +52,7 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
     columns["memory_mib"] *= MIB[unit]
     files = [describe_file(shown, folder / TASKS)]
     columns["arrival_s"] -= columns["arrival_s"].min()
-    names, utilisation, cut = _joined(ids), None, 0
+    names, utilisation, cut = joined(ids), None, 0
     if (folder / FRAGMENTS).exists():
         own_mhz = columns["vcpus"] * columns["clock_mhz"]
         utilisation, cut = _mean_load(source, folder, names, own_mhz)
@@ -94,12 +96,6 @@ def _memory_unit(per_vcpu: Floats, shown: str) -> str:
     raise refuse(shown, message, "workload.arrivals.memory_unit")
 
 
-def _joined(parts: list[Any]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - costly to import
-
-    return pa.concat_arrays(parts)
-
-
 def _name(role: str, header: Sequence[str]) -> str | None:
     return next((name for name in GENERATIONS[role] if name in header), None)
 
@@ -134,14 +130,11 @@ def _tasks(chunk: Chunk, clock_mhz: float) -> dict[str, Floats]:
         timed, ends_ms = column("end")
         lasts_ms = ends_ms - submitted_ms
     chunk.refuse(lasts_ms <= 0, timed, "a task must last longer than 0 ms")
-    counted, vcpus = column("vcpus")
-    chunk.refuse((vcpus < 1) | (vcpus != np.floor(vcpus)), counted, "write a whole number above 0")
+    vcpus = chunk.counts(_needed("vcpus", header, chunk.where))
     capacity_mhz = vcpus * clock_mhz
     if _name("capacity", header):
-        capable, capacity_mhz = column("capacity")
-        chunk.refuse(capacity_mhz <= 0, capable, "write MHz above 0")
-    sized, memory = column("memory")
-    chunk.refuse(memory <= 0, sized, "write a number above 0")
+        capacity_mhz = chunk.positive(_needed("capacity", header, chunk.where), "write MHz above 0")
+    memory = chunk.positive(_needed("memory", header, chunk.where))
     return {
         "arrival_s": MS * submitted_ms,
         "lifetime_s": MS * lasts_ms,

@@ -1,12 +1,15 @@
 """Readers of traces with one file per VM: PlanetLab text and Bitbrains GWA-T-12."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats
 from ...models.workload.vm_size import VmSize
 from ..errors.problems import InputError, refuse
+from ..errors.terminal_text import shortened
 from ..language.table_times import EPOCHS, MAX_STEPS, SPARSE
 from .archive import members
 from .trace import (
@@ -20,6 +23,7 @@ from .trace import (
 )
 
 MIB_PER_KB = 1 / 1024
+Series = TypeVar("Series")
 
 
 def read_planetlab(
@@ -30,13 +34,7 @@ def read_planetlab(
     A blank line is a missing sample. Numbers may also be shares (``unit``); None means percent,
     unless all numbers could be shares. Raises InputError.
     """
-    names, columns, files = [], [], []
-    for name, content in members(path, shown):
-        columns.append(_percentages(content, f"{shown}/{name}"))
-        names.append(name)
-        files.append(InputFile.of(name, content))
-    if not columns:
-        raise InputError([no_samples(shown)])
+    names, columns, files = _each(path, shown, _percentages)
     longest = max(len(column) for column in columns)
     _refuse_waste(longest, columns, names, shown)
     percent = np.full((longest, len(columns)), np.nan)
@@ -49,6 +47,23 @@ def read_planetlab(
         refuse_shares(percent, shown)
     counts, share = as_counts(percent)
     return TraceData(names, counts, share, step_s, quality, files, by_file=True)
+
+
+def _each(
+    path: Path, shown: str, parse: Callable[[bytes, str], Series]
+) -> tuple[list[str], list[Series], list[InputFile]]:
+    """Parse each file of a folder or archive; return their names, what came of it, and the files.
+
+    ``parse`` takes content and place. Raises InputError if there is no file.
+    """
+    names, parsed, files = [], [], []
+    for name, content in members(path, shown):
+        parsed.append(parse(content, f"{shown}/{name}"))
+        names.append(name)
+        files.append(InputFile.of(name, content))
+    if not parsed:
+        raise InputError([no_samples(shown)])
+    return names, parsed, files
 
 
 def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: str) -> None:
@@ -86,8 +101,7 @@ def _number(text: str, where: str, row: int) -> float:
     except ValueError:
         value = None
     if value is None or "_" in text:
-        shown = text if len(text) < 40 else text[:37] + "..."
-        raise refuse(f"{where}:{row}", f"{shown!r} is not a number; write a percentage")
+        raise refuse(f"{where}:{row}", f"{shortened(text)!r} is not a number; write a percentage")
     if np.isnan(value):
         raise refuse(f"{where}:{row}", "NaN is not a sample; leave the line blank if it is missing")
     return value
@@ -109,13 +123,7 @@ def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
     they are Unix seconds. Utilisation is MHz used over the most MHz ever provisioned, which
     with cores and memory also gives the VM's size. Raises InputError.
     """
-    names, tables, files = [], [], []
-    for name, content in members(path, shown):
-        tables.append(_bitbrains_table(content, f"{shown}/{name}"))
-        names.append(name)
-        files.append(InputFile.of(name, content))
-    if not tables:
-        raise InputError([no_samples(shown)])
+    names, tables, files = _each(path, shown, _bitbrains_table)
     shown_names = [f"{shown}/{name}" for name in names]
     notes = _to_seconds(tables, shown_names)
     start_s = min(table["time"][0] for table in tables)

@@ -9,6 +9,7 @@ import numpy as np
 from ...models.base.arrays import Floats, Ints
 from ...models.state.columns import Vms
 from ..errors.problems import refuse
+from ..errors.terminal_text import shortened
 from ..spec.workload import WorkloadPart
 from .trace import FULL, TraceData
 
@@ -20,7 +21,7 @@ ROUNDING = 1e-9
 
 def listed(names: Sequence[str]) -> str:
     """Return the first of some names, and how many there are if not all are shown."""
-    shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in names[:SHOWN])
+    shown = ", ".join(shortened(name, 60) for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} more"
 
 

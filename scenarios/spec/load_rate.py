@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import core_schema
 
 from ..language import units
-from ..language.fields import WRITTEN_AS, problem
+from ..language.fields import WRITTEN_AS, WrittenValue
 
 REQUESTS = "requests/s"
 MAX_VALUE = 1e12
@@ -57,30 +55,17 @@ def parse_rate(written: object) -> LoadRate:
     return rate
 
 
-class Rate:
+class Rate(WrittenValue):
     """The field type of a load rate."""
 
     words = "rate of load: `12 GHz` or `400 requests/s`"
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        del source, handler
+    def parse(self, written: Any) -> LoadRate:
+        """Return the rate. Raises UnitError."""
+        return parse_rate(written)
 
-        def read(written: Any) -> LoadRate:
-            try:
-                return parse_rate(written)
-            except units.UnitError as error:
-                raise problem(str(error)) from None
-
-        return core_schema.no_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        del schema, handler
+    def schema(self) -> JsonSchemaValue:
+        """Return the pattern of a number with a unit of frequency, or with ``requests/s``."""
         return {
             "type": "string",
             "pattern": rf"^\s*[+0-9.eE]+\s*(GHz|MHz|{REQUESTS})\s*$",
