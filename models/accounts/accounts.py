@@ -211,9 +211,13 @@ class VmAccounts:
         self._copy_since_s = np.zeros(vms)
 
     def accrue(
-        self, vms: Ints, shortfall: Floats, waiting: Floats, elapsed_s: Floats,
+        self,
+        vms: Ints,
+        shortfall: Floats,
+        waiting: Floats,
+        elapsed_s: Floats,
         overhead: Floats | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Integrate what VMs went without over the time since their hosts were settled.
 
         ``overhead`` is the part of the shortfall that is overhead on their own vCPUs.

@@ -193,9 +193,14 @@ class Delivery:
             chosen = np.flatnonzero(np.append(saturated | self.saturated[rows], False)[at])
             vms = chosen if isinstance(guests, slice) else guests[chosen]
             sums = HostSums(
-                others_mhz, capacity_mhz, saturated, load_mhz, delivered_mhz, unserved_mhz,
+                others_mhz,
+                capacity_mhz,
+                saturated,
+                load_mhz,
+                delivered_mhz,
+                unserved_mhz,
                 saturated_mhz,
-            )  # fmt: skip
+            )
             every = np.arange(len(self._hosts))[rows]
             self._by_vm.allocate(every, vms, at[chosen], self.asked_mhz(vms), sums)
             self.saturated[rows] = saturated

@@ -89,9 +89,14 @@ class SaturatedHosts:
         self.waiting[vms] = 0.0
 
     def find(
-        self, rows: Ints | slice, guests: Ints | slice, at: Ints, work_mhz: Floats,
-        physical_mhz: Floats, load_mhz: Floats,
-    ) -> Bools:  # fmt: skip
+        self,
+        rows: Ints | slice,
+        guests: Ints | slice,
+        at: Ints,
+        work_mhz: Floats,
+        physical_mhz: Floats,
+        load_mhz: Floats,
+    ) -> Bools:
         """Return on which hosts I/O, crowding or neighbours call for a look at single VMs.
 
         ``guests`` are the VMs of the hosts ``rows``, ``at`` the positions of their hosts in it
@@ -169,9 +174,13 @@ class SaturatedHosts:
         return effort * self.slowdown[vms]
 
     def _note_missed(
-        self, vms: Ints, saturated: Bools, wanted_mhz: Floats, done_mhz: Floats,
+        self,
+        vms: Ints,
+        saturated: Bools,
+        wanted_mhz: Floats,
+        done_mhz: Floats,
         own_loss_mhz: Floats | float,
-    ) -> tuple[Floats, Floats]:  # fmt: skip
+    ) -> tuple[Floats, Floats]:
         """Note what VMs go without; return it in MHz, and the part of it that is their host's.
 
         Where their host is not ``saturated`` they miss nothing. ``own_loss_mhz`` is what their
@@ -191,9 +200,14 @@ class SaturatedHosts:
         return missed_mhz, host_loss_mhz
 
     def _shared(
-        self, rows: Ints, vms: Ints, at: Ints, physical_mhz: Floats, guests_mhz: Floats,
+        self,
+        rows: Ints,
+        vms: Ints,
+        at: Ints,
+        physical_mhz: Floats,
+        guests_mhz: Floats,
         sums: HostSums,
-    ) -> Floats:  # fmt: skip
+    ) -> Floats:
         """Return what each VM gets of the physical CPU that it asks of its host.
 
         Host applications and arriving copies are one more consumer per host, with the weight of

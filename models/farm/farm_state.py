@@ -82,9 +82,13 @@ class FarmState:
     """
 
     def __init__(
-        self, hosts: Hosts, vms: Vms, violation: ViolationRule, layer: Layer | None,
+        self,
+        hosts: Hosts,
+        vms: Vms,
+        violation: ViolationRule,
+        layer: Layer | None,
         all_present: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.hosts, self.vms, self.violation = hosts, vms, violation
         self.ledgers: list[Ledger] = []
         self.own_ledgers: list[Ledger] = []

@@ -184,8 +184,10 @@ class FastPath:
         power_w, rates = hosts.power.watts_of(host, utilisation), accounts.rates
         accounts.levels.shift(
             power_w - rates.item(Rate.POWER_W, host),
-            delivered_mhz - rates.item(Rate.DELIVERED_MHZ, host), 0.0, 0.0,
-        )  # fmt: skip
+            delivered_mhz - rates.item(Rate.DELIVERED_MHZ, host),
+            0.0,
+            0.0,
+        )
         rates[Rate.POWER_W, host] = power_w
         rates[Rate.ACTIVE, host] = not idle
         if violating != (rates.item(Rate.VIOLATING, host) > 0):

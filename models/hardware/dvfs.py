@@ -15,7 +15,7 @@ class FrequencyState:
 
     frequency: float = parameter(
         "Frequency as a share of the highest.", dimension="share", gt=0, le=1
-    )  # fmt: skip
+    )
     idle_w: float = parameter("Power at zero load.", key="idle", dimension="power", ge=0)
     max_w: float = parameter(
         "Power at full load in this state.", key="max", dimension="power", gt=0

@@ -44,11 +44,13 @@ def sleep_figures() -> dict[str, SleepFigures]:
     read: dict[str, dict[str, Any]] = json.loads(data_file("sleep_states.json").read_text("utf-8"))
     return {
         state: SleepFigures(
-            Ranged(**entry["resting"]), entry["of_idle"], Ranged(**entry["enter_s"]),
+            Ranged(**entry["resting"]),
+            entry["of_idle"],
+            Ranged(**entry["enter_s"]),
             Ranged(**entry["leave_s"]),
         )
         for state, entry in read.items()
-    }  # fmt: skip
+    }
 
 
 @dataclass(frozen=True)

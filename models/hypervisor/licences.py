@@ -62,11 +62,14 @@ def list_price(
         return HostLicence(per_host=price * server.sockets, foreign=foreign)
     cores = licensed_cores(licence, server)
     return HostLicence(
-        per_host=price * cores, cores=cores, order=licence.contract or order,
-        min_cores=licence.minimum_order_in(region), order_note=licence.minimum_order_note,
+        per_host=price * cores,
+        cores=cores,
+        order=licence.contract or order,
+        min_cores=licence.minimum_order_in(region),
+        order_note=licence.minimum_order_note,
         order_regional=bool(licence.minimum_order_regions),
         foreign=foreign,
-    )  # fmt: skip
+    )
 
 
 def licensed_cores(licence: Licence[float], server: Server) -> float:

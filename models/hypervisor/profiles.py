@@ -41,8 +41,11 @@ class CpuCosts(Generic[N]):
     )
     mmu: N = figure(
         "Efficiency of code heavy on page tables, with nested paging.",
-        1.0, more_costs=False, above=0, le=1,
-    )  # fmt: skip
+        1.0,
+        more_costs=False,
+        above=0,
+        le=1,
+    )
     mmu_shadow: N = figure("The same without nested paging.", 1.0, more_costs=False, above=0, le=1)
     vector: N = figure("Efficiency of vector code.", 1.0, more_costs=False, above=0, le=1)
     exit_cycles: N = figure("Cycles of an exit to the hypervisor and back.", 0.0)

@@ -136,10 +136,15 @@ class Conversion(Handover):
     def restart(self, storage: StorageMode) -> Cold:
         """Return the move where only the CPU is another one: nothing is converted."""
         return Cold(
-            limit_mbps=self.limit_mbps, target_load=self.target_load, drain_s=self.drain_s,
-            announce_s=self.announce_s, storage=storage, acknowledge=self.acknowledge,
-            shutdown_s=self.shutdown_s, boot_s=self.boot_s,
-        )  # fmt: skip
+            limit_mbps=self.limit_mbps,
+            target_load=self.target_load,
+            drain_s=self.drain_s,
+            announce_s=self.announce_s,
+            storage=storage,
+            acknowledge=self.acknowledge,
+            shutdown_s=self.shutdown_s,
+            boot_s=self.boot_s,
+        )
 
     def cut_over(self, left_bytes: float) -> Steps:
         """Shut down, convert what is left of the disk, boot at the target."""
@@ -182,10 +187,13 @@ class ReplicatedConversion(Conversion):
     def steps(self, guest: Guest) -> MigrationSteps:
         """Yield the steps of the move."""
         past = yield Step(
-            "replicate", size_bytes=guest.disk_bytes, cap_bytes_s=self.cap_bytes_s,
-            guest_share=1.0 - self.guest_loss, source_share=self.guest_loss,
+            "replicate",
+            size_bytes=guest.disk_bytes,
+            cap_bytes_s=self.cap_bytes_s,
+            guest_share=1.0 - self.guest_loss,
+            source_share=self.guest_loss,
             target_share=self.target_load,
-        )  # fmt: skip
+        )
         written = math.floor(guest.write_bytes_s * past.busy_s)
         yield from self.cut_over(min(guest.disk_bytes, float(written)))
         return MigrationEnd(moved=True)

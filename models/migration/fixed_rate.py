@@ -129,10 +129,13 @@ class FixedRate:
         """Yield one wait, beside the moves of other models over their network."""
         bytes_s = self.max_mbps * BYTES_PER_MEGABIT
         yield Step(
-            "copy", wait_s=guest.memory_bytes / bytes_s, guest_share=1.0 - self.guest_loss,
-            source_share=self.guest_loss, target_share=self.target_load,
+            "copy",
+            wait_s=guest.memory_bytes / bytes_s,
+            guest_share=1.0 - self.guest_loss,
+            source_share=self.guest_loss,
+            target_share=self.target_load,
             beside_bytes=guest.memory_bytes,
-        )  # fmt: skip
+        )
         yield Step("arrive", arrived=True)
         return MigrationEnd(moved=True)
 
@@ -170,11 +173,13 @@ class PortedRate:
         """Yield one transfer, at the model's rate or at what its route has left."""
         model = self.model
         yield Step(
-            "copy", size_bytes=guest.memory_bytes,
+            "copy",
+            size_bytes=guest.memory_bytes,
             cap_bytes_s=model.max_mbps * BYTES_PER_MEGABIT,
-            guest_share=1.0 - model.guest_loss, source_share=model.guest_loss,
+            guest_share=1.0 - model.guest_loss,
+            source_share=model.guest_loss,
             target_share=model.target_load,
-        )  # fmt: skip
+        )
         yield Step("arrive", arrived=True)
         return MigrationEnd(moved=True)
 

@@ -69,11 +69,15 @@ class RemotePages(MemoryHandover):
         for piece in range(PULLS):
             away = (PULLS - piece - 0.5) / PULLS * pages
             yield Step(
-                "pull", size_bytes=float(edges[piece + 1] - edges[piece]),
-                cap_bytes_s=self.cap_bytes_s, guest_share=self.kept_share(away),
-                source_share=self.guest_loss, target_share=self.target_load,
-                arrived=True, exposed=rest_bytes > 0,
-            )  # fmt: skip
+                "pull",
+                size_bytes=float(edges[piece + 1] - edges[piece]),
+                cap_bytes_s=self.cap_bytes_s,
+                guest_share=self.kept_share(away),
+                source_share=self.guest_loss,
+                target_share=self.target_load,
+                arrived=True,
+                exposed=rest_bytes > 0,
+            )
         yield from self.finish()
 
 

@@ -112,9 +112,12 @@ class PreCopy(RemotePages):
                 throttle = self._more(throttle)
             rounds += 1
             past = yield self.copying(
-                "round", rest.all_bytes, cap_bytes_s=self.round_cap_bytes_s(rounds),
-                throttle=throttle, is_round=True,
-            )  # fmt: skip
+                "round",
+                rest.all_bytes,
+                cap_bytes_s=self.round_cap_bytes_s(rounds),
+                throttle=throttle,
+                is_round=True,
+            )
             memory_bytes, sent_bytes = memory_bytes + rest.pages_bytes, rest.all_bytes
             rest = self.left_over(guest, past)
             stalled = stalled + 1 if rest.all_bytes >= sent_bytes else 0

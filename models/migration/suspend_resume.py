@@ -74,9 +74,15 @@ class Handover:
     ) -> Step:
         """Return a transfer during which the guest is down."""
         return Step(
-            name, wait_s, size_bytes, cap_bytes_s=self.cap_bytes_s, guest_share=0.0,
-            target_share=self.target_load, down=True, undo_s=undo_s,
-        )  # fmt: skip
+            name,
+            wait_s,
+            size_bytes,
+            cap_bytes_s=self.cap_bytes_s,
+            guest_share=0.0,
+            target_share=self.target_load,
+            down=True,
+            undo_s=undo_s,
+        )
 
     def drain(self) -> Steps:
         """Let connections end before the guest stops."""

@@ -46,9 +46,14 @@ class Situation:
 
 
 def violated(
-    rules: Iterable[Rule], domains: Domains, host: Ints, moving_to: Ints, capacity_mhz: Floats,
-    among: Ints | None = None, size: Ints | None = None,
-) -> list[Breach]:  # fmt: skip
+    rules: Iterable[Rule],
+    domains: Domains,
+    host: Ints,
+    moving_to: Ints,
+    capacity_mhz: Floats,
+    among: Ints | None = None,
+    size: Ints | None = None,
+) -> list[Breach]:
     """Return every rule that is broken, in the order of the rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none; a VM without a host breaks no
@@ -66,9 +71,13 @@ def violated(
             bound = rule.holding(size)
             kept_mhz[bound] = np.maximum(kept_mhz[bound], rule.cpu_mhz)
     situation = Situation(
-        np.concatenate([one, other]), np.concatenate([host[one], moving_to[other]]),
-        domains, capacity_mhz, kept_mhz, size,
-    )  # fmt: skip
+        np.concatenate([one, other]),
+        np.concatenate([host[one], moving_to[other]]),
+        domains,
+        capacity_mhz,
+        kept_mhz,
+        size,
+    )
     breaches = []
     for rule in rules:
         wrong = _JUDGES[rule.kind](rule, situation)

@@ -34,12 +34,17 @@ class RequestClass:
 
     cpu_s: float = parameter(
         "CPU time on one bare-metal core of the reference clock.",
-        key="cpu", dimension="time", gt=0,
-    )  # fmt: skip
+        key="cpu",
+        dimension="time",
+        gt=0,
+    )
     reference_mhz: float = parameter(
         "Clock of the core that the CPU time refers to.",
-        2600.0, key="reference_clock", dimension="frequency", gt=0,
-    )  # fmt: skip
+        2600.0,
+        key="reference_clock",
+        dimension="frequency",
+        gt=0,
+    )
     storage_operations: float = parameter("Storage operations, one after another.", 0.0, ge=0)
     storage_mib: float = parameter(
         "Bytes read and written.", 0.0, key="storage_data", dimension="memory", ge=0
@@ -55,8 +60,11 @@ class RequestClass:
     )
     mmu_share: float = parameter(
         "Part of the work heavy on page tables: new processes, mappings, scattered access.",
-        0.0, dimension="share", ge=0, le=1,
-    )  # fmt: skip
+        0.0,
+        dimension="share",
+        ge=0,
+        le=1,
+    )
     vector_share: float = parameter(
         "Part of the work in vector instructions.", 0.0, dimension="share", ge=0, le=1
     )

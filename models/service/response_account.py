@@ -131,9 +131,14 @@ class ServiceAccount:
             self._alone[:, rows[held]] = [column[held] for column in columns]
 
     def _own(
-        self, rows: Ints, interval_s: Floats | float, vcpus: Ints, arrival_per_s: Floats,
-        service_s: Floats, scv: Floats,
-    ) -> Sojourn:  # fmt: skip
+        self,
+        rows: Ints,
+        interval_s: Floats | float,
+        vcpus: Ints,
+        arrival_per_s: Floats,
+        service_s: Floats,
+        scv: Floats,
+    ) -> Sojourn:
         """Return the time in VMs without backlog; below ``BUSIEST`` as if it had lasted."""
         with np.errstate(invalid="ignore"):  # nobody who comes to a VM that stands still
             busy = arrival_per_s * service_s >= BUSIEST * vcpus

@@ -147,8 +147,12 @@ class LoadCells:
         return Gathered(row, requests, own.latency_s, Sojourn(time.mean_s, scv))
 
 
-def _add_at(sums: "np.ndarray[tuple[int, int], np.dtype[np.complex128]]", at: Ints,
-            real: Floats, imaginary: Floats) -> None:  # fmt: skip
+def _add_at(
+    sums: "np.ndarray[tuple[int, int], np.dtype[np.complex128]]",
+    at: Ints,
+    real: Floats,
+    imaginary: Floats,
+) -> None:
     """Add to cells that are named once each."""
     flat = sums.reshape(-1)
     found = flat.take(at)

@@ -53,9 +53,16 @@ class VmState:
 
 
 VM_STATES = (
-    "waiting", "running", "migrating", "finished", "rejected", "lost", "starting", "suspended",
+    "waiting",
+    "running",
+    "migrating",
+    "finished",
+    "rejected",
+    "lost",
+    "starting",
+    "suspended",
     "absent",
-)  # fmt: skip
+)
 
 
 @dataclass

@@ -29,9 +29,7 @@ def between(times_s: Floats, at_s: Floats, values: Floats) -> Floats:
     return found
 
 
-def daily(
-    times_s: Floats, peak: float, trough: float, peak_at_s: float, weekend: float
-) -> Floats:  # fmt: skip
+def daily(times_s: Floats, peak: float, trough: float, peak_at_s: float, weekend: float) -> Floats:
     """Return ``trough + (peak - trough) (1 + cos(2 pi (t - peak_at) / day)) / 2``.
 
     On Saturdays and Sundays it is multiplied by ``weekend``.
@@ -41,9 +39,7 @@ def daily(
     return (trough + (peak - trough) * swing) * np.where(rest, weekend, 1.0)
 
 
-def event(
-    times_s: Floats, from_s: float, to_s: float, factor: float, ramp_s: float
-) -> Floats:  # fmt: skip
+def event(times_s: Floats, from_s: float, to_s: float, factor: float, ramp_s: float) -> Floats:
     """Return what an event multiplies the load by: ``factor`` from ``from_s`` to ``to_s``, else 1.
 
     The first and the last ``ramp_s`` of it lead there and back in a straight line.

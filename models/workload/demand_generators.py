@@ -29,14 +29,20 @@ class LoadClass:
     level_variance: float = parameter("Part that tells VMs apart for good.", 0.5, ge=0)
     slow_variance: float = parameter("Part that changes slowly.", 0.2, ge=0)
     slow_time_constant_s: float = parameter(
-        "Time in which the slow part forgets.", 14_400.0, key="slow_time_constant",
-        dimension="time", gt=0,
-    )  # fmt: skip
+        "Time in which the slow part forgets.",
+        14_400.0,
+        key="slow_time_constant",
+        dimension="time",
+        gt=0,
+    )
     fast_variance: float = parameter("Part that changes fast.", 0.1, ge=0)
     fast_time_constant_s: float = parameter(
-        "Time in which the fast part forgets.", 600.0, key="fast_time_constant",
-        dimension="time", gt=0,
-    )  # fmt: skip
+        "Time in which the fast part forgets.",
+        600.0,
+        key="fast_time_constant",
+        dimension="time",
+        gt=0,
+    )
     daily_variance: float = parameter("Part that repeats every day.", 0.05, ge=0)
     noise_variance: float = parameter("Part that is new in every sample.", 0.15, ge=0)
     shared_variance: float = parameter("Part that all VMs of the class share.", 0.0, ge=0)
