@@ -80,7 +80,10 @@ class Figure:
 
 
 def figure(text: str, neutral: float, **meaning: Any) -> Any:
-    """Declare a dataclass field for a figure; ``neutral`` is its value without any cost."""
+    """Declare a dataclass field for a figure; ``neutral`` is its value without any cost.
+
+    ``meaning`` are fields of :class:`Figure`: whether a higher value costs more, and its bounds.
+    """
     return field(default=exactly(neutral), metadata={"figure": Figure(text, **meaning)})
 
 
@@ -93,7 +96,10 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
 
 
 def at_level(part: Any, level: Level) -> Any:
-    """Return a copy of a dataclass with every figure, nested ones too, at a level of cost."""
+    """Return a copy of a dataclass with every figure, nested ones too, at a level of cost.
+
+    The copy holds numbers where ``part`` holds figures with ranges.
+    """
     changes: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
@@ -166,6 +172,7 @@ def changed(base: P, written: Mapping[str, Any], where: str) -> P:
 
 
 def _figure(value: Any, meaning: Figure, path: str) -> Ranged:
+    """Return a figure as it is written, held to its bounds. Raises ValueError."""
     if _is_number(value):
         value = {"typical": float(_number(value, path))}
     elif not isinstance(value, Ranged | Mapping):
@@ -181,6 +188,7 @@ def _figure(value: Any, meaning: Figure, path: str) -> Ranged:
 
 
 def _ranged(written: Mapping[str, Any], path: str) -> Ranged:
+    """Return a figure written as a mapping of low, typical, high and its source."""
     names = [each.name for each in fields(Ranged)]
     for key in written:
         if key not in names:
@@ -203,6 +211,7 @@ def _ranged(written: Mapping[str, Any], path: str) -> Ranged:
 
 
 def _is_number(value: Any) -> bool:
+    """Whether a value is a number; truth values are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -216,11 +225,13 @@ def _number(value: Any, path: str) -> float:
 
 
 def _shown(value: Any) -> str:
+    """Return a value as it is quoted in an error: cut off after 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _items(old: tuple[Any, ...], value: Any, names: Mapping[str, type], path: str) -> Any:
+    """Return named parts with some changed, added or, where None is written, taken away."""
     parts = {part.name: part for part in old}
     for name, written in _mapping(value, path).items():
         if name not in names:
@@ -234,6 +245,7 @@ def _items(old: tuple[Any, ...], value: Any, names: Mapping[str, type], path: st
 
 
 def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    """Return a value that has to be a mapping. Raises ValueError."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{path}: {_shown(value)} is not a mapping of names to values")
     return value

@@ -19,11 +19,13 @@ def audit(farm: Farm) -> None:
 
 
 def _require(holds: bool, what: str) -> None:
+    """Raise FarmError with what is wrong unless it holds."""
     if not holds:
         raise FarmError(f"audit: {what}")
 
 
 def _check_residents(state: FarmState) -> None:
+    """Check that running VMs, and only they, are on one host each, and where they go."""
     vms, hosts = state.vms, state.hosts
     running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
     _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
@@ -38,6 +40,7 @@ def _check_residents(state: FarmState) -> None:
 
 
 def _migration_load(state: FarmState) -> None:
+    """Check that each copy loads the two hosts that its VM is at and goes to, or came from."""
     vms, migration_load = state.vms, state.migration_load
     copied = np.flatnonzero(migration_load.source >= 0)
     source, target = migration_load.source[copied], migration_load.target[copied]
@@ -50,6 +53,10 @@ def _migration_load(state: FarmState) -> None:
 
 
 def _sums_of_hosts(state: FarmState) -> None:
+    """Check what hosts hold: memory, sizes, vCPUs, VMs, and guests that come or have left.
+
+    Memory is never overcommitted, hosts that are off hold nothing, VMs that do not run ask nothing.
+    """
     vms, hosts = state.vms, state.hosts
     count = len(hosts)
     home, movers = np.flatnonzero(vms.host >= 0), np.flatnonzero(vms.moving_to >= 0)
@@ -85,6 +92,10 @@ def _sums_of_hosts(state: FarmState) -> None:
 
 
 def _rates_of_hosts(state: FarmState) -> None:
+    """Check what hosts deliver against what is asked of them, and that nothing is left over.
+
+    Where overheads change what is asked, the sum over VMs is not compared.
+    """
     vms, hosts, rates = state.vms, state.hosts, state.accounts.rates
     count = len(hosts)
     home, migration_load = np.flatnonzero(vms.host >= 0), state.migration_load

@@ -30,7 +30,11 @@ class FastPath:
     def set_load(
         self, vm: int, guest_share: float, source_share: float, target_share: float, now_s: float
     ) -> bool:
-        """Do as :meth:`.Farm.set_migration_load` for one VM."""
+        """Do as :meth:`.Farm.set_migration_load` for one VM.
+
+        Left to the verb: a VM that does not migrate, an end that is not on, and a guest whose
+        share changes where overheads look at all guests of a host.
+        """
         state = self._state
         source, target = state.vms.host.item(vm), state.vms.moving_to.item(vm)
         if state.vms.state.item(vm) != VmState.MIGRATING or not self._on(source, target):
@@ -56,7 +60,11 @@ class FastPath:
         return True
 
     def commit(self, vm: int, now_s: float, pages_away: bool = False) -> bool:
-        """Do as :meth:`.Farm.commit_migration` for one VM."""
+        """Do as :meth:`.Farm.commit_migration` for one VM.
+
+        Left to the verb: a VM that does not migrate, an end that is not on, and farms where what
+        guests want does not add up to what hosts are asked for.
+        """
         state, vms = self._state, self._state.vms
         source, target = vms.host.item(vm), vms.moving_to.item(vm)
         plain = self._on(source, target) and state.delivery.adds_up
@@ -79,6 +87,7 @@ class FastPath:
         return True
 
     def _on(self, source: int, target: int) -> bool:
+        """Whether both hosts serve their guests."""
         state = self._state.hosts.state.item
         return state(source) in SERVING and state(target) in SERVING
 
@@ -132,6 +141,7 @@ class FastPath:
     # Integrals and rates
 
     def _settle(self, host: int, now_s: float) -> None:
+        """Bring the integrals of one host up to now, with arrays only where they are needed."""
         state = self._state
         if state.ledgers or state.own_ledgers or state.delivery.saturated.item(host):
             self._rates.settle(np.array([host]), now_s)
@@ -139,16 +149,19 @@ class FastPath:
             state.accounts.settle_one(host, now_s)
 
     def _charge(self, vm: int) -> None:
+        """Charge a VM with what its host has failed to give it since it was charged last."""
         state = self._state
         asked_mhz = self._wanted_mhz(vm) * state.vms.guest_share.item(vm)
         state.vm_accounts.charge_one(vm, asked_mhz)
 
     def _charge_copy(self, vm: int, now_s: float) -> None:
+        """Charge a VM with the CPU that its copy has taken from it until now."""
         state = self._state
         lost = 1.0 - state.vms.guest_share.item(vm)
         state.vm_accounts.charge_copy_of_one(vm, lost * self._wanted_mhz(vm), now_s)
 
     def _wanted_mhz(self, vm: int) -> float:
+        """Return the work that a VM asks for and its vCPUs could do on its host, in MHz."""
         state = self._state
         return float(min(state.vms.demand_mhz.item(vm), state.delivery.ceiling_mhz.item(vm)))
 

@@ -73,4 +73,5 @@ class FrequencyScaling:
 
 
 def _power_w(state: FrequencyState, utilisation: float) -> float:
+    """Return the power of a server in a state, linear in the load, in W."""
     return state.idle_w + (state.max_w - state.idle_w) * utilisation / state.frequency

@@ -1,8 +1,8 @@
-"""Which migration model a move follows, by the VM, the hosts that it leaves and where it goes.
+"""Which model a migration follows, by the VM, the hosts that it leaves and where it goes.
 
 A VM moves by its own model, else by that of the hypervisor that it leaves. Where the two ends
 are no platforms of one kind it is converted, or restarted where only the CPU differs; where
-neither is to be had the move is impossible, and the reason is kept.
+neither is to be had the migration is impossible, and the reason is kept.
 """
 
 from collections.abc import Sequence
@@ -35,10 +35,10 @@ Model: TypeAlias = MigrationModel | StepwiseModel
 
 @dataclass(frozen=True)
 class GroupEndpoint:
-    """What a group of hosts is to the moves from and to it.
+    """What a group of hosts is to migrations from and to it.
 
     ``model`` is how guests leave it, ``device`` that they hold a passthrough device there, and
-    ``detachable`` that this may be taken from them for a move.
+    ``detachable`` that this may be taken from them for a migration.
     """
 
     platform: MigrationPlatform
@@ -49,7 +49,7 @@ class GroupEndpoint:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model of a move, or why there is none."""
+    """The model of a migration, or why there is none."""
 
     model: Model | None
     reason: str = ""
@@ -76,6 +76,7 @@ def choose_model(
 
 
 def _converted(why: str, conversion: Conversion | NoConversion) -> ModelChoice:
+    """Return the model of a VM that has to be converted, and ``why`` it has to be."""
     if isinstance(conversion, NoConversion):
         return ModelChoice(None, f"{why}, and conversion is none")
     assert isinstance(conversion, StepwiseModel)
@@ -83,6 +84,7 @@ def _converted(why: str, conversion: Conversion | NoConversion) -> ModelChoice:
 
 
 def _restarted(model: Model, why: str, conversion: Conversion | NoConversion) -> ModelChoice:
+    """Return a cold restart at the target, with the storage of the model that it replaces."""
     if isinstance(conversion, NoConversion):
         return ModelChoice(None, f"{why}, and conversion is none")
     return ModelChoice(
@@ -91,6 +93,7 @@ def _restarted(model: Model, why: str, conversion: Conversion | NoConversion) ->
 
 
 def _detached(model: Model, source: GroupEndpoint) -> ModelChoice:
+    """Return the model itself, unless a passthrough device holds the VM where it is."""
     if source.device and not source.detachable:
         return ModelChoice(None, "its passthrough device is not to be detached")
     if source.device and not isinstance(model, MemoryHandover):
@@ -99,12 +102,13 @@ def _detached(model: Model, source: GroupEndpoint) -> ModelChoice:
 
 
 def _name_of(model: Model) -> str:
+    """Return the name of a model in a scenario, or of its class."""
     names = (name for name, cls in MIGRATION_MODELS.items() if type(model) is cls)
     return next(names, type(model).__name__)
 
 
 class MigrationModels:
-    """The models of all moves of a farm, a table over kinds of VMs and of groups of hosts.
+    """The models of all migrations of a farm, a table over kinds of VMs and of groups of hosts.
 
     Sizes of VM and groups of hosts are rows, as in the columns of the farm.
     """
@@ -118,7 +122,7 @@ class MigrationModels:
     ) -> None:
         """Choose for every size, with its own model or None, between every two groups.
 
-        With ``ported`` moves at a fixed rate share ports and places with all others. Raises
+        With ``ported`` migrations at a fixed rate share ports and places with all others. Raises
         ValueError if a model that only knows durations is not the only one.
         """
         self._ported = ported
@@ -155,21 +159,21 @@ class MigrationModels:
 
     @classmethod
     def only(cls, model: Model, sizes: int, groups: int) -> "MigrationModels":
-        """Return one model for all moves of a farm of one platform."""
+        """Return one model for all migrations of a farm of one platform."""
         end = GroupEndpoint(MigrationPlatform("ideal"), model)
         return cls([None] * sizes, [end] * groups, NoConversion())
 
     def possible(self, sizes: Ints, sources: Ints, targets: Ints) -> Bools:
-        """Return which moves can be, given a size of VM and two groups of hosts of each."""
+        """Return which migrations can be, given a size of VM and two groups of hosts of each."""
         found: Bools = self._is_possible[self._rows(sizes, sources, targets)]
         return found
 
     def reason(self, size: int, source: int, target: int) -> str:
-        """Return why a move cannot be; empty if it can."""
+        """Return why a migration cannot be; empty if it can."""
         return self._choice(size, source, target).reason
 
     def table(self) -> Bools | None:
-        """Return which moves can be: (sizes, groups left, groups gone to); None if all can."""
+        """Return which migrations can be: (sizes, groups left, groups gone to); None if all can."""
         if self._is_possible.all():
             return None
         at, ends = self._own_of_size, self._endpoint_of_group
@@ -177,24 +181,25 @@ class MigrationModels:
         return found
 
     def of(self, size: int, source: int, target: int) -> Model | None:
-        """Return the model of a move, None where it cannot be."""
+        """Return the model of a migration, None where it cannot be."""
         return self._choice(size, source, target).model
 
     def _stepwise(self, model: Model | None) -> StepwiseModel | None:
+        """Return a model as one that asks for steps; None if it cannot."""
         if isinstance(model, FixedRate) and self._ported:
             return PortedRate(model)
         return model if isinstance(model, StepwiseModel) else None
 
     def takes_place(self, size: int, source: int, target: int) -> bool:
-        """Return whether a move counts where moves at a time are limited."""
+        """Return whether a migration counts where migrations at a time are limited."""
         return self._takes_place[self._at(size, source, target)]
 
     def knows_downtime(self, size: int, source: int, target: int) -> bool:
-        """Return whether the model of a move says how long its guest stands still."""
+        """Return whether the model of a migration says how long its guest stands still."""
         return self._knows_downtime[self._at(size, source, target)]
 
     def steps(self, guest: Guest, size: int, source: int, target: int) -> MigrationSteps:
-        """Return the course of a move that is possible, of a VM of a size between two groups."""
+        """Return the steps of a possible migration of a VM of a size between two groups."""
         model = self._stepwise_models[self._at(size, source, target)]
         assert model is not None
         held, given = self._device.item(source), self._device.item(target)
@@ -203,7 +208,7 @@ class MigrationModels:
         return model.steps(guest)
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
-        """Return the phases of moves that are possible, where none uses the network."""
+        """Return the phases of migrations that are possible, where none uses the network."""
         if len(self._choices) == 1:
             return _durations_of(self._choices[0], farm, vms, targets)
         hosts, size = farm.hosts.group, farm.vms.size[vms]
@@ -216,23 +221,28 @@ class MigrationModels:
         return Phases.joined(made).select(np.argsort(np.concatenate(parts)))
 
     def _rows(self, sizes: Ints, sources: Ints, targets: Ints) -> Ints:
+        """Return the rows of choices of many migrations."""
         own, end = self._own_of_size, self._endpoint_of_group
         rows: Ints = self._row[own[sizes], end[sources], end[targets]]
         return rows
 
     def _choice(self, size: int, source: int, target: int) -> ModelChoice:
+        """Return what was chosen for a size of VM between two groups of hosts."""
         return self._choices[self._at(size, source, target)]
 
     def _at(self, size: int, source: int, target: int) -> int:
+        """Return the row of that choice."""
         own, end = self._own_of_size.item, self._endpoint_of_group.item
         return int(self._row.item(own(size), end(source), end(target)))
 
 
 def _knows_durations(model: Model | None) -> bool:
+    """Whether a model knows durations and nothing of standstills; so does none at all."""
     return isinstance(model, FixedRate) or not isinstance(model, StepwiseModel)
 
 
 def _durations_of(choice: ModelChoice, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+    """Return the phases of migrations that follow one model of durations."""
     assert isinstance(choice.model, MigrationModel)
     return choice.model.schedule(farm, vms, targets)
 

@@ -95,7 +95,11 @@ class PreCopy(RemotePages):
     def rounds(
         self, guest: Guest, size_bytes: float, past: Measured
     ) -> Generator[Step, Measured, tuple[RemainingBytes, str, str]]:
-        """Copy what was dirtied until it fits; return the rest, the reaction and its reason."""
+        """Copy what was dirtied until it fits; return the rest, the reaction and its reason.
+
+        ``size_bytes`` were sent in the first pass, ``past`` is what was measured of it. Where the
+        rounds do not converge, the reaction is what the model says, in the end stop and copy.
+        """
         memory_bytes, sent_bytes = size_bytes - self.disk_bytes(guest), size_bytes
         rest = self.left_over(guest, past)
         rounds = stalled = 0
@@ -124,7 +128,10 @@ class PreCopy(RemotePages):
         return rest, reaction, reason
 
     def stop_and_copy(self, rest_bytes: float, guest: Guest, scan_s: float = 0.0) -> Steps:
-        """Send the rest while the guest stands still, and let it go on at the target."""
+        """Send the rest while the guest stands still, and let it go on at the target.
+
+        ``scan_s`` is how long it takes to find the pages that are not zero.
+        """
         yield from self.drain()
         yield self.copying_stopped("stop and copy", rest_bytes, scan_s)
         yield from self.arrive(guest)
@@ -152,6 +159,7 @@ class PreCopy(RemotePages):
         return ""
 
     def _more(self, throttle: float) -> float:
+        """Return how much of its CPU the guest loses in the next round."""
         more = throttle + self.throttle_step if throttle else self.throttle_first
         return min(more, self.throttle_max)
 

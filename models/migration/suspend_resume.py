@@ -96,6 +96,7 @@ class Handover:
 
     @staticmethod
     def _settling(name: str, wait_s: float, away_bytes: float) -> Step:
+        """Return a wait of a guest at the target; ``away_bytes`` of its pages are not."""
         return Step(name, wait_s, arrived=True, exposed=away_bytes > 0)
 
     def finish(self) -> Steps:

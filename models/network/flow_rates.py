@@ -37,7 +37,8 @@ STALE = 8
 class Shares:
     """Flows by row, their rates in bytes/s and what they have left to send, in bytes.
 
-    Lists, not arrays: an update reads and writes single rows of a few flows.
+    ``capacity_bytes_s`` has one entry per link, without what others use of it. Lists, not arrays:
+    an update reads and writes single rows of a few flows.
     """
 
     def __init__(self, capacity_bytes_s: Floats) -> None:
@@ -58,7 +59,11 @@ class Shares:
     def add(
         self, links: list[int], weights: list[float], cap: float, size_bytes: float, now_s: float
     ) -> int:
-        """Return the row of a new flow; ``weights`` are its loads on links per unit of rate."""
+        """Return the row of a new flow of ``size_bytes``, at most ``cap`` bytes/s fast.
+
+        ``links`` are the rows of the links that it crosses, ``weights`` its load on each of them
+        per unit of rate. It has no rate until the next :meth:`refresh`.
+        """
         if not self._free:
             self._grow()
         row = self._free.pop()
@@ -104,11 +109,11 @@ class Shares:
         return loads
 
     def left_bytes(self, row: int, now_s: float) -> float:
-        """Return what a flow has left to send."""
+        """Return what a flow has left to send at an instant, in bytes."""
         return max(self._left[row] - self._rate[row] * (now_s - self._since[row]), 0.0)
 
     def next_end_s(self) -> float:
-        """Return when the next flow will have sent everything."""
+        """Return when the next flow will have sent everything, in s; infinite for none."""
         ends = self._ends
         while ends and self._end[ends[0][1]] != ends[0][0]:
             heappop(ends)
@@ -199,6 +204,10 @@ class Shares:
     def _apply(
         self, rows: list[int], rates: list[float], bottlenecks: list[int], now_s: float
     ) -> None:
+        """Give flows their new rates and bottlenecks, and note when each will have sent everything.
+
+        A rate that has changed by no more than rounding is left as it is.
+        """
         for row, rate, link in zip(rows, rates, bottlenecks, strict=True):
             if link != self._bottleneck[row]:
                 self._hold(row, link)
@@ -215,6 +224,7 @@ class Shares:
             heapify(self._ends)
 
     def _hold(self, row: int, link: int) -> None:
+        """Note the bottleneck of a flow, ``CAPPED`` for none."""
         before = self._bottleneck[row]
         if before != CAPPED:
             self._held[before].discard(row)
@@ -223,6 +233,7 @@ class Shares:
         self._bottleneck[row] = link
 
     def _grow(self) -> None:
+        """Make room for twice as many flows."""
         old = len(self._rate)
         extra = max(old, 64)
         self._free += range(old + extra - 1, old - 1, -1)

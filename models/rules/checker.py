@@ -87,11 +87,12 @@ def violated(
 
 
 def _named(rule: Rule, now: Situation) -> Bools:
+    """Return which rows belong to VMs that a rule binds with the size that they have now."""
     return np.isin(now.vms, rule.holding(now.size))
 
 
 def _together(rule: Rule, now: Situation) -> Bools:
-    """Those that have no end in the domain where most of the VMs have one."""
+    """Return VMs that have no end in the domain where most of the rule's VMs have one."""
     named = _named(rule, now)
     where = now.domains.of(rule.level)[now.hosts]
     members: dict[int, set[int]] = {}
@@ -104,7 +105,7 @@ def _together(rule: Rule, now: Situation) -> Bools:
 
 
 def _crowded(rule: Rule, now: Situation) -> Bools:
-    """Those in a domain that holds more of the VMs than it may."""
+    """Return VMs in a domain that holds more of the rule's VMs than it may."""
     named = _named(rule, now)
     where = now.domains.of(rule.level)[now.hosts]
     members: dict[int, set[int]] = {}
@@ -115,24 +116,28 @@ def _crowded(rule: Rule, now: Situation) -> Bools:
 
 
 def _fence(rule: Rule, now: Situation) -> Bools:
+    """Return the rule's VMs outside its hosts."""
     return _named(rule, now) & ~np.isin(now.hosts, rule.hosts)
 
 
 def _ban(rule: Rule, now: Situation) -> Bools:
+    """Return the rule's VMs on its hosts."""
     return _named(rule, now) & np.isin(now.hosts, rule.hosts)
 
 
 def _dedicated(rule: Rule, now: Situation) -> Bools:
+    """Return other VMs on the rule's hosts."""
     return ~_named(rule, now) & np.isin(now.hosts, rule.hosts)
 
 
 def _lonely(rule: Rule, now: Situation) -> Bools:
+    """Return the rule's VMs that share a host with others."""
     named = _named(rule, now)
     return named & np.isin(now.hosts, now.hosts[~named])
 
 
 def _preserve(rule: Rule, now: Situation) -> Bools:
-    """Those on hosts that have promised more CPU than they have."""
+    """Return the rule's VMs on hosts that have promised more CPU than they have."""
     named = _named(rule, now)
     kept_mhz = now.kept_mhz[now.vms]
     if not rule.hard:
@@ -153,3 +158,4 @@ _JUDGES: dict[str, Callable[[Rule, Situation], Bools]] = {
     "lonely": _lonely,
     "preserve": _preserve,
 }
+"""What tells, per kind of rule, which rows of a situation break it."""

@@ -72,6 +72,8 @@ def conflicts(
 
 @dataclass(frozen=True, eq=False)
 class _World:
+    """The hosts, the needs of ``vms`` VMs, and all hard rules, looked up by VM."""
+
     domains: Domains
     needs: Sequence[Need]
     capacity_mhz: Floats
@@ -81,6 +83,7 @@ class _World:
 
     @cached_property
     def _by_vm(self) -> dict[int, list[int]]:
+        """Indices of the rules that name each VM."""
         found: dict[int, list[int]] = {}
         for index, rule in enumerate(self.rules):
             for vm in rule.named:
@@ -94,14 +97,17 @@ class _World:
 
     @cached_property
     def _dedicated(self) -> list[int]:
+        """Indices of the rules that keep hosts for the VMs that they name."""
         return [i for i, rule in enumerate(self.rules) if rule.kind == "dedicated"]
 
     @cached_property
     def _all_domains(self) -> dict[str, Rows]:
+        """Numbers of all domains of each level."""
         return {level: frozenset(range(self.domains.count(level))) for level in LEVELS}
 
     @property
     def hosts(self) -> int:
+        """Number of hosts."""
         return len(self.domains.rack)
 
     def left(self, rules: Sequence[Rule], vm: int) -> Bools:
@@ -123,7 +129,11 @@ class _World:
 
 
 def _fewest(rules: Sequence[Rule], test: Test) -> tuple[Rule, ...]:
-    """Return rules none of which can be left out without the conflict going away."""
+    """Return rules none of which can be left out without the conflict going away.
+
+    ``test`` says whether some rules cannot all be kept. One pass over the rules is enough, since
+    more rules never resolve a conflict.
+    """
     kept = list(rules)
     for rule in list(kept):
         fewer = [each for each in kept if each is not rule]
@@ -146,15 +156,20 @@ def _groups(rules: Sequence[Rule], level: str) -> list[Rows]:
 
 
 def _group(rules: Sequence[Rule], level: str, vm: int) -> Rows:
+    """Return the VMs that must share a domain of a level with a VM, itself among them."""
     return next((group for group in _groups(rules, level) if vm in group), frozenset({vm}))
 
 
 def _of_kind(rules: Sequence[Rule], *kinds: str) -> list[Rule]:
+    """Return the rules of some kinds, in their order."""
     return [rule for rule in rules if rule.kind in kinds]
 
 
 def _no_host_left(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
-    """Yield VMs that may be on no host at all."""
+    """Yield VMs that may be on no host at all.
+
+    VMs that the same rules name are told together, and so are all that no rule names.
+    """
     static = _of_kind(rules, *BY_HOST_ALONE)
     seen: dict[tuple[bool, ...], list[int]] = {}
     names = [rule.named for rule in static]
@@ -225,6 +240,7 @@ def _preserved(rules: Sequence[Rule], world: _World) -> Need:
 
 
 def _sum(need: Need, group: Rows) -> str:
+    """Return what a group needs of one host, in words; empty where it needs nothing of it."""
     amount = float(need.of_vm[list(group)].sum())
     return f"{amount:,.0f} {need.unit} {need.what}" if amount else ""
 
@@ -253,7 +269,11 @@ def _together_and_apart(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
 
 
 def _too_few_domains(world: _World, rules: list[Rule]) -> Iterator[Conflict]:
-    """Yield VMs that have to be apart and have too few domains for it."""
+    """Yield VMs that have to be apart and have too few domains for it.
+
+    Hosts are left to each VM by the rules that look at hosts alone; whether the VMs can then be
+    spread is a matching of VMs to domains.
+    """
     for rule in _of_kind(rules, "apart", "spread"):
 
         def too_few(some: list[Rule], rule: Rule = rule) -> bool:
@@ -283,13 +303,16 @@ def _assignable(left: Sequence[Rows], at_most: int) -> bool:
 
 
 def _matched(left: Sequence[Rows], at_most: int) -> int:
-    """Return how many VMs find a seat at best: a maximum matching by augmenting paths."""
-    seated: dict[int, list[int]] = {}
+    """Return how many VMs find a domain at best, so many in each.
+
+    A maximum matching of a bipartite graph by augmenting paths.
+    """
+    placed: dict[int, list[int]] = {}
 
     def assign(vm: int, tried: set[int]) -> bool:
         for domain in sorted(left[vm] - tried):
             tried.add(domain)
-            here = seated.setdefault(domain, [])
+            here = placed.setdefault(domain, [])
             if len(here) < at_most:
                 here.append(vm)
                 return True

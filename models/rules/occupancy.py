@@ -86,6 +86,7 @@ class Occupancy:
         return found
 
     def _broken(self, index: int, vm: int, hosts: Ints) -> Bools:
+        """Return on which of some hosts a VM would break a rule, by its index."""
         rule, mask = self.rules.all[index], self.rules.masks[index]
         return _TESTS[rule.kind](self, rule, mask, vm, hosts)
 
@@ -133,6 +134,7 @@ _Test = Callable[[Occupancy, Rule, Bools, int, Ints], Bools]
 
 
 def _together(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts outside the domain of the rule's other VMs; all if these are apart."""
     del mask
     homes = occupancy.homes(occupancy.others(rule, vm))
     if not len(homes):
@@ -146,6 +148,7 @@ def _together(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Int
 
 
 def _apart(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts in domains that hold as many of the rule's other VMs as they may."""
     del mask
     at = occupancy.ends(occupancy.others(rule, vm), rule.level)
     count = np.bincount(at[at >= 0], minlength=occupancy.rules.domains.count(rule.level))
@@ -154,18 +157,24 @@ def _apart(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) 
 
 
 def _fence(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts that are not the rule's."""
     del occupancy, rule, vm
     outside: Bools = ~mask[hosts]
     return outside
 
 
 def _on_them(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts that are the rule's."""
     del occupancy, rule, vm
     inside: Bools = mask[hosts]
     return inside
 
 
 def _lonely(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts of VMs that a VM may not share one with.
+
+    For a VM of the rule these are all others; for any other VM those of the rule.
+    """
     del mask
     member = bool(np.any(rule.vms == vm))
     separated = occupancy.all_except(rule.vms) if member else rule.vms
@@ -177,6 +186,7 @@ def _lonely(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints)
 
 
 def _preserve(occupancy: Occupancy, rule: Rule, mask: Bools, vm: int, hosts: Ints) -> Bools:
+    """Return the hosts that could not promise the VM its CPU beside what they have promised."""
     del mask
     if not occupancy.binds(rule, vm):
         return np.zeros(len(hosts), bool)
@@ -202,14 +212,15 @@ _TESTS: dict[str, _Test] = {
     "lonely": _lonely,
     "preserve": _preserve,
 }
+"""What tells, per kind of rule, on which hosts a VM would break it: shape (hosts asked about,)."""
 
 
 def refused(
     rules: Rules, host: Ints, moving_to: Ints, vms: Ints, targets: Ints, size: Ints | None = None
 ) -> list[str]:
-    """Return per move the name of the rule that it would break; empty where it breaks none.
+    """Return per migration the name of the rule that it would break; empty where it breaks none.
 
-    Moves are let through in the order given, each beside those before it. VMs that belong
+    Migrations are let through in the order given, each beside those before it. VMs that belong
     together go together or not at all. ``host``, ``moving_to`` and ``size`` are as they are now,
     one row per VM, −1 for no host.
     """
@@ -232,12 +243,13 @@ def refused(
 
 
 def _broken(occupancy: Occupancy, vm: int, target: int) -> str:
+    """Return the name of a hard rule that bars a VM from a host; empty: none does."""
     names = occupancy.why(vm, np.array([target]))
     return names[0][0] if names else ""
 
 
 def _left_behind(occupancy: Occupancy, let: dict[int, int], targets: Ints) -> dict[int, str]:
-    """Return moves that were let through beside others that were not."""
+    """Return migrations that were let through though one of their affinity group was not."""
     rules = occupancy.rules
     return {
         index: name

@@ -21,6 +21,10 @@ class Rules:
     def __init__(
         self, rules: Sequence[Rule], domains: Domains, vms: int, capacity_mhz: Floats
     ) -> None:
+        """Look up which rules bind each of ``vms`` VMs.
+
+        ``domains`` are the racks and sites of the hosts, ``capacity_mhz`` has shape (hosts,).
+        """
         self.all = tuple(rules)
         self.domains = domains
         self.capacity_mhz = capacity_mhz
@@ -49,6 +53,7 @@ class Rules:
         return self._max_kept(size) if self._by_size else self._kept_mhz
 
     def _max_kept(self, size: Ints | None) -> Floats:
+        """Return the most CPU that any hard rule keeps for each VM, in MHz."""
         kept_mhz = np.zeros(self._vms)
         for rule in self._keeping:
             vms = rule.holding(size)
@@ -73,6 +78,10 @@ class Rules:
         return self._binding(vm)[0]
 
     def _binding(self, vm: int) -> tuple[tuple[int, ...], ...]:
+        """Return what binds a VM, as indices of rules: all, the hard ones, those with a price.
+
+        VMs that the same rules name share the answer.
+        """
         own = self._members.get(vm, ())
         found = self._known.get(own)
         if found is None:
@@ -80,6 +89,10 @@ class Rules:
         return found
 
     def _bound_by(self, own: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return what binds VMs that the rules ``own`` name, and no others.
+
+        Some rules bind VMs that they do not name: lonely and dedicated VMs keep others away.
+        """
         rules = self.all
         strange = self._for_strangers.difference(own)
         binding = sorted(strange.union(i for i in own if rules[i].kind != "dedicated"))
@@ -124,14 +137,17 @@ class Rules:
         return self._host_kinds
 
     def _uses(self, level: str) -> bool:
+        """Whether a rule speaks of a level of domains."""
         return any(rule.level == level for rule in self.all)
 
     def _mask(self, hosts: Ints) -> Bools:
+        """Return which hosts are among some, shape (hosts,)."""
         mask = np.zeros(len(self.capacity_mhz), bool)
         mask[hosts] = True
         return mask
 
     def _numbered(self, vms: int) -> Ints:
+        """Return a number per VM, the same for VMs that the same rules name."""
         numbers: dict[tuple[int, ...], int] = {(): 0}
         found = np.zeros(vms, np.int64)
         for vm, own in self._members.items():
@@ -139,6 +155,10 @@ class Rules:
         return found
 
     def _static(self, vms: int) -> tuple[Ints, Bools]:
+        """Return the class of each VM, and the hosts that are left to each class.
+
+        Only hard rules count whose verdict depends on the host alone, so both hold for the run.
+        """
         deciding = {
             index: None
             for index, rule in enumerate(self.all)
@@ -152,6 +172,7 @@ class Rules:
         return classes, np.array([self._left_to(named, deciding) for named in numbers])
 
     def _left_to(self, named: tuple[int, ...], deciding: Iterable[int]) -> Bools:
+        """Return the hosts that the ``deciding`` rules leave to VMs that some of them name."""
         left = np.ones(len(self.capacity_mhz), bool)
         for index in deciding:
             kind, mask = self.all[index].kind, self.masks[index]

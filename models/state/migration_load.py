@@ -15,6 +15,7 @@ class MigrationLoad:
     """
 
     def __init__(self, hosts: int, vms: Vms) -> None:
+        """Start without copies between so many hosts; ``vms`` are read for their demand."""
         self._vms = vms
         self.source = np.full(len(vms), -1, np.int64)
         self.target = np.full(len(vms), -1, np.int64)
@@ -32,7 +33,11 @@ class MigrationLoad:
         source_share: Floats | float,
         target_share: Floats | float,
     ) -> None:
-        """Let VMs without a copy have one; shares of 0 at both ends are none."""
+        """Let VMs without a copy have one; shares of 0 at both ends are none.
+
+        ``source_share`` and ``target_share`` are what the copy asks of ``sources`` and ``targets``
+        as parts of the VMs' demand, one for all or one per VM.
+        """
         self.source_share[vms], self.target_share[vms] = source_share, target_share
         asks = (self.source_share[vms] > 0) | (self.target_share[vms] > 0)
         self.source[vms], self.target[vms] = np.where(asks, (sources, targets), -1)
@@ -85,6 +90,7 @@ class MigrationLoad:
         self.load_mhz += sum_by(self.target[vms], weights=received_mhz, minlength=count)
 
     def _load(self, vms: Ints, sign: int) -> None:
+        """Add the load of copies to their hosts (``sign`` 1), or take it off (−1)."""
         ends = np.concatenate([self.source[vms], self.target[vms]])
         np.add.at(self.load_mhz, ends, sign * np.concatenate(self._asked_mhz(vms)))
         np.add.at(self._at, ends, sign)
@@ -93,5 +99,6 @@ class MigrationLoad:
         self.active += sign * len(vms)
 
     def _asked_mhz(self, vms: Ints) -> tuple[Floats, Floats]:
+        """Return what copies of VMs ask of their sources and of their targets, in MHz."""
         demand_mhz = self._vms.demand_mhz[vms]
         return self.source_share[vms] * demand_mhz, self.target_share[vms] * demand_mhz
