@@ -86,6 +86,7 @@ def failover(
 def _scenario(
     scenario: str | Path | Mapping[str, Any] | Scenario, overrides: Sequence[str], allow_code: bool
 ) -> Scenario:
+    """Return a scenario from a file, a name of the library, mappings, or as it is."""
     if isinstance(scenario, str | Path):
         return Scenario.load(scenario, *overrides, allow_code=allow_code)
     if not isinstance(scenario, Scenario):

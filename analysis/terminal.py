@@ -1,4 +1,7 @@
-"""What runs show on a terminal: a bar while they run, a table when they are done."""
+"""What runs show on a terminal: a bar while they run, a table when they are done.
+
+Without a terminal on standard error there is no bar.
+"""
 
 import sys
 import time
@@ -111,10 +114,12 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _heading(name: str, reference: str) -> list[str]:
+    """Return the headings of a variant: its name, and one for its difference."""
     return [name] if name == reference else [name, "difference"]
 
 
 def _cells(texts: dict[str, Any], name: str, comparison: Comparison) -> list[str]:
+    """Return the cells of a variant: value with band, and its difference to the reference."""
     value = " ".join(part for part in (texts["value"], texts["band"]) if part)
     value += "*" if texts["best"] else " "
     if name == comparison.reference:

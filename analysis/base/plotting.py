@@ -28,7 +28,10 @@ Figure = dict[str, Any]
 
 
 def hours(seconds: Any) -> tuple[Floats, str]:
-    """Return times in hours, or in days where they are many, and the name of the unit."""
+    """Return times in hours, or in days where they are many, and the name of the unit.
+
+    Days are used from four days on.
+    """
     longest_s = float(np.max(seconds, initial=0.0))
     if longest_s > 4 * 86_400:
         return seconds / 86_400, "days"
@@ -36,7 +39,11 @@ def hours(seconds: Any) -> tuple[Floats, str]:
 
 
 def figure(traces: Sequence[Any], x: str, y: str, **more: Any) -> Figure:
-    """Return a figure in the report's style."""
+    """Return a figure in the report's style.
+
+    ``x`` and ``y`` are the titles of the axes; ``more`` are fields of the layout, which are merged
+    into those of the style where both are mappings.
+    """
     layout: dict[str, Any] = {
         "font": {"family": FONT, "size": 13, "color": "#24292f"},
         "paper_bgcolor": "#ffffff",
@@ -117,6 +124,7 @@ def literal(draw: Callable[[Source], Figure]) -> Callable[[Source], Figure]:
 
 
 def _literal(node: Any) -> Any:
+    """Return a part of a figure with its texts escaped, templates and Markup apart."""
     if isinstance(node, str):
         return node if isinstance(node, Markup) else escape(node, quote=False)
     if isinstance(node, dict):

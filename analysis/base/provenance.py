@@ -11,7 +11,10 @@ PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
 
 
 def versions() -> dict[str, str]:
-    """Return versions of farmsim, Python and the libraries that a result depends on."""
+    """Return versions of farmsim, Python and the libraries that a result depends on.
+
+    A library that is not installed as a package is ``unknown``.
+    """
     found = {"python": platform.python_version()}
     for name in PARTS:
         try:

@@ -27,7 +27,10 @@ class Names:
 
 
 def looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
-    """Return names of rows, null where a row is negative; names in use only, if rows are few."""
+    """Return names of rows, null where a row is negative; names in use only, if rows are few.
+
+    ``names`` is an Arrow array of texts, ``rows`` any sequence of positions in it.
+    """
     rows = np.asarray(rows, np.int32)
     none = rows < 0
     if len(rows) < len(names):
@@ -37,5 +40,5 @@ def looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
 
 
 def words(codes: Any, texts: Sequence[str]) -> pa.DictionaryArray:
-    """Return texts of codes."""
+    """Return texts of codes; null where a code is negative."""
     return looked_up(codes, pa.array(list(texts), pa.string()))

@@ -48,6 +48,7 @@ def _switching(run: PlayedCase, index: int, here: Mapping[str, float]) -> Iterat
 
 
 def _server_row(run: PlayedCase, index: int) -> dict[str, str]:
+    """Return what a host of a group is, and where its figures are from."""
     model = run.case.host_models[index]
     value = (
         f"{model.server}: {model.cores} cores of {write(model.core_mhz, 'frequency')}, "
@@ -57,6 +58,7 @@ def _server_row(run: PlayedCase, index: int) -> dict[str, str]:
 
 
 def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
+    """Return what the load is and, if they are few, the sizes of its VMs."""
     vms = run.case.load.vms
     rows = [row("Load", f"{run.case.load.source}, {len(vms):,} VMs", "scenario")]
     rows += [
@@ -76,6 +78,7 @@ def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
 
 
 def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
+    """Return control policy and round, and the figures of migrations at a fixed rate."""
     scenario, policies = run.scenario, run.scenario.policies
     given = policies.model_fields_set
     none = isinstance(policies.control, NoControl)
@@ -105,6 +108,7 @@ def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
 
 
 def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
+    """Return tariff, PUE, server price and lifetime; prices may be placeholders."""
     cost = run.scenario.cost
     given = cost.model_fields_set
 
@@ -132,7 +136,11 @@ def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
 
 
 def data_quality(run: PlayedCase) -> dict[str, object]:
-    """Return how good the load's data is."""
+    """Return how good the load's data is.
+
+    ``coverage`` is the share of samples that were recorded, ``filled`` how many were made up by
+    ``rule``; a load that was generated has neither.
+    """
     quality = run.case.load.quality
     if quality is None:
         return {"source": run.case.load.source, "recorded": False}

@@ -1,4 +1,8 @@
-"""What must hold at the end of every run, whatever happened in it."""
+"""What must hold at the end of every run, whatever happened in it.
+
+Sums that are kept in two ways must agree up to rounding: energy by host and over time, work by VM
+and by host, bytes by migration and by link. A breach is a fault of farmsim.
+"""
 
 import numpy as np
 
@@ -18,7 +22,10 @@ class ConservationError(Exception):
 
 
 def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = None) -> None:
-    """Check the balances of a run. Raises ConservationError naming the first that fails."""
+    """Check the balances of a run. Raises ConservationError naming the first that fails.
+
+    ``metrics`` are those of the run; with ``rules`` no hard rule may be broken as it ends.
+    """
     _vms_kept(outcome)
     _memory_within(outcome)
     _energy_agrees(outcome, metrics)
@@ -35,16 +42,19 @@ def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = Non
 
 
 def _require(holds: bool, what: str) -> None:
+    """Raise ConservationError saying ``what`` is wrong unless a condition holds."""
     if not holds:
         raise ConservationError(what)
 
 
 def _near(one: float, other: float, what: str) -> None:
+    """Require two sums to agree up to rounding, relative to the larger, or to 1."""
     scale = max(abs(one), abs(other), 1.0)
     _require(abs(one - other) <= RELATIVE * scale, f"{what}: {one!r} against {other!r}")
 
 
 def _vms_kept(outcome: Outcome) -> None:
+    """Check that each VM is in a state that fits its host and its times; counts of hosts too."""
     vms, hosts = outcome.farm.vms, outcome.farm.hosts
     state = vms.state
     placed = np.isin(state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
@@ -61,12 +71,14 @@ def _vms_kept(outcome: Outcome) -> None:
 
 
 def _memory_within(outcome: Outcome) -> None:
+    """Check that no host ever held more than its memory, MiB."""
     hosts = outcome.farm.hosts
     peak_mib = outcome.farm.accounts.peak_memory_mib
     _require(bool(np.all(peak_mib <= hosts.memory_mib + 1e-3)), "a host held more than its memory")
 
 
 def _energy_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
+    """Check the energy of hosts against that of the series and of the summary."""
     hosts_j = float(outcome.farm.accounts.totals[Rate.POWER_W].sum())
     series_j = float(np.diff(outcome.tables["series"]["energy_j"]).sum())
     _near(hosts_j, series_j, "energy of the hosts against the series")
@@ -75,6 +87,7 @@ def _energy_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
 
 
 def _service_agrees(outcome: Outcome) -> None:
+    """Check that CPU not served is the same summed by host and by VM, MHz s."""
     farm = outcome.farm
     by_host = float(farm.accounts.totals[Rate.UNSERVED_MHZ].sum())
     by_vm = float(farm.vm_accounts.unserved_mhz_s.sum())
@@ -110,6 +123,7 @@ def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
 
 
 def _times_agree(outcome: Outcome) -> None:
+    """Check that no host was on for longer than the run, nor violating while idle."""
     totals = outcome.farm.accounts.totals
     on_s, switching_s = totals[Rate.ON], totals[Rate.SWITCHING]
     longest_s = outcome.end_s * (1 + RELATIVE)
@@ -122,6 +136,7 @@ def _times_agree(outcome: Outcome) -> None:
 
 
 def _migrations_agree(outcome: Outcome) -> None:
+    """Check that each migration has an end within the run, and its times their order."""
     moves = outcome.tables["migrations"]
     start_s, end_s = moves["start_s"], moves["end_s"]
     ended = np.isfinite(end_s) & (end_s <= outcome.end_s * (1 + RELATIVE))

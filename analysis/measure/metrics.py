@@ -45,6 +45,10 @@ def _without_unpaid(
 def _energy_of_paid(
     values: dict[str, float], run: PlayedCase, needed: HostsNeeded
 ) -> dict[str, float]:
+    """Return energy and power less what hosts that are not paid for drew, kWh and W.
+
+    The bound is less what these would have drawn off; no figure falls below 0.
+    """
     uncounted_j = float(needed.uncounted_j.sum())
     uncounted_kwh = uncounted_j / JOULE_PER_KWH
     energy_kwh = values["energy_kwh"] - uncounted_kwh
@@ -68,6 +72,11 @@ def _energy_of_paid(
 def _use_of_paid(
     values: dict[str, float], run: PlayedCase, needed: HostsNeeded
 ) -> dict[str, float]:
+    """Return hosts on, utilisation and memory without hosts that were on and never held a VM.
+
+    Such hosts exist only in baselines that keep all hosts on. Quantiles are scaled like means,
+    since these hosts were on all the time.
+    """
     on_s = values["hosts_on_mean"] * run.end_s - needed.surplus_on_s
     hosts_on, least = on_s / run.end_s, values["hosts_bound_mean"]
     cpu, memory = 1.0 - needed.empty_share, 1.0 - needed.empty_memory_share

@@ -29,6 +29,7 @@ def model_rows(run: PlayedCase, moved: bool) -> list[Row]:
 
 
 def _layer_rows(run: PlayedCase) -> Iterator[Row]:
+    """Yield what the hypervisor of each group costs: factors of CPU, MHz and memory kept."""
     stack, level = run.case.stack, run.scenario.overheads
     source = f"catalogue of hypervisors, {level} overheads, changes of the scenario"
     for column, (model, platform) in enumerate(
@@ -50,6 +51,7 @@ def _layer_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _licence_rows(run: PlayedCase) -> Iterator[Row]:
+    """Yield the licence of each group that has one, or why it is not counted."""
     currency = run.currency
     for model, licence in zip(run.case.host_models, run.case.licences, strict=True):
         what, listed = f"{model.name}: licence", f"list price of {model.hypervisor}"
@@ -67,6 +69,7 @@ def _licence_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _migration_rows(run: PlayedCase) -> Iterator[Row]:
+    """Yield each migration model that is not at a fixed rate, with its parameters."""
     for what, model in _models(run):
         if model is not None and not isinstance(model, FixedRate):
             yield row(what, type(model).__name__, "docs/migration.md")
@@ -74,6 +77,7 @@ def _migration_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _models(run: PlayedCase) -> list[tuple[str, Any]]:
+    """Return the migration models of the scenario, its groups and sizes; None where unset."""
     scenario = run.scenario
     models = [("Migration", scenario.migration)]
     models += [(f"Migration from {group.name}", group.migration) for group in scenario.farm.hosts]
@@ -96,6 +100,7 @@ def _figures(what: str, part: Any) -> Iterator[Row]:
 
 
 def _network_rows(run: PlayedCase) -> Iterator[Row]:
+    """Yield the fields of the network where migrations may use one."""
     part = run.scenario.network
     if may_use_network(run.scenario):
         shown = part.model_dump(by_alias=True)
@@ -109,6 +114,7 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
+    """Yield the fields of the service that matter in this run."""
     part = run.scenario.service
     used = {
         "sharing": True,
@@ -123,6 +129,7 @@ def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
 
 
 def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:
+    """Yield the fields of a part of the scenario, those that were given marked so."""
     for name, value in shown.items():
         text = (
             ", ".join(f"{key} {each}" for key, each in value.items())
@@ -133,5 +140,6 @@ def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:
 
 
 def _span(values: list[float], unit: str) -> str:
+    """Return the range of some values as text, one value where all are equal."""
     low, high = min(values), max(values)
     return f"{low:.3g}{unit}" if low == high else f"{low:.3g} to {high:.3g}{unit}"

@@ -35,10 +35,12 @@ def _arrow_table(run: PlayedCase, columns: Mapping[str, Made]) -> pa.Table:
 
 
 def _length(columns: Mapping[str, Made]) -> int:
+    """Return the number of rows of a table from its first column."""
     return len(next(iter(columns.values()))[0])
 
 
 def _keys(run: PlayedCase, rows: int) -> dict[str, Made]:
+    """Return the columns that every table begins with."""
     name = words(np.zeros(rows, np.int32), [run.case.name])
     return {
         "scenario": (name, "", "Name of the scenario."),

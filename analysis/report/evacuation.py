@@ -184,6 +184,7 @@ class EvacuationResult(Generic[Run]):
 
 
 def _wave_text(hosts: list[EmptiedHost]) -> str:
+    """Return the hosts of a wave, when they were empty, and how many migrations that took."""
     moves = sum(each.moves for each in hosts)
     full = [each.host for each in hosts if each.empty_s is None]
     last_s = max(each.empty_s or 0.0 for each in hosts)
@@ -325,7 +326,11 @@ def _by_host(
 
 
 def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
-    """Return the last reason why each VM did not leave the host that it is on."""
+    """Return the last reason why each VM did not leave the host that it is on.
+
+    It is read from the decisions of the evacuation: a migration that was begun and has not ended,
+    one that was called off, a refusal, or what hosts lacked.
+    """
     ended = {
         row["vm"]: row["end_s"]
         for row in result.table("migrations").to_pylist()

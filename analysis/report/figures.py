@@ -19,6 +19,7 @@ ORDER = (
 
 
 def _in_order() -> dict[str, TopicFigure]:
+    """Return the figures of all topics by name, in the order of the page."""
     found = {figure.name: figure for topic in TOPICS for figure in topic.figures}
     return {name: found[name] for name in (*ORDER, *(found.keys() - set(ORDER)))}
 

@@ -1,4 +1,7 @@
-"""The report: one HTML page that needs nothing else, not even a network."""
+"""The report: one HTML page that needs nothing else, not even a network.
+
+Metrics, figures and facts come from the topics; this says how they are laid out.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +29,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 
 def render(result: RunTables) -> str:
-    """Return the report of a result as HTML; texts from inputs are escaped."""
+    """Return the report of a result as HTML; texts from inputs are escaped.
+
+    The page holds the library that draws its figures, which is most of its size.
+    """
     over_network = {figure.name for figure in NETWORK.figures}
     written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
     return page(
@@ -55,6 +61,7 @@ def render(result: RunTables) -> str:
 
 
 def _entry(result: RunTables, name: str) -> dict[str, str]:
+    """Return name, title, definition and value of a metric as texts."""
     entry, metric = result.summary[name], (METRICS | WHERE_KNOWN)[name]
     unit = entry["unit"]
     return {
@@ -67,6 +74,10 @@ def _entry(result: RunTables, name: str) -> dict[str, str]:
 
 
 def _tiles(result: RunTables) -> list[dict[str, str]]:
+    """Return the figures at the top: work served, hosts, energy, what is saved, migrations.
+
+    Savings are those against the first baseline, and left out where none is claimed.
+    """
     tiles = [_entry(result, "work_served_share")]
     tiles += [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]
     since = basis(result.value("duration_h"))
@@ -100,6 +111,11 @@ def _apart(value: float | None, unit: str) -> str:
 
 
 def _side_by_side(result: RunTables, baseline: RunTables) -> list[dict[str, str]]:
+    """Return the metrics that are compared, of this run and a baseline, as texts.
+
+    A difference that the texts do not show is called none; one to a baseline of 0 has no
+    percentage.
+    """
     rows = []
     for name in COMPARED:
         here, other = result.value(name), baseline.value(name)
@@ -138,6 +154,7 @@ def _payback(about: Mapping[str, Any]) -> str:
 
 
 def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
+    """Return the sections that have metrics in this run, with these."""
     known = {
         title: [_entry(result, name) for name in names if name in result.summary]
         for title, names in SECTIONS.items()
@@ -146,6 +163,7 @@ def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:
 
 
 def _figures(result: RunTables, chosen: Callable[[str], bool]) -> list[dict[str, Any]]:
+    """Return the figures of a run that are chosen by name, drawn, in the order of the page."""
     return [
         figure_entry(name, FIGURES[name].title, FIGURES[name].note, draw(result))
         for name, draw in available_figures(result).items()

@@ -1,4 +1,8 @@
-"""The story of one VM, told from the tables of its run alone."""
+"""The history of one VM, told from the tables of its run alone.
+
+Decisions, migrations, the life of the VM and the power states of hosts that it was on are put in
+order of time; what happens at one instant has an order of its own.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -139,6 +143,8 @@ class VmHistory:
 
 
 class _Ranked(NamedTuple):
+    """An event with its place among those of one instant."""
+
     rank: float
     event: Event
 
@@ -201,6 +207,7 @@ def choose(name: str, known: Sequence[str], where: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names."""
     return ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
 
 
@@ -219,6 +226,10 @@ class _Tables:
             raise refuse(self.where, message) from None
 
     def rows(self, name: str, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
+        """Return rows whose column has one of the values, as mappings, NaN as None.
+
+        Raises InputError where the table cannot be read.
+        """
         import pyarrow.compute as pc  # noqa: PLC0415 - costly to import
 
         table = self[name]
@@ -228,6 +239,7 @@ class _Tables:
         return [finite(row) for row in found.select(kept).to_pylist()]
 
     def units(self, name: str) -> dict[str, str]:
+        """Return the unit of each column, empty where it has none."""
         return {
             field.name: (field.metadata or {}).get(b"unit", b"").decode()
             for field in self[name].schema
@@ -235,6 +247,7 @@ class _Tables:
 
 
 def _decided(row: Row, hosts: Mapping[str, Row]) -> _Ranked:
+    """Return a decision about the VM, its first placement told otherwise than later ones."""
     if row["outcome"] in FIRST:
         event, text = row["outcome"], first_placement(row, hosts.get(row["target"]))
     else:
@@ -244,6 +257,7 @@ def _decided(row: Row, hosts: Mapping[str, Row]) -> _Ranked:
 
 
 def _switched(row: Row) -> _Ranked:
+    """Return a change of power state of a host that the VM was on or going to."""
     ranks = {"on": WOKEN, "booting": WOKEN, "draining": DRAINING}
     rank = BOOTED if row["cause"] == "booted" else ranks.get(row["state"], STOPPED)
     data = {name: value for name, value in row.items() if name != "time_s"}
@@ -252,6 +266,7 @@ def _switched(row: Row) -> _Ranked:
 
 
 def _asked(about: Row) -> list[_Ranked]:
+    """Return that the VM was first asked for; nothing where it is there from the start."""
     if not about.get("asked_h"):
         return []
     asked_s = round(about["asked_h"] * S_PER_H, 6)
@@ -259,6 +274,7 @@ def _asked(about: Row) -> list[_Ranked]:
 
 
 def _lives(row: Row) -> _Ranked:
+    """Return an event of the VM's life; its end comes first of what happens at that instant."""
     data = {name: value for name, value in row.items() if name != "time_s"}
     rank = ENDED if row["event"] in LAST else LIVES
     return _Ranked(rank, Event(row["time_s"], "life", event_sentence(row), data))
@@ -299,6 +315,7 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
 
 
 def _end(about: Row, end_s: float) -> Event:
+    """Return in which state the VM is as the run ends."""
     state, host = about["state"], about["last_host"]
     texts = {
         "suspended": "the run ends; stands still, its memory on storage",

@@ -1,4 +1,7 @@
-"""The sentences of a VM's story: each is made of one row of a table."""
+"""The sentences of a VM's history: each is made of one row of a table.
+
+Columns that are not known here, such as those of a migration model of one's own, are told too.
+"""
 
 import math
 from collections.abc import Mapping
@@ -156,6 +159,7 @@ def extras(row: Row, known: frozenset[str], units: Mapping[str, str]) -> str:
 
 
 def _plain(name: str, unit: str) -> str:
+    """Return the name of a column as words, without the suffix of its unit."""
     if unit:
         for suffix in UNIT_SUFFIXES:
             name = name.removesuffix(suffix)
@@ -163,6 +167,7 @@ def _plain(name: str, unit: str) -> str:
 
 
 def _value(value: Any, unit: str) -> str:
+    """Return a value of any kind as text."""
     if isinstance(value, Mapping):
         return " ".join(f"{_plain(key, '')} {_value(each, '')}" for key, each in value.items())
     if isinstance(value, list | tuple):
@@ -173,6 +178,7 @@ def _value(value: Any, unit: str) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
+    """Return a number with its unit; times and shares in the units that people use."""
     if unit == "share":
         return percent(value)
     if unit == "s":
@@ -187,6 +193,7 @@ def summary(about: Row, figures: Row) -> str:
 
 
 def _host_text(about: Row, figures: Row) -> str:
+    """Return where the VM was first and last, and on how many hosts."""
     if about["first_host"] is None:
         return f"{about['state']}: {about['reason'] or 'no host was found for it'}"
     last = about["last_host"] or "none"
@@ -208,6 +215,7 @@ def _lifetime_text(about: Row) -> list[str]:
 
 
 def _decisions(figures: Row) -> str:
+    """Return how many decisions there were about the VM, by what became of them."""
     if not figures["decisions"]:
         return "nothing was decided about it after the start"
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in figures["outcomes"].items())
@@ -234,6 +242,7 @@ def _moves(figures: Row) -> list[str]:
 
 
 def _service(about: Row) -> str:
+    """Return what the VM asked for, what it went without, and how long it had to wait."""
     if not about["requested_ghz_h"]:
         return "asked for no CPU"
     costop = about.get("costop_share")

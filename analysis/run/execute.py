@@ -1,4 +1,8 @@
-"""A scenario is run, with what it is compared with, and becomes a result."""
+"""A scenario is run, with what it is compared with, and becomes a result.
+
+The run comes first: its baselines carry the VMs that ran in it, and may pay for the hosts that it
+needed.
+"""
 
 import hashlib
 import json
@@ -124,6 +128,7 @@ def _played(case: Case, progress: Progress | None) -> tuple[PlayedCase, dict[str
 def _result(
     run: PlayedCase, metrics: dict[str, float], against: Sequence[BaselineSavings]
 ) -> Result:
+    """Return what a run leaves, without baselines of its own."""
     text = dump(run.scenario)
     return Result(
         name=run.case.name,
@@ -180,10 +185,15 @@ def _entries(
 
 
 def _entry(value: float | None, unit: str) -> dict[str, Any]:
+    """Return a metric as the summary holds it; one replication has no interval."""
     return {"value": value, "unit": unit, "ci95": None, "n": 1}
 
 
 def _manifest(run: PlayedCase, text: str) -> dict[str, object]:
+    """Return what was run, by which versions, from which inputs.
+
+    ``hash`` differs where the scenario, its seed, farmsim's version or an input does.
+    """
     inputs = input_records(run.case.load.files)
     known = versions()
     identity = json.dumps([text, run.scenario.seed, known["farmsim"], inputs], sort_keys=True)

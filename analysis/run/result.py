@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Result:
-    """The outcome of a run.
+    """The outcome of a run, just played or read from its directory; the class that notebooks use.
 
     ``summary`` maps each metric to value, unit, 95 % confidence interval (None for a single
-    replication) and number of replications, and holds ``verdict`` and ``warnings``. ``baselines``
-    are the runs that it was compared with, in the order of the scenario.
+    replication) and number of replications, and holds ``verdict`` and ``warnings``. ``tables`` are
+    Arrow tables by name, each column with unit and description in its field's metadata.
+    ``baselines`` are the runs that it was compared with, in the order of the scenario.
     """
 
     name: str
@@ -136,4 +137,5 @@ class Result:
 
 
 def _shown(value: float | None) -> str:
+    """Return a value of the notebook's table."""
     return "–" if value is None else f"{value:,.6g}"

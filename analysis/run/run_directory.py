@@ -103,6 +103,7 @@ def write_run(run: RunTables, directory: Path) -> None:
 
 
 def _write(run: RunTables, directory: Path) -> None:
+    """Write summary, scenario and tables of one run; the report and the manifest come later."""
     (directory / TABLES).mkdir()
     write_json(directory / SUMMARY, {"title": run.title, **run.summary})
     (directory / SCENARIO).write_text(run.scenario_yaml, "utf-8")
@@ -134,6 +135,7 @@ def write_page(directory: Path, kind: str, name: str, text: str) -> Path:
 
 
 def _rewrite_manifest(directory: Path, manifest: dict[str, Any]) -> None:
+    """Replace the manifest of a directory at once."""
     text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     replace_text(directory / MANIFEST, text, always, "the manifest")
 
@@ -173,6 +175,7 @@ def read(directory: Path) -> StoredRun:
 
 
 def _read(directory: Path) -> StoredRun:
+    """Read a run directory whose errors of the system are reported by the caller."""
     manifest, record = read_manifest(directory, RUN)
     data = read_json(directory, SUMMARY, record)
     if data.get("schema_version") != SCHEMA_VERSION:
@@ -226,6 +229,7 @@ def read_json(directory: Path, name: str, record: Record) -> dict[str, Any]:
 
 
 def _parsed(directory: Path, name: str, data: bytes) -> dict[str, Any]:
+    """Return a JSON object. Raises InputError if the data is none."""
     try:
         parsed = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -236,6 +240,7 @@ def _parsed(directory: Path, name: str, data: bytes) -> dict[str, Any]:
 
 
 def _text(directory: Path, name: str, record: Record) -> str:
+    """Return the text of a file. Raises InputError if it is not what farmsim wrote."""
     return _verified(directory, name, record).decode("utf-8")
 
 
@@ -248,6 +253,7 @@ def _verified(directory: Path, name: str, record: Record) -> bytes:
 
 
 def _bytes(directory: Path, name: str) -> bytes:
+    """Return the content of a file. Raises InputError if it cannot be read."""
     try:
         return (directory / name).read_bytes()
     except FileNotFoundError:
@@ -257,6 +263,10 @@ def _bytes(directory: Path, name: str) -> bytes:
 
 
 def _last_bytes(directory: Path, name: str) -> bytes:
+    """Return the end of a file, by which a table that was cut is known before it is read.
+
+    Raises InputError if it is missing or cannot be read.
+    """
     path = directory / name
     with reporting_os_errors(path, "cannot be read"):
         if kind_at(path) != "file":
@@ -267,4 +277,5 @@ def _last_bytes(directory: Path, name: str) -> bytes:
 
 
 def _damaged(directory: Path, what: str) -> InputError:
+    """Return the error that a directory is not as it was written."""
     return refuse(str(directory), f"is damaged: {what}; run the scenario again")

@@ -24,6 +24,7 @@ def without_effect(run: PlayedCase, drawn: int) -> list[str]:
 
 
 def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
+    """Yield each field that changes nothing here, with the reason."""
     scenario = run.scenario
     if not drawn and _changed(scenario, "seed"):
         yield "seed", "nothing in this scenario is drawn at random"
@@ -40,6 +41,7 @@ def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
 
 
 def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    """Yield shares and reservations of sizes where CPU is shared by demand alone."""
     scenario = run.scenario
     if scenario.service.sharing == "shares":
         return
@@ -51,6 +53,7 @@ def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    """Yield fields of migration where the control policy moves no VM."""
     scenario = run.scenario
     if migrates_vms(scenario.policies.control):
         return
@@ -82,6 +85,7 @@ def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    """Yield fields of power states where no host is ever switched."""
     scenario = run.scenario
     policies, power = scenario.policies, scenario.policies.power
     uses_sleep = not isinstance(policies.control, NoControl | Balance)
@@ -100,6 +104,7 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    """Yield fields of failures, admission and provisioning that nothing in the run needs."""
     scenario = run.scenario
     failures, admission, provisioning = (
         scenario.failures,
@@ -125,6 +130,7 @@ def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _changed(part: Any, name: str) -> bool:
+    """Whether a field of a part is not at its default."""
     default = type(part).model_fields[name].get_default(call_default_factory=True)
     return bool(getattr(part, name) != default)
 
@@ -158,6 +164,7 @@ def wide_vms(run: PlayedCase) -> list[str]:
 
 
 def _named(run: PlayedCase, vms: Any) -> str:
+    """Return the first of some VMs and how many there are, as the subject of a sentence."""
     names = [run.farm.vms.names[vm] for vm in vms[:SHOWN].tolist()]
     more = f" and {len(vms) - SHOWN:,} more" if len(vms) > SHOWN else ""
     count = "1 VM has" if len(vms) == 1 else f"{len(vms):,} VMs have"

@@ -94,6 +94,7 @@ class Comparison:
 
     @cached_property
     def _figures(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Values of all metrics of each variant, by level."""
         return {
             name: {level: result.figures() for level, result in levels.items()}
             for name, levels in self.runs.items()
@@ -117,6 +118,7 @@ class Comparison:
 
     @property
     def _page(self) -> "ComparisonPage":
+        """What the page shows of this comparison."""
         from .compare_report import ComparisonPage  # noqa: PLC0415
 
         return ComparisonPage(
@@ -274,6 +276,7 @@ def run_all(
 
 
 def _values(levels: Levels) -> dict[str, Any]:
+    """Return the levels as they are written."""
     return {"low": levels.low, "typical": levels.typical, "high": levels.high}
 
 
@@ -285,6 +288,7 @@ def _name(variants: Sequence[Variant]) -> str:
 
 
 def _labelled(progress: Progress | None, label: str) -> Progress | None:
+    """Let progress say which variant runs."""
     if progress is None:
         return None
     show_progress = progress

@@ -30,6 +30,7 @@ def changes(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _leaves(data: Any, path: str = "") -> dict[str, str]:
+    """Return the values of nested data as texts, by their paths."""
     below: dict[str, str] = {}
     pairs: Any = ()
     if isinstance(data, dict):
@@ -44,6 +45,7 @@ def _leaves(data: Any, path: str = "") -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
+    """Return a value as text, cut where it is long."""
     text = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
     return text if len(text) <= 80 else text[:77] + "…"
 
@@ -66,6 +68,10 @@ def _sentence(
     reference: str,
     runs: Mapping[str, Mapping[str, Figures]],
 ) -> str:
+    """Say what a variant takes more or less of than the reference.
+
+    First what it left undone; nothing is claimed where the two did not do the same work.
+    """
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
         return f"{name}: every figure as in {reference}."
     here, there = runs[name], runs[reference]
@@ -104,12 +110,14 @@ def _not_comparable(here: Mapping[str, Figures], there: Mapping[str, Figures]) -
 
 
 def _same(here: Cell | None, there: Cell | None) -> bool:
+    """Whether two cells hold the same values at all levels."""
     if here is None or there is None:
         return here is there
     return (here.value, here.low, here.high) == (there.value, there.low, there.high)
 
 
 def _hosts(difference: float) -> str:
+    """Return a difference in hosts in words."""
     if not difference:
         return "as many hosts"
     count = abs(difference)
@@ -125,6 +133,7 @@ def _marks(scenario: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _share(cell: Cell) -> str:
+    """Return a share in percent, with its band where the levels differ."""
     text = percent(cell.value or 0.0)
     if cell.low is None or cell.high is None or cell.low == cell.high:
         return text
@@ -164,6 +173,7 @@ def notes(
 
 
 def _not_marked(results: Mapping[str, Result], serving: frozenset[str]) -> list[str]:
+    """Return which variants cannot be marked as best, and why."""
     less = [name for name in results if name not in serving]
     if len(less) == len(results):
         idle = all(result.value("unserved_share") == 1.0 for result in results.values())
@@ -184,6 +194,7 @@ def _differing(what: Mapping[str, Any]) -> str:
 
 
 def _other_times(written: Mapping[str, Any]) -> list[str]:
+    """Return which variants were run for other times than the reference."""
     first = next(iter(written))
     other = _differing({name: each["run"]["duration"] for name, each in written.items()})
     if not other:
@@ -195,6 +206,7 @@ def _other_times(written: Mapping[str, Any]) -> list[str]:
 
 
 def _other_loads(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
+    """Return which variants carry another load than the reference."""
     first = next(iter(written))
     other = _differing(
         {
@@ -208,6 +220,7 @@ def _other_loads(written: Mapping[str, Any], results: Mapping[str, Result]) -> l
 
 
 def _bands(levels: Mapping[str, Any] | None) -> list[str]:
+    """Return what bands are made of, where there are any."""
     if levels is None:
         return []
     return [
@@ -218,6 +231,7 @@ def _bands(levels: Mapping[str, Any] | None) -> list[str]:
 
 
 def _mixed_marks(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
+    """Return that exposures of the variants rest on figures of different kinds."""
     marks = {
         name: _marks(written[name])
         for name, result in results.items()

@@ -1,4 +1,7 @@
-"""The comparison as one HTML page that needs nothing else, and its figures."""
+"""The comparison as one HTML page that needs nothing else, and its figures.
+
+It takes rows, runs and notes; how these are made is in ``compare.py``.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,12 +105,14 @@ class _Box(NamedTuple):
 
 
 def _box(index: int, lines: int) -> _Box:
+    """Return where a plot stands, the first at the top left."""
     line, column = divmod(index, PLOTS_A_ROW)
     left, right = (column + 0.1) / PLOTS_A_ROW, (column + 0.95) / PLOTS_A_ROW
     return _Box(left, right, 1 - (line + 0.62) / lines, 1 - line / lines)
 
 
 def _value_axis(row: Row, box: _Box, anchor: str) -> dict[str, Any]:
+    """Return the vertical axis of a plot, logarithmic where values are far apart."""
     axis = {
         "domain": [box.bottom, box.top],
         "anchor": anchor,
@@ -119,6 +124,7 @@ def _value_axis(row: Row, box: _Box, anchor: str) -> dict[str, Any]:
 
 
 def _heading(row: Row, box: _Box) -> dict[str, Any]:
+    """Return the title of a plot, above its middle."""
     return {
         "text": f"{row.title} ({_plot_unit(row)})",
         "showarrow": False,
@@ -146,6 +152,7 @@ def _differs(row: Row) -> bool:
 
 
 def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
+    """Return the bars of one metric, shares in percent, with error bars for the band."""
     scale = 100.0 if row.unit == "share" else 1.0
     cells = [row.cells[name] for name in variants]
     bands = [_band(cell) for cell in cells]
@@ -176,14 +183,17 @@ def _band(cell: Cell | None) -> tuple[float, float]:
 
 
 def _plot_unit(row: Row) -> str:
+    """Return the unit on the axis of a plot."""
     return "%" if row.unit == "share" else row.unit
 
 
 def _short(name: str) -> str:
+    """Return a name that fits below a bar."""
     return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _colour(index: int) -> str:
+    """Return the colour of a variant; after the last the first comes again."""
     return COLOURS[index % len(COLOURS)]
 
 
@@ -249,6 +259,7 @@ def _groups(comparison: ComparisonPage) -> list[tuple[str, list[dict[str, Any]]]
 
 
 def _line(row: Row, comparison: ComparisonPage) -> dict[str, Any]:
+    """Return a row as the page's table shows it: title, unit and a cell for each variant."""
     names = comparison.variants
     cells = [written(row, name, reference=name == comparison.reference) for name in names]
     return {
@@ -319,5 +330,6 @@ def notebook(comparison: ComparisonPage) -> str:
 
 
 def _notebook_cell(cell: Mapping[str, Any]) -> str:
+    """Return a cell of the notebook's table, the best of a row in bold."""
     value = escape(" ".join(part for part in (cell["value"], cell["band"]) if part))
     return f"<td>{f'<b>{value}</b>' if cell['best'] else value}</td>"

@@ -122,6 +122,10 @@ def row_of(
 
 
 def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | None]) -> Cell:
+    """Return a metric of one variant beside that of the reference, both by level.
+
+    Differences are taken level by level, so that a band of differences is not that of the values.
+    """
     present = [value for value in values.values() if value is not None]
     differences = {
         level: value - base

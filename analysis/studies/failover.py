@@ -85,6 +85,7 @@ class _FarmInstant:
 
     @classmethod
     def of(cls, case: Case, at_s: float, promised: float) -> "_FarmInstant":
+        """Copy what a farm is at this instant; its run goes on."""
         farm = case.farm
         vms, hosts = farm.vms, farm.hosts
         need_mhz, capacity_mhz = case.engine.counting()
@@ -105,6 +106,7 @@ class _FarmInstant:
         )
 
     def on(self) -> Bools:
+        """Return which hosts are on, booting or draining."""
         return np.isin(self.state, HELD)
 
 

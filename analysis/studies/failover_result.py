@@ -219,4 +219,5 @@ class Failover:
 
 
 def _named(failure: Failure) -> str:
+    """Return what fails, with its verb."""
     return f"{failure.name} fail" if failure.kind == "pair" else f"{failure.label} fails"

@@ -79,6 +79,7 @@ def solve(snapshot: Snapshot, time_limit_s: float = 60.0) -> Optimum:
 
 
 def _used(home: Ints) -> int:
+    """Return how many hosts a placement uses."""
     return len(np.unique(home))
 
 
@@ -154,6 +155,7 @@ class OptimumComparison:
         return "\n".join(lines)
 
     def _gap_text(self) -> str:
+        """Return how many hosts the farm has on beyond the best number proven."""
         beyond = self.hosts_on - self.optimum.bound
         if beyond < 0:
             return f"the farm has {-beyond:,} fewer on: it fills hosts more than the optimum may"
@@ -162,6 +164,7 @@ class OptimumComparison:
         return f"gap: {most}{hosts}, {100 * self.gap:.1f} %"
 
     def _limit(self) -> str:
+        """Return how far the optimum may fill a host, empty where wholly."""
         return "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
 
     def to_dict(self) -> dict[str, object]:
@@ -184,6 +187,7 @@ class OptimumComparison:
 
 
 def _known(found: Optimum) -> str:
+    """Return what is known of the fewest hosts as text."""
     if found.status == "optimal":
         return f"{found.bound:,}, proven"
     if found.status == "infeasible":

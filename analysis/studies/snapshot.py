@@ -77,6 +77,7 @@ class Snapshot:
         return int(np.count_nonzero(over))
 
     def _load_mhz(self) -> Floats:
+        """Return what the VMs on each host need of its CPU, MHz."""
         need_mhz = self.cpu_mhz[np.arange(len(self.home)), self.group[self.home]]
         hosts = len(self.room_mhz)
         load_mhz: Floats = sum_by(self.home, weights=need_mhz, minlength=hosts)

@@ -49,6 +49,7 @@ class _Group(NamedTuple):
 
 
 def _groups(run: PlayedCase) -> list[_Group]:
+    """Return the groups of VMs that the table has a row for; those without VMs too."""
     sizes = run.farm.vms.size
     tenants, names = run.case.stack.tenant_of_size[sizes], run.farm.vms.size_names
     return [
@@ -108,7 +109,10 @@ def availability_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def outages(run: PlayedCase) -> dict[str, Made]:
-    """Return what failed, in the order of repair; what was not repaired comes last."""
+    """Return what failed, in the order of repair; what was not repaired comes last.
+
+    One row per failure of a host, rack, site, switch or link, with the hosts and VMs that it took.
+    """
     table = run.records["outages"]
     return {
         "entry": (run.texts(table["source"]), "", "Entry of the scenario."),
@@ -127,7 +131,11 @@ def outages(run: PlayedCase) -> dict[str, Made]:
 
 
 def failures_of(result: RunTables) -> dict[str, Any]:
-    """Return what the report tells of failures; nothing where nothing failed."""
+    """Return what the report tells of failures; nothing where nothing failed.
+
+    ``all`` is the row of all VMs, ``rows`` those of groups that ran, ``worst`` the failures that
+    took most VMs in the order of time, ``stranded`` the first VMs that wait as the run ends.
+    """
     if "outages" not in result.tables:
         return {}
     rows = result.table("availability").to_pylist()

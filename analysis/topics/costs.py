@@ -19,10 +19,11 @@ ITEMS = ("energy", "capital", "licence")
 
 @dataclass(frozen=True)
 class CostLine:
-    """One line of the cost table, for one group of hosts.
+    """One line of the cost table, for one group of hosts, in the currency of the scenario.
 
-    ``licensed_cores`` are those that a licence by the core counts, minimum orders included. An
-    amount that is not ``known`` counts as 0 in sums, which have to say so.
+    ``amount`` is over the run, ``per_year`` extrapolated to 365 days, ``per_host_year`` 0 where no
+    host is paid for. ``licensed_cores`` are those that a licence by the core counts, minimum orders
+    included. An amount that is not ``known`` counts as 0 in sums, which have to say so.
     """
 
     group: str
@@ -38,7 +39,9 @@ class CostLine:
 def cost_lines(run: PlayedCase) -> list[CostLine]:
     """Return energy, capital and licence cost of each group of hosts, for the hosts paid for.
 
-    Licences by the core are counted with the share of each group in minimum orders.
+    Three lines per group, in the order of :data:`ITEMS`. Energy is that of the site (times PUE),
+    without what hosts drew that are not paid for. Licences by the core are counted with the share
+    of each group in minimum orders, those by the VM with the mean number of VMs.
     """
     case, cost, needed = run.case, run.scenario.cost, hosts_needed(run)
     totals, paid = run.farm.accounts.totals, needed.paid.tolist()
@@ -83,7 +86,10 @@ def cost_values(run: PlayedCase) -> dict[str, float]:
 
 
 def costs(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per group of hosts and item."""
+    """Return one row per group of hosts and item.
+
+    Amounts are null where the price is not known in the scenario's currency.
+    """
     lines = cost_lines(run)
     known = np.array([line.known for line in lines], bool)
     counted = known & (np.array([line.hosts for line in lines]) > 0)

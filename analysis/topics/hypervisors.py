@@ -15,7 +15,11 @@ from .lifecycle.metrics import present_s
 
 
 def overhead_values(run: PlayedCase) -> dict[str, float]:
-    """Return what the layer between hosts and guests took, and how long vCPUs waited."""
+    """Return what the layer between hosts and guests took of CPU, and how long vCPUs waited.
+
+    ``layer_share`` is CPU delivered beyond the work of guests over all that was delivered. CPU
+    ready and co-stop are means over the VMs that ran and asked for CPU, as shares of their lives.
+    """
     vms, totals = run.farm.vm_accounts, run.farm.accounts.totals
     missed = vms.unserved_mhz_s + vms.degraded_mhz_s
     work_mhz_s = float((vms.requested_mhz_s - missed).sum())
@@ -32,7 +36,10 @@ def overhead_values(run: PlayedCase) -> dict[str, float]:
 
 
 def response_values(run: PlayedCase) -> dict[str, float]:
-    """Return response times over all requests; none where no VM has a request class."""
+    """Return response times in ms over all requests; none where no VM has a request class.
+
+    0 where no request arrived.
+    """
     if run.accounts.service is None:
         return {}
     account = run.accounts.service.account
@@ -80,7 +87,10 @@ def response_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 def microscope(run: PlayedCase) -> dict[str, Made]:
-    """Return the VMs under the microscope: simulated response times beside the formulas'."""
+    """Return the VMs under the microscope: simulated response times beside the formulas'.
+
+    One row per VM, times in ms; 0 for a VM of which no request was simulated.
+    """
     scope, service = run.accounts.microscope, run.accounts.service
     assert scope is not None
     assert service is not None

@@ -1,4 +1,4 @@
-"""The reserve in figures, tables and pictures: what was left, and how long it was not whole."""
+"""The reserve: what was left beyond it, and for how long it was not whole."""
 
 from typing import Any
 
@@ -17,14 +17,17 @@ TABLE = "reserve"
 
 
 def reserve_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures of a run with a reserve."""
+    """Return for how many hours the reserve was not kept; none without a reserve."""
     if TABLE not in run.records:
         return {}
     return {"below_reserve_h": run.outcome.below_reserve_s / S_PER_H}
 
 
 def reserve_table(run: PlayedCase) -> dict[str, Made]:
-    """Return what was left beyond the reserve at each reporting instant."""
+    """Return what was left beyond the reserve at each reporting instant, in GiB and GHz.
+
+    Below 0 the reserve is broken; null where the reserve keeps none of that resource.
+    """
     table = run.records[TABLE]
     return {
         "time_s": (table["time_s"], "s", "Instant."),
@@ -43,11 +46,15 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _finite(values: Floats) -> pa.Array:
+    """Return values with null in place of those that are infinite: nothing is kept of these."""
     return nullable(values, ~np.isfinite(values))
 
 
 def reserve(result: RunTables) -> Figure:
-    """Memory and CPU that are left beyond the reserve over time; below zero it is broken."""
+    """Memory and CPU that are left beyond the reserve over time; below zero it is broken.
+
+    CPU has an axis of its own; both axes have their zero at the same height.
+    """
     table = result.table(TABLE)
     times, label = hours(table["time_s"].to_numpy())
     traces: list[dict[str, Any]] = []

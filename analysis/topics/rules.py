@@ -1,4 +1,4 @@
-"""Rules of placement in tables and figures: what each asks for, and for how long it was broken."""
+"""Rules of placement: what each asks for, and for how long it was broken."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..base.units_and_ratios import S_PER_H
 
 
 def rule_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures of a run with rules."""
+    """Return the VM-hours in which rules with a price were broken; none without rules."""
     if run.case.rules is None:
         return {}
     return {"rules_broken": float(broken_vm_h(run.case.rules, run.outcome).sum())}
@@ -46,7 +46,11 @@ def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
 
 
 def rules_table(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per rule."""
+    """Return one row per rule, in the order of the scenario.
+
+    ``price`` is null for hard rules, ``domain`` for rules that name hosts. Nothing may break a hard
+    rule, so that its hours are 0.
+    """
     rules = run.case.rules
     assert rules is not None
     named = run.records["broken_rules"]["rule"]
@@ -80,7 +84,10 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def rule_violations(run: PlayedCase) -> dict[str, Made]:
-    """Return the periods in which a VM was on a host against a rule with a price."""
+    """Return the periods in which a VM was on a host against a rule with a price.
+
+    While a VM is migrated it may have a period at each end.
+    """
     assert run.case.rules is not None
     table = run.records["broken_rules"]
     return {
@@ -108,6 +115,7 @@ def rules_of(result: RunTables) -> list[dict[str, Any]]:
 
 
 def _by_domain(kind: str) -> bool:
+    """Whether rules of a kind go by host, rack or site."""
     return kind in ("together", "apart", "spread")
 
 

@@ -55,7 +55,12 @@ class Work:
 
 
 def work_of(outcome: Outcome) -> Work:
-    """Return the work that the VMs of a run asked for, and what was not done of it by cause."""
+    """Return the work that the VMs of a run asked for, and what was not done of it by cause.
+
+    One entry per VM, in MHz s. What hosts had no CPU left for is what remains of the work not
+    delivered once the VM's own limits and the overhead inside it are taken off; a remainder that is
+    only rounding counts as 0.
+    """
     farm, accounts = outcome.farm, outcome.farm.vm_accounts
     own = accounts.limit_mhz_s + accounts.overhead_mhz_s
     at_host = accounts.unserved_mhz_s - own
@@ -73,7 +78,10 @@ def work_of(outcome: Outcome) -> Work:
 
 
 def work_values(outcome: Outcome) -> dict[str, float]:
-    """Return work asked for and done, and the shares of it that were not done by cause."""
+    """Return work asked for and done in GHz h, and the shares of it that were not done by cause.
+
+    All shares are 0, and the work served is 1, where nothing was asked for.
+    """
     work = work_of(outcome)
     asked = float(work.asked.sum()) + work.beyond_members_mhz_s
     missed = {cause: float(each.sum()) for cause, each in work.not_done.items()}
@@ -105,6 +113,12 @@ def service_values(run: PlayedCase) -> dict[str, float]:
 
 
 def _violation_values(run: PlayedCase) -> dict[str, float]:
+    """Return SLATAH and PDM of Beloglazov and Buyya (2012), as means and pooled.
+
+    SLATAH is the share of active time at 100 % of CPU, by host; PDM the share of CPU asked for that
+    migrations took, by VM. Hosts that were never active and VMs that asked for nothing do not
+    count.
+    """
     totals, vms = run.farm.accounts.totals, run.farm.vm_accounts
     requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
     active_s, short_s = totals[Rate.ACTIVE], totals[Rate.VIOLATING]
@@ -117,7 +131,10 @@ def _violation_values(run: PlayedCase) -> dict[str, float]:
 
 
 def violations(run: PlayedCase) -> dict[str, Made]:
-    """Return the periods in which a host had no CPU, or I/O, left for its VMs."""
+    """Return the periods in which a host had no CPU, or I/O, left for its VMs.
+
+    One row per period; ``unserved_ghz_h`` is what its VMs went without meanwhile.
+    """
     table = run.records["violations"]
     return {
         "host": (run.names.host(table["host"]), "", "Host in violation."),

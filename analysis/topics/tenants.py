@@ -24,7 +24,10 @@ NO_TENANT, NO_VM = "nobody", "hosts without VMs"
 
 
 def tenant_values(run: PlayedCase) -> dict[str, float]:
-    """Return co-tenants and exposure over all VMs; none where the scenario names no tenants."""
+    """Return co-tenants and exposure over all VMs; none where the scenario names no tenants.
+
+    Both are weighted by the time that VMs had a host; ``exposure`` is the median of ordinal grades.
+    """
     tenancy = run.accounts.tenants
     if tenancy is None:
         return {}
@@ -37,7 +40,10 @@ def tenant_values(run: PlayedCase) -> dict[str, float]:
 
 
 def co_tenants_of(ledger: TenantLedger) -> Floats:
-    """Return how many other tenants were on each VM's host, mean over the time that it had one."""
+    """Return how many other tenants were on each VM's host, mean over the time that it had one.
+
+    0 for VMs that never had a host.
+    """
     return ratios(ledger.co_tenant_s, ledger.hosted_s)
 
 
@@ -90,6 +96,7 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _ledger(run: PlayedCase) -> TenantLedger:
+    """Return the account of tenants; only called where the scenario names some."""
     assert run.accounts.tenants is not None
     return run.accounts.tenants
 
@@ -101,6 +108,7 @@ def _summed(run: PlayedCase, values: Floats | None = None) -> Any:
 
 
 def _work(run: PlayedCase) -> dict[str, Made]:
+    """Return VMs and CPU work asked for by tenant, and the share of it that was not done."""
     work = work_of(run.outcome)
     requested, missed = _summed(run, work.asked), _summed(run, work.missed)
     requested_ghz_h = requested / MHZ_S_PER_GHZ_H
@@ -129,6 +137,10 @@ def _responses(run: PlayedCase) -> dict[str, Made]:
 
 
 def _energy_and_cost(run: PlayedCase) -> dict[str, Made]:
+    """Return the energy attributed to each tenant in kWh, and all cost split by it.
+
+    Where no energy was attributed, nobody is charged.
+    """
     energy_kwh = _ledger(run).energy_j / JOULE_PER_KWH
     total_kwh = float(energy_kwh.sum())
     part = energy_kwh / total_kwh if total_kwh > 0 else np.zeros(len(energy_kwh))
@@ -140,6 +152,7 @@ def _energy_and_cost(run: PlayedCase) -> dict[str, Made]:
 
 
 def _company(run: PlayedCase) -> dict[str, Made]:
+    """Return how many tenants were on the hosts of each, and the worst exposure of its VMs."""
     ledger = _ledger(run)
     hosted_s = _summed(run, ledger.hosted_s)
     others = _summed(run, ledger.co_tenant_s) / np.where(hosted_s > 0, hosted_s, 1.0)

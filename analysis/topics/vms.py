@@ -17,7 +17,11 @@ from .tenants import tenant_columns
 
 
 def vms_table(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per VM that the load names, whether or not it ever ran, in its order."""
+    """Return one row per VM that the load names, whether or not it ever ran, in its order.
+
+    Integrals are over the whole run. Columns on requests, tenants and life are there only where the
+    scenario has any of these; a VM that never ran has 0 for shares and nulls for times.
+    """
     return {
         **_labels(run),
         **_work(run),
@@ -31,6 +35,7 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _labels(run: PlayedCase) -> dict[str, Made]:
+    """Return names, size, state and hosts; null for the host of a VM that has none."""
     vms, migrations = run.farm.vms, run.farm.vm_accounts.migrations
     first = run.outcome.lives.first_host
     return {
@@ -53,6 +58,10 @@ def _span_s(run: PlayedCase) -> Floats:
 
 
 def _work(run: PlayedCase) -> dict[str, Made]:
+    """Return work asked for in GHz h and the shares of it that were not done, in all and by cause.
+
+    The causes make up ``unserved_share``. Shares of a VM that asked for nothing are 0.
+    """
     work = work_of(run.outcome)
     asked = np.where(work.asked > 0, work.asked, 1.0)
     asked_ghz_h = work.asked / MHZ_S_PER_GHZ_H
@@ -70,6 +79,7 @@ def _work(run: PlayedCase) -> dict[str, Made]:
 
 
 def _waits(run: PlayedCase) -> dict[str, Made]:
+    """Return the shares of the time that a VM was there in which its vCPUs had to wait."""
     accounts, span_s = run.farm.vm_accounts, _span_s(run)
     ready, costop = accounts.ready_s / span_s, accounts.costop_s / span_s
     return {

@@ -1,4 +1,4 @@
-"""Applications in the report: load against capacity, and what was decided over it."""
+"""Applications in the report: load against capacity, and what was decided about it."""
 
 from typing import Any
 
@@ -12,7 +12,10 @@ MAX_DECISIONS = 40
 
 
 def applications(result: RunTables) -> Figure:
-    """Load, capacity and members of the application with the most load."""
+    """Load, capacity and members wanted of the application with the most load, over time.
+
+    Members have an axis on the right.
+    """
     table = result.table("application_series")
     rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
     times, label = hours(table["time_s"].to_numpy()[rows])
@@ -39,7 +42,10 @@ def largest(result: RunTables) -> str:
 
 
 def elasticity_of(result: RunTables) -> dict[str, Any] | None:
-    """Return what the report says of applications; None where there are none."""
+    """Return what the report says of applications; None where there are none.
+
+    ``free`` names those without a penalty, ``decisions`` are the first of ``made``.
+    """
     if "applications" not in result.tables:
         return None
     decisions = result.table("scaling").to_pylist()

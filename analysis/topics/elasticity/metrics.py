@@ -1,4 +1,8 @@
-"""Applications as figures and tables: what scaling did, how late it came, what was not served."""
+"""Applications that scale: what scaling did, how late capacity came, what was not served.
+
+A *shortage* lasts from when the load of an application goes beyond the capacity of its members that
+run until it no longer is; its length is the *lateness* of the capacity.
+"""
 
 from typing import Any
 
@@ -18,7 +22,11 @@ from .figures import ELASTICITY_FIGURES, elasticity_of
 
 
 def elasticity_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures of all applications together by name; none where there are none."""
+    """Return the figures of all applications together by name; none where there are none.
+
+    Lateness is 0 where there was no shortage. ``lateness_cost`` is there only where an application
+    has a penalty.
+    """
     if run.case.load.applications is None:
         return {}
     series, shortages = run.records["application_series"], run.records["shortages"]
@@ -54,7 +62,10 @@ def missed_mhz_s(outcome: Outcome) -> float:
 
 
 def _penalties(run: PlayedCase, applications: Applications, missed_mhz_s: Floats) -> Floats:
-    """Return what load that was not served costs each application."""
+    """Return what load that was not served costs each application, 0 for those without a penalty.
+
+    A penalty is for a GHz h, or for a unit of the application's own work.
+    """
     amounts = np.zeros(len(applications))
     for index, part in enumerate(run.scenario.applications):
         if part.penalty is not None:
@@ -70,6 +81,7 @@ def applications_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _applications(run: PlayedCase) -> Applications:
+    """Return the applications of the load; only called where there are any."""
     assert run.case.load.applications is not None
     return run.case.load.applications
 
@@ -81,6 +93,7 @@ def _at_the_end(run: PlayedCase, name: str) -> Floats:
 
 
 def _members(run: PlayedCase) -> dict[str, Made]:
+    """Return names of applications and how many members each may have, and had."""
     applications = _applications(run)
     count = len(applications)
     running = run.records["application_series"]["running"].reshape(-1, count)
@@ -94,6 +107,7 @@ def _members(run: PlayedCase) -> dict[str, Made]:
 
 
 def _loads(run: PlayedCase) -> dict[str, Made]:
+    """Return work of each application over the run; shares are 0 without load or capacity."""
     load, missed, capacity = (_at_the_end(run, name) for name in ("load", "missed", "capacity"))
     unserved_ghz_h, use = missed / MHZ_S_PER_GHZ_H, ratios(load - missed, capacity)
     return {
@@ -105,6 +119,7 @@ def _loads(run: PlayedCase) -> dict[str, Made]:
 
 
 def _shortages(run: PlayedCase) -> dict[str, Made]:
+    """Return how often each application was short of members, and the longest lateness."""
     table, count = run.records["shortages"], len(_applications(run))
     late_s = np.zeros(count)
     np.maximum.at(late_s, table["application"], table["end_s"] - table["start_s"])
@@ -117,6 +132,7 @@ def _shortages(run: PlayedCase) -> dict[str, Made]:
 
 
 def _penalty(run: PlayedCase) -> dict[str, Made]:
+    """Return what work that was not done costs each application; null without a penalty."""
     free = np.array([part.penalty is None for part in run.scenario.applications], bool)
     amounts = _penalties(run, _applications(run), _at_the_end(run, "missed"))
     meaning = (
@@ -127,7 +143,11 @@ def _penalty(run: PlayedCase) -> dict[str, Made]:
 
 
 def scaling_table(run: PlayedCase) -> dict[str, Made]:
-    """Return the decisions of scaling policies, in order of time."""
+    """Return the decisions of scaling policies, in order of time.
+
+    ``ready_s`` is when the capacity asked for was there; null where it never was, and where less
+    was asked for.
+    """
     table = run.records["scaling"]
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
@@ -174,7 +194,11 @@ def shortages_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def course_table(run: PlayedCase) -> dict[str, Made]:
-    """Return load, capacity and members of each application in each reporting interval."""
+    """Return load, capacity and members of each application in each reporting interval.
+
+    One row per interval and application; intervals of no length are left out. Loads and capacities
+    are means in GHz, members are counted at the start of the interval.
+    """
     assert run.case.load.applications is not None
     table, count = run.records["application_series"], len(run.case.load.applications)
     time_s = table["time_s"][::count]
@@ -208,6 +232,7 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _names(run: PlayedCase, rows: Any) -> pa.DictionaryArray:
+    """Return names of applications by their number."""
     return looked_up(rows, pa.array(_applications(run).names, pa.string()))
 
 

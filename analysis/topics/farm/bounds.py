@@ -1,4 +1,8 @@
-"""How far a run was from the fewest hosts and the least energy for the work that it did."""
+"""How far a run was from the fewest hosts and the least energy for the work that it did.
+
+The bounds are lower bounds for the work of each step alone (docs/optimum.md): no placement can do
+with less, and none may reach them.
+"""
 
 from ....models.base.cost import JOULE_PER_KWH
 from ...base.played_case import PlayedCase
@@ -7,7 +11,11 @@ from ...base.topic import Section, Topic, TopicTable
 
 
 def bound_values(run: PlayedCase) -> dict[str, float]:
-    """Return the bounds and the gaps by name; the gap to a bound of 0 is 0."""
+    """Return the bounds and the gaps by name; the gap to a bound of 0 is 0.
+
+    ``hosts_bound_mean`` is a mean over time, ``energy_bound_kwh`` an integral. A gap is what the
+    run took over its bound, less 1.
+    """
     steps = run.accounts.bounds.columns()
     length_s = steps["length_s"]
     on_s, least_s = (float((steps[name] * length_s).sum()) for name in ("hosts_on", "hosts_least"))
@@ -21,7 +29,10 @@ def bound_values(run: PlayedCase) -> dict[str, float]:
 
 
 def bounds_table(run: PlayedCase) -> dict[str, Made]:
-    """Return the bounds step by step, beside what the farm had: one row per step of demand."""
+    """Return the bounds step by step, beside what the farm had: one row per step of demand.
+
+    Hosts and power are means of the step.
+    """
     steps = run.accounts.bounds.columns()
     length_s = steps["length_s"]
     power_w = steps["energy_j"] / length_s

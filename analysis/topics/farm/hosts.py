@@ -21,7 +21,10 @@ BUSIEST = 10
 
 
 def host_values(run: PlayedCase) -> dict[str, float]:
-    """Return how many hosts and VMs there were, and how many hosts were on and needed."""
+    """Return how many hosts and VMs there were, and how many hosts were on and needed.
+
+    ``consolidation_ratio`` is 0 where no host was ever on.
+    """
     farm, totals = run.farm, run.farm.accounts.totals
     on_s = float(totals[Rate.ON].sum())
     return {
@@ -56,6 +59,7 @@ def hosts_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_labels(run: PlayedCase) -> dict[str, Made]:
+    """Return name, group, server, place and size of each host."""
     hosts, domains = run.farm.hosts, run.case.domains
     return {
         "host": (run.names.host(np.arange(len(hosts))), "", "Name of the host."),
@@ -69,6 +73,7 @@ def _host_labels(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_times(run: PlayedCase) -> dict[str, Made]:
+    """Return hours in each state of work, and the energy drawn in kWh."""
     totals = run.farm.accounts.totals
     switching_h = totals[Rate.SWITCHING] / S_PER_H
     violating = (
@@ -85,6 +90,7 @@ def _host_times(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_loads(run: PlayedCase) -> dict[str, Made]:
+    """Return utilisation, VMs and memory of each host while on; 0 for one that never was."""
     hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
     on_s = totals[Rate.ON]
     use = ratios(totals[Rate.DELIVERED_MHZ], on_s * hosts.cpu_mhz)
@@ -101,6 +107,7 @@ def _host_loads(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_lacks(run: PlayedCase) -> dict[str, Made]:
+    """Return the CPU that VMs on each host went without, GHz h, and cores to be licensed."""
     totals, group = run.farm.accounts.totals, run.farm.hosts.group
     cores = np.array([licence.cores for licence in run.case.licences], np.float64)[group]
     return {
@@ -147,7 +154,10 @@ def host_series(run: PlayedCase) -> dict[str, Made]:
 
 
 def maintenance(run: PlayedCase) -> dict[str, Made]:
-    """Return when each host was closed for work, empty, and in service again; in that order."""
+    """Return when each host was closed for work, empty, and in service again; in that order.
+
+    A time is null where that did not happen within the run.
+    """
     table, columns = run.records["maintenance"], run.farm.hosts
     return {
         "host": (run.names.host(table["host"]), "", "Host closed for maintenance."),
@@ -177,7 +187,10 @@ def hosts_on(result: RunTables) -> Figure:
 
 
 def busiest(result: RunTables) -> Figure:
-    """Show the ten busiest hosts: mean, P95 and highest utilisation while on."""
+    """Show the ten busiest hosts: mean, P95 and highest utilisation while on.
+
+    Fewer where fewer did any work.
+    """
     names, mean, high, peak = busiest_hosts(result)
     bars = [
         {

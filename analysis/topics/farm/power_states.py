@@ -15,14 +15,17 @@ from ...base.units_and_ratios import S_PER_DAY, S_PER_H
 STATES = (("on", "hosts_on", MAIN), ("switching", "hosts_switching", WARM))
 
 
-def new_stops(run: PlayedCase) -> bool:
+def hosts_rested(run: PlayedCase) -> bool:
     """Return whether any host was ever at rest, or switched."""
     return bool(run.outcome.sleep_record.off_s.any() or len(run.records["power_events"]["time_s"]))
 
 
 def power_state_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures by name, none where all hosts were on all the time."""
-    if not new_stops(run):
+    """Return the figures by name, none where all hosts were on all the time.
+
+    Energies in kWh; ``host_cycles_max`` is per day, in all for a run shorter than a day.
+    """
+    if not hosts_rested(run):
         return {}
     sleep_record = run.outcome.sleep_record
     days = max(run.end_s / S_PER_DAY, 1.0)
@@ -53,7 +56,10 @@ def power_state_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 def power_events(run: PlayedCase) -> dict[str, Made]:
-    """Return each change of a host's power state, in order of time."""
+    """Return each change of a host's power state, in order of time, with its cause.
+
+    What hosts are in as the run begins is not an event.
+    """
     table = run.records["power_events"]
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
@@ -80,7 +86,10 @@ def sleep_refusals(run: PlayedCase) -> dict[str, Made]:
 
 
 def power_states(result: RunTables) -> Figure:
-    """Hosts by power state over time, those of the farm on top of one another."""
+    """Hosts by power state over time, those of the farm on top of one another.
+
+    Whatever is neither on nor switching is at rest, or failed.
+    """
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0
     shown = [(name, series[column].to_numpy(), colour) for name, column, colour in STATES]

@@ -16,7 +16,11 @@ from ...base.units_and_ratios import MHZ_PER_GHZ, ratios
 
 
 class _Intervals:
-    """Reporting intervals of a run, those of no length left out."""
+    """Reporting intervals of a run, those of no length left out.
+
+    ``start_s`` and ``length_s`` have one entry per interval. The recorder writes integrals so far
+    at every reporting instant; what happened in an interval is the difference of two.
+    """
 
     def __init__(self, run: PlayedCase) -> None:
         self._records, self._series = run.records, run.records["series"]
@@ -59,6 +63,7 @@ def farm_series(run: PlayedCase) -> dict[str, Made]:
 
 
 def _hosts_and_energy(intervals: _Intervals) -> dict[str, Made]:
+    """Return energy in kWh, mean power in W, mean hosts on and VMs on hosts."""
     mean = intervals.mean
     energy_kwh = intervals.sum("energy_j") / JOULE_PER_KWH
     return {
@@ -71,6 +76,7 @@ def _hosts_and_energy(intervals: _Intervals) -> dict[str, Made]:
 
 
 def _loads(intervals: _Intervals) -> dict[str, Made]:
+    """Return means of CPU in GHz and of shares; a share of nothing switched on is 0."""
     mean, ratio = intervals.mean, intervals.ratio
     saturated_ghz = mean("saturated_mhz_s") / MHZ_PER_GHZ
     unserved = (
@@ -100,6 +106,7 @@ def _loads(intervals: _Intervals) -> dict[str, Made]:
 
 
 def _changes(intervals: _Intervals, run: PlayedCase) -> dict[str, Made]:
+    """Return how many migrations and host switches fell into each interval."""
     count, state = intervals.count, run.records["power_events"]["state"]
     ended = count("migrations", "end_s", run.records["migrations"]["finished"])
     booted = count("power_events", "time_s", state == PowerState.ON)
@@ -115,7 +122,11 @@ def _changes(intervals: _Intervals, run: PlayedCase) -> dict[str, Made]:
 def course_beside_baselines(
     result: RunTables, column: str, scale: float, y_title: str, unit: str
 ) -> Figure:
-    """Return a column of the series over time, times ``scale``, behind it those of baselines."""
+    """Return a column of the series over time, times ``scale``, behind it those of baselines.
+
+    ``unit`` stands at the pointer. The area below this run is filled; baselines are lines, in the
+    order in which they were compared.
+    """
     lines: list[tuple[RunTables, str, str]] = [(result, MAIN, "this run")]
     for baseline, about, colour in zip(
         result.baselines, result.summary["baselines"], (OTHER, *MORE_COLOURS), strict=False
@@ -135,12 +146,16 @@ def course_beside_baselines(
 
 
 def power(result: RunTables) -> Figure:
-    """Power of the servers over time, with the baseline's."""
+    """Power of the servers over time in kW, with that of baselines."""
     return course_beside_baselines(result, "power_w", 1e-3, "power of the servers (kW)", "kW")
 
 
 def load_duration(result: RunTables) -> Figure:
-    """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time."""
+    """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time.
+
+    Values of the reporting intervals, the highest first, over the part of the time at or above
+    them.
+    """
     traces = []
     series = result.table("farm_series")
     weights = series["interval_s"].to_numpy()

@@ -23,6 +23,10 @@ def utilisation_values(run: PlayedCase) -> dict[str, float]:
 
 
 def _cpu_values(run: PlayedCase) -> dict[str, float]:
+    """Return shares of the CPU switched on that were delivered: mean, quantiles over time, highest.
+
+    Quantiles go by time, not by host; ``host_utilisation_p95_max`` is that of the busiest host.
+    """
     accounts, hosts = run.farm.accounts, run.farm.hosts
     delivered = float(accounts.totals[Rate.DELIVERED_MHZ].sum())
     utilisation = accounts.levels.utilisation
@@ -36,6 +40,11 @@ def _cpu_values(run: PlayedCase) -> dict[str, float]:
 
 
 def _memory_values(run: PlayedCase) -> dict[str, float]:
+    """Return shares of memory and of CPU promised, and vCPUs per core; 0 where no host was on.
+
+    ``cpu_promised_p95`` is over the CPU that placement counts: that of hosts on, times
+    ``policies.initial.cpu_overcommit``.
+    """
     farm, totals = run.farm, run.farm.accounts.totals
     levels = farm.accounts.levels
     hosts, on_s = farm.hosts, totals[Rate.ON]
@@ -84,7 +93,11 @@ def _of(resource: str) -> str:
 
 
 def host_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return what the table of hosts says of memory and vCPUs."""
+    """Return columns of the table of hosts on memory and vCPUs.
+
+    Means are over the time on, 0 for a host that never was; memory includes reservations for VMs
+    that are on their way.
+    """
     farm, totals = run.farm, run.farm.accounts.totals
     hosts, accounts, on_s = farm.hosts, farm.accounts, totals[Rate.ON]
     cores = hosts.cpu_mhz / hosts.core_mhz
@@ -150,6 +163,7 @@ def group_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def _group_use(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
+    """Return CPU and memory of each group as shares of what was on: means and highest host."""
     hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
     on_s = totals[Rate.ON]
     cpu = ratios(groups.sum(totals[Rate.DELIVERED_MHZ]), groups.sum(on_s * hosts.cpu_mhz))
@@ -166,6 +180,7 @@ def _group_use(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
 
 
 def _group_vcpus(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
+    """Return vCPUs per core of each group: mean, and the lowest and highest host."""
     hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
     cores, on_s = hosts.cpu_mhz / hosts.core_mhz, totals[Rate.ON]
     mean = ratios(groups.sum(totals[Rate.VCPUS]), groups.sum(on_s * cores))
@@ -184,7 +199,11 @@ def _overcommit(run: PlayedCase) -> float:
 
 
 def utilisation_map(run: PlayedCase) -> dict[str, Made]:
-    """Return use over hosts and time, coarse enough to be drawn: a cell for neighbouring hosts."""
+    """Return use over hosts and time, coarse enough to be drawn: a cell for neighbouring hosts.
+
+    One row per cell; ``utilisation`` and ``on_share`` are over all capacity of its hosts, off or
+    on.
+    """
     table = run.records["utilisation_map"]
     return {
         "first_host": (run.names.host(table["first_host"]), "", "First host of the row."),

@@ -15,7 +15,10 @@ STATES = {"running": MAIN, "starting": "#5b9bd5", "waiting": OTHER, "down": WARM
 
 
 def population(result: RunTables) -> Figure:
-    """VMs that run, start, wait and are down, with the outages that took VMs behind them."""
+    """VMs that run, start, wait and are down, with the outages that took VMs behind them.
+
+    States in which no VM ever was are left out, running apart.
+    """
     table = result.table("population")
     seconds = table["time_s"].to_numpy()
     scale, label = _scale(seconds)

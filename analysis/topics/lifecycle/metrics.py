@@ -1,4 +1,7 @@
-"""Lives of VMs as figures and tables; only where VMs come and go or hosts fail."""
+"""Lives of VMs: when each was asked for, ran and left, and how many were in which state.
+
+Only where VMs come and go, applications scale, or something fails.
+"""
 
 import numpy as np
 
@@ -29,7 +32,10 @@ def present_s(outcome: Outcome) -> Floats:
 
 
 def waited_s(outcome: Outcome) -> Floats:
-    """Return how long each VM waited to run for the first time; NaN where nobody asked for it."""
+    """Return how long each VM waited to run for the first time, s; NaN where nobody asked for it.
+
+    One that never ran waited until it was turned away, or until the run ended.
+    """
     lives = outcome.lives
     until_s = np.where(np.isnan(lives.ran_s), lives.ended_s, lives.ran_s)
     until_s = np.where(np.isnan(until_s), outcome.end_s, until_s)
@@ -98,7 +104,7 @@ def life_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 def reasons(outcome: Outcome) -> list[str]:
-    """Return for each VM why it was turned away for good, or what hosts lack while it waits."""
+    """Return why each VM was rejected, or what hosts lack while it waits; empty for others."""
     table = outcome.tables["vm_events"]
     lacking = {vm: _lacking(search) for vm, search in outcome.searches.items()}
     found = [""] * len(outcome.farm.vms)
@@ -114,6 +120,7 @@ def reasons(outcome: Outcome) -> list[str]:
 
 
 def _lacking(search: Search) -> str:
+    """Say of how many hosts of a search each lacked what."""
     text = (
         f"of {search.considered} hosts {search.no_cpu} lack CPU, {search.no_memory} lack memory, "
         f"{search.vetoed} lack headroom, {search.barred} may not take it"
@@ -133,7 +140,10 @@ def vm_events(run: PlayedCase) -> dict[str, Made]:
 
 
 def population(run: PlayedCase) -> dict[str, Made]:
-    """Return how many VMs were in which state, at the instants of the series."""
+    """Return how many VMs were in which state, one row per reporting instant.
+
+    Counts are of that instant, not means.
+    """
     table = run.records["population"]
     return {
         "time_s": (table["time_s"], "s", "Instant."),

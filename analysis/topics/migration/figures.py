@@ -1,4 +1,4 @@
-"""Figures of moves over a network: phase by phase, downtime, links and bytes."""
+"""Figures of migrations: how many, how long VMs were away, what links carried."""
 
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,10 @@ NARROW = 5.0
 
 
 def downtime(result: RunTables) -> Figure:
-    """Show how many moves kept their VM away for how long."""
+    """Show how many migrations kept their VM away for how long.
+
+    Only migrations that ended and whose model knows a downtime count.
+    """
     table = result.table("migrations")
     away_s = table["downtime_s"].to_numpy()[table["finished"].to_numpy()].astype(float)
     away_s = away_s[~np.isnan(away_s)]
@@ -69,6 +72,7 @@ def _edges(values: Floats) -> Floats:
 
 
 def _between(low_s: float, high_s: float) -> str:
+    """Return the label of a range of times, its unit once where both ends share it."""
     low, high = lasting(low_s), lasting(high_s)
     if not low_s:
         return f"below {high}"
@@ -77,7 +81,10 @@ def _between(low_s: float, high_s: float) -> str:
 
 
 def links(result: RunTables) -> Figure:
-    """Show the links that moves used most: use of each in every reporting interval."""
+    """Show the links that migrations used most: use of each in every reporting interval.
+
+    A row for each direction of a link, the busiest first; background traffic is included.
+    """
     table = result.table("link_series")
     names = list(dict.fromkeys(table["link"].to_pylist()))
     times, label = hours(np.unique(table["time_s"].to_numpy()))
@@ -114,7 +121,10 @@ def _coarser(times: Floats, grid: Floats) -> tuple[Floats, Floats]:
 
 
 def sent(result: RunTables) -> Figure:
-    """Show what moves sent over the network in each interval."""
+    """Show what migrations sent over the network in each interval, GiB.
+
+    What a phase sent is spread evenly over its time.
+    """
     series = result.table("farm_series")
     times_s = series["time_s"].to_numpy()
     first = np.arange(min(len(times_s), MAX_BARS)) * len(times_s) // min(len(times_s), MAX_BARS)
@@ -137,7 +147,7 @@ def sent(result: RunTables) -> Figure:
 
 
 def migrations(result: RunTables) -> Figure:
-    """Migrations begun per interval."""
+    """Show how many migrations began in each interval; long runs have wider bars."""
     series = result.table("farm_series")
     times, label = hours(series["time_s"].to_numpy())
     counts = series["migrations_started"].to_numpy().astype(float)
@@ -153,6 +163,7 @@ def migrations(result: RunTables) -> Figure:
 
 
 def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
+    """Return at most so many bars, each the sum of those it stands for."""
     if len(x) <= most:
         return x, y
     edges = np.linspace(0, len(x), most + 1).astype(np.int64)[:-1]

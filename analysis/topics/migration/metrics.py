@@ -1,4 +1,4 @@
-"""Figures of moves over a network; without one there are none."""
+"""Figures of migrations: how many, how much, how long, and what they took of a network."""
 
 import numpy as np
 
@@ -42,7 +42,10 @@ def network_values(run: PlayedCase) -> dict[str, float]:
 
 
 def migration_values(run: PlayedCase) -> dict[str, float]:
-    """Return how many migrations ended, how long they took, and what they copied."""
+    """Return how many migrations ended, how long they took, and what they copied, GiB.
+
+    ``migration_mean_s`` is there only where any ended.
+    """
     table = run.records["migrations"]
     done = table["finished"]
     took_s = (table["end_s"] - table["start_s"])[done]

@@ -1,4 +1,7 @@
-"""Tables and columns on moves over a network: what they took, phase by phase, link by link."""
+"""Tables on migrations: what each took, phase by phase, and what links carried.
+
+A migration model that knows no downtime or rounds leaves nulls.
+"""
 
 from typing import Any
 
@@ -15,7 +18,10 @@ from .figures import SHOWN_LINKS
 
 
 def migrations(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per migration that was begun or waited to begin, in order of their ends."""
+    """Return one row per migration, whether or not it ended within the run.
+
+    One that had not ended as the run did has the end of the run in ``end_s``.
+    """
     table = run.records["migrations"]
     return {
         "vm": (run.names.vm(table["vm"]), "", "VM moved."),
@@ -33,7 +39,11 @@ def migrations(run: PlayedCase) -> dict[str, Made]:
 
 
 def decisions(run: PlayedCase) -> dict[str, Made]:
-    """Return what was decided about VMs, first placements included, with what was searched."""
+    """Return what was decided about VMs, first placements included, with what was searched.
+
+    One row per decision, carried out or not. Counts of hosts are of the search for a target; those
+    that lacked something are counted only where no host was found.
+    """
     table = run.records["decisions"]
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
@@ -149,7 +159,10 @@ def migration_phases(run: PlayedCase) -> dict[str, Made]:
 
 
 def highest_use(run: PlayedCase) -> Floats:
-    """Return each link's highest mean utilisation of a window, background included."""
+    """Return each link's highest mean utilisation of a window, background included.
+
+    One entry per direction of a link; a run shorter than the window is one window.
+    """
     assert run.outcome.network is not None
     network = run.outcome.network.network
     busiest_bytes = run.records["links"]["busiest_bytes"]
@@ -165,7 +178,10 @@ def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | flo
 
 
 def links(run: PlayedCase) -> dict[str, Made]:
-    """Return what each direction of a link carried."""
+    """Return one row per direction of a link: what it carried, and shares of its bandwidth used.
+
+    Only where migrations go over a network.
+    """
     assert run.outcome.network is not None
     network, sent = run.outcome.network.network, run.records["links"]["sent_bytes"]
     moved = used_share(sent, network.capacity_mbps, run.end_s)
@@ -185,7 +201,10 @@ def links(run: PlayedCase) -> dict[str, Made]:
 
 
 def link_series(run: PlayedCase) -> dict[str, Made]:
-    """Return the course of the links that were used most, the busiest first."""
+    """Return the course of the links that were used most, the busiest first.
+
+    One row per link and reporting interval; no rows where nothing was sent.
+    """
     assert run.outcome.network is not None
     network, series = run.outcome.network.network, run.records["link_series"]
     rows = _busiest(run)

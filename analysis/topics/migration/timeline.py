@@ -52,7 +52,11 @@ class _Bar(NamedTuple):
 
 
 def phase_timeline(result: RunTables) -> Figure:
-    """Show the moves that took longest: a line each, its phases from the decision on."""
+    """Show the migrations that took longest: a line each, its phases from the decision on.
+
+    At most :data:`MAX_MIGRATIONS`, in the order of their decisions. Few lines are labelled with
+    their VM, many with instants of decision and the number of migrations decided then.
+    """
     moves = result.table("migrations").to_pydict()
     took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
     longest = np.argsort(-took_s, kind="stable")[:MAX_MIGRATIONS].tolist()
@@ -154,6 +158,7 @@ def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, f
 
 
 def _hover_text(moves: Moves, row: int, phase: str, length_s: float) -> str:
+    """Return VM, route, decision and length of a bar; names are escaped, breaks are not."""
     route = f"{moves['vm'][row]}: {moves['source'][row]} → {moves['target'][row]}"
     text = Markup("{}<br>decided at {}<br>{}: {:,.3g} s")
     return text.format(route, clock(moves["decided_s"][row]), phase, length_s)
@@ -177,6 +182,7 @@ def _row_labels(
 
 
 def _counts_by_instant(decided_s: list[float], firsts: list[int], row_px: float) -> dict[int, str]:
+    """Return labels of the first line of each instant, those with room for a label."""
     labels, last = {}, -LABEL_PX / row_px
     for line in firsts:
         if (line - last) * row_px >= LABEL_PX:
@@ -187,6 +193,7 @@ def _counts_by_instant(decided_s: list[float], firsts: list[int], row_px: float)
 
 
 def _separator(line: int) -> dict[str, Any]:
+    """Return a line between migrations decided at different instants."""
     return {
         "type": "line",
         "xref": "paper",
