@@ -16,7 +16,8 @@ from describe import HEADER, Section, rows_of, sections, table
 from pages import page, prose
 from result_page import results
 
-from farmsim import cli
+from farmsim.cli import errors
+from farmsim.cli.main import commands
 from farmsim.models.hardware.power_curves import POWER_MODELS
 from farmsim.models.hardware.reliability import DISTRIBUTIONS
 from farmsim.models.migration.conversion import CONVERSIONS
@@ -41,11 +42,11 @@ PROTOCOLS: dict[str, type] = {
     "scaling": ScalingPolicy,
 }  # fmt: skip
 CODES = (
-    (cli.DONE, "done"),
-    (cli.ASSERTION_FAILED, "done, but a condition under `assert:` does not hold"),
-    (cli.BAD_INPUT, "wrong usage, scenario or input; nothing was written"),
-    (cli.INTERNAL, "a fault of farmsim; `FARMSIM_DEBUG=1` shows where"),
-    (cli.INTERRUPTED, "interrupted; nothing was written"),
+    (errors.DONE, "done"),
+    (errors.ASSERTION_FAILED, "done, but a condition under `assert:` does not hold"),
+    (errors.BAD_INPUT, "wrong usage, scenario or input; nothing was written"),
+    (errors.INTERNAL, "a fault of farmsim; `FARMSIM_DEBUG=1` shows where"),
+    (errors.INTERRUPTED, "interrupted; nothing was written"),
 )
 
 
@@ -130,7 +131,7 @@ def policies() -> str:
 def command_line() -> str:
     """Every command with its arguments and options."""
     parts = ["`python -m farmsim` is the same program."]
-    for name, command in sorted(cli.commands.commands.items()):
+    for name, command in sorted(commands.commands.items()):
         context = click.Context(command, info_name=name)
         usage = " ".join(["farmsim", name, *command.collect_usage_pieces(context)])
         rows = [

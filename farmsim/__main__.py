@@ -15,7 +15,8 @@ def main() -> None:
     # than reading a scenario, and results must not depend on the number of cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
-    from .cli import Stopped, run_command_line  # noqa: PLC0415 - after the environment is set
+    from .cli.errors import Stopped  # noqa: PLC0415 - after the environment is set
+    from .cli.main import run_command_line  # noqa: PLC0415
 
     def stop(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one would stop the tidying up

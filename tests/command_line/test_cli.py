@@ -135,7 +135,7 @@ def test_an_internal_error_ends_with_3_and_says_so(folder: Path) -> None:
         "import farmsim.analysis.run.execute as e\n"
         "def broken(*a): raise RuntimeError('boom')\n"
         "e.execute = broken\n"
-        "from farmsim.cli import run_command_line\n"
+        "from farmsim.cli.main import run_command_line\n"
         "raise SystemExit(run_command_line(['run', 's.yaml']))\n"
     )
     done = subprocess.run(
@@ -262,7 +262,7 @@ def test_starting_imports_nothing_heavy(
     folder: Path, arguments: list[str], unwanted: tuple[str, ...]
 ) -> None:
     program = (
-        "import sys\nfrom farmsim.cli import run_command_line\n"
+        "import sys\nfrom farmsim.cli.main import run_command_line\n"
         f"code = run_command_line({arguments!r})\n"
         "print(code, *sorted({name.split('.')[0] for name in sys.modules}))\n"
     )

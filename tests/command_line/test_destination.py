@@ -21,7 +21,7 @@ from farmsim import InputError
 from farmsim.analysis.run.result import Result
 from farmsim.analysis.studies.failover import failover
 from farmsim.analysis.studies.failover_page import save as save_failover
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.files import atomic_replace as workplace
 from farmsim.scenarios.files import destination
 from farmsim.scenarios.files.atomic_replace import recover, replacing_directory

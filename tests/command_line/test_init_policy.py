@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 
 COMMANDS = {"farmsim": [sys.executable, "-m", "farmsim"], "python": [sys.executable]}
 

@@ -11,7 +11,7 @@ from test_reserve import ONE, SCENARIO, scenario
 
 import farmsim
 from farmsim.analysis.studies.failover import failover
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.errors.problems import InputError
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import farmsim
-from farmsim.cli import BAD_INPUT, run_command_line
+from farmsim.cli.errors import BAD_INPUT
+from farmsim.cli.main import run_command_line
 from farmsim.models.network.network import Network
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.errors.problems import InputError

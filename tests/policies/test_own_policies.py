@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import farmsim
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.policies import catalogue
 
 MODULE = '''

@@ -18,7 +18,7 @@ import pytest
 import farmsim
 from farmsim import Comparison, InputError, Levels
 from farmsim.analysis.studies.compare_report import signed
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.models.base.metric_definitions import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,

@@ -12,7 +12,7 @@ import farmsim
 from farmsim.analysis.base.wording import amount, basis, change, complement, count, percent, span
 from farmsim.analysis.measure.work_not_done import not_comparable, serving_as_much, undone
 from farmsim.analysis.terminal import comparison_text, summary_text
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.errors.problems import InputError
 
 SERVER = {

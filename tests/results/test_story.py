@@ -12,7 +12,7 @@ import pytest
 import farmsim
 from farmsim.analysis.report import vm_sentences as words
 from farmsim.analysis.report.vm_history import VmHistory
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.files.destination import seal
 
 SMALL = (

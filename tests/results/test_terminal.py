@@ -16,7 +16,7 @@ import pytest
 
 import farmsim
 from farmsim import InputError
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.errors.terminal_text import one_line, printable, writable
 from farmsim.scenarios.files.destination import foreign_files
 

@@ -6,7 +6,8 @@ import pytest
 from test_constraints import watch
 
 import farmsim
-from farmsim.cli import BAD_INPUT, run_command_line
+from farmsim.cli.errors import BAD_INPUT
+from farmsim.cli.main import run_command_line
 from farmsim.models.rules.checker import violated
 from farmsim.scenarios.build.build import build
 from farmsim.scenarios.errors.problems import InputError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.analysis.studies.optimum import lower_bound, solve
 from farmsim.analysis.studies.snapshot import Snapshot, beyond_program, first_fit_decreasing
-from farmsim.cli import run_command_line
+from farmsim.cli.main import run_command_line
 from farmsim.models.base.arrays import Ints
 from farmsim.models.rules.constraints import Rule
 from farmsim.models.rules.rules import Rules

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from test_knobs import BASE, TURNS
 from test_schema import put
 
-from farmsim.cli import BAD_INPUT, DONE, run_command_line
+from farmsim.cli.errors import BAD_INPUT, DONE
+from farmsim.cli.main import run_command_line
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.loader import library
 from farmsim.scenarios.scenario import Scenario, from_text

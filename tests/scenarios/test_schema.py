@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from test_knobs import BASE, TURNS
 
-from farmsim.cli import CATALOGUES
+from farmsim.cli.scenario_files import CATALOGUES
 from farmsim.scenarios.catalogue_listing import entries, parameters, text_of
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language.yaml_text import parse

@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 
 import farmsim
 from farmsim.analysis.terminal import summary_text
-from farmsim.cli import commands, run_command_line
+from farmsim.cli.main import commands, run_command_line
 from farmsim.policies import catalogue
 from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import library

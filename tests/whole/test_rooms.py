@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 FILES_IN_ROOM, LINES_IN_FILE = 12, 450
 PREFIXES = ("build_", "spec_", "check_")
 
-TOO_LONG = {"farmsim/cli.py", "policies/placement/candidates.py", "sim/engine.py"}
+TOO_LONG = {"sim/engine.py"}
 """Files that are still to be split."""
 
 

@@ -1,0 +1,67 @@
+"""Exit codes, and how each error becomes a message and one of them."""
+
+import os
+import sys
+from io import StringIO
+
+import click
+
+from ..scenarios.errors.terminal_text import silence, warn
+from .output import unwritable, written
+
+DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Stopped(BaseException):
+    """The process was asked to end by a signal, its number in ``signal``."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
+def tell(error: BaseException) -> int:
+    """Write what is wrong to standard error and return the exit code.
+
+    Mistakes of the user are told in full, each with its place; all other exceptions are faults of
+    farmsim, whose traceback FARMSIM_DEBUG=1 shows.
+    """
+    from ..scenarios.errors.problems import InputError
+
+    if isinstance(error, Stopped):
+        return _interrupted(128 + error.signal)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return _interrupted(INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        text = StringIO()
+        error.show(text)
+        warn(text.getvalue().rstrip("\n"))
+        return BAD_INPUT
+    if isinstance(error, InputError):
+        for problem in error.problems:
+            warn(str(problem))
+        return BAD_INPUT
+    if os.environ.get("FARMSIM_DEBUG"):
+        import traceback
+
+        warn("".join(traceback.format_exception(error)))
+    warn(f"internal error: {type(error).__name__}: {error}")
+    warn("This is a fault of farmsim; FARMSIM_DEBUG=1 shows where it is.")
+    return INTERNAL
+
+
+def _interrupted(code: int) -> int:
+    what = " and ".join(str(path) for path in written) + " is complete"
+    warn(f"interrupted; {what if written else 'nothing was written'}")
+    return code
+
+
+def unsaid(error: OSError) -> Exception:
+    """Return what to raise when help cannot be written; a reader who has gone is no error.
+
+    click itself would end with 1, which means that an assertion failed.
+    """
+    if isinstance(error, BrokenPipeError):
+        silence(sys.stdout)
+        return click.exceptions.Exit(DONE)
+    return unwritable(error)

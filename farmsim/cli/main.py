@@ -1,0 +1,56 @@
+"""The program: all commands in one group. Everything heavy is imported by the command it serves."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..scenarios.errors.terminal_text import show_warning, warn
+from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
+from .output import written
+from .runs import compare, explain, report, run
+from .scenario_files import catalog, init, schema, validate
+from .studies import evacuate, failover, optimum
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number."""
+    written.clear()
+    warnings.showwarning = show_warning
+    if any("\0" in each for each in arguments):
+        warn("an argument holds a NUL character, which no path or name can; leave it out")
+        return BAD_INPUT
+    try:
+        code = commands.main(args=list(arguments), prog_name="farmsim", standalone_mode=False)
+    except (Exception, KeyboardInterrupt, Stopped) as error:
+        return tell(error)
+    return code if isinstance(code, int) else DONE
+
+
+class _Commands(click.Group):
+    """A group whose help, too, ends quietly when its reader has gone, or says what is wrong."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **settings)
+        except OSError as error:
+            raise unsaid(error) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise unsaid(error) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="farmsim", prog_name="farmsim")
+def commands() -> None:
+    """Simulate a consolidated server farm: how many hosts, kWh and euros, at what risk."""
+
+
+for each in (
+    init, validate, schema, catalog, run, compare, report, explain, evacuate, failover, optimum,
+):  # fmt: skip
+    commands.add_command(each)

@@ -1,0 +1,151 @@
+"""Options that several commands share, and the objects that they arrive in.
+
+A command is decorated with ``source_options`` and ``output_options`` and takes a ``Source`` and
+an ``Output`` in place of one argument for each option.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from .output import echo, echo_json
+
+if TYPE_CHECKING:
+    from ..analysis.run.execute import Progress
+    from ..scenarios.scenario import Scenario
+
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+RUNS = Path("runs")
+"""Where run directories go that are not told another place."""
+LONGEST_S = 1000 * 365.25 * 86_400.0
+PATH = click.Path(path_type=Path)
+OVERRIDES = click.option(
+    "--set", "overrides", multiple=True, metavar="PATH=VALUE",
+    help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
+)  # fmt: skip
+SEED = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random draws.")
+ALLOW_CODE = click.option(
+    "--allow-code", is_flag=True, help="Let the scenario load policies from your own modules."
+)
+QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+
+def out_option(what: str) -> Decorator:
+    """Return ``--out`` for a ``what`` such as a file."""
+    return click.option("--out", type=PATH, help=f"{what} to write.")
+
+
+def json_option(what: str) -> Decorator:
+    """Return ``--json`` for what would else be printed as text."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+class Source(NamedTuple):
+    """Where scenarios come from: files as changed by ``--set``, with or without code of users."""
+
+    overrides: tuple[str, ...]
+    allow_code: bool
+    seed: int | None = None
+
+    def load(self, name: str) -> "Scenario":
+        """Return the scenario of a file or of the library; InputError with all its mistakes."""
+        from ..scenarios.scenario import Scenario
+
+        seed = () if self.seed is None else (f"seed={self.seed}",)
+        return Scenario.load(name, *self.overrides, *seed, allow_code=self.allow_code)
+
+
+class Output(NamedTuple):
+    """Where a result goes and how much is printed of it."""
+
+    out: Path | None
+    quiet: bool
+    as_json: bool
+
+    def refuse(self, kind: str) -> None:
+        """Refuse, before anything is run, a place where the result could not be written.
+
+        Raises InputError.
+        """
+        from ..scenarios.files.atomic_replace import named
+        from ..scenarios.files.destination import refuse_directory, refuse_parents
+
+        if self.out is None:
+            refuse_parents(RUNS / kind)
+        else:
+            refuse_directory(named(self.out), kind)
+
+    def progress(self) -> "AbstractContextManager[Progress | None]":
+        """Return what shows progress on a terminal, where anything is to be seen."""
+        from ..analysis.terminal import progress
+
+        return progress(self.quiet or self.as_json)
+
+    def show(self, data: Callable[[], Any], text: Callable[[], str], where: str) -> None:
+        """Print a result as JSON, or as text and with where it stands, or not at all."""
+        if self.as_json:
+            echo_json(data())
+        elif not self.quiet:
+            echo(text())
+            echo(f"\n{where}")
+
+
+def source_options(*more: Decorator) -> Decorator:
+    """Let a command take ``source``, of ``--set``, ``--allow-code`` and ``more`` of its fields."""
+    return _packed("source", Source, (OVERRIDES, *more, ALLOW_CODE))
+
+
+def output_options(what: str, directory: str = "Directory") -> Decorator:
+    """Let a command take ``output``; its result is called ``what`` in the help."""
+    return _packed("output", Output, (out_option(directory), QUIET, json_option(what)))
+
+
+def _packed(name: str, kind: type[Source | Output], options: Sequence[Decorator]) -> Decorator:
+    """Add options to a command and hand their values over as one argument."""
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def command(**values: Any) -> Any:
+            own = {each: values.pop(each) for each in kind._fields if each in values}
+            return function(**values, **{name: kind(**own)})
+
+        decorated: Command = command
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def quantity(option: str, text: str, dimension: str) -> float:
+    """Return what an option such as ``10 h`` says, in the unit used inside."""
+    from ..scenarios.language.units import UnitError, parse
+
+    try:
+        return parse(text, dimension)
+    except UnitError as error:
+        raise click.BadParameter(f"{option}: {error}") from None
+
+
+def time_s(option: str, text: str) -> float:
+    """Return the time of an option in s, which is finite and not negative."""
+    value_s = quantity(option, text, "time")
+    if not 0 <= value_s <= LONGEST_S:
+        raise click.BadParameter(f"{option} is {text}; write a time from 0 s to 1000 years")
+    return value_s
+
+
+def refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float) -> None:
+    """Refuse a time that ends after the run, in which nobody can see whether it is kept."""
+    from ..scenarios.errors.problems import refuse
+
+    if at_s < scenario.run.duration < end_s:
+        hours, most = end_s / 3600, scenario.run.duration / 3600
+        message = f"ends {hours:g} h into the run, which lasts {most:g} h; lengthen run.duration"
+        raise refuse(scenario.name, message, option)
