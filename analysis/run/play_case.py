@@ -1,6 +1,7 @@
 """A built case is played, and what policies of others do wrong becomes an error of the input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ...policies.user_policies.guard import PolicyFaultError
 from ...scenarios.build.build import Case, refuse_unplaced
@@ -26,6 +27,15 @@ def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outc
         raise PolicyError(problem, case.title, case.engine.now_s) from None
     except PolicyFaultError as error:
         raise policy_error(case.name, error) from error
+
+
+@contextmanager
+def telling_policy_faults(scenario: str) -> Iterator[None]:
+    """Turn a fault of a policy of others, met outside a run, into a PolicyError."""
+    try:
+        yield
+    except PolicyFaultError as error:
+        raise policy_error(scenario, error) from error
 
 
 def until(scenario: Scenario, at_s: float, first_s: float) -> Scenario:

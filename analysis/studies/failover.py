@@ -26,7 +26,7 @@ from ...sim.hosts.provisioning import Provisioning
 from ...sim.lifecycle.host_finder import Needs
 from ...sim.lifecycle.restart_check import Restart, RestartState
 from ..measure.work_not_done import at_instant
-from ..run.play_case import play, until
+from ..run.play_case import play, telling_policy_faults, until
 from .failover_result import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
 
 MAX_PAIRS = 20_000
@@ -51,7 +51,8 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
         raise refuse(scenario.name, message, "--at")
     # Built anew, since the farm that ran is at the end of its run.
     trial = _Trial(build(scenario, load), moment)
-    failures = [trial.fail(kind, name, hosts) for kind, name, hosts in trial.sets(pairs)]
+    with telling_policy_faults(scenario.name):
+        failures = [trial.fail(kind, name, hosts) for kind, name, hosts in trial.sets(pairs)]
     return Failover(
         name=scenario.name,
         at_s=moment.at_s,

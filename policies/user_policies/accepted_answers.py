@@ -146,11 +146,9 @@ def placed(answer: object, candidates: Candidates, vms: Ints, before: int) -> Pl
     are taken here.
     """
     right = "place returns a host row per VM, -1 where none fits, or Placed(hosts, searches)"
-    if isinstance(answer, Placed):
-        rows, searches = answer.hosts, answer.searches
-    else:
-        rows, searches = answer, [None] * len(vms)  # type: ignore[assignment, list-item]
-    hosts = _array(rows, right)
+    hosts = _array(answer.hosts if isinstance(answer, Placed) else answer, right)
+    told = answer.searches if isinstance(answer, Placed) else None
+    searches = [None] * len(vms) if told is None else _list(told, "searches")
     if hosts.shape != (len(vms),) or len(searches) != len(vms):
         what = f"{hosts.size} hosts and {len(searches)} searches for {len(vms)} VMs"
         raise WrongAnswerError(
@@ -166,7 +164,13 @@ def placed(answer: object, candidates: Candidates, vms: Ints, before: int) -> Pl
         right = "a host is one of candidates.hosts, or -1 where none fits"
         raise WrongAnswerError(f"host {int(strange[0])}, which is not among the candidates", right)
     _take_up(hosts.astype(np.int64), candidates, vms, before)
-    return Placed(hosts.astype(np.int64), [_search(each) for each in searches])
+    plain = [_search(each) for each in searches]
+    return Placed(hosts.astype(np.int64), [_counted(each, len(candidates.hosts)) for each in plain])
+
+
+def _counted(search: Search, hosts: int) -> Search:
+    """Return a search with at least the number of hosts that there were."""
+    return search if search.considered else search._replace(considered=hosts)
 
 
 def _take_up(hosts: Ints, candidates: Candidates, vms: Ints, before: int) -> None:

@@ -55,7 +55,8 @@ def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputEr
         why = [f"{count} {what}" for count, what in counts if count]
         if search.rules:
             why.append(f"barred by rules: {search.rules}")
-        lines.append(f"{farm.vms.names[vm]} (of {search.considered} hosts {', '.join(why)})")
+        about = f"of {search.considered} hosts {', '.join(why)}".strip()
+        lines.append(f"{farm.vms.names[vm]} ({about})")
     more = len(searches) - SHOWN
     listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
     vms = "1 VM" if len(searches) == 1 else f"{len(searches):,} VMs"

@@ -404,3 +404,34 @@ def test_plugins_of_no_kind_or_a_taken_name_are_left_out_with_a_warning(
     said = " ".join(str(each.message) for each in warned)
     assert "the policy 'placment.mine' of package own_module:Place is of no kind" in said
     assert "'control.consolidation' of package own_module:Control has a name that is taken" in said
+
+
+def test_a_policy_that_fails_only_in_a_failover_test_is_told_as_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own_module.py").write_text(
+        MODULE + "\n\ndef late(candidates, vms, calls=[]):\n    calls.append(1)\n"
+        "    return 1 / 0 if len(calls) > 1 else [int(candidates.hosts[0])] * len(vms)\n"
+    )
+    base = {
+        "name": "own",
+        "farm": {"hosts": [{"name": "h", "server": "dell_r720_e5_2670", "count": 2}]},
+        "workload": {
+            "source": {"type": "constant", "utilisation": "30 %"},
+            "vms": 1,
+            "sizes": [{"name": "s", "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB"}],
+        },
+        "policies": {"initial": {"placement": {"policy": "own_module:late"}}, "control": "none"},
+        "run": {"duration": "1 h"},
+        "baseline": {"type": "none"},
+    }
+    with pytest.raises(farmsim.PolicyError, match="own_module:late: place failed: ZeroDivision"):
+        farmsim.failover(farmsim.Scenario.of(base, allow_code=True))
+
+
+def test_what_a_function_leaves_without_host_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "own_module.py").write_text(
+        MODULE + "\n\ndef never(candidates, vms):\n    return Placed([-1] * len(vms), None)\n"
+    )
+    with pytest.raises(
+        farmsim.InputError, match=r"no room for 4 VMs of 4: vm-1 \(of 4 hosts\); vm"
+    ):
+        scenario("policies.initial.placement={policy: 'own_module:never'}")
