@@ -275,11 +275,11 @@ class VmAccounts:
         return self._shortfall_s.item(vm) - self._shortfall_mark_s.item(vm)
 
     def since_copy_s(self, vm: int, now_s: float) -> float:
-        """Return the time since what a move takes from a VM was charged last."""
+        """Return the time since what a migration takes from a VM was charged last."""
         return now_s - self._copy_since_s.item(vm)
 
     def mark_copy(self, vms: Ints, now_s: float) -> None:
-        """Start charging migrating VMs with what the move takes from them."""
+        """Start charging migrating VMs with what the migration takes from them."""
         self._copy_since_s[vms] = now_s
 
     def charge_copy(self, vms: Ints, lost_mhz: Floats, now_s: float) -> None:

@@ -125,7 +125,7 @@ class Delivery:
     def asked_mhz(self, vms: Ints) -> Floats:
         """Return the guest work that VMs ask of their hosts: ``wanted * guest_share``.
 
-        A guest that stands still for a move asks for nothing, one that a copy slows down for what
+        A guest that stands still to migrate asks for nothing, one that a copy slows down for what
         it keeps; what the copy itself takes is asked for by the copy.
         """
         wanted_mhz = self.wanted_mhz(vms)

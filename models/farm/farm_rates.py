@@ -111,7 +111,7 @@ class FarmRates:
         self._state.vm_accounts.charge(vms, delivery.asked_mhz(vms), delivery.has_overheads)
 
     def charge_copies(self, vms: Ints, now_s: float) -> None:
-        """Charge migrating guests ``(1 - guest share)`` of what they want as lost to the move."""
+        """Charge guests ``(1 - guest share)`` of what they want as lost to their migration."""
         state = self._state
         lost_mhz = (1.0 - state.vms.guest_share[vms]) * state.delivery.wanted_mhz(vms)
         state.vm_accounts.charge_copy(vms, lost_mhz, now_s)
@@ -191,7 +191,7 @@ class FarmRates:
         return self._footprint_mib(away, rows, at)
 
     def _affected(self, rows: Ints, host_of: Ints, vms: Ints) -> Ints:
-        """Return which of some VMs concern some hosts, by a column; O(moves under way)."""
+        """Return which of some VMs concern some hosts, by a column; O(migrations under way)."""
         if not len(vms):
             return vms
         self._marked[rows] = True

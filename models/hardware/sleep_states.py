@@ -1,7 +1,7 @@
-"""States of rest of a server: off, and those from which it comes back sooner.
+"""Sleep states of a server: off, and those from which it comes back sooner.
 
 Names after ACPI: standby is S1, suspend to RAM S3, hibernation S4, off S5. Only hosts without
-VMs are ever put to rest, so nothing that a guest did is kept or lost by it.
+VMs are ever put to sleep, so nothing that a guest did is kept or lost by it.
 """
 
 import json
@@ -16,12 +16,12 @@ from ..base.catalogue import data_file
 from ..base.estimates import Ranged
 
 SLEEP_STATES = ("off", "hibernate", "suspend_to_ram", "standby")
-"""States of rest by number, the deepest first; every host can be off."""
+"""Sleep states by number, the deepest first; every host can be off."""
 
 
 @dataclass(frozen=True)
 class SleepFigures:
-    """What a state of rest takes where nothing is said of it.
+    """What a sleep state takes where a scenario says nothing of it.
 
     ``state_w`` is the power in it (``of_idle``: as a share of idle power instead of W);
     ``enter_s`` and ``leave_s`` are the times into it and out of it.
@@ -55,7 +55,7 @@ def sleep_figures() -> dict[str, SleepFigures]:
 
 @dataclass(frozen=True)
 class SleepStates:
-    """States of rest by depth and group of hosts: arrays of shape (depths, groups).
+    """Sleep states of groups of hosts: arrays of shape (sleep states, groups).
 
     ``available`` tells which a group has. Power in W, times in s: in the state, on the way into
     it, and on the way out of it.
@@ -78,7 +78,7 @@ class SleepStates:
 
     @property
     def min_w(self) -> Floats:
-        """The least power of a host of each group at rest other than off, or on the way; W."""
+        """The least power in W of a host of each group asleep, or on its way there or back."""
         power_w = np.minimum(self.state_w, np.minimum(self.enter_w, self.leave_w))
         least: Floats = np.where(self.available[1:], power_w[1:], np.inf).min(axis=0)
         return least

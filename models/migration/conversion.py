@@ -1,6 +1,6 @@
-"""Moves between platforms: what may move live, what must be converted, what cannot move.
+"""Migrations between platforms: what may move live, what must be converted, what cannot move.
 
-No measured figures of such moves are public; rates and times are estimates.
+No measured figures of such migrations are public; rates and times are estimates.
 """
 
 import math
@@ -35,7 +35,7 @@ tool puts an image back onto a machine's own disks or exchanges a paravirtual ke
 
 @dataclass(frozen=True)
 class MigrationPlatform:
-    """One end of a move: hypervisor family, and the CPU that guests see there.
+    """One end of a migration: hypervisor family, and the CPU that guests see there.
 
     ``cpu_level`` is a level of features that hosts of a vendor share, the higher the more, as
     Enhanced vMotion Compatibility counts them; a guest is taken to use that of the host it leaves.
@@ -121,7 +121,7 @@ class Conversion(Handover):
         "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
     )
     boot_s: float = parameter(
-        "Boot of the guest's system after the move. Estimate.",
+        "Boot of the guest's system after the migration. Estimate.",
         120.0,
         key="boot",
         dimension="time",
@@ -130,11 +130,11 @@ class Conversion(Handover):
 
     @property
     def cap_bytes_s(self) -> float:
-        """Bytes/s of the converter, or the move's limit if that is lower."""
+        """Bytes/s of the converter, or the migration's limit if that is lower."""
         return min(self.rate_mbps, self.limit_mbps or math.inf) * BYTES_PER_MEGABIT
 
     def restart(self, storage: StorageMode) -> Cold:
-        """Return the move where only the CPU is another one: nothing is converted."""
+        """Return the migration where only the CPU is another one: nothing is converted."""
         return Cold(
             limit_mbps=self.limit_mbps,
             target_load=self.target_load,
@@ -164,7 +164,7 @@ class ColdConversion(Conversion):
     """
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         yield from self.cut_over(guest.disk_bytes)
         return MigrationEnd(moved=True)
 
@@ -185,7 +185,7 @@ class ReplicatedConversion(Conversion):
     )
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         past = yield Step(
             "replicate",
             size_bytes=guest.disk_bytes,

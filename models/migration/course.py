@@ -1,4 +1,4 @@
-"""The course of one migration: steps that a model asks for and a player carries out.
+"""The steps of one migration: a model asks for them and a player carries them out.
 
 A migration model is a generator. It yields a :class:`Step`, is sent what the step took
 (:class:`Measured`), and returns an :class:`MigrationEnd`. It knows no clock, so the same model is
@@ -43,7 +43,7 @@ class Step(NamedTuple):
     downtime. From a step with ``arrived`` on the guest is at the target; while it is
     ``exposed`` pages that it needs are still at the source. ``undo_s`` is how long the source
     takes to have it running again if the step fails; ``beside_bytes`` are copied during the wait,
-    evenly, by a way that is not the network. A course that ends with a VM moved has had a step
+    evenly, by a way that is not the network. A migration that ends with a VM moved has had a step
     with ``arrived``.
     """
 
@@ -67,7 +67,7 @@ class Measured(NamedTuple):
     """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
 
     ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity
-    while it is at the source; what it does at the target is of no account to a move.
+    while it is at the source; what it does at the target is of no account to a migration.
     """
 
     elapsed_s: float
@@ -78,7 +78,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class MigrationEnd:
-    """How a course ended by itself: whether the VM moved and what was done about convergence.
+    """How the steps ended by themselves: whether the VM moved and what was done about convergence.
 
     ``reaction`` is empty if the rest fitted the downtime target.
     """
@@ -187,10 +187,10 @@ class MigrationTotals:
 def play_alone(
     steps: MigrationSteps, bytes_s: float, latency_s: float = 0.0, activity: float = 1.0
 ) -> MigrationOutcome:
-    """Play a course over a link of its own: each transfer takes ``latency + size / rate``.
+    """Play steps over a link of their own: each transfer takes ``latency + size / rate``.
 
     ``activity`` is the part of its vCPUs that the guest uses. What a planner asks before the
-    move, and the closed form that a simulated move on an empty network must meet.
+    migration, and the closed form that a simulated one on an empty network must meet.
     """
     now_s, tally = 0.0, MigrationTotals(0.0)
     past: Measured | None = None

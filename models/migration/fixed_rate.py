@@ -1,6 +1,6 @@
 """What moving a running VM costs: how long it takes and what it does to guest and hosts.
 
-A model turns a set of moves into :class:`Phases`. The engine plays the phases and knows
+A model turns a set of migrations into :class:`Phases`. The engine plays the phases and knows
 nothing of memory pages, so a model that iterates over rounds replaces the one below by
 returning more phases.
 """
@@ -24,7 +24,7 @@ MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 
 
 class Played(NamedTuple):
-    """What moves have done, one entry per move; see :class:`.course.Outcome`.
+    """What migrations have done, one entry each; see :class:`.course.MigrationOutcome`.
 
     ``downtime_s`` is NaN where no phase says that the guest stands still: the model knows none.
     """
@@ -38,7 +38,7 @@ class Played(NamedTuple):
 
 @dataclass(frozen=True)
 class Phases:
-    """The course of some migrations; all arrays but ``copied_mib`` have shape (moves, phases).
+    """The phases of some migrations; arrays but ``copied_mib`` have shape (migrations, phases).
 
     In a phase of ``duration_s`` a guest keeps ``guest_share`` of its CPU and asks its host for
     no more (0: it stands still); the copy asks the target for ``target_share`` and the source for
@@ -63,11 +63,11 @@ class Phases:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def select(self, rows: Ints) -> "Phases":
-        """Return the phases of some of the moves."""
+        """Return the phases of some of the migrations."""
         return Phases(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def played(self, elapsed_s: float) -> "Played":
-        """Return what moves have done so long after they began."""
+        """Return what migrations have done so long after they began."""
         ends_s = np.cumsum(self.duration_s, axis=1)
         spent_s = np.clip(elapsed_s - (ends_s - self.duration_s), 0.0, self.duration_s)
         whole_s = ends_s[:, -1]
@@ -84,7 +84,7 @@ class Phases:
         )
 
     def shares(self, phase: int) -> tuple[Floats, Floats, Floats]:
-        """Return guest, source and target share of every move in one phase."""
+        """Return guest, source and target share of every migration in one phase."""
         parts = self.guest_share, self.source_share, self.target_share
         guest, source, target = (part[:, phase] for part in parts)
         return guest, source, target
@@ -92,7 +92,7 @@ class Phases:
 
 @runtime_checkable
 class MigrationModel(Protocol):
-    """Anything that can say how a set of moves will go."""
+    """Anything that can say how a set of migrations will go."""
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
         """Return the phases of moving each VM to the target at the same position."""
@@ -126,7 +126,7 @@ class FixedRate:
     )
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield one wait, beside the moves of other models over their network."""
+        """Yield one wait, beside the migrations of other models over their network."""
         bytes_s = self.max_mbps * BYTES_PER_MEGABIT
         yield Step(
             "copy",
@@ -141,7 +141,7 @@ class FixedRate:
 
     @property
     def max_mbps(self) -> float:
-        """What a move takes of the network."""
+        """What a migration takes of the network."""
         return self.share * self.bandwidth_mbps
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
@@ -161,10 +161,10 @@ class FixedRate:
 
 @dataclass(frozen=True)
 class PortedRate:
-    """Moves at a fixed rate whose bytes cross ports that others share.
+    """Migrations at a fixed rate whose bytes cross ports that others share.
 
     The rate is what each gets at the most: a port of 10 Gbit/s never carries more than that,
-    however many moves it serves.
+    however many migrations it serves.
     """
 
     model: FixedRate

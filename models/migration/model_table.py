@@ -148,12 +148,12 @@ class MigrationModels:
             alone = len(self._models) == 1 or isinstance(model, FixedRate)
             if not isinstance(model, StepwiseModel) and ported:
                 raise ValueError(
-                    f"{type(model).__name__} gives durations and no course; nothing of a network "
-                    "can hold for its moves"
+                    f"{type(model).__name__} gives durations and no steps; nothing of a network "
+                    "can hold for its migrations"
                 )
             if not isinstance(model, StepwiseModel) and not alone:
                 raise ValueError(
-                    f"{type(model).__name__} gives durations and no course; such a model must be "
+                    f"{type(model).__name__} gives durations and no steps; such a model must be "
                     "the only one"
                 )
 

@@ -1,6 +1,6 @@
 """Post-copy: move the guest first and fetch its pages while it runs at the target.
 
-Hines and Gopalan (2009). Each page is sent once whatever the guest writes, so a move always
+Hines and Gopalan (2009). Each page is sent once whatever the guest writes, so a migration always
 ends; in return the guest waits for pages, and it is lost if source, target or network fails
 before all have come.
 """
@@ -89,7 +89,7 @@ class PostCopy(RemotePages):
     """
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         if scan_s:
@@ -109,7 +109,7 @@ class Hybrid(RemotePages):
     dirty: DirtyPages = parameter("How the guest dirties its memory.", DirtyRate())
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         past = yield self.copying("first pass", size_bytes, scan_s)

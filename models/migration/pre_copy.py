@@ -28,7 +28,7 @@ class PreCopy(RemotePages):
     ``B`` as measured in the last round; the rest is sent while the guest stands still. With a
     constant rate ``D`` and ``lambda = D / B < 1``: ``V_i = M lambda^i``,
     ``n = ceil(log_lambda(B T_max / M))``. What happens if a cap is hit or rounds cease to shrink
-    is declared, so a move always ends. Where ``limit`` is set and the whole memory fits the
+    is declared, so a migration always ends. Where ``limit`` is set and the whole memory fits the
     target at that rate, there is no round at all. Caps of 29 rounds and three times the memory
     are Xen's (read in other code); throttling by 20 %, then 10 % more a round up to 99 %, and
     the target of 300 ms are QEMU's (from memory); ``patience`` is farmsim's.
@@ -76,7 +76,7 @@ class PreCopy(RemotePages):
     )
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move; ``reaction`` of the ending is what was resorted to."""
+        """Yield the steps of the migration; ``reaction`` of its end is what was resorted to."""
         yield from self.prepare(guest)
         size_bytes, scan_s = self.first_pass(guest)
         if self.cap_bytes_s < math.inf and size_bytes <= self.cap_bytes_s * self.downtime_target_s:

@@ -23,14 +23,14 @@ Steps: TypeAlias = Generator[Step, Measured, None]
 
 @dataclass(frozen=True)
 class Handover:
-    """What every move needs: its share of the network, and how it begins and ends.
+    """What every migration needs: its share of the network, and how it begins and ends.
 
     A ``storage`` that is not ``shared`` is copied too: ``before`` the memory, or ``with`` it in
     the first pass.
     """
 
     limit_mbps: float = parameter(
-        "Most bandwidth that a move takes; 0: all that the network gives.",
+        "Most bandwidth that a migration takes; 0: all that the network gives.",
         0.0,
         key="limit",
         dimension="bandwidth",
@@ -61,7 +61,7 @@ class Handover:
         "Whether the disk is shared by both hosts, or copied before or with the memory.", "shared"
     )
     acknowledge: bool = parameter(
-        "Whether the move ends with a message to the source.", default=True
+        "Whether the migration ends with a message to the source.", default=True
     )
 
     @property
@@ -107,7 +107,7 @@ class Handover:
 
 @dataclass(frozen=True)
 class MemoryHandover(Handover):
-    """What every move of a VM with its memory needs besides: preparation, resumption, pages.
+    """What every migration of a VM with its memory needs besides: preparation, resumption, pages.
 
     Storage is copied in a single pass with mirrored writes, so that
     ``T = (C + D_w * T) / B = C / (B - D_w)`` (Mashtizadeh et al., 2011, as cited); writes take
@@ -257,7 +257,7 @@ class Cold(Handover):
     )
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         yield from self.drain()
         yield standstill("shut down", self.shutdown_s, self.boot_s)
         disk_bytes = 0.0 if self.storage == "shared" else guest.disk_bytes
@@ -276,7 +276,7 @@ class SuspendResume(MemoryHandover):
     """
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of the move."""
+        """Yield the steps of the migration."""
         yield from self.prepare(guest)
         yield from self.drain()
         size_bytes, scan_s = self.first_pass(guest)

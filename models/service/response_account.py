@@ -81,7 +81,7 @@ class ServiceAccount:
     ) -> None:
         """Account for an interval in which VMs without backlog get all the CPU they can use.
 
-        ``load`` is the share of that CPU that they ask for, below ``load_cells.BUSIEST``; with
+        ``load`` is the share of that CPU that they ask for, below ``response_cells.BUSIEST``; with
         ``service_s`` the CPU time of their requests on one vCPU is that of this interval.
         """
         self._by_load.add(rows, interval_s, load, service_s)

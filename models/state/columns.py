@@ -76,7 +76,7 @@ class Hosts:
     still fetch their pages, ``sending`` of them. A host that is not ``reachable`` is cut off from
     the network: it works on, takes no VM and gives none away. One that is not ``in_service`` is
     closed for maintenance: it takes no VM and nobody wakes it. ``booted_s`` is when its last boot
-    ended, −inf without one. ``sleep_state`` says which state of rest a host is in, on its way to,
+    ended, −inf without one. ``sleep_state`` says which sleep state a host is in, on its way to,
     or on its way out of (see :data:`.sleep_states.SLEEP_STATES`); being off has columns of its own,
     the others are in ``sleep``.
     """
@@ -163,17 +163,17 @@ class Hosts:
         return state_w
 
     def sleep_states_of(self, wanted: int) -> States:
-        """Return the state of rest per host: the one wanted, or off where it has no such state."""
+        """Return the sleep state per host: the one wanted, or off where it has no such state."""
         has = self._sleep.available[wanted, self.group]
         return np.where(has, wanted, 0).astype(np.int8)
 
     def enter_s(self, rows: Ints, sleep_state: States) -> Floats:
-        """Return how long some hosts take into states of rest, one per host."""
+        """Return how long some hosts take into sleep states, one per host, in s."""
         asleep_s = self._sleep.enter_s[sleep_state, self.group[rows]]
         return np.where(sleep_state > 0, asleep_s, self.stop_s[rows])
 
     def leave_s(self, rows: Ints) -> Floats:
-        """Return how long some hosts take out of their present states of rest."""
+        """Return how long some hosts take out of their present sleep states, in s."""
         sleep_state = self.sleep_state[rows]
         asleep_s = self._sleep.leave_s[sleep_state, self.group[rows]]
         return np.where(sleep_state > 0, asleep_s, self.boot_s[rows])
@@ -185,7 +185,7 @@ class Vms:
 
     ``size_mhz`` is the CPU that all vCPUs have on paper; ``host`` is −1 where there is none;
     ``moving_to`` is the target of a migration under way (−1: none), during which the guest
-    keeps ``guest_share`` of its CPU and asks its host for no more. ``disk_mib`` is what a move
+    keeps ``guest_share`` of its CPU and asks its host for no more. ``disk_mib`` is what a migration
     copies where hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes
     to it meanwhile. ``pages_at`` is the host that keeps the pages of a guest which has arrived
     elsewhere and still fetches them (−1: none). VMs of higher ``priority`` come first where not

@@ -1,4 +1,4 @@
-"""The course of each VM's life, in columns: asked for, running, down, ended.
+"""The life of each VM, in columns: asked for, running, down, ended.
 
 A VM is *down* from the moment it ceases to run until it runs again or is given up; time before
 it runs for the first time is *waiting*. Availability is ``1 - down / (ran + down)``.

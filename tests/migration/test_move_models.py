@@ -167,5 +167,5 @@ class Stopwatch:
 def test_a_model_of_durations_stands_alone() -> None:
     assert not MigrationModels.only(Stopwatch(), 1, 2).uses_network
     ends = [GroupEndpoint(MigrationPlatform("ideal"), Stopwatch()), KVM]
-    with pytest.raises(ValueError, match="Stopwatch gives durations and no course"):
+    with pytest.raises(ValueError, match="Stopwatch gives durations and no steps"):
         MigrationModels([None], ends, CONVERT)
