@@ -1,1 +1,1 @@
-"""Columns of tables, plotting, wording."""
+"""What topics and pages share: topics, played cases, tables of runs, plotting, pages, wording."""

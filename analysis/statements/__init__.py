@@ -1,1 +1,1 @@
-"""What is said about a run: headline, savings, verdict, warnings."""
+"""What is said about a run: verdict, warnings, savings, fields without effect."""

@@ -23,16 +23,16 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
     ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
     """
     return [
-        *_of_load(run),
-        *_of_costs(run, here),
+        *_load_warnings(run),
+        *_cost_warnings(run, here),
         *_minimum_order_warnings(run, paid),
         *_reserve_warnings(run, here),
-        *_of_work(here),
-        *_of_policies(run.outcome.noted),
+        *_work_warnings(here),
+        *_policy_warnings(run.outcome.noted),
     ]
 
 
-def _of_load(run: PlayedCase) -> list[str]:
+def _load_warnings(run: PlayedCase) -> list[str]:
     """Return what was filled, cut or assumed of the load, and for how long there was none."""
     found, quality = [], run.case.load.quality
     if quality is not None and quality.filled:
@@ -49,7 +49,7 @@ def _of_load(run: PlayedCase) -> list[str]:
     return found
 
 
-def _of_costs(run: PlayedCase, here: dict[str, float]) -> list[str]:
+def _cost_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     """Return what may count twice, is a placeholder, or is left out of costs."""
     found, cost = [], run.scenario.cost
     if cost.investment is not None and cost.investment_for is None and here["capital_cost"]:
@@ -102,7 +102,7 @@ def _reserve_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     return found
 
 
-def _of_work(here: dict[str, float]) -> list[str]:
+def _work_warnings(here: dict[str, float]) -> list[str]:
     """Return that more than 1 % of the work was not done, and mainly why."""
     share = here["unserved_share"]
     if share <= 0.01:
@@ -150,7 +150,7 @@ def _span(span_s: float) -> str:
     return text if len(text) <= 12 else str(write(float(round(span_s)), "time"))
 
 
-def _of_policies(noted: Mapping[str, int]) -> list[str]:
+def _policy_warnings(noted: Mapping[str, int]) -> list[str]:
     """Return a sentence for each way in which a policy could not do what its name says."""
     by_sum, by_memory = noted.get(BY_SUM, 0), noted.get(BY_MEMORY, 0)
     if not by_sum + by_memory:

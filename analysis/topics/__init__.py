@@ -1,1 +1,1 @@
-"""One topic a file: values, tables, figures, notes."""
+"""Topics of a run, each one object with values, tables, figures, section; all in catalogue.py."""
