@@ -8,10 +8,10 @@ import simpy
 from ..models.base.arrays import Bools, Floats, Ints
 from ..models.farm.farm import Farm
 from ..models.rules.reserve import HostedVms
-from ..models.state.columns import PowerState, VmState
+from ..models.state.columns import VmState
 from ..models.state.utilisation_history import Ring
 from ..models.workload.demand import Demand
-from ..policies.control.control import EventDrivenPolicy, due_s, respond, wakes
+from ..policies.control.control import wakes
 from ..policies.interface.plan import Search
 from ..policies.interface.reserve_book import FarmReserve
 from ..policies.interface.view import FarmView
@@ -24,6 +24,7 @@ from .base.gc_pauses import fewer_collections
 from .base.log import Column
 from .base.random_streams import Streams
 from .base.signals import Signals
+from .decisions import Decisions
 from .failures import Failures
 from .hosts.power_states import PowerTransitions
 from .hosts.reserve_keeper import ReserveKeeper
@@ -49,7 +50,6 @@ from .migration.transfers import FlowNetwork
 from .migration.waiting_moves import WaitingMigrations
 from .outcome import Outcome
 from .plan_checks import PlanChecks
-from .prompted_decisions import EventDrivenDecisions
 from .records.accounts import Accounts
 from .records.applications import ScalingRecord
 from .records.recorder import Recorder, TableSource
@@ -106,8 +106,10 @@ class Engine:
         self._lifecycle = self._make_lifecycle()
         self._reserve_keeper = self._make_reserve_keeper()
         self._scaling = None if setup.elasticity is None else self._make_scaling(setup.elasticity)
+        self._decisions = Decisions(
+            self._clock, self._view, setup, self._actuator, self._lifecycle, self._reserve_keeper
+        )
         self._connect()
-        self._rounds = 0
         self._gone = False
 
     # What a run consists of, in the order in which it is made
@@ -235,15 +237,9 @@ class Engine:
 
     def _restarts(self, held: HostedVms, awake: Bools, failed: Ints) -> bool:
         """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
-        resting = np.where(awake, PowerState.ON, PowerState.OFF)
-        state = np.where(held.counted, resting, PowerState.FAILED).astype(np.int8)
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
-        restart_state = RestartState(
-            held.home.copy(), hosts.memory_mib - held.free_mib, capacity_mhz - held.free_mhz,
-            state, held.need_mhz, capacity_mhz,
-        )  # fmt: skip
-        victims = restart_state.fail(failed)
-        return not len(self.restart.play(self._view, restart_state, victims))
+        state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz)
+        return not len(self.restart.play(self._view, state, state.fail(failed)))
 
     # The run
 
@@ -273,7 +269,7 @@ class Engine:
         self._clock.process(self._metronome(progress))
         if self._links is not None:
             self._clock.process(self._links.sample_windows(self._clock, end_s))
-        self._listen()
+        self._decisions.listen(self._signals)
         with fewer_collections():
             self._clock.run(until=end_s)
         scaled = self._close(failures)
@@ -311,30 +307,6 @@ class Engine:
             on = self._setup.power.awake_at_start(used)
         self._farm.start(on, self._power.sleep_state)
 
-    def _listen(self) -> None:
-        """Let a policy that decides between rounds hear of all that changes."""
-        control, signals = self._setup.control, self._signals
-        if not isinstance(control, EventDrivenPolicy):
-            return
-
-        def due() -> float:
-            self._actuator.maintenance.look()
-            return due_s(control, self._view)
-
-        note = EventDrivenDecisions(self._clock, due, self._respond).note_change
-        signals.running_changed.listen(lambda _: note())
-        for signal in (signals.space_freed, signals.hosts_changed, signals.demand_changed):
-            signal.listen(note)
-        note()
-
-    def _respond(self) -> None:
-        """Let the policy decide between rounds."""
-        plan = respond(self._setup.control, self._view)
-        self._actuator.carry_out(plan, self._setup.control_name, again=True)
-        self._lifecycle.retry_waiting()
-        if self._reserve_keeper is not None:
-            self._reserve_keeper.look()
-
     # What the metronome calls
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
@@ -359,7 +331,7 @@ class Engine:
                     self._respread(now_s)
                 self._scaling.decide(now_s)
             if control and now_s > 0:
-                self._decide()
+                self._decisions.decide()
             self._lifecycle.retry_waiting()
             if self._reserve_keeper is not None:
                 self._reserve_keeper.look()
@@ -395,14 +367,6 @@ class Engine:
         self._recorder.note_step(now_s)
         if self._accounts.microscope is not None:
             self._accounts.microscope.retune()
-
-    def _decide(self) -> None:
-        self._rounds += 1
-        plan = self._setup.control.decide(self._view)
-        power = self._setup.power
-        self._actuator.carry_out(
-            plan, self._setup.control_name, lambda plan: power.within_limits(self._view, plan)
-        )
 
     def _sample(self, now_s: float) -> None:
         self._recorder.sample(now_s)
@@ -440,7 +404,7 @@ class Engine:
             tables=self._recorder.tables() | scaled | kept | closed,
             words=self._recorder.words.texts(),
             searches=searches | waiting.searches,
-            rounds=self._rounds,
+            rounds=self._decisions.rounds,
             lives=self._record.lives,
             sleep_record=self._recorder.sleep_record,
             network=self._setup.network,

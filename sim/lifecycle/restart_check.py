@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...models.base.arrays import Floats, Ints, States, sum_by
+from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ...models.rules.reserve import HostedVms
 from ...models.state.columns import PowerState
 from ...policies.interface.view import FarmView, locked
 from ...policies.placement.placement import Placement
@@ -34,6 +35,18 @@ class RestartState:
     capacity_mhz: Floats
     woken: list[int] = field(default_factory=list)
     placed: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def of_hosted(
+        cls, hosted: HostedVms, awake: Bools, memory_mib: Floats, capacity_mhz: Floats
+    ) -> "RestartState":
+        """Return the state for what hosts hold by a reserve book; hosts not counted have failed."""
+        usable = np.where(awake, PowerState.ON, PowerState.OFF)
+        state = np.where(hosted.counted, usable, PowerState.FAILED).astype(np.int8)
+        return cls(
+            hosted.home.copy(), memory_mib - hosted.free_mib, capacity_mhz - hosted.free_mhz,
+            state, hosted.need_mhz, capacity_mhz,
+        )  # fmt: skip
 
     def view(self, view: FarmView) -> FarmView:
         """Return a view of the farm as it is on paper; nothing is under way, nothing kept free."""
