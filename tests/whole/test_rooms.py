@@ -87,6 +87,29 @@ def test_the_picture_shows_each_room_and_arrow_of_a_floor(house: Any) -> None:
     assert drawn.count("<g>") == len(order)
 
 
+def test_the_page_names_files_and_functions_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = re.findall(r"`((?:\w+/)+)(\w+\.py)?`(?:\s`([A-Za-z_.]+)`)?", text)
+    assert len(named) > 60
+    for folder, name, function in named:
+        path = ROOT / folder / name
+        assert path.exists(), path
+        if function:
+            assert function in _defined(ast.parse(path.read_text("utf-8"))), (path, function)
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """Return the functions and classes of a module, and the methods of its classes."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+            found |= {f"{node.name}.{each.name}" for each in methods}
+    return found
+
+
 def test_rooms_hold_at_most_a_dozen_files(arrows: dict[str, set[str]]) -> None:
     counts = Counter(room_of(file) for file in arrows if Path(file).name != "__init__.py")
     assert {room for room, count in counts.items() if count > FILES_IN_ROOM} == set()
