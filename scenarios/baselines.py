@@ -53,8 +53,9 @@ UNLIMITED: dict[str, object] = {"limit": None, "reservation": 0.0, "shares": 100
 def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None) -> list[Case]:
     """Build all that the scenario is compared with, in the order in which it is written.
 
-    ``left_out`` are VMs that never ran in the scenario's own run: nobody asks for them where the
-    load is the same. Raises InputError.
+    ``load`` is that of the scenario. ``left_out`` (rows) are VMs that never ran in the scenario's
+    own run: nobody asks for them where the load is the same. Raises InputError where a baseline
+    cannot carry the same work.
     """
     cases = []
     for row, baseline in enumerate(scenario.baseline):
@@ -76,6 +77,10 @@ def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None
 def _unconsolidated(
     scenario: Scenario, baseline: Unconsolidated, load: Load, left_out: Ints | None
 ) -> Case:
+    """Return the scenario itself without migrations and with every host on.
+
+    Its initial placement may be another one. Raises InputError.
+    """
     initial = scenario.policies.initial
     if baseline.placement is not None:
         initial = initial.model_copy(update={"placement": baseline.placement})
@@ -89,6 +94,10 @@ def _unconsolidated(
 
 
 def _other(scenario: Scenario, baseline: OtherScenario, load: Load) -> Case:
+    """Return another scenario file, run for as long as this one and with its seed.
+
+    Raises InputError with the place in that file if its VMs are other VMs than the scenario's.
+    """
     written, other = read_other(scenario, baseline)
     changes: dict[str, object] = {"run": scenario.run, "seed": scenario.seed}
     like = other.model_copy(update=changes)
@@ -108,11 +117,15 @@ def _other(scenario: Scenario, baseline: OtherScenario, load: Load) -> Case:
 
 
 def _population(mine: Load, other: Load) -> str:
-    """Return how the VMs of another load differ from those of this one, empty if they do not."""
+    """Return how the VMs of another load differ from those of this one, empty if they do not.
+
+    Names may differ; vCPUs, CPU and memory must be the same VM by VM once both are sorted.
+    """
     if len(mine.vms) != len(other.vms):
         return f"has {_vms(other)}, the scenario has {_vms(mine)}"
 
     def sizes(load: Load) -> Ints:
+        """Return vCPUs, CPU and memory of all VMs (3, vms), sorted."""
         vms = load.vms
         order = np.lexsort((vms.memory_mib, vms.size_mhz, vms.vcpus))
         made: Ints = np.stack([vms.vcpus, vms.size_mhz, vms.memory_mib])[:, order]
@@ -122,13 +135,17 @@ def _population(mine: Load, other: Load) -> str:
 
 
 def _vms(load: Load) -> str:
+    """Say how many VMs a load has."""
     return f"{len(load.vms):,} VM{'' if len(load.vms) == 1 else 's'}"
 
 
 def _dedicated(
     scenario: Scenario, baseline: Dedicated, load: Load, left_out: Ints | None, where: str
 ) -> Case:
-    """One server per VM, always on, nothing shared: as many as there are ever VMs at once."""
+    """Return one server per VM, always on, nothing shared: as many as there are ever VMs at once.
+
+    The first server that holds every VM is taken. Raises InputError if none does.
+    """
     lives = static_lifecycle(load)
     lives = replace(lives, population=lives.population.without(left_out))
     count = peak_population(lives.population, scenario.run.duration)
@@ -209,4 +226,5 @@ def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
 
 
 def _unlimited(size: Size | None) -> Size | None:
+    """Return a size as it is where no hypervisor limits it; None stays None."""
     return None if size is None else size.model_copy(update=UNLIMITED)

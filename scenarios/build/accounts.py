@@ -19,7 +19,10 @@ from .hypervisors import Stack
 
 
 def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
-    """Return what is accounted for in a run, without a microscope."""
+    """Return what is accounted for in a run, without single requests.
+
+    Response times are, where a size has a request class; tenants are, where any is named.
+    """
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
     tenancy = None

@@ -1,4 +1,9 @@
-"""Applications of a scenario become rows of VMs, their load over time, and how they scale."""
+"""Applications of a scenario become rows of VMs, their load over time, and how they scale.
+
+Every application takes as many rows as it may have members, after the VMs of the workload. Its load
+is laid out beforehand at the period at which applications are looked at, so that a run only indexes
+it.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +36,8 @@ UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}
 def add_applications(load: Load, scenario: ScenarioData) -> Load:
     """Return a load with the members of the scenario's applications after its own VMs.
 
-    Raises InputError for files of load, and for names of members that VMs of the load have.
+    A load without applications is returned as it is. Raises InputError for files of load, and for
+    names of members that VMs of the load have.
     """
     parts = scenario.applications
     if not parts:
@@ -63,6 +69,7 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
 
 
 def _described(load: Load, applications: int) -> str:
+    """Return in words where the load of a run comes from, applications included."""
     what = f"{applications} application{'s' if applications > 1 else ''}"
     return f"{load.source}, and {what}" if len(load.vms) else what
 
@@ -74,6 +81,10 @@ def _applications(
     scenario: ScenarioData,
     made: list["_Made"],
 ) -> Applications:
+    """Return the columns of the applications, whose members begin at row ``first``.
+
+    ``maximum`` (applications,) is the number of rows of each, ``made`` the load of each.
+    """
     return Applications(
         names=[part.name for part in parts],
         first_row=first + np.cumsum(maximum) - maximum,
@@ -105,7 +116,11 @@ class _Made:
 
 
 def _load_of(part: ApplicationPart, scenario: ScenarioData) -> _Made:
-    """Return the load of an application. Raises InputError."""
+    """Return the load of an application, in MHz of work asked for at each step of a run.
+
+    A load in requests per second is multiplied by the work of one request. Events multiply it.
+    Raises InputError for what a file of load says.
+    """
     step_s = scenario.policies.scaling_every
     steps = int(np.ceil(scenario.run.duration / step_s))
     times_s: Floats = np.arange(steps, dtype=np.float64) * step_s
@@ -135,7 +150,10 @@ def _load_of(part: ApplicationPart, scenario: ScenarioData) -> _Made:
 
 
 def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
-    """Return instants from the first row on, values, and the file. Raises InputError."""
+    """Return instants in s from the first row on, values as written, and the file.
+
+    Raises InputError where times do not ascend or a value is negative, infinite or missing.
+    """
     where = load.path
     content = read_file(folder / where, where)
     columns = csv_columns(content, where)
@@ -158,7 +176,10 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
 
 
 def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticity | None:
-    """Return how the applications of a load scale; None where there are none."""
+    """Return how the applications of a load scale; None where there are none.
+
+    A policy that resizes members may give them any size of its ladder; others know one size.
+    """
     if load.applications is None:
         return None
     rules = []
@@ -180,7 +201,10 @@ def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticit
 
 
 def unscaled(load: Load, scenario: ScenarioData, stack: Stack) -> Elasticity | None:
-    """Return the same applications with all members there all the time."""
+    """Return the same applications with all members there all the time; None without any.
+
+    That is what a baseline compares with: nobody decides on members.
+    """
     elasticity = elasticity_of(scenario, load, stack)
     if elasticity is None:
         return None
@@ -192,6 +216,10 @@ def unscaled(load: Load, scenario: ScenarioData, stack: Stack) -> Elasticity | N
 
 
 def _member(name: str, sizes: list[VmSize], stack: Stack) -> MemberSize:
+    """Return a size as members of an application have it, with the CPU that it can get.
+
+    The limit of the layer holds where it is below the size's own CPU (MHz).
+    """
     number = next(index for index, size in enumerate(sizes) if size.name == name)
     size = sizes[number]
     own_mhz = size.vcpus * size.clock_mhz

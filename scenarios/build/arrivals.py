@@ -1,4 +1,8 @@
-"""The arrivals of a scenario: read or generated, then brought into columns."""
+"""The arrivals of a scenario: read or generated, then brought into columns.
+
+Readers give what a source records (:class:`.Recorded`); one function, :func:`.finish`, cuts it to
+the time of the run, draws a share of it and names sizes, whatever the source.
+"""
 
 import os
 from collections.abc import Callable, Sequence
@@ -36,6 +40,7 @@ def build_arrivals(
 def _recorded(
     part: ArrivalPart, folder: Path, end_s: float, tenants: Sequence[str], draw: Draw
 ) -> Recorded:
+    """Return what the source of a scenario's arrivals says. Raises InputError."""
     if isinstance(part, GeneratedArrivals):
         return _generated(part, part.start + end_s, draw)
     path = folder / part.path
@@ -51,6 +56,10 @@ def _recorded(
 
 
 def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
+    """Return VMs made by the laws of a public trace, up to ``end_s``.
+
+    Raises InputError if that would be more than MAX_GENERATED.
+    """
     law = arrival_law()
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size
     if expected > MAX_GENERATED:
@@ -73,6 +82,7 @@ def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
 
 
 def _prefixed(draw: Draw) -> Callable[[str], np.random.Generator]:
+    """Return a function that draws under names below those of the arrivals."""
     return lambda name: draw(f"{WHERE}.{name}")
 
 

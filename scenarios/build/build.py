@@ -82,6 +82,7 @@ def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | Non
 
 
 def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
+    """Build the scenario, step by step; later steps take the rows and names of earlier ones."""
     stack = build_stack(scenario, scenario.farm.hosts, load.sizes, load.held)
     models = _host_models(scenario, stack)
     hosts, domains = _hosts(scenario, models)
@@ -175,7 +176,10 @@ def _title(scenario: ScenarioData, hosts: int) -> str:
 
 
 def load_of(scenario: ScenarioData) -> Load:
-    """Read or prepare the workload of a scenario. Raises InputError."""
+    """Read or prepare the workload of a scenario, with the members of its applications.
+
+    It can be built into several cases. Raises InputError with the places of what is wrong.
+    """
     with scenario.locating_problems():
         load = build_load(
             scenario.workload,
@@ -207,13 +211,16 @@ def fresh(vms: Vms) -> Vms:
 
 
 def timing(scenario: ScenarioData) -> Timing:
-    """Return length and periods of a run."""
+    """Return length and periods of a run, in s."""
     run = scenario.run
     return Timing(run.duration, scenario.policies.every, run.report_every, run.host_series)
 
 
 def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
-    """Say which VMs the initial placement found no host for, and why."""
+    """Say which VMs the initial placement found no host for, and why.
+
+    Where a bound proves that no placement can succeed, it is told that the farm is too small.
+    """
     vms, need_mhz, room_mhz = case.engine.first_needs()
     short = shortage(need_mhz, min_mib(case.farm)[vms], room_mhz, case.farm.hosts.memory_mib)
     where = case.scenario.place(("farm", "hosts")) or case.name

@@ -1,4 +1,7 @@
-"""The failures of a scenario become what the engine plays."""
+"""The failures of a scenario become what the engine plays.
+
+Names of hosts, racks, switches and links become rows; each entry draws its own times.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +27,11 @@ MS_PER_S = 1e3
 def failure_sources(
     scenario: ScenarioData, names: Sequence[str], domains: Domains, network: Network | None
 ) -> tuple[list[FailureSource], list[InputFile]]:
-    """Return what fails, and the tables read for it. Raises InputError."""
+    """Return what fails, and the tables read for it.
+
+    ``names`` and ``domains`` are those of the hosts in their order, ``network`` has the links
+    (None: no move uses one). Raises InputError for tables, and if hosts would hardly ever be up.
+    """
     sources, files = [], []
     up = np.ones(len(names))
     for entry in scenario.failures.entries:
@@ -47,7 +54,11 @@ def failure_sources(
 
 
 def read_failures(path: Path, shown: str) -> tuple[Empirical, Empirical]:
-    """Return times to failure and to repair from a table of milliseconds. Raises InputError."""
+    """Return times to failure and to repair, in s, from a table of milliseconds.
+
+    ``shown`` is the path in messages. Raises InputError where a cell is no time of 0 ms or more, or
+    no time to failure is above 0.
+    """
     found: dict[str, list[float]] = {name: [] for name in COLUMNS}
     for chunk in read_chunks(path, shown, lambda header: _chosen(header, shown)):
         for name in COLUMNS:
@@ -60,6 +71,7 @@ def read_failures(path: Path, shown: str) -> tuple[Empirical, Empirical]:
 
 
 def _chosen(header: Sequence[str], shown: str) -> list[str]:
+    """Return the two columns to read. Raises InputError if the table lacks one."""
     for name in COLUMNS:
         if name not in header:
             wanted = " and ".join(COLUMNS)
@@ -68,6 +80,7 @@ def _chosen(header: Sequence[str], shown: str) -> list[str]:
 
 
 def _seconds(text: str, place: str, name: str) -> float:
+    """Return a cell of milliseconds in seconds. Raises InputError with its place."""
     try:
         value = float(text) / MS_PER_S
     except (TypeError, ValueError):
@@ -78,6 +91,7 @@ def _seconds(text: str, place: str, name: str) -> float:
 
 
 def _written(entry: FailureEntry) -> tuple[Times, Times]:
+    """Return the times of an entry without a table; the spec makes sure that both are given."""
     assert entry.time_to_failure is not None
     assert entry.repair is not None
     return entry.time_to_failure, entry.repair

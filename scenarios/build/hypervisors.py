@@ -1,4 +1,8 @@
-"""Hypervisors, request classes and tenants of a scenario become the tables of a layer."""
+"""Hypervisors, request classes and tenants of a scenario become the tables of a layer.
+
+The layer lies between hardware and VMs: what the hypervisor of each group of hosts costs VMs of
+each size, which of them may be there, and what the paths of I/O carry.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +44,8 @@ def build_stack(
 ) -> Stack:
     """Return the layer of a farm's groups for VMs of some sizes.
 
-    ``held`` is what is written of each size, None where a trace brought it.
+    ``held`` is what is written of each size, None where a trace brought it. Figures are those of
+    the scenario's level of overheads.
     """
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
@@ -72,6 +77,7 @@ def class_of(size: Size | None, level: Level) -> RequestClass | None:
 
 
 def _index(names: list[str], name: str | None) -> int:
+    """Return the position of a name, -1 for none."""
     return names.index(name) if name is not None else -1
 
 
@@ -143,6 +149,10 @@ def _shares(held: Sequence[Size | None], sizes: Sequence[VmSize]) -> Floats:
 
 
 def _interference(spec: Spec, classes: list[RequestClass | None]) -> Interference | None:
+    """Return how VMs with a class slow each other; None where the scenario wants none.
+
+    Sensitivity and pressure are (resources, sizes), headroom (resources,).
+    """
     if not spec.service.interference:
         return None
     nothing = np.zeros(len(RESOURCES))

@@ -61,6 +61,11 @@ def peak_population(population: Population, end_s: float) -> int:
 
 
 def _population(load: Load, applications: Applications | None) -> Population:
+    """Return when each VM is asked for and how long it stays, members of applications last.
+
+    VMs of a load without arrivals are there from the start and stay. Members that an application
+    does not begin with arrive when its policy asks for them.
+    """
     own = len(load.vms) - (applications.members if applications else 0)
     population = replace(Population.staying(own), priority=load.vms.priority[:own])
     if load.arrivals is not None:
@@ -77,6 +82,7 @@ def _population(load: Load, applications: Applications | None) -> Population:
 
 
 def _boot_s(part: ProvisioningPart, platform: Platform) -> float:
+    """Return the boot of a VM's system on a platform: as written, or the hypervisor's figure."""
     return platform.hypervisor.vm_boot_s if part.boot is None else part.boot
 
 

@@ -12,7 +12,10 @@ from ..spec.spec import Spec
 
 
 def network_setup(spec: Spec, hosts: Hosts, models: MigrationModels) -> NetworkSetup | None:
-    """Return the network where a migration model uses one. Raises InputError."""
+    """Return links, transport and limits where a migration model uses a network, else None.
+
+    Raises InputError if the layout does not hold the hosts.
+    """
     if not models.uses_network:
         return None
     part = spec.network

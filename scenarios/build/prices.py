@@ -25,7 +25,10 @@ def licences_of(scenario: ScenarioData, stack: Stack) -> list[HostLicence]:
 
 
 def _licence(scenario: ScenarioData, group: HostGroup, platform: Platform) -> HostLicence:
-    """Return the licence of a group's hosts: as the scenario says, or the catalogue's."""
+    """Return the licence of a group's hosts: as the scenario says, or the catalogue's.
+
+    A catalogue price in another currency than the scenario's counts as unknown.
+    """
     if group.licence is not None:
         cores = licensed_cores(platform.hypervisor.licence, platform.server)
         return HostLicence(per_host=group.licence.amount, cores=cores, listed=False)

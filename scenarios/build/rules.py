@@ -1,4 +1,9 @@
-"""The rules of placement of a scenario: names become rows, and what cannot be kept is refused."""
+"""The rules of placement of a scenario: names become rows, and what cannot be kept is refused.
+
+Rules come from ``constraints``, from a table beside the scenario, and from reservations of CPU.
+Those that contradict each other whatever the placement are told with both their places. The reserve
+for failing hosts is made here as well.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -66,13 +71,17 @@ def written_rules(scenario: ScenarioData) -> tuple[list[WrittenRule], list[Input
 
 
 def _placer(scenario: ScenarioData, index: int) -> Callable[[str], str]:
+    """Return a function that tells where a field of a rule stands, or the scenario's name."""
+
     def place(field: str) -> str:
+        """Return file, line and column of a field of the rule."""
         return scenario.place(("constraints", index, field)) or scenario.name
 
     return place
 
 
 def _equal_rules(rules: Sequence[WrittenRule]) -> Iterator[Problem]:
+    """Yield the second of two rules with one name."""
     seen: dict[str, WrittenRule] = {}
     for rule in rules:
         assert rule.constraint is not None
@@ -169,6 +178,7 @@ def _reservations(
 
 
 def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
+    """Raise InputError if there is any problem."""
     found = list(problems)
     if found:
         raise InputError(found)
@@ -190,7 +200,10 @@ def _unsafe(scenario: ScenarioData, written: Sequence[WrittenRule]) -> Iterator[
 
 
 def build_reserve(spec: Spec) -> Reserve | None:
-    """Return what is kept free, None if nothing is."""
+    """Return what is kept free for hosts that fail, None if nothing is.
+
+    Names of standby hosts become a mask over the hosts.
+    """
     part = spec.policies.reserve
     if part is None:
         return None
@@ -235,6 +248,8 @@ class _Finder:
 
 
 class _Names:
+    """Names of VMs or hosts and the rows that they stand for."""
+
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self._row = {name: row for row, name in enumerate(names)}
@@ -254,7 +269,11 @@ WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
 
 
 def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rule:
-    """Return a rule over rows; names that nobody has are added to the problems."""
+    """Return a rule over rows; names that nobody has are added to the problems.
+
+    VMs are those named, those of the sizes and those of the tenants. Raises InputError once there
+    are more than MAX_CONFLICTS_SHOWN problems: a table of another farm would have thousands.
+    """
     constraint = written.constraint
     assert constraint is not None
     looks = {
@@ -288,6 +307,7 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
 
 
 def _union(rows: list[Ints]) -> Ints:
+    """Return the rows of all arrays, ascending, each once."""
     return np.unique(np.concatenate([np.empty(0, np.int64), *rows]))
 
 

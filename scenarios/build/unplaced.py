@@ -1,4 +1,4 @@
-"""What is said of VMs for which the initial placement finds no host."""
+"""What is said of VMs for which there is no host, before a run and as it begins."""
 
 import numpy as np
 
@@ -87,6 +87,7 @@ def too_large_sizes(
 
 
 def _too_large(farm: Farm, vm: int, size: int, where: str) -> Problem:
+    """Return what is said of a size of VM that no host could hold."""
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
     remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"

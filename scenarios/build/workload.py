@@ -1,4 +1,8 @@
-"""The workload of a scenario becomes a series of demand and a set of VMs."""
+"""The workload of a scenario becomes a series of demand and a set of VMs.
+
+A :class:`Load` can make its demand anew as often as it is wanted, always with the same draws, so
+that a scenario and what it is compared with meet the same load.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -237,6 +241,7 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
 
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
+    """Read the trace that a source names; None if it names none. Raises InputError."""
     rules = Rules(part.gaps, part.above_full)
     if isinstance(source, Shipped):
         return read_shipped(source.name)
@@ -250,6 +255,10 @@ def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None
 
 
 def _count(part: WorkloadPart, trace: TraceData | None) -> int:
+    """Return the number of VMs: as written, as the sizes count, or as many as the trace has.
+
+    Raises InputError where these differ or none says it.
+    """
     counted = sum(size.count or 0 for size in part.sizes)
     if counted and part.vms is not None and counted != part.vms:
         message = f"is {part.vms}, the counts of the sizes sum to {counted}; make them agree"
@@ -265,6 +274,11 @@ def _count(part: WorkloadPart, trace: TraceData | None) -> int:
 def _sizes(
     part: WorkloadPart, trace: TraceData | None, count: int, draw: Callable[[], np.random.Generator]
 ) -> tuple[list[VmSize], Ints]:
+    """Return the sizes and the size of each VM (vms,).
+
+    They are those that the trace records unless sizes are written. Sizes with names of series go to
+    these; otherwise counts or shares are dealt in blocks, in turn or at random (``draw``).
+    """
     own = "sizes" not in part.model_fields_set
     if own and trace is not None and trace.sizes and trace.size_of_series is not None:
         series = np.array(trace.size_of_series)
@@ -287,9 +301,14 @@ def _sizes(
 def _series(
     part: WorkloadPart, trace: TraceData | None, count: int, draw: Draw, series: Ints | None
 ) -> Series:
+    """Return demand over time of ``count`` VMs; ``series`` says which series of a trace each has.
+
+    Raises InputError where blocks cannot be drawn from the trace.
+    """
     source = part.source
 
     def stream(name: str) -> np.random.Generator:
+        """Return the generator of a name within the workload."""
         return draw(f"workload.{name}")
 
     if isinstance(source, ConstantLoad):
@@ -314,6 +333,7 @@ def _series(
 
 
 def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
+    """Return load made by classes: a fitted set of the catalogue, or those written out."""
     table = workload_classes()
     probabilities = np.array(table["probabilities"])
     classes = source.classes
@@ -336,10 +356,12 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
 
 
 def _value(value: Any) -> Any:
+    """Return a value of the catalogue as a parameter takes it: lists become tuples."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _describe(part: WorkloadPart) -> str:
+    """Return in words where the load comes from."""
     if part.arrivals is None:
         return _describe_source(part.source)
     load = "" if part.source is None else f", load: {_describe_source(part.source)}"
@@ -347,6 +369,7 @@ def _describe(part: WorkloadPart) -> str:
 
 
 def _describe_source(source: object) -> str:
+    """Return in words what a source of utilisation is."""
     if isinstance(source, Shipped):
         return f"shipped trace {source.name}"
     if isinstance(source, PlanetLab | Bitbrains | TableTrace):
