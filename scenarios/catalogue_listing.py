@@ -1,4 +1,8 @@
-"""The catalogue as lists: servers, hypervisors, request classes, policies, workloads."""
+"""What ``farmsim catalog`` shows: servers, hypervisors, request classes, policies, workloads.
+
+Entries are plain mappings of numbers and texts, so that JSON, the terminal and the reference pages
+show the same. Figures with a range have their confidence and source beside them.
+"""
 
 import math
 from collections.abc import Callable
@@ -27,7 +31,10 @@ from .language.units import DIMENSIONS, write
 
 
 def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
-    """Return the entries of a catalogue, or the one of a name. Raises InputError."""
+    """Return the entries of a catalogue, or the one of a name.
+
+    ``what`` is a key of LISTS. Raises InputError for a name that is not in it.
+    """
     found = LISTS[what]()
     if name is None:
         return found
@@ -39,6 +46,7 @@ def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
 
 
 def _servers() -> list[dict[str, Any]]:
+    """Return servers with what they have and what they draw (W) and do (operations per W)."""
     return [
         {
             "name": each.id,
@@ -64,6 +72,7 @@ def _servers() -> list[dict[str, Any]]:
 
 
 def _policies() -> list[dict[str, Any]]:
+    """Return every policy that can be named in a scenario, plugins included."""
     return [
         {
             "name": name,
@@ -78,12 +87,17 @@ def _policies() -> list[dict[str, Any]]:
 
 
 def _documentation(cls: type) -> str:
+    """Return a class's docstring without the indentation of the source."""
     lines = (cls.__doc__ or "").strip().splitlines()
     return "\n".join(line.removeprefix("    ") for line in lines)
 
 
 def parameters(cls: type) -> list[dict[str, Any]]:
-    """Return key, default and meaning of each parameter of a dataclass."""
+    """Return key, default and meaning of each parameter of a dataclass.
+
+    A default is shown as a scenario would write it; "required" where there is none. ``slot`` is the
+    kind of policy that the parameter holds, if it holds one.
+    """
     hints = get_type_hints(cls)
     held = {each.name: each for each in fields(cls)}
     listed = []
@@ -117,6 +131,7 @@ def parameters(cls: type) -> list[dict[str, Any]]:
 
 
 def _workloads() -> list[dict[str, Any]]:
+    """Return shipped traces, fitted sets of classes, and laws of arrivals."""
     shipped = [
         {
             "name": each.name,
@@ -165,6 +180,7 @@ def hypervisor_entries() -> list[dict[str, Any]]:
 
 
 def _hypervisor(each: Hypervisor[Ranged]) -> dict[str, Any]:
+    """Return one profile: what it needs and allows, its paths of I/O, and its figures."""
     return {
         "name": each.name,
         "kind": each.kind,
@@ -192,6 +208,7 @@ def _hypervisor(each: Hypervisor[Ranged]) -> dict[str, Any]:
 
 
 def _licence(licence: Licence[Ranged]) -> str:
+    """Return how a hypervisor is licensed and the fewest cores that count."""
     if licence.metric == "none":
         return "none"
     least = (
@@ -204,12 +221,14 @@ def _licence(licence: Licence[Ranged]) -> str:
 
 
 def _order(licence: Licence[Ranged]) -> str:
+    """Return in which order a minimum number of cores holds."""
     note = f" ({licence.minimum_order_note})" if licence.minimum_order_note else ""
     under = f" under one contract with {licence.contract}" if licence.contract else ""
     return f"in all{under}{note}"
 
 
 def _path(path: IoPath[Ranged]) -> dict[str, Any]:
+    """Return one path of I/O: what it needs, and whether its VMs can migrate while they run."""
     return {"name": path.name, "needs": list(path.needs), "live_migration": path.live_migration}
 
 
@@ -239,7 +258,10 @@ def class_entries() -> list[dict[str, Any]]:
 def _figure(
     name: str, meaning: str, value: Ranged, at_level_high: str, unit: str = ""
 ) -> dict[str, Any]:
-    """Return a figure, None for infinity; ``at_level_high`` names the bound that costs most."""
+    """Return a figure with its range, None for infinity.
+
+    ``at_level_high`` names the bound that costs most: low where more is better.
+    """
     low, typical, high = (
         bound if math.isfinite(bound) else None for bound in (value.low, value.typical, value.high)
     )
@@ -279,10 +301,12 @@ def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
 
 
 def _cell(value: Any) -> str:
+    """Return a value as a cell shows it, numbers without needless digits."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _aligned(rows: Any) -> str:
+    """Return rows of texts as lines with columns of equal width."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -291,6 +315,7 @@ def _aligned(rows: Any) -> str:
 
 
 def _full(entry: dict[str, Any]) -> str:
+    """Return one entry in full: a line per key, figures and parameters as tables."""
     lines = []
     for key, value in entry.items():
         if value in ([], "") and "figures" in entry:
@@ -311,6 +336,7 @@ def _full(entry: dict[str, Any]) -> str:
 
 
 def _row(each: dict[str, Any]) -> str:
+    """Return the keys and values of a mapping in one line."""
     shown = {
         key: ", ".join(value) or "nothing" if isinstance(value, list) else _cell(value)
         for key, value in each.items()
@@ -349,6 +375,7 @@ def _figures(figures: list[dict[str, Any]]) -> list[str]:
 
 
 def _marks(figures: list[dict[str, Any]]) -> list[str]:
+    """Return the marks of confidence that some figures have, the surest first."""
     used = {each["confidence"] for each in figures}
     return [mark for mark in CONFIDENCE if mark in used]
 
@@ -372,6 +399,7 @@ def bound_text(value: float | None) -> str:
 
 
 def _parameter(each: dict[str, Any]) -> str:
+    """Return key, meaning, choices and default of a parameter as one line."""
     choices = f" ({' or '.join(each['choices'])})" if each["choices"] else ""
     kind = f" (a policy of kind {each['slot']})" if each["slot"] else ""
     return f"  {each['key']}: {each['meaning']}{choices}{kind} Default: {each['default']}."

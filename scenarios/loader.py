@@ -111,7 +111,11 @@ def resolve(name: str | Path) -> Path:
 
 
 def read(name: str | Path, overrides: Sequence[str] = ()) -> Written:
-    """Read a scenario file without checking what it means. Raises InputError."""
+    """Read a scenario file without checking what it means.
+
+    ``overrides`` such as ``"seed=2"`` are put over it. Raises InputError if it cannot be read, is
+    not UTF-8 or not strict YAML.
+    """
     path = resolve(name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -139,6 +143,11 @@ def read_text(
 
 
 def _put(data: dict[str, Any], steps: list[str], value: Any, where: str) -> Place:
+    """Set the value at the steps of a path within data, and return its place.
+
+    Lists are entered by number or by the name of an entry, mappings that are missing are made.
+    Raises InputError, which names ``where``, if a step leads nowhere.
+    """
     here: Any = data
     place: list[str | int] = []
     for index, step in enumerate(steps):
@@ -179,4 +188,5 @@ def _entry(entries: list[Any], step: str, where: str) -> int:
 
 
 def _short(text: str, most: int = 60) -> str:
+    """Return a text, or its beginning and its length where it is longer than ``most``."""
     return text if len(text) <= most else f"{text[: most - 20]}… ({len(text):,} characters)"

@@ -272,6 +272,7 @@ def _resolved(scenario: ScenarioData) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """Return data with keys as texts, tuples as lists, and nothing that is None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items() if each is not None}
     if isinstance(value, list | tuple):

@@ -1,4 +1,8 @@
-"""The JSON Schema of scenarios, in draft 7, which editors understand."""
+"""The JSON Schema of scenarios, in draft 7, which editors understand.
+
+It is made from the types of the spec; what pydantic cannot know (names of the catalogue, short
+forms of a trace, defaults with units) is put in here.
+"""
 
 import json
 from typing import Any
@@ -83,6 +87,7 @@ def _as_written(value: Any, written_as: str | None) -> Any:
 
 
 def _is_property(key: str, value: Any) -> bool:
+    """Whether a key named ``title`` is a field of a scenario and not a title of pydantic's."""
     return key == "title" and isinstance(value, dict)
 
 

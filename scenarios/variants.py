@@ -126,6 +126,7 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
 
 
 def _raise(problems: list[Problem]) -> None:
+    """Raise InputError if there is any problem, each told once."""
     if problems:
         raise InputError(dict.fromkeys(problems))
 
@@ -150,6 +151,10 @@ def _drafts(
 
 
 def _written(source: Source, overrides: Sequence[str], allow_code: bool) -> tuple[Written, bool]:
+    """Return a source as a written document, and whether its code is allowed.
+
+    A Scenario was allowed its code when it was made. Raises InputError.
+    """
     if isinstance(source, str | Path):
         return read(source, overrides), allow_code
     if isinstance(source, Scenario):
@@ -257,6 +262,7 @@ def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
 
 
 def _variant(draft: _Draft, seed: int) -> Variant:
+    """Return a draft as a variant with the seed that all share."""
     runs = {
         level: scenario if scenario.seed == seed else _seeded(scenario, seed)
         for level, scenario in draft.runs.items()
@@ -265,4 +271,5 @@ def _variant(draft: _Draft, seed: int) -> Variant:
 
 
 def _seeded(scenario: Scenario, seed: int) -> Scenario:
+    """Return a scenario with another seed."""
     return scenario.model_copy(update={"seed": seed})

@@ -1,4 +1,8 @@
-"""What is wrong with the applications of a scenario, given its sizes and policies."""
+"""What is wrong with the applications of a scenario, given its sizes and policies.
+
+Checked: names that differ, sizes that exist, loads in requests only where a size has a request
+class, members within minimum and maximum, and ladders of vertical scaling.
+"""
 
 from collections.abc import Iterator
 
@@ -49,6 +53,7 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
 
 
 def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
+    """Yield a load or a penalty in requests where the size has no request class."""
     if part.in_requests and size.request_class is None:
         message = (
             f"counts requests, and size {size.name} has no class that tells the work of one; give "
@@ -61,6 +66,7 @@ def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
 
 
 def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
+    """Yield numbers of a schedule outside minimum and maximum, and what is wrong with a ladder."""
     policy = part.scaling
     if isinstance(policy, ScheduledScaling):
         for index, members in enumerate(policy.members):
@@ -77,6 +83,7 @@ def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
 def _ladder(
     part: ApplicationPart, policy: VerticalScaling, sizes: dict[str, Size]
 ) -> Iterator[Fault]:
+    """Yield sizes of a ladder that do not exist, belong to others, or do not ascend in CPU."""
     own, unknown = sizes[part.size], False
     for index, name in enumerate(policy.sizes):
         place = ("scaling", "sizes", index)

@@ -1,4 +1,8 @@
-"""What is wrong with the failures of a scenario, given all that can fail."""
+"""What is wrong with the failures of a scenario, given all that can fail.
+
+Names are looked up among hosts, racks, sites, switches and links; the network is laid out only
+where links are named.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -58,12 +62,14 @@ class _Known:
         self._found: dict[str, Entities] = {}
 
     def of(self, kind: str) -> Entities:
+        """Return what there is of a kind. Raises ValueError where there are no links."""
         if kind not in self._found:
             network = self._network() if kind == "link" else None
             self._found[kind] = entities_of(kind, self._names, self._domains, network)
         return self._found[kind]
 
     def _network(self) -> Network | None:
+        """Return the network of the scenario, None where no migration uses one."""
         if not may_use_network(self._spec):
             return None
         farm = self._spec.farm
@@ -74,6 +80,7 @@ class _Known:
 
 
 def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:
+    """Yield part, index and patterns of all that names what fails."""
     for index, entry in enumerate(part.entries):
         yield "entries", index, entry.match
     for index, outage in enumerate(part.schedule):
@@ -81,6 +88,7 @@ def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:
 
 
 def _outside_the_run(spec: Spec) -> Iterator[Fault]:
+    """Yield planned outages before the run begins or after it has ended."""
     end_s = spec.run.duration
     for index, outage in enumerate(spec.failures.schedule):
         at = write(outage.at, "time")
@@ -97,6 +105,7 @@ def _outside_the_run(spec: Spec) -> Iterator[Fault]:
 
 
 def _too_often(part: FailuresPart) -> Iterator[Fault]:
+    """Yield entries whose mean time to failure is below SHORTEST_S."""
     for index, entry in enumerate(part.entries):
         times = entry.time_to_failure
         if times is not None and times.mean < SHORTEST_S:

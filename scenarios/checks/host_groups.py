@@ -1,4 +1,9 @@
-"""What is wrong with a group of hosts whatever the rest of the scenario says."""
+"""What is wrong with a group of hosts whatever the rest of the scenario says.
+
+A hypervisor needs assists of the server, a path must be one of the hypervisor's, and each promise
+(threads, memory, CPU features) something that keeps it. The catalogue of hypervisors is read only
+for groups that say more than the default.
+"""
 
 from collections.abc import Iterator
 
@@ -38,6 +43,7 @@ def faults_of_group(group: HostGroup) -> list[Fault]:
 
 
 def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    """Return paths of I/O that the hypervisor does not have."""
     faults: list[Fault] = []
     for what in ("storage", "network"):
         field = f"{what}_path"
@@ -55,6 +61,7 @@ def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
 
 
 def _assists(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    """Return assists that hypervisor or paths need and the server lacks, each told once."""
     has = assists_of_group(group)
     wanted: dict[str, tuple[str, ...]] = {"hypervisor": hypervisor.needs}
     for what in ("storage", "network"):
@@ -77,6 +84,7 @@ def _missing(
     missing: list[str],
     has: frozenset[str],
 ) -> str:
+    """Say which assists are missing at a field and what would run without them."""
     held = ", ".join(sorted(has)) or "none"
     server = server_of(group).id
     if field == "hypervisor":
@@ -95,6 +103,7 @@ def _missing(
 
 
 def _threads(group: HostGroup) -> list[Fault]:
+    """Return a gain of multithreading where a core has one thread."""
     # Of a server written out nothing is known of threads, so the gain itself states them.
     server = server_of(group)
     if not group.smt_gain or isinstance(group.server, InlineServer):
@@ -109,6 +118,7 @@ def _threads(group: HostGroup) -> list[Fault]:
 
 
 def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    """Return applications on the host's system where the hypervisor is not a hosted one."""
     if not group.host_applications or hypervisor.allows_host_applications:
         return []
     hosted = [name for name, each in profiles().items() if each.allows_host_applications]
@@ -121,6 +131,7 @@ def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Faul
 
 
 def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    """Return memory promised beyond what there is where nothing could give any back."""
     if group.memory_overcommit <= 1:
         return []
     costs = hypervisor.memory
@@ -160,6 +171,7 @@ def _cpu(group: HostGroup) -> list[Fault]:
 
 
 def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
+    """Return permission to detach a device where guests have none."""
     path = hypervisor.network_path(group.network_path or "")
     if group.passthrough_moves == "refuse" or not path.live_migration:
         return []

@@ -1,4 +1,8 @@
-"""What is wrong with a scenario as a whole: who may run where, and whether it fits there."""
+"""What is wrong with a scenario as a whole: who may run where, and whether it fits there.
+
+Checked one after another: tenants that exist, a group of hosts for every VM, hypervisors that leave
+memory, migrations that are possible, sizes that fit, reservations that can be honoured.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +42,7 @@ class _Host:
 
     @property
     def memory_mib(self) -> float:
+        """Memory that VMs may be promised, overcommit included."""
         return self.free_mib * self.group.memory_overcommit
 
 
@@ -59,6 +64,7 @@ def faults_of_hypervisors(spec: Spec) -> list[Fault]:
 
 
 def _host(group: HostGroup, spec: Spec) -> _Host:
+    """Return what a host of a group has for VMs, in MHz and MiB."""
     server = server_of(group)
     # Reading the catalogue of hypervisors takes time that most scenarios need not spend.
     platform = None if group.hypervisor == IDEAL else platform_of(group, spec.overheads)
@@ -104,6 +110,7 @@ def _unknown_tenants(spec: Spec) -> Iterator[Fault]:
 
 
 def _no_tenant(name: str, known: list[str]) -> str:
+    """Say that a tenant does not exist."""
     if known:
         return unknown_name("tenant", name, known)
     return f"there is no tenant {name!r}; list the tenants under tenants:"
@@ -114,6 +121,7 @@ def _allowed(spec: Spec) -> Bools:
     names = [tenant.name for tenant in spec.tenants]
 
     def index(name: str | None) -> int:
+        """Return the position of a tenant, -1 for none."""
         return -1 if name is None else names.index(name)
 
     owners = [size.tenant for size in spec.workload.known_sizes]
@@ -154,6 +162,7 @@ def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
 
 
 def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
+    """Yield groups whose hypervisor takes all memory of the host."""
     for index, host in enumerate(hosts):
         if host.platform is None or host.free_mib > 0:
             continue

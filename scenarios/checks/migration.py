@@ -79,6 +79,7 @@ def _stuck(
 
 
 def _fault(spec: Spec, platform: Platform | None, left: int, reason: str) -> Fault:
+    """Return that VMs cannot leave a group, at the field that holds them there."""
     name = "ideal" if platform is None else platform.hypervisor.name
     message = (
         f"VMs cannot leave {name} in group {spec.farm.hosts[left].name}: {reason}; "
@@ -89,6 +90,7 @@ def _fault(spec: Spec, platform: Platform | None, left: int, reason: str) -> Fau
 
 
 def _field(platform: Platform | None) -> str:
+    """Return the field of a group that keeps running VMs from leaving."""
     if platform is not None and platform.hypervisor.live_migration:
         if not platform.storage_path.live_migration:
             return "storage_path"
@@ -98,6 +100,7 @@ def _field(platform: Platform | None) -> str:
 
 
 def _remedy(platform: Platform | None, spec: Spec) -> str:
+    """Return what would let VMs leave a group."""
     if _field(platform) == "network_path":
         return "passthrough_moves: detach with a model that copies memory, or change this"
     if isinstance(spec.conversion, NoConversion):

@@ -110,6 +110,7 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
 
 
 def _duplicate_racks(spec: Spec, what: str) -> Iterator[Fault]:
+    """Yield ``farm.hosts_per_rack`` where the network's layout has racks already."""
     if spec.farm.hosts_per_rack is not None:
         message = f"the network's layout has {what} already; leave this out"
         yield ("farm", "hosts_per_rack"), message

@@ -63,6 +63,7 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
 
 
 def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
+    """Yield a reserve of more hosts than there are, or of too many sets to be packed."""
     place = ("policies", "reserve")
     if part.hosts >= hosts:
         most = (

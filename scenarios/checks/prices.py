@@ -1,4 +1,7 @@
-"""What is wrong with the amounts of money in a scenario: one currency, and none below 0."""
+"""What is wrong with the amounts of money in a scenario: one currency, and none below 0.
+
+Prices that nobody wrote are placeholders, in whatever currency the written ones are.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,8 @@
-"""Periods against the length of a run: a run that would take its steps for ever is refused."""
+"""Periods against the length of a run: a run that would take its steps for ever is refused.
+
+Compared are the rounds of control and scaling, the intervals of the series and the steps of the
+load.
+"""
 
 from collections.abc import Iterator
 

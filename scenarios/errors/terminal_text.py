@@ -39,6 +39,7 @@ def shown_cell(cell: object) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
+    """Return a character as JSON escapes it, in one or two units of UTF-16."""
     units = found[0].encode("utf-16-be", "surrogatepass")
     pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
     return "".join(f"\\u{pair}" for pair in pairs)
@@ -81,6 +82,10 @@ def show_warning(
 
 
 def _write(text: str, stream: TextIO | None) -> None:
+    """Write a line to a stream, whatever its encoding; nothing where there is no stream.
+
+    A reader that has gone is no error.
+    """
     if stream is None:
         return
     line = writable(text, stream) + "\n"

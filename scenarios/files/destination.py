@@ -110,9 +110,9 @@ def kind_at(path: Path) -> str | None:
 def looked_at(directory: Path, look: Callable[[], T]) -> T:
     """Return what ``look`` finds in a directory.
 
-    Another process may replace the directory meanwhile, so that one half of what is read comes
-    from the earlier and one from the new; ``look`` is then called again. Raises what it raises
-    if the directory stood still.
+    Another process may replace the directory meanwhile, so that one half of what is read comes from
+    the earlier and one from the new; ``look`` is then called again, up to LOOKS times. Raises what
+    it raises if the directory stood still.
     """
     for _ in range(LOOKS):
         before = _identity(directory)
@@ -142,6 +142,7 @@ def refuse_directory(directory: Path, kind: str) -> None:
 
 
 def _refuse_directory(directory: Path, kind: str) -> None:
+    """Raise InputError unless a directory may be replaced, looked at once."""
     found = kind_at(directory)
     if found not in {None, "directory"}:
         raise refuse(str(directory), f"is a {found}; name a directory")
@@ -168,6 +169,7 @@ def is_empty(directory: Path) -> bool:
 
 
 def _listed(foreign: list[str]) -> str:
+    """Return the first of some files as text, and how many there are."""
     more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
     names = ", ".join(foreign[:SHOWN])
     return f"holds files that farmsim did not write, or that were changed since: {names}{more}"
@@ -254,6 +256,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _is_texts(data: object) -> TypeGuard[dict[str, str]]:
+    """Whether data is a mapping of texts to texts."""
     return isinstance(data, dict) and all(isinstance(each, str) for each in data.values())
 
 
@@ -266,6 +269,7 @@ def foreign_files(directory: Path, contents: bool = True) -> list[str]:
 
 
 def _foreign_files(directory: Path, above: str, contents: bool) -> Iterator[str]:
+    """Yield files below a directory that farmsim did not write, and what is in ``parts``."""
     record = read_record(directory)
     if record is None:
         yield above or "."
@@ -317,6 +321,7 @@ def sealed(manifest: Mapping[str, Any], record: Record) -> dict[str, Any]:
 
 
 def _own_hash(data: Mapping[str, Any]) -> str:
+    """Return the hash of a manifest without the hash that it holds itself."""
     return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -327,5 +332,6 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def _sha256(path: Path) -> str:
+    """Return the hash of a file's content."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

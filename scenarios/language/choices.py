@@ -46,6 +46,8 @@ class ChoiceField:
 
     ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
     given, a name ``module:Class`` loads a class of the user's, if the command line allows it.
+    ``key`` is the key that names it, ``what`` how messages call it, ``options`` returns the classes
+    by name. An unknown name is refused with the nearest, or with what it is called now.
     """
 
     def __init__(self, key: str, what: str, options: Options, kind: str = "") -> None:
@@ -61,6 +63,7 @@ class ChoiceField:
         )
 
     def _read(self, written: Any, info: core_schema.ValidationInfo) -> Any:
+        """Return the dataclass that is meant. Raises a problem, or all that pydantic finds."""
         if is_dataclass(written) and not isinstance(written, type):
             return self._checked(written)
         if self.kind and (is_function(written) or isinstance(written, type)):
@@ -102,6 +105,7 @@ class ChoiceField:
             raise problem(str(error)) from None
 
     def _show(self, value: Any) -> Any:
+        """Return what a scenario would have to say to get the dataclass."""
         if value is None:
             return None
         name = next(
@@ -158,7 +162,11 @@ class ParametersField:
 
 
 def read_parameters(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
-    """Return a dataclass made from what a scenario says of its parameters."""
+    """Return a dataclass made from what a scenario says of its parameters.
+
+    One that is made already is returned as it is. Raises ValidationError for values that do not fit
+    and a problem for what the class itself refuses by ValueError.
+    """
     if isinstance(written, cls):
         return written
     read = model_of(cls).model_validate(written, context=context)
@@ -169,7 +177,11 @@ def read_parameters(cls: type, written: Any, context: dict[str, Any] | None = No
 
 
 def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
-    """Return a policy made from what a scenario says of its parameters."""
+    """Return a policy made from what a scenario says of its parameters.
+
+    Raises what :func:`read_parameters` raises, and a problem with the traceback of the user's code
+    where the class fails otherwise.
+    """
     try:
         return read_parameters(cls, written, context)
     except (ValidationError, PydanticCustomError):
@@ -194,7 +206,11 @@ def summary_of(cls: type) -> str:
 
 @cache
 def model_of(cls: type) -> type[Part]:
-    """Return the pydantic twin of a dataclass whose fields are parameters."""
+    """Return the pydantic twin of a dataclass whose fields are parameters.
+
+    Names are the keys of a scenario; types, units and limits come from the parameters. What had
+    another name before is taken over from the dataclass.
+    """
     hints = get_type_hints(cls)
     members: dict[str, Any] = {}
     held = {each.name: each for each in fields(cls)}
@@ -214,7 +230,10 @@ def model_of(cls: type) -> type[Part]:
 
 
 def annotation_of(hint: Any, parameter: Parameter) -> Any:
-    """Return the type under which pydantic reads a parameter."""
+    """Return the type under which pydantic reads a parameter.
+
+    A slot holds a policy, a dataclass of parameters a mapping, a tuple a list of at least one.
+    """
     if parameter.slot:
         held = Annotated[Any, policy_slot(parameter.slot)]
         if get_origin(hint) is tuple:
@@ -228,6 +247,7 @@ def annotation_of(hint: Any, parameter: Parameter) -> Any:
 
 
 def _plain_annotation(hint: Any, parameter: Parameter) -> Any:
+    """Return the type of a number, a text or a choice, with its limits and unit."""
     limits = parameter.bounds()
     if hint is int and "le" not in limits and "lt" not in limits:
         limits["le"] = MAX_COUNT
@@ -239,6 +259,7 @@ def _plain_annotation(hint: Any, parameter: Parameter) -> Any:
 
 
 def _table_tag(written: Any) -> str:
+    """Tell a path from a mapping."""
     return "path" if isinstance(written, str) else "mapping"
 
 
@@ -256,6 +277,7 @@ NESTED: dict[Any, Any] = {
 
 
 def _list_of(hint: Any, parameter: Parameter) -> Any:
+    """Return the type of a list: of watts, of percentages, or of what the tuple holds."""
     if parameter.dimension == "watt list":
         return Annotated[tuple[float, ...], Readings()]
     if parameter.dimension == "percent list":

@@ -1,4 +1,7 @@
-"""Conditions that a scenario may set on its outcome, such as ``<= 5 %``."""
+"""Conditions that a scenario may set on its outcome, such as ``<= 5 %``.
+
+A condition is an operator and a number; a percentage counts as a share.
+"""
 
 import re
 
@@ -11,7 +14,11 @@ _CONDITION = re.compile(rf"^\s*(<=|>=|==|<|>)\s*({_NUMBER})\s*(%?)\s*$")
 
 
 def read_condition(text: str) -> tuple[str, float]:
-    """Return operator and limit of a condition. Raises ValueError."""
+    """Return operator and limit of a condition.
+
+    Raises ValueError for anything but one operator and one number, and for a point that could stand
+    between thousands.
+    """
     match = _CONDITION.match(text)
     if not match:
         raise ValueError(f"{text!r} is no condition; write, for example, < 300 or <= 5 %")

@@ -23,6 +23,7 @@ def unwritten(part: Part, data: Any) -> list[str]:
 
 
 def _unwritten(part: Part, data: Any, place: Place) -> Iterator[Place]:
+    """Yield the places below one that nobody wrote; a part that nobody wrote is one place."""
     for name, field in type(part).model_fields.items():
         key = field.alias or name
         below = value_at(data, (key,))

@@ -1,4 +1,9 @@
-"""Turns the errors of pydantic into sentences that name place, fault and remedy."""
+"""Turns the errors of pydantic into sentences that name place, fault and remedy.
+
+pydantic tells of types and locations; a user reads of keys and values. Paths are those of the
+document, without the names of union members; a sentence says what is wrong and, after a semicolon,
+what would be right.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -42,7 +47,11 @@ _BOUNDS = {
 
 
 def sentences(error: ValidationError, model: type[BaseModel], data: Any) -> list[tuple[Path, str]]:
-    """Return path and sentence of each error, in the order of the document."""
+    """Return path and sentence of each error of reading data as a model.
+
+    The order is pydantic's. Left out are a list that is empty because its entries are wrong, and a
+    field that is missing because it was written by a former name.
+    """
     found = [
         (_path(each["loc"], each["type"], data), each) for each in error.errors(include_url=False)
     ]
@@ -96,6 +105,7 @@ def _path(location: Sequence[str | int], kind: str, data: Any) -> Path:
 def _sentence(  # noqa: PLR0911 - one return per kind of error
     error: Any, path: Path, model: type[BaseModel], data: Any
 ) -> str:
+    """Return what is wrong and what would be right, by the kind of error."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
         meaning = _description(path, model, data)
@@ -147,6 +157,7 @@ def _shown(value: Any) -> str:
 
 
 def _fields(path: Path, model: type[BaseModel], data: Any) -> list[str]:
+    """Return the keys of the mapping at a path; none where no model is known."""
     owner = _model_at(path, model, data)
     if owner is None:
         return []
@@ -154,6 +165,7 @@ def _fields(path: Path, model: type[BaseModel], data: Any) -> list[str]:
 
 
 def _description(path: Path, model: type[BaseModel], data: Any) -> str:
+    """Return what the field at a path means, without the final stop; empty if unknown."""
     owner = _model_at(path[:-1], model, data)
     for name, field in owner.model_fields.items() if owner else ():
         if path and path[-1] in (name, field.alias):
@@ -191,12 +203,14 @@ def _field_path(path: Path) -> Path:
 
 
 def _at(path: Path, data: Any) -> Any:
+    """Return what stands at a path of data, None if nothing does."""
     for step in path:
         data = _child(data, step)
     return data
 
 
 def _child(data: Any, step: str | int) -> Any:
+    """Return what stands at one step below, None if nothing does."""
     if isinstance(data, dict):
         return data.get(step)
     if isinstance(data, list) and isinstance(step, int) and step < len(data):
@@ -205,6 +219,7 @@ def _child(data: Any, step: str | int) -> Any:
 
 
 def _bare(kind: Any) -> Any:
+    """Return a type without what ``Annotated`` adds to it."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 

@@ -1,4 +1,9 @@
-"""How scenario fields are read, written and described: quantities, money, policies, choices."""
+"""How single fields of a scenario are read, written and described: numbers, units, money.
+
+:class:`Part` is the base of everything that a scenario consists of. A validator refuses by raising
+:func:`problem` (here) or :func:`problems` (below here); both say what is wrong and what would be
+right.
+"""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -38,6 +43,7 @@ class Part(BaseModel):
 
     @model_validator(mode="after")
     def _numbers_can_be_reckoned_with(self) -> Self:
+        """Refuse numbers so small or large that arithmetic loses them."""
         faults = [
             (
                 (type(self).model_fields[name].alias or name,),
@@ -52,7 +58,7 @@ class Part(BaseModel):
 
 
 def problem(message: str) -> PydanticCustomError:
-    """Return an error whose text may hold braces."""
+    """Return an error at the field that is being read; its text may hold braces."""
     return PydanticCustomError("farmsim", "{text}", {"text": message})
 
 
@@ -75,7 +81,13 @@ def missing(*place: str) -> ValidationError:
 
 
 class QuantityField:
-    """A number with a unit, kept in the base unit of its dimension."""
+    """A number with a unit, kept in the base unit of its dimension.
+
+    ``dimension`` is a key of :data:`.units.DIMENSIONS`; the value, unless it is 0, lies between
+    ``least`` and ``most`` in the base unit, those of the dimension where they are not given. Stands
+    beside ``float`` in ``Annotated``; bounds of pydantic (``gt``, ``le``) hold for the value in the
+    base unit as well.
+    """
 
     def __init__(
         self, dimension: str, least: float | None = None, most: float | None = None

@@ -75,6 +75,7 @@ def former_values(owner: type) -> dict[str, Mapping[str, str]]:
 
 
 def _listed(owner: type, attribute: str) -> dict[str, Any]:
+    """Return what classes list under an attribute, from the base to the class itself."""
     listed: dict[str, Any] = {}
     for cls in reversed(owner.__mro__):
         listed |= vars(cls).get(attribute, {})
@@ -82,4 +83,5 @@ def _listed(owner: type, attribute: str) -> dict[str, Any]:
 
 
 def _renamed(old: str, new: str) -> str:
+    """Say what a name is called now."""
     return f"{old!r} is now called {new}; write {new}"

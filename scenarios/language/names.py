@@ -1,4 +1,7 @@
-"""Names of hosts and VMs, made when they are shown."""
+"""Names of hosts and VMs, made when they are shown.
+
+A farm may have millions of rows; what is kept is how to make a name from its row.
+"""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -88,7 +91,7 @@ class Listed(Names):
 
 
 def lives(codes: Ints) -> Ints:
-    """Return for each entry how often its code has occurred so far, itself included."""
+    """Return for each entry how often its code has occurred so far, itself included (entries,)."""
     order = np.argsort(codes, kind="stable")
     grouped = codes[order]
     first = np.flatnonzero(np.diff(grouped, prepend=grouped[:1] - 1))

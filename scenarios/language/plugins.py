@@ -52,6 +52,7 @@ def load_class(name: str, kind: str, allowed: bool) -> type:
 
 
 def _offers_of(module: object) -> str:
+    """Return what policies a module has, as far as a policy can be told by its shape."""
     names = [
         name
         for name, value in vars(module).items()
@@ -61,6 +62,7 @@ def _offers_of(module: object) -> str:
 
 
 def _failed(name: str, error: BaseException) -> PydanticCustomError:
+    """Return what is told where a module fails as it is loaded, with its traceback."""
     return _problem(f"cannot load {'; '.join(describe_error(error, name))}\n{trace_of(error)}")
 
 
@@ -71,4 +73,5 @@ def made_by_user(cls: type, error: BaseException) -> PydanticCustomError:
 
 
 def _problem(message: str) -> PydanticCustomError:
+    """Return an error with a text that may hold braces."""
     return PydanticCustomError("farmsim", "{text}", {"text": message})

@@ -42,7 +42,9 @@ def times_of(
 ) -> Floats:
     """Return cells as seconds: dates, or numbers in ``unit`` (None: recognised, or seconds).
 
-    What was recognised is appended to ``notes``. Raises InputError with the row.
+    ``name`` is the column, ``where`` the file and ``first_row`` the row of the first cell in
+    messages. Dates become Unix seconds; all cells are dates or none is. What was recognised is
+    appended to ``notes``. Raises InputError with the row.
     """
     values, dated = _values(cells, name, where, first_row)
     if isinstance(cells, Instants):
@@ -121,6 +123,7 @@ def plain_number(cell: object) -> float | None:
 
 
 def _instant(cell: object) -> datetime | None:
+    """Return a cell as date and time, None where it is none (ISO 8601)."""
     if isinstance(cell, datetime):
         return cell
     if isinstance(cell, date):
@@ -139,6 +142,7 @@ def unix_seconds(instant: datetime) -> float:
 
 
 def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
+    """Raise InputError for a cell that is neither a number nor a date."""
     shown = shown_cell(cell)
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise refuse(where, f"the time in column {name!r} is empty; {RIGHT}")
@@ -148,6 +152,7 @@ def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
 def _refuse_mixed(
     dated: Bools, cells: Sequence[object], name: str, where: str, first_row: int
 ) -> None:
+    """Raise InputError where some cells are dates and some are numbers."""
     odd = np.flatnonzero(dated != dated[0])
     if len(odd):
         row = int(odd[0])

@@ -81,10 +81,11 @@ class UnitError(ValueError):
 
 
 def parse(written: object, dimension: str, most: float = math.inf) -> float:
-    """Return a quantity in its base unit. Raises UnitError.
+    """Return a quantity in the base unit of its dimension: s, MHz, MiB, Mbit/s, W, or a share.
 
-    A point that may stand between thousands is refused, unless the larger reading is above
-    ``most``, which the value may not be, or the quantity is a share.
+    ``written`` is a text with a unit, or a bare number where the dimension allows it. A point that
+    may stand between thousands is refused, unless the larger reading is above ``most``, which the
+    value may not be, or the quantity is a share. Raises UnitError.
     """
     kind = DIMENSIONS[dimension]
     example = kind.examples[0]
@@ -152,6 +153,7 @@ def _times(number: float, worth: float) -> float:
 
 
 def _wrong_unit(number: str, unit: str, kind: Dimension) -> str:
+    """Say which units fit, and which was probably meant."""
     if not unit:
         return f"{number} has no unit; write, for example, {kind.examples[0]}"
     known = [name for name in kind.units if name]
@@ -165,6 +167,7 @@ def _wrong_unit(number: str, unit: str, kind: Dimension) -> str:
 
 
 def _finite(value: float) -> float:
+    """Return a value. Raises UnitError if it is infinite or not a number."""
     if not math.isfinite(value):
         raise UnitError("not a finite number; write a number")
     return value
@@ -176,9 +179,10 @@ def _shown(value: object) -> str:
 
 
 def write(value: float, dimension: str) -> str | float:
-    """Return a quantity as text that :func:`parse` reads back to the same value.
+    """Return a quantity in its base unit as text that :func:`parse` reads back to the same value.
 
-    The largest unit is used in which the number is short.
+    The largest unit is used in which the number is short. A share without a short percentage is
+    returned as a number.
     """
     kind = DIMENSIONS[dimension]
     if dimension == "share":

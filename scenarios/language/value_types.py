@@ -30,6 +30,7 @@ Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 def _openable(path: str) -> str:
+    """Refuse a path with a NUL character, which no system can open."""
     if "\0" in path:
         raise problem("holds the character NUL, which no file name can; leave it out")
     return path
@@ -41,12 +42,14 @@ FilePath = Annotated[
 
 
 def _known_class(name: str) -> str:
+    """Refuse a request class that the catalogue does not have."""
     if name not in request_classes():
         raise problem(unknown_name("request class", name, request_classes()))
     return name
 
 
 def _class_tag(written: object) -> str:
+    """Tell a request class written out from the name of one."""
     return "own" if isinstance(written, dict | RequestClass) else "catalogue"
 
 

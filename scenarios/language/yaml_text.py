@@ -60,7 +60,11 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Parse one document. Raises YamlError."""
+    """Parse one document into plain data and the place of every key and value.
+
+    Scalars follow the core schema of YAML 1.2. Raises YamlError with line and column for what is
+    not strict YAML, or too long, deep or large.
+    """
     if len(text) > MAX_BYTES:
         raise YamlError((1, 1), f"longer than {MAX_BYTES >> 20} MiB; put tables into files")
     reader = _Reader()
@@ -92,11 +96,13 @@ def _refuse_depth(text: str, error: yaml.MarkedYAMLError) -> None:
 
 
 def _position(text: str, position: int) -> Mark:
+    """Return line and column, from 1, of a position in a text."""
     before = text[:position]
     return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
 
 
 def _translated(error: yaml.MarkedYAMLError, text: str) -> YamlError:
+    """Return an error of the parser with its place and, for tabs, in plain words."""
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.splitlines()
@@ -120,6 +126,8 @@ class _Node:
 
 
 class _Reader:
+    """Builds data from the events of the parser, with the place of each key and value."""
+
     def __init__(self) -> None:
         self.document = Document(None)
         self._stack: list[_Node] = []
@@ -133,6 +141,7 @@ class _Reader:
             self.take(event)
 
     def take(self, event: yaml.Event) -> None:
+        """Take one event. Raises YamlError for what is not strict."""
         start = cast("yaml.Mark", event.start_mark)
         mark = (start.line + 1, start.column + 1)
         if isinstance(event, yaml.DocumentStartEvent):
@@ -153,6 +162,7 @@ class _Reader:
             self._add(node.data, node.mark, node.size, node.path)
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        """Take a key or a plain value."""
         if event.tag is not None and event.tag != "!":
             raise YamlError(mark, f"the tag {event.tag} is not allowed; write plain values")
         if self._awaits_key():
@@ -165,6 +175,7 @@ class _Reader:
         self._add(value, mark, 1, self._child_path())
 
     def _alias(self, anchor: str, mark: Mark) -> None:
+        """Take an alias as the value that its anchor has, shared and not copied."""
         if self._awaits_key():
             raise YamlError(mark, "an alias cannot be a key; write the key out")
         if anchor in self._open_anchors:
@@ -175,6 +186,7 @@ class _Reader:
         self._add(value, mark, size, self._child_path())
 
     def _open(self, event: Any, mark: Mark) -> None:
+        """Begin a mapping or a list."""
         if event.tag is not None:
             raise YamlError(mark, f"the tag {event.tag} is not allowed; write plain values")
         if self._awaits_key():
@@ -187,12 +199,14 @@ class _Reader:
         self._stack.append(_Node(data, self._child_path(), mark, event.anchor))
 
     def _awaits_key(self) -> bool:
+        """Whether the next thing read is the key of a mapping."""
         if not self._stack:
             return False
         top = self._stack[-1]
         return isinstance(top.data, dict) and top.key is None
 
     def _key(self, key: str, mark: Mark) -> None:
+        """Note a key; it must stand once in its mapping."""
         top = self._stack[-1]
         path = (*top.path, key)
         if key in top.data:
@@ -202,6 +216,7 @@ class _Reader:
         top.key = key
 
     def _child_path(self) -> Path:
+        """Return the path of the value that is read next."""
         if not self._stack:
             return ()
         top = self._stack[-1]
@@ -210,6 +225,7 @@ class _Reader:
         return (*top.path, len(top.data))
 
     def _add(self, value: Any, mark: Mark, size: int, path: Path) -> None:
+        """Put a finished value into the collection around it, and note its place."""
         self.document.values[path] = mark
         if not self._stack:
             self.document.data = value
@@ -239,4 +255,5 @@ def _plain(text: str) -> Any:
 
 
 def _decimal(text: str) -> int | float:
+    """Return a whole number; one with hundreds of digits is infinite, and refused later."""
     return int(text) if len(text) < 400 else float("inf")

@@ -1,4 +1,8 @@
-"""The files that a scenario names: plain files, folders, zip and tar archives read in place."""
+"""The files that a scenario names: plain files, folders, zip and tar archives read in place.
+
+An archive may come from anywhere: names that lead out of it, links, and content far larger than the
+archive are refused before anything is unpacked. Nothing is written to disk.
+"""
 
 import lzma
 import os
@@ -98,6 +102,7 @@ def not_whole(shown: str, error: Exception, wanted: str) -> InputError:
 
 
 def _folder(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files below a folder, sorted by name."""
     found = {each.relative_to(path).as_posix(): each for each in path.rglob("*") if each.is_file()}
     for name in sorted(found):
         if not _hidden(name):
@@ -106,6 +111,7 @@ def _folder(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _read(path: Path, shown: str) -> bytes:
+    """Return the content of a file. Raises InputError with the reason of the system."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -115,10 +121,12 @@ def _read(path: Path, shown: str) -> bytes:
 
 
 def _hidden(name: str) -> bool:
+    """Whether a file or a folder above it begins with a dot."""
     return any(part.startswith(".") for part in PurePosixPath(name).parts)
 
 
 def _refuse_undecodable(name: str, shown: str) -> None:
+    """Raise InputError for a name that is not UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -127,6 +135,7 @@ def _refuse_undecodable(name: str, shown: str) -> None:
 
 
 def _kind(path: Path, shown: str) -> str:
+    """Return ``zip`` or ``tar``, empty for anything else. Raises InputError if it is damaged."""
     try:
         if zipfile.is_zipfile(path):
             return "zip"
@@ -143,7 +152,10 @@ class _Inventory:
         self._total_bytes, self._seen = 0, set[str]()
 
     def checked(self, name: str, size: int) -> str:
-        """Return the name of a member; it must lie inside, be met once and not be too large."""
+        """Return the name of a member; it must lie inside, be met once and not be too large.
+
+        Raises InputError otherwise, also once all members together are too large.
+        """
         where = f"{self._shown}: {name.encode('utf-8', 'backslashreplace').decode()}"
         _refuse_undecodable(name, self._shown)
         parts = PurePosixPath(name.replace("\\", "/"))
@@ -169,6 +181,7 @@ class _Inventory:
 
 
 def _zip(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files in a zip archive, no more than each claims to hold."""
     inventory = _Inventory(path, shown)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -184,6 +197,7 @@ def _zip(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _tar(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files in a tar archive; links are refused."""
     inventory = _Inventory(path, shown)
     try:
         with tarfile.open(path) as archive:
@@ -205,5 +219,6 @@ def _tar(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _damaged(shown: str, error: BaseException) -> Exception:
+    """Return what is said of an archive that cannot be read."""
     told = str(error).splitlines()[0][:100] if str(error) else "it ends too early"
     return refuse(shown, f"is a damaged archive ({told}); pack it anew")

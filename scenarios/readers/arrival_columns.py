@@ -1,4 +1,8 @@
-"""What a source says of its VMs becomes the columns of a run's arrivals."""
+"""What a source says of its VMs becomes the columns of a run's arrivals.
+
+Every reader of arrivals gives :class:`Recorded`; :func:`finish` does the rest alike for all: the
+time of the run, a share drawn at random, lifetimes that are not known, sizes and names.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +34,12 @@ Draw = Callable[[str], np.random.Generator]
 class Recorded:
     """Columns as a source has them, a row per VM, in any order.
 
-    Lifetimes are infinite for VMs that stay and NaN where the source does not know; ``names``
-    holds an Arrow array of texts, or numbers beside ``life``: how often the VM has come so far.
-    ``tenant`` and ``request_class`` are indices into
-    the tenants of the scenario and into ``classes``, −1 for none. None: the source has no such
-    column.
+    Times are in s, memory in MiB, clocks in MHz, utilisation as a share of the vCPUs. Lifetimes are
+    infinite for VMs that stay and NaN where the source does not know; ``names`` holds an Arrow
+    array of texts, or numbers beside ``life``: how often the VM has come so far. ``tenant`` and
+    ``request_class`` are indices into the tenants of the scenario and into ``classes``, −1 for
+    none. ``cut`` counts utilisations above 100 %, ``notes`` tell what was recognised. None: the
+    source has no such column.
     """
 
     arrival_s: Floats
@@ -72,7 +77,12 @@ class Arriving:
 def finish(
     recorded: Recorded, part: ArrivalPart, end_s: float, tenants: Sequence[str], draw: Draw
 ) -> Arriving:
-    """Return the VMs that a run until ``end_s`` meets, in order of arrival. Raises InputError."""
+    """Return the VMs that a run until ``end_s`` meets, in order of arrival.
+
+    VMs that came before the run begins are there from its start, for the rest of their lifetime. A
+    share is drawn by batch where there are batches. Sizes are combinations of all that tells VMs
+    apart. Raises InputError if no VM is left, or there are more than MAX_SIZES sizes.
+    """
     lifetime_s = _lifetimes(recorded, part, draw)
     arrival_s = recorded.arrival_s - part.start
     meets = (arrival_s < end_s) & (arrival_s + lifetime_s > 0)
@@ -118,6 +128,7 @@ def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
 
 
 def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:
+    """Return lifetimes in s, those not known infinite or drawn, a batch alike."""
     unknown = np.isnan(recorded.lifetime_s)
     if not unknown.any():
         return recorded.lifetime_s
@@ -143,6 +154,7 @@ def _drawn(recorded: Recorded, share: float, draw: Draw) -> Bools:
 
 
 def _utilisation(recorded: Recorded, kept: Ints, part: ArrivalPart) -> Floats:
+    """Return the share that each VM asks for; the scenario's where the source says none."""
     known: Floats = _taken(recorded.utilisation, kept, np.nan)
     if isinstance(part, AzureArrivals | GeneratedArrivals):
         return known
@@ -150,10 +162,12 @@ def _utilisation(recorded: Recorded, kept: Ints, part: ArrivalPart) -> Floats:
 
 
 def _taken(column: Any, kept: Ints, otherwise: float) -> Any:
+    """Return the rows of a column that are kept, a constant where there is no such column."""
     return np.full(len(kept), otherwise) if column is None else column[kept]
 
 
 def _names(recorded: Recorded, kept: Ints) -> Sequence[str]:
+    """Return the names of the VMs that are kept, made when they are shown."""
     if recorded.names is None:
         return Numbered(VM, len(kept))
     if recorded.life is not None:
@@ -204,6 +218,7 @@ def _size(
     classes: Sequence[str],
     with_clock: bool,
 ) -> Size:
+    """Return the size that a combination of columns stands for, named by what it consists of."""
     vcpus, clock_mhz, memory_mib, tenant, request_class = row
     owner = tenants[int(tenant)] if tenant >= 0 else part.tenant
     kind = classes[int(request_class)] if request_class >= 0 else part.request_class

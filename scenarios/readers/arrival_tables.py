@@ -1,4 +1,8 @@
-"""Readers of tables of arrivals: farmsim's own, Azure V1 and V2, Huawei-East-1."""
+"""Readers of tables of arrivals: farmsim's own, Azure V1 and V2, Huawei-East-1.
+
+Tables are read in chunks of rows, so that a trace of millions of VMs takes the memory of its
+columns and one chunk. What is wrong is told with the row of the file.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +38,11 @@ HUAWEI = ("vmid", "cpu", "memory", "time", "type")
 
 
 def read_arrival_table(source: TableArrivals, path: Path, tenants: Sequence[str]) -> Recorded:
-    """Read a table with a row per VM. Raises InputError."""
+    """Read a table with a row per VM, in order of arrival.
+
+    ``tenants`` are those of the scenario. Columns that the scenario does not rename are optional
+    where the format says so. Raises InputError with the row of what cannot be right.
+    """
     names, classes = source.columns, list(request_classes())
     worth_s, worth_mib = SECONDS[source.time_unit], MIB[source.memory_unit]
     collected, last_s = Collector(), 0.0
@@ -72,12 +80,14 @@ def _chosen(source: TableArrivals, header: Sequence[str]) -> list[str]:
 
 
 def _refuse_disorder(chunk: Chunk, name: str, arrival_s: Floats, last_s: float) -> None:
+    """Raise InputError for arrivals before 0 or before those of the rows above."""
     chunk.refuse(arrival_s < 0, name, "write a time of 0 or more")
     back = np.diff(arrival_s, prepend=last_s) < 0
     chunk.refuse(back, name, "earlier than the row above: sort the rows by arrival")
 
 
 def _lifetimes(chunk: Chunk, names: ArrivalColumns, arrival_s: Floats, worth_s: float) -> Floats:
+    """Return lifetimes in s from either column that tells them, NaN where a cell is empty."""
     if names.lifetime in chunk.columns:
         stay_s = worth_s * chunk.numbers(names.lifetime, np.nan)
         chunk.refuse(stay_s <= 0, names.lifetime, "write a time above 0, or nothing if it stays")
@@ -92,6 +102,7 @@ def _lifetimes(chunk: Chunk, names: ArrivalColumns, arrival_s: Floats, worth_s: 
 def _optional(
     chunk: Chunk, source: TableArrivals, tenants: Sequence[str], classes: Sequence[str]
 ) -> dict[str, Any]:
+    """Return the columns that the table has beside those that it must have."""
     names = source.columns
     found: dict[str, Any] = {}
     if names.clock in chunk.columns:
@@ -188,6 +199,10 @@ def read_azure(source: AzureArrivals, path: Path) -> Recorded:
 
 
 def _batches(chunk: Chunk, created_s: Floats, subscriptions: dict[str, int]) -> Ints:
+    """Return the number of the batch of each VM: one subscription, one step of the trace.
+
+    ``subscriptions`` numbers them in order of appearance, across chunks.
+    """
     found = chunk.texts("subscription").dictionary_encode()
     names = found.dictionary.to_pylist()
     number = np.array([subscriptions.setdefault(name, len(subscriptions)) for name in names])
@@ -247,6 +262,7 @@ def _lives_of_events(events: dict[str, Any], shown: str, path: Path) -> Recorded
 
 
 def _all_of(header: Sequence[str], shown: str) -> list[str]:
+    """Return all columns of Huawei-East-1. Raises InputError if one is missing."""
     for name in HUAWEI:
         if name not in header:
             raise refuse(f"{shown}:1", unknown_name("column", name, header))

@@ -1,4 +1,8 @@
-"""Assignments of VMs to hosts that a scenario names by file become mappings that are checked."""
+"""Assignments of VMs to hosts that a scenario names by file become mappings that are checked.
+
+Every VM and host must exist, every VM stand there once, whether the scenario writes the assignment
+itself or names a CSV table.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -51,6 +55,7 @@ def _with_assignment(
 
 
 def _holding(control: Any, other: ControlPolicy) -> ControlPolicy:
+    """Return a policy that holds another policy instead of the one that it had."""
     policy: ControlPolicy = replace(control, otherwise=other)
     return policy
 
@@ -60,6 +65,7 @@ Row = tuple[str, str, str]
 
 
 def _rows(path: Path, where: str) -> Iterator[Row]:
+    """Yield place, VM and host of each row of a CSV table. Raises InputError."""
     columns = csv_columns(read_file(path, where), where)
     missing = [name for name in ("vm", "host") if name not in columns]
     if missing:
@@ -70,6 +76,7 @@ def _rows(path: Path, where: str) -> Iterator[Row]:
 
 
 def _faults(rows: Sequence[Row], vms: Sequence[str], hosts: Sequence[str]) -> Iterator[Problem]:
+    """Yield names of VMs and hosts that do not exist."""
     known: Mapping[str, set[str]] = {"VM": set(vms), "host": set(hosts)}
     for where, vm, host in rows:
         for what, name, names in (("VM", vm, vms), ("host", host, hosts)):
@@ -78,6 +85,7 @@ def _faults(rows: Sequence[Row], vms: Sequence[str], hosts: Sequence[str]) -> It
 
 
 def _repeated(rows: Sequence[Row]) -> list[Problem]:
+    """Return VMs that are assigned a second time."""
     seen: dict[str, str] = {}
     problems = []
     for where, vm, _ in rows:

@@ -1,4 +1,8 @@
-"""Large tables read in chunks of rows; what cannot be read is named with its row."""
+"""Large tables read in chunks of rows; what cannot be read is named with its row.
+
+CSV (plain or gzipped) and Parquet look the same to a reader: it says which columns it wants and
+gets a :class:`Chunk` after the other, whose methods read a column and refuse what is wrong in it.
+"""
 
 import io
 import zlib
@@ -78,7 +82,7 @@ class Chunk:
         return values
 
     def texts(self, name: str) -> Any:
-        """Return a column as Arrow texts, empty where a cell is."""
+        """Return a column as Arrow texts, without blanks around them, empty where a cell is."""
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow import compute  # noqa: PLC0415
 
@@ -127,6 +131,7 @@ class Chunk:
             raise refuse(self.place(int(found[0])), f"{shown}{more}; {right}", name)
 
     def _refuse_text(self, column: Any, name: str) -> NoReturn:
+        """Raise InputError at the first cell of a column that is no number."""
         cells = column.to_pylist()
         first = next((index for index, cell in enumerate(cells) if not _is_number(cell)), 0)
         message = f"{shown_cell(cells[first])} is not a number; write one"
@@ -134,12 +139,14 @@ class Chunk:
 
 
 def _index(text: str, known: Sequence[str]) -> int:
+    """Return the position of a text among known ones: -1 if it is empty, -2 if unknown."""
     if not text:
         return -1
     return known.index(text) if text in known else -2
 
 
 def _is_number(cell: object) -> bool:
+    """Whether a cell is a finite number, or empty."""
     try:
         return cell is None or cell == "" or np.isfinite(float(cell))  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -195,6 +202,7 @@ def _batches(
     from pyarrow import csv  # noqa: PLC0415
 
     def note(row: Any) -> str:
+        """Keep a row of another length, and let Arrow end there."""
         odd.append(row)
         return "error"
 
@@ -225,6 +233,7 @@ def _odd_row(row: Any, shown: str) -> InputError:
 
 
 def _header(path: Path, shown: str) -> list[str]:
+    """Return the names in the first line of a CSV file. Raises InputError."""
     import pyarrow as pa  # noqa: PLC0415
 
     try:
@@ -265,6 +274,7 @@ def _without_blank(chunk: Chunk) -> Chunk:
 
 
 def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
+    """Yield the rows of a Parquet file, BATCH_ROWS at a time. Raises InputError."""
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
 

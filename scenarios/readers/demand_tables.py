@@ -1,4 +1,8 @@
-"""Readers of traces in one table: wide and tidy CSV and Parquet, and the shipped traces."""
+"""Readers of traces in one table: wide and tidy CSV and Parquet, and the shipped traces.
+
+Such tables are read whole. A wide one has a column per VM and a row per instant, a tidy one a row
+per sample; both become a grid of equal steps (slots, VMs) in which samples may be missing.
+"""
 
 import csv
 import io
@@ -32,7 +36,7 @@ MAX_COLUMNS = 1_000_000
 
 
 def read_shipped(name: str) -> TraceData:
-    """Read a trace that comes with farmsim."""
+    """Read a trace that comes with farmsim; ``name`` is one of :func:`.traces`."""
     from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     trace = traces()[name]
@@ -52,7 +56,11 @@ def read_shipped(name: str) -> TraceData:
 
 
 def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:
-    """Read a CSV or Parquet table. Raises InputError."""
+    """Read a CSV or Parquet table as a trace.
+
+    Samples in percent or shares become counts of a VM's CPU; those in MHz, GHz or cores stay in
+    their unit until VMs have got their series. Raises InputError with file and row.
+    """
     content = read_file(path, source.path)
     tidy = (source.time, source.vm, source.value) if source.layout == "tidy" else ()
     columns = (
@@ -132,6 +140,7 @@ def refuse_header(header: list[str], where: str) -> None:
 
 
 def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Columns:
+    """Return the columns of a Parquet file by name; those not wanted are empty."""
     import pyarrow  # noqa: PLC0415 - costly to import
     from pyarrow import parquet  # noqa: PLC0415
 
@@ -181,7 +190,11 @@ def column_of(columns: Columns, name: str, where: str) -> list[object]:
 
 
 def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Floats:
-    """Return cells as numbers, NaN where a cell is empty. Raises InputError with the row."""
+    """Return cells as numbers (rows,), NaN where a cell is empty.
+
+    ``name``, ``where`` and ``first_row`` tell column, file and first row in messages. Raises
+    InputError with the row.
+    """
     if (quick := all_numbers(cells)) is not None:
         return quick
     values = np.empty(len(cells))
@@ -213,6 +226,10 @@ def _odd_number(cell: object, name: str, where: str) -> float:
 def _wide(
     columns: Columns, source: TableTrace, first_row: int, notes: list[str]
 ) -> tuple[list[str], Floats, float]:
+    """Return names of VMs, samples (slots, VMs) and the step in s, of a column per VM.
+
+    What was recognised about times is appended to ``notes``. Raises InputError.
+    """
     where = source.path
     cells = column_of(columns, source.time, where)
     times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
@@ -236,6 +253,10 @@ def _wide(
 def _tidy(
     columns: Columns, source: TableTrace, first_row: int, notes: list[str]
 ) -> tuple[list[str], Floats, float]:
+    """Return names of VMs, samples (slots, VMs) and the step in s, of a row per sample.
+
+    Names are sorted. What was recognised about times is appended to ``notes``. Raises InputError.
+    """
     where = source.path
     cells = column_of(columns, source.time, where)
     vms = [_named(cell) for cell in column_of(columns, source.vm, where)]
@@ -264,6 +285,7 @@ def _tidy(
 
 
 def _named(cell: object) -> str:
+    """Return the name in a cell; numbers are names too, without a fraction of .0."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():

@@ -1,4 +1,7 @@
-"""Reader of OpenDC workloads: tasks, and fragments of the load of each task."""
+"""Reader of OpenDC workloads: tasks, and fragments of the load of each task.
+
+The format has changed its column names; all generations are read. A task is a VM.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,10 +100,12 @@ def _memory_unit(per_vcpu: Floats, shown: str) -> str:
 
 
 def _name(role: str, header: Sequence[str]) -> str | None:
+    """Return what the column of a role is called in a table, None if it has none."""
     return next((name for name in GENERATIONS[role] if name in header), None)
 
 
 def _needed(role: str, header: Sequence[str], shown: str) -> str:
+    """Return what the column of a role is called. Raises InputError if there is none."""
     name = _name(role, header)
     if name is None:
         asked = " or ".join(GENERATIONS[role])
@@ -109,6 +114,7 @@ def _needed(role: str, header: Sequence[str], shown: str) -> str:
 
 
 def _task_columns(header: Sequence[str], shown: str) -> list[str]:
+    """Return the columns of tasks to read; an end stands for a missing duration."""
     ends = "duration" if _name("duration", header) else "end"
     roles = ["id", "submission", ends, "vcpus", "memory"]
     roles += ["capacity"] if _name("capacity", header) else []
@@ -120,6 +126,7 @@ def _tasks(chunk: Chunk, clock_mhz: float) -> dict[str, Floats]:
     header = list(chunk.columns)
 
     def column(role: str) -> tuple[str, Floats]:
+        """Return name and numbers of the column of a role."""
         name = _needed(role, header, chunk.where)
         return name, chunk.numbers(name)
 
@@ -154,6 +161,7 @@ def _mean_load(
     work, time_ms = np.zeros(len(own_mhz)), np.zeros(len(own_mhz))
 
     def wanted(header: Sequence[str]) -> list[str]:
+        """Return the columns of fragments to read."""
         return [_needed(role, header, shown) for role in ("id", "duration", "usage")]
 
     for chunk in read_chunks(folder / FRAGMENTS, shown, wanted):

@@ -1,4 +1,8 @@
-"""Readers of traces with one file per VM: PlanetLab text and Bitbrains GWA-T-12."""
+"""Readers of traces with one file per VM: PlanetLab text and Bitbrains GWA-T-12.
+
+Files may lie in a folder or an archive; series are in the order of the names of the files. Files of
+different lengths are filled up with missing samples.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +80,7 @@ def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: st
 
 
 def _percentages(content: bytes, where: str) -> Floats:
+    """Return the numbers of a file, one a line, NaN for a blank line. Raises InputError."""
     try:
         lines = content.decode("ascii").rstrip().split("\n")
     except UnicodeDecodeError as error:
@@ -93,6 +98,7 @@ def _percentages(content: bytes, where: str) -> Floats:
 
 
 def _number(text: str, where: str, row: int) -> float:
+    """Return the number in a line, NaN if it is blank. Raises InputError with the line."""
     text = text.strip()
     if not text:
         return float("nan")
@@ -169,6 +175,10 @@ def _to_seconds(tables: list[dict[str, Floats]], where: list[str]) -> list[str]:
 
 
 def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
+    """Return the columns of a file by what they mean, in order of time.
+
+    Raises InputError for a file with other columns or cells that are no numbers.
+    """
     lines = content.decode("utf-8", "replace").splitlines()
     header = [cell.strip() for cell in lines[0].split(";")] if lines else []
     missing = [title for title in _COLUMNS.values() if title not in header]
@@ -192,6 +202,7 @@ def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
 
 
 def _cell(text: str, where: str, row: int, key: str) -> float:
+    """Return a cell as a number of 0 or more. Raises InputError with the row."""
     try:
         value = float(text)
     except ValueError:
@@ -204,6 +215,7 @@ def _cell(text: str, where: str, row: int, key: str) -> float:
 
 
 def _size(table: dict[str, Floats], where: str, name: str) -> VmSize:
+    """Return the size of a VM: the most cores, capacity and memory that it ever had."""
     vcpus, capacity_mhz = int(table["cores"].max()), float(table["capacity"].max())
     memory_mib = float(table["memory"].max()) * MIB_PER_KB
     if vcpus < 1 or capacity_mhz <= 0 or memory_mib <= 0:

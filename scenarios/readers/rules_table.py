@@ -1,4 +1,8 @@
-"""Rules of placement from a table with a row per VM and rule."""
+"""Rules of placement from a table with a row per VM and rule.
+
+Rows of one rule may stand anywhere; each adds a VM, host, size or tenant to it. A rule is then read
+as if it stood in the scenario, so that the same is refused with the same words.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +27,8 @@ NUMBERS = {"at_most": int, "price": float}
 
 
 class _Row(Part):
+    """What a rule of a table is read as."""
+
     rule: ConstraintField
 
 
@@ -59,6 +65,7 @@ def read_rules(path: Path, shown: str) -> tuple[list[tuple[Constraint, str]], In
 
 
 def _chosen(header: Sequence[str], shown: str) -> list[str]:
+    """Return all columns of a table. Raises InputError for one that rules do not have."""
     for name in ("rule", "type"):
         if name not in header:
             raise refuse(f"{shown}:1", f"has no column {name!r}; columns are {', '.join(COLUMNS)}")
@@ -83,6 +90,7 @@ def _add(rule: dict[str, Any], cells: dict[str, str], place: str) -> None:
 
 
 def _value(column: str, text: str, place: str) -> Any:
+    """Return what a cell means for a field. Raises InputError where it is no number."""
     kind = NUMBERS.get(column)
     if kind is None:
         return text

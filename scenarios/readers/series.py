@@ -1,4 +1,8 @@
-"""Which series of a trace each VM gets, and series in MHz or cores as shares of their VMs."""
+"""Which series of a trace each VM gets, and series in MHz or cores as shares of their VMs.
+
+By name, each VM has a series and none is left over; by position, the first VM has the first; in a
+cycle, series are gone through again when there are more VMs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +41,11 @@ def way_of(part: WorkloadPart, trace: TraceData) -> str:
 
 
 def by_number(trace: TraceData, way: str, count: int) -> Ints:
-    """Return the series of VMs that have no names of their own. Raises InputError."""
+    """Return the series (VMs,) of VMs that have no names of their own.
+
+    ``way`` is ``name``, ``position`` or ``cycle``, ``count`` the number of VMs. Raises InputError
+    where the numbers of VMs and series do not agree.
+    """
     series = len(trace.names)
     if way == "cycle" or count == series or (way == "position" and count < series):
         return np.arange(count) % series
@@ -59,6 +67,7 @@ def by_name(trace: TraceData, vms: Sequence[str], known: Sequence[str], prefix: 
     at = _by_any_name(trace)
 
     def find(name: str) -> int:
+        """Return the series of a VM by its name, its base name, or either without prefix."""
         base, mark, life = name.rpartition("#")
         names = [name, base] if mark and life.isdigit() else [name]
         names += [each.removeprefix(prefix) for each in names if prefix]

@@ -1,4 +1,8 @@
-"""A trace as read from files, before it becomes a workload."""
+"""A trace as read from files, before it becomes a workload.
+
+Whatever the format, samples that are missing or above 100 % are handled here, by the rules that the
+scenario names, and counted in :class:`Quality`.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -14,7 +18,7 @@ from ..errors.problems import Problem, refuse
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that went into a run."""
+    """A file that went into a run: as it is named there, its SHA-256 and its size."""
 
     name: str
     sha256: str
@@ -138,6 +142,7 @@ def _refuse_first(
     what: str = "",
     unit: str = " %",
 ) -> None:
+    """Raise InputError at the first sample that is wrong, and tell how many there are."""
     if not wrong.any():
         return
     slot, series = (int(each) for each in np.argwhere(wrong)[0])
@@ -160,6 +165,7 @@ def refuse_shares(values: Floats, where: str, key: str = "unit", field: str = ""
 
 
 def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]) -> None:
+    """Raise InputError for a series without a single sample."""
     empty = np.flatnonzero(missing.all(axis=0))
     if len(empty):
         index = int(empty[0])
@@ -167,6 +173,10 @@ def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]
 
 
 def _filled(percent: Floats, missing: NDArray[np.bool_], rule: str) -> Floats:
+    """Return samples (slots, series) with gaps filled: by 0, a straight line, or the last value.
+
+    Before the first sample of a series, its first value holds.
+    """
     filled = percent.copy()
     slots = np.arange(len(percent))
     for series in np.flatnonzero(missing.any(axis=0)):
@@ -184,7 +194,10 @@ def _filled(percent: Floats, missing: NDArray[np.bool_], rule: str) -> Floats:
 
 
 def as_counts(percent: Floats) -> tuple[NDArray[np.generic], float]:
-    """Return counts and share per count, in the smallest type that holds every value."""
+    """Return samples in percent as counts, and what share one count is.
+
+    Whole percentages become bytes, so that a trace takes the least memory.
+    """
     whole = percent.astype(np.uint8)
     if np.array_equal(whole, percent):
         return whole, 0.01

@@ -1,4 +1,7 @@
-"""What the names of hosts, racks, sites, switches and links in a scenario stand for."""
+"""What the names of hosts, racks, sites, switches and links in a scenario stand for.
+
+Used twice: to check names before a run, and to make what the run plays.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +63,7 @@ def entities_of(
 
 
 def _links(network: Network | None) -> Entities:
+    """Return the links of a network, each once for both directions. Raises ValueError."""
     if network is None:
         raise ValueError(
             "there are no links: the migration model uses no network; take migration.model: "

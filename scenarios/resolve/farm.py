@@ -1,4 +1,8 @@
-"""Host groups of a scenario become the columns of a farm."""
+"""Host groups of a scenario become the columns of a farm.
+
+What a group leaves open comes from the catalogue or the hypervisor: memory, power curve, time to
+boot, sleep states. Hosts are numbered group after group, or one of each in turn.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +58,11 @@ class HostModel:
 
 
 def host_model(group: HostGroup, platform: Platform) -> HostModel:
-    """Return what the hosts of a group are made of."""
+    """Return what the hosts of a group are made of, on a platform.
+
+    Memory is without what the hypervisor takes for itself, times the overcommit. A boot time that
+    the scenario does not give is the hypervisor's, where that has one.
+    """
     server = platform.server
     own = group.server.power if isinstance(group.server, InlineServer) else server.power
     power = group.power or own
@@ -94,6 +102,7 @@ def sleep_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, Sl
 
 
 def _sleep_model(part: SleepPart, idle_w: float, full_w: float) -> SleepModel:
+    """Return one sleep state of a group: as written, else the figures of docs/power.md."""
     usual = sleep_figures()[part.state]
     entry, leaving = part.entry, part.exit
     return SleepModel(
@@ -121,7 +130,11 @@ def numbering(counts: Ints, order: str) -> Ints:
 
 
 def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
-    """Return host columns for hosts of the given groups."""
+    """Return host columns for hosts of the given groups.
+
+    ``models`` and ``counts`` have an entry per group, ``group`` (hosts,) the group of each host.
+    Equal power models are kept once.
+    """
     distinct: list[PowerModel] = []
     for model in models:
         if model.power not in distinct:
@@ -129,6 +142,7 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
     power_of_group = np.array([distinct.index(model.power) for model in models])
 
     def column(attribute: str) -> Floats:
+        """Return an attribute of the models as a column of hosts."""
         return np.array([float(getattr(model, attribute)) for model in models])[group]
 
     return Hosts(
@@ -150,7 +164,10 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
 
 
 def sleep_states(groups: list[dict[str, SleepModel]]) -> SleepStates:
-    """Return the states of rest of all groups."""
+    """Return the sleep states of all groups as arrays by state and group.
+
+    Entries of states that a group does not have are 0 and marked as not available.
+    """
     states = SleepStates.none(len(groups))
     columns = {
         name: np.zeros((len(SLEEP_STATES), len(groups))) for name in SleepModel.__dataclass_fields__

@@ -1,4 +1,7 @@
-"""A group of hosts becomes its server, its hypervisor and who may run on it."""
+"""A group of hosts becomes its server, its hypervisor and who may run on it.
+
+Used twice: to check groups before a run, and to make the layer of the run.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Migration models, platforms and conversion of a scenario become the models of its moves."""
+"""Migration models, platforms and conversion of a scenario become the models of its moves.
+
+Which model moves a VM depends on its size, on the group that it leaves and on both platforms.
+"""
 
 from collections.abc import Sequence
 
@@ -16,9 +19,10 @@ from ..spec.spec import Spec
 def migration_models(
     spec: Spec, groups: Sequence[HostGroup], layers: Sequence[Layer | None], sizes: Sequence[VmSize]
 ) -> MigrationModels:
-    """Return how VMs of some sizes move between some groups of hosts, given what runs there.
+    """Return how VMs of some sizes move between some groups of hosts.
 
-    A group without a layer has the ideal hypervisor.
+    ``layers`` is what runs in each group; one without has the ideal hypervisor. A size's own model
+    goes before that of the group, and that before the scenario's.
     """
     written = {size.name: size.migration for size in spec.workload.sizes}
     ends = [endpoint_of(group, layer, spec) for group, layer in zip(groups, layers, strict=True)]

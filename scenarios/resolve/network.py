@@ -1,4 +1,7 @@
-"""The network of a scenario becomes links and routes."""
+"""The network of a scenario becomes links and routes.
+
+Used twice: to check a layout before a run, and to make what the run's migrations send over.
+"""
 
 from collections.abc import Hashable
 
@@ -53,6 +56,10 @@ def network_of(
 def _of_sites(
     layout: Sites, hosts: list[str], groups: list[str], hosts_per_rack: int | None
 ) -> Network:
+    """Return the links and routes of several sites and the lines between them.
+
+    Raises ValueError if the sites do not have the hosts of the farm, each once.
+    """
     from ...models.network import topologies  # noqa: PLC0415 - NetworkX is slow to start
 
     places = hosts_of_sites(layout, groups)

@@ -1,4 +1,7 @@
-"""Racks and sites of a scenario: where the hosts of a farm stand."""
+"""Racks and sites of a scenario: where the hosts of a farm stand.
+
+Racks are those of the network's layout where it wires any, else hosts fill them in order.
+"""
 
 from collections.abc import Sequence
 
@@ -18,7 +21,11 @@ MAIN_SITE = "main"
 
 
 def build_domains(farm: FarmPart, layout: Topology) -> Domains:
-    """Return where each host stands, in the order of the farm."""
+    """Return rack and site of each host, in the order of the farm.
+
+    Racks are numbered from the first host on; ``farm.hosts_per_rack`` (else HOSTS_PER_RACK) holds
+    where the layout wires no racks.
+    """
     names, site_of_group = _sites(farm.hosts)
     site = site_of_group[_groups(farm)]
     wired = hosts_per_switch(layout)
@@ -64,6 +71,7 @@ def hosts_of_sites(layout: Sites, group_of_host: Sequence[str]) -> list[Ints] | 
 
 
 def _hosts_of_sites(farm: FarmPart, layout: Sites) -> list[Ints] | None:
+    """Return the rows of each site's hosts, None where the sites are not the farm's."""
     return hosts_of_sites(layout, [farm.hosts[row].name for row in _groups(farm).tolist()])
 
 
@@ -87,14 +95,17 @@ def hosts_per_switch(layout: Topology) -> int | None:
 
 
 def _rack_names(rack: Ints) -> Sequence[str]:
+    """Return the names of all racks, made when they are shown."""
     return Numbered("rack", int(rack.max(initial=-1)) + 1)
 
 
 def _sites(groups: Sequence[HostGroup]) -> tuple[list[str], Ints]:
+    """Return the names of sites in order of appearance, and the site of each group."""
     written = [group.site or MAIN_SITE for group in groups]
     names = list(dict.fromkeys(written))
     return names, np.array([names.index(name) for name in written])
 
 
 def _groups(farm: FarmPart) -> Ints:
+    """Return the group of each host, in the order of the farm."""
     return numbering(np.array([group.count for group in farm.hosts]), farm.order)

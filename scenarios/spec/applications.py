@@ -38,6 +38,7 @@ class TableRate(Part):
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:
+        """Refuse another number of rates than times, and times that do not ascend."""
         if len(self.times) != len(self.rates):
             message = f"has {len(self.rates)} entries, times {len(self.times)}; give as many"
             raise problems([(("rates",), message)])
@@ -88,6 +89,7 @@ class LoadEvent(Part):
 
     @model_validator(mode="after")
     def _ends_later(self) -> Self:
+        """Refuse an event that ends before it begins, or never reaches its height."""
         if self.end <= self.begin:
             raise problems([(("to",), "is not after from; let the event end later")])
         if 2 * self.ramp > self.end - self.begin:
@@ -148,6 +150,7 @@ class ApplicationPart(Part):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        """Refuse numbers of members out of order, and rates in two units."""
         if self.maximum < self.minimum:
             message = f"{self.maximum} is less than minimum, {self.minimum}; raise it"
             raise problems([(("maximum",), message)])

@@ -16,6 +16,8 @@ LEVEL = "What is shared: a host, a rack or a site."
 
 
 class _Rule(Part):
+    """What all rules have in common: a name, the VMs, and a price if the rule is a soft one."""
+
     name: Name = Field(description="Name of the rule; refusals, tables and report use it.")
     vms: tuple[Name, ...] = Field(
         (), description="Names of VMs; patterns as in a shell: db-*.", examples=[["vm-1", "db-*"]]
@@ -30,6 +32,7 @@ class _Rule(Part):
 
     @model_validator(mode="after")
     def _names_somebody(self) -> "_Rule":
+        """Refuse a rule that names no VM."""
         if not (self.vms or self.sizes or self.tenants):
             raise problem("names no VM; give names under vms, or sizes, or tenants")
         return self

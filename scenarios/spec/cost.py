@@ -57,6 +57,7 @@ class CostPart(Part):
 
     @model_validator(mode="after")
     def _something_is_invested(self) -> Self:
+        """Refuse the purpose of an investment that there is none of."""
         if self.investment_for is not None and self.investment is None:
             message = "there is no investment; give one, or leave this out"
             raise problems([(("investment_for",), message)])
@@ -93,6 +94,7 @@ class Dedicated(Part):
     @field_validator("server")
     @classmethod
     def _known(cls, server: str | None) -> str | None:
+        """Refuse a server that the catalogue does not have."""
         if server is not None and server not in servers():
             raise problem(unknown_name("server", server, servers()))
         return server

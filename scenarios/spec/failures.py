@@ -42,6 +42,7 @@ class FailureEntry(Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> "FailureEntry":
+        """Refuse an entry without times, or with both times and a table."""
         given = self.time_to_failure is not None, self.repair is not None
         if self.table is not None and any(given):
             raise problem("has a table as well as time_to_failure or repair; leave one out")
@@ -86,6 +87,7 @@ class FailuresPart(Part):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "FailuresPart":
+        """Refuse two entries of one name, and restarts without restarts."""
         names = [entry.name for entry in self.entries]
         for index, name in enumerate(names):
             if name in names[:index]:

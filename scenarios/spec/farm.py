@@ -1,4 +1,8 @@
-"""The hosts of a scenario."""
+"""The hosts of a scenario: groups of like hosts, their servers, hypervisors and sleep states.
+
+A group is checked here as far as it can be without the catalogue of hypervisors; the rest is in
+``checks/host_groups.py``.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -48,7 +52,7 @@ def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] 
 
 
 def states_of(group: Any) -> tuple[str, ...]:
-    """Return the states of rest besides off that hosts of a group have."""
+    """Return the sleep states besides off that hosts of a group have."""
     if group.sleep is None:
         return SLEEP_STATES[1:]
     return tuple(each.state for each in group.sleep)
@@ -67,6 +71,7 @@ class InlineServer(Part):
 
 
 def _known_hypervisor(name: str) -> str:
+    """Refuse a hypervisor that the catalogue does not have."""
     if name not in profiles():
         raise problem(unknown_name("hypervisor", name, profiles()))
     return name
@@ -87,6 +92,7 @@ class InlineHypervisor(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        """Refuse figures that the profile does not have or that cannot be."""
         name = f"own {self.based_on}"
         for key in ("base", "name"):
             if key in self.change:
@@ -101,6 +107,7 @@ class InlineHypervisor(Part):
 
 
 def _hypervisor_tag(written: Any) -> str:
+    """Tell a hypervisor with figures of one's own from the name of one."""
     return "inline" if isinstance(written, dict | InlineHypervisor) else "catalogue"
 
 
@@ -113,6 +120,7 @@ PathField = Literal["emulated", "paravirtual", "passthrough"] | None
 
 
 def _server_tag(written: Any) -> str:
+    """Tell a server written out from the name of one."""
     return "inline" if isinstance(written, dict | InlineServer) else "catalogue"
 
 
@@ -219,6 +227,7 @@ class HostGroup(Part):
     @field_validator("server")
     @classmethod
     def _known_server(cls, server: str | InlineServer) -> str | InlineServer:
+        """Refuse a server that the catalogue does not have."""
         if isinstance(server, str) and server not in servers():
             raise problem(unknown_name("server", server, servers()))
         return server
@@ -242,6 +251,7 @@ class FarmPart(Part):
     @field_validator("hosts")
     @classmethod
     def _names_differ(cls, hosts: tuple[HostGroup, ...]) -> tuple[HostGroup, ...]:
+        """Refuse two groups of one name."""
         names = [group.name for group in hosts]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -21,6 +21,8 @@ InUse = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
 
 
 class _Switched(Part):
+    """What hosts at switches have in common: the bandwidth of ports, the latency of links."""
+
     port: Bandwidth = Field(PORT_MBPS, description="Bandwidth of a host's port.")
     latency: Latency = Field(1e-4, description="Latency of each link, one way.")
 
@@ -97,6 +99,7 @@ class Site(_Switched):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        """Refuse a site without hosts, or with groups as well as a number of hosts."""
         if (self.groups is None) == (self.hosts is None):
             raise problem("say which hosts are there: either groups or hosts, a number")
         if self.uplink is not None and self.hosts_per_rack is None:
@@ -137,6 +140,7 @@ MIGRATIONS_PER_HOST = 2
 
 
 def _transport_tag(written: Any) -> str:
+    """Tell figures of transport written out from the name of a preset."""
     return "own" if isinstance(written, dict | Transport) else "preset"
 
 

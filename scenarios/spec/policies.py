@@ -40,6 +40,7 @@ class FreeShare(Part):
 
     @model_validator(mode="after")
     def _keeps_something(self) -> "FreeShare":
+        """Refuse a reserve that keeps nothing free."""
         if not (self.memory or self.cpu):
             raise problem("keeps nothing free; give memory or cpu a share, or leave reserve out")
         return self

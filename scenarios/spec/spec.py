@@ -176,6 +176,7 @@ class Spec(Part):
     @field_validator("assertions")
     @classmethod
     def _conditions(cls, conditions: dict[str, str]) -> dict[str, str]:
+        """Refuse conditions on metrics that do not exist, and those that cannot be read."""
         try:
             check_conditions(conditions)
         except ValueError as error:
@@ -185,6 +186,7 @@ class Spec(Part):
     @field_validator("baseline")
     @classmethod
     def _none_alone(cls, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        """Refuse the baseline ``none`` beside others."""
         nothing = [row for row, each in enumerate(baselines) if isinstance(each, NoBaseline)]
         if nothing and len(baselines) > 1:
             message = "none stands beside other baselines; leave it out, or write it alone"
@@ -204,6 +206,7 @@ class Spec(Part):
     @field_validator("tenants")
     @classmethod
     def _tenants_differ(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+        """Refuse two tenants of one name."""
         names = [tenant.name for tenant in tenants]
         faults: list[Fault] = [
             ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
@@ -216,6 +219,10 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _has_work(self) -> Self:
+        """Refuse a scenario in which nothing is asked for.
+
+        A workload may say nothing but sizes if applications bring the VMs.
+        """
         if self.workload.source is None and self.workload.arrivals is None:
             if not self.applications:
                 raise missing("workload", "source")

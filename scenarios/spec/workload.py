@@ -1,4 +1,7 @@
-"""The workload of a scenario: where load comes from, and the VMs that carry it."""
+"""The workload of a scenario: where load comes from, and the VMs that carry it.
+
+Load is a source of utilisation over time; VMs are counted sizes, or arrivals that bring their own.
+"""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -85,6 +88,7 @@ class Size(Part):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
+        """Refuse a reservation above the VM's own CPU, and a limit below it."""
         own_mhz = self.vcpus * self.clock
         if self.reservation > own_mhz:
             message = (
@@ -110,6 +114,7 @@ class Shipped(Part):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
+        """Refuse a trace that does not come with farmsim."""
         if name not in traces():
             raise problem(unknown_name("shipped trace", name, traces()))
         return name
@@ -168,6 +173,7 @@ class ConstantLoad(Part):
 
 
 def _classes_tag(written: Any) -> str:
+    """Tell classes written out from the name of a fitted set."""
     return "own" if isinstance(written, list | tuple) else "fitted"
 
 
@@ -204,12 +210,14 @@ class Synthetic(Part):
     @field_validator("classes")
     @classmethod
     def _known_set(cls, classes: Any) -> Any:
+        """Refuse a set of classes that the catalogue does not have."""
         if isinstance(classes, str) and classes not in workload_classes()["sets"]:
             raise problem(unknown_name("set of classes", classes, workload_classes()["sets"]))
         return classes
 
 
 def _shipped_by_name(written: Any) -> Any:
+    """Let the name of a shipped trace stand for the whole source."""
     return {"type": "shipped", "name": written} if isinstance(written, str) else written
 
 
@@ -276,6 +284,7 @@ class WorkloadPart(Part):
 
     @model_validator(mode="after")
     def _source_or_arrivals(self) -> Self:
+        """Refuse what arrivals bring themselves."""
         if self.arrivals is None:
             return self
         given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
@@ -288,6 +297,7 @@ class WorkloadPart(Part):
 
     @model_validator(mode="after")
     def _match_means_something(self) -> Self:
+        """Refuse matching without a trace, and units that do not fit."""
         if self.match is not None and not isinstance(
             self.source, Shipped | PlanetLab | TableTrace | Bitbrains
         ):
@@ -321,6 +331,7 @@ class WorkloadPart(Part):
     @field_validator("sizes")
     @classmethod
     def _counts_or_shares(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        """Refuse sizes that are neither all counted nor all shares of the VMs."""
         names = [size.name for size in sizes]
         if len(set(names)) < len(names):
             raise problem("two sizes have the same name; give each its own")
