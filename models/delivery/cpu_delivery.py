@@ -158,29 +158,14 @@ class Delivery:
     def allocate(
         self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats
     ) -> Allocation:
-        """Return what some hosts give. ``at`` is the position of each guest's host in ``rows``.
+        """Return what some hosts give.
 
-        Positions beyond the last host stand for no host.
+        ``guests`` are the VMs on the hosts ``rows``, ``at`` the position of each guest's host in
+        ``rows``; positions beyond the last stand for no host. ``on`` says which hosts serve,
+        ``copies_mhz`` what copies ask of each.
         """
         count = len(copies_mhz)
-        demand_mhz = self._vms.demand_mhz[guests]
-
-        def summed(values: Floats) -> Floats:
-            return sum_by(at, weights=values, minlength=count)[:count]
-
-        asked_mhz = summed(demand_mhz)
-        work_mhz, wanted_mhz = demand_mhz, asked_mhz
-        if self.capped:
-            work_mhz = np.minimum(demand_mhz, self.ceiling_mhz[guests])
-            wanted_mhz = summed(work_mhz)
-        unserved_mhz = asked_mhz - wanted_mhz
-        if self.slowed:
-            work_mhz = work_mhz * self._vms.guest_share[guests]
-            wanted_mhz = summed(work_mhz)
-        physical_mhz, load_mhz = work_mhz, wanted_mhz
-        if not self._plain:
-            physical_mhz = work_mhz * self.effort[guests]
-            load_mhz = summed(physical_mhz)
+        work_mhz, physical_mhz, load_mhz, unserved_mhz = self._loads(guests, at, count)
         others_mhz = copies_mhz + self._app_mhz[rows] * on
         capacity_mhz = self._hosts.cpu_mhz[rows] - self.base_mhz[rows]
         saturated = load_mhz + others_mhz > capacity_mhz
@@ -213,6 +198,34 @@ class Delivery:
             saturated_mhz=saturated_mhz,
             idle=load_mhz + copies_mhz <= 0,
         )
+
+    def _loads(
+        self, guests: Ints | slice, at: Ints, count: int
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return what guests ask of their hosts, in MHz.
+
+        These are the work and the physical load of each guest, then the physical load of each of
+        ``count`` hosts and the work beyond what the vCPUs of its guests could do.
+        """
+        demand_mhz = self._vms.demand_mhz[guests]
+
+        def summed(values: Floats) -> Floats:
+            return sum_by(at, weights=values, minlength=count)[:count]
+
+        asked_mhz = summed(demand_mhz)
+        work_mhz, wanted_mhz = demand_mhz, asked_mhz
+        if self.capped:
+            work_mhz = np.minimum(demand_mhz, self.ceiling_mhz[guests])
+            wanted_mhz = summed(work_mhz)
+        unserved_mhz = asked_mhz - wanted_mhz
+        if self.slowed:
+            work_mhz = work_mhz * self._vms.guest_share[guests]
+            wanted_mhz = summed(work_mhz)
+        physical_mhz, load_mhz = work_mhz, wanted_mhz
+        if not self._plain:
+            physical_mhz = work_mhz * self.effort[guests]
+            load_mhz = summed(physical_mhz)
+        return work_mhz, physical_mhz, load_mhz, unserved_mhz
 
     @property
     def has_overheads(self) -> bool:
