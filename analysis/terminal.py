@@ -36,7 +36,10 @@ BETWEEN_S = 0.1
 
 @contextmanager
 def progress(silent: bool) -> Iterator[Progress | None]:
-    """Give a function that draws a bar on standard error, or None where there is no terminal."""
+    """Give a function that draws a bar on standard error, or None where there is no terminal.
+
+    The bar is drawn anew at most ten times a second.
+    """
     if silent or not sys.stderr.isatty():
         yield None
         return
@@ -70,7 +73,10 @@ def progress(silent: bool) -> Iterator[Progress | None]:
 
 
 def summary_text(result: Result) -> str:
-    """Return verdict, main figures beside those of the baselines, and warnings, as text."""
+    """Return verdict, main figures beside those of the baselines, and warnings, as text.
+
+    An evacuation comes first. Metrics of :data:`SHOWN` that the run lacks are left out.
+    """
     labels = [str(each["label"]) for each in result.summary["baselines"]]
     rows = [["", "this run", *labels, ""]]
     for name in SHOWN:
@@ -94,7 +100,10 @@ def summary_text(result: Result) -> str:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Return what the variants come to, and their main figures side by side, as text."""
+    """Return what the variants come to, and their main figures side by side, as text.
+
+    After the chosen metrics come those of one's own.
+    """
     names = comparison.variants
     rows = [["", *(text for name in names for text in _heading(name, comparison.reference)), ""]]
     known = METRICS.keys() | WHERE_KNOWN.keys() | SAVINGS.keys()

@@ -12,7 +12,11 @@ from .wording import lasting, shown
 
 @cache
 def _environment() -> Environment:
-    """Return the templates; what is put into them is escaped."""
+    """Return the templates; what is put into them is escaped.
+
+    An undefined name is an error. The filter ``figure`` writes numbers for people, ``lasting``
+    spans of time in s; arrays become lists where a figure is written as JSON.
+    """
     made = Environment(
         loader=PackageLoader("farmsim.analysis", "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),

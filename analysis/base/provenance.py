@@ -25,7 +25,10 @@ def versions() -> dict[str, str]:
 
 
 def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
-    """Return name, size and hash of each input file; more than 20 are summed up in one."""
+    """Return name, size and hash of each input file; more than 20 are summed up in one.
+
+    The hash of many files is that of their names and hashes, in the order given.
+    """
     records: list[dict[str, object]] = [
         {"name": each.name, "bytes": each.size_bytes, "sha256": each.sha256} for each in files
     ]

@@ -11,7 +11,10 @@ Made = tuple[Any, str, str]
 
 
 class Names:
-    """Arrow dictionaries of host and VM names, made once per run."""
+    """Arrow dictionaries of host and VM names, made once per run.
+
+    A column of names is then a column of numbers and one dictionary, however many rows it has.
+    """
 
     def __init__(self, hosts: Sequence[str], vms: Sequence[str]) -> None:
         self._hosts = pa.array(list(hosts), pa.string())

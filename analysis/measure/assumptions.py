@@ -28,7 +28,10 @@ def assumptions(run: PlayedCase, here: Mapping[str, float]) -> list[dict[str, st
 
 
 def _switching(run: PlayedCase, index: int, here: Mapping[str, float]) -> Iterator[dict[str, str]]:
-    """Yield what hosts of a group take to boot, to stop and when off, each with its source."""
+    """Yield what hosts of a group take to boot, to stop and when off, each with its source.
+
+    Boot and shutdown are told only if a host did either, the power when off only if a host was.
+    """
     model, groups = run.case.host_models[index], run.scenario.farm.hosts
     given = groups[index].model_fields_set if index < len(groups) else set()
     boot = "default: Gandhi et al. (2012), from memory"

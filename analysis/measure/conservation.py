@@ -99,7 +99,11 @@ def _service_agrees(outcome: Outcome) -> None:
 
 
 def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
-    """Check that the causes of work not done add up, by VM and by host and in the summary."""
+    """Check that the causes of work not done add up, by VM and by host and in the summary.
+
+    Work of saturated hosts is summed by host as well. No VM may miss more than it asked for, and
+    the shares of the summary add up to 1 with the work served.
+    """
     farm, work = outcome.farm, work_of(outcome)
     scale = RELATIVE * max(float(work.asked.sum()), 1.0)
     accounts, not_done = farm.vm_accounts, work.not_done
@@ -149,7 +153,11 @@ def _migrations_agree(outcome: Outcome) -> None:
 
 
 def _links_agree(outcome: Outcome) -> None:
-    """Check that links have carried what moves sent over their routes, and nothing else."""
+    """Check that links have carried what moves sent over their routes, and nothing else.
+
+    Every link on the route from source to target carries the bytes of a migration, its reverse the
+    cross traffic of the transport. Not checked where links failed: routes are no longer known then.
+    """
     # Where links have failed, which way a move went is no longer known.
     if outcome.network is None or outcome.network.network.rerouted:
         return

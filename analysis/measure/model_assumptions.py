@@ -51,7 +51,10 @@ def _layer_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _licence_rows(run: PlayedCase) -> Iterator[Row]:
-    """Yield the licence of each group that has one, or why it is not counted."""
+    """Yield the licence of each group that has one, or why it is not counted.
+
+    A licence is by the VM, or by the host with a least number of cores in all.
+    """
     currency = run.currency
     for model, licence in zip(run.case.host_models, run.case.licences, strict=True):
         what, listed = f"{model.name}: licence", f"list price of {model.hypervisor}"

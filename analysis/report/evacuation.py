@@ -107,7 +107,11 @@ class EvacuationResult(Generic[Run]):
         return deadline_s is None or self.finished_s - self.began_s <= deadline_s
 
     def text(self) -> str:
-        """Return the outcome in a few lines."""
+        """Return the outcome in a few lines.
+
+        What the run left undone comes first, then when hosts were empty, what it took, by wave
+        where there are several, and why VMs stayed.
+        """
         lines = [f"{plural(len(self.hosts), 'host')}: {some(self.hosts)}", self.when()]
         if self.not_done:
             lines.insert(0, self.not_done)
@@ -131,7 +135,10 @@ class EvacuationResult(Generic[Run]):
         return "\n".join(lines)
 
     def when(self) -> str:
-        """Say when the hosts were empty."""
+        """Say when the hosts were empty.
+
+        Where a host was not emptied, say how many VMs stayed and on which hosts.
+        """
         if self.finished_s is None:
             done = len(self.hosts) - len(self.full)
             kept = some(self.full)
@@ -195,7 +202,10 @@ def _wave_text(hosts: list[EmptiedHost]) -> str:
 
 
 def evacuated(result: Run) -> EvacuationResult[Run] | None:
-    """Return what a run's evacuation came to, None where none of its policies is one."""
+    """Return what a run's evacuation came to, None where none of its policies is one.
+
+    The policy is read from the resolved scenario, the outcome from the tables.
+    """
     policies = yaml.load(result.scenario_yaml, yaml.CSafeLoader)["policies"]
     control = _evacuation_in(policies["control"])
     if control is None:

@@ -59,7 +59,11 @@ class HostStay(NamedTuple):
 def host_stays(
     about: Row, life: Iterable[Row], moves: Sequence[Row], end_s: float
 ) -> list[HostStay]:
-    """Return where a VM was and was going to, in order of time."""
+    """Return where a VM was and was going to, in order of time.
+
+    ``about`` is the row of the VM, ``life`` its events, ``moves`` its migrations in the order of
+    their decisions. A migration that did not end makes a stay at its target until it was given up.
+    """
     found: list[HostStay] = []
     for stay in _without_migrations(about, life, end_s):
         on, since_s = stay.host, stay.from_s
@@ -109,7 +113,10 @@ class Event:
 
 @dataclass(frozen=True, repr=False)
 class VmHistory:
-    """What happened to one VM, in order of time; the last event sums it up."""
+    """What happened to one VM, in order of time; the last event sums it up.
+
+    ``vm`` is its name, ``about`` its size in words.
+    """
 
     vm: str
     about: str
@@ -212,7 +219,11 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Tables:
-    """Rows of a run's tables as mappings, without the columns that say which run it is."""
+    """Rows of a run's tables as mappings, without the columns that say which run it is.
+
+    A table that cannot be read is an InputError naming the run, so that a damaged directory is told
+    as such.
+    """
 
     def __init__(self, result: RunTables) -> None:
         self._result = result
@@ -281,7 +292,11 @@ def _lives(row: Row) -> _Ranked:
 
 
 def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str]) -> list[_Ranked]:
-    """Tell a move: waiting where it did, beginning where it did, and its end."""
+    """Tell a move: waiting where it did, beginning where it did, and its end.
+
+    A migration that never began was still waiting for its target to boot as the run ended. Columns
+    that are not known here are told at its end, with their units.
+    """
     source, target, decided_s = row["source"], row["target"], row["decided_s"]
     states = [(e["time_s"], e["state"]) for e in power if e["host"] == target]
     last = [state for time_s, state in states if time_s <= row["end_s"]][-1:]
@@ -336,7 +351,10 @@ def _summary(
     life: Sequence[Row],
     end_s: float,
 ) -> Event:
-    """Sum up what a VM went through and what it went without."""
+    """Sum up what a VM went through and what it went without.
+
+    Only migrations that ended count for what was copied and how long that took.
+    """
     ended = [row for row in moves if row["finished"]]
     outcomes = Counter(row["outcome"] for row in decisions if row["outcome"] not in FIRST)
     been = {about["first_host"], *(row["target"] for row in ended), *(row["host"] for row in life)}

@@ -102,7 +102,10 @@ def search(row: Row) -> str:
 
 
 def measure(row: Row) -> str:
-    """Say what a rule measured and how that stood to its limit; nothing where it has neither."""
+    """Say what a rule measured and how that stood to its limit; nothing where it has neither.
+
+    As many decimals are shown as it takes to tell the two apart, six at the most.
+    """
     measured, limit = row["measured"], row["limit"]
     if measured is None or limit is None or not (measured or limit):
         return ""

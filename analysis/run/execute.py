@@ -143,7 +143,11 @@ def _result(
 def _summary(
     run: PlayedCase, metrics: dict[str, float], against: Sequence[BaselineSavings]
 ) -> dict[str, Any]:
-    """Return metrics and savings with their units, and what is said about them."""
+    """Return metrics and savings with their units, and what is said about them.
+
+    ``against`` are the baselines in their order, empty for a run that is a baseline itself. Metrics
+    come in the order of their definitions.
+    """
     currency = run.currency
     investment = run.scenario.cost.investment
     invested = investment.amount if investment is not None else None
@@ -169,7 +173,10 @@ def _entries(
     currency: str,
     invested: float | None,
 ) -> dict[str, Any]:
-    """Return metrics, then savings against the first baseline, each with its unit."""
+    """Return metrics, then savings against the first baseline, each with its unit.
+
+    Where the price of a licence is not known, costs and savings are called so in their titles.
+    """
     entries = {
         name: _entry(metrics[name], metric.unit.replace("money", currency))
         for name, metric in (METRICS | WHERE_KNOWN).items()

@@ -141,7 +141,11 @@ def _rewrite_manifest(directory: Path, manifest: dict[str, Any]) -> None:
 
 
 class _LazyTables(Mapping[str, pa.Table]):
-    """Tables of a run directory, read when they are asked for."""
+    """Tables of a run directory, read when they are asked for.
+
+    That a file is whole is checked at once, what it holds against its hash when it is read. Raises
+    InputError where the directory is damaged.
+    """
 
     def __init__(self, directory: Path, record: Record) -> None:
         self._directory, self._record = directory, record

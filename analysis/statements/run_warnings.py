@@ -50,7 +50,11 @@ def _load_warnings(run: PlayedCase) -> list[str]:
 
 
 def _cost_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
-    """Return what may count twice, is a placeholder, or is left out of costs."""
+    """Return what may count twice, is a placeholder, or is left out of costs.
+
+    An investment may be the price of the hosts, which is counted already; prices that were not
+    given are placeholders; a list price in another currency is left out.
+    """
     found, cost = [], run.scenario.cost
     if cost.investment is not None and cost.investment_for is None and here["capital_cost"]:
         found.append(
@@ -69,7 +73,10 @@ def _cost_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
 
 
 def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
-    """Return which minimum orders make licences dearer, where their region is not known."""
+    """Return which minimum orders make licences dearer, where their region is not known.
+
+    Some licences are sold from a number of cores on, in some regions only.
+    """
     if run.scenario.cost.licence_region is not None:
         return []
     own: dict[str, tuple[float, HostLicence]] = {}

@@ -51,7 +51,11 @@ class BaselineSavings:
         return cls(label, title, there, not_comparable(here, there))
 
     def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
-        """Return value and unit of what is saved, by metric; no values where none is claimed."""
+        """Return value and unit of what is saved, by metric; no values where none is claimed.
+
+        In kWh, percent, hosts and the scenario's currency; a saving is positive. ``payback_years``
+        is there only with an investment, None where nothing is saved.
+        """
         there = self.values
         yearly = there["cost_per_year"] - here["cost_per_year"]
         energy = there["energy_kwh"] - here["energy_kwh"]
@@ -81,7 +85,11 @@ class BaselineSavings:
     def entry(
         self, here: Mapping[str, float], currency: str, investment: float | None
     ) -> dict[str, Any]:
-        """Return what the summary holds of it."""
+        """Return what the summary holds of it.
+
+        Label and title of the baseline, the sentence, why no saving is claimed, and each saving
+        with its unit.
+        """
         saved = self.saved(here, currency, investment)
         return {
             "label": self.label,

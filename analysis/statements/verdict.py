@@ -17,7 +17,10 @@ def verdict(values: Mapping[str, float], against: Sequence[BaselineSavings], cur
 
 
 def ran(values: Mapping[str, float]) -> str:
-    """Say how many VMs ran on how many hosts, for how long, and with what energy."""
+    """Say how many VMs ran on how many hosts, for how long, and with what energy.
+
+    Where no VM ran the hosts stood idle; where none was on for any time only the energy is told.
+    """
     energy = f"{amount(values['energy_kwh'])} kWh"
     if not values["vms_ran"]:
         nothing = "No VM was asked for" if not values["vms"] else "No VM ran"

@@ -85,7 +85,11 @@ def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
-    """Yield fields of power states where no host is ever switched."""
+    """Yield fields of power states where no host is ever switched.
+
+    Control policies that never switch hosts make the fields of power states idle, unless hosts fail
+    or a reserve wakes them.
+    """
     scenario = run.scenario
     policies, power = scenario.policies, scenario.policies.power
     uses_sleep = not isinstance(policies.control, NoControl | Balance)
@@ -104,7 +108,10 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
-    """Yield fields of failures, admission and provisioning that nothing in the run needs."""
+    """Yield fields of failures, admission and provisioning that nothing in the run needs.
+
+    Provisioning matters only where VMs start within the run, retries only where there are any.
+    """
     scenario = run.scenario
     failures, admission, provisioning = (
         scenario.failures,

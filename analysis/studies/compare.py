@@ -147,7 +147,11 @@ class Comparison:
         return table_of(self.rows.values(), self.reference)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``comparison.json`` holds."""
+        """Return what ``comparison.json`` holds.
+
+        ``variants`` says where the runs of each stand, ``metrics`` holds a cell for each variant,
+        None where it lacks the metric; ``changes`` are the paths at which the scenarios differ.
+        """
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.name,

@@ -152,7 +152,10 @@ def _differs(row: Row) -> bool:
 
 
 def _bar(row: Row, variants: list[str]) -> dict[str, Any]:
-    """Return the bars of one metric, shares in percent, with error bars for the band."""
+    """Return the bars of one metric, shares in percent, with error bars for the band.
+
+    A variant without the metric has no bar. Error bars are shown where any band is wider than 0.
+    """
     scale = 100.0 if row.unit == "share" else 1.0
     cells = [row.cells[name] for name in variants]
     bands = [_band(cell) for cell in cells]
@@ -222,7 +225,10 @@ _NOTES = {
 
 
 def render(comparison: ComparisonPage, links: bool) -> str:
-    """Return the page; texts from inputs are escaped."""
+    """Return the page; texts from inputs are escaped.
+
+    With ``links`` the names of variants lead to their reports beside the page.
+    """
     first = comparison.first
     return page(
         "compare.html.j2",
@@ -244,7 +250,10 @@ def render(comparison: ComparisonPage, links: bool) -> str:
 
 
 def _groups(comparison: ComparisonPage) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return all rows under the headings of the report, unheard-of ones under their own."""
+    """Return all rows under the headings of the report, unheard-of ones under their own.
+
+    Metrics of one's own come under "More", savings last.
+    """
     rows = comparison.rows
     groups = {title: [name for name in names if name in rows] for title, names in SECTIONS.items()}
     grouped = {name for names in groups.values() for name in names}
@@ -272,7 +281,11 @@ def _line(row: Row, comparison: ComparisonPage) -> dict[str, Any]:
 
 
 def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
-    """Return a cell as people read it: value, band, difference, change, whether it is best."""
+    """Return a cell as people read it: value, band, difference, change, whether it is best.
+
+    The reference has no difference. A change in percent is left out for shares, percentages and
+    grades.
+    """
     cell = row.cells[variant]
     texts = {
         "value": shown(None),

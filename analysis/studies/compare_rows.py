@@ -66,7 +66,10 @@ class Row:
 
 
 def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
-    """Return a tidy Arrow table, one row per metric and variant."""
+    """Return a tidy Arrow table, one row per metric and variant.
+
+    Columns as in :class:`Cell`, null where a variant lacks the metric or nothing can be said.
+    """
     listed = [(row, name, cell) for row in rows for name, cell in row.cells.items()]
     columns: dict[str, tuple[list[Any], pa.DataType, str]] = {
         "metric": ([row.name for row, _, _ in listed], pa.string(), "Name of the metric."),
@@ -158,7 +161,10 @@ def _sign(name: str) -> int:
 def _best(
     name: str, values: Mapping[str, Mapping[str, float | None]], serving: frozenset[str]
 ) -> frozenset[str]:
-    """Return the variants that are best at every level; none where all are equal at all."""
+    """Return the variants that are best at every level; none where all are equal at all.
+
+    Only variants that serve as much work as any other can be.
+    """
     best = everyone = frozenset(
         variant
         for variant, levels in values.items()
@@ -175,7 +181,10 @@ def _best(
 
 
 def _rank(name: str, cells: dict[str, Cell | None], serving: frozenset[str]) -> None:
-    """Put ranks into the cells of a metric, in place."""
+    """Put ranks into the cells of a metric, in place.
+
+    Equals share a rank; variants that serve less, and metrics of which no way is better, have none.
+    """
     sign = _sign(name)
     if not sign:
         return

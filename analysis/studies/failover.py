@@ -69,7 +69,12 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
 
 @dataclass(frozen=True)
 class _FarmInstant:
-    """The columns of a farm at one instant; moves under way count as not begun."""
+    """The columns of a farm at one instant; moves under way count as not begun.
+
+    Arrays have one entry per VM (``home`` is -1 without a host) or per host. ``need_mhz`` and
+    ``capacity_mhz`` are what the initial placement counts, ``down`` the VMs that wait to be
+    restarted.
+    """
 
     at_s: float
     promised: float
@@ -158,7 +163,10 @@ def _run(scenario: Scenario, load: Load, at_s: float | None) -> _FarmInstant | N
 
 
 class _Trial:
-    """A farm as it was at one instant, in which hosts fail on paper."""
+    """A farm as it was at one instant, in which hosts fail on paper.
+
+    It is built anew from the instant; each failure starts from it, and none changes it.
+    """
 
     def __init__(self, case: Case, moment: _FarmInstant) -> None:
         self._case, self._moment = case, moment
@@ -188,7 +196,10 @@ class _Trial:
         return [level for level in LEVELS if self._case.domains.count(level) == 1]
 
     def sets(self, pairs: bool) -> Iterator[tuple[str, str, Ints]]:
-        """Yield what fails: kind, name and hosts; only what holds VMs, racks and sites apart."""
+        """Yield what fails: kind, name and hosts; only what holds VMs, racks and sites apart.
+
+        Racks and sites are left out where the farm is a single one.
+        """
         names, domains = self._farm.hosts.names, self._case.domains
         filled = np.flatnonzero(self._farm.hosts.vm_count).tolist()
         for host in filled:
@@ -212,7 +223,10 @@ class _Trial:
         return [pair for pair in combinations(working, 2) if not filled.isdisjoint(pair)]
 
     def fail(self, kind: str, name: str, hosts: Ints) -> Failure:
-        """Let hosts fail and their VMs restart elsewhere; return what was seen."""
+        """Let hosts fail and their VMs restart elsewhere; return what was seen.
+
+        VMs restart in the order of their priority, as the run's own restart would choose.
+        """
         moment = self._moment
         restart_state = RestartState(
             moment.home.copy(),
@@ -268,7 +282,10 @@ class _Trial:
 
 
 class _StrandedReasons:
-    """Says what stops VMs once all others have restarted, once for each kind of them."""
+    """Says what stops VMs once all others have restarted, once for each kind of them.
+
+    VMs of one kind (size, rules, tenant) are stopped by the same, which is looked for once.
+    """
 
     def __init__(
         self, farm: Farm, view: FarmView, restart_state: RestartState, restart: Restart
@@ -300,7 +317,11 @@ class _StrandedReasons:
         )
 
     def _look(self, vm: int) -> Stranded:
-        """Tell hosts that may take a VM and lack something from those that may not take it."""
+        """Tell hosts that may take a VM and lack something from those that may not take it.
+
+        The cause is what stops it on most hosts; where it may use no host that is left, what bars
+        it.
+        """
         candidates = self._candidates
         may = candidates.may_hold(vm)
         memory, cpu = candidates.lacking_resources(vm)

@@ -172,7 +172,10 @@ class Failover:
         return f"{self.left_out} With the others it {tested}" if self.left_out else tested
 
     def text(self) -> str:
-        """Return the outcome in a few lines."""
+        """Return the outcome in a few lines.
+
+        Each kind that was tried has a line, the failures that strand most VMs a row.
+        """
         lines = [
             f"{self.name}: {self.sentence()}",
             f"at {self.at_s / 3600:g} h{', the worst instant' if self.worst else ''}: "

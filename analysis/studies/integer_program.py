@@ -24,7 +24,11 @@ class SolverResult:
 def solve_program(
     snapshot: Snapshot, chosen: tuple[Ints, Ints], bound: int, time_limit_s: float
 ) -> SolverResult:
-    """Solve for the fewest of the chosen hosts; ``chosen`` are their rows and their kinds."""
+    """Solve for the fewest of the chosen hosts; ``chosen`` are their rows and their kinds.
+
+    ``bound`` is a number of hosts known to be needed. Where time is up, the bound that the solver
+    has proven is returned with the best placement that it found, if any.
+    """
     hosts, kinds = chosen
     vm, at = np.nonzero(snapshot.allowed[:, hosts])
     rows = _Rows(len(hosts), vm, at)

@@ -38,7 +38,11 @@ class Optimum:
 
 
 def lower_bound(snapshot: Snapshot) -> int:
-    """Return a number of hosts below which no placement can be, in milliseconds."""
+    """Return a number of hosts below which no placement can be, in milliseconds.
+
+    By packing of CPU and memory together, by VMs that need a host alone, and by VMs that must be
+    apart.
+    """
     if not len(snapshot.home):
         return 0
     groups = np.unique(snapshot.group)
@@ -131,7 +135,10 @@ class OptimumComparison:
         return self.hosts_on / bound - 1.0 if bound else 0.0
 
     def text(self) -> str:
-        """Return the comparison in a few lines."""
+        """Return the comparison in a few lines.
+
+        The gap is told against what is proven, so that it is "at most" where time was up.
+        """
         found = self.optimum
         lines = [
             f"{self.name} at {self.at_s / 3600:g} h: {plural(self.vms, 'VM')}, {self.hosts_on:,} "

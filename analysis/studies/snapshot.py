@@ -84,7 +84,10 @@ class Snapshot:
         return load_mhz
 
     def fits(self, home: Ints) -> bool:
-        """Whether hosts hold the VMs with each where ``home`` says, and rules are kept."""
+        """Whether hosts hold the VMs with each where ``home`` says, and rules are kept.
+
+        CPU and memory with a tolerance of 1e-9; one guest where a host takes no more.
+        """
         vms, hosts = np.arange(len(home)), len(self.room_mhz)
         group = self.group[home]
         cpu_mhz = np.bincount(home, weights=self.cpu_mhz[vms, group], minlength=hosts)
@@ -123,7 +126,10 @@ def beyond_program(rules: Rules | None) -> list[str]:
 
 
 def first_fit_decreasing(snapshot: Snapshot) -> Ints | None:
-    """Place VMs by the larger of their shares of CPU and memory; None where one finds no host."""
+    """Place VMs by the larger of their shares of CPU and memory; None where one finds no host.
+
+    Hosts are tried from the largest on; rules are kept. Returns the host of each VM.
+    """
     room_mhz, room_mib = snapshot.room_mhz.copy(), snapshot.room_mib.copy()
     free = np.ones(len(room_mhz), bool)
     home = np.full(len(snapshot.home), -1)

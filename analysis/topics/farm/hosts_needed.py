@@ -61,7 +61,12 @@ class HostsNeeded:
 
 
 def hosts_needed(run: PlayedCase) -> HostsNeeded:
-    """Return which hosts a run needed, and which of them are paid for."""
+    """Return which hosts a run needed, and which of them are paid for.
+
+    Paid for are the most hosts of each group that were awake after start-up, or all where the
+    scenario says ``hosts_paid: owned``. A baseline without consolidation pays for those that the
+    run paid for, and for hosts that ever held a VM.
+    """
     times_s, awake = _awake(run)
     end_s = start_up_end_s(run)
     first_after = max(int(np.searchsorted(times_s, end_s, side="right")) - 1, 0)
@@ -102,7 +107,10 @@ def _part_of_on(run: PlayedCase, on_s: Floats, per_host: Floats) -> float:
 
 
 def start_up_end_s(run: PlayedCase) -> float:
-    """Return when start-up ended, 0 where nothing of the run is start-up."""
+    """Return when start-up ended, 0 where nothing of the run is start-up.
+
+    See the head of this file; an evacuation has none, since hosts leave for another reason.
+    """
     times_s, awake = _awake(run)
     total = awake.sum(axis=1)
     rises = np.flatnonzero(np.diff(total) > 0)
@@ -130,7 +138,11 @@ def _awake(run: PlayedCase) -> tuple[Floats, Ints]:
 
 
 def _descent_end_s(run: PlayedCase, every_s: float, rise_s: float) -> float:
-    """Return when the last host of the first descent was at rest, 0 where there is no descent."""
+    """Return when the last host of the first descent was at rest, 0 where there is no descent.
+
+    ``every_s`` is the time between control rounds, ``rise_s`` when a host was first switched on.
+    Hosts that a repair leaves off do not count.
+    """
     table = run.records["power_events"]
     order = np.lexsort((table["time_s"], table["host"]))
     time_s, host, state = (table[name][order] for name in ("time_s", "host", "state"))

@@ -37,7 +37,10 @@ def power_state_values(run: PlayedCase) -> dict[str, float]:
 
 
 def power_state_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return what the table of hosts tells of rest and switching."""
+    """Return what the table of hosts tells of rest and switching.
+
+    Hours in each state of rest, and kWh at rest and in switching; 0 for hosts that were always on.
+    """
     sleep_record = run.outcome.sleep_record
     columns: dict[str, Made] = {
         f"{state}_h": (sleep_record.off_s[depth] / S_PER_H, "h", f"Time in the state {state}.")

@@ -43,7 +43,10 @@ def _scale(seconds: Any) -> tuple[float, str]:
 
 
 def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
-    """Return a shade for every outage that took VMs, the largest if there are too many."""
+    """Return a shade for every outage that took VMs, the largest if there are too many.
+
+    None where nothing failed, or no failure took a VM.
+    """
     table = result.tables.get("outages")
     if table is None:
         return []

@@ -52,7 +52,10 @@ def availability(outcome: Outcome) -> Floats:
 
 
 def life_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures by name, none where VMs are there from the start and nothing fails."""
+    """Return the figures by name, none where VMs are there from the start and nothing fails.
+
+    Waits are those of VMs that ran, 0 where none did.
+    """
     if not run.case.living:
         return {}
     lives, state = run.outcome.lives, run.farm.vms.state
@@ -71,7 +74,11 @@ def life_values(run: PlayedCase) -> dict[str, float]:
 
 
 def life_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return what the table of VMs has besides, where VMs come and go or hosts fail."""
+    """Return what the table of VMs has besides, where VMs come and go or hosts fail.
+
+    Times since the start in h, null where that never happened; ``waited_s`` is null for VMs that
+    were never asked for.
+    """
     if not run.case.living:
         return {}
     lives = run.outcome.lives

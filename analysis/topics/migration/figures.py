@@ -53,7 +53,10 @@ def downtime(result: RunTables) -> Figure:
 
 
 def _edges(values: Floats) -> Floats:
-    """Return edges that hold all values: round steps, in ratios 1, 2, 5 where they range far."""
+    """Return edges that hold all values: round steps, in ratios 1, 2, 5 where they range far.
+
+    Values are times in s; without any there is one range from 0 to 1.
+    """
     low, high = float(values.min(initial=np.inf)), float(values.max(initial=0.0))
     if not 0 < high < np.inf:
         return np.array([0.0, 1.0])

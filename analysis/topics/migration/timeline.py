@@ -141,7 +141,10 @@ def _phases(
 
 
 def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, float, float, int]]:
-    """Return the phases of some moves; phases of one name in a row are one."""
+    """Return the phases of some moves; phases of one name in a row are one.
+
+    Each is row, name, start and end in s, and how many phases it stands for.
+    """
     table = result.table("migration_phases").to_pydict()
     found: list[tuple[int, str, float, float, int]] = []
     for row, phase, start_s, end_s in zip(
