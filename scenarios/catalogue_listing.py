@@ -26,7 +26,7 @@ from ..models.workload.arrival_generator import arrival_law, published_arrivals
 from ..policies.catalogue import POLICIES, available
 from .errors.problems import refuse
 from .errors.suggest import unknown_name
-from .language.choices import summary_of
+from .language.choices import summary_of, usable
 from .language.units import DIMENSIONS, write
 
 
@@ -82,7 +82,7 @@ def _policies() -> list[dict[str, Any]]:
             "parameters": parameters(cls),
         }
         for kind in POLICIES
-        for name, cls in available(kind).items()
+        for name, cls in usable(kind).items()
     ]
 
 

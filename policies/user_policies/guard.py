@@ -59,7 +59,12 @@ class PolicyFaultError(Exception):
 
 def is_foreign(policy: object) -> bool:
     """Whether a policy is the code of somebody else."""
-    return type(policy).__module__.partition(".")[0] != OWN
+    return is_of_others(type(policy))
+
+
+def is_of_others(cls: type) -> bool:
+    """Whether a class is the code of somebody else."""
+    return cls.__module__.partition(".")[0] != OWN
 
 
 def guarded(policy: T, kind: str) -> T:

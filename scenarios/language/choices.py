@@ -4,6 +4,7 @@ A dataclass of parameters (models, policies) knows nothing of scenarios; here it
 twin that reads and checks it.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -23,10 +24,17 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from ...models.base.parameters import Parameter, parameters_of
 from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
-from ...policies.catalogue import as_class, available, broken_plugin
+from ...policies.catalogue import KINDS, PluginWarning, as_class, available, broken_plugin
 from ...policies.user_policies.functions import is_function
-from ...policies.user_policies.guard import is_foreign, is_theirs, name_of_class
-from ...policies.user_policies.kinds import flaw, flaw_of_class
+from ...policies.user_policies.guard import (
+    describe_error,
+    is_foreign,
+    is_of_others,
+    is_theirs,
+    name_of_class,
+)
+from ...policies.user_policies.kinds import flaw, flaw_of_class, is_number
+from . import units
 from .fields import Part, Percents, QuantityField, Readings, problem
 from .former_names import former_fields, former_values, no_such
 from .plugins import load_class, made_by_user
@@ -77,9 +85,11 @@ class ChoiceField:
             known = ", ".join(self.options())
             raise problem(f"{self.key} is missing; one of {known}")
         context = info.context or {}
-        cls = self.options().get(name)
+        cls = self.options().get(name) or (self.kind and available(self.kind).get(name)) or None
         if cls is None and self.code and ":" in name:
             cls = load_class(name, self.kind, bool(context.get("allow_code")))
+        if cls is not None and self.kind and is_of_others(cls) and flaw_of_parameters(cls):
+            raise problem(f"{name}: {flaw_of_parameters(cls)}")
         if cls is None:
             broken = broken_plugin(self.kind, name)
             raise problem(broken or no_such(self.what, name, self.options()))
@@ -288,9 +298,65 @@ def _list_of(hint: Any, parameter: Parameter) -> Any:
 
 def policy_slot(kind: str) -> ChoiceField:
     """Return the field type that holds a policy of a kind."""
-    return ChoiceField("policy", f"{kind} policy", lambda: available(kind), kind)
+    return ChoiceField("policy", f"{kind} policy", lambda: usable(kind), kind)
 
 
 def migration_model() -> ChoiceField:
     """Return the field type that holds a migration model."""
-    return ChoiceField("model", "migration model", lambda: available("migration"), "migration")
+    return ChoiceField("model", "migration model", lambda: usable("migration"), "migration")
+
+
+LISTS = ("watt list", "percent list")
+"""Dimensions of parameters that hold several numbers."""
+
+_flaws: dict[type, str] = {}
+
+
+def usable(kind: str) -> dict[str, type]:
+    """Return the policies of a kind by name, without those of others whose parameters fail.
+
+    Of each of these a :class:`PluginWarning` tells once.
+    """
+    found = available(kind)
+    broken = {name: flaw_of_parameters(cls) for name, cls in found.items() if is_of_others(cls)}
+    for name, why in broken.items():
+        if why:
+            del found[name]
+            _warn_of(f"the {kind} policy {name!r} cannot be used: {why}")
+    return found
+
+
+@cache
+def _warn_of(text: str) -> None:
+    warnings.warn(text, PluginWarning, stacklevel=2)
+
+
+def flaw_of_parameters(cls: type) -> str:
+    """Return why the parameters of a class cannot be read from a scenario; empty if they can."""
+    if cls not in _flaws:
+        _flaws[cls] = ""  # a policy may hold one of its own kind
+        _flaws[cls] = _flaw_of_parameters(cls)
+    return _flaws[cls]
+
+
+def _flaw_of_parameters(cls: type) -> str:
+    for name, parameter in parameters_of(cls).items():
+        for what, value, known in (
+            ("dimension", parameter.dimension, (*units.DIMENSIONS, *LISTS)),
+            ("slot", parameter.slot, KINDS),
+        ):
+            if value and value not in known:
+                return f"the {what} of {name} is {value!r}; it is one of {', '.join(known)}"
+    hints = get_type_hints(cls)
+    for each in fields(cls):
+        numbers = each.default if isinstance(each.default, tuple) else (each.default,)
+        plain = hints[each.name] in (int, float) and each.default is not MISSING
+        if plain and not all(is_number(number) for number in numbers):
+            return f"the default of {each.name} is {each.default!r}; it is a number"
+    try:
+        model_of(cls).model_json_schema(by_alias=True)
+    except Exception as error:  # annotations and defaults of others may be anything
+        _, text = describe_error(error, "")[0].split(": ", maxsplit=1)
+        right = "give each a type that YAML can hold, and a default of that type"
+        return f"its parameters cannot be written in a scenario ({text.splitlines()[0]}); {right}"
+    return ""

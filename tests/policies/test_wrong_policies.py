@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import farmsim
+from farmsim.policies import catalogue
 from farmsim.policies.user_policies.kinds import KINDS
+from farmsim.scenarios.catalogue_listing import entries
 
 ATTRIBUTES = {
     "overload": "samples = 1; history = 'vms'; linear = lambda self, depth: None",
@@ -242,8 +244,41 @@ def test_an_installed_policy_that_is_broken_disturbs_nobody(tmp_path: Path) -> N
     assert len(warned) == len(listed.stderr.splitlines()) == 2
     assert "the policy 'control.half' of package half cannot be loaded: SyntaxError" in warned[0]
     assert "the policy 'overload.other' of package half cannot be loaded" in warned[1]
+    schema = call("schema")
+    assert (schema.returncode, len(schema.stderr.splitlines())) == (0, 2)
     fine = call("validate", "library/first-steps")
     assert (fine.returncode, fine.stdout) == (0, "library/first-steps: ok\n")
     named = call("validate", "library/first-steps", "--set", "policies.control=half")
     assert named.returncode == 2
     assert "def half(:" in named.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ('x: float = parameter("X.", 1.0, dimension="length")', "the dimension of x is 'length'"),
+        ('x: object = parameter("X.", None, slot="palcement")', "the slot of x is 'palcement'"),
+        ('x: np.ndarray = parameter("X.", None)', "its parameters cannot be written in a scenario"),
+        ('x: float = parameter("X.", "five", dimension="time")', "the default of x is 'five'"),
+    ],
+)
+def test_parameters_that_no_scenario_can_hold_are_refused(
+    field: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "field_module.py").write_text(
+        "from dataclasses import dataclass\nimport numpy as np\n"
+        "from farmsim.policies.protocol import Plan, parameter\n\n"
+        f"@dataclass(frozen=True)\nclass Mine:\n    {field}\n    samples = 0\n"
+        "    powers_down = False\n    def decide(self, view):\n        return Plan()\n"
+    )
+    monkeypatch.delitem(sys.modules, "field_module", raising=False)
+    with pytest.raises(farmsim.InputError) as caught:
+        farmsim.run(base(), slot("control", "field_module:Mine"), allow_code=True)
+    assert f"field_module:Mine: {message}" in str(caught.value)
+    mine = vars(sys.modules["field_module"])["Mine"]
+    monkeypatch.setattr(catalogue, "_added", {kind: {} for kind in catalogue.KINDS})
+    farmsim.register("control", "mine", mine)
+    with pytest.warns(catalogue.PluginWarning, match="control policy 'mine' cannot be used"):
+        assert entries("policies")
+    assert entries("policies")
+    monkeypatch.delitem(sys.modules, "field_module")
