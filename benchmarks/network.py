@@ -1,4 +1,4 @@
-"""Measure what transfers and moves over a shared network cost in CPU time.
+"""Measure the CPU time of transfers and migrations over a shared network.
 
 ``python benchmarks/network.py`` prints two curves over fat trees with links of 10 Gbit/s: farms
 that grow, and more transfers at a time on one farm. Every host sends transfers of about 4 GiB
@@ -79,7 +79,10 @@ def measure(load: Load, transport: str) -> None:
 
 
 def day(hours: float) -> None:
-    print("| moves | count | CPU s | times | more per move, µs |\n|---|---:|---:|---:|---:|")
+    print(
+        "| migrations | number | CPU s | ratio | additional per migration, µs "
+        "|\n|---|---:|---:|---:|---:|"
+    )
     alone_s = 0.0
     for name, overrides in DAYS.items():
         scenario = Scenario.load(

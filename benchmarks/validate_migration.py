@@ -1,4 +1,4 @@
-"""Compare migrations with SimGrid, with QEMU's predictions and with measured moves.
+"""Compare migrations with SimGrid, QEMU's predictions and measured migrations.
 
 ``python benchmarks/validate_migration.py`` prints the tables; ``--markdown PAGE`` writes those
 of docs/migration.md anew. The exit code is 1 if a figure is outside its tolerance. The inputs

@@ -101,8 +101,8 @@ def _energy(figures: Figures) -> Iterator[Row]:
 
 def _moves(figures: Figures) -> Iterator[Row]:
     yield (
-        "day", "policy", "farmsim, moves", "restatement", "difference", "verdict",
-        "farmsim, counted as there", "difference", "verdict",
+        "day", "policy", "farmsim, migrations", "restatement", "difference", "verdict",
+        "farmsim, counted as in the restatement", "difference", "verdict",
     )  # fmt: skip
     for cell in _moving(figures):
         here, metric = cell["farmsim"], "migrations"
@@ -119,7 +119,7 @@ def _service(metric: str, scale: float, digits: int) -> Callable[[Figures], Iter
         unit = "%" if scale == 100 else "millionths"
         yield (
             "day", "policy", f"farmsim, {unit}", "restatement", "difference", "verdict",
-            "farmsim, counted as there", "difference", "verdict",
+            "farmsim, counted as in the restatement", "difference", "verdict",
         )  # fmt: skip
         for cell in _moving(figures):
             here, there = cell["farmsim"], cell["reference"]
@@ -163,7 +163,7 @@ def _cloudsim(figures: Figures) -> Iterator[Row]:
     for cell in figures["cells"]:
         if cell["memory"] != "ample":
             continue
-        names = {"energy_kwh": "kWh", "migrations": "moves"}
+        names = {"energy_kwh": "kWh", "migrations": "migrations"}
         for metric, unit in names.items():
             if not cell["reference"][metric]:
                 continue
@@ -181,7 +181,7 @@ def _file_order(figures: Figures) -> Iterator[Row]:
     rows = [row for row in _cloudsim_rows() if row["version"] == "7.0.1 mended"]
     orders = {row["order"] for row in rows}
     for policy in ("dvfs", "thr", "lr"):
-        for metric, unit in {"energy_kwh": "kWh", "migrations": "moves"}.items():
+        for metric, unit in {"energy_kwh": "kWh", "migrations": "migrations"}.items():
             values = {
                 row["order"]: float(row[metric])
                 for row in rows
@@ -195,7 +195,7 @@ def _file_order(figures: Figures) -> Iterator[Row]:
 def _variants(*names: str) -> Callable[[Figures], Iterator[Row]]:
     def rows(figures: Figures) -> Iterator[Row]:
         yield (
-            "changed", "kWh", "moves", "host boots", "hosts on, mean", "SLATAH, %",
+            "changed", "kWh", "migrations", "host boots", "mean hosts on", "SLATAH, %",
             "PDM, %", "CPU not served, %",
         )  # fmt: skip
         for variant in figures["variants"]:
@@ -213,7 +213,7 @@ def _variants(*names: str) -> Callable[[Figures], Iterator[Row]]:
 
 
 def _memory(figures: Figures) -> Iterator[Row]:
-    yield "hosts' memory", "figure", "farmsim", "restatement"
+    yield "host memory", "figure", "farmsim", "restatement"
     cells = [
         cell
         for cell in figures["cells"]
@@ -223,10 +223,10 @@ def _memory(figures: Figures) -> Iterator[Row]:
         here, there = cell["farmsim"], cell["reference"]
         power = "mean power, W"
         yield cell["memory"], power, f"{here['mean_power_w']:,.0f}", f"{there['mean_power_w']:,.0f}"
-        yield cell["memory"], "moves", f"{here['migrations']:,.0f}", f"{there['migrations']:,}"
-        yield cell["memory"], "hosts on, mean", f"{here['hosts_on_mean']:.1f}", ""
+        yield cell["memory"], "migrations", f"{here['migrations']:,.0f}", f"{there['migrations']:,}"
+        yield cell["memory"], "mean hosts on", f"{here['hosts_on_mean']:.1f}", ""
         held = "memory of the VMs per 4096 MB host in use"
-        yield cell["memory"], held, f"{here['memory_held']:.2f} times what it has", ""
+        yield cell["memory"], held, f"{here['memory_held']:.2f} times its capacity", ""
 
 
 def _commands(figures: Figures) -> Iterator[Row]:

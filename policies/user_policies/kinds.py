@@ -1,4 +1,4 @@
-"""What a policy of each kind has to offer, and what is wrong with one that does not."""
+"""What each kind of policy must provide, and what is wrong with one that does not."""
 
 import inspect
 import math

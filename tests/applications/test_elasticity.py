@@ -371,7 +371,7 @@ def test_a_shortage_that_costs_nothing_is_said_so_on_the_page() -> None:
     short = scenario(constant("3 GHz"), minimum=1, maximum=1)
     free = farmsim.run(short)
     assert free.value("shortages") == 1
-    assert "which costs nothing, since no application has a penalty" in free.report()
+    assert "which costs nothing because no application has a penalty" in free.report()
     assert free.table("applications")["penalty"].to_pylist() == [None]
     other = {
         **short["applications"][0],
@@ -379,5 +379,5 @@ def test_a_shortage_that_costs_nothing_is_said_so_on_the_page() -> None:
         "penalty": {"price": "1 EUR", "per": "GHz h"},
     }
     both = farmsim.run({**short, "applications": [*short["applications"], other]})
-    assert "app has no penalty, so that work not served there costs nothing" in both.report()
+    assert "app has no penalty, so their unserved work costs nothing" in both.report()
     assert both.value("lateness_cost") == pytest.approx(4.0)

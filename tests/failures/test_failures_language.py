@@ -106,7 +106,7 @@ def test_a_table_of_failures_is_read_and_kept(tmp_path: Path) -> None:
     assert [row["start_s"] for row in table[:4]] == [3600.0] * 4
     assert {round(row["end_s"] - row["start_s"]) for row in table if row["repaired"]} == {600}
     assert any(each["name"] == "t.csv" for each in result.manifest["inputs"])
-    assert "Failures and what they cost" in result.report()
+    assert "Failures and availability" in result.report()
 
 
 def test_the_command_line_refuses_with_code_2(

@@ -137,9 +137,9 @@ def test_the_report_says_what_stayed_and_why_also_when_made_again(tmp_path: Path
     assert [len(vms) for _, vms in outcome.reasons] == [2, 2]
     assert outcome.reasons[1][0] == "its wave had not begun"
     page = farmsim.load(outcome.result.save(tmp_path / "run")).report()
-    for said in ("Emptying hosts", "not emptied", "lack memory", "its wave had not begun"):
+    for said in ("Evacuation of hosts", "not emptied", "lack memory", "its wave had not begun"):
         assert said in page
-    assert "Emptying hosts" not in farmsim.run(SCENARIO).report()
+    assert "Evacuation of hosts" not in farmsim.run(SCENARIO).report()
 
 
 def test_the_other_policy_decides_before() -> None:
@@ -242,7 +242,7 @@ def test_the_downtime_of_moves_that_model_none_is_not_0() -> None:
     assert outcome.moves == 2
     assert outcome.worst_downtime_s is None
     assert "worst downtime not modelled" in outcome.text()
-    assert "Worst downtime of a VM: not modelled" in outcome.result.report()
+    assert "Max downtime of a VM: not modelled" in outcome.result.report()
 
 
 def test_the_report_and_the_terminal_lead_with_the_evacuation(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_a_network_without_moves_is_reported() -> None:
     assert not {"downtime_mean_s", "downtime_max_s", "migration_wait_mean_s"} & set(made.metrics())
     assert made.table("link_series").num_rows == 0
     page = made.report()
-    assert "Nothing was moved." in page
+    assert "No VM was migrated." in page
     assert "figure-move_phases" not in page
 
 
@@ -324,12 +324,12 @@ def test_figures_add_up(result: farmsim.Result) -> None:
     assert len(use["y"]) == len(use["z"]) <= 10
 
 
-def test_the_report_says_what_moving_took(result: farmsim.Result) -> None:
+def test_the_report_gives_the_energy_of_migrations(result: farmsim.Result) -> None:
     page = re.sub(r"<script.*?</script>", "", result.report(), flags=re.DOTALL)
     text = html.unescape(page)
     assert "Migrations over the network" in text
-    assert "moving took" in text
-    for title in (*(figure.title for figure in NETWORK_FIGURES), "The busiest links, in figures"):
+    assert "migrations used" in text
+    for title in (*(figure.title for figure in NETWORK_FIGURES), "The busiest links"):
         assert title in text
     assert "Busiest link" in summary_text(result)
 

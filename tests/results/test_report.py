@@ -71,7 +71,7 @@ def test_the_page_says_what_a_manager_needs(result: farmsim.Result, page: str) -
     for wanted in (
         "Against dedicated servers", "Power over time", "Hosts switched on over time",
         "Utilisation over hosts and time", "Load-duration curve", "Migrations over time",
-        "The ten busiest hosts", "Assumptions", "Quality of the data", "Failed assertions",
+        "The ten busiest hosts", "Assumptions", "Data quality", "Failed assertions",
         "Payback of the investment", "SPECpower_ssj2008 result published", "placeholder",
     ):  # fmt: skip
         assert wanted in text, wanted

@@ -156,7 +156,7 @@ def test_a_run_tells_of_its_rules() -> None:
     assert rules["shy"]["broken_vm_h"] == pytest.approx(1.0)
     broken = result.tables["rule_violations"].to_pylist()
     assert {(row["rule"], row["vm"]) for row in broken} == {("shy", "vm-1")}
-    assert "Rules of placement" in result.report()
+    assert "Placement rules" in result.report()
 
 
 def test_vms_that_find_no_host_are_told_with_the_rules() -> None:
