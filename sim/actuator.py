@@ -40,10 +40,14 @@ OUTCOMES = (
 ) = range(len(OUTCOMES))  # fmt: skip
 
 Limit = Callable[[Plan], Plan]
+"""Leaves out of a plan what power management forbids."""
 
 
 class Actuator:
     """The only one who changes the farm as policies wish while time runs.
+
+    What can never be right ends the run; what has become impossible since it was decided is
+    refused and recorded with the reason.
 
     A plan is carried out at once and in this order: moves are checked and begun, those that wait
     for room are held back, hosts are woken, drained and switched off. All that becomes of it is
@@ -86,6 +90,7 @@ class Actuator:
         self._recorder.note_refusals(self._clock.now, plan.refusals)
 
     def _start(self, plan: Plan, again: bool) -> None:
+        """Check and begin all actions of a plan that has some; see the class for the order."""
         proposals = plan.proposals
         vms = np.array([proposal.vm for proposal in proposals], np.int64)
         targets = np.array([proposal.target for proposal in proposals], np.int64)
@@ -131,7 +136,11 @@ class Actuator:
         self._recorder.note_decisions(self._clock.now, proposals, said)
 
     def _admit(self, vms: Ints, targets: Ints, outcomes: Ints) -> None:
-        """Turn outcomes of moves that have become impossible into refusals, in place."""
+        """Turn outcomes of moves that have become impossible into refusals, in place.
+
+        ``outcomes`` has a row of OUTCOMES for each move; of several reasons the last one found
+        is told. Moves that only lack memory for now become LATER.
+        """
         farm = self._farm
         live = np.flatnonzero(outcomes == MOVED)
         states = farm.hosts.state[targets[live]]

@@ -1,4 +1,9 @@
-"""A run: the parts of it, the metronome, and what is left in the end."""
+"""A run: the parts of it, the metronome, and what is left in the end.
+
+All that happens at a time is an event of the clock: a process for each story (a boot, a migration,
+a failure), and one metronome for what is periodic. Between two events all rates are constant, so
+that integrals are exact whatever the periods are.
+"""
 
 from collections.abc import Callable, Generator
 
@@ -62,7 +67,10 @@ from .setup import EngineSetup
 class Engine:
     """Runs one farm under one demand and one policy, once.
 
-    ``accounts`` are kept besides those of the farm; without any, those that every run has.
+    The farm is changed by the run and belongs to its outcome afterwards; so do ``accounts``, which
+    are kept besides those of the farm (None: those that every run has). ``streams`` give each
+    consumer of chance a generator of its own. Parts are made in the order in which they need each
+    other; what only hears of another one is connected by signals.
     """
 
     def __init__(
@@ -119,6 +127,7 @@ class Engine:
         return None if used is None else FlowNetwork(self._clock, used.network, used.transport)
 
     def _make_recorder(self) -> Recorder:
+        """Return the record of the run, with the tables of links and rules if there are any."""
         timing, rules = self._setup.timing, self._setup.rules
         sources: list[TableSource] = [] if self._links is None else [self._links]
         if rules is not None:
@@ -147,6 +156,7 @@ class Engine:
         )  # fmt: skip
 
     def _make_migrations(self) -> MigrationRunner:
+        """Return who runs migrations: over a network that they share, or each at its own rate."""
         parts = (self._clock, self._farm, self._setup.migration, self._power, self._recorder)
         used = self._setup.network
         if used is None or self._flow_network is None:
@@ -276,7 +286,11 @@ class Engine:
         return self._outcome(searches, scaled)
 
     def _place_all(self) -> dict[int, Search]:
-        """Place every VM before time begins; return how the rejected ones were searched."""
+        """Place every VM before time begins; return how the rejected ones were searched.
+
+        Hosts that are not needed sleep if the policy powers hosts down, but for those that the
+        reserve lacks.
+        """
         farm, first = self._farm, self._first
         down = self._setup.control.powers_down
         if down:
@@ -310,7 +324,11 @@ class Engine:
     # What the metronome calls
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
-        """Beat for all that is periodic, in written order: demand, scaling, control, sample."""
+        """Beat for all that is periodic, in written order: demand, scaling, control, sample.
+
+        Boots and migrations that end at the same instant come first. Where the demand ends for
+        good, migrations are undone before all VMs leave.
+        """
         timing = self._setup.timing
         scaling_s = np.inf if self._scaling is None else self._scaling.step_s
         steps_s = [self._demand.step_s, scaling_s, timing.control_s, timing.report_s]
@@ -341,10 +359,12 @@ class Engine:
             progress(now_s)
 
     def _close_step(self, now_s: float) -> None:
+        """Settle the farm and hold the step that ends now against its bounds."""
         self._farm.read(now_s)
         self._accounts.bounds.note(now_s)
 
     def _set_demand(self, slot: int, now_s: float) -> None:
+        """Begin a slot of the demand, and remember what policies may look back at."""
         self._demand.advance(slot)
         self._ask_for_demand(now_s)
         if self._setup.control.samples:
@@ -359,6 +379,7 @@ class Engine:
         self._ask_for_demand(now_s)
 
     def _ask_for_demand(self, now_s: float) -> None:
+        """Hand the present demand to all who account for it, the farm included."""
         demand_mhz = self._demand.now_mhz
         if self._scaling is not None:
             self._scaling.write_demand(now_s)
@@ -369,6 +390,7 @@ class Engine:
             self._accounts.microscope.retune()
 
     def _sample(self, now_s: float) -> None:
+        """Record all integrals so far; the farm must be settled."""
         self._recorder.sample(now_s)
         self._recorder.note_population(now_s, self._lifecycle.count())
         if self._scaling is not None:
@@ -379,7 +401,7 @@ class Engine:
     # The end
 
     def _close(self, failures: Failures) -> dict[str, dict[str, Column]]:
-        """Settle all accounts at the end; return the tables of applications."""
+        """Settle all accounts at the end, the farm's first; return the tables of applications."""
         end_s = self._setup.timing.end_s
         self._farm.settle_all(end_s)
         self._close_step(end_s)
@@ -394,6 +416,7 @@ class Engine:
     def _outcome(
         self, searches: dict[int, Search], scaled: dict[str, dict[str, Column]]
     ) -> Outcome:
+        """Gather what is left; ``searches`` are those at the start, ``scaled`` tables."""
         keeper, waiting = self._reserve_keeper, self._lifecycle.waiting
         kept = {} if keeper is None else {"reserve": keeper.columns()}
         closed = self._actuator.maintenance.tables()

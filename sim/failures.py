@@ -183,6 +183,7 @@ class Failures:
         outage.vms += len(ran)
 
     def _repair(self, struck: Ints) -> None:
+        """Make hosts available again of which nothing is broken any more."""
         self._causes[struck] -= 1
         whole = struck[self._causes[struck] == 0]
         if len(whole):
@@ -209,6 +210,7 @@ class Failures:
         outage.vms += self._lifecycle.cut_off(fresh)
 
     def _join(self, struck: Ints) -> None:
+        """Let hosts be reached again that nothing cuts off any more."""
         self._cuts[struck] -= 1
         back = struck[self._cuts[struck] == 0]
         if len(back):

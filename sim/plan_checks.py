@@ -1,4 +1,7 @@
-"""What of a plan may not be carried out, whatever the farm has room for."""
+"""What of a plan may not be carried out, whatever the farm has room for.
+
+A policy need not know rules and reserve: what it proposes against them is refused here.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -78,7 +81,10 @@ class PlanChecks:
                 )
 
     def broken_rules(self, vms: Ints, targets: Ints) -> list[str]:
-        """Return for each move the names of the hard rules that it would break, mostly none."""
+        """Return for each move the name of the hard rule that it would break, mostly none.
+
+        Moves are let through in the order given, each beside those before it.
+        """
         if self.rules is None:
             return [""] * len(vms)
         state = self._farm.vms

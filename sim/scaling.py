@@ -45,7 +45,10 @@ class Elasticity:
 class Scaling:
     """Plays the applications of a run; ``demand`` is told what their members are asked for.
 
-    ``respread`` has the load spread anew within a step, given the instant in s.
+    The load of each application is spread over its members that run where the network reaches
+    them. Every round its policy says how many members it wants and of which size; members come
+    and go through ``lifecycle``, like all VMs. ``respread`` has the load spread anew within a step,
+    given the instant in s. Members are rows of VMs, those of an application side by side.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Scaling:
     # What a decision becomes
 
     def _view(self, application: int, rule: ScalingRule, now_s: float) -> ApplicationView:
+        """Return what the policy of an application sees; loads and capacities in MHz."""
         apps = self._apps
         size = self._size[application]
         history = apps.load_mhz[: apps.step_of(now_s) + 1, application]
@@ -206,11 +210,13 @@ class Scaling:
         return reached
 
     def _capacity_mhz(self) -> Floats:
+        """Return what each member can be asked for: its CPU, or less where it is limited."""
         size = self._farm.vms.size[self._rows]
         limit_mhz = self._farm.delivery.layer.limit_mhz[size]
         return np.minimum(self._farm.vms.size_mhz[self._rows], limit_mhz)
 
     def _count(self, states: tuple[int, ...]) -> Ints:
+        """Return how many members of each application are in one of some states."""
         there = np.isin(self._farm.vms.state[self._rows], states)
         counted: Ints = np.bincount(self._of_member[there], minlength=len(self._apps))
         return counted

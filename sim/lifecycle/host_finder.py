@@ -119,7 +119,11 @@ class CpuNeeds(Protocol):
 
 
 class CandidateSearch:
-    """Looks at every host that is awake, and at some of each kind that sleep."""
+    """Looks at every host that is awake, and at some of each kind that sleep.
+
+    ``wakes``: hosts that sleep may be named; who takes VMs there wakes them. Rules, reserve and
+    whatever else the view knows bar hosts as they do for policies.
+    """
 
     def __init__(
         self,
@@ -159,7 +163,11 @@ class EmptyHostFinder:
 
 
 class IndexedHostFinder:
-    """Keeps an index of free capacity; for VMs that count by size and that no rule concerns."""
+    """Keeps an index of free capacity; for VMs that count by size and that no rule concerns.
+
+    It follows the farm by the hosts that have changed since it was asked last, so that a search
+    costs in proportion to these and not to all hosts. Hosts that sleep are left to ``otherwise``.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,9 @@
-"""Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash."""
+"""Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash.
+
+A VM is absent until somebody asks for it. It then waits until a host is found, starts there as
+soon as one of the host's starting slots is free, runs for its lifetime, and is gone. A failure
+takes it back to waiting; it comes before all others then.
+"""
 
 from collections.abc import Callable, Generator
 
@@ -27,8 +32,10 @@ STORED_S = 30.0
 class Lifecycle:
     """Plays the lives of VMs; the only one who lets them in, starts them and takes them off.
 
-    ``withdraw`` ends the migrations of VMs that leave. What changes is announced when the farm
-    and the record know of it.
+    ``kinds`` says which VMs fit where others fit, ``finder`` names hosts for them, ``withdraw``
+    ends the migrations of VMs that leave. What changes is announced when the farm and the record
+    know of it. Of several things at one instant departures come first, then those who wait for
+    hosts that come back, then arrivals.
     """
 
     def __init__(
@@ -51,8 +58,10 @@ class Lifecycle:
             setup.first_s, setup.again_s, setup.starts_per_host, len(farm.hosts)
         )
         self.waiting = AdmissionQueue(clock, farm, setup, kinds, record, self.ask)
-        self._attempts = np.zeros(count, bool)
+        self._exists = np.zeros(count, bool)
+        """Which VMs have been made, so that to start them takes only the boot."""
         self._tied = np.full(count, -1, np.int64)
+        """The failed host whose repair each VM waits for, −1: none."""
         self._serving_soon, self._freed_s = False, -1.0
         self._starts = DueRows(clock, count, self._started, ARRIVAL)
         self._ends = DueRows(clock, count, self._end, LEAVE)
@@ -94,7 +103,7 @@ class Lifecycle:
 
     def ask(self, vms: Ints) -> None:
         """Ask for absent VMs; they are placed now, wait, or are turned away."""
-        self._attempts[vms] = False
+        self._exists[vms] = False
         vms = self.waiting.request(vms)
         behind = self.waiting.comes_behind(vms)
         left = np.concatenate([vms[behind], self._place(vms[~behind])])
@@ -113,7 +122,7 @@ class Lifecycle:
         """Take a VM off its host and start it again, changed, before anybody else gets its room."""
         self._leave(vm, VmState.ABSENT, "dismissed")
         reshape()
-        self._attempts[vm] = True
+        self._exists[vm] = True
         self._farm.request(vm)
         self._record.note_asked(vm)
         left = self._place(vm)
@@ -142,10 +151,14 @@ class Lifecycle:
         self._power.finish_draining(distinct(host_of))
 
     def _crash(self, vms: Ints, ran: Ints, host_of: Ints, event: str) -> None:
+        """Let VMs wait that the farm has taken off their hosts ``host_of``, until noticed.
+
+        Without restarts they wait for the repair of that host.
+        """
         self._record.note(vms, event, host_of)
         due_s = self._ends.due_s(vms)
         self._record.note_crash(vms, ran, np.where(np.isnan(due_s), np.inf, due_s))
-        self._attempts[ran] = True
+        self._exists[ran] = True
         self._starts.cancel(vms)
         if self._admission.restart:
             noticed_s = self._clock.now + self._admission.detect_s
@@ -250,12 +263,14 @@ class Lifecycle:
         return place_all(vms, self._choose, self._put)
 
     def _choose(self, vms: Ints) -> Ints:
+        """Return a host per VM (−1: none); searches that found none at all are kept."""
         placed = self._host_finder.choose(vms)
         if not (placed.hosts >= 0).any():
             self.waiting.note_search(vms, placed)
         return placed.hosts
 
     def _put(self, vms: Ints, hosts: Ints) -> None:
+        """Take VMs to hosts: they run at once, or when host and starting slot are ready."""
         farm, now_s = self._farm, self._clock.now
         self.waiting.leave(vms)
         self._record.returning[vms] = False
@@ -263,7 +278,7 @@ class Lifecycle:
         if len(sleeping):
             self._power.wake(sleeping, "needed for VMs")
         ready_s = self._provisioning.ready_s(
-            hosts, farm.hosts.group[hosts], self._attempts[vms], now_s, self._power.on_at_s(hosts)
+            hosts, farm.hosts.group[hosts], self._exists[vms], now_s, self._power.on_at_s(hosts)
         )
         at_once = ready_s <= now_s
         if at_once.any():
@@ -285,12 +300,14 @@ class Lifecycle:
         self._run(vms, hosts)
 
     def _run(self, vms: Ints, hosts: Ints) -> None:
+        """Note that VMs run; a lifetime counts from the first time."""
         first = vms[np.isnan(self._ends.due_s(vms))]
         self._record.note_running(vms, hosts)
         self._ends.enter(first, self._clock.now + self._population.lifetime_s[first])
         self._signals.running_changed(vms)
 
     def _end(self, vms: Ints) -> None:
+        """Let VMs leave whose lifetimes end; those under way leave when they are back."""
         stored = vms[self._farm.vms.state[vms] == VmState.SUSPENDED]
         if len(stored):
             # On storage for a move: it leaves once it is back.
@@ -311,6 +328,10 @@ class Lifecycle:
         self.serve()
 
     def _leave(self, vms: Ints, state: int, event: str) -> None:
+        """Take VMs off their hosts or out of the queue, into a state, and strike all their dates.
+
+        None may be on its way to a host that it has not reached.
+        """
         farm, now_s = self._farm, self._clock.now
         held = farm.vms.host[vms] >= 0
         on, off = vms[held], vms[~held]
@@ -323,7 +344,7 @@ class Lifecycle:
         self.waiting.forget(off, state)
         for agenda in (self._starts, self._ends, self._noticed):
             agenda.cancel(vms)
-        self._attempts[vms], self._tied[vms] = False, -1
+        self._exists[vms], self._tied[vms] = False, -1
         self._record.note_ended(vms)
         self._record.note(on, event, hosts)
         self._record.note(off, event)
@@ -332,6 +353,7 @@ class Lifecycle:
         self._signals.placement_changed()
 
     def _restart(self, vms: Ints) -> None:
+        """Let VMs be placed whose crash is noticed now."""
         vms = vms[self._farm.vms.state[vms] == VmState.WAITING]
         self.waiting.enter_first(vms)
         self.serve()

@@ -18,9 +18,10 @@ from ..records.recorder import Recorder
 
 
 class Migrations:
-    """Moves under way. VMs that start together and take equally long share one story.
+    """Moves under way, each at its model's own rate and without regard to others.
 
-    ``ended`` is called whenever moves have ended.
+    VMs that start together and take equally long share one story, a wave. ``ended`` is called
+    whenever moves have ended. A move that ends early is undone: its VM stays where it is.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Migrations:
         """Do nothing: these moves take no routes."""
 
     def _drop(self, wave: "_Wave", gone: Bools) -> None:
+        """Undo some moves of a wave; its story ends when none is left."""
         if not gone.any():
             return
         part = wave.take_out(gone)
@@ -135,6 +137,7 @@ class Migrations:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
+        """Record moves with what they have done until now, bytes and CPU in proportion to time."""
         elapsed_s = self._clock.now - wave.start_s if wave.began else 0.0
         done = wave.phases.played(math.inf if finished else elapsed_s)
         sent = done.copied_mib * BYTES_PER_MIB
@@ -150,6 +153,8 @@ class Migrations:
 
 
 class _Wave:
+    """Moves that go through equally long phases at once; ``began`` once all targets are on."""
+
     def __init__(
         self, vms: Ints, sources: Ints, targets: Ints, phases: Phases, decided_s: float
     ) -> None:

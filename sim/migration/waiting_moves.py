@@ -46,7 +46,11 @@ NO_MEMORY = "target lacks memory"
 
 @dataclass
 class _WaitingMigration:
-    """A move held back, and the story of its VM if that has gone to storage."""
+    """A migration held back, and the story of its VM if that has gone to storage.
+
+    ``decided_s`` is when the policy wanted it, ``unblocked_by`` how it goes on, ``aside`` whether
+    its VM has been to a third host already, ``over`` its way by storage.
+    """
 
     vm: int
     source: int
@@ -59,7 +63,11 @@ class _WaitingMigration:
 
 
 class WaitingMigrations:
-    """The moves held back; ``under_way`` begins them and knows whose last one has not ended."""
+    """The migrations held back; ``under_way`` begins them and knows whose last has not ended.
+
+    ``feasibility`` tells which migrations can be at all; memory written to storage and read again
+    takes its size over ``storage_mbps``, Mbit/s. Memory is in MiB.
+    """
 
     def __init__(
         self,
@@ -81,7 +89,10 @@ class WaitingMigrations:
         self._due = False
 
     def admit(self, vms: Ints, targets: Ints) -> tuple[Bools, Bools]:
-        """Return which moves have room in the end, and which of these have it now."""
+        """Return which moves have room in the end, and which of these have it now.
+
+        Of moves to a host that cannot hold all of them, those of higher priority are kept.
+        """
         everyone = np.ones(len(vms), bool)
         moves, free_mib = self._pending(vms, targets), self._free_mib()
         need_mib = sum_by(targets, weights=moves.need_mib, minlength=len(free_mib))
@@ -138,6 +149,7 @@ class WaitingMigrations:
         return PendingMigrations(vms, sources, targets, farm.vms.priority[vms], held_mib, need_mib)
 
     def _free_mib(self) -> Floats:
+        """Return what each host has free now, with the tolerance that the farm allows."""
         hosts = self._farm.hosts
         free_mib: Floats = hosts.memory_mib - hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
         return free_mib
@@ -227,11 +239,13 @@ class WaitingMigrations:
         self.retry()
 
     def _is_space_coming(self, targets: Ints) -> bool:
+        """Whether a migration under way will free memory at one of some hosts."""
         vms = self._farm.vms
         leaving = np.concatenate([vms.host[vms.state == VmState.MIGRATING], vms.pages_at])
         return bool(np.isin(leaving, targets).any())
 
     def _begin(self, ready: list[_WaitingMigration]) -> None:
+        """Begin migrations that have room; VMs on storage are read by their targets."""
         straight = []
         for held in ready:
             del self._waiting[held.vm]
@@ -289,6 +303,7 @@ class WaitingMigrations:
         self.retry()
 
     def _store(self, held: _WaitingMigration) -> None:
+        """Let a VM be written to storage, where it waits for room at its target."""
         held.over = Suspension(self._clock, self._farm, self._power, held.vm, self._storage_mbps)
         held.source, held.unblocked_by = held.over.source, VIA_STORAGE
 
@@ -306,6 +321,7 @@ class WaitingMigrations:
         self._recorder.note_decisions(self._clock.now, [proposal], [outcome])
 
     def _aside(self, vm: int) -> Ints:
+        """Return the third hosts that a VM may go to on its way, the best first."""
         expected = self.expected(np.arange(len(self._farm.hosts)))
         return self._third.best(vm, self._waiting[vm].target, self._free_mib(), expected)
 

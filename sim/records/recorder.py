@@ -125,7 +125,7 @@ class Recorder:
         self._awake: Ints = np.full(len(farm.hosts.group_names), -1)
 
     def note_hosts_on(self, now_s: float = 0.0) -> None:
-        """Record how many hosts are awake, per group."""
+        """Record how many hosts are awake (on or being switched), per group, if that differs."""
         resting = self._farm.accounts.rates[Rate.ON] + self._farm.accounts.rates[Rate.SWITCHING]
         awake = np.flatnonzero(resting)
         groups = np.bincount(self._farm.hosts.group[awake], minlength=len(self._awake))
@@ -137,7 +137,7 @@ class Recorder:
     def note_decisions(
         self, now_s: float, proposals: Sequence[Proposal], outcomes: Sequence[str]
     ) -> None:
-        """Record proposals with what became of each."""
+        """Record proposals with what became of each, and how hosts were searched for it."""
         if not proposals:
             return
         vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
@@ -181,7 +181,7 @@ class Recorder:
         self.migrations.add_row(vm, source, target, decided_s, *others, unblocked_by)
 
     def note_power(self, now_s: float, hosts: Ints, state: int, cause: str) -> None:
-        """Record a change of power state."""
+        """Record that hosts have just got another power state."""
         self.power_events.add(
             len(hosts), time_s=now_s, host=hosts, state=state,
             sleep_state=self._farm.hosts.sleep_state[hosts], cause=self.words(cause),
@@ -204,7 +204,10 @@ class Recorder:
         self.population.add(time_s=now_s, **counts)
 
     def note_violations(self) -> None:
-        """Open and close violation periods at the instants when they began or ended."""
+        """Open and close violation periods at the instants when they began or ended.
+
+        The farm has kept these instants since the last call, host by host.
+        """
         violation_changes, self._farm.accounts.violation_changes = (
             self._farm.accounts.violation_changes,
             [],
@@ -221,6 +224,7 @@ class Recorder:
             self._violation_end_s[hosts[violating]] = np.nan
 
     def _close_violations(self, hosts: Ints) -> None:
+        """Record the last period of each host, unless it took no time."""
         start_s, end_s = self._violating_since_s[hosts], self._violation_end_s[hosts]
         lasted = hosts[start_s < end_s]
         self.violations.add(
