@@ -22,7 +22,8 @@ LIBRARY = "library/"
 class Origin:
     """Where a value came from that does not stand at its place in the file.
 
-    ``field`` is put before the path in messages, ``order`` sorts them.
+    ``where`` is what messages begin with, such as ``--set seed=x``; ``field`` is put before the
+    path in messages, ``order`` (line, column) sorts them; overrides come last.
     """
 
     where: str
@@ -32,11 +33,15 @@ class Origin:
 
 @dataclass
 class Written:
-    """A scenario as it was written; ``origins`` tells what was put over it, by path."""
+    """A scenario as it was written: data, places, and what was put over it.
+
+    ``where`` names the file in messages, ``folder`` is where relative paths start (None: here).
+    ``origins`` tells by path what was put over the document by ``--set`` or a variant.
+    """
 
     document: Document
-    where: str = ""
-    folder: Path | None = None
+    where: str
+    folder: Path | None
     origins: dict[Place, Origin] = field(default_factory=dict)
 
     def put(self, dotted: str, value: Any, origin: Origin) -> None:
@@ -55,7 +60,10 @@ class Written:
         return place
 
     def override(self, overrides: Sequence[str]) -> None:
-        """Put the values of texts such as ``seed=2``. Raises InputError."""
+        """Put the values of texts such as ``seed=2``, which are read as YAML.
+
+        Raises InputError for a text without ``=``, a value that is no YAML, or a path to nowhere.
+        """
         for text in overrides:
             where = f"--set {_short(text, 400)}"
             dotted, equals, value = text.partition("=")
@@ -91,7 +99,7 @@ def library() -> dict[str, Path]:
 def resolve(name: str | Path) -> Path:
     """Return the file that a name stands for: a path, or ``library/NAME``.
 
-    Raises InputError if there is none.
+    A file of that path goes before the library. Raises InputError if there is none.
     """
     path, text = Path(name), str(name)
     try:

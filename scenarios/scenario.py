@@ -229,14 +229,20 @@ def rewritten(scenario: Scenario) -> Written:
 
 
 def check_others(scenario: Scenario) -> None:
-    """Check what other scenario files say, without their loads. Raises InputError."""
+    """Check the scenario files that a scenario names as baselines, without their loads.
+
+    Raises InputError with all that is wrong with the first that is.
+    """
     for baseline in scenario.baseline:
         if isinstance(baseline, OtherScenario):
             read_other(scenario, baseline)
 
 
 def read_other(scenario: Scenario, baseline: OtherScenario) -> tuple[Written, Scenario]:
-    """Read another scenario. Raises InputError if it counts in another currency."""
+    """Read another scenario that one names as a baseline, as written and as a scenario.
+
+    Raises InputError if it counts in another currency.
+    """
     written = read(scenario.folder / baseline.path)
     other = validated(written)
     mine, found = scenario.cost.currency, other.cost.currency
@@ -256,7 +262,8 @@ def place_of(written: Written, path: tuple[str, ...]) -> tuple[str, str]:
 def dump(scenario: ScenarioData) -> str:
     """Return a scenario as YAML with every default written out.
 
-    What comes with a trace or with arrivals is no default: it stays unwritten.
+    What comes with a trace or with arrivals is no default: it stays unwritten. Read again, it
+    repeats the run: a list under ``defaults`` tells which values nobody wrote.
     """
     return yaml.dump(_resolved(scenario), sort_keys=False, allow_unicode=True, width=100)
 

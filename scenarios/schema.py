@@ -20,7 +20,11 @@ SCHEMA_ID = "farmsim-scenario-1"
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema; what editors cannot know (sums, units of money) stays with farmsim."""
+    """Return the schema as nested mappings.
+
+    What editors cannot know (sums, units of money, what parts say of each other) stays with
+    farmsim.
+    """
     made = _draft7(Spec.model_json_schema(by_alias=True))
     definitions = made["definitions"]
     for part, field, names in (
@@ -48,7 +52,7 @@ def _plain_text(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draft7(node: Any) -> Any:
-    """Rewrite what pydantic writes for draft 2020-12."""
+    """Rewrite what pydantic writes for draft 2020-12: names of keys, references, defaults."""
     if isinstance(node, list):
         return [_draft7(each) for each in node]
     if not isinstance(node, dict):

@@ -64,7 +64,11 @@ class Variant:
 
 @dataclass
 class _Draft:
-    """A variant before its levels are put in and it is checked."""
+    """A variant before its levels are put in and it is checked.
+
+    ``ready`` is the scenario where it was given as one and nothing is put over it. ``runs`` and
+    ``problems`` are filled by the check.
+    """
 
     name: str
     origin: Origin
@@ -239,7 +243,10 @@ def _at(draft: _Draft, levels: Levels, level: str) -> Scenario:
 
 
 def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
-    """Return why the drafts cannot stand side by side."""
+    """Return why the drafts cannot stand side by side.
+
+    They need names of their own and one currency; one alone needs levels to be compared at.
+    """
     if len(drafts) < 2 and levels is None:
         message = "nothing to compare with; name a second scenario or write variants:"
         if drafts[0].origin.field:

@@ -63,7 +63,7 @@ class Case:
     prices: list[float]
     licences: list[HostLicence]
     domains: Domains
-    living: bool = False
+    living: bool
     rules: Rules | None = None
     label: str = ""
     """What a baseline is called at the head of a column."""

@@ -25,7 +25,12 @@ from ..spec.workload import Size
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs what: a platform per group, a request class and a tenant per size."""
+    """What runs what: a platform per group of hosts, a request class and a tenant per size.
+
+    ``costs`` are the overheads of each size on each group, ``tenant_of_size`` (sizes,) positions in
+    ``tenants`` (-1: none), ``requests`` what response times are reckoned with, ``layer`` the
+    columns that the farm delivers CPU through.
+    """
 
     platforms: list[Platform]
     classes: list[RequestClass | None]
@@ -68,7 +73,10 @@ def build_stack(
 
 
 def class_of(size: Size | None, level: Level) -> RequestClass | None:
-    """Return what the requests of a size are made of, None where it has no class."""
+    """Return what the requests of a size are made of, None where it has no class.
+
+    A class of the catalogue has ranges; ``level`` says which bound is taken.
+    """
     if size is None or size.request_class is None:
         return None
     if isinstance(size.request_class, RequestClass):

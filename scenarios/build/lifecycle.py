@@ -14,7 +14,11 @@ from .workload import Load
 
 
 def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> LifecycleSetup:
-    """Return arrivals, admission and the durations of starts per group of hosts."""
+    """Return arrivals, admission and the durations of starts per group of hosts.
+
+    A first start makes the VM (by template or clone) and boots it, a later one only boots it; both
+    take no time for VMs that run at once. Times are in s.
+    """
     part, admission = spec.provisioning, spec.admission
     boots_s = [_boot_s(part, platform) for platform in platforms]
     makes_s = [_make_s(part, platform) for platform in platforms]
@@ -50,7 +54,8 @@ def static_lifecycle(load: Load) -> LifecycleSetup:
 def peak_population(population: Population, end_s: float) -> int:
     """Return the most VMs that are ever wanted at once before ``end_s``; 1 at least.
 
-    Who leaves at an instant makes room for who arrives then.
+    Who leaves at an instant makes room for who arrives then. Members of applications count from the
+    start.
     """
     come_s = population.arrival_s[population.arrival_s < end_s]
     leave_s = (population.arrival_s + population.lifetime_s)[population.arrival_s < end_s]

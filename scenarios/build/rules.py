@@ -45,7 +45,8 @@ PATTERN = re.compile(r"[*?\[]")
 class WrittenRule:
     """A rule as it was written, and where: its place and field in the scenario or a table.
 
-    ``constraint`` is None where the rule is the reservation of a size.
+    ``place`` tells file, line and column (or row) of a field. ``constraint`` is None where the rule
+    is the reservation of a size.
     """
 
     constraint: Constraint | None
@@ -54,7 +55,10 @@ class WrittenRule:
 
 
 def written_rules(scenario: ScenarioData) -> tuple[list[WrittenRule], list[InputFile]]:
-    """Return the rules of a scenario and of its table, and the files read. Raises InputError."""
+    """Return the rules of a scenario and of its table, and the files read.
+
+    Raises InputError if a table cannot be read, or two rules have one name.
+    """
     rules, files = [], []
     for index, constraint in enumerate(scenario.constraints):
         rules.append(WrittenRule(constraint, _placer(scenario, index), f"constraints.{index}"))
@@ -312,7 +316,10 @@ def _union(rows: list[Ints]) -> Ints:
 
 
 def _needs(farm: Farm, start: InitialPlacementSetup) -> list[Need]:
-    """Return what VMs that share a host need of it, as the initial placement counts."""
+    """Return what VMs that share a host need of it, as the initial placement counts.
+
+    CPU counts by size only: by demand, nobody knows beforehand what a host has to give.
+    """
     memory = Need("memory", "MiB", farm.delivery.max_mib, farm.hosts.memory_mib)
     if not start.by_size:
         return [memory]

@@ -17,9 +17,10 @@ SHOWN = 20
 def shortage(need_mhz: Floats, need_mib: Floats, room_mhz: Floats, room_mib: Floats) -> str:
     """Return the resource of which all hosts together have too little for some VMs; or empty.
 
-    Proven by sums, and by the bound for VMs that cannot be split (:func:`.unsplit_bound`) with all
-    hosts as large as the largest. Needs are the least that a VM has on any host. Where it is
-    empty, a packing may exist or not.
+    Needs (VMs,) are the least that a VM has on any host, rooms (hosts,) what each host has, both in
+    MHz and MiB. Proven by sums, and by the bound for VMs that cannot be split
+    (:func:`.unsplit_bound`) with all hosts as large as the largest. Where it is empty, a packing
+    may exist or not.
     """
     for name, need, room in (("CPU", need_mhz, room_mhz), ("memory", need_mib, room_mib)):
         if need.sum() > room.sum() * (1 + TIE):
@@ -76,7 +77,11 @@ def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputEr
 def too_large_sizes(
     farm: Farm, start: InitialPlacementSetup, where: str, left_out: Ints | None = None
 ) -> list[Problem]:
-    """Return the sizes of VM that no host of the farm could ever hold, but for those left out."""
+    """Return the sizes of VM that no host of the farm could ever hold.
+
+    ``left_out`` are rows of VMs that do not count. ``where`` names the workload, or the baseline
+    whose hosts are too small; the remedy depends on it.
+    """
     rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
     sizes, first = np.unique(farm.vms.size[rows], return_index=True)
     fitting = start.fitting(farm)[sizes]

@@ -60,7 +60,10 @@ WHERE = "workload"
 
 @dataclass(frozen=True)
 class Recording:
-    """A load that was recorded for some time, and what it does at its end."""
+    """A load that was recorded for some time, and what it does at its end.
+
+    A run that is longer than the recording is told so in its report.
+    """
 
     name: str
     length_s: float
@@ -102,8 +105,9 @@ def build_load(
 ) -> Load:
     """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
 
-    ``draw`` returns generators by name, none drawn from yet; without VMs of its own the workload
-    has steps of ``scaling_s``. Raises InputError.
+    Paths start at ``folder``. ``draw`` returns generators by name, none drawn from yet, so that
+    load made anew is the same load; without VMs of its own the workload has steps of ``scaling_s``.
+    Raises InputError.
     """
     if part.arrivals is not None:
         return _arriving(part, part.arrivals, folder, draw, end_s, tenants)
@@ -147,7 +151,10 @@ def _recordings(part: WorkloadPart, trace: TraceData | None) -> list[Recording]:
 
 
 def _none(part: WorkloadPart, step_s: float) -> Load:
-    """Return a load without VMs; members of applications have its sizes."""
+    """Return a load without VMs; members of applications have its sizes.
+
+    Its demand is 0 at steps of ``step_s``, which is how often applications are looked at.
+    """
     sizes, nobody = sizes_of(part), np.empty(0, np.int64)
 
     def make(members: int) -> Demand:
@@ -157,7 +164,7 @@ def _none(part: WorkloadPart, step_s: float) -> Load:
 
 
 def sizes_of(part: WorkloadPart) -> list[VmSize]:
-    """Return the sizes as they are written."""
+    """Return the sizes as they are written, without what only the layer needs."""
     return [
         VmSize(
             size.name,
@@ -214,7 +221,10 @@ def _arriving(
 
 
 def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
-    """Return the series of each VM that arrives. Raises InputError."""
+    """Return the series of each VM that arrives (VMs,).
+
+    Raises InputError if VMs are to be matched by name and the source knows no names.
+    """
     way = way_of(part, trace)
     names = read.arrivals.names
     if way != "name":
@@ -229,7 +239,10 @@ def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
 
 
 def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
-    """Return the columns of VMs from their sizes."""
+    """Return the columns of VMs from their sizes.
+
+    ``size_of_vm`` (VMs,) are positions in ``sizes``; a VM has the priority of its size.
+    """
     vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
     disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
     writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]

@@ -24,7 +24,10 @@ SHORTEST_S = 1.0
 
 
 def faults_of_failures(spec: Spec) -> Iterator[Fault]:
-    """Yield names of nothing, times outside the run, and rates that leave no host working."""
+    """Yield names of nothing, times outside the run, and rates that leave no host working.
+
+    The first name of nothing ends the search: what follows would be told of wrong rows.
+    """
     part = spec.failures
     if not (part.entries or part.schedule):
         return

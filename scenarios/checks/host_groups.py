@@ -27,7 +27,8 @@ def faults_of_groups(spec: Spec) -> Iterator[Fault]:
 def faults_of_group(group: HostGroup) -> list[Fault]:
     """Return what does not go together: server, hypervisor, paths and promises of memory.
 
-    Places are below the group.
+    Places are below the group. Where a path does not exist, nothing else is checked. A group with
+    the default hypervisor and no promises is right without a look into the catalogue.
     """
     extras = group.smt_gain or group.host_applications or group.memory_overcommit > 1
     extras = extras or group.cpu_baseline or group.passthrough_moves != "refuse"

@@ -28,7 +28,11 @@ IDEAL = "ideal"
 
 @dataclass(frozen=True)
 class _Host:
-    """What a host of a group has for VMs; no platform where the hypervisor costs nothing."""
+    """What a host of a group has for VMs; no platform where the hypervisor costs nothing.
+
+    ``cpu_mhz`` is what may be promised, ``free_mhz`` what is left when the hypervisor has taken its
+    own, ``core_mhz`` the clock of a core.
+    """
 
     group: HostGroup
     platform: Platform | None
@@ -47,7 +51,10 @@ class _Host:
 
 
 def faults_of_hypervisors(spec: Spec) -> list[Fault]:
-    """Return what does not go together between hosts, VMs, tenants and policies."""
+    """Return what does not go together between hosts, VMs, tenants and policies.
+
+    Where tenants are named that do not exist, nothing else is checked.
+    """
     faults = list(_unknown_tenants(spec))
     if faults:
         return faults
@@ -117,7 +124,10 @@ def _no_tenant(name: str, known: list[str]) -> str:
 
 
 def _allowed(spec: Spec) -> Bools:
-    """Return who may go where, (sizes, groups); with arrivals a row for nobody and each tenant."""
+    """Return who may go where, (sizes, groups); with arrivals a row for nobody and each tenant.
+
+    Sizes of arrivals are not known before the source has been read; their tenants are.
+    """
     names = [tenant.name for tenant in spec.tenants]
 
     def index(name: str | None) -> int:

@@ -34,7 +34,7 @@ def faults_of_control(spec: Spec) -> Iterator[Fault]:
 
 
 def faults_of_sleep(spec: Spec) -> list[Fault]:
-    """Return what is wrong with the state of rest that the policies of a scenario name."""
+    """Return what is wrong with the sleep state that the policies of a scenario name."""
     wanted = spec.policies.power.sleep
     if wanted == "off" or any(wanted in states_of(group) for group in spec.farm.hosts):
         return []
@@ -47,7 +47,11 @@ def faults_of_sleep(spec: Spec) -> list[Fault]:
 
 
 def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
-    """Yield what is wrong with a reserve, given the hosts of the farm."""
+    """Yield what is wrong with a reserve, given the hosts of the farm.
+
+    It must be smaller than the farm, name hosts that exist, and be small enough to be checked by
+    packing where that is asked for.
+    """
     part, place = spec.policies.reserve, ("policies", "reserve", "hosts")
     hosts = sum(group.count for group in spec.farm.hosts)
     if isinstance(part, FailingHosts):

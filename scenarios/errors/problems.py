@@ -1,4 +1,8 @@
-"""What is wrong with an input: where it stands, what is wrong, what would be right."""
+"""What is wrong with an input: where it stands, what is wrong, what would be right.
+
+Every floor above raises :class:`InputError` for what a user can mend; the command line prints its
+lines and ends with code 2.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

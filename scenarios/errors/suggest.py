@@ -14,7 +14,11 @@ COMPARED = 10_000
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, which is nearest, and which exist."""
+    """Say that a name is unknown, which is nearest, and which exist.
+
+    ``what`` is what it should name, in the singular. The first COMPARED of the known names are
+    compared, the first LISTED are told.
+    """
     known = list(known)
     # Who writes the beginning of a name means that name rather than one that ends so.
     begun = [each for each in known if name and each.startswith(name)]

@@ -47,7 +47,7 @@ class Record:
 
     kind: str
     files: Mapping[str, str]
-    parts: tuple[str, ...] = ()
+    parts: tuple[str, ...]
     pending: Mapping[str, str] | None = None
 
     def wrote(self, name: str, path: Path) -> bool:

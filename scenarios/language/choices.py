@@ -171,7 +171,7 @@ class ParametersField:
         return described
 
 
-def read_parameters(cls: type, written: Any, context: dict[str, Any] | None = None) -> Any:
+def read_parameters(cls: type, written: Any, context: dict[str, Any] | None) -> Any:
     """Return a dataclass made from what a scenario says of its parameters.
 
     One that is made already is returned as it is. Raises ValidationError for values that do not fit

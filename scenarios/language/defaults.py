@@ -18,7 +18,10 @@ MISSING = object()
 
 
 def unwritten(part: Part, data: Any) -> list[str]:
-    """Return the dotted paths below ``data``, the part as written out, that nobody wrote."""
+    """Return the dotted paths below ``data``, the part as written out, that nobody wrote.
+
+    A part that nobody wrote is one path, without those of its fields.
+    """
     return [".".join(map(str, place)) for place in _unwritten(part, data, ())]
 
 

@@ -58,7 +58,10 @@ def value_now(owner: type, key: str, value: object) -> str:
 
 
 def written_as_former(owner: type, key: str, written: Any) -> bool:
-    """Whether a field is missing in a mapping only because it stands there by a former name."""
+    """Whether a field is missing in a mapping only because it stands there by a former name.
+
+    ``written`` is the mapping of the part that ``owner`` reads, ``key`` the name that holds now.
+    """
     if not isinstance(written, Mapping):
         return False
     return any(now == key and old in written for old, now in former_fields(owner).items())

@@ -53,7 +53,10 @@ class Numbered(Names):
 
 
 class Repeated(Names):
-    """Names gone through again and again; later rounds are ``name#2``, ``name#3`` and so on."""
+    """Names gone through again and again; later rounds are ``name#2``, ``name#3`` and so on.
+
+    So have the VMs of a trace whose series are given to more VMs than it has.
+    """
 
     def __init__(self, names: Sequence[str], count: int) -> None:
         super().__init__(count)
@@ -66,7 +69,10 @@ class Repeated(Names):
 
 
 class Labelled(Names):
-    """``prefix-7``, ``prefix-3`` and so on from numbers; a later life of 7 is ``prefix-7#2``."""
+    """``prefix-7``, ``prefix-3`` and so on from numbers; a later life of 7 is ``prefix-7#2``.
+
+    ``numbers`` and ``life`` (names,) are kept as arrays; texts are made when they are shown.
+    """
 
     def __init__(self, prefix: str, numbers: Ints, life: Ints) -> None:
         super().__init__(len(numbers))

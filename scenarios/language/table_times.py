@@ -37,7 +37,7 @@ def times_of(
     name: str,
     where: str,
     first_row: int,
-    unit: TimeUnit | None = None,
+    unit: TimeUnit | None,
     notes: list[str] | None = None,
 ) -> Floats:
     """Return cells as seconds: dates, or numbers in ``unit`` (None: recognised, or seconds).

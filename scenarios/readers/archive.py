@@ -62,7 +62,10 @@ def refuse_irregular(path: Path, shown: str, absent: str = "no such file; check 
 
 
 def fault_of(path: Path) -> str:
-    """Return why a path is neither a file nor a folder that can be read; empty if it is."""
+    """Return why a path is neither a file nor a folder that can be read; empty if it is.
+
+    Nothing is opened: a pipe or a device might never end.
+    """
     try:
         if path.is_file() or path.is_dir():
             return ""

@@ -186,7 +186,11 @@ def _codes(column: Floats | Ints) -> tuple[Ints, Any]:
 def _sizes(
     recorded: Recorded, kept: Ints, part: ArrivalPart, tenants: Sequence[str]
 ) -> tuple[Ints, list[VmSize], list[Size]]:
-    """Return the size of each VM and the sizes: combinations of all that tells VMs apart."""
+    """Return the size of each VM (VMs,), the sizes, and what is known of each.
+
+    Sizes are combinations of all that tells VMs apart, in order of first appearance. Clocks and
+    memory are rounded to MHz and MiB. Raises InputError for more than MAX_SIZES.
+    """
     columns = [
         recorded.vcpus[kept],
         np.round(_taken(recorded.clock_mhz, kept, part.clock)),
@@ -237,7 +241,7 @@ def _size(
 
 
 class Collector:
-    """Columns gathered chunk by chunk."""
+    """Columns gathered chunk by chunk, of NumPy or of Arrow."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[Any]] = {}

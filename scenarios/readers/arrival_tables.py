@@ -170,7 +170,8 @@ def _unique_names(columns: dict[str, Any], source: TableArrivals) -> Any:
 def read_azure(source: AzureArrivals, path: Path) -> Recorded:
     """Read a table of VMs of the Azure Public Dataset; V1 has numbers, V2 buckets.
 
-    A batch is what one subscription asks for in one step. Raises InputError.
+    A batch is what one subscription asks for in one step of 300 s. VMs that end with the trace
+    stay. Utilisation above 100 % is cut and counted. Raises InputError with the row.
     """
     collected, subscriptions = Collector(), dict[str, int]()
     level = AZURE_LEVELS[source.level]
@@ -212,7 +213,11 @@ def _batches(chunk: Chunk, created_s: Floats, subscriptions: dict[str, int]) -> 
 
 
 def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
-    """Read a table of events, in order of time. VMs that never end stay. Raises InputError."""
+    """Read a table of events, in order of time; VMs that never end stay.
+
+    A name may come again after it has ended: that is another life of it. Raises InputError with the
+    row of an event that cannot follow the one before.
+    """
     collected, last_s = Collector(), 0.0
     for chunk in read_chunks(path, source.path, lambda header: _all_of(header, source.path)):
         time_s = chunk.numbers("time")

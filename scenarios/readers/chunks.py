@@ -49,7 +49,7 @@ class Chunk:
         Raises InputError at what is no number, and at empty cells where ``blank`` is None.
         """
         import pyarrow as pa  # noqa: PLC0415 - costly to import
-        from pyarrow import compute  # noqa: PLC0415
+        from pyarrow import compute  # noqa: PLC0415 - costly to import
 
         column = self._plain(name)
         if pa.types.is_string(column.type):
@@ -83,8 +83,8 @@ class Chunk:
 
     def texts(self, name: str) -> Any:
         """Return a column as Arrow texts, without blanks around them, empty where a cell is."""
-        import pyarrow as pa  # noqa: PLC0415
-        from pyarrow import compute  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415 - costly to import
+        from pyarrow import compute  # noqa: PLC0415 - costly to import
 
         text = self._plain(name).cast(pa.string()).fill_null("")
         return compute.utf8_trim_whitespace(text)
@@ -115,7 +115,7 @@ class Chunk:
 
     def replaced(self, name: str, old: str, new: float) -> "Chunk":
         """Return the chunk with one text of a column replaced by a number."""
-        from pyarrow import compute  # noqa: PLC0415
+        from pyarrow import compute  # noqa: PLC0415 - costly to import
 
         text = self.texts(name)
         column = compute.if_else(compute.equal(text, old), repr(float(new)), text)
@@ -160,7 +160,9 @@ Pick = Callable[[Sequence[str]], Sequence[str]]
 def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -> Iterator[Chunk]:
     """Yield the rows of a CSV (also gzipped) or Parquet file, by the ending of its name.
 
-    ``names`` are the columns of a CSV file without a header. Raises InputError.
+    ``shown`` is the path in messages, ``pick`` returns the columns wanted from those there are,
+    ``names`` are the columns of a CSV file without a header. Empty lines are left out. Raises
+    InputError with the row where there is one.
     """
     refuse_irregular(path, shown)
     ending = "".join(path.suffixes[-2:]).lower()
@@ -174,7 +176,7 @@ def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -
 
 def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[Chunk]:
     """Yield the rows of a CSV file in blocks of about BLOCK_BYTES. Raises InputError."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
 
     _refuse_disguise(path, shown)
     header = list(names) or _header(path, shown)
@@ -198,8 +200,8 @@ def _batches(
     stream: Any, header: Sequence[str], wanted: Sequence[str], skipped: int, odd: list[Any]
 ) -> Any:
     """Return Arrow's reader of a CSV, all cells as texts; rows of another length go to ``odd``."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import csv  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
+    from pyarrow import csv  # noqa: PLC0415 - costly to import
 
     def note(row: Any) -> str:
         """Keep a row of another length, and let Arrow end there."""
@@ -234,7 +236,7 @@ def _odd_row(row: Any, shown: str) -> InputError:
 
 def _header(path: Path, shown: str) -> list[str]:
     """Return the names in the first line of a CSV file. Raises InputError."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
 
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
@@ -275,8 +277,8 @@ def _without_blank(chunk: Chunk) -> Chunk:
 
 def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
     """Yield the rows of a Parquet file, BATCH_ROWS at a time. Raises InputError."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import parquet  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
+    from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     try:
         with parquet.ParquetFile(path) as file:

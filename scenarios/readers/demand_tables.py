@@ -142,7 +142,7 @@ def refuse_header(header: list[str], where: str) -> None:
 def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Columns:
     """Return the columns of a Parquet file by name; those not wanted are empty."""
     import pyarrow  # noqa: PLC0415 - costly to import
-    from pyarrow import parquet  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     try:
         table = parquet.ParquetFile(io.BytesIO(content)).read()
@@ -159,8 +159,8 @@ def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Col
 
 def _arrow_cells(column: Any, name: str, where: str) -> list[object]:
     """Return the cells of an Arrow column. Raises InputError for kinds that mean nothing here."""
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import types  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
+    from pyarrow import types  # noqa: PLC0415 - costly to import
 
     from .arrow_columns import decoded, is_plain  # noqa: PLC0415 - brings PyArrow
 

@@ -72,7 +72,7 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
 
 def _once(names: Any, shown: str) -> Any:
     """Return names of tasks, each of which must stand once. Raises InputError."""
-    from pyarrow import compute  # noqa: PLC0415
+    from pyarrow import compute  # noqa: PLC0415 - costly to import
 
     if compute.count_distinct(names).as_py() < len(names):
         counts = compute.value_counts(names)
@@ -155,7 +155,7 @@ def _mean_load(
     source: OpenDCArrivals, folder: Path, names: Any, own_mhz: Floats
 ) -> tuple[Floats, int]:
     """Return the mean share that each task asks for (NaN: no fragment), and how many were cut."""
-    from pyarrow import compute  # noqa: PLC0415
+    from pyarrow import compute  # noqa: PLC0415 - costly to import
 
     shown = f"{source.path}/{FRAGMENTS}"
     work, time_ms = np.zeros(len(own_mhz)), np.zeros(len(own_mhz))

@@ -35,8 +35,9 @@ def read_planetlab(
 ) -> TraceData:
     """Read a folder or archive of text files: one VM a file, one percentage a line.
 
-    A blank line is a missing sample. Numbers may also be shares (``unit``); None means percent,
-    unless all numbers could be shares. Raises InputError.
+    Lines are ``step_s`` apart, the first of all files is time 0. A blank line is a missing sample.
+    Numbers may also be shares (``unit``); None means percent, unless all numbers could be shares.
+    Raises InputError with file and line.
     """
     names, columns, files = _each(path, shown, _percentages)
     longest = max(len(column) for column in columns)

@@ -35,7 +35,8 @@ class _Row(Part):
 def read_rules(path: Path, shown: str) -> tuple[list[tuple[Constraint, str]], InputFile]:
     """Return the rules of a CSV or Parquet table, each with the place of its first row.
 
-    Raises InputError.
+    Cells that are empty say nothing. Raises InputError with all rules that are wrong, or at the
+    first row that cannot belong to one.
     """
     written: dict[str, dict[str, Any]] = {}
     places: dict[str, str] = {}

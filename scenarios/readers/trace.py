@@ -39,13 +39,16 @@ class InputFile:
 
 @dataclass
 class Quality:
-    """How good a trace is: samples in all, filled in, and cut down to 100 %."""
+    """How good a trace is: samples in all, filled in by ``rule``, and cut down to 100 %.
+
+    ``notes`` tell what was recognised rather than stated, for the reader of the report.
+    """
 
     series: int
     slots: int
+    rule: str
     filled: int = 0
     cut: int = 0
-    rule: str = "refuse"
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -21,7 +21,11 @@ MIN_AVAILABILITY = 0.01
 
 @dataclass(frozen=True)
 class Entities:
-    """Things that can fail: a label and rows each; a thing may go by several names."""
+    """Things that can fail, of one kind: a label and rows each; a thing may go by several names.
+
+    ``rows`` are hosts, or the two directions of a link; ``aliases`` the names that patterns are
+    held against, such as a label without leading zeros.
+    """
 
     kind: str
     labels: Sequence[str]

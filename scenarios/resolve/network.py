@@ -22,7 +22,7 @@ def network_of(
     layout: Topology,
     hosts: list[str],
     groups: list[str],
-    hosts_per_rack: int | None = None,
+    hosts_per_rack: int | None,
 ) -> Network:
     """Return the links and routes between hosts, given the group of each.
 

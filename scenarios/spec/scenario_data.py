@@ -47,9 +47,9 @@ class ScenarioData(Spec):
         return copy
 
     def with_places(self, find: Callable[[Place], str]) -> Self:
-        """Return the scenario knowing where stands what is checked once files have been read.
+        """Return the scenario knowing where stands what is checked once files are read.
 
-        ``find`` tells file, line and column of a path.
+        ``find`` tells file, line and column of a path. Kept are rules, baselines and CHECKED_LATER.
         """
         paths: list[Place] = [
             ("constraints", index, key)
@@ -68,13 +68,17 @@ class ScenarioData(Spec):
 
     @contextmanager
     def locating_problems(self) -> Iterator[None]:
-        """Give errors that name a field of this scenario alone the place where it stands."""
+        """Give errors that name a field of this scenario alone its place.
+
+        Raises InputError in place of one raised inside, with file, line and column where known.
+        """
         try:
             yield
         except InputError as error:
             raise InputError(self._told(each) for each in error.problems) from None
 
     def _told(self, problem: Problem) -> Problem:
+        """Return a problem with the place where its field stands, if that is kept."""
         part = problem.where.partition(".")[0]
         if part not in ("workload", "baseline") and problem.where != self.name:
             return problem

@@ -232,7 +232,10 @@ class Spec(Part):
         return self
 
     def in_currency(self, currency: str) -> Self:
-        """Return the scenario with the prices that nobody gave in a currency."""
+        """Return the scenario with the prices that nobody gave in a currency.
+
+        Prices that were given stay as they are; the scenario itself if nothing changes.
+        """
         cost = self.cost.in_currency(currency)
         if cost is self.cost:
             return self

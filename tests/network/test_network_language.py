@@ -252,7 +252,7 @@ def test_hosts_are_where_the_sites_say() -> None:
     }  # fmt: skip
     north = {"name": "north", "groups": ["a"], "hosts_per_rack": 2, "uplink": "2 Gbit/s"}
     layout = Sites.model_validate({**given, "sites": [north, {"name": "south", "groups": ["b"]}]})
-    network = network_of(layout, hosts, ["a", "b", "a", "a"])
+    network = network_of(layout, hosts, ["a", "b", "a", "a"], None)
 
     def route(source: int, target: int) -> list[str]:
         return [network.names[row] for row in network.route(source, target).tolist()]
@@ -265,6 +265,6 @@ def test_hosts_are_where_the_sites_say() -> None:
     assert [capacity[name] for name in across] == [2000.0, 1000.0]
     numbers = [{"name": "north", "hosts": 3}, {"name": "south", "hosts": 1}]
     by_number = Sites.model_validate({**given, "sites": numbers})
-    counted = network_of(by_number, hosts, ["a", "b", "a", "a"])
+    counted = network_of(by_number, hosts, ["a", "b", "a", "a"], None)
     assert len(counted.route(0, 1)) == len(counted.route(0, 2)) == 2
     assert len(counted.route(0, 3)) == 3
