@@ -261,7 +261,7 @@ def _label(variant: str, level: str) -> str:
 
 
 def run_all(
-    variants: Sequence[Variant], levels: Levels | None = None, progress: Progress | None = None
+    variants: Sequence[Variant], levels: Levels | None, progress: Progress | None = None
 ) -> Comparison:
     """Run every variant at every level; the first is the reference.
 

@@ -204,7 +204,7 @@ def _known(found: Optimum) -> str:
 
 
 def at_instant(
-    scenario: Scenario, at_s: float, fill: float = 1.0, time_limit_s: float = 60.0
+    scenario: Scenario, at_s: float, fill: float, time_limit_s: float
 ) -> OptimumComparison:
     """Run a scenario up to an instant and compare the farm with the optimum.
 
