@@ -49,7 +49,7 @@ workload:
   sizes:
 {sizes}
 policies:
-  initial: {{placement: round_robin, by: size}}
+  initial: {{placement: round_robin, count_by: size}}
   every: 5 min
   control: none
 """

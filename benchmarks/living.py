@@ -77,7 +77,9 @@ def theory() -> None:
         laws = {"exponential": draw.exponential(MEAN_S, VMS), "constant": np.full(VMS, MEAN_S)}
         for law, lifetime_s in laws.items():
             arrival_s = np.cumsum(gaps * MEAN_S / LOAD)
-            vms = queue(folder, arrival_s, lifetime_s, farm=hosts(HOSTS), admission={"queue": 0})
+            vms = queue(
+                folder, arrival_s, lifetime_s, farm=hosts(HOSTS), admission={"max_queue": 0}
+            )
             lost = np.array(vms["state"].to_pylist()) == "rejected"
             told(
                 f"share turned away, {HOSTS} hosts, load {LOAD}, {law} lifetimes",
@@ -136,7 +138,7 @@ def year(folder: Path) -> Parts:
             "vms": 10_000, "sizes": [size],
         },
         "policies": {"initial": {"placement": "round_robin"}, "every": "1 d"},
-        "failures": {"entries": [{"name": "hosts", "of": "host", **times}]},
+        "failures": {"entries": [{"name": "hosts", "component": "host", **times}]},
     }  # fmt: skip
 
 

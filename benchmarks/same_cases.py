@@ -15,28 +15,29 @@ farm:
     - {name: b, server: dell_r720_e5_2670, count: 6, memory: 96 GiB, hypervisor: esxi}
 tenants: [{name: shop}]
 workload:
-  arrivals: {type: generated, rate: 0.02, start: 7 days, clock: 2.5 GHz, class: web, tenant: shop}
+  arrivals: {type: generated, rate: 0.02, trace_start: 7 days, clock: 2.5 GHz, class: web,
+    tenant: shop}
 policies:
   initial: {placement: best_fit, unplaced: reject, cpu_overcommit: 2}
   control: {policy: consolidation, selection: random}
   reserve: {kind: share, memory: 5 %, cpu: 5 %}
-admission: {queue: 60, patience: 10 min, retries: 1}
+admission: {max_queue: 60, max_wait: 10 min, retries: 1}
 provisioning: {method: template_copy, image: 10 GiB, starts_per_host: 4}
-migration: {model: pre_copy, reaction: cancel}
+migration: {model: pre_copy, if_not_converging: cancel}
 network: {layout: {topology: two_tier, hosts_per_rack: 4}, background: 20 %}
 failures:
-  restart_isolated: true
+  restart_vms_of_isolated_hosts: true
   entries:
     - name: hosts
-      of: host
+      component: host
       time_to_failure: {distribution: weibull, mean: 40 h, shape: 0.75}
       repair: {distribution: lognormal, mean: 1 h}
     - name: switches
-      of: switch
+      component: switch
       time_to_failure: {distribution: exponential, mean: 30 h}
       repair: {distribution: constant, mean: 20 min}
     - name: links
-      of: link
+      component: link
       time_to_failure: {distribution: empirical, times: [20 h, 90 h]}
       repair: {distribution: exponential, mean: 10 min}
 baseline: [{type: unconsolidated}, {type: dedicated}]
@@ -52,7 +53,7 @@ farm:
 workload:
   source: {type: synthetic, classes: planetlab, farm_factor: 10 %, bursts: {per_day: 2}}
   vms: 60
-  deal: random
+  size_order: random
   sizes:
     - {name: s, vcpus: 1, clock: 1 GHz, memory: 1 GiB, share: 50 %}
     - {name: m, vcpus: 2, clock: 1.5 GHz, memory: 2 GiB, share: 50 %}
@@ -63,16 +64,17 @@ variants:
   static: {policies.control.overload: {policy: static_threshold, above_for: 10 min}}
   quartiles: {policies.control.overload: {policy: interquartile_range, measure: utilisation}}
   deviation: {policies.control.overload: {policy: median_absolute_deviation, history: host}}
-  regression: {policies.control.overload: {policy: local_regression, ahead: 2}}
+  regression: {policies.control.overload: {policy: local_regression, samples_ahead: 2}}
   robust: {policies.control.overload: {policy: robust_local_regression, samples: 12}}
   random: {policies.control.selection: random, policies.control.placement: random}
   utilisation: {policies.control.selection: minimum_utilisation, policies.control.drain: none}
   correlation: {policies.control.selection: maximum_correlation, policies.every: 15 min}
   dot: {policies.control.placement: dot_product, policies.initial.placement: dot_product}
   first: {policies.control.placement: first_fit, policies.initial.placement: first_fit_decreasing}
-  worst: {policies.control.placement: worst_fit, policies.initial.by: demand}
-  balance: {policies.control: {policy: balance, moves: 3}}
-  resampled: {workload.source: {type: resample, of: azure-v1-week, block: 1 day, blocks: apart}}
+  worst: {policies.control.placement: worst_fit, policies.initial.count_by: demand}
+  balance: {policies.control: {policy: balance, max_migrations: 3}}
+  resampled: {workload.source: {type: resample, trace: azure-v1-week, block: 1 day,
+    draw_blocks: apart}}
   fan: {farm.hosts.g4.power: {model: fan, idle: 90 W, max: 120 W}, policies.control: none}
   cubic: {farm.hosts.g4.power: {model: cubic, idle: 90 W, max: 120 W}}
   square: {farm.hosts.g4.power: {model: square, idle: 90 W, max: 120 W}}
@@ -102,7 +104,8 @@ workload:
     - {name: web, vcpus: 2, clock: 2 GHz, memory: 4 GiB, disk: 4 GiB, disk_writes: 50 Mbit/s,
        share: 50 %}
     - {name: store, vcpus: 4, clock: 2 GHz, memory: 8 GiB, disk: 20 GiB, disk_writes: 90 Mbit/s,
-       share: 50 %, migration: {model: pre_copy, downtime_target: 100 ms, reaction: throttle}}
+       share: 50 %, migration: {model: pre_copy, downtime_target: 100 ms,
+         if_not_converging: throttle}}
 policies:
   initial: {placement: round_robin, cpu_overcommit: 2}
   control: {policy: consolidation, drain: {policy: least_utilised, below: 60 %}}
@@ -118,27 +121,28 @@ variants:
   pre: {}
   fixed: {migration: {model: fixed_rate, bandwidth: 10 Gbit/s}}
   cold: {migration: {model: cold, storage: with}, conversion: cold}
-  suspend: {migration: {model: suspend_resume, zero_scan: 8 Gbit/s}, network.order: serial}
+  suspend: {migration: {model: suspend_resume, zero_scan: 8 Gbit/s},
+    network.migration_order: serial}
   post:
     migration: {model: post_copy, storage: before}
-    network.moves_per_host: 1
-    failures: {restart: false, schedule: [{at: 304500 ms, match: [esxi-6], for: 10 min}]}
+    network.max_migrations_per_host: 1
+    failures: {restart_vms: false, schedule: [{at: 304500 ms, match: [esxi-6], duration: 10 min}]}
   hybrid: {migration: hybrid, network.transport: lv08, network.background: 30 %}
   curve:
     migration:
       {model: pre_copy, dirty: {model: curve, times: [1 s, 9 s], shares: [20 %, 60 %]},
-       reaction: post_copy, first_rate: 100 Mbit/s, max_rounds: 4}
+       if_not_converging: post_copy, first_pass_bandwidth: 100 Mbit/s, max_rounds: 4}
   leaves: {network.layout: {topology: leaf_spine, hosts_per_leaf: 3, spines: 2}}
-  tree: {network.layout: {topology: fat_tree}, network.transport: cm02, network.moves_in_all: 2}
-  switch: {network.layout: {topology: single_switch}, network.order: planned}
-  mixed: {farm.hosts.kvm.migration: post_copy, network.moves_per_link: 1}
+  tree: {network.layout: {topology: fat_tree}, network.transport: cm02, network.max_migrations: 2}
+  switch: {network.layout: {topology: single_switch}, network.migration_order: planned}
+  mixed: {farm.hosts.kvm.migration: post_copy, network.max_migrations_per_link: 1}
   slow: {network.transport: {latency_factor: 13.01, cross_traffic: 5 %, tcp_window: 4 MiB}}
   assigned:
     policies.control:
       policy: reassign
       at: 10 min
       assignment: {ait05_us_es_root: kvm-1}
-      otherwise: {policy: consolidation}
+      base_policy: {policy: consolidation}
 """,
     "swapped": """\
 name: swapped
@@ -185,12 +189,12 @@ constraints:
   - {name: db-per-rack, type: spread, sizes: [db], domain: rack, at_most: 4}
   - {name: shop, type: together, vms: [vm-01, vm-02, vm-03]}
   - {name: licensed, type: fence, vms: ["vm-0[4-9]"], hosts: [web-01, web-02, web-03]}
-  - {name: pages-apart, type: apart, vms: ["vm-1*"], price: 0.5}
-  - {name: not-far, type: ban, vms: [vm-20, vm-21], hosts: ["far-*"], price: 2}
+  - {name: pages-apart, type: apart, vms: ["vm-1*"], penalty: 0.5}
+  - {name: not-far, type: ban, vms: [vm-20, vm-21], hosts: ["far-*"], penalty: 2}
   - {name: alone, type: lonely, vms: [vm-30, vm-31]}
   - {name: kept, type: preserve, vms: [vm-40], cpu: 800 MHz}
   - {name: own, type: dedicated, vms: [vm-41, vm-42], hosts: [far-1]}
-  - {name: site, type: together, vms: ["vm-5*"], domain: site, price: 3}
+  - {name: site, type: together, vms: ["vm-5*"], domain: site, penalty: 3}
 baseline: {type: unconsolidated}
 """,
     "shop": """\
@@ -206,8 +210,8 @@ workload:
 applications:
   - name: shop
     size: web
-    minimum: 2
-    maximum: 12
+    min_members: 2
+    max_members: 12
     load: {type: daily, peak: 4000 requests/s, trough: 500 requests/s, peak_at: 6 h}
     events: [{from: 8 h, to: 10 h, factor: 2, ramp: 10 min}]
     scaling: {policy: target_utilisation, target: 60 %}
@@ -215,20 +219,20 @@ applications:
     penalty: {price: 0.001 EUR, per: request}
   - name: mail
     size: web
-    minimum: 1
-    maximum: 2
-    balance: round_robin
+    min_members: 1
+    max_members: 2
+    load_balancing: round_robin
     load: {type: table, times: [0 h, 3 h, 9 h], rates: [4 GHz, 14 GHz, 3 GHz]}
     scaling: {policy: vertical, sizes: [web, big], hot_add_up_to: web}
   - name: batch
     size: web
-    maximum: 4
-    leaves_first: oldest
+    max_members: 4
+    scale_in_order: oldest_first
     load: {type: constant, rate: 12 GHz}
     scaling: {policy: step, above: [70 %, 90 %], add: [1, 2], below: 30 %}
 policies: {control: power_proportional, initial: {unplaced: reject, cpu_overcommit: 2}}
 provisioning: {method: linked_clone, boot: 30 s}
-failures: {schedule: [{at: 5 h, match: [x-1], for: 1 h}]}
+failures: {schedule: [{at: 5 h, match: [x-1], duration: 1 h}]}
 baseline: {type: dedicated}
 """,
     "asleep": """\
@@ -250,22 +254,23 @@ farm:
 workload:
   source: azure-v1-week
   vms: 60
-  deal: cycle
+  size_order: cycle
   on_end: loop
   sizes: [{name: v, vcpus: 4, clock: 2.6 GHz, memory: 8 GiB}]
 policies:
   initial: {placement: round_robin, cpu_overcommit: 4}
-  control: {policy: combined, of: [balance, dynamic_power], settle: 10 min}
+  control: {policy: combined, policies: [balance, dynamic_power], undo_after: 10 min}
   power: {sleep: suspend_to_ram, keep_awake: 2, idle_for: 10 min}
   reserve: {kind: hosts, hosts: 1}
-failures: {schedule: [{at: 9 h, match: [host-02], for: 1 h}]}
+failures: {schedule: [{at: 9 h, match: [host-02], duration: 1 h}]}
 baseline: {type: unconsolidated}
 variants:
   ram: {}
   disk: {policies.power: {sleep: hibernate, cycles_per_day: 2, awake_for: 1 h}}
   standby: {policies.power: {sleep: standby, keep_awake_share: 30 %}, policies.reserve.check: sum}
   ahead:
-    policies.power: {sleep: suspend_to_ram, wake_ahead: 30 min, forecast: seasonal, fill: 60 %}
+    policies.power: {sleep: suspend_to_ram, wake_ahead: 30 min, forecast: seasonal,
+      max_utilisation: 60 %}
   mean: {policies.power: {wake_ahead: 20 min, forecast: {policy: moving_average}}}
 """,
     "crowded": """\
@@ -283,19 +288,20 @@ tenants: [{name: bank, isolation: dedicated}, {name: shop}]
 workload:
   source: azure-v1-week
   vms: 60
-  deal: cycle
+  size_order: cycle
   sizes:
     - {name: a, vcpus: 2, clock: 1 GHz, memory: 2 GiB, share: 50 %, class: oltp, tenant: bank,
        reservation: 200 MHz, limit: 1.8 GHz}
     - {name: b, vcpus: 4, clock: 2 GHz, memory: 2 GiB, share: 50 %, tenant: shop, shares: 2000,
        class: {cpu: 5 ms, exits: 20, disk_pressure: 1}}
 policies: {initial: {cpu_overcommit: 9}, control: consolidation}
-service: {sharing: shares, interference: true, idle_energy: usage, microscope: [azure-223811]}
+service: {sharing: shares, interference: true, idle_energy_by: usage,
+  simulate_requests: [azure-223811]}
 cost: {currency: USD, energy_price: 0.2 USD/kWh, server_price: 7000 USD, licence_region: americas}
 baseline: {type: dedicated, server: dell_r240_e_2176g, price: 900 USD}
 variants:
   base: {}
-  equal: {service.idle_energy: equal, service.incoming_counts: true}
+  equal: {service.idle_energy_by: equal, service.incoming_counts_as_violation: true}
   demand: {service: {sharing: demand}}
 """,
     "tables": """\
@@ -305,7 +311,7 @@ farm: {hosts: [{name: h, server: hp_ml110_g5, count: 4, memory: 8 GiB}]}
 tenants: [{name: shop}, {name: lab}]
 workload: {arrivals: {type: table, path: vms.csv, clock: 1.2 GHz, utilisation_unit: percent}}
 policies: {initial: {placement: best_fit, unplaced: reject}, control: power_proportional}
-admission: {queue: 2, patience: 20 min, retries: 1}
+admission: {max_queue: 2, max_wait: 20 min, retries: 1}
 baseline: {type: none}
 variants:
   table: {}
@@ -349,7 +355,7 @@ policies: {control: consolidatoin}
 
 TABLES: dict[str, str] = {
     "rules.csv": """\
-rule,type,vm,host,domain,at_most,price
+rule,type,vm,host,domain,at_most,penalty
 first,spread,vm-13,,rack,1,
 first,,vm-14,,,,
 second,fence,vm-15,web-11,,,
@@ -453,7 +459,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "kept": ("run kept.yaml --out out", "failover kept.yaml --pairs --out failed"),
     "evacuate": (
         f"{EVACUATE} --out out", f"{EVACUATE} --wave 2 --hold '10 min' --json --out waves",
-        f"{EVACUATE} --set network.order=planned --set network.moves_per_host=8 --out planned",
+        f"{EVACUATE} --set network.migration_order=planned"
+        " --set network.max_migrations_per_host=8 --out planned",
         f"!{EVACUATE} --deadline '1 min' --out late",
         "evacuate library/claim-7-any-server --hosts 'intel2019-*' --at '30 min' --out out-7",
         "!evacuate library/claim-7-any-server --hosts 'intel2019-*' --at '30 min'"
@@ -461,7 +468,7 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "failover": (
         "failover library/rack-failure-at-peak --pairs --out out",
-        "failover library/rack-failure-at-peak --at '3 h' --set failures.restart=false --json"
+        "failover library/rack-failure-at-peak --at '3 h' --set failures.restart_vms=false --json"
         " --out later",
     ),
     "optimum": (

@@ -70,7 +70,7 @@ def flat(vms: int, *overrides: str) -> Figures:
                 "sizes": [{"name": "small", "vcpus": 2, "clock": "2.5 GHz", "memory": "4 GiB"}],
             },
             "policies": {
-                "initial": {"placement": "round_robin", "by": "size"},
+                "initial": {"placement": "round_robin", "count_by": "size"},
                 "every": "5 min",
                 "control": "none",
             },

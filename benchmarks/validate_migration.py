@@ -86,7 +86,7 @@ def never_ending() -> Iterator[Line]:
         if row.converged:
             continue
         for reaction in REACTIONS:
-            (out,) = play_simgrid(row, 1, reaction=reaction, patience=2)
+            (out,) = play_simgrid(row, 1, if_not_converging=reaction, max_stalled_rounds=2)
             Verdicts.of(out.reaction == reaction)
             yield (
                 f"{row.memory_bytes / 2**30:g} GiB",

@@ -60,7 +60,7 @@ POLICIES: dict[str, tuple[str, ...]] = {
 }
 """What each policy of the experiment changes in the scenario."""
 
-PRICED = "placement={policy: power_aware_best_fit_decreasing, increase_over: tentative}"
+PRICED = "placement={policy: power_aware_best_fit_decreasing, compare_with: tentative}"
 SWITCHING = tuple(
     f"farm.hosts.{group}.{what}"
     for group in ("g4", "g5")
@@ -80,11 +80,12 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "drain_half": ("only hosts below 50 % are drained", ("policies.control.drain.below=50 %",)),
     "receivers": (
         "hosts just filled are not drained again",
-        ("policies.control.drain.receivers=false",),
+        ("policies.control.drain.drain_receivers=false",),
     ),
     "idle": ("hosts whose VMs are all idle are drained too",
-             ("policies.control.drain.spare_idle=false",)),
-    "incoming": ("incoming copies do not count as violations", ("service.incoming_counts=false",)),
+             ("policies.control.drain.skip_idle_hosts=false",)),
+    "incoming": ("incoming copies do not count as violations",
+                 ("service.incoming_counts_as_violation=false",)),
     "switching": ("booting takes 260 s, shutdown 60 s, off draws 5 W", SWITCHING),
 }  # fmt: skip
 """Runs of THR that each change one thing that the published figures rest on."""

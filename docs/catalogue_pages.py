@@ -191,7 +191,7 @@ def workloads() -> str:
     parts = [
         "[Workloads](../workloads.md) says what each source does and where its limits are.",
         "## Shipped traces",
-        "`source: NAME`, or `{type: resample, of: NAME}`.",
+        "`source: NAME`, or `{type: resample, trace: NAME}`.",
         table(("name", "what it is", "VMs", "hours", "step (s)", "licence", "source"), recorded),
         "## Fitted classes of the synthetic load",
         "`source: {type: synthetic, classes: NAME}`. Variances are parts of a standard normal "

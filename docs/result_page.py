@@ -37,7 +37,7 @@ SAMPLE: dict[str, Any] = {
         {
             "name": "a",
             "size": "standard",
-            "maximum": 1,
+            "max_members": 1,
             "load": {"type": "constant", "rate": "1 GHz"},
         },
     ],
@@ -46,7 +46,7 @@ SAMPLE: dict[str, Any] = {
         "control": {"policy": "evacuation", "hosts": "h-4", "at": "1 min"},
     },
     "migration": {"model": "pre_copy"},
-    "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "for": "1 min"}]},
+    "failures": {"schedule": [{"at": "5 min", "match": ["h-1"], "duration": "1 min"}]},
     "baseline": {"type": "none"},
 }
 ONLY_WITH = {table.name: table.only for topic in TOPICS for table in topic.tables if table.only}

@@ -19,7 +19,8 @@ kind          method                                 attributes (default of a fu
 placement     place(candidates, vms)                 none
 overload      judge(history_mhz, capacity_mhz)       samples (12), history ("vms"), linear(depth)
 selection     pick(view, vms)                        samples (12)
-drain         order(view, overloaded)                receivers, spare_idle (False), below (1)
+drain         order(view, overloaded)                drain_receivers, skip_idle_hosts (False),
+                                                     below (1)
 control       decide(view)                           samples (12), powers_down (False)
 scaling       decide(view)                           none
 forecast      forecast(history, step_s, steps)       reach_s (3600)

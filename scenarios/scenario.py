@@ -52,8 +52,8 @@ class Scenario(ScenarioData):
         """Check that the files it names are there. Raises InputError."""
         named = {
             "workload.source.path": getattr(self.workload.source, "path", None),
-            "workload.source.of.path": getattr(
-                getattr(self.workload.source, "of", None), "path", None
+            "workload.source.trace.path": getattr(
+                getattr(self.workload.source, "trace", None), "path", None
             ),
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             **{

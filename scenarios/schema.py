@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     ):
         _plain_text(definitions[part]["properties"][field])["enum"] = list(names)
     definitions["InlineHypervisor"]["properties"]["based_on"]["enum"] = list(profiles())
-    for part, name in (("WorkloadPart", "source"), ("Resampled", "of")):
+    for part, name in (("WorkloadPart", "source"), ("Resampled", "trace")):
         properties = definitions[part]["properties"]
         written = properties[name]
         properties[name] = {

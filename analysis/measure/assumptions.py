@@ -93,7 +93,7 @@ def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
     model = scenario.migration
     if moved and isinstance(model, FixedRate):
         value = (
-            f"memory at {write(model.share, 'share')} of "
+            f"memory at {write(model.bandwidth_share, 'share')} of "
             f"{write(model.bandwidth_mbps, 'bandwidth')}, "
             f"guest loses {write(model.guest_loss, 'share')}, "
             f"target carries {write(model.target_load, 'share')}"

@@ -108,7 +108,7 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
     if may_use_network(run.scenario):
         shown = part.model_dump(by_alias=True)
         shown["layout"] = part.topology.model_dump(by_alias=True)
-        shown["moves_per_host"] = part.moves_per_host or MIGRATIONS_PER_HOST
+        shown["max_migrations_per_host"] = part.max_migrations_per_host or MIGRATIONS_PER_HOST
         yield from _fields("Network", shown, part.model_fields_set)
     fixed = any(isinstance(model, FixedRate) for _, model in _models(run))
     if fixed and not part.stated and migrates_vms(run.scenario.policies.control):
@@ -121,9 +121,9 @@ def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
     part = run.scenario.service
     used = {
         "sharing": True,
-        "incoming_counts": moved,
-        "microscope": bool(part.microscope),
-        "idle_energy": bool(run.case.stack.tenants),
+        "incoming_counts_as_violation": moved,
+        "simulate_requests": bool(part.simulate_requests),
+        "idle_energy_by": bool(run.case.stack.tenants),
         "interference": any(run.case.stack.classes),
     }
     shown = part.model_dump(by_alias=True)

@@ -213,8 +213,8 @@ def evacuated(result: Run) -> EvacuationResult[Run] | None:
     policy = Evacuation(
         control["hosts"],
         parse(control["at"], "time"),
-        control["wave"],
-        parse(control["hold"], "time"),
+        control["hosts_per_wave"],
+        parse(control["maintenance_time"], "time"),
     )
     return read(result, policy)
 
@@ -225,7 +225,7 @@ def _evacuation_in(control: Any) -> Mapping[str, Any] | None:
         return None
     if control.get("policy") == "evacuation":
         return control
-    inner = [*(control.get("of") or []), control.get("otherwise")]
+    inner = [*(control.get("policies") or []), control.get("base_policy")]
     return next((found for each in inner if (found := _evacuation_in(each))), None)
 
 
@@ -259,7 +259,7 @@ def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
         stayed=_why(result, _stayed(result, full)),
         by_host=by_host,
         downtimes_unknown=len(moves) - len(known),
-        hold_s=policy.hold_s,
+        hold_s=policy.maintenance_time_s,
         ended=_ended(result, closed),
     )
 
@@ -322,7 +322,7 @@ def _by_host(
         found.append(
             EmptiedHost(
                 host,
-                number // (policy.wave or len(hosts)) + 1,
+                number // (policy.hosts_per_wave or len(hosts)) + 1,
                 len(rows),
                 added(row["copied_gib"] for row in rows),
                 times.get("empty_s"),

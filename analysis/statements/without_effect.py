@@ -29,8 +29,8 @@ def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
     if not drawn and _changed(scenario, "seed"):
         yield "seed", "nothing in this scenario is drawn at random"
     initial = scenario.policies.initial
-    if initial.by == "demand" and _changed(initial, "cpu_overcommit"):
-        why = "VMs count with their demand; set policies.initial.by: size"
+    if initial.count_by == "demand" and _changed(initial, "cpu_overcommit"):
+        why = "VMs count with their demand; set policies.initial.count_by: size"
         yield "policies.initial.cpu_overcommit", why
     if not scenario.applications and _changed(scenario.policies, "scaling_every"):
         yield "policies.scaling_every", "there are no applications"
@@ -61,15 +61,15 @@ def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     names = (
         "transport",
         "background",
-        "moves_per_host",
-        "moves_in_all",
-        "moves_per_link",
+        "max_migrations_per_host",
+        "max_migrations",
+        "max_migrations_per_link",
         "suspend_bandwidth",
-        "order",
+        "migration_order",
     )
     fields = [
         (scenario, "migration", "migration"),
-        (scenario.service, "incoming_counts", "service.incoming_counts"),
+        (scenario.service, "incoming_counts_as_violation", "service.incoming_counts_as_violation"),
     ]
     fields += [(scenario.network, name, f"network.{name}") for name in names]
     fields += [
@@ -97,7 +97,7 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
         yield "policies.power", "policies.control never puts a host to rest"
     elif not power.ahead_s:
         plain = type(power)()
-        for name in ("forecast", "fill"):
+        for name in ("forecast", "max_utilisation"):
             if getattr(power, name) != getattr(plain, name):
                 yield f"policies.power.{name}", "it is for policies.power.wake_ahead, which is 0 s"
     fails = scenario.failures.entries or scenario.failures.schedule
@@ -119,7 +119,7 @@ def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
         scenario.provisioning,
     )
     if not (failures.entries or failures.schedule):
-        for name in ("detection", "restart", "restart_isolated"):
+        for name in ("detection_time", "restart_vms", "restart_vms_of_isolated_hosts"):
             if _changed(failures, name):
                 yield f"failures.{name}", "nothing fails; write failures.entries or a schedule"
     if not run.case.living and not scenario.applications:
@@ -131,7 +131,7 @@ def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     if not admission.retries and _changed(admission, "retry_after"):
         yield "admission.retry_after", "admission.retries is 0"
     if provisioning.method != "template_copy":
-        for name in ("image", "bandwidth"):
+        for name in ("image", "copy_bandwidth"):
             if _changed(provisioning, name):
                 yield f"provisioning.{name}", "provisioning.method is not template_copy"
 

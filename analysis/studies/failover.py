@@ -187,7 +187,7 @@ class _Trial:
             case.rules,
         )
         initial = scenario.policies.initial
-        needs = Needs(farm, self._view, initial.by == "size", initial.cpu_overcommit)
+        needs = Needs(farm, self._view, initial.count_by == "size", initial.cpu_overcommit)
         self._load_mhz = needs.load_mhz().copy()
         self._restart, self._lives = case.engine.restart, case.engine.lives
 

@@ -66,7 +66,7 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
         "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
         "hard": ([rule.hard for rule in rules.all], "", "Whether nothing may break it."),
         "price": (
-            pa.array([rule.price for rule in rules.all], pa.float64()),
+            pa.array([rule.penalty for rule in rules.all], pa.float64()),
             "",
             "What a VM placed against it counts; empty where it is hard.",
         ),

@@ -51,7 +51,7 @@ def evacuate(
     loaded = source.load(scenario)
     for option, end_s in (("--hold", at_s + hold_s), ("--deadline", at_s + (deadline_s or 0.0))):
         refuse_beyond(loaded, option, at_s, end_s)
-    policy = Evacuation(hosts, at_s, wave, hold_s, otherwise=loaded.policies.control)
+    policy = Evacuation(hosts, at_s, wave, hold_s, base_policy=loaded.policies.control)
     with output.progress() as show_progress:
         outcome = run_evacuation(loaded, policy, show_progress)
     there = output.out or default_directory(outcome.result, RUNS)

@@ -213,7 +213,7 @@ class FarmRates:
         )
         utilisation = allocated.delivered_mhz / hosts.cpu_mhz[rows]
         violating = utilisation >= FULL
-        if state.violation.incoming_counts:
+        if state.violation.incoming_counts_as_violation:
             violating |= hosts.incoming[rows] > 0
         hosts.demand_mhz[rows] = allocated.demand_mhz
         hosts.delivered_mhz[rows] = allocated.delivered_mhz

@@ -36,12 +36,12 @@ class FarmError(Exception):
 class ViolationRule:
     """What counts as service-level violation time of a host.
 
-    Always: time at a utilisation of 100 % (Beloglazov and Buyya 2012). With ``incoming_counts``
-    also the time during which a VM is being copied to the host, as in their experiments in
-    CloudSim.
+    Always: time at a utilisation of 100 % (Beloglazov and Buyya 2012). With
+    ``incoming_counts_as_violation`` also the time during which a VM is being copied to the host,
+    as in their experiments in CloudSim.
     """
 
-    incoming_counts: bool = False
+    incoming_counts_as_violation: bool = False
 
 
 class Ledger(Protocol):

@@ -190,7 +190,7 @@ class FastPath:
         utilisation = delivered_mhz / hosts.cpu_mhz.item(host)
         violating = not idle and (
             utilisation >= FULL
-            or (state.violation.incoming_counts and hosts.incoming.item(host) > 0)
+            or (state.violation.incoming_counts_as_violation and hosts.incoming.item(host) > 0)
         )
         hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz
         accounts.utilisation[host] = utilisation

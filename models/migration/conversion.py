@@ -131,12 +131,12 @@ class Conversion(Handover):
     @property
     def cap_bytes_s(self) -> float:
         """Bytes/s of the converter, or the migration's limit if that is lower."""
-        return min(self.rate_mbps, self.limit_mbps or math.inf) * BYTES_PER_MEGABIT
+        return min(self.rate_mbps, self.max_bandwidth_mbps or math.inf) * BYTES_PER_MEGABIT
 
     def restart(self, storage: StorageMode) -> Cold:
         """Return the migration where only the CPU is another one: nothing is converted."""
         return Cold(
-            limit_mbps=self.limit_mbps,
+            max_bandwidth_mbps=self.max_bandwidth_mbps,
             target_load=self.target_load,
             drain_s=self.drain_s,
             announce_s=self.announce_s,

@@ -7,7 +7,7 @@ returning more phases.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -108,10 +108,12 @@ class FixedRate:
     the guest loses the copy takes, at the source, so the source is as busy as before.
     """
 
+    FORMER_FIELDS: ClassVar = {"share": "bandwidth_share"}
+
     bandwidth_mbps: float = parameter(
         "Network bandwidth between two hosts.", 1000.0, key="bandwidth", dimension="bandwidth", gt=0
     )
-    share: float = parameter(
+    bandwidth_share: float = parameter(
         "Part of the bandwidth that a migration gets.", 0.5, dimension="share", gt=0, le=1
     )
     guest_loss: float = parameter(
@@ -142,7 +144,7 @@ class FixedRate:
     @property
     def max_mbps(self) -> float:
         """What a migration takes of the network."""
-        return self.share * self.bandwidth_mbps
+        return self.bandwidth_share * self.bandwidth_mbps
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
         """Return one phase per VM, as long as its memory takes to copy."""

@@ -7,7 +7,7 @@ before all have come.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..base.parameters import parameter
 from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
@@ -30,10 +30,13 @@ class RemotePages(MemoryHandover):
     """What it costs a guest to run while pages are away.
 
     A guest at full activity touches ``touches_per_s`` pages a second for the first time; each
-    touch of a page still away stops it for ``fault_s``, a round trip and the page's transfer.
-    With a part ``a`` of the pages away it keeps ``1 / (1 + touches_per_s * fault_s * a)`` of its
-    CPU. Both figures and the size of the device state are estimates.
+    touch of a page still away stops it for ``page_fault_time_s``, a round trip and the page's
+    transfer. With a part ``a`` of the pages away it keeps
+    ``1 / (1 + touches_per_s * page_fault_time_s * a)`` of its CPU. Both figures and the size of
+    the device state are estimates.
     """
+
+    FORMER_FIELDS: ClassVar = {"fault": "page_fault_time"}
 
     state_mib: float = parameter(
         "State of vCPUs and devices, sent while the guest stands still. Estimate.",
@@ -43,13 +46,17 @@ class RemotePages(MemoryHandover):
         ge=0,
     )
     touches_per_s: float = parameter("Pages first touched per second. Estimate.", 1000.0, ge=0)
-    fault_s: float = parameter(
-        "Standstill for a page that is away. Estimate.", 0.0005, key="fault", dimension="time", ge=0
+    page_fault_time_s: float = parameter(
+        "Standstill for a page that is away. Estimate.",
+        0.0005,
+        key="page_fault_time",
+        dimension="time",
+        ge=0,
     )
 
     def kept_share(self, away: float) -> float:
         """Return the part of its CPU that a guest keeps with a part of its pages away."""
-        return 1.0 / (1.0 + self.touches_per_s * self.fault_s * away)
+        return 1.0 / (1.0 + self.touches_per_s * self.page_fault_time_s * away)
 
     def remaining_after(self, dirtied_bytes: float, guest: Guest, past: Measured) -> RemainingBytes:
         """Return what is left to send after a step in which so much memory was dirtied."""

@@ -7,7 +7,7 @@ and for the switch to post-copy.
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from ..base.parameters import parameter
 from .course import Guest, Measured, MigrationEnd, MigrationSteps, Step
@@ -28,11 +28,18 @@ class PreCopy(RemotePages):
     ``B`` as measured in the last round; the rest is sent while the guest stands still. With a
     constant rate ``D`` and ``lambda = D / B < 1``: ``V_i = M lambda^i``,
     ``n = ceil(log_lambda(B T_max / M))``. What happens if a cap is hit or rounds cease to shrink
-    is declared, so a migration always ends. Where ``limit`` is set and the whole memory fits the
-    target at that rate, there is no round at all. Caps of 29 rounds and three times the memory
-    are Xen's (read in other code); throttling by 20 %, then 10 % more a round up to 99 %, and
-    the target of 300 ms are QEMU's (from memory); ``patience`` is farmsim's.
+    is declared, so a migration always ends. Where ``max_bandwidth`` is set and the whole memory
+    fits the target at that rate, there is no round at all. Caps of 29 rounds and three times the
+    memory are Xen's (read in other code); throttling by 20 %, then 10 % more a round up to 99 %,
+    and the target of 300 ms are QEMU's (from memory); ``max_stalled_rounds`` is farmsim's.
     """
+
+    FORMER_FIELDS: ClassVar = {
+        "first_rate": "first_pass_bandwidth",
+        "rate_step": "bandwidth_step",
+        "patience": "max_stalled_rounds",
+        "reaction": "if_not_converging",
+    }
 
     dirty: DirtyPages = parameter("How the guest dirties its memory.", DirtyRate())
     downtime_target_s: float = parameter(
@@ -46,13 +53,13 @@ class PreCopy(RemotePages):
     max_copied: float = parameter(
         "Most memory sent while the guest runs, x memory, a disk not counted; 0: any.", 3.0, ge=0
     )
-    patience: int = parameter(
+    max_stalled_rounds: int = parameter(
         "Rounds in a row that leave no less than the one before until it counts as not "
         "converging; 0: only the caps count.",
         2,
         ge=0,
     )
-    reaction: Reaction = parameter("What to do if it does not converge.", "stop_and_copy")
+    if_not_converging: Reaction = parameter("What to do if it does not converge.", "stop_and_copy")
     throttle_first: float = parameter(
         "CPU taken from the guest at first when throttling.", 0.2, dimension="share", gt=0, lt=1
     )
@@ -60,17 +67,17 @@ class PreCopy(RemotePages):
         "CPU taken in addition at each further round.", 0.1, dimension="share", gt=0, lt=1
     )
     throttle_max: float = parameter("Most CPU taken.", 0.99, dimension="share", gt=0, lt=1)
-    first_rate_mbps: float = parameter(
+    first_pass_bandwidth_mbps: float = parameter(
         "Bandwidth limit of the first pass; 0: that of all.",
         0.0,
-        key="first_rate",
+        key="first_pass_bandwidth",
         dimension="bandwidth",
         ge=0,
     )
-    rate_step_mbps: float = parameter(
+    bandwidth_step_mbps: float = parameter(
         "How much the limit rises each round if the first pass has its own.",
         50.0,
-        key="rate_step",
+        key="bandwidth_step",
         dimension="bandwidth",
         ge=0,
     )
@@ -108,7 +115,7 @@ class PreCopy(RemotePages):
             trouble = self._trouble(guest, rounds, memory_bytes, stalled)
             if trouble or throttle:
                 reason = reason or trouble
-                reaction = self.reaction
+                reaction = self.if_not_converging
                 if reaction != "throttle":
                     return rest, reaction, reason
                 if throttle >= self.throttle_max and rest.all_bytes > THROTTLED_GAIN * sent_bytes:
@@ -139,9 +146,9 @@ class PreCopy(RemotePages):
 
     def round_cap_bytes_s(self, number: int) -> float:
         """Return the most bytes/s of a round, rising from round to round if told so."""
-        if not self.first_rate_mbps:
+        if not self.first_pass_bandwidth_mbps:
             return self.cap_bytes_s
-        rate_mbps = self.first_rate_mbps + number * self.rate_step_mbps
+        rate_mbps = self.first_pass_bandwidth_mbps + number * self.bandwidth_step_mbps
         return min(rate_mbps * BYTES_PER_MEGABIT, self.cap_bytes_s)
 
     def left_over(self, guest: Guest, past: Measured) -> RemainingBytes:
@@ -154,7 +161,7 @@ class PreCopy(RemotePages):
             return f"{rounds} rounds"
         if self.max_copied and copied_bytes >= self.max_copied * guest.memory_bytes:
             return f"{copied_bytes / guest.memory_bytes:.1f} x memory sent"
-        if self.patience and stalled >= self.patience:
+        if self.max_stalled_rounds and stalled >= self.max_stalled_rounds:
             return f"{stalled} rounds in a row left no less"
         return ""
 

@@ -8,7 +8,7 @@ and announcement times default to 0 or to an estimate that the help names as one
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from ..base.parameters import parameter
 from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
@@ -29,10 +29,12 @@ class Handover:
     the first pass.
     """
 
-    limit_mbps: float = parameter(
+    FORMER_FIELDS: ClassVar = {"limit": "max_bandwidth"}
+
+    max_bandwidth_mbps: float = parameter(
         "Most bandwidth that a migration takes; 0: all that the network gives.",
         0.0,
-        key="limit",
+        key="max_bandwidth",
         dimension="bandwidth",
         ge=0,
     )
@@ -67,7 +69,7 @@ class Handover:
     @property
     def cap_bytes_s(self) -> float:
         """Most bytes/s of a transfer."""
-        return self.limit_mbps * BYTES_PER_MEGABIT or math.inf
+        return self.max_bandwidth_mbps * BYTES_PER_MEGABIT or math.inf
 
     def copying_stopped(
         self, name: str, size_bytes: float, wait_s: float = 0.0, undo_s: float = 0.0

@@ -30,7 +30,7 @@ class Rule:
 
     ``level`` is the domain meant by together, apart and spread (:data:`.racks_and_sites.LEVELS`),
     ``at_most`` how many of the VMs a domain takes, ``cpu_mhz`` what preserve keeps for each VM.
-    A rule without a ``price`` is hard: nothing may break it. Others cost their price for each
+    A rule without a ``penalty`` is hard: nothing may break it. Others cost their penalty for each
     VM that is placed against them. With a ``size`` the rule binds those of its VMs only that have
     this size now, by number: members that scale vertically change from one to another.
     """
@@ -42,7 +42,7 @@ class Rule:
     level: str = "host"
     at_most: int = 1
     cpu_mhz: float = 0.0
-    price: float | None = None
+    penalty: float | None = None
     size: int | None = None
 
     def holding(self, size: Ints | None) -> Ints:
@@ -60,4 +60,4 @@ class Rule:
     @property
     def hard(self) -> bool:
         """Whether nothing may break it."""
-        return self.price is None
+        return self.penalty is None

@@ -66,13 +66,13 @@ class Occupancy:
         return found
 
     def penalty(self, vm: int, hosts: Ints) -> Floats | None:
-        """Return the prices of the soft rules that a VM would break per host; None: no such."""
+        """Return the penalties of the soft rules that a VM would break per host; None: no such."""
         indices = self.rules.soft(vm)
         if not indices:
             return None
         total = np.zeros(len(hosts))
         for index in indices:
-            total += self._broken(index, vm, hosts) * (self.rules.all[index].price or 0.0)
+            total += self._broken(index, vm, hosts) * (self.rules.all[index].penalty or 0.0)
         return total
 
     def why(self, vm: int, hosts: Ints) -> list[tuple[str, int]]:

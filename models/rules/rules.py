@@ -70,7 +70,7 @@ class Rules:
         return any(rule.hard and rule.kind not in BY_HOST_ALONE for rule in self.all)
 
     def soft(self, vm: int) -> tuple[int, ...]:
-        """Return the rules with a price on a VM."""
+        """Return the rules with a penalty on a VM."""
         return self._binding(vm)[2]
 
     def binding(self, vm: int) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Load balancing: VMs move from the most to the least loaded hosts, as DRS does."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,16 +30,18 @@ class Balance:
     against their cost; threshold and cost there are of another scale, so those here are estimates.
     """
 
+    FORMER_FIELDS: ClassVar = {"moves": "max_migrations", "fill": "max_utilisation"}
+
     threshold: float = parameter(
         "Standard deviation of host utilisation above which VMs move.",
         0.05, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    moves: int = parameter("Moves per round at most.", 8, ge=1)
+    max_migrations: int = parameter("Moves per round at most.", 8, ge=1)
     cost_per_gib: float = parameter(
         "By how much the gap between two hosts has to shrink for each GiB that is copied.",
         0.002, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    fill: float = parameter(
+    max_utilisation: float = parameter(
         "Utilisation up to which hosts are filled.", 0.9, dimension="share", gt=0, le=1
     )
 
@@ -58,7 +61,7 @@ class _Round:
     def __init__(self, policy: Balance, view: FarmView, hosts: Ints) -> None:
         self._policy, self._view, self._hosts = policy, view, hosts
         load_mhz = view.expected_mhz()
-        capacity_mhz = view.hosts.cpu_mhz * policy.fill
+        capacity_mhz = view.hosts.cpu_mhz * policy.max_utilisation
         self._candidates = Candidates(view, hosts, view.vms.load_mhz, load_mhz, capacity_mhz)
         self._cpu_mhz = view.hosts.cpu_mhz[hosts]
         self._load_mhz: Floats = load_mhz[hosts]
@@ -70,7 +73,7 @@ class _Round:
         """Return the moves, the greatest imbalance first."""
         plan = Plan()
         settled = np.zeros(len(self._hosts), bool)
-        while len(plan.proposals) < self._policy.moves and not settled.all():
+        while len(plan.proposals) < self._policy.max_migrations and not settled.all():
             use = self._load_mhz / self._cpu_mhz
             imbalance = float(use.std())
             if imbalance <= self._policy.threshold + TIE:

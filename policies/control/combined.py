@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,49 +23,51 @@ class Combined:
 
     To a later policy the moves of earlier ones are under way: their VMs are not moved again,
     hosts that are being emptied are nobody's target, and a host that has been woken is not put to
-    rest in the same round. Nor is a decision taken back soon: for the time ``settle`` a VM that
+    rest in the same round. Nor is a decision taken back soon: for the time ``undo_after`` a VM that
     one of them has moved is not moved again, a host that they have put to rest is woken only for
     VMs, and one that has been woken is not put to rest. A host of which a VM may not be moved is
     not emptied at all.
     """
 
-    of: tuple[ControlPolicy, ...] = parameter("The policies, in their order.", slot="control")
-    settle_s: float = parameter(
+    FORMER_FIELDS: ClassVar = {"of": "policies", "settle": "undo_after"}
+
+    policies: tuple[ControlPolicy, ...] = parameter("The policies, in their order.", slot="control")
+    undo_after_s: float = parameter(
         "Time before what has been done may be undone.",
-        1800.0, key="settle", dimension="time", ge=0,
+        1800.0, key="undo_after", dimension="time", ge=0,
     )  # fmt: skip
 
     @property
     def samples(self) -> int:
         """Number of past samples that any of them looks at."""
-        return max(policy.samples for policy in self.of)
+        return max(policy.samples for policy in self.policies)
 
     @property
     def powers_down(self) -> bool:
         """Whether hosts without VMs are off from the start."""
-        return any(policy.powers_down for policy in self.of)
+        return any(policy.powers_down for policy in self.policies)
 
     @property
     def wakes(self) -> bool:
         """Whether any of them puts hosts to rest that are woken for VMs."""
-        return any(wakes(policy) for policy in self.of)
+        return any(wakes(policy) for policy in self.policies)
 
     @property
     def migrates_vms(self) -> bool:
         """Whether any of them may move VMs."""
-        return any(migrates_vms(policy) for policy in self.of)
+        return any(migrates_vms(policy) for policy in self.policies)
 
     def decide(self, view: FarmView) -> Plan:
         """Return what all of them want, without what would undo something."""
-        return self._joined(view, [policy.decide for policy in self.of])
+        return self._joined(view, [policy.decide for policy in self.policies])
 
     def due_s(self, view: FarmView) -> float:
         """Return when the first of them wants to decide besides its rounds."""
-        return min((due_s(policy, view) for policy in self.of), default=np.inf)
+        return min((due_s(policy, view) for policy in self.policies), default=np.inf)
 
     def respond(self, view: FarmView) -> Plan:
         """Return what those of them want whose time has come."""
-        return self._joined(view, [partial(respond, policy) for policy in self.of])
+        return self._joined(view, [partial(respond, policy) for policy in self.policies])
 
     def _joined(self, view: FarmView, decisions: Iterable[Callable[[FarmView], Plan]]) -> Plan:
         past: _Past = view.memo.setdefault(MEMO, _Past(len(view.vms), len(view.hosts)))
@@ -72,7 +75,7 @@ class Combined:
         plan = Plan()
         for decide in decisions:
             added = decide(planned_view(view, plan))
-            _join(plan, past.allowed(added, plan, view, self.settle_s))
+            _join(plan, past.allowed(added, plan, view, self.undo_after_s))
         past.note(plan, view.now_s)
         return plan
 

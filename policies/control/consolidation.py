@@ -125,12 +125,12 @@ class _Round:
         utilisation = view.hosts.utilisation
         order = drain.order(view, overloaded)
         candidates.close(candidates.hosts[candidates.sleeping])
-        if drain.spare_idle:
+        if drain.skip_idle_hosts:
             candidates.close(candidates.hosts[candidates.utilisation == 0])
         candidates.all_or_nothing = True
         rule = name_of(drain)
         drained: list[int] = []
-        kept = set(self._received) if not drain.receivers else set()
+        kept = set(self._received) if not drain.drain_receivers else set()
         for host in order.tolist():
             if host in kept or view.hosts.incoming[host]:
                 continue

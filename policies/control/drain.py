@@ -1,7 +1,7 @@
 """Which hosts are emptied, so that they can sleep: none, or the least utilised."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -15,12 +15,12 @@ class Drain(Protocol):
     """Says which hosts to empty, so that they can be switched off."""
 
     @property
-    def receivers(self) -> bool:
+    def drain_receivers(self) -> bool:
         """Whether a host that was given VMs in the same round may be emptied."""
         ...
 
     @property
-    def spare_idle(self) -> bool:
+    def skip_idle_hosts(self) -> bool:
         """Whether hosts whose VMs are all idle are neither emptied nor filled."""
         ...
 
@@ -38,8 +38,8 @@ class Drain(Protocol):
 class NoDrain:
     """No host is emptied on purpose."""
 
-    receivers = False
-    spare_idle = False
+    drain_receivers = False
+    skip_idle_hosts = False
     below = 0.0
 
     def order(self, view: FarmView, overloaded: Ints) -> Ints:
@@ -53,9 +53,11 @@ class LeastUtilised:
     """Hosts are emptied one by one, the least utilised first, if all their VMs fit elsewhere.
 
     Beloglazov and Buyya (2012), section 5.2. Their program also empties hosts that it has just
-    filled (``receivers``) and takes a host whose VMs all ask for nothing for one that is off
-    (``spare_idle``).
+    filled (``drain_receivers``) and takes a host whose VMs all ask for nothing for one that is off
+    (``skip_idle_hosts``).
     """
+
+    FORMER_FIELDS: ClassVar = {"receivers": "drain_receivers", "spare_idle": "skip_idle_hosts"}
 
     below: float = parameter(
         "Only hosts utilised less than this are emptied; 100 % is the published rule.",
@@ -64,8 +66,10 @@ class LeastUtilised:
         gt=0,
         le=1,
     )
-    receivers: bool = parameter("Also empty hosts that were given VMs in the same round.", False)
-    spare_idle: bool = parameter(
+    drain_receivers: bool = parameter(
+        "Also empty hosts that were given VMs in the same round.", False
+    )
+    skip_idle_hosts: bool = parameter(
         "Leave hosts alone, as sources and as targets, while all their VMs are idle.", False
     )
 
@@ -74,7 +78,7 @@ class LeastUtilised:
         utilisation = view.hosts.utilisation
         wanted = view.awake() & (view.hosts.vm_count > 0) & (utilisation < self.below - TIE)
         wanted[overloaded] = False
-        if self.spare_idle:
+        if self.skip_idle_hosts:
             wanted &= utilisation > 0
         hosts = np.flatnonzero(wanted)
         return hosts[ascending(utilisation[hosts])]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,7 +30,7 @@ LONGEST_S = 10 * 365.25 * 86_400.0
 class Evacuation(DelegatingPolicy):
     """Empty the hosts that a pattern names, from a time on, and switch them off.
 
-    Until then the policy named under ``otherwise`` decides, afterwards nothing but the
+    Until then the policy named under ``base_policy`` decides, afterwards nothing but the
     evacuation moves anything. It does not wait for control rounds: it begins at its time, and
     goes on when a move has ended, VMs or hosts have changed, or a time for work is over. Hosts
     are taken in waves in the order of the farm. From the begin of its wave a host is closed: it
@@ -38,6 +39,12 @@ class Evacuation(DelegatingPolicy):
     without a time for work the last wave stays closed. VMs that find no host are tried again
     whenever that may have changed.
     """
+
+    FORMER_FIELDS: ClassVar = {
+        "fill": "max_utilisation",
+        "wave": "hosts_per_wave",
+        "hold": "maintenance_time",
+    }
 
     wakes = True
 
@@ -48,16 +55,16 @@ class Evacuation(DelegatingPolicy):
     at_s: float = parameter(
         "When it begins.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
     )  # fmt: skip
-    wave: int = parameter("Hosts emptied at once; 0: all of them.", 0, ge=0)
-    hold_s: float = parameter(
+    hosts_per_wave: int = parameter("Hosts emptied at once; 0: all of them.", 0, ge=0)
+    maintenance_time_s: float = parameter(
         "Time for work on the hosts of a wave once they are empty.",
-        0.0, key="hold", dimension="time", ge=0, le=LONGEST_S,
+        0.0, key="maintenance_time", dimension="time", ge=0, le=LONGEST_S,
     )  # fmt: skip
-    fill: float = parameter(
+    max_utilisation: float = parameter(
         "Utilisation up to which other hosts are filled.", 0.9, dimension="share", gt=0, le=1
     )
     placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
-    otherwise: ControlPolicy = parameter("Who decides before.", NoControl(), slot="control")
+    base_policy: ControlPolicy = parameter("Who decides before.", NoControl(), slot="control")
 
     def is_in_charge(self, view: FarmView) -> bool:
         """Whether the evacuation has begun; from then on nothing else moves anything."""
@@ -67,12 +74,12 @@ class Evacuation(DelegatingPolicy):
         """Return when the evacuation begins, or goes on as things stand."""
         if view.now_s < self.at_s:
             return self.at_s
-        return self._state(view).due_s(view, self.hold_s)
+        return self._state(view).due_s(view, self.maintenance_time_s)
 
     def own_plan(self, view: FarmView) -> Plan:
         """Return the moves off the hosts of the present wave, and which hosts close and open."""
         state = self._state(view)
-        opened = state.advance(view, self.hold_s)
+        opened = state.advance(view, self.maintenance_time_s)
         plan = Plan(sleep_reason=RULE, ordered=True, opens=opened)
         leaving = state.leaving
         if opened or not len(leaving):
@@ -86,7 +93,7 @@ class Evacuation(DelegatingPolicy):
         return plan
 
     def _state(self, view: FarmView) -> "_State":
-        return view.state(self, lambda: _State(self.chosen(view), self.wave))
+        return view.state(self, lambda: _State(self.chosen(view), self.hosts_per_wave))
 
     def chosen(self, view: FarmView) -> Ints:
         """Return the hosts that the pattern names."""
@@ -107,7 +114,7 @@ class Evacuation(DelegatingPolicy):
         for among in (others, ahead & ~others):
             eligible[first_sleeping_of_each_group(view, len(vms), among)] = True
         hosts = np.flatnonzero(eligible)
-        capacity_mhz = view.hosts.cpu_mhz * self.fill
+        capacity_mhz = view.hosts.cpu_mhz * self.max_utilisation
         candidates = Candidates(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
         # Hosts of later waves only where no other has room, since their VMs move once more.
         candidates.close(np.intersect1d(later, hosts))

@@ -1,7 +1,7 @@
 """Limits on putting hosts to rest, and waking ahead of load, whatever policy decides the moves."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class PowerManagement:
     How long a host has been without VMs, and how often it was put to rest, is what control rounds
     saw of it, so these times count from the round that first saw a change, never too short.
     """
+
+    FORMER_FIELDS: ClassVar = {"fill": "max_utilisation"}
 
     sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = parameter(
         "State of rest that hosts are put into; those that have no such state are switched off.",
@@ -59,7 +61,7 @@ class PowerManagement:
     forecast: Forecaster = parameter(
         "How the farm's load is foreseen, for `wake_ahead`.", LastValue(), slot="forecast"
     )
-    fill: float = parameter(
+    max_utilisation: float = parameter(
         "Utilisation to which awake hosts may be filled by the load foreseen.",
         0.8, dimension="share", gt=0, le=1,
     )  # fmt: skip
@@ -103,7 +105,10 @@ class PowerManagement:
         past.note_load(view)
         step_s = past.step_s or self.ahead_s
         history = np.array(past.load_mhz)[-samples_of(self.forecast, step_s) :, None]
-        return float(peak_ahead(self.forecast, history, step_s, self.ahead_s)[0]) / self.fill
+        return (
+            float(peak_ahead(self.forecast, history, step_s, self.ahead_s)[0])
+            / self.max_utilisation
+        )
 
     def _restrained(self, view: FarmView, plan: Plan, past: "_Past", needed_mhz: float) -> Plan:
         on = view.hosts.state == PowerState.ON

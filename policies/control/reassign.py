@@ -21,7 +21,7 @@ class Reassign(DelegatingPolicy):
 
     This is asked for once, at ``at``; VMs that are moving then are asked for as soon as they do
     not. Moves that need room which others free come after these. In all rounds apart from one at
-    that instant the policy named under ``otherwise`` decides.
+    that instant the policy named under ``base_policy`` decides.
     """
 
     assignment: dict[str, str] | str = parameter(
@@ -29,7 +29,9 @@ class Reassign(DelegatingPolicy):
         "host, relative to the scenario."
     )
     at_s: float = parameter("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
-    otherwise: ControlPolicy = parameter("Who decides in the rounds.", NoControl(), slot="control")
+    base_policy: ControlPolicy = parameter(
+        "Who decides in the rounds.", NoControl(), slot="control"
+    )
 
     def is_in_charge(self, view: FarmView) -> bool:
         """Whether VMs can be asked for now."""
@@ -54,7 +56,7 @@ class Reassign(DelegatingPolicy):
     @property
     def wakes(self) -> bool:
         """Whether the other policy puts hosts to rest that are woken for VMs."""
-        return wakes(self.otherwise)
+        return wakes(self.base_policy)
 
     def _left(self, view: FarmView) -> dict[int, int]:
         """Return the targets of VMs that have not been asked for yet."""

@@ -1,7 +1,7 @@
 """Overload foreseen by regression over the newest samples."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -43,10 +43,12 @@ class LocalRegression(OverloadDetectorFields):
     that everyone quotes computes them and uses none.
     """
 
+    FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
+
     safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
     weights: Literal["tricube", "none"] = parameter("Weights of the samples.", "tricube")
     samples: int = parameter("Number of newest samples fitted.", 10, ge=3, le=1000)
-    ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    samples_ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
     fallback: float = parameter(
         "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
@@ -65,7 +67,7 @@ class LocalRegression(OverloadDetectorFields):
             return newest_only(depth), self.fallback
         kernel = tricube(self.samples) if self.weights == "tricube" else np.ones(self.samples)
         weights = np.zeros(depth)
-        weights[-self.samples :] = self.safety * forecast_weights(kernel, self.ahead)
+        weights[-self.samples :] = self.safety * forecast_weights(kernel, self.samples_ahead)
         return weights, 1.0
 
     def judge(self, history_mhz: Floats, capacity_mhz: Floats) -> tuple[Floats, Floats]:
@@ -82,10 +84,12 @@ class RobustLocalRegression(OverloadDetectorFields):
     line is fitted again (Cleveland 1979; Beloglazov and Buyya 2012).
     """
 
+    FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
+
     safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
     samples: int = parameter("Number of newest samples fitted.", 10, ge=4, le=1000)
     iterations: int = parameter("Number of robust refits.", 2, ge=1, le=20)
-    ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    samples_ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
     fallback: float = parameter(
         "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
     )
@@ -115,7 +119,7 @@ class RobustLocalRegression(OverloadDetectorFields):
             scale = np.maximum(6 * np.median(residual, axis=1, keepdims=True), SMALL_MHZ)
             robust = np.clip(1 - (residual / scale) ** 2, 0, None) ** 2
             level, slope, x = _lines(y, kernel * robust, (level, slope))
-        foreseen_mhz = level + slope * (self.samples + self.ahead)
+        foreseen_mhz = level + slope * (self.samples + self.samples_ahead)
         return self.safety * foreseen_mhz / capacity_mhz, np.ones(len(capacity_mhz))
 
 

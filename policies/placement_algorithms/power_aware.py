@@ -1,7 +1,7 @@
 """Power-aware best fit decreasing: the host whose power rises least."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,19 +17,21 @@ from ..placement.placement import Placed, place_decreasing
 class PowerAwareBestFitDecreasing:
     """The VMs with the largest need first, each to the host whose power rises least.
 
-    Beloglazov and Buyya (2012), algorithm 2. ``increase_over: tentative`` compares with the
+    Beloglazov and Buyya (2012), algorithm 2. ``compare_with: tentative`` compares with the
     power that the host will draw with what it has been given so far (off power if it sleeps);
     ``measured`` compares with the power at the host's last measured utilisation and ignores
     what waking a host costs, which is what the published implementation computes.
     """
 
-    increase_over: Literal["tentative", "measured"] = parameter(
+    FORMER_FIELDS: ClassVar = {"increase_over": "compare_with"}
+
+    compare_with: Literal["tentative", "measured"] = parameter(
         "What the power with the VM is compared with.", "tentative"
     )
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""
-        measured, watts_at = self.increase_over == "measured", candidates.power.watts_at
+        measured, watts_at = self.compare_with == "measured", candidates.power.watts_at
         before = _measured_w if measured else _tentative_w
         before_w = before(candidates)
 

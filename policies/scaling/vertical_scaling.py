@@ -1,6 +1,7 @@
 """Scaling up and down: the same members, of the next larger or smaller size."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
@@ -18,20 +19,23 @@ class VerticalScaling:
     they are.
     """
 
+    FORMER_FIELDS: ClassVar = {"up_above": "scale_up_above", "down_below": "scale_down_below"}
+
     sizes: tuple[str, ...] = parameter("Names of sizes, the smallest first.")
-    up_above: float = parameter(
+    scale_up_above: float = parameter(
         "Utilisation above which the next larger size is taken.", 0.8, dimension="share", gt=0
     )
-    down_below: float = parameter(
+    scale_down_below: float = parameter(
         "Utilisation that the next smaller size must stay below to be taken.", 0.6,
         dimension="share", gt=0,
     )  # fmt: skip
     hot_add_up_to: str = parameter("Largest size reached without a restart; empty: none.", "")
 
     def __post_init__(self) -> None:
-        if self.down_below > self.up_above:
+        if self.scale_down_below > self.scale_up_above:
             raise ValueError(
-                "down_below is above up_above, so that sizes would swing; lower down_below"
+                "scale_down_below is above scale_up_above, so that sizes would swing; "
+                "lower scale_down_below"
             )
         if len(set(self.sizes)) < len(self.sizes):
             raise ValueError("a size stands twice on the ladder; name each once")
@@ -50,13 +54,13 @@ class VerticalScaling:
     def decide(self, view: ApplicationView) -> Wanted:
         """Return the members as they are, of the size that utilisation asks for."""
         rung, measured = self.sizes.index(view.size), view.utilisation
-        if measured > self.up_above and rung + 1 < len(self.sizes):
-            return self._step(view, rung + 1, measured, self.up_above)
+        if measured > self.scale_up_above and rung + 1 < len(self.sizes):
+            return self._step(view, rung + 1, measured, self.scale_up_above)
         if rung > 0:
             share = view.sizes_mhz[self.sizes[rung - 1]] / view.capacity_mhz
-            if measured / share < self.down_below:
-                return self._step(view, rung - 1, measured, self.down_below * share)
-        return Wanted(view.members, RULE, measured, self.up_above)
+            if measured / share < self.scale_down_below:
+                return self._step(view, rung - 1, measured, self.scale_down_below * share)
+        return Wanted(view.members, RULE, measured, self.scale_up_above)
 
     def _step(self, view: ApplicationView, rung: int, measured: float, limit: float) -> Wanted:
         return Wanted(view.members, RULE, measured, limit, self.sizes[rung])

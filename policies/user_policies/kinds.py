@@ -71,8 +71,8 @@ KINDS: dict[str, Kind] = {
         "order",
         ("view", "overloaded"),
         {
-            "receivers": Attribute("true or false", False),
-            "spare_idle": Attribute("true or false", False),
+            "drain_receivers": Attribute("true or false", False),
+            "skip_idle_hosts": Attribute("true or false", False),
             "below": Attribute("share", 1.0),
         },
     ),

@@ -27,7 +27,7 @@ def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
     tenants = len(stack.tenants)
     tenancy = None
     if tenants:
-        rule = scenario.service.idle_energy
+        rule = scenario.service.idle_energy_by
         tenancy = TenantLedger(farm, stack.tenant_of_size, tenants, rule, _layer_risk(stack))
     return Accounts(BoundsRecord(farm), service, tenancy)
 
@@ -50,14 +50,14 @@ def with_microscope(
 
     Raises InputError for VMs that do not exist or make no requests.
     """
-    wanted = scenario.service.microscope
+    wanted = scenario.service.simulate_requests
     if not wanted:
         return accounts
     row_of = {name: row for row, name in enumerate(farm.vms.names)}
     unknown = [name for name in wanted if name not in row_of]
     if unknown:
         message = unknown_name("VM", unknown[0], list(row_of)[:1000])
-        raise refuse("workload", message, "service.microscope")
+        raise refuse("workload", message, "service.simulate_requests")
     rows = np.array([row_of[name] for name in dict.fromkeys(wanted)])
     plain = [
         name
@@ -66,6 +66,6 @@ def with_microscope(
     ]
     if plain:
         message = f"VM {plain[0]} makes no requests; give its size a class"
-        raise refuse("workload", message, "service.microscope")
+        raise refuse("workload", message, "service.simulate_requests")
     microscope = Microscope(farm, stack.requests, rows, Streams(scenario.seed))
     return replace(accounts, microscope=microscope)

@@ -29,7 +29,7 @@ from ..spec.scenario_data import ScenarioData
 from .hypervisors import Stack, class_of
 from .workload import Load, Recording, vms_of
 
-COURSES = {"hold": held, "line": between}
+COURSES = {"hold": held, "linear": between}
 UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}
 
 
@@ -47,11 +47,11 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
         if part.size not in number:
             message = "sizes come with the trace; write workload.sizes to name one of them here"
             raise refuse(scenario.name, message, "applications.size")
-    maximum = np.array([part.maximum for part in parts])
+    maximum = np.array([part.max_members for part in parts])
     members = np.repeat([number[part.size] for part in parts], maximum)
     names = [*load.vms.names]
     for part in parts:
-        names += Numbered(part.name, part.maximum)
+        names += Numbered(part.name, part.max_members)
     twice = len(names) - len(set(names))
     if twice:
         message = f"{twice} VMs and members have the same name; rename the application"
@@ -88,10 +88,10 @@ def _applications(
     return Applications(
         names=[part.name for part in parts],
         first_row=first + np.cumsum(maximum) - maximum,
-        minimum=np.array([part.minimum for part in parts]),
+        minimum=np.array([part.min_members for part in parts]),
         maximum=maximum,
         start=np.array([part.first_members for part in parts]),
-        by_capacity=np.array([part.balance == "least_loaded" for part in parts]),
+        by_capacity=np.array([part.load_balancing == "least_loaded" for part in parts]),
         priority=np.array([part.priority for part in parts]),
         work_mhz_s=np.array([_work_mhz_s(part, scenario) for part in parts]),
         load_mhz=np.stack([each.load_mhz for each in made], axis=1),
@@ -131,7 +131,7 @@ def _load_of(part: ApplicationPart, scenario: ScenarioData) -> _Made:
         rate = np.full(len(times_s), load.rate.amount)
     elif isinstance(load, TableRate):
         amounts = np.array([each.amount for each in load.rates])
-        rate = COURSES[load.between](times_s, np.array(load.times), amounts)
+        rate = COURSES[load.interpolation](times_s, np.array(load.times), amounts)
     elif isinstance(load, DailyRate):
         peak, trough = load.peak.amount, load.trough.amount
         rate = daily(times_s, peak, trough, load.peak_at, load.weekend)
@@ -140,7 +140,7 @@ def _load_of(part: ApplicationPart, scenario: ScenarioData) -> _Made:
         if len(at_s) > 1:
             length_s = float(at_s[-1] + np.diff(at_s).min())
             recording = Recording(f"load of {part.name}, {load.path}", length_s, "hold")
-        rate = COURSES[load.between](times_s, at_s, values) * UNITS_MHZ.get(load.unit, 1.0)
+        rate = COURSES[load.interpolation](times_s, at_s, values) * UNITS_MHZ.get(load.unit, 1.0)
     else:
         assert_never(load)
     for each in part.events:
@@ -193,8 +193,8 @@ def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticit
                 {name: _member(name, load.sizes, stack) for name in names},
                 part.cool_down.out,
                 part.cool_down.in_,
-                part.leaves_first == "newest",
-                part.protected,
+                part.scale_in_order == "newest_first",
+                part.protected_members,
             )
         )
     return Elasticity(load.applications, rules)

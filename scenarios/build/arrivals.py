@@ -42,7 +42,7 @@ def _recorded(
 ) -> Recorded:
     """Return what the source of a scenario's arrivals says. Raises InputError."""
     if isinstance(part, GeneratedArrivals):
-        return _generated(part, part.start + end_s, draw)
+        return _generated(part, part.trace_start + end_s, draw)
     path = folder / part.path
     if not os.path.exists(path):  # noqa: PTH110 - tells nothing of names that no file can have
         raise refuse(part.path, "no such file or folder; check the path", f"{WHERE}.path")
@@ -64,11 +64,11 @@ def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size
     if expected > MAX_GENERATED:
         message = (
-            f"would be {expected:,.0f} VMs, more than {MAX_GENERATED:,}; lower rate, start or "
-            "run.duration"
+            f"would be {expected:,.0f} VMs, more than {MAX_GENERATED:,}; lower rate, trace_start "
+            "or run.duration"
         )
         raise refuse("workload", message, WHERE)
-    made = generate(law, end_s, _prefixed(draw), part.rate, part.swing)
+    made = generate(law, end_s, _prefixed(draw), part.rate, part.daily_variation)
     vcpus = np.array([float(each.vcpus) for each in law.flavours])
     memory_mib = np.array([each.memory_mib for each in law.flavours])
     return Recorded(

@@ -94,7 +94,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     lives = lifecycle_setup(scenario, load, stack.platforms)
     lives = replace(lives, population=lives.population.without(left_out))
     is_static = lives.is_static and not failures and load.applications is None
-    violation = ViolationRule(scenario.service.incoming_counts)
+    violation = ViolationRule(scenario.service.incoming_counts_as_violation)
     farm = Farm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
     start = _initial_placement(scenario, farm)
     demand = load.new_demand()
@@ -158,7 +158,7 @@ def _initial_placement(scenario: ScenarioData, farm: Farm) -> InitialPlacementSe
     start = InitialPlacementSetup(
         placement=initial.placement,
         rule=name_of(initial.placement),
-        by_size=initial.by == "size",
+        by_size=initial.count_by == "size",
         overcommit=initial.cpu_overcommit,
         reject=initial.unplaced == "reject",
         slow_cores=policies.slow_cores == "allow",

@@ -35,7 +35,7 @@ def failure_sources(
     sources, files = [], []
     up = np.ones(len(names))
     for entry in scenario.failures.entries:
-        entities = entities_of(entry.of, names, domains, network)
+        entities = entities_of(entry.component, names, domains, network)
         chosen = entities.matching(entry.match)
         rows = [entities.rows[number] for number in chosen]
         if entry.table is None:
@@ -43,10 +43,12 @@ def failure_sources(
         else:
             to_failure, to_repair = read_failures(scenario.folder / entry.table, entry.table)
             files.append(InputFile.at(entry.table, scenario.folder / entry.table))
-        if entry.of != "link":
+        if entry.component != "link":
             reduce_availability(up, rows, to_failure, to_repair)
         labels = [entities.labels[number] for number in chosen]
-        sources.append(FailureSource(entry.name, entry.of, labels, rows, to_failure, to_repair))
+        sources.append(
+            FailureSource(entry.name, entry.component, labels, rows, to_failure, to_repair)
+        )
     message = low_availability(up)
     if message:
         raise refuse(scenario.name, message, "failures.entries")
@@ -102,12 +104,12 @@ def _scheduled(
 ) -> list[FailureSource]:
     """Return one source per kind of thing that fails at known times."""
     sources = []
-    for kind in dict.fromkeys(outage.of for outage in scenario.failures.schedule):
+    for kind in dict.fromkeys(outage.component for outage in scenario.failures.schedule):
         entities = entities_of(kind, names, domains, network)
         outages = [
-            Outage(outage.at, number, np.inf if outage.lasts is None else outage.lasts)
+            Outage(outage.at, number, np.inf if outage.duration is None else outage.duration)
             for outage in scenario.failures.schedule
-            if outage.of == kind
+            if outage.component == kind
             for number in entities.matching(outage.match)
         ]
         sources.append(

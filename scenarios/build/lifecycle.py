@@ -25,13 +25,13 @@ def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> Lifecy
     return LifecycleSetup(
         population=_population(load, load.applications),
         admission=Admission(
-            queue=admission.queue,
-            patience_s=np.inf if admission.patience is None else admission.patience,
+            queue=admission.max_queue,
+            patience_s=np.inf if admission.max_wait is None else admission.max_wait,
             retries=admission.retries,
             retry_s=admission.retry_after,
-            detect_s=spec.failures.detection,
-            restart=spec.failures.restart,
-            restart_isolated=spec.failures.restart_isolated,
+            detect_s=spec.failures.detection_time,
+            restart=spec.failures.restart_vms,
+            restart_isolated=spec.failures.restart_vms_of_isolated_hosts,
         ),
         first_s=np.array(
             [
@@ -95,4 +95,4 @@ def _make_s(part: ProvisioningPart, platform: Platform) -> float:
     """Return ``create + image / bandwidth`` for a copy, the hypervisor's time for a clone."""
     if part.method == "linked_clone":
         return platform.hypervisor.vm_clone_s
-    return platform.hypervisor.vm_create_s + part.image * MEGABIT_PER_MIB / part.bandwidth
+    return platform.hypervisor.vm_create_s + part.image * MEGABIT_PER_MIB / part.copy_bandwidth

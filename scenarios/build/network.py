@@ -28,6 +28,8 @@ def network_setup(spec: Spec, hosts: Hosts, models: MigrationModels) -> NetworkS
     network.background[:] = part.background
     given = part.transport
     transport = given if isinstance(given, Transport) else TRANSPORTS[given]
-    per_host = part.moves_per_host or MIGRATIONS_PER_HOST
-    limits = ConcurrencyLimits(per_host, part.moves_in_all, part.moves_per_link, part.order)
+    per_host = part.max_migrations_per_host or MIGRATIONS_PER_HOST
+    limits = ConcurrencyLimits(
+        per_host, part.max_migrations, part.max_migrations_per_link, part.migration_order
+    )
     return NetworkSetup(network, transport, limits)

@@ -190,15 +190,16 @@ def _raise(problems: Iterator[Problem] | Sequence[Problem]) -> None:
 
 def _unsafe(scenario: ScenarioData, written: Sequence[WrittenRule]) -> Iterator[Problem]:
     """Yield rules that a migration which gives up halfway would break."""
-    if getattr(scenario.migration, "reaction", "") != "cancel":
+    if getattr(scenario.migration, "if_not_converging", "") != "cancel":
         return
     for rule in written:
         constraint = rule.constraint
         assert constraint is not None
-        if constraint.type == "together" and constraint.price is None:
+        if constraint.type == "together" and constraint.penalty is None:
             message = (
-                "keeps VMs together that move one by one, and migration.reaction: cancel "
-                "may leave one of them behind; take another reaction, or give the rule a price"
+                "keeps VMs together that move one by one, and "
+                "migration.if_not_converging: cancel may leave one of them behind; write another "
+                "value there, or give the rule a penalty"
             )
             yield Problem(rule.place("type"), rule.field, message)
 
@@ -306,7 +307,7 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
         level=getattr(constraint, "domain", "host"),
         at_most=getattr(constraint, "at_most", 1),
         cpu_mhz=getattr(constraint, "cpu", 0.0),
-        price=constraint.price,
+        penalty=constraint.penalty,
     )
 
 
@@ -338,6 +339,6 @@ def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: Farm
     at = f" ({'; '.join(places)})" if places else ""
     word = "rules" if others else "rule"
     message = f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one" + (
-        ", or give it a price" if written[first].constraint is not None else ""
+        ", or give it a penalty" if written[first].constraint is not None else ""
     )
     return Problem(written[first].place("name"), written[first].field, message)

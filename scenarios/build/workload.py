@@ -114,7 +114,7 @@ def build_load(
     source = part.source
     if source is None:
         return _none(part, scaling_s)
-    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    trace = _trace(source.trace if isinstance(source, Resampled) else source, part, folder)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
@@ -193,7 +193,7 @@ def _arriving(
     vms = vms_of(found.sizes, found.size, found.names)
     vms.priority[:] = found.priority
     source = part.source
-    trace = _trace(source.of if isinstance(source, Resampled) else source, part, folder)
+    trace = _trace(source.trace if isinstance(source, Resampled) else source, part, folder)
     series: Ints | None = None
     if trace is not None:
         trace.quality.notes += read.quality.notes
@@ -232,9 +232,9 @@ def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
     if read.known is None:
         message = (
             "the arrivals have no names that could be those of series; give the table a column "
-            "vm, or write match: position or match: cycle"
+            "vm, or write match_series_by: position or match_series_by: cycle"
         )
-        raise refuse(WHERE, message, "workload.match")
+        raise refuse(WHERE, message, "workload.match_series_by")
     return by_name(trace, names, read.known, read.prefix)
 
 
@@ -255,7 +255,7 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
     """Read the trace that a source names; None if it names none. Raises InputError."""
-    rules = Rules(part.gaps, part.above_full)
+    rules = Rules(part.gaps, part.above_100_percent)
     if isinstance(source, Shipped):
         return read_shipped(source.name)
     if isinstance(source, PlanetLab):
@@ -306,9 +306,9 @@ def _sizes(
     else:
         shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
         counts = counts_from_shares(shares, count)
-    if part.deal == "random":
+    if part.size_order == "random":
         return sizes, deal_random(counts, draw())
-    return sizes, deal_cycle(counts) if part.deal == "cycle" else deal_blocks(counts)
+    return sizes, deal_cycle(counts) if part.size_order == "cycle" else deal_blocks(counts)
 
 
 def _series(
@@ -338,7 +338,7 @@ def _series(
                 count,
                 source.block,
                 stream,
-                source.blocks,
+                source.draw_blocks,
             )
         except ValueError as error:
             raise refuse(WHERE, str(error), "workload.source.block") from None
@@ -393,6 +393,6 @@ def _describe_source(source: object) -> str:
         kind = source.classes if isinstance(source.classes, str) else "own"
         return f"synthetic load, {kind} classes"
     assert isinstance(source, Resampled)
-    of = source.of
+    of = source.trace
     name = of.name if isinstance(of, Shipped) else of.path
     return f"blocks of {name}, drawn again"

@@ -47,9 +47,9 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
     if spec.workload.on_end == "stop":
         message = "ends all VMs with the trace, those of applications too; write hold or loop"
         yield ("workload", "on_end"), message
-    if spec.policies.initial.by == "demand":
+    if spec.policies.initial.count_by == "demand":
         message = "members of applications have no demand before they run; place by size"
-        yield ("policies", "initial", "by"), message
+        yield ("policies", "initial", "count_by"), message
 
 
 def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
@@ -70,10 +70,10 @@ def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
     policy = part.scaling
     if isinstance(policy, ScheduledScaling):
         for index, members in enumerate(policy.members):
-            if not part.minimum <= members <= part.maximum:
+            if not part.min_members <= members <= part.max_members:
                 message = (
-                    f"{members} is not within minimum and maximum, {part.minimum} and "
-                    f"{part.maximum}; change one of them"
+                    f"{members} is not within min_members and max_members, {part.min_members} and "
+                    f"{part.max_members}; change one of them"
                 )
                 yield ("scaling", "members", index), message
     if isinstance(policy, VerticalScaling):

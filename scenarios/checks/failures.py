@@ -34,7 +34,7 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
     names = host_names(spec.farm)
     known = _Known(spec, names)
     for where, index, match in _matches(part):
-        kind = getattr(part, where)[index].of
+        kind = getattr(part, where)[index].component
         try:
             known.of(kind).matching(match)
         except ValueError as error:
@@ -47,8 +47,8 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
         return
     up = np.ones(len(names))
     for entry in part.entries:
-        if entry.of != "link" and entry.time_to_failure and entry.repair:
-            entities = known.of(entry.of)
+        if entry.component != "link" and entry.time_to_failure and entry.repair:
+            entities = known.of(entry.component)
             rows = [entities.rows[number] for number in entities.matching(entry.match)]
             reduce_availability(up, rows, entry.time_to_failure, entry.repair)
     message = low_availability(up)

@@ -31,7 +31,7 @@ def faults_of_group(group: HostGroup) -> list[Fault]:
     the default hypervisor and no promises is right without a look into the catalogue.
     """
     extras = group.smt_gain or group.host_applications or group.memory_overcommit > 1
-    extras = extras or group.cpu_baseline or group.passthrough_moves != "refuse"
+    extras = extras or group.cpu_baseline or group.passthrough_migration != "refuse"
     if group.hypervisor == "ideal" and not extras:
         return []  # nothing that could be missing, and no catalogue to read
     hypervisor = profile_of(group)
@@ -174,10 +174,10 @@ def _cpu(group: HostGroup) -> list[Fault]:
 def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
     """Return permission to detach a device where guests have none."""
     path = hypervisor.network_path(group.network_path or "")
-    if group.passthrough_moves == "refuse" or not path.live_migration:
+    if group.passthrough_migration == "refuse" or not path.live_migration:
         return []
     message = (
         f"guests of {hypervisor.name} have no passthrough device on the {path.name} path; leave "
         "it out, or write network_path: passthrough"
     )
-    return [(("passthrough_moves",), message)]
+    return [(("passthrough_migration",), message)]

@@ -225,10 +225,10 @@ def _too_small(host: _Host, size: Size, spec: Spec) -> str:
         needed_mib += vm_overhead_mib(costs.memory, size.memory, size.vcpus)
     if needed_mib > host.memory_mib:
         return f"has {host.memory_mib / 1024:.4g} GiB for VMs of the {needed_mib / 1024:.4g} needed"
-    if initial.by == "size" and own_mhz > host.cpu_mhz * initial.cpu_overcommit:
+    if initial.count_by == "size" and own_mhz > host.cpu_mhz * initial.cpu_overcommit:
         return f"has {host.cpu_mhz * initial.cpu_overcommit:g} MHz to promise"
     slow = spec.policies.slow_cores == "refuse" and size.clock > host.core_mhz
-    return f"has cores of {host.core_mhz:g} MHz" if slow and initial.by == "size" else ""
+    return f"has cores of {host.core_mhz:g} MHz" if slow and initial.count_by == "size" else ""
 
 
 def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
@@ -254,7 +254,7 @@ def _counts(spec: Spec) -> list[int]:
         return [size.count or 0 for size in part.sizes]
     count = part.vms
     if count is None:
-        source = part.source.of if isinstance(part.source, Resampled) else part.source
+        source = part.source.trace if isinstance(part.source, Resampled) else part.source
         count = traces()[source.name].vms if isinstance(source, Shipped) else 0
     shares = np.array([size.share or 1.0 / len(part.sizes) for size in part.sizes])
     counts: list[int] = counts_from_shares(shares, count).tolist()

@@ -102,7 +102,7 @@ def _field(platform: Platform | None) -> str:
 def _remedy(platform: Platform | None, spec: Spec) -> str:
     """Return what would let VMs leave a group."""
     if _field(platform) == "network_path":
-        return "passthrough_moves: detach with a model that copies memory, or change this"
+        return "passthrough_migration: detach with a model that copies memory, or change this"
     if isinstance(spec.conversion, NoConversion):
         return "conversion: cold, or change this"
     return "change this"

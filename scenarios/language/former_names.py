@@ -22,7 +22,9 @@ from typing import Any, Final
 
 from ..errors.suggest import unknown_name
 
-FORMER_NAMES: Final[dict[str, dict[str, str]]] = {}
+FORMER_NAMES: Final[dict[str, dict[str, str]]] = {
+    "column": {"price": "penalty"},
+}
 """New names by old ones, by kind: ``{"control policy": {"old": "new"}, "metric": {…}}``.
 
 The kind is the ``what`` of :func:`no_such`: "metric", "control policy", "migration model", and so

@@ -84,16 +84,16 @@ def finish(
     apart. Raises InputError if no VM is left, or there are more than MAX_SIZES sizes.
     """
     lifetime_s = _lifetimes(recorded, part, draw)
-    arrival_s = recorded.arrival_s - part.start
+    arrival_s = recorded.arrival_s - part.trace_start
     meets = (arrival_s < end_s) & (arrival_s + lifetime_s > 0)
-    if part.share < 1:
-        meets &= _drawn(recorded, part.share, draw)
+    if part.sample_share < 1:
+        meets &= _drawn(recorded, part.sample_share, draw)
     kept = np.flatnonzero(meets)
-    kept = kept[np.argsort(np.maximum(arrival_s[kept], 0.0), kind="stable")][: part.limit]
+    kept = kept[np.argsort(np.maximum(arrival_s[kept], 0.0), kind="stable")][: part.max_vms]
     if not len(kept):
         message = (
-            f"none of its {len(arrival_s)} VMs is there between {write(part.start, 'time')} and "
-            f"{write(part.start + end_s, 'time')}; {_remedy(recorded.arrival_s, part)}"
+            f"none of its {len(arrival_s)} VMs is there between {write(part.trace_start, 'time')} "
+            f"and {write(part.trace_start + end_s, 'time')}; {_remedy(recorded.arrival_s, part)}"
         )
         raise refuse("workload", message, WHERE)
     size, sizes, held = _sizes(recorded, kept, part, tenants)
@@ -122,9 +122,9 @@ def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
     for unit in ("ms", "us", "ns"):
         if EPOCHS[unit] <= first_s < BAND * EPOCHS[unit]:
             return f"the arrivals look like Unix time in {unit}; convert them, or see time_unit"
-    if first_s >= EPOCHS["s"] and part.start == 0:
-        return f"the arrivals are Unix times; write start: {first_s:.0f} s"
-    return "change start, share or run.duration"
+    if first_s >= EPOCHS["s"] and part.trace_start == 0:
+        return f"the arrivals are Unix times; write trace_start: {first_s:.0f} s"
+    return "change trace_start, sample_share or run.duration"
 
 
 def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:

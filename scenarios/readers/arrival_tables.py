@@ -174,7 +174,7 @@ def read_azure(source: AzureArrivals, path: Path) -> Recorded:
     stay. Utilisation above 100 % is cut and counted. Raises InputError with the row.
     """
     collected, subscriptions = Collector(), dict[str, int]()
-    level = AZURE_LEVELS[source.level]
+    level = AZURE_LEVELS[source.utilisation_statistic]
     wanted = ["subscription", "created", "deleted", level, "vcpus", "memory"]
     cut = 0
     for whole in read_chunks(path, source.path, lambda _: wanted, AZURE):

@@ -37,7 +37,7 @@ def _with_assignment(
     control: ControlPolicy, folder: Path, vms: Sequence[str], hosts: Sequence[str]
 ) -> ControlPolicy:
     """Return a policy whose assignment is a mapping, and that of the policy that it holds."""
-    other = getattr(control, "otherwise", None)
+    other = getattr(control, "base_policy", None)
     if other is not None:
         found = _with_assignment(other, folder, vms, hosts)
         control = control if found is other else _holding(control, found)
@@ -56,7 +56,7 @@ def _with_assignment(
 
 def _holding(control: Any, other: ControlPolicy) -> ControlPolicy:
     """Return a policy that holds another policy instead of the one that it had."""
-    policy: ControlPolicy = replace(control, otherwise=other)
+    policy: ControlPolicy = replace(control, base_policy=other)
     return policy
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors.problems import InputError, Problem, refuse
-from ..errors.suggest import unknown_name
 from ..language.error_messages import sentences
 from ..language.fields import Part
+from ..language.former_names import no_such
 from ..spec.constraints import Constraint, ConstraintField
 from .chunks import read_chunks
 from .trace import InputFile
@@ -21,9 +21,9 @@ from .trace import InputFile
 LISTS = {"vm": "vms", "host": "hosts", "size": "sizes", "tenant": "tenants"}
 """Columns of which a rule has several entries, and the fields that they fill."""
 
-SINGLE = ("type", "domain", "at_most", "cpu", "price")
+SINGLE = ("type", "domain", "at_most", "cpu", "penalty")
 COLUMNS = ("rule", *LISTS, *SINGLE)
-NUMBERS = {"at_most": int, "price": float}
+NUMBERS = {"at_most": int, "penalty": float}
 
 
 class _Row(Part):
@@ -72,7 +72,7 @@ def _chosen(header: Sequence[str], shown: str) -> list[str]:
             raise refuse(f"{shown}:1", f"has no column {name!r}; columns are {', '.join(COLUMNS)}")
     for name in header:
         if name not in COLUMNS:
-            raise refuse(f"{shown}:1", unknown_name("column", name, COLUMNS))
+            raise refuse(f"{shown}:1", no_such("column", name, COLUMNS))
     return list(header)
 
 

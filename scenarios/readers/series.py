@@ -17,7 +17,7 @@ from ..errors.terminal_text import shortened
 from ..spec.workload import WorkloadPart
 from .trace import FULL, TraceData
 
-WHERE, FIELD = "workload", "workload.match"
+WHERE, FIELD = "workload", "workload.match_series_by"
 SHOWN = 5
 ROUNDING = 1e-9
 """Part of a VM's CPU by which a sample may be above it for rounding alone."""
@@ -37,7 +37,7 @@ def _without(kind: str, names: Sequence[str], other: str) -> str:
 
 def way_of(part: WorkloadPart, trace: TraceData) -> str:
     """Return how VMs get series: ``name``, ``position`` or ``cycle``."""
-    return part.match or ("cycle" if trace.shipped else "name")
+    return part.match_series_by or ("cycle" if trace.shipped else "name")
 
 
 def by_number(trace: TraceData, way: str, count: int) -> Ints:
@@ -49,7 +49,11 @@ def by_number(trace: TraceData, way: str, count: int) -> Ints:
     series = len(trace.names)
     if way == "cycle" or count == series or (way == "position" and count < series):
         return np.arange(count) % series
-    ways = "match: cycle" if count > series else "match: position for the first ones"
+    ways = (
+        "match_series_by: cycle"
+        if count > series
+        else "match_series_by: position for the first ones"
+    )
     message = (
         f"the trace has {series:,} series ({listed(trace.names)}), the scenario {count:,} "
         f"VM{'s' if count != 1 else ''}; ask for as many VMs as there are series, or write {ways}"
@@ -84,7 +88,8 @@ def by_name(trace: TraceData, vms: Sequence[str], known: Sequence[str], prefix: 
         faults.append(_without("series", surplus, "a VM of the same name"))
     if faults:
         message = (
-            f"{'; '.join(faults)}; make the names agree, or write match: position or match: cycle"
+            f"{'; '.join(faults)}; make the names agree, or write match_series_by: position or "
+            "match_series_by: cycle"
         )
         raise refuse(WHERE, message, FIELD)
     return found
@@ -124,7 +129,7 @@ def sizes_by_name(part: WorkloadPart, trace: TraceData) -> Ints | None:
     if faults:
         message = (
             f"{'; '.join(faults)}; give each series a size of its name and count 1, rename the "
-            "sizes, or write match: position or match: cycle"
+            "sizes, or write match_series_by: position or match_series_by: cycle"
         )
         raise refuse(WHERE, message, FIELD)
     return np.array([at[name] for name in trace.names], np.int64)
@@ -145,14 +150,14 @@ def of_vms(
     worth: dict[str, Floats | float] = {"MHz": 1.0, "GHz": 1e3, "cores": clock_mhz}
     share = trace.counts.astype(np.float64)[:, series] * worth[trace.unit] / vms.size_mhz
     above = share > 1 + ROUNDING
-    if above.any() and part.above_full == "refuse":
+    if above.any() and part.above_100_percent == "refuse":
         slot, vm = (int(each) for each in np.argwhere(above)[0])
         more = f" ({int(above.sum()) - 1:,} more like it)" if above.sum() > 1 else ""
         message = (
             f"sample {slot} of {trace.names[int(series[vm])]} is "
             f"{trace.counts[slot, series[vm]]:g} {trace.unit}, more than the {vms.vcpus[vm]} vCPUs "
             f"of {clock_mhz[vm]:g} MHz of its VM{more}; give it more, or write "
-            "workload.above_full: cut"
+            "workload.above_100_percent: cut"
         )
         raise refuse(trace.files[0].name, message)
     trace.quality.cut = int(above.sum())

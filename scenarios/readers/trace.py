@@ -93,7 +93,7 @@ class Rules:
     """What to do with samples that are missing or above full."""
 
     gaps: str = "refuse"
-    above_full: str = "refuse"
+    above_100_percent: str = "refuse"
 
 
 def complete(
@@ -116,12 +116,12 @@ def complete(
     unit = " %" if full else ""
     _refuse_first(wrong, percent, names, where, first_row, right, unit=unit)
     above = percent > (full or np.inf)
-    if rules.above_full == "cut":
+    if rules.above_100_percent == "cut":
         quality.cut = int(above.sum())
         percent = np.where(above, 100.0, percent)
     else:
         right = "at most 100 %, the unit that it is in (percent, share, MHz, GHz or cores), or "
-        right += "workload.above_full: cut"
+        right += "workload.above_100_percent: cut"
         _refuse_first(above, percent, names, where, first_row, right)
     missing = np.isnan(percent)
     if rules.gaps == "refuse":

@@ -42,7 +42,7 @@ def endpoint_of(group: HostGroup, layer: Layer | None, spec: Spec) -> GroupEndpo
         ),
         model=guarded(group.migration or spec.migration, "migration"),
         device=layer is not None and not layer.network_path.live_migration,
-        detachable=group.passthrough_moves == "detach",
+        detachable=group.passthrough_migration == "detach",
     )
 
 

@@ -1,7 +1,7 @@
 """Applications of a scenario: groups of VMs with one load to serve, and how they scale."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,7 @@ from ..language.value_types import Count, Factor, FilePath, Name, Period, Second
 from .load_rate import LoadRate, Rate
 
 LoadRateField = Annotated[LoadRate, Rate()]
-Between = Literal["hold", "line"]
+Between = Literal["hold", "linear"]
 BETWEEN = "Whether a value holds until the next one, or a straight line leads there."
 TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), QuantityField("time")]
 
@@ -29,12 +29,15 @@ class ConstantRate(Part):
 class TableRate(Part):
     """A load at some instants, written out."""
 
+    FORMER_FIELDS: ClassVar = {"between": "interpolation"}
+    FORMER_VALUES: ClassVar = {"interpolation": {"line": "linear"}}
+
     type: Literal["table"]
     times: tuple[Seconds, ...] = Field(
         min_length=1, description="Instants from the start of the run, ascending."
     )
     rates: tuple[LoadRateField, ...] = Field(min_length=1, description="The load at each of them.")
-    between: Between = Field("line", description=BETWEEN)
+    interpolation: Between = Field("linear", description=BETWEEN)
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:
@@ -50,6 +53,9 @@ class TableRate(Part):
 class FileRate(Part):
     """A load from a CSV table with a column of times and one of values."""
 
+    FORMER_FIELDS: ClassVar = {"between": "interpolation"}
+    FORMER_VALUES: ClassVar = {"interpolation": {"line": "linear"}}
+
     type: Literal["csv"]
     path: FilePath = Field(description="The file, relative to the scenario.")
     time: Name = Field(
@@ -60,7 +66,7 @@ class FileRate(Part):
     )
     value: Name = Field("load", description="Column of the load.")
     unit: Literal["GHz", "MHz", "requests/s"] = Field("GHz", description="What 1 stands for.")
-    between: Between = Field("hold", description=BETWEEN)
+    interpolation: Between = Field("hold", description=BETWEEN)
 
 
 class DailyRate(Part):
@@ -117,16 +123,30 @@ LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(dis
 class ApplicationPart(Part):
     """A group of VMs, `name-1`, `name-2` and so on, that serve one load between them."""
 
+    FORMER_FIELDS: ClassVar = {
+        "start": "initial_members",
+        "minimum": "min_members",
+        "maximum": "max_members",
+        "balance": "load_balancing",
+        "leaves_first": "scale_in_order",
+        "protected": "protected_members",
+    }
+    FORMER_VALUES: ClassVar = {
+        "scale_in_order": {"newest": "newest_first", "oldest": "oldest_first"}
+    }
+
     name: Name = Field(description="Name of the application.")
     size: Name = Field(description="Size of its members, one of `workload.sizes`.")
-    minimum: Count = Field(1, description="Fewest members.")
-    maximum: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+    min_members: Count = Field(1, description="Fewest members.")
+    max_members: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
         description="Most members."
     )
-    start: Count | None = Field(None, description="Members when time begins; absent: the fewest.")
+    initial_members: Count | None = Field(
+        None, description="Members when time begins; absent: the fewest."
+    )
     load: LoadField = Field(description="What is asked of all members together.")
     events: tuple[LoadEvent, ...] = Field((), description="What multiplies the load for a time.")
-    balance: Literal["round_robin", "least_loaded"] = Field(
+    load_balancing: Literal["round_robin", "least_loaded"] = Field(
         "least_loaded",
         description="How the load is split over members: in equal parts, or so that all are "
         "loaded to the same share of their CPU.",
@@ -137,10 +157,11 @@ class ApplicationPart(Part):
     cool_down: CoolDown = Field(
         CoolDown(), description="Rests after scaling; the defaults are those of Kubernetes."
     )
-    leaves_first: Literal["newest", "oldest"] = Field(
-        "newest", description="Which members a scale-in takes; those that still start go before."
+    scale_in_order: Literal["newest_first", "oldest_first"] = Field(
+        "newest_first",
+        description="Which members a scale-in takes; those that still start go before.",
     )
-    protected: Whole = Field(
+    protected_members: Whole = Field(
         0, description="Members that no scale-in takes: those that have been there longest."
     )
     priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
@@ -151,15 +172,24 @@ class ApplicationPart(Part):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         """Refuse numbers of members out of order, and rates in two units."""
-        if self.maximum < self.minimum:
-            message = f"{self.maximum} is less than minimum, {self.minimum}; raise it"
-            raise problems([(("maximum",), message)])
-        if self.start is not None and not self.minimum <= self.start <= self.maximum:
-            message = f"{self.start} is not within {self.minimum} and {self.maximum}; change it"
-            raise problems([(("start",), message)])
-        if self.protected > self.maximum:
-            message = f"{self.protected} is more than maximum, {self.maximum}; protect fewer"
-            raise problems([(("protected",), message)])
+        if self.max_members < self.min_members:
+            message = f"{self.max_members} is less than min_members, {self.min_members}; raise it"
+            raise problems([(("max_members",), message)])
+        if (
+            self.initial_members is not None
+            and not self.min_members <= self.initial_members <= self.max_members
+        ):
+            message = (
+                f"{self.initial_members} is not within {self.min_members} and {self.max_members}; "
+                "change it"
+            )
+            raise problems([(("initial_members",), message)])
+        if self.protected_members > self.max_members:
+            message = (
+                f"{self.protected_members} is more than max_members, {self.max_members}; "
+                "protect fewer"
+            )
+            raise problems([(("protected_members",), message)])
         asks = {rate.requests for rate in self.rates}
         if len(asks) > 1:
             raise problem("rates are in GHz and in requests; write all in one unit")
@@ -185,4 +215,4 @@ class ApplicationPart(Part):
     @property
     def first_members(self) -> int:
         """Members when time begins."""
-        return self.minimum if self.start is None else self.start
+        return self.min_members if self.initial_members is None else self.initial_members

@@ -1,6 +1,6 @@
 """VMs that come and go: where they are read from, how they wait for a host and are started."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,20 +25,22 @@ MemoryUnit = Literal["KB", "KiB", "MB", "MiB", "GB", "GiB"]
 class _Arrivals(Part):
     """What all sources of arrivals have in common."""
 
+    FORMER_FIELDS: ClassVar = {"limit": "max_vms", "share": "sample_share", "start": "trace_start"}
+
     clock: Megahertz = Field(
         2500.0, description="What 100 % of a vCPU stands for, where the source does not say."
     )
-    start: Seconds = Field(
+    trace_start: Seconds = Field(
         0.0,
         description="Time of the source at which the run begins; VMs that came before and are "
         "still there are there from the start, for the rest of their lifetime.",
     )
-    share: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
+    sample_share: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
         1.0,
         description="Part of the batches that is kept, drawn at random; of the VMs where the "
         "source knows no batches.",
     )
-    limit: Count | None = Field(
+    max_vms: Count | None = Field(
         None, description="Number of VMs, the first to arrive, after which no more are taken."
     )
     request_class: RequestClassName | None = Field(
@@ -117,9 +119,11 @@ class TableArrivals(_Unmeasured):
 class AzureArrivals(_Arrivals):
     """The table of VMs of the Azure Public Dataset V1 or V2, `vmtable.csv` or `.csv.gz`."""
 
+    FORMER_FIELDS: ClassVar = {"level": "utilisation_statistic"}
+
     type: Literal["azure"]
     path: FilePath = Field(description="The file, relative to the scenario.")
-    level: Literal["mean", "p95", "max"] = Field(
+    utilisation_statistic: Literal["mean", "p95", "max"] = Field(
         "mean", description="Which of the recorded utilisations a VM asks for."
     )
     vcpus_above_24: Count = Field(30, description="vCPUs of a VM in the bucket `>24` of V2.")
@@ -150,11 +154,13 @@ class OpenDCArrivals(_Unmeasured):
 class GeneratedArrivals(_Arrivals):
     """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`."""
 
+    FORMER_FIELDS: ClassVar = {"swing": "daily_variation"}
+
     type: Literal["generated"]
     rate: Annotated[Factor, Field(gt=0)] = Field(
         1.0, description="Batches per batch of the trace, which had 629 an hour with 2,600 VMs."
     )
-    swing: Annotated[Factor, Field(ge=0, le=2)] = Field(
+    daily_variation: Annotated[Factor, Field(ge=0, le=2)] = Field(
         1.0,
         description="How far the hours of the day differ: 1 as in the trace, 0 not at all.",
     )
@@ -169,12 +175,14 @@ ArrivalSource = Annotated[ArrivalPart, Field(discriminator="type")]
 class AdmissionPart(Part):
     """What becomes of VMs that arrive while no host has room."""
 
-    queue: Whole | None = Field(
+    FORMER_FIELDS: ClassVar = {"queue": "max_queue", "patience": "max_wait"}
+
+    max_queue: Whole | None = Field(
         None,
         description="How many may wait, those of higher priority first; absent: any number. A VM "
         "that finds no place in the queue is turned away.",
     )
-    patience: Period | None = Field(
+    max_wait: Period | None = Field(
         None, description="How long a VM waits before it is turned away; absent: for ever."
     )
     retries: Whole = Field(0, description="How often a VM that was turned away is asked for again.")
@@ -184,13 +192,15 @@ class AdmissionPart(Part):
 class ProvisioningPart(Part):
     """What it takes until a VM that has been given a host runs."""
 
+    FORMER_FIELDS: ClassVar = {"bandwidth": "copy_bandwidth"}
+
     method: Literal["none", "template_copy", "linked_clone"] = Field(
         "none",
         description="`template_copy`: the image is copied, `linked_clone`: only what refers to "
         "it; then the VM's system boots. `none`: VMs run at once, restarted ones when booted.",
     )
     image: Mebibytes = Field(20_480.0, description="Size of the image that a template copy copies.")
-    bandwidth: Annotated[float, Field(gt=0), QuantityField("bandwidth")] = Field(
+    copy_bandwidth: Annotated[float, Field(gt=0), QuantityField("bandwidth")] = Field(
         3200.0,
         description="Rate at which one image is copied; the default is 400 MB/s, an estimate for "
         "shared flash storage.",

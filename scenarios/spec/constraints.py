@@ -1,6 +1,6 @@
 """Rules of placement, as a scenario writes them."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,9 @@ LEVEL = "What is shared: a host, a rack or a site."
 
 
 class _Rule(Part):
-    """What all rules have in common: a name, the VMs, and a price if the rule is a soft one."""
+    """What all rules have in common: a name, the VMs, and a penalty if the rule is a soft one."""
+
+    FORMER_FIELDS: ClassVar = {"price": "penalty"}
 
     name: Name = Field(description="Name of the rule; refusals, tables and report use it.")
     vms: tuple[Name, ...] = Field(
@@ -24,7 +26,7 @@ class _Rule(Part):
     )
     sizes: tuple[Name, ...] = Field((), description="All VMs of these sizes as well.")
     tenants: tuple[Name, ...] = Field((), description="All VMs of these tenants as well.")
-    price: Weight | None = Field(
+    penalty: Weight | None = Field(
         None,
         description="Makes the rule a soft one: what a VM that is placed against it counts, in a "
         "unit that all rules share; absent: the rule is hard, and nothing breaks it.",

@@ -1,6 +1,6 @@
 """What fails and what becomes of its VMs, as a scenario describes it."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -27,8 +27,10 @@ MATCH = (
 class FailureEntry(Part):
     """Things that fail again and again, each by itself."""
 
+    FORMER_FIELDS: ClassVar = {"of": "component"}
+
     name: Name = Field(description="Name of the entry; random numbers and tables go by it.")
-    of: Of = Field("host", description=OF)
+    component: Of = Field("host", description=OF)
     match: Match = Field(("*",), description=MATCH)
     time_to_failure: Distribution | None = Field(
         None, description="Time from the start, or from a repair, to the next failure."
@@ -54,31 +56,39 @@ class FailureEntry(Part):
 class PlannedOutage(Part):
     """One failure that is known beforehand."""
 
+    FORMER_FIELDS: ClassVar = {"of": "component", "for": "duration"}
+
     at: Annotated[float, QuantityField("time")] = Field(description="When it happens.")
-    of: Of = Field("host", description=OF)
+    component: Of = Field("host", description=OF)
     match: Match = Field(description=MATCH)
-    lasts: Period | None = Field(
-        None, alias="for", description="Time to its repair; absent: not within the run."
+    duration: Period | None = Field(
+        None, description="Time to its repair; absent: not within the run."
     )
 
 
 class FailuresPart(Part):
     """What fails, and what becomes of the VMs concerned."""
 
+    FORMER_FIELDS: ClassVar = {
+        "detection": "detection_time",
+        "restart": "restart_vms",
+        "restart_isolated": "restart_vms_of_isolated_hosts",
+    }
+
     entries: tuple[FailureEntry, ...] = Field((), description="What fails at random.")
     schedule: tuple[PlannedOutage, ...] = Field((), description="What fails at known times.")
-    detection: Seconds = Field(
+    detection_time: Seconds = Field(
         15.0,
         description="Time until a host is taken for failed (VMware vSphere HA declares it after "
         "15 s without heartbeat).",
     )
-    restart: bool = Field(
+    restart_vms: bool = Field(
         True,
         strict=True,
         description="Whether VMs of a failed host are started again elsewhere, those of higher "
         "priority first; otherwise they wait for its repair.",
     )
-    restart_isolated: bool = Field(
+    restart_vms_of_isolated_hosts: bool = Field(
         False,
         strict=True,
         description="Whether a host that is cut off powers its VMs off, so that they are started "
@@ -92,6 +102,7 @@ class FailuresPart(Part):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise problem(f"{name!r} is the name of two entries; give each its own")
-        if self.restart_isolated and not self.restart:
-            raise problem("restart_isolated starts VMs again elsewhere; that needs restart: true")
+        if self.restart_vms_of_isolated_hosts and not self.restart_vms:
+            message = "restart_vms_of_isolated_hosts starts VMs again elsewhere; that needs "
+            raise problem(f"{message}restart_vms: true")
         return self

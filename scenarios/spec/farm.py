@@ -4,7 +4,7 @@ A group is checked here as far as it can be without the catalogue of hypervisors
 ``checks/host_groups.py``.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -133,6 +133,8 @@ ServerField = Annotated[
 class HostGroup(Part):
     """Hosts that are alike."""
 
+    FORMER_FIELDS: ClassVar = {"passthrough_moves": "passthrough_migration"}
+
     name: Name = Field(description="Name of the group; its hosts are numbered under it.")
     server: ServerField = Field(
         description="A server of the catalogue (`farmsim catalog servers`), or one written out.",
@@ -218,7 +220,7 @@ class HostGroup(Part):
         description="Level of CPU features that guests see here; running VMs move to the same "
         "level or a higher one of the vendor. Absent: the same everywhere.",
     )
-    passthrough_moves: Literal["refuse", "detach"] = Field(
+    passthrough_migration: Literal["refuse", "detach"] = Field(
         "refuse",
         description="Whether VMs whose `network_path` is passthrough stay, or have the device "
         "detached before a move.",

@@ -1,6 +1,6 @@
 """The network that moves use, as a scenario describes it."""
 
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -154,6 +154,13 @@ TransportField = Annotated[
 class NetworkPart(Part):
     """The network that moves use, those at a fixed rate only where anything of it is said."""
 
+    FORMER_FIELDS: ClassVar = {
+        "moves_per_host": "max_migrations_per_host",
+        "moves_in_all": "max_migrations",
+        "moves_per_link": "max_migrations_per_link",
+        "order": "migration_order",
+    }
+
     layout: TopologyField | None = Field(
         None,
         description="Switches, links and where hosts are; absent: all at one switch, with ports of "
@@ -168,15 +175,15 @@ class NetworkPart(Part):
     background: InUse = Field(
         0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
     )
-    moves_per_host: Count | None = Field(
+    max_migrations_per_host: Count | None = Field(
         None,
         description="Moves that one host takes part in at a time, whatever their model; others "
         "wait. Absent: 2, and any number of moves at a fixed rate that use no network.",
     )
-    moves_in_all: Whole = Field(
+    max_migrations: Whole = Field(
         0, description="Moves under way at a time in the whole farm; 0: any number."
     )
-    moves_per_link: Whole = Field(
+    max_migrations_per_link: Whole = Field(
         0, description="Moves that cross one direction of a link at a time; 0: any number."
     )
     suspend_bandwidth: Bandwidth = Field(
@@ -184,7 +191,7 @@ class NetworkPart(Part):
         description="What a VM's memory is written to storage and read with, where moves that wait "
         "for each other's room leave no other way. Estimate: 500 MB/s; SATA 3.0 carries 600 MB/s.",
     )
-    order: Literal["parallel", "serial", "planned"] = Field(
+    migration_order: Literal["parallel", "serial", "planned"] = Field(
         "parallel",
         description="All that places allow at once, one after another, or only moves that share "
         "no bottleneck with those under way, the longest first.",
@@ -198,6 +205,12 @@ class NetworkPart(Part):
     @property
     def stated(self) -> bool:
         """Whether anything of it is said, so that moves at a fixed rate use it as well."""
-        places = self.moves_per_host is not None or self.moves_in_all or self.moves_per_link
+        places = (
+            self.max_migrations_per_host is not None
+            or self.max_migrations
+            or self.max_migrations_per_link
+        )
         bytes_ = self.background > 0 or self.transport != "plain"
-        return bool(self.layout is not None or places or bytes_ or self.order != "parallel")
+        return bool(
+            self.layout is not None or places or bytes_ or self.migration_order != "parallel"
+        )

@@ -1,6 +1,6 @@
 """Who decides what in a scenario: placement, control, scaling, and what is kept free."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -59,10 +59,12 @@ ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, Field(discrimi
 class InitialPlacement(Part):
     """Where VMs are at time 0."""
 
+    FORMER_FIELDS: ClassVar = {"by": "count_by"}
+
     placement: Annotated[Placement, policy_slot("placement")] = Field(
         FirstFitDecreasing(), description="Which host each VM starts on."
     )
-    by: Literal["size", "demand"] = Field(
+    count_by: Literal["size", "demand"] = Field(
         "size", description="Whether a VM counts with its size or with its first demand."
     )
     cpu_overcommit: Annotated[Factor, Field(gt=0, le=100)] = Field(

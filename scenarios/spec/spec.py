@@ -4,7 +4,7 @@ Everything here is frozen and is never changed by a run. The reference page and 
 are made from it.
 """
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     Field,
@@ -35,7 +35,13 @@ SCHEMA_VERSION: Final = 1
 class ServicePart(Part):
     """What counts as a violation of service."""
 
-    incoming_counts: bool = Field(
+    FORMER_FIELDS: ClassVar = {
+        "microscope": "simulate_requests",
+        "incoming_counts": "incoming_counts_as_violation",
+        "idle_energy": "idle_energy_by",
+    }
+
+    incoming_counts_as_violation: bool = Field(
         False,
         strict=True,
         description="Whether a host counts as violating while a VM is copied to it, as in the "
@@ -52,13 +58,13 @@ class ServicePart(Part):
         description="Whether VMs with a class slow each other through cache, memory bandwidth "
         "and disk.",
     )
-    microscope: tuple[Name, ...] = Field(
+    simulate_requests: tuple[Name, ...] = Field(
         (),
         description="VMs of which every request is simulated, beside the formulas; for small "
         "scenarios.",
         examples=[["vm-1"]],
     )
-    idle_energy: Literal["size", "equal", "usage"] = Field(
+    idle_energy_by: Literal["size", "equal", "usage"] = Field(
         "size",
         description="How what a host draws when idle is charged to its VMs: by their CPU size, "
         "in equal parts, or by the CPU that they used.",

@@ -4,7 +4,7 @@ Load is a source of utilisation over time; VMs are counted sizes, or arrivals th
 """
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -38,7 +38,7 @@ from ..language.value_types import (
 from .arrivals import ArrivalSource
 
 MAX_VMS = 20_000_000
-BY_ARRIVALS = ("vms", "sizes", "deal")
+BY_ARRIVALS = ("vms", "sizes", "size_order")
 """What arrivals decide, so that a scenario with arrivals may not."""
 
 
@@ -224,12 +224,14 @@ def _shipped_by_name(written: Any) -> Any:
 class Resampled(Part):
     """Blocks of a recorded trace, drawn again and again."""
 
+    FORMER_FIELDS: ClassVar = {"of": "trace", "blocks": "draw_blocks"}
+
     type: Literal["resample"]
-    of: Annotated[
+    trace: Annotated[
         Shipped | PlanetLab | TableTrace | Bitbrains, BeforeValidator(_shipped_by_name)
     ] = Field(discriminator="type", description="The trace to draw from.")
     block: Round = Field(86_400.0, description="Length of a block.")
-    blocks: Literal["together", "apart"] = Field(
+    draw_blocks: Literal["together", "apart"] = Field(
         "together", description="Whether all VMs draw the same block, or each its own."
     )
 
@@ -243,6 +245,12 @@ Source = Annotated[
 
 class WorkloadPart(Part):
     """What the VMs ask for."""
+
+    FORMER_FIELDS: ClassVar = {
+        "deal": "size_order",
+        "above_full": "above_100_percent",
+        "match": "match_series_by",
+    }
 
     source: Source | None = Field(
         None,
@@ -262,10 +270,10 @@ class WorkloadPart(Part):
     sizes: tuple[Size, ...] = Field(
         (Size(name="standard"),), min_length=1, description="Sizes of the VMs."
     )
-    deal: Literal["blocks", "cycle", "random"] = Field(
+    size_order: Literal["blocks", "cycle", "random"] = Field(
         "blocks", description="How sizes are dealt to VMs: in blocks, in turn, or at random."
     )
-    match: Literal["name", "position", "cycle"] | None = Field(
+    match_series_by: Literal["name", "position", "cycle"] | None = Field(
         None,
         description="How VMs get the series of a trace: by name, so that each VM has one and none "
         "is left over; by position, the first series for the first VM, with series left over; or "
@@ -278,7 +286,7 @@ class WorkloadPart(Part):
     gaps: Literal["refuse", "hold", "interpolate", "zero"] = Field(
         "refuse", description="How missing samples are filled, or that they are refused."
     )
-    above_full: Literal["refuse", "cut"] = Field(
+    above_100_percent: Literal["refuse", "cut"] = Field(
         "refuse", description="What happens to samples above 100 %."
     )
 
@@ -298,16 +306,16 @@ class WorkloadPart(Part):
     @model_validator(mode="after")
     def _match_means_something(self) -> Self:
         """Refuse matching without a trace, and units that do not fit."""
-        if self.match is not None and not isinstance(
+        if self.match_series_by is not None and not isinstance(
             self.source, Shipped | PlanetLab | TableTrace | Bitbrains
         ):
             message = "only a trace has series to match; leave this out"
-            raise problems([(("match",), message)])
-        if isinstance(self.source, Resampled) and isinstance(self.source.of, TableTrace):
-            unit = self.source.of.unit
+            raise problems([(("match_series_by",), message)])
+        if isinstance(self.source, Resampled) and isinstance(self.source.trace, TableTrace):
+            unit = self.source.trace.unit
             if unit not in (None, "percent", "share"):
                 message = f"a trace in {unit} cannot be drawn from; write it in percent or shares"
-                raise problems([(("source", "of", "unit"), message)])
+                raise problems([(("source", "trace", "unit"), message)])
         return self
 
     @property
@@ -325,7 +333,7 @@ class WorkloadPart(Part):
     @property
     def sizes_from_trace(self) -> bool:
         """Whether the sizes are those that the trace records."""
-        source = self.source.of if isinstance(self.source, Resampled) else self.source
+        source = self.source.trace if isinstance(self.source, Resampled) else self.source
         return isinstance(source, Bitbrains) and "sizes" not in self.model_fields_set
 
     @field_validator("sizes")

@@ -27,7 +27,7 @@ once."""
 
 def scenario(load: Any, end: str = "2 h", hosts: int = 10, **changes: Any) -> dict[str, Any]:
     """Return a scenario of one application of VMs of 1 GHz on hosts of 5.32 GHz."""
-    fields = {"name": "app", "size": "web", "maximum": 20, "load": load, **changes}
+    fields = {"name": "app", "size": "web", "max_members": 20, "load": load, **changes}
     return {
         "run": {"duration": end, "report_every": "10 min"},
         "farm": {"hosts": [{"name": "x", "server": "hp_ml110_g5", "count": hosts,
@@ -71,9 +71,9 @@ def test_a_constant_load_gets_as_many_members_as_carry_it_at_the_target(rate_ghz
 
 def test_capacity_is_late_by_what_provisioning_takes() -> None:
     """From 1 to 4 GHz at 600 s: three members more, there when their images are copied."""
-    jump = forecast(["0 s", "10 min"], ["1 GHz", "4 GHz"], between="hold")
+    jump = forecast(["0 s", "10 min"], ["1 GHz", "4 GHz"], interpolation="hold")
     scaling = {"policy": "target_utilisation", "target": 1.0}
-    result = run(jump, start=1, scaling=scaling)
+    result = run(jump, initial_members=1, scaling=scaling)
     (decision,) = result.table("scaling").to_pylist()
     assert (decision["time_s"], decision["from_members"], decision["to_members"]) == (600.0, 1, 4)
     assert decision["ready_s"] == pytest.approx(600.0 + COPY_S)
@@ -87,10 +87,10 @@ def test_capacity_is_late_by_what_provisioning_takes() -> None:
 
 def test_a_forecast_that_knows_the_ramp_is_in_time_where_a_target_is_late() -> None:
     ramp = forecast(["0 s", "30 min", "40 min"], ["2 GHz", "2 GHz", "12 GHz"])
-    late = run(ramp, start=2, scaling={"policy": "target_utilisation", "target": 1.0})
+    late = run(ramp, initial_members=2, scaling={"policy": "target_utilisation", "target": 1.0})
     ahead = {"policy": "predictive", "target": 1.0, "horizon": "5 min",
              "forecaster": {"policy": "linear_trend", "window": "2 min"}}  # fmt: skip
-    early = run(ramp, start=2, scaling=ahead)
+    early = run(ramp, initial_members=2, scaling=ahead)
     assert late.value("applications_unserved_ghz_h") > 0.0
     assert early.value("applications_unserved_ghz_h") < 0.3 * late.value(
         "applications_unserved_ghz_h"
@@ -100,7 +100,7 @@ def test_a_forecast_that_knows_the_ramp_is_in_time_where_a_target_is_late() -> N
 
 def test_what_lateness_costs_is_price_times_work_not_done() -> None:
     penalty = {"price": "5 EUR", "per": "GHz h"}
-    result = run(constant("3 GHz"), penalty=penalty, maximum=1)
+    result = run(constant("3 GHz"), penalty=penalty, max_members=1)
     assert result.value("applications_unserved_ghz_h") == pytest.approx(2.0 * 2.0)
     assert result.value("lateness_cost") == pytest.approx(5.0 * 4.0)
     (shortage,) = result.table("shortages").to_pylist()
@@ -132,7 +132,12 @@ def test_cool_downs_hold_scaling_back() -> None:
 
 @pytest.mark.parametrize(
     ("leaves", "protected", "left"),
-    [("newest", 0, {1, 2}), ("oldest", 0, {3, 4}), ("oldest", 1, {1, 4}), ("oldest", 2, {1, 2})],
+    [
+        ("newest_first", 0, {1, 2}),
+        ("oldest_first", 0, {3, 4}),
+        ("oldest_first", 1, {1, 4}),
+        ("oldest_first", 2, {1, 2}),
+    ],
 )
 def test_who_leaves(leaves: str, protected: int, left: set[int]) -> None:
     """Four members come one after another, then two go."""
@@ -141,7 +146,11 @@ def test_who_leaves(leaves: str, protected: int, left: set[int]) -> None:
         "members": [1, 2, 3, 4, 2],
     }  # fmt: skip
     result = run(
-        constant("1 GHz"), scaling=schedule, leaves_first=leaves, protected=protected, maximum=4
+        constant("1 GHz"),
+        scaling=schedule,
+        scale_in_order=leaves,
+        protected_members=protected,
+        max_members=4,
     )
     states = dict(
         zip(result.table("vms")["vm"].to_pylist(), result.table("vms")["state"].to_pylist(),
@@ -152,7 +161,7 @@ def test_who_leaves(leaves: str, protected: int, left: set[int]) -> None:
 
 def test_a_member_that_left_is_used_again_and_its_absence_is_no_downtime() -> None:
     schedule = {"policy": "scheduled", "at": ["00:00", "00:30", "01:00"], "members": [2, 1, 2]}
-    result = run(constant("1 GHz"), start=2, maximum=2, scaling=schedule)
+    result = run(constant("1 GHz"), initial_members=2, max_members=2, scaling=schedule)
     second = result.table("vms").to_pylist()[1]
     assert (second["state"], second["down_s"], second["availability"]) == ("running", 0.0, 1.0)
     events = [each["event"] for each in result.table("vm_events").to_pylist()]
@@ -160,10 +169,12 @@ def test_a_member_that_left_is_used_again_and_its_absence_is_no_downtime() -> No
 
 
 def test_sizes_go_up_hot_or_by_restarts_one_after_another() -> None:
-    jump = forecast(["0 s", "10 min"], ["1.5 GHz", "5 GHz"], between="hold")
+    jump = forecast(["0 s", "10 min"], ["1.5 GHz", "5 GHz"], interpolation="hold")
     ladder = {"policy": "vertical", "sizes": ["web", "wide", "wider"]}
-    resizes_running = run(jump, start=2, minimum=2, scaling={**ladder, "hot_add_up_to": "wider"})
-    cold = run(jump, start=2, minimum=2, scaling=ladder)
+    resizes_running = run(
+        jump, initial_members=2, min_members=2, scaling={**ladder, "hot_add_up_to": "wider"}
+    )
+    cold = run(jump, initial_members=2, min_members=2, scaling=ladder)
     (step, more) = resizes_running.table("scaling").to_pylist()
     assert (step["to_size"], more["to_size"]) == ("wide", "wider")
     assert step["ready_s"] == step["time_s"] == 600.0
@@ -178,9 +189,11 @@ def test_sizes_go_up_hot_or_by_restarts_one_after_another() -> None:
 
 
 def test_load_goes_over_to_others_at_the_instant_a_host_fails() -> None:
-    made = scenario(constant("2 GHz"), hosts=2, start=2, minimum=2, balance="round_robin")
-    outage = {"at": "1000 s", "of": "host", "match": ["x-1"], "for": "10 min"}
-    made["failures"] = {"schedule": [outage], "detection": "30 s"}
+    made = scenario(
+        constant("2 GHz"), hosts=2, initial_members=2, min_members=2, load_balancing="round_robin"
+    )
+    outage = {"at": "1000 s", "component": "host", "match": ["x-1"], "duration": "10 min"}
+    made["failures"] = {"schedule": [outage], "detection_time": "30 s"}
     result = farmsim.run(farmsim.Scenario.of(made))
     (shortage,) = result.table("shortages").to_pylist()
     assert shortage["start_s"] == 1000.0
@@ -189,14 +202,14 @@ def test_load_goes_over_to_others_at_the_instant_a_host_fails() -> None:
 
 
 def test_the_baseline_has_all_members_all_the_time() -> None:
-    made = scenario(constant("2 GHz"), maximum=4) | {"baseline": {"type": "dedicated"}}
+    made = scenario(constant("2 GHz"), max_members=4) | {"baseline": {"type": "dedicated"}}
     result = farmsim.run(farmsim.Scenario.of(made))
     assert result.baseline is not None
     assert set(result.baseline.table("application_series")["running"].to_pylist()) == {4}
 
 
 def test_applications_come_beside_other_vms() -> None:
-    made = scenario(constant("2 GHz"), maximum=4, start=4)
+    made = scenario(constant("2 GHz"), max_members=4, initial_members=4)
     sizes = [{**WEB, "count": 0}, {**WEB, "name": "batch", "count": 3}]
     made["workload"] = {"source": {"type": "constant", "utilisation": 0.5}, "sizes": sizes}
     vms = farmsim.run(farmsim.Scenario.of(made)).table("vms").to_pylist()
@@ -220,10 +233,11 @@ def test_load_is_served_or_missed_and_members_stay_within_bounds(
     rates: list[float], policy: str, minimum: int, more: int, hosts: int, balance: str
 ) -> None:
     times = [f"{600 * index} s" for index in range(len(rates))]
-    load = forecast(times, [f"{rate:.4f} GHz" for rate in rates], between="hold")
+    load = forecast(times, [f"{rate:.4f} GHz" for rate in rates], interpolation="hold")
     made = scenario(
-        load, "1 h", hosts, minimum=minimum, maximum=minimum + more, scaling={"policy": policy},
-        balance=balance, cool_down={"in": "5 min"},
+        load, "1 h", hosts, min_members=minimum, max_members=minimum + more,
+        scaling={"policy": policy},
+        load_balancing=balance, cool_down={"in": "5 min"},
     )  # fmt: skip
     made["policies"] = {"initial": {"unplaced": "reject"}, "scaling_every": "2 min"}
     result = farmsim.run(farmsim.Scenario.of(made))
@@ -320,7 +334,12 @@ def vertical(hosts: int, minimum: int = 1) -> Result:
     power = {"model": "linear", "idle": "100 W", "max": "200 W"}
     server = {"cores": 10, "clock": "1 GHz", "memory": "100 GiB", "power": power}
     size = {"clock": "1 GHz", "memory": "4 GiB"}
-    ladder = {"policy": "vertical", "sizes": ["s", "l"], "up_above": "80 %", "down_below": "60 %"}
+    ladder = {
+        "policy": "vertical",
+        "sizes": ["s", "l"],
+        "scale_up_above": "80 %",
+        "scale_down_below": "60 %",
+    }
     return farmsim.run(
         {
             "run": {"duration": "2 h"},
@@ -335,7 +354,7 @@ def vertical(hosts: int, minimum: int = 1) -> Result:
             },
             "applications": [
                 {
-                    "name": "a", "size": "s", "minimum": minimum, "maximum": minimum,
+                    "name": "a", "size": "s", "min_members": minimum, "max_members": minimum,
                     "load": constant(f"{1.8 * minimum} GHz"), "scaling": ladder,
                 }
             ],
@@ -368,7 +387,7 @@ def test_members_grow_one_by_one_where_there_is_a_place() -> None:
 
 def test_a_shortage_that_costs_nothing_is_said_so_on_the_page() -> None:
     """3 GHz for one member of 2 GHz, no penalty; then one application of two has one."""
-    short = scenario(constant("3 GHz"), minimum=1, maximum=1)
+    short = scenario(constant("3 GHz"), min_members=1, max_members=1)
     free = farmsim.run(short)
     assert free.value("shortages") == 1
     assert "which costs nothing because no application has a penalty" in free.report()

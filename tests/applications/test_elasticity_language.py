@@ -18,7 +18,7 @@ workload:
 applications:
   - name: shop
     size: web
-    maximum: 9
+    max_members: 9
     load: {type: constant, rate: 3 GHz}
     scaling: target_utilisation
 """
@@ -46,9 +46,12 @@ def _read(text: str, folder: Path | None) -> None:
             "size: web", "size: wbe",
             "shop.yaml:9:5: applications.0.size: there is no size 'wbe'; did you mean web?",
         ),
-        ("maximum: 9", "maximum: 9\n    minimum: 10", ":10:5: applications.0.maximum: 9 is less"),
-        ("maximum: 9", "maximum: 9\n    start: 10", ":11:5: applications.0.start: 10 is not with"),
-        ("maximum: 9", "maximum: 9\n    protected: 10", ":11:5: applications.0.protected: 10 is"),
+        ("max_members: 9", "max_members: 9\n    min_members: 10",
+            ":10:5: applications.0.max_members: 9 is less"),
+        ("max_members: 9", "max_members: 9\n    initial_members: 10",
+            ":11:5: applications.0.initial_members: 10 is not with"),
+        ("max_members: 9", "max_members: 9\n    protected_members: 10",
+            ":11:5: applications.0.protected_members: 10 is"),
         ("rate: 3 GHz", "rate: 3", ":11:28: applications.0.load.rate: 3 has no unit"),
         ("rate: 3 GHz", "rate: -1 GHz", "applications.0.load.rate: -1 GHz is negative"),
         ("rate: 3 GHz", "rate: many requests/s", "'many' is not a number; write, for example, 400"),
@@ -68,11 +71,12 @@ def _read(text: str, folder: Path | None) -> None:
             "applications.0: rates are in GHz and in requests; write all in one unit",
         ),
         (
-            "maximum: 9", "maximum: 9\n    events: [{from: 2 h, to: 1 h, factor: 2}]",
+            "max_members: 9", "max_members: 9\n    events: [{from: 2 h, to: 1 h, factor: 2}]",
             ":11:26: applications.0.events.0.to: is not after from; let the event end later",
         ),
         (
-            "maximum: 9", "maximum: 9\n    events: [{from: 1 h, to: 2 h, factor: 2, ramp: 1 h}]",
+            "max_members: 9",
+            "max_members: 9\n    events: [{from: 1 h, to: 2 h, factor: 2, ramp: 1 h}]",
             "applications.0.events.0.ramp: is more than half of the event; shorten it",
         ),
         ("target_utilisation", "target_use", "no scaling policy 'target_use'; did you mean"),
@@ -86,7 +90,7 @@ def _read(text: str, folder: Path | None) -> None:
         ),
         (
             "scaling: target_utilisation", DAY % ("08:00", "30"),
-            "applications.0.scaling.members.0: 30 is not within minimum and maximum, 1 and 9",
+            "applications.0.scaling.members.0: 30 is not within min_members and max_members, 1 and",
         ),
         (
             "target_utilisation", "{policy: step, above: [80 %], add: [1, 2]}",
@@ -105,18 +109,20 @@ def _read(text: str, folder: Path | None) -> None:
             "applications.0.scaling: hot_add_up_to: 'asks' is not among sizes; name one of them",
         ),
         (
-            "maximum: 9", "maximum: 9\n    penalty: {price: 1 EUR, per: request}",
+            "max_members: 9", "max_members: 9\n    penalty: {price: 1 EUR, per: request}",
             ":11:29: applications.0.penalty.per: size web has no class of requests; write GHz h",
         ),
-        ("maximum: 9", "maximum: 9\n    penalty: {price: -1 USD}", "penalty of shop is negative"),
+        ("max_members: 9", "max_members: 9\n    penalty: {price: -1 USD}",
+            "penalty of shop is negative"),
         (
-            "applications:", "applications:\n  - {name: shop, size: web, maximum: 1, load: "
+            "applications:", "applications:\n  - {name: shop, size: web, max_members: 1, load: "
             "{type: constant, rate: 1 GHz}}",
             ":9:5: applications.1.name: 'shop' is the name of two applications; give each",
         ),
         (
-            "applications:", "policies: {initial: {by: demand}}\napplications:",
-            ":7:22: policies.initial.by: members of applications have no demand before they run",
+            "applications:", "policies: {initial: {count_by: demand}}\napplications:",
+            ":7:22: policies.initial.count_by: members of applications have no demand before they "
+            "run",
         ),
         ("workload:", "workload:\n  vms: 3", ":3:3: workload.vms: VMs of its own need a source"),
         (

@@ -87,8 +87,8 @@ network: {{layout: {layout}}}
 migration: {{model: pre_copy}}
 policies: {{initial: {{placement: round_robin}}}}
 failures:
-  restart: false
-  schedule: [{{at: 5 min, of: link, match: ["{link}"], for: 10 min}}]
+  restart_vms: false
+  schedule: [{{at: 5 min, component: link, match: ["{link}"], duration: 10 min}}]
 """
         )
     )

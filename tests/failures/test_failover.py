@@ -159,8 +159,8 @@ def test_pairs_include_hosts_without_vms_and_one_host_alone_survives_nothing() -
 
 
 def test_without_restarts_all_wait_for_the_repair() -> None:
-    down = {"schedule": [{"at": "50 min", "match": ["h-1"], "for": "1 min"}]}
-    away = scenario(**{"workload.vms": 8, "failures": down | {"restart": False}})
+    down = {"schedule": [{"at": "50 min", "match": ["h-1"], "duration": "1 min"}]}
+    away = scenario(**{"workload.vms": 8, "failures": down | {"restart_vms": False}})
     only = failover(away, at_s=60.0).of("host")[0]
     assert only.causes == "VMs are not restarted elsewhere; they wait for the repair"
     assert len(only.stranded) == only.vms
@@ -230,14 +230,14 @@ def test_the_test_strands_whom_the_run_strands(
         "workload.sizes": made,
         "constraints": rules,
         "policies.initial.placement": placement,
-        "policies.initial.by": "demand" if by_demand else "size",
+        "policies.initial.count_by": "demand" if by_demand else "size",
     }
     try:
         tested = failover(scenario(**changes), at_s=600.0)
     except InputError:
         return
     struck = tested.of("host")[0]
-    failures = {"schedule": [{"at": "10 min", "match": [struck.name], "for": "3 h"}]}
+    failures = {"schedule": [{"at": "10 min", "match": [struck.name], "duration": "3 h"}]}
     assert struck.name.split("-")[0] in names
     ran = farmsim.run(scenario(**(changes | {"failures": failures})))
     events = ran.table("vm_events").to_pylist()

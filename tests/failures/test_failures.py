@@ -67,7 +67,7 @@ def play(**parts: Any) -> tuple[Case, Outcome]:
 
 
 def planned(at: str, of: str, match: str, lasts: str | None = None) -> Changes:
-    return {"at": at, "of": of, "match": [match], **({"for": lasts} if lasts else {})}
+    return {"at": at, "component": of, "match": [match], **({"duration": lasts} if lasts else {})}
 
 
 def test_vms_of_a_failed_host_start_elsewhere_after_detection() -> None:
@@ -85,7 +85,7 @@ def test_vms_of_a_failed_host_start_elsewhere_after_detection() -> None:
 
 def test_without_restart_vms_wait_for_their_host() -> None:
     _, outcome = play(
-        failures={"schedule": [planned("1 h", "host", "h-1", "2 h")], "restart": False}
+        failures={"schedule": [planned("1 h", "host", "h-1", "2 h")], "restart_vms": False}
     )
     boot_s = float(outcome.farm.hosts.boot_s[0])
     assert outcome.lives.down_s[0] == 2 * H + boot_s
@@ -119,7 +119,8 @@ def test_hosts_behind_a_failed_switch_work_on_and_count_as_down() -> None:
 def test_hosts_that_are_cut_off_can_give_up_their_vms() -> None:
     _, outcome = play(
         failures={
-            "schedule": [planned("1 h", "switch", "rack-1", "30 min")], "restart_isolated": True,
+            "schedule": [planned("1 h", "switch", "rack-1", "30 min")],
+            "restart_vms_of_isolated_hosts": True,
         }
     )  # fmt: skip
     assert outcome.lives.down_s.tolist() == [15.0, 15.0, 0.0, 0.0]
@@ -128,7 +129,7 @@ def test_hosts_that_are_cut_off_can_give_up_their_vms() -> None:
 
 def test_a_host_that_fails_behind_a_failed_switch_adds_no_second_downtime() -> None:
     schedule = [planned("1 h", "switch", "rack-1", "4 h"), planned("2 h", "host", "h-1", "1 h")]
-    _, outcome = play(failures={"schedule": schedule, "restart": False})
+    _, outcome = play(failures={"schedule": schedule, "restart_vms": False})
     assert outcome.lives.down_s[0] == 4 * H
     assert outcome.lives.crashes.tolist() == [1, 0, 0, 0]
 
@@ -225,7 +226,7 @@ def test_nothing_is_lost_under_fire(seed: int, model: str) -> None:
     generator = np.random.default_rng(seed)
     entries = [
         {
-            "name": kind, "of": kind,
+            "name": kind, "component": kind,
             "time_to_failure": {"distribution": "exponential", "mean": f"{mean} min"},
             "repair": {"distribution": "exponential", "mean": "8 min"},
         }
@@ -250,7 +251,7 @@ def test_nothing_is_lost_under_fire(seed: int, model: str) -> None:
         network={"layout": {"topology": "leaf_spine", "hosts_per_leaf": 2, "spines": 2,
                             "port": "0.2 Gbit/s", "uplink": "0.2 Gbit/s"}}
         if model != "fixed_rate" else {},
-        failures={"entries": entries, "restart": bool(generator.random() < 0.7)},
+        failures={"entries": entries, "restart_vms": bool(generator.random() < 0.7)},
     ))  # fmt: skip
     outcome = case.engine.run(lambda _: audit(case.farm))
     audit(outcome.farm)
@@ -307,7 +308,7 @@ def test_a_host_fails_in_every_phase_of_a_move(model: str) -> None:
 @pytest.mark.parametrize("placement", ["worst_fit", "round_robin"])
 def test_hosts_that_are_repaired_at_one_instant_share_the_vms_that_wait(placement: str) -> None:
     """Both hosts are down from 10 to 20 min; all VMs wait, and are spread as at the start."""
-    down = {"at": "10 min", "of": "host", "for": "10 min"}
+    down = {"at": "10 min", "component": "host", "duration": "10 min"}
     host = {
         "name": "h", "count": 2, "boot": {"duration": "0 s"},
         "server": {"cores": 10, "clock": "1 GHz", "memory": "64 GiB",

@@ -34,7 +34,7 @@ def entry(**fields: str) -> str:
 
 
 def planned(**fields: str) -> str:
-    given = {"at": "1 h", "of": "rack", "match": "[rack-1]", "for": "1 h"} | fields
+    given = {"at": "1 h", "component": "rack", "match": "[rack-1]", "duration": "1 h"} | fields
     return "  schedule: [{" + ", ".join(f"{key}: {value}" for key, value in given.items()) + "}]\n"
 
 
@@ -43,8 +43,8 @@ FAULTS = {
     "after the end": (planned(at="4 h"), "at: is 4 h, when the run of 4 h has ended; write an"),
     "unknown rack": (planned(match="[rack-3]"), "there is no rack 'rack-3'; did you mean rack-"),
     "unknown host": (entry(match="['x-*']"), "match: there is no host 'x-*'; known: h-1, h-2"),
-    "unknown kind": (entry(of="disk"), "of: "),
-    "no time": (planned(**{"for": "0 s"}), "for: "),
+    "unknown kind": (entry(component="disk"), "component: "),
+    "no time": (planned(duration="0 s"), "duration: "),
     "mean of nothing": (
         entry(time_to_failure="{distribution: exponential, mean: 0 s}"), "time_to_failure.mean: ",
     ),
@@ -60,10 +60,11 @@ FAULTS = {
     "half a source": ("  entries: [{name: e, repair: " + REPAIR + "}]\n", "needs time_to_failure"),
     "two sources": (entry(table="t.csv"), "has a table as well as time_to_failure or repair"),
     "links of no network": (
-        planned(of="link", match="['*']"), "there are no links: the migration model uses",
+        planned(component="link", match="['*']"), "there are no links: the migration model uses",
     ),
     "no restart, and yet": (
-        "  restart: false\n  restart_isolated: true\n", "restart_isolated starts VMs again",
+        "  restart_vms: false\n  restart_vms_of_isolated_hosts: true\n",
+        "restart_vms_of_isolated_hosts starts VMs again",
     ),
 }  # fmt: skip
 

@@ -184,7 +184,7 @@ def test_a_move_bills_each_host_for_what_it_did() -> None:
 
 def test_a_failure_between_samples_ends_power_and_work_at_its_instant() -> None:
     _, outcome = play_scenario(
-        failures={"schedule": [planned("100 s", "host", "h-1", "10 h")], "restart": False}
+        failures={"schedule": [planned("100 s", "host", "h-1", "10 h")], "restart_vms": False}
     )
     farm = outcome.farm
     assert farm.hosts.state[0] == PowerState.FAILED

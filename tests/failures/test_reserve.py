@@ -197,7 +197,9 @@ def test_an_evacuation_that_would_break_the_reserve_is_refused() -> None:
 
 def test_a_failure_uses_the_reserve_and_time_below_it_is_counted() -> None:
     # N+1 of four hosts; one is away for 20 minutes: three hosts hold what two could.
-    down = {"schedule": [{"at": "10 min", "of": "host", "match": ["h-1"], "for": "20 min"}]}
+    down = {
+        "schedule": [{"at": "10 min", "component": "host", "match": ["h-1"], "duration": "20 min"}]
+    }
     failing = {"workload.vms": 24, "policies.reserve": ONE, "failures": down}
     result = farmsim.run(scenario(**failing))
     assert result.value("vm_crashes") == 8
@@ -364,7 +366,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
             "workload.sizes": made,
             "constraints": rules,
             "policies.initial.placement": placement,
-            "policies.initial.by": "demand" if by_demand else "size",
+            "policies.initial.count_by": "demand" if by_demand else "size",
             "policies.reserve": ONE | {"hosts": spare},
         }
     )

@@ -77,7 +77,9 @@ def test_a_move_to_a_sleeping_host_waits_for_it_and_switches_the_source_off() ->
     hosts = make_hosts([1000.0, 1000.0], boot_s=100.0, stop_s=50.0, off_w=5.0)
     farm = make_farm(hosts, make_vms([600.0], 1000.0))
     # 1000 MiB at half of 838.8608 Mbit/s take exactly 20 s
-    migration = FixedRate(bandwidth_mbps=838.8608, share=0.5, guest_loss=0.1, target_load=0.1)
+    migration = FixedRate(
+        bandwidth_mbps=838.8608, bandwidth_share=0.5, guest_loss=0.1, target_load=0.1
+    )
     shares = np.full((4, 1), 0.5)
     outcome = make_engine(farm, shares, control=MoveOnce(), migration=migration).run()
     # host 0: 300 MHz of 1000 for 300 s alone, 100 s while host 1 boots, 20 s of copy; then 50 s

@@ -14,9 +14,9 @@ SERVER = {
 
 
 def run(times: list[str], rates: list[str], **more: Any) -> Result:
-    load = {"type": "table", "times": times, "rates": rates, "between": "hold"}
+    load = {"type": "table", "times": times, "rates": rates, "interpolation": "hold"}
     application = {
-        "name": "a", "size": "s", "minimum": 1, "maximum": 8, "load": load,
+        "name": "a", "size": "s", "min_members": 1, "max_members": 8, "load": load,
         "scaling": {"policy": "target_utilisation", "target": "75 %"}, "cool_down": {"in": "0 s"},
     }  # fmt: skip
     application |= more.pop("application", {})
@@ -51,7 +51,7 @@ def test_a_load_whose_members_come_at_the_same_instant_is_no_shortage() -> None:
 
 def test_a_load_that_falls_ends_a_shortage() -> None:
     result = run(
-        ["0 s", "10 min", "20 min"], ["1 GHz", "5 GHz", "1 GHz"], application={"maximum": 1}
+        ["0 s", "10 min", "20 min"], ["1 GHz", "5 GHz", "1 GHz"], application={"max_members": 1}
     )
     assert shortages(result) == [(600.0, 1200.0, "the load fell")]
     assert result.table("shortages")["unserved_ghz_h"].to_pylist() == pytest.approx([3 / 6])
@@ -59,12 +59,12 @@ def test_a_load_that_falls_ends_a_shortage() -> None:
 
 def test_a_host_that_is_repaired_at_a_step_ends_a_shortage_by_its_capacity() -> None:
     """The only host of two members is down from 10 to 20 min; the load is the same throughout."""
-    outage = {"at": "10 min", "of": "host", "match": ["h-1"], "for": "10 min"}
+    outage = {"at": "10 min", "component": "host", "match": ["h-1"], "duration": "10 min"}
     hosts = [{"name": "h", "server": SERVER, "count": 1}]
     result = run(
         ["0 s", "10 min", "20 min"], ["3 GHz", "3 GHz", "3 GHz"],
-        application={"minimum": 2, "maximum": 2},
-        farm={"hosts": hosts}, failures={"schedule": [outage], "restart": False},
+        application={"min_members": 2, "max_members": 2},
+        farm={"hosts": hosts}, failures={"schedule": [outage], "restart_vms": False},
     )  # fmt: skip
     assert [(start, why) for start, _, why in shortages(result)] == [(600.0, "capacity came")]
 
@@ -79,17 +79,17 @@ def test_a_host_that_is_repaired_at_a_step_ends_a_shortage_by_its_capacity() -> 
     ],
 )
 def test_a_load_that_falls_as_capacity_comes(spread: bool, why: str) -> None:
-    outage = {"at": "10 min", "of": "host", "match": ["h-1"], "for": "20 min"}
+    outage = {"at": "10 min", "component": "host", "match": ["h-1"], "duration": "20 min"}
     host = {"name": "h", "server": SERVER, "count": 1 + spread, "boot": {"duration": "0 s"}}
     result = run(
         ["0 s", "10 min", "30 min"], ["3 GHz", "3 GHz", "1 GHz"],
-        application={"minimum": 2, "maximum": 2},
+        application={"min_members": 2, "max_members": 2},
         policies={"initial": {"placement": "round_robin"}},
-        farm={"hosts": [host]}, failures={"schedule": [outage], "restart": False},
+        farm={"hosts": [host]}, failures={"schedule": [outage], "restart_vms": False},
     )  # fmt: skip
     assert shortages(result) == [(600.0, 1800.0, why)]
 
 
 def test_what_lasts_to_the_end_is_ended_by_it() -> None:
-    result = run(["0 s", "100 min"], ["1 GHz", "5 GHz"], application={"maximum": 1})
+    result = run(["0 s", "100 min"], ["1 GHz", "5 GHz"], application={"max_members": 1})
     assert shortages(result) == [(6000.0, 7200.0, "the run ended")]

@@ -124,7 +124,7 @@ def test_work_asked_for_does_not_depend_on_the_farm() -> None:
 
 
 def test_a_vm_that_is_down_does_not_run() -> None:
-    outage = {"at": "1.5 h", "of": "host", "match": ["h-1"], "for": "10 h"}
+    outage = {"at": "1.5 h", "component": "host", "match": ["h-1"], "duration": "10 h"}
     result = run(failures={"schedule": [outage]}, workload__vms=2)
     assert causes(result) == {"not_running": pytest.approx(0.25)}
     assert result.value("lost_work_ghz_h") == pytest.approx(2 * 2 * 0.5)
@@ -132,7 +132,7 @@ def test_a_vm_that_is_down_does_not_run() -> None:
 
 def test_load_beyond_the_members_is_not_served() -> None:
     application = {
-        "name": "a", "size": "s", "minimum": 1, "maximum": 1,
+        "name": "a", "size": "s", "min_members": 1, "max_members": 1,
         "load": {"type": "constant", "rate": "8 GHz"},
     }  # fmt: skip
     result = run(workload={"sizes": [SIZE]}, applications=[application])
@@ -235,14 +235,14 @@ def drawn_scenario(drawn: dict[str, Any]) -> dict[str, Any]:
     if drawn["arrivals"]:
         arrivals = {"type": "generated", "rate": 0.03, "clock": drawn["clock"], "class": "web"}
         made["workload"] = {"arrivals": arrivals}
-        made["admission"] = {"queue": 2, "patience": "10 min", "retries": 1}
+        made["admission"] = {"max_queue": 2, "max_wait": "10 min", "retries": 1}
     if drawn["failure"]:
-        outage = {"at": "47 min", "of": "host", "match": ["h-1"], "for": "21 min"}
+        outage = {"at": "47 min", "component": "host", "match": ["h-1"], "duration": "21 min"}
         made["failures"] = {"schedule": [outage]}
     if drawn["application"] and not drawn["arrivals"]:
         load = {"type": "daily", "peak": "9 GHz", "trough": "1 GHz", "peak_at": "1 h"}
         made["applications"] = [{
-            "name": "a", "size": "s", "minimum": 1, "maximum": 3, "load": load,
+            "name": "a", "size": "s", "min_members": 1, "max_members": 3, "load": load,
             "scaling": {"policy": "target_utilisation"},
         }]  # fmt: skip
     return made
@@ -279,7 +279,7 @@ def test_vms_that_come_inside_a_step_count_for_their_own_time(tmp_path: Path, qu
     made["workload"] = {
         "arrivals": {"type": "table", "path": str(tmp_path / "vms.csv"), "clock": "1 GHz"}
     }
-    made["admission"] = {"queue": queue}
+    made["admission"] = {"max_queue": queue}
     result = farmsim.run(made)
     asked = 8 * 0.5 * 2 + 8 * 0.25
     assert result.value("work_asked_ghz_h") == pytest.approx(asked)
@@ -295,7 +295,7 @@ def test_a_vm_that_waited_and_ran_its_whole_life_missed_nothing(tmp_path: Path) 
     made["workload"] = {
         "arrivals": {"type": "table", "path": str(tmp_path / "vms.csv"), "clock": "1 GHz"}
     }
-    made["admission"] = {"queue": 5}
+    made["admission"] = {"max_queue": 5}
     made["provisioning"] = {"method": "none"}
     result = farmsim.run(made)
     assert causes(result) == {}

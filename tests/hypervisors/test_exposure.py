@@ -80,7 +80,7 @@ def farm(**group: Any) -> dict[str, Any]:
         "tenants": [{"name": "a"}, {"name": "b"}],
         "workload": {
             "source": {"type": "constant", "utilisation": 0.2},
-            "deal": "cycle",
+            "size_order": "cycle",
             "sizes": [
                 {"name": name, "vcpus": 2, "memory": "1 GiB", "count": 3, "tenant": name}
                 for name in ("a", "b")

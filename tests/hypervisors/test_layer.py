@@ -275,7 +275,7 @@ SCENARIO: dict[str, Any] = {
     "workload": {
         "source": {"type": "synthetic", "classes": "planetlab"},
         "vms": 60,
-        "deal": "cycle",
+        "size_order": "cycle",
         "sizes": [
             {"name": "w", "vcpus": 2, "memory": "1 GiB", "class": "web", "tenant": "a"},
             {"name": "d", "vcpus": 4, "memory": "3 GiB", "class": "oltp", "tenant": "b",

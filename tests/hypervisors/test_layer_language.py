@@ -222,15 +222,15 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "a passthrough network and a policy that moves VMs": (
         {"none": "consolidation", A: f"{A}, network_path: passthrough"}, HOST, ".network_path",
-        ("its passthrough device is not to be detached", "passthrough_moves: detach"),
+        ("its passthrough device is not to be detached", "passthrough_migration: detach"),
     ),
     "a model that detaches nothing": (
         {"none": "consolidation",
-         A: f"{A}, network_path: passthrough, passthrough_moves: detach"},
+         A: f"{A}, network_path: passthrough, passthrough_migration: detach"},
         HOST, ".network_path", ("fixed_rate does not detach passthrough devices",),
     ),
     "nothing to detach": (
-        {A: f"{A}, passthrough_moves: detach"}, HOST, ".passthrough_moves",
+        {A: f"{A}, passthrough_migration: detach"}, HOST, ".passthrough_migration",
         ("no passthrough device on the paravirtual path", "network_path: passthrough"),
     ),
     "a conversion of nothing": (

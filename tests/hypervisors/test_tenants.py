@@ -33,7 +33,7 @@ def scenario(
         ],
         "workload": {
             "source": {"type": "synthetic"},
-            "deal": "cycle",
+            "size_order": "cycle",
             "sizes": [
                 {"name": name, "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB", "count": count}
                 | ({"tenant": name} if name in NAMES else {})
@@ -54,7 +54,7 @@ def outcome_of(written: dict[str, Any]) -> Outcome:
 def test_energy_of_tenants_and_what_nobody_used_add_up_to_the_farms(
     rule: str, interference: bool
 ) -> None:
-    service = {"idle_energy": rule, "interference": interference}
+    service = {"idle_energy_by": rule, "interference": interference}
     outcome = outcome_of(scenario(service=service))
     ledger = outcome.accounts.tenants
     assert ledger is not None

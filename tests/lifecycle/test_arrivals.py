@@ -96,17 +96,17 @@ def test_units_ends_and_names_of_columns(tmp_path: Path) -> None:
 
 def test_a_run_that_begins_later_finds_vms_that_came_before(tmp_path: Path) -> None:
     text = "arrival,lifetime,vcpus,memory\n0,100,1,1\n10,500,1,1\n20,,1,1\n250,10,1,1\n900,1,1,1\n"
-    found = table(tmp_path, text, start="200 s", end_s=300.0)
+    found = table(tmp_path, text, trace_start="200 s", end_s=300.0)
     assert found.arrival_s.tolist() == [0, 0, 50]
     assert found.lifetime_s.tolist() == [310, np.inf, 10]
-    assert len(table(tmp_path, text, limit=2)) == 2
+    assert len(table(tmp_path, text, max_vms=2)) == 2
     with pytest.raises(InputError, match="none of its 2 VMs is there between 90 d and"):
-        table(tmp_path, HEAD + "0,5,1,1\n9,5,1,1\n", start="90 days")
+        table(tmp_path, HEAD + "0,5,1,1\n9,5,1,1\n", trace_start="90 days")
 
 
 def test_a_share_keeps_whole_batches(tmp_path: Path) -> None:
     rows = "".join(f"{5 * batch},60,1,1,{batch}\n" for batch in range(400) for _ in range(3))
-    found = table(tmp_path, "arrival,lifetime,vcpus,memory,batch\n" + rows, share="25 %")
+    found = table(tmp_path, "arrival,lifetime,vcpus,memory,batch\n" + rows, sample_share="25 %")
     assert 60 <= len(found) / 3 <= 140
     assert (np.unique(found.arrival_s, return_counts=True)[1] == 3).all()
 
@@ -137,7 +137,11 @@ def test_azure_v2_buckets_are_sizes() -> None:
     assert {each.vcpus for each in found.sizes} == {2, 4, 8, 30}
     assert max(each.memory_mib for each in found.sizes) == 70 * 1024
     other = arriving(
-        "azure", "azure_v2.csv", vcpus_above_24=40, memory_above_64="80 GiB", level="p95"
+        "azure",
+        "azure_v2.csv",
+        vcpus_above_24=40,
+        memory_above_64="80 GiB",
+        utilisation_statistic="p95",
     ).arrivals
     assert max(each.vcpus for each in other.sizes) == 40
     assert max(each.memory_mib for each in other.sizes) == 80 * 1024
@@ -335,7 +339,7 @@ def scenario(arrivals: dict[str, Any], **workload: Any) -> farmsim.Scenario:
     ("workload", "told"),
     [
         ({"vms": 3}, "workload.vms: arrivals bring the VMs and their sizes"),
-        ({"deal": "cycle"}, "workload.deal: arrivals bring"),
+        ({"size_order": "cycle"}, "workload.size_order: arrivals bring"),
         ({"sizes": [{"name": "a"}]}, "workload.sizes: arrivals bring"),
         ({"arrivals": {"type": "generated", "tenant": "none"}}, "workload.arrivals.tenant: there"),
         ({"arrivals": {"type": "generated", "class": "wbe"}}, "there is no request class 'wbe'"),
@@ -466,5 +470,5 @@ def test_swing_and_rate_do_what_they_say() -> None:
 
 
 def test_more_vms_than_can_be_are_refused_before_they_are_made() -> None:
-    with pytest.raises(InputError, match="lower rate, start or"):
+    with pytest.raises(InputError, match="lower rate, trace_start or"):
         arriving("generated", end_s=3650 * 24 * HOUR_S)

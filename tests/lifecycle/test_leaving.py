@@ -15,7 +15,7 @@ CONSOLIDATION = {
     "placement": "first_fit",
     "drain": {"policy": "least_utilised", "below": "80 %"},
 }
-COMBINED = {"policy": "combined", "of": [CONSOLIDATION], "settle": "0 s"}
+COMBINED = {"policy": "combined", "policies": [CONSOLIDATION], "undo_after": "0 s"}
 
 
 def run(load: str, folder: Path, control: dict[str, Any], hosts: int = 3) -> Result:
@@ -29,10 +29,10 @@ def run(load: str, folder: Path, control: dict[str, Any], hosts: int = 3) -> Res
     return farmsim.run({
         "name": "leaving", "run": {"duration": "30 min"}, "farm": {"hosts": [host]},
         "workload": {"source": {"type": "csv", "path": str(trace)}, "sizes": [size],
-                     "match": "position"},
-        "policies": {"every": "60 s", "initial": {"placement": "first_fit", "by": "demand"},
+                     "match_series_by": "position"},
+        "policies": {"every": "60 s", "initial": {"placement": "first_fit", "count_by": "demand"},
                      "control": control},
-        "migration": {"model": "fixed_rate", "bandwidth": "100 Mbit/s", "share": "100 %"},
+        "migration": {"model": "fixed_rate", "bandwidth": "100 Mbit/s", "bandwidth_share": "100 %"},
         "baseline": {"type": "none"},
     })  # fmt: skip
 

@@ -37,7 +37,7 @@ def scenario(folder: Path, **changes: Any) -> farmsim.Scenario:
         "workload": {"arrivals": source},
         "policies": {"initial": {"placement": "best_fit", "unplaced": "reject"}},
         "provisioning": {"method": "linked_clone", "boot": "45 s"},
-        "admission": {"queue": 2, "patience": "20 min", "retries": 1},
+        "admission": {"max_queue": 2, "max_wait": "20 min", "retries": 1},
         "baseline": {"type": "none"},
     }
     return farmsim.Scenario.of(base | changes, folder)
@@ -68,16 +68,16 @@ def test_explain_tells_the_life_of_a_vm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("admission: {queue: -1}", "admission.queue: -1 is out of range"),
-        ("admission: {queue: 2.5}", "admission.queue: "),
-        ("admission: {patience: -5 min}", "admission.patience: "),
-        ("admission: {patience: 0 s}", "admission.patience: "),
+        ("admission: {max_queue: -1}", "admission.max_queue: -1 is out of range"),
+        ("admission: {max_queue: 2.5}", "admission.max_queue: "),
+        ("admission: {max_wait: -5 min}", "admission.max_wait: "),
+        ("admission: {max_wait: 0 s}", "admission.max_wait: "),
         ("admission: {retries: -1}", "admission.retries: -1 is out of range"),
         ("admission: {retry_after: 0 s}", "admission.retry_after: "),
-        ("admission: {que: 3}", "admission.que: unknown key 'que'; did you mean queue?"),
+        ("admission: {que: 3}", "admission.que: unknown key 'que'; did you mean max_queue?"),
         ("provisioning: {method: clone}", "provisioning.method: "),
         ("provisioning: {image: -1 GiB}", "provisioning.image: "),
-        ("provisioning: {bandwidth: 0 Gbit/s}", "provisioning.bandwidth: "),
+        ("provisioning: {copy_bandwidth: 0 Gbit/s}", "provisioning.copy_bandwidth: "),
         ("provisioning: {boot: -1 s}", "provisioning.boot: "),
         ("provisioning: {starts_per_host: 0}", "provisioning.starts_per_host: "),
     ],

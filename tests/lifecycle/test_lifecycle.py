@@ -171,7 +171,7 @@ def test_a_full_queue_turns_nobody_away_who_has_room(tmp_path: Path) -> None:
             "run": {"duration": "1 h"},
             "farm": {"hosts": [{"name": "h", "server": server, "count": 1}]},
             "workload": {"arrivals": {"type": "table", "path": "vms.csv", "clock": "2 GHz"}},
-            "admission": {"queue": 1},
+            "admission": {"max_queue": 1},
             "baseline": {"type": "none"},
         },
         tmp_path,

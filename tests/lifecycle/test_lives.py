@@ -198,7 +198,7 @@ def test_no_total_depends_on_the_step_of_the_workload(
 def test_a_rule_is_broken_from_event_to_event(tmp_path: Path) -> None:
     """Two VMs that should be apart share a host from 100 s to 1234 s, whatever the rounds are."""
     lines = ["vm,arrival,lifetime,vcpus,memory,utilisation", "a,0,,2,4,50", "b,100,1134,2,4,50"]
-    rule = {"name": "apart", "type": "apart", "vms": ["*"], "price": 3}
+    rule = {"name": "apart", "type": "apart", "vms": ["*"], "penalty": 3}
     for every in ("5 min", "1 h"):
         made = living(tmp_path, lines, policies={"every": every})
         made["constraints"] = [rule]
@@ -212,7 +212,7 @@ def test_a_rule_about_others_is_watched_between_steps_too(tmp_path: Path) -> Non
     """``a`` wants a host of its own and has company from 700 s to 1000 s."""
     lines = ["vm,arrival,lifetime,vcpus,memory,utilisation", "a,0,,2,4,50", "b,700,300,2,4,50"]
     made = living(tmp_path, lines)
-    made["constraints"] = [{"name": "alone", "type": "lonely", "vms": ["a"], "price": 3}]
+    made["constraints"] = [{"name": "alone", "type": "lonely", "vms": ["a"], "penalty": 3}]
     result = run(made)
     assert result.value("rules_broken") == pytest.approx(300 / HOUR_S)
 

@@ -63,7 +63,7 @@ def test_a_shortage_is_proven_or_not_named() -> None:
 
 def test_a_farm_filled_beyond_the_optimums_share_is_not_short() -> None:
     """Four VMs of 4.8 GHz on hosts of 10: two a host fit, but one where 8 GHz may be used."""
-    day = scenario(0, 4, "best_fit", by="demand")
+    day = scenario(0, 4, "best_fit", count_by="demand")
     day["farm"]["hosts"][0]["count"] = 4
     day["workload"]["source"]["utilisation"] = "80 %"
     day["policies"]["control"] = "power_proportional"

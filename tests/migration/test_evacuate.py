@@ -66,14 +66,14 @@ def test_a_host_is_empty_after_its_memory_has_crossed_its_port() -> None:
 
 
 def test_moves_wait_for_a_slot() -> None:
-    one = scenario(**{"network.moves_per_host": 1})
+    one = scenario(**{"network.max_migrations_per_host": 1})
     outcome = evacuate(one, Evacuation("rack-1", at_s=600.0))
     assert outcome.finished_s == pytest.approx(600 + 2 * COPY_S, abs=0.01)
     assert outcome.longest_s == pytest.approx(COPY_S, abs=0.01)
 
 
 def test_waves_follow_one_another_and_hosts_of_earlier_ones_are_used_again() -> None:
-    every = Evacuation("rack-*", at_s=600.0, wave=2, hold_s=900.0)
+    every = Evacuation("rack-*", at_s=600.0, hosts_per_wave=2, maintenance_time_s=900.0)
     outcome = evacuate(scenario(), every)
     moves = outcome.result.table("migrations").to_pydict()
     decided_s = sorted(set(moves["decided_s"]))
@@ -113,7 +113,7 @@ def test_racks_of_the_network_are_named_from_1_in_the_order_of_the_farm() -> Non
 
 
 def test_each_host_has_its_wave_and_when_it_was_empty() -> None:
-    outcome = evacuate(scenario(), Evacuation("rack-1,rack-2,rack-3", at_s=600.0, wave=2))
+    outcome = evacuate(scenario(), Evacuation("rack-1,rack-2,rack-3", at_s=600.0, hosts_per_wave=2))
     first, second, third = outcome.by_host
     assert [each.wave for each in outcome.by_host] == [1, 1, 2]
     # Each holds two VMs, whose target may be one host: its port is shared by four then.
@@ -133,7 +133,7 @@ def sum_of_moves(outcome: EvacuationResult[farmsim.Result]) -> float:
 
 def test_the_report_says_what_stayed_and_why_also_when_made_again(tmp_path: Path) -> None:
     tight = scenario(**{"farm.hosts.0.server.memory": "8 GiB"})
-    outcome = evacuate(tight, Evacuation("rack-1,rack-2", at_s=600.0, wave=1))
+    outcome = evacuate(tight, Evacuation("rack-1,rack-2", at_s=600.0, hosts_per_wave=1))
     assert [len(vms) for _, vms in outcome.reasons] == [2, 2]
     assert outcome.reasons[1][0] == "its wave had not begun"
     page = farmsim.load(outcome.result.save(tmp_path / "run")).report()
@@ -145,7 +145,7 @@ def test_the_report_says_what_stayed_and_why_also_when_made_again(tmp_path: Path
 def test_the_other_policy_decides_before() -> None:
     given = scenario(**{"policies.control": "consolidation"})
     before = farmsim.run(given)
-    outcome = evacuate(given, Evacuation("rack-1", at_s=7199.0, otherwise=Consolidation()))
+    outcome = evacuate(given, Evacuation("rack-1", at_s=7199.0, base_policy=Consolidation()))
     assert outcome.moves == 0
     for table in ("migrations", "decisions"):
         seen = outcome.result.table(table).to_pylist()
@@ -174,7 +174,9 @@ def test_an_evacuation_takes_as_long_whenever_it_begins() -> None:
 def test_a_wave_follows_as_soon_as_the_work_on_the_last_one_is_over() -> None:
     # One host after another; its two VMs go over its port, and nobody has to boot for them.
     roomy = scenario(**{"farm.hosts.0.server.memory": "64 GiB"})
-    outcome = evacuate(roomy, Evacuation("rack-1,rack-2", at_s=100.0, wave=1, hold_s=1000.0))
+    outcome = evacuate(
+        roomy, Evacuation("rack-1,rack-2", at_s=100.0, hosts_per_wave=1, maintenance_time_s=1000.0)
+    )
     first, second = outcome.by_host
     assert first.empty_s == pytest.approx(100 + 2 * COPY_S, abs=0.01)
     assert first.empty_s is not None
@@ -209,11 +211,13 @@ def test_a_vm_on_a_host_of_a_later_wave_has_not_been_evacuated() -> None:
     large = scenario(
         **{"farm.hosts.0.count": 3, "workload.vms": 2, "workload.sizes.0.memory": "24 GiB"}
     )
-    outcome = evacuate(large, Evacuation("rack-1,rack-3", wave=1, hold_s=7200.0))
+    outcome = evacuate(
+        large, Evacuation("rack-1,rack-3", hosts_per_wave=1, maintenance_time_s=7200.0)
+    )
     assert outcome.finished_s is None
     assert outcome.stayed == {"vm-1": "its wave had not begun"}
     assert [each.empty_s is None for each in outcome.by_host] == [False, True]
-    both = evacuate(large, Evacuation("rack-1,rack-3", wave=1))
+    both = evacuate(large, Evacuation("rack-1,rack-3", hosts_per_wave=1))
     assert both.finished_s is not None
     assert not both.stayed
 
@@ -227,7 +231,7 @@ def test_no_vm_comes_to_a_host_that_is_closed(tmp_path: Path) -> None:
     assert stuck.result.value("vms_waiting") == 2
     assert set(stuck.stayed) == {"big"}
     gone = lives(tmp_path, "other,0,,8,24", "second,0,,8,24", "late,600,,8,24")
-    control = {"policy": "evacuation", "hosts": "rack-3", "hold": "1 h"}
+    control = {"policy": "evacuation", "hosts": "rack-3", "maintenance_time": "1 h"}
     worked_on = farmsim.run(gone.with_({"farm.hosts.0.count": 3, "policies.control": control}))
     # In service again after an hour of work, it is woken for the VM that waits.
     events = worked_on.table("vm_events").to_pylist()
@@ -257,7 +261,7 @@ def test_the_report_and_the_terminal_lead_with_the_evacuation(tmp_path: Path) ->
         **{
             "policies.control": {
                 "policy": "combined",
-                "of": [
+                "policies": [
                     {"policy": "evacuation", "hosts": "rack-1", "at": "10 min"},
                     "power_proportional",
                 ],
@@ -283,10 +287,13 @@ def test_refusals_are_recorded_once_until_they_change(tmp_path: Path) -> None:
         (Evacuation("shelf-*"), "no host is called 'shelf-\\*'; there are rack-1"),
         (Evacuation("rack-1", at_s=9000.0), "begins at 2:30:00 h, the run ends at 2:00:00 h"),
         (Evacuation("rack-1", at_s=-60.0), "--at: is -60 s; name a time from 0 s to 10 years"),
-        (Evacuation("rack-1", hold_s=-1.0), "--hold: is -1 s; name a time from 0 s to 10 years"),
-        (Evacuation("rack-1", hold_s=1e12), "--hold: is 1e\\+12 s"),
+        (
+            Evacuation("rack-1", maintenance_time_s=-1.0),
+            "--hold: is -1 s; name a time from 0 s to 10 years",
+        ),
+        (Evacuation("rack-1", maintenance_time_s=1e12), "--hold: is 1e\\+12 s"),
         (Evacuation("rack-1", at_s=float("nan")), "--at: is nan s"),
-        (Evacuation("rack-1", wave=-1), "--wave: is -1"),
+        (Evacuation("rack-1", hosts_per_wave=-1), "--wave: is -1"),
     ],
 )
 def test_refused(policy: Evacuation, said: str) -> None:
@@ -319,7 +326,7 @@ def test_command(tmp_path: Path) -> None:
 def test_a_wave_goes_to_hosts_of_later_ones_only_if_it_must() -> None:
     # The three hosts that stay have CPU for all twelve VMs.
     roomy = scenario(**{"farm.hosts.0.server.memory": "64 GiB"})
-    waves = Evacuation("rack-1,rack-2,rack-3", at_s=600.0, wave=1)
+    waves = Evacuation("rack-1,rack-2,rack-3", at_s=600.0, hosts_per_wave=1)
     moves = evacuate(roomy, waves).result.table("migrations").to_pydict()
     assert set(moves["target"]) <= {"rack-4", "rack-5", "rack-6"}
     assert len(moves["vm"]) == len(set(moves["vm"])) == 6

@@ -41,7 +41,7 @@ MEMORY_BYTES = 4e9
 BYTES_S = 1e9
 GUEST = Guest(MEMORY_BYTES)
 FREE = {"guest_loss": 0.0, "target_load": 0.0}
-UNCAPPED = {"max_rounds": 1000, "max_copied": 0.0, "patience": 0}
+UNCAPPED = {"max_rounds": 1000, "max_copied": 0.0, "max_stalled_rounds": 0}
 
 
 def rate(bytes_s: float, working_set: float = 1.0) -> DirtyRate:
@@ -77,18 +77,22 @@ def test_rounds_are_geometric(ratio: float) -> None:
     ("ratio", "converges"), [(0.9, True), (0.999, True), (1.0, False), (1.001, False), (3, False)]
 )
 def test_rounds_converge_below_the_bandwidth_only(ratio: float, converges: bool) -> None:
-    model = pre_copy(ratio * BYTES_S, max_rounds=10_000, patience=2)
+    model = pre_copy(ratio * BYTES_S, max_rounds=10_000, max_stalled_rounds=2)
     outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert (outcome.reaction == "") is converges
     assert outcome.moved
 
 
-@pytest.mark.parametrize("parameters", [{"patience": 2}, {"max_rounds": 7}, {"max_copied": 3.0}])
+@pytest.mark.parametrize(
+    "parameters", [{"max_stalled_rounds": 2}, {"max_rounds": 7}, {"max_copied": 3.0}]
+)
 @pytest.mark.parametrize("reaction", ["stop_and_copy", "throttle", "post_copy", "cancel"])
 def test_what_does_not_converge_ends_as_declared(
     reaction: str, parameters: dict[str, float]
 ) -> None:
-    model = pre_copy(2 * BYTES_S, reaction=reaction, dirty=rate(2 * BYTES_S, 0.5), **parameters)
+    model = pre_copy(
+        2 * BYTES_S, if_not_converging=reaction, dirty=rate(2 * BYTES_S, 0.5), **parameters
+    )
     outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert outcome.reaction == reaction
     assert outcome.reason
@@ -117,7 +121,7 @@ def test_xens_caps_hold() -> None:
 
 def test_full_throttle_that_does_not_help_stops_and_copies() -> None:
     dirty = DirtyRate(5 * BYTES_S / BYTES_PER_MEGABIT * 1000, 0.5)
-    model = pre_copy(1.0, reaction="throttle", dirty=dirty, patience=2)
+    model = pre_copy(1.0, if_not_converging="throttle", dirty=dirty, max_stalled_rounds=2)
     outcome = play_alone(model.steps(GUEST), BYTES_S)
     assert (outcome.reaction, outcome.moved) == ("stop_and_copy", True)
 
@@ -245,7 +249,7 @@ def test_network_state_is_part_of_the_move() -> None:
 
 
 def test_a_memory_that_fits_the_target_is_sent_at_once() -> None:
-    model = pre_copy(0.5 * BYTES_S, target_s=5.0, limit_mbps=BYTES_S / BYTES_PER_MEGABIT)
+    model = pre_copy(0.5 * BYTES_S, target_s=5.0, max_bandwidth_mbps=BYTES_S / BYTES_PER_MEGABIT)
     assert names(model.steps(GUEST)) == ["stop and copy", "acknowledge"]
 
 

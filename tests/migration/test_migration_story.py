@@ -89,7 +89,7 @@ def test_every_run_ends_as_in_simgrid() -> None:
 @pytest.mark.parametrize("reaction", ["stop_and_copy", "throttle", "post_copy", "cancel"])
 @pytest.mark.parametrize("row", [row for row in RUNS if not row.converged])
 def test_what_crashes_simgrid_ends_as_declared(row: Row, reaction: str) -> None:
-    (outcome,) = play_simgrid(row, 1, reaction=reaction, patience=2)
+    (outcome,) = play_simgrid(row, 1, if_not_converging=reaction, max_stalled_rounds=2)
     assert outcome.reaction == reaction
     assert outcome.final_place == ("source" if reaction == "cancel" else "target")
     assert outcome.rounds < 30
@@ -105,9 +105,11 @@ MODELS: dict[str, Any] = {
     "cold": Cold(storage="with", shutdown_s=1.0, boot_s=3.0, announce_s=0.1),
     "suspend_resume": SuspendResume(resume_s=0.5, storage="before"),
     "pre_copy": PreCopy(dirty=DirtyRate(6000.0, 0.5), announce_s=0.1, drain_s=0.5, setup_s=0.2),
-    "throttled": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="throttle", resume_s=0.1),
-    "switched": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="post_copy", announce_s=0.2),
-    "called off": PreCopy(dirty=DirtyRate(16000.0, 0.4), reaction="cancel"),
+    "throttled": PreCopy(dirty=DirtyRate(16000.0, 0.4), if_not_converging="throttle", resume_s=0.1),
+    "switched": PreCopy(
+        dirty=DirtyRate(16000.0, 0.4), if_not_converging="post_copy", announce_s=0.2
+    ),
+    "called off": PreCopy(dirty=DirtyRate(16000.0, 0.4), if_not_converging="cancel"),
     "with disk": PreCopy(dirty=DirtyCurve((1.0, 5.0), (0.2, 0.3)), storage="with", max_rounds=3),
     "post_copy": PostCopy(resume_s=0.1, announce_s=0.2, storage="before"),
     "hybrid": Hybrid(dirty=DirtyRate(4000.0, 0.5), storage="with"),

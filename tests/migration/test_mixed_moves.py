@@ -190,7 +190,7 @@ def test_a_lower_cpu_baseline_takes_a_restart() -> None:
 
 
 def test_a_passthrough_device_is_detached_first() -> None:
-    device: dict[str, Any] = {"network_path": "passthrough", "passthrough_moves": "detach"}
+    device: dict[str, Any] = {"network_path": "passthrough", "passthrough_migration": "detach"}
     result = run(
         group("a", "kvm", **device), group("b", "kvm", **device),
         migration={"model": "suspend_resume", "detach": "3 s"},

@@ -125,7 +125,7 @@ def test_a_device_is_detached_where_there_is_one_and_attached_where_there_is_one
 
 
 def test_a_fixed_rate_takes_as_long_beside_a_network_as_alone() -> None:
-    model = FixedRate(bandwidth_mbps=1000.0, share=0.5, guest_loss=0.2)
+    model = FixedRate(bandwidth_mbps=1000.0, bandwidth_share=0.5, guest_loss=0.2)
     farm = make_farm(make_hosts([1000.0] * 2), make_vms([100.0], 2048.0))
     farm.place(rows(0), rows(0), 0.0)
     phases = model.schedule(farm, rows(0), rows(1))

@@ -132,7 +132,7 @@ def test_a_host_to_which_a_vm_is_to_come_is_not_switched_off() -> None:
     given = scenario([4, 4, 4], [4, 4], migration={"model": "fixed_rate"})
     control = {
         "policy": "reassign", "at": "2 min", "assignment": {"vm-1": "b-1", "vm-2": "c-1"},
-        "otherwise": "power_proportional",
+        "base_policy": "power_proportional",
     }  # fmt: skip
     result = farmsim.run(given.with_({"policies.control": control}))
     assert places(result) == ["b-1", "c-1"]
@@ -172,7 +172,7 @@ def test_any_assignment_that_fits_is_reached(
     sizes: list[int], slack: int, model: str, per_host: int, random: Random
 ) -> None:
     memory = [5, 5, 5 + slack, 4, 7]
-    network = {"network.moves_per_host": per_host, "policies.initial.unplaced": "reject"}
+    network = {"network.max_migrations_per_host": per_host, "policies.initial.unplaced": "reject"}
     given = scenario(memory, sizes, migration={"model": model}, **network)
     left = dict(zip([f"{name}-1" for name in "abcde"], memory, strict=True))
     assignment: dict[str, str] = {}
@@ -267,7 +267,7 @@ def test_a_table_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_an_assignment_may_be_what_happens_before_an_evacuation() -> None:
     control = {
         "policy": "evacuation", "hosts": "a-1", "at": "10 min",
-        "otherwise": {"policy": "reassign", "at": "1 min", "assignment": {"vm-2": "c-1"}},
+        "base_policy": {"policy": "reassign", "at": "1 min", "assignment": {"vm-2": "c-1"}},
     }  # fmt: skip
     result = farmsim.run(scenario([4, 4, 4], [4, 4], **{"policies.control": control}))
     assert [row[:3] for row in moves(result)] == [("vm-2", "b-1", "c-1"), ("vm-1", "a-1", "b-1")]
@@ -288,5 +288,5 @@ def test_one_assignment_may_follow_another() -> None:
     first = {"policy": "reassign", "at": "10 min", "assignment": {"vm-1": "b-1"}}
     second = {"policy": "reassign", "at": "5 min", "assignment": {"vm-2": "c-1"}}
     run = scenario([8, 8, 8], [4, 4])
-    nested = farmsim.run(run.with_({"policies.control": {**first, "otherwise": second}}))
+    nested = farmsim.run(run.with_({"policies.control": {**first, "base_policy": second}}))
     assert [move[:3] for move in moves(nested)] == [("vm-2", "a-1", "c-1"), ("vm-1", "a-1", "b-1")]

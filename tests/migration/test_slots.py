@@ -115,7 +115,7 @@ def test_priority_comes_before_length_among_moves_asked_for_at_once() -> None:
 def test_a_move_claims_what_its_model_sends() -> None:
     guest = Guest(memory_bytes=4e9, disk_bytes=1e9)
     assert MigrationDemand.of(SuspendResume(), guest, 3) == MigrationDemand(3, 4e9)
-    limited = SuspendResume(limit_mbps=8.0, storage="with")
+    limited = SuspendResume(max_bandwidth_mbps=8.0, storage="with")
     assert MigrationDemand.of(limited, guest, 0) == MigrationDemand(0, 5e9, 1e6)
     assert MigrationDemand.of(Cold(storage="before"), guest, 0).size_bytes == 1e9
     assert MigrationDemand.of(object(), guest, 0).size_bytes == 4e9

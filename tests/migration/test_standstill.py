@@ -52,27 +52,28 @@ def share(result: Result, name: str, column: str) -> float:
 STANDING: dict[str, tuple[dict[str, Any], float, float]] = {
     # what stands still, for how long, and what the copy asks of both hosts meanwhile
     "suspend_resume": (
-        {"model": "suspend_resume", "limit": "0.5 Gbit/s", "target_load": "0 %"},
+        {"model": "suspend_resume", "max_bandwidth": "0.5 Gbit/s", "target_load": "0 %"},
         15 * GIB_BITS / 0.5e9, 0.1,
     ),
     "suspend_resume, both ends": (
-        {"model": "suspend_resume", "limit": "0.5 Gbit/s", "target_load": "30 %"},
+        {"model": "suspend_resume", "max_bandwidth": "0.5 Gbit/s", "target_load": "30 %"},
         15 * GIB_BITS / 0.5e9, 0.4,
     ),
     "cold": ({"model": "cold", "shutdown": "20 s", "boot": "300 s"}, 320.0, 0.0),
     "stop and copy": (
-        {"model": "pre_copy", "limit": "0.5 Gbit/s", "downtime_target": "10 min",
+        {"model": "pre_copy", "max_bandwidth": "0.5 Gbit/s", "downtime_target": "10 min",
          "target_load": "0 %"},
         15 * GIB_BITS / 0.5e9, 0.1,
     ),
     "post-copy switch": (
-        {"model": "post_copy", "state": "10 GiB", "limit": "0.5 Gbit/s", "target_load": "0 %",
-         "guest_loss": "0 %", "fault": "0 s"},
+        {"model": "post_copy", "state": "10 GiB", "max_bandwidth": "0.5 Gbit/s",
+            "target_load": "0 %",
+         "guest_loss": "0 %", "page_fault_time": "0 s"},
         10 * GIB_BITS / 0.5e9, 0.0,
     ),
     "hybrid switch": (
-        {"model": "hybrid", "state": "10 GiB", "limit": "0.5 Gbit/s", "target_load": "0 %",
-         "guest_loss": "0 %", "fault": "0 s"},
+        {"model": "hybrid", "state": "10 GiB", "max_bandwidth": "0.5 Gbit/s", "target_load": "0 %",
+         "guest_loss": "0 %", "page_fault_time": "0 s"},
         10 * GIB_BITS / 0.5e9, 0.0,
     ),
 }  # fmt: skip
@@ -141,8 +142,8 @@ def test_a_cold_boot_draws_what_a_start_after_a_crash_draws() -> None:
         "fixed_rate", "10 %", vms=1,
         policies={"initial": {"placement": "first_fit"}, "control": "none"},
         provisioning={"boot": "1000 s"},
-        failures={"detection": "0 s",
-                  "schedule": [{"at": "10 min", "match": ["a-1"], "for": "1 h"}]},
+        failures={"detection_time": "0 s",
+                  "schedule": [{"at": "10 min", "match": ["a-1"], "duration": "1 h"}]},
     ))  # fmt: skip
     rows = {
         name: next(row for row in result.table("hosts").to_pylist() if row["host"] == "b-1")

@@ -126,10 +126,10 @@ def test_the_schema_knows_the_two_ends_of_a_link() -> None:
 
 
 def test_a_changed_copy_leaves_the_change_as_it_was() -> None:
-    control = {"policy": "evacuation", "hosts": "a-1", "otherwise": {"policy": "consolidation"}}
-    changes = {"policies.control": control, "policies.control.otherwise.drain": "none"}
+    control = {"policy": "evacuation", "hosts": "a-1", "base_policy": {"policy": "consolidation"}}
+    changes = {"policies.control": control, "policies.control.base_policy.drain": "none"}
     from_text(scenario(), "s.yaml").with_(changes)
-    assert control["otherwise"] == {"policy": "consolidation"}
+    assert control["base_policy"] == {"policy": "consolidation"}
 
 
 TRANSPORTS = {

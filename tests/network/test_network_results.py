@@ -168,7 +168,7 @@ def test_metrics_are_those_of_the_moves(result: farmsim.Result) -> None:
 
 def test_moves_that_do_not_converge_are_counted() -> None:
     dirty = {"model": "rate", "rate": "2 Gbit/s"}
-    made = farmsim.run(scenario(dirty=dirty, reaction="post_copy"))
+    made = farmsim.run(scenario(dirty=dirty, if_not_converging="post_copy"))
     reactions = made.table("migrations")["reaction"].to_pylist()
     assert made.value("migrations_unconverged") == len(reactions) - reactions.count(None)
     assert made.value("migrations_unconverged") > 0
@@ -228,7 +228,7 @@ def test_the_cpu_of_a_move_is_in_its_row(result: farmsim.Result) -> None:
 
 
 def test_a_source_stays_on_until_all_pages_have_left() -> None:
-    made = farmsim.run(scenario("post_copy", {"moves_per_host": 3}))
+    made = farmsim.run(scenario("post_copy", {"max_migrations_per_host": 3}))
     moves, power = columns(made, "migrations"), columns(made, "power_events")
     resting = np.isin(power["state"], ["stopping", "off"])
     assert resting.any()

@@ -88,7 +88,9 @@ def at_once(guest):
 '''
 
 CONSOLIDATION = "policy: consolidation"
-APPLICATION = "name: a, size: s, minimum: 1, maximum: 3, load: {type: constant, rate: 1 GHz}"
+APPLICATION = (
+    "name: a, size: s, min_members: 1, max_members: 3, load: {type: constant, rate: 1 GHz}"
+)
 NAMED = {
     "placement": ["policies.initial.placement={policy: 'own_functions:last_fit'}"],
     "overload": [

@@ -151,8 +151,8 @@ class Empty:
     """A drain policy that does one thing wrong."""
 
     what: str = parameter("What.", "raises")
-    receivers = False
-    spare_idle = False
+    drain_receivers = False
+    skip_idle_hosts = False
     below = 0.5
 
     def order(self, view, overloaded):
@@ -182,7 +182,9 @@ class Foresee:
 
 CONSOLIDATION = "policy: consolidation, drain: none"
 STATIC = "overload: {policy: static_threshold, threshold: 1 %}"
-APPLICATION = "name: a, size: s, minimum: 1, maximum: 2, load: {type: constant, rate: 3 GHz}"
+APPLICATION = (
+    "name: a, size: s, min_members: 1, max_members: 2, load: {type: constant, rate: 3 GHz}"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -52,11 +52,11 @@ def at_a_time(result: Result) -> int:
 
 MODELS = ("fixed_rate", "cold", "suspend_resume", "pre_copy", "post_copy", "hybrid")
 LIMITS: dict[str, tuple[dict[str, Any], int]] = {
-    "per host": ({"moves_per_host": 1}, 1),
-    "two per host": ({"moves_per_host": 2}, 2),
-    "in all": ({"moves_in_all": 1, "moves_per_host": 9}, 1),
-    "per link": ({"moves_per_link": 1, "moves_per_host": 9}, 1),
-    "serial": ({"order": "serial", "moves_per_host": 9}, 1),
+    "per host": ({"max_migrations_per_host": 1}, 1),
+    "two per host": ({"max_migrations_per_host": 2}, 2),
+    "in all": ({"max_migrations": 1, "max_migrations_per_host": 9}, 1),
+    "per link": ({"max_migrations_per_link": 1, "max_migrations_per_host": 9}, 1),
+    "serial": ({"migration_order": "serial", "max_migrations_per_host": 9}, 1),
 }
 
 
@@ -71,13 +71,15 @@ def test_limits_of_moves_at_a_time_hold_for_every_model(model: str, limit: str) 
 
 
 def test_moves_at_a_fixed_rate_go_one_by_one() -> None:
-    result = farmsim.run(scenario(network={"moves_per_host": 1}))
+    result = farmsim.run(scenario(network={"max_migrations_per_host": 1}))
     starts = [row["start_s"] for row in moves(result)]
     assert starts == pytest.approx([600 + number * FOUR_GIB_S for number in range(4)], abs=0.01)
     assert moves(result)[-1]["end_s"] - 600 == pytest.approx(274.88, abs=0.01)
 
 
-@pytest.mark.parametrize("network", [{}, {"moves_per_host": 1}, {"order": "serial"}])
+@pytest.mark.parametrize(
+    "network", [{}, {"max_migrations_per_host": 1}, {"migration_order": "serial"}]
+)
 def test_a_group_that_nobody_uses_changes_no_move(network: dict[str, Any]) -> None:
     unused = {"name": "z", "server": SERVER, "count": 1, "migration": "pre_copy"}
     farm = {"hosts": [{"name": "h", "server": SERVER, "count": 6}, unused]}
@@ -97,20 +99,20 @@ def test_without_a_network_nothing_is_shared_and_that_is_told() -> None:
     assert [row["start_s"] for row in moves(result)] == [600.0] * 4
     assert at_a_time(result) == 4
     assert "Moves at a fixed rate share" in result.report()
-    stated = farmsim.run(scenario(network={"moves_per_host": 1}))
+    stated = farmsim.run(scenario(network={"max_migrations_per_host": 1}))
     assert "Moves at a fixed rate share" not in stated.report()
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_port_never_carries_more_than_its_bandwidth(model: str) -> None:
     """Four moves at 10 Gbit/s leave by one port of 10 Gbit/s: 16 GiB take 13.7 s at least."""
-    parameters: dict[str, Any] = {"bandwidth": "10 Gbit/s", "share": "100 %"}
+    parameters: dict[str, Any] = {"bandwidth": "10 Gbit/s", "bandwidth_share": "100 %"}
     if model == "cold":
         parameters = {"storage": "before", "shutdown": "0 s", "boot": "0 s"}
     elif model != "fixed_rate":
         parameters = {}
     layout = {"topology": "single_switch", "port": "10 Gbit/s"}
-    network = {"layout": layout, "moves_per_host": 9}
+    network = {"layout": layout, "max_migrations_per_host": 9}
     changed = scenario({"model": model} | parameters, network=network)
     changed["run"] |= {"report_every": "1 s", "duration": "12 min"}
     result = farmsim.run(changed)
@@ -144,7 +146,7 @@ def test_a_downtime_that_no_model_knows_is_null_and_in_no_mean() -> None:
     assert "away for 0" not in vm_history
 
 
-@pytest.mark.parametrize("network", [{}, {"moves_per_host": 1}])
+@pytest.mark.parametrize("network", [{}, {"max_migrations_per_host": 1}])
 def test_where_no_downtime_is_known_none_is_printed(network: dict[str, Any]) -> None:
     result = farmsim.run(scenario(network=network))
     assert not {"downtime_mean_s", "downtime_p99_s", "downtime_max_s"} & set(result.metrics())

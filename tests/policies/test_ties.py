@@ -118,14 +118,14 @@ def planetlab_day(folder: Path, factor: float) -> farmsim.Result:
               server: {sockets: 2, cores: 16, clock: 2.6 GHz, memory: 192 GiB}
         workload:
           source: planetlab-20110303
-          deal: cycle
+          size_order: cycle
           sizes:
             - {name: small, vcpus: 1, clock: 2.6 GHz, memory: 1 GiB, share: 50 %}
             - {name: medium, vcpus: 2, clock: 2.6 GHz, memory: 2 GiB, share: 40 %}
             - {name: large, vcpus: 2, clock: 2.6 GHz, memory: 4 GiB, share: 10 %}
         run: {duration: 6 h}
         policies:
-          initial: {placement: best_fit_decreasing, by: size, cpu_overcommit: 5}
+          initial: {placement: best_fit_decreasing, count_by: size, cpu_overcommit: 5}
           control: {policy: consolidation, drain: {policy: least_utilised, below: 50 %}}
         baseline: {type: none}
         """

@@ -47,11 +47,12 @@ def written(folder: Path, old: str = "", new: str = "") -> str:
          r"yaml:9.*suspend_to_ram stands there twice"),
         ("keep_awake: 2", "keep_awake: -1", r"yaml:17.*policies.power.keep_awake"),
         ("idle_for: 20 min", "idle_for: 20", r"yaml:17.*policies.power.idle_for"),
-        ("control: power_proportional", "control: {policy: combined, of: []}", r"yaml:16.*of"),
+        ("control: power_proportional", "control: {policy: combined, policies: []}",
+            r"yaml:16.*policies: empty"),
         ("control: power_proportional",
          "control: {policy: dynamic_power, target: 90 %}", r"yaml:16.*narrow it"),
         ("control: power_proportional",
-         "control: {policy: combined, of: [balanse]}", r"yaml:16.*balance"),
+         "control: {policy: combined, policies: [balanse]}", r"yaml:16.*balance"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_their_line(

@@ -58,7 +58,7 @@ def test_balance_evens_out_what_first_fit_has_packed() -> None:
 
 
 def test_balance_makes_no_more_moves_a_round_than_it_may() -> None:
-    outcome = play(Balance(moves=2), np.full((3, 8), 0.8))
+    outcome = play(Balance(max_migrations=2), np.full((3, 8), 0.8))
     decided = outcome.tables["decisions"]["time_s"]
     assert [np.count_nonzero(decided == at) for at in (300.0, 600.0)] == [2, 2]
 
@@ -139,7 +139,7 @@ class Move:
 
 
 def test_what_one_policy_moves_no_other_moves_within_the_time_to_settle() -> None:
-    combined = Combined((Move(0), Move(0)), settle_s=1800.0)
+    combined = Combined((Move(0), Move(0)), undo_after_s=1800.0)
     outcome = play(combined, np.full((25, 2), 0.5), hosts=2)
     decided = outcome.tables["decisions"]
     assert decided["time_s"][2:].tolist() == [300.0, 2100.0, 3900.0, 5700.0]
@@ -192,7 +192,7 @@ def test_a_host_that_may_not_rest_is_not_emptied() -> None:
     [
         PowerManagement(idle_s=1800.0, awake_s=3600.0, cycles=2),
         PowerManagement(keep_awake=4),
-        PowerManagement(ahead_s=1800.0, fill=0.3),
+        PowerManagement(ahead_s=1800.0, max_utilisation=0.3),
     ],
 )
 def test_limits_bring_no_unrest(power: PowerManagement) -> None:

@@ -153,7 +153,7 @@ def test_hosts_are_woken_ahead_of_a_load_that_rises() -> None:
     # The line through it, 1,800 s ahead, is 6 steps further: 120 MHz more than now. One host is
     # enough up to 0.5 x 1,000 MHz, so the second is woken once 20 k + 120 > 500, at step 20.
     shares = np.repeat(np.arange(48)[:, None] * 0.02, 10, axis=1)
-    power = PowerManagement(ahead_s=1800.0, forecast=LinearTrend(), fill=0.5)
+    power = PowerManagement(ahead_s=1800.0, forecast=LinearTrend(), max_utilisation=0.5)
     farm = make_farm(make_hosts([1000.0] * 3, boot_s=60.0), make_vms([100.0] * 10))
     outcome = make_engine(farm, shares, PowerProportional(), power=power).run()
     events = outcome.tables["power_events"]

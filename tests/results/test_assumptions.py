@@ -33,14 +33,14 @@ def test_figures_that_a_run_did_not_use_are_left_out() -> None:
     still = assumed({})
     for what in (
         "h: boot", "h: shutdown", "h: power when off", "Control round", "Migration",
-        "Service: microscope", "Service: idle_energy", "Service: interference",
+        "Service: simulate_requests", "Service: idle_energy_by", "Service: interference",
     ):  # fmt: skip
         assert what not in still
     assert still["Control"] == ("none", "default")
 
 
 def arrivals_later(**host: Any) -> dict[str, tuple[str, str]]:
-    arrivals = {"type": "generated", "rate": 0.002, "start": "6 h"}
+    arrivals = {"type": "generated", "rate": 0.002, "trace_start": "6 h"}
     return assumed(
         host, workload={"arrivals": arrivals}, policies={"control": "power_proportional"},
         run={"duration": "12 h"},

@@ -70,7 +70,7 @@ ODD: dict[str, tuple[Mapping[str, Any], str]] = {
     # Two hosts at 20 % draw 120 W each for half an hour, then 5 W each.
     "everything fails": (
         {"policies": {"initial": {"placement": "round_robin"}},
-         "failures": {"schedule": [{"at": "30 min", "match": ["h-*"]}], "restart": False}},
+         "failures": {"schedule": [{"at": "30 min", "match": ["h-*"]}], "restart_vms": False}},
         "All 4 VMs had no host at the end, VMs were available for 50 % of their time and 50 % of "
         "the CPU asked for was not served. 4 VMs ran on up to 2 hosts (1 on average) for 1 h and "
         f"used 0.125 kWh. No saving is claimed against 4 dedicated servers, {ENERGY_ONLY}: this "
@@ -106,7 +106,7 @@ ODD: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     # Two hosts draw 5 W each all the time; VMs had hosts for no time at all.
     "everything fails at once": (
-        {"failures": {"schedule": [{"at": "0 s", "match": ["h-*"]}], "restart": False}},
+        {"failures": {"schedule": [{"at": "0 s", "match": ["h-*"]}], "restart_vms": False}},
         "All 4 VMs had no host at the end, VMs were available for 0 % of their time and 100 % of "
         "the CPU asked for was not served. 4 VMs had a host, but no host was on for any time of "
         "1 h; 0.01 kWh were used. No saving is claimed against 4 dedicated servers, "
@@ -135,7 +135,7 @@ ODD: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "an application that is too small": (
         {"workload": {"sizes": load()["sizes"]}, "baseline": {"type": "none"},
-         "applications": [{"name": "a", "size": "s", "minimum": 1, "maximum": 1,
+         "applications": [{"name": "a", "size": "s", "min_members": 1, "max_members": 1,
                            "load": {"type": "constant", "rate": "8 GHz"}}]},
         "75 % of the load of applications was not served. 1 VM ran on 2 hosts for 1 h and used "
         "0.22 kWh.",

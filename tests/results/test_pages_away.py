@@ -25,7 +25,7 @@ def scenario(memory: str, *sizes: dict[str, Any], count: int = 3, **more: Any) -
             "initial": {"placement": "first_fit"},
             "control": {"policy": "reassign", "at": "10 min", "assignment": {"vm-1": "h-2"}},
         },
-        "migration": {"model": "post_copy", "limit": "100 Mbit/s"},
+        "migration": {"model": "post_copy", "max_bandwidth": "100 Mbit/s"},
         "baseline": {"type": "none"},
     } | more  # fmt: skip
 
@@ -36,12 +36,17 @@ def size(gib: int, count: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def failing(*schedule: dict[str, Any], **more: Any) -> Result:
-    failures = {"schedule": list(schedule), "detection": "15 s"} | more
+    failures = {"schedule": list(schedule), "detection_time": "15 s"} | more
     return farmsim.run(scenario("100 GiB", size(4), failures=failures))
 
 
 def at(second: float, *match: str, minutes: float = 10, of: str = "host") -> dict[str, Any]:
-    return {"at": f"{second} s", "match": list(match), "for": f"{minutes} min", "of": of}
+    return {
+        "at": f"{second} s",
+        "match": list(match),
+        "duration": f"{minutes} min",
+        "component": of,
+    }
 
 
 def vm(result: Result) -> dict[str, Any]:
@@ -59,7 +64,7 @@ LOSSES = {
 @pytest.mark.parametrize("what", LOSSES)
 def test_a_vm_whose_pages_are_gone_is_down_from_then_on(what: str) -> None:
     """4 GiB at 100 Mbit/s take 344 s from 600 s on; at 700 s a part is gone."""
-    result = failing(LOSSES[what], restart=False)
+    result = failing(LOSSES[what], restart_vms=False)
     assert vm(result)["availability"] == pytest.approx(700 / 7200)
     assert vm(result)["crashes"] == 1
     assert vm(result)["lost_ghz_h"] == pytest.approx(1.0 * 6500 / 3600)
@@ -103,7 +108,8 @@ WAITING: dict[str, tuple[dict[str, Any], float]] = {
         STATE_S + 1.1 * 40 * GIB_BITS / 1e8,
     ),
     "switched": (
-        {"model": "pre_copy", "reaction": "post_copy", "patience": 0, "max_rounds": 0,
+        {"model": "pre_copy", "if_not_converging": "post_copy", "max_stalled_rounds": 0,
+            "max_rounds": 0,
          "dirty": {"model": "rate", "rate": "400 Mbit/s"}},
         STATE_S + 1.1 * 40 * GIB_BITS / 1e8,
     ),
@@ -125,7 +131,7 @@ def test_the_source_keeps_the_memory_until_all_pages_are_fetched(kind: str, tmp_
     table.write_text(
         "vm,arrival,lifetime,vcpus,memory,utilisation\nvm-1,0,,2,40,50\nlate,700,,2,60,50\n"
     )
-    changed = scenario("64 GiB", count=2, migration=model | {"limit": "100 Mbit/s"})
+    changed = scenario("64 GiB", count=2, migration=model | {"max_bandwidth": "100 Mbit/s"})
     changed["run"]["duration"] = "3 h"
     changed["workload"] = {"arrivals": {"type": "table", "path": str(table), "clock": "1 GHz"}}
     result = farmsim.run(changed)
@@ -138,7 +144,7 @@ def test_the_cap_of_pre_copy_counts_memory_and_not_the_disk() -> None:
     """44 GiB at 1 Gbit/s leave 113 GB of writes and pages, which shrink to 11 MB: 0.087 s."""
     disk = size(4, disk="40 GiB", disk_writes="200 Mbit/s")
     dirty = {"model": "rate", "rate": "100 Mbit/s", "working_set": "10 %"}
-    model = {"model": "pre_copy", "limit": "1 Gbit/s", "storage": "with", "dirty": dirty}
+    model = {"model": "pre_copy", "max_bandwidth": "1 Gbit/s", "storage": "with", "dirty": dirty}
     changed = scenario("100 GiB", disk, count=2, migration=model)
     changed["workload"]["source"]["utilisation"] = "100 %"
     result = farmsim.run(changed)
@@ -153,7 +159,7 @@ def test_a_vm_on_storage_goes_on_elsewhere_when_its_target_fails() -> None:
     control = {"policy": "reassign", "at": "10 min", "assignment": {"vm-1": "h-2", "vm-2": "h-1"}}
     policies = {"initial": {"placement": "first_fit"}, "every": "1 min", "control": control}
     # The third host is away when the moves are decided, and back when h-2 fails for good.
-    failures = {"restart": True, "detection": "0 s", "schedule": [
+    failures = {"restart_vms": True, "detection_time": "0 s", "schedule": [
         at(300, "h-3", minutes=6), at(700, "h-2", minutes=1000),
     ]}  # fmt: skip
     changed = scenario("64 GiB", *sizes, policies=policies, failures=failures)
@@ -173,7 +179,7 @@ def test_a_lost_vm_does_not_start_where_others_have_taken_its_room(tmp_path: Any
         "vm,arrival,lifetime,vcpus,memory,utilisation\nvm-1,0,,2,4,50\nlate,800,,2,8,50\n"
     )
     schedule = [at(700, "h-1"), at(1000, "h-2", minutes=5)]
-    changed = scenario("8 GiB", count=2, failures={"restart": False, "schedule": schedule})
+    changed = scenario("8 GiB", count=2, failures={"restart_vms": False, "schedule": schedule})
     changed["workload"] = {"arrivals": {"type": "table", "path": str(table), "clock": "1 GHz"}}
     rows = {row["vm"]: row for row in farmsim.run(changed).table("vms").to_pylist()}
     assert (rows["late"]["state"], rows["late"]["last_host"]) == ("running", "h-2")

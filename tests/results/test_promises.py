@@ -81,7 +81,7 @@ def test_research_metrics_are_those_of_the_tables(tmp_path: Path) -> None:
     loads = {f"v{vm}": rng.integers(0, 60, 36).tolist() for vm in range(6)}
     result = run(
         tmp_path, loads, 4, 300,
-        policies={"initial": {"placement": "first_fit", "by": "demand"},
+        policies={"initial": {"placement": "first_fit", "count_by": "demand"},
                   "control": {"policy": "consolidation",
                               "drain": {"policy": "least_utilised", "below": "70 %"}}},
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_cost_savings_and_payback_by_hand(tmp_path: Path) -> None:
     """Two VMs of 2 GHz for a day: one host of 140 W, against two of 120 W of 3,000 EUR each."""
     result = run(
         tmp_path, {"a": [20.0] * 24, "b": [20.0] * 24}, 3, 3600,
-        policies={"initial": {"placement": "first_fit", "by": "demand"},
+        policies={"initial": {"placement": "first_fit", "count_by": "demand"},
                   "control": "power_proportional"},
         cost={"energy_price": "0.20 EUR/kWh", "pue": 1.5, "server_price": "3650 EUR",
               "server_lifetime": "10 years", "investment": "1000 EUR",
@@ -207,7 +207,7 @@ def test_a_round_sees_what_ends_and_what_is_asked_for_at_its_instant() -> None:
     """A boot that ends at 600 s, a copy that ends at 900 s and the demand of each step."""
     hosts = make_hosts([1000.0, 1000.0], boot_s=300.0)
     # 1000 MiB at 27.96 Mbit/s take exactly 300 s.
-    migration = FixedRate(bandwidth_mbps=1000 * 8.388608 / 300, share=1.0)
+    migration = FixedRate(bandwidth_mbps=1000 * 8.388608 / 300, bandwidth_share=1.0)
     watching = OverloadDetectorFields()
     shares = np.array([[0.1], [0.2], [0.3], [0.4], [0.5]])
     farm = make_farm(hosts, make_vms([1000.0], 1000.0))

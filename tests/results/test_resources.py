@@ -56,8 +56,8 @@ def test_hosts_groups_and_farm_by_hand() -> None:
 
 def test_what_comes_and_goes_counts_for_its_time() -> None:
     """A host that fails half way: no memory is held on it, and none is counted that is off."""
-    outage = {"at": "30 min", "of": "host", "match": ["b-1"], "for": "10 h"}
-    result = run(failures={"schedule": [outage], "restart": False})
+    outage = {"at": "30 min", "component": "host", "match": ["b-1"], "duration": "10 h"}
+    result = run(failures={"schedule": [outage], "restart_vms": False})
     hosts = result.table("hosts")
     assert hosts["memory_mean"].to_pylist() == pytest.approx([12 / 32, 12 / 16])
     held, there = 12 + 12 / 2, 32 + 16 / 2
@@ -89,7 +89,7 @@ def test_the_limiting_resource_is_what_most_is_taken_of(
 
 
 def test_promises_do_not_limit_where_vms_are_placed_by_demand() -> None:
-    result = run(policies={"initial": {"placement": "first_fit", "by": "demand"}})
+    result = run(policies={"initial": {"placement": "first_fit", "count_by": "demand"}})
     assert result.summary["limiting_resource"]["resource"] == "memory"
 
 

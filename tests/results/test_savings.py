@@ -65,7 +65,7 @@ def test_hosts_that_a_falling_load_needed_at_first_are_not_start_up(tmp_path: Pa
     (tmp_path / "load.csv").write_text("\n".join(rows) + "\n")
     one = SERVER | {"cores": 2}
     written = scenario(4, run={"duration": "2 h"}, policies={
-        "initial": {"placement": "first_fit", "by": "demand"}, "control": "consolidation",
+        "initial": {"placement": "first_fit", "count_by": "demand"}, "control": "consolidation",
     })  # fmt: skip
     written["farm"]["hosts"][0]["server"] = one
     written["workload"] = {"source": {"type": "csv", "path": "load.csv"}, "sizes": [SIZE]}
@@ -373,7 +373,7 @@ def test_peak_hosts_are_called_those_after_start_up() -> None:
 
 def test_two_rejected_vms_are_both_and_shares_differ_by_points() -> None:
     """Two of two VMs wait from the first second on; nearly all was not served, but not all."""
-    failing = {"schedule": [{"at": "1 s", "match": ["h-*"]}], "restart": False}
+    failing = {"schedule": [{"at": "1 s", "match": ["h-*"]}], "restart_vms": False}
     written = scenario(2, 2, failures=failing, baseline={"type": "dedicated"})
     summary = farmsim.run(written).summary
     assert summary["verdict"].startswith("Both VMs had no host at the end, ")

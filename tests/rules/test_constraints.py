@@ -291,14 +291,14 @@ def test_companions_go_where_all_of_them_fit(placement: Placement) -> None:
 
 
 def test_soft_rules_order_and_never_bar() -> None:
-    rules = compiled(rule("apart", *range(6), price=1.0))
+    rules = compiled(rule("apart", *range(6), penalty=1.0))
     hosts, _ = place(small(), rules, FirstFit())
     assert hosts == [0, 1, 2, 3, 0, 0]
 
 
 def test_of_soft_rules_the_cheaper_is_broken() -> None:
     rules = compiled(
-        rule("ban", 0, hosts=(0, 1), price=1.0), rule("ban", 0, hosts=(2, 3), price=0.5)
+        rule("ban", 0, hosts=(0, 1), penalty=1.0), rule("ban", 0, hosts=(2, 3), penalty=0.5)
     )
     assert place(small(vms=6), rules, FirstFit())[0][0] == 2
 
@@ -367,8 +367,8 @@ POLICIES: list[tuple[ControlPolicy, Placement]] = [
     (Consolidation(placement=DotProduct()), RoundRobin()),
     (Consolidation(placement=RoundRobin()), RoundRobin()),
     (PowerProportional(), PowerAwareBestFitDecreasing()),
-    (Evacuation(hosts="host-1,host-2", wave=1, placement=WorstFit()), FirstFit()),
-    (Evacuation(hosts="host-3", at_s=700.0, otherwise=Consolidation()), WorstFit()),
+    (Evacuation(hosts="host-1,host-2", hosts_per_wave=1, placement=WorstFit()), FirstFit()),
+    (Evacuation(hosts="host-3", at_s=700.0, base_policy=Consolidation()), WorstFit()),
     (NoControl(), FirstFit()),
 ]
 
@@ -439,7 +439,7 @@ def test_a_policy_that_knows_no_rules_is_refused() -> None:
 def test_time_of_broken_soft_rules_is_exact() -> None:
     farm = make_farm(make_hosts([1000.0] * 2), make_vms([600.0] * 3))
     rules = Rules(
-        [rule("ban", 0, 1, hosts=(0, 1), price=1.0)], domains([0, 0]), 3, farm.hosts.cpu_mhz
+        [rule("ban", 0, 1, hosts=(0, 1), penalty=1.0)], domains([0, 0]), 3, farm.hosts.cpu_mhz
     )
     outcome = make_engine(
         farm, np.full((4, 3), 0.2), placement=FirstFit(), overcommit=2.0, rules=rules
@@ -553,7 +553,7 @@ def test_sets_that_cannot_be_kept_are_told_with_the_fewest_rules(
 
 
 def test_soft_rules_are_never_a_conflict() -> None:
-    assert found(rule("together", 0, 1, price=1.0), rule("apart", 0, 1)) == []
+    assert found(rule("together", 0, 1, penalty=1.0), rule("apart", 0, 1)) == []
 
 
 @settings(deadline=None)

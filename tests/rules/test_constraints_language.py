@@ -75,7 +75,7 @@ FAULTS = {
         ["name: r, type: apart, vms: [vm-1], hosts: [a-1]"],
         "constraints.0.hosts: unknown key 'hosts'",
     ),
-    "price of nothing": (["name: r, type: lonely, vms: [vm-1], price: 0"], "must be more than 0"),
+    "price of nothing": (["name: r, type: lonely, vms: [vm-1], penalty: 0"], "must be more than 0"),
     "the same name twice": (
         [PAIR, PAIR.replace("together", "apart")],
         f"s.yaml:{LINE + 1}:6: constraints.1: two rules are called 'pair'",
@@ -85,7 +85,7 @@ FAULTS = {
          "name: split, type: apart, vms: [vm-1, vm-3]"],
         f"s.yaml:{LINE}:6: constraints.0: rules pair, link, split cannot be kept (link at "
         f"s.yaml:{LINE + 1}:6; split at s.yaml:{LINE + 2}:6) by vm-1, vm-3: they must share a "
-        "host, and may not; change one, or give it a price",
+        "host, and may not; change one, or give it a penalty",
     ),
     "more VMs than hosts": (
         ["name: r, type: apart, vms: ['vm-*']"],
@@ -134,18 +134,18 @@ def test_patterns_sizes_and_tenants_add_up() -> None:
 
 def test_a_cancelled_move_would_tear_companions_apart() -> None:
     cancelling = BASE.replace(
-        "baseline:", "migration: {model: pre_copy, reaction: cancel}\nbaseline:"
+        "baseline:", "migration: {model: pre_copy, if_not_converging: cancel}\nbaseline:"
     )
     (found,) = problems(ruled(PAIR, base=cancelling))
     assert "constraints.0: keeps VMs together that move one by one" in found
-    build(from_text(ruled(PAIR + ", price: 1", base=cancelling)))
+    build(from_text(ruled(PAIR + ", penalty: 1", base=cancelling)))
 
 
 def test_a_run_tells_of_its_rules() -> None:
     text = ruled(
         "name: bank-apart, type: spread, tenants: [bank], at_most: 2",
-        "name: calm, type: lonely, vms: [vm-7], price: 2.5",
-        "name: shy, type: ban, vms: [vm-1], hosts: ['*'], price: 1",
+        "name: calm, type: lonely, vms: [vm-7], penalty: 2.5",
+        "name: shy, type: ban, vms: [vm-1], hosts: ['*'], penalty: 1",
     )
     result = farmsim.run(from_text(text.replace("policy: consolidation", "policy: none")))
     assert result.value("rules_broken") == pytest.approx(1.0)
@@ -188,7 +188,7 @@ def test_changed_rules_are_told_by_the_name_of_the_scenario() -> None:
 
 # Tables of rules
 
-TABLE = """rule,type,vm,host,domain,at_most,price
+TABLE = """rule,type,vm,host,domain,at_most,penalty
 racks,spread,vm-1,,,,
 racks,,vm-2,,rack,1,
 pen,fence,vm-3,a-1,,,
@@ -214,7 +214,7 @@ def test_rules_come_from_a_table(tmp_path: Path) -> None:
         True,
     )
     assert (pen.vms.tolist(), pen.hosts.tolist()) == ([2, 3], [0, 1])
-    assert (calm.kind, calm.price) == ("lonely", 1.5)
+    assert (calm.kind, calm.penalty) == ("lonely", 1.5)
     assert [each.name for each in case.load.files] == ["rules.csv"]
 
 
@@ -241,7 +241,7 @@ TABLE_FAULTS = {
         "rules.csv:3: type: is 'lonely', and 'apart' in an earlier row of r; write the same",
     ),
     "no number": (
-        "rule,type,vm,price\nr,apart,vm-1,dear\n", "rules.csv:2: price: 'dear' is not a number",
+        "rule,type,vm,penalty\nr,apart,vm-1,dear\n", "rules.csv:2: penalty: 'dear' is not a number",
     ),
     "unknown type": ("rule,type,vm\nr,affine,vm-1\n", "rules.csv:2: there is no type 'affine'"),
     "field of another type": (

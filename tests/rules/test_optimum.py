@@ -115,7 +115,7 @@ def test_hard_rules_are_kept_or_named() -> None:
             Rule("pair", "apart", np.array([0, 1])),
             Rule("fence", "fence", np.array([2]), np.array([3])),
             Rule("racks", "spread", np.array([0, 2]), level="rack"),
-            Rule("wish", "apart", np.array([1, 2]), price=1.0),
+            Rule("wish", "apart", np.array([1, 2]), penalty=1.0),
         ],
         unplanned(4), 3, farm.hosts.cpu_mhz,
     )  # fmt: skip

@@ -80,7 +80,9 @@ def test_an_assignment_that_breaks_one_is_refused() -> None:
 
 
 def test_a_restart_waits_for_a_host_that_can_keep_it() -> None:
-    failures = {"schedule": [{"at": "10 min", "of": "host", "match": ["h-2"], "for": "20 min"}]}
+    failures = {
+        "schedule": [{"at": "10 min", "component": "host", "match": ["h-2"], "duration": "20 min"}]
+    }
     result = farmsim.run(reserved({"failures": failures}, load="10 %"))
     events = result.table("vm_events").to_pylist()
     back = [row for row in events if row["event"] == "running" and row["time_s"] > 600]
@@ -99,7 +101,8 @@ def grown(small: str, large: str, hot: str, duration: str = "1 h") -> farmsim.Re
                 "count": count, "reservation": reservation}  # fmt: skip
 
     scaling = {
-        "policy": "vertical", "sizes": ["s", "l"], "up_above": "80 %", "down_below": "10 %",
+        "policy": "vertical", "sizes": ["s", "l"], "scale_up_above": "80 %",
+        "scale_down_below": "10 %",
         "hot_add_up_to": hot,
     }  # fmt: skip
     return farmsim.run(
@@ -115,7 +118,8 @@ def grown(small: str, large: str, hot: str, duration: str = "1 h") -> farmsim.Re
             },
             "applications": [
                 {
-                    "name": "a", "size": "s", "minimum": 1, "maximum": 1, "scaling": scaling,
+                    "name": "a", "size": "s", "min_members": 1, "max_members": 1,
+                    "scaling": scaling,
                     "load": {"type": "constant", "rate": "3 GHz"},
                 }
             ],
@@ -160,7 +164,7 @@ def test_members_that_come_later_wait_where_no_host_can_promise_theirs() -> None
             ],
             "applications": [
                 {
-                    "name": "a", "size": "m", "minimum": 1, "maximum": 4,
+                    "name": "a", "size": "m", "min_members": 1, "max_members": 4,
                     "load": {"type": "constant", "rate": "20 GHz"},
                     "scaling": {"policy": "target_utilisation", "target": "80 %"},
                 }

@@ -32,9 +32,9 @@ def said(text: str, overrides: Sequence[str] = ()) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _renamed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    fields = {"other_traffic": "background", "pace": "order"}
+    fields = {"other_traffic": "background", "pace": "migration_order"}
     monkeypatch.setattr(NetworkPart, "FORMER_FIELDS", fields)
-    monkeypatch.setattr(NetworkPart, "FORMER_VALUES", {"order": {"one_by_one": "serial"}})
+    monkeypatch.setattr(NetworkPart, "FORMER_VALUES", {"migration_order": {"one_by_one": "serial"}})
     monkeypatch.setattr(_Switched, "FORMER_FIELDS", {"delay": "latency"})
     monkeypatch.setattr(Consolidation, "FORMER_FIELDS", {"full": "overload"}, raising=False)
     monkeypatch.setitem(former_names.FORMER_NAMES, "metric", {"joules": "energy_kwh"})
@@ -46,7 +46,7 @@ def _renamed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_field_is_refused_where_it_stands() -> None:
-    assert said("network:\n  other_traffic: 30 %\n  order: serial\n") == [
+    assert said("network:\n  other_traffic: 30 %\n  migration_order: serial\n") == [
         "s.yaml:4:3: network.other_traffic: is now called background; write background"
     ]
 
@@ -69,13 +69,16 @@ def test_a_mapping_is_refused_as_the_file_is() -> None:
 
 
 def test_a_value_is_refused_alone_and_with_its_field() -> None:
-    assert said("network: {order: one_by_one}\n") == [
-        "s.yaml:3:11: network.order: 'one_by_one' is now called serial; write serial"
+    assert said("network: {migration_order: one_by_one}\n") == [
+        "s.yaml:3:11: network.migration_order: 'one_by_one' is now called serial; write serial"
     ]
     assert said("network: {pace: one_by_one}\n") == [
-        "s.yaml:3:11: network.pace: is now called order; write order: serial"
+        "s.yaml:3:11: network.pace: is now called migration_order; write migration_order: serial"
     ]
-    assert "is not allowed; write 'parallel', 'serial'" in said("network: {order: quick}\n")[0]
+    assert (
+        "is not allowed; write 'parallel', 'serial'"
+        in said("network: {migration_order: quick}\n")[0]
+    )
 
 
 def test_a_field_of_a_base_class_is_known_to_those_that_inherit() -> None:

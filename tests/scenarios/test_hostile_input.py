@@ -235,8 +235,10 @@ def test_faults_found_after_the_files_were_read_have_a_line(tmp_path: Path) -> N
     place = f"{tmp_path / 's.yaml'}"
     with pytest.raises(InputError) as caught:
         farmsim.run(farmsim.Scenario.load(tmp_path / "s.yaml"))
-    assert str(caught.value).startswith(f"{place}:5:1: workload.match: the trace has 1 series")
-    (tmp_path / "s.yaml").write_text(text.replace("vms: 3", "vms: 9\n  match: cycle"))
+    assert str(caught.value).startswith(
+        f"{place}:5:1: workload.match_series_by: the trace has 1 series"
+    )
+    (tmp_path / "s.yaml").write_text(text.replace("vms: 3", "vms: 9\n  match_series_by: cycle"))
     with pytest.raises(InputError) as caught:
         farmsim.run(farmsim.Scenario.load(tmp_path / "s.yaml"))
     assert str(caught.value).startswith(f"{place}:2:3: farm.hosts: ")

@@ -116,8 +116,8 @@ def sizes(**values: Any) -> Changes:
 
 WIDE = {"type": "csv", "path": "wide.csv"}
 TIDY = {"type": "csv", "path": "tidy.csv", "layout": "tidy"}
-RESAMPLE = {"type": "resample", "of": "azure-v1-week", "block": "1 h"}
-CYCLE = {"workload.match": "cycle"}
+RESAMPLE = {"type": "resample", "trace": "azure-v1-week", "block": "1 h"}
+CYCLE = {"workload.match_series_by": "cycle"}
 DOLLARS: Changes = {
     "farm.hosts.0.hypervisor": "esxi", "workload.vms": 4, "cost.currency": "USD",
     "cost.energy_price": "0.21 USD/kWh", "cost.server_price": "7000 USD",
@@ -133,7 +133,7 @@ BACKWARDS = {
 }  # fmt: skip
 LONG = {"run.duration": "6 h"}
 TIGHT = {"farm.hosts.0.memory": "3 GiB", "farm.hosts.1.memory": "3 GiB"}
-PABFD = {"policy": "power_aware_best_fit_decreasing", "increase_over": "measured"}
+PABFD = {"policy": "power_aware_best_fit_decreasing", "compare_with": "measured"}
 NOISY = {**LONG, "workload.vms": 60, "policies.initial.cpu_overcommit": 6}
 
 
@@ -238,7 +238,7 @@ MOVES: Changes = {
     "policies.control": EMPTYING, "policies.initial.placement": "round_robin",
     "baseline": {"type": "none"}, "migration": {"model": "suspend_resume"},
 }  # fmt: skip
-ONE_BY_ONE: Changes = {**MOVES, "network.order": "serial", "workload.deal": "cycle"}
+ONE_BY_ONE: Changes = {**MOVES, "network.migration_order": "serial", "workload.size_order": "cycle"}
 DISKS: Changes = {
     **MOVES, "workload.sizes": [size | {"disk": "4 GiB"} for size in SIZES],
 }  # fmt: skip
@@ -341,18 +341,22 @@ def dirty_turns(model: str, **fixed: Any) -> Turns:
 def move_turns() -> Turns:
     """Turns of every migration model that uses the network."""
     shared = {
-        "limit": "100 Mbit/s", "target_load": "90 %", "drain": "3 s", "announce": "1 s",
+        "max_bandwidth": "100 Mbit/s", "target_load": "90 %", "drain": "3 s", "announce": "1 s",
         "acknowledge": False,
     }  # fmt: skip
     memory = {
         "guest_loss": "50 %", "setup": "5 s", "resume": "2 s", "used_share": "50 %",
         "page_header_bytes": 64.0,
     }  # fmt: skip
-    remote = {"state": "400 MiB", "touches_per_s": 9000.0, "fault": "50 ms"}
+    remote = {"state": "400 MiB", "touches_per_s": 9000.0, "page_fault_time": "50 ms"}
     own: dict[str, Changes] = {
         "cold": {"shutdown": "40 s", "boot": "90 s"},
         "suspend_resume": {},
-        "pre_copy": {"downtime_target": "5 s", "max_rounds": 0, "first_rate": "100 Mbit/s"},
+        "pre_copy": {
+            "downtime_target": "5 s",
+            "max_rounds": 0,
+            "first_pass_bandwidth": "100 Mbit/s",
+        },
         "post_copy": remote,
         "hybrid": remote,
     }
@@ -373,12 +377,16 @@ def move_turns() -> Turns:
                 moves(model, **sparse, zero_scan="1 Gbit/s"),
             )
     stubborn: Changes = {"dirty": FLOOD}
-    for key, value in {"max_copied": 1.5, "patience": 1, "reaction": "cancel"}.items():
+    for key, value in {
+        "max_copied": 1.5,
+        "max_stalled_rounds": 1,
+        "if_not_converging": "cancel",
+    }.items():
         turns[f"migration<pre_copy>.{key}"] = (
             moves("pre_copy", **stubborn),
             moves("pre_copy", **stubborn, **{key: value}),
         )
-    slowing = stubborn | {"reaction": "throttle", "downtime_target": "10 ms"}
+    slowing = stubborn | {"if_not_converging": "throttle", "downtime_target": "10 ms"}
     for key, value in {
         "throttle_first": "70 %",
         "throttle_step": "50 %",
@@ -388,12 +396,12 @@ def move_turns() -> Turns:
             moves("pre_copy", **slowing),
             moves("pre_copy", **slowing, **{key: value}),
         )
-    rising = stubborn | {"first_rate": "100 Mbit/s"}
-    turns["migration<pre_copy>.rate_step"] = (
+    rising = stubborn | {"first_pass_bandwidth": "100 Mbit/s"}
+    turns["migration<pre_copy>.bandwidth_step"] = (
         moves("pre_copy", **rising),
-        moves("pre_copy", **rising, rate_step="400 Mbit/s"),
+        moves("pre_copy", **rising, bandwidth_step="400 Mbit/s"),
     )
-    switching = stubborn | {"reaction": "post_copy"}
+    switching = stubborn | {"if_not_converging": "post_copy"}
     for key, value in remote.items():
         turns[f"migration<pre_copy>.{key}"] = (
             moves("pre_copy", **switching),
@@ -410,7 +418,7 @@ PASSING: Changes = {
 
 def detaching(model: str, moves_: str = "detach", **values: Any) -> Changes:
     """Forced moves of VMs that hold a device."""
-    return {**moves(model, **values), **PASSING, "farm.hosts.0.passthrough_moves": moves_}
+    return {**moves(model, **values), **PASSING, "farm.hosts.0.passthrough_migration": moves_}
 
 
 def between(kind: str, levels: tuple[str, str] | None = None, **values: Any) -> Changes:
@@ -428,7 +436,7 @@ def between(kind: str, levels: tuple[str, str] | None = None, **values: Any) -> 
 def platform_turns() -> Turns:
     """Turns of what moves between platforms take."""
     shared: dict[str, Any] = {
-        "rate": "200 Mbit/s", "shutdown": "40 s", "boot": "90 s", "limit": "100 Mbit/s",
+        "rate": "200 Mbit/s", "shutdown": "40 s", "boot": "90 s", "max_bandwidth": "100 Mbit/s",
         "target_load": "90 %", "drain": "3 s", "announce": "1 s", "acknowledge": False,
     }  # fmt: skip
     down, up = ("penryn", "merom"), ("merom", "penryn")
@@ -438,7 +446,7 @@ def platform_turns() -> Turns:
             between("replicated"), between("replicated", guest_loss="50 %"),
         ),
         "farm.hosts[].cpu_baseline": (between("cold", down), between("cold", up)),
-        "farm.hosts[].passthrough_moves": (
+        "farm.hosts[].passthrough_migration": (
             detaching("suspend_resume"), detaching("suspend_resume", "refuse"),
         ),
     }  # fmt: skip
@@ -498,7 +506,11 @@ def network_turns() -> Turns:
         "links[].between": (wired({}), wired({"between": ["x-01", "right"]})),
     }  # fmt: skip
     shown = {f"network.layout.{key}": pair for key, pair in turns.items()}
-    for key, value in {"transport": "lv08", "background": "50 %", "moves_per_host": 1}.items():
+    for key, value in {
+        "transport": "lv08",
+        "background": "50 %",
+        "max_migrations_per_host": 1,
+    }.items():
         shown[f"network.{key}"] = (MOVES, {**MOVES, f"network.{key}": value})
     slow = layout("single_switch", port="1 Gbit/s", latency="10 ms")
     written = {
@@ -522,19 +534,20 @@ def emptying_turns() -> Turns:
     turns: Turns = {
         "hosts": (emptying(), emptying(hosts="y-01")),
         "at": (emptying(), emptying(at="10 min")),
-        "wave": (emptying(), emptying(wave=4)),
-        "hold": (emptying(wave=4), emptying(wave=4, hold="5 min")),
-        "fill": (emptying(), emptying(fill="40 %")),
+        "hosts_per_wave": (emptying(), emptying(hosts_per_wave=4)),
+        "maintenance_time": (emptying(hosts_per_wave=4),
+            emptying(hosts_per_wave=4, maintenance_time="5 min")),
+        "max_utilisation": (emptying(), emptying(max_utilisation="40 %")),
         "placement": (emptying(), emptying(placement="worst_fit")),
-        "placement<power_aware_best_fit_decreasing>.increase_over": (
-            emptying(hosts="y-*", placement=PABFD | {"increase_over": "tentative"}),
+        "placement<power_aware_best_fit_decreasing>.compare_with": (
+            emptying(hosts="y-*", placement=PABFD | {"compare_with": "tentative"}),
             emptying(hosts="y-*", placement=PABFD),
         ),
         "placement<dot_product>.memory_weight": (
             {**TIGHT, **emptying(placement={"policy": "dot_product"})},
             {**TIGHT, **emptying(placement={"policy": "dot_product", "memory_weight": 0})},
         ),
-        "otherwise": (emptying(), emptying(at="15 min", otherwise=CONSOLIDATION)),
+        "base_policy": (emptying(), emptying(at="15 min", base_policy=CONSOLIDATION)),
     }  # fmt: skip
     return {f"policies.control<evacuation>.{key}": pair for key, pair in turns.items()}
 
@@ -560,9 +573,9 @@ def reassigning_turns() -> Turns:
     turns: Turns = {
         "assignment": (swapped(), swapped(assignment={"vm-1": "y-1"})),
         "at": (swapped(), swapped(at="10 min")),
-        "otherwise": (
+        "base_policy": (
             swapped(assignment={"vm-1": "x-1"}),
-            swapped(assignment={"vm-1": "x-1"}, otherwise={
+            swapped(assignment={"vm-1": "x-1"}, base_policy={
                 "policy": "evacuation", "hosts": "x-1", "at": "5 min"}),
         ),
     }  # fmt: skip
@@ -617,12 +630,12 @@ TURNS: Turns = {
     ),
     "service.sharing": ({**fair(shares=3000), "service.sharing": "demand"}, fair(shares=3000)),
     "service.interference": (requests(), {**requests(), "service.interference": False}),
-    "service.microscope": (
-        {**ONE_CLASS, "service.microscope": []},
-        {**ONE_CLASS, "service.microscope": ["vm-1"]},
+    "service.simulate_requests": (
+        {**ONE_CLASS, "service.simulate_requests": []},
+        {**ONE_CLASS, "service.simulate_requests": ["vm-1"]},
     ),
-    "service.idle_energy": (
-        tenants(), {**tenants(), "service.idle_energy": "equal"},
+    "service.idle_energy_by": (
+        tenants(), {**tenants(), "service.idle_energy_by": "equal"},
     ),
     "workload.sizes[].class": (
         {**KVM, **sizes(**{"class": "web"})}, {**KVM, **sizes(**{"class": "oltp"})},
@@ -693,8 +706,8 @@ TURNS: Turns = {
     "workload.source<resample>.block": (
         {"workload.source": RESAMPLE}, {"workload.source": RESAMPLE | {"block": "2 h"}},
     ),
-    "workload.source<resample>.blocks": (
-        {"workload.source": RESAMPLE}, {"workload.source": RESAMPLE | {"blocks": "apart"}},
+    "workload.source<resample>.draw_blocks": (
+        {"workload.source": RESAMPLE}, {"workload.source": RESAMPLE | {"draw_blocks": "apart"}},
     ),
     "workload.vms": ({}, {"workload.vms": 30}),
     "workload.sizes[].name": (sizes(), sizes(name="c")),
@@ -708,26 +721,26 @@ TURNS: Turns = {
     "workload.sizes[].share": (
         {}, {"workload.sizes": [SIZES[0] | {"share": "30 %"}, SIZES[1] | {"share": "70 %"}]},
     ),
-    "workload.deal": ({}, {"workload.deal": "cycle"}),
+    "workload.size_order": ({}, {"workload.size_order": "cycle"}),
     "workload.on_end": (
         {**source("planetlab", path="one"), **CYCLE},
         {**source("planetlab", path="one"), **CYCLE, "workload.on_end": "loop"},
     ),
-    "workload.match": (BACKWARDS, {**BACKWARDS, "workload.match": "position"}),
+    "workload.match_series_by": (BACKWARDS, {**BACKWARDS, "workload.match_series_by": "position"}),
     "workload.gaps": (
         {**SMALL_GAPS, "workload.gaps": "hold"}, {**SMALL_GAPS, "workload.gaps": "zero"},
     ),
-    "workload.above_full": (ABOVE, {**ABOVE, "workload.above_full": "cut"}),
+    "workload.above_100_percent": (ABOVE, {**ABOVE, "workload.above_100_percent": "cut"}),
     "policies.initial.placement": ({}, {"policies.initial.placement": "worst_fit"}),
-    "policies.initial.placement<power_aware_best_fit_decreasing>.increase_over": (
-        {"policies.initial.placement": PABFD | {"increase_over": "tentative"}},
+    "policies.initial.placement<power_aware_best_fit_decreasing>.compare_with": (
+        {"policies.initial.placement": PABFD | {"compare_with": "tentative"}},
         {"policies.initial.placement": PABFD},
     ),
     "policies.initial.placement<dot_product>.memory_weight": (
         {**TIGHT, "policies.initial.placement": {"policy": "dot_product"}},
         {**TIGHT, "policies.initial.placement": {"policy": "dot_product", "memory_weight": 0}},
     ),
-    "policies.initial.by": ({}, {"policies.initial.by": "demand"}),
+    "policies.initial.count_by": ({}, {"policies.initial.count_by": "demand"}),
     "policies.initial.cpu_overcommit": ({}, {"policies.initial.cpu_overcommit": 2}),
     "policies.initial.unplaced": (
         {"workload.vms": 100}, {"workload.vms": 100, "policies.initial.unplaced": "reject"},
@@ -746,7 +759,7 @@ TURNS: Turns = {
     "policies.control<consolidation>.placement": (
         NOISY, {**NOISY, "policies.control.placement": "worst_fit"},
     ),
-    "policies.control<consolidation>.placement<power_aware_best_fit_decreasing>.increase_over": (
+    "policies.control<consolidation>.placement<power_aware_best_fit_decreasing>.compare_with": (
         NOISY, {**NOISY, "policies.control.placement": PABFD},
     ),
     "policies.control<consolidation>.placement<dot_product>.memory_weight": (
@@ -757,18 +770,18 @@ TURNS: Turns = {
     "policies.control<consolidation>.drain<least_utilised>.below": (
         NOISY, {**NOISY, **policy("drain", "least_utilised", below="20 %")},
     ),
-    "policies.control<consolidation>.drain<least_utilised>.receivers": (
+    "policies.control<consolidation>.drain<least_utilised>.drain_receivers": (
         {**NOISY, "policies.control.placement": PABFD},
         {
             **NOISY, "policies.control.placement": PABFD,
-            **policy("drain", "least_utilised", receivers=True),
+            **policy("drain", "least_utilised", drain_receivers=True),
         },
     ),
-    "policies.control<consolidation>.drain<least_utilised>.spare_idle": (
+    "policies.control<consolidation>.drain<least_utilised>.skip_idle_hosts": (
         {**NOISY, "policies.control.placement": PABFD},
         {
             **NOISY, "policies.control.placement": PABFD,
-            **policy("drain", "least_utilised", spare_idle=True),
+            **policy("drain", "least_utilised", skip_idle_hosts=True),
         },
     ),
     "policies.control": ({}, {"policies.control": "power_proportional"}),
@@ -783,8 +796,10 @@ TURNS: Turns = {
     **RESERVE_TURNS,
     "farm.hosts_per_rack": ({}, {"farm.hosts_per_rack": 5}),
     "farm.hosts[].site": ({}, {"farm.hosts.0.site": "west"}),
-    "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate", "share": "10 %"}}),
-    "service.incoming_counts": (NOISY, {**NOISY, "service.incoming_counts": True}),
+    "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate",
+        "bandwidth_share": "10 %"}}),
+    "service.incoming_counts_as_violation": (NOISY,
+        {**NOISY, "service.incoming_counts_as_violation": True}),
     "cost.currency": (
         {},
         {
@@ -816,10 +831,10 @@ TURNS: Turns = {
             "policies.control": "none",
         },
     ),
-    "baseline[]<unconsolidated>.placement<power_aware_best_fit_decreasing>.increase_over": (
+    "baseline[]<unconsolidated>.placement<power_aware_best_fit_decreasing>.compare_with": (
         {
             "baseline": {
-                "type": "unconsolidated", "placement": PABFD | {"increase_over": "tentative"},
+                "type": "unconsolidated", "placement": PABFD | {"compare_with": "tentative"},
             },
         },
         {"baseline": {"type": "unconsolidated", "placement": PABFD}},
@@ -845,7 +860,7 @@ TURNS: Turns = {
     **trace_turns("workload.source", lambda value: {"workload.source": value, **CYCLE}),
     **trace_turns(
         "workload.source<resample>.of",
-        lambda value: {"workload.source": RESAMPLE | {"of": value, "block": "20 min"}},
+        lambda value: {"workload.source": RESAMPLE | {"trace": value, "block": "20 min"}},
     ),
     **{
         f"workload.source<synthetic>.classes[].{key}": (synthetic(), synthetic(**{key: value}))
@@ -866,7 +881,7 @@ TURNS: Turns = {
         f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))
         for name in ("local_regression", "robust_local_regression")
         for key, value in {
-            "safety": 2.0, "fallback": "40 %", "samples": 20, "ahead": 4.0,
+            "safety": 2.0, "fallback": "40 %", "samples": 20, "samples_ahead": 4.0,
         }.items()
     },
     **{
@@ -888,16 +903,17 @@ TURNS: Turns = {
             NOISY, {**NOISY, "migration": {"model": "fixed_rate", key: value}},
         )
         for key, value in {
-            "bandwidth": "100 Mbit/s", "share": "10 %", "guest_loss": "50 %", "target_load": "90 %",
+            "bandwidth": "100 Mbit/s", "bandwidth_share": "10 %", "guest_loss": "50 %",
+            "target_load": "90 %",
         }.items()
     },
     "workload.sizes[].disk": (
         moves("cold", storage="before"),
         {**moves("cold", storage="before"), "workload.sizes": SIZES},
     ),
-    "network.moves_in_all": (MOVES, {**MOVES, "network.moves_in_all": 1}),
-    "network.moves_per_link": (MOVES, {**MOVES, "network.moves_per_link": 1}),
-    "network.order": (MOVES, {**MOVES, "network.order": "planned"}),
+    "network.max_migrations": (MOVES, {**MOVES, "network.max_migrations": 1}),
+    "network.max_migrations_per_link": (MOVES, {**MOVES, "network.max_migrations_per_link": 1}),
+    "network.migration_order": (MOVES, {**MOVES, "network.migration_order": "planned"}),
     "workload.sizes[].priority": (
         ONE_BY_ONE, {**ONE_BY_ONE, "workload.sizes": [SIZES[0], SIZES[1] | {"priority": 1}]},
     ),

@@ -171,7 +171,7 @@ def test_samples_above_full_are_cut_only_on_demand(tmp_path: Path) -> None:
     made = folder(tmp_path, a="50\n101\n")
     with pytest.raises(InputError, match=r"trace/a:2: sample 1 of a is 101 %; write at most 100"):
         read_planetlab(made, "trace", 300.0, REFUSE)
-    trace = read_planetlab(made, "trace", 300.0, Rules(above_full="cut"))
+    trace = read_planetlab(made, "trace", 300.0, Rules(above_100_percent="cut"))
     assert trace.counts[:, 0].tolist() == [50, 100]
     assert trace.quality.cut == 1
 
@@ -375,6 +375,6 @@ def test_a_generator_needs_a_number_of_vms() -> None:
 
 
 def test_blocks_must_fit_the_trace() -> None:
-    source = {"type": "resample", "of": "planetlab-20110303", "block": "25 h"}
+    source = {"type": "resample", "trace": "planetlab-20110303", "block": "25 h"}
     with pytest.raises(InputError, match="no longer than the trace"):
         run({"source": source, "vms": 2})

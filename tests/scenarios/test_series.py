@@ -111,7 +111,7 @@ def test_names_that_match_nothing_are_listed(tmp_path: Path) -> None:
     write(tmp_path, vms_csv=VMS, load_csv="time,web\n0,10\n3600,10\n")
     told = refusal(tmp_path, arrivals=TABLE, source=CSV)
     assert "1 VM without a series of the same name: db" in told
-    assert "match: position or match: cycle" in told
+    assert "match_series_by: position or match_series_by: cycle" in told
     header = ",".join(f"x{number}" for number in range(7))
     write(tmp_path, load_csv=f"time,{header}\n0,{',9' * 7}\n".replace(",,", ","))
     told = refusal(tmp_path, arrivals=TABLE, source=CSV)
@@ -122,13 +122,16 @@ def test_names_that_match_nothing_are_listed(tmp_path: Path) -> None:
 def test_position_and_cycle_are_said(tmp_path: Path) -> None:
     three = "time,aaa,bbb,ccc\n0,90,10,50\n3600,90,10,50\n"
     write(tmp_path, vms_csv=VMS, load_csv=three)
-    by_position = shares(tmp_path, arrivals=TABLE, source=CSV, match="position")
+    by_position = shares(tmp_path, arrivals=TABLE, source=CSV, match_series_by="position")
     assert by_position == {"web": 0.9, "db": 0.1}
     write(tmp_path, load_csv="time,aaa\n0,90\n3600,90\n")
-    assert shares(tmp_path, arrivals=TABLE, source=CSV, match="cycle") == {"web": 0.9, "db": 0.9}
-    told = refusal(tmp_path, arrivals=TABLE, source=CSV, match="position")
+    assert shares(tmp_path, arrivals=TABLE, source=CSV, match_series_by="cycle") == {
+        "web": 0.9,
+        "db": 0.9,
+    }
+    told = refusal(tmp_path, arrivals=TABLE, source=CSV, match_series_by="position")
     assert "has 1 series (aaa), the scenario 2 VMs" in told
-    assert "match: cycle" in told
+    assert "match_series_by: cycle" in told
 
 
 def test_series_name_vms_that_are_only_counted(tmp_path: Path) -> None:
@@ -137,10 +140,14 @@ def test_series_name_vms_that_are_only_counted(tmp_path: Path) -> None:
     assert shares(tmp_path, source=CSV, vms=2) == {"web": 0.1, "db": 0.9}
     told = refusal(tmp_path, source=CSV, vms=3)
     assert "has 2 series (web, db), the scenario 3 VMs" in told
-    assert "match: cycle" in told
-    assert "match: position" in refusal(tmp_path, source=CSV, vms=1)
-    assert shares(tmp_path, source=CSV, vms=1, match="position") == {"web": 0.1}
-    assert set(shares(tmp_path, source=CSV, vms=3, match="cycle")) == {"web", "db", "web#2"}
+    assert "match_series_by: cycle" in told
+    assert "match_series_by: position" in refusal(tmp_path, source=CSV, vms=1)
+    assert shares(tmp_path, source=CSV, vms=1, match_series_by="position") == {"web": 0.1}
+    assert set(shares(tmp_path, source=CSV, vms=3, match_series_by="cycle")) == {
+        "web",
+        "db",
+        "web#2",
+    }
 
 
 def test_sizes_called_like_series_are_dealt_by_name(tmp_path: Path) -> None:
@@ -151,7 +158,7 @@ def test_sizes_called_like_series_are_dealt_by_name(tmp_path: Path) -> None:
     ]
     made = load(tmp_path, source=CSV, sizes=sizes)
     assert dict(zip(made.vms.names, made.vms.vcpus.tolist(), strict=True)) == {"web": 2, "db": 8}
-    made = load(tmp_path, source=CSV, sizes=sizes, match="position")
+    made = load(tmp_path, source=CSV, sizes=sizes, match_series_by="position")
     assert dict(zip(made.vms.names, made.vms.vcpus.tolist(), strict=True)) == {"web": 8, "db": 2}
     told = refusal(tmp_path, source=CSV, sizes=[sizes[0], sizes[1] | {"name": "mail"}])
     assert "1 series without a size of the same name: db" in told
@@ -164,14 +171,14 @@ def test_sizes_called_like_series_are_dealt_by_name(tmp_path: Path) -> None:
 def test_arrivals_without_names_need_a_way(tmp_path: Path) -> None:
     write(tmp_path, vms_csv="arrival,vcpus,memory\n0,2,8\n0,8,64\n", load_csv=WIDE)
     assert "have no names" in refusal(tmp_path, arrivals=TABLE, source=CSV)
-    found = shares(tmp_path, arrivals=TABLE, source=CSV, match="position")
+    found = shares(tmp_path, arrivals=TABLE, source=CSV, match_series_by="position")
     assert list(found.values()) == [0.1, 0.9]
 
 
 def test_series_of_vms_that_the_run_does_not_meet_are_no_surplus(tmp_path: Path) -> None:
     vms = "vm,arrival,lifetime,vcpus,memory\nweb,0,60,2,8\ndb,0,,8,64\n"
     write(tmp_path, vms_csv=vms, load_csv=WIDE)
-    arrivals = TABLE | {"start": "1 h"}
+    arrivals = TABLE | {"trace_start": "1 h"}
     assert shares(tmp_path, arrivals=arrivals, source=CSV) == {"db": 0.9}
 
 
@@ -196,8 +203,13 @@ def test_explain_finds_each_life_of_a_vm(tmp_path: Path) -> None:
 
 
 def test_match_without_a_trace_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"workload.match: only a trace has series"):
-        scenario(tmp_path, source={"type": "constant", "utilisation": "5 %"}, vms=2, match="cycle")
+    with pytest.raises(InputError, match=r"workload.match_series_by: only a trace has series"):
+        scenario(
+            tmp_path,
+            source={"type": "constant", "utilisation": "5 %"},
+            vms=2,
+            match_series_by="cycle",
+        )
 
 
 def test_shipped_traces_are_samples_and_go_round(tmp_path: Path) -> None:
@@ -229,7 +241,7 @@ def test_more_than_the_vm_has_is_refused_or_cut(tmp_path: Path) -> None:
     source = CSV | {"unit": "MHz"}
     told = refusal(tmp_path, source=source)
     assert "sample 0 of a is 6000 MHz, more than the 2 vCPUs of 2500 MHz of its VM" in told
-    made = load(tmp_path, source=source, above_full="cut")
+    made = load(tmp_path, source=source, above_100_percent="cut")
     assert demand_mhz(made, 0).tolist() == [5000]
     assert made.quality is not None
     assert made.quality.cut == 1

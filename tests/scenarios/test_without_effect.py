@@ -29,17 +29,23 @@ def warnings(*overrides: str, vcpus: int = 2, sockets: int = 2) -> list[str]:
 
 IDLE = [
     ("seed=7", "seed has no effect here: nothing in this scenario is drawn at random."),
-    ("policies.initial={by: demand, cpu_overcommit: 3}", "policies.initial.cpu_overcommit has no"),
+    (
+        "policies.initial={count_by: demand, cpu_overcommit: 3}",
+        "policies.initial.cpu_overcommit has no",
+    ),
     ("policies.scaling_every=10 min", "policies.scaling_every has no effect here: there are no"),
     ("network.background=20 %", "network.background has no effect here: policies.control moves no"),
-    ("network.moves_in_all=3", "network.moves_in_all has no effect here"),
-    ("migration={model: fixed_rate, share: 10 %}", "migration has no effect here"),
-    ("service.incoming_counts=true", "service.incoming_counts has no effect here"),
+    ("network.max_migrations=3", "network.max_migrations has no effect here"),
+    ("migration={model: fixed_rate, bandwidth_share: 10 %}", "migration has no effect here"),
+    (
+        "service.incoming_counts_as_violation=true",
+        "service.incoming_counts_as_violation has no effect here",
+    ),
     ("policies.power.keep_awake=1", "policies.power has no effect here: policies.control never"),
     ("farm.hosts.0.off_power=7 W", "farm.hosts.h.off_power has no effect here: its hosts are on"),
     ("admission.retries=2", "admission.retries has no effect here: all VMs are there"),
     ("provisioning.method=linked_clone", "provisioning.method has no effect here"),
-    ("failures.detection=1 min", "failures.detection has no effect here: nothing fails"),
+    ("failures.detection_time=1 min", "failures.detection_time has no effect here: nothing fails"),
 ]
 
 

@@ -131,7 +131,7 @@ def test_a_run_is_that_of_every_step(interference: bool, monkeypatch: pytest.Mon
                 {"name": "web", "vcpus": 2, "clock": "1.5 GHz", "memory": "2 GiB", "class": "web"},
                 {"name": "plain", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB"},
             ],
-            "deal": "cycle",
+            "size_order": "cycle",
         },
         "service": {"interference": interference},
         "policies": {

@@ -24,7 +24,7 @@ def watched(source: Any, duration: str, *changes: str) -> list[dict[str, Any]]:
             "run": {"duration": duration},
             "farm": {"hosts": hosts},
             "workload": {"source": source, "vms": 2, "sizes": [WEB]},
-            "service": {"microscope": ["vm-1", "vm-2"]},
+            "service": {"simulate_requests": ["vm-1", "vm-2"]},
             "policies": {"control": "none"},
         }
     )
@@ -74,7 +74,7 @@ def test_a_standstill_within_a_step_holds_requests_back(tmp_path: Path) -> None:
                 "source": {"type": "csv", "path": str(trace)},
                 "sizes": [WEB | {"memory": "20 GiB"}],
             },
-            "service": {"microscope": ["vm-1"]},
+            "service": {"simulate_requests": ["vm-1"]},
             "migration": {"model": "suspend_resume"},
             "policies": {
                 "control": {"policy": "evacuation", "hosts": "from-1", "at": "20 min"},

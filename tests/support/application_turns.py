@@ -31,7 +31,7 @@ SCHEDULE: Changes = {"policy": "scheduled", "at": ["00:30", "01:30"], "members":
 def shop(load: Changes | None = None, **fields: Any) -> Changes:
     """Return a scenario's changes to one application, with a load that goes up and down."""
     part = {
-        "name": "shop", "size": "web", "maximum": 10, "load": load or TABLE, "scaling": TARGET,
+        "name": "shop", "size": "web", "max_members": 10, "load": load or TABLE, "scaling": TARGET,
         "cool_down": {"in": "10 min"}, **fields,
     }  # fmt: skip
     return {
@@ -54,14 +54,14 @@ def _loads() -> Turns:
         "load<table>.type": (shop({"type": "constant", "rate": "3 GHz"}), shop()),
         "load<table>.times": (shop(), shop({**TABLE, "times": ["0 s", "30 min", "2 h"]})),
         "load<table>.rates": (shop(), shop({**TABLE, "rates": ["1 GHz", "6 GHz", "1 GHz"]})),
-        "load<table>.between": (shop(), shop({**TABLE, "between": "hold"})),
+        "load<table>.interpolation": (shop(), shop({**TABLE, "interpolation": "hold"})),
         "load<csv>.type": (shop(), shop(FILE)),
         "load<csv>.path": (shop(FILE), shop({**FILE, "path": "other-load.csv"})),
         "load<csv>.time_unit": (shop(FILE), shop({**FILE, "time_unit": "min"})),
         "load<csv>.time": (shop(FILE), shop({**FILE, "time": "later"})),
         "load<csv>.value": (shop(FILE), shop({**FILE, "value": "more"})),
         "load<csv>.unit": (shop(FILE), shop({**FILE, "unit": "MHz"})),
-        "load<csv>.between": (shop(FILE), shop({**FILE, "between": "line"})),
+        "load<csv>.interpolation": (shop(FILE), shop({**FILE, "interpolation": "linear"})),
         "load<daily>.type": (shop(), shop(DAILY)),
         "load<daily>.peak": (shop(DAILY), shop({**DAILY, "peak": "6 GHz"})),
         "load<daily>.trough": (shop(DAILY), shop({**DAILY, "trough": "2 GHz"})),
@@ -107,8 +107,10 @@ def _policies() -> Turns:
         "<vertical>.sizes": (
             scaled(**VERTICAL), scaled(**VERTICAL | {"sizes": ["web", "wider"]})
         ),
-        "<vertical>.up_above": (scaled(**VERTICAL), scaled(**VERTICAL, up_above="70 %")),
-        "<vertical>.down_below": (scaled(**VERTICAL), scaled(**VERTICAL, down_below="30 %")),
+        "<vertical>.scale_up_above": (scaled(**VERTICAL),
+            scaled(**VERTICAL, scale_up_above="70 %")),
+        "<vertical>.scale_down_below": (scaled(**VERTICAL),
+            scaled(**VERTICAL, scale_down_below="30 %")),
         "<vertical>.hot_add_up_to": (
             scaled(**VERTICAL), scaled(**VERTICAL | {"hot_add_up_to": "web"})
         ),
@@ -124,21 +126,24 @@ def _policies() -> Turns:
 
 def application_turns() -> Turns:
     """Return the turns by path."""
-    two = shop(start=6, scaling={**TARGET, "target": "90 %"})
+    two = shop(initial_members=6, scaling={**TARGET, "target": "90 %"})
     turns: Turns = {
         "name": (shop(), shop(name="market")),
         "size": (shop(), shop(size="wide")),
-        "minimum": (shop(), shop(minimum=3)),
-        "maximum": (shop(), shop(maximum=5)),
-        "start": (shop(), shop(start=4)),
-        "balance": (
-            shop(scaling=VERTICAL | {"hot_add_up_to": "web"}, minimum=3),
-            shop(scaling=VERTICAL | {"hot_add_up_to": "web"}, minimum=3, balance="round_robin"),
+        "min_members": (shop(), shop(min_members=3)),
+        "max_members": (shop(), shop(max_members=5)),
+        "initial_members": (shop(), shop(initial_members=4)),
+        "load_balancing": (
+            shop(scaling=VERTICAL | {"hot_add_up_to": "web"}, min_members=3),
+            shop(scaling=VERTICAL | {"hot_add_up_to": "web"}, min_members=3,
+                load_balancing="round_robin"),
         ),
         "cool_down.out": (shop(), shop(cool_down={"in": "10 min", "out": "15 min"})),
         "cool_down.in": (shop(), shop(cool_down={"in": "20 min"})),
-        "leaves_first": (two, shop(start=6, scaling=TARGET, leaves_first="oldest")),
-        "protected": (two, shop(start=6, scaling={**TARGET, "target": "90 %"}, protected=5)),
+        "scale_in_order": (two, shop(initial_members=6, scaling=TARGET,
+            scale_in_order="oldest_first")),
+        "protected_members": (two, shop(initial_members=6, scaling={**TARGET, "target": "90 %"},
+            protected_members=5)),
         "priority": (_three(0), _three(1)),
         "penalty.price": (_penalty("1 EUR"), _penalty("2 EUR")),
         "penalty.per": (_penalty("1 EUR"), _penalty("1 EUR", per="request")),
@@ -152,7 +157,8 @@ def application_turns() -> Turns:
 def _three(priority: int) -> Changes:
     """Return two applications that wait for the room that a third one gives back at 01:00."""
     parts = [
-        shop(name=name, start=start, scaling={"policy": "scheduled", "at": at, "members": members})
+        shop(name=name, initial_members=start, scaling={"policy": "scheduled", "at": at,
+            "members": members})
         ["applications"][0]
         for name, start, at, members in (
             ("first", 6, ["00:00", "01:00"], [6, 1]),
@@ -167,7 +173,7 @@ def _three(priority: int) -> Changes:
 
 def _penalty(price: str, **more: Any) -> Changes:
     sizes = [WEB | {"class": "web"}]
-    changes = shop(penalty={"price": price, **more}, maximum=3)
+    changes = shop(penalty={"price": price, **more}, max_members=3)
     return changes | {"workload": {"sizes": sizes}}
 
 

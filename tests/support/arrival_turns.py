@@ -57,7 +57,8 @@ def arrival_turns() -> Turns:
     turns: Turns = {}
     for type_ in SOURCES:
         common = {
-            "start": "10 min", "share": "40 %", "limit": 1, "tenant": "shop", "class": "web",
+            "trace_start": "10 min", "sample_share": "40 %", "max_vms": 1, "tenant": "shop",
+            "class": "web",
             "clock": "1 GHz",
         }  # fmt: skip
         for key, value in common.items():
@@ -88,7 +89,7 @@ def _own_turns() -> Turns:
     turns["table.columns.end"] = (
         arrivals("table", **ends), arrivals("table", **ends, columns={"end": "end2"}),
     )  # fmt: skip
-    many = {"path": "arrivals/many.csv", "share": "30 %"}
+    many = {"path": "arrivals/many.csv", "sample_share": "30 %"}
     turns["table.columns.batch"] = (
         arrivals("table", **many), arrivals("table", **many, columns={"batch": "batch2"}),
     )  # fmt: skip
@@ -103,12 +104,12 @@ def _own_turns() -> Turns:
         ("table", "memory_unit", {}, "GB"),
         ("table", "utilisation_unit", {}, "share"),
         ("table", "lifetimes", BARE, "azure_v1"),
-        ("azure", "level", {}, "p95"),
+        ("azure", "utilisation_statistic", {}, "p95"),
         ("azure", "vcpus_above_24", {}, 20),
         ("azure", "memory_above_64", {}, "80 GiB"),
         ("opendc", "memory_unit", {}, "MB"),
         ("generated", "rate", {}, 0.05),
-        ("generated", "swing", {}, 0.0),
+        ("generated", "daily_variation", {}, 0.0),
     ):
         turns[f"{type_}.{key}"] = (
             arrivals(type_, **source), arrivals(type_, **(source | {key: value})),

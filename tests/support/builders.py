@@ -79,8 +79,8 @@ def make_vms(
     )
 
 
-def make_farm(hosts: Hosts, vms: Vms, incoming_counts: bool = False) -> Farm:
-    return Farm(hosts, vms, ViolationRule(incoming_counts))
+def make_farm(hosts: Hosts, vms: Vms, incoming_counts_as_violation: bool = False) -> Farm:
+    return Farm(hosts, vms, ViolationRule(incoming_counts_as_violation))
 
 
 def make_engine(

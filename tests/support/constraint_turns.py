@@ -19,7 +19,7 @@ OWN: dict[str, Changes] = {
 """What each kind needs beside VMs."""
 
 OTHER: Changes = {
-    "name": "other", "vms": ["147*"], "sizes": ["b"], "tenants": ["t"], "price": 1,
+    "name": "other", "vms": ["147*"], "sizes": ["b"], "tenants": ["t"], "penalty": 1,
 }  # fmt: skip
 TURNED: dict[str, Changes] = {
     "together": {"domain": "rack"},

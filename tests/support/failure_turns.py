@@ -35,7 +35,7 @@ def failing(**entry: Any) -> Changes:
 
 def planned(**outage: Any) -> Changes:
     """Return a farm of which something fails at a known time."""
-    given = {"at": "1 h", "of": "rack", "match": ["rack-1"], "for": "20 min"} | outage
+    given = {"at": "1 h", "component": "rack", "match": ["rack-1"], "duration": "20 min"} | outage
     return TIGHT | {"failures.schedule": [given]}
 
 
@@ -47,19 +47,22 @@ def observed(path: str) -> Changes:
 def failure_turns() -> Turns:
     """Return the turns by path."""
     entry = "failures.entries[]"
-    switch = planned(of="switch")
+    switch = planned(component="switch")
     turns: Turns = {
         f"{entry}.name": (failing(), failing(name="other")),
-        f"{entry}.of": (failing(), failing(of="rack")),
+        f"{entry}.component": (failing(), failing(component="rack")),
         f"{entry}.match": (failing(), failing(match=["x-[1-3]"])),
         f"{entry}.table": (observed("failed.csv"), observed("failed-less.csv")),
         "failures.schedule[].at": (planned(), planned(at="2 h")),
-        "failures.schedule[].of": (planned(), switch),
+        "failures.schedule[].component": (planned(), switch),
         "failures.schedule[].match": (planned(), planned(match=["rack-2"])),
-        "failures.schedule[].for": (planned(), planned(**{"for": "30 min"})),
-        "failures.detection": (planned(), planned() | {"failures.detection": "1 min"}),
-        "failures.restart": (planned(), planned() | {"failures.restart": False}),
-        "failures.restart_isolated": (switch, switch | {"failures.restart_isolated": True}),
+        "failures.schedule[].duration": (planned(), planned(duration="30 min")),
+        "failures.detection_time": (planned(), planned() | {"failures.detection_time": "1 min"}),
+        "failures.restart_vms": (planned(), planned() | {"failures.restart_vms": False}),
+        "failures.restart_vms_of_isolated_hosts": (
+            switch,
+            switch | {"failures.restart_vms_of_isolated_hosts": True},
+        ),
     }
     for role in ("time_to_failure", "repair"):
         turns[f"{entry}.{role}"] = (failing(), failing(**{role: {**OFTEN, "mean": "1 h"}}))

@@ -32,8 +32,8 @@ MOVES: list[Mapping] = [
 ]  # fmt: skip
 FAILURES: list[Mapping] = [
     {},
-    {"schedule": [{"at": "50 min", "match": ["x-2"], "for": "35 min"}]},
-    {"schedule": [{"at": "50 min", "match": ["x-2"]}], "restart": False},
+    {"schedule": [{"at": "50 min", "match": ["x-2"], "duration": "35 min"}]},
+    {"schedule": [{"at": "50 min", "match": ["x-2"]}], "restart_vms": False},
     {"entries": [{
         "name": "all", "time_to_failure": {"distribution": "exponential", "mean": "4 h"},
         "repair": {"distribution": "constant", "mean": "20 min"},
@@ -42,7 +42,7 @@ FAILURES: list[Mapping] = [
 RULES: list[list[Mapping]] = [
     [],
     [{"name": "apart", "type": "apart", "vms": ["vm-1", "vm-2"]}],
-    [{"name": "soft", "type": "together", "vms": ["vm-1", "vm-3"], "price": 2}],
+    [{"name": "soft", "type": "together", "vms": ["vm-1", "vm-3"], "penalty": 2}],
 ]
 
 
@@ -121,7 +121,7 @@ def _stays(drawn: Mapping, folder: Path) -> Mapping:
     rows = [f"{300 * at}," + ",".join(map(str, row)) for at, row in enumerate(samples.tolist())]
     (folder / "load.csv").write_text("\n".join([header, *rows]) + "\n")
     sizes = [size | {"share": f"{share} %"} for size, share in zip(SIZES, (60, 40), strict=True)]
-    return {"source": {"type": "csv", "path": "load.csv"}, "sizes": sizes, "deal": "cycle"}
+    return {"source": {"type": "csv", "path": "load.csv"}, "sizes": sizes, "size_order": "cycle"}
 
 
 def _arrivals(drawn: Mapping, folder: Path) -> Mapping:

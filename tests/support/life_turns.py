@@ -26,16 +26,19 @@ def provisioned(method: str, **values: Any) -> Changes:
 
 def life_turns() -> Turns:
     """Return the turns by path."""
-    few = {"queue": 0, "retries": 1}
+    few = {"max_queue": 0, "retries": 1}
     copy = "template_copy"
     return {
-        "admission.queue": (crowded(), crowded(queue=2)),
-        "admission.patience": (crowded(), crowded(patience="10 min")),
-        "admission.retries": (crowded(queue=0), crowded(**few)),
+        "admission.max_queue": (crowded(), crowded(max_queue=2)),
+        "admission.max_wait": (crowded(), crowded(max_wait="10 min")),
+        "admission.retries": (crowded(max_queue=0), crowded(**few)),
         "admission.retry_after": (crowded(**few), crowded(**few, retry_after="20 min")),
         "provisioning.method": (provisioned("linked_clone"), provisioned(copy)),
         "provisioning.image": (provisioned(copy), provisioned(copy, image="40 GiB")),
-        "provisioning.bandwidth": (provisioned(copy), provisioned(copy, bandwidth="1 Gbit/s")),
+        "provisioning.copy_bandwidth": (
+            provisioned(copy),
+            provisioned(copy, copy_bandwidth="1 Gbit/s"),
+        ),
         "provisioning.boot": (provisioned(copy), provisioned(copy, boot="5 min")),
         "provisioning.starts_per_host": (provisioned(copy), provisioned(copy, starts_per_host=1)),
     }

@@ -207,8 +207,8 @@ def _row(rows: list[dict[str, str]]) -> Row:
 def like_simgrid(row: Row, **parameters: object) -> PreCopy:
     """Return pre-copy without anything that SimGrid does not model."""
     settings: dict[str, object] = {
-        "guest_loss": 0.0, "target_load": 0.0, "limit_mbps": row.cap_mbps,
-        "downtime_target_s": 0.03, "max_rounds": 10_000, "max_copied": 0.0, "patience": 0,
+        "guest_loss": 0.0, "target_load": 0.0, "max_bandwidth_mbps": row.cap_mbps,
+        "downtime_target_s": 0.03, "max_rounds": 10_000, "max_copied": 0.0, "max_stalled_rounds": 0,
         "dirty": DirtyRate(row.dirty_mbps, row.working_set),
     }  # fmt: skip
     return PreCopy(**(settings | parameters))  # type: ignore[arg-type]

@@ -10,12 +10,12 @@ STATE: Changes = {
     "state": "standby", "power": "20 W", "entry": {"duration": "10 s", "power": "50 W"},
     "exit": {"duration": "1 min", "power": "150 W"},
 }  # fmt: skip
-BUSY: Changes = {"wake_ahead": "10 min", "fill": "20 %"}
+BUSY: Changes = {"wake_ahead": "10 min", "max_utilisation": "20 %"}
 ROOM: Changes = {
     "policies.initial": {"placement": "worst_fit", "cpu_overcommit": 4}, "run.duration": "6 h",
 }  # fmt: skip
 UP_AND_DOWN: Changes = {"policies.initial.cpu_overcommit": 6, "run.duration": "6 h"}
-PABFD: Changes = {"policy": "power_aware_best_fit_decreasing", "increase_over": "measured"}
+PABFD: Changes = {"policy": "power_aware_best_fit_decreasing", "compare_with": "measured"}
 
 
 def resting(**change: Any) -> Changes:
@@ -43,7 +43,9 @@ def limited(**power: Any) -> Changes:
 
 def ahead(forecast: Any = "last_value", **power: Any) -> Changes:
     """Hosts woken ahead of a load that varies."""
-    return limited(wake_ahead="30 min", **{"fill": "20 %", "forecast": forecast, **power})
+    return limited(
+        wake_ahead="30 min", **{"max_utilisation": "20 %", "forecast": forecast, **power}
+    )
 
 
 def limit_turns() -> Turns:
@@ -56,7 +58,7 @@ def limit_turns() -> Turns:
         "idle_for": (limited(), limited(idle_for="1 h")),
         "cycles_per_day": (limited(), limited(cycles_per_day=1)),
         "wake_ahead": (limited(), limited(wake_ahead="0 s")),
-        "fill": (ahead(), ahead(fill="10 %")),
+        "max_utilisation": (ahead(), ahead(max_utilisation="10 %")),
         "forecast": (ahead(), ahead("linear_trend")),
     }
     for name, field in (("moving_average", "window"), ("linear_trend", "window"),
@@ -85,7 +87,11 @@ def policy_turns() -> Turns:
     turns = {
         key: ({**one, **packed}, {**other, **packed})
         for key, (one, other) in of(
-            "balance", threshold="1 %", moves=1, cost_per_gib="10 %", fill="15 %"
+            "balance",
+            threshold="1 %",
+            max_migrations=1,
+            cost_per_gib="10 %",
+            max_utilisation="15 %",
         ).items()
     }
     turns |= of(
@@ -93,8 +99,8 @@ def policy_turns() -> Turns:
         placement="worst_fit",
     )  # fmt: skip
     aware = {"placement": PABFD}
-    turns[f"{CONTROL}<dynamic_power>.placement<power_aware_best_fit_decreasing>.increase_over"] = (
-        controlled("dynamic_power", placement=PABFD | {"increase_over": "tentative"}),
+    turns[f"{CONTROL}<dynamic_power>.placement<power_aware_best_fit_decreasing>.compare_with"] = (
+        controlled("dynamic_power", placement=PABFD | {"compare_with": "tentative"}),
         controlled("dynamic_power", **aware),
     )
     tight = {"farm.hosts.0.memory": "8 GiB", "farm.hosts.1.memory": "4 GiB"}
@@ -105,10 +111,11 @@ def policy_turns() -> Turns:
     )
     both = ["balance", "dynamic_power"]
     turns[f"{CONTROL}<combined>.of"] = (
-        controlled("combined", of=both), controlled("combined", of=both[:1]),
+        controlled("combined", policies=both), controlled("combined", policies=both[:1]),
     )  # fmt: skip
-    turns[f"{CONTROL}<combined>.settle"] = (
-        controlled("combined", of=both), controlled("combined", of=both, settle="0 s"),
+    turns[f"{CONTROL}<combined>.undo_after"] = (
+        controlled("combined", policies=both), controlled("combined", policies=both,
+            undo_after="0 s"),
     )  # fmt: skip
     return turns
 

@@ -14,7 +14,7 @@ from farmsim.models.migration.pre_copy import PreCopy
 
 MB = 1e6
 GIB = 1024.0**3
-UNCAPPED = {"max_rounds": 100_000, "max_copied": 0.0, "patience": 0, "guest_loss": 0.0}
+UNCAPPED = {"max_rounds": 100_000, "max_copied": 0.0, "max_stalled_rounds": 0, "guest_loss": 0.0}
 
 # A. Gudkov, Migration time prediction using calc-dirty-rate, qemu-devel, April 2023 (V): a guest
 # of which 16,392 pages were sampled, 10,060 of them zero; n pages were dirty after a period.
@@ -51,7 +51,7 @@ def predict_qemu(mebibit_s: float, target_s: float) -> int | None:
     bytes_s = mebibit_s * 2**20 / 8
     shares = tuple(count / QEMU_SAMPLED for count in QEMU_DIRTY)
     model = PreCopy(
-        limit_mbps=bytes_s / BYTES_PER_MEGABIT,
+        max_bandwidth_mbps=bytes_s / BYTES_PER_MEGABIT,
         downtime_target_s=target_s,
         used_share=1 - QEMU_ZERO / QEMU_SAMPLED,
         page_header_bytes=QEMU_HEADER_BYTES,
@@ -124,9 +124,9 @@ def specweb_curve() -> DirtyCurve:
 def play_specweb() -> MigrationOutcome:
     """800 MB under SPECweb99: the first pass skips what is dirty already, as published."""
     model = PreCopy(
-        limit_mbps=CLARK_LIMIT_MBPS,
-        first_rate_mbps=CLARK_FIRST_MBPS,
-        rate_step_mbps=CLARK_STEP_MBPS,
+        max_bandwidth_mbps=CLARK_LIMIT_MBPS,
+        first_pass_bandwidth_mbps=CLARK_FIRST_MBPS,
+        bandwidth_step_mbps=CLARK_STEP_MBPS,
         used_share=SPECWEB_ROUNDS_MB[0] / SPECWEB_MEMORY_MB,
         dirty=specweb_curve(),
         downtime_target_s=1e-6,
@@ -143,7 +143,7 @@ QUAKE_MEMORY_MB = 64.0
 def play_quake() -> MigrationOutcome:
     """64 MB: lambda = 1 - 1/1.37 from the published volume, 20 ms of copying, 40 ms of start."""
     model = PreCopy(
-        limit_mbps=CLARK_FIRST_MBPS,
+        max_bandwidth_mbps=CLARK_FIRST_MBPS,
         dirty=DirtyRate(CLARK_FIRST_MBPS * (1 - 1 / QUAKE_FACTOR), 1.0),
         downtime_target_s=0.020,
         resume_s=0.040,
@@ -155,9 +155,9 @@ def play_quake() -> MigrationOutcome:
 def play_mmuncher() -> MigrationOutcome:
     """512 MB of which 256 MB are rewritten without end, faster than they can be sent."""
     model = PreCopy(
-        limit_mbps=CLARK_LIMIT_MBPS,
-        first_rate_mbps=CLARK_FIRST_MBPS,
-        rate_step_mbps=CLARK_STEP_MBPS,
+        max_bandwidth_mbps=CLARK_LIMIT_MBPS,
+        first_pass_bandwidth_mbps=CLARK_FIRST_MBPS,
+        bandwidth_step_mbps=CLARK_STEP_MBPS,
         dirty=DirtyRate(10 * CLARK_LIMIT_MBPS, 0.5),
         resume_s=0.009,
         guest_loss=0.0,

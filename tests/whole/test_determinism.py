@@ -22,7 +22,7 @@ SCENARIO: dict[str, Any] = {
             "bursts": {"per_day": 2},
         },
         "vms": 60,
-        "deal": "random",
+        "size_order": "random",
         "sizes": [
             {"name": "a", "vcpus": 1, "clock": "1 GHz", "memory": "1 GiB", "share": "50 %"},
             {"name": "b", "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB", "share": "50 %"},

@@ -77,8 +77,8 @@ def _host_times(run: PlayedCase) -> dict[str, Made]:
     totals = run.farm.accounts.totals
     switching_h = totals[Rate.SWITCHING] / S_PER_H
     violating = (
-        "Active time at 100 % of its CPU; with service.incoming_counts also while VMs were copied "
-        "to it."
+        "Active time at 100 % of its CPU; with service.incoming_counts_as_violation also while "
+        "VMs were copied to it."
     )
     return {
         "on_h": (totals[Rate.ON] / S_PER_H, "h", "Time switched on."),

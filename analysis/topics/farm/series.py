@@ -84,8 +84,8 @@ def _loads(intervals: _Intervals) -> dict[str, Made]:
         "apart."
     )
     violating = (
-        "Hosts at 100 % of their CPU, mean; with service.incoming_counts also those that VMs were "
-        "copied to."
+        "Hosts at 100 % of their CPU, mean; with service.incoming_counts_as_violation also those "
+        "that VMs were copied to."
     )
     use, memory = ratio("delivered_mhz_s", "on_mhz_s"), ratio("memory_mib_s", "on_mib_s")
     per_core = ratio("vcpu_s", "on_core_s")

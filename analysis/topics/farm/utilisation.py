@@ -71,7 +71,7 @@ def limiting_resource(run: PlayedCase, values: dict[str, float]) -> dict[str, st
     demand, pack hosts beyond that.
     """
     shares = {CPU: values["utilisation_p95"], MEMORY: values["memory_p95"]}
-    by_size = run.scenario.policies.initial.by == "size"
+    by_size = run.scenario.policies.initial.count_by == "size"
     if by_size and values["cpu_promised_p95"] <= 1.0 + ROUNDING:
         shares[PROMISED] = values["cpu_promised_p95"]
     order = sorted(shares, key=lambda each: -shares[each])
