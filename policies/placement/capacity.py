@@ -45,32 +45,9 @@ class Capacity:
         self.hosts: Ints = locked(hosts)
         self.need_mhz: Floats = locked(need_mhz)
         self.tie_mhz, self.tie_w = tie_of(capacity_mhz), TIE * view.hosts.power.max_power_w
-        self.capacity_mhz: Floats = locked(capacity_mhz[hosts])
-        self._load_mhz: Floats = load_mhz[hosts]
-        self._free_mhz: Floats = self.capacity_mhz - self._load_mhz
-        self.memory_mib: Floats = locked(view.hosts.memory_mib[hosts])
-        self._free_mib: Floats = self.memory_mib - view.hosts.memory_used_mib[hosts]
-        self._sleeping: Bools = view.sleeping()[hosts]
-        self.load_mhz: Floats = locked(self._load_mhz)
-        self.free_mhz: Floats = locked(self._free_mhz)
-        self.memory_free_mib: Floats = locked(self._free_mib)
-        self.sleeping: Bools = locked(self._sleeping)
-        self.cpu_mhz: Floats = locked(view.hosts.cpu_mhz[hosts])
-        self.utilisation: Floats = locked(view.hosts.utilisation[hosts])
-        self.off_w: Floats = locked(view.hosts.state_w(hosts))
-        self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
-        self._core_mhz = view.hosts.core_mhz[hosts]
-        if view.slow_cores:
-            self._core_mhz = np.full(len(hosts), np.inf)
-        self._need_per_core_mhz = need_mhz / view.vms.vcpus
-        self._need_mib = view.vms.footprint_mib
-        self._guests: Ints = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
-        self._position = np.full(len(view.hosts), -1)
-        self._position[hosts] = np.arange(len(hosts))
-        self._min_free_mib = float(self._free_mib.min(initial=np.inf))
-        self._max_need_mib = float(self._need_mib.max(initial=0.0))
-        self._max_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
-        self._min_core_mhz = float(self._core_mhz.min(initial=np.inf))
+        self._read_hosts(view, hosts)
+        self._read_left(view, hosts, load_mhz, capacity_mhz)
+        self._read_needs(view, need_mhz)
         self._signal_mhz: Floats | None = None
         self.changed: set[int] = set()
         self.changes = array("q")
@@ -78,6 +55,43 @@ class Capacity:
         self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool]] = []
         self._scalars = _Scalars(self)
+
+    def _read_hosts(self, view: FarmView, hosts: Ints) -> None:
+        """Copy what stays as it is while VMs are placed."""
+        self.memory_mib: Floats = locked(view.hosts.memory_mib[hosts])
+        self.cpu_mhz: Floats = locked(view.hosts.cpu_mhz[hosts])
+        self.utilisation: Floats = locked(view.hosts.utilisation[hosts])
+        self.off_w: Floats = locked(view.hosts.state_w(hosts))
+        self.power = view.hosts.power.of_load(hosts, self.cpu_mhz)
+        self._core_mhz = view.hosts.core_mhz[hosts]
+        if view.slow_cores:
+            self._core_mhz = np.full(len(hosts), np.inf)
+        self._position = np.full(len(view.hosts), -1)
+        self._position[hosts] = np.arange(len(hosts))
+
+    def _read_left(
+        self, view: FarmView, hosts: Ints, load_mhz: Floats, capacity_mhz: Floats
+    ) -> None:
+        """Copy what VMs take; policies see it through columns that they cannot write."""
+        self.capacity_mhz: Floats = locked(capacity_mhz[hosts])
+        self._load_mhz: Floats = load_mhz[hosts]
+        self._free_mhz: Floats = self.capacity_mhz - self._load_mhz
+        self._free_mib: Floats = self.memory_mib - view.hosts.memory_used_mib[hosts]
+        self._sleeping: Bools = view.sleeping()[hosts]
+        self._guests: Ints = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
+        self.load_mhz: Floats = locked(self._load_mhz)
+        self.free_mhz: Floats = locked(self._free_mhz)
+        self.memory_free_mib: Floats = locked(self._free_mib)
+        self.sleeping: Bools = locked(self._sleeping)
+
+    def _read_needs(self, view: FarmView, need_mhz: Floats) -> None:
+        """Note what VMs need, and bounds that tell what need not be compared at all."""
+        self._need_per_core_mhz = need_mhz / view.vms.vcpus
+        self._need_mib = view.vms.footprint_mib
+        self._min_free_mib = float(self._free_mib.min(initial=np.inf))
+        self._max_need_mib = float(self._need_mib.max(initial=0.0))
+        self._max_need_per_core_mhz = float(self._need_per_core_mhz.max(initial=0.0))
+        self._min_core_mhz = float(self._core_mhz.min(initial=np.inf))
 
     def apply_linear_test(
         self, vm_signal_mhz: Floats, host_signal_mhz: Floats, limit_mhz: Floats

@@ -78,12 +78,14 @@ def plan(answer: object, view: FarmView) -> Plan:
 
 
 def _list(value: object, what: str) -> Sequence[object]:
+    """Return a list or tuple as it is; other iterables may be read only once, or never end."""
     if not isinstance(value, list | tuple):
         raise WrongAnswerError(f"{what} {shown(value)}", f"{what} is a list")
     return value
 
 
 def _refusal(each: object, hosts: int) -> tuple[int, str]:
+    """Return the row of a host that is not put to sleep after all, and why."""
     if not (isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], str)):
         raise WrongAnswerError(f"{shown(each)} in refusals", "a refusal is (host row, text)")
     return _rows([each[0]], hosts, "refusals")[0], each[1]
@@ -98,6 +100,11 @@ def due(answer: object, view: FarmView) -> float:
 
 
 def _proposal(each: object, view: FarmView) -> Proposal:
+    """Return a proposal of plain integers whose source is known; rows are those of the view.
+
+    That the source is where the VM is, and that no VM is named twice, the actuator checks for
+    farmsim's own policies too.
+    """
     if not isinstance(each, Proposal):
         right = "write plan.move(vm, target, reason); proposals holds Proposal and nothing else"
         raise WrongAnswerError(f"{shown(each)} in proposals", right)
@@ -112,6 +119,7 @@ def _proposal(each: object, view: FarmView) -> Proposal:
 
 
 def _reason(reason: object) -> Reason:
+    """Return a reason of a text and two floats, neither of them NaN: tables hold no NaN."""
     right = "a reason is a text, or Reason(rule, measured, limit)"
     if isinstance(reason, str):
         reason = Reason(reason)
@@ -123,6 +131,7 @@ def _reason(reason: object) -> Reason:
 
 
 def _search(search: object) -> Search:
+    """Return how a target was looked for; None: nothing is said of it."""
     if search is None:
         return NOT_SEARCHED
     if not isinstance(search, Search):
@@ -354,6 +363,7 @@ def step(answer: object) -> Step:
 
 
 def _at_least_0(name: str, value: object) -> None:
+    """Refuse what would turn back the clock, or stop it for ever."""
     if not is_number(value) or not 0 <= cast("float", value) < math.inf:
         raise WrongAnswerError(f"{name} {shown(value)}", f"{name} is a finite number, 0 or more")
 

@@ -65,6 +65,7 @@ def class_of(function: Any, kind: str) -> type:
 
 
 def _reduce(self: Any) -> tuple[Any, tuple[Any, str]]:
+    """Tell pickle to look up the function, since its class stands in no module."""
     return _made, (getattr(self, FUNCTION), getattr(self, KIND))
 
 

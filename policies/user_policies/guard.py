@@ -111,6 +111,10 @@ _classes: dict[tuple[type, str], type] = {}
 
 
 def _guarded_class(cls: type, kind: str) -> type:
+    """Return a subclass whose methods are checked; the same for equal arguments.
+
+    It has the name and the module of the class, so that it is shown and compared as that.
+    """
     if (cls, kind) not in _classes:
         name = name_of_class(cls)
         methods = {
@@ -172,6 +176,11 @@ def _checked_steps(method: Any, policy: str) -> Callable[..., Any]:
 
 
 def _steps(policy: str, asked: Any) -> Generator[Any, Any, Any]:
+    """Yield the checked steps of a migration model and return its end.
+
+    Raises PolicyFaultError for what is no step, for an end that does not fit the steps before it,
+    and after :data:`MAX_STEPS`, since steps without duration would never let the clock go on.
+    """
     if not isinstance(asked, Generator):
         right = "steps is a generator: it yields steps and returns how the migration ended"
         raise PolicyFaultError(policy, f"steps returned {shown(asked)}", right)
@@ -198,6 +207,7 @@ class _Ended:
 
 
 def _next(generator: Generator[Any, Any, Any], past: object) -> object:
+    """Return the next step, or what was returned as :class:`_Ended`; both within :func:`ask`."""
     try:
         return next(generator) if past is None else generator.send(past)
     except StopIteration as end:
@@ -271,6 +281,7 @@ def trace_of(error: BaseException) -> str:
 
 
 def _is_theirs(module: str, file: str) -> bool:
+    """Whether a line of a traceback is worth showing to the author of a policy."""
     libraries = ("numpy", "scipy", "pyarrow", "pydantic", "simpy", "importlib", OWN)
     if module.partition(".")[0] in libraries or file.startswith("<"):
         return False

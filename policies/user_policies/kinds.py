@@ -138,6 +138,10 @@ def flaw(policy: object, kind: str) -> Flaw | None:
 
 
 def _flaw_of_methods(policy: Any, kind: str, bound: bool) -> Flaw | None:
+    """Return which method cannot be called as farmsim calls it: with positional arguments.
+
+    ``bound`` says that ``policy`` is an object and not yet its class, whose methods want a self.
+    """
     for name, parameters in KINDS[kind].callables.items():
         method = getattr(policy, name, None)
         if method is None:
@@ -165,16 +169,19 @@ def takes(function: Callable[..., Any], parameters: tuple[str, ...]) -> bool:
 
 
 def _signature(function: Callable[..., Any]) -> str:
+    """Return the parameters that a function has, as part of a sentence."""
     names = ", ".join(inspect.signature(function).parameters)
     return f"({names}) has other parameters"
 
 
 def _method(kind: str, name: str) -> str:
+    """Return the line that defines a method of a kind."""
     parameters = ", ".join(("self", *KINDS[kind].callables[name]))
     return f"{name}({parameters})"
 
 
 def _call(kind: str) -> str:
+    """Return the parameters of the one method of a kind."""
     return ", ".join(KINDS[kind].parameters)
 
 
