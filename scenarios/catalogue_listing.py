@@ -131,7 +131,10 @@ def parameters(cls: type) -> list[dict[str, Any]]:
 
 
 def _workloads() -> list[dict[str, Any]]:
-    """Return shipped traces, fitted sets of classes, and laws of arrivals."""
+    """Return shipped traces, fitted sets of classes, and laws of arrivals.
+
+    The laws are what generated arrivals and unknown lifetimes are drawn from.
+    """
     shipped = [
         {
             "name": each.name,
@@ -175,7 +178,10 @@ def _workloads() -> list[dict[str, Any]]:
 
 
 def hypervisor_entries() -> list[dict[str, Any]]:
-    """Return every hypervisor profile with all its figures."""
+    """Return every hypervisor profile with all its figures.
+
+    A figure that costs more where it is higher has its highest bound at the level ``high``.
+    """
     return [_hypervisor(each) for each in profiles().values()]
 
 
@@ -233,7 +239,10 @@ def _path(path: IoPath[Ranged]) -> dict[str, Any]:
 
 
 def class_entries() -> list[dict[str, Any]]:
-    """Return every request class with all its figures."""
+    """Return every request class with all its figures.
+
+    Figures of the class itself, in YARDSTICK, are the same at every level; the others have ranges.
+    """
     typical, titles = request_classes(), request_class_titles()
     return [
         {
@@ -345,7 +354,10 @@ def _row(each: dict[str, Any]) -> str:
 
 
 def _figures(figures: list[dict[str, Any]]) -> list[str]:
-    """Return figures with their ranges, and their sources by number below them."""
+    """Return figures with their ranges, and their sources by number below them.
+
+    Figures that cost nothing because nobody has set them are left out and counted as such.
+    """
     stated = [each for each in figures if not is_neutral(each)]
     if not stated:
         return ["figures: none costs anything"]
@@ -381,7 +393,10 @@ def _marks(figures: list[dict[str, Any]]) -> list[str]:
 
 
 def is_neutral(figure: dict[str, Any]) -> bool:
-    """Return whether a figure is nought, one or no limit because nobody has set it."""
+    """Return whether a figure is nought, one or no limit because nobody has set it.
+
+    A figure with a note, or a mark other than that of a definition, has been set.
+    """
     bounds = {figure["low"], figure["typical"], figure["high"]}
     unset = figure["confidence"] == "definition" and not figure["note"]
     return unset and len(bounds) == 1 and bounds <= {0.0, 1.0, None}

@@ -100,7 +100,10 @@ def _applications(
 
 
 def _work_mhz_s(part: ApplicationPart, scenario: ScenarioData) -> float:
-    """Return the work of one request of an application, 0 where it has no class."""
+    """Return the work of one request of an application, 0 where it has no class.
+
+    In MHz s, at the scenario's level of overheads.
+    """
     size = next(size for size in scenario.workload.sizes if size.name == part.size)
     made_of = class_of(size, scenario.overheads)
     return made_of.work_mhz_s if made_of else 0.0
@@ -108,7 +111,10 @@ def _work_mhz_s(part: ApplicationPart, scenario: ScenarioData) -> float:
 
 @dataclass(frozen=True)
 class _Made:
-    """The load of an application at the start of every step, and the file it was read from."""
+    """The load of an application at the start of every step, and the file it was read from.
+
+    ``load_mhz`` (steps,) is work in MHz; ``recording`` tells how long a load from a file lasts.
+    """
 
     load_mhz: Floats
     file: InputFile | None = None

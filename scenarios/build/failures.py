@@ -102,7 +102,10 @@ def _written(entry: FailureEntry) -> tuple[Times, Times]:
 def _scheduled(
     scenario: ScenarioData, names: Sequence[str], domains: Domains, network: Network | None
 ) -> list[FailureSource]:
-    """Return one source per kind of thing that fails at known times."""
+    """Return one source per kind of thing that fails at known times.
+
+    An outage without an end lasts longer than any run.
+    """
     sources = []
     for kind in dict.fromkeys(outage.component for outage in scenario.failures.schedule):
         entities = entities_of(kind, names, domains, network)

@@ -72,7 +72,11 @@ class Recording:
 
 @dataclass
 class Load:
-    """A workload ready to run: it can be made anew as often as it is wanted."""
+    """A workload ready to run: it can be made anew as often as it is wanted.
+
+    ``vms`` and ``sizes`` are those of the run, members of applications last; ``files`` and
+    ``quality`` go into the report, ``source`` says in words where the load comes from.
+    """
 
     make: Callable[[int], Demand]
     """Return the demand anew, with as many rows for members of applications."""
@@ -144,7 +148,10 @@ def build_load(
 
 
 def _recordings(part: WorkloadPart, trace: TraceData | None) -> list[Recording]:
-    """Return how long the trace is that VMs replay, if they replay one."""
+    """Return how long the trace is that VMs replay, if they replay one.
+
+    Blocks that are drawn again and again have no end.
+    """
     if trace is None or isinstance(part.source, Resampled):
         return []
     return [Recording(_describe_source(part.source), trace.length_s, part.on_end)]
@@ -187,7 +194,10 @@ def _arriving(
     end_s: float,
     tenants: Sequence[str],
 ) -> Load:
-    """Return the load of VMs that come and go, one row per VM ever."""
+    """Return the load of VMs that come and go, one row per VM ever.
+
+    Without a source of utilisation, each VM asks for its mean all the time. Raises InputError.
+    """
     read = build_arrivals(arrivals, folder, end_s, tenants, draw())
     found = read.arrivals
     vms = vms_of(found.sizes, found.size, found.names)

@@ -16,7 +16,11 @@ from ..spec.workload import Size
 
 
 def faults_of_applications(spec: Spec) -> Iterator[Fault]:
-    """Yield what does not go together between applications, workload and policies."""
+    """Yield what does not go together between applications, workload and policies.
+
+    Places are those of the scenario, from its top. With arrivals, which bring sizes of their own,
+    nothing else is checked.
+    """
     if not spec.applications:
         return
     yield from _faults_of_parts(spec)
@@ -37,7 +41,10 @@ def faults_of_applications(spec: Spec) -> Iterator[Fault]:
 
 
 def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
-    """Yield parts of the scenario that do not go with any application."""
+    """Yield parts of the scenario that do not go with any application.
+
+    These are arrivals, a workload that ends with its trace, and placement by demand.
+    """
     if spec.workload.arrivals is not None:
         message = (
             "applications take sizes from workload.sizes, and arrivals bring their own; leave out "

@@ -1,4 +1,9 @@
-"""What is wrong with how VMs are to move: who cannot leave, and what a conversion would lack."""
+"""What is wrong with how VMs are to move: who cannot leave, and what a conversion would lack.
+
+Levels of CPU features are checked always, the rest only where the control policy migrates VMs, and
+told only where it concerns all VMs of a group: single migrations that are not possible are refused
+in the run, with a reason.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -60,7 +65,8 @@ def _stuck(
 ) -> Iterator[Fault]:
     """Yield groups that none of the VMs there could leave even for a host like theirs.
 
-    Without one, a group whose VMs have nowhere to go, if that holds for all groups.
+    Without one, a group whose VMs have nowhere to go, if that holds for all groups. ``allowed`` and
+    ``possible`` are (sizes, groups) and (sizes, groups, groups).
     """
     hosts = spec.farm.hosts
     apart = ~np.eye(len(hosts), dtype=bool) | [[group.count > 1] for group in hosts]

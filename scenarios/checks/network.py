@@ -16,7 +16,10 @@ from ..spec.spec import Spec
 
 
 def faults_of_network(spec: Spec) -> Iterator[Fault]:
-    """Yield what does not go together between hosts and network."""
+    """Yield what does not go together between hosts and network.
+
+    Sites and lines are checked name by name; then the layout is built as a run would build it.
+    """
     layout = spec.network.topology
     if isinstance(layout, Sites):
         faults = list(_faults_of_sites(layout, spec))
@@ -33,7 +36,10 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
 
 
 def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
-    """Yield sites and lines that do not name what there is, each once, or not all of it."""
+    """Yield sites and lines that do not name what there is, each once, or not all of it.
+
+    Sites hold groups of hosts, or numbers of hosts in the order of the farm.
+    """
     place = ("network", "layout")
     names = [site.name for site in layout.sites]
     for index, name in enumerate(names):

@@ -12,7 +12,10 @@ from ..spec.spec import Spec
 
 
 def faults_of_prices(spec: Spec) -> Iterator[Fault]:
-    """Yield the first amount that is negative, or in another currency than the others."""
+    """Yield the first amount that is negative, or in another currency than the others.
+
+    The place is the scenario as a whole: either of two amounts may be the one to change.
+    """
     wanted = currency_of(spec)
     amounts = _amounts(spec)
     for what, money in amounts:

@@ -14,7 +14,10 @@ MAX_ROUNDS = 5_000_000
 
 
 def faults_of_times(spec: Spec) -> Iterator[Fault]:
-    """Yield the periods of which a run would have more than it can take."""
+    """Yield the periods of which a run would have more than it can take.
+
+    That is more than MAX_ROUNDS in its duration; the fault tells the shortest period that may be.
+    """
     duration_s = spec.run.duration
     periods: list[tuple[tuple[str | int, ...], float]] = [
         (("policies", "every"), spec.policies.every),

@@ -146,7 +146,10 @@ class ChoiceField:
 
 
 class ParametersField:
-    """A dataclass of parameters, its fields written as a mapping."""
+    """A dataclass of parameters, its fields written as a mapping.
+
+    Unlike a :class:`ChoiceField` there is nothing to pick: a scenario writes its parameters only.
+    """
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
@@ -203,14 +206,17 @@ def made(cls: type, written: Any, context: dict[str, Any]) -> Any:
 
 
 def show_parameters(value: object) -> dict[str, Any]:
-    """Return what a scenario would have to say to get a dataclass."""
+    """Return what a scenario would have to say to get a dataclass.
+
+    Keys and values are as written: quantities with units, policies by their names.
+    """
     cls: type = type(value)
     held = {name: getattr(value, name) for name in parameters_of(cls)}
     return model_of(cls).model_construct(**held).model_dump(by_alias=True)
 
 
 def summary_of(cls: type) -> str:
-    """Return the first sentence of a class's documentation."""
+    """Return the first paragraph of a class's documentation, as one line."""
     return (cls.__doc__ or "").strip().split("\n\n", maxsplit=1)[0].replace("\n    ", " ")
 
 
@@ -297,7 +303,7 @@ def _list_of(hint: Any, parameter: Parameter) -> Any:
 
 
 def policy_slot(kind: str) -> ChoiceField:
-    """Return the field type that holds a policy of a kind."""
+    """Return the field type that holds a policy of a kind, such as ``placement``."""
     return ChoiceField("policy", f"{kind} policy", lambda: usable(kind), kind)
 
 

@@ -29,7 +29,7 @@ def read_condition(text: str) -> tuple[str, float]:
 
 
 def holds(value: float, operator: str, limit: float) -> bool:
-    """Whether a value satisfies a condition."""
+    """Whether a value satisfies a condition; exactly, without any tolerance."""
     return {
         "<": value < limit,
         "<=": value <= limit,
@@ -40,7 +40,11 @@ def holds(value: float, operator: str, limit: float) -> bool:
 
 
 def check_conditions(conditions: dict[str, str]) -> None:
-    """Check names and form of all conditions. Raises ValueError naming the first wrong one."""
+    """Check names and form of all conditions.
+
+    Names are metrics, also those that only some runs have, and savings. Raises ValueError naming
+    the first wrong one.
+    """
     known = [*METRICS, *WHERE_KNOWN, *SAVINGS]
     for name, text in conditions.items():
         if name not in known:

@@ -87,7 +87,10 @@ def _has_former_name(path: Path, model: type[BaseModel], data: Any) -> bool:
 
 
 def _path(location: Sequence[str | int], kind: str, data: Any) -> Path:
-    """Drop from a location the names of union members, which no document has."""
+    """Drop from a location the names of union members, which no document has.
+
+    What is missing is named although the document does not have it.
+    """
     path: list[str | int] = []
     here = data
     for index, step in enumerate(location):
@@ -174,7 +177,11 @@ def _description(path: Path, model: type[BaseModel], data: Any) -> str:
 
 
 def _model_at(path: Path, model: type[BaseModel], data: Any) -> type[BaseModel] | None:
-    """Return the model that reads the mapping at a path of the data."""
+    """Return the model that reads the mapping at a path of the data.
+
+    It depends on the data which member of a union, or which choice, that is. None where there is no
+    such model.
+    """
     kind: Any = model
     for step in path:
         owner = _pick(kind, data)
@@ -226,7 +233,10 @@ def _bare(kind: Any) -> Any:
 def _pick(  # noqa: PLR0911 - one return per kind of type
     kind: Any, data: Any
 ) -> type[BaseModel] | None:
-    """Choose the model among the members of a type that the data is meant for."""
+    """Choose the model among the members of a type that the data is meant for.
+
+    Choices are told apart by their key, members of unions by one of TAGS. None where neither tells.
+    """
     named = next((each for each in get_args(kind)[1:] if isinstance(each, ChoiceField)), None)
     if named is not None:
         name = data.get(named.key) if isinstance(data, dict) else None

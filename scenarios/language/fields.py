@@ -67,7 +67,10 @@ Fault = tuple[tuple[str | int, ...], str]
 
 
 def problems(faults: Iterable[Fault]) -> ValidationError:
-    """Return an error that holds several faults, each at its own place."""
+    """Return an error that holds several faults, each at its own place.
+
+    Places are below the part whose validator raises it.
+    """
     lines = [
         InitErrorDetails(type=problem(message), loc=place, input=None) for place, message in faults
     ]
@@ -75,7 +78,10 @@ def problems(faults: Iterable[Fault]) -> ValidationError:
 
 
 def missing(*place: str) -> ValidationError:
-    """Return the error that a field below the part that is being read has to be given."""
+    """Return the error that a field below the part that is being read has to be given.
+
+    It reads like that of a field that is always required.
+    """
     line = InitErrorDetails(type="missing", loc=place, input=None)
     return ValidationError.from_exception_data("faults", [line])
 
@@ -137,7 +143,8 @@ class QuantityField:
 class WrittenValue:
     """A field type with a text of its own: how it is read, written back and described.
 
-    It stands beside the type in ``Annotated``, as pydantic wants it.
+    It stands beside the type in ``Annotated``, as pydantic wants it. Subclasses say how by
+    ``parse``, ``show`` and ``schema``.
     """
 
     def parse(self, written: Any) -> Any:

@@ -82,8 +82,8 @@ def parse(text: str) -> Document:
 def _refuse_depth(text: str, error: yaml.MarkedYAMLError) -> None:
     """Raise YamlError if nesting became too deep before the parser itself gave up.
 
-    The parser reads ahead of the events that it gives, and newer versions of it have a limit
-    of its own. The text before the place of its error shows what comes first.
+    The parser reads ahead of the events that it gives, and newer versions of it have a limit of its
+    own. The text before the place of its error shows what comes first.
     """
     if error.problem_mark is None:
         return
@@ -242,7 +242,10 @@ class _Reader:
 
 
 def _plain(text: str) -> Any:
-    """Resolve an unquoted scalar by the YAML 1.2 core schema."""
+    """Resolve an unquoted scalar by the YAML 1.2 core schema.
+
+    So ``NO`` and ``12:30`` are texts, ``0o17`` and ``0x1f`` are numbers.
+    """
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.match(text):

@@ -92,7 +92,11 @@ Columns = dict[str, list[object]]
 
 
 def csv_columns(content: bytes, where: str) -> Columns:
-    """Return the columns of a CSV file by name, rows without cells left out. Raises InputError."""
+    """Return the columns of a CSV file by name, rows without cells left out.
+
+    ``where`` is the file in messages. Raises InputError for other formats, other encodings, and
+    rows that do not have the columns of the header.
+    """
     kind = packed_as(content)
     if kind:
         raise refuse(where, f"holds {kind} data, not CSV; unpack it or name it by what it is")
@@ -122,7 +126,10 @@ def csv_columns(content: bytes, where: str) -> Columns:
 
 
 def refuse_header(header: list[str], where: str) -> None:
-    """Raise InputError for a header whose columns are not told apart by commas and names."""
+    """Raise InputError for a header whose columns are not told apart by commas and names.
+
+    Semicolons and tabs between columns are told by name, as spreadsheets write them.
+    """
     if len(header) == 1:
         for mark, called in ((";", "semicolons"), ("\t", "tabs")):
             if mark in header[0]:
@@ -158,7 +165,10 @@ def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Col
 
 
 def _arrow_cells(column: Any, name: str, where: str) -> list[object]:
-    """Return the cells of an Arrow column. Raises InputError for kinds that mean nothing here."""
+    """Return the cells of an Arrow column; times and dates become Unix seconds.
+
+    Raises InputError for kinds that mean nothing here.
+    """
     import pyarrow as pa  # noqa: PLC0415 - costly to import
     from pyarrow import types  # noqa: PLC0415 - costly to import
 
@@ -207,7 +217,10 @@ def numbers_of(cells: list[object], name: str, where: str, first_row: int) -> Fl
 
 
 def _odd_number(cell: object, name: str, where: str) -> float:
-    """Return what a cell means that is no finite number. Raises InputError."""
+    """Return what a cell means that is no finite number: NaN if empty, or an infinity.
+
+    Raises InputError for anything else, and for a decimal comma.
+    """
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return float("nan")
     text = cell.strip().lower() if isinstance(cell, str) else str(cell)

@@ -154,7 +154,11 @@ def _tasks(chunk: Chunk, clock_mhz: float) -> dict[str, Floats]:
 def _mean_load(
     source: OpenDCArrivals, folder: Path, names: Any, own_mhz: Floats
 ) -> tuple[Floats, int]:
-    """Return the mean share that each task asks for (NaN: no fragment), and how many were cut."""
+    """Return the mean share that each task asks for (NaN: no fragment), and how many were cut.
+
+    Means are over the time that fragments cover. ``own_mhz`` (tasks,) is the CPU of each task.
+    Raises InputError for fragments of tasks that do not exist.
+    """
     from pyarrow import compute  # noqa: PLC0415 - costly to import
 
     shown = f"{source.path}/{FRAGMENTS}"

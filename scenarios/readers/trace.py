@@ -90,7 +90,7 @@ class TraceData:
 
 @dataclass(frozen=True)
 class Rules:
-    """What to do with samples that are missing or above full."""
+    """What to do with samples that are missing or above full, as a scenario names it."""
 
     gaps: str = "refuse"
     above_100_percent: str = "refuse"
@@ -106,9 +106,10 @@ def complete(
 ) -> tuple[Floats, Quality]:
     """Check percentages (slots, series) and fill what is missing (NaN) by the named rule.
 
-    ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0
-    in it. Samples without a bound that is known here have ``full`` None. Returns the completed
-    array and its quality. Raises InputError.
+    ``where`` names the place of each series for messages; ``first_row`` is the row of slot 0 in it.
+    Samples without a bound that is known here have ``full`` None. Returns the completed array and
+    its quality. Raises InputError at the first sample that is wrong, above full, or missing without
+    a rule.
     """
     quality = Quality(percent.shape[1], percent.shape[0], rule=rules.gaps)
     wrong = ~np.isfinite(percent) & ~np.isnan(percent) | (percent < 0)

@@ -115,13 +115,16 @@ def _sleep_model(part: SleepPart, idle_w: float, full_w: float) -> SleepModel:
 
 
 def build_hosts(farm: FarmPart, models: list[HostModel]) -> Hosts:
-    """Return the columns of all hosts, in the order that the scenario wants."""
+    """Return the columns of all hosts, in the order that the scenario wants.
+
+    ``models`` are those of the groups.
+    """
     counts = np.array([group.count for group in farm.hosts])
     return columns(models, numbering(counts, farm.order), counts)
 
 
 def numbering(counts: Ints, order: str) -> Ints:
-    """Return the group of each host: group after group, or one of each in turn."""
+    """Return the group of each host (hosts,): group after group, or one of each in turn."""
     grouped = np.repeat(np.arange(len(counts)), counts)
     if order == "grouped":
         return grouped
@@ -182,7 +185,10 @@ def sleep_states(groups: list[dict[str, SleepModel]]) -> SleepStates:
 
 
 def host_names(farm: FarmPart) -> list[str]:
-    """Return the names of all hosts, in the order that the scenario wants."""
+    """Return the names of all hosts, in the order that the scenario wants.
+
+    A host is called by its group and its number within that.
+    """
     counts = np.array([group.count for group in farm.hosts])
     return HostNames([group.name for group in farm.hosts], numbering(counts, farm.order), counts)
 

@@ -26,8 +26,8 @@ def network_of(
 ) -> Network:
     """Return the links and routes between hosts, given the group of each.
 
-    ``hosts_per_rack`` is that of the farm, for sites whose layout has no racks. Raises ValueError
-    if they do not fit.
+    ``hosts`` and ``groups`` are in the order of the farm. ``hosts_per_rack`` is that of the farm,
+    for sites whose layout has no racks. Raises ValueError if layout and hosts do not fit.
     """
     if isinstance(layout, SingleSwitch):
         return Network.single_switch(hosts, layout.port, layout.latency)
