@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reserve import ONE, SCENARIO, scenario
+from small_farms import ONE_HOST, RESERVE_SCENARIO, reserve_scenario
 
 import farmsim
 from farmsim.analysis.studies.failover import failover
@@ -17,7 +17,7 @@ from farmsim.scenarios.errors.problems import InputError
 
 def packed(**changes: Any) -> farmsim.Scenario:
     """Return four hosts of 8 VMs each, of which 28 places are taken."""
-    return scenario(**({"workload.vms": 28, "run.duration": "10 min"} | changes))
+    return reserve_scenario(**({"workload.vms": 28, "run.duration": "10 min"} | changes))
 
 
 def test_what_does_not_fit_is_stranded_by_memory() -> None:
@@ -39,16 +39,16 @@ def test_memory_stops_vms_where_cpu_would_not() -> None:
 
 def test_a_rule_that_stops_a_vm_is_named() -> None:
     apart = {"name": "db", "type": "apart", "vms": ["vm-[1-4]"]}
-    outcome = failover(scenario(**{"workload.vms": 6, "constraints": [apart]}))
+    outcome = failover(reserve_scenario(**{"workload.vms": 6, "constraints": [apart]}))
     assert outcome.sentence() == "loses 1 VM of size s if host h-1 fails: rule db"
 
 
 def test_racks_pairs_and_sites() -> None:
     kept = {
-        "workload.vms": 16, "farm.hosts_per_rack": 2, "policies.reserve": ONE | {"hosts": 2},
+        "workload.vms": 16, "farm.hosts_per_rack": 2, "policies.reserve": ONE_HOST | {"hosts": 2},
         "policies.initial.placement": "round_robin",
     }  # fmt: skip
-    outcome = failover(scenario(**kept), pairs=True)
+    outcome = failover(reserve_scenario(**kept), pairs=True)
     assert [len(outcome.of(kind)) for kind in ("host", "pair", "rack", "site")] == [4, 6, 2, 0]
     assert all(outcome.survives(kind) for kind in ("host", "pair", "rack"))
     assert outcome.whole == ["site"]
@@ -121,7 +121,7 @@ def ranked(**changes: Any) -> farmsim.Scenario:
     """Return three hosts of 64 GiB with six VMs of low and four of high priority of 16 GiB each."""
     size = {"vcpus": 1, "clock": "2 GHz", "memory": "16 GiB"}
     sizes = [size | {"name": "low", "count": 6}, size | {"name": "high", "count": 4, "priority": 9}]
-    return scenario(
+    return reserve_scenario(
         **{
             "farm.hosts.0.count": 3, "farm.hosts.0.server.memory": "64 GiB", "workload.vms": None,
             "workload.sizes": sizes, "policies.initial.placement": "round_robin",
@@ -137,22 +137,22 @@ def test_those_of_high_priority_restart_as_in_the_run() -> None:
 
 def test_a_vm_is_stranded_by_the_resource_and_not_by_the_fence_around_it() -> None:
     fence = {"name": "own", "type": "fence", "sizes": ["s"], "hosts": ["h-[12]"]}
-    outcome = failover(scenario(**{"workload.vms": 12, "constraints": [fence]}))
+    outcome = failover(reserve_scenario(**{"workload.vms": 12, "constraints": [fence]}))
     first = outcome.of("host")[0]
     assert first.causes == "memory"
     assert first.stranded[0].hosts == 1
     alone = fence | {"hosts": ["h-1"]}
-    outcome = failover(scenario(**{"workload.vms": 4, "constraints": [alone]}))
+    outcome = failover(reserve_scenario(**{"workload.vms": 4, "constraints": [alone]}))
     assert outcome.of("host")[0].causes == "no host is left that rule own allows"
 
 
 def test_pairs_include_hosts_without_vms_and_one_host_alone_survives_nothing() -> None:
-    one_filled = failover(scenario(**{"workload.vms": 4}), pairs=True)
+    one_filled = failover(reserve_scenario(**{"workload.vms": 4}), pairs=True)
     assert len(one_filled.of("pair")) == 3
     assert one_filled.survives("pair")
-    two = scenario(**{"workload.vms": 4, "farm.hosts.0.count": 2})
+    two = reserve_scenario(**{"workload.vms": 4, "farm.hosts.0.count": 2})
     assert not failover(two, pairs=True).survives("pair")
-    single = failover(scenario(**{"workload.vms": 4, "farm.hosts.0.count": 1}), pairs=True)
+    single = failover(reserve_scenario(**{"workload.vms": 4, "farm.hosts.0.count": 1}), pairs=True)
     assert not single.survives("pair")
     assert not single.survives("host")
     assert single.of("host")[0].causes == "no host is left"
@@ -160,7 +160,7 @@ def test_pairs_include_hosts_without_vms_and_one_host_alone_survives_nothing() -
 
 def test_without_restarts_all_wait_for_the_repair() -> None:
     down = {"schedule": [{"at": "50 min", "match": ["h-1"], "duration": "1 min"}]}
-    away = scenario(**{"workload.vms": 8, "failures": down | {"restart_vms": False}})
+    away = reserve_scenario(**{"workload.vms": 8, "failures": down | {"restart_vms": False}})
     only = failover(away, at_s=60.0).of("host")[0]
     assert only.causes == "VMs are not restarted elsewhere; they wait for the repair"
     assert len(only.stranded) == only.vms
@@ -213,7 +213,7 @@ def test_the_test_strands_whom_the_run_strands(
          "priority": priority}
         for index, (vcpus, gib, priority) in enumerate(sizes)
     ]  # fmt: skip
-    server = SCENARIO["farm"]["hosts"][0]["server"]
+    server = RESERVE_SCENARIO["farm"]["hosts"][0]["server"]
     hosts = [
         {"name": f"g{index}", "count": 1, "memory": f"{gib} GiB", "server": server}
         for index, gib in enumerate(memory)
@@ -233,13 +233,13 @@ def test_the_test_strands_whom_the_run_strands(
         "policies.initial.count_by": "demand" if by_demand else "size",
     }
     try:
-        tested = failover(scenario(**changes), at_s=600.0)
+        tested = failover(reserve_scenario(**changes), at_s=600.0)
     except InputError:
         return
     struck = tested.of("host")[0]
     failures = {"schedule": [{"at": "10 min", "match": [struck.name], "duration": "3 h"}]}
     assert struck.name.split("-")[0] in names
-    ran = farmsim.run(scenario(**(changes | {"failures": failures})))
+    ran = farmsim.run(reserve_scenario(**(changes | {"failures": failures})))
     events = ran.table("vm_events").to_pylist()
     crashed = {row["vm"] for row in events if row["event"] == "crashed"}
     back = {row["vm"] for row in events if row["event"] == "running" and row["time_s"] >= 615.0}

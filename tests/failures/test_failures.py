@@ -8,6 +8,7 @@ import pytest
 from builders import make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_farms import failing_scenario, planned, play_failing
 
 import farmsim
 from farmsim.models.accounts.accounts import Rate
@@ -28,7 +29,7 @@ from farmsim.models.state.columns import PowerState, VmState
 from farmsim.models.workload.demand import ConstantSeries, Demand
 from farmsim.policies.control.control import NoControl
 from farmsim.policies.placement_algorithms.first_fit import FirstFit
-from farmsim.scenarios.build.build import Case, build
+from farmsim.scenarios.build.build import build
 from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine
 from farmsim.sim.failures import FailureSource
@@ -39,39 +40,8 @@ Changes = dict[str, Any]
 H = 3600.0
 
 
-def scenario(**parts: Any) -> farmsim.Scenario:
-    """Four hosts in two racks; a VM of two takes half a host's memory."""
-    base: Changes = {
-        "name": "fails",
-        "run": {"duration": "10 h", "report_every": "5 h"},
-        "farm": {
-            "hosts_per_rack": 2,
-            "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4, "memory": "11 GiB"}],
-        },
-        "provisioning": {"boot": "0 s"},
-        "workload": {
-            "source": {"type": "constant", "utilisation": "50 %"},
-            "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 4}],
-        },
-        "policies": {"initial": {"placement": "round_robin", "cpu_overcommit": 4}},
-        "baseline": {"type": "none"},
-    }  # fmt: skip
-    return farmsim.Scenario.of(base | parts)
-
-
-def play(**parts: Any) -> tuple[Case, Outcome]:
-    case = build(scenario(**parts))
-    outcome = case.engine.run()
-    audit(outcome.farm)
-    return case, outcome
-
-
-def planned(at: str, of: str, match: str, lasts: str | None = None) -> Changes:
-    return {"at": at, "component": of, "match": [match], **({"duration": lasts} if lasts else {})}
-
-
 def test_vms_of_a_failed_host_start_elsewhere_after_detection() -> None:
-    _, outcome = play(failures={"schedule": [planned("1 h", "host", "h-1", "2 h")]})
+    _, outcome = play_failing(failures={"schedule": [planned("1 h", "host", "h-1", "2 h")]})
     lives = outcome.lives
     assert lives.crashes.tolist() == [1, 0, 0, 0]
     assert lives.down_s.tolist() == [15.0, 0.0, 0.0, 0.0]
@@ -84,7 +54,7 @@ def test_vms_of_a_failed_host_start_elsewhere_after_detection() -> None:
 
 
 def test_without_restart_vms_wait_for_their_host() -> None:
-    _, outcome = play(
+    _, outcome = play_failing(
         failures={"schedule": [planned("1 h", "host", "h-1", "2 h")], "restart_vms": False}
     )
     boot_s = float(outcome.farm.hosts.boot_s[0])
@@ -98,7 +68,7 @@ def test_a_rack_takes_its_hosts_and_overlapping_causes_are_counted() -> None:
         planned("2 h", "rack", "rack-1", "1 h"),
         planned("4 h", "site", "main", "3 h"),
     ]
-    _, outcome = play(failures={"schedule": schedule})
+    _, outcome = play_failing(failures={"schedule": schedule})
     failed_h = outcome.farm.accounts.total(Rate.FAILED) / H
     assert failed_h.tolist() == [6.0, 1.0 + 3.0, 3.0, 3.0]
     assert outcome.farm.accounts.failures.tolist() == [1, 2, 1, 1]
@@ -108,7 +78,7 @@ def test_a_rack_takes_its_hosts_and_overlapping_causes_are_counted() -> None:
 
 
 def test_hosts_behind_a_failed_switch_work_on_and_count_as_down() -> None:
-    _, outcome = play(failures={"schedule": [planned("1 h", "switch", "rack-1", "30 min")]})
+    _, outcome = play_failing(failures={"schedule": [planned("1 h", "switch", "rack-1", "30 min")]})
     lives, farm = outcome.lives, outcome.farm
     assert lives.down_s.tolist() == [1800.0, 1800.0, 0.0, 0.0]
     assert lives.crashes.sum() == 0
@@ -117,7 +87,7 @@ def test_hosts_behind_a_failed_switch_work_on_and_count_as_down() -> None:
 
 
 def test_hosts_that_are_cut_off_can_give_up_their_vms() -> None:
-    _, outcome = play(
+    _, outcome = play_failing(
         failures={
             "schedule": [planned("1 h", "switch", "rack-1", "30 min")],
             "restart_vms_of_isolated_hosts": True,
@@ -129,14 +99,14 @@ def test_hosts_that_are_cut_off_can_give_up_their_vms() -> None:
 
 def test_a_host_that_fails_behind_a_failed_switch_adds_no_second_downtime() -> None:
     schedule = [planned("1 h", "switch", "rack-1", "4 h"), planned("2 h", "host", "h-1", "1 h")]
-    _, outcome = play(failures={"schedule": schedule, "restart_vms": False})
+    _, outcome = play_failing(failures={"schedule": schedule, "restart_vms": False})
     assert outcome.lives.down_s[0] == 4 * H
     assert outcome.lives.crashes.tolist() == [1, 0, 0, 0]
 
 
 def test_restarts_go_by_priority_and_by_the_hosts_capacity_to_start() -> None:
     """Two hosts of four places; eight VMs, one of each pair started at a time."""
-    _, outcome = play(
+    _, outcome = play_failing(
         farm={"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2, "memory": "40 GiB"}]},
         workload={
             "source": {"type": "constant", "utilisation": "10 %"},
@@ -151,7 +121,7 @@ def test_restarts_go_by_priority_and_by_the_hosts_capacity_to_start() -> None:
 
 
 def test_stranded_vms_say_what_they_lack() -> None:
-    result = farmsim.run(scenario(failures={"schedule": [planned("1 h", "rack", "rack-1")]},
+    result = farmsim.run(failing_scenario(failures={"schedule": [planned("1 h", "rack", "rack-1")]},
                                   workload={
         "source": {"type": "constant", "utilisation": "50 %"},
         "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 7}],
@@ -233,7 +203,7 @@ def test_nothing_is_lost_under_fire(seed: int, model: str) -> None:
         for kind, mean in (("host", 60), ("rack", 200), ("switch", 80), ("link", 100))
         if generator.random() < 0.7 and (kind != "link" or model != "fixed_rate")
     ]  # fmt: skip
-    case = build(scenario(
+    case = build(failing_scenario(
         seed=int(generator.integers(1000)),
         run={"duration": "100 min", "report_every": "10 min"},
         workload={
@@ -270,7 +240,7 @@ MODELS = ["pre_copy", "post_copy", "hybrid", "cold", "suspend_resume"]
 
 def moving(model: str, schedule: list[Changes]) -> Outcome:
     """Empty the first host of one VM, by a link that takes it half a minute."""
-    _, outcome = play(
+    _, outcome = play_failing(
         run={"duration": "20 min", "report_every": "20 min"},
         workload={
             "source": {"type": "constant", "utilisation": "50 %"},

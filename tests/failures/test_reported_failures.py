@@ -6,9 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import FULL_W, IDLE_W, energy_j, make_engine, make_farm, make_hosts, make_vms
-from test_failures import planned, scenario
-from test_failures import play as play_scenario
-from test_lifecycle import play
+from small_farms import failing_scenario, planned, play_failing, play_lives
 
 import farmsim
 from farmsim.analysis.measure.conservation import ConservationError, check
@@ -47,7 +45,7 @@ def test_what_never_runs_is_counted_and_has_its_reason() -> None:
     source = {"type": "constant", "utilisation": "50 %"}
     initial = {"placement": "round_robin", "unplaced": "reject", "cpu_overcommit": 8}
     result = farmsim.run(
-        scenario(workload={"source": source, "sizes": sizes}, policies={"initial": initial})
+        failing_scenario(workload={"source": source, "sizes": sizes}, policies={"initial": initial})
     )
     states = result.table("vms")["state"].to_pylist()
     assert states.count("running") + states.count("rejected") == len(states) == 7
@@ -62,7 +60,7 @@ def test_what_never_runs_is_counted_and_has_its_reason() -> None:
 
 
 def test_every_request_is_somewhere_when_the_run_ends() -> None:
-    outcome = play(
+    outcome = play_lives(
         2, np.arange(0.0, 900.0, 50.0), np.full(18, 300.0), end_s=1000.0,
         admission=Admission(queue=3, patience_s=200.0),
     )  # fmt: skip
@@ -106,7 +104,7 @@ def test_the_power_model_of_a_host_is_the_one_that_draws(model: str, share: floa
     source = {"type": "constant", "utilisation": "50 %"}
     sizes = [{"name": "s", "vcpus": 2, "clock": "1 GHz", "memory": "4 GiB", "count": 1}]
     result = farmsim.run(
-        scenario(
+        failing_scenario(
             farm={"hosts": [{"name": "h", "server": server, "count": 1}]},
             workload={"source": source, "sizes": sizes},
         )
@@ -115,13 +113,15 @@ def test_the_power_model_of_a_host_is_the_one_that_draws(model: str, share: floa
 
 
 def test_a_lifetime_counts_whatever_the_intervals() -> None:
-    lives = play(1, np.array([0.0, 1.0]), np.array([7.5, 7.25]), per_host=2, end_s=4000.0).lives
+    lives = play_lives(
+        1, np.array([0.0, 1.0]), np.array([7.5, 7.25]), per_host=2, end_s=4000.0
+    ).lives
     assert lives.ended_s.tolist() == [7.5, 8.25]
 
 
 def test_an_unknown_key_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(farmsim.InputError, match="report_every"):
-        scenario(run={"duration": "1 h", "reportevery": "5 min"})
+        failing_scenario(run={"duration": "1 h", "reportevery": "5 min"})
 
 
 # A numerical setting that only says how often something is looked at changes times and energy; a
@@ -149,13 +149,15 @@ def test_no_total_depends_on_how_often_anybody_looks() -> None:
 
 @pytest.mark.parametrize("apart_s", [1e-9, 1e-3, 0.1])
 def test_events_that_are_close_are_not_one(apart_s: float) -> None:
-    lives = play(2, np.array([100.0, 100.0 + apart_s]), np.array([50.0, 50.0]), end_s=500.0).lives
+    lives = play_lives(
+        2, np.array([100.0, 100.0 + apart_s]), np.array([50.0, 50.0]), end_s=500.0
+    ).lives
     assert lives.ran_s.tolist() == [100.0, 100.0 + apart_s]
     assert lives.ended_s.tolist() == [150.0, 100.0 + apart_s + 50.0]
 
 
 def test_a_vm_that_comes_between_points_of_its_trace_gets_what_is_left_of_the_step() -> None:
-    outcome = play(1, np.array([0.0, 450.0]), np.array([100.0, 300.0]), end_s=900.0)
+    outcome = play_lives(1, np.array([0.0, 450.0]), np.array([100.0, 300.0]), end_s=900.0)
     assert outcome.farm.vm_accounts.requested_mhz_s.tolist() == [500.0 * 100, 500.0 * 300]
 
 
@@ -183,7 +185,7 @@ def test_a_move_bills_each_host_for_what_it_did() -> None:
 
 
 def test_a_failure_between_samples_ends_power_and_work_at_its_instant() -> None:
-    _, outcome = play_scenario(
+    _, outcome = play_failing(
         failures={"schedule": [planned("100 s", "host", "h-1", "10 h")], "restart_vms": False}
     )
     farm = outcome.farm

@@ -8,6 +8,7 @@ import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms, peak_on, rows
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from small_farms import ONE_HOST, RESERVE_SCENARIO, reserve_scenario
 
 import farmsim
 from farmsim.analysis.studies.failover import failover
@@ -26,36 +27,6 @@ from farmsim.policies.interface.reserve_book import FarmReserve, ReserveBook
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.scenario import Scenario
-
-SCENARIO: dict[str, Any] = {
-    "name": "kept",
-    "run": {"duration": "1 h"},
-    "farm": {
-        "hosts": [
-            {
-                "name": "h", "count": 4, "shutdown": {"duration": "0 s"},
-                "server": {
-                    "cores": 8, "clock": "2 GHz", "memory": "32 GiB",
-                    "power": {"model": "linear", "idle": "100 W", "max": "200 W"},
-                },
-            }
-        ]
-    },
-    "workload": {
-        "source": {"type": "constant", "utilisation": "25 %"},
-        "vms": 25,
-        "sizes": [{"name": "s", "vcpus": 1, "clock": "2 GHz", "memory": "4 GiB"}],
-    },
-    "policies": {
-        "initial": {"placement": "best_fit_decreasing", "unplaced": "reject"}, "every": "5 min",
-    },
-    "baseline": {"type": "none"},
-}  # fmt: skip
-ONE = {"kind": "hosts", "hosts": 1}
-
-
-def scenario(**changes: Any) -> farmsim.Scenario:
-    return farmsim.Scenario.of(SCENARIO).with_(changes)
 
 
 def held(home: list[int], mib: list[float], mhz: list[float], free: list[list[float]]) -> HostedVms:
@@ -130,8 +101,8 @@ def test_enough_places_for_any_hosts_are_seen_at_once() -> None:
 @pytest.mark.parametrize(
     ("reserve", "rejected"),
     [
-        (ONE, 1),  # three of four hosts of 32 GiB hold 24 VMs of 4 GiB
-        (ONE | {"check": "packing"}, 1),
+        (ONE_HOST, 1),  # three of four hosts of 32 GiB hold 24 VMs of 4 GiB
+        (ONE_HOST | {"check": "packing"}, 1),
         ({"kind": "hosts", "hosts": 2}, 9),
         ({"kind": "share", "memory": "50 %", "cpu": "0 %"}, 9),
         ({"kind": "share", "memory": "0 %", "cpu": "25 %"}, 1),
@@ -141,7 +112,7 @@ def test_enough_places_for_any_hosts_are_seen_at_once() -> None:
 def test_no_vm_is_placed_that_would_break_the_reserve(
     reserve: dict[str, Any], rejected: int
 ) -> None:
-    result = farmsim.run(scenario(**{"policies.reserve": reserve}))
+    result = farmsim.run(reserve_scenario(**{"policies.reserve": reserve}))
     assert result.value("vms_rejected") == rejected
     assert result.value("below_reserve_h") == 0.0
     barred = set(result.table("decisions")["barred_by"].to_pylist())
@@ -152,7 +123,7 @@ def test_no_vm_is_placed_that_would_break_the_reserve(
 
 
 def test_a_farm_that_is_full_says_that_it_is_the_reserve() -> None:
-    full = scenario(**{"policies.reserve": ONE, "policies.initial.unplaced": "refuse"})
+    full = reserve_scenario(**{"policies.reserve": ONE_HOST, "policies.initial.unplaced": "refuse"})
     with pytest.raises(InputError, match="the reserve"):
         farmsim.run(full)
 
@@ -162,7 +133,7 @@ def test_a_farm_that_is_full_says_that_it_is_the_reserve() -> None:
     ("reserve", "on"),
     [
         (None, 1.0),
-        (ONE, 2.0),
+        (ONE_HOST, 2.0),
         ({"kind": "share"}, 2.0),
         ({"kind": "dedicated", "hosts": ["h-4"]}, 2.0),
     ],
@@ -171,27 +142,27 @@ def test_hosts_stay_awake_for_the_reserve(
     control: str, reserve: dict[str, Any] | None, on: float
 ) -> None:
     chosen = {"workload.vms": 8, "policies.control": control, "policies.reserve": reserve}
-    result = farmsim.run(scenario(**chosen))
+    result = farmsim.run(reserve_scenario(**chosen))
     assert result.value("hosts_on_mean") == on
 
 
 def test_consolidation_stops_where_the_reserve_begins() -> None:
     spread = {
         "workload.vms": 8, "policies.control": "consolidation",
-        "policies.initial.placement": "round_robin", "policies.reserve": ONE,
+        "policies.initial.placement": "round_robin", "policies.reserve": ONE_HOST,
     }  # fmt: skip
-    result = farmsim.run(scenario(**spread))
+    result = farmsim.run(reserve_scenario(**spread))
     assert result.table("farm_series")["hosts_on"].to_pylist()[-1] == 2.0
     assert result.value("below_reserve_h") == 0.0
 
 
 def test_an_evacuation_that_would_break_the_reserve_is_refused() -> None:
     leaving = {"policy": "evacuation", "hosts": "h-1", "at": "10 min"}
-    full = {"workload.vms": 24, "policies.control": leaving, "policies.reserve": ONE}
-    result = farmsim.run(scenario(**full))
+    full = {"workload.vms": 24, "policies.control": leaving, "policies.reserve": ONE_HOST}
+    result = farmsim.run(reserve_scenario(**full))
     assert result.value("migrations") == 0
     assert "would break the reserve" in result.table("decisions")["outcome"].to_pylist()
-    half = farmsim.run(scenario(**(full | {"workload.vms": 16})))
+    half = farmsim.run(reserve_scenario(**(full | {"workload.vms": 16})))
     assert half.value("below_reserve_h") == 0.0
 
 
@@ -200,8 +171,8 @@ def test_a_failure_uses_the_reserve_and_time_below_it_is_counted() -> None:
     down = {
         "schedule": [{"at": "10 min", "component": "host", "match": ["h-1"], "duration": "20 min"}]
     }
-    failing = {"workload.vms": 24, "policies.reserve": ONE, "failures": down}
-    result = farmsim.run(scenario(**failing))
+    failing = {"workload.vms": 24, "policies.reserve": ONE_HOST, "failures": down}
+    result = farmsim.run(reserve_scenario(**failing))
     assert result.value("vm_crashes") == 8
     assert result.value("vms_waiting") == 0
     assert result.value("below_reserve_h") == pytest.approx(1 / 3)
@@ -262,7 +233,7 @@ def test_a_power_proportional_farm_wakes_what_the_reserve_needs() -> None:
 )
 def test_bad_reserves_are_told(reserve: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=r"policies\.reserve") as error:
-        scenario(**{"policies.reserve": reserve})
+        reserve_scenario(**{"policies.reserve": reserve})
     assert told in str(error.value)
 
 
@@ -272,7 +243,7 @@ def test_too_many_sets_to_pack_are_refused() -> None:
         "policies.reserve": {"kind": "hosts", "hosts": 3, "check": "packing"},
     }
     with pytest.raises(InputError, match="161,700 sets of 3 hosts"):
-        scenario(**many)
+        reserve_scenario(**many)
 
 
 def test_the_default_check_admits_as_many_as_survive() -> None:
@@ -282,10 +253,10 @@ def test_the_default_check_admits_as_many_as_survive() -> None:
         "policies.initial.cpu_overcommit": 4, "policies.initial.placement": "worst_fit",
     }  # fmt: skip
     two = {"kind": "hosts", "hosts": 2}
-    proved = scenario(**wide, **{"policies.reserve": two})
+    proved = reserve_scenario(**wide, **{"policies.reserve": two})
     assert 60 - farmsim.run(proved).value("vms_rejected") == 32
     assert failover(proved, pairs=True).survives("pair")
-    summed = scenario(**wide, **{"policies.reserve": two | {"check": "sum"}})
+    summed = reserve_scenario(**wide, **{"policies.reserve": two | {"check": "sum"}})
     result = farmsim.run(summed)
     assert 60 - result.value("vms_rejected") == 33
     assert not failover(summed, pairs=True).survives("pair")
@@ -302,21 +273,21 @@ CLUSTERS: dict[str, Any] = {
         {"name": "cluster-a", "type": "fence", "sizes": ["a"], "hosts": ["h-[12]"]},
         {"name": "cluster-b", "type": "fence", "sizes": ["b"], "hosts": ["h-[34]"]},
     ],
-    "policies.reserve": ONE, "policies.initial.cpu_overcommit": 4,
+    "policies.reserve": ONE_HOST, "policies.initial.cpu_overcommit": 4,
     "policies.initial.placement": "worst_fit",
 }  # fmt: skip
 
 
 def test_a_reserve_holds_for_the_hosts_that_vms_may_use() -> None:
     # The farm has room for one host's VMs, but not the hosts of cluster a: 4 of 6 have a place.
-    admitted = farmsim.run(scenario(**CLUSTERS))
+    admitted = farmsim.run(reserve_scenario(**CLUSTERS))
     assert admitted.value("vms_rejected") == 2
     assert admitted.value("below_reserve_h") == 0.0
-    assert failover(scenario(**CLUSTERS)).survives("host")
+    assert failover(reserve_scenario(**CLUSTERS)).survives("host")
 
 
 def test_vms_that_are_not_to_be_rejected_break_the_reserve_and_it_is_told() -> None:
-    result = farmsim.run(scenario(**(CLUSTERS | {"policies.initial.unplaced": "refuse"})))
+    result = farmsim.run(reserve_scenario(**(CLUSTERS | {"policies.initial.unplaced": "refuse"})))
     assert result.value("below_reserve_h") == 1.0
     assert any("The reserve was not kept for 1 h" in each for each in result.summary["warnings"])
 
@@ -345,7 +316,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         {"name": f"s{index}", "vcpus": vcpus, "clock": "2 GHz", "memory": f"{gib} GiB"}
         for index, (vcpus, gib) in enumerate(sizes)
     ]
-    power = SCENARIO["farm"]["hosts"][0]["server"]["power"]
+    power = RESERVE_SCENARIO["farm"]["hosts"][0]["server"]["power"]
     groups = [
         {"name": f"g{index}", "count": 1, "server": {
             "cores": cores, "clock": "2 GHz", "memory": f"{gib} GiB", "power": power}}
@@ -358,7 +329,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         "ban": [named | {"sizes": ["s0"], "hosts": ["g0*"]}],
         "spread": [named | {"vms": ["vm-*"], "at_most": 3}],
     }.get(rule, [named | {"vms": ["vm-*1", "vm-*2"]}])
-    kept = scenario(
+    kept = reserve_scenario(
         **{
             "run.duration": "10 min",
             "farm.hosts": groups,
@@ -367,7 +338,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
             "constraints": rules,
             "policies.initial.placement": placement,
             "policies.initial.count_by": "demand" if by_demand else "size",
-            "policies.reserve": ONE | {"hosts": spare},
+            "policies.reserve": ONE_HOST | {"hosts": spare},
         }
     )
     try:

@@ -9,6 +9,7 @@ import pytest
 from builders import make_hosts, make_vms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_farms import GIB, play_lives
 
 import farmsim
 from farmsim.models.base.arrays import Floats, Ints
@@ -20,60 +21,13 @@ from farmsim.models.migration.model_table import MigrationModels
 from farmsim.models.service.response_time import erlang_b, erlang_c
 from farmsim.models.state.columns import VmState
 from farmsim.models.workload.demand import ConstantSeries, Demand
-from farmsim.policies.control.control import ControlPolicy, NoControl, PowerProportional
-from farmsim.policies.placement.placement import Placement
+from farmsim.policies.control.control import NoControl, PowerProportional
 from farmsim.policies.placement_algorithms.best_fit import BestFit
 from farmsim.policies.placement_algorithms.worst_fit import WorstFit
 from farmsim.sim.base.random_streams import Streams
 from farmsim.sim.engine import Engine
 from farmsim.sim.lifecycle.setup import Admission, LifecycleSetup, Population
-from farmsim.sim.outcome import Outcome
 from farmsim.sim.setup import EngineSetup, InitialPlacementSetup, Timing
-
-GIB = 1024.0
-
-
-def play(
-    hosts: int,
-    arrival_s: Floats,
-    lifetime_s: Floats,
-    per_host: int = 1,
-    end_s: float | None = None,
-    admission: Admission | None = None,
-    first_s: float = 0.0,
-    starts: int = 1,
-    placement: Placement | None = None,
-    control: ControlPolicy | None = None,
-    priority: list[int] | None = None,
-    boot_s: float = 0.0,
-    stop_s: float = 0.0,
-) -> Outcome:
-    """Play VMs of 1 GHz and 1 GiB on hosts that have room for ``per_host`` of them."""
-    count = len(arrival_s)
-    farm = Farm(
-        make_hosts([1000.0 * per_host] * hosts, GIB * per_host, boot_s=boot_s, stop_s=stop_s),
-        make_vms([1000.0] * count),
-        all_present=False,
-    )
-    ranks = np.zeros(count, np.int64) if priority is None else np.array(priority)
-    population = Population(np.asarray(arrival_s), np.asarray(lifetime_s), ranks)
-    end_s = float(arrival_s[-1]) if end_s is None else end_s
-    lives = LifecycleSetup(
-        population, admission or Admission(), np.array([first_s]), np.array([first_s]), starts
-    )
-    setup = EngineSetup(
-        InitialPlacementSetup(placement or BestFit(), "test", reject=True),
-        control or NoControl(),
-        "test",
-        MigrationModels.only(FixedRate(), 1, 1),
-        Timing(end_s, 300.0, 3600.0),
-        lives,
-    )
-    outcome = Engine(
-        farm, Demand(ConstantSeries(0.5, count), farm.vms.size_mhz), setup, Streams(1)
-    ).run()
-    audit(farm)
-    return outcome
 
 
 def formula(of: Callable[[Ints, Floats], Floats], servers: int, load: float) -> float:
@@ -103,7 +57,7 @@ def test_share_turned_away_is_erlangs_whatever_the_law_of_lifetimes(law: str) ->
             "lognormal": generator.lognormal(math.log(100.0) - 0.5, 1.0, count),
         }[law]
         arrival_s = poisson(generator, count, 100.0 / load)
-        outcome = play(servers, arrival_s, lifetime_s, admission=Admission(queue=0))
+        outcome = play_lives(servers, arrival_s, lifetime_s, admission=Admission(queue=0))
         shares.append(np.mean(outcome.farm.vms.state[100:] == VmState.REJECTED))
     half = 3.5 * np.std(shares, ddof=1) / math.sqrt(runs)
     assert abs(np.mean(shares) - formula(erlang_b, servers, load)) < half < 0.08
@@ -115,7 +69,7 @@ def test_wait_for_a_host_is_erlangs() -> None:
     for run in range(runs):
         generator = np.random.default_rng(run)
         arrival_s = poisson(generator, count, 100.0 / load)
-        lives = play(servers, arrival_s, generator.exponential(100.0, count)).lives
+        lives = play_lives(servers, arrival_s, generator.exponential(100.0, count)).lives
         waits.append(np.nanmean((lives.ran_s - lives.asked_s)[100:-100]))
     expected_s = formula(erlang_c, servers, load) * 100.0 / (servers - load)
     half = 3.5 * np.std(waits, ddof=1) / math.sqrt(runs)
@@ -128,7 +82,9 @@ def test_provisioning_is_a_queue_with_constant_service() -> None:
     waits = []
     for run in range(runs):
         arrival_s = poisson(np.random.default_rng(run), count, 50.0 / load)
-        outcome = play(1, arrival_s, np.full(count, 1.0), per_host=200, first_s=50.0, starts=places)
+        outcome = play_lives(
+            1, arrival_s, np.full(count, 1.0), per_host=200, first_s=50.0, starts=places
+        )
         lives = outcome.lives
         waits.append(np.nanmean((lives.ran_s - lives.asked_s)[100:-100]) - 50.0)
     approximate_s = 0.5 * formula(erlang_c, places, load) * 50.0 / (places - load)
@@ -138,7 +94,7 @@ def test_provisioning_is_a_queue_with_constant_service() -> None:
 
 def test_who_leaves_at_an_instant_makes_room_for_who_comes_then() -> None:
     arrival_s, lifetime_s = np.array([0.0, 600.0, 700.0]), np.array([600.0, 100.0, 50.0])
-    lives = play(1, arrival_s, lifetime_s, end_s=1000.0).lives
+    lives = play_lives(1, arrival_s, lifetime_s, end_s=1000.0).lives
     assert lives.ran_s.tolist() == [0.0, 600.0, 700.0]
     assert lives.ended_s.tolist() == [600.0, 700.0, 750.0]
 
@@ -147,7 +103,7 @@ def test_the_queue_is_bounded_ordered_and_loses_patience() -> None:
     arrival_s = np.array([0.0, 10.0, 20.0, 30.0, 40.0])
     lifetime_s = np.full(5, 1000.0)
     admission = Admission(queue=3, patience_s=1500.0)
-    outcome = play(
+    outcome = play_lives(
         1, arrival_s, lifetime_s, end_s=4000.0, admission=admission, priority=[0, 0, 1, 0, 5]
     )
     # The fifth finds the queue full; the third is of higher priority than the second.
@@ -182,7 +138,7 @@ def test_a_full_queue_turns_nobody_away_who_has_room(tmp_path: Path) -> None:
 
 def test_who_was_turned_away_asks_again() -> None:
     admission = Admission(queue=0, retries=3, retry_s=400.0)
-    outcome = play(
+    outcome = play_lives(
         1, np.array([0.0, 100.0]), np.array([1000.0, 50.0]), end_s=3000.0, admission=admission
     )
     assert outcome.lives.ran_s[1] == 100.0 + 3 * 400.0
@@ -190,7 +146,7 @@ def test_who_was_turned_away_asks_again() -> None:
 
 
 def test_a_sleeping_host_is_woken_for_an_arrival() -> None:
-    outcome = play(
+    outcome = play_lives(
         2, np.array([0.0, 1000.0, 1001.0]), np.array([5000.0, 500.0, 100.0]), end_s=4000.0,
         control=PowerProportional(), boot_s=200.0, first_s=30.0,
     )  # fmt: skip
@@ -225,7 +181,7 @@ def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None
 
 
 def test_who_came_while_the_only_host_was_stopping_is_tried_again() -> None:
-    outcome = play(
+    outcome = play_lives(
         1, np.array([0.0, 1250.0]), np.array([1000.0, 100.0]), end_s=4000.0,
         control=PowerProportional(), boot_s=50.0, stop_s=100.0,
     )  # fmt: skip
@@ -244,7 +200,7 @@ def test_work_energy_and_vms_are_kept(seed: int, fast: bool) -> None:
         patience_s=float(generator.choice([np.inf, 200.0])),
         retries=int(generator.integers(0, 3)),
     )
-    outcome = play(
+    outcome = play_lives(
         3, arrival_s, lifetime_s, per_host=3, end_s=4000.0, admission=admission,
         first_s=0.0 if fast else 70.0, starts=2, placement=WorstFit(),
     )  # fmt: skip

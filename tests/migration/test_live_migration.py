@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from published_moves import (
+from published_migrations import (
     OPNFV,
     QEMU,
     fitted_opnfv,

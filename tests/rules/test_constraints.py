@@ -1,14 +1,13 @@
 """Rules of placement: what each means, that nothing breaks a hard one, that soft ones order."""
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms, rows
+from chaos import Chaos, Rounds, watch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_conservation import Chaos, Rounds
 
 from farmsim.models.base.arrays import Bools, Ints
 from farmsim.models.farm.farm import Farm
@@ -318,26 +317,7 @@ def test_where_no_host_is_left_the_rules_are_named() -> None:
 # Whole runs
 
 
-VERBS = (
-    "place", "begin_migration", "commit_migration", "commit_migration_of_one", "abort_migration",
-    "begin_start", "retire", "crash",
-)  # fmt: skip
 """What changes where VMs are."""
-
-
-def watch(farm: Farm, check: Callable[[], None]) -> None:
-    """Call a checker after every verb that changes where VMs are."""
-
-    def checked(verb: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*given: Any, **named: Any) -> Any:
-            answer = verb(*given, **named)
-            check()
-            return answer
-
-        return run
-
-    for name in VERBS:
-        setattr(farm, name, checked(getattr(farm, name)))
 
 
 def run_watched(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_constraints import watch
+from chaos import watch
 
 import farmsim
 from farmsim.cli.errors import BAD_INPUT

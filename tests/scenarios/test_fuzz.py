@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_knobs import BASE, TURNS
-from test_schema import put
+from turns import BASE, TURNS, put
 
 from farmsim.cli.errors import BAD_INPUT, DONE
 from farmsim.cli.main import run_command_line

@@ -3,13 +3,14 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from builders import BITBRAINS_HEADER, bitbrains_file
 from pyarrow import parquet
 
 import farmsim
@@ -24,27 +25,6 @@ from farmsim.scenarios.spec.workload import TableTrace
 
 DATA = Path(__file__).parents[1] / "data"
 REFUSE = Rules()
-
-BITBRAINS_HEADER = ";\t".join(
-    [
-        "Timestamp [ms]", "CPU cores", "CPU capacity provisioned [MHZ]", "CPU usage [MHZ]",
-        "CPU usage [%]", "Memory capacity provisioned [KB]", "Memory usage [KB]",
-        "Disk read throughput [KB/s]", "Disk write throughput [KB/s]",
-        "Network received throughput [KB/s]", "Network transmitted throughput [KB/s]",
-    ]
-)  # fmt: skip
-
-
-def bitbrains_file(
-    start_s: int, usage_mhz: Sequence[float | None], cores: int = 2, capacity: float = 5852.0
-) -> str:
-    rows = [
-        f"{start_s + 300 * slot};\t{cores};\t{capacity};\t{mhz};\t{mhz / capacity * 100};"
-        "\t8388608.0;\t1308620.0;\t0.0;\t1.0;\t11.0;\t27.2"
-        for slot, mhz in enumerate(usage_mhz)
-        if mhz is not None
-    ]
-    return "\n".join([BITBRAINS_HEADER, *rows]) + "\n"
 
 
 def folder(tmp_path: Path, **files: str) -> Path:

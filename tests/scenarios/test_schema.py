@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from test_knobs import BASE, TURNS
+from turns import BASE, TURNS, put
 
 from farmsim.cli.scenario_files import CATALOGUES
 from farmsim.scenarios.catalogue_listing import entries, parameters, text_of
@@ -44,19 +44,6 @@ def test_library_scenarios_satisfy_the_schema(
     validator: jsonschema.Draft7Validator, name: str
 ) -> None:
     validator.validate(parse(library()[name].read_text("utf-8")).data)
-
-
-def put(data: Any, dotted: str, value: object) -> None:
-    *steps, last = dotted.split(".")
-    for step in steps:
-        below = data[int(step)] if step.isdigit() else data.get(step)
-        if below is None or isinstance(below, str):
-            data[step] = below = {"policy": below} if below else {}
-        data = below
-    if value is None:
-        data.pop(last, None)
-    else:
-        data[int(last) if last.isdigit() else last] = value
 
 
 @pytest.mark.parametrize("path", sorted(TURNS))

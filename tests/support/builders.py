@@ -152,3 +152,25 @@ def quantile_of(sojourn: Sojourn, q: float) -> Floats:
     shape, scale_s = weibull(sojourn.mean_s, sojourn.scv)
     time_s: Floats = scale_s * (-math.log1p(-q)) ** (1.0 / shape)
     return time_s
+
+
+BITBRAINS_HEADER = ";\t".join(
+    [
+        "Timestamp [ms]", "CPU cores", "CPU capacity provisioned [MHZ]", "CPU usage [MHZ]",
+        "CPU usage [%]", "Memory capacity provisioned [KB]", "Memory usage [KB]",
+        "Disk read throughput [KB/s]", "Disk write throughput [KB/s]",
+        "Network received throughput [KB/s]", "Network transmitted throughput [KB/s]",
+    ]
+)  # fmt: skip
+
+
+def bitbrains_file(
+    start_s: int, usage_mhz: Sequence[float | None], cores: int = 2, capacity: float = 5852.0
+) -> str:
+    rows = [
+        f"{start_s + 300 * slot};\t{cores};\t{capacity};\t{mhz};\t{mhz / capacity * 100};"
+        "\t8388608.0;\t1308620.0;\t0.0;\t1.0;\t11.0;\t27.2"
+        for slot, mhz in enumerate(usage_mhz)
+        if mhz is not None
+    ]
+    return "\n".join([BITBRAINS_HEADER, *rows]) + "\n"

@@ -10,7 +10,7 @@ import simpy
 from builders import make_farm, make_hosts, make_vms, two_hosts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moves import FarmActions, RecordedActions, Row, done, play_simgrid, simgrid_runs, start
+from migrations import FarmActions, RecordedActions, Row, done, play_simgrid, simgrid_runs, start
 
 from farmsim.models.farm.audit import audit
 from farmsim.models.migration.conversion import ColdConversion, ReplicatedConversion
