@@ -23,11 +23,11 @@ from .language.fields import Fault
 from .language.yaml_text import Document
 from .language.yaml_text import Path as Place
 from .loader import Written, read, read_text
-from .readers.archive import fault_of
 from .spec.cost import OtherScenario
 from .spec.farm import HostGroup
 from .spec.scenario_data import ScenarioData
 from .spec.spec import Spec
+from .traces.archive import fault_of
 
 CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
     faults_of_hypervisors,

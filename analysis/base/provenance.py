@@ -5,7 +5,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from ...scenarios.readers.trace import InputFile
+from ...scenarios.traces.trace import InputFile
 
 PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
 

@@ -14,10 +14,10 @@ from ...models.network.network import Network
 from ...sim.failures import FailureSource, Outage
 from ..errors.problems import refuse
 from ..readers.chunks import read_chunks
-from ..readers.trace import InputFile
 from ..resolve.failure_domains import entities_of, low_availability, reduce_availability
 from ..spec.failures import FailureEntry
 from ..spec.scenario_data import ScenarioData
+from ..traces.trace import InputFile
 
 SCHEDULE = "schedule"
 COLUMNS = ("failure_interval", "failure_duration")

@@ -24,12 +24,12 @@ from ...sim.setup import InitialPlacementSetup
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules
-from ..readers.trace import InputFile
 from ..resolve.farm import host_names, named_hosts
 from ..spec.constraints import Constraint
 from ..spec.policies import FailingHosts, StandbyHosts
 from ..spec.scenario_data import ScenarioData
 from ..spec.spec import Spec
+from ..traces.trace import InputFile
 from .hypervisors import Stack
 
 SHOWN = 5

@@ -36,22 +36,17 @@ from ...models.workload.vm_size import (
 from ..errors.problems import refuse
 from ..language.names import Numbered, Repeated
 from ..readers.arrival_columns import Arriving
-from ..readers.demand_tables import read_shipped, read_table
-from ..readers.per_vm_files import read_bitbrains, read_planetlab
 from ..readers.series import by_name, by_number, of_vms, sizes_by_name, way_of
-from ..readers.trace import InputFile, Quality, Rules, TraceData
 from ..spec.arrivals import ArrivalPart
 from ..spec.workload import (
-    Bitbrains,
     ConstantLoad,
-    PlanetLab,
     Resampled,
-    Shipped,
     Size,
     Synthetic,
-    TableTrace,
     WorkloadPart,
 )
+from ..traces.formats import RecordedTrace
+from ..traces.trace import InputFile, Quality, Rules, TraceData
 from .arrivals import build_arrivals, describe_arrivals
 
 Draw = Callable[[str], np.random.Generator]
@@ -266,15 +261,7 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
     """Read the trace that a source names; None if it names none. Raises InputError."""
     rules = Rules(part.gaps, part.above_100_percent)
-    if isinstance(source, Shipped):
-        return read_shipped(source.name)
-    if isinstance(source, PlanetLab):
-        return read_planetlab(folder / source.path, source.path, source.step, rules, source.unit)
-    if isinstance(source, Bitbrains):
-        return read_bitbrains(folder / source.path, source.path, source.step, rules)
-    if isinstance(source, TableTrace):
-        return read_table(source, folder / source.path, rules)
-    return None
+    return source.read(folder, rules) if isinstance(source, RecordedTrace) else None
 
 
 def _count(part: WorkloadPart, trace: TraceData | None) -> int:
@@ -393,16 +380,12 @@ def _describe(part: WorkloadPart) -> str:
 
 def _describe_source(source: object) -> str:
     """Return in words what a source of utilisation is."""
-    if isinstance(source, Shipped):
-        return f"shipped trace {source.name}"
-    if isinstance(source, PlanetLab | Bitbrains | TableTrace):
-        return f"{source.type} trace {source.path}"
+    if isinstance(source, RecordedTrace):
+        return source.described
     if isinstance(source, ConstantLoad):
         return f"constant load of {source.utilisation * 100:g} %"
     if isinstance(source, Synthetic):
         kind = source.classes if isinstance(source.classes, str) else "own"
         return f"synthetic load, {kind} classes"
     assert isinstance(source, Resampled)
-    of = source.trace
-    name = of.name if isinstance(of, Shipped) else of.path
-    return f"blocks of {name}, drawn again"
+    return f"blocks of {source.trace.named}, drawn again"

@@ -20,7 +20,8 @@ from ..language.units import write
 from ..resolve.hypervisors import allowed_by_tenant, platform_of, server_of
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
-from ..spec.workload import Resampled, Shipped, Size
+from ..spec.workload import Resampled, Size
+from ..traces.demand_tables import Shipped
 from .migration import faults_of_migration
 
 IDEAL = "ideal"

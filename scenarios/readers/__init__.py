@@ -1,1 +1,1 @@
-"""Readers of traces, arrivals, rules and assignments."""
+"""Readers of arrivals, rules and assignments, and which VM gets which series."""

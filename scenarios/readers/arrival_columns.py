@@ -21,7 +21,7 @@ from ..language.table_times import BAND, EPOCHS
 from ..language.units import write
 from ..spec.arrivals import ArrivalPart, AzureArrivals, GeneratedArrivals, TableArrivals
 from ..spec.workload import Size
-from .trace import InputFile, Quality
+from ..traces.trace import InputFile, Quality
 
 WHERE = "workload.arrivals"
 MAX_SIZES = 10_000
@@ -253,7 +253,7 @@ class Collector:
 
     def columns(self, shown: str) -> dict[str, Any]:
         """Return the whole columns. Raises InputError if there is not one row."""
-        from .arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
+        from ..traces.arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
 
         if not self._parts or not sum(len(part) for part in next(iter(self._parts.values()))):
             raise refuse(shown, "holds no VM; give at least one")

@@ -17,9 +17,9 @@ from ..errors.suggest import unknown_name
 from ..language.names import lives
 from ..language.units import DIMENSIONS
 from ..spec.arrivals import ArrivalColumns, AzureArrivals, HuaweiEast1Arrivals, TableArrivals
+from ..traces.trace import refuse_shares
 from .arrival_columns import WHERE, Collector, Recorded, describe_file
 from .chunks import Chunk, read_chunks
-from .trace import refuse_shares
 
 MIB = DIMENSIONS["memory"].units | {"KB": DIMENSIONS["memory"].units["kB"]}
 SECONDS = DIMENSIONS["time"].units

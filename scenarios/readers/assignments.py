@@ -14,8 +14,8 @@ from ...policies.control.reassign import Reassign
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..spec.scenario_data import ScenarioData
-from .archive import read_file
-from .demand_tables import csv_columns
+from ..traces.archive import read_file
+from ..traces.demand_tables import csv_columns
 
 FIELD = "policies.control.assignment"
 SHOWN = 1000

@@ -17,8 +17,8 @@ from ...models.base.arrays import Bools, Floats, Ints
 from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
 from ..errors.terminal_text import shown_cell
-from .archive import PARQUET, not_whole, packed_as, refuse_irregular
-from .demand_tables import refuse_header
+from ..traces.archive import PARQUET, not_whole, packed_as, refuse_irregular
+from ..traces.demand_tables import refuse_header
 
 BLOCK_BYTES = 4 << 20
 MAX_HEADER = 4 << 20
@@ -91,7 +91,7 @@ class Chunk:
 
     def _plain(self, name: str) -> Any:
         """Return a column of numbers or texts. Raises InputError if it holds anything else."""
-        from .arrow_columns import decoded, is_plain, plain_texts  # noqa: PLC0415 - PyArrow
+        from ..traces.arrow_columns import decoded, is_plain, plain_texts  # noqa: PLC0415 - PyArrow
 
         column = plain_texts(decoded(self.columns[name]))
         if not is_plain(column.type):

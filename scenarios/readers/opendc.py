@@ -39,7 +39,7 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
     Load is the mean of a task's fragments, of which only the sum over time is kept. Raises
     InputError.
     """
-    from .arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
+    from ..traces.arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
 
     shown = f"{source.path}/{TASKS}"
     collected, ids = Collector(), list[Any]()

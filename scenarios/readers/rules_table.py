@@ -15,8 +15,8 @@ from ..language.error_messages import sentences
 from ..language.fields import Part
 from ..language.former_names import no_such
 from ..spec.constraints import Constraint, ConstraintField
+from ..traces.trace import InputFile
 from .chunks import read_chunks
-from .trace import InputFile
 
 LISTS = {"vm": "vms", "host": "hosts", "size": "sizes", "tenant": "tenants"}
 """Columns of which a rule has several entries, and the fields that they fill."""

@@ -15,7 +15,7 @@ from ...models.state.columns import Vms
 from ..errors.problems import refuse
 from ..errors.terminal_text import shortened
 from ..spec.workload import WorkloadPart
-from .trace import FULL, TraceData
+from ..traces.trace import FULL, TraceData
 
 WHERE, FIELD = "workload", "workload.match_series_by"
 SHOWN = 5

@@ -16,18 +16,16 @@ from pydantic import (
 )
 
 from ...models.base.arrays import added
-from ...models.base.catalogue import traces, workload_classes
+from ...models.base.catalogue import workload_classes
 from ...models.workload.demand import OnEnd
 from ...models.workload.demand_generators import Bursts, LoadClass
 from ..errors.suggest import unknown_name
 from ..language.choices import ParametersField, migration_model
 from ..language.fields import Part, QuantityField, problem, problems
-from ..language.table_times import TimeUnit
 from ..language.units import write
 from ..language.value_types import (
     Cores,
     Count,
-    FilePath,
     Mebibytes,
     Megahertz,
     Name,
@@ -35,6 +33,8 @@ from ..language.value_types import (
     Round,
     Share,
 )
+from ..traces.demand_tables import TableTrace
+from ..traces.formats import RecordedTrace
 from .arrivals import ArrivalSource
 
 MAX_VMS = 20_000_000
@@ -105,66 +105,6 @@ class Size(Part):
         return self
 
 
-class Shipped(Part):
-    """A trace that comes with farmsim."""
-
-    type: Literal["shipped"]
-    name: Name = Field(description="Its name; see `farmsim catalog workloads`.")
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        """Refuse a trace that does not come with farmsim."""
-        if name not in traces():
-            raise problem(unknown_name("shipped trace", name, traces()))
-        return name
-
-
-class PlanetLab(Part):
-    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
-
-    type: Literal["planetlab"]
-    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
-    step: Round = Field(300.0, description="Time between two lines.")
-    unit: Literal["percent", "share"] | None = Field(
-        None,
-        description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
-        "and a trace without a sample above 1 is refused.",
-    )
-
-
-class TableTrace(Part):
-    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
-
-    type: Literal["csv", "parquet"]
-    path: FilePath = Field(description="The file, relative to the scenario.")
-    layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
-    time: Name = Field(
-        "time", description="Column of the time: numbers, or ISO 8601 date and time."
-    )
-    vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
-    value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
-    time_unit: TimeUnit | None = Field(
-        None,
-        description="Unit of times that are numbers; absent: seconds, or milli-, micro- or "
-        "nanoseconds since 1970 where their size says so, and what is neither is refused.",
-    )
-    unit: Literal["percent", "share", "MHz", "GHz", "cores"] | None = Field(
-        None,
-        description="What 1 stands for: one percent of the VM's CPU, all of it, or CPU whatever "
-        "the VM has (`cores`: of the VM's own clock); absent: percent, and a table without a "
-        "sample above 1 is refused.",
-    )
-
-
-class Bitbrains(Part):
-    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
-
-    type: Literal["bitbrains"]
-    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
-    step: Round = Field(300.0, description="Time between two samples.")
-
-
 class ConstantLoad(Part):
     """The same utilisation for every VM at all times."""
 
@@ -227,9 +167,9 @@ class Resampled(Part):
     FORMER_FIELDS: ClassVar = {"of": "trace", "blocks": "draw_blocks"}
 
     type: Literal["resample"]
-    trace: Annotated[
-        Shipped | PlanetLab | TableTrace | Bitbrains, BeforeValidator(_shipped_by_name)
-    ] = Field(discriminator="type", description="The trace to draw from.")
+    trace: Annotated[RecordedTrace, BeforeValidator(_shipped_by_name)] = Field(
+        discriminator="type", description="The trace to draw from."
+    )
     block: Round = Field(86_400.0, description="Length of a block.")
     draw_blocks: Literal["together", "apart"] = Field(
         "together", description="Whether all VMs draw the same block, or each its own."
@@ -237,7 +177,7 @@ class Resampled(Part):
 
 
 Source = Annotated[
-    Shipped | PlanetLab | TableTrace | Bitbrains | ConstantLoad | Synthetic | Resampled,
+    RecordedTrace | ConstantLoad | Synthetic | Resampled,
     Field(discriminator="type"),
     BeforeValidator(_shipped_by_name),
 ]
@@ -306,9 +246,7 @@ class WorkloadPart(Part):
     @model_validator(mode="after")
     def _match_means_something(self) -> Self:
         """Refuse matching without a trace, and units that do not fit."""
-        if self.match_series_by is not None and not isinstance(
-            self.source, Shipped | PlanetLab | TableTrace | Bitbrains
-        ):
+        if self.match_series_by is not None and not isinstance(self.source, RecordedTrace):
             message = "only a trace has series to match; leave this out"
             raise problems([(("match_series_by",), message)])
         if isinstance(self.source, Resampled) and isinstance(self.source.trace, TableTrace):
@@ -334,7 +272,8 @@ class WorkloadPart(Part):
     def sizes_from_trace(self) -> bool:
         """Whether the sizes are those that the trace records."""
         source = self.source.trace if isinstance(self.source, Resampled) else self.source
-        return isinstance(source, Bitbrains) and "sizes" not in self.model_fields_set
+        brings = isinstance(source, RecordedTrace) and source.brings_sizes
+        return brings and "sizes" not in self.model_fields_set
 
     @field_validator("sizes")
     @classmethod

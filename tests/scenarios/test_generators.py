@@ -17,7 +17,7 @@ from farmsim.models.workload.demand_generators import (
     ResampledSeries,
 )
 from farmsim.models.workload.vm_size import counts_from_shares, deal_blocks, deal_cycle, deal_random
-from farmsim.scenarios.readers.demand_tables import read_shipped
+from farmsim.scenarios.traces.demand_tables import read_shipped
 from farmsim.sim.base.random_streams import Streams
 
 UNIFORM = np.linspace(0, 1, 5)

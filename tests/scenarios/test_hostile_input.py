@@ -16,7 +16,7 @@ from pyarrow import parquet
 import farmsim
 from farmsim.scenarios.build.build import load_of
 from farmsim.scenarios.errors.problems import InputError
-from farmsim.scenarios.readers import archive
+from farmsim.scenarios.traces import archive
 
 HOST = {"name": "h", "server": "dell_r740_8280", "count": 2}
 SIZE = {"name": "s", "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB"}

@@ -17,11 +17,10 @@ import farmsim
 from farmsim.scenarios.build.build import load_of
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language.yaml_text import parse
-from farmsim.scenarios.readers.demand_tables import read_shipped, read_table
-from farmsim.scenarios.readers.per_vm_files import read_bitbrains, read_planetlab
-from farmsim.scenarios.readers.trace import Rules, TraceData
 from farmsim.scenarios.scenario import Scenario
-from farmsim.scenarios.spec.workload import TableTrace
+from farmsim.scenarios.traces.demand_tables import TableTrace, read_shipped, read_table
+from farmsim.scenarios.traces.per_vm_files import read_bitbrains, read_planetlab
+from farmsim.scenarios.traces.trace import Rules, TraceData
 
 DATA = Path(__file__).parents[1] / "data"
 REFUSE = Rules()

@@ -7,6 +7,7 @@ scenario names, and counted in :class:`Quality`.
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ...models.base.arrays import Floats
 from ...models.workload.vm_size import VmSize
 from ..errors.problems import Problem, refuse
+from ..language.fields import Part
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,30 @@ class Rules:
 
     gaps: str = "refuse"
     above_100_percent: str = "refuse"
+
+
+class TraceFormat(Part):
+    """How a scenario names a trace of one format; :mod:`.formats` lists all of them.
+
+    Where the trace ``brings_sizes``, it says how large its VMs are.
+    """
+
+    brings_sizes: ClassVar[bool] = False
+    type: str
+
+    def read(self, folder: Path, rules: Rules) -> TraceData:
+        """Return the trace; paths are relative to ``folder``, the scenario's. Raises InputError."""
+        raise NotImplementedError
+
+    @property
+    def named(self) -> str:
+        """The name or path of the trace, as it is written."""
+        raise NotImplementedError
+
+    @property
+    def described(self) -> str:
+        """What the trace is, in words."""
+        return f"{self.type} trace {self.named}"
 
 
 def complete(

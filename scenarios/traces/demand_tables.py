@@ -8,17 +8,19 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field, field_validator
 
 from ...models.base.arrays import Floats
 from ...models.base.catalogue import data_file, traces
 from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
 from ..errors.terminal_text import shortened
-from ..language.table_times import Instants, all_numbers, grid_of, plain_number, times_of
-from ..spec.workload import TableTrace
+from ..language.fields import problem
+from ..language.table_times import Instants, TimeUnit, all_numbers, grid_of, plain_number, times_of
+from ..language.value_types import FilePath, Name
 from .archive import PARQUET, not_whole, packed_as, read_file
 from .trace import (
     FULL,
@@ -26,6 +28,7 @@ from .trace import (
     Quality,
     Rules,
     TraceData,
+    TraceFormat,
     as_counts,
     complete,
     no_samples,
@@ -33,6 +36,31 @@ from .trace import (
 )
 
 MAX_COLUMNS = 1_000_000
+
+
+class Shipped(TraceFormat):
+    """A trace that comes with farmsim."""
+
+    type: Literal["shipped"]
+    name: Name = Field(description="Its name; see `farmsim catalog workloads`.")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        """Refuse a trace that does not come with farmsim."""
+        if name not in traces():
+            raise problem(unknown_name("shipped trace", name, traces()))
+        return name
+
+    @property
+    def named(self) -> str:
+        """The name of the trace."""
+        return self.name
+
+    def read(self, folder: Path, rules: Rules) -> TraceData:
+        """Read what is shipped, which is complete."""
+        del folder, rules
+        return read_shipped(self.name)
 
 
 def read_shipped(name: str) -> TraceData:
@@ -53,6 +81,39 @@ def read_shipped(name: str) -> TraceData:
         files=[InputFile.of(trace.file, content)],
         shipped=True,
     )
+
+
+class TableTrace(TraceFormat):
+    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
+
+    type: Literal["csv", "parquet"]
+    path: FilePath = Field(description="The file, relative to the scenario.")
+    layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
+    time: Name = Field(
+        "time", description="Column of the time: numbers, or ISO 8601 date and time."
+    )
+    vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
+    value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
+    time_unit: TimeUnit | None = Field(
+        None,
+        description="Unit of times that are numbers; absent: seconds, or milli-, micro- or "
+        "nanoseconds since 1970 where their size says so, and what is neither is refused.",
+    )
+    unit: Literal["percent", "share", "MHz", "GHz", "cores"] | None = Field(
+        None,
+        description="What 1 stands for: one percent of the VM's CPU, all of it, or CPU whatever "
+        "the VM has (`cores`: of the VM's own clock); absent: percent, and a table without a "
+        "sample above 1 is refused.",
+    )
+
+    @property
+    def named(self) -> str:
+        """The path, as it is written."""
+        return self.path
+
+    def read(self, folder: Path, rules: Rules) -> TraceData:
+        """Read the table. Raises InputError."""
+        return read_table(self, folder / self.path, rules)
 
 
 def read_table(source: TableTrace, path: Path, rules: Rules) -> TraceData:

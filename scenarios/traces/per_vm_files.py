@@ -6,20 +6,23 @@ different lengths are filled up with missing samples.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
+from pydantic import Field
 
 from ...models.base.arrays import Floats
 from ...models.workload.vm_size import VmSize
 from ..errors.problems import InputError, refuse
 from ..errors.terminal_text import shortened
 from ..language.table_times import EPOCHS, MAX_STEPS, SPARSE
+from ..language.value_types import FilePath, Round
 from .archive import members
 from .trace import (
     InputFile,
     Rules,
     TraceData,
+    TraceFormat,
     as_counts,
     complete,
     no_samples,
@@ -28,6 +31,28 @@ from .trace import (
 
 MIB_PER_KB = 1 / 1024
 Series = TypeVar("Series")
+
+
+class PlanetLab(TraceFormat):
+    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
+
+    type: Literal["planetlab"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Round = Field(300.0, description="Time between two lines.")
+    unit: Literal["percent", "share"] | None = Field(
+        None,
+        description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
+        "and a trace without a sample above 1 is refused.",
+    )
+
+    @property
+    def named(self) -> str:
+        """The path, as it is written."""
+        return self.path
+
+    def read(self, folder: Path, rules: Rules) -> TraceData:
+        """Read the folder or archive. Raises InputError."""
+        return read_planetlab(folder / self.path, self.path, self.step, rules, self.unit)
 
 
 def read_planetlab(
@@ -112,6 +137,25 @@ def _number(text: str, where: str, row: int) -> float:
     if np.isnan(value):
         raise refuse(f"{where}:{row}", "NaN is not a sample; leave the line blank if it is missing")
     return value
+
+
+class Bitbrains(TraceFormat):
+    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
+
+    type: Literal["bitbrains"]
+    path: FilePath = Field(description="Folder or archive, relative to the scenario.")
+    step: Round = Field(300.0, description="Time between two samples.")
+
+    brings_sizes: ClassVar[bool] = True
+
+    @property
+    def named(self) -> str:
+        """The path, as it is written."""
+        return self.path
+
+    def read(self, folder: Path, rules: Rules) -> TraceData:
+        """Read the folder or archive. Raises InputError."""
+        return read_bitbrains(folder / self.path, self.path, self.step, rules)
 
 
 _COLUMNS = {

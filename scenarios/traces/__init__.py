@@ -1,0 +1,1 @@
+"""Formats of recorded load: how a scenario names each, and its reader."""
