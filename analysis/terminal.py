@@ -29,7 +29,7 @@ SHOWN = (
     "link_utilisation_max", "host_boots", "vm_availability", "unserved_share", "cpu_ready",
     "response_mean_ms",
     "response_p95_ms", "slatah", "pdm", "esv", "co_tenants", "exposure",
-    "applications_unserved_share", "lateness_mean_s",
+    "applications_unserved_share", "shortage_mean_s",
 )  # fmt: skip
 BETWEEN_S = 0.1
 

@@ -27,7 +27,7 @@ from farmsim.scenarios.variants import OVERHEADS, expand
 PAGES = Path(__file__).parent / "claims"
 BLOCK = re.compile(r"<!-- compare(?P<options>[^\n]*?) -->\n.*?<!-- end -->", re.DOTALL)
 METRICS = (
-    "hosts_on_peak", "energy_kwh", "energy_per_work", "layer_share", "unserved_share",
+    "hosts_on_peak", "energy_kwh", "energy_per_work", "overhead_share", "unserved_share",
     "cpu_ready", "response_mean_ms", "response_p99_ms", "licence_cost", "cost_per_year",
 )  # fmt: skip
 OPTIONS = {"scenario", "set", "variants", "metrics", "levels", "tenants"}

@@ -82,7 +82,7 @@ def _energy_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
     hosts_j = float(outcome.farm.accounts.totals[Rate.POWER_W].sum())
     series_j = float(np.diff(outcome.tables["series"]["energy_j"]).sum())
     _near(hosts_j, series_j, "energy of the hosts against the series")
-    summed_kwh = metrics["energy_kwh"] + metrics.get("energy_not_counted_kwh", 0.0)
+    summed_kwh = metrics["energy_kwh"] + metrics.get("energy_excluded_kwh", 0.0)
     _near(hosts_j / 3.6e6, summed_kwh, "energy of the hosts against the summary")
 
 
@@ -122,7 +122,7 @@ def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
         causes = float(np.sum([metrics[f"unserved_{cause}_share"] for cause in CAUSES]))
         _near(causes, metrics["unserved_share"], "causes of work not done against the summary")
         _near(metrics["work_served_share"] + causes, 1.0, "work served and not served")
-        whole_ghz_h = metrics["work_asked_ghz_h"] * metrics["work_served_share"]
+        whole_ghz_h = metrics["work_requested_ghz_h"] * metrics["work_served_share"]
         _near(whole_ghz_h, metrics["work_served_ghz_h"], "work served against work asked for")
 
 

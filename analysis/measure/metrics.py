@@ -57,15 +57,15 @@ def _energy_of_paid(
     bound_kwh = max(values["energy_bound_kwh"] - off_kwh, 0.0)
     made = {
         "energy_kwh": energy_kwh,
-        "energy_not_counted_kwh": uncounted_kwh,
+        "energy_excluded_kwh": uncounted_kwh,
         "facility_energy_kwh": energy_kwh * run.scenario.cost.pue,
         "mean_power_w": energy_kwh * JOULE_PER_KWH / run.end_s,
         "peak_power_w": max(values["peak_power_w"] - uncounted_j / run.end_s, 0.0),
         "energy_bound_kwh": bound_kwh,
         "gap_energy": energy_kwh / bound_kwh - 1.0 if bound_kwh > 0 else 0.0,
     }
-    if "rest_kwh" in values:
-        made["rest_kwh"] = max(values["rest_kwh"] - uncounted_kwh, 0.0)
+    if "powered_down_kwh" in values:
+        made["powered_down_kwh"] = max(values["powered_down_kwh"] - uncounted_kwh, 0.0)
     return made
 
 

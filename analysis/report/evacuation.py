@@ -31,9 +31,9 @@ Run = TypeVar("Run", bound=RunTables)
 class EmptiedHost:
     """One host: its wave from 1, moves off it, and when it was empty.
 
-    Times in s from the start of the run. ``closed_s`` is when its wave began, ``empty_s`` when the
-    last VM had left it, by moving, by ending or by a crash; ``open_s`` when the work on it was
-    over; None: not within the run. ``worst_downtime_s`` is None where no move's is modelled.
+    Times in s from the start of the run. ``closed_s`` is when its wave began, ``emptied_s`` when
+    the last VM had left it, by moving, by ending or by a crash; ``reopened_s`` when the work on it
+    was over; None: not within the run. ``worst_downtime_s`` is None where no move's is modelled.
     ``boot_s`` is how long the host takes to boot, None where its wave had not begun.
     """
 
@@ -41,10 +41,10 @@ class EmptiedHost:
     wave: int
     moves: int
     copied_gib: float
-    empty_s: float | None
+    emptied_s: float | None
     worst_downtime_s: float | None
     closed_s: float | None = None
-    open_s: float | None = None
+    reopened_s: float | None = None
     boot_s: float | None = None
 
 
@@ -98,7 +98,7 @@ class EvacuationResult(Generic[Run]):
     @property
     def full(self) -> list[str]:
         """Hosts that were not emptied within the run."""
-        return [each.host for each in self.by_host if each.empty_s is None]
+        return [each.host for each in self.by_host if each.emptied_s is None]
 
     def within(self, deadline_s: float | None = None) -> bool:
         """Whether all hosts were emptied, and in the time allowed if one is given."""
@@ -156,7 +156,7 @@ class EvacuationResult(Generic[Run]):
         if self.finished_s is None or not self.hold_s:
             return ""
         last = self.waves[-1][1]
-        end_s = max(each.empty_s or 0.0 for each in last) + self.hold_s
+        end_s = max(each.emptied_s or 0.0 for each in last) + self.hold_s
         boot_s = max(each.boot_s or 0.0 for each in last)
         boots = f"; a boot after that takes {lasting(boot_s)}" if boot_s else ""
         return f"work on the last wave ends at {clock(end_s)}{boots}"
@@ -193,8 +193,8 @@ class EvacuationResult(Generic[Run]):
 def _wave_text(hosts: list[EmptiedHost]) -> str:
     """Return the hosts of a wave, when they were empty, and how many migrations that took."""
     moves = sum(each.moves for each in hosts)
-    full = [each.host for each in hosts if each.empty_s is None]
-    last_s = max(each.empty_s or 0.0 for each in hosts)
+    full = [each.host for each in hosts if each.emptied_s is None]
+    last_s = max(each.emptied_s or 0.0 for each in hosts)
     when = f"empty at {clock(last_s)}"
     if full:
         when = "not emptied" if len(full) == len(hosts) else f"{some(full)} not emptied"
@@ -240,11 +240,11 @@ def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
     closed = _closed(result, policy)
     moves = _moves(result, closed)
     by_host = _by_host(hosts, policy, closed, moves)
-    full = {each.host for each in by_host if each.empty_s is None}
+    full = {each.host for each in by_host if each.emptied_s is None}
     known = [row for row in moves if row["downtime_s"] is not None]
     worst: Row = max(known, key=lambda row: float(row["downtime_s"]), default={})
     took_s = [row["end_s"] - row["start_s"] for row in moves]
-    ends_s = [each.empty_s for each in by_host if each.empty_s is not None]
+    ends_s = [each.emptied_s for each in by_host if each.emptied_s is not None]
     return EvacuationResult(
         result=result,
         hosts=hosts,
@@ -289,7 +289,7 @@ def _moves(result: RunTables, closed: Mapping[str, Row]) -> list[Row]:
         host = closed.get(row["source"])
         if host is None or not row["finished"] or row["decided_s"] < host["closed_s"]:
             continue
-        if host["open_s"] is None or row["decided_s"] < host["open_s"]:
+        if host["reopened_s"] is None or row["decided_s"] < host["reopened_s"]:
             found.append(row)
     return found
 
@@ -303,7 +303,7 @@ def _ended(result: RunTables, closed: Mapping[str, Row]) -> list[str]:
         host = closed.get(row["host"])
         if host is None or row["event"] not in {"finished", "dismissed"}:
             continue
-        if host["closed_s"] <= row["time_s"] <= (host["empty_s"] or np.inf):
+        if host["closed_s"] <= row["time_s"] <= (host["emptied_s"] or np.inf):
             found.append(row["vm"])
     return found
 
@@ -325,10 +325,10 @@ def _by_host(
                 number // (policy.hosts_per_wave or len(hosts)) + 1,
                 len(rows),
                 added(row["copied_gib"] for row in rows),
-                times.get("empty_s"),
+                times.get("emptied_s"),
                 max(known_s, default=None),
                 times.get("closed_s"),
-                times.get("open_s"),
+                times.get("reopened_s"),
                 times.get("boot_s"),
             )
         )

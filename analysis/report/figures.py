@@ -12,8 +12,9 @@ from ..base.topic import TopicFigure
 from ..topics.catalogue import TOPICS
 
 ORDER = (
-    "power", "hosts_on", "heatmap", "load_duration", "migrations", "busiest", "reserve",
-    "population", "applications", "power_states", "move_phases", "downtime", "links", "sent",
+    "power", "hosts_on", "heatmap", "load_duration", "migrations", "busiest_hosts", "reserve",
+    "population", "applications", "power_states", "migration_phases", "downtime",
+    "link_utilisation", "migration_traffic",
 )  # fmt: skip
 """The order of the report; a figure that is not named comes last."""
 

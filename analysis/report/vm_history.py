@@ -83,7 +83,7 @@ def _without_migrations(about: Row, life: Iterable[Row], end_s: float) -> list[H
     """Return the stays on hosts as if nothing had been moved."""
     found: list[HostStay] = []
     host, since_s = None, 0.0
-    if not about.get("ran_h"):
+    if not about.get("started_h"):
         # It is there from the start, of which its life has no event.
         host = about["first_host"]
     for row in life:
@@ -278,9 +278,9 @@ def _switched(row: Row) -> _Ranked:
 
 def _asked(about: Row) -> list[_Ranked]:
     """Return that the VM was first asked for; nothing where it is there from the start."""
-    if not about.get("asked_h"):
+    if not about.get("arrived_h"):
         return []
-    asked_s = round(about["asked_h"] * S_PER_H, 6)
+    asked_s = round(about["arrived_h"] * S_PER_H, 6)
     return [_Ranked(ASKED, Event(asked_s, "life", "is asked for", {"event": "asked for"}))]
 
 
@@ -307,7 +307,7 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
     told = []
     if waited_s > 0:
         text = f"waits for {target} to boot" if boots else f"waits to leave for {target}"
-        text += "" if row.get("way") else ", memory reserved there"
+        text += "" if row.get("unblocked_by") else ", memory reserved there"
         told.append(_Ranked(WAITS, Event(decided_s, "wait", text, {**row})))
     if began:
         after = f" after {span(waited_s)} of waiting" if waited_s > 0 else ""

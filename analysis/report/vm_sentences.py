@@ -210,8 +210,10 @@ def _lifetime_text(about: Row) -> list[str]:
     texts = []
     if about.get("waited_s"):
         texts.append(f"waited {span(about['waited_s'])}")
-    if about.get("ran_h") is not None and about.get("ended_h") is not None:
-        texts.append(f"left {span((about['ended_h'] - about['ran_h']) * 3600)} after it first ran")
+    if about.get("started_h") is not None and about.get("ended_h") is not None:
+        texts.append(
+            f"left {span((about['ended_h'] - about['started_h']) * 3600)} after it first ran"
+        )
     if about.get("down_s"):
         texts.append(f"down for {span(about['down_s'])}")
     return ["; ".join(texts)] if texts else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...scenarios.errors.suggest import unknown_name
+from ...scenarios.language.former_names import no_such
 from ..base.plotting import as_plotly
 from .run_directory import StoredRun, read, write
 
@@ -46,7 +46,7 @@ class Result:
         """Return the value of a metric. Raises KeyError naming the metrics there are."""
         entry = self.summary.get(metric)
         if not isinstance(entry, dict) or "value" not in entry:
-            raise KeyError(unknown_name("metric", metric, self.metrics()))
+            raise KeyError(no_such("metric", metric, self.metrics()))
         return entry["value"]
 
     def metrics(self) -> list[str]:
@@ -61,14 +61,18 @@ class Result:
         """Return the values of all metrics by name."""
         return {name: self.summary[name]["value"] for name in self.metrics()}
 
-    def table(self, name: str) -> pa.Table:
-        """Return an Arrow table; ``.to_pandas()`` where pandas is installed.
+    def table(self, name: str, *columns: str) -> pa.Table:
+        """Return an Arrow table, of all columns or of some; ``.to_pandas()`` where pandas is.
 
-        Raises KeyError naming the tables there are.
+        Raises KeyError naming the tables, or the columns, there are.
         """
         if name not in self.tables:
-            raise KeyError(unknown_name("table", name, self.tables))
-        return self.tables[name]
+            raise KeyError(no_such("table", name, self.tables))
+        table = self.tables[name]
+        for column in columns:
+            if column not in table.column_names:
+                raise KeyError(no_such(f"column of {name}", column, table.column_names))
+        return table.select(columns) if columns else table
 
     def figure(self, name: str) -> "go.Figure":
         """Return a Plotly figure. Raises KeyError naming the figures there are."""
@@ -76,7 +80,7 @@ class Result:
 
         figures = available_figures(self)
         if name not in figures:
-            raise KeyError(unknown_name("figure", name, figures))
+            raise KeyError(no_such("figure", name, figures))
         return as_plotly(figures[name](self))
 
     def vm_history(self, vm: str) -> "VmHistory":

@@ -95,7 +95,7 @@ def availability_table(run: PlayedCase) -> dict[str, Made]:
     kinds = [group.by for group in groups]
     names, stranded = [group.name for group in groups], count(_stranded_vms(run))
     return {
-        "by": (kinds, "", "Whether the row is one of all VMs, a size, a tenant."),
+        "scope": (kinds, "", "Whether the row is one of all VMs, a size, a tenant."),
         "name": (names, "", "Name of the size or tenant."),
         "vms": (count(span_s > 0), "VMs", "VMs that ran."),
         "crashes": (count(lives.crashes), "times", "Times that a VM lost its host."),
@@ -116,7 +116,7 @@ def outages(run: PlayedCase) -> dict[str, Made]:
     table = run.records["outages"]
     return {
         "entry": (run.texts(table["source"]), "", "Entry of the scenario."),
-        "of": (run.texts(table["kind"]), "", "What kind of thing failed."),
+        "component": (run.texts(table["kind"]), "", "What kind of thing failed."),
         "name": (run.texts(table["entity"]), "", "Host, rack, site, rack of the switch, or link."),
         "start_s": (table["start_s"], "s", "When it failed."),
         "end_s": (table["end_s"], "s", "When it was repaired, or the run ended."),
@@ -152,9 +152,11 @@ def failures_of(result: RunTables) -> dict[str, Any]:
 
 def _stranded(result: RunTables) -> list[dict[str, Any]]:
     """Return the first VMs that ran once and wait for a host as the run ends."""
-    table = result.table("vms").select(["vm", "size", "state", "ran_h", "reason"])
+    table = result.table("vms").select(["vm", "size", "state", "started_h", "reason"])
     waiting = (
-        row for row in table.to_pylist() if row["state"] == "waiting" and row["ran_h"] is not None
+        row
+        for row in table.to_pylist()
+        if row["state"] == "waiting" and row["started_h"] is not None
     )
     return list(islice(waiting, LISTED))
 

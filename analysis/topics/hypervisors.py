@@ -17,7 +17,7 @@ from .lifecycle.metrics import present_s
 def overhead_values(run: PlayedCase) -> dict[str, float]:
     """Return what the layer between hosts and guests took of CPU, and how long vCPUs waited.
 
-    ``layer_share`` is CPU delivered beyond the work of guests over all that was delivered. CPU
+    ``overhead_share`` is CPU delivered beyond the work of guests over all that was delivered. CPU
     ready and co-stop are means over the VMs that ran and asked for CPU, as shares of their lives.
     """
     vms, totals = run.farm.vm_accounts, run.farm.accounts.totals
@@ -28,7 +28,7 @@ def overhead_values(run: PlayedCase) -> dict[str, float]:
     ran = (vms.requested_mhz_s > 0) & (life_s > 0)
     ready, costop = vms.ready_s[ran] / life_s[ran], vms.costop_s[ran] / life_s[ran]
     return {
-        "layer_share": max(ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
+        "overhead_share": max(ratio(delivered_mhz_s - work_mhz_s, delivered_mhz_s), 0.0),
         "cpu_ready": float(ready.mean()) if len(ready) else 0.0,
         "cpu_ready_max": float(ready.max(initial=0.0)),
         "cpu_costop": float(costop.mean()) if len(costop) else 0.0,
@@ -59,7 +59,7 @@ def wide_column(run: PlayedCase) -> dict[str, Made]:
     placed = vms.host >= 0
     group = run.farm.hosts.group[np.where(placed, vms.host, 0)]
     wide = run.case.stack.costs.wide[vms.size, group] & placed
-    return {"wide": (wide, "", "Whether it exceeds a NUMA node of its last host.")}
+    return {"exceeds_numa_node": (wide, "", "Whether it exceeds a NUMA node of its last host.")}
 
 
 def response_columns(run: PlayedCase) -> dict[str, Made]:
@@ -122,17 +122,19 @@ def microscope(run: PlayedCase) -> dict[str, Made]:
 OVERHEAD = Topic(
     name="virtualisation overhead",
     values=overhead_values,
-    section=Section("Virtualisation", ("layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop")),
+    section=Section(
+        "Virtualisation", ("overhead_share", "cpu_ready", "cpu_ready_max", "cpu_costop")
+    ),
 )
 RESPONSE = Topic(
     name="response times",
     values=response_values,
     tables=(
         TopicTable(
-            "microscope",
+            "simulated_requests",
             microscope,
             lambda run: run.accounts.microscope is not None,
-            "Only with `service.microscope`.",
+            "Only with `service.simulate_requests`.",
         ),
     ),
     section=Section(

@@ -20,7 +20,7 @@ def rule_values(run: PlayedCase) -> dict[str, float]:
     """Return the VM-hours in which rules with a price were broken; none without rules."""
     if run.case.rules is None:
         return {}
-    return {"rules_broken": float(broken_vm_h(run.case.rules, run.outcome).sum())}
+    return {"rules_broken_vm_h": float(broken_vm_h(run.case.rules, run.outcome).sum())}
 
 
 def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
@@ -65,7 +65,7 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
         "vms": ([len(rule.vms) for rule in rules.all], "VMs", "VMs that it names."),
         "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
         "hard": ([rule.hard for rule in rules.all], "", "Whether nothing may break it."),
-        "price": (
+        "penalty": (
             pa.array([rule.penalty for rule in rules.all], pa.float64()),
             "",
             "What a VM placed against it counts; empty where it is hard.",
@@ -131,6 +131,6 @@ RULES = Topic(
         TopicTable("rules", rules_table, _has_rules, ONLY),
         TopicTable("rule_violations", rule_violations, _has_rules, ONLY),
     ),
-    section=Section("Rules", ("rules_broken",)),
+    section=Section("Rules", ("rules_broken_vm_h",)),
     facts={"rules": rules_of},
 )

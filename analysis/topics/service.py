@@ -89,7 +89,7 @@ def work_values(outcome: Outcome) -> dict[str, float]:
     shares = {cause: missed[cause] / asked if asked > 0 else 0.0 for cause in CAUSES}
     unserved = float(np.sum(list(shares.values())))
     return {
-        "work_asked_ghz_h": asked / MHZ_S_PER_GHZ_H,
+        "work_requested_ghz_h": asked / MHZ_S_PER_GHZ_H,
         "work_served_ghz_h": asked * max(1.0 - unserved, 0.0) / MHZ_S_PER_GHZ_H,
         "work_served_share": max(1.0 - unserved, 0.0),
         "unserved_share": unserved,
@@ -155,7 +155,7 @@ SERVICE = Topic(
     section=Section(
         "Service",
         (
-            "work_asked_ghz_h",
+            "work_requested_ghz_h",
             "work_served_ghz_h",
             "work_served_share",
             "unserved_share",

@@ -47,7 +47,7 @@ def _labels(run: PlayedCase) -> dict[str, Made]:
         "state": (words(vms.state, VM_STATES), "", "State at the end."),
         "first_host": (run.names.host(first), "", "Host at the start."),
         "last_host": (run.names.host(vms.host), "", "Host at the end."),
-        "migrations": (migrations, "moves", "Migrations that ended."),
+        "migrations": (migrations, "migrations", "Migrations that ended."),
     }
 
 

@@ -93,7 +93,7 @@ METRICS: dict[str, Metric] = {
     "vm_migrations_max": Metric("migrations", "Max migrations per VM", "Highest count of any VM."),
     "host_boots": Metric("cycles", "Host boots", "Hosts switched on after the start."),
     "host_shutdowns": Metric("cycles", "Host shutdowns", "Hosts switched off."),
-    "work_asked_ghz_h": Metric(
+    "work_requested_ghz_h": Metric(
         "GHz h", "Work asked for", "CPU work that VMs asked for, and the load of applications, "
         "whether or not a VM ran to do it."
     ),
@@ -156,7 +156,7 @@ METRICS: dict[str, Metric] = {
     "energy_per_work": Metric(
         "Wh/(GHz h)", "Energy per work", "Energy of the servers over work served."
     ),
-    "layer_share": Metric(
+    "overhead_share": Metric(
         "share", "Virtualisation overhead", "CPU delivered beyond the work served, over CPU "
         "delivered: hypervisor, control partition, host system and its applications."
     ),
@@ -226,7 +226,7 @@ WHERE_KNOWN: dict[str, Metric] = {
     "lost_work_ghz_h": Metric(
         "GHz h", "Work lost", "CPU that VMs would have asked for while they were down."
     ),
-    "rules_broken": Metric(
+    "rules_broken_vm_h": Metric(
         "VM h", "Rules broken", "Hours in which VMs were where a rule with a price does not want "
         "them, summed over rules and VMs."
     ),
@@ -234,11 +234,11 @@ WHERE_KNOWN: dict[str, Metric] = {
         "kWh", "Energy of switching", "Energy that hosts drew while booting, shutting down, or on "
         "their way into or out of another state of rest."
     ),
-    "rest_kwh": Metric(
+    "powered_down_kwh": Metric(
         "kWh", "Energy at rest", "Energy that hosts drew off or asleep, without those that are not "
         "paid for."
     ),
-    "energy_not_counted_kwh": Metric(
+    "energy_excluded_kwh": Metric(
         "kWh", "Standby energy not counted", "What hosts that are not paid for drew at rest; not "
         "part of the energy of the servers."
     ),
@@ -290,12 +290,12 @@ WHERE_KNOWN: dict[str, Metric] = {
         "times", "Times short of members", "Times that the load of an application went beyond the "
         "capacity of its members that ran."
     ),
-    "lateness_mean_s": Metric(
+    "shortage_mean_s": Metric(
         "s", "Lateness of capacity, mean", "From when a load went beyond the capacity of the "
         "members that ran until the capacity was there, or the load had fallen; mean over all "
         "such times."
     ),
-    "lateness_p95_s": Metric("s", "Lateness of capacity, P95", "95th percentile over the same."),
+    "shortage_p95_s": Metric("s", "Lateness of capacity, P95", "95th percentile over the same."),
     "applications_unserved_ghz_h": Metric(
         "GHz h", "Load not served", "Work of applications beyond what their members that ran "
         "could do. What hosts did not deliver to members is in the share of CPU not served."
@@ -307,13 +307,13 @@ WHERE_KNOWN: dict[str, Metric] = {
         "share", "Capacity to spare", "Capacity of the members that ran beyond what they were "
         "asked for, over that capacity."
     ),
-    "lateness_cost": Metric(
+    "unserved_load_penalty": Metric(
         "money", "Cost of lateness", "Work of applications that was not done, by the penalties of "
         "the scenario; not added to the total cost."
     ),
-    "migrations_unconverged": Metric(
-        "moves", "Migrations without convergence", "Pre-copy migrations that resorted to stop and "
-        "copy, throttling, post-copy or cancelling."
+    "migrations_not_converged": Metric(
+        "migrations", "Migrations without convergence", "Pre-copy migrations that resorted to "
+        "stop and copy, throttling, post-copy or cancelling."
     ),
 }  # fmt: skip
 """Figures that exist only where VMs have a request class, tenants are named, migrations ended or
@@ -345,16 +345,17 @@ LOWER_IS_BETTER = frozenset(
         "unserved_application_share", "slatah", "pdm", "slav", "esv",
         "slatah_pooled", "pdm_pooled", "slav_pooled", "energy_cost", "capital_cost",
         "licence_cost", "total_cost", "cost_per_year", "payback_years", "energy_per_work",
-        "layer_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
+        "overhead_share", "cpu_ready", "cpu_ready_max", "cpu_costop", "response_mean_ms",
         "response_p95_ms", "response_p99_ms", "requests_waiting", "co_tenants", "exposure",
-        "rules_broken", "below_reserve_h", "switching_kwh", "rest_kwh", "host_cycles_max",
+        "rules_broken_vm_h", "below_reserve_h", "switching_kwh", "powered_down_kwh",
+        "host_cycles_max",
         "downtime_mean_s", "downtime_p99_s", "downtime_max_s",
         "migration_wait_mean_s",
-        "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
+        "migration_energy_kwh", "link_utilisation_max", "migrations_not_converged",
         "vms_lost", "vms_waiting", "queue_max", "wait_mean_s", "wait_p95_s", "host_failures",
         "vm_crashes", "vm_downtime_h", "lost_work_ghz_h",
-        "shortages", "lateness_mean_s", "lateness_p95_s", "applications_unserved_ghz_h",
-        "applications_unserved_share", "applications_spare_share", "lateness_cost",
+        "shortages", "shortage_mean_s", "shortage_p95_s", "applications_unserved_ghz_h",
+        "applications_unserved_share", "applications_spare_share", "unserved_load_penalty",
     }
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset(

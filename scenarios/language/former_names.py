@@ -23,7 +23,74 @@ from typing import Any, Final
 from ..errors.suggest import unknown_name
 
 FORMER_NAMES: Final[dict[str, dict[str, str]]] = {
-    "column": {"price": "penalty"},
+    "column": {
+        "price": "penalty",
+    },
+    "metric": {
+        "layer_share": "overhead_share",
+        "rest_kwh": "powered_down_kwh",
+        "energy_not_counted_kwh": "energy_excluded_kwh",
+        "rules_broken": "rules_broken_vm_h",
+        "work_asked_ghz_h": "work_requested_ghz_h",
+        "lateness_mean_s": "shortage_mean_s",
+        "lateness_p95_s": "shortage_p95_s",
+        "lateness_cost": "unserved_load_penalty",
+        "migrations_unconverged": "migrations_not_converged",
+    },
+    "table": {
+        "microscope": "simulated_requests",
+    },
+    "figure": {
+        "move_phases": "migration_phases",
+        "sent": "migration_traffic",
+        "busiest": "busiest_hosts",
+        "links": "link_utilisation",
+    },
+    "column of rules": {
+        "price": "penalty",
+    },
+    "column of hosts": {
+        "rest_kwh": "powered_down_kwh",
+    },
+    "column of power_events": {
+        "rest": "sleep_state",
+    },
+    "column of migrations": {
+        "way": "unblocked_by",
+        "reaction": "convergence_action",
+    },
+    "column of migration_phases": {
+        "move": "migration",
+    },
+    "column of outages": {
+        "of": "component",
+    },
+    "column of availability": {
+        "by": "scope",
+    },
+    "column of application_series": {
+        "wanted": "desired",
+    },
+    "column of applications": {
+        "minimum": "min_members",
+        "maximum": "max_members",
+        "lateness_max_s": "shortage_max_s",
+    },
+    "column of scaling": {
+        "lateness_s": "shortage_s",
+    },
+    "column of vms": {
+        "asked_h": "arrived_h",
+        "ran_h": "started_h",
+        "wide": "exceeds_numa_node",
+    },
+    "column of maintenance": {
+        "empty_s": "emptied_s",
+        "open_s": "reopened_s",
+    },
+    "column of utilisation_map": {
+        "row": "first_host_number",
+    },
 }
 """New names by old ones, by kind: ``{"control policy": {"old": "new"}, "metric": {…}}``.
 

@@ -71,6 +71,6 @@ class Maintenance:
         times_s = np.array(self._times_s, np.float64).reshape(-1, 3)
         columns = {
             "host": np.array(self._host, np.int64), "closed_s": times_s[:, 0],
-            "empty_s": times_s[:, 1], "open_s": times_s[:, 2],
+            "emptied_s": times_s[:, 1], "reopened_s": times_s[:, 2],
         }  # fmt: skip
         return {"maintenance": columns}

@@ -16,7 +16,7 @@ GROWING = ("out", "up")
 class Decision:
     """One change of the wanted members; ``ready_s`` is NaN until their capacity is there.
 
-    ``lateness_s`` is for how long the load had then been beyond the capacity.
+    ``shortage_s`` is for how long the load had then been beyond the capacity.
     """
 
     time_s: float
@@ -29,7 +29,7 @@ class Decision:
     limit: float
     wanted_mhz: float
     ready_s: float = np.nan
-    lateness_s: float = 0.0
+    shortage_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class ScalingRecord:
                 waiting.append(decision)
                 continue
             decision.ready_s = now_s
-            decision.lateness_s = 0.0 if np.isnan(since_s) else now_s - since_s
+            decision.shortage_s = 0.0 if np.isnan(since_s) else now_s - since_s
         self._open[application] = waiting
 
     def _close(self, applications: Ints, now_s: float, why: str, missed_mhz_s: Floats) -> None:
@@ -185,5 +185,5 @@ class ScalingRecord:
             "measured": np.array([each.measured for each in made], np.float64),
             "limit": np.array([each.limit for each in made], np.float64),
             "ready_s": np.array([each.ready_s for each in made], np.float64),
-            "lateness_s": np.array([each.lateness_s for each in made], np.float64),
+            "shortage_s": np.array([each.shortage_s for each in made], np.float64),
         }

@@ -77,11 +77,11 @@ def test_capacity_is_late_by_what_provisioning_takes() -> None:
     (decision,) = result.table("scaling").to_pylist()
     assert (decision["time_s"], decision["from_members"], decision["to_members"]) == (600.0, 1, 4)
     assert decision["ready_s"] == pytest.approx(600.0 + COPY_S)
-    assert decision["lateness_s"] == pytest.approx(COPY_S)
+    assert decision["shortage_s"] == pytest.approx(COPY_S)
     (shortage,) = result.table("shortages").to_pylist()
     assert shortage["ended_by"] == "capacity came"
     assert shortage["unserved_ghz_h"] == pytest.approx(3.0 * COPY_S / 3600.0)
-    assert result.value("lateness_mean_s") == pytest.approx(COPY_S)
+    assert result.value("shortage_mean_s") == pytest.approx(COPY_S)
     assert result.value("applications_unserved_ghz_h") == pytest.approx(3.0 * COPY_S / 3600.0)
 
 
@@ -102,7 +102,7 @@ def test_what_lateness_costs_is_price_times_work_not_done() -> None:
     penalty = {"price": "5 EUR", "per": "GHz h"}
     result = run(constant("3 GHz"), penalty=penalty, max_members=1)
     assert result.value("applications_unserved_ghz_h") == pytest.approx(2.0 * 2.0)
-    assert result.value("lateness_cost") == pytest.approx(5.0 * 4.0)
+    assert result.value("unserved_load_penalty") == pytest.approx(5.0 * 4.0)
     (shortage,) = result.table("shortages").to_pylist()
     assert shortage["ended_by"] == "the run ended"
 
@@ -178,7 +178,7 @@ def test_sizes_go_up_hot_or_by_restarts_one_after_another() -> None:
     (step, more) = resizes_running.table("scaling").to_pylist()
     assert (step["to_size"], more["to_size"]) == ("wide", "wider")
     assert step["ready_s"] == step["time_s"] == 600.0
-    assert resizes_running.value("lateness_p95_s") == 60.0
+    assert resizes_running.value("shortage_p95_s") == 60.0
     assert set(cold.table("vms")["size"].to_pylist()[:2]) == {"wider"}
     dismissed = [
         each["time_s"] for each in cold.table("vm_events").to_pylist()
@@ -243,11 +243,11 @@ def test_load_is_served_or_missed_and_members_stay_within_bounds(
     result = farmsim.run(farmsim.Scenario.of(made))
     series = {name: result.table("application_series")[name].to_numpy()
               for name in ("load_ghz", "served_ghz", "unserved_ghz", "capacity_ghz", "running",
-                           "starting", "wanted")}  # fmt: skip
+                           "starting", "desired")}  # fmt: skip
     assert series["served_ghz"] + series["unserved_ghz"] == pytest.approx(series["load_ghz"])
     assert np.all(series["unserved_ghz"] >= 0.0)
     assert np.all(series["served_ghz"] <= series["capacity_ghz"] + 1e-9)
-    assert np.all((series["wanted"] >= minimum) & (series["wanted"] <= minimum + more))
+    assert np.all((series["desired"] >= minimum) & (series["desired"] <= minimum + more))
     assert np.all(series["running"] + series["starting"] <= minimum + more)
     asked = sum(result.table("vms")["requested_ghz_h"].to_pylist())
     missed = result.value("applications_unserved_ghz_h")
@@ -399,4 +399,4 @@ def test_a_shortage_that_costs_nothing_is_said_so_on_the_page() -> None:
     }
     both = farmsim.run({**short, "applications": [*short["applications"], other]})
     assert "app has no penalty, so their unserved work costs nothing" in both.report()
-    assert both.value("lateness_cost") == pytest.approx(4.0)
+    assert both.value("unserved_load_penalty") == pytest.approx(4.0)

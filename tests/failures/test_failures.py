@@ -127,7 +127,7 @@ def test_stranded_vms_say_what_they_lack() -> None:
         "sizes": [{"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "4 GiB", "count": 7}],
     }))  # fmt: skip
     rows = result.table("availability").to_pylist()
-    assert rows[0]["by"] == "all"
+    assert rows[0]["scope"] == "all"
     assert rows[0]["stranded"] == 3
     reasons = [row["reason"] for row in result.table("vms").to_pylist() if row["reason"]]
     assert len(reasons) == rows[0]["stranded"]

@@ -56,7 +56,7 @@ def test_all_work_is_done_where_there_is_room() -> None:
     result = run(workload__vms=4)
     assert causes(result) == {}
     assert result.value("work_served_share") == 1
-    assert result.value("work_asked_ghz_h") == pytest.approx(4 * 2 * 2)
+    assert result.value("work_requested_ghz_h") == pytest.approx(4 * 2 * 2)
     assert result.value("work_served_ghz_h") == pytest.approx(16)
 
 
@@ -108,7 +108,7 @@ def test_vms_that_were_rejected_asked_for_work_too() -> None:
     result = run(workload__vms=8)
     assert result.value("vms_rejected") == 3
     assert causes(result) == {"not_running": pytest.approx(3 / 8)}
-    assert result.value("work_asked_ghz_h") == pytest.approx(32)
+    assert result.value("work_requested_ghz_h") == pytest.approx(32)
     vms = result.table("vms")
     assert sorted(vms["unserved_not_running_share"].to_pylist()) == [0] * 5 + [1] * 3
     assert sum(vms["requested_ghz_h"].to_pylist()) == pytest.approx(32)
@@ -119,7 +119,7 @@ def test_work_asked_for_does_not_depend_on_the_farm() -> None:
     for count, served in ((1, 5 / 8), (2, 1.0)):
         hosts = [{"name": "h", "server": SERVER, "count": count}]
         result = run(workload__vms=8, farm__hosts=hosts)
-        assert result.value("work_asked_ghz_h") == pytest.approx(32)
+        assert result.value("work_requested_ghz_h") == pytest.approx(32)
         assert result.value("work_served_share") == pytest.approx(served)
 
 
@@ -137,7 +137,7 @@ def test_load_beyond_the_members_is_not_served() -> None:
     }  # fmt: skip
     result = run(workload={"sizes": [SIZE]}, applications=[application])
     assert causes(result) == {"application": pytest.approx(0.75)}
-    assert result.value("work_asked_ghz_h") == pytest.approx(16)
+    assert result.value("work_requested_ghz_h") == pytest.approx(16)
 
 
 def lives(asked_s: float, ran_s: float = np.nan) -> Lifetimes:
@@ -262,7 +262,7 @@ def test_causes_add_up_whatever_the_farm(drawn: dict[str, Any]) -> None:
     assert done.sum() == pytest.approx(result.value("work_served_ghz_h"), rel=1e-9, abs=1e-9)
     for cause in set(CAUSES) - {"application"}:
         lost = asked @ np.array(vms[f"unserved_{cause}_share"].to_pylist())
-        share = result.value(f"unserved_{cause}_share") * result.value("work_asked_ghz_h")
+        share = result.value(f"unserved_{cause}_share") * result.value("work_requested_ghz_h")
         assert lost == pytest.approx(share, rel=1e-9, abs=1e-9)
 
 
@@ -282,7 +282,7 @@ def test_vms_that_come_inside_a_step_count_for_their_own_time(tmp_path: Path, qu
     made["admission"] = {"max_queue": queue}
     result = farmsim.run(made)
     asked = 8 * 0.5 * 2 + 8 * 0.25
-    assert result.value("work_asked_ghz_h") == pytest.approx(asked)
+    assert result.value("work_requested_ghz_h") == pytest.approx(asked)
     assert causes(result) == {"not_running": pytest.approx(2 / asked)}
 
 
@@ -299,8 +299,8 @@ def test_a_vm_that_waited_and_ran_its_whole_life_missed_nothing(tmp_path: Path) 
     made["provisioning"] = {"method": "none"}
     result = farmsim.run(made)
     assert causes(result) == {}
-    assert result.value("work_asked_ghz_h") == pytest.approx(8 * 0.5 / 3 + 8 * 0.25)
+    assert result.value("work_requested_ghz_h") == pytest.approx(8 * 0.5 / 3 + 8 * 0.25)
     made["run"] = {"duration": "27 min"}  # it runs for 7 of its 15 minutes, which would have fit
     cut = farmsim.run(made)
-    lost_ghz_h = cut.value("unserved_not_running_share") * cut.value("work_asked_ghz_h")
+    lost_ghz_h = cut.value("unserved_not_running_share") * cut.value("work_requested_ghz_h")
     assert lost_ghz_h == pytest.approx(8 * 8 / 60)

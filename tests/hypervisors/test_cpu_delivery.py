@@ -297,7 +297,7 @@ NOTHING_MOVES = ("policies.control=none", "policies.initial.placement=round_robi
 TOTALS = (
     "energy_kwh", "work_served_ghz_h", "unserved_share", "cpu_ready", "cpu_costop", "migrations",
     "response_mean_ms", "response_p99_ms", "requests", "requests_waiting", "co_tenants",
-    "host_boots", "total_cost", "layer_share",
+    "host_boots", "total_cost", "overhead_share",
 )  # fmt: skip
 
 
@@ -360,7 +360,7 @@ def test_interference_never_helps() -> None:
 def test_all_models_of_the_layer_are_at_work() -> None:
     """What the tests above rely on: the small scenario strains what it says it does."""
     run = ran()
-    assert run.value("layer_share") > 0.05
+    assert run.value("overhead_share") > 0.05
     assert run.value("migrations") > 0
     assert run.value("co_tenants") > 0
     assert run.value("cpu_costop") > 0

@@ -170,7 +170,7 @@ def test_energy_in_the_table_is_what_the_ledger_has() -> None:
     result = farmsim.run(scenario())
     table = result.table("tenants")["energy_kwh"].to_numpy()
     # Without what hosts drew at rest that are not paid for.
-    uncounted_j = result.value("energy_not_counted_kwh") * JOULE_PER_KWH
+    uncounted_j = result.value("energy_excluded_kwh") * JOULE_PER_KWH
     expected_j = [*ledger.energy_j, ledger.unused_j - uncounted_j]
     assert table * JOULE_PER_KWH == pytest.approx(expected_j)
     assert outcome.end_s == 7200

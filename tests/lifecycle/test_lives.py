@@ -203,7 +203,7 @@ def test_a_rule_is_broken_from_event_to_event(tmp_path: Path) -> None:
         made = living(tmp_path, lines, policies={"every": every})
         made["constraints"] = [rule]
         result = run(made)
-        assert result.value("rules_broken") == pytest.approx(2 * 1134 / HOUR_S)
+        assert result.value("rules_broken_vm_h") == pytest.approx(2 * 1134 / HOUR_S)
         for row in result.table("rule_violations").to_pylist():
             assert (row["start_s"], row["end_s"]) == (100.0, 1234.0)
 
@@ -214,7 +214,7 @@ def test_a_rule_about_others_is_watched_between_steps_too(tmp_path: Path) -> Non
     made = living(tmp_path, lines)
     made["constraints"] = [{"name": "alone", "type": "lonely", "vms": ["a"], "penalty": 3}]
     result = run(made)
-    assert result.value("rules_broken") == pytest.approx(300 / HOUR_S)
+    assert result.value("rules_broken_vm_h") == pytest.approx(300 / HOUR_S)
 
 
 def test_violations_begin_and_end_with_what_causes_them(tmp_path: Path) -> None:

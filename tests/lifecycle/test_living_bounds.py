@@ -113,7 +113,7 @@ def test_bounds_are_never_above_the_best_packing(vms: list[Vm], tmp_path: Path) 
     vms = sorted(vms)
     result = played(tmp_path, vms, "none")
     assert result.value("unserved_share") == pytest.approx(0.0, abs=1e-12)
-    lives = [(row["ran_h"] * 3600, row["ended_h"]) for row in result.tables["vms"].to_pylist()]
+    lives = [(row["started_h"] * 3600, row["ended_h"]) for row in result.tables["vms"].to_pylist()]
     spans = [(a, 3.0 * STEP_S if b is None else b * 3600) for a, b in lives]
     cuts = np.unique([0.0, *np.arange(1, 4) * STEP_S, *(t for span in spans for t in span)])
     hosts_s, energy_j = np.zeros(3), np.zeros(3)

@@ -117,9 +117,9 @@ def test_each_host_has_its_wave_and_when_it_was_empty() -> None:
     first, second, third = outcome.by_host
     assert [each.wave for each in outcome.by_host] == [1, 1, 2]
     # Each holds two VMs, whose target may be one host: its port is shared by four then.
-    assert first.empty_s is not None
-    assert 600 + 2 * COPY_S <= first.empty_s <= 600 + 4 * COPY_S + 0.1
-    assert third.empty_s == outcome.finished_s
+    assert first.emptied_s is not None
+    assert 600 + 2 * COPY_S <= first.emptied_s <= 600 + 4 * COPY_S + 0.1
+    assert third.emptied_s == outcome.finished_s
     assert second.worst_downtime_s is not None
     assert second.worst_downtime_s > 0
     assert outcome.moving_s == pytest.approx(sum_of_moves(outcome))
@@ -178,12 +178,12 @@ def test_a_wave_follows_as_soon_as_the_work_on_the_last_one_is_over() -> None:
         roomy, Evacuation("rack-1,rack-2", at_s=100.0, hosts_per_wave=1, maintenance_time_s=1000.0)
     )
     first, second = outcome.by_host
-    assert first.empty_s == pytest.approx(100 + 2 * COPY_S, abs=0.01)
-    assert first.empty_s is not None
-    assert first.open_s == pytest.approx(first.empty_s + 1000.0)
-    assert second.closed_s == first.open_s
+    assert first.emptied_s == pytest.approx(100 + 2 * COPY_S, abs=0.01)
+    assert first.emptied_s is not None
+    assert first.reopened_s == pytest.approx(first.emptied_s + 1000.0)
+    assert second.closed_s == first.reopened_s
     assert second.closed_s is not None
-    assert second.empty_s == pytest.approx(second.closed_s + 2 * COPY_S, abs=0.01)
+    assert second.emptied_s == pytest.approx(second.closed_s + 2 * COPY_S, abs=0.01)
     assert "work on the last wave ends at 0:35:14 h" in outcome.text()
 
 
@@ -216,7 +216,7 @@ def test_a_vm_on_a_host_of_a_later_wave_has_not_been_evacuated() -> None:
     )
     assert outcome.finished_s is None
     assert outcome.stayed == {"vm-1": "its wave had not begun"}
-    assert [each.empty_s is None for each in outcome.by_host] == [False, True]
+    assert [each.emptied_s is None for each in outcome.by_host] == [False, True]
     both = evacuate(large, Evacuation("rack-1,rack-3", hosts_per_wave=1))
     assert both.finished_s is not None
     assert not both.stayed

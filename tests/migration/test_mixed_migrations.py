@@ -49,7 +49,7 @@ def moves(result: Result) -> list[dict[str, Any]]:
 
 def phases(result: Result, move: int = 0) -> list[str]:
     table = result.table("migration_phases").to_pylist()
-    return [row["phase"] for row in table if row["move"] == move]
+    return [row["phase"] for row in table if row["migration"] == move]
 
 
 CONVERTED = ["shut down", "convert", "boot", "acknowledge"]
@@ -196,6 +196,6 @@ def test_a_passthrough_device_is_detached_first() -> None:
         migration={"model": "suspend_resume", "detach": "3 s"},
     )  # fmt: skip
     assert phases(result) == ["detach device", "copy", "attach device", "acknowledge"]
-    took = [row for row in result.table("migration_phases").to_pylist() if row["move"] == 0]
+    took = [row for row in result.table("migration_phases").to_pylist() if row["migration"] == 0]
     assert took[0]["end_s"] - took[0]["start_s"] == pytest.approx(3.0)
     assert moves(result)[0]["downtime_s"] < 10

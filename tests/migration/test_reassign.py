@@ -54,7 +54,9 @@ def reassigned(given: farmsim.Scenario, assignment: dict[str, str]) -> farmsim.R
 
 def moves(result: farmsim.Result) -> list[tuple[Any, ...]]:
     table = result.table("migrations").to_pydict()
-    return list(zip(*(table[key] for key in ("vm", "source", "target", "way")), strict=True))
+    return list(
+        zip(*(table[key] for key in ("vm", "source", "target", "unblocked_by")), strict=True)
+    )
 
 
 def outcomes(result: farmsim.Result) -> list[str]:
@@ -93,7 +95,7 @@ def test_without_a_third_host_one_stands_still_meanwhile() -> None:
     assert places(result) == ["b-1", "a-1"]
     assert outcomes(result)[-1] == "suspended on the way"
     by_vm = {row["vm"]: row for row in result.table("migrations").to_pylist()}
-    assert by_vm["vm-1"]["way"] == "suspended on the way"
+    assert by_vm["vm-1"]["unblocked_by"] == "suspended on the way"
     # Written and read at 8 Gbit/s; in between the other goes over a port of 10 Gbit/s.
     down_s = 2 * 4 * GIB_S * 10 / 8 + 4 * GIB_S
     assert by_vm["vm-1"]["downtime_s"] == pytest.approx(down_s, abs=0.01)
@@ -122,7 +124,7 @@ def test_the_end_of_a_run_finds_vms_waiting_and_on_storage() -> None:
     result = reassigned(scenario([4, 4], [4, 4], **slow), {"vm-1": "b-1", "vm-2": "a-1"})
     table = result.table("migrations").to_pydict()
     assert table["finished"] == [True, False]
-    assert sorted(table["way"]) == ["after others", "suspended on the way"]
+    assert sorted(table["unblocked_by"]) == ["after others", "suspended on the way"]
     slower = slow | {"run.duration": "7 min"}
     result = reassigned(scenario([4, 4], [4, 4], **slower), {"vm-1": "b-1", "vm-2": "a-1"})
     assert result.table("migrations")["finished"].to_pylist() == [False, False]

@@ -34,7 +34,7 @@ from farmsim.sim.outcome import Outcome
 
 OF_NETWORK = (
     "downtime_mean_s", "downtime_p99_s", "downtime_max_s", "migration_wait_mean_s",
-    "migration_energy_kwh", "link_utilisation_max", "migrations_unconverged",
+    "migration_energy_kwh", "link_utilisation_max", "migrations_not_converged",
 )  # fmt: skip
 SLOW = {"topology": "two_tier", "hosts_per_rack": 4, "port": "1 Gbit/s", "uplink": "1 Gbit/s"}
 
@@ -98,7 +98,7 @@ def test_phases_add_up_to_their_moves(model: str, parameters: dict[str, Any]) ->
     assert moves["finished"].sum() > 0
     done = np.flatnonzero(moves["finished"])
     for row in done[:40]:
-        mine = phases["move"] == row
+        mine = phases["migration"] == row
         assert set(phases["vm"][mine]) == {moves["vm"][row]}
         start_s, end_s = phases["start_s"][mine], phases["end_s"][mine]
         assert start_s[0] == moves["start_s"][row]
@@ -169,9 +169,9 @@ def test_metrics_are_those_of_the_moves(result: farmsim.Result) -> None:
 def test_moves_that_do_not_converge_are_counted() -> None:
     dirty = {"model": "rate", "rate": "2 Gbit/s"}
     made = farmsim.run(scenario(dirty=dirty, if_not_converging="post_copy"))
-    reactions = made.table("migrations")["reaction"].to_pylist()
-    assert made.value("migrations_unconverged") == len(reactions) - reactions.count(None)
-    assert made.value("migrations_unconverged") > 0
+    reactions = made.table("migrations")["convergence_action"].to_pylist()
+    assert made.value("migrations_not_converged") == len(reactions) - reactions.count(None)
+    assert made.value("migrations_not_converged") > 0
     assert set(reactions) <= {None, "post_copy"}
     assert "did not converge" in made.report()
 
@@ -180,13 +180,13 @@ def test_without_a_network_nothing_is_claimed(plain: farmsim.Result) -> None:
     assert not {"links", "link_series", "migration_phases"} & set(plain.tables)
     assert not set(OF_NETWORK) & set(plain.metrics())
     moves = plain.table("migrations")
-    for name in ("downtime_s", "rounds", "reaction"):
+    for name in ("downtime_s", "rounds", "convergence_action"):
         assert moves[name].null_count == moves.num_rows > 0
     for name in ("source_cpu_s", "target_cpu_s", "guest_lost_s", "energy_j", "waited_s"):
         assert moves[name].null_count == 0
     assert "Migrations over the network" not in plain.report()
     with pytest.raises(KeyError, match="figure"):
-        plain.figure("move_phases")
+        plain.figure("migration_phases")
 
 
 def test_columns_are_described(result: farmsim.Result) -> None:
@@ -249,7 +249,7 @@ def test_a_network_without_moves_is_reported() -> None:
     assert made.table("link_series").num_rows == 0
     page = made.report()
     assert "No VM was migrated." in page
-    assert "figure-move_phases" not in page
+    assert "figure-migration_phases" not in page
 
 
 def lost_bytes(outcome: Outcome) -> None:

@@ -67,13 +67,13 @@ def test_results_tell_time_and_energy_of_rest(tmp_path: Path) -> None:
     # One of three hosts sleeps from the start: 2 h at 9 W, no switching.
     hosts = result.table("hosts")
     assert hosts["suspend_to_ram_h"].to_pylist() == [0, 0, 2]
-    assert result.value("rest_kwh") == pytest.approx(0.018)
+    assert result.value("powered_down_kwh") == pytest.approx(0.018)
     assert result.value("switching_kwh") == 0
     # A host that is never needed is not paid for, and neither is its energy.
     needed = farmsim.run(written(tmp_path))
-    assert needed.value("rest_kwh") == 0
-    assert needed.value("energy_not_counted_kwh") == pytest.approx(0.018)
-    assert "rest" in result.table("power_events").column_names
+    assert needed.value("powered_down_kwh") == 0
+    assert needed.value("energy_excluded_kwh") == pytest.approx(0.018)
+    assert "sleep_state" in result.table("power_events").column_names
 
 
 def test_what_a_limit_forbids_is_told(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_the_source_keeps_the_memory_until_all_pages_are_fetched(kind: str, tmp_
     result = farmsim.run(changed)
     rows = {row["vm"]: row for row in result.table("vms").to_pylist()}
     assert rows["late"]["first_host"] == "h-1"
-    assert rows["late"]["ran_h"] * 3600 == pytest.approx(600 + took_s, rel=1e-4)
+    assert rows["late"]["started_h"] * 3600 == pytest.approx(600 + took_s, rel=1e-4)
 
 
 def test_the_cap_of_pre_copy_counts_memory_and_not_the_disk() -> None:
@@ -149,7 +149,7 @@ def test_the_cap_of_pre_copy_counts_memory_and_not_the_disk() -> None:
     changed["workload"]["source"]["utilisation"] = "100 %"
     result = farmsim.run(changed)
     move = result.table("migrations").to_pylist()[0]
-    assert move["reaction"] is None
+    assert move["convergence_action"] is None
     assert move["downtime_s"] == pytest.approx(0.087, abs=0.001)
 
 

@@ -54,7 +54,7 @@ def test_hosts_of_the_first_placement_alone_are_start_up() -> None:
     assert "Start-up: 8 hosts in the first" in result.summary["verdict"]
     # The hosts that moved away from are awake for a while: that energy counts.
     hosts = result.table("hosts")["energy_kwh"].to_numpy().sum()
-    missing = result.value("energy_not_counted_kwh")
+    missing = result.value("energy_excluded_kwh")
     assert result.value("energy_kwh") + missing == pytest.approx(hosts)
 
 
@@ -81,7 +81,7 @@ def test_hosts_that_are_not_bought_do_not_count_with_their_energy() -> None:
     written["policies"] = {"control": "power_proportional"}
     result = farmsim.run(written)
     assert result.value("energy_kwh") == pytest.approx(24 * 0.15)
-    assert result.value("energy_not_counted_kwh") == pytest.approx(24 * 79 * 0.005)
+    assert result.value("energy_excluded_kwh") == pytest.approx(24 * 79 * 0.005)
     assert result.value("hosts_paid") == result.value("hosts_on_peak") == 1
     assert result.value("mean_power_w") == pytest.approx(150)
     assert result.value("peak_power_w") == pytest.approx(150)

@@ -126,7 +126,7 @@ def texts(node: Any) -> list[str]:
 def test_no_label_of_a_figure_is_a_link(folder: Path, saved: Path) -> None:
     result = farmsim.load(saved)
     compared = farmsim.compare("s.yaml")
-    figures = [result.figure(name) for name in ("busiest", "heatmap", "power")]
+    figures = [result.figure(name) for name in ("busiest_hosts", "heatmap", "power")]
     figures += [compared.figure(name) for name in ("metrics", "power")]
     found = [text for each in figures for text in texts(each.to_plotly_json())]
     assert any("&lt;a href=" in text for text in found)

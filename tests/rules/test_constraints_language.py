@@ -148,11 +148,11 @@ def test_a_run_tells_of_its_rules() -> None:
         "name: shy, type: ban, vms: [vm-1], hosts: ['*'], penalty: 1",
     )
     result = farmsim.run(from_text(text.replace("policy: consolidation", "policy: none")))
-    assert result.value("rules_broken") == pytest.approx(1.0)
+    assert result.value("rules_broken_vm_h") == pytest.approx(1.0)
     rules = {row["rule"]: row for row in result.tables["rules"].to_pylist()}
     assert rules["bank-apart"]["hard"]
     assert rules["bank-apart"]["domain"] == "rack"
-    assert rules["calm"]["price"] == 2.5
+    assert rules["calm"]["penalty"] == 2.5
     assert rules["shy"]["broken_vm_h"] == pytest.approx(1.0)
     broken = result.tables["rule_violations"].to_pylist()
     assert {(row["rule"], row["vm"]) for row in broken} == {("shy", "vm-1")}
@@ -170,7 +170,7 @@ def test_vms_that_find_no_host_are_told_with_the_rules() -> None:
 def test_without_rules_there_are_no_tables_of_rules() -> None:
     result = farmsim.run(from_text(BASE.replace("constraints:\n", "")))
     assert "rules" not in result.tables
-    assert "rules_broken" not in result.summary
+    assert "rules_broken_vm_h" not in result.summary
 
 
 def test_a_resolved_scenario_has_the_same_rules() -> None:

@@ -187,7 +187,7 @@ def test_runs_of_the_library_stay_above_their_bounds(name: str) -> None:
         assert np.all(steps["hosts_bound"] <= steps["hosts_on"] + 1e-6)
         assert np.all(steps["power_bound_w"] <= steps["power_w"] * (1 + 1e-9))
         mean_on = (steps["hosts_on"] * length_s).sum() / length_s.sum()
-        if "energy_not_counted_kwh" not in each.summary:  # all hosts that were on count
+        if "energy_excluded_kwh" not in each.summary:  # all hosts that were on count
             assert mean_on == pytest.approx(each.value("hosts_on_mean"))
         bound = each.value("hosts_bound_mean")
         assert each.value("gap_hosts") == pytest.approx(each.value("hosts_on_mean") / bound - 1)

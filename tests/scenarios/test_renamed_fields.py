@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 from settable_fields import settable_fields
 
+import farmsim
+from farmsim.analysis.report.figures import ORDER
+from farmsim.models.base.metric_definitions import METRICS, WHERE_KNOWN
 from farmsim.policies.catalogue import available
 from farmsim.policies.control.power_management import PowerManagement
 from farmsim.policies.user_policies.kinds import KINDS
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.language.choices import model_of
 from farmsim.scenarios.language.fields import Part
-from farmsim.scenarios.language.former_names import former_fields, former_values
+from farmsim.scenarios.language.former_names import FORMER_NAMES, former_fields, former_values
 from farmsim.scenarios.scenario import from_text
 from farmsim.scenarios.spec.spec import Spec
 
@@ -19,6 +23,7 @@ SCENARIO = """\
 farm: {hosts: [{name: a, server: hp_ml110_g5, count: 2}]}
 workload: {source: {type: constant, utilisation: 30 %}, vms: 3}
 """
+METRICS_NOW = FORMER_NAMES["metric"]
 LOAD = "load: {type: constant, rate: 3 GHz}"
 SHOP = f"name: shop, size: standard, {LOAD}"
 LADDER = "policy: vertical, sizes: [standard]"
@@ -122,6 +127,39 @@ def test_a_former_name_is_refused_and_the_new_one_named(written: str) -> None:
     told = f"is now called {RENAMED[written]}"
     assert [line for line in lines if line.startswith(f"--set {written}: ") and told in line]
     assert "unknown key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("old", FORMER_NAMES["metric"])
+def test_a_former_metric_is_refused_in_an_assertion(old: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"^s.yaml:3:1: assert: .* now called {METRICS_NOW[old]};"
+    ):
+        from_text(f"{SCENARIO}assert: {{{old}: < 3}}\n", "s.yaml")
+
+
+def test_former_names_of_results_are_refused_and_those_of_now_are_known() -> None:
+    empty = farmsim.Result("r", {}, {}, "", {"none": pa.table({"vm": ["a"]})})
+    for old, new in METRICS_NOW.items():
+        assert new in {*METRICS, *WHERE_KNOWN}
+        with pytest.raises(KeyError, match=f"'{old}' is now called {new}; write {new}"):
+            empty.value(old)
+    for old, new in FORMER_NAMES["table"].items():
+        with pytest.raises(KeyError, match=f"'{old}' is now called {new}; write {new}"):
+            empty.table(old)
+    for old, new in FORMER_NAMES["figure"].items():
+        assert new in ORDER
+        with pytest.raises(KeyError, match=f"'{old}' is now called {new}; write {new}"):
+            empty.figure(old)
+
+
+@pytest.mark.parametrize("what", [each for each in FORMER_NAMES if each.startswith("column of ")])
+def test_a_former_column_is_refused(what: str) -> None:
+    name = what.removeprefix("column of ")
+    for old, new in FORMER_NAMES[what].items():
+        result = farmsim.Result("r", {}, {}, "", {name: pa.table({new: [1.0], "other": [2.0]})})
+        assert result.table(name, new).column_names == [new]
+        with pytest.raises(KeyError, match=f"'{old}' is now called {new}; write {new}"):
+            result.table(name, "other", old)
 
 
 def owners() -> Iterator[type]:

@@ -28,7 +28,9 @@ def watched(source: Any, duration: str, *changes: str) -> list[dict[str, Any]]:
             "policies": {"control": "none"},
         }
     )
-    rows: list[dict[str, Any]] = run(scenario.override(*changes)).tables["microscope"].to_pylist()
+    rows: list[dict[str, Any]] = (
+        run(scenario.override(*changes)).tables["simulated_requests"].to_pylist()
+    )
     return rows
 
 
@@ -82,7 +84,7 @@ def test_a_standstill_within_a_step_holds_requests_back(tmp_path: Path) -> None:
         }
     )  # fmt: skip
     result = run(scenario)
-    row = result.tables["microscope"].to_pylist()[0]
+    row = result.tables["simulated_requests"].to_pylist()[0]
     moved = result.tables["migrations"].to_pylist()[0]
     still_s = moved["end_s"] - moved["start_s"]
     assert still_s > 10

@@ -46,7 +46,7 @@ LEVELS = ("low", "typical", "high")
 @pytest.mark.parametrize("level", LEVELS)
 def test_claim_1_hosted_costs_more_energy_and_time(level: str) -> None:
     ran = compared("1-hosted", "run.duration=1 h", band=True)
-    for metric in ("energy_per_work", "response_mean_ms", "response_p99_ms", "layer_share"):
+    for metric in ("energy_per_work", "response_mean_ms", "response_p99_ms", "overhead_share"):
         assert value(ran, metric, "hosted", level) > value(ran, metric, "type1", level)
     apps, alone = (value(ran, "energy_kwh", name, level) for name in ("hosted_apps", "hosted"))
     assert apps > alone

@@ -29,7 +29,7 @@ def applications(result: RunTables) -> Figure:
     lines = [
         course("capacity_ghz", "capacity of members that run", MAIN, "GHz", **filled),
         course("load_ghz", "load", WARM, "GHz"),
-        course("wanted", "members wanted (right)", OTHER, "members", **right),
+        course("desired", "members wanted (right)", OTHER, "members", **right),
     ]
     return figure(lines, f"time ({label})", "GHz", margin={"r": 60}, yaxis2=second_axis("members"))
 

@@ -24,8 +24,8 @@ from .figures import ELASTICITY_FIGURES, elasticity_of
 def elasticity_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures of all applications together by name; none where there are none.
 
-    Lateness is 0 where there was no shortage. ``lateness_cost`` is there only where an application
-    has a penalty.
+    Lateness is 0 where there was no shortage. ``unserved_load_penalty`` is there only where an
+    application has a penalty.
     """
     if run.case.load.applications is None:
         return {}
@@ -39,15 +39,15 @@ def elasticity_values(run: PlayedCase) -> dict[str, float]:
         "scale_outs": int(np.isin(kinds, GROWING).sum()),
         "scale_ins": int((~np.isin(kinds, GROWING)).sum()),
         "shortages": len(late_s),
-        "lateness_mean_s": float(late_s.mean()) if len(late_s) else 0.0,
-        "lateness_p95_s": nearest_rank(late_s, 0.95),
+        "shortage_mean_s": float(late_s.mean()) if len(late_s) else 0.0,
+        "shortage_p95_s": nearest_rank(late_s, 0.95),
         "applications_unserved_ghz_h": missed / MHZ_S_PER_GHZ_H,
         "applications_unserved_share": missed / load if load else 0.0,
         "applications_spare_share": 1.0 - (load - missed) / capacity if capacity else 0.0,
     }
     if any(part.penalty for part in run.scenario.applications):
         amounts = _penalties(run, run.case.load.applications, ends["missed"])
-        values["lateness_cost"] = float(amounts.sum())
+        values["unserved_load_penalty"] = float(amounts.sum())
     return values
 
 
@@ -99,8 +99,8 @@ def _members(run: PlayedCase) -> dict[str, Made]:
     running = run.records["application_series"]["running"].reshape(-1, count)
     return {
         "application": (_names(run, np.arange(count)), "", "Name of the application."),
-        "minimum": (applications.minimum, "VMs", "Fewest members."),
-        "maximum": (applications.maximum, "VMs", "Most members."),
+        "min_members": (applications.minimum, "VMs", "Fewest members."),
+        "max_members": (applications.maximum, "VMs", "Most members."),
         "running_min": (running.min(axis=0), "VMs", "Fewest that ran at an instant of the series."),
         "running_max": (running.max(axis=0), "VMs", "Most that ran at an instant of the series."),
     }
@@ -127,7 +127,7 @@ def _shortages(run: PlayedCase) -> dict[str, Made]:
     short = "Times that the load was beyond the capacity of the members that ran."
     return {
         "shortages": (times, "times", short),
-        "lateness_max_s": (late_s, "s", "Longest of them."),
+        "shortage_max_s": (late_s, "s", "Longest of them."),
     }
 
 
@@ -169,8 +169,8 @@ def scaling_table(run: PlayedCase) -> dict[str, Made]:
             "s",
             "When the capacity asked for was there; null if never, or if less was asked for.",
         ),
-        "lateness_s": (
-            table["lateness_s"],
+        "shortage_s": (
+            table["shortage_s"],
             "s",
             "For how long the load had been beyond the capacity then.",
         ),
@@ -227,7 +227,7 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
         "unserved_ghz": (missed, "GHz", "Load beyond what they could do, mean."),
         "running": (counts["running"], "VMs", "Members that ran at the start of the interval."),
         "starting": (counts["starting"], "VMs", "Members that waited or started then."),
-        "wanted": (counts["wanted"], "VMs", "Members that were wanted then."),
+        "desired": (counts["wanted"], "VMs", "Members that were wanted then."),
     }
 
 
@@ -257,12 +257,12 @@ ELASTICITY = Topic(
             "scale_outs",
             "scale_ins",
             "shortages",
-            "lateness_mean_s",
-            "lateness_p95_s",
+            "shortage_mean_s",
+            "shortage_p95_s",
             "applications_unserved_ghz_h",
             "applications_unserved_share",
             "applications_spare_share",
-            "lateness_cost",
+            "unserved_load_penalty",
         ),
     ),
     facts={"elasticity": elasticity_of},

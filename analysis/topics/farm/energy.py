@@ -29,7 +29,7 @@ ENERGY = Topic(
         (
             "energy_kwh",
             "facility_energy_kwh",
-            "energy_not_counted_kwh",
+            "energy_excluded_kwh",
             "mean_power_w",
             "peak_power_w",
             "energy_per_work",

@@ -162,13 +162,13 @@ def maintenance(run: PlayedCase) -> dict[str, Made]:
     return {
         "host": (run.names.host(table["host"]), "", "Host closed for maintenance."),
         "closed_s": (nullable(table["closed_s"]), "s", "When it was closed: its wave began."),
-        "empty_s": (
-            nullable(table["empty_s"]),
+        "emptied_s": (
+            nullable(table["emptied_s"]),
             "s",
             "When the last VM had left it, in whatever way; null: not within the run.",
         ),
-        "open_s": (
-            nullable(table["open_s"]),
+        "reopened_s": (
+            nullable(table["reopened_s"]),
             "s",
             "When it was in service again, off; null: not within the run.",
         ),
@@ -267,7 +267,7 @@ HOSTS = Topic(
             hosts_on,
         ),
         TopicFigure(
-            "busiest",
+            "busiest_hosts",
             "The ten busiest hosts",
             "Hosts that did most work: CPU delivered over the whole run.",
             busiest,

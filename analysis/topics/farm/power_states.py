@@ -31,7 +31,7 @@ def power_state_values(run: PlayedCase) -> dict[str, float]:
     days = max(run.end_s / S_PER_DAY, 1.0)
     return {
         "switching_kwh": float(sleep_record.switching_j.sum()) / JOULE_PER_KWH,
-        "rest_kwh": float(sleep_record.off_j.sum()) / JOULE_PER_KWH,
+        "powered_down_kwh": float(sleep_record.off_j.sum()) / JOULE_PER_KWH,
         "host_cycles_max": float(run.farm.accounts.stops.max(initial=0)) / days,
     }
 
@@ -49,7 +49,7 @@ def power_state_columns(run: PlayedCase) -> dict[str, Made]:
     drawn = "Energy drawn while booting, stopping, or on the way into or out of rest."
     return {
         **columns,
-        "rest_kwh": (
+        "powered_down_kwh": (
             sleep_record.off_j.sum(axis=0) / JOULE_PER_KWH,
             "kWh",
             "Energy drawn at rest.",
@@ -68,7 +68,7 @@ def power_events(run: PlayedCase) -> dict[str, Made]:
         "time_s": (table["time_s"], "s", "When it happened."),
         "host": (run.names.host(table["host"]), "", "Host that changed."),
         "state": (words(table["state"], POWER_STATES), "", "State from then on."),
-        "rest": (
+        "sleep_state": (
             words(table["sleep_state"], SLEEP_STATES),
             "",
             "State of rest that it is in, on its way to or out of; off where it is none of these.",
@@ -127,5 +127,5 @@ POWER_STATES_TOPIC = Topic(
             "Only where a host was off or asleep, or switched.",
         ),
     ),
-    section=Section("Power states", ("switching_kwh", "rest_kwh", "host_cycles_max")),
+    section=Section("Power states", ("switching_kwh", "powered_down_kwh", "host_cycles_max")),
 )

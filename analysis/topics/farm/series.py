@@ -112,8 +112,8 @@ def _changes(intervals: _Intervals, run: PlayedCase) -> dict[str, Made]:
     booted = count("power_events", "time_s", state == PowerState.ON)
     stopped = count("power_events", "time_s", state == PowerState.OFF)
     return {
-        "migrations_started": (count("migrations", "start_s"), "moves", "Migrations begun."),
-        "migrations_ended": (ended, "moves", "Migrations ended."),
+        "migrations_started": (count("migrations", "start_s"), "migrations", "Migrations begun."),
+        "migrations_ended": (ended, "migrations", "Migrations ended."),
         "hosts_booted": (booted, "hosts", "Hosts gone on."),
         "hosts_stopped": (stopped, "hosts", "Hosts gone off."),
     }

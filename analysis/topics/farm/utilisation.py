@@ -208,7 +208,7 @@ def utilisation_map(run: PlayedCase) -> dict[str, Made]:
     return {
         "first_host": (run.names.host(table["first_host"]), "", "First host of the row."),
         "last_host": (run.names.host(table["last_host"]), "", "Last host of the row."),
-        "row": (table["first_host"], "", "Number of the first host."),
+        "first_host_number": (table["first_host"], "", "Number of the first host."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "utilisation": (table["utilisation"], "share", "CPU delivered over all capacity."),
@@ -248,7 +248,7 @@ def heatmap(result: RunTables) -> Figure:
 
 def _grid(table: pa.Table) -> Floats:
     """Return utilisation while on in percent, (rows of hosts, intervals); NaN where all are off."""
-    row_values, row = np.unique(table["row"].to_numpy(), return_inverse=True)
+    row_values, row = np.unique(table["first_host_number"].to_numpy(), return_inverse=True)
     starts, column = np.unique(table["start_s"].to_numpy(), return_inverse=True)
     share, on = table["utilisation"].to_numpy(), table["on_share"].to_numpy()
     used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)

@@ -83,8 +83,8 @@ def life_columns(run: PlayedCase) -> dict[str, Made]:
         return {}
     lives = run.outcome.lives
     return {
-        "asked_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
-        "ran_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
+        "arrived_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
+        "started_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
         "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
         "waited_s": (
             nullable(waited_s(run.outcome)),

@@ -218,7 +218,7 @@ MIGRATION_FIGURES = (
 )
 NETWORK_FIGURES = (
     TopicFigure(
-        "move_phases",
+        "migration_phases",
         "Moves and their phases",
         f"Each line is a move, from its decision to its end; at most the {MAX_MIGRATIONS} "
         "that took longest, grouped by the time of their decision (left, hours:minutes into the "
@@ -236,7 +236,7 @@ NETWORK_FIGURES = (
         ONLY_OVER_NETWORK,
     ),
     TopicFigure(
-        "links",
+        "link_utilisation",
         "The busiest links over time",
         "Part of the bandwidth in use, mean of each reporting interval, for each direction of "
         "the ten links that moves used most; background traffic included.",
@@ -245,7 +245,7 @@ NETWORK_FIGURES = (
         ONLY_OVER_NETWORK,
     ),
     TopicFigure(
-        "sent",
+        "migration_traffic",
         "Sent by moves over time",
         "What moves sent over the network in each interval.",
         sent,

@@ -37,7 +37,7 @@ def network_values(run: PlayedCase) -> dict[str, float]:
     return found | {
         "migration_energy_kwh": float(moves["energy_j"].sum()) / JOULE_PER_KWH,
         "link_utilisation_max": float(tables.highest_use(run).max(initial=0.0)),
-        "migrations_unconverged": int(np.count_nonzero(moves["reaction"] != without)),
+        "migrations_not_converged": int(np.count_nonzero(moves["reaction"] != without)),
     }
 
 
@@ -100,7 +100,7 @@ NETWORK = Topic(
             "downtime_p99_s",
             "downtime_max_s",
             "migration_wait_mean_s",
-            "migrations_unconverged",
+            "migrations_not_converged",
             "migration_energy_kwh",
             "link_utilisation_max",
         ),

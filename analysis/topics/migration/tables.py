@@ -123,12 +123,12 @@ def _circumstances(run: PlayedCase) -> dict[str, Made]:
     """Return what was resorted to, null where nothing was."""
     table = run.records["migrations"]
     return {
-        "reaction": (
+        "convergence_action": (
             _texts_or_null(run, table["reaction"]),
             "",
             "What was resorted to where pre-copy did not converge; null where it did.",
         ),
-        "way": (
+        "unblocked_by": (
             _texts_or_null(run, table["unblocked_by"]),
             "",
             "How the move went where it waited for room that others freed: after others, aside "
@@ -149,7 +149,7 @@ def migration_phases(run: PlayedCase) -> dict[str, Made]:
     """Return the phases of each move, in order."""
     table = run.records["migration_phases"]
     return {
-        "move": (table["move"], "", "Row of the move in migrations, counted from 0."),
+        "migration": (table["move"], "", "Row of the move in migrations, counted from 0."),
         "vm": (run.names.vm(table["vm"]), "", "VM moved."),
         "phase": (run.texts(table["phase"]), "", "What was done."),
         "start_s": (table["start_s"], "s", "From."),

@@ -148,7 +148,7 @@ def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, f
     table = result.table("migration_phases").to_pydict()
     found: list[tuple[int, str, float, float, int]] = []
     for row, phase, start_s, end_s in zip(
-        table["move"], table["phase"], table["start_s"], table["end_s"], strict=True
+        table["migration"], table["phase"], table["start_s"], table["end_s"], strict=True
     ):
         if row not in wanted:
             continue
