@@ -23,10 +23,20 @@ LAST = EventPriority(4)
 
 
 class Clock(simpy.Environment):
-    """SimPy's environment, able to wait for an instant instead of a delay."""
+    """SimPy's environment, able to wait for an instant instead of a delay.
+
+    Events of one instant happen in the order of their priorities, and of one priority in the order
+    in which they were scheduled: SimPy's 0 and 1, then RETURN, ARRIVAL, and at the end LATE and
+    LAST, which are equal.
+    """
 
     def at(self, instant_s: float, priority: EventPriority = LATE) -> simpy.Event:
-        """Return an event that fires at ``instant_s`` exactly, after other events then."""
+        """Return an event that fires at ``instant_s`` exactly, after other events then.
+
+        ``instant_s`` is not before now. The instant is reached exactly although SimPy adds delays:
+        the delay is enlarged by single steps of floating-point numbers until the sum does not fall
+        short.
+        """
         now_s = self.now
         delay_s = instant_s - now_s
         while now_s + delay_s < instant_s:
@@ -42,6 +52,8 @@ class Clock(simpy.Environment):
         """Let an event happen within the one that is happening, instead of right after it.
 
         Not to be called by a process, within which no other can go on.
+
+        For events that nobody has scheduled or triggered; ``value`` is what a waiting process gets.
         """
         event._ok, event._value = True, value
         waiting, event.callbacks = event.callbacks, None  # type: ignore[assignment]
@@ -53,6 +65,10 @@ class DueRows:
     """Calls ``act`` with the rows that are due, ascending, once for each instant.
 
     A row that is entered again is due at the later entry's instant only.
+
+    For thousands of VMs with dates of their own: there is one event of the clock per instant, not
+    per row. ``act`` is called with rows (n,) that are off the agenda already, so that it may enter
+    them again.
     """
 
     def __init__(
@@ -63,7 +79,10 @@ class DueRows:
         self._entries: dict[float, list[int]] = {}
 
     def enter(self, rows: Ints, instants_s: Floats) -> None:
-        """Let rows be due at instants that are not in the past; never where they are infinite."""
+        """Let rows be due at instants that are not in the past; never where they are infinite.
+
+        ``rows`` and ``instants_s`` have the same length, times in s.
+        """
         self._due_s[rows] = instants_s
         order = np.argsort(instants_s, kind="stable")
         order = order[np.isfinite(instants_s[order])]
@@ -101,6 +120,8 @@ def beats(steps_s: list[float], end_s: float) -> Iterator[tuple[float, list[bool
     """Yield every instant before ``end_s`` that is a multiple of a step, and which of them.
 
     Instants are ``k * step``, never sums; an infinite step beats at 0 only.
+
+    ``steps_s`` are above 0. Each item is an instant in s and one flag per step.
     """
     counts = [0] * len(steps_s)
     while True:

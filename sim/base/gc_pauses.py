@@ -14,6 +14,8 @@ def fewer_collections() -> Iterator[None]:
 
     What a farm and its policies consist of lives as long as the run, so there is no use in
     going through it again and again.
+
+    The thresholds are restored also when the block raises. Results do not depend on it.
     """
     before = gc.get_threshold()
     gc.freeze()

@@ -10,7 +10,11 @@ Column = NDArray[Any]
 
 
 class Log:
-    """One table: a fixed set of columns, filled a few rows at a time."""
+    """One table: a fixed set of columns, filled a few rows at a time.
+
+    ``columns`` gives names and types, in the order of :meth:`add_row`. Rows cannot be read or
+    changed before :meth:`columns` puts all chunks together.
+    """
 
     def __init__(self, columns: Mapping[str, type | str]) -> None:
         self._dtypes = {name: np.dtype(dtype) for name, dtype in columns.items()}
@@ -19,7 +23,12 @@ class Log:
         self._single: list[tuple[Any, ...]] = []
 
     def add(self, rows: int = 1, **columns: Any) -> None:
-        """Append rows; a scalar stands for as many equal values. Arrays are kept, not copied."""
+        """Append rows; a scalar stands for as many equal values. Arrays are kept, not copied.
+
+        Every column must be given, each a scalar or of length ``rows``; a missing name or a wrong
+        length shows in :meth:`columns` only, as KeyError or ValueError. Who passes an array must
+        not change it later.
+        """
         self._pack()
         self._chunks.append((rows, columns))
         self._rows += rows
@@ -40,7 +49,10 @@ class Log:
         return self._rows
 
     def columns(self) -> dict[str, Column]:
-        """Return all rows, column by column."""
+        """Return all rows, column by column.
+
+        Each is a new array of the declared type, (rows,).
+        """
         self._pack()
         total = len(self)
         table = {name: np.empty(total, dtype) for name, dtype in self._dtypes.items()}

@@ -11,6 +11,9 @@ class Streams:
 
     A generator's state depends on the run's seed, the replication and its own name alone, so a
     new consumer never changes what another one draws.
+
+    The state is that of a NumPy ``SeedSequence`` whose spawn key is the replication and a BLAKE2
+    hash of the name: independent streams without a list of consumers.
     """
 
     made: ClassVar[int] = 0

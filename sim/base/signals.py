@@ -13,7 +13,10 @@ P = ParamSpec("P")
 
 
 class Signal(Generic[P]):
-    """Calls all listeners at once, in the order in which they began to listen."""
+    """Calls all listeners at once, in the order in which they began to listen.
+
+    Listeners may announce other signals and change the farm; an exception ends the announcement.
+    """
 
     def __init__(self) -> None:
         self._listeners: list[Callable[P, None]] = []
@@ -29,7 +32,10 @@ class Signal(Generic[P]):
 
 
 class Signals:
-    """The announcements of one run; all columns of the farm are settled when one is made."""
+    """The announcements of one run; all columns of the farm are settled when one is made.
+
+    The attributes below are all that is announced; none is delayed or queued.
+    """
 
     def __init__(self) -> None:
         self.running_changed: Signal[[Ints]] = Signal()

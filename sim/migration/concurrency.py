@@ -51,7 +51,12 @@ class ConcurrencyLimits:
 
 
 class LinkPayloads:
-    """The way between two hosts, and what each link has for moves, in bytes/s."""
+    """The way between two hosts, and what each link has for moves, in bytes/s.
+
+    ``payload_bytes_s``, (links,), is the capacity of a link without its background traffic and
+    without the overhead of the transport's headers. ``route`` gives the rows of the links from one
+    host to another; it raises what :meth:`.Network.route` raises where there is no route.
+    """
 
     def __init__(self, network: Network, transport: Transport) -> None:
         self.route = network.route
@@ -60,13 +65,22 @@ class LinkPayloads:
         self.payload_bytes_s: Floats = transport.payload_bytes_s(free_mbps)
 
     def alone_bytes_s(self, route: Ints) -> float:
-        """Return what a transfer gets that has a route to itself."""
+        """Return what a transfer gets that has a route to itself.
+
+        ``route`` holds rows of links and is not empty. The result is the least payload rate on the
+        route, or the rate that the window of one stream allows over its latency if that is lower.
+        """
         window_bytes_s = self._transport.window_rate(float(self._latency_s[route].sum()))
         return min(float(self.payload_bytes_s[route].min()), window_bytes_s)
 
 
 class MigrationDemand(NamedTuple):
-    """What is known of a move before it begins: priority, size and the most it may use."""
+    """What is known of a move before it begins: priority, size and the most it may use.
+
+    A higher ``priority`` goes first. ``size_bytes`` is the memory to be copied, with local disks
+    where the model copies them, and 0 where memory stays behind; ``cap_bytes_s`` is infinite where
+    the model sets no cap. Only the order ``planned`` uses size and cap.
+    """
 
     priority: int = 0
     size_bytes: float = 0.0
@@ -74,7 +88,11 @@ class MigrationDemand(NamedTuple):
 
     @classmethod
     def of(cls, model: object, guest: Guest, priority: int) -> "MigrationDemand":
-        """Return the claim of a guest that a model moves."""
+        """Return the claim of a guest that a model moves.
+
+        ``model`` is any migration model; those of which nothing else is known count with the memory
+        of the guest and no cap. Pages that are copied again are not counted.
+        """
         keeps_memory = isinstance(model, Cold | Conversion)
         size_bytes = 0.0 if keeps_memory else guest.memory_bytes
         if isinstance(model, FixedRate):
@@ -98,7 +116,12 @@ class _SlotRequest(NamedTuple):
 
 
 class Slots:
-    """Positions for moves at hosts, on links and in the farm."""
+    """Positions for moves at hosts, on links and in the farm.
+
+    A migration that waits holds no slot, so two that wait cannot block each other. ``lines`` is
+    needed only where limits concern links (:attr:`ConcurrencyLimits.by_link`); without it routes
+    are not looked at.
+    """
 
     def __init__(
         self, clock: Clock, limits: ConcurrencyLimits, lines: LinkPayloads | None = None
@@ -114,7 +137,11 @@ class Slots:
         self._waiting: defaultdict[Point, dict[int, _SlotRequest]] = defaultdict(dict)
 
     def take(self, source: int, target: int, claim: MigrationDemand | None = None) -> simpy.Event:
-        """Return an event that fires when the move has a place everywhere."""
+        """Return an event that fires when the move has a place everywhere.
+
+        ``source`` and ``target`` are rows of hosts. The event may have fired already when it is
+        returned. It is to be handed to :meth:`release` exactly once, whether it has fired or not.
+        """
         self._number += 1
         move = self._request(source, target, claim or MigrationDemand())
         self._requests[move.event] = move
@@ -126,7 +153,11 @@ class Slots:
         return move.event
 
     def release(self, event: simpy.Event) -> None:
-        """End a move, or its waiting if ``event`` has not fired."""
+        """End a move, or its waiting if ``event`` has not fired.
+
+        Migrations that can begin by that are begun at once, in the order of their ranks. Raises
+        KeyError for an event that :meth:`take` did not return or that was released before.
+        """
         move = self._requests.pop(event)
         if not event.triggered:
             self._forget(move)
@@ -149,7 +180,11 @@ class Slots:
                 self._begin(each)
 
     def ranked(self, ends: list[tuple[int, int]], claims: list[MigrationDemand]) -> list[int]:
-        """Return the positions of moves that are asked for at once, who comes first first."""
+        """Return the positions of moves that are asked for at once, who comes first first.
+
+        ``ends`` are pairs of rows of hosts, source first, one per demand. Higher priority comes
+        first, then, with the order ``planned``, the longer migration; ties keep the order given.
+        """
         lengths_s = [
             self._rate_and_length(self._route(*each), claim)[1]
             for each, claim in zip(ends, claims, strict=True)

@@ -9,21 +9,33 @@ from ...models.state.columns import PowerState
 
 
 class MigrationFeasibility:
-    """What the models and the layer of one farm say of moves between its hosts."""
+    """What the models and the layer of one farm say of moves between its hosts.
+
+    It knows neither power states nor memory: what it says of a pair of host groups and a VM size
+    holds for the whole run.
+    """
 
     def __init__(self, farm: Farm, models: MigrationModels) -> None:
         self._farm, self._models = farm, models
         self._allowed = farm.delivery.layer.allowed
 
     def possible(self, vms: Ints, targets: Ints) -> Bools:
-        """Return which moves of VMs from where they are can be."""
+        """Return which moves of VMs from where they are can be.
+
+        ``vms`` and ``targets``, (n,), are rows; all VMs must have a host. The result, (n,), is true
+        where the migration model between the two groups of hosts can move the VM and the target's
+        hypervisor accepts VMs of its size.
+        """
         vm, group = self._farm.vms, self._farm.hosts.group
         size, target = vm.size[vms], group[targets]
         possible = self._models.possible(size, group[vm.host[vms]], target)
         return possible & self._allowed[size, target]
 
     def reason(self, vm: int, target: int) -> str:
-        """Return why a move cannot be; empty if it can."""
+        """Return why a move cannot be; empty if it can.
+
+        The VM must have a host. The text completes a refusal in the table of decisions.
+        """
         vms, group = self._farm.vms, self._farm.hosts.group
         size, left, gone_to = int(vms.size[vm]), int(group[vms.host[vm]]), int(group[target])
         if not self._allowed[size, gone_to]:
@@ -32,7 +44,11 @@ class MigrationFeasibility:
 
 
 class ThirdHosts:
-    """What of a farm may hold a VM between its source and its target."""
+    """What of a farm may hold a VM between its source and its target.
+
+    A third host is used only where migrations wait for each other's memory, so both searches go
+    through all hosts: (hosts,) operations per call.
+    """
 
     def __init__(self, farm: Farm, models: MigrationModels) -> None:
         self._farm, self._models = farm, models
@@ -41,6 +57,10 @@ class ThirdHosts:
         """Return the hosts with room for a VM that it can get to and on from, the best first.
 
         Awake ones come first, then those that no other VM is ``expected`` at, then the emptiest.
+
+        ``free_mib`` and ``expected``, (hosts,), are the memory free now and whether a migration
+        held back goes there. The result holds rows of hosts and may be empty. A sleeping host
+        counts as usable, a closed or failed one does not.
         """
         farm, hosts = self._farm, self._farm.hosts
         everywhere = np.arange(len(hosts))
@@ -59,6 +79,9 @@ class ThirdHosts:
         """Return the hosts that a VM on storage may go on at, the best first.
 
         It has left its ``source``. Awake hosts come first, then the emptiest.
+
+        ``free_mib``, (hosts,), is the memory free now. The result holds rows of hosts and may be
+        empty. Called for a VM in state ``SUSPENDED`` whose target has failed or is cut off.
         """
         farm, hosts = self._farm, self._farm.hosts
         fits = farm.delivery.footprint_mib(np.full(len(hosts), vm), np.arange(len(hosts)))

@@ -22,6 +22,10 @@ class Migrations:
 
     VMs that start together and take equally long share one story, a wave. ``ended`` is called
     whenever moves have ended. A move that ends early is undone: its VM stays where it is.
+
+    Implements :class:`.MigrationRunner` without a network: bandwidth, and with it the duration of
+    each phase, is that of the model, in Mbit/s, however many migrations run. There are as many
+    simulation processes as waves, not as VMs.
     """
 
     def __init__(
@@ -39,7 +43,12 @@ class Migrations:
         self._waves: dict[_Wave, simpy.Process] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
-        """Begin moving VMs; memory is reserved at once, also on targets still booting."""
+        """Begin moving VMs; memory is reserved at once, also on targets still booting.
+
+        ``vms`` and ``targets``, (n,), are rows; the VMs run, fit at their targets, and none is
+        named twice. Sleeping targets are woken, and their VMs run undisturbed until the boot has
+        ended.
+        """
         farm, now_s = self._farm, self._clock.now
         self._power.wake_for_vms(targets)
         first = np.argsort(-farm.vms.priority[vms], kind="stable")
@@ -98,12 +107,19 @@ class Migrations:
             process.interrupt()
 
     def interrupt(self, vms: Ints) -> None:
-        """End the moves of some VMs; the others of their waves go on."""
+        """End the moves of some VMs; the others of their waves go on.
+
+        VMs that do not migrate are ignored. The memory reserved at the targets is free at once.
+        """
         for wave in list(self._waves):
             self._drop(wave, np.isin(wave.vms, vms))
 
     def fail(self, hosts: Ints) -> int:
-        """End the moves from and to hosts that have failed; no VM is lost by that."""
+        """End the moves from and to hosts that have failed; no VM is lost by that.
+
+        Memory is copied before the VM is handed over, so the source has all of it until the end.
+        ``hosts`` are rows; the result is always 0.
+        """
         for wave in list(self._waves):
             self._drop(wave, np.isin(wave.sources, hosts) | np.isin(wave.targets, hosts))
         return 0
@@ -137,7 +153,10 @@ class Migrations:
             self._record(wave, finished=False)
 
     def _record(self, wave: "_Wave", finished: bool) -> None:
-        """Record moves with what they have done until now, bytes and CPU in proportion to time."""
+        """Record moves with what they have done until now, bytes and CPU in proportion to time.
+
+        Energy is that of Liu et al. (HPDC 2011): linear in the bytes sent.
+        """
         elapsed_s = self._clock.now - wave.start_s if wave.began else 0.0
         done = wave.phases.played(math.inf if finished else elapsed_s)
         sent = done.copied_mib * BYTES_PER_MIB
@@ -153,7 +172,11 @@ class Migrations:
 
 
 class _Wave:
-    """Moves that go through equally long phases at once; ``began`` once all targets are on."""
+    """Moves that go through equally long phases at once; ``began`` once all targets are on.
+
+    ``vms``, ``sources`` and ``targets``, (n,), are rows; ``phases`` has one row per VM.
+    ``decided_s`` is when the migration was asked for, ``start_s`` when its first phase began.
+    """
 
     def __init__(
         self, vms: Ints, sources: Ints, targets: Ints, phases: Phases, decided_s: float
@@ -164,7 +187,10 @@ class _Wave:
         self.began = False
 
     def take_out(self, gone: Bools) -> "_Wave":
-        """Take some VMs out and return them as a wave of their own."""
+        """Take some VMs out and return them as a wave of their own.
+
+        ``gone``, (n,), marks the VMs to be taken out. Both waves keep decision and start times.
+        """
         out, stay = np.flatnonzero(gone), np.flatnonzero(~gone)
         part = _Wave(
             self.vms[out], self.sources[out], self.targets[out], self.phases.select(out),

@@ -22,6 +22,9 @@ class LinkRecord:
 
     ``busiest_bytes`` is the most that each link carried in a window of WINDOW_S, counted from time
     0, whatever the intervals are.
+
+    A table source of the recorder (:class:`.TableSource`). ``busiest_bytes``, (links,), divided by
+    WINDOW_S is the highest mean rate. Links are directed: a full-duplex cable has two rows.
     """
 
     def __init__(self, flow_network: FlowNetwork) -> None:
@@ -33,7 +36,11 @@ class LinkRecord:
         self._log = Log({"link": int, "time_s": float, "length_s": float, "sent_bytes": float})
 
     def sample_windows(self, clock: Clock, end_s: float) -> Generator[simpy.Event, object, None]:
-        """Note at the end of each window what links have carried within it."""
+        """Note at the end of each window what links have carried within it.
+
+        A process of the clock, started once per run; the last, shorter window is noted by
+        :meth:`close`.
+        """
         for now_s, _ in beats([WINDOW_S], end_s):
             yield clock.at(now_s)
             self.close_window()
@@ -45,7 +52,11 @@ class LinkRecord:
         self._window_before = sent
 
     def sample(self, now_s: float) -> None:
-        """Note what links have carried since the last sample."""
+        """Note what links have carried since the last sample.
+
+        The interval is that since the last sample, in s. A link that carried at most MIN_BYTES gets
+        no row, and the bytes count in its next one, so the sum over rows is what the link carried.
+        """
         length_s = now_s - self._sampled_s
         if length_s <= 0:
             return
@@ -65,6 +76,10 @@ class LinkRecord:
         self.close_window()
 
     def tables(self) -> dict[str, dict[str, Column]]:
-        """Return the bytes of each link in all, and its intervals; times are their ends."""
+        """Return the bytes of each link in all, and its intervals; times are their ends.
+
+        ``links`` has one row per link; ``link_series`` the columns ``link``, ``time_s`` (end of the
+        interval), ``length_s`` and ``sent_bytes``, one row per interval and link used in it.
+        """
         links = {"sent_bytes": self._flow_network.link_bytes, "busiest_bytes": self.busiest_bytes}
         return {"links": links, "link_series": self._log.columns()}

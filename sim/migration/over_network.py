@@ -47,6 +47,9 @@ class NetworkMigrations:
     """Moves under way, as many at a time as there are slots for.
 
     Each end is announced, and each VM of whose memory a failure has taken a part.
+
+    Implements :class:`.MigrationRunner` with one simulation process per VM. ``signals`` announces
+    ``space_freed`` at each end and ``memory_lost`` for each VM of which a failure has taken pages.
     """
 
     def __init__(
@@ -67,7 +70,11 @@ class NetworkMigrations:
         self._actions: dict[int, _GuestActions] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
-        """Begin moving VMs; memory is reserved at once, also on targets still booting."""
+        """Begin moving VMs; memory is reserved at once, also on targets still booting.
+
+        ``vms`` and ``targets``, (n,), are rows; VMs run, fit at their targets, and none is named
+        twice. A target that boots is waited for before a slot is asked for.
+        """
         self._power.wake_for_vms(targets)
         first = self._ranked(vms, targets)
         vms, targets = vms[first], targets[first]
@@ -100,7 +107,11 @@ class NetworkMigrations:
                 self._moves[vm].interrupt(END)
 
     def fail(self, hosts: Ints) -> int:
-        """Tell the moves from and to some hosts that these have failed; return the VMs lost."""
+        """Tell the moves from and to some hosts that these have failed; return the VMs lost.
+
+        A migration both of whose ends fail counts as one whose source failed. A VM is counted once,
+        however many failures hit its migration.
+        """
         failed, lost = set(hosts.tolist()), 0
         for actions in list(self._actions.values()):
             if actions.source in failed:
@@ -125,7 +136,11 @@ class NetworkMigrations:
         return int(lost)
 
     def cut_links(self, links: Ints) -> int:
-        """Tell the moves that cross failed links, either way; return the VMs lost."""
+        """Tell the moves that cross failed links, either way; return the VMs lost.
+
+        Called before the network forgets the links, since the routes of now are looked at.
+        Migrations that still wait for a host or a slot use no link and go on.
+        """
         lost = 0
         network, failed = self._flow_network.network, set(links.tolist())
         for actions in list(self._actions.values()):
@@ -221,7 +236,12 @@ class NetworkMigrations:
 
 
 class _GuestActions:
-    """The farm as one move sees it."""
+    """The farm as one move sees it.
+
+    ``decided_s`` is when the migration was asked for, ``start_s`` when it got its slots (None: not
+    yet), both in s. ``knows_downtime`` is false where the model gives no downtime; it is then
+    recorded as NaN.
+    """
 
     def __init__(
         self, farm: Farm, clock: Clock, lost: Callable[[Ints, bool], None],

@@ -39,12 +39,17 @@ UNDISTURBED = (1.0, 0.0, 0.0)
 
 
 class Carrier(Protocol):
-    """Anything that carries bytes from host to host and shares its links among all."""
+    """Anything that carries bytes from host to host and shares its links among all.
+
+    Implemented by :class:`.FlowNetwork`; a test may pass a line of constant rate.
+    """
 
     def send(self, source: int, target: int, size_bytes: float, cap_bytes_s: float) -> Transfer:
         """Return an event that fires when all bytes have arrived, or when it is withdrawn.
 
         Its value is the time taken, infinite if the bytes did not arrive.
+
+        ``source`` and ``target`` are rows of hosts; the cap, in bytes/s, may be infinite.
         """
         ...
 
@@ -54,10 +59,18 @@ class Carrier(Protocol):
 
 
 class GuestActions(Protocol):
-    """The farm as one migration sees it: a VM at its source, a reservation at its target."""
+    """The farm as one migration sees it: a VM at its source, a reservation at its target.
+
+    All methods concern the present instant of the clock. At most one of ``on_cancel`` and
+    ``on_lost`` ends a migration.
+    """
 
     def on_phase(self, guest_share: float, source_share: float, target_share: float) -> None:
-        """Set what the guest keeps of its CPU and what the copy asks of source and target."""
+        """Set what the guest keeps of its CPU and what the copy asks of source and target.
+
+        Shares are parts of the guest's CPU demand; those of the hosts come on top of it. They hold
+        until the next call.
+        """
         ...
 
     def on_suspend(self) -> None:
@@ -132,7 +145,11 @@ class MigrationPlayer:
         self._flow: Transfer | None = None
 
     def play(self) -> SimProcess:
-        """Play steps until the model ends or a cause to stop comes."""
+        """Play steps until the model ends or a cause to stop comes.
+
+        A process of the clock; its value is the outcome with bytes, rounds, downtime and phases.
+        Raises StalledError if a transfer gets no bandwidth, and whatever the model raises.
+        """
         past: Measured | None = None
         try:
             while True:
@@ -155,7 +172,10 @@ class MigrationPlayer:
         return self._away
 
     def cut_off(self) -> MigrationOutcome:
-        """Return what was done until now, the step under way included; nothing may follow."""
+        """Return what was done until now, the step under way included; nothing may follow.
+
+        For the end of the run, when no process is resumed any more. The farm is not told.
+        """
         if self._under_way is not None:
             step, start_s = self._under_way
             sent_bytes = self._transport.sent_bytes(self._flow) if self._flow is not None else 0.0
@@ -185,7 +205,11 @@ class MigrationPlayer:
             self._shares = shares
 
     def _step(self, step: Step) -> Generator[simpy.Event, object, tuple[str, Measured]]:
-        """Wait, then send; return the cause of an early end and the measures."""
+        """Wait, then send; return the cause of an early end and the measures.
+
+        The measures are the time of the whole step and of its transfer, in s, and for how long the
+        guest worked, in s of full CPU; the model sizes its next round by them.
+        """
         start_s = self._clock.now
         watched = step.guest_share > 0 and not step.arrived
         busy_s = self._busy_s if self._busy_at_s == start_s else self._worked_s(watched)

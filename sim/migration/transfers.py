@@ -22,7 +22,11 @@ MAX_CACHED_PATHS = 100_000
 
 
 class StalledError(Exception):
-    """A transfer that gets no bandwidth and would never end."""
+    """A transfer that gets no bandwidth and would never end.
+
+    Max-min fair sharing gives every flow a positive rate, so a link of its route has no capacity
+    beside the background traffic.
+    """
 
 
 class FlowPath(NamedTuple):
@@ -43,7 +47,12 @@ NO_PATH = FlowPath([], [], [], 0.0, math.inf)
 
 
 class FlowNetwork:
-    """The transfers that share a network, max-min fairly; rows of hosts are the farm's."""
+    """The transfers that share a network, max-min fairly; rows of hosts are the farm's.
+
+    Rates are those of progressive filling (Bertsekas and Gallager, Data Networks, 1992, section
+    6.5.2), computed by :class:`.Shares` for the links without their background traffic. Sizes are
+    in bytes, rates in bytes/s, times in s.
+    """
 
     def __init__(self, clock: Clock, network: Network, transport: Transport) -> None:
         self._clock, self._transport = clock, transport
@@ -88,7 +97,11 @@ class FlowNetwork:
         return transfer
 
     def reroute(self, beyond: Ints) -> None:
-        """Ask the network for ways anew; what goes from or to hosts ``beyond`` it never arrives."""
+        """Ask the network for ways anew; what goes from or to hosts ``beyond`` it never arrives.
+
+        ``beyond`` are rows of hosts. Transfers under way keep their route; those over failed links
+        end because :meth:`.NetworkMigrations.cut_links` interrupts their migrations.
+        """
         self._paths.clear()
         self._beyond = set(beyond.tolist())
 
@@ -120,7 +133,10 @@ class FlowNetwork:
         return self._shares.rate(transfer.row) if transfer.row >= 0 else 0.0
 
     def sent_bytes(self, transfer: "Transfer") -> float:
-        """Return what of a transfer has been sent."""
+        """Return what of a transfer has been sent.
+
+        Of one that has arrived or was withdrawn it is the final figure.
+        """
         if transfer.row < 0:
             return transfer.sent_bytes
         return transfer.size_bytes - self._shares.left_bytes(transfer.row, self._clock.now)
@@ -140,7 +156,11 @@ class FlowNetwork:
         return self._shares.loads()
 
     def enter(self, transfer: "Transfer") -> None:
-        """Give a transfer its share from now on: its first byte arrives."""
+        """Give a transfer its share from now on: its first byte arrives.
+
+        Called by the transfer itself after the latency of its route. A transfer of no bytes ends
+        here and takes no bandwidth.
+        """
         if not transfer.size_bytes:
             self._end(transfer)
             return
@@ -152,7 +172,10 @@ class FlowNetwork:
         self._refresh_later()
 
     def withdraw(self, transfer: "Transfer") -> None:
-        """End a transfer under way before all of its bytes have arrived."""
+        """End a transfer under way before all of its bytes have arrived.
+
+        Its value is then infinite; :attr:`Transfer.sent_bytes` says how far it came.
+        """
         if transfer.row >= 0:
             self._leave(transfer, self.sent_bytes(transfer))
         transfer.succeed(math.inf)
@@ -208,7 +231,11 @@ class FlowNetwork:
 
 
 class Transfer(simpy.Event):
-    """Bytes on their way; ``row`` is that of their flow in the shares, or -1."""
+    """Bytes on their way; ``row`` is that of their flow in the shares, or -1.
+
+    ``ends`` are rows of hosts, source first. ``sent_bytes`` is valid once the transfer has ended;
+    before that ask :meth:`FlowNetwork.sent_bytes`. A process waits for it like for any event.
+    """
 
     def __init__(
         self,
@@ -246,7 +273,10 @@ class Transfer(simpy.Event):
             self._flow_network.enter(self)
 
     def limit(self, cap_bytes_s: float) -> None:
-        """Set the most bytes/s that the transfer takes, at most those of the window."""
+        """Set the most bytes/s that the transfer takes, at most those of the window.
+
+        Called once, before the first byte. Raises ValueError if the cap is not above 0.
+        """
         if not cap_bytes_s > 0:
             raise ValueError(f"a cap of {cap_bytes_s:g} bytes/s; it must be above 0")
         self.cap_bytes_s = min(cap_bytes_s, self.path.window_bytes_s)

@@ -24,6 +24,9 @@ class Suspension:
     ``downtime = 2 M / B + wait``: writing and reading each take the memory M over B,
     ``storage_mbps``, whatever others do. ``stored`` tells whether the VM has left its host and
     waits for :meth:`resume`.
+
+    Used by :class:`.WaitingMigrations` where no memory is free for a direct migration. Suspension
+    happens once per object: :meth:`play` and :meth:`resume` are each called once.
     """
 
     def __init__(
@@ -38,7 +41,12 @@ class Suspension:
         self._copy_s = float(farm.vms.memory_mib[vm]) * MEGABIT_PER_MIB / storage_mbps
 
     def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> SimProcess:
-        """Stop, write, wait for room, read, go on; ``ended`` is told whether it came that far."""
+        """Stop, write, wait for room, read, go on; ``ended`` is told whether it came that far.
+
+        ``stored`` is called when the source is free of the VM, ``ended`` exactly once with whether
+        the VM runs at its target. An interrupt leaves the VM where it is: at the source, or
+        suspended.
+        """
         clock, farm, finished = self._clock, self._farm, False
         try:
             self._set_guest_share(0.0)
@@ -60,7 +68,11 @@ class Suspension:
         ended(finished)
 
     def resume(self, target: int) -> None:
-        """Take the VM from storage onto a host that is on and has room."""
+        """Take the VM from storage onto a host that is on and has room.
+
+        To be called only while ``stored``. The memory is taken at once, the VM runs when it has
+        been read. Raises FarmError if the target lacks the memory.
+        """
         self.stored, self._target = False, target
         self._farm.resume(self._vm, np.array([target]), self._clock.now)
         self._set_guest_share(0.0)

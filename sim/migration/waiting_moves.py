@@ -67,6 +67,10 @@ class WaitingMigrations:
 
     ``feasibility`` tells which migrations can be at all; memory written to storage and read again
     takes its size over ``storage_mbps``, Mbit/s. Memory is in MiB.
+
+    Its contract with the actuator: :meth:`admit` says which migrations of a plan can begin now or
+    later, the later ones are handed to :meth:`hold`, and :meth:`retry` is called whenever a
+    migration has ended. Where the farm has rules, nothing is held back.
     """
 
     def __init__(
@@ -92,6 +96,9 @@ class WaitingMigrations:
         """Return which moves have room in the end, and which of these have it now.
 
         Of moves to a host that cannot hold all of them, those of higher priority are kept.
+
+        ``vms`` and ``targets``, (n,), are rows, each VM once; both results are (n,). What is under
+        way or held back keeps the memory promised to it.
         """
         everyone = np.ones(len(vms), bool)
         moves, free_mib = self._pending(vms, targets), self._free_mib()
@@ -105,7 +112,11 @@ class WaitingMigrations:
         return fits, now
 
     def hold(self, proposals: list[Proposal]) -> None:
-        """Hold back moves until they have room."""
+        """Hold back moves until they have room.
+
+        Proposals must have been admitted as having room in the end. They are tried at this instant,
+        once the migrations that begin at once have taken their memory.
+        """
         for proposal in proposals:
             vm, source, target = proposal.vm, proposal.source, proposal.target
             self._waiting[vm] = _WaitingMigration(vm, source, target, self._clock.now)
@@ -116,7 +127,10 @@ class WaitingMigrations:
         return np.array([vm in self._waiting or vm in self._over for vm in vms.tolist()], bool)
 
     def expected(self, hosts: Ints) -> Bools:
-        """Return to which hosts a VM is to come that is held back."""
+        """Return to which hosts a VM is to come that is held back.
+
+        The result has the length of ``hosts``; such hosts are not to be put to sleep.
+        """
         targets = [held.target for held in self._waiting.values()]
         return np.isin(hosts, targets)
 
@@ -128,7 +142,10 @@ class WaitingMigrations:
             event.callbacks = [lambda _: self._go_on()]
 
     def end_all(self) -> None:
-        """Forget what is held back; VMs on storage stay there."""
+        """Forget what is held back; VMs on storage stay there.
+
+        Called where all VMs are about to leave the farm for good.
+        """
         for held in list(self._over.values()):
             assert held.story is not None
             held.story.interrupt()
@@ -261,6 +278,11 @@ class WaitingMigrations:
     def _free_space(
         self, ready: list[_WaitingMigration], moves: PendingMigrations, free_mib: Floats
     ) -> None:
+        """Let one VM make room where nothing under way makes any.
+
+        :func:`.choose_unblocking` names it, and whether it goes to a third host or to storage. If
+        there is none, the migrations of VMs that cannot be stored are refused.
+        """
         aside = np.array([held.aside or held.over is not None for held in ready])
         storable = np.array([self._is_storable(held) for held in ready])
         unblocked_by = choose_unblocking(moves, free_mib, aside, storable, self._aside)
