@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import make_hosts, make_vms
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import farmsim
@@ -234,14 +234,24 @@ def test_a_neighbour_never_helps(drawn: dict[str, Any], wanted: list[float], mor
     assert np.all(done_mhz(crowded, rivals) <= done_mhz(alone, rivals) * (1 + 1e-9) + 1e-6)
 
 
+CROWDED: dict[str, Any] = {
+    "factor": 1.0, "base": 0.0, "apps": 0.0, "contention": 0.0, "costop": 0.05,
+    "physical_mib": 3000.0, "io": 900.0, "fair": True, "reserved": 0.0, "limit": np.inf,
+    "interference": False,
+}  # fmt: skip
+
+
 @settings(max_examples=100, deadline=None)
+@example(drawn=CROWDED, wanted=[80.0, 0.0, 0.0, 400.0, 400.0, 400.0, 400.0], worse="io")
 @given(drawn=layers, wanted=demands, worse=st.sampled_from(["factor", "base", "io", "apps"]))
 def test_more_overhead_never_does_more_work(
     drawn: dict[str, Any], wanted: list[float], worse: str
 ) -> None:
     """In all, and per MHz delivered; single VMs may gain where others are held back.
 
-    With interference a ceiling of I/O may even do good: it calms those who press on others.
+    With interference a ceiling of I/O may even do good: it calms those who press on others. With
+    co-stop it may too: CPU that VMs with several vCPUs do not use for their I/O goes to others with
+    one vCPU, to whom the same work costs less. The CPU that the work takes never rises.
     """
     if worse == "io":
         drawn = drawn | {"interference": False}
@@ -253,7 +263,11 @@ def test_more_overhead_never_does_more_work(
     more, dear = given_by(make_layer(after), demand, at)
     # A ceiling of I/O leaves CPU to those who do none, and they may make more of it.
     counted = everyone[everyone % SIZES == 0] if worse == "io" else everyone
-    work = done_mhz(less, counted).sum(), done_mhz(more, counted).sum()
+    cost = (less.effort[counted], more.effort[counted]) if worse == "io" else (1.0, 1.0)
+    work = tuple(
+        (done_mhz(each, counted) * effort).sum()
+        for each, effort in zip((less, more), cost, strict=True)
+    )
     assert work[1] <= work[0] * (1 + 1e-9) + 1e-6
     if worse != "io" and work[1] > 0 and not drawn["interference"]:
         per_work = cheap.delivered_mhz[0] / work[0], dear.delivered_mhz[0] / work[1]
