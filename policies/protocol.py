@@ -101,8 +101,8 @@ Members of ``view``
 hosts            columns   object   none    see above
 vms              columns   object   none    see above
 now_s            number    float    s       simulated time
-memo             dict      object   none    a policy's own notebook between rounds
-state            method    object   none    ``state(self, make)``: what a policy keeps, made once
+state            method    object   none    ``state(self, make)``: what a policy keeps, see below
+states           states    object   none    the same of all policies
 draw             method    object   none    random generator of a name: ``draw("mine").random()``
 note             method    none     times   count something that the summary is to tell
 noted            dict      int      times   what has been counted so
@@ -129,6 +129,12 @@ reserve          reserve   object   none    what is kept free; None: nothing
 lenient          flag      bool     yes/no  the reserve may be broken where no host keeps it
 reserve_book     method    object   none    what is promised, as a tentative book; None: no reserve
 permits          method    object   none    which hosts VMs without a host may use
+
+What changes between rounds is kept in ``view.state(self, make)``: the first call of a run makes
+it (``make()``), each later call returns the same object. Each policy object has its own, two of a
+kind too; a plain function names itself: ``view.state(my_policy, dict)``. Numbers, arrays, lists and
+dictionaries can be kept, and what :func:`copy.deepcopy` can copy: a placement is also asked on
+paper, in the failover test and for the reserve, with a copy of what it keeps.
 
 
 Columns of ``candidates``, which a placement gets

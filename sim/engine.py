@@ -44,7 +44,7 @@ from .lifecycle.host_finder import (
 )
 from .lifecycle.life_record import LifeRecord
 from .lifecycle.lifecycle import Lifecycle
-from .lifecycle.restart_check import Restart, RestartState
+from .lifecycle.restart_check import Restart, RestartState, states_on_paper
 from .lifecycle.setup import LifecycleSetup, Population
 from .migration.concurrency import LinkPayloads, Slots
 from .migration.fixed_rate import Migrations
@@ -248,7 +248,8 @@ class Engine:
     def _restarts(self, held: HostedVms, awake: Bools, failed: Ints) -> bool:
         """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
-        state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz)
+        states = states_on_paper(self._view)
+        state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz, states)
         return not len(self.restart.play(self._view, state, state.fail(failed)))
 
     # The run

@@ -235,6 +235,7 @@ class _Trial:
             moment.state.copy(),
             moment.need_mhz,
             moment.capacity_mhz,
+            self._view.states.copied(),
         )
         victims = restart_state.fail(hosts)
         if not self._lives.admission.restart:

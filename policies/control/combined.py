@@ -14,8 +14,6 @@ from ..interface.planned_view import live, planned_view
 from ..interface.view import FarmView
 from .control import ControlPolicy, due_s, migrates_vms, respond, wakes
 
-MEMO = "combined"
-
 
 @dataclass(frozen=True)
 class Combined:
@@ -70,7 +68,7 @@ class Combined:
         return self._joined(view, [partial(respond, policy) for policy in self.policies])
 
     def _joined(self, view: FarmView, decisions: Iterable[Callable[[FarmView], Plan]]) -> Plan:
-        past: _Past = view.memo.setdefault(MEMO, _Past(len(view.vms), len(view.hosts)))
+        past = view.state(self, lambda: _Past(len(view.vms), len(view.hosts)))
         past.look(view)
         plan = Plan()
         for decide in decisions:

@@ -13,7 +13,6 @@ from ..interface.plan import Plan
 from ..interface.view import FarmView
 from ..scaling.forecast import Forecaster, LastValue, peak_ahead, samples_of
 
-MEMO = "power"
 DAY_S = 86_400.0
 KEPT, YOUNG, BUSY, WORN, FORESEEN = (
     "keep_awake", "awake_for", "idle_for", "cycles_per_day", "wake_ahead",
@@ -92,7 +91,7 @@ class PowerManagement:
         """Return a plan without the sleeps that break a limit, and with the wakes that are due."""
         if not self.limits:
             return plan
-        past: _Past = view.memo.setdefault(MEMO, _Past(len(view.hosts), self.cycles))
+        past = view.state(self, lambda: _Past(len(view.hosts), self.cycles))
         past.look(view)
         needed_mhz = self._needed_mhz(view, past)
         plan = plan if plan.ordered else self._restrained(view, plan, past, needed_mhz)

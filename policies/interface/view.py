@@ -16,6 +16,7 @@ from ...models.rules.reserve import AllowedHosts
 from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
+from .policy_states import PolicyStates
 from .reserve_book import FarmReserve, ReserveBook
 
 T = TypeVar("T")
@@ -126,8 +127,8 @@ class VmView(_Columns):
 class FarmView:
     """The farm as a policy sees it at one instant.
 
-    ``memo`` is a policy's own notebook between rounds, ``noted`` counts what the user is to know
-    (:meth:`note`); ``draw`` gives the generator of a name,
+    ``states`` is what policies keep between rounds (:meth:`state`), ``noted`` counts what the user
+    is to know (:meth:`note`); ``draw`` gives the generator of a name,
     independent of every other; ``slow_cores`` tells whether a VM may go where a core is slower
     than the VM wants one to be; ``allowed`` which sizes may be on which groups of hosts (None:
     all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
@@ -165,7 +166,7 @@ class FarmView:
         self.movable: Bools | None = None if movable is None else locked(movable)
         self._destinations = self.allowed if movable is None else _destinations(layer, movable)
         self.draw = draw
-        self.memo: dict[str, Any] = {}
+        self.states = PolicyStates()
         self.noted: dict[str, int] = {}
         self._now = now
 
@@ -214,12 +215,11 @@ class FarmView:
         return bound or self.one_guest is not None or not self.slow_cores
 
     def state(self, policy: object, make: Callable[[], T]) -> T:
-        """Return what a policy keeps of its own between rounds, made when it is first asked for."""
-        key = f"state of {type(policy).__name__} {id(policy)}"
-        if key not in self.memo:
-            self.memo[key] = make()
-        kept: T = self.memo[key]
-        return kept
+        """Return what a policy keeps of its own between rounds, made when it is first asked for.
+
+        ``policy`` is the object that keeps it (``self``; of a plain function the function).
+        """
+        return self.states.of(policy, make)
 
     def note(self, what: str) -> None:
         """Count that something has happened of which the summary of the run is to tell."""

@@ -42,13 +42,13 @@ class DetectorState:
         return self._long_enough(above, wanted_s) if wanted_s else above
 
     def _long_enough(self, above: Ints, wanted_s: float) -> Ints:
-        view, key = self._view, f"above since, {self._detector!r}"
-        now_s, never = view.now_s, np.full(len(view.hosts), np.inf)
-        before_s = view.memo.get(key, never)
-        since_s = never.copy()
-        since_s[above] = np.minimum(before_s[above], now_s)
-        view.memo[key] = since_s
-        return above[now_s - since_s[above] >= wanted_s - TIE * now_s]
+        view, now_s = self._view, self._view.now_s
+        since_s = view.state(self._detector, lambda: np.full(len(view.hosts), np.inf))
+        above_since_s = np.minimum(since_s[above], now_s)
+        since_s[:] = np.inf
+        since_s[above] = above_since_s
+        long: Bools = now_s - above_since_s >= wanted_s - TIE * now_s
+        return above[long]
 
     def is_overloaded(self, host: int) -> bool:
         """Whether one host's value is above its limit as things stand."""

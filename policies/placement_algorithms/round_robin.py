@@ -13,7 +13,21 @@ from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing
 from ..placement.placement import Placed, place_each
 
-MEMO = "round_robin.last"
+
+@dataclass
+class _Last:
+    """The host used last, a row; -1: none yet."""
+
+    host: int = -1
+
+    def steps_to(self, candidates: Candidates) -> Ints:
+        """Return how many hosts of the farm are gone on to reach each candidate."""
+        steps: Ints = (candidates.hosts - self.host - 1) % len(candidates.view.hosts)
+        return steps
+
+    def costs(self, candidates: Candidates, vms: Ints, at: Positions) -> Floats:
+        """Cost that grows with the way round the farm from the host used last."""
+        return np.tile(self.steps_to(candidates)[at].astype(np.float64), (len(vms), 1))
 
 
 @dataclass(frozen=True)
@@ -27,16 +41,17 @@ class RoundRobin:
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
+        last = candidates.view.state(self, _Last)
         if len(vms) and len(candidates.hosts) and not candidates.prefer_awake:
-            turn = np.argsort(_steps_after_last(candidates), kind="stable")
+            turn = np.argsort(last.steps_to(candidates), kind="stable")
             positions = turn[np.arange(len(vms)) % len(turn)]
             if candidates.take_all(vms, positions):
-                candidates.view.memo[MEMO] = int(candidates.hosts[positions[-1]])
+                last.host = int(candidates.hosts[positions[-1]])
                 return Placed(
                     candidates.hosts[positions], [Search(len(candidates.hosts))] * len(vms)
                 )
         hosts, searches = np.empty(len(vms), np.int64), [Search()] * len(vms)
-        pricing = Pricing(distance_after_last, lasting=False)
+        pricing = Pricing(last.costs, lasting=False)
         for group in affinity_groups(candidates, vms):
             placed = place_each(candidates, vms[group], pricing)
             for position, host, search in zip(
@@ -44,16 +59,5 @@ class RoundRobin:
             ):
                 hosts[position], searches[position] = host, search
                 if host >= 0:
-                    candidates.view.memo[MEMO] = host
+                    last.host = host
         return Placed(hosts, searches)
-
-
-def distance_after_last(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
-    """Cost that grows with the way round the farm from the host used last."""
-    return np.tile(_steps_after_last(candidates)[at].astype(np.float64), (len(vms), 1))
-
-
-def _steps_after_last(candidates: Candidates) -> Ints:
-    last = candidates.view.memo.get(MEMO, -1)
-    steps: Ints = (candidates.hosts - last - 1) % len(candidates.view.hosts)
-    return steps

@@ -107,7 +107,7 @@ def flaw_of_class(cls: object, kind: str) -> Flaw | None:
         right = f"a {kind} policy is a frozen dataclass, or a function ({_call(kind)})"
         return f"it is {shown(cls)} and no dataclass", right
     if not cast("Any", cls).__dataclass_params__.frozen:
-        right = "write @dataclass(frozen=True), and keep what changes in view.memo"
+        right = "write @dataclass(frozen=True), and keep what changes in view.state(self, make)"
         return "its dataclass is not frozen", right
     try:
         get_type_hints(cls)

@@ -12,8 +12,10 @@ import numpy as np
 from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
 from ...models.rules.reserve import HostedVms
 from ...models.state.columns import PowerState
+from ...policies.interface.policy_states import PolicyStates, StateNotCopiedError
 from ...policies.interface.view import FarmView, locked
 from ...policies.placement.placement import Placement
+from ...policies.user_policies.guard import PolicyFaultError, name_of_class
 from .host_finder import CandidateSearch
 from .waiting_queue import WaitingQueue, place_all, serve
 
@@ -33,19 +35,25 @@ class RestartState:
     state: States
     need_mhz: Floats
     capacity_mhz: Floats
+    states: PolicyStates
     woken: list[int] = field(default_factory=list)
     placed: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of_hosted(
-        cls, hosted: HostedVms, awake: Bools, memory_mib: Floats, capacity_mhz: Floats
+        cls,
+        hosted: HostedVms,
+        awake: Bools,
+        memory_mib: Floats,
+        capacity_mhz: Floats,
+        states: PolicyStates,
     ) -> "RestartState":
         """Return the state for what hosts hold by a reserve book; hosts not counted have failed."""
         usable = np.where(awake, PowerState.ON, PowerState.OFF)
         state = np.where(hosted.counted, usable, PowerState.FAILED).astype(np.int8)
         return cls(
             hosted.home.copy(), memory_mib - hosted.free_mib, capacity_mhz - hosted.free_mhz,
-            state, hosted.need_mhz, capacity_mhz,
+            state, hosted.need_mhz, capacity_mhz, states,
         )  # fmt: skip
 
     def view(self, view: FarmView) -> FarmView:
@@ -59,7 +67,7 @@ class RestartState:
             incoming=np.zeros(count, np.int64),
         )
         ahead.vms = view.vms.changed(host=locked(self.home), moving_to=np.full(len(self.home), -1))
-        ahead.memo = dict(view.memo)
+        ahead.states = self.states
         ahead.reserve = None
         return ahead
 
@@ -80,6 +88,16 @@ class RestartState:
         self.home[victims] = -1
         self.state[failed] = PowerState.FAILED
         return victims
+
+
+def states_on_paper(view: FarmView) -> PolicyStates:
+    """Return copies of what placements keep. Raises PolicyFaultError where one has no copy."""
+    try:
+        return view.states.copied()
+    except StateNotCopiedError as error:
+        problem = f"what it keeps in view.state cannot be copied: {error.error!r}"
+        remedy = "keep numbers, arrays, lists and dictionaries"
+        raise PolicyFaultError(name_of_class(type(error.policy)), problem, remedy) from None
 
 
 class _Needs:

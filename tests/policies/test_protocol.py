@@ -12,7 +12,7 @@ from farmsim.policies.interface.plan import Plan
 from farmsim.policies.user_policies.kinds import KINDS
 
 HOSTS, VMS = 3, 5
-SHAPES = r"\([\w, ]+\)|method|number|flag|columns|sequence|bank|dict|rules|reserve"
+SHAPES = r"\([\w, ]+\)|method|number|flag|columns|sequence|bank|dict|rules|reserve|states"
 ROW = re.compile(rf"^(\w+) +({SHAPES}) +(\w+) +(\S+) +\S")
 LENGTHS = {"(hosts)": HOSTS, "(VMs)": VMS, "(candidates)": HOSTS}
 SECTIONS = {
