@@ -18,6 +18,7 @@ from ..models.state.utilisation_history import Ring
 from ..models.workload.demand import Demand
 from ..policies.control.control import wakes
 from ..policies.interface.plan import Search
+from ..policies.interface.policy_states import PolicyStates
 from ..policies.interface.reserve_book import FarmReserve
 from ..policies.interface.view import FarmView
 from ..policies.overload.detector import looks_at_use
@@ -228,6 +229,10 @@ class Engine:
             self._setup.start.placement, self._view.kinds_of_vms(),
             self._lives.population.priority, wakes(self._setup.control),
         )  # fmt: skip
+
+    def policy_states(self) -> PolicyStates:
+        """Return copies of what placements keep now between their choices."""
+        return states_on_paper(self._view)
 
     @property
     def returning(self) -> Bools:

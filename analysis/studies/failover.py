@@ -15,6 +15,7 @@ from ...models.base.arrays import Bools, Floats, Ints, States
 from ...models.farm.farm import Farm
 from ...models.state.columns import PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
+from ...policies.interface.policy_states import PolicyStates
 from ...policies.interface.view import FarmView
 from ...policies.placement.candidates import Candidates
 from ...scenarios.build.build import Case, build, fresh, load_of
@@ -43,7 +44,8 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     a host then.
     """
     load = load_of(scenario)
-    moment = _run(scenario, load, at_s)
+    with telling_policy_faults(scenario.name):
+        moment = _run(scenario, load, at_s)
     if moment is None or not (moment.home >= 0).any():
         when = "at any reporting instant" if at_s is None else f"at {at_s / 3600:g} h"
         left_out = f" ({moment.left_out.rstrip('.')})" if moment and moment.left_out else ""
@@ -73,7 +75,7 @@ class _FarmInstant:
 
     Arrays have one entry per VM (``home`` is -1 without a host) or per host. ``need_mhz`` and
     ``capacity_mhz`` are what the initial placement counts, ``down`` the VMs that wait to be
-    restarted.
+    restarted, ``restart`` and ``states`` how the run restarts VMs and what its placement keeps.
     """
 
     at_s: float
@@ -88,6 +90,8 @@ class _FarmInstant:
     need_mhz: Floats
     capacity_mhz: Floats
     down: Ints
+    restart: Restart
+    states: PolicyStates
 
     @classmethod
     def of(cls, case: Case, at_s: float, promised: float) -> "_FarmInstant":
@@ -109,6 +113,8 @@ class _FarmInstant:
             need_mhz.copy(),
             capacity_mhz,
             down,
+            case.engine.restart,
+            case.engine.policy_states(),
         )
 
     def on(self) -> Bools:
@@ -185,11 +191,13 @@ class _Trial:
             Streams(scenario.seed),
             scenario.policies.slow_cores == "allow",
             case.rules,
+            now=lambda: moment.at_s,
         )
+        self._view.states = moment.states
         initial = scenario.policies.initial
         needs = Needs(farm, self._view, initial.count_by == "size", initial.cpu_overcommit)
         self._load_mhz = needs.load_mhz().copy()
-        self._restart, self._lives = case.engine.restart, case.engine.lives
+        self._restart, self._lives = moment.restart, case.engine.lives
 
     def whole(self) -> list[str]:
         """Return the levels of which the farm is a single domain: nothing would be left."""

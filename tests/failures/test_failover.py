@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_farms import ONE_HOST, RESERVE_SCENARIO, reserve_scenario
 
@@ -195,6 +195,7 @@ def test_an_instant_before_the_first_vm_comes_is_told_as_such(tmp_path: Path) ->
 
 
 @settings(max_examples=25, deadline=None)
+@example([(1, 9, 0), (1, 2, 0), (1, 2, 1)], [16, 20, 16, 16], 6, "round_robin", "fence", True)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.integers(2, 16), st.integers(0, 2)), min_size=1,
              max_size=3),

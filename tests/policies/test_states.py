@@ -1,10 +1,14 @@
 """What policies keep between rounds: each object its own, and copies of it on paper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from builders import make_engine, make_farm, make_hosts, make_vms
 
+import farmsim
+from farmsim.models.base.arrays import Ints
 from farmsim.policies.control.combined import Combined
 from farmsim.policies.control.control import ControlPolicy
 from farmsim.policies.control.power_management import PowerManagement
@@ -14,6 +18,7 @@ from farmsim.policies.interface.view import FarmView
 from farmsim.policies.overload.detector_state import DetectorState
 from farmsim.policies.overload.static_threshold import StaticThreshold
 from farmsim.policies.placement.candidates import Candidates
+from farmsim.policies.placement.placement import Placed
 from farmsim.policies.placement_algorithms.round_robin import RoundRobin
 from farmsim.sim.outcome import Outcome
 
@@ -111,3 +116,56 @@ def test_copies_are_of_placements_and_leave_the_states_alone() -> None:
     assert copies.of(placement, _numbers) == [1, 2]
     assert copies.of(control, _numbers) == []
     assert states.of(placement, _numbers) == [1]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A placement that deals VMs to hosts in turn, after the start only those dealt before."""
+
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
+        dealt: list[int] = candidates.view.state(self, list)
+        hosts = np.full(len(vms), -1)
+        for index, vm in enumerate(vms.tolist()):
+            if candidates.view.now_s == 0 or vm in dealt:
+                position = len(dealt) % len(candidates.hosts)
+                candidates.take(vm, position)
+                hosts[index] = candidates.hosts[position]
+                dealt.append(vm)
+        return Placed(hosts, [Search()] * len(vms))
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A placement that keeps a generator, of which there is no copy."""
+
+    def place(self, candidates: Candidates, vms: Ints) -> Placed:
+        turns: Iterator[int] = candidates.view.state(self, lambda: (each for each in range(99)))
+        hosts = np.array([next(turns) % 3 for _ in vms])
+        for vm, position in zip(vms.tolist(), hosts.tolist(), strict=True):
+            candidates.take(vm, position)
+        return Placed(candidates.hosts[hosts], [Search()] * len(vms))
+
+
+def small(placement: object) -> farmsim.Scenario:
+    return farmsim.Scenario.of(
+        {
+            "farm": {"hosts": [{"name": "h", "server": "dell_r720_e5_2670", "count": 3}]},
+            "workload": {
+                "source": {"type": "constant", "utilisation": "30 %"}, "vms": 5,
+                "sizes": [{"name": "s", "vcpus": 1, "clock": "2 GHz", "memory": "2 GiB"}],
+            },
+            "run": {"duration": "30 min"},
+            "policies": {"initial": {"placement": placement}},
+            "baseline": {"type": "none"},
+        }
+    )  # fmt: skip
+
+
+def test_the_failover_test_goes_on_from_what_a_placement_keeps() -> None:
+    tested = farmsim.failover(small(Known()), at_s=600.0)
+    assert [failure.stranded for failure in tested.failures] == [[], [], []]
+
+
+def test_what_a_placement_keeps_and_nobody_can_copy_is_told_as_its_fault() -> None:
+    with pytest.raises(farmsim.PolicyError, match=r"Endless.*cannot be copied.*keep numbers"):
+        farmsim.failover(small(Endless()), at_s=600.0)
