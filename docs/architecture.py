@@ -69,10 +69,12 @@ def table(order: Sequence[str], arrows: Arrows) -> str:
 
 
 def _targets(room: str, order: Sequence[str], arrows: Arrows) -> str:
+    """Return the rooms that a room imports from, in their order, as a cell."""
     return ", ".join(f"`{each}`" for each in sorted(arrows[room], key=order.index))
 
 
 def _between(text: str) -> str:
+    """Return the part of the page that the command writes."""
     return text.partition(BEGIN)[2].partition(END)[0]
 
 
@@ -107,6 +109,7 @@ def columns_of(rooms: Sequence[str], arrows: Arrows) -> list[list[str]]:
 
 
 def _mean(values: Sequence[float]) -> float:
+    """Return the mean of some values; 0 of none."""
     return sum(values) / len(values) if values else 0.0
 
 
@@ -126,6 +129,7 @@ def picture(order: Sequence[str], arrows: Arrows) -> str:
 
 
 def _head(width: int, height: int) -> str:
+    """Return the beginning of an SVG of a size in pixels: title, head of arrows, background."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" font-family="Helvetica, Arial, sans-serif" font-size="14">\n'
@@ -137,6 +141,7 @@ def _head(width: int, height: int) -> str:
 
 
 def _band(floor: str, top: float, height: float) -> str:
+    """Draw the background of a floor; the width is filled in when all floors are known."""
     return (
         f'<rect x="{MARGIN}" y="{top:g}" width="WIDTH" height="{height:g}" rx="6" '
         f'fill="{COLOURS[floor]}"/>\n'
@@ -165,6 +170,7 @@ def _boxes(columns: Sequence[Sequence[str]], arrows: Arrows, middle: float) -> l
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+    """Draw an arrow from the left of an importing box to the right of the one imported."""
     x, y = start[0], start[1] + BOX_HEIGHT / 2
     x2, y2 = end[0] + BOX_WIDTH, end[1] + BOX_HEIGHT / 2
     half = GAP_X / 2
@@ -175,6 +181,7 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 
 
 def _box(room: str, x: float, y: float) -> str:
+    """Draw a room, with what it holds as a tooltip."""
     lines = _lines(room.partition("/")[2] or f"{room}/*.py")
     middle = x + BOX_WIDTH / 2
     first = y + BOX_HEIGHT / 2 + 5 - 8 * (len(lines) - 1)

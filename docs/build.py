@@ -79,6 +79,7 @@ def scenario() -> str:
 
 
 def _units() -> str:
+    """Return the table of quantities, their units and examples."""
     rows = []
     for kind in DIMENSIONS.values():
         known = ", ".join(f"`{unit}`" for unit in kind.units if unit)
@@ -93,6 +94,7 @@ def _units() -> str:
 
 
 def _section(each: Section) -> str:
+    """Return the section of one mapping of the language: what it is, and a row per field."""
     depth = "##" if each.path.count(".") == 0 else "###"
     title = f"`{each.path}`" if each.path else "The file"
     if each.types:
@@ -101,6 +103,7 @@ def _section(each: Section) -> str:
 
 
 def _option(name: str, key: str, cls: type) -> str:
+    """Return the section of one model that ``key`` names, with its parameters."""
     rows = rows_of(model_of(cls))
     shown = table(HEADER, rows) if rows else f"`{key}: {name}` has no further fields."
     return f"### `{name}`\n\n{prose(cls.__doc__)}\n\n{shown}"
@@ -150,6 +153,7 @@ def command_line() -> str:
 
 
 def _option_names(option: click.Option) -> str:
+    """Return an option as it is written, with the kind of its value."""
     value = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
     return ", ".join(option.opts) + value.replace(" RANGE", "")
 

@@ -100,10 +100,12 @@ def tenants(comparison: Comparison, columns: Sequence[str]) -> str:
 
 
 def _plain(value: object, unit: str) -> str:
+    """Return a cell of a table of tenants: a text, or a figure with its unit."""
     return (value or "nobody") if isinstance(value, str) else shown(value, unit)
 
 
 def _cell(texts: dict[str, str]) -> str:
+    """Return value, band and change of a figure as one cell."""
     change = f"({texts['change']})" if texts["change"] else ""
     return " ".join(part for part in (texts["value"], texts["band"], change) if part)
 

@@ -89,6 +89,7 @@ def tag_of(model: type[BaseModel]) -> str:
 
 
 def _plain(annotation: Any) -> Kind:
+    """Describe a type by its annotation alone: literals, unions, lists, mappings."""
     origin, members = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return Kind(" or ".join(f"`{each}`" for each in members))
@@ -115,6 +116,7 @@ def _plain(annotation: Any) -> Kind:
 
 
 def _named_words(named: ChoiceField) -> str:
+    """Return a link to where the choices of a field stand."""
     if named.code:
         kind = named.what.removesuffix(" policy")
         return f"[{named.what}](policies.md#{kind})"
@@ -128,6 +130,7 @@ def plural(what: str) -> str:
 
 
 def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
+    """Return the bounds of a field in words, quantities with their unit."""
     found = []
     for each in metadata:
         for name, sign in SIGNS.items():
@@ -145,6 +148,7 @@ def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
 
 
 def _counted(what: str, count: int) -> str:
+    """Return the plural of an entry where there are several."""
     return "entries" if what == "entry" and count > 1 else what
 
 
@@ -157,6 +161,7 @@ def default_of(field_info: FieldInfo, kind: Kind) -> str:
 
 
 def _shown(value: Any, kind: Kind) -> str:
+    """Return a value as a cell; empty where nothing is the default."""
     if value is None or value in ({}, (), ""):
         return ""
     if isinstance(value, Part):
@@ -167,6 +172,7 @@ def _shown(value: Any, kind: Kind) -> str:
 
 
 def _written(value: Any, kind: Kind) -> str:
+    """Return a value as a scenario would write it."""
     if isinstance(value, tuple):
         return f"[{', '.join(_written(each, kind) for each in value)}]"
     if kind.dimension:
@@ -179,6 +185,7 @@ def _written(value: Any, kind: Kind) -> str:
 
 
 def _mapping(value: Part) -> str:
+    """Return a part with its values, or that all are its defaults."""
     required = any(each.is_required() for each in type(value).model_fields.values())
     if not required and value == type(value)():
         return "the defaults of its fields"
@@ -200,6 +207,7 @@ def rows_of(model: type[BaseModel], prefix: str = "") -> list[tuple[str, ...]]:
 
 
 def _example(example: Any, inside: bool = False) -> str:
+    """Return an example as YAML on one line."""
     if isinstance(example, dict):
         pairs = [f"{key}: {_example(value, inside=True)}" for key, value in example.items()]
         return "{" + ", ".join(pairs) + "}"

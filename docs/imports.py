@@ -53,6 +53,7 @@ def room_arrows(arrows: Mapping[str, Set[str]]) -> Arrows:
 
 
 def _module(path: Path) -> str:
+    """Return the dotted name of a file: ``farmsim.models.base.arrays``."""
     parts = [*path.with_suffix("").parts]
     parts = parts if parts[0] == "farmsim" else ["farmsim", *parts]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
