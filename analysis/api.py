@@ -52,18 +52,20 @@ def optimum(
     scenario: str | Path | Mapping[str, Any] | Scenario,
     *overrides: str,
     at_s: float,
-    fill: float = 1.0,
+    max_utilisation: float = 1.0,
     time_limit_s: float = 60.0,
     allow_code: bool = False,
 ) -> "OptimumComparison":
     """Run a scenario up to an instant and hold the farm against the fewest hosts for its VMs.
 
-    ``fill`` is the share of a host's CPU that the optimum may use, ``time_limit_s`` how long it
-    is searched in real time. Raises InputError if the input cannot be run.
+    ``max_utilisation`` is the share of a host's CPU that the optimum may use, ``time_limit_s``
+    how long it is searched in real time. Raises InputError if the input cannot be run.
     """
     from .studies.optimum import at_instant  # noqa: PLC0415 - few need it
 
-    return at_instant(_scenario(scenario, overrides, allow_code), at_s, fill, time_limit_s)
+    return at_instant(
+        _scenario(scenario, overrides, allow_code), at_s, max_utilisation, time_limit_s
+    )
 
 
 def failover(
@@ -98,7 +100,7 @@ def compare(
     *scenarios: Source,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    band: bool | Levels = False,
+    overhead_range: bool | Levels = False,
     out: str | Path | None = None,
     allow_code: bool = False,
 ) -> Comparison:
@@ -106,11 +108,11 @@ def compare(
 
     A scenario is a file, ``library/NAME``, nested mappings, or a Scenario. Differences are
     against the variant called ``base``, or else the first; its seed holds for all, unless
-    ``seed`` is given. ``band`` runs each at low, typical and high overheads, or at the levels
-    given. ``out`` is where everything goes (None: nothing is written). Raises InputError if
+    ``seed`` is given. ``overhead_range`` runs each at low, typical and high overheads, or at
+    the levels given. ``out`` is where everything goes (None: nothing is written). Raises InputError if
     anything cannot be run.
     """
-    levels = (OVERHEADS if band else None) if isinstance(band, bool) else band
+    levels = OVERHEADS if overhead_range is True else overhead_range or None
     variants = expand(scenarios, overrides, seed, levels, allow_code)
     if out is not None:
         refuse_directory(named(out), COMPARED)

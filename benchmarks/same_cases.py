@@ -425,7 +425,7 @@ CASES: dict[str, tuple[str, ...]] = {
         for name, vm in RUN.items()
     },
     **{name: (f"compare library/{name} --out out",) for name in COMPARED},
-    **{name: (f"compare library/{name} --band --out out",) for name in CLAIMS},
+    **{name: (f"compare library/{name} --overhead-range --out out",) for name in CLAIMS},
     "beloglazov2012": ("run library/beloglazov2012 --out out",),
     "beloglazov2012-static": (
         "run library/beloglazov2012 --set 'run.duration=6 h' --out out --set"
@@ -454,11 +454,12 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "shop": ("run shop.yaml --out out", "explain out --vm shop-03"),
     "asleep": ("compare asleep.yaml --out out", "failover asleep.yaml --pairs --out failed"),
-    "crowded": ("compare crowded.yaml --band --out out",),
+    "crowded": ("compare crowded.yaml --overhead-range --out out",),
     "tables": ("compare tables.yaml --out out", "explain out/variants/table --vm job-5 --json"),
     "kept": ("run kept.yaml --out out", "failover kept.yaml --pairs --out failed"),
     "evacuate": (
-        f"{EVACUATE} --out out", f"{EVACUATE} --wave 2 --hold '10 min' --json --out waves",
+        f"{EVACUATE} --out out",
+        f"{EVACUATE} --hosts-per-wave 2 --maintenance-time '10 min' --json --out waves",
         f"{EVACUATE} --set network.migration_order=planned"
         " --set network.max_migrations_per_host=8 --out planned",
         f"!{EVACUATE} --deadline '1 min' --out late",
@@ -473,7 +474,7 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "optimum": (
         "optimum library/planetlab-day --at '10 h' --json",
-        "optimum library/planetlab-day --at '10 h' --fill '80 %'",
+        "optimum library/planetlab-day --at '10 h' --max-utilisation '80 %'",
         "optimum library/rack-maintenance --at '2 h' --json",
     ),
     "text": (

@@ -1,7 +1,8 @@
 """Run the experiments of the claims and write their tables into docs/claims/*.md.
 
 A page ``N-short-name.md`` belongs to the scenario ``library/claim-N-short-name``. In it,
-``<!-- compare -->`` to ``<!-- end -->`` holds the table of ``farmsim compare ... --band``.
+``<!-- compare -->`` to ``<!-- end -->`` holds the table of
+``farmsim compare ... --overhead-range``.
 Options stand in the mark as ``key="words apart by blanks"``: ``set`` puts values over the
 scenario as ``--set`` does, ``variants`` and ``metrics`` choose columns and rows, ``scenario``
 names another one, and ``levels="typical"`` leaves out the band. ``tenants`` names columns of the

@@ -213,7 +213,9 @@ def at_instant(
     """
     ended = until(scenario, at_s, FIRST_S)
     if not 0 < fill <= 1:
-        raise refuse(scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--fill")
+        raise refuse(
+            scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--max-utilisation"
+        )
     if not 0 <= time_limit_s < math.inf:
         message = f"is {time_limit_s:g} s; name a time of 0 s or more"
         raise refuse(scenario.name, message, "--time-limit")

@@ -32,6 +32,13 @@ def tell(error: BaseException) -> int:
         return _interrupted(128 + error.signal)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return _interrupted(INTERRUPTED)
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        from ..scenarios.language.former_names import FORMER_NAMES
+
+        now = FORMER_NAMES["option"].get(f"{error.ctx.command.name} {error.option_name}")
+        if now is not None:
+            error.message = f"{error.option_name} is now called {now}; write {now}"
+            error.possibilities = None
     if isinstance(error, click.ClickException):
         text = StringIO()
         error.show(text)

@@ -44,16 +44,18 @@ def run(scenario: str, source: Source, output: Output) -> int:
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True)
 @source_options(SEED)
-@click.option("--band", is_flag=True, help="Run each at low, typical and high overheads.")
+@click.option("--overhead-range", is_flag=True, help="Run each at low, typical and high overheads.")
 @output_options("the comparison")
-def compare(scenarios: tuple[str, ...], source: Source, band: bool, output: Output) -> int:
+def compare(
+    scenarios: tuple[str, ...], source: Source, overhead_range: bool, output: Output
+) -> int:
     """Run scenarios, or the variants of one, on the same random numbers, side by side."""
     from ..analysis.run.run_directory import COMPARED, free
     from ..analysis.studies.compare import PAGE, run_all
     from ..analysis.terminal import comparison_text
     from ..scenarios.variants import OVERHEADS, expand
 
-    levels = OVERHEADS if band else None
+    levels = OVERHEADS if overhead_range else None
     output.refuse(COMPARED)
     variants = expand(scenarios, source.overrides, source.seed, levels, source.allow_code)
     with output.progress() as show_progress:

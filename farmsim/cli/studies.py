@@ -23,8 +23,10 @@ from .output import echo, echo_json, written
 @source_options()
 @click.option("--hosts", required=True, metavar="PATTERN", help="Hosts to empty: 'rack-3*'.")
 @click.option("--at", default="0 h", metavar="TIME", help="When it begins, such as '10 h'.")
-@click.option("--wave", default=0, type=click.IntRange(0), help="Hosts at once; 0: all.")
-@click.option("--hold", default="0 min", metavar="TIME", help="Work on a wave's empty hosts.")
+@click.option("--hosts-per-wave", default=0, type=click.IntRange(0), help="Hosts at once; 0: all.")
+@click.option(
+    "--maintenance-time", default="0 min", metavar="TIME", help="Work on a wave's empty hosts."
+)
 @click.option("--deadline", metavar="TIME", help="Exit with 1 also if it takes longer than this.")
 @output_options("the outcome")
 def evacuate(
@@ -32,8 +34,8 @@ def evacuate(
     source: Source,
     hosts: str,
     at: str,
-    wave: int,
-    hold: str,
+    hosts_per_wave: int,
+    maintenance_time: str,
     deadline: str | None,
     output: Output,
 ) -> int:
@@ -45,13 +47,16 @@ def evacuate(
     from ..analysis.studies.evacuate import evacuate as run_evacuation
     from ..policies.control.evacuation import Evacuation
 
-    at_s, hold_s = time_s("--at", at), time_s("--hold", hold)
+    at_s, hold_s = time_s("--at", at), time_s("--maintenance-time", maintenance_time)
     deadline_s = None if deadline is None else time_s("--deadline", deadline)
     output.refuse(RUN)
     loaded = source.load(scenario)
-    for option, end_s in (("--hold", at_s + hold_s), ("--deadline", at_s + (deadline_s or 0.0))):
+    for option, end_s in (
+        ("--maintenance-time", at_s + hold_s),
+        ("--deadline", at_s + (deadline_s or 0.0)),
+    ):
         refuse_beyond(loaded, option, at_s, end_s)
-    policy = Evacuation(hosts, at_s, wave, hold_s, base_policy=loaded.policies.control)
+    policy = Evacuation(hosts, at_s, hosts_per_wave, hold_s, base_policy=loaded.policies.control)
     with output.progress() as show_progress:
         outcome = run_evacuation(loaded, policy, show_progress)
     there = output.out or default_directory(outcome.result, RUNS)
@@ -102,19 +107,23 @@ def failover(
 @click.argument("scenario")
 @source_options()
 @click.option("--at", required=True, metavar="TIME", help="Instant to look at, such as '10 h'.")
-@click.option("--fill", default="100 %", metavar="SHARE", help="CPU of a host that may be used.")
+@click.option(
+    "--max-utilisation", default="100 %", metavar="SHARE", help="CPU of a host that may be used."
+)
 @click.option("--time-limit", default="60 s", metavar="TIME", help="Longest search, in real time.")
 @json_option("the outcome")
 def optimum(
-    scenario: str, source: Source, at: str, fill: str, time_limit: str, as_json: bool
+    scenario: str, source: Source, at: str, max_utilisation: str, time_limit: str, as_json: bool
 ) -> None:
     """Compare hosts in use with the minimum that would fit, at one instant."""
     from ..analysis.studies.optimum import at_instant
 
     at_s, limit_s = time_s("--at", at), time_s("--time-limit", time_limit)
-    share = quantity("--fill", fill, "share")
+    share = quantity("--max-utilisation", max_utilisation, "share")
     if not 0 < share <= 1:
-        raise click.BadParameter(f"--fill is {fill}; write a share above 0 % and up to 100 %")
+        raise click.BadParameter(
+            f"--max-utilisation is {max_utilisation}; write a share above 0 % and up to 100 %"
+        )
     compared = at_instant(source.load(scenario), at_s, share, limit_s)
     if as_json:
         echo_json(compared.to_dict())

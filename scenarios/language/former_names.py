@@ -26,6 +26,12 @@ FORMER_NAMES: Final[dict[str, dict[str, str]]] = {
     "column": {
         "price": "penalty",
     },
+    "option": {
+        "evacuate --wave": "--hosts-per-wave",
+        "evacuate --hold": "--maintenance-time",
+        "optimum --fill": "--max-utilisation",
+        "compare --band": "--overhead-range",
+    },
     "metric": {
         "layer_share": "overhead_share",
         "rest_kwh": "powered_down_kwh",

@@ -68,7 +68,7 @@ def test_a_farm_filled_beyond_the_optimums_share_is_not_short() -> None:
     day["workload"]["source"]["utilisation"] = "80 %"
     day["policies"]["control"] = "power_proportional"
     for at_s in (0.0, 1800.0):
-        found = farmsim.optimum(day, at_s=at_s, fill=0.8)
+        found = farmsim.optimum(day, at_s=at_s, max_utilisation=0.8)
         assert found.shortfall_mhz == 0
         assert (found.hosts_on, found.optimum.hosts) == (2, 4)
         assert found.over_fill == 2

@@ -289,11 +289,11 @@ def test_refusals_are_recorded_once_until_they_change(tmp_path: Path) -> None:
         (Evacuation("rack-1", at_s=-60.0), "--at: is -60 s; name a time from 0 s to 10 years"),
         (
             Evacuation("rack-1", maintenance_time_s=-1.0),
-            "--hold: is -1 s; name a time from 0 s to 10 years",
+            "--maintenance-time: is -1 s; name a time from 0 s to 10 years",
         ),
-        (Evacuation("rack-1", maintenance_time_s=1e12), "--hold: is 1e\\+12 s"),
+        (Evacuation("rack-1", maintenance_time_s=1e12), "--maintenance-time: is 1e\\+12 s"),
         (Evacuation("rack-1", at_s=float("nan")), "--at: is nan s"),
-        (Evacuation("rack-1", hosts_per_wave=-1), "--wave: is -1"),
+        (Evacuation("rack-1", hosts_per_wave=-1), "--hosts-per-wave: is -1"),
     ],
 )
 def test_refused(policy: Evacuation, said: str) -> None:

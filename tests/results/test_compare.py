@@ -176,7 +176,7 @@ def test_a_metric_that_one_lacks_shows_as_a_dash() -> None:
 def test_levels_give_bands_and_differences_level_by_level() -> None:
     turned = Levels("cost.pue", 1.2, 1.5, 2.0)
     more = {"policies.control": "consolidation"}
-    found = farmsim.compare(plain(variants={"base": {}, "saving": more}), band=turned)
+    found = farmsim.compare(plain(variants={"base": {}, "saving": more}), overhead_range=turned)
     servers, site = found.rows["energy_kwh"], found.rows["facility_energy_kwh"]
     for name in found.variants:
         cell, whole = servers.cells[name], site.cells[name]
@@ -211,7 +211,8 @@ def test_overheads_give_a_band_and_what_has_none_gives_none() -> None:
     nothing = {"based_on": "ideal", "change": {}}
     variants = {"ideal": "ideal", "own": nothing, "kvm": "kvm"}
     found = farmsim.compare(
-        plain(variants={name: {hypervisor: layer} for name, layer in variants.items()}), band=True
+        plain(variants={name: {hypervisor: layer} for name, layer in variants.items()}),
+        overhead_range=True,
     )
     energy = found.rows["energy_kwh"]
     bare, kvm = energy.cells["own"], energy.cells["kvm"]
@@ -238,19 +239,19 @@ def test_the_best_is_best_at_every_level() -> None:
         },
     )
     load = "workload.source.utilisation"
-    found = farmsim.compare(data, band=Levels(load, "0 %", "10 %", "100 %"))
+    found = farmsim.compare(data, overhead_range=Levels(load, "0 %", "10 %", "100 %"))
     energy = found.rows["energy_kwh"]
     rising = energy.cells["rising"]
     assert rising is not None
     assert rising.rank == 1
     assert not energy.best
     assert "energy undecided" in found.sentences[0]
-    agreed = farmsim.compare(data, band=Levels(load, "0 %", "10 %", "20 %"))
+    agreed = farmsim.compare(data, overhead_range=Levels(load, "0 %", "10 %", "20 %"))
     assert agreed.rows["energy_kwh"].best == {"rising"}
 
 
 def test_one_scenario_alone_may_have_a_band() -> None:
-    found = farmsim.compare(plain(), band=Levels("cost.pue", 1.2, 1.5, 2.0))
+    found = farmsim.compare(plain(), overhead_range=Levels("cost.pue", 1.2, 1.5, 2.0))
     assert found.variants == ["plain"]
     assert list(found.runs["plain"]) == ["low", "typical", "high"]
     assert found.result("plain", "high").value("facility_energy_kwh") > found.result("plain").value(

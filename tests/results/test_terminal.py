@@ -350,12 +350,12 @@ def test_odd_paths_are_no_runs(
 
 BOUNDS = {
     "evacuate": [
-        ["--at=-1 h"], ["--at=1e999 h"], ["--at=nan"], ["--at=1 h"], ["--hold=-1 s"],
-        ["--hold=1 h"], ["--hold=1e300 h"], ["--deadline=-1 s"], ["--deadline=1 h"],
-        ["--deadline="], ["--wave=-1"], ["--wave=1e9"],
+        ["--at=-1 h"], ["--at=1e999 h"], ["--at=nan"], ["--at=1 h"], ["--maintenance-time=-1 s"],
+        ["--maintenance-time=1 h"], ["--maintenance-time=1e300 h"], ["--deadline=-1 s"],
+        ["--deadline=1 h"], ["--deadline="], ["--hosts-per-wave=-1"], ["--hosts-per-wave=1e9"],
     ],
     "optimum": [["--at=-1 h"], ["--at=1 h"], ["--at=5 min", "--time-limit=-1 s"],
-                ["--at=5 min", "--time-limit=1e999 s"], ["--at=5 min", "--fill=0 %"]],
+                ["--at=5 min", "--time-limit=1e999 s"], ["--at=5 min", "--max-utilisation=0 %"]],
     "failover": [["--at=-1 h"], ["--at=1 h"], ["--at=1e999 h"], ["--at="]],
 }  # fmt: skip
 

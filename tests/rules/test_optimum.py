@@ -205,12 +205,12 @@ def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[st
 
 
 def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["optimum", "library/first-steps", "--at", "2 h", "--fill", "80 %", "--json"]
+    line = ["optimum", "library/first-steps", "--at", "2 h", "--max-utilisation", "80 %", "--json"]
     assert run_command_line(line) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["status"] == "optimal"
     assert told["bound"] == told["fewest"] <= told["hosts_on"]
-    same = farmsim.optimum("library/first-steps", at_s=7200.0, fill=0.8)
+    same = farmsim.optimum("library/first-steps", at_s=7200.0, max_utilisation=0.8)
     assert same.to_dict() == told
 
 
@@ -219,7 +219,7 @@ def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--at", "90 h"], "to the run's end, 48 h"),
         (["--at", "soon"], "is not a time"),
-        (["--at", "2 h", "--fill", "120 %"], "up to 100 %"),
+        (["--at", "2 h", "--max-utilisation", "120 %"], "up to 100 %"),
         (["--at", "2 h", "--time-limit", "-1 s"], "from 0 s to 1000 years"),
     ],
 )

@@ -8,6 +8,8 @@ from settable_fields import settable_fields
 
 import farmsim
 from farmsim.analysis.report.figures import ORDER
+from farmsim.cli.errors import BAD_INPUT
+from farmsim.cli.main import run_command_line
 from farmsim.models.base.metric_definitions import METRICS, WHERE_KNOWN
 from farmsim.policies.catalogue import available
 from farmsim.policies.control.power_management import PowerManagement
@@ -160,6 +162,14 @@ def test_a_former_column_is_refused(what: str) -> None:
         assert result.table(name, new).column_names == [new]
         with pytest.raises(KeyError, match=f"'{old}' is now called {new}; write {new}"):
             result.table(name, "other", old)
+
+
+@pytest.mark.parametrize("old", FORMER_NAMES["option"])
+def test_a_former_option_is_refused(old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, option = old.split()
+    assert run_command_line([command, "library/first-steps", option]) == BAD_INPUT
+    now = FORMER_NAMES["option"][old]
+    assert f"{option} is now called {now}; write {now}" in capsys.readouterr().err
 
 
 def owners() -> Iterator[type]:

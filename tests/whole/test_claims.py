@@ -22,7 +22,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "claims"
 def compared(name: str, *overrides: str, band: bool = False) -> Comparison:
     """Compare the variants of a claim's scenario over 3 hours, or as ``overrides`` say."""
     shorter = ("run.duration=3 h", *overrides)
-    return farmsim.compare(f"library/claim-{name}", overrides=shorter, band=band)
+    return farmsim.compare(f"library/claim-{name}", overrides=shorter, overhead_range=band)
 
 
 def value(comparison: Comparison, metric: str, variant: str, level: str = "typical") -> float:
