@@ -109,10 +109,11 @@ def compare(
     A scenario is a file, ``library/NAME``, nested mappings, or a Scenario. Differences are
     against the variant called ``base``, or else the first; its seed holds for all, unless
     ``seed`` is given. ``overhead_range`` runs each at low, typical and high overheads, or at
-    the levels given. ``out`` is where everything goes (None: nothing is written). Raises InputError if
-    anything cannot be run.
+    the levels given. ``out`` is where everything goes (None: nothing is written). Raises
+    InputError if anything cannot be run.
     """
-    levels = OVERHEADS if overhead_range is True else overhead_range or None
+    of_overheads = OVERHEADS if overhead_range else None
+    levels = of_overheads if isinstance(overhead_range, bool) else overhead_range
     variants = expand(scenarios, overrides, seed, levels, allow_code)
     if out is not None:
         refuse_directory(named(out), COMPARED)

@@ -3,9 +3,10 @@
 ``python benchmarks/same_results.py write FOLDER [--python PYTHON] [--jobs N] [--only NAME]`` runs
 the cases of ``same_cases.py`` by the command line of the farmsim that PYTHON imports: every library
 scenario in full (those with variants as a comparison, claims with ``--overhead-range``),
-evacuation, failover, optimum, small scenarios with wide coverage, five seeds of one in which VMs come and go,
-hosts fail and moves are cancelled, and what ``catalog``, ``explain``, ``validate`` and ``schema``
-print. One case is shortened: beloglazov2012 under a static threshold, to 6 h. All of it takes about
+evacuation, failover, optimum, small scenarios with wide coverage, five seeds of one in which VMs
+come and go, hosts fail and moves are cancelled, and what ``catalog``, ``explain``, ``validate``
+and ``schema`` print.
+One case is shortened: beloglazov2012 under a static threshold, to 6 h. All of it takes about
 five minutes on one core, and 100 MB. Pages are kept as their text and the data of their figures.
 
 ``python benchmarks/same_results.py compare OLD NEW [--names MAP.json]`` exits with 1 unless both

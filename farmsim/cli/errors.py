@@ -37,8 +37,8 @@ def tell(error: BaseException) -> int:
 
         now = FORMER_NAMES["option"].get(f"{error.ctx.command.name} {error.option_name}")
         if now is not None:
-            error.message = f"{error.option_name} is now called {now}; write {now}"
-            error.possibilities = None
+            message = f"{error.option_name} is now called {now}; write {now}"
+            error = click.UsageError(message, error.ctx)
     if isinstance(error, click.ClickException):
         text = StringIO()
         error.show(text)
