@@ -52,6 +52,9 @@ class Actuator:
     A plan is carried out at once and in this order: moves are checked and begun, those that wait
     for room are held back, hosts are woken, drained and switched off. All that becomes of it is
     recorded.
+
+    Outcomes are texts of OUTCOMES, with details behind a colon. Errors in a plan raise PlanError
+    before anything of it is begun.
     """
 
     def __init__(
@@ -79,6 +82,9 @@ class Actuator:
 
         ``again``: it may repeat what an earlier one proposed, so that a refusal is recorded only
         where it differs from the last one of its VM. Raises PlanError naming policy, time and rows.
+
+        ``policy`` is the name used in errors. ``limit`` is applied to the checked plan, before
+        anything begins. Refusals that the plan itself names are recorded in any case.
         """
         self._checks.reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
         if limit is not None:
@@ -172,7 +178,11 @@ class Actuator:
         return names
 
     def _spare(self, sleeps: list[int], vms: Ints, targets: Ints, outcomes: Ints) -> list[int]:
-        """Return the hosts that may sleep; moves that only empty one that may not are refused."""
+        """Return the hosts that may sleep; moves that only empty one that may not are refused.
+
+        ``sleeps`` are rows of hosts; ``outcomes`` is changed in place where a host has to stay
+        awake for the reserve.
+        """
         if not sleeps:
             return sleeps
         moves = np.flatnonzero(outcomes == MOVED)
@@ -209,7 +219,10 @@ class Actuator:
         self._signals.space_freed()
 
     def end_migrations(self) -> None:
-        """Interrupt every migration under way; they are undone before the clock moves on."""
+        """Interrupt every migration under way; they are undone before the clock moves on.
+
+        They are undone as SimPy resumes their processes: yield to the clock once before VMs leave.
+        """
         self._waiting_migrations.end_all()
         self._migrations.interrupt_all()
 
@@ -218,7 +231,11 @@ class Actuator:
         self._migrations.interrupt(vms)
 
     def fail(self, hosts: Ints) -> int:
-        """Interrupt all moves from and to hosts that fail; return the VMs lost by that."""
+        """Interrupt all moves from and to hosts that fail; return the VMs lost by that.
+
+        Called before the farm takes the VMs off. VMs lost are those of which a part of the memory
+        was at a failed end, not those that run on the hosts.
+        """
         return self._migrations.fail(hosts)
 
     def cut(self, hosts: Ints) -> int:
@@ -230,7 +247,10 @@ class Actuator:
         return self._migrations.cut_links(links)
 
     def reroute(self, beyond: Ints) -> None:
-        """Look for ways anew, links having failed or come back; no way leads to ``beyond``."""
+        """Look for ways anew, links having failed or come back; no way leads to ``beyond``.
+
+        ``beyond`` are the rows of all hosts that the network does not reach now.
+        """
         self._migrations.reroute(beyond)
 
     def close(self) -> None:

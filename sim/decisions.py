@@ -30,14 +30,22 @@ class Decisions:
         self._lifecycle, self._reserve_keeper = lifecycle, reserve_keeper
 
     def decide(self) -> None:
-        """Let the policy decide in a round, within the limits of power management."""
+        """Let the policy decide in a round, within the limits of power management.
+
+        Demand, histories and scaling of the instant are up to date; migrations that end at it have
+        ended. VMs that wait are tried after it.
+        """
         self.rounds += 1
         view, power = self._view, self._power
         plan = self._control.decide(view)
         self._actuator.carry_out(plan, self._name, lambda plan: power.within_limits(view, plan))
 
     def listen(self, signals: Signals) -> None:
-        """Let a policy that decides between rounds hear of all that changes from now on."""
+        """Let a policy that decides between rounds hear of all that changes from now on.
+
+        Does nothing for a policy that is not an :class:`.EventDrivenPolicy`. To be called once all
+        VMs are placed, before the clock starts.
+        """
         control, maintenance = self._control, self._actuator.maintenance
         if not isinstance(control, EventDrivenPolicy):
             return

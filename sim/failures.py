@@ -31,7 +31,10 @@ Due = tuple[float, int, int, float | None]
 
 @dataclass(frozen=True)
 class Outage:
-    """A failure that is known beforehand: when, which entity, and for how long, in s."""
+    """A failure that is known beforehand: when, which entity, and for how long, in s.
+
+    ``entity`` is a position in the ``rows`` and ``labels`` of its source.
+    """
 
     at_s: float
     entity: int
@@ -46,6 +49,9 @@ class FailureSource:
     ``kind`` is ``host``, ``rack`` or ``site`` (the hosts crash), ``switch`` (they are cut off) or
     ``link``. With distributions every entity fails again and again, its time to failure counting
     from its last repair; ``schedule`` holds what fails besides.
+
+    Times to failure and to repair are in s, drawn from the source's own generator, so that sources
+    do not disturb each other.
     """
 
     name: str
@@ -108,6 +114,10 @@ class Failures:
 
     What several sources have struck is mended when the last of them is. Repaired hosts are booted
     at once with ``wake``, else when they are needed.
+
+    A host can be struck by several sources at a time (its own, its rack's, its site's); counters
+    per host and link say how many still hold it. VMs that crash and those lost by a broken
+    migration are counted with the outage.
     """
 
     def __init__(
@@ -124,7 +134,10 @@ class Failures:
         self._open: dict[tuple[int, int], _Open] = {}
 
     def story(self, source: FailureSource, generator: np.random.Generator) -> SimProcess:
-        """Let the entities of a source fail and be repaired until the run ends."""
+        """Let the entities of a source fail and be repaired until the run ends.
+
+        A process of the clock; ``generator`` belongs to this source alone.
+        """
         course = _FailureSchedule(source, generator)
         while (due := course.pop()) is not None:
             at_s, number, entity, lasts_s = due
@@ -234,6 +247,8 @@ class Failures:
         """Give the network its present links; hosts that leave its largest part are cut off.
 
         Which part is the largest may change, so that others come back by the failure of a link.
+
+        The largest part is the one with the most hosts.
         """
         assert self._network is not None
         before = self._beyond

@@ -14,7 +14,10 @@ from .setup import InitialPlacementSetup
 
 
 class UnplacedError(Exception):
-    """VMs for which the initial placement found no host, each with how it was searched."""
+    """VMs for which the initial placement found no host, each with how it was searched.
+
+    ``searches`` has an entry per VM row, with how many hosts lacked CPU, memory, or were barred.
+    """
 
     def __init__(self, searches: dict[int, Search]) -> None:
         super().__init__(searches)
@@ -22,7 +25,11 @@ class UnplacedError(Exception):
 
 
 class InitialPlacement:
-    """Looks for hosts on an empty farm, for the VMs that arrive at time 0: ``vms``, ascending."""
+    """Looks for hosts on an empty farm, for the VMs that arrive at time 0: ``vms``, ascending.
+
+    VMs that rules bind are placed first (:func:`.place_bound_first`). Where VMs count with their
+    demand, that is the demand of the first slot.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,8 @@ class InitialPlacement:
         """Return a host for each VM, −1 where none has room.
 
         Raises UnplacedError if there is none for a VM that is not to be rejected.
+
+        The result is in the order of ``vms``. The farm is not changed: the engine places the VMs.
         """
         if not len(self.vms):
             return Placed(np.empty(0, np.int64), [])
@@ -71,7 +80,10 @@ class InitialPlacement:
         return vms, self._demand.now_mhz[vms] * factor[farm.vms.size[vms]], room_mhz
 
     def record(self, recorder: Recorder, placed: Placed) -> None:
-        """Write down what was decided for each VM."""
+        """Write down what was decided for each VM.
+
+        One row of the table of decisions per VM, at time 0 and without a source.
+        """
         if not len(self.vms):
             return
         words, targets = recorder.words, placed.hosts

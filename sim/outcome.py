@@ -21,6 +21,21 @@ class Outcome:
     what moves went over, None where the migration model uses none; ``below_reserve_s`` how long
     the reserve was not whole; ``longest_queue`` how many VMs waited at once at the most;
     ``noted`` counts what policies noted of their decisions.
+
+    The tables of every run, by name; each is a dict of columns of equal length:
+
+    - ``decisions``, ``migrations``, ``migration_phases``: what was proposed, and how migrations
+      went;
+    - ``vm_events``, ``population``, ``outages``: lives of VMs, counts by state, failures;
+    - ``power_events``, ``sleep_refusals``, ``awake``: power states of hosts, and hosts on per
+      group;
+    - ``violations``: periods in which a host was short of CPU;
+    - ``series``, ``steps``, ``utilisation_map``: integrals so far at each sample, instants of the
+      demand, mean utilisation by host and time.
+
+    Where they apply: ``host_series``, ``links``, ``link_series``, ``broken_rules``, ``scaling``,
+    ``shortages``, ``application_series``, ``reserve``, ``maintenance``. Times are in s from time 0;
+    the unit of other columns is the end of their name.
     """
 
     farm: Farm

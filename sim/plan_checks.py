@@ -15,7 +15,10 @@ from ..policies.interface.reserve_book import ReserveBook
 
 
 class PlanError(Exception):
-    """A plan that can never be right: an unknown row, or a VM or host named twice."""
+    """A plan that can never be right: an unknown row, or a VM or host named twice.
+
+    The message says which policy, when, and which row; it ends the run.
+    """
 
 
 class PlanChecks:
@@ -30,7 +33,11 @@ class PlanChecks:
         self._farm, self.rules, self._book = farm, rules, book
 
     def reject_nonsense(self, plan: Plan, where: str) -> None:
-        """Raise PlanError, which begins with ``where``, if a plan can never be right."""
+        """Raise PlanError, which begins with ``where``, if a plan can never be right.
+
+        Checked are: rows within the farm, the source where the VM is, a VM named once (superseded
+        proposals aside), a host named once in each list. Room, power states and rules are not.
+        """
         hosts, vms = len(self._farm.hosts), len(self._farm.vms)
         home, seen = self._farm.vms.host, set[int]()
         for proposal in plan.proposals:
@@ -84,6 +91,9 @@ class PlanChecks:
         """Return for each move the name of the hard rule that it would break, mostly none.
 
         Moves are let through in the order given, each beside those before it.
+
+        ``vms`` and ``targets``, (n,), are rows; a refused migration does not count for those after
+        it. An empty text stands for no rule.
         """
         if self.rules is None:
             return [""] * len(vms)
@@ -91,7 +101,11 @@ class PlanChecks:
         return refused(self.rules, state.host, state.moving_to, vms, targets, state.size)
 
     def kept_awake(self, sleeps: list[int], vms: Ints, targets: Ints) -> set[int]:
-        """Return which hosts may not sleep for the reserve, once VMs have moved to targets."""
+        """Return which hosts may not sleep for the reserve, once VMs have moved to targets.
+
+        ``sleeps`` are rows of hosts; ``vms`` and ``targets``, (n,), are the migrations of the same
+        plan. Where the reserve lets only some of them sleep, empty hosts come first.
+        """
         book = self._book()
         if book is None:
             return set()

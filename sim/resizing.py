@@ -26,6 +26,8 @@ class MemberSize:
     """What a member of a size has; ``size`` is its number among the sizes of the farm.
 
     ``capacity_mhz`` is what it can be asked for: its CPU, or less where it is limited.
+
+    ``size_mhz`` is vCPUs times clock, ``memory_mib`` the memory of the guest without overhead.
     """
 
     name: str
@@ -70,6 +72,9 @@ class Resizing:
     """Brings the members of an application to the size that is wanted.
 
     ``demand`` is what every VM would ask for now; with ``wakes`` hosts at rest are woken.
+
+    A VM grows or shrinks while it runs if policy, host and hard rules allow it; otherwise it is
+    taken off and started again, one member of an application at a time, so that the others serve.
     """
 
     def __init__(
@@ -82,6 +87,10 @@ class Resizing:
         """Bring members to a size: where they run if that can be, else one restart at a time.
 
         Returns whether a member has changed that runs on.
+
+        ``rows`` are the members' rows of VMs, ``size`` a name among ``rule.sizes``. To be called
+        once a round; members that are absent get the size at once, those that migrate in a later
+        round.
         """
         wanted, vms = rule.sizes[size], self._farm.vms
         other = rows[vms.size[rows] != wanted.size]

@@ -26,7 +26,10 @@ UNDER_WAY = (VmState.MIGRATING, VmState.SUSPENDED)
 
 @dataclass(frozen=True)
 class Elasticity:
-    """Applications and how each of them scales."""
+    """Applications and how each of them scales.
+
+    ``rules`` has one entry per application, in their order.
+    """
 
     applications: Applications
     rules: Sequence[ScalingRule]
@@ -83,7 +86,12 @@ class Scaling:
     # What the metronome calls
 
     def write_demand(self, now_s: float) -> None:
-        """Spread the load of this instant over the members that run."""
+        """Spread the load of this instant over the members that run.
+
+        Called whenever the farm is about to be told its demand: at each step, and within a step
+        when members have begun or ceased to run. Load beyond the capacity of the members is missed
+        work.
+        """
         apps = self._apps
         account = self._record.account
         account.settle(now_s)
@@ -96,7 +104,12 @@ class Scaling:
         self._stale = False
 
     def decide(self, now_s: float) -> None:
-        """Ask the policies, and bring every application to the members that it wants."""
+        """Ask the policies, and bring every application to the members that it wants.
+
+        Called once a round with demand and farm of this instant. Members that start take part in
+        the load only when they run; limits and cool-downs of the rule are applied to what is
+        wanted.
+        """
         for application, rule in enumerate(self._rules):
             if rule.policy is not None:
                 wanted = rule.policy.decide(self._view(application, rule, now_s))
@@ -225,7 +238,10 @@ class Scaling:
         return sum_by(self._of_member, weights=values, minlength=len(self._apps))
 
     def note_change(self, vms: Ints) -> None:
-        """Have the load spread anew at this instant, once all that happens at it has happened."""
+        """Have the load spread anew at this instant, once all that happens at it has happened.
+
+        ``vms`` are rows of any VMs; those that are no members are ignored.
+        """
         first, last = int(self._rows[0]), int(self._rows[-1])
         if self._stale or not np.any((vms >= first) & (vms <= last)):
             return

@@ -29,6 +29,9 @@ class InitialPlacementSetup:
     otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
     and listed, or end the run. Without ``slow_cores`` no VM goes, now or later, where a core is
     slower than the VM wants one to be. With ``one_each`` VMs that arrive get a host of their own.
+
+    ``rule`` is the name of the placement in the table of decisions. ``placement`` and ``one_each``
+    also serve VMs that arrive later.
     """
 
     placement: Placement
@@ -63,7 +66,11 @@ class InitialPlacementSetup:
 
 @dataclass(frozen=True)
 class Timing:
-    """Length of a run and its periods, in s; with ``host_series`` every host is sampled."""
+    """Length of a run and its periods, in s; with ``host_series`` every host is sampled.
+
+    The periods are independent of each other and of the step of the demand; all beat at multiples
+    of their length from time 0. ``end_s`` needs no multiple: accounts are settled at it.
+    """
 
     end_s: float
     control_s: float
@@ -96,7 +103,11 @@ class EngineSetup:
     storage_mbps: float = STORAGE_MBPS
 
     def guarded(self) -> "EngineSetup":
-        """Return the same with policies whose faults are told as theirs."""
+        """Return the same with policies whose faults are told as theirs.
+
+        What they raise, and answers that can never be right, then come as PolicyFaultError.
+        Guarding what is guarded already changes nothing.
+        """
         return replace(
             self,
             start=replace(self.start, placement=guarded(self.start.placement, "placement")),

@@ -16,6 +16,9 @@ class Maintenance:
 
     ``look`` is to be called whenever VMs or hosts have changed while hosts are closed;
     ``changed`` is called when hosts have been closed or opened.
+
+    VMs of a closed host stay until a policy migrates them; a closed host is empty when no VM, no
+    copy and no page of a VM is on it.
     """
 
     def __init__(
@@ -27,7 +30,10 @@ class Maintenance:
         self._closed: dict[int, int] = {}
 
     def close(self, hosts: list[int]) -> None:
-        """Take hosts out of service, as far as they are in it."""
+        """Take hosts out of service, as far as they are in it.
+
+        ``hosts`` are rows; those closed already are left as they are.
+        """
         fresh = [host for host in hosts if host not in self._closed]
         if not fresh:
             return
@@ -39,7 +45,10 @@ class Maintenance:
         self._changed()
 
     def open(self, hosts: list[int]) -> None:
-        """Put closed hosts back into service."""
+        """Put closed hosts back into service.
+
+        ``hosts`` are rows; those that are not closed are left as they are.
+        """
         self.look()
         closed = [host for host in hosts if host in self._closed]
         if not closed:

@@ -21,6 +21,9 @@ class PowerTransitions:
     ``sleep`` is the state of rest that hosts are put into where they have it (see
     :data:`farmsim.models.hardware.sleep_states.SLEEP_STATES`); those that have not are switched
     off. ``changed`` is called when hosts have been switched or have failed.
+
+    Durations and powers are those of each host's boot and sleep state. Hosts that take equally long
+    share one process. ``cause`` is a text for the table of power events.
     """
 
     def __init__(
@@ -40,16 +43,26 @@ class PowerTransitions:
         self._held: Counter[int] = Counter()
 
     def booted(self, host: int) -> simpy.Process:
-        """Return the event of a booting host being on."""
+        """Return the event of a booting host being on.
+
+        Raises KeyError for a host that is not booting. It does not tell whether the boot succeeded:
+        of a host that has failed meanwhile the event fires, too.
+        """
         return self._boots[host]
 
     def on_at_s(self, hosts: Ints) -> Floats:
-        """Return when hosts that boot will be on; an instant in the past for those that are."""
+        """Return when hosts that boot will be on; an instant in the past for those that are.
+
+        Times are in s, in the shape of ``hosts``.
+        """
         on_at_s: Floats = self._on_at_s[hosts]
         return on_at_s
 
     def wake(self, hosts: Ints, cause: str) -> None:
-        """Bring up hosts that are off, or in another state of rest."""
+        """Bring up hosts that are off, or in another state of rest.
+
+        ``hosts`` are distinct rows, all in state ``OFF``. A host without boot time is on at once.
+        """
         boot_s = self._farm.hosts.leave_s(hosts)
         self._on_at_s[hosts] = self._clock.now + boot_s
         self._set(hosts[boot_s == 0], PowerState.ON, cause)
@@ -71,7 +84,10 @@ class PowerTransitions:
         self.wake(distinct(hosts[sleeping]), "needed for VMs")
 
     def fail(self, hosts: Ints, cause: str) -> None:
-        """Note that hosts have failed; whatever they were about to do is off."""
+        """Note that hosts have failed; whatever they were about to do is off.
+
+        The farm has given them the state ``FAILED`` already (:meth:`.Farm.crash`).
+        """
         for host in hosts.tolist():
             self._boots.pop(host, None)
             self._stops.pop(host, None)
@@ -115,7 +131,11 @@ class PowerTransitions:
             self.finish_draining(np.array([host]))
 
     def stop(self, hosts: Ints, cause: str) -> None:
-        """Put empty hosts to rest; those held are drained."""
+        """Put empty hosts to rest; those held are drained.
+
+        ``hosts`` are distinct rows without VMs and reservations; they go to the sleep state of the
+        run, or off where they do not have it.
+        """
         held = self.holds(hosts)
         if held.any():
             self.drain(hosts[held], cause)

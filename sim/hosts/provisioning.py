@@ -21,7 +21,11 @@ class Provisioning:
     def ready_s(
         self, hosts: Ints, groups: Ints, again: Bools, now_s: float, on_s: Floats
     ) -> Floats:
-        """Return when VMs that get a place now will run; ``on_s`` is when their hosts are on."""
+        """Return when VMs that get a place now will run; ``on_s`` is when their hosts are on.
+
+        All arguments but ``now_s`` have one entry per VM: row and group of its host, whether it
+        exists already, and when the host is on, in s. The slot is taken by the call.
+        """
         earliest_s = np.maximum(on_s, now_s)
         if self._instant:
             return earliest_s
@@ -35,7 +39,10 @@ class Provisioning:
         return ready_s
 
     def release(self, hosts: Ints) -> None:
-        """Free a place of each host, one per mention, whose start has been called off."""
+        """Free a place of each host, one per mention, whose start has been called off.
+
+        The slot that would be free last is given back, whichever start it was.
+        """
         for host in hosts.tolist() if not self._instant else ():
             row = self._free_s[host]
             row[int(row.argmax())] = 0.0

@@ -13,6 +13,9 @@ class ReserveKeeper:
 
     ``below_s`` is how long the hosts that were on or booting did not keep the reserve, up to the
     last look.
+
+    With ``wakes`` it wakes sleeping hosts that the reserve lacks; else it only keeps the account.
+    It looks at each beat and after each change of placement.
     """
 
     def __init__(self, clock: Clock, view: FarmView, power: PowerTransitions, wakes: bool) -> None:
@@ -43,5 +46,9 @@ class ReserveKeeper:
             self._log.add(time_s=self._clock.now, left_mib=left_mib, left_mhz=left_mhz)
 
     def columns(self) -> dict[str, Column]:
-        """Return what was left, sample by sample."""
+        """Return what was left, sample by sample.
+
+        The columns are ``time_s``, ``left_mib`` and ``left_mhz``; negative values say what is
+        lacking.
+        """
         return self._log.columns()

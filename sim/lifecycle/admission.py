@@ -27,6 +27,9 @@ class VmKinds:
 
     ``kind`` is the same for VMs that fit where the other fits, one entry per VM; ``size_fits``
     whether some host, empty and whole, has room for a VM of a size.
+
+    Shapes are (vms,) and (sizes,). VMs of one kind are interchangeable for a search: where one
+    finds no host, none of the others is tried.
     """
 
     kind: Ints
@@ -64,7 +67,11 @@ class AdmissionQueue:
         return len(self._queue)
 
     def request(self, vms: Ints) -> Ints:
-        """Let absent VMs wait for a host; return those that one of the farm could ever hold."""
+        """Let absent VMs wait for a host; return those that one of the farm could ever hold.
+
+        ``vms`` are rows of VMs in state ``ABSENT``; those that no host could ever hold are rejected
+        at once, without retries.
+        """
         self._retries.cancel(vms)
         self._farm.request(vms)
         self._record.note_asked(vms)
@@ -79,7 +86,11 @@ class AdmissionQueue:
         return self._queue.holds_kind_of(vms)
 
     def enter(self, vms: Ints) -> None:
-        """Let VMs that found no host wait as far as the queue has places; turn others away."""
+        """Let VMs that found no host wait as far as the queue has places; turn others away.
+
+        Those of higher priority get the places first. VMs turned away are asked for again later or
+        are rejected, as the admission rule says.
+        """
         order = np.argsort(-self._priority[vms], kind="stable")
         places = len(vms)
         if self._rule.queue is not None:
@@ -122,7 +133,10 @@ class AdmissionQueue:
             self.searches.pop(vm, None)
 
     def forget(self, vms: Ints, state: int) -> None:
-        """Take VMs without a host out that nobody asks for any more."""
+        """Take VMs without a host out that nobody asks for any more.
+
+        ``state`` is the state that they get, ``ABSENT`` or ``FINISHED``.
+        """
         if len(vms):
             self._queue.remove(vms)
             self._farm.leave_waiting(vms, state)

@@ -25,7 +25,11 @@ class HostFinder(Protocol):
     """Finds hosts for VMs one after another, as the farm is now."""
 
     def choose(self, vms: Ints) -> Placed:
-        """Return a host per VM (−1: none has room), in the order given."""
+        """Return a host per VM (−1: none has room), in the order given.
+
+        ``vms``, (n,), are rows; the hosts found are rows of the farm. Nothing is reserved: the
+        caller places the VMs before it asks again.
+        """
         ...
 
 
@@ -34,6 +38,9 @@ class Needs:
 
     ``by_size``: a VM counts with its size and a host with its CPU times ``overcommit``; otherwise
     with the physical CPU that its present demand takes.
+
+    ``capacity_mhz``, (hosts,), is CPU less what the hypervisor takes, in MHz. Memory is no part of
+    it; candidates count configured memory with the overhead of each host.
     """
 
     def __init__(self, farm: Farm, view: FarmView, by_size: bool, overcommit: float) -> None:
@@ -44,7 +51,10 @@ class Needs:
             self.capacity_mhz = self.capacity_mhz * overcommit
 
     def need_mhz(self, wanted_mhz: Floats) -> Floats:
-        """Return what every VM of the farm would count with, given what it would ask for."""
+        """Return what every VM of the farm would count with, given what it would ask for.
+
+        ``wanted_mhz`` and the result are (vms,), in MHz. Treat the result as read-only.
+        """
         if self._by_size:
             return self._farm.vms.size_mhz
         return self._farm.delivery.physical_mhz(wanted_mhz)
@@ -72,7 +82,10 @@ class Needs:
         return barred is None or not barred[0]
 
     def load_mhz(self) -> Floats:
-        """Return what counts on every host, VMs under way to it included."""
+        """Return what counts on every host, VMs under way to it included.
+
+        The result is (hosts,), in MHz, and may be a column of the farm: do not write to it.
+        """
         if not self._by_size:
             return self._view.expected_mhz() - self._farm.delivery.base_mhz
         vms = self._farm.vms
@@ -85,7 +98,10 @@ class Needs:
 
 
 def hosts_to_try(view: FarmView, count: int, wakes: bool) -> Ints:
-    """Return the hosts for so many VMs: those awake, and some of each kind that sleep."""
+    """Return the hosts for so many VMs: those awake, and some of each kind that sleep.
+
+    Rows ascend. Of sleeping hosts ``count`` per group are enough, since they are alike.
+    """
     there: Bools = view.awake().copy()
     if wakes:
         there[first_sleeping_of_each_group(view, count)] = True
@@ -167,6 +183,8 @@ class IndexedHostFinder:
 
     It follows the farm by the hosts that have changed since it was asked last, so that a search
     costs in proportion to these and not to all hosts. Hosts that sleep are left to ``otherwise``.
+
+    It names the hosts that the full search of the placement would name.
     """
 
     def __init__(

@@ -76,6 +76,8 @@ class LifeRecord:
         """Note that VMs have lost their host, of which ``ran`` were running.
 
         ``until_s`` is until when each is wanted, infinite where it stays.
+
+        ``vms``, ``ran`` and ``until_s``: rows, rows, and an instant in s for each of ``vms``.
         """
         self.lives.crashes[vms] += 1
         self._missing.go_down(vms, self._demand.now_mhz, until_s, self._clock.now)

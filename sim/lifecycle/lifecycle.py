@@ -36,6 +36,9 @@ class Lifecycle:
     ends the migrations of VMs that leave. What changes is announced when the farm and the record
     know of it. Of several things at one instant departures come first, then those who wait for
     hosts that come back, then arrivals.
+
+    States follow :class:`.VmState`: ``ABSENT``, ``WAITING``, ``STARTING``, ``RUNNING``, then
+    ``FINISHED`` or ``REJECTED``. All arguments called ``vms`` are rows.
     """
 
     def __init__(
@@ -102,7 +105,10 @@ class Lifecycle:
         self._record.note_waiting(vms)
 
     def ask(self, vms: Ints) -> None:
-        """Ask for absent VMs; they are placed now, wait, or are turned away."""
+        """Ask for absent VMs; they are placed now, wait, or are turned away.
+
+        A VM does not pass others of its kind that wait already.
+        """
         self._exists[vms] = False
         vms = self.waiting.request(vms)
         behind = self.waiting.comes_behind(vms)
@@ -132,7 +138,10 @@ class Lifecycle:
         self.serve()
 
     def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
-        """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running."""
+        """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running.
+
+        Called once the farm has taken the VMs off; ``host_of`` has the host of each of ``vms``.
+        """
         self._provisioning.forget(hosts)
         self._crash(vms, ran, host_of, "crashed")
 
@@ -190,7 +199,11 @@ class Lifecycle:
         return fits
 
     def cut_off(self, hosts: Ints) -> int:
-        """Note that nobody reaches the VMs of some hosts; return how many were running."""
+        """Note that nobody reaches the VMs of some hosts; return how many were running.
+
+        With ``restart_isolated`` they are powered off and restarted elsewhere; else they run on and
+        count as down.
+        """
         farm = self._farm
         vms = farm.residents.of(hosts)
         ran = vms[farm.vms.state[vms] == VmState.RUNNING]

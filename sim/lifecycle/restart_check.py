@@ -119,7 +119,10 @@ class _Needs:
 
 @dataclass(frozen=True)
 class Restart:
-    """How VMs restart: the run's placement and queue; ``wakes``: sleeping hosts are woken."""
+    """How VMs restart: the run's placement and queue; ``wakes``: sleeping hosts are woken.
+
+    ``kind_of_vm`` and ``priority`` are (vms,), the higher priority first.
+    """
 
     placement: Placement
     kind_of_vm: Ints
@@ -132,6 +135,9 @@ class Restart:
         """Restart VMs that have no host; return those that find none, of high priority first.
 
         ``before`` are VMs that an earlier failure took off their hosts: they come first.
+
+        ``restart_state`` is changed: it holds the placements afterwards. ``vms`` and ``before`` are
+        rows.
         """
         footprint_mib = view.vms.footprint_mib
         queue = WaitingQueue(self.kind_of_vm, self.priority)

@@ -12,6 +12,9 @@ class Population:
     """When each VM is first asked for, how long it is wanted once it runs, and who goes first.
 
     One entry per VM, times in s; an infinite arrival stands for a VM that somebody else asks for.
+
+    A VM of higher ``priority`` comes first in queues, restarts and migrations; an infinite lifetime
+    means that it stays until the end of the run.
     """
 
     arrival_s: Floats

@@ -13,6 +13,9 @@ class WaitingQueue:
     """A queue per kind of VM, so that a kind that fits nowhere is tried once, not once per VM.
 
     Restarts come first, then higher priority, then who has waited longer.
+
+    ``kind_of_vm`` and ``priority`` are (vms,). Adding or removing a VM costs time logarithmic in
+    the number of its kind that wait.
     """
 
     def __init__(self, kind_of_vm: Ints, priority: Ints) -> None:

@@ -16,6 +16,9 @@ class Accounts:
     response times where VMs have request classes, ``tenants`` energy and neighbours where tenants
     are named, ``microscope`` single requests of chosen VMs; each is None where there is nothing to
     account for. All belong to one farm and one run. They are settled when that ends.
+
+    A ledger registers itself with the farm as it is made, so make these before the engine and after
+    the farm.
     """
 
     bounds: BoundsRecord

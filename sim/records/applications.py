@@ -60,7 +60,11 @@ class _Instant:
 
 
 class ScalingRecord:
-    """Collects decisions, the times when loads were beyond capacity, and the course of both."""
+    """Collects decisions, the times when loads were beyond capacity, and the course of both.
+
+    ``account`` holds load, capacity and missed work per application as rates (MHz) and integrals
+    (MHz s). ``words`` are those of the recorder, whose numbers the tables use.
+    """
 
     def __init__(self, applications: int, words: Words) -> None:
         self.account = ApplicationAccount(applications)
@@ -122,7 +126,10 @@ class ScalingRecord:
         self._before = self._now
 
     def sample(self, now_s: float, running: Ints, starting: Ints, wanted: Ints) -> None:
-        """Record all integrals and counts so far; everything must be settled."""
+        """Record all integrals and counts so far; everything must be settled.
+
+        ``running``, ``starting`` and ``wanted`` are counts of members, (applications,).
+        """
         totals = self.account.totals.copy()
         self._series.add(
             len(wanted), time_s=now_s, application=np.arange(len(wanted)),
@@ -140,7 +147,11 @@ class ScalingRecord:
             self._close(still, end_s, "the run ended", self._missed())
 
     def tables(self) -> dict[str, dict[str, Column]]:
-        """Return the raw tables by name."""
+        """Return the raw tables by name.
+
+        ``scaling`` has one row per decision, ``shortages`` one per period in which the load was
+        beyond the capacity of the members, ``application_series`` one per sample and application.
+        """
         return {
             "scaling": self._decision_columns(),
             "shortages": self._shortages.columns(),

@@ -37,7 +37,11 @@ class BoundsRecord:
         self._gather(0.0)
 
     def note(self, now_s: float) -> None:
-        """Account for the step since the last call; everything must be settled."""
+        """Account for the step since the last call; everything must be settled.
+
+        Called at the end of each step of the demand and wherever a step is divided, with the rates
+        of the step still in force.
+        """
         length_s, self._since_s = now_s - self._since_s, now_s
         quiet = self._unchanged()
         if length_s > 0:
@@ -49,7 +53,11 @@ class BoundsRecord:
             self._gather(now_s)
 
     def columns(self) -> dict[str, Column]:
-        """Return one row per step: its end, its length, mean hosts on, energy, and the bounds."""
+        """Return one row per step: its end, its length, mean hosts on, energy, and the bounds.
+
+        ``hosts_least`` is a lower bound on the mean number of hosts on, ``least_w`` one on the mean
+        power in W; ``energy_j`` is what was drawn in the step.
+        """
         return self._log.columns()
 
     def _measure(self, now_s: float, length_s: float, minimum: FarmMinimum) -> None:

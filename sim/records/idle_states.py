@@ -29,7 +29,11 @@ class SleepRecord:
         self._note_states(np.arange(len(self._hosts)))
 
     def note(self, now_s: float, changed: Ints) -> None:
-        """Sum up the states that hosts have just left."""
+        """Sum up the states that hosts have just left.
+
+        ``changed`` are rows of hosts whose new states the farm shows already; ``now_s`` is the
+        instant of the change.
+        """
         elapsed_s = now_s - self._since_s[changed]
         state, sleep_state, power_w = (
             self._state[changed],

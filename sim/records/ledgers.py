@@ -42,6 +42,10 @@ class ServiceLedger:
     they can use are accounted for by their load alone, the others one by one. Requests to a VM
     that is on storage wait for it. Each VM is accounted for from one change of its host to the
     next, however often the farm is looked at in between.
+
+    One of the farm's own ledgers: the farm calls :meth:`settle` before it changes hosts, and
+    :meth:`enter` as VMs come to a host. Approximations of the response time are those of
+    :mod:`farmsim.models.service.response_time`.
     """
 
     def __init__(self, farm: Farm, load: RequestLoad) -> None:
@@ -75,7 +79,10 @@ class ServiceLedger:
         self._since_s[at] = now_s
 
     def settle(self, hosts: Ints, now_s: float) -> None:
-        """Account for the VMs on hosts that are about to change."""
+        """Account for the VMs on hosts that are about to change.
+
+        ``hosts`` are rows, ascending. VMs settled at this instant already are skipped.
+        """
         at = vms = self._farm.residents.recall(hosts)
         some = isinstance(self._columns, np.ndarray)
         if some:
@@ -211,6 +218,8 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
 
     All must be on hosts. A VM can be given what its vCPUs can use and its host has to spare;
     where its host is short, what it is delivered.
+
+    ``rows``, (n,), are rows of VMs with a request class; the three results are (n,).
     """
     vms, hosts, delivery = farm.vms, farm.hosts, farm.delivery
     host, size = vms.host[rows], vms.size[rows]
@@ -234,6 +243,10 @@ class TenantLedger:
     over hosts, (tenants, tenants). Per VM, ``hosted_s`` is the time that it had a host,
     ``co_tenant_s`` the integral over it of the number of other tenants on that host,
     ``layer_risk_s`` of the indicator of what the VM trusts there (``risk_of_group``).
+
+    ``tenant_of_size``, (sizes,), gives the tenant of each VM size, −1 for none; ``rule`` names how
+    the energy of an idle host is divided (:func:`.attribute`); ``risk_of_group`` is (groups,).
+    ``owner`` is the tenant of each VM, ``tenants`` for nobody's.
     """
 
     def __init__(
@@ -260,7 +273,10 @@ class TenantLedger:
         self._charge(self._everywhere, vms, self._farm.vms.host[vms], now_s)
 
     def settle(self, hosts: Ints, now_s: float) -> None:
-        """Charge what hosts that are about to change have drawn, and note who shared them."""
+        """Charge what hosts that are about to change have drawn, and note who shared them.
+
+        ``hosts`` are rows, ascending; powers and shares are those since their last change.
+        """
         vms = self._farm.residents.recall(hosts)
         self._charge(hosts, vms, np.searchsorted(hosts, self._farm.vms.host[vms]), now_s)
 

@@ -16,7 +16,11 @@ from .request_queue import Arrivals, Distribution, RequestQueue, works
 
 
 class Microscope:
-    """Request queues of some VMs, ``rows``."""
+    """Request queues of some VMs, ``rows``.
+
+    Each VM has generators of its own for interarrival times and work, so that runs with other
+    policies draw the same numbers. ``load`` is that of the service ledger.
+    """
 
     def __init__(self, farm: Farm, load: RequestLoad, rows: Ints, streams: Streams) -> None:
         self._farm, self._load, self._streams = farm, load, streams
@@ -68,6 +72,9 @@ class Microscope:
         """Give every queue the rate and the speed that demand and host now mean.
 
         A VM without a host makes no requests, one that is on storage makes them and stands still.
+
+        Called after each change of the demand, and once an instant when the hosts of these VMs
+        change.
         """
         assert self._clock is not None
         self._retuning = False

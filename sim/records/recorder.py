@@ -92,6 +92,19 @@ class Recorder:
 
     With ``host_series`` each host is sampled, too; ``sources`` add tables of their own. Times are
     in s, integrals from time 0 on.
+
+    Its logs, one row each:
+
+    - ``decisions``: a proposal or an initial placement, with its search and outcome;
+    - ``migrations``: a migration that has ended, finished or not, or that the end of the run cut
+      off;
+    - ``phases``: a phase of one of them; ``move`` is the row in ``migrations``;
+    - ``outages``: a failure of an entity, when it is repaired or the run ends;
+    - ``vm_events``, ``power_events``: a change in a VM's life or in a host's power state;
+    - ``sleep_refusals``: a host kept awake although a policy wanted it to sleep;
+    - ``violations``: a period in which a host was short of CPU, when it has ended;
+    - ``awake``: hosts on or switching in a group, whenever a number changes;
+    - ``population``: VMs by state, at each sample.
     """
 
     def __init__(
@@ -137,7 +150,11 @@ class Recorder:
     def note_decisions(
         self, now_s: float, proposals: Sequence[Proposal], outcomes: Sequence[str]
     ) -> None:
-        """Record proposals with what became of each, and how hosts were searched for it."""
+        """Record proposals with what became of each, and how hosts were searched for it.
+
+        ``outcomes`` has a text per proposal; measured values and limits are recorded as the policy
+        gave them.
+        """
         if not proposals:
             return
         vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
@@ -159,7 +176,10 @@ class Recorder:
         self._held_back[vm] = (decided_s, self.words(unblocked_by))
 
     def note_moves(self, rows: int, **columns: Any) -> None:
-        """Record moves of different VMs, with what is remembered of those held back."""
+        """Record moves of different VMs, with what is remembered of those held back.
+
+        ``columns`` are those of MIGRATIONS but the last, each a scalar or of length ``rows``.
+        """
         unblocked_by: Any = self.words("")
         if self._held_back:
             vms = np.atleast_1d(columns["vm"]).tolist()
@@ -241,7 +261,11 @@ class Recorder:
         self._map.note(now_s)
 
     def sample(self, now_s: float) -> None:
-        """Record all integrals so far; everything must be settled."""
+        """Record all integrals so far; everything must be settled.
+
+        Rows hold integrals from time 0: differences of two rows are exact for the time between.
+        With ``host_series`` a row per host holds what was added since the last sample.
+        """
         self.note_violations()
         totals = self._farm.accounts.totals
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
@@ -308,7 +332,11 @@ def by_end(violations: dict[str, Column]) -> dict[str, Column]:
 
 
 class UtilisationMap:
-    """Mean utilisation over hosts and time at a resolution that a page can show."""
+    """Mean utilisation over hosts and time at a resolution that a page can show.
+
+    Rows are runs of neighbouring hosts of nearly equal number; ``utilisation`` is work delivered
+    over the CPU of all hosts, ``on_share`` the CPU of hosts on over the same.
+    """
 
     def __init__(self, farm: Farm, end_s: float) -> None:
         self._farm = farm

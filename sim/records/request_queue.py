@@ -53,6 +53,10 @@ class RequestQueue:
     ``speed`` and others wait; ``room`` bounds how many may be present (M/M/c/c: ``room`` =
     ``vcpus``). Works are in s at speed 1. The clock is any SimPy environment, so the queue can
     run inside a farm that changes its speed.
+
+    With one vCPU, ``sharing`` is egalitarian processor sharing (M/G/1-PS); ``fcfs`` with
+    exponential work is M/M/c, with ``room`` the loss system of Erlang. Arrivals beyond ``room`` are
+    lost: they count in ``found`` only.
     """
 
     def __init__(
@@ -183,7 +187,10 @@ class Arrivals:
 def works(
     rng: np.random.Generator, mean_s: float, distribution: Distribution, cv: float = 1.0
 ) -> Iterator[float]:
-    """Yield works in s without end; ``cv`` is used by gamma and lognormal and is above 0."""
+    """Yield works in s without end; ``cv`` is used by gamma and lognormal and is above 0.
+
+    Random numbers are drawn in blocks of BLOCK from ``rng``, which should serve nothing else.
+    """
     shape, sigma = 1.0 / cv**2, float(np.sqrt(np.log1p(cv**2)))
     draw: dict[Distribution, Callable[[], Floats]] = {
         "exponential": lambda: rng.exponential(mean_s, BLOCK),

@@ -19,6 +19,9 @@ class RuleRecord:
     VMs count where they are and where they are on their way to, from the instant that a move
     begins to its end. The farm says which VMs are about to change place; rules that depend on them
     are looked at before anything changes at a later instant, so periods begin and end exactly.
+
+    A table source of the recorder. Only soft rules (those with a price) are recorded: hard rules
+    are never broken by a decision. Rules and VMs are numbers; periods of no length are left out.
     """
 
     def __init__(self, farm: Farm, rules: Rules) -> None:
@@ -36,7 +39,10 @@ class RuleRecord:
             farm.observe_placement(self)
 
     def moving(self, vms: Ints, now_s: float) -> None:
-        """Note that VMs are about to change place."""
+        """Note that VMs are about to change place.
+
+        Called by the farm, before it changes where ``vms`` (rows) are.
+        """
         if self._moved and now_s > self._moved_s:
             self.note()
         self._moved.update(vms.tolist())
@@ -69,7 +75,11 @@ class RuleRecord:
                 self._end(rule, place, end_s)
 
     def tables(self) -> dict[str, dict[str, Column]]:
-        """Return the periods in the order in which they ended."""
+        """Return the periods in the order in which they ended.
+
+        ``broken_rules`` has the columns ``rule``, ``vm``, ``host``, ``start_s`` and ``end_s``, in
+        s.
+        """
         table = self._log.columns()
         order = np.lexsort([table[name] for name in ("host", "vm", "rule", "end_s")])
         return {"broken_rules": {name: values[order] for name, values in table.items()}}
