@@ -31,6 +31,11 @@ def run(
 
     ``overrides`` are texts such as ``"farm.hosts.0.count=500"``; ``out`` is where the run
     directory goes (None: nothing is written). Raises InputError if the input cannot be run.
+
+    ``seed`` replaces that of the scenario. ``out`` may not exist yet, or hold an earlier run, which
+    is replaced; anything else there is refused before the run begins. ``allow_code`` lets the
+    scenario name Python files of policies, which are executed. Baselines of the scenario are run
+    too; they are in ``Result.baselines``.
     """
     scenario = _scenario(scenario, overrides, allow_code)
     if seed is not None:
@@ -60,6 +65,9 @@ def optimum(
 
     ``max_utilisation`` is the share of a host's CPU that the optimum may use, ``time_limit_s``
     how long it is searched in real time. Raises InputError if the input cannot be run.
+
+    ``at_s`` is in s from the start. Where time is up, the result says between which numbers the
+    optimum lies. Raises InputError as well if no VM is on a host then.
     """
     from .studies.optimum import at_instant  # noqa: PLC0415 - few need it
 
@@ -79,6 +87,10 @@ def failover(
 
     ``at_s`` names another moment, ``pairs`` adds each pair of hosts. Raises InputError if the
     input cannot be run.
+
+    ``at_s`` is in s from the start; the worst moment is that at which most of the memory of hosts
+    on was promised. The test is made on paper, beside the run. Raises InputError as well if no VM
+    is on a host then, or there are too many pairs.
     """
     from .studies.failover import failover as tested  # noqa: PLC0415 - few need it
 

@@ -13,7 +13,11 @@ SAVED = ("saved_cost_per_year", "saved_cost_percent", "payback_years")
 
 
 def title_of(name: str, summary: Mapping[str, Any]) -> str:
-    """Return what a figure of a summary is called: its own title, or that of all runs."""
+    """Return what a figure of a summary is called: its own title, or that of all runs.
+
+    A title of its own stands in ``summary[name]["title"]``, where something is left out of the
+    figure.
+    """
     entry = summary.get(name)
     if isinstance(entry, Mapping) and "title" in entry:
         return str(entry["title"])
@@ -36,6 +40,9 @@ def without_licences(summary: dict[str, Any], here: bool, saved: bool) -> None:
 
     A licence cost of which nothing is known has no value; one of which a part is known is called
     so.
+
+    ``summary`` is changed in place. ``here`` says that the run itself lacks a licence, ``saved``
+    that the run or its baseline does, so that differences of cost do too.
     """
     some = "some " if summary["licence_cost"]["value"] else ""
     if here:
@@ -53,6 +60,9 @@ def after_start_up(summary: dict[str, Any]) -> None:
     """Say in a summary that the peak is that after start-up, where start-up took more hosts.
 
     The mean is over the whole run, so that it may be above the peak.
+
+    ``summary`` is changed in place. Nothing is done where the run has no start-up, or it took no
+    more.
     """
     started = summary.get("startup_hosts_on_peak")
     if started and started["value"] > summary["hosts_on_peak"]["value"]:

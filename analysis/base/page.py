@@ -35,11 +35,18 @@ def page(template: str, *, farmsim: str, name: str, description: str, **values: 
 
     ``farmsim`` is the version that made what is shown; ``name`` and ``description`` head the page;
     ``plotly_js`` is the library, empty where the page has no figure.
+
+    Raises jinja2's UndefinedError if the template uses a value that is not given, and
+    TemplateNotFound if there is no such template. Markup in ``values`` is escaped unless it is
+    ``Markup``.
     """
     made = _environment().get_template(template)
     return made.render(farmsim=farmsim, name=name, description=description, **values)
 
 
 def figure_entry(name: str, title: str, note: str, made: Figure) -> dict[str, Any]:
-    """Return a figure as ``macros.html.j2`` draws it, below its title and note."""
+    """Return a figure as ``macros.html.j2`` draws it, below its title and note.
+
+    ``name`` becomes the id of the element, so it must be unique in a page.
+    """
     return {"name": name, "title": title, "note": note, **made}

@@ -49,7 +49,10 @@ class PlayedCase:
 
     @property
     def end_s(self) -> float:
-        """Length of the run in s."""
+        """Length of the run in s.
+
+        That of ``run.duration``, or earlier where the run was stopped at an instant.
+        """
         return self.outcome.end_s
 
     @property
@@ -63,5 +66,8 @@ class PlayedCase:
         return Names(self.farm.hosts.names, self.farm.vms.names)
 
     def texts(self, codes: Any) -> pa.DictionaryArray:
-        """Return the texts that a record holds by number."""
+        """Return the texts that a record holds by number.
+
+        ``codes`` are positions in the texts of the outcome, (rows,); null where negative.
+        """
         return words(codes, self.outcome.words)

@@ -31,6 +31,8 @@ def hours(seconds: Any) -> tuple[Floats, str]:
     """Return times in hours, or in days where they are many, and the name of the unit.
 
     Days are used from four days on.
+
+    ``seconds`` is an array in s of any length; one without values is in hours.
     """
     longest_s = float(np.max(seconds, initial=0.0))
     if longest_s > 4 * 86_400:
@@ -76,6 +78,9 @@ def line(
 
     ``hover`` is the template of the text at the pointer, such as ``%{y:,.1f} kW``; ``shape`` is
     ``hv`` for steps, None for straight connections; ``more`` are further fields of the trace.
+
+    ``x`` and ``y`` are arrays of one length, ascending in ``x``; more than :data:`MAX_POINTS` are
+    thinned.
     """
     x, y = thinned(x, y)
     drawn = {"color": colour, "width": width, "dash": dash, "shape": shape}
@@ -135,7 +140,12 @@ def _literal(node: Any) -> Any:
 
 
 def thinned(x: Any, y: Any) -> tuple[Any, Any]:
-    """Return at most MOST_POINTS points that keep every bucket's lowest and highest value."""
+    """Return at most MOST_POINTS points that keep every bucket's lowest and highest value.
+
+    Points are cut into as many buckets as there may be pairs; of each the lowest and the highest
+    value are kept in their order, so that no peak is lost. Means over the points that are left are
+    not those of the series: such points are for the eye only.
+    """
     if len(x) <= MAX_POINTS:
         return x, y
     edges = np.linspace(0, len(x), MAX_POINTS // 2 + 1).astype(np.int64)

@@ -28,6 +28,8 @@ def input_records(files: Sequence[InputFile]) -> list[dict[str, object]]:
     """Return name, size and hash of each input file; more than 20 are summed up in one.
 
     The hash of many files is that of their names and hashes, in the order given.
+
+    Sizes are in bytes, hashes SHA-256 in hexadecimal digits. Empty where the load was generated.
     """
     records: list[dict[str, object]] = [
         {"name": each.name, "bytes": each.size_bytes, "sha256": each.sha256} for each in files

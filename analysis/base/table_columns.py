@@ -33,6 +33,8 @@ def looked_up(rows: Any, names: pa.Array) -> pa.DictionaryArray:
     """Return names of rows, null where a row is negative; names in use only, if rows are few.
 
     ``names`` is an Arrow array of texts, ``rows`` any sequence of positions in it.
+
+    Raises IndexError where a row is beyond the names and they are cut to those in use.
     """
     rows = np.asarray(rows, np.int32)
     none = rows < 0

@@ -1,4 +1,8 @@
-"""A topic of a run as one object: what is measured, tabled, drawn and told of it."""
+"""A topic of a run as one object: what is measured, tabled, drawn and told of it.
+
+A topic is all that farmsim says on one subject, such as migration or costs. To add one, write its
+``Topic`` and list it in the catalogue; summary, tables, report and reference follow.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +32,9 @@ class TopicTable:
 
     ``columns`` returns values, unit and meaning of each column, all of one length; it is called
     where the table ``exists``. ``only`` says where that is, for the reference; empty: everywhere.
+
+    Column names end in their unit where they have one (``_s``, ``_w``, ``_mib``, ``_mhz``,
+    ``_share``).
     """
 
     name: str
@@ -41,6 +48,9 @@ class TopicFigure:
     """A figure of the report: its title, the note below it, and what draws it from tables.
 
     It is drawn where it ``exists``; ``only`` as in :class:`TopicTable`.
+
+    ``draw`` reads tables and summary only, never the farm, so that a figure can be drawn from a run
+    directory as well.
     """
 
     name: str
@@ -69,6 +79,9 @@ class Topic:
     ``values`` returns metrics by name, each defined in ``models/base/metric_definitions.py``; none
     where the topic does not occur in the run. ``facts`` are what the report's template is told
     beside metrics and figures, by the name that it has there.
+
+    A function of a topic is called once per run, after its end, and changes nothing in it. Units of
+    ``values`` are those in the definitions of the metrics, so that no function repeats them.
     """
 
     name: str

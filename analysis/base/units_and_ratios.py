@@ -13,7 +13,11 @@ BYTES_PER_GIB = 1024.0**3
 
 
 def ratio(part: float, whole: float) -> float:
-    """Return ``part / whole``; 0 where the whole is 0."""
+    """Return ``part / whole``; 0 where the whole is 0.
+
+    Of anything that did not occur, the share is 0: no result is NaN, and sums over runs stay
+    possible.
+    """
     return float(part / whole) if whole > 0 else 0.0
 
 
@@ -24,7 +28,11 @@ def ratios(parts: Floats, wholes: Floats) -> Floats:
 
 
 def mean_ratio(parts: Floats, wholes: Floats) -> float:
-    """Return the mean of ``parts / wholes`` over the wholes above 0; 0 where there are none."""
+    """Return the mean of ``parts / wholes`` over the wholes above 0; 0 where there are none.
+
+    Each counts alike, however small its whole: the mean of ratios, not the ratio of means. PDM and
+    SLATAH are of this kind.
+    """
     counted = wholes > 0
     return float((parts[counted] / wholes[counted]).mean()) if counted.any() else 0.0
 

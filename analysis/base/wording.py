@@ -12,7 +12,10 @@ TIME_UNITS = ((7200.0, 3600.0, "h"), (600.0, 60.0, "min"), (0.0, 1.0, "s"))
 
 
 def amount(value: float) -> str:
-    """Return a number with three significant digits at most; from 1,000 on to the unit."""
+    """Return a number with three significant digits at most; from 1,000 on to the unit.
+
+    Below 0.001 it has an exponent. Used for numbers of any unit; shares go through :func:`percent`.
+    """
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"
@@ -22,7 +25,10 @@ def amount(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; what is not quite all is never called 100 %."""
+    """Return a share in percent; what is not quite all is never called 100 %.
+
+    Three significant digits; ``share`` is 1 for 100 %. Only an exact 0 is called 0 %.
+    """
     value = 100.0 * share
     if 0 < abs(value) < 0.001:
         return "less than 0.001 %"
@@ -32,7 +38,10 @@ def percent(share: float) -> str:
 
 
 def complement(share: float) -> str:
-    """Return a share near 1 in percent, with two significant digits of what is missing to 1."""
+    """Return a share near 1 in percent, with two significant digits of what is missing to 1.
+
+    For availabilities: 0.99951 becomes ``99.951 %``, where three digits would make it 100 %.
+    """
     return f"{100.0 - float(f'{100.0 * (1.0 - share):.2g}'):.10g} %"
 
 
@@ -57,7 +66,10 @@ def was(part: float) -> str:
 
 
 def span(hours: float) -> str:
-    """Return a length of time in seconds, minutes, hours or days, whichever reads best."""
+    """Return a length of time in seconds, minutes, hours or days, whichever reads best.
+
+    ``hours`` is in h, other than the seconds of :func:`lasting`.
+    """
     seconds = hours * 3600.0
     if seconds < 120:
         return f"{amount(seconds)} s"
@@ -79,7 +91,11 @@ def basis(duration_h: float) -> str:
 
 
 def change(here: float, there: float) -> str | None:
-    """Return ``12 % less`` or ``3 % more`` than there; empty for no difference, None of 0."""
+    """Return ``12 % less`` or ``3 % more`` than there; empty for no difference, None of 0.
+
+    In percent of ``there``, of either sign. A fall of something to nearly nothing is "more than 99
+    %", since 100 % would say that nothing is left.
+    """
     if not there:
         return "" if not here else None
     relative = (here - there) / abs(there)
@@ -103,7 +119,11 @@ def _plain(value: float) -> str:
 
 
 def shown(value: Any, unit: str = "") -> str:
-    """Return a number for people: shares in percent, three significant digits at most."""
+    """Return a number for people: shares in percent, three significant digits at most.
+
+    ``–`` stands for None. Only the unit ``share`` matters: it is turned into percent with its sign;
+    other units are written by the caller.
+    """
     if value is None:
         return "–"
     if unit == "share":
@@ -133,7 +153,11 @@ def time_unit(longest_s: float) -> tuple[float, str]:
 
 
 def lasting(seconds: float) -> str:
-    """Return a span of time in the unit that suits it."""
+    """Return a span of time in the unit that suits it.
+
+    ``seconds`` is in s; milliseconds, seconds, minutes and hours are used, three significant
+    digits.
+    """
     if seconds < 1:
         return f"{seconds * 1e3:.3g} ms"
     scale, unit = time_unit(seconds)

@@ -1,4 +1,8 @@
-"""What a result rests on: every figure that was assumed, with unit and source."""
+"""What a result rests on: every figure that was assumed, with unit and source.
+
+The list is part of the summary and of the report. A source is ``scenario`` where the field is
+written there, else where the default comes from: a paper, a catalogue, or an estimate of ours.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,6 +20,10 @@ def assumptions(run: PlayedCase, here: Mapping[str, float]) -> list[dict[str, st
 
     ``here`` are the run's metrics: they say whether hosts were switched and VMs moved. What could
     have been used and was not is left out.
+
+    Rows are in the order server, switching, load, policies, models, costs; each is a mapping with
+    ``assumption``, ``value`` and ``source``, all texts. A field written with the value of its
+    default counts as given: its author has looked at it.
     """
     rows = [_server_row(run, index) for index in range(len(run.case.host_models))]
     rows += [
@@ -31,6 +39,8 @@ def _switching(run: PlayedCase, index: int, here: Mapping[str, float]) -> Iterat
     """Yield what hosts of a group take to boot, to stop and when off, each with its source.
 
     Boot and shutdown are told only if a host did either, the power when off only if a host was.
+
+    Hosts of a baseline may have groups beyond those of the scenario; nothing of theirs is given.
     """
     model, groups = run.case.host_models[index], run.scenario.farm.hosts
     given = groups[index].model_fields_set if index < len(groups) else set()
@@ -61,7 +71,11 @@ def _server_row(run: PlayedCase, index: int) -> dict[str, str]:
 
 
 def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
-    """Return what the load is and, if they are few, the sizes of its VMs."""
+    """Return what the load is and, if they are few, the sizes of its VMs.
+
+    Notes of the reader say what it took the numbers for where the file does not say it, such as
+    percent rather than shares. More than 12 sizes are left out: the table of VMs has them.
+    """
     vms = run.case.load.vms
     rows = [row("Load", f"{run.case.load.source}, {len(vms):,} VMs", "scenario")]
     rows += [
@@ -81,7 +95,11 @@ def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
 
 
 def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
-    """Return control policy and round, and the figures of migrations at a fixed rate."""
+    """Return control policy and round, and the figures of migrations at a fixed rate.
+
+    Migration and conversion are told only if VMs ``moved``; without a control policy there is no
+    round.
+    """
     scenario, policies = run.scenario, run.scenario.policies
     given = policies.model_fields_set
     none = isinstance(policies.control, NoControl)
@@ -143,6 +161,9 @@ def data_quality(run: PlayedCase) -> dict[str, object]:
 
     ``coverage`` is the share of samples that were recorded, ``filled`` how many were made up by
     ``rule``; a load that was generated has neither.
+
+    ``samples_per_series`` counts time slots, ``cut_to_full`` samples above 100 % that were set to
+    it, ``files`` those that were read. A low coverage is no error; the run has a warning then.
     """
     quality = run.case.load.quality
     if quality is None:

@@ -2,6 +2,9 @@
 
 Sums that are kept in two ways must agree up to rounding: energy by host and over time, work by VM
 and by host, bytes by migration and by link. A breach is a fault of farmsim.
+
+Where sums are compared the tolerance is relative, 1e-9 of the larger: what double precision loses
+over some millions of additions. Run at the end of each run, in release as in tests.
 """
 
 import numpy as np
@@ -25,6 +28,10 @@ def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = Non
     """Check the balances of a run. Raises ConservationError naming the first that fails.
 
     ``metrics`` are those of the run; with ``rules`` no hard rule may be broken as it ends.
+
+    Balances are checked in a fixed order, those of states before those of sums, so that the first
+    breach is as near to its cause as can be. Nothing is changed. A run without VMs, without
+    migrations or without a network passes: its sums are all 0.
     """
     _vms_kept(outcome)
     _memory_within(outcome)
@@ -54,7 +61,11 @@ def _near(one: float, other: float, what: str) -> None:
 
 
 def _vms_kept(outcome: Outcome) -> None:
-    """Check that each VM is in a state that fits its host and its times; counts of hosts too."""
+    """Check that each VM is in a state that fits its host and its times; counts of hosts too.
+
+    Running, migrating and starting VMs are on a host; all others are on none. A VM that ended has
+    an end, one that was never asked for has no times at all.
+    """
     vms, hosts = outcome.farm.vms, outcome.farm.hosts
     state = vms.state
     placed = np.isin(state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
@@ -71,14 +82,23 @@ def _vms_kept(outcome: Outcome) -> None:
 
 
 def _memory_within(outcome: Outcome) -> None:
-    """Check that no host ever held more than its memory, MiB."""
+    """Check that no host ever held more than its memory, MiB.
+
+    Held is what guests take with the hypervisor's share of each, and what is set aside for VMs on
+    their way; a thousandth of a MiB is allowed for rounding.
+    """
     hosts = outcome.farm.hosts
     peak_mib = outcome.farm.accounts.peak_memory_mib
     _require(bool(np.all(peak_mib <= hosts.memory_mib + 1e-3)), "a host held more than its memory")
 
 
 def _energy_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
-    """Check the energy of hosts against that of the series and of the summary."""
+    """Check the energy of hosts against that of the series and of the summary.
+
+    The first is the integral of power per host in J, the second the sum over the intervals of the
+    series, the third that of the summary in kWh (1 kWh = 3.6e6 J), with the energy of hosts left
+    out.
+    """
     hosts_j = float(outcome.farm.accounts.totals[Rate.POWER_W].sum())
     series_j = float(np.diff(outcome.tables["series"]["energy_j"]).sum())
     _near(hosts_j, series_j, "energy of the hosts against the series")
@@ -127,7 +147,11 @@ def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
 
 
 def _times_agree(outcome: Outcome) -> None:
-    """Check that no host was on for longer than the run, nor violating while idle."""
+    """Check that no host was on for longer than the run, nor violating while idle.
+
+    A host is on or switching, never both, and violates its agreement only while it has work: these
+    are the numerator and the denominator of SLATAH. The last step of the run must be at its end.
+    """
     totals = outcome.farm.accounts.totals
     on_s, switching_s = totals[Rate.ON], totals[Rate.SWITCHING]
     longest_s = outcome.end_s * (1 + RELATIVE)
@@ -140,7 +164,11 @@ def _times_agree(outcome: Outcome) -> None:
 
 
 def _migrations_agree(outcome: Outcome) -> None:
-    """Check that each migration has an end within the run, and its times their order."""
+    """Check that each migration has an end within the run, and its times their order.
+
+    Times of a migration are ordered decided ≤ started ≤ ended; its downtime is at most its length.
+    A downtime that is not known is NaN and compares as false.
+    """
     moves = outcome.tables["migrations"]
     start_s, end_s = moves["start_s"], moves["end_s"]
     ended = np.isfinite(end_s) & (end_s <= outcome.end_s * (1 + RELATIVE))
@@ -157,6 +185,9 @@ def _links_agree(outcome: Outcome) -> None:
 
     Every link on the route from source to target carries the bytes of a migration, its reverse the
     cross traffic of the transport. Not checked where links failed: routes are no longer known then.
+
+    Bytes are compared link by link, up to 1e-9 of what is expected and one byte. A run without a
+    network has no links and passes.
     """
     # Where links have failed, which way a move went is no longer known.
     if outcome.network is None or outcome.network.network.rerouted:

@@ -1,4 +1,9 @@
-"""What a run comes to: the values of all topics, and what takes figures of several of them."""
+"""What a run comes to: the values of all topics, and what takes figures of several of them.
+
+Each topic measures itself (``Topic.values``); here they are put together, and the few figures are
+added that take values of more than one topic. Units, titles and definitions of all metrics are in
+``models/base/metric_definitions.py`` and nowhere else.
+"""
 
 import numpy as np
 
@@ -15,6 +20,18 @@ def measure(run: PlayedCase) -> dict[str, float]:
     """Return every metric of a run by name; a ratio whose denominator is 0 is 0.
 
     Those of ``METRICS`` are always there, those of ``WHERE_KNOWN`` where their topic occurs.
+
+    Products of several topics:
+
+    - ``energy_per_work`` = energy / work served, in Wh per GHz h;
+    - ``slav`` = SLATAH times PDM, ``esv`` = energy in kWh times SLAV, as in Beloglazov and Buyya
+      (2012);
+    - ``slav_pooled`` is the same of SLATAH and PDM over all hosts and VMs together instead of the
+      mean of theirs.
+
+    Where hosts are not paid for, figures of energy and of hosts on are replaced by those without
+    them before these products are taken. Values are plain floats, in the order of the definitions;
+    no value is NaN. Raises KeyError if no topic gives a metric of ``METRICS``.
     """
     values: dict[str, float] = {}
     for topic in TOPICS:
@@ -48,6 +65,9 @@ def _energy_of_paid(
     """Return energy and power less what hosts that are not paid for drew, kWh and W.
 
     The bound is less what these would have drawn off; no figure falls below 0.
+
+    Power of the hosts left out is taken to be their mean over the run, so that the peak is an
+    estimate where they were switched.
     """
     uncounted_j = float(needed.uncounted_j.sum())
     uncounted_kwh = uncounted_j / JOULE_PER_KWH
@@ -76,6 +96,9 @@ def _use_of_paid(
 
     Such hosts exist only in baselines that keep all hosts on. Quantiles are scaled like means,
     since these hosts were on all the time.
+
+    A mean over hosts on is divided by the share of what is left: with a share ``e`` of the capacity
+    left out, which was idle, a utilisation ``u`` becomes ``u / (1 - e)``.
     """
     on_s = values["hosts_on_mean"] * run.end_s - needed.surplus_on_s
     hosts_on, least = on_s / run.end_s, values["hosts_bound_mean"]

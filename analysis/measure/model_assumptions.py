@@ -23,13 +23,20 @@ def row(what: str, value: str, source: str) -> Row:
 
 
 def model_rows(run: PlayedCase, moved: bool) -> list[Row]:
-    """Return the assumptions of all models but power and load; ``moved``: whether VMs were."""
+    """Return the assumptions of all models but power and load; ``moved``: whether VMs were.
+
+    Figures of migration and network are left out where no VM moved, since none of them was used.
+    """
     moves = [*_migration_rows(run), *_network_rows(run)] if moved else []
     return [*_layer_rows(run), *_licence_rows(run), *moves, *_service_rows(run, moved)]
 
 
 def _layer_rows(run: PlayedCase) -> Iterator[Row]:
-    """Yield what the hypervisor of each group costs: factors of CPU, MHz and memory kept."""
+    """Yield what the hypervisor of each group costs: factors of CPU, MHz and memory kept.
+
+    Ranges are those over the sizes of VMs: what a VM costs depends on its vCPUs and its memory.
+    Bare metal (kind ``none``) costs nothing by definition.
+    """
     stack, level = run.case.stack, run.scenario.overheads
     source = f"catalogue of hypervisors, {level} overheads, changes of the scenario"
     for column, (model, platform) in enumerate(
@@ -54,6 +61,9 @@ def _licence_rows(run: PlayedCase) -> Iterator[Row]:
     """Yield the licence of each group that has one, or why it is not counted.
 
     A licence is by the VM, or by the host with a least number of cores in all.
+
+    A price in another currency than the scenario's is not converted: the licence is left out of the
+    costs, and the row says so. A group without a licence, or with a free one, has no row.
     """
     currency = run.currency
     for model, licence in zip(run.case.host_models, run.case.licences, strict=True):
@@ -89,7 +99,12 @@ def _models(run: PlayedCase) -> list[tuple[str, Any]]:
 
 
 def _figures(what: str, part: Any) -> Iterator[Row]:
-    """Yield the fields of a model, those of its parts too."""
+    """Yield the fields of a model, those of its parts too.
+
+    ``what`` leads the name of each row. Parts that are models themselves, such as a compression,
+    are taken apart in turn. The source is ``scenario`` where a value is not the default; a default
+    is an estimate where the help of its parameter says so.
+    """
     shown, defaults = show_parameters(part), {each.name: each.default for each in fields(part)}
     for name, parameter in parameters_of(type(part)).items():
         value, key = getattr(part, name), parameter.key or name
@@ -103,7 +118,11 @@ def _figures(what: str, part: Any) -> Iterator[Row]:
 
 
 def _network_rows(run: PlayedCase) -> Iterator[Row]:
-    """Yield the fields of the network where migrations may use one."""
+    """Yield the fields of the network where migrations may use one.
+
+    Fixed rate migrations do not use the network; unless one is written, nothing bounds how many go
+    on at a time, which is said here since it makes migrations cheap.
+    """
     part = run.scenario.network
     if may_use_network(run.scenario):
         shown = part.model_dump(by_alias=True)
@@ -117,7 +136,11 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
 
 
 def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:
-    """Yield the fields of the service that matter in this run."""
+    """Yield the fields of the service that matter in this run.
+
+    A field is left out where nothing in the run could use it, such as the sharing of idle energy
+    without tenants.
+    """
     part = run.scenario.service
     used = {
         "sharing": True,
@@ -143,6 +166,9 @@ def _fields(what: str, shown: dict[str, Any], given: set[str]) -> Iterator[Row]:
 
 
 def _span(values: list[float], unit: str) -> str:
-    """Return the range of some values as text, one value where all are equal."""
+    """Return the range of some values as text, one value where all are equal.
+
+    Three significant digits; ``unit`` is put behind each number. Raises ValueError for no values.
+    """
     low, high = min(values), max(values)
     return f"{low:.3g}{unit}" if low == high else f"{low:.3g} to {high:.3g}{unit}"

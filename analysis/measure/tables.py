@@ -1,4 +1,8 @@
-"""The tables that users read: names instead of rows, units in names, meanings in the schema."""
+"""The tables that users read: names instead of rows, units in names, meanings in the schema.
+
+Every table begins with the scenario, the replication and the seed, so that tables of many runs can
+be put under one another and still be told apart.
+"""
 
 from collections.abc import Mapping
 
@@ -11,7 +15,12 @@ from ..topics.catalogue import TOPICS
 
 
 def make_tables(run: PlayedCase) -> dict[str, pa.Table]:
-    """Return all tables of a run by name, those of its topics one after another."""
+    """Return all tables of a run by name, those of its topics one after another.
+
+    A topic that does not occur in the run (no network, no failures, no tenants) has no table. One
+    that occurs but had no event has a table of no rows with all its columns, so that code that
+    reads it needs no special case.
+    """
     return {
         table.name: _arrow_table(run, table.columns(run))
         for topic in TOPICS
@@ -24,6 +33,9 @@ def _arrow_table(run: PlayedCase, columns: Mapping[str, Made]) -> pa.Table:
     """Return columns as a table, led by those that say which run it is.
 
     The metadata of each field hold its ``unit`` and ``description``.
+
+    Values may be an Arrow array, which is taken as it is, or whatever ``pyarrow.array`` takes. All
+    columns must have one length: Arrow raises ArrowInvalid otherwise.
     """
     arrays, fields = [], []
     for name, (values, unit, meaning) in (_keys(run, _length(columns)) | dict(columns)).items():

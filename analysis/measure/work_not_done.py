@@ -2,6 +2,9 @@
 
 It reads figures by name, as a summary holds them, so that a run that has just ended and one that
 is read from its directory are told alike.
+
+A farm that rejects half of its VMs uses little energy. No text may call that a saving, so that
+verdict, savings and comparison all ask here first.
 """
 
 from collections.abc import Mapping
@@ -32,6 +35,10 @@ def undone(figures: Figures) -> list[str]:
 
     VMs that were rejected, waited at the end or were lost; time in which VMs were down; load of
     applications, requests and CPU that were not served. Empty where all was done.
+
+    Figures that are absent or None count as 0, apart from ``vm_availability``, which counts as 1: a
+    metric is absent where its topic does not occur. CPU that applications did not get is told of
+    with the load of applications and is not told again.
     """
 
     def value(name: str) -> float:
@@ -67,6 +74,9 @@ def unserved(figures: Figures) -> float:
     """Return the share of the CPU work asked for that was not done.
 
     Asked for is also what VMs would have wanted that were rejected, waited, were lost or down.
+
+    A share from 0 to 1; what rounding leaves (below 1e-12) is 0. 0 as well where the figure is
+    absent, as in a run in which no VM asked for CPU.
     """
     share = figures.get("unserved_share") or 0.0
     return share if share > ROUNDING else 0.0
@@ -76,6 +86,11 @@ def not_comparable(here: Figures, there: Figures) -> str:
     """Return why energy and cost of two runs cannot be compared, empty where they can.
 
     They can where both did the same work, up to :data:`EQUAL_WORK`.
+
+    Only the first argument is asked whether any VM ran: a baseline in which none ran did no work,
+    and is found by the comparison of work. Work is ``work_served_ghz_h``, as guests count it,
+    without what hypervisors add, so that farms with different ones can be compared. The two sides
+    are not interchangeable in the text: "this run" is ``here``.
     """
     if not here.get("vms_ran"):
         return "no VM ran"
@@ -95,6 +110,9 @@ def serving_as_much(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]
     They serve as much as the one that serves most, in GHz h and as a share of what was asked for,
     at every level and up to :data:`EQUAL_SERVICE`, and leave out no more VMs; where no figures tell
     of work, all do. One that does nothing of what was asked for is never among them.
+
+    A variant that lacks a level or a figure is not judged by it. The result may be empty: then each
+    variant is beaten at some level, or nothing was done in any.
     """
     serving = {
         variant
@@ -121,7 +139,10 @@ def serving_as_much(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]
 
 
 def at_instant(rejected: int, waiting: int, lost: int, vms: int) -> str:
-    """Return what is not on any host at an instant as one sentence, empty where all VMs are."""
+    """Return what is not on any host at an instant as one sentence, empty where all VMs are.
+
+    ``vms`` is how many there are in all; VMs that came and went before are not counted as left out.
+    """
     figures = {"vms": vms, "vms_rejected": rejected, "vms_lost": lost}
     told = _vms(rejected, "rejected", figures)
     if waiting:

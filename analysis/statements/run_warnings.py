@@ -1,4 +1,8 @@
-"""What a reader has to know before relying on a run."""
+"""What a reader has to know before relying on a run.
+
+A warning is about what may be wrong with a figure, not about what the farm did; the verdict tells
+the latter. Each is one sentence, or two, for someone who has not read the scenario.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,6 +25,9 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
     """Return what a reader has to know before relying on the figures.
 
     ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
+
+    The order is load, costs, minimum orders of licences, reserve, work not done, policies; the
+    report and the terminal keep it. Empty where nothing is to be said.
     """
     return [
         *_load_warnings(run),
@@ -33,7 +40,10 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
 
 
 def _load_warnings(run: PlayedCase) -> list[str]:
-    """Return what was filled, cut or assumed of the load, and for how long there was none."""
+    """Return what was filled, cut or assumed of the load, and for how long there was none.
+
+    A load that was generated has no quality and is never filled or cut.
+    """
     found, quality = [], run.case.load.quality
     if quality is not None and quality.filled:
         share = 100 * (1 - quality.coverage)
@@ -76,6 +86,10 @@ def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
     """Return which minimum orders make licences dearer, where their region is not known.
 
     Some licences are sold from a number of cores on, in some regions only.
+
+    Cores are summed over all groups under one order, then compared with its least number: licences
+    of several groups are bought together. Nothing is said where the region is written, since the
+    order then surely holds, or surely does not.
     """
     if run.scenario.cost.licence_region is not None:
         return []
@@ -93,7 +107,11 @@ def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
 
 
 def _reserve_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
-    """Return how long the reserve was not kept, and whether its check proves anything."""
+    """Return how long the reserve was not kept, and whether its check proves anything.
+
+    Only a check by packing, with a placement that would choose the same again, proves that the VMs
+    of failed hosts find a host; sums of free memory do not.
+    """
     part, found = run.scenario.policies.reserve, []
     below_h = here.get("below_reserve_h", 0.0)
     if below_h:
@@ -124,6 +142,8 @@ def placeholders(run: PlayedCase) -> list[str]:
 
     The price of a server does not where every group has its own; servers of a baseline count
     with a price only where it is written.
+
+    Names are those of fields of ``cost``. Empty where all prices were given.
     """
     cost = run.scenario.cost
     assumed = ["energy_price"] if "energy_price" not in cost.model_fields_set else []
@@ -158,7 +178,11 @@ def _span(span_s: float) -> str:
 
 
 def _policy_warnings(noted: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each way in which a policy could not do what its name says."""
+    """Return a sentence for each way in which a policy could not do what its name says.
+
+    ``noted`` counts by name what policies have noted during the run; those without a note never had
+    to do anything but what their name says.
+    """
     by_sum, by_memory = noted.get(BY_SUM, 0), noted.get(BY_MEMORY, 0)
     if not by_sum + by_memory:
         return []

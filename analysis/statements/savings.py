@@ -1,4 +1,9 @@
-"""What a run saves against its baselines, claimed only where both did the same work."""
+"""What a run saves against its baselines, claimed only where both did the same work.
+
+A baseline is a run of the same load on a farm without consolidation: hosts always on, physical
+servers, or what the scenario names. A saving is baseline minus run, so that it is positive where
+the run takes less. A run without a baseline claims nothing.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +41,8 @@ class BaselineSavings:
     """A baseline that has run: its label and title, its figures, and what became of the claim.
 
     ``not_comparable`` is why no saving is claimed, empty where one is.
+
+    ``values`` are the baseline's metrics by name; ``here``, in the methods, those of the run.
     """
 
     label: str
@@ -47,7 +54,11 @@ class BaselineSavings:
     def of(
         cls, label: str, title: str, here: Mapping[str, float], there: Mapping[str, float]
     ) -> "BaselineSavings":
-        """Compare a run with a baseline."""
+        """Compare a run with a baseline.
+
+        Done once, when the run has ended; what is comparable is decided by
+        :func:`~farmsim.analysis.measure.work_not_done.not_comparable`.
+        """
         return cls(label, title, there, not_comparable(here, there))
 
     def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
@@ -55,6 +66,10 @@ class BaselineSavings:
 
         In kWh, percent, hosts and the scenario's currency; a saving is positive. ``payback_years``
         is there only with an investment, None where nothing is saved.
+
+        Percentages are of the baseline's figure, None where that is 0. ``saved_hosts`` compares the
+        peaks of hosts on. ``payback_years`` is the investment over what is saved a year, without
+        interest.
         """
         there = self.values
         yearly = there["cost_per_year"] - here["cost_per_year"]
@@ -73,7 +88,11 @@ class BaselineSavings:
         return made
 
     def sentence(self, here: Mapping[str, float], currency: str) -> str:
-        """Say what is saved against this baseline, or why nothing is claimed."""
+        """Say what is saved against this baseline, or why nothing is claimed.
+
+        Differences below 0.05 % are called none. Costs are a year's, and the sentence says so where
+        they were extrapolated from less than a week.
+        """
         if self.not_comparable:
             return f"No saving is claimed against {self.title}: {self.not_comparable}."
         energy, money = _energy(here, self.values), _money(here, self.values, currency)
@@ -120,6 +139,9 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
 
     Servers of a baseline that count with their energy only are compared by energy cost first;
     what the hosts of this run cost beside it is named apart.
+
+    ``capital_cost`` and ``energy_cost`` are of the run's length; they are scaled to a year of 8766
+    h.
     """
     lacking = UNLICENSED in here or UNLICENSED in there
     without = ", without licences whose price is not known" if lacking else ""

@@ -10,7 +10,12 @@ from .savings import BaselineSavings
 
 
 def verdict(values: Mapping[str, float], against: Sequence[BaselineSavings], currency: str) -> str:
-    """Say in a few sentences what the run comes to; work that was not done comes first."""
+    """Say in a few sentences what the run comes to; work that was not done comes first.
+
+    ``values`` are the run's metrics, ``against`` its baselines in the order of the scenario, empty
+    where it has none. Sentences are: work not done, what ran, that all was served, the start, then
+    one for each baseline.
+    """
     said = [sentence(values), ran(values), _served(values), _start_up(values)]
     said += [each.sentence(values, currency) for each in against]
     return " ".join(each for each in said if each)
@@ -38,7 +43,11 @@ def ran(values: Mapping[str, float]) -> str:
 
 
 def hosts_on(values: Mapping[str, float]) -> str:
-    """Return how many hosts were on, at most and on average."""
+    """Return how many hosts were on, at most and on average.
+
+    One number where peak and mean read the same. The peak may be that after start-up while the mean
+    is of the whole run; where the mean is then above the peak, only the peak is told.
+    """
     peak, mean = values["hosts_on_peak"], values["hosts_on_mean"]
     if amount(peak) == amount(mean):
         return count(peak, "host")
@@ -68,6 +77,9 @@ def failed_assertions(scenario: ScenarioData, values: dict[str, float | None]) -
     """Return the assertions of the scenario that the metrics do not satisfy.
 
     Their form was checked when the scenario was read.
+
+    Empty where all hold, and where the scenario has none. A metric without a value, such as a
+    saving that is not claimed, or a response time where no request was served, fails its assertion.
     """
     failures = []
     for name, condition in scenario.assertions.items():

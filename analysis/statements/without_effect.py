@@ -1,4 +1,8 @@
-"""Fields of a scenario that can change nothing in it, and VMs wider than their hosts, told."""
+"""Fields of a scenario that can change nothing in it, and VMs wider than their hosts, told.
+
+A user who turns a field and sees the same result must learn that the field could not matter, or the
+model is taken to be insensitive to it.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +23,9 @@ def without_effect(run: PlayedCase, drawn: int) -> list[str]:
 
     ``drawn`` is how many random generators the scenario has used. Fields at their defaults are
     not told of, so that a scenario with every default written out tells the same.
+
+    It judges by the scenario, not by the result: a field that could have mattered and did not (a
+    boot time of hosts that happened never to be switched) is not told of.
     """
     return [f"{field} has no effect here: {why}." for field, why in _idle_fields(run, drawn)]
 
@@ -146,6 +153,9 @@ def wide_vms(run: PlayedCase) -> list[str]:
     """Return a warning of VMs with more vCPUs than their host has cores, or a NUMA node has.
 
     A VM is compared with the host that it is on at the end, one without a host with the widest.
+
+    A vCPU is never faster than a core, so that such a VM cannot use all that it was sold; beyond
+    one NUMA node its memory is partly remote. At most :data:`SHOWN` VMs are named in a warning.
     """
     farm = run.farm
     vms, hosts = farm.vms, farm.hosts
