@@ -72,9 +72,6 @@ class Engine:
     are kept besides those of the farm (None: those that every run has). ``streams`` give each
     consumer of chance a generator of its own. Parts are made in the order in which they need each
     other; what only hears of another one is connected by signals.
-
-    An engine runs once. What it does depends on farm, demand, setup and the seed of ``streams``
-    alone.
     """
 
     def __init__(
@@ -243,10 +240,7 @@ class Engine:
         return self._record.returning
 
     def counting(self) -> tuple[Floats, Floats]:
-        """Return what each VM counts with and what each host may promise, both CPU in MHz.
-
-        The shapes are (vms,) and (hosts,).
-        """
+        """Return what VMs count with (vms,) and what hosts may promise (hosts,), CPU in MHz."""
         return self._needs.need_mhz(self._demand.now_mhz), self._needs.capacity_mhz
 
     def first_needs(self) -> tuple[Ints, Floats, Floats]:

@@ -14,6 +14,10 @@ class ControlPolicy(Protocol):
 
     A policy that never moves a VM says so with an attribute ``migrates_vms = False``; only such a
     policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
+
+    Optional attributes: ``migrates_vms`` (True), ``wakes`` (False: sleeping hosts are woken for VMs
+    only with ``powers_down``), and the methods ``due_s`` and ``respond`` of
+    :class:`EventDrivenPolicy`.
     """
 
     @property
@@ -27,7 +31,11 @@ class ControlPolicy(Protocol):
         ...
 
     def decide(self, view: FarmView) -> Plan:
-        """Return what is to be done now."""
+        """Return what is to be done now.
+
+        Called every control period after time 0. Demand, histories and migrations that end at this
+        instant are up to date. The plan is carried out at once.
+        """
         ...
 
 

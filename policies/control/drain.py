@@ -26,11 +26,18 @@ class Drain(Protocol):
 
     @property
     def below(self) -> float:
-        """Utilisation under which a host may be emptied."""
+        """Utilisation under which a host may be emptied.
+
+        A share of the host's CPU, 0 to 1.
+        """
         ...
 
     def order(self, view: FarmView, overloaded: Ints) -> Ints:
-        """Return the hosts to try, in order."""
+        """Return the hosts to try, in order.
+
+        ``overloaded`` and the result are rows of hosts, the first to be emptied first, each once. A
+        host all of whose VMs do not fit elsewhere is left as it is.
+        """
         ...
 
 

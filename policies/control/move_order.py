@@ -29,6 +29,8 @@ class PendingMigrations:
     ``sources`` are where VMs are (−1: on storage), ``held_mib`` is the memory that they take
     there, ``need_mib`` what they will take at their ``targets``. Higher ``priority`` comes first,
     then the earlier entry.
+
+    All arrays are (migrations,), memory in MiB with the overhead of the host concerned.
     """
 
     vms: Ints
@@ -64,6 +66,9 @@ def eventually_feasible(moves: PendingMigrations, left_mib: Floats) -> Bools:
     ``left_mib`` is what each host would have left without them, once everything else has ended.
     Where a target cannot hold all, the first in rank that fit are kept; a move that is not kept
     frees nothing, so this is repeated until nothing changes.
+
+    ``left_mib`` is (hosts,), the result (migrations,). A migration is dropped only if memory lacks,
+    so the loop ends after at most as many rounds as there are migrations.
     """
     kept = np.ones(len(moves), bool)
     rank = np.lexsort((np.arange(len(moves)), -moves.priority))
@@ -82,6 +87,8 @@ def feasible_now(moves: PendingMigrations, free_mib: Floats) -> Ints:
 
     ``free_mib`` is what each host has free. Within a priority, moves off hosts at which others
     wait for room come first.
+
+    ``free_mib`` is (hosts,). Memory that the migrations free at their sources does not count yet.
     """
     fits = moves.need_mib <= free_mib[moves.targets]
     if not fits.any():
@@ -129,6 +136,8 @@ def choose_unblocking(
     The first for which a third host has room goes there; a VM is ``sent_aside`` once at most. If
     there is none, the first of all goes to storage, provided that all that wait may
     (``storable``): whoever is there depends on the others. Otherwise there is no way out.
+
+    ``free_mib`` is (hosts,), ``sent_aside`` and ``storable`` are (migrations,).
     """
     there = np.flatnonzero(moves.sources >= 0)
     lacking_mib = np.full(len(free_mib), np.inf)

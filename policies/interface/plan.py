@@ -71,6 +71,9 @@ class Plan:
     ``refusals`` names hosts that are not put to sleep after all, and why. ``closes`` are taken out
     of service for maintenance, so that they get no VM and nobody wakes them, unless the reserve
     needs them; ``opens`` come back into service.
+
+    Rows are checked as the plan is carried out (:class:`.PlanChecks`), not as it is written.
+    Reasons of several calls for one action are joined.
     """
 
     proposals: list[Proposal] = field(default_factory=list)
@@ -95,6 +98,9 @@ class Plan:
 
         The reason, a text or a :class:`Reason`, stands in the table ``decisions``. The source is
         the host where the view shows the VM.
+
+        Raises TypeError if a row is not a whole number or the reason not a text or a
+        :class:`Reason`.
         """
         if not isinstance(reason, Reason):
             reason = Reason(_text(reason, "a Reason(rule, measured, limit)"))

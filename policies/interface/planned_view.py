@@ -22,6 +22,9 @@ def planned_view(view: FarmView, plan: Plan) -> FarmView:
 
     Moved VMs are migrating, with their memory reserved at both ends; targets that slept boot;
     hosts that are to rest drain, so that they are nobody's target. Nothing of it touches the farm.
+
+    Demand and loads are left as they are now: :meth:`.FarmView.expected_mhz` shows them at the
+    targets.
     """
     moves = live(plan.proposals)
     vms = np.array([move.vm for move in moves], np.int64)
@@ -63,7 +66,11 @@ class Resized(NamedTuple):
 
 
 def resized_view(view: FarmView, vm: int, to: Resized) -> FarmView:
-    """Return a view in which a VM has left its host and waits for one with another size."""
+    """Return a view in which a VM has left its host and waits for one with another size.
+
+    The view is for a search of a host for this VM alone: committed CPU and loads of hosts are as in
+    ``view``.
+    """
     host, vms, hosts, ahead = int(view.vms.host[vm]), view.vms, view.hosts, copy(view)
     ahead.vms = vms.changed(
         size=_with(vms.size, vm, to.size),

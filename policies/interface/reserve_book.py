@@ -37,6 +37,9 @@ class FarmReserve:
     those that a failure took off their host, may use the reserve: it is there for them. They
     count as promised while they wait. ``restarts`` plays the restart of the VMs of hosts that
     fail, given what is held and which hosts are awake, and says whether all find a host.
+
+    ``exempt`` is (vms,); ``counting`` returns (vms,) and (hosts,) arrays in MHz and is called once
+    per book.
     """
 
     rule: Reserve
@@ -52,6 +55,9 @@ class ReserveBook:
     ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
     ``sleeping`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
     ``lenient`` book lets a VM break the reserve where no host keeps it.
+
+    CPU is in MHz, memory in MiB. A budget in the reserve is checked by sums; the tests that depend
+    on placement (largest VM, host failures) are run again only where something has changed.
     """
 
     def __init__(
@@ -159,7 +165,11 @@ class ReserveBook:
         return self.standby[hosts]
 
     def keeps(self, vm: int, host: int) -> bool:
-        """Whether the reserve still stands with a VM on a host; true where it is broken anyway."""
+        """Whether the reserve still stands with a VM on a host; true where it is broken anyway.
+
+        Tentative: the book is as before afterwards. A VM of a kind tried on the same host before is
+        not tested again until something is entered.
+        """
         if not self.depends_on_placement or self._exempt[vm]:
             return True
         if self._kept is None:
@@ -216,7 +226,10 @@ class ReserveBook:
         self._awake[host] = True
 
     def lacking(self) -> list[int]:
-        """Return sleeping hosts to wake so that the reserve is whole, or all there are."""
+        """Return sleeping hosts to wake so that the reserve is whole, or all there are.
+
+        They are entered as awake. Hosts on standby come first, then the lowest rows.
+        """
         woken = np.flatnonzero(self.standby & self._sleeping & ~self._awake).tolist()
         for host in woken:
             self.wake(host)

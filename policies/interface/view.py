@@ -25,7 +25,11 @@ Draw = Callable[[str], np.random.Generator]
 
 
 def locked(column: Any) -> Any:
-    """Return an array of the same memory through which it cannot be written."""
+    """Return an array of the same memory through which it cannot be written.
+
+    The memory is shared: what the farm changes later is seen. The column of the owner stays
+    writable.
+    """
     view = column.view()
     view.flags.writeable = False
     return view
@@ -40,7 +44,10 @@ class _Columns:
         super().__setattr__(name, value)
 
     def changed(self, **columns: object) -> Self:
-        """Return the same columns but for some: how things will be."""
+        """Return the same columns but for some: how things will be.
+
+        Columns given are taken as they are; pass locked arrays of the same shape.
+        """
         other = copy(self)
         other.__dict__.update(columns)
         return other
@@ -51,6 +58,10 @@ class HostView(_Columns):
 
     ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
     integral over time of the VMs on it, which stands still while it is empty.
+
+    Columns are (hosts,) in the order of the farm; CPU is in MHz, memory in MiB, time in s. All are
+    listed with units in :mod:`farmsim.policies.protocol`. They show the farm as it is now, settled
+    to the instant of the decision; copy what is to be kept.
     """
 
     def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
@@ -92,6 +103,10 @@ class VmView(_Columns):
 
     ``memory_mib`` is the VM's own, ``footprint_mib`` the most that it takes on any host that it
     may be on; ``load_mhz`` is what its demand costs where it is now, in physical CPU.
+
+    Columns are (vms,), VMs without a host included; all are listed with units in
+    :mod:`farmsim.policies.protocol`. ``running`` and ``load_mhz`` are computed at each access: read
+    them once.
     """
 
     def __init__(self, vms: Vms, delivery: Delivery) -> None:
@@ -135,6 +150,10 @@ class FarmView:
     move from one group to another: (sizes, groups left, groups gone to) (None: all), ``rules``
     which VMs belong together or apart and where (None: anywhere), ``reserve`` what is kept free
     (None: nothing). ``now`` tells the simulated time, s.
+
+    Histories have one row per sample, oldest first: (samples, vms) or (samples, hosts). ``allowed``
+    is (sizes, groups), ``one_guest`` (hosts,). Everything may be read at any time while a policy
+    decides; nothing can be written but ``memo``.
     """
 
     def __init__(
@@ -179,6 +198,8 @@ class FarmView:
         """Return what is promised now as a tentative book, VMs under way counted at their target.
 
         None without a reserve.
+
+        Each call makes a new book, in time proportional to the farm.
         """
         if self.reserve is None:
             return None
@@ -190,7 +211,10 @@ class FarmView:
         )  # fmt: skip
 
     def permits(self) -> AllowedHosts:
-        """Return which hosts VMs without a host may use, whatever is where."""
+        """Return which hosts VMs without a host may use, whatever is where.
+
+        Power states and free capacity play no part, only sizes, groups of hosts and rules.
+        """
         row, allowed = self.vms.size, self._destinations
         if self.movable is not None:
             groups = self.movable.shape[2]
@@ -218,6 +242,8 @@ class FarmView:
         """Return what a policy keeps of its own between rounds, made when it is first asked for.
 
         ``policy`` is the object that keeps it (``self``; of a plain function the function).
+
+        It belongs to one policy object in one run and starts anew in the next.
         """
         return self.states.of(policy, make)
 
@@ -248,18 +274,27 @@ class FarmView:
         return self.vms.size * (groups + 1) + left, self._destinations
 
     def held_mib(self, vm: int) -> float:
-        """Return the memory that a VM takes on the host where it is, MiB."""
+        """Return the memory that a VM takes on the host where it is, MiB.
+
+        The VM must have a host. Overhead of the hypervisor there is included.
+        """
         one, host = np.array([vm]), self.vms.host[[vm]]
         return float(self._farm.delivery.footprint_mib(one, host)[0])
 
     def vms_on(self, hosts: Ints) -> Ints:
-        """Return the VMs on some hosts, ascending."""
+        """Return the VMs on some hosts, ascending.
+
+        ``hosts`` are rows; VMs that are on their way to a host are not on it yet.
+        """
         return self._farm.residents.of(hosts)
 
     def vm_history_mhz(self, samples: int) -> Floats:
         """Return the newest demand samples per VM, oldest first: (samples held, VMs).
 
         What was recorded before a VM ran is not its own; see :attr:`vm_samples`.
+
+        Fewer rows than ``samples`` come back while the run is young. A new array, which may be
+        changed.
         """
         return self._vm_history.newest(samples)
 
@@ -284,6 +319,8 @@ class FarmView:
         """Return what each VM is given of the CPU that its demand takes, in MHz.
 
         A host that is short is taken to give all its guests the same share of what they ask for.
+
+        The shape is (vms,).
         """
         hosts, vms = self.hosts, self.vms
         asked = hosts.demand_mhz > hosts.delivered_mhz
@@ -293,7 +330,11 @@ class FarmView:
         return use_mhz
 
     def expected_mhz(self) -> Floats:
-        """Return the demand per host as it will be when the moves under way have ended."""
+        """Return the demand per host as it will be when the moves under way have ended.
+
+        The shape is (hosts,), in MHz, with what the hypervisor takes for itself. Copies under way
+        are left out.
+        """
         vms = self.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         placed = home >= 0

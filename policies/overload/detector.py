@@ -62,6 +62,9 @@ class OverloadDetector(Protocol):
 
         The value is then the weighted sum of a host's demand samples over its capacity and the
         limit a constant; None where the test is of another kind.
+
+        ``depth`` is the number of samples held, at least 1; weights are (depth,), the limit is
+        above 0. A linear test is cheap: placing a VM adds its weighted sum to that of the host.
         """
         ...
 
@@ -69,6 +72,8 @@ class OverloadDetector(Protocol):
         """Return value and limit per host, as shares of capacity.
 
         ``history_mhz`` has shape (hosts, samples), oldest first, the last being present demand.
+
+        ``capacity_mhz`` and both results are (hosts,). Called with any subset of the farm's hosts.
         """
         ...
 
@@ -83,6 +88,10 @@ def newest_only(depth: int) -> Floats:
 def weigh(
     history_mhz: Floats, capacity_mhz: Floats, weights: Floats, limit: float
 ) -> tuple[Floats, Floats]:
-    """Judge by a weighted sum against a constant limit."""
+    """Judge by a weighted sum against a constant limit.
+
+    ``history_mhz`` is (hosts, samples), ``weights`` at most (samples,), ``limit`` a share of the
+    CPU.
+    """
     value = (history_mhz[:, -len(weights) :] * weights).sum(axis=1) / capacity_mhz
     return value, np.full(len(capacity_mhz), limit)

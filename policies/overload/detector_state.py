@@ -17,7 +17,11 @@ from .detector import OverloadDetector
 
 
 class DetectorState:
-    """Values and limits of a detector for every host, kept up to date while VMs are tried."""
+    """Values and limits of a detector for every host, kept up to date while VMs are tried.
+
+    Made once per round. VMs under way count at their target; :meth:`take_away` and the candidates
+    that it looks after keep it up to date.
+    """
 
     def __init__(self, view: FarmView, detector: OverloadDetector) -> None:
         self._view, self._detector = view, detector
@@ -26,7 +30,10 @@ class DetectorState:
         self._test: _Test = _Spread(past) if weighted is None else _Sum(past, *weighted)
 
     def judge(self, hosts: Ints) -> tuple[Floats, Floats]:
-        """Return value and limit of some hosts, as shares of capacity."""
+        """Return value and limit of some hosts, as shares of capacity.
+
+        ``hosts`` are rows, (n,); both results are (n,).
+        """
         return self._test.judge(hosts)
 
     def overloaded(self) -> Ints:

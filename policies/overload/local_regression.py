@@ -13,7 +13,11 @@ SMALL_MHZ = 1e-9
 
 
 def tricube(count: int) -> Floats:
-    """Return ``(1 - (d/d_max)**3)**3`` for samples at distance d from the newest (Cleveland)."""
+    """Return ``(1 - (d/d_max)**3)**3`` for samples at distance d from the newest (Cleveland).
+
+    Cleveland, Journal of the American Statistical Association 74 (1979): weights of local
+    regression. The result is (count,), oldest first; of several samples the oldest has weight 0.
+    """
     distance = np.arange(count - 1, -1, -1) / max(count - 1, 1)
     weights: Floats = (1 - distance**3) ** 3
     return weights

@@ -7,7 +7,11 @@ from .host_costs import Pricing, costs_now
 
 
 def affinity_groups(candidates: Candidates, vms: Ints) -> list[list[int]]:
-    """Return positions of VMs in groups that hard rules keep together, as they first come up."""
+    """Return positions of VMs in groups that hard rules keep together, as they first come up.
+
+    ``vms``, (n,), are rows; every position is in exactly one group. Without rules each VM is a
+    group.
+    """
     if candidates.occupancy is None:
         return [[position] for position in range(len(vms))]
     at = {vm: position for position, vm in enumerate(vms.tolist())}

@@ -30,6 +30,10 @@ class Candidates(Capacity):
     """Candidate hosts, ascending by row, with what each has left and who may have it.
 
     ``notes`` and ``memo`` are a placement's own notebooks.
+
+    The public columns, one entry per candidate unless said otherwise, are listed with units in
+    :mod:`farmsim.policies.protocol`. A *position* is an index of these columns. Made anew for each
+    decision; whatever is taken is forgotten with it.
     """
 
     def __init__(
@@ -71,7 +75,11 @@ class Candidates(Capacity):
         """Of each VM taken: its place by the rules and by the reserve before."""
 
     def apply_test(self, veto: Veto, on_change: OnChange) -> None:
-        """Apply any overload test, on hosts that have guests."""
+        """Apply any overload test, on hosts that have guests.
+
+        ``veto`` gets positions (n,) and a VM row and returns (n,) booleans; it is asked for the
+        cheapest hosts only. ``on_change`` keeps the test informed of what is taken and given back.
+        """
         self._veto, self._on_change = veto, on_change
 
     @property
@@ -203,6 +211,9 @@ class Candidates(Capacity):
 
         Hosts where the VM breaks soft rules of a lower total price go first. Costs within ``tie``
         of each other go to the lower position; without a veto and soft rules that is ``lowest``.
+
+        ``costs``, (candidates,), in the unit of the placement, are inf where the VM has no room;
+        ``lowest`` is the position of their minimum.
         """
         penalty = None if self.occupancy is None else self.occupancy.penalty(vm, self.hosts)
         depends_on_placement = (
@@ -238,12 +249,18 @@ class Candidates(Capacity):
         return int(positions[0]) if lenient and len(positions) else -1
 
     def ranked(self, vm: int, costs: Floats, tie: float) -> Ints:
-        """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside."""
+        """Return all positions of finite cost in the order of :meth:`cheapest`, vetoes aside.
+
+        ``costs`` is (candidates,), ``tie`` in the unit of the costs.
+        """
         penalty = None if self.occupancy is None else self.occupancy.penalty(vm, self.hosts)
         return _ranked(costs, penalty, tie)
 
     def take(self, vm: int, position: int) -> None:
-        """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
+        """Give a VM room at a candidate; a demand foreseen that is negative makes more room.
+
+        Room is not checked: ask :meth:`fits` or :meth:`full` before.
+        """
         host, occupancy, book = int(self.hosts[position]), self.occupancy, self.reserve_book
         place = NOWHERE if occupancy is None else occupancy.take(vm, host)
         self._before.append((place, -1 if book is None else book.move(vm, host)))

@@ -29,6 +29,9 @@ class Capacity:
     (:mod:`.ties`). ``changed`` holds the positions whose load has changed since the placement last
     cleared it; ``changes`` lists all positions in which anything changed, ``gained`` those where a
     VM that was taken left more capacity, in the order of events.
+
+    CPU is in MHz, memory in MiB. Single values are kept a second time as lists, since reading one
+    from an array takes several times as long.
     """
 
     def __init__(
@@ -99,6 +102,9 @@ class Capacity:
         """Apply an overload test that compares a sum over VMs with a limit per host.
 
         A host without guests takes any VM, whatever the test says of it.
+
+        ``vm_signal_mhz`` is (vms,), what each VM adds to the weighted sum; ``host_signal_mhz`` and
+        ``limit_mhz`` are (hosts,). To be called before anything is taken.
         """
         self._signal_mhz = vm_signal_mhz
         self._test_free_mhz = limit_mhz[self.hosts] - host_signal_mhz[self.hosts]
@@ -137,7 +143,10 @@ class Capacity:
         return self._scalars.fits(vm, position)
 
     def lacking_resources(self, vm: int) -> tuple[Bools, Bools]:
-        """Return which candidates lack memory for a VM, and which lack CPU or fast enough cores."""
+        """Return which candidates lack memory for a VM, and which lack CPU or fast enough cores.
+
+        Both are (candidates,).
+        """
         cpu: Bools = self._free_mhz < self.need_mhz[vm] - self.tie_mhz
         cpu |= self._core_mhz < self._need_per_core_mhz[vm]
         return self._free_mib < self._need_mib[vm], cpu

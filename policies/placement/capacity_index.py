@@ -51,7 +51,10 @@ class BestFitIndex:
 
 
 class WorstFitIndex:
-    """Finds the host with the most CPU left; of equals the lower row."""
+    """Finds the host with the most CPU left; of equals the lower row.
+
+    Free CPU is kept negated, so that the host with the most comes first.
+    """
 
     def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
         self._hosts, self._tie_mhz = SortedHosts(-free_mhz, free_mib), tie_mhz

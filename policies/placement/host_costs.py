@@ -72,6 +72,10 @@ class Pricing:
     other they come last where the room prefers hosts that are awake. ``rising`` costs never
     fall when a host is given more. ``lasting`` costs change only where the host changes, and are
     equal for VMs of a kind (:meth:`.Candidates.kinds`). ``tie`` says which costs count as equal.
+
+    ``costs`` gets rows of VMs and positions and returns a new float array (VMs, candidates) in a
+    unit of its own, which is overwritten; inf keeps a VM off a host. Wrong shapes and NaN of a cost
+    function that is not farmsim's own raise ValueError.
     """
 
     costs: Costs
@@ -110,6 +114,9 @@ def current_costs(
 
     The cost is inf where there is no room; of equal costs (:attr:`Pricing.tie`) the lower position
     counts as lowest.
+
+    Costs are (candidates,); take the VM before the next item is asked for. The array may be used
+    again for later VMs: do not keep it.
     """
     kinds = _kinds(candidates) if pricing.lasting else None
     if kinds is not None:

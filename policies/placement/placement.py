@@ -16,7 +16,11 @@ from .host_costs import Pricing, current_costs
 
 @dataclass(frozen=True)
 class Placed:
-    """A host row per VM (−1: none fits) and how each was looked for."""
+    """A host row per VM (−1: none fits) and how each was looked for.
+
+    ``hosts`` is (vms,) in the order of the VMs given, rows of the farm and not positions;
+    ``searches`` has as many entries.
+    """
 
     hosts: Ints
     searches: list[Search]
@@ -31,7 +35,11 @@ class Placement(Protocol):
     """
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, taking it as it goes."""
+        """Give VMs room, taking it as it goes.
+
+        ``vms``, (n,), are rows. ``candidates`` holds what was taken afterwards, so that the next
+        call places VMs beside these. A VM without room is answered by −1, never by an error.
+        """
         ...
 
 
@@ -52,6 +60,8 @@ def place_each(candidates: Candidates, vms: Ints, pricing: Pricing) -> Placed:
 
     VMs that rules keep together are placed with the first of them. Where the room wants all or
     nothing, the first VM without a host ends the search.
+
+    ``vms``, (n,), are rows, placed in the order given; the result is in this order, too.
     """
     hosts = np.full(len(vms), -1, np.int64)
     considered = len(candidates.hosts)
@@ -123,14 +133,22 @@ def place_bound_first(placement: Placement, candidates: Candidates, vms: Ints) -
 
 
 def place_decreasing(candidates: Candidates, vms: Ints, pricing: Pricing) -> Placed:
-    """Place the VMs with the largest need first; the result is in the order given."""
+    """Place the VMs with the largest need first; the result is in the order given.
+
+    With one resource and equal hosts, first fit and best fit in decreasing order use at most 11/9
+    of the least number of hosts plus a constant (Johnson et al., SIAM Journal on Computing 3,
+    1974). Equal needs keep the order given.
+    """
     return in_order(
         ascending(-candidates.need_mhz[vms], candidates.tie_mhz), candidates, vms, pricing
     )
 
 
 def in_order(order: Ints, candidates: Candidates, vms: Ints, pricing: Pricing) -> Placed:
-    """Place the VMs in the order of the given positions; the result is as they were given."""
+    """Place the VMs in the order of the given positions; the result is as they were given.
+
+    ``order`` is a permutation of the positions of ``vms``.
+    """
     if len(vms) == 1:
         return place_each(candidates, vms, pricing)
     return _in_given_order(order, place_each(candidates, vms[order], pricing))

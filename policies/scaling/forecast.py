@@ -17,7 +17,10 @@ from ...models.base.parameters import parameter
 
 
 class Forecaster(Protocol):
-    """Says how series will go on."""
+    """Says how series will go on.
+
+    The unit of the values is that of the history. A forecaster keeps nothing between calls.
+    """
 
     @property
     def reach_s(self) -> float:
@@ -41,6 +44,8 @@ def peak_ahead(forecaster: Forecaster, history: Floats, step_s: float, ahead_s: 
     """Return the highest value per series between now and ``ahead_s`` from now.
 
     The newest sample counts as now, so the forecast is never below it.
+
+    The result is (series,) in the unit of the history; ``ahead_s`` is rounded up to whole steps.
     """
     newest: Floats = history[-1]
     steps = math.ceil(ahead_s / step_s)

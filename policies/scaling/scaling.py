@@ -18,6 +18,8 @@ class ApplicationView:
     now. ``members`` is how many are wanted, those that still start included, ``running`` how many
     run; ``capacity_mhz`` is what one member has. ``size`` names the size of the members,
     ``sizes_mhz`` tells what a member of each size would have.
+
+    ``load_mhz`` is (steps,) and read-only. ``minimum`` and ``maximum`` bound the number of members.
     """
 
     now_s: float
@@ -64,19 +66,27 @@ class ScalingPolicy(Protocol):
     """Decides, once a round, how many members an application is to have, or how large."""
 
     def decide(self, view: ApplicationView) -> Wanted:
-        """Return what is wanted now; the engine keeps it within minimum and maximum."""
+        """Return what is wanted now; the engine keeps it within minimum and maximum.
+
+        Called for each application once a round of length ``step_s``. Cool-downs are the engine's,
+        too: a change that comes too early is dropped and may be wanted again.
+        """
         ...
 
 
 def enough(load_mhz: float, target: float, capacity_mhz: float) -> int:
-    """Return the fewest members of a capacity that carry a load at ``target`` or below."""
+    """Return the fewest members of a capacity that carry a load at ``target`` or below.
+
+    Load and capacity in MHz, ``target`` a share above 0.
+    """
     return math.ceil(load_mhz / (target * capacity_mhz) - ROUNDING)
 
 
 def resizes_while_running(policy: ScalingPolicy | None, size: str, other: str) -> bool:
     """Return whether members may go from one size to another while they run.
 
-    A policy that changes sizes says so with a method ``hot(size, other)``; by others none may.
+    A policy that changes sizes says so with a method ``resizes_running(size, other)``, given two
+    names of sizes; by others none may.
     """
     resizes_running = getattr(policy, "resizes_running", None)
     return bool(resizes_running is not None and resizes_running(size, other))

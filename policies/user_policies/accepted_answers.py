@@ -56,7 +56,11 @@ def _rows(values: object, most: int, what: str, least: int = 0) -> list[int]:
 
 
 def plan(answer: object, view: FarmView) -> Plan:
-    """Return a plan of plain integers and floats."""
+    """Return a plan of plain integers and floats.
+
+    Raises WrongAnswerError for anything but a plan, rows that do not exist, and reasons that are no
+    text.
+    """
     if not isinstance(answer, Plan):
         right = "decide returns a Plan, an empty one where nothing is to be done"
         raise WrongAnswerError(shown(answer), right)
@@ -239,7 +243,10 @@ def linear(answer: object, depth: int) -> Any:
 
 
 def judged(answer: object, history_mhz: Any, capacity_mhz: Any) -> Any:
-    """Return value and limit per host."""
+    """Return value and limit per host.
+
+    Both are floats (hosts,) without NaN; a scalar limit stands for all hosts.
+    """
     del history_mhz
     count = len(capacity_mhz)
     right = f"judge returns two arrays, value and limit, with {count} numbers each"
@@ -336,7 +343,11 @@ def yes_or_no(answer: object, *given: object) -> bool:
 
 
 def step(answer: object) -> Step:
-    """Return a step of a migration with finite numbers in their ranges."""
+    """Return a step of a migration with finite numbers in their ranges.
+
+    Raises WrongAnswerError for times, sizes or caps below 0 or infinite where they would stop the
+    clock, shares below 0, and a guest share above 1.
+    """
     if not isinstance(answer, Step):
         raise WrongAnswerError(shown(answer), "steps yields Step(name, …) and nothing else")
     if not isinstance(answer.name, str):

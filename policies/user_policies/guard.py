@@ -68,7 +68,12 @@ def is_of_others(cls: type) -> bool:
 
 
 def guarded(policy: T, kind: str) -> T:
-    """Return a policy of a kind with all code of others in it guarded."""
+    """Return a policy of a kind with all code of others in it guarded.
+
+    The class of the result is a subclass of the policy's, so isinstance and attributes are as
+    before. Raises PolicyFaultError if a method or attribute of the kind is missing or of a wrong
+    sort.
+    """
     if policy is None:
         return policy
     if is_dataclass(policy):

@@ -120,7 +120,10 @@ def flaw_of_class(cls: object, kind: str) -> Flaw | None:
 
 
 def flaw(policy: object, kind: str) -> Flaw | None:
-    """Return what a policy of a kind lacks, or has of a wrong sort; None: nothing."""
+    """Return what a policy of a kind lacks, or has of a wrong sort; None: nothing.
+
+    Attributes are read, so that a property of the policy that raises is found here.
+    """
     for name in KINDS[kind].required:
         if not callable(getattr(type(policy), name, None)):
             return f"it has no method {name}", f"define {_method(kind, name)}"
