@@ -1,4 +1,8 @@
-"""Availability by size, by tenant and in all, and what failed when."""
+"""Availability by size, by tenant and in all, and what failed when.
+
+A VM is *present* from its first run to its end, apart from time in which nobody wanted it, and
+*down* while it is present and does not serve: such as after a crash until it runs again.
+"""
 
 from itertools import islice
 from typing import Any, NamedTuple
@@ -23,6 +27,11 @@ def availability_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where VMs are there from the start and nothing fails.
 
     A VM that never ran counts neither as up nor as down.
+
+    ``host_availability`` = 1 - failed time / (hosts times run), whether hosts were on or off;
+    ``vm_availability`` = 1 - time down / time present, summed over VMs, 1 where none was present.
+    Lost work is what VMs would have asked for while down, in GHz h. A repair that had not ended
+    counts until the end of the run.
     """
     if not run.case.living:
         return {}
@@ -77,6 +86,9 @@ def availability_table(run: PlayedCase) -> dict[str, Made]:
     """Return one row for all VMs, one per size and one per tenant.
 
     The availability of VMs that never ran is 1.
+
+    Only where something failed. A VM is in the row of its size, in that of its tenant if it has
+    one, and in that of all; the rows of sizes or of tenants do not add up with it.
     """
     groups, lives = _groups(run), run.outcome.lives
     span_s = present_s(run.outcome)
@@ -112,6 +124,9 @@ def outages(run: PlayedCase) -> dict[str, Made]:
     """Return what failed, in the order of repair; what was not repaired comes last.
 
     One row per failure of a host, rack, site, switch or link, with the hosts and VMs that it took.
+
+    An outage of a rack or a site has one row, and none for each of its hosts. Outages may overlap,
+    so that a host or a VM may be counted by several.
     """
     table = run.records["outages"]
     return {

@@ -1,4 +1,8 @@
-"""What a run costs: energy, capital and licences of each group of hosts."""
+"""What a run costs: energy, capital and licences of each group of hosts.
+
+Money is in the scenario's currency, without interest. What is not money in the scenario, such as a
+catalogue price in another currency, is left out and said so, never converted.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -42,6 +46,12 @@ def cost_lines(run: PlayedCase) -> list[CostLine]:
     Three lines per group, in the order of :data:`ITEMS`. Energy is that of the site (times PUE),
     without what hosts drew that are not paid for. Licences by the core are counted with the share
     of each group in minimum orders, those by the VM with the mean number of VMs.
+
+    - energy = kWh times PUE times the tariff;
+    - capital = hosts paid for times price times run / lifetime, linear;
+    - licence = the list price of a year times run / year.
+
+    A group of which no host is paid for has three lines of 0.
     """
     case, cost, needed = run.case, run.scenario.cost, hosts_needed(run)
     totals, paid = run.farm.accounts.totals, needed.paid.tolist()
@@ -73,6 +83,9 @@ def cost_values(run: PlayedCase) -> dict[str, float]:
     """Return costs by item, in all and by year; hosts whose licence has no known price.
 
     ``hosts_unlicensed`` is there only if there are such hosts; their licences count as 0.
+
+    ``total_cost`` is the sum of the items; ``cost_per_year`` extrapolates it from the run, however
+    short that was.
     """
     lines = cost_lines(run)
     total = added(line.amount for line in lines)

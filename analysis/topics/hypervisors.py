@@ -19,6 +19,8 @@ def overhead_values(run: PlayedCase) -> dict[str, float]:
 
     ``overhead_share`` is CPU delivered beyond the work of guests over all that was delivered. CPU
     ready and co-stop are means over the VMs that ran and asked for CPU, as shares of their lives.
+
+    All are 0 where no VM ran. Rounding never makes the overhead negative. On bare metal it is 0.
     """
     vms, totals = run.farm.vm_accounts, run.farm.accounts.totals
     missed = vms.unserved_mhz_s + vms.degraded_mhz_s
@@ -39,6 +41,10 @@ def response_values(run: PlayedCase) -> dict[str, float]:
     """Return response times in ms over all requests; none where no VM has a request class.
 
     0 where no request arrived.
+
+    Mean and quantiles are over the mixture of all requests of all VMs, each weighted with its
+    arrivals: not a mean over VMs. ``requests_waiting`` is the backlog at the end, which has no
+    response time yet.
     """
     if run.accounts.service is None:
         return {}
@@ -90,6 +96,9 @@ def microscope(run: PlayedCase) -> dict[str, Made]:
     """Return the VMs under the microscope: simulated response times beside the formulas'.
 
     One row per VM, times in ms; 0 for a VM of which no request was simulated.
+
+    The table shows how far simulation and formulas differ; a difference is no error. Quantiles are
+    by nearest rank over the requests that were simulated.
     """
     scope, service = run.accounts.microscope, run.accounts.service
     assert scope is not None

@@ -17,7 +17,11 @@ TABLE = "reserve"
 
 
 def reserve_values(run: PlayedCase) -> dict[str, float]:
-    """Return for how many hours the reserve was not kept; none without a reserve."""
+    """Return for how many hours the reserve was not kept; none without a reserve.
+
+    Time in which the reserve was below what the scenario keeps, by its own check. 0 where it was
+    kept throughout.
+    """
     if TABLE not in run.records:
         return {}
     return {"below_reserve_h": run.outcome.below_reserve_s / S_PER_H}
@@ -54,6 +58,8 @@ def reserve(result: RunTables) -> Figure:
     """Memory and CPU that are left beyond the reserve over time; below zero it is broken.
 
     CPU has an axis of its own; both axes have their zero at the same height.
+
+    A resource of which nothing is kept has no line.
     """
     table = result.table(TABLE)
     times, label = hours(table["time_s"].to_numpy())

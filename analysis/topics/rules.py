@@ -1,4 +1,8 @@
-"""Rules of placement: what each asks for, and for how long it was broken."""
+"""Rules of placement: what each asks for, and for how long it was broken.
+
+A *hard* rule is never broken: a placement that would break it is not made. One with a penalty may
+be, where nothing better is found; for how long is what is measured here.
+"""
 
 from typing import Any
 
@@ -27,6 +31,10 @@ def broken_vm_h(rules: Rules, outcome: Outcome) -> Floats:
     """Return per rule for how many VM-hours it was broken.
 
     A VM that breaks a rule at both ends of a move counts once.
+
+    One entry per rule, (rules,), in the order of the scenario. Periods of one VM and one rule that
+    overlap, as during a migration, are united before they are summed. Periods that had not ended
+    last until the end of the run.
     """
     table = outcome.tables["broken_rules"]
     total_h = np.zeros(len(rules.all))
@@ -50,6 +58,8 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
 
     ``price`` is null for hard rules, ``domain`` for rules that name hosts. Nothing may break a hard
     rule, so that its hours are 0.
+
+    ``vms`` counts the VMs that a rule names, whether or not they ever ran.
     """
     rules = run.case.rules
     assert rules is not None
@@ -100,7 +110,10 @@ def rule_violations(run: PlayedCase) -> dict[str, Made]:
 
 
 def hard_rules_broken(rules: Rules, outcome: Outcome) -> list[str]:
-    """Return the names of hard rules that are broken as the run ends."""
+    """Return the names of hard rules that are broken as the run ends.
+
+    Migrations under way count at both ends. Empty unless farmsim is at fault.
+    """
     vms = outcome.farm.vms
     found = violated(
         rules.all, rules.domains, vms.host, vms.moving_to, rules.capacity_mhz, size=vms.size

@@ -1,4 +1,8 @@
-"""Work that VMs asked for: what was done of it, and why the rest was not."""
+"""Work that VMs asked for: what was done of it, and why the rest was not.
+
+Work is CPU demand over time as guests count it, in MHz s inside and GHz h outside. Of what was
+asked for, each MHz s is either done or has exactly one cause for which it was not.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,12 +48,18 @@ class Work:
 
     @property
     def asked(self) -> Floats:
-        """Work that each VM asked for, whether or not it ran."""
+        """Work that each VM asked for, whether or not it ran.
+
+        (vms,), MHz s. The load of applications without members is in ``beyond_members_mhz_s`` only.
+        """
         return self.on_host + self.not_done["not_running"]
 
     @property
     def missed(self) -> Floats:
-        """Work of each VM that was not done."""
+        """Work of each VM that was not done.
+
+        (vms,), MHz s: the sum of all causes.
+        """
         missed: Floats = np.sum(list(self.not_done.values()), axis=0)
         return missed
 
@@ -81,6 +91,10 @@ def work_values(outcome: Outcome) -> dict[str, float]:
     """Return work asked for and done in GHz h, and the shares of it that were not done by cause.
 
     All shares are 0, and the work served is 1, where nothing was asked for.
+
+    ``unserved_share`` is the sum of the shares by cause, and 1 less ``work_served_share``. The
+    share of a run of which every VM was rejected is 1, not 0: VMs that never ran asked for work as
+    well.
     """
     work = work_of(outcome)
     asked = float(work.asked.sum()) + work.beyond_members_mhz_s
@@ -101,6 +115,8 @@ def main_cause(values: Mapping[str, float]) -> tuple[str, float]:
     """Return why most of the work that was not done was not, in words, and its share of all work.
 
     ``values`` are metrics by name, some work not done among them.
+
+    Of equal causes the first in :data:`CAUSES`. Raises KeyError if a share is missing.
     """
     shares = {cause: values[f"unserved_{cause}_share"] for cause in CAUSES}
     cause = max(CAUSES, key=lambda each: shares[each])
@@ -118,6 +134,15 @@ def _violation_values(run: PlayedCase) -> dict[str, float]:
     SLATAH is the share of active time at 100 % of CPU, by host; PDM the share of CPU asked for that
     migrations took, by VM. Hosts that were never active and VMs that asked for nothing do not
     count.
+
+    With T the time and C the CPU work in MHz s,
+
+    - ``slatah`` = mean over hosts of T(saturated) / T(active), and
+    - ``pdm`` = mean over VMs of C(degraded by migrations) / C(asked for).
+
+    CloudSim takes a fixed 10 % of CPU lost during a migration; here it is what the migration model
+    took. Pooled values divide the sums, so that a host that was active for a minute counts for a
+    minute. All are 0 where nothing was active or asked for.
     """
     totals, vms = run.farm.accounts.totals, run.farm.vm_accounts
     requested, degraded = float(vms.requested_mhz_s.sum()), float(vms.degraded_mhz_s.sum())
@@ -134,6 +159,9 @@ def violations(run: PlayedCase) -> dict[str, Made]:
     """Return the periods in which a host had no CPU, or I/O, left for its VMs.
 
     One row per period; ``unserved_ghz_h`` is what its VMs went without meanwhile.
+
+    Without saturated hosts the table has no rows. A period that had not ended lasts until the end
+    of the run.
     """
     table = run.records["violations"]
     return {

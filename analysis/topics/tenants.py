@@ -1,4 +1,8 @@
-"""Tenants: who had what, with whom each shared hosts, and how exposed that made their VMs."""
+"""Tenants: who had what, with whom each shared hosts, and how exposed that made their VMs.
+
+Exposure is an ordinal indicator, not a probability: a grade of 8 is more than one of 4, and not
+twice as much. It grows with the code of the layer below and with the tenants on the same host.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +31,8 @@ def tenant_values(run: PlayedCase) -> dict[str, float]:
     """Return co-tenants and exposure over all VMs; none where the scenario names no tenants.
 
     Both are weighted by the time that VMs had a host; ``exposure`` is the median of ordinal grades.
+
+    Both are 0 where no VM ever had a host.
     """
     tenancy = run.accounts.tenants
     if tenancy is None:
@@ -43,12 +49,18 @@ def co_tenants_of(ledger: TenantLedger) -> Floats:
     """Return how many other tenants were on each VM's host, mean over the time that it had one.
 
     0 for VMs that never had a host.
+
+    (vms,); a host may hold several VMs of one tenant, which counts once.
     """
     return ratios(ledger.co_tenant_s, ledger.hosted_s)
 
 
 def exposure_of(ledger: TenantLedger) -> Floats:
-    """Return the risk indicator of each VM, mean over the time that it had a host; 0: never."""
+    """Return the risk indicator of each VM, mean over the time that it had a host; 0: never.
+
+    (vms,); the sum of the risk of the layers that it ran on and that of its neighbours, before it
+    is turned into a grade.
+    """
     layer = ratios(ledger.layer_risk_s, ledger.hosted_s)
     return layer + tenant_risk(co_tenants_of(ledger))
 
@@ -77,6 +89,8 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
     """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with.
 
     One row per tenant, one for VMs without, one for the energy of hosts that held no VM.
+
+    Energy of all rows together is that of the farm, less what hosts drew that are not paid for.
     """
     ledger = _ledger(run)
     known = run.case.stack.tenants
@@ -140,6 +154,9 @@ def _energy_and_cost(run: PlayedCase) -> dict[str, Made]:
     """Return the energy attributed to each tenant in kWh, and all cost split by it.
 
     Where no energy was attributed, nobody is charged.
+
+    Idle energy is split by the field ``service.idle_energy_by``; the cost of a tenant is its part
+    of the energy attributed, applied to energy, capital and licences alike.
     """
     energy_kwh = _ledger(run).energy_j / JOULE_PER_KWH
     total_kwh = float(energy_kwh.sum())

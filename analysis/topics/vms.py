@@ -21,6 +21,9 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
 
     Integrals are over the whole run. Columns on requests, tenants and life are there only where the
     scenario has any of these; a VM that never ran has 0 for shares and nulls for times.
+
+    A member of an application has a row as well, for each that may ever run. ``reason`` is empty
+    for a VM that runs, or has run to its end.
     """
     return {
         **_labels(run),
@@ -61,6 +64,9 @@ def _work(run: PlayedCase) -> dict[str, Made]:
     """Return work asked for in GHz h and the shares of it that were not done, in all and by cause.
 
     The causes make up ``unserved_share``. Shares of a VM that asked for nothing are 0.
+
+    ``utilisation_mean`` is over the time that the VM was there, of the CPU of all its vCPUs; it may
+    be above 1 where demand goes beyond the size.
     """
     work = work_of(run.outcome)
     asked = np.where(work.asked > 0, work.asked, 1.0)
@@ -79,7 +85,11 @@ def _work(run: PlayedCase) -> dict[str, Made]:
 
 
 def _waits(run: PlayedCase) -> dict[str, Made]:
-    """Return the shares of the time that a VM was there in which its vCPUs had to wait."""
+    """Return the shares of the time that a VM was there in which its vCPUs had to wait.
+
+    CPU ready and co-stop as VMware's tools call them, as a share of the VM's time. 0 for one that
+    never ran.
+    """
     accounts, span_s = run.farm.vm_accounts, _span_s(run)
     ready, costop = accounts.ready_s / span_s, accounts.costop_s / span_s
     return {

@@ -15,6 +15,9 @@ def applications(result: RunTables) -> Figure:
     """Load, capacity and members wanted of the application with the most load, over time.
 
     Members have an axis on the right.
+
+    Load and capacity are in GHz, means of the reporting intervals; capacity is that of members that
+    run, so that a shortage shows as load above the filled area.
     """
     table = result.table("application_series")
     rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
@@ -45,6 +48,9 @@ def elasticity_of(result: RunTables) -> dict[str, Any] | None:
     """Return what the report says of applications; None where there are none.
 
     ``free`` names those without a penalty, ``decisions`` are the first of ``made``.
+
+    At most :data:`MAX_DECISIONS` decisions are listed. An application without a decision has a row
+    as well.
     """
     if "applications" not in result.tables:
         return None

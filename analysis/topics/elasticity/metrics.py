@@ -26,6 +26,11 @@ def elasticity_values(run: PlayedCase) -> dict[str, float]:
 
     Lateness is 0 where there was no shortage. ``unserved_load_penalty`` is there only where an
     application has a penalty.
+
+    Times are in s; a shortage that had not ended lasts until the end of the run.
+    ``applications_unserved_share`` = load beyond the capacity / load; ``applications_spare_share``
+    = 1 - load served / capacity, 0 without capacity. The penalty is in the scenario's currency and
+    is not part of its costs.
     """
     if run.case.load.applications is None:
         return {}
@@ -52,7 +57,10 @@ def elasticity_values(run: PlayedCase) -> dict[str, float]:
 
 
 def missed_mhz_s(outcome: Outcome) -> float:
-    """Return the load of all applications beyond what their members that ran could do."""
+    """Return the load of all applications beyond what their members that ran could do.
+
+    In MHz s; 0 in a run without applications.
+    """
     if "application_series" not in outcome.tables:
         return 0.0
     series = outcome.tables["application_series"]
@@ -65,6 +73,8 @@ def _penalties(run: PlayedCase, applications: Applications, missed_mhz_s: Floats
     """Return what load that was not served costs each application, 0 for those without a penalty.
 
     A penalty is for a GHz h, or for a unit of the application's own work.
+
+    (applications,), in the scenario's currency.
     """
     amounts = np.zeros(len(applications))
     for index, part in enumerate(run.scenario.applications):
@@ -76,7 +86,11 @@ def _penalties(run: PlayedCase, applications: Applications, missed_mhz_s: Floats
 
 
 def applications_table(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per application: its members, load, and what was not served."""
+    """Return one row per application: its members, load, and what was not served.
+
+    ``running_min`` and ``running_max`` are of reporting instants; what was between two of them is
+    not seen.
+    """
     return {**_members(run), **_loads(run), **_shortages(run), **_penalty(run)}
 
 
@@ -178,7 +192,10 @@ def scaling_table(run: PlayedCase) -> dict[str, Made]:
 
 
 def shortages_table(run: PlayedCase) -> dict[str, Made]:
-    """Return the times in which a load was beyond the capacity of the members that ran."""
+    """Return the times in which a load was beyond the capacity of the members that ran.
+
+    ``ended_by`` says whether members came, the load fell, or the run ended.
+    """
     table = run.records["shortages"]
     return {
         "application": (_names(run, table["application"]), "", "Application concerned."),

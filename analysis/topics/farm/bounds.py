@@ -15,6 +15,10 @@ def bound_values(run: PlayedCase) -> dict[str, float]:
 
     ``hosts_bound_mean`` is a mean over time, ``energy_bound_kwh`` an integral. A gap is what the
     run took over its bound, less 1.
+
+    With hosts on ``h(t)`` and the bound ``b(t)``, ``gap_hosts`` = integral of h / integral of b -
+    1, and the same with power for ``gap_energy``. The bounds are for the work that hosts did, not
+    for what was asked for, so that a gap is never negative: read it beside ``unserved_share``.
     """
     steps = run.accounts.bounds.columns()
     length_s = steps["length_s"]
@@ -32,6 +36,9 @@ def bounds_table(run: PlayedCase) -> dict[str, Made]:
     """Return the bounds step by step, beside what the farm had: one row per step of demand.
 
     Hosts and power are means of the step.
+
+    A step lasts from one change of demand to the next, so that rows may be of different lengths;
+    sums over rows must be weighted with ``interval_s``.
     """
     steps = run.accounts.bounds.columns()
     length_s = steps["length_s"]

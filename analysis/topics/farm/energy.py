@@ -10,6 +10,10 @@ def energy_values(run: PlayedCase) -> dict[str, float]:
     """Return energy and power by name, of all hosts: those that are not paid for included.
 
     What these drew is taken off in ``measure/metrics.py``.
+
+    Energy is the integral of the power of all servers, from the power model of each, booting and
+    stopping included. That of the site is PUE times as much: cooling and distribution are not
+    simulated. ``peak_power_w`` is the highest sum over hosts at any instant.
     """
     accounts = run.farm.accounts
     energy_j = float(accounts.totals[Rate.POWER_W].sum())

@@ -24,6 +24,9 @@ def host_values(run: PlayedCase) -> dict[str, float]:
     """Return how many hosts and VMs there were, and how many hosts were on and needed.
 
     ``consolidation_ratio`` is 0 where no host was ever on.
+
+    ``consolidation_ratio`` is VM hours over host hours on. ``vms`` counts all that the load names,
+    ``vms_ran`` those that ever ran. Boots and shutdowns leave out what hosts were in at the start.
     """
     farm, totals = run.farm, run.farm.accounts.totals
     on_s = float(totals[Rate.ON].sum())
@@ -90,7 +93,10 @@ def _host_times(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_loads(run: PlayedCase) -> dict[str, Made]:
-    """Return utilisation, VMs and memory of each host while on; 0 for one that never was."""
+    """Return utilisation, VMs and memory of each host while on; 0 for one that never was.
+
+    Quantiles are by time on, rounded to half a percentage point.
+    """
     hosts, accounts, totals = run.farm.hosts, run.farm.accounts, run.farm.accounts.totals
     on_s = totals[Rate.ON]
     use = ratios(totals[Rate.DELIVERED_MHZ], on_s * hosts.cpu_mhz)
@@ -133,6 +139,9 @@ def host_series(run: PlayedCase) -> dict[str, Made]:
     """Return what each host did in each reporting interval; hosts that did nothing have rows too.
 
     Only with ``run.host_series``. Means are over the interval, ``utilisation`` over the time on.
+
+    One row per host and interval, which is many: 800 hosts over a day in 5 minutes are 230,000
+    rows.
     """
     table = run.records["host_series"]
     length_s = np.maximum(table["length_s"], 1e-12)
@@ -177,7 +186,11 @@ def maintenance(run: PlayedCase) -> dict[str, Made]:
 
 
 def hosts_on(result: RunTables) -> Figure:
-    """Hosts switched on over time, with the baseline's and the fewest that could do the work."""
+    """Hosts switched on over time, with the baseline's and the fewest that could do the work.
+
+    Means of the reporting intervals; the minimum is of the steps of demand, and is that of this
+    run's work, not of the baseline's.
+    """
     bounds = result.table("bounds")
     made = course_beside_baselines(result, "hosts_on", 1.0, "hosts on", "hosts")
     times, _ = hours(bounds["time_s"].to_numpy())
@@ -224,6 +237,8 @@ def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]
     """Return name, mean, P95 and highest utilisation in percent of the ten busiest hosts.
 
     Busiest by work done: CPU delivered over the whole run.
+
+    Fewer than ten where fewer did any work, none where no host did.
     """
     hosts = result.table("hosts")
     mean = hosts["utilisation_mean"].to_numpy()

@@ -51,7 +51,10 @@ class HostsNeeded:
     empty_cores_share: float = 0.0
 
     def values(self) -> dict[str, float]:
-        """Return the figures by name."""
+        """Return the figures by name.
+
+        Counts of hosts, and the end of start-up in s.
+        """
         return {
             "hosts_on_peak": self.peak,
             "startup_end_s": self.end_s,
@@ -110,6 +113,9 @@ def start_up_end_s(run: PlayedCase) -> float:
     """Return when start-up ended, 0 where nothing of the run is start-up.
 
     See the head of this file; an evacuation has none, since hosts leave for another reason.
+
+    In s from the start of the run. 0 as well where the farm never switches hosts off, where one is
+    switched on before any is off, and where start-up would be more than half of the run.
     """
     times_s, awake = _awake(run)
     total = awake.sum(axis=1)
@@ -129,7 +135,11 @@ def start_up_end_s(run: PlayedCase) -> float:
 
 
 def _awake(run: PlayedCase) -> tuple[Floats, Ints]:
-    """Return instants and the hosts awake from each on, (instants, groups)."""
+    """Return instants and the hosts awake from each on, (instants, groups).
+
+    Instants ascend and are all different: of several changes at one instant the last is kept, so
+    that a host that is off and on again at once is not counted twice.
+    """
     table, groups = run.records["awake"], len(run.farm.hosts.group_names)
     times_s = np.asarray(table["time_s"], np.float64)[::groups]
     counts = np.asarray(table["hosts"], np.int64).reshape(-1, groups)
@@ -163,6 +173,7 @@ def _descent_end_s(run: PlayedCase, every_s: float, rise_s: float) -> float:
 
 
 def _ever_hosting(run: PlayedCase) -> Ints:
+    """Return how many hosts of each group, (groups,), ever held a VM, or memory for one."""
     hosts = run.farm.hosts
     held = run.farm.accounts.peak_memory_mib > 0
     return np.bincount(hosts.group[held], minlength=len(run.case.host_models))

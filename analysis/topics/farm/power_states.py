@@ -24,6 +24,9 @@ def power_state_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where all hosts were on all the time.
 
     Energies in kWh; ``host_cycles_max`` is per day, in all for a run shorter than a day.
+
+    ``host_cycles_max`` is how often the most switched host was switched off, which wears it out.
+    Energy of switching is that of booting, stopping, and of going to rest and coming back.
     """
     if not hosts_rested(run):
         return {}
@@ -62,6 +65,8 @@ def power_events(run: PlayedCase) -> dict[str, Made]:
     """Return each change of a host's power state, in order of time, with its cause.
 
     What hosts are in as the run begins is not an event.
+
+    Without switching the table has no rows; the figure of power states is then left out.
     """
     table = run.records["power_events"]
     return {
@@ -78,7 +83,10 @@ def power_events(run: PlayedCase) -> dict[str, Made]:
 
 
 def sleep_refusals(run: PlayedCase) -> dict[str, Made]:
-    """Return the hosts that limits kept awake, each once until another limit did."""
+    """Return the hosts that limits kept awake, each once until another limit did.
+
+    A host that the same limit keeps awake round after round has one row.
+    """
     table = run.records["sleep_refusals"]
     reason = "Field of `policies.power` that kept it awake."
     return {
@@ -92,6 +100,8 @@ def power_states(result: RunTables) -> Figure:
     """Hosts by power state over time, those of the farm on top of one another.
 
     Whatever is neither on nor switching is at rest, or failed.
+
+    Means of the reporting intervals, so that a host may count in several states with a part each.
     """
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0

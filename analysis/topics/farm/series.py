@@ -31,7 +31,10 @@ class _Intervals:
         self._edges_s = np.append(self.start_s, time_s[-1])
 
     def sum(self, name: str) -> Floats:
-        """Return what an integral of the series grew by in each interval."""
+        """Return what an integral of the series grew by in each interval.
+
+        (intervals,), in the unit of the integral.
+        """
         made: Floats = np.diff(self._series[name])[self._kept]
         return made
 
@@ -44,14 +47,22 @@ class _Intervals:
         return ratios(self.mean(part), self.mean(whole))
 
     def count(self, record: str, column: str, chosen: Any = slice(None)) -> Ints:
-        """Return how many of the chosen instants of a record fall into each interval."""
+        """Return how many of the chosen instants of a record fall into each interval.
+
+        An instant at the edge of two intervals counts in the later one, at the end of the run in
+        the last.
+        """
         instants = self._records[record][column][chosen]
         made: Ints = np.histogram(instants, self._edges_s)[0]
         return made
 
 
 def farm_series(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per reporting interval, whose start is ``time_s``; the last may be shorter."""
+    """Return one row per reporting interval, whose start is ``time_s``; the last may be shorter.
+
+    Reporting intervals are ``run.report_every`` long. Sums over rows of energy and of counts are
+    those of the run; means are to be weighted with ``interval_s``.
+    """
     intervals = _Intervals(run)
     return {
         "time_s": (intervals.start_s, "s", "Start of the interval, from the start of the run."),
@@ -126,6 +137,8 @@ def course_beside_baselines(
 
     ``unit`` stands at the pointer. The area below this run is filled; baselines are lines, in the
     order in which they were compared.
+
+    A baseline may have another length; it is drawn as far as it goes.
     """
     lines: list[tuple[RunTables, str, str]] = [(result, MAIN, "this run")]
     for baseline, about, colour in zip(
@@ -155,6 +168,9 @@ def load_duration(result: RunTables) -> Figure:
 
     Values of the reporting intervals, the highest first, over the part of the time at or above
     them.
+
+    The area below a curve is its mean times the run; how far the two are apart at the left is the
+    capacity that stayed switched on at peak load.
     """
     traces = []
     series = result.table("farm_series")

@@ -18,7 +18,11 @@ ROUNDING = 1e-9
 
 
 def utilisation_values(run: PlayedCase) -> dict[str, float]:
-    """Return shares of CPU, memory and CPU promised that were taken, and vCPUs per core."""
+    """Return shares of CPU, memory and CPU promised that were taken, and vCPUs per core.
+
+    All are shares of what was switched on, so that switching hosts off raises them. Reserved memory
+    of VMs on their way counts as held at both ends.
+    """
     return _cpu_values(run) | _memory_values(run)
 
 
@@ -69,6 +73,10 @@ def limiting_resource(run: PlayedCase, values: dict[str, float]) -> dict[str, st
     CPU by use, memory by what VMs hold, and where VMs are placed by their size also what is
     promised to them of the CPU that placement counts; not where control policies, which go by
     demand, pack hosts beyond that.
+
+    The mapping has ``resource`` (``CPU``, ``memory``, ``CPU promised to VMs``, or ``none`` where no
+    VM held anything) and ``text``. Of equals CPU comes before memory, memory before what is
+    promised.
     """
     shares = {CPU: values["utilisation_p95"], MEMORY: values["memory_p95"]}
     by_size = run.scenario.policies.initial.count_by == "size"
@@ -127,6 +135,7 @@ class _ByGroup:
         self._group, self.count = run.farm.hosts.group, len(run.case.host_models)
 
     def sum(self, values: Floats) -> Floats:
+        """Return the sum over the hosts of each group, (groups,), of values by host, (hosts,)."""
         return sum_by(self._group, weights=values, minlength=self.count)
 
     def highest(self, values: Floats) -> Floats:
@@ -146,6 +155,8 @@ def group_table(run: PlayedCase) -> dict[str, Made]:
     """Return CPU, memory and vCPUs of each group of hosts; means are over its hosts that were on.
 
     A group whose hosts were never on has 0 for means and lowest values.
+
+    Highest and lowest values are of single hosts, means of the group as one.
     """
     groups = _ByGroup(run)
     totals = run.farm.accounts.totals
@@ -217,7 +228,11 @@ def utilisation_map(run: PlayedCase) -> dict[str, Made]:
 
 
 def heatmap(result: RunTables) -> Figure:
-    """Utilisation over hosts and time; blank where a host is off."""
+    """Utilisation over hosts and time; blank where a host is off.
+
+    Cells that are partly on show the use of the part that was. A small farm has a row for each
+    host, a large one a row for several.
+    """
     table = result.table("utilisation_map")
     start_s = np.unique(table["start_s"].to_numpy())
     grid = _grid(table)

@@ -18,6 +18,8 @@ def population(result: RunTables) -> Figure:
     """VMs that run, start, wait and are down, with the outages that took VMs behind them.
 
     States in which no VM ever was are left out, running apart.
+
+    Counts at reporting instants.
     """
     table = result.table("population")
     seconds = table["time_s"].to_numpy()

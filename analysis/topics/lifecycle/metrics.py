@@ -24,6 +24,8 @@ def present_s(outcome: Outcome) -> Floats:
     """Return for how long each VM was there: from its first run to its end, or the run's.
 
     Time that nobody wanted it in between does not count.
+
+    (vms,), in s; 0 for VMs that never ran.
     """
     lives = outcome.lives
     ended_s = np.where(np.isnan(lives.ended_s), outcome.end_s, lives.ended_s)
@@ -44,7 +46,10 @@ def waited_s(outcome: Outcome) -> Floats:
 
 
 def availability(outcome: Outcome) -> Floats:
-    """Return ``1 - down / present`` per VM; 1 for those that never ran."""
+    """Return ``1 - down / present`` per VM; 1 for those that never ran.
+
+    (vms,), a share from 0 to 1.
+    """
     span_s = present_s(outcome)
     down = np.divide(outcome.lives.down_s, span_s, out=np.zeros(len(span_s)), where=span_s > 0)
     available: Floats = 1.0 - down
@@ -55,6 +60,10 @@ def life_values(run: PlayedCase) -> dict[str, float]:
     """Return the figures by name, none where VMs are there from the start and nothing fails.
 
     Waits are those of VMs that ran, 0 where none did.
+
+    ``vms_arrived`` are those asked for after the start, ``vms_lost`` those that a failed migration
+    destroyed, ``vms_waiting`` those in the queue as the run ends, whether or not they ran before.
+    Waits are in s, from the first request to the first run; those still waiting are not in them.
     """
     if not run.case.living:
         return {}
@@ -111,7 +120,10 @@ def life_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 def reasons(outcome: Outcome) -> list[str]:
-    """Return why each VM was rejected, or what hosts lack while it waits; empty for others."""
+    """Return why each VM was rejected, or what hosts lack while it waits; empty for others.
+
+    (vms,), texts. Counts of hosts are from the last search for the VM.
+    """
     table = outcome.tables["vm_events"]
     lacking = {vm: _lacking(search) for vm, search in outcome.searches.items()}
     found = [""] * len(outcome.farm.vms)
@@ -136,7 +148,10 @@ def _lacking(search: Search) -> str:
 
 
 def vm_events(run: PlayedCase) -> dict[str, Made]:
-    """Return what happened to VMs, in order of time."""
+    """Return what happened to VMs, in order of time.
+
+    VMs that are there from the start have no event for it.
+    """
     table = run.records["vm_events"]
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
@@ -150,6 +165,8 @@ def population(run: PlayedCase) -> dict[str, Made]:
     """Return how many VMs were in which state, one row per reporting instant.
 
     Counts are of that instant, not means.
+
+    VMs that have ended, or were not asked for yet, are in no column.
     """
     table = run.records["population"]
     return {

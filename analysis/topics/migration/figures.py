@@ -23,6 +23,8 @@ def downtime(result: RunTables) -> Figure:
     """Show how many migrations kept their VM away for how long.
 
     Only migrations that ended and whose model knows a downtime count.
+
+    Percentages are of the migrations that are shown. Without any there is one empty bar.
     """
     table = result.table("migrations")
     away_s = table["downtime_s"].to_numpy()[table["finished"].to_numpy()].astype(float)
@@ -87,6 +89,9 @@ def links(result: RunTables) -> Figure:
     """Show the links that migrations used most: use of each in every reporting interval.
 
     A row for each direction of a link, the busiest first; background traffic is included.
+
+    In percent of the bandwidth of the link. Where intervals are more than can be seen, a column
+    shows the highest of those it stands for.
     """
     table = result.table("link_series")
     names = list(dict.fromkeys(table["link"].to_pylist()))
@@ -179,6 +184,9 @@ def migrations_of(result: RunTables) -> dict[str, Any] | None:
     ``unmodelled`` counts moves that ended and whose model knows no downtime. ``energy_kwh`` is
     attributed by bytes sent; ``saved_kwh`` is what the baseline drew more, None without one. Links
     are rows of the table ``links`` in order of mean utilisation by moves.
+
+    ``sent_gib`` and ``energy_kwh`` include migrations that had not ended as the run did. Only links
+    that migrations used are listed, at most ten.
     """
     if "links" not in result.tables:
         return None

@@ -16,6 +16,10 @@ def network_values(run: PlayedCase) -> dict[str, float]:
 
     Downtimes are those of moves whose model knows any; means and extremes of nothing are left
     out.
+
+    Times are in s, quantiles by nearest rank. Migrations that had not ended as the run did count
+    for energy and links only. Energy is attributed to migrations after Liu et al. (2011); it is
+    part of what hosts draw already and is not added to it.
     """
     if run.outcome.network is None:
         return {}
@@ -45,6 +49,9 @@ def migration_values(run: PlayedCase) -> dict[str, float]:
     """Return how many migrations ended, how long they took, and what they copied, GiB.
 
     ``migration_mean_s`` is there only where any ended.
+
+    Migrations that were called off, or had not ended as the run did, do not count. A mean is from
+    the begin of the copy, waiting left out.
     """
     table = run.records["migrations"]
     done = table["finished"]

@@ -1,6 +1,9 @@
 """Tables on migrations: what each took, phase by phase, and what links carried.
 
 A migration model that knows no downtime or rounds leaves nulls.
+
+A row of ``migrations`` is one migration; ``migration_phases`` names it by its place in that table,
+from 0.
 """
 
 from typing import Any
@@ -43,6 +46,9 @@ def decisions(run: PlayedCase) -> dict[str, Made]:
 
     One row per decision, carried out or not. Counts of hosts are of the search for a target; those
     that lacked something are counted only where no host was found.
+
+    A VM for which no host was found has a null for its target and the reason in ``outcome``.
+    ``cost`` is in the unit of the placement policy, and can be compared within one policy only.
     """
     table = run.records["decisions"]
     return {

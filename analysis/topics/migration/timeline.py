@@ -56,6 +56,9 @@ def phase_timeline(result: RunTables) -> Figure:
 
     At most :data:`MAX_MIGRATIONS`, in the order of their decisions. Few lines are labelled with
     their VM, many with instants of decision and the number of migrations decided then.
+
+    The time axis starts for each migration at its decision, so that lines can be compared; when
+    that was is at the left.
     """
     moves = result.table("migrations").to_pydict()
     took_s = np.array(moves["end_s"]) - np.array(moves["decided_s"])
