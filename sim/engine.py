@@ -267,7 +267,7 @@ class Engine:
         PolicyFaultError if one that is not farmsim's own fails or answers what can never be right.
         """
         try:
-            return self._play(progress or _ignore)
+            return self._play(progress or (lambda _: None))
         except PolicyFaultError as fault:
             raise fault.at(self._clock.now) from fault
 
@@ -441,7 +441,3 @@ class Engine:
             longest_queue=waiting.longest,
             noted=self._view.noted,
         )
-
-
-def _ignore(now_s: float) -> None:
-    del now_s
