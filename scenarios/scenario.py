@@ -12,7 +12,7 @@ from .checks.applications import faults_of_applications
 from .checks.failures import faults_of_failures
 from .checks.host_groups import faults_of_group, faults_of_groups
 from .checks.hypervisors import faults_of_hypervisors
-from .checks.network import faults_of_network, faults_of_racks
+from .checks.network import faults_of_downtimes, faults_of_network, faults_of_racks
 from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep
 from .checks.prices import currency_of, faults_of_prices
 from .checks.times import faults_of_times
@@ -33,6 +33,7 @@ CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
     faults_of_hypervisors,
     faults_of_control,
     faults_of_network,
+    faults_of_downtimes,
     faults_of_racks,
     faults_of_applications,
     faults_of_reserve,

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.migration.pre_copy import PreCopy
+from ...models.network.transport import TRANSPORTS, Transport
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.farm import host_names, numbering
 from ..resolve.migration import may_use_network
 from ..resolve.network import network_of
 from ..resolve.racks import build_domains, hosts_per_switch
-from ..spec.network import FatTree, Graph, Sites
+from ..spec.network import FatTree, Graph, Sites, Topology
 from ..spec.spec import Spec
 
 
@@ -92,6 +94,43 @@ def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
 def _groups(spec: Spec) -> Ints:
     """Return the group of each host, in the order of the farm."""
     return numbering(np.array([group.count for group in spec.farm.hosts]), spec.farm.order)
+
+
+def faults_of_downtimes(spec: Spec) -> Iterator[Fault]:
+    """Yield downtime targets of pre-copy that are shorter than the latency of every route.
+
+    The rest of the memory takes the latency once, however little it is. Compared is a lower bound
+    of the latency between two hosts, so that what is told can never be met.
+    """
+    given = spec.network.transport
+    transport = given if isinstance(given, Transport) else TRANSPORTS[given]
+    message_s = transport.delay_s(_least_latency_s(spec.network.topology))
+    for place, model in _models(spec):
+        if isinstance(model, PreCopy) and model.downtime_target_s < message_s:
+            message = (
+                f"{model.downtime_target_s * 1000:.4g} ms can never be met: any message between "
+                f"two hosts takes at least {message_s * 1000:.4g} ms, so no migration could send "
+                "the rest of its memory in time; write a longer target"
+            )
+            yield (*place, "downtime_target"), message
+
+
+def _models(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """Yield the migration models of a scenario, its groups of hosts and its sizes, with places."""
+    yield ("migration",), spec.migration
+    for index, group in enumerate(spec.farm.hosts):
+        yield ("farm", "hosts", index, "migration"), group.migration
+    for index, size in enumerate(spec.workload.sizes):
+        yield ("workload", "sizes", index, "migration"), size.migration
+
+
+def _least_latency_s(layout: Topology) -> float:
+    """Return a time below which no route between two hosts is: two links, or one of a graph."""
+    if isinstance(layout, Graph):
+        return min(link.latency for link in layout.links)
+    if isinstance(layout, Sites):
+        return 2 * min(site.latency for site in layout.sites)
+    return 2 * layout.latency
 
 
 def faults_of_racks(spec: Spec) -> Iterator[Fault]:

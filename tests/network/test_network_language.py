@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+import farmsim
 from farmsim.models.network.transport import LV08
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.resolve.network import network_of
@@ -268,3 +269,46 @@ def test_hosts_are_where_the_sites_say() -> None:
     counted = network_of(by_number, hosts, ["a", "b", "a", "a"], None)
     assert len(counted.route(0, 1)) == len(counted.route(0, 2)) == 2
     assert len(counted.route(0, 3)) == 3
+
+
+SLOW = "{topology: single_switch, latency: 2 ms}"
+DOWNTIMES = {
+    "of the scenario": (
+        SLOW, "migration: pre_copy", "migration: {model: pre_copy, TARGET}", 12,
+    ),
+    "of a group": (SLOW, "count: 3}", "count: 3, migration: {model: pre_copy, TARGET}}", 6),
+    "of a size": (SLOW, "1 GiB}", "1 GiB, migration: {model: pre_copy, TARGET}}", 11),
+    "of a graph": (
+        graph(*(f"{{between: [a-{host}, x], bandwidth: 1 Gbit/s, latency: 4 ms}}"
+                for host in (1, 2, 3))),
+        "migration: pre_copy\n", "migration: {model: pre_copy, TARGET}\n", 12,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("layout", "old", "new", "line"), DOWNTIMES.values(), ids=DOWNTIMES.keys())
+def test_a_downtime_target_below_the_latency_of_any_route_is_refused(
+    layout: str, old: str, new: str, line: int
+) -> None:
+    text = scenario(layout).replace(old, new)
+    said = problem(text.replace("TARGET", "downtime_target: 3 ms"))
+    assert said.startswith(f"s.yaml:{line}:")
+    assert "downtime_target: 3 ms can never be met" in said
+    assert "takes at least 4 ms" in said
+    from_text(text.replace("TARGET", "downtime_target: 4 ms"), "s.yaml")
+
+
+def test_the_latency_that_a_downtime_target_must_exceed_is_that_of_the_transport() -> None:
+    text = scenario().replace(
+        "migration: pre_copy\n", "migration: {model: pre_copy, downtime_target: 1 ms}\n"
+    )
+    from_text(text, "s.yaml")
+    assert "at least 2.602 ms" in problem(text + "  transport: lv08\n")
+
+
+def test_no_downtime_is_below_the_latency_that_targets_are_held_against() -> None:
+    """Of guests that write nothing: what is left to send takes the latency all the same."""
+    model = "{model: pre_copy, downtime_target: 4 ms, dirty: {model: rate, rate: 0 Mbit/s}}"
+    result = farmsim.run(from_text(scenario(SLOW).replace("pre_copy", model), "s.yaml"))
+    downtimes_s = result.table("migrations")["downtime_s"].to_pylist()
+    assert min(downtimes_s) >= 0.004
