@@ -161,7 +161,10 @@ class _LazyTables(Mapping[str, pa.Table]):
             file = self._files[name]
             data = _verified(self._directory, file, self._record)
             try:
-                self._read[name] = parquet.ParquetFile(pa.BufferReader(data)).read()
+                # Threads take longer than such tables, and those that live on may end the
+                # process with SIGABRT as it closes down.
+                whole = parquet.ParquetFile(pa.BufferReader(data))
+                self._read[name] = whole.read(use_threads=False)
             except (OSError, pa.ArrowException) as error:
                 raise _damaged(self._directory, f"{file}: {error}") from None
         return self._read[name]

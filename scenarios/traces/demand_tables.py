@@ -65,11 +65,13 @@ class Shipped(TraceFormat):
 
 def read_shipped(name: str) -> TraceData:
     """Read a trace that comes with farmsim; ``name`` is one of :func:`.traces`."""
+    import pyarrow as pa  # noqa: PLC0415 - costly to import
     from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     trace = traces()[name]
     content = data_file(trace.file).read_bytes()
-    table = parquet.ParquetFile(io.BytesIO(content)).read()
+    # Threads that live on may end the process with SIGABRT as it closes down.
+    table = parquet.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     kind = f"<u{trace.bytes_per_sample}"
     rows = np.frombuffer(b"".join(table["cpu"].to_pylist()), kind).reshape(trace.vms, trace.slots)
     return TraceData(
@@ -213,7 +215,8 @@ def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Col
     from pyarrow import parquet  # noqa: PLC0415 - costly to import
 
     try:
-        table = parquet.ParquetFile(io.BytesIO(content)).read()
+        reader = parquet.ParquetFile(pyarrow.BufferReader(content))
+        table = reader.read(use_threads=False)
         header = [str(name) for name in table.column_names]
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise not_whole(where, error, PARQUET) from None

@@ -383,3 +383,34 @@ def test_an_entry_of_a_list_is_a_plain_number_or_a_name(
     assert "no entry" in told
     assert len(told) < 2000
     assert run_command_line(["validate", "s.yaml", "--set", "farm.hosts.00.count=5"]) == 0
+
+
+COUNT_THREADS = """
+import os, sys
+import pyarrow.parquet
+from farmsim.cli.main import run_command_line
+before = len(os.listdir("/proc/self/task"))
+code = run_command_line(sys.argv[1:])
+sys.exit(code or len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")
+@pytest.mark.parametrize("command", ["explain", "report", "run"])
+def test_no_thread_is_left_to_end_the_process_with_an_abort(
+    folder: Path, saved: Path, command: str
+) -> None:
+    """A pool of threads that closes down as the interpreter ends may call terminate()."""
+    traced = SCENARIO | {"workload": SCENARIO["workload"] | {"source": "planetlab-20110303"}}
+    (folder / "t.yaml").write_text(json.dumps(traced))
+    arguments = {
+        "explain": ["explain", str(saved), "--vm", "vm-1"],
+        "report": ["report", str(saved), "--out", "page.html"],
+        "run": ["run", "t.yaml", "--out", "out", "--quiet"],
+    }[command]
+    process = [sys.executable, "-c", COUNT_THREADS, *arguments]
+    done = subprocess.run(
+        process, capture_output=True, text=True, check=False, cwd=folder,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
