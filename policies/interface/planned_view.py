@@ -56,7 +56,10 @@ def _switched(view: FarmView, targets: Ints, plan: Plan) -> States:
 
 
 class Resized(NamedTuple):
-    """What a VM has after a change of its size; ``footprint_mib`` is its memory on a host."""
+    """What a VM has after a change of its size; ``footprint_mib`` is its memory on a host.
+
+    ``size`` is the number of the size in the order of the scenario, ``size_mhz`` vCPUs times clock.
+    """
 
     size: int
     vcpus: int

@@ -22,7 +22,11 @@ MAX_NEEDS = 32
 
 
 class CapacityIndex(Protocol):
-    """Hosts, by row, to be found by what they have left."""
+    """Hosts, by row, to be found by what they have left.
+
+    Needs and free capacity are CPU in MHz and memory in MiB. Finding a host takes nothing: call
+    ``update`` once the VM has been given to it.
+    """
 
     def find(self, need_mhz: float, need_mib: float) -> int:
         """Return the host for a VM with these needs, neither negative; −1 where none has room."""

@@ -7,7 +7,11 @@ from ..interface.view import FarmView
 
 
 class Selection(Protocol):
-    """Says which VM is to leave an overloaded host next."""
+    """Says which VM is to leave an overloaded host next.
+
+    The shipped ones are those of Beloglazov and Buyya (Concurrency and Computation: Practice and
+    Experience 24, 2012).
+    """
 
     @property
     def samples(self) -> int:

@@ -286,7 +286,11 @@ def ordered(answer: object, view: FarmView, overloaded: Any) -> Any:
 
 
 def wanted(answer: object, view: ApplicationView) -> Wanted:
-    """Return what a scaling policy wants; a number alone is one of members."""
+    """Return what a scaling policy wants; a number alone is one of members.
+
+    Raises WrongAnswerError for anything that is neither a number of members nor a ``Wanted``, and
+    for parts of a ``Wanted`` of a wrong sort.
+    """
     if is_whole(answer):
         answer = Wanted(int(cast("int", answer)), "members")
     if not isinstance(answer, Wanted):

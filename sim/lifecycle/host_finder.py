@@ -205,7 +205,11 @@ class IndexedHostFinder:
         farm.changed.clear()
 
     def choose(self, vms: Ints) -> Placed:
-        """Return a host per VM (−1: none has room), in the order given."""
+        """Return a host per VM (−1: none has room), in the order given.
+
+        Each VM is entered in the index as it finds a host, so that the next one sees what is left.
+        The caller is expected to place them all.
+        """
         farm, capacity_index = self._farm, self._index
         self._catch_up()
         free_mhz, free_mib = self._free_mhz, self._free_mib

@@ -48,7 +48,11 @@ class RestartState:
         capacity_mhz: Floats,
         states: PolicyStates,
     ) -> "RestartState":
-        """Return the state for what hosts hold by a reserve book; hosts not counted have failed."""
+        """Return the state for what hosts hold by a reserve book; hosts not counted have failed.
+
+        ``awake``, ``memory_mib`` and ``capacity_mhz`` are (hosts,). Hosts that are counted and not
+        awake sleep. Nothing is shared with the book but what VMs need.
+        """
         usable = np.where(awake, PowerState.ON, PowerState.OFF)
         state = np.where(hosted.counted, usable, PowerState.FAILED).astype(np.int8)
         return cls(

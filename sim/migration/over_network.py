@@ -36,7 +36,10 @@ NOTHING = MigrationTotals(0.0).outcome(0.0, "source")
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The network that moves use, how bytes travel over it, and which moves at a time."""
+    """The network that moves use, how bytes travel over it, and which moves at a time.
+
+    ``network`` has the farm's hosts in the farm's order. It is changed by link failures of the run.
+    """
 
     network: Network
     transport: Transport

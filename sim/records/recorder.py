@@ -72,7 +72,11 @@ HOST_SERIES: Columns = {
 
 
 class TableSource(Protocol):
-    """Tables that somebody else fills and that belong to the record of the run."""
+    """Tables that somebody else fills and that belong to the record of the run.
+
+    Such a source is sampled with the recorder, closed once at the end of the run, and asked for its
+    tables after that.
+    """
 
     def sample(self, now_s: float) -> None:
         """Note what has been so far; everything must be settled."""
@@ -302,7 +306,11 @@ class Recorder:
             source.close(end_s)
 
     def tables(self) -> dict[str, dict[str, Column]]:
-        """Return the raw tables by name."""
+        """Return the raw tables by name.
+
+        To be called after :meth:`close`. Each table is a dict of columns, arrays of equal length;
+        texts are numbers of ``words``.
+        """
         tables = {
             "decisions": self.decisions.columns(),
             "migrations": self.migrations.columns(),
