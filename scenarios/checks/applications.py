@@ -20,6 +20,9 @@ def faults_of_applications(spec: Spec) -> Iterator[Fault]:
 
     Places are those of the scenario, from its top. With arrivals, which bring sizes of their own,
     nothing else is checked.
+
+    A fault is a place (a tuple of keys and list indices) and a sentence that says what is wrong and
+    what to write instead. ``spec`` is one whose parts are right by themselves.
     """
     if not spec.applications:
         return
@@ -60,7 +63,12 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
 
 
 def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
-    """Yield a load or a penalty in requests where the size has no request class."""
+    """Yield a load or a penalty in requests where the size has no request class.
+
+    Places are below the application. Work per request comes from the request class alone, so that
+    without one neither requests per second nor a penalty per request can be turned into MHz or
+    money.
+    """
     if part.in_requests and size.request_class is None:
         message = (
             f"counts requests, and size {size.name} has no class that tells the work of one; give "
@@ -73,7 +81,10 @@ def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
 
 
 def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
-    """Yield numbers of a schedule outside minimum and maximum, and what is wrong with a ladder."""
+    """Yield numbers of a schedule outside minimum and maximum, and what is wrong with a ladder.
+
+    Places are below the application; ``sizes`` are those of the workload by name.
+    """
     policy = part.scaling
     if isinstance(policy, ScheduledScaling):
         for index, members in enumerate(policy.members):
@@ -90,7 +101,11 @@ def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
 def _ladder(
     part: ApplicationPart, policy: VerticalScaling, sizes: dict[str, Size]
 ) -> Iterator[Fault]:
-    """Yield sizes of a ladder that do not exist, belong to others, or do not ascend in CPU."""
+    """Yield sizes of a ladder that do not exist, belong to others, or do not ascend in CPU.
+
+    All sizes of a ladder need the tenant and the request class of the members, because a resize
+    changes neither. The order is checked only once every name exists.
+    """
     own, unknown = sizes[part.size], False
     for index, name in enumerate(policy.sizes):
         place = ("scaling", "sizes", index)

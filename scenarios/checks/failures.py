@@ -27,6 +27,10 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
     """Yield names of nothing, times outside the run, and rates that leave no host working.
 
     The first name of nothing ends the search: what follows would be told of wrong rows.
+
+    Nothing is checked where nothing fails. The availability of hosts is estimated from the means of
+    the entries; a table of observed failures is read later, when the run is built, and is checked
+    there.
     """
     part = spec.failures
     if not (part.entries or part.schedule):
@@ -57,7 +61,11 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
 
 
 class _Known:
-    """What there is of each kind, looked up once."""
+    """What there is of each kind, looked up once.
+
+    ``names`` are the hosts in the order of the farm. The network is built for links only and at
+    most once, since a large layout is costly.
+    """
 
     def __init__(self, spec: Spec, names: Sequence[str]) -> None:
         self._spec, self._names = spec, names
@@ -91,7 +99,10 @@ def _matches(part: FailuresPart) -> Iterator[tuple[str, int, Sequence[str]]]:
 
 
 def _outside_the_run(spec: Spec) -> Iterator[Fault]:
-    """Yield planned outages before the run begins or after it has ended."""
+    """Yield planned outages before the run begins or after it has ended.
+
+    An outage at the very end of the run counts as after it: nothing would follow it.
+    """
     end_s = spec.run.duration
     for index, outage in enumerate(spec.failures.schedule):
         at = write(outage.at, "time")
@@ -108,7 +119,10 @@ def _outside_the_run(spec: Spec) -> Iterator[Fault]:
 
 
 def _too_often(part: FailuresPart) -> Iterator[Fault]:
-    """Yield entries whose mean time to failure is below SHORTEST_S."""
+    """Yield entries whose mean time to failure is below SHORTEST_S.
+
+    The limit keeps a unit that was mistaken (ms for s) from filling the event queue.
+    """
     for index, entry in enumerate(part.entries):
         times = entry.time_to_failure
         if times is not None and times.mean < SHORTEST_S:

@@ -18,7 +18,11 @@ from ..spec.spec import Spec
 
 
 def faults_of_groups(spec: Spec) -> Iterator[Fault]:
-    """Yield what does not go together within each group of hosts."""
+    """Yield what does not go together within each group of hosts.
+
+    Places begin at ``farm.hosts.N``, N counted from 0. Each group is judged by itself: what groups
+    say of one another is checked in ``checks/hypervisors.py`` and ``checks/migration.py``.
+    """
     for index, group in enumerate(spec.farm.hosts):
         for place, message in faults_of_group(group):
             yield ("farm", "hosts", index, *place), message
@@ -29,6 +33,9 @@ def faults_of_group(group: HostGroup) -> list[Fault]:
 
     Places are below the group. Where a path does not exist, nothing else is checked. A group with
     the default hypervisor and no promises is right without a look into the catalogue.
+
+    Figures of the hypervisor are taken with their whole range: what one level of ``overheads``
+    would forbid and another allow is not refused here.
     """
     extras = group.smt_gain or group.host_applications or group.memory_overcommit > 1
     extras = extras or group.cpu_baseline or group.passthrough_migration != "refuse"
@@ -44,7 +51,11 @@ def faults_of_group(group: HostGroup) -> list[Fault]:
 
 
 def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
-    """Return paths of I/O that the hypervisor does not have."""
+    """Return paths of I/O that the hypervisor does not have.
+
+    The places are ``storage_path`` and ``network_path``; the message names the nearest path that
+    the hypervisor has.
+    """
     faults: list[Fault] = []
     for what in ("storage", "network"):
         field = f"{what}_path"
@@ -62,7 +73,11 @@ def _paths(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
 
 
 def _assists(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
-    """Return assists that hypervisor or paths need and the server lacks, each told once."""
+    """Return assists that hypervisor or paths need and the server lacks, each told once.
+
+    Looked at are the hypervisor, then the storage path, then the network path; a flag that one of
+    them has been refused for is not told again at the next.
+    """
     has = assists_of_group(group)
     wanted: dict[str, tuple[str, ...]] = {"hypervisor": hypervisor.needs}
     for what in ("storage", "network"):
@@ -85,7 +100,11 @@ def _missing(
     missing: list[str],
     has: frozenset[str],
 ) -> str:
-    """Say which assists are missing at a field and what would run without them."""
+    """Say which assists are missing at a field and what would run without them.
+
+    ``missing`` are the flags that ``field`` needs, ``has`` all that the server has. The message
+    lists what runs without them, so that the user can choose.
+    """
     held = ", ".join(sorted(has)) or "none"
     server = server_of(group).id
     if field == "hypervisor":
@@ -104,7 +123,10 @@ def _missing(
 
 
 def _threads(group: HostGroup) -> list[Fault]:
-    """Return a gain of multithreading where a core has one thread."""
+    """Return a gain of multithreading where a core has one thread.
+
+    The place is ``smt_gain``. Threads are those of the published result of the server.
+    """
     # Of a server written out nothing is known of threads, so the gain itself states them.
     server = server_of(group)
     if not group.smt_gain or isinstance(group.server, InlineServer):
@@ -119,7 +141,11 @@ def _threads(group: HostGroup) -> list[Fault]:
 
 
 def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
-    """Return applications on the host's system where the hypervisor is not a hosted one."""
+    """Return applications on the host's system where the hypervisor is not a hosted one.
+
+    The place is ``host_applications``: only hypervisors of type 2 run beside other programs on a
+    host's operating system.
+    """
     if not group.host_applications or hypervisor.allows_host_applications:
         return []
     hosted = [name for name, each in profiles().items() if each.allows_host_applications]
@@ -132,7 +158,12 @@ def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Faul
 
 
 def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
-    """Return memory promised beyond what there is where nothing could give any back."""
+    """Return memory promised beyond what there is where nothing could give any back.
+
+    The place is ``memory_overcommit``. A hypervisor passes if at the upper end of its figures it
+    shares pages, balloons or swaps; otherwise memory beyond what is installed could never be
+    backed.
+    """
     if group.memory_overcommit <= 1:
         return []
     costs = hypervisor.memory
@@ -152,7 +183,11 @@ def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
 
 
 def _cpu(group: HostGroup) -> list[Fault]:
-    """Say where a processor of another vendor, or an older one, is to show a baseline."""
+    """Say where a processor of another vendor, or an older one, is to show a baseline.
+
+    The place is ``cpu_baseline``. Vendor and year of publication of the server decide; of a server
+    written out neither is known, and any baseline is accepted.
+    """
     if group.cpu_baseline is None or isinstance(group.server, InlineServer):
         return []
     baseline, server = CPU_BASELINES[group.cpu_baseline], server_of(group)
@@ -172,7 +207,11 @@ def _cpu(group: HostGroup) -> list[Fault]:
 
 
 def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
-    """Return permission to detach a device where guests have none."""
+    """Return permission to detach a device where guests have none.
+
+    The place is ``passthrough_migration``: without a passthrough device the field would change
+    nothing.
+    """
     path = hypervisor.network_path(group.network_path or "")
     if group.passthrough_migration == "refuse" or not path.live_migration:
         return []

@@ -33,6 +33,8 @@ class _Host:
 
     ``cpu_mhz`` is what may be promised, ``free_mhz`` what is left when the hypervisor has taken its
     own, ``core_mhz`` the clock of a core.
+
+    All figures are for one host; those of the hypervisor are at the level of ``overheads``.
     """
 
     group: HostGroup
@@ -55,6 +57,9 @@ def faults_of_hypervisors(spec: Spec) -> list[Fault]:
     """Return what does not go together between hosts, VMs, tenants and policies.
 
     Where tenants are named that do not exist, nothing else is checked.
+
+    Faults are in the order in which they were looked for, places from the top of the scenario.
+    ``spec`` is one whose parts are right by themselves.
     """
     faults = list(_unknown_tenants(spec))
     if faults:
@@ -72,7 +77,11 @@ def faults_of_hypervisors(spec: Spec) -> list[Fault]:
 
 
 def _host(group: HostGroup, spec: Spec) -> _Host:
-    """Return what a host of a group has for VMs, in MHz and MiB."""
+    """Return what a host of a group has for VMs, in MHz and MiB.
+
+    Simultaneous multithreading adds its gain to what may be promised; the hypervisor's own CPU and
+    memory are taken from what is free.
+    """
     server = server_of(group)
     # Reading the catalogue of hypervisors takes time that most scenarios need not spend.
     platform = None if group.hypervisor == IDEAL else platform_of(group, spec.overheads)
@@ -91,7 +100,11 @@ def _host(group: HostGroup, spec: Spec) -> _Host:
 
 
 def _unknown_tenants(spec: Spec) -> Iterator[Fault]:
-    """Tenants that are named and do not exist, and hosts kept for nobody's VMs."""
+    """Tenants that are named and do not exist, and hosts kept for nobody's VMs.
+
+    Yield a fault per group, size or source of arrivals. With arrivals every tenant may own VMs,
+    since the file names them.
+    """
     known = [tenant.name for tenant in spec.tenants]
     arrivals = spec.workload.arrivals
     owners = {size.tenant for size in spec.workload.known_sizes}
@@ -146,7 +159,11 @@ def _allowed(spec: Spec) -> Bools:
 
 
 def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
-    """Tenants, or VMs of nobody, for which there is no group of hosts."""
+    """Tenants, or VMs of nobody, for which there is no group of hosts.
+
+    A tenant is told once, at its ``isolation`` or its ``name``, whichever has to change; VMs
+    without a tenant at their size.
+    """
     names = [tenant.name for tenant in spec.tenants]
     told: set[str | None] = set()
     for index, size in enumerate(spec.workload.known_sizes):
@@ -173,7 +190,10 @@ def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
 
 
 def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
-    """Yield groups whose hypervisor takes all memory of the host."""
+    """Yield groups whose hypervisor takes all memory of the host.
+
+    The place is the memory of the group if it was written, else its hypervisor.
+    """
     for index, host in enumerate(hosts):
         if host.platform is None or host.free_mib > 0:
             continue
@@ -187,7 +207,12 @@ def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
 
 
 def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator[Fault]:
-    """Sizes of VM that no host could ever hold."""
+    """Sizes of VM that no host could ever hold.
+
+    Nothing is refused where VMs that fit nowhere may be rejected, or where sizes come with a trace,
+    which is read later. Sizes without a VM do not count. The message gives the reason of each
+    group, at most four of them.
+    """
     if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_trace:
         return
     for index, size in enumerate(spec.workload.known_sizes):
@@ -213,7 +238,12 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
 
 
 def _too_small(host: _Host, size: Size, spec: Spec) -> str:
-    """Return why a host can never hold a VM of a size; empty if it can."""
+    """Return why a host can never hold a VM of a size; empty if it can.
+
+    Looked at in turn: limits of the hypervisor, memory with what the hypervisor adds per VM, CPU,
+    speed of a core. The last two count only where VMs are placed by size: by demand nobody knows
+    beforehand what they ask for.
+    """
     initial = spec.policies.initial
     own_mhz, needed_mib = size.vcpus * size.clock, size.memory
     if host.platform is not None:
@@ -233,7 +263,11 @@ def _too_small(host: _Host, size: Size, spec: Spec) -> str:
 
 
 def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
-    """Reservations that all hosts together could not honour."""
+    """Reservations that all hosts together could not honour.
+
+    A necessary condition only: reservations that sum to less may still not be divided among hosts;
+    that is found as the run is built. The place is ``workload.sizes``.
+    """
     sizes = spec.workload.known_sizes
     if spec.service.sharing != "shares" or not any(size.reservation for size in sizes):
         return
@@ -249,7 +283,10 @@ def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
 
 
 def _counts(spec: Spec) -> list[int]:
-    """Return how many VMs of each size there are; 0 where only a trace file would tell."""
+    """Return how many VMs of each size there are; 0 where only a trace file would tell.
+
+    The list has one entry per size in the order of the workload.
+    """
     part = spec.workload
     if part.sizes[0].count is not None:
         return [size.count or 0 for size in part.sizes]

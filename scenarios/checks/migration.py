@@ -29,6 +29,9 @@ def faults_of_migration(
 
     ``platforms`` are those of the groups, None for the ideal hypervisor; ``allowed`` says which
     sizes may be on which groups.
+
+    Places are below ``farm.hosts`` and ``workload.sizes``; nothing is yielded where every size may
+    migrate between all groups.
     """
     faults = list(_baselines(spec))
     yield from faults
@@ -45,7 +48,10 @@ def faults_of_migration(
 
 
 def _baselines(spec: Spec) -> Iterator[Fault]:
-    """Yield groups that state no level of CPU features although another does."""
+    """Yield groups that state no level of CPU features although another does.
+
+    The place is ``cpu_baseline`` of each group that states none.
+    """
     stated = [group.name for group in spec.farm.hosts if group.cpu_baseline is not None]
     for index, group in enumerate(spec.farm.hosts):
         if stated and group.cpu_baseline is None:
@@ -67,6 +73,8 @@ def _stuck(
 
     Without one, a group whose VMs have nowhere to go, if that holds for all groups. ``allowed`` and
     ``possible`` are (sizes, groups) and (sizes, groups, groups).
+
+    A group of a single host has no host like its own, which ``apart`` accounts for.
     """
     hosts = spec.farm.hosts
     apart = ~np.eye(len(hosts), dtype=bool) | [[group.count > 1] for group in hosts]
@@ -85,7 +93,11 @@ def _stuck(
 
 
 def _fault(spec: Spec, platform: Platform | None, left: int, reason: str) -> Fault:
-    """Return that VMs cannot leave a group, at the field that holds them there."""
+    """Return that VMs cannot leave a group, at the field that holds them there.
+
+    ``left`` is the number of the group, ``reason`` what the migration models say. The message names
+    the control policies that need no migration, and what would make one possible.
+    """
     name = "ideal" if platform is None else platform.hypervisor.name
     message = (
         f"VMs cannot leave {name} in group {spec.farm.hosts[left].name}: {reason}; "
@@ -96,7 +108,10 @@ def _fault(spec: Spec, platform: Platform | None, left: int, reason: str) -> Fau
 
 
 def _field(platform: Platform | None) -> str:
-    """Return the field of a group that keeps running VMs from leaving."""
+    """Return the field of a group that keeps running VMs from leaving.
+
+    A path of I/O is named only where the hypervisor itself can migrate running VMs.
+    """
     if platform is not None and platform.hypervisor.live_migration:
         if not platform.storage_path.live_migration:
             return "storage_path"
@@ -117,7 +132,10 @@ def _remedy(platform: Platform | None, spec: Spec) -> str:
 def _unknown(
     spec: Spec, platforms: Sequence[Platform | None], possible: Bools, models: MigrationModels
 ) -> Iterator[Fault]:
-    """Yield groups whose hypervisor is of a family between which and others no way is known."""
+    """Yield groups whose hypervisor is of a family between which and others no way is known.
+
+    The place is ``hypervisor`` of the group. Only FAMILIES have a known conversion.
+    """
     if isinstance(spec.conversion, NoConversion):
         return
     for left, platform in enumerate(platforms):
@@ -130,7 +148,11 @@ def _unknown(
 
 
 def _without_disk(spec: Spec, allowed: Bools, models: MigrationModels) -> Iterator[Fault]:
-    """Yield sizes whose VMs may be converted and have no disk that this could take time for."""
+    """Yield sizes whose VMs may be converted and have no disk that this could take time for.
+
+    The place is ``disk`` of the size. A conversion copies the disk, so that without a size it would
+    take no time. Sizes of a trace are not known yet and are left out.
+    """
     groups = range(len(spec.farm.hosts))
     if spec.workload.sizes_from_trace:
         return

@@ -21,6 +21,9 @@ def faults_of_network(spec: Spec) -> Iterator[Fault]:
     """Yield what does not go together between hosts and network.
 
     Sites and lines are checked name by name; then the layout is built as a run would build it.
+
+    A layout that cannot hold the hosts is told at ``network.layout`` with the reason of the
+    topology. The layout is built only where a migration model may use it, as in a run.
     """
     layout = spec.network.topology
     if isinstance(layout, Sites):
@@ -41,6 +44,8 @@ def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
     """Yield sites and lines that do not name what there is, each once, or not all of it.
 
     Sites hold groups of hosts, or numbers of hosts in the order of the farm.
+
+    Names are checked one by one, numbers of hosts as a sum.
     """
     place = ("network", "layout")
     names = [site.name for site in layout.sites]
@@ -68,7 +73,11 @@ def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
 
 
 def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
-    """Yield groups that are at no site, at two, or that do not exist."""
+    """Yield groups that are at no site, at two, or that do not exist.
+
+    Each name has its own place; a group that is left over is told at ``network.layout.sites``, and
+    only where all names are right.
+    """
     place = ("network", "layout", "sites")
     left = [group.name for group in spec.farm.hosts]
     known, sound = list(left), True
@@ -92,7 +101,10 @@ def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
 
 
 def _groups(spec: Spec) -> Ints:
-    """Return the group of each host, in the order of the farm."""
+    """Return the group of each host, in the order of the farm.
+
+    The result (hosts,) holds positions in ``farm.hosts``.
+    """
     return numbering(np.array([group.count for group in spec.farm.hosts]), spec.farm.order)
 
 
@@ -134,7 +146,11 @@ def _least_latency_s(layout: Topology) -> float:
 
 
 def faults_of_racks(spec: Spec) -> Iterator[Fault]:
-    """Yield racks that are given twice or stand at two sites."""
+    """Yield racks that are given twice or stand at two sites.
+
+    A rack is given twice where both the layout and ``farm.hosts_per_rack`` say how many hosts it
+    has. All hosts of a rack have to be at one site, because failures of racks and sites nest.
+    """
     layout = spec.network.topology
     wired = hosts_per_switch(layout)
     if wired is not None:

@@ -18,7 +18,12 @@ MAX_SETS = 10_000
 
 
 def faults_of_control(spec: Spec) -> Iterator[Fault]:
-    """Yield hosts that an evacuation or an assignment names and that do not exist."""
+    """Yield hosts that an evacuation or an assignment names and that do not exist.
+
+    A pattern of an evacuation may match hosts or racks and must match one; each host of an
+    assignment that is written in the scenario must exist. Assignments in files are checked when
+    they are read.
+    """
     control = spec.policies.control
     if isinstance(control, Evacuation):
         names = host_names(spec.farm)
@@ -34,7 +39,11 @@ def faults_of_control(spec: Spec) -> Iterator[Fault]:
 
 
 def faults_of_sleep(spec: Spec) -> list[Fault]:
-    """Return what is wrong with the sleep state that the policies of a scenario name."""
+    """Return what is wrong with the sleep state that the policies of a scenario name.
+
+    Only ``off`` needs nothing: every host can be switched off. Other states must be described, or
+    left to their defaults, for at least one group.
+    """
     wanted = spec.policies.power.sleep
     if wanted == "off" or any(wanted in states_of(group) for group in spec.farm.hosts):
         return []
@@ -67,7 +76,10 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
 
 
 def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
-    """Yield a reserve of more hosts than there are, or of too many sets to be packed."""
+    """Yield a reserve of more hosts than there are, or of too many sets to be packed.
+
+    The place is ``hosts`` or ``check`` of the reserve. The number of sets is ``comb(farm, hosts)``.
+    """
     place = ("policies", "reserve")
     if part.hosts >= hosts:
         most = (

@@ -15,6 +15,8 @@ def faults_of_prices(spec: Spec) -> Iterator[Fault]:
     """Yield the first amount that is negative, or in another currency than the others.
 
     The place is the scenario as a whole: either of two amounts may be the one to change.
+
+    One fault is yielded at most: amounts in three currencies would otherwise be told twice.
     """
     wanted = currency_of(spec)
     amounts = _amounts(spec)
@@ -43,7 +45,12 @@ def currency_of(spec: Spec) -> str:
 
 
 def _amounts(spec: Spec) -> list[tuple[str, Money]]:
-    """Return the amounts that somebody wrote, and what each is called."""
+    """Return the amounts that somebody wrote, and what each is called.
+
+    Defaults of ``cost`` are left out, since they follow the currency of the written amounts. The
+    order decides which amount sets the currency where ``cost.currency`` is absent: ``cost`` first,
+    then groups of hosts, penalties and baselines.
+    """
     amounts: list[tuple[str, Money | None]] = [
         (f"cost.{name}", getattr(spec.cost, name))
         for name in ("energy_price", "server_price", "investment")

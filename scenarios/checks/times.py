@@ -17,6 +17,9 @@ def faults_of_times(spec: Spec) -> Iterator[Fault]:
     """Yield the periods of which a run would have more than it can take.
 
     That is more than MAX_ROUNDS in its duration; the fault tells the shortest period that may be.
+
+    The limit is far above what is useful (a year in steps of 10 s has about 3 million) and keeps a
+    mistaken unit from making a run that never ends.
     """
     duration_s = spec.run.duration
     periods: list[tuple[tuple[str | int, ...], float]] = [

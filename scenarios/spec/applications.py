@@ -20,14 +20,22 @@ TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), QuantityField("time")]
 
 
 class ConstantRate(Part):
-    """The same load at all times."""
+    """The same load at all times.
+
+    Use it to find how many members a known load needs: `{type: constant, rate: 12 GHz}`.
+    """
 
     type: Literal["constant"]
     rate: LoadRateField = Field(description="The load.")
 
 
 class TableRate(Part):
-    """A load at some instants, written out."""
+    """A load at some instants, written out.
+
+    Before the first instant and after the last the load keeps its first and last value. Write it
+    for a load with a few turning points: `{type: table, times: [0 h, 8 h, 18 h], rates: [4 GHz, 20
+    GHz, 6 GHz]}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"between": "interpolation"}
     FORMER_VALUES: ClassVar = {"interpolation": {"line": "linear"}}
@@ -41,7 +49,10 @@ class TableRate(Part):
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:
-        """Refuse another number of rates than times, and times that do not ascend."""
+        """Refuse another number of rates than times, and times that do not ascend.
+
+        The error points to ``rates`` or to ``times`` of the load.
+        """
         if len(self.times) != len(self.rates):
             message = f"has {len(self.rates)} entries, times {len(self.times)}; give as many"
             raise problems([(("rates",), message)])
@@ -51,7 +62,11 @@ class TableRate(Part):
 
 
 class FileRate(Part):
-    """A load from a CSV table with a column of times and one of values."""
+    """A load from a CSV table with a column of times and one of values.
+
+    Use it for a load from your own monitoring: `{type: csv, path: shop.csv, value: requests, unit:
+    requests/s}`. Values are 0 or more and times ascend; a gap is refused and never filled.
+    """
 
     FORMER_FIELDS: ClassVar = {"between": "interpolation"}
     FORMER_VALUES: ClassVar = {"interpolation": {"line": "linear"}}
@@ -70,7 +85,12 @@ class FileRate(Part):
 
 
 class DailyRate(Part):
-    """A load that goes up and down with the day; the run begins on a Monday at 00:00."""
+    """A load that goes up and down with the day; the run begins on a Monday at 00:00.
+
+    Between peak and trough it follows a cosine. It suits a first estimate, where only the two
+    values are known: `{type: daily, peak: 40 GHz, trough: 8 GHz, weekend: 0.5}`. The default time
+    of the peak is 14:00.
+    """
 
     type: Literal["daily"]
     peak: LoadRateField = Field(description="Highest load of a day.")
@@ -82,7 +102,12 @@ class DailyRate(Part):
 
 
 class LoadEvent(Part):
-    """Something that multiplies the load for a time."""
+    """Something that multiplies the load for a time.
+
+    Use it for a campaign or a broadcast on top of any load: `{from: 18 h, to: 22 h, factor: 3,
+    ramp: 30 min}`. Events that overlap multiply each other. With a ramp of half its length an event
+    rises and falls without a plateau.
+    """
 
     begin: Seconds = Field(alias="from", description="When it begins.")
     end: Period = Field(alias="to", description="When it is over.")
@@ -104,14 +129,23 @@ class LoadEvent(Part):
 
 
 class CoolDown(Part):
-    """Rests after scaling."""
+    """Rests after scaling.
+
+    They keep a policy from reacting to its own change before it shows. The defaults are those of
+    Kubernetes: none before another scale-out, 300 s before a scale-in. A longer one makes scaling
+    calmer and dearer.
+    """
 
     out: Seconds = Field(0.0, description="From one scale-out to the next.")
     in_: Seconds = Field(300.0, alias="in", description="From any change to a scale-in.")
 
 
 class Penalty(Part):
-    """What it costs when load is not served."""
+    """What it costs when load is not served.
+
+    Without it, load that is not served is counted and costs nothing. An example: `{price: 0.01 EUR,
+    per: request}`, which needs a size with a request class.
+    """
 
     price: Annotated[Money, MoneyField()] = Field(description="Price of one.")
     per: Literal["GHz h", "request"] = Field("GHz h", description="Of what.")
@@ -121,7 +155,13 @@ LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(dis
 
 
 class ApplicationPart(Part):
-    """A group of VMs, `name-1`, `name-2` and so on, that serve one load between them."""
+    """A group of VMs, `name-1`, `name-2` and so on, that serve one load between them.
+
+    Use it for services that are scaled, by a policy or by a schedule; a VM with a load of its own
+    belongs to `workload`. Rules and results call the members by their names. An example: `{name:
+    web, size: small, max_members: 20, load: {type: constant, rate: 12 GHz}, scaling:
+    target_utilisation}`.
+    """
 
     FORMER_FIELDS: ClassVar = {
         "start": "initial_members",
@@ -171,7 +211,11 @@ class ApplicationPart(Part):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        """Refuse numbers of members out of order, and rates in two units."""
+        """Refuse numbers of members out of order, and rates in two units.
+
+        Each number is refused at its own field; rates in two units at the application, since either
+        unit may be meant.
+        """
         if self.max_members < self.min_members:
             message = f"{self.max_members} is less than min_members, {self.min_members}; raise it"
             raise problems([(("max_members",), message)])

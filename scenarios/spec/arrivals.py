@@ -23,7 +23,11 @@ MemoryUnit = Literal["KB", "KiB", "MB", "MiB", "GB", "GiB"]
 
 
 class _Arrivals(Part):
-    """What all sources of arrivals have in common."""
+    """What all sources of arrivals have in common.
+
+    Samples are drawn by batch, so that VMs that come together stay together; `max_vms` counts what
+    is left of them.
+    """
 
     FORMER_FIELDS: ClassVar = {"limit": "max_vms", "share": "sample_share", "start": "trace_start"}
 
@@ -67,6 +71,9 @@ class ArrivalColumns(Part):
     """Names of the columns of a table of arrivals.
 
     Optional columns are read where the table has them; a name other than the default must exist.
+
+    A table whose columns have the default names needs none of these. Use them for an export of your
+    own: `{arrival: created_at, vcpus: cores, memory: ram_gib}`.
     """
 
     arrival: Name = Field("arrival", description="When the VM arrives.")
@@ -94,7 +101,11 @@ class ArrivalColumns(Part):
 
 
 class TableArrivals(_Unmeasured):
-    """A CSV (also gzipped) or Parquet table with a row per VM, in order of arrival."""
+    """A CSV (also gzipped) or Parquet table with a row per VM, in order of arrival.
+
+    It suits records of your own platform. Needed are arrival, vCPUs and memory; a table without
+    lifetimes is one of VMs that stay. An example: `{type: table, path: vms.csv, time_unit: h}`.
+    """
 
     type: Literal["table"]
     path: FilePath = Field(description="The file, relative to the scenario.")
@@ -117,7 +128,14 @@ class TableArrivals(_Unmeasured):
 
 
 class AzureArrivals(_Arrivals):
-    """The table of VMs of the Azure Public Dataset V1 or V2, `vmtable.csv` or `.csv.gz`."""
+    """The table of VMs of the Azure Public Dataset V1 or V2, `vmtable.csv` or `.csv.gz`.
+
+    The table is not shipped; download it from the dataset's page. It spans 30 days, so that a part
+    of it makes a run of useful length: `{type: azure, path: vmtable.csv.gz, sample_share: 1 %}`.
+
+    V1 states vCPUs and memory as numbers, V2 in buckets, of which the last ones are open: how large
+    their VMs are is an assumption that you can change.
+    """
 
     FORMER_FIELDS: ClassVar = {"level": "utilisation_statistic"}
 
@@ -133,14 +151,23 @@ class AzureArrivals(_Arrivals):
 
 
 class HuaweiEast1Arrivals(_Unmeasured):
-    """The table of events of Huawei-East-1: a row where a VM is created, one where it ends."""
+    """The table of events of Huawei-East-1: a row where a VM is created, one where it ends.
+
+    The table is not shipped. It records sizes and lives of VMs and nothing of their load, for which
+    `utilisation` or `workload.source` is taken. An example: `{type: huawei_east_1, path:
+    Huawei-East-1.csv, max_vms: 5000}`.
+    """
 
     type: Literal["huawei_east_1"]
     path: FilePath = Field(description="The file, relative to the scenario.")
 
 
 class OpenDCArrivals(_Unmeasured):
-    """A folder with `tasks.parquet` and perhaps `fragments.parquet`, any generation of OpenDC."""
+    """A folder with `tasks.parquet` and perhaps `fragments.parquet`, any generation of OpenDC.
+
+    A task is a VM. With fragments each asks for the mean of its own, otherwise for `utilisation`.
+    An example: `{type: opendc, path: bitbrains-small, memory_unit: MB}`.
+    """
 
     type: Literal["opendc"]
     path: FilePath = Field(description="The folder, relative to the scenario.")
@@ -152,7 +179,12 @@ class OpenDCArrivals(_Unmeasured):
 
 
 class GeneratedArrivals(_Arrivals):
-    """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`."""
+    """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`.
+
+    It needs no file and draws as many VMs as a run of any length meets: sizes, batches, lifetimes
+    and hours of the day as in Azure V1. Scale it to your farm with the rate: `{type: generated,
+    rate: 0.05}` is about 130 VMs an hour.
+    """
 
     FORMER_FIELDS: ClassVar = {"swing": "daily_variation"}
 
@@ -173,7 +205,11 @@ ArrivalSource = Annotated[ArrivalPart, Field(discriminator="type")]
 
 
 class AdmissionPart(Part):
-    """What becomes of VMs that arrive while no host has room."""
+    """What becomes of VMs that arrive while no host has room.
+
+    If it is absent, every VM waits as long as it takes and none is turned away. A cloud that
+    rejects requests limits the wait: `{max_queue: 100, max_wait: 10 min, retries: 2}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"queue": "max_queue", "patience": "max_wait"}
 
@@ -190,7 +226,11 @@ class AdmissionPart(Part):
 
 
 class ProvisioningPart(Part):
-    """What it takes until a VM that has been given a host runs."""
+    """What it takes until a VM that has been given a host runs.
+
+    If it is absent, VMs run as soon as they have a host. An example in which the image is copied
+    first, 20 GiB at 400 MB/s, and the guest then boots: `{method: template_copy, boot: 40 s}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"bandwidth": "copy_bandwidth"}
 

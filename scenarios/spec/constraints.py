@@ -16,7 +16,12 @@ LEVEL = "What is shared: a host, a rack or a site."
 
 
 class _Rule(Part):
-    """What all rules have in common: a name, the VMs, and a penalty if the rule is a soft one."""
+    """What all rules have in common: a name, the VMs, and a penalty if the rule is a soft one.
+
+    The VMs are those of the names, the sizes and the tenants together. A hard rule (without a
+    penalty) is never broken by a policy, and a scenario whose rules contradict one another is
+    refused before the run; broken soft rules are counted in the result.
+    """
 
     FORMER_FIELDS: ClassVar = {"price": "penalty"}
 
@@ -41,21 +46,33 @@ class _Rule(Part):
 
 
 class Together(_Rule):
-    """The VMs share a host (or a rack, or a site)."""
+    """The VMs share a host (or a rack, or a site).
+
+    Use it for VMs that exchange much data. They have to fit into one domain all at once. An
+    example: `{type: together, name: shop, vms: [shop-*]}`.
+    """
 
     type: Literal["together"]
     domain: Literal["host", "rack", "site"] = Field("host", description=LEVEL)
 
 
 class Apart(_Rule):
-    """No two of the VMs share a host (or a rack, or a site)."""
+    """No two of the VMs share a host (or a rack, or a site).
+
+    Use it for replicas, of which one failure must not take two. It needs as many domains as there
+    are VMs. An example: `{type: apart, name: db, vms: [db-1, db-2], domain: rack}`.
+    """
 
     type: Literal["apart"]
     domain: Literal["host", "rack", "site"] = Field("host", description=LEVEL)
 
 
 class Spread(_Rule):
-    """Of the VMs at most so many share a rack (or a host, or a site)."""
+    """Of the VMs at most so many share a rack (or a host, or a site).
+
+    Weaker than `apart`: with more VMs than racks, some share one up to the number. An example:
+    `{type: spread, name: web, vms: [web-*], at_most: 2}`.
+    """
 
     type: Literal["spread"]
     domain: Literal["host", "rack", "site"] = Field("rack", description=LEVEL)
@@ -63,34 +80,54 @@ class Spread(_Rule):
 
 
 class Fence(_Rule):
-    """The VMs are only on the hosts."""
+    """The VMs are only on the hosts.
+
+    Use it for licences that are paid by host, or for data that must stay at a site. An example:
+    `{type: fence, name: oracle, vms: [ora-*], hosts: [ora-host-*]}`.
+    """
 
     type: Literal["fence"]
     hosts: HostPatterns
 
 
 class Ban(_Rule):
-    """The VMs are on none of the hosts."""
+    """The VMs are on none of the hosts.
+
+    Use it to keep VMs away from hosts that are old or about to be replaced. An example: `{type:
+    ban, name: retire, sizes: [large], hosts: [old-*]}`.
+    """
 
     type: Literal["ban"]
     hosts: HostPatterns
 
 
 class Lonely(_Rule):
-    """The VMs share hosts with one another only."""
+    """The VMs share hosts with one another only.
+
+    Other VMs may not be on a host that has one of them, whichever host that is. An example: `{type:
+    lonely, name: audit, tenants: [bank]}`.
+    """
 
     type: Literal["lonely"]
 
 
 class Preserve(_Rule):
-    """The VMs get at least so much CPU each: no host promises more than it has."""
+    """The VMs get at least so much CPU each: no host promises more than it has.
+
+    CPU that the rule keeps counts as promised even while the VM asks for less. An example: `{type:
+    preserve, name: gold, sizes: [gold], cpu: 2 GHz}`.
+    """
 
     type: Literal["preserve"]
     cpu: Megahertz = Field(description="CPU that is kept for each VM.")
 
 
 class DedicatedHosts(_Rule):
-    """The hosts take only the VMs."""
+    """The hosts take only the VMs.
+
+    The VMs may run elsewhere as well; add a `fence` if they must not. An example: `{type:
+    dedicated, name: dmz, vms: [proxy-*], hosts: [dmz-*]}`.
+    """
 
     type: Literal["dedicated"]
     hosts: HostPatterns

@@ -16,7 +16,13 @@ from ..language.value_types import Factor, FilePath, Period
 
 
 class CostPart(Part):
-    """Prices; the defaults are placeholders for your own."""
+    """Prices; the defaults are placeholders for your own.
+
+    If it is absent, energy costs 0.21 EUR/kWh and a host 7,000 EUR over four years: figures to be
+    replaced before money is read from a result, and the report lists them among its assumptions.
+    All amounts of a scenario have one currency. An example: `{energy_price: 0.18 EUR/kWh, pue: 1.3,
+    server_price: 9500 EUR}`.
+    """
 
     currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
         "EUR",
@@ -64,7 +70,12 @@ class CostPart(Part):
         return self
 
     def in_currency(self, currency: str) -> "CostPart":
-        """Return the prices with those that were not given in a currency of the user's."""
+        """Return the prices with those that were not given in a currency of the user's.
+
+        Only energy and server price are renamed, at the same number: they are placeholders and are
+        not converted. What counts as written stays as it was; the part itself is returned if
+        nothing changes.
+        """
         given = self.model_fields_set
         if currency == self.currency and self.energy_price.currency == currency:
             return self
@@ -77,7 +88,12 @@ class CostPart(Part):
 
 
 class Dedicated(Part):
-    """Each workload on a server of its own, without a hypervisor, always on."""
+    """Each workload on a server of its own, without a hypervisor, always on.
+
+    It answers what consolidation saves against one physical server per workload; it is what a
+    scenario is compared with if it says nothing. Energy is counted, capital only if a `price` is
+    given. An example: `{type: dedicated, server: hp_ml110_g5, price: 2000 EUR}`.
+    """
 
     type: Literal["dedicated"]
     server: str | None = Field(
@@ -105,6 +121,9 @@ class Unconsolidated(Part):
 
     With `hosts_paid: needed` it counts the hosts that ever hold a VM, or those of the run if these
     are more.
+
+    It answers what migrations and switched-off hosts save on a farm that is virtualised already. An
+    example with another first placement: `{type: unconsolidated, placement: round_robin}`.
     """
 
     type: Literal["unconsolidated"]
@@ -117,6 +136,9 @@ class OtherScenario(Part):
     """Another scenario file with the same VMs and currency.
 
     It is run for as long as this one, with the same seed.
+
+    Use it to compare with another farm or other policies. VMs must have the same sizes; names may
+    differ. An example: `{type: scenario, path: old-farm.yaml}`.
     """
 
     type: Literal["scenario"]
@@ -124,7 +146,11 @@ class OtherScenario(Part):
 
 
 class NoBaseline(Part):
-    """Nothing to compare with."""
+    """Nothing to compare with.
+
+    Savings and payback are then left out of the result, and no second run is made. It cannot be
+    written beside other baselines.
+    """
 
     type: Literal["none"]
 
@@ -135,7 +161,10 @@ Baseline = Annotated[
 
 
 def _as_list(written: Any) -> Any:
-    """Let a single baseline stand for a list of one."""
+    """Let a single baseline stand for a list of one.
+
+    Anything that is neither a mapping nor a part, a list included, is left to pydantic to judge.
+    """
     return (written,) if isinstance(written, Mapping | Part) else written
 
 

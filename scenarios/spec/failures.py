@@ -25,7 +25,12 @@ MATCH = (
 
 
 class FailureEntry(Part):
-    """Things that fail again and again, each by itself."""
+    """Things that fail again and again, each by itself.
+
+    It needs both distributions, or a table of observed failures. An example, hosts that fail once
+    in three years on average and are repaired in a day: `{name: hosts, time_to_failure:
+    {distribution: exponential, mean: 3 years}, repair: {distribution: exponential, mean: 24 h}}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"of": "component"}
 
@@ -44,7 +49,10 @@ class FailureEntry(Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> "FailureEntry":
-        """Refuse an entry without times, or with both times and a table."""
+        """Refuse an entry without times, or with both times and a table.
+
+        The error points to the entry, since either source may be the one to leave out.
+        """
         given = self.time_to_failure is not None, self.repair is not None
         if self.table is not None and any(given):
             raise problem("has a table as well as time_to_failure or repair; leave one out")
@@ -54,7 +62,11 @@ class FailureEntry(Part):
 
 
 class PlannedOutage(Part):
-    """One failure that is known beforehand."""
+    """One failure that is known beforehand.
+
+    Use it to test one event: `{at: 10 h, component: rack, match: [rack-1], duration: 2 h}`. It
+    happens at the same instant with every seed.
+    """
 
     FORMER_FIELDS: ClassVar = {"of": "component", "for": "duration"}
 
@@ -67,7 +79,11 @@ class PlannedOutage(Part):
 
 
 class FailuresPart(Part):
-    """What fails, and what becomes of the VMs concerned."""
+    """What fails, and what becomes of the VMs concerned.
+
+    If it is absent, nothing fails. With it, a failure ends the VMs of the hosts concerned; they
+    restart elsewhere as far as there is capacity, which `policies.reserve` can set aside.
+    """
 
     FORMER_FIELDS: ClassVar = {
         "detection": "detection_time",
@@ -97,7 +113,10 @@ class FailuresPart(Part):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "FailuresPart":
-        """Refuse two entries of one name, and restarts without restarts."""
+        """Refuse two entries of one name, and restarts without restarts.
+
+        The errors point to ``failures`` as a whole.
+        """
         names = [entry.name for entry in self.entries]
         for index, name in enumerate(names):
             if name in names[:index]:

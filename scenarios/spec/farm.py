@@ -23,7 +23,13 @@ MAX_HOSTS = 2_000_000
 
 
 class Switching(Part):
-    """How long a host takes to come up or to go to rest, and the power it draws meanwhile."""
+    """How long a host takes to come up or to go to rest, and the power it draws meanwhile.
+
+    Absent, a host boots in 260 s (Gandhi et al. 2012) and shuts down in 60 s; sleep states have the
+    figures of docs/power.md. An example for a faster server: `{duration: 90 s, power: 120 W}`.
+
+    A host that is switching serves no VM, and the energy of the switch is counted like any other.
+    """
 
     duration: Seconds = Field(description="How long it takes; 0 s switches at once.")
     power: Watts | None = Field(
@@ -32,7 +38,12 @@ class Switching(Part):
 
 
 class SleepPart(Part):
-    """A state of rest besides off; what is absent is as in docs/power.md."""
+    """A state of rest besides off; what is absent is as in docs/power.md.
+
+    Deeper states draw less and take longer to leave, so that a policy that sleeps hosts too often
+    pays for it. An example, suspend to RAM with measured figures: `{state: suspend_to_ram, power: 9
+    W, exit: {duration: 10 s}}`.
+    """
 
     state: Literal[SLEEP_STATES[1:]] = Field(  # type: ignore[valid-type]
         description="Which state it is."
@@ -43,7 +54,11 @@ class SleepPart(Part):
 
 
 def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] | None:
-    """Return the states of a group if each stands there once."""
+    """Return the states of a group if each stands there once.
+
+    The states are returned unchanged, None included, which stands for all states. Raises the error
+    of a field (see `problem`) at `farm.hosts.N.sleep` for the first name that is there twice.
+    """
     names = [each.state for each in states or ()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -52,14 +67,27 @@ def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] 
 
 
 def states_of(group: Any) -> tuple[str, ...]:
-    """Return the sleep states besides off that hosts of a group have."""
+    """Return the sleep states besides off that hosts of a group have.
+
+    ``group`` is a HostGroup. Without ``sleep`` it has every state of SLEEP_STATES; with an empty
+    list it has none and can only be switched off.
+    """
     if group.sleep is None:
         return SLEEP_STATES[1:]
     return tuple(each.state for each in group.sleep)
 
 
 class InlineServer(Part):
-    """A server that the catalogue does not have."""
+    """A server that the catalogue does not have.
+
+    Write it in place of a catalogue name where a server is planned or was measured by you. It needs
+    cores, clock, memory and a power model, because nothing of them can be guessed; absent,
+    `sockets` is 1. An example: `{cores: 32, sockets: 2, clock: 2.5 GHz, memory: 256 GiB, power:
+    {model: linear, idle: 120 W, max: 400 W}}`.
+
+    Its generation is unknown: hardware assistance is what `assists` of the group lists, and threads
+    per core are what `smt_gain` implies.
+    """
 
     cores: Cores = Field(description="Physical cores in all.")
     sockets: Cores = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
@@ -78,7 +106,13 @@ def _known_hypervisor(name: str) -> str:
 
 
 class InlineHypervisor(Part):
-    """A hypervisor of the catalogue with figures of your own."""
+    """A hypervisor of the catalogue with figures of your own.
+
+    Use it to put figures of your own measurements in place of the published ones, and to see what
+    an estimate is worth. Figures that are not named stay those of the profile. A single number
+    stands for low, typical and high at once; three numbers keep the range that `overheads` and
+    `farmsim compare --band` choose from.
+    """
 
     based_on: Annotated[str, AfterValidator(_known_hypervisor)] = Field(
         description="The profile that it starts from."
@@ -92,7 +126,11 @@ class InlineHypervisor(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        """Refuse figures that the profile does not have or that cannot be."""
+        """Refuse figures that the profile does not have or that cannot be.
+
+        The error points to the figure below ``change`` where the profile names it. ``base`` and
+        ``name`` belong to farmsim: the first is ``based_on``, the second is made of it.
+        """
         name = f"own {self.based_on}"
         for key in ("base", "name"):
             if key in self.change:
@@ -131,7 +169,16 @@ ServerField = Annotated[
 
 
 class HostGroup(Part):
-    """Hosts that are alike."""
+    """Hosts that are alike.
+
+    A farm of one kind of server has one group; a farm that grew has one for each generation, site
+    or tenant. Only `name`, `server` and `count` are needed: `{name: rack, server: dell_r740_8280,
+    count: 40}`. All else has the default that is stated with it, so that a first run needs no
+    measurements; figures that decide (power, boot, hypervisor) are worth replacing by your own.
+
+    Hosts are called after their group and number, `rack-1` to `rack-40`; rules, failures and
+    results use these names.
+    """
 
     FORMER_FIELDS: ClassVar = {"passthrough_moves": "passthrough_migration"}
 
@@ -236,7 +283,12 @@ class HostGroup(Part):
 
 
 class FarmPart(Part):
-    """The hosts."""
+    """The hosts.
+
+    The farm is the hosts that you own or plan, all of one kind or in several groups. How many of
+    them are needed is what a run finds out: hosts that policies never switch on cost capital only
+    with `hosts_paid: owned`.
+    """
 
     hosts: tuple[HostGroup, ...] = Field(min_length=1, description="Groups of like hosts.")
     order: Literal["grouped", "interleaved"] = Field(

@@ -15,7 +15,12 @@ MAX_VALUE = 1e12
 
 @dataclass(frozen=True)
 class LoadRate:
-    """A rate of work in MHz, or where ``requests`` of requests per second."""
+    """A rate of work in MHz, or where ``requests`` of requests per second.
+
+    ``amount`` is 0 or more. Which of the two it is decides how it becomes MHz: a rate of requests
+    is multiplied by the work of one request, which only a size with a request class states. As text
+    it is written so that reading it again gives the same rate.
+    """
 
     amount: float
     requests: bool
@@ -27,7 +32,11 @@ class LoadRate:
 
 
 def parse_rate(written: object) -> LoadRate:
-    """Return a rate such as ``12 GHz`` or ``400 requests/s``. Raises UnitError."""
+    """Return a rate such as ``12 GHz`` or ``400 requests/s``. Raises UnitError.
+
+    A LoadRate is returned as it is. Refused are numbers without a unit, separators of thousands,
+    negative or infinite rates, and rates above MAX_VALUE.
+    """
     if isinstance(written, LoadRate):
         return written
     text = written.strip() if isinstance(written, str) else ""
@@ -56,7 +65,11 @@ def parse_rate(written: object) -> LoadRate:
 
 
 class Rate(WrittenValue):
-    """The field type of a load rate."""
+    """The field type of a load rate.
+
+    In the schema it is a text with a pattern, so that editors refuse what :func:`parse_rate`
+    refuses for its form.
+    """
 
     words = "rate of load: `12 GHz` or `400 requests/s`"
 

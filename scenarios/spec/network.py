@@ -28,13 +28,23 @@ class _Switched(Part):
 
 
 class SingleSwitch(_Switched):
-    """All hosts at one switch that never limits them."""
+    """All hosts at one switch that never limits them.
+
+    The layout of a scenario that names none. A migration is limited by the ports of the two hosts
+    only, so that it suits one rack, or a farm whose network is known to be ample: `{topology:
+    single_switch, port: 25 Gbit/s}`.
+    """
 
     topology: Literal["single_switch"]
 
 
 class TwoTier(_Switched):
-    """Racks of hosts; each rack's switch has one uplink to a core switch."""
+    """Racks of hosts; each rack's switch has one uplink to a core switch.
+
+    Migrations within a rack use its switch alone; migrations between racks share the uplinks. With
+    40 hosts of 10 Gbit/s below an uplink of 100 Gbit/s the rack is oversubscribed four times. An
+    example: `{topology: two_tier, hosts_per_rack: 20, uplink: 40 Gbit/s}`.
+    """
 
     topology: Literal["two_tier"]
     hosts_per_rack: Count = Field(40, description="Hosts of a rack, in the order of the farm.")
@@ -42,7 +52,12 @@ class TwoTier(_Switched):
 
 
 class LeafSpine(_Switched):
-    """Leaf switches of hosts, each linked to every spine switch."""
+    """Leaf switches of hosts, each linked to every spine switch.
+
+    Every leaf reaches every other over each of the spines: with 40 ports of 10 Gbit/s and 4 uplinks
+    of 100 Gbit/s there is none. An example: `{topology: leaf_spine, hosts_per_leaf: 32, spines:
+    2}`.
+    """
 
     topology: Literal["leaf_spine"]
     hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
@@ -53,7 +68,11 @@ class LeafSpine(_Switched):
 
 
 class FatTree(_Switched):
-    """A fat tree of equal switches (Al-Fares et al. 2008)."""
+    """A fat tree of equal switches (Al-Fares et al. 2008).
+
+    A tree of switches with k ports holds k³/4 hosts and gives every pair full bandwidth. With
+    `ports: 16` it holds 1,024 hosts; a farm that is larger is refused.
+    """
 
     topology: Literal["fat_tree"]
     ports: Annotated[int, Field(strict=True, ge=4, le=256)] | None = Field(
@@ -62,7 +81,11 @@ class FatTree(_Switched):
 
 
 class Link(Part):
-    """A link of a graph."""
+    """A link of a graph.
+
+    Links are symmetric: each direction has the bandwidth for itself. An example: `{between:
+    [host-1, switch-a], bandwidth: 10 Gbit/s}`.
+    """
 
     between: tuple[Name, ...] = Field(
         min_length=2, max_length=2, description="The two ends: names of hosts or switches."
@@ -72,14 +95,22 @@ class Link(Part):
 
 
 class Graph(Part):
-    """Switches, hosts and links written out; hosts by their names in the farm."""
+    """Switches, hosts and links written out; hosts by their names in the farm.
+
+    Use it where none of the regular layouts fits. A name that is no host of the farm is a switch.
+    """
 
     topology: Literal["graph"]
     links: tuple[Link, ...] = Field(min_length=1, description="All links.")
 
 
 class Site(_Switched):
-    """Hosts at one place, all at its switch or in racks that have an uplink to it."""
+    """Hosts at one place, all at its switch or in racks that have an uplink to it.
+
+    Racks, failures of a whole site and rules with `domain: site` refer to it. Hosts come by
+    `groups` or by their number, the same way for every site. An example: `{name: north, groups:
+    [new], hosts_per_rack: 20}`.
+    """
 
     name: Name = Field(description="Name of the site; lines refer to it.")
     groups: tuple[Name, ...] | None = Field(
@@ -109,7 +140,12 @@ class Site(_Switched):
 
 
 class Line(Part):
-    """A line between two sites."""
+    """A line between two sites.
+
+    Migrations between the sites share its bandwidth, and its latency limits the rate of a transport
+    with a TCP window. An example, 100 km of fibre: `{between: [north, south], bandwidth: 10 Gbit/s,
+    latency: 0.5 ms}`.
+    """
 
     between: tuple[Name, ...] = Field(
         min_length=2, max_length=2, description="The two sites that it joins."
@@ -121,7 +157,11 @@ class Line(Part):
 
 
 class Sites(Part):
-    """Several sites, joined by lines; routes may cross a site."""
+    """Several sites, joined by lines; routes may cross a site.
+
+    Use it to see what a second site costs and protects. Two sites are joined by at most one line,
+    which stands for their joint bandwidth.
+    """
 
     topology: Literal["sites"]
     sites: tuple[Site, ...] = Field(min_length=2, description="The sites.")
@@ -152,7 +192,12 @@ TransportField = Annotated[
 
 
 class NetworkPart(Part):
-    """The network that moves use, those at a fixed rate only where anything of it is said."""
+    """The network that moves use, those at a fixed rate only where anything of it is said.
+
+    If it is absent, migrations at a fixed rate (the default model) use no network and none waits
+    for another; models that copy memory use one switch with ports of 10 Gbit/s. An example that
+    limits what a round of migrations takes: `{background: 20 %, max_migrations_per_host: 4}`.
+    """
 
     FORMER_FIELDS: ClassVar = {
         "moves_per_host": "max_migrations_per_host",
@@ -204,7 +249,11 @@ class NetworkPart(Part):
 
     @property
     def stated(self) -> bool:
-        """Whether anything of it is said, so that moves at a fixed rate use it as well."""
+        """Whether anything of it is said, so that moves at a fixed rate use it as well.
+
+        A layout, a limit on migrations, background traffic, another transport or another order each
+        count as such; ``suspend_bandwidth`` alone does not.
+        """
         places = (
             self.max_migrations_per_host is not None
             or self.max_migrations

@@ -17,7 +17,12 @@ KeptShare = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
 
 
 class FailingHosts(Part):
-    """As many hosts may fail at once, and what they hold fits on the others (N+1, N+2)."""
+    """As many hosts may fail at once, and what they hold fits on the others (N+1, N+2).
+
+    This is the usual reserve of a farm: with `hosts: 1` the failure of any one host leaves no VM
+    without a place. A decision that would break the reserve is refused. Packing proves it and tries
+    up to 10,000 sets of hosts; beyond that take `check: sum`.
+    """
 
     kind: Literal["hosts"]
     hosts: Count = Field(1, description="Hosts that may fail at once.")
@@ -30,7 +35,12 @@ class FailingHosts(Part):
 
 
 class FreeShare(Part):
-    """A part of all memory and CPU of the hosts that are awake stays free."""
+    """A part of all memory and CPU of the hosts that are awake stays free.
+
+    A simple rule of thumb that needs no search: 25 % of both by default. It does not prove that a
+    large VM finds a host, since what is free may be scattered. An example: `{kind: share, memory:
+    20 %, cpu: 10 %}`.
+    """
 
     kind: Literal["share"]
     memory: KeptShare = Field(0.25, description="Part of the memory.")
@@ -47,7 +57,11 @@ class FreeShare(Part):
 
 
 class StandbyHosts(Part):
-    """Hosts that stay awake and empty until others fail."""
+    """Hosts that stay awake and empty until others fail.
+
+    They hold no VM until a failure and draw idle power all the time. They must be fewer than the
+    farm has. An example: `{kind: dedicated, hosts: [spare-*]}`.
+    """
 
     kind: Literal["dedicated"]
     hosts: HostPatterns
@@ -57,7 +71,12 @@ ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, Field(discrimi
 
 
 class InitialPlacement(Part):
-    """Where VMs are at time 0."""
+    """Where VMs are at time 0.
+
+    If it is absent, VMs are placed first fit decreasing by their full size, without overcommit, and
+    a VM that fits nowhere ends the run before it begins. An example that consolidates from the
+    start: `{placement: best_fit, cpu_overcommit: 3}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"by": "count_by"}
 
@@ -76,7 +95,12 @@ class InitialPlacement(Part):
 
 
 class PolicyPart(Part):
-    """Who decides what."""
+    """Who decides what.
+
+    If it is absent, VMs are placed once and never migrate, and every host stays on: a farm without
+    consolidation. Consolidation needs a control policy: `control: consolidation`. `farmsim catalog
+    policies` lists all of them with their parameters.
+    """
 
     initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(

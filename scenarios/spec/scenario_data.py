@@ -28,6 +28,10 @@ class ScenarioData(Spec):
     """One experiment, frozen, with the folder that relative paths in it start from.
 
     It knows where in its file the fields stand that are checked once files have been read.
+
+    Places are kept only for fields whose faults show after the file has been closed (CHECKED_LATER,
+    rules, baselines): of a scenario made in Python there are none, and messages then begin with its
+    name.
     """
 
     _folder: Path = PrivateAttr(default_factory=Path)
@@ -39,7 +43,10 @@ class ScenarioData(Spec):
         return self._folder
 
     def in_folder(self, folder: Path | None) -> Self:
-        """Return the scenario with relative paths starting at another folder."""
+        """Return the scenario with relative paths starting at another folder.
+
+        None means the present working directory: the scenario itself is returned.
+        """
         if folder is None:
             return self
         copy = self.model_copy()
@@ -63,7 +70,11 @@ class ScenarioData(Spec):
         return copy
 
     def place(self, path: Place) -> str:
-        """Return file, line and column of a path that is kept, empty if it has none."""
+        """Return file, line and column of a path that is kept, empty if it has none.
+
+        The text is ``file:line:column``; ``path`` is a tuple of keys and list indices such as
+        ``("farm", "hosts")``.
+        """
         return self._places.get(path, "")
 
     @contextmanager
@@ -78,7 +89,10 @@ class ScenarioData(Spec):
             raise InputError(self._told(each) for each in error.problems) from None
 
     def _told(self, problem: Problem) -> Problem:
-        """Return a problem with the place where its field stands, if that is kept."""
+        """Return a problem with the place where its field stands, if that is kept.
+
+        Where the field itself has no place, the nearest part around it that has one is taken.
+        """
         part = problem.where.partition(".")[0]
         if part not in ("workload", "baseline") and problem.where != self.name:
             return problem

@@ -33,7 +33,12 @@ SCHEMA_VERSION: Final = 1
 
 
 class ServicePart(Part):
-    """What counts as a violation of service."""
+    """What counts as a violation of service.
+
+    If it is absent, VMs share a CPU in proportion to their demand, do not slow each other
+    otherwise, and no single request is simulated. An example for a farm with reservations:
+    `{sharing: shares, interference: true}`.
+    """
 
     FORMER_FIELDS: ClassVar = {
         "microscope": "simulate_requests",
@@ -72,7 +77,11 @@ class ServicePart(Part):
 
 
 class Tenant(Part):
-    """Somebody whose VMs run on the farm."""
+    """Somebody whose VMs run on the farm.
+
+    Without tenants all VMs may share hosts. A tenant that is `dedicated` needs a group of hosts
+    with its name: `{name: bank, isolation: dedicated}`.
+    """
 
     name: Name = Field(description="Name of the tenant; sizes and groups of hosts refer to it.")
     isolation: Literal["shared", "dedicated"] = Field(
@@ -83,7 +92,12 @@ class Tenant(Part):
 
 
 class RunPart(Part):
-    """How long, and how often it is written down."""
+    """How long, and how often it is written down.
+
+    If it is absent, a run lasts a day and writes a value every five minutes. A week in intervals of
+    an hour: `{duration: 7 d, report_every: 1 h}`. Intervals set the resolution of series and
+    figures; events happen at their own instants between them.
+    """
 
     duration: Annotated[
         float, Field(gt=0), QuantityField("time", least=1.0, most=100 * 31_536_000.0)
@@ -95,7 +109,12 @@ class RunPart(Part):
 
 
 class Spec(Part):
-    """One experiment: a farm, a workload, policies, prices and what to compare with."""
+    """One experiment: a farm, a workload, policies, prices and what to compare with.
+
+    Only `farm` and `workload` are needed; all else has a default, which the reference states with
+    its field. Quantities have their units (`24 h`, `8 GiB`, `0.21 EUR/kWh`), and a number without
+    one is refused where it could mean several things.
+    """
 
     farmsim: Literal[1] = Field(SCHEMA_VERSION, description="Version of the scenario language.")
     name: RunName = Field(
@@ -182,7 +201,10 @@ class Spec(Part):
     @field_validator("assertions")
     @classmethod
     def _conditions(cls, conditions: dict[str, str]) -> dict[str, str]:
-        """Refuse conditions on metrics that do not exist, and those that cannot be read."""
+        """Refuse conditions on metrics that do not exist, and those that cannot be read.
+
+        Names are those of the metrics in the summary; the error points to ``assert``.
+        """
         try:
             check_conditions(conditions)
         except ValueError as error:
@@ -192,7 +214,10 @@ class Spec(Part):
     @field_validator("baseline")
     @classmethod
     def _none_alone(cls, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
-        """Refuse the baseline ``none`` beside others."""
+        """Refuse the baseline ``none`` beside others.
+
+        The error points to the ``type`` of each ``none``.
+        """
         nothing = [row for row, each in enumerate(baselines) if isinstance(each, NoBaseline)]
         if nothing and len(baselines) > 1:
             message = "none stands beside other baselines; leave it out, or write it alone"
@@ -212,7 +237,10 @@ class Spec(Part):
     @field_validator("tenants")
     @classmethod
     def _tenants_differ(cls, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
-        """Refuse two tenants of one name."""
+        """Refuse two tenants of one name.
+
+        The error points to the name of each tenant whose name an earlier one has.
+        """
         names = [tenant.name for tenant in tenants]
         faults: list[Fault] = [
             ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
@@ -228,6 +256,9 @@ class Spec(Part):
         """Refuse a scenario in which nothing is asked for.
 
         A workload may say nothing but sizes if applications bring the VMs.
+
+        What is missing is told at ``workload.source``, and VMs without a source at
+        ``workload.vms``.
         """
         if self.workload.source is None and self.workload.arrivals is None:
             if not self.applications:
@@ -241,6 +272,8 @@ class Spec(Part):
         """Return the scenario with the prices that nobody gave in a currency.
 
         Prices that were given stay as they are; the scenario itself if nothing changes.
+
+        The amounts themselves are not converted: see :meth:`.CostPart.in_currency`.
         """
         cost = self.cost.in_currency(currency)
         if cost is self.cost:

@@ -43,7 +43,15 @@ BY_ARRIVALS = ("vms", "sizes", "size_order")
 
 
 class Size(Part):
-    """A size of VM and how many VMs have it."""
+    """A size of VM and how many VMs have it.
+
+    A workload without sizes has one, `standard`, with 2 vCPUs of 2.5 GHz and 4 GiB. Give several
+    where VMs differ, and either a `count` or a `share` to each: `{name: web, vcpus: 4, memory: 8
+    GiB, count: 120}`.
+
+    Utilisation is a share of the VM's own CPU, which is `vcpus` times `clock`: 50 % of 2 vCPUs of
+    2.5 GHz are 2,500 MHz on any host.
+    """
 
     name: Name = Field(description="Name of the size.")
     vcpus: Cores = Field(2, description="Virtual CPUs.")
@@ -88,7 +96,11 @@ class Size(Part):
 
     @model_validator(mode="after")
     def _bounds_agree(self) -> Self:
-        """Refuse a reservation above the VM's own CPU, and a limit below it."""
+        """Refuse a reservation above the VM's own CPU, and a limit below it.
+
+        All three are in MHz; the VM's own CPU is ``vcpus`` times ``clock``. The error points to the
+        field that is to be changed, ``reservation`` or ``limit``.
+        """
         own_mhz = self.vcpus * self.clock
         if self.reservation > own_mhz:
             message = (
@@ -106,7 +118,11 @@ class Size(Part):
 
 
 class ConstantLoad(Part):
-    """The same utilisation for every VM at all times."""
+    """The same utilisation for every VM at all times.
+
+    Useful to size a farm for a planned level, and to check a result by hand, since nothing varies:
+    `{type: constant, utilisation: 30 %}`.
+    """
 
     type: Literal["constant"]
     utilisation: Share = Field(description="Share of its own CPU that each VM asks for.")
@@ -129,7 +145,12 @@ ClassesField = Annotated[
 
 
 class Synthetic(Part):
-    """Load made by classes of VMs; see docs/workloads.md for what it does not reproduce."""
+    """Load made by classes of VMs; see docs/workloads.md for what it does not reproduce.
+
+    Use it where no trace of your own exists and more VMs are needed than a trace has. The same seed
+    draws the same load. Write `{type: synthetic, classes: azure}` for a set fitted to a public
+    trace.
+    """
 
     type: Literal["synthetic"]
     classes: ClassesField = Field(
@@ -157,12 +178,22 @@ class Synthetic(Part):
 
 
 def _shipped_by_name(written: Any) -> Any:
-    """Let the name of a shipped trace stand for the whole source."""
+    """Let the name of a shipped trace stand for the whole source.
+
+    Return the mapping of a shipped trace for a text, anything else as it is. ``source:
+    planetlab-20110303`` thus means the same as a mapping with ``type: shipped``.
+    """
     return {"type": "shipped", "name": written} if isinstance(written, str) else written
 
 
 class Resampled(Part):
-    """Blocks of a recorded trace, drawn again and again."""
+    """Blocks of a recorded trace, drawn again and again.
+
+    It makes a run longer than its trace, or different from seed to seed, and keeps the shape of
+    days where `block` is a day. Drawn together, VMs keep the correlation that the trace has; drawn
+    apart, they lose it, and peaks of the farm are lower than those recorded. An example: `{type:
+    resample, trace: planetlab-20110303, block: 24 h}`.
+    """
 
     FORMER_FIELDS: ClassVar = {"of": "trace", "blocks": "draw_blocks"}
 
@@ -184,7 +215,15 @@ Source = Annotated[
 
 
 class WorkloadPart(Part):
-    """What the VMs ask for."""
+    """What the VMs ask for.
+
+    It needs a `source`, or `arrivals`, unless `applications` bring the load. A recorded trace may
+    bring the number of VMs and their sizes; what the scenario says itself goes before. The shortest
+    workload is one line: `source: planetlab-20110303`.
+
+    Faults of a trace (missing samples, samples above 100 %) are refused by default, because filling
+    them changes the result; say how to fill them with `gaps` and `above_100_percent`.
+    """
 
     FORMER_FIELDS: ClassVar = {
         "deal": "size_order",
@@ -232,7 +271,11 @@ class WorkloadPart(Part):
 
     @model_validator(mode="after")
     def _source_or_arrivals(self) -> Self:
-        """Refuse what arrivals bring themselves."""
+        """Refuse what arrivals bring themselves.
+
+        Refused are the fields of BY_ARRIVALS, each at its own place, if they were written. A
+        ``vms`` of null counts as not written.
+        """
         if self.arrivals is None:
             return self
         given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
@@ -245,7 +288,11 @@ class WorkloadPart(Part):
 
     @model_validator(mode="after")
     def _match_means_something(self) -> Self:
-        """Refuse matching without a trace, and units that do not fit."""
+        """Refuse matching without a trace, and units that do not fit.
+
+        Blocks can be drawn from utilisation only: a trace in MHz or GHz has no share that could be
+        put on another VM.
+        """
         if self.match_series_by is not None and not isinstance(self.source, RecordedTrace):
             message = "only a trace has series to match; leave this out"
             raise problems([(("match_series_by",), message)])
@@ -263,14 +310,21 @@ class WorkloadPart(Part):
 
     @property
     def unwritten(self) -> tuple[str, ...]:
-        """Fields whose defaults mean nothing here, because a trace or arrivals say more."""
+        """Fields whose defaults mean nothing here, because a trace or arrivals say more.
+
+        They are left out of ``scenario.resolved.yaml``, which would otherwise name sizes that no VM
+        has.
+        """
         if self.arrivals is not None:
             return BY_ARRIVALS
         return ("sizes",) if self.sizes_from_trace else ()
 
     @property
     def sizes_from_trace(self) -> bool:
-        """Whether the sizes are those that the trace records."""
+        """Whether the sizes are those that the trace records.
+
+        True only where the trace records sizes and the scenario writes none.
+        """
         source = self.source.trace if isinstance(self.source, Resampled) else self.source
         brings = isinstance(source, RecordedTrace) and source.brings_sizes
         return brings and "sizes" not in self.model_fields_set
@@ -278,7 +332,11 @@ class WorkloadPart(Part):
     @field_validator("sizes")
     @classmethod
     def _counts_or_shares(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
-        """Refuse sizes that are neither all counted nor all shares of the VMs."""
+        """Refuse sizes that are neither all counted nor all shares of the VMs.
+
+        Shares have to sum to 100 % within a millionth, counts to at least 1 and at most MAX_VMS.
+        The error points to ``workload.sizes``, since any of the sizes may be the one to change.
+        """
         names = [size.name for size in sizes]
         if len(set(names)) < len(names):
             raise problem("two sizes have the same name; give each its own")
