@@ -39,6 +39,9 @@ def progress(silent: bool) -> Iterator[Progress | None]:
     """Give a function that draws a bar on standard error, or None where there is no terminal.
 
     The bar is drawn anew at most ten times a second.
+
+    Names of cases come from files of others; they are shown as one line without markup. The bar is
+    removed at the end.
     """
     if silent or not sys.stderr.isatty():
         yield None
@@ -76,6 +79,8 @@ def summary_text(result: Result) -> str:
     """Return verdict, main figures beside those of the baselines, and warnings, as text.
 
     An evacuation comes first. Metrics of :data:`SHOWN` that the run lacks are left out.
+
+    Figures are those of the report, in the same words and digits.
     """
     labels = [str(each["label"]) for each in result.summary["baselines"]]
     rows = [["", "this run", *labels, ""]]
@@ -103,6 +108,8 @@ def comparison_text(comparison: Comparison) -> str:
     """Return what the variants come to, and their main figures side by side, as text.
 
     After the chosen metrics come those of one's own.
+
+    A star marks what is best in its row at every level; no row has one where all are equal.
     """
     names = comparison.variants
     rows = [["", *(text for name in names for text in _heading(name, comparison.reference)), ""]]

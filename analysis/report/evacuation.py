@@ -1,4 +1,8 @@
-"""What a run that emptied hosts came to, read from its tables."""
+"""What a run that emptied hosts came to, read from its tables.
+
+A host is *emptied* once the last VM has left it. Which decisions belong to the evacuation is read
+from the tables alone, so that a run directory tells the same as a run that has just ended.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -101,7 +105,10 @@ class EvacuationResult(Generic[Run]):
         return [each.host for each in self.by_host if each.emptied_s is None]
 
     def within(self, deadline_s: float | None = None) -> bool:
-        """Whether all hosts were emptied, and in the time allowed if one is given."""
+        """Whether all hosts were emptied, and in the time allowed if one is given.
+
+        ``deadline_s`` is in s from the begin of the evacuation. Never where a host was not emptied.
+        """
         if self.finished_s is None:
             return False
         return deadline_s is None or self.finished_s - self.began_s <= deadline_s
@@ -111,6 +118,8 @@ class EvacuationResult(Generic[Run]):
 
         What the run left undone comes first, then when hosts were empty, what it took, by wave
         where there are several, and why VMs stayed.
+
+        At most :data:`SHOWN` reasons are listed, with the first VMs of each.
         """
         lines = [f"{plural(len(self.hosts), 'host')}: {some(self.hosts)}", self.when()]
         if self.not_done:
@@ -171,7 +180,10 @@ class EvacuationResult(Generic[Run]):
         return f"{lasting(self.worst_downtime_s)} ({self.worst_vm}){unknown}"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the outcome as plain values."""
+        """Return the outcome as plain values.
+
+        Times in s, sizes in GiB; None stands for what did not happen within the run.
+        """
         return {
             "hosts": self.hosts,
             "began_s": self.began_s,
@@ -205,6 +217,8 @@ def evacuated(result: Run) -> EvacuationResult[Run] | None:
     """Return what a run's evacuation came to, None where none of its policies is one.
 
     The policy is read from the resolved scenario, the outcome from the tables.
+
+    An evacuation inside a policy that combines others counts; of several the first.
     """
     policies = yaml.load(result.scenario_yaml, yaml.CSafeLoader)["policies"]
     control = _evacuation_in(policies["control"])
@@ -233,6 +247,8 @@ def read(result: Run, policy: Evacuation) -> EvacuationResult[Run]:
     """Return what the evacuation of a run came to.
 
     Only moves off hosts while these were being emptied count, and only those that ended.
+
+    Raises KeyError if the run lacks a table that every run has.
     """
     table = result.table("hosts").to_pydict()
     named = zip(table["host"], table["rack"], strict=True)

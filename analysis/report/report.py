@@ -32,6 +32,8 @@ def render(result: RunTables) -> str:
     """Return the report of a result as HTML; texts from inputs are escaped.
 
     The page holds the library that draws its figures, which is most of its size.
+
+    Sections, figures and facts of topics that do not occur in the run are left out.
     """
     over_network = {figure.name for figure in NETWORK.figures}
     written = yaml.load(result.scenario_yaml, yaml.CSafeLoader)
@@ -115,6 +117,8 @@ def _side_by_side(result: RunTables, baseline: RunTables) -> list[dict[str, str]
 
     A difference that the texts do not show is called none; one to a baseline of 0 has no
     percentage.
+
+    The percentage is of the baseline's figure.
     """
     rows = []
     for name in COMPARED:

@@ -63,6 +63,8 @@ def host_stays(
 
     ``about`` is the row of the VM, ``life`` its events, ``moves`` its migrations in the order of
     their decisions. A migration that did not end makes a stay at its target until it was given up.
+
+    Times are in s. During a migration the VM is at both ends, so that stays overlap.
     """
     found: list[HostStay] = []
     for stay in _without_migrations(about, life, end_s):
@@ -127,13 +129,19 @@ class VmHistory:
         return self.events[-1].time_s > S_PER_DAY
 
     def text(self) -> str:
-        """Return the story with one line per event, the summary below."""
+        """Return the story with one line per event, the summary below.
+
+        Times are hours, minutes and seconds into the run, with the day where it is longer than one.
+        """
         *told, last = self.events
         lines = [f"{clock(each.time_s, self._with_day)}  {each.text}" for each in told]
         return "\n".join([f"{self.vm}: {self.about}", "", *lines, "", last.text])
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the events as mappings that JSON can hold."""
+        """Return the events as mappings that JSON can hold.
+
+        Columns have the names and units of the tables that they come from.
+        """
         return [
             {
                 "time_s": each.time_s,
@@ -167,6 +175,10 @@ def history_of(result: RunTables, vm: str) -> VmHistory:
 
     Raises InputError naming the nearest VMs, or those that the pattern matches, and where a
     table of the run cannot be read.
+
+    A VM that never ran has its request, the reason why it was rejected or waits, and a summary of
+    0. Events at one instant are in the order in which they depend on one another: what ended,
+    booted or arrived comes before what was decided from it.
     """
     tables = _Tables(result)
     vm = choose(vm, tables["vms"]["vm"].to_pylist(), tables.where)
@@ -198,6 +210,9 @@ def choose(name: str, known: Sequence[str], where: str) -> str:
     """Return the VM called ``name``, or the only one that it matches as a pattern.
 
     Raises InputError naming the nearest VMs, or those that match.
+
+    An exact name comes first, even if it has the signs of a pattern (``*``, ``?``, ``[``). At most
+    :data:`LISTED` names are shown.
     """
     if name in known:
         return name

@@ -88,7 +88,11 @@ def plural(count: int, noun: str) -> str:
 
 
 def search(row: Row) -> str:
-    """Say how the target was found, or why there is none."""
+    """Say how the target was found, or why there is none.
+
+    ``row`` is a row of the table of decisions. Hosts that lacked something are counted only where
+    no host was found; one may lack several things.
+    """
     considered = row["hosts_considered"]
     if row["target"] is not None:
         hosts = plural(considered, "host")
@@ -105,6 +109,8 @@ def measure(row: Row) -> str:
     """Say what a rule measured and how that stood to its limit; nothing where it has neither.
 
     As many decimals are shown as it takes to tell the two apart, six at the most.
+
+    Both are shares of CPU, that of a host where one is named.
     """
     measured, limit = row["measured"], row["limit"]
     if measured is None or limit is None or not (measured or limit):
@@ -152,7 +158,10 @@ def event_sentence(row: Row) -> str:
 
 
 def extras(row: Row, known: frozenset[str], units: Mapping[str, str]) -> str:
-    """Return the columns of a row that nobody here knows, each led by a comma."""
+    """Return the columns of a row that nobody here knows, each led by a comma.
+
+    ``units`` maps columns to units. Empty columns are left out.
+    """
     texts = []
     for name, value in row.items():
         if name in known or value is None or value == "":

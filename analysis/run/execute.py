@@ -50,6 +50,10 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     VMs that never ran are left out of baselines with the same load, so that these carry the work
     that was done. Raises InputError if the input cannot be run, ConservationError if a balance
     does not close.
+
+    The result holds metrics, texts, tables and the runs of the baselines; nothing is written. A
+    scenario in which no VM ran has no baselines, and its verdict says so. ``cpu_s`` in the manifest
+    is the processor time of all of them together.
     """
     started, made = time.process_time(), Streams.made
     load = load_of(scenario)
@@ -94,7 +98,10 @@ def _vms_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
 
 
 def never_ran(outcome: Outcome) -> Ints:
-    """Return the VMs that were asked for and never ran."""
+    """Return the VMs that were asked for and never ran.
+
+    Rows of VMs, ascending: rejected, or still waiting for their first run as the run ends.
+    """
     lives, state = outcome.lives, outcome.farm.vms.state
     asked = ~np.isnan(lives.asked_s) | (state == VmState.REJECTED)
     return np.flatnonzero(asked & np.isnan(lives.ran_s))
@@ -176,6 +183,9 @@ def _entries(
     """Return metrics, then savings against the first baseline, each with its unit.
 
     Where the price of a licence is not known, costs and savings are called so in their titles.
+
+    Money is in ``currency``; ``invested`` None means that there is no payback. A saving that is not
+    claimed has a value of None.
     """
     entries = {
         name: _entry(metrics[name], metric.unit.replace("money", currency))
@@ -200,6 +210,8 @@ def _manifest(run: PlayedCase, text: str) -> dict[str, object]:
     """Return what was run, by which versions, from which inputs.
 
     ``hash`` differs where the scenario, its seed, farmsim's version or an input does.
+
+    Versions of libraries are listed and are not part of the hash.
     """
     inputs = input_records(run.case.load.files)
     known = versions()

@@ -17,6 +17,9 @@ def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outc
 
     Raises InputError if the initial placement found no host for a VM that must have one, and
     PolicyError if a policy answered what can never be right or failed.
+
+    A case can be played once: its farm is at the end of the run afterwards. A PlanError, which is
+    an error of a control policy, names the policy and the time.
     """
     try:
         return case.engine.run(report_time)
@@ -42,6 +45,8 @@ def until(scenario: Scenario, at_s: float, first_s: float) -> Scenario:
     """Return a scenario that ends at an instant, at ``first_s`` to see the farm at time 0.
 
     Raises InputError if the instant is not within the run.
+
+    ``at_s`` and ``first_s`` are in s. Reporting instants stay those of the scenario.
     """
     if not 0 <= at_s <= scenario.run.duration:
         end = f"{scenario.run.duration / 3600:g} h"

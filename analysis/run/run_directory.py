@@ -1,4 +1,8 @@
-"""The run directory: written whole or not at all, read back by everything that comes after."""
+"""The run directory: written whole or not at all, read back by everything that comes after.
+
+A directory that farmsim wrote has a manifest with the kind, and the hash of each file; by these a
+later command knows that it may read it, or replace it. Directories of others are never touched.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -43,6 +47,9 @@ class StoredRun:
     """What a run directory holds; its tables are read when they are asked for.
 
     ``baselines`` are the runs below it, in the order in which they were compared.
+
+    Only the ends of table files are checked when the run is read; the rest when a table is asked
+    for.
     """
 
     name: str
@@ -66,7 +73,10 @@ def default_directory(run: RunTables, root: Path) -> Path:
 
 
 def free(directory: Path, kind: str) -> Path:
-    """Return a directory, or one with a number after its name if it must not be replaced."""
+    """Return a directory, or one with a number after its name if it must not be replaced.
+
+    After 99 tries the directory itself is returned, which is then refused when it is written.
+    """
     for number in range(1, 100):
         numbered = directory if number == 1 else directory.with_name(f"{directory.name}-{number}")
         try:
@@ -116,6 +126,8 @@ def write_page(directory: Path, kind: str, name: str, text: str) -> Path:
     """Write a page of a directory again and return where it is.
 
     Raises InputError if another page is in its place, or it cannot be written.
+
+    Only a page that farmsim wrote is replaced: one that was edited by hand is refused.
     """
     path = directory / name
     kept, record = read_manifest(directory, kind)
@@ -177,7 +189,10 @@ class _LazyTables(Mapping[str, pa.Table]):
 
 
 def read(directory: Path) -> StoredRun:
-    """Read a run directory. Raises InputError if it is none, or damaged."""
+    """Read a run directory. Raises InputError if it is none, or damaged.
+
+    Baselines are read with it. Raises InputError as well where it was written in another format.
+    """
     return looked_at(directory, lambda: _read(directory))
 
 
@@ -213,6 +228,9 @@ def read_manifest(directory: Path, kind: str) -> tuple[dict[str, Any], Record]:
     """Return the manifest of a directory and its record of files.
 
     Raises InputError if the directory is not of this kind, or damaged.
+
+    The record lists what farmsim wrote there, with hashes. A replacement that was cut off is put
+    right first.
     """
     if "\0" in str(directory):
         raise refuse(str(directory), "holds a NUL character; name another directory")

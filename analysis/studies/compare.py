@@ -51,6 +51,9 @@ class Comparison:
 
     ``runs`` holds the results of each variant by level: ``typical`` alone, or ``low``,
     ``typical`` and ``high``, where ``levels`` says which parameter they turn.
+
+    ``directory`` is where it was read from or written to. Everything else is worked out from
+    ``runs`` when it is asked for. A comparison of one variant has no differences.
     """
 
     name: str
@@ -69,7 +72,10 @@ class Comparison:
         return self.variants[0]
 
     def result(self, variant: str, level: str = TYPICAL) -> Result:
-        """Return the run of a variant. Raises KeyError naming what there is."""
+        """Return the run of a variant. Raises KeyError naming what there is.
+
+        ``level`` is ``low``, ``typical`` or ``high``.
+        """
         if variant not in self.runs:
             raise KeyError(unknown_name("variant", variant, self.runs))
         if level not in self.runs[variant]:
@@ -78,7 +84,11 @@ class Comparison:
 
     @cached_property
     def rows(self) -> dict[str, Row]:
-        """Every metric that any variant has, by name."""
+        """Every metric that any variant has, by name.
+
+        In the order of the definitions of metrics, those of one's own last. Variants may lack a
+        metric, such as availability where nothing fails.
+        """
         known = METRICS | WHERE_KNOWN | SAVINGS
         found = dict.fromkeys(
             name for levels in self.runs.values() for name in levels[TYPICAL].metrics()
@@ -89,7 +99,10 @@ class Comparison:
 
     @cached_property
     def serving(self) -> frozenset[str]:
-        """The variants that serve as much work as any other; only these can be best."""
+        """The variants that serve as much work as any other; only these can be best.
+
+        By :func:`~farmsim.analysis.measure.work_not_done.serving_as_much`; empty where none does.
+        """
         return serving_as_much(self._figures)
 
     @cached_property
@@ -107,7 +120,11 @@ class Comparison:
 
     @property
     def sentences(self) -> list[str]:
-        """What each variant comes to against the reference, one sentence each."""
+        """What each variant comes to against the reference, one sentence each.
+
+        Hosts, energy and cost a year; or why nothing is claimed, where the two did not do the same
+        work.
+        """
         return sentences(self.rows, self._figures)
 
     @property
@@ -134,7 +151,10 @@ class Comparison:
 
     @property
     def failed_assertions(self) -> list[str]:
-        """Assertions that a variant does not satisfy, at any level."""
+        """Assertions that a variant does not satisfy, at any level.
+
+        Each led by the name of the run, ``variant`` or ``variant@level``.
+        """
         return [
             f"{_label(name, level)}: {failure}"
             for name, levels in self.runs.items()
@@ -266,6 +286,9 @@ def run_all(
     """Run every variant at every level; the first is the reference.
 
     Raises InputError, naming where the variant stands, if one cannot be run.
+
+    Runs are made one after another, in the order given. ``levels`` None means the typical level
+    only; ``progress`` is told which variant runs.
     """
     runs: dict[str, dict[str, Result]] = {variant.name: {} for variant in variants}
     for variant in variants:

@@ -18,7 +18,12 @@ MISSING = "–"
 
 
 def changes(texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the paths at which scenarios differ, with the value of each as text."""
+    """Return the paths at which scenarios differ, with the value of each as text.
+
+    ``texts`` are resolved scenarios in YAML by variant. A path that a scenario lacks has ``–``.
+    Name, description and the variants themselves are left out; lists are compared element by
+    element where they hold mappings, otherwise as a whole.
+    """
     flat = {name: _leaves(parse(text).data) for name, text in texts.items()}
     paths = dict.fromkeys(path for leaves in flat.values() for path in leaves)
     found = {
@@ -55,6 +60,9 @@ def sentences(rows: Mapping[str, Row], runs: Mapping[str, Mapping[str, Figures]]
 
     ``runs`` holds the figures of each variant by level. No difference is told between runs that
     did not do the same work.
+
+    The first sentence, where there is one, is what the reference left undone. Each variant has one
+    sentence of its own.
     """
     reference = next(iter(runs))
     told = [_sentence(rows, name, reference, runs) for name in runs if name != reference]
@@ -141,7 +149,11 @@ def _share(cell: Cell) -> str:
 
 
 def _percent(cell: Cell, what: str) -> str:
-    """Return a change in percent, with its band where the levels differ."""
+    """Return a change in percent, with its band where the levels differ.
+
+    A band that has 0 inside is called undecided: at one level the variant takes more, at another
+    less.
+    """
     change, low, high = cell.change_percent, cell.change_percent_low, cell.change_percent_high
     if change is None or low is None or high is None:
         return ""
@@ -160,6 +172,9 @@ def notes(
 
     ``results`` are those at the typical level, the reference first; ``serving`` the variants that
     may be best; ``levels`` are written out where there are any.
+
+    The order: what is not marked as best, other times, other loads, bands, exposure that is not
+    comparable, then the warnings of the runs. Empty where variants are comparable in every way.
     """
     written = {name: parse(result.scenario_yaml).data for name, result in results.items()}
     return [

@@ -71,6 +71,8 @@ def bars(comparison: ComparisonPage) -> Figure:
 
     Metrics of which no variant has a value, or that are the same in all, are left out; where all
     are the same they are shown nevertheless.
+
+    Shares are in percent. Values are those of the typical level.
     """
     rows = [comparison.rows[name] for name in CHOSEN if name in comparison.rows]
     rows = [row for row in rows if any(cell and cell.value for cell in row.cells.values())]
@@ -201,7 +203,10 @@ def _colour(index: int) -> str:
 
 
 def power(comparison: ComparisonPage) -> Figure:
-    """Power of the servers over time, one line for each variant."""
+    """Power of the servers over time, one line for each variant.
+
+    Means of the reporting intervals; runs of other lengths end where they end.
+    """
     label, traces = "hours", []
     for index, (name, run) in enumerate(comparison.runs.items()):
         series = run.table("farm_series")
@@ -285,6 +290,9 @@ def written(row: Row, variant: str, reference: bool) -> dict[str, Any]:
 
     The reference has no difference. A change in percent is left out for shares, percentages and
     grades.
+
+    All are texts but ``best``. ``–`` stands for a metric that the variant lacks. Bands are in
+    brackets, and left out where all levels agree.
     """
     cell = row.cells[variant]
     texts = {
@@ -329,7 +337,10 @@ def signed(value: float, unit: str = "") -> str:
 
 
 def notebook(comparison: ComparisonPage) -> str:
-    """Return the main figures as an HTML table."""
+    """Return the main figures as an HTML table.
+
+    Of :data:`CHOSEN` those metrics that any variant has, below the sentences.
+    """
     names = "".join(f"<th>{escape(name)}</th>" for name in comparison.variants)
     lines = []
     for name in CHOSEN:

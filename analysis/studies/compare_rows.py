@@ -69,6 +69,8 @@ def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
     """Return a tidy Arrow table, one row per metric and variant.
 
     Columns as in :class:`Cell`, null where a variant lacks the metric or nothing can be said.
+
+    The metadata of each field hold its unit and description.
     """
     listed = [(row, name, cell) for row in rows for name, cell in row.cells.items()]
     columns: dict[str, tuple[list[Any], pa.DataType, str]] = {
@@ -101,6 +103,9 @@ def row_of(
     """Return a metric over all variants, each with its runs by level, the reference first.
 
     Only variants that are ``serving`` as much work as any other are ranked.
+
+    ``known`` is the metric's definition, None for one of a user's own, which is then called by its
+    name. Raises StopIteration if no variant has it.
     """
     entries = {
         variant: {level: result.summary.get(name) for level, result in levels.items()}
@@ -128,6 +133,9 @@ def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | No
     """Return a metric of one variant beside that of the reference, both by level.
 
     Differences are taken level by level, so that a band of differences is not that of the values.
+
+    A band of differences is narrower than that of the values wherever both sides move alike with
+    the level, which is why levels are run on both sides.
     """
     present = [value for value in values.values() if value is not None]
     differences = {

@@ -19,6 +19,10 @@ def evacuate(
 
     Raises InputError if no host has such a name, the evacuation begins before the run or after its
     end, or its time for work is negative or beyond ten years.
+
+    The policy takes the place of the scenario's control policy, so that nothing else is moved
+    meanwhile. Baselines are run as in any run. Hosts that could not be emptied are no error: the
+    outcome names them and says why.
     """
     names = host_names(scenario.farm)
     of_racks = zip(names, rack_names(scenario), strict=True)

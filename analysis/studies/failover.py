@@ -42,6 +42,11 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     most of the memory of the hosts that are on was promised, the first of equals. With ``pairs``
     each two hosts fail as well. Raises InputError if the scenario cannot be run, or no VM is on
     a host then.
+
+    A *failure* takes hosts at once; their VMs are placed on the hosts that are left by the run's
+    own restart, in the order of priority, on paper: what they do to the load afterwards is not
+    simulated. Raises InputError as well if pairs are more than :data:`MAX_PAIRS`. Single hosts
+    without VMs are not tried, since nothing can be lost with them.
     """
     load = load_of(scenario)
     with telling_policy_faults(scenario.name):
@@ -132,7 +137,10 @@ def _left_out(farm: Farm) -> str:
 
 
 def _promised(farm: Farm) -> float:
-    """Return the part of the memory of hosts on that VMs hold, those under way counted once."""
+    """Return the part of the memory of hosts on that VMs hold, those under way counted once.
+
+    A share from 0 to 1; 0 where no host is on.
+    """
     hosts, vms = farm.hosts, farm.vms
     on = np.isin(hosts.state, HELD)
     held_mib = hosts.memory_used_mib[on].sum()
@@ -148,6 +156,8 @@ def _run(scenario: Scenario, load: Load, at_s: float | None) -> _FarmInstant | N
     """Run a scenario to an instant, or to its end, and return the instant or the worst.
 
     ``load`` is that of the whole run, of which VMs may come after the instant only.
+
+    Only the worst instant so far is kept, so that memory does not grow with the run.
     """
     if at_s is not None:
         scenario = until(scenario, at_s, scenario.run.report_every)
@@ -234,6 +244,9 @@ class _Trial:
         """Let hosts fail and their VMs restart elsewhere; return what was seen.
 
         VMs restart in the order of their priority, as the run's own restart would choose.
+
+        ``hosts`` are rows. VMs that waited for a restart already are restarted as well, and take
+        memory and CPU. Where the scenario does not restart VMs, all of them are stranded.
         """
         moment = self._moment
         restart_state = RestartState(
@@ -272,6 +285,8 @@ class _Trial:
 
         It is the time until the failure is noticed, the boot of a host that slept, and the
         VM's own start, as many at a time as the host starts.
+
+        In s after the failure.
         """
         mine = set(victims.tolist())
         placed = [(vm, host) for vm, host in restart_state.placed if vm in mine]

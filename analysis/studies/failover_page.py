@@ -17,6 +17,9 @@ def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
 
     Raises InputError if something else is in the way, or the system refuses to write;
     ``checked`` as in ``replacing_directory``.
+
+    The directory holds ``failover.json`` and ``failover.html``, and a manifest by which they are
+    known again.
     """
     with replacing_directory(named(directory), FAILED_OVER, checked) as new:
         write_json(new / DATA, outcome.to_dict())

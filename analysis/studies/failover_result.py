@@ -68,6 +68,8 @@ class Failure:
     """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some.
 
     ``down_s`` is the longest time until one of those that restart runs again, None if none does.
+
+    ``hosts`` and ``vms`` are counts; VMs are restarted unless they are in ``stranded``.
     """
 
     kind: str
@@ -157,7 +159,11 @@ class Failover:
         return bool(tried) and kind not in self.whole and not any(f.stranded for f in tried)
 
     def sentence(self) -> str:
-        """Return who is in no test, then the worst case of each kind, in one sentence."""
+        """Return who is in no test, then the worst case of each kind, in one sentence.
+
+        Kinds of which no failure strands a VM are named first. A kind that was not tried is left
+        out.
+        """
         kept, lost = [], []
         for kind, words in KINDS.items():
             worst = self.worst_of(kind)
@@ -175,6 +181,8 @@ class Failover:
         """Return the outcome in a few lines.
 
         Each kind that was tried has a line, the failures that strand most VMs a row.
+
+        At most :data:`SHOWN` failures have a row.
         """
         lines = [
             f"{self.name}: {self.sentence()}",
@@ -205,7 +213,10 @@ class Failover:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as plain values."""
+        """Return the outcome as plain values.
+
+        It is what ``failover.json`` holds; a time of None means that no VM runs again.
+        """
         return {
             "name": self.name,
             "at_s": self.at_s,

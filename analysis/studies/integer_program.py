@@ -1,4 +1,9 @@
-"""The integer program of the fewest hosts, for SciPy's HiGHS."""
+"""The integer program of the fewest hosts, for SciPy's HiGHS.
+
+With x(h) = 1 if host h is used and y(v, h) = 1 if VM v is on it, minimise the sum of x so that each
+VM is on one host, no host takes more CPU, memory or guests than it has, and rules are kept. Pairs
+that are not allowed have no variable.
+"""
 
 from dataclasses import dataclass
 
@@ -28,6 +33,10 @@ def solve_program(
 
     ``bound`` is a number of hosts known to be needed. Where time is up, the bound that the solver
     has proven is returned with the best placement that it found, if any.
+
+    ``home`` has one entry per VM, rows of hosts; None where no placement was found in time, or none
+    exists. The bound is rounded up, since numbers of hosts are whole. ``time_limit_s`` is real
+    time.
     """
     hosts, kinds = chosen
     vm, at = np.nonzero(snapshot.allowed[:, hosts])
@@ -66,7 +75,11 @@ class _Rows:
         return coo_array((values, (row, columns)), (height, width)).tocsr()
 
     def per_host(self, pairs: Ints, values: Floats, room: Floats) -> csr_array:
-        """Return a row per host: the values of its pairs less its room, where it is used."""
+        """Return a row per host: the values of its pairs less its room, where it is used.
+
+        ``pairs`` are positions among the pairs, ``values`` what each takes, ``room`` (hosts,) what
+        a host has; a row must not be above 0, so that an unused host takes nothing.
+        """
         every = np.arange(self.hosts)
         row, columns = np.append(self.at[pairs], every), np.append(self.hosts + pairs, every)
         return self.of(self.hosts, row, columns, np.append(values, -room))
@@ -75,6 +88,10 @@ class _Rows:
 def _constraints(
     snapshot: Snapshot, hosts: Ints, kinds: Ints, rows: _Rows, bound: int
 ) -> list[LinearConstraint]:
+    """Return the constraints of the program: capacity, guests, rules, each VM once, the bound.
+
+    Columns are those of ``rows``. Capacity is CPU in MHz and memory in MiB.
+    """
     every, group = np.arange(len(rows.vm)), snapshot.group[hosts]
     cpu_mhz = snapshot.cpu_mhz[rows.vm, group[rows.at]]
     memory_mib = snapshot.memory_mib[rows.vm, group[rows.at]]

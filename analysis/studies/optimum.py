@@ -42,6 +42,9 @@ def lower_bound(snapshot: Snapshot) -> int:
 
     By packing of CPU and memory together, by VMs that need a host alone, and by VMs that must be
     apart.
+
+    0 where there are no VMs. Hosts of a kind are told apart only by what they have, so that the
+    bound holds for any farm; it may be below the optimum, never above.
     """
     if not len(snapshot.home):
         return 0
@@ -64,6 +67,10 @@ def solve(snapshot: Snapshot, time_limit_s: float = 60.0) -> Optimum:
     least, subject to what :meth:`Snapshot.fits` asks for; equal hosts are used in order. Solved by
     HiGHS through :func:`scipy.optimize.milp`, with no more hosts of a kind than a packing that is
     known needs in all.
+
+    The solver is not asked where the present placement, or first fit decreasing, reaches the bound
+    already. Bin packing is NP-hard: a farm of hundreds of hosts may not be solved in any time, and
+    the result is then a range.
     """
     bound = lower_bound(snapshot)
     known = best_known(snapshot)
@@ -88,7 +95,10 @@ def _used(home: Ints) -> int:
 
 
 def best_known(snapshot: Snapshot) -> Ints | None:
-    """Return the present placement or that of first fit decreasing, whichever uses fewer hosts."""
+    """Return the present placement or that of first fit decreasing, whichever uses fewer hosts.
+
+    One host per VM, (vms,); None where neither keeps capacities and rules.
+    """
     tried = [snapshot.home, first_fit_decreasing(snapshot)]
     valid = [home for home in tried if home is not None and snapshot.fits(home)]
     return min(valid, key=_used, default=None)
@@ -130,7 +140,10 @@ class OptimumComparison:
 
     @property
     def gap(self) -> float:
-        """Hosts on beyond the best number proven, as a share of that number."""
+        """Hosts on beyond the best number proven, as a share of that number.
+
+        0 where nothing is proven; negative where the farm fills hosts beyond what the optimum may.
+        """
         bound = self.optimum.bound
         return self.hosts_on / bound - 1.0 if bound else 0.0
 
@@ -175,7 +188,10 @@ class OptimumComparison:
         return "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
 
     def to_dict(self) -> dict[str, object]:
-        """Return the comparison as plain values."""
+        """Return the comparison as plain values.
+
+        Times in s, CPU in MHz, ``gap`` and ``fill`` as shares.
+        """
         return {
             "name": self.name,
             "at_s": self.at_s,
@@ -210,6 +226,9 @@ def at_instant(
 
     ``fill`` is the share of a host's CPU that the optimum may use. Raises InputError if the
     scenario cannot be run or has no VMs on hosts then.
+
+    Raises InputError as well for a ``fill`` that is not above 0 and up to 1, a negative time limit,
+    or an instant outside the run. VMs under way count at the host that they are on.
     """
     ended = until(scenario, at_s, FIRST_S)
     if not 0 < fill <= 1:
