@@ -46,6 +46,8 @@ def rooms_and_arrows() -> tuple[list[str], Arrows]:
     """Return the rooms in their order and, for each, the rooms that it imports from.
 
     Raises ValueError if the page and the tree do not have the same rooms.
+
+    Arrows that a chain of others implies are left out, so that the picture stays readable.
     """
     arrows, order = file_arrows(), order_of_rooms()
     found = rooms_of(arrows)
@@ -56,7 +58,10 @@ def rooms_and_arrows() -> tuple[list[str], Arrows]:
 
 
 def table(order: Sequence[str], arrows: Arrows) -> str:
-    """Return the tables of the page, one for each floor."""
+    """Return the tables of the page, one for each floor.
+
+    ``order`` is from the bottom up; a cell is empty for a room that imports from none.
+    """
     parts = []
     for floor in FLOORS:
         rows = [
@@ -90,6 +95,9 @@ def columns_of(rooms: Sequence[str], arrows: Arrows) -> list[list[str]]:
 
     A room stands in the first column that its imports allow, one without imports of its floor
     just before the first that imports it.
+
+    ``rooms`` are those of the floor in their order, from the bottom up. Within a column rooms stand
+    near those that they import from.
     """
     inside = {room: arrows[room] & set(rooms) for room in rooms}
     column: dict[str, int] = {}
@@ -114,7 +122,11 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def picture(order: Sequence[str], arrows: Arrows) -> str:
-    """Return the picture as SVG: a band for each floor, arrows inside the floors."""
+    """Return the picture as SVG: a band for each floor, arrows inside the floors.
+
+    The upper floors stand above. Arrows between floors are left out: each floor may import from all
+    below it. Measures are in pixels.
+    """
     drawn: list[str] = []
     top, width = MARGIN, 0
     for floor in reversed(FLOORS):
@@ -204,7 +216,10 @@ def _lines(name: str) -> list[str]:
 
 
 def write(check: bool = False) -> list[str]:
-    """Write page and picture where they differ, or with ``check`` only name those."""
+    """Write page and picture where they differ, or with ``check`` only name those.
+
+    Return the names of the files that differ from what is there.
+    """
     order, arrows = rooms_and_arrows()
     stale = []
     for target, text in ((PAGE, page(order, arrows)), (PICTURE, picture(order, arrows))):

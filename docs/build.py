@@ -3,6 +3,10 @@
 Nothing of these pages is typed by hand: fields, bounds and defaults come from the models of
 the scenario language, policies and metrics from their own tables, columns from a run. The tables
 and the picture of the architecture are written too.
+
+Each page is a function that returns its Markdown; :data:`MAKERS` maps files to them. To add a page,
+write such a function and name it there. The check runs with the tests, so that code and pages
+cannot differ for long.
 """
 
 import sys
@@ -51,7 +55,11 @@ CODES = (
 
 
 def scenario() -> str:
-    """Every field of the scenario language."""
+    """Every field of the scenario language.
+
+    The order of sections is that of the models of the language; then come the models that a field
+    may name. Bounds and defaults are read from the models themselves.
+    """
     parts = [
         "A scenario is one YAML 1.2 mapping. Unknown keys, duplicate keys, tabs and aliases that "
         "explode are errors; all errors of a file are reported at once. Quantities carry a unit. "
@@ -79,7 +87,10 @@ def scenario() -> str:
 
 
 def _units() -> str:
-    """Return the table of quantities, their units and examples."""
+    """Return the table of quantities, their units and examples.
+
+    Quantities that may be written as a bare number say in which unit it counts.
+    """
     rows = []
     for kind in DIMENSIONS.values():
         known = ", ".join(f"`{unit}`" for unit in kind.units if unit)
@@ -94,7 +105,10 @@ def _units() -> str:
 
 
 def _section(each: Section) -> str:
-    """Return the section of one mapping of the language: what it is, and a row per field."""
+    """Return the section of one mapping of the language: what it is, and a row per field.
+
+    Sections of the top level have a heading of their own, all below them one of the next depth.
+    """
     depth = "##" if each.path.count(".") == 0 else "###"
     title = f"`{each.path}`" if each.path else "The file"
     if each.types:
@@ -110,7 +124,12 @@ def _option(name: str, key: str, cls: type) -> str:
 
 
 def policies() -> str:
-    """Every policy with its parameters and its source."""
+    """Every policy with its parameters and its source.
+
+    In the order of the kinds, each with the docstring of its protocol, its source in the code, and
+    a row for each parameter. Policies of users are not in it: only what is registered by farmsim
+    itself.
+    """
     parts = [
         "A policy is named with `policy` where the scenario has a slot for its kind; one whose "
         "parameters all keep their defaults may be written as its name. "
@@ -132,7 +151,11 @@ def policies() -> str:
 
 
 def command_line() -> str:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options.
+
+    Usage, help and options are those of click, so that ``--help`` and the page agree. Exit codes
+    are at the end.
+    """
     parts = ["`python -m farmsim` is the same program."]
     for name, command in sorted(commands.commands.items()):
         context = click.Context(command, info_name=name)
@@ -171,7 +194,10 @@ MAKERS: dict[str, Callable[[], str]] = {
 
 
 def main(check: bool) -> int:
-    """Write the pages; with ``check`` only name those that differ, and return 1 if any does."""
+    """Write the pages; with ``check`` only name those that differ, and return 1 if any does.
+
+    Writes nothing that has not changed, so that a build leaves the times of files alone.
+    """
     PAGES.mkdir(exist_ok=True)
     stale = []
     for name, make in MAKERS.items():

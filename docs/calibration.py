@@ -39,7 +39,11 @@ def table(header: Sequence[str], numbers: Sequence[int], rows: Sequence[Sequence
 
 
 def figures(arguments: Sequence[str]) -> str:
-    """Return figures of hypervisors with range, confidence mark and source."""
+    """Return figures of hypervisors with range, confidence mark and source.
+
+    ``arguments`` are profiles and dotted names of figures, each separated by commas. A row for each
+    pair, figures first. Raises KeyError if a profile has no such figure.
+    """
     names, wanted = (text.split(",") for text in arguments)
     rows = []
     for figure in wanted:
@@ -54,7 +58,12 @@ def figures(arguments: Sequence[str]) -> str:
 
 
 def factors(arguments: Sequence[str]) -> str:
-    """Return the work factor of request classes on hypervisors."""
+    """Return the work factor of request classes on hypervisors.
+
+    The work factor is the CPU that a request class takes on a hypervisor over that on bare metal,
+    for a VM of 2 vCPUs and 4 GiB (:data:`VM`). Cells hold the typical value and, in brackets, those
+    of the low and the high level. Assists are those of the server unless they are given.
+    """
     parser = argparse.ArgumentParser("factors")
     parser.add_argument("profiles")
     parser.add_argument("classes")
@@ -85,7 +94,10 @@ MAKERS: dict[str, Callable[[Sequence[str]], str]] = {"figures": figures, "factor
 
 
 def renewed(text: str) -> str:
-    """Return a page with its tables made anew."""
+    """Return a page with its tables made anew.
+
+    Raises KeyError or SystemExit where a mark has arguments that are not known.
+    """
 
     def block(found: re.Match[str]) -> str:
         kind, arguments = found.groups()

@@ -1,4 +1,8 @@
-"""Pages of the reference about what is shipped: servers, hypervisors, classes, traces."""
+"""Pages of the reference about what is shipped: servers, hypervisors, classes, traces.
+
+They are made from the same entries as ``farmsim catalog`` prints, so that both tell the same
+figures, marks and sources.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +28,10 @@ from farmsim.scenarios.language.choices import model_of
 
 
 def catalogue() -> str:
-    """Every server that a scenario can name."""
+    """Every server that a scenario can name.
+
+    The first table is what a server is, the second its power in W at each tenth of its load.
+    """
     known = servers()
     ops = published_ops_per_w()
     rows = [
@@ -63,7 +70,11 @@ GROUPS = {
 
 
 def hypervisors() -> str:
-    """Every hypervisor profile with the range, mark and source of every figure."""
+    """Every hypervisor profile with the range, mark and source of every figure.
+
+    Overview, kinds, flags of servers, marks, figures by group with low, typical and high value,
+    sources by number, and the memory of VMs of exact sizes where it was published.
+    """
     found = hypervisor_entries()
     overview = [
         (
@@ -98,6 +109,7 @@ def hypervisors() -> str:
 
 
 def _flags(names: list[str]) -> str:
+    """Return names as code, separated by commas; empty for none."""
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -106,7 +118,10 @@ def _yes(value: bool) -> str:
 
 
 def _marks_and_figures(found: list[dict[str, Any]]) -> list[str]:
-    """Return the figures by group; profiles that agree on one share a row."""
+    """Return the figures by group; profiles that agree on one share a row.
+
+    Figures that cost nothing are left out. Sources are numbered in the order of their first use.
+    """
     rows: dict[str, dict[tuple[str, ...], list[str]]] = {group: {} for group in GROUPS}
     numbers: dict[str, int] = {}
     for entry in found:
@@ -137,6 +152,10 @@ def _marks_and_figures(found: list[dict[str, Any]]) -> list[str]:
 
 
 def _cells(found: list[dict[str, Any]]) -> list[str]:
+    """Return the tables of memory, MiB, that VMs of exact sizes take; profiles may share one.
+
+    Profiles without such a table are left out.
+    """
     tables: dict[tuple[Any, ...], list[str]] = {}
     for each in found:
         rows = tuple(tuple(f"{value:g}" for value in cell.values()) for cell in each["vm_memory"])
@@ -150,7 +169,10 @@ def _cells(found: list[dict[str, Any]]) -> list[str]:
 
 
 def classes() -> str:
-    """Every request class with the range of every figure."""
+    """Every request class with the range of every figure.
+
+    A column for each class and a row for each figure, since all classes have the same figures.
+    """
     found = class_entries()
     keys = [each["name"] for each in found[0]["figures"]]
     shown = []
@@ -177,12 +199,17 @@ def classes() -> str:
 
 
 def _range_of(figure: dict[str, Any]) -> str:
+    """Return low, typical and high value of a figure, one value where all agree."""
     bounds = [bound_text(figure[key]) for key in ("low", "typical", "high")]
     return " / ".join(bounds if len(set(bounds)) > 1 else bounds[:1])
 
 
 def workloads() -> str:
-    """Shipped traces and the parameters of the fitted generator."""
+    """Shipped traces and the parameters of the fitted generator.
+
+    Traces that are shipped, the fitted classes of the synthetic load, and the laws of generated
+    arrivals with all their points: what a reader needs to make the same load elsewhere.
+    """
     recorded = [
         (f"`{each.name}`", each.title, f"{each.vms:,}", f"{each.slots * each.step_s / 3600:g}",
          f"{each.step_s:g}", each.licence, each.source)
@@ -222,6 +249,11 @@ def workloads() -> str:
 
 
 def _law(entry: dict[str, Any]) -> list[str]:
+    """Return the figures and tables of one law of generated arrivals.
+
+    Lifetimes are a mixture of two log-normal parts up to ``splice_s``, and the points of a table
+    beyond it. Logarithms are natural, of s or of percent.
+    """
     life = entry["lifetime"]
     figures = [
         ("batches per hour", f"{entry['batches_per_h']:g}"),
@@ -253,4 +285,5 @@ def _law(entry: dict[str, Any]) -> list[str]:
 
 
 def _plain(rows: Iterable[tuple[float, float]]) -> list[tuple[str, ...]]:
+    """Return pairs of numbers as texts, six digits at most."""
     return [tuple(f"{value:g}" for value in row) for row in rows]

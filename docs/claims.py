@@ -38,7 +38,12 @@ OPTIONS = {"scenario", "set", "variants", "metrics", "levels", "tenants"}
 def compared(
     scenario: str, overrides: tuple[str, ...], variants: tuple[str, ...], band: bool
 ) -> Comparison:
-    """Return variants of a scenario side by side."""
+    """Return variants of a scenario side by side.
+
+    Kept, since several tables of a page may be of the same comparison. ``variants`` also gives the
+    order, the reference first; all of the scenario where it is empty. Exits if there is no such
+    variant.
+    """
     levels = OVERHEADS if band else None
     found = expand([scenario], overrides, levels=levels)
     known = [each.name for each in found]
@@ -62,7 +67,11 @@ def options_of(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def table(scenario: str, options: dict[str, tuple[str, ...]]) -> str:
-    """Return a comparison as a Markdown table, a row per metric."""
+    """Return a comparison as a Markdown table, a row per metric.
+
+    Metrics that a variant lacks are shown as ``–``, those of :data:`METRICS` that all lack are left
+    out; one that was asked for and does not exist ends the command.
+    """
     comparison = compared(
         options.get("scenario", (scenario,))[0],
         options.get("set", ()),
@@ -85,7 +94,10 @@ def table(scenario: str, options: dict[str, tuple[str, ...]]) -> str:
 
 
 def tenants(comparison: Comparison, columns: Sequence[str]) -> str:
-    """Return the tables of tenants of all variants as one, a row per variant and tenant."""
+    """Return the tables of tenants of all variants as one, a row per variant and tenant.
+
+    ``columns`` are those of the table of tenants. Rows without VMs are left out.
+    """
     lines: list[list[str]] = []
     for name in comparison.variants:
         held = comparison.result(name).table("tenants")
@@ -112,7 +124,11 @@ def _cell(texts: dict[str, str]) -> str:
 
 
 def renewed(page: Path) -> str:
-    """Return a page with its tables made anew."""
+    """Return a page with its tables made anew.
+
+    Only what stands between the marks is replaced. The text around it is written by hand and may go
+    stale where figures change: that is what ``--check`` reports.
+    """
     scenario = f"library/claim-{page.stem}"
 
     def block(match: re.Match[str]) -> str:

@@ -1,4 +1,9 @@
-"""What the models of the scenario language say of themselves, as Markdown."""
+"""What the models of the scenario language say of themselves, as Markdown.
+
+Pydantic keeps what a field is in three places: its annotation, the metadata of ``Annotated``, and
+``FieldInfo``. They are brought together here, for the page of the scenario language and for those
+of the policies.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +26,12 @@ PLAIN = {int: "whole number", float: "number", str: "text", bool: "`true` or `fa
 
 @dataclass
 class Kind:
-    """A type in words, its bounds, and the models whose fields lie below it."""
+    """A type in words, its bounds, and the models whose fields lie below it.
+
+    ``bounds`` are texts such as ``≥ 1 s``. ``models`` holds, for each mapping below, the suffix of
+    its path (``[]`` in a list), its model and what it is. ``dimension`` is that of a quantity,
+    empty for others; ``named`` are the choices where a field names a model or a policy.
+    """
 
     words: str
     bounds: list[str] = field(default_factory=list)
@@ -32,7 +42,11 @@ class Kind:
 
 @dataclass
 class Section:
-    """One mapping of the language: where it stands, what it is, its fields."""
+    """One mapping of the language: where it stands, what it is, its fields.
+
+    ``types`` are the values of ``tag``, where a mapping has several kinds; ``rows`` are as
+    :data:`HEADER` names them.
+    """
 
     path: str
     tag: str
@@ -42,7 +56,11 @@ class Section:
 
 
 def kind_of(annotation: Any, metadata: list[Any]) -> Kind:
-    """Describe a type with what pydantic keeps beside it."""
+    """Describe a type with what pydantic keeps beside it.
+
+    ``metadata`` is what stood around ``annotation``, the outermost last. The first entry that says
+    what a field is in words decides; otherwise the annotation does, with the bounds of all entries.
+    """
     while get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
         metadata = [*more, *metadata]
@@ -130,7 +148,11 @@ def plural(what: str) -> str:
 
 
 def _bounds(metadata: list[Any], dimension: str, what: str) -> list[str]:
-    """Return the bounds of a field in words, quantities with their unit."""
+    """Return the bounds of a field in words, quantities with their unit.
+
+    ``what`` is what a length counts: characters of a text, or entries of a list. A list that may be
+    empty has no lower bound.
+    """
     found = []
     for each in metadata:
         for name, sign in SIGNS.items():
@@ -153,7 +175,10 @@ def _counted(what: str, count: int) -> str:
 
 
 def default_of(field_info: FieldInfo, kind: Kind) -> str:
-    """Return a field's default as a scenario would write it."""
+    """Return a field's default as a scenario would write it.
+
+    ``**required**`` where there is none; empty where the default is nothing.
+    """
     value = field_info.default
     if value is PydanticUndefined:
         return "**required**"
@@ -194,7 +219,11 @@ def _mapping(value: Part) -> str:
 
 
 def rows_of(model: type[BaseModel], prefix: str = "") -> list[tuple[str, ...]]:
-    """Return a table row for each field of a model."""
+    """Return a table row for each field of a model.
+
+    ``prefix`` leads the name of each field. Fields have the names of the scenario file, which may
+    differ from those in the code. The type of a mapping is given a meaning of its own.
+    """
     rows = []
     for name, info in model.model_fields.items():
         kind = kind_of(info.annotation, list(info.metadata))
@@ -217,7 +246,11 @@ def _example(example: Any, inside: bool = False) -> str:
 def sections(
     model: type[BaseModel], path: str = "", what: str = "", seen: set[type] | None = None
 ) -> Iterator[Section]:
-    """Yield the sections of the reference page, a mapping each, in the order of the language."""
+    """Yield the sections of the reference page, a mapping each, in the order of the language.
+
+    A mapping that occurs in several places is described once, where it first occurs; ``seen`` keeps
+    those with several kinds. ``path`` is where ``model`` stands, empty for the file itself.
+    """
     seen = set() if seen is None else seen
     types = types_of(model)
     if types:
@@ -232,7 +265,10 @@ def sections(
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Return a Markdown table."""
+    """Return a Markdown table.
+
+    A ``|`` within a cell is escaped. Without rows only the header is left.
+    """
     cells = [header, tuple("---" for _ in header), *rows]
     return "\n".join(
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in cells

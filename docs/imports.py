@@ -1,6 +1,9 @@
 """Which file of the package imports which, function-level and typing-only imports included.
 
 Paths are relative to the root of the repository; a room is a folder that holds Python files.
+
+Room and floor as in docs/architecture.md: a room imports only from those below it. These functions
+are used by the page of the architecture and by the tests that hold it.
 """
 
 import ast
@@ -31,7 +34,10 @@ def room_of(file: str) -> str:
 
 
 def file_arrows(root: Path = ROOT) -> Arrows:
-    """Return for each file the files that it imports."""
+    """Return for each file the files that it imports.
+
+    A file that imports a package points at the package's ``__init__.py``; itself is left out.
+    """
     paths = files(root)
     modules = {_module(path): path.as_posix() for path in paths}
     return {
@@ -75,7 +81,10 @@ def _imported(path: Path, module: str, known: Mapping[str, str]) -> Iterator[str
 
 
 def cycles(arrows: Mapping[str, Set[str]]) -> list[list[str]]:
-    """Return the groups of names that import each other, directly or through others."""
+    """Return the groups of names that import each other, directly or through others.
+
+    Sorted, each group in the order of names; empty where nothing is in a circle.
+    """
     below = {name: _reached(name, arrows) for name in arrows}
     groups = {
         tuple(sorted(each for each in below[name] if name in below[each]))
@@ -86,7 +95,10 @@ def cycles(arrows: Mapping[str, Set[str]]) -> list[list[str]]:
 
 
 def reduced(arrows: Mapping[str, Set[str]]) -> Arrows:
-    """Return the arrows without those that a way through other names implies."""
+    """Return the arrows without those that a way through other names implies.
+
+    That is the transitive reduction. It is unique only without cycles, of which there are none.
+    """
     below = {name: _reached(name, arrows) for name in arrows}
     return {
         name: {

@@ -1,4 +1,9 @@
-"""The page of the reference about what a run leaves: files, metrics, tables, figures."""
+"""The page of the reference about what a run leaves: files, metrics, tables, figures.
+
+Tables and their columns are read from a small run in which nearly everything occurs
+(:data:`SAMPLE`), metrics and figures from their definitions. A table that the sample does not make
+is missing from the page.
+"""
 
 from typing import Any
 
@@ -53,7 +58,11 @@ ONLY_WITH = {table.name: table.only for topic in TOPICS for table in topic.table
 
 
 def results() -> str:
-    """Files, metrics, tables and figures of a run."""
+    """Files, metrics, tables and figures of a run.
+
+    The run takes part of a second and writes nothing. Currency is called ``money``, since it is the
+    scenario's.
+    """
     result = farmsim.run(SAMPLE)
     parts = [
         "`farmsim run` writes a run directory, in Python `result.save(directory)` does; "
