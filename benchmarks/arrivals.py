@@ -40,6 +40,8 @@ def at_quantiles(sample: Ints, published: Mapping[str, float]) -> float:
 
     A quantile of whole numbers lies on a step: the distance is 0 where the probability is
     within the step of the sample.
+
+    ``sample`` are whole numbers, (n,); ``published`` maps probabilities, as texts, to quantiles.
     """
     distances = []
     for text, value in published.items():
@@ -50,7 +52,11 @@ def at_quantiles(sample: Ints, published: Mapping[str, float]) -> float:
 
 
 def at_points(sample: Floats | Ints, points: list[float], cdf: list[float]) -> float:
-    """Return the largest distance of the two distributions at some points."""
+    """Return the largest distance of the two distributions at some points.
+
+    ``points`` ascend, ``cdf`` are the published probabilities at or below them. Between points
+    nothing was published, so that the true distance may be larger.
+    """
     ranked = np.sort(sample)
     found = np.searchsorted(ranked, points, "right") / len(ranked)
     return float(np.abs(found - np.asarray(cdf)).max())
@@ -71,7 +77,11 @@ def flavour_distance(made: Generated, law: ArrivalLaw) -> float:
 
 
 def distances(days: int, seed: int) -> Iterator[Distance]:
-    """Yield the statistics of some generated days."""
+    """Yield the statistics of some generated days.
+
+    Thresholds are what sampling of a month leaves with room to spare; shorter runs may pass them by
+    chance.
+    """
     entry, law = published_arrivals()["azure_v1"], arrival_law()
     made = generate(law, days * DAY_S, Streams(seed))
     starts = np.flatnonzero(np.diff(made.batch, prepend=-1))

@@ -21,7 +21,11 @@ LARGE = (
 
 
 def measure(name: str, *overrides: str) -> dict[str, float]:
-    """Return the time of the bounds, per step and as a share of the run."""
+    """Return the time of the bounds, per step and as a share of the run.
+
+    ``ms_per_step`` is the median over steps, ``share`` the sum over the CPU time of the engine's
+    run, which includes the bounds. ``name`` is a library scenario.
+    """
     case, took_s, note = build(Scenario.load(f"library/{name}", *overrides)), [], BoundsRecord.note
 
     def timed(bounds: BoundsRecord, now_s: float) -> None:

@@ -57,7 +57,11 @@ SIZE = "    - {{name: s{0}, vcpus: 2, clock: 2.5 GHz, memory: 4 GiB, share: 25 %
 
 
 def write_large(folder: Path) -> None:
-    """Write scenarios of 10,000 VMs without control: plain, and with tenants and a class."""
+    """Write scenarios of 10,000 VMs without control: plain, and with tenants and a class.
+
+    The files are called ``plain.yaml`` and ``tenants.yaml``. VMs are of four sizes, alike but for
+    the tenant, so that the second differs from the first in tenants and classes only.
+    """
     four = "tenants: [{name: t0}, {name: t1}, {name: t2}, {name: t3}]"
     for name, tenants, whose in (("plain", "", ""), ("tenants", four, ", class: web, tenant: t{}")):
         sizes = [SIZE.format(n, whose.format(n)) for n in range(4)]
@@ -66,7 +70,11 @@ def write_large(folder: Path) -> None:
 
 
 def cpu_s(python: str, arguments: Sequence[str], folder: Path) -> float:
-    """Run farmsim in a folder; return the CPU time that it took. Raises RuntimeError."""
+    """Run farmsim in a folder; return the CPU time that it took. Raises RuntimeError.
+
+    In s, user and system together, of the process and of all that it started. Its message is the
+    first line that farmsim printed. Output goes to a folder that is removed.
+    """
     with tempfile.TemporaryDirectory(dir=folder) as out:
         to = ("--quiet", "--out", str(Path(out, "run"))) if arguments[0] == "run" else ()
         command = [python, "-m", "farmsim", *arguments, *to]
@@ -86,7 +94,11 @@ def source_of(python: str, folder: Path) -> Path:
 
 
 def lines(python: str, chosen: Sequence[str], pairs: int, folder: Path) -> Iterator[str]:
-    """Yield the table line by line, as soon as a case has been measured."""
+    """Yield the table line by line, as soon as a case has been measured.
+
+    ``pairs`` are measured after one that does not count. A ratio whose range from lowest to highest
+    includes 1 proves no difference.
+    """
     yield f"{'case':24}{'other, s':>10}{'this, s':>10}{'ratio':>8}   lowest to highest"
     for name in chosen:
         try:
@@ -105,7 +117,11 @@ def lines(python: str, chosen: Sequence[str], pairs: int, folder: Path) -> Itera
 
 
 def main() -> None:
-    """Read the arguments, see that they name two versions, and print the table."""
+    """Read the arguments, see that they name two versions, and print the table.
+
+    Exits with an error of usage if an interpreter imports another farmsim than the one it is said
+    to.
+    """
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("python", help="interpreter of the other version's environment")
     parser.add_argument("checkout", type=Path, help="folder of the other version's source")

@@ -30,6 +30,9 @@ def measured(vcpus: int, kind: Distribution, cv: float, load: float) -> list[flo
     """Return mean, P95 and P99 in s of every request that arrived, all seeds together.
 
     Requests still present at the end are simulated to their completion without new ones.
+
+    ``load`` is the utilisation of all vCPUs, above 1 in overload; ``cv`` the coefficient of
+    variation of service times.
     """
     found = []
     for seed in range(SEEDS):
@@ -43,7 +46,10 @@ def measured(vcpus: int, kind: Distribution, cv: float, load: float) -> list[flo
 
 
 def modelled(vcpus: int, cv: float, load: float) -> list[float]:
-    """Return the same from the model, one interval."""
+    """Return the same from the model, one interval.
+
+    In s: mean, P95 and P99.
+    """
     account, one = ServiceAccount(1), np.ones(1)
     account.add(
         np.array([0]), INTERVAL_S, np.array([vcpus]), one * load * vcpus / SERVICE_S,

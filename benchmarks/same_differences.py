@@ -1,4 +1,9 @@
-"""What differs between two folders of results that ``same_results.py`` wrote."""
+"""What differs between two folders of results that ``same_results.py`` wrote.
+
+A *result* is a number, a name, a unit or a state; *words* are sentences, which may be improved
+without any result changing. The two are told apart here, and nothing is rounded: floats are
+compared by their bits, since a simulation that is meant to be the same is the same to the last one.
+"""
 
 import difflib
 import json
@@ -25,7 +30,12 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Names:
-    """What was renamed: maps from names of the old version; None leaves a thing out."""
+    """What was renamed: maps from names of the old version; None leaves a thing out.
+
+    ``tables`` maps names of tables, ``columns`` maps ``table.column``, ``files`` parts of paths,
+    ``metrics`` names of metrics wherever they occur, ``values`` texts in cells; a ``*`` stands for
+    any text and is carried over.
+    """
 
     tables: Mapping[str, str | None] = field(default_factory=dict)
     columns: Mapping[str, str | None] = field(default_factory=dict)
@@ -34,7 +44,11 @@ class Names:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, text: str, *, metric: bool, scope: str = "") -> str | None:
-        """Return the new form of a text; the values of a scope, ``table.column``, come first."""
+        """Return the new form of a text; the values of a scope, ``table.column``, come first.
+
+        ``metric`` says that the text may be the name of a metric. None where the map leaves it out;
+        the text itself where it has no entry.
+        """
         maps = [self.values.get(scope) or {}, self.metrics if metric else {}, self.values]
         for known in maps:
             if text in known and not isinstance(known[text], dict):
@@ -65,7 +79,11 @@ class Difference:
 
 
 def flat(data: Any, names: Names | None, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """Yield each leaf of JSON data with its place, renamed where names are given."""
+    """Yield each leaf of JSON data with its place, renamed where names are given.
+
+    Places are the keys from the outermost on, ``[n]`` in a list. Empty lists and mappings are
+    leaves, so that one that has become empty is seen.
+    """
     listed = isinstance(data, list)
     pairs = [(f"[{n}]", value) for n, value in enumerate(data)] if listed else data.items()
     for key, value in pairs:
@@ -80,7 +98,11 @@ def flat(data: Any, names: Names | None, place: Place = ()) -> Iterator[tuple[Pl
 
 
 def json_differences(old: Path, new: Path, file: str, names: Names) -> Iterator[Difference]:
-    """Yield what differs between two JSON files."""
+    """Yield what differs between two JSON files.
+
+    A text is words if it has a space, or is a label of a figure; units are always results. Numbers
+    are compared as they print, by which an int differs from a float.
+    """
     pair = [json.loads(path.read_text("utf-8")) for path in (old, new)]
     if file.endswith(("manifest.json", "comparison.json")):
         pair = [{key: top[key] for key in top if key not in LEFT_OUT} for top in pair]
@@ -108,7 +130,10 @@ def numbers_mark(old: str, new: str) -> str:
 
 
 def text_differences(old: Path, new: Path, file: str) -> Iterator[Difference]:
-    """Yield the lines that differ between two texts; those of codes of exit are results."""
+    """Yield the lines that differ between two texts; those of codes of exit are results.
+
+    Lines that follow one another and differ are one difference.
+    """
     before, after = (path.read_text("utf-8").splitlines() for path in (old, new))
     codes = [[line for line in lines if EXIT.fullmatch(line)] for lines in (before, after)]
     if codes[0] != codes[1]:
@@ -127,7 +152,10 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bits(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Return the bits of floats, those of every NaN alike, and of nulls those of no float."""
+    """Return the bits of floats, those of every NaN alike, and of nulls those of no float.
+
+    (rows, 2): the bits, and whether the row is null. -0.0 differs from 0.0.
+    """
     values = column.fill_null(0.0).to_numpy()
     values = np.where(np.isnan(values), np.nan, values).astype(values.dtype)
     as_int = values.view(f"i{values.dtype.itemsize}")
@@ -135,7 +163,10 @@ def bits(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 
 
 def differing_rows(old: pa.ChunkedArray, new: pa.ChunkedArray) -> list[int]:
-    """Return the rows in which two columns of one type and length differ."""
+    """Return the rows in which two columns of one type and length differ.
+
+    Row numbers from 0, ascending.
+    """
     if pa.types.is_floating(old.type):
         return np.flatnonzero((bits(old) != bits(new)).any(axis=1)).tolist()
     if old.equals(new):
@@ -145,7 +176,10 @@ def differing_rows(old: pa.ChunkedArray, new: pa.ChunkedArray) -> list[int]:
 
 
 def renamed_table(path: Path, names: Names) -> pa.Table:
-    """Read a table of the old version with the names and texts of the new one."""
+    """Read a table of the old version with the names and texts of the new one.
+
+    A table with the column ``metric`` loses the rows of metrics that the map leaves out.
+    """
     table, columns = parquet.read_table(path), {}
     for name in table.column_names:
         scope, column = f"{path.stem}.{name}", table[name]
@@ -166,7 +200,10 @@ def renamed_table(path: Path, names: Names) -> pa.Table:
 
 
 def table_differences(old: Path, new: Path, file: str, names: Names) -> Iterator[Difference]:
-    """Yield what differs between two tables: the first row of each column that differs."""
+    """Yield what differs between two tables: the first row of each column that differs.
+
+    Rows are compared in their order, up to the length of the shorter table.
+    """
     before, after = renamed_table(old, names), parquet.read_table(new)
     if before.column_names != after.column_names:
         gone = [name for name in before.column_names if name not in after.column_names]
@@ -191,7 +228,10 @@ def table_differences(old: Path, new: Path, file: str, names: Names) -> Iterator
 def field_differences(
     old: pa.Field, new: pa.Field, file: str, names: Names
 ) -> Iterator[Difference]:
-    """Yield differences of type, unit and description of a column."""
+    """Yield differences of type, unit and description of a column.
+
+    A description is words, its unit is a result.
+    """
     if old.type != new.type:
         yield Difference(file, f"{old.name}: type {old.type} → {new.type}")
     one, other = (
@@ -205,7 +245,11 @@ def field_differences(
 
 
 def differences(old: Path, new: Path, names: Names) -> Iterator[Difference]:
-    """Yield all differences between two folders of results."""
+    """Yield all differences between two folders of results.
+
+    Files are matched by their path after renaming; those that are alike byte by byte are not
+    opened, unless something was renamed. In the order of paths.
+    """
     before, after = (
         {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
         for top in (old, new)

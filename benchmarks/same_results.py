@@ -78,7 +78,11 @@ class Page(HTMLParser):
 
 
 def keep_page(path: Path) -> None:
-    """Replace a page by its text and the data of its figures."""
+    """Replace a page by its text and the data of its figures.
+
+    The text goes beside it as ``.html.txt``, the data of its figures as ``.figures.json``: a page
+    as such holds the drawing library, and differs with its version.
+    """
     page = Page()
     page.feed(path.read_text("utf-8"))
     path.with_suffix(".html.txt").write_text("\n".join(page.lines) + "\n", "utf-8")
@@ -87,7 +91,12 @@ def keep_page(path: Path) -> None:
 
 
 def write_case(name: str, folder: Path, python: str) -> list[str]:
-    """Run the commands of a case in a folder of its own; return what ended otherwise than meant."""
+    """Run the commands of a case in a folder of its own; return what ended otherwise than meant.
+
+    The folder is made anew. What each command prints is kept as ``printed-N.txt``, JSON apart;
+    widths and colours of the terminal are fixed. Inputs are removed at the end, so that only
+    results are left.
+    """
     case, wrong = folder / name, []
     shutil.rmtree(case, ignore_errors=True)
     case.mkdir()
@@ -123,7 +132,10 @@ def is_wanted(case: str, only: Collection[str]) -> bool:
 
 
 def write(folder: Path, python: str, jobs: int, only: Collection[str]) -> int:
-    """Run cases and keep their results; return 1 if a command ended otherwise than meant."""
+    """Run cases and keep their results; return 1 if a command ended otherwise than meant.
+
+    ``jobs`` commands run at a time. A folder that holds anything else is refused.
+    """
     begun = time.monotonic()
     if folder.exists() and any(folder.iterdir()) and not (folder / MADE_BY).exists():
         sys.exit(f"{folder} is not empty and was not written by this script")
@@ -144,7 +156,11 @@ def write(folder: Path, python: str, jobs: int, only: Collection[str]) -> int:
 def compare(
     old: Path, new: Path, names: Names, only: Collection[str], lines: int, words: bool
 ) -> int:
-    """Print how two folders of results differ; return the exit code."""
+    """Print how two folders of results differ; return the exit code.
+
+    At most ``lines`` differences of a file are printed. Results that differ give 1; words only if
+    ``words`` is set.
+    """
     for top in (old, new):
         if not (top / MADE_BY).exists():
             sys.exit(f"{top} holds no results: {MADE_BY} is missing")

@@ -53,7 +53,10 @@ class Case:
 
 
 def flat(vms: int, *overrides: str) -> Figures:
-    """Simulate a day without consolidation, ten VMs to a host; overrides as for ``--set``."""
+    """Simulate a day without consolidation, ten VMs to a host; overrides as for ``--set``.
+
+    Nothing is decided, so that what is timed is demand, delivery and power: the sampling path.
+    """
     from farmsim import Scenario  # noqa: PLC0415 - only the process that simulates needs it
 
     scenario = Scenario.of(
@@ -80,7 +83,10 @@ def flat(vms: int, *overrides: str) -> Figures:
 
 
 def consolidated(times: int) -> Figures:
-    """Simulate hours of THR-MMT on a multiple of the PlanetLab farm and its load."""
+    """Simulate hours of THR-MMT on a multiple of the PlanetLab farm and its load.
+
+    ``times`` multiplies hosts and VMs alike, so that the load of a host stays the same.
+    """
     from farmsim import Scenario  # noqa: PLC0415
 
     scenario = Scenario.load(
@@ -105,7 +111,11 @@ def published_day(*overrides: str) -> Figures:
 
 
 def simulated(scenario: Any) -> Figures:
-    """Build and run a scenario; return sizes, counts and the CPU time of each stage in s."""
+    """Build and run a scenario; return sizes, counts and the CPU time of each stage in s.
+
+    A *slot* is one sample of all demands; a VM-sample is one VM in one slot. The first slot is
+    timed with the initial placement, apart from the later ones.
+    """
     from farmsim.scenarios.build.build import build  # noqa: PLC0415
 
     start_s = time.process_time()
@@ -132,12 +142,16 @@ def simulated(scenario: Any) -> Figures:
 
 
 def yardstick() -> Figures:
-    """Time fixed NumPy loops: over 800 numbers many times, over four million a few times."""
+    """Time fixed NumPy loops: over 800 numbers many times, over four million a few times.
+
+    CPU time of each in s. What is divided by it can be compared between machines, roughly.
+    """
     small, large = np.linspace(0.0, 1.0, 800), np.linspace(0.0, 1.0, 4_000_000)
     return {"small": _loop(small, 50_000), "large": _loop(large, 20)}
 
 
 def _loop(numbers: Any, rounds: int) -> float:
+    """Return the CPU time in s of rounds of multiplying, taking the minimum and searching it."""
     held = np.empty_like(numbers)
     start_s = time.process_time()
     for _ in range(rounds):
@@ -189,7 +203,11 @@ CASES: dict[str, Case] = {
 
 
 def measured(name: str, repeats: int, folder: Path) -> Figures:
-    """Return the figures of a case: its fastest repeat, and the yardstick's."""
+    """Return the figures of a case: its fastest repeat, and the yardstick's.
+
+    ``cpu_s`` or ``simulation_s`` of the fastest repeat, memory of the largest, in MiB.
+    ``yardsticks`` is the time over that of the yardstick, each the lowest of its repeats.
+    """
     case, runs, loops = CASES[name], [], []
     if case.command:
         process(_command(name), folder)  # compiles what a first start has to compile
@@ -225,6 +243,8 @@ def process(command: Sequence[str], folder: Path) -> Figures:
 
     Modules are compiled into the folder, so that neither a read-only checkout nor a setting
     against compiled files makes every start compile anew.
+
+    In s and MiB. Exits if the command fails.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment |= {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "OPENBLAS_NUM_THREADS": "1"}
@@ -259,6 +279,10 @@ def machine() -> Figures:
 
 
 def measure_all(names: Sequence[str], quick: bool) -> Figures:
+    """Measure cases by name and return their figures with those of the machine.
+
+    With ``quick`` the large ones are left out and a third of the repeats is made.
+    """
     cases: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
@@ -272,7 +296,10 @@ def measure_all(names: Sequence[str], quick: bool) -> Figures:
 
 
 def joined(new: Figures, file: Path) -> Figures:
-    """Return new figures with those of a file that were measured on the same machine."""
+    """Return new figures with those of a file that were measured on the same machine.
+
+    Figures of another machine, or of other versions of the libraries, are dropped.
+    """
     old = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     kept = old.get("cases", {}) if old.get("machine") == new["machine"] else {}
     cases = kept | new["cases"]
@@ -280,6 +307,7 @@ def joined(new: Figures, file: Path) -> Figures:
 
 
 def main() -> None:
+    """Measure or read figures, print the tables, and write them where the options say."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--case", action="append", choices=CASES, help="measure this one only")
     parser.add_argument("--quick", action="store_true", help="leave out the largest, repeat less")

@@ -1,4 +1,9 @@
-"""The figures of the speed measurement as tables: on a terminal, and in docs/performance.md."""
+"""The figures of the speed measurement as tables: on a terminal, and in docs/performance.md.
+
+Each table is a generator of rows, the header first. A case that was not measured has no row, so
+that figures of a part of the cases can be shown as well. A *yardstick* is the CPU time of fixed
+NumPy loops measured beside.
+"""
 
 import math
 import re
@@ -21,7 +26,11 @@ def text(figures: Figures) -> str:
 
 
 def renewed(page: str, figures: Figures) -> str:
-    """Return a page with its generated blocks made anew."""
+    """Return a page with its generated blocks made anew.
+
+    A block is ``<!-- name -->`` to ``<!-- end -->``. Raises KeyError if there is no table of that
+    name.
+    """
 
     def block(match: re.Match[str]) -> str:
         return f"<!-- {match[1]} -->\n\n{_markdown(BLOCKS[match[1]](figures))}\n\n<!-- end -->"
@@ -30,6 +39,11 @@ def renewed(page: str, figures: Figures) -> str:
 
 
 def _targets(figures: Figures) -> Iterator[Row]:
+    """Yield what farmsim is meant to reach, what was measured, and whether that is met.
+
+    Times are CPU time of whole commands unless said otherwise; growth is against n log2 n, the
+    order of sorting the VMs.
+    """
     cases = figures["cases"]
     yield "what", "target", "measured", ""
     for name, what, limit_s in (
@@ -63,6 +77,7 @@ def _targets(figures: Figures) -> Iterator[Row]:
 
 
 def _starts(figures: Figures) -> Iterator[Row]:
+    """Yield CPU time and memory of commands, start of the interpreter included."""
     yield "case", "CPU, s", "yardsticks", "peak, MiB"
     for name in ("help", "validate", "day"):
         if name in figures["cases"]:
@@ -71,6 +86,7 @@ def _starts(figures: Figures) -> Iterator[Row]:
 
 
 def _simulations(figures: Figures) -> Iterator[Row]:
+    """Yield the stages of each simulation in s of CPU, and its highest memory."""
     yield (
         "case", "VMs", "hosts", "build, s", "placement and first slot, s", "later slots, s",
         "yardsticks", "peak, MiB",
@@ -86,6 +102,10 @@ def _simulations(figures: Figures) -> Iterator[Row]:
 
 
 def _flat(figures: Figures) -> Iterator[Row]:
+    """Yield VM-samples per second of farms without consolidation, by size.
+
+    They are of all slots but the first, and beside that with placement and first slot.
+    """
     yield (
         "VMs", "hosts", "VM-samples per s, million", "with placement and first slot",
         "ns per VM-sample", "peak, MiB",
@@ -101,6 +121,10 @@ def _flat(figures: Figures) -> Iterator[Row]:
 
 
 def _consolidation(figures: Figures) -> Iterator[Row]:
+    """Yield the cost of consolidation by size of the farm: per decision and per VM-sample.
+
+    The column of growth is 1 for the smallest farm; it stays near 1 where time grows as n log2 n.
+    """
     yield (
         "VMs", "hosts", "moves decided", "CPU, s", "µs per decision", "µs per VM-sample",
         "growth over VMs · log₂ VMs", "peak, MiB",
@@ -115,6 +139,7 @@ def _consolidation(figures: Figures) -> Iterator[Row]:
 
 
 def _models(figures: Figures) -> Iterator[Row]:
+    """Yield CPU time with each model switched on, over that with none."""
     cases = figures["cases"]
     yield "model switched on", *(f"`{plain}`, CPU (yardsticks)" for plain in PLAIN), ""
     for model in MODELS:
@@ -133,6 +158,7 @@ def _times(cases: Figures, plain: str, model: str) -> tuple[float, ...]:
 
 
 def _machine(figures: Figures) -> Iterator[Row]:
+    """Yield what the figures were measured on: processor, memory, system, versions."""
     yield "", ""
     yield from ((name, str(value)) for name, value in figures["machine"].items())
 
@@ -160,6 +186,7 @@ def _growth(case: Figures) -> float:
 
 
 def _mib(case: Figures) -> str:
+    """Return the highest memory of a case in MiB, as text."""
     return f"{case['peak_mib']:,.0f}"
 
 
@@ -168,6 +195,7 @@ def _met(condition: bool) -> str:
 
 
 def _aligned(rows: Sequence[Row]) -> str:
+    """Return rows as lines, each column as wide as its widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -177,6 +205,7 @@ def _aligned(rows: Sequence[Row]) -> str:
 
 
 def _markdown(rows: Iterator[Row]) -> str:
+    """Return rows as a table of Markdown, the first as its header."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "|" + " --- |" * (lines[0].count("|") - 1))
     return "\n".join(lines)

@@ -35,7 +35,10 @@ Line = Sequence[str]
 
 
 class Verdicts:
-    """Remembers whether anything was outside."""
+    """Remembers whether anything was outside.
+
+    Kept at the class, since each table asks on its own; the exit code is taken from it at the end.
+    """
 
     outside = False
 
@@ -54,6 +57,11 @@ def runs() -> tuple[tuple[Row, tuple[MigrationOutcome, ...]], ...]:
 
 
 def simgrid() -> Iterator[Line]:
+    """Compare every migration of SimGrid that ended: total time, downtime and number of rounds.
+
+    A row for each case and network model, with the largest relative error over its runs. Both
+    simulate the same algorithm on the same network, so that tolerances are those of rounding.
+    """
     yield (
         "case", "network model", "migrations", "total, worst", "downtime, worst", "rounds differ",
         "verdict",
@@ -76,11 +84,16 @@ def simgrid() -> Iterator[Line]:
 
 
 def _worst(outcomes: Sequence[MigrationOutcome], said: Sequence[float], figure: str) -> float:
+    """Return the largest relative error of a figure over migrations of one run."""
     pairs = zip(outcomes, said, strict=True)
     return max(abs(getattr(outcome, figure) / value - 1) for outcome, value in pairs)
 
 
 def never_ending() -> Iterator[Line]:
+    """Show what each reaction makes of the runs of SimGrid that never ended.
+
+    Such a VM dirties memory faster than it is copied; SimGrid has no limit of rounds.
+    """
     yield "memory", "declared", "VM is at the", "rounds", "total, s", "downtime, s", "why"
     for row in simgrid_runs():
         if row.converged:
@@ -100,6 +113,10 @@ def never_ending() -> Iterator[Line]:
 
 
 def qemu() -> Iterator[Line]:
+    """Compare with the times that QEMU predicts, by bandwidth and downtime limit.
+
+    A cell is the predicted time in s, ``–`` where none is; all of a row must be the same.
+    """
     targets = list(next(iter(QEMU.values())))
     yield "bandwidth, 2^20 bit/s", *(_limit(target) for target in targets), "verdict"
     for mbit, cells in QEMU.items():
@@ -109,10 +126,16 @@ def qemu() -> Iterator[Line]:
 
 
 def _limit(target_s: float) -> str:
+    """Return a limit of downtime in ms, ``any`` for none."""
     return "any" if target_s == math.inf else f"{target_s * 1000:g} ms"
 
 
 def opnfv() -> Iterator[Line]:
+    """Compare with what OPNFV measured: fitted to the idle guest, predicted for the loaded one.
+
+    Inside is a total time within 20 % and a downtime within 10 ms. Only rows that were not
+    optimised count for the exit code.
+    """
     yield "row", "use", "total, s", "measured", "off", "downtime, ms", "measured", "off", "verdict"
     for ending in ("", ", optimised"):
         model = fitted_opnfv("idle" + ending)
@@ -130,6 +153,10 @@ def opnfv() -> Iterator[Line]:
 
 
 def clark() -> Iterator[Line]:
+    """Compare with the guests of Clark et al. (2005): memory sent, and downtime.
+
+    ``marks`` tell how the inputs were found, as in docs/migration.md.
+    """
     yield "guest", "figure", "farmsim", "published", "off", "allowed", "marks", "verdict"
     web, quake, rewriter = play_specweb(), play_quake(), play_mmuncher()
     rows = (
@@ -148,6 +175,7 @@ def clark() -> Iterator[Line]:
 
 
 def liu() -> Iterator[Line]:
+    """Check the energy of a migration, J, against the formula of Liu et al. (2011)."""
     yield "sent, MB", "energy, J", "0.512 V + 20.165", "verdict"
     for sent_mb in (100.0, 1000.0, 10_000.0):
         here, there = liu_energy_j(sent_mb * 1e6), 0.512 * sent_mb + 20.165
@@ -172,7 +200,10 @@ def markdown(lines: Iterator[Line]) -> str:
 
 
 def rewritten(text: str) -> str:
-    """Return the text of a page with its generated tables made anew."""
+    """Return the text of a page with its generated tables made anew.
+
+    Raises KeyError if a mark names no table of :data:`BLOCKS`.
+    """
 
     def block(match: re.Match[str]) -> str:
         return f"<!-- {match[1]} -->\n\n{markdown(BLOCKS[match[1]]())}\n\n<!-- end -->"
@@ -181,6 +212,7 @@ def rewritten(text: str) -> str:
 
 
 def main() -> int:
+    """Print the tables or write them into a page; return 1 if a figure is outside its tolerance."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the page's tables")
     options = parser.parse_args()

@@ -5,6 +5,9 @@ takes a folder with one sub-folder of PlanetLab text files per day and runs ever
 reference that is in it. ``--markdown PAGE`` writes the tables of docs/validation.md anew. The
 exit code is 1 if, with ample memory and counted as the reference counts, a cell is outside its
 tolerance, or if the order of the policies differs.
+
+The reference is a restatement of the experiment of Beloglazov and Buyya (2012), checked against
+CloudSim; its rows are in ``benchmarks/data/restatement.csv``.
 """
 
 import argparse
@@ -106,7 +109,10 @@ LR_VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Reference:
-    """One row of the restatement: energy over ``span_s``, counts and shares of the whole run."""
+    """One row of the restatement: energy over ``span_s``, counts and shares of the whole run.
+
+    ``memory`` is ``ample`` or what is enforced; ``pdm`` and ``slatah`` are shares.
+    """
 
     day: str
     policy: str
@@ -119,6 +125,7 @@ class Reference:
 
 
 def references() -> list[Reference]:
+    """Return the rows of the restatement, in the order of the file."""
     with (HERE / "data" / "restatement.csv").open(newline="") as file:
         return [
             Reference(
@@ -134,6 +141,8 @@ class WholeLack(VmAccounts):
     """Also adds up what moving VMs lack because their hosts are short.
 
     The reference books it as degradation by migration; farmsim books it as shortage.
+
+    ``lack_mhz_s`` is what all VMs together went without for that reason, in MHz s.
     """
 
     def __init__(self, vms: int) -> None:
@@ -161,7 +170,10 @@ class Source:
     traces: Path | None
 
     def overrides(self, day: str) -> tuple[str, ...]:
-        """Return what reads the day. The shipped trace and its text files are the same."""
+        """Return what reads the day. The shipped trace and its text files are the same.
+
+        None are needed for the shipped day.
+        """
         if self.traces is None:
             return ()
         path = json.dumps(str((self.traces / day).resolve()))
@@ -173,7 +185,11 @@ class Source:
 
 
 def run(overrides: Sequence[str], span_s: float) -> dict[str, float]:
-    """Run the experiment; mean power is taken over the first ``span_s`` of the day."""
+    """Run the experiment; mean power is taken over the first ``span_s`` of the day.
+
+    ``overrides`` are as for ``--set``. Names with ``_counted`` are counted as the reference does;
+    values have :data:`DIGITS` digits, so that files of figures do not differ by rounding.
+    """
     started_s = time.process_time()
     case = build(farmsim.Scenario.load(SCENARIO, "baseline={type: none}", *overrides))
     accounts = WholeLack(len(case.farm.vms))
@@ -252,7 +268,10 @@ def _counted_as_published(tables: dict[str, Any], span_s: float) -> tuple[int, f
 
 
 def compare(days: Sequence[str], policies: Sequence[str], source: Source) -> Iterator[Any]:
-    """Yield farmsim's figures beside each row of the reference that was asked for."""
+    """Yield farmsim's figures beside each row of the reference that was asked for.
+
+    Rows are run one after another, in the order of the reference.
+    """
     for row in references():
         if row.day not in days or row.policy not in policies:
             continue
@@ -273,7 +292,10 @@ def compare(days: Sequence[str], policies: Sequence[str], source: Source) -> Ite
 
 
 def vary(source: Source) -> Iterator[Any]:
-    """Yield runs of the shipped day that change one thing each."""
+    """Yield runs of the shipped day that change one thing each.
+
+    Variants of THR, then those of local regression, over 24 hours.
+    """
     for policy, variants in (("thr", VARIANTS), ("lr", LR_VARIANTS)):
         for name, (what, overrides) in variants.items():
             print(f"{SHIPPED_DAY} {policy}: {what}", file=sys.stderr)
@@ -286,6 +308,7 @@ def vary(source: Source) -> Iterator[Any]:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; by default all days of the reference and all policies."""
     days = sorted({row.day for row in references()})
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--traces", type=Path, help="folder with one folder of text files per day")
@@ -299,6 +322,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run or read the figures, print the tables and write what was asked for; return the exit code.
+
+    Days of which there is no trace are left out, and said so.
+    """
     options = parse(arguments)
     if options.read is not None:
         figures = json.loads(options.read.read_text())

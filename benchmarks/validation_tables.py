@@ -1,4 +1,10 @@
-"""The figures of the validation as tables: on a terminal, and in docs/validation.md."""
+"""The figures of the validation as tables: on a terminal, and in docs/validation.md.
+
+A *cell* is one day, policy and memory of the experiment, with the figures of farmsim and of the
+restatement, as ``validate_planetlab.py`` makes them. A figure that the two programs count
+differently stands twice: as farmsim counts it, and, as ``<metric>_counted``, as the restatement
+does.
+"""
 
 import csv
 import re
@@ -23,7 +29,11 @@ Row = Sequence[str]
 
 
 def tolerance(cell: Figures, metric: str) -> float:
-    """Return by how much a figure may be off, as a share of the reference."""
+    """Return by how much a figure may be off, as a share of the reference.
+
+    Mean power 5 %, 1 % where nothing is migrated and the two must agree; migrations 10 %, SLATAH
+    and PDM 20 %.
+    """
     if metric == "mean_power_w":
         return 0.05 if cell["reference"]["migrations"] else 0.01
     return 0.1 if metric == "migrations" else 0.2
@@ -45,7 +55,11 @@ def inside(cell: Figures, metric: str, counted: bool = False) -> bool:
 
 
 def order_breaches(figures: Figures) -> tuple[int, list[str]]:
-    """Return how many pairs of policies were compared by energy, and those in another order."""
+    """Return how many pairs of policies were compared by energy, and those in another order.
+
+    By mean power, on each day apart and with ample memory only. Pairs closer than :data:`CLOSE` are
+    left out.
+    """
     pairs, breaches = 0, []
     ample = [cell for cell in figures["cells"] if cell["memory"] == "ample"]
     for one, two in combinations(ample, 2):
@@ -80,7 +94,10 @@ def rewrite(page: Path, figures: Figures) -> None:
 
 
 def rewritten(text: str, figures: Figures) -> str:
-    """Return the text of a page with its generated blocks made anew."""
+    """Return the text of a page with its generated blocks made anew.
+
+    Raises KeyError if there is no table of the name in a mark.
+    """
 
     def block(match: re.Match[str]) -> str:
         return f"<!-- {match[1]} -->\n\n{_markdown(BLOCKS[match[1]](figures))}\n\n<!-- end -->"
@@ -89,6 +106,7 @@ def rewritten(text: str, figures: Figures) -> str:
 
 
 def _energy(figures: Figures) -> Iterator[Row]:
+    """Yield mean power in W of each cell beside the restatement's, with what is allowed."""
     yield "day", "policy", "farmsim, W", "restatement, W", "difference", "allowed", "verdict"
     for cell in figures["cells"]:
         here, there = cell["farmsim"]["mean_power_w"], cell["reference"]["mean_power_w"]
@@ -100,6 +118,7 @@ def _energy(figures: Figures) -> Iterator[Row]:
 
 
 def _moves(figures: Figures) -> Iterator[Row]:
+    """Yield migrations by cell, as farmsim and as the restatement counts them."""
     yield (
         "day", "policy", "farmsim, migrations", "restatement", "difference", "verdict",
         "farmsim, counted as in the restatement", "difference", "verdict",
@@ -115,6 +134,11 @@ def _moves(figures: Figures) -> Iterator[Row]:
 
 
 def _service(metric: str, scale: float, digits: int) -> Callable[[Figures], Iterator[Row]]:
+    """Return what makes the table of SLATAH or of PDM.
+
+    ``scale`` turns a share into percent or millionths, ``digits`` are those after the point.
+    """
+
     def rows(figures: Figures) -> Iterator[Row]:
         unit = "%" if scale == 100 else "millionths"
         yield (
@@ -134,6 +158,7 @@ def _service(metric: str, scale: float, digits: int) -> Callable[[Figures], Iter
 
 
 def _order(figures: Figures) -> Iterator[Row]:
+    """Yield the policies of each day by mean power in both programs, and how many pairs agree."""
     yield "day", "restatement, least energy first", "farmsim"
     ample = [cell for cell in figures["cells"] if cell["memory"] == "ample"]
     for day in sorted({cell["day"] for cell in ample}):
@@ -145,11 +170,16 @@ def _order(figures: Figures) -> Iterator[Row]:
 
 
 def _ranked(cells: list[Figures], who: str) -> str:
+    """Return policies from the least power on; ``who`` is ``farmsim`` or ``reference``."""
     ranked = sorted(cells, key=lambda cell: cell[who]["mean_power_w"])
     return ", ".join(LABELS[cell["policy"]].removesuffix("-MMT") for cell in ranked)
 
 
 def _cloudsim(figures: Figures) -> Iterator[Row]:
+    """Yield energy and migrations beside those of CloudSim, with files sorted by name.
+
+    A cell is empty where a version was not run.
+    """
     versions = ("7.0.1 mended, VMs kept", "7.0.1 mended", "3.0.3", "7.0.1")
     yield (
         "day", "policy", "figure", "farmsim", "restatement",
@@ -176,6 +206,7 @@ def _cloudsim(figures: Figures) -> Iterator[Row]:
 
 
 def _file_order(figures: Figures) -> Iterator[Row]:
+    """Yield how far CloudSim's figures depend on the order in which it reads its files."""
     del figures
     yield "policy", "figure", "files sorted by name", "lowest of 7 orders", "highest"
     rows = [row for row in _cloudsim_rows() if row["version"] == "7.0.1 mended"]
@@ -193,6 +224,8 @@ def _file_order(figures: Figures) -> Iterator[Row]:
 
 
 def _variants(*names: str) -> Callable[[Figures], Iterator[Row]]:
+    """Return what makes the table of some variants, in the order in which they were run."""
+
     def rows(figures: Figures) -> Iterator[Row]:
         yield (
             "changed", "kWh", "migrations", "host boots", "mean hosts on", "SLATAH, %",
@@ -213,6 +246,7 @@ def _variants(*names: str) -> Callable[[Figures], Iterator[Row]]:
 
 
 def _memory(figures: Figures) -> Iterator[Row]:
+    """Yield the shipped day under THR with ample memory and with 4096 MB a host enforced."""
     yield "host memory", "figure", "farmsim", "restatement"
     cells = [
         cell
@@ -230,6 +264,7 @@ def _memory(figures: Figures) -> Iterator[Row]:
 
 
 def _commands(figures: Figures) -> Iterator[Row]:
+    """Yield the overrides by which each variant can be run again."""
     yield "changed", "overrides of `library/beloglazov2012`"
     for variant in figures["variants"]:
         overrides = [f"`--set '{override}'`" for override in variant["overrides"]]
@@ -256,11 +291,13 @@ BLOCKS: dict[str, Callable[[Figures], Iterator[Row]]] = {
 
 
 def _cloudsim_rows() -> list[dict[str, str]]:
+    """Return the figures that CloudSim printed, a mapping of texts for each row."""
     with (DATA / "cloudsim.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def _moving(figures: Figures) -> Iterator[Figures]:
+    """Return the cells whose policy migrates VMs in the reference."""
     return (cell for cell in figures["cells"] if cell["reference"]["migrations"])
 
 
@@ -278,6 +315,7 @@ def _percent(share: float | None, digits: int = 1) -> str:
 
 
 def _amount(value: str | float, metric: str) -> str:
+    """Return energy with one digit after the point, counts with none."""
     return f"{float(value):,.1f}" if metric == "energy_kwh" else f"{float(value):,.0f}"
 
 
