@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import farmsim
+from farmsim.cli import output
 
 SMALL = """farmsim: 1
 name: small
@@ -272,3 +273,16 @@ def test_starting_imports_nothing_heavy(
     code, *modules = done.stdout.splitlines()[-1].split()
     assert code == "0"
     assert set(unwanted) & set(modules) == set()
+
+
+def test_json_is_printed_in_one_place_with_names_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.echo_json({"vm": "größe – 漢"})
+    assert capsys.readouterr().out == '{"vm": "größe – 漢"}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        output.echo_json({"share": float("nan")})
+    commands = Path(output.__file__).parent.glob("*.py")
+    assert [file.name for file in commands if "json.dumps" in file.read_text("utf-8")] == [
+        "output.py"
+    ]
