@@ -45,7 +45,7 @@ from .lifecycle.host_finder import (
 )
 from .lifecycle.life_record import LifeRecord
 from .lifecycle.lifecycle import Lifecycle
-from .lifecycle.restart_check import Restart, RestartState, states_on_paper
+from .lifecycle.restart_check import Restart, RestartState
 from .lifecycle.setup import LifecycleSetup, Population
 from .migration.concurrency import LinkPayloads, Slots
 from .migration.fixed_rate import Migrations
@@ -232,7 +232,7 @@ class Engine:
 
     def policy_states(self) -> PolicyStates:
         """Return copies of what placements keep now between their choices."""
-        return states_on_paper(self._view)
+        return self._view.states.copied()
 
     @property
     def returning(self) -> Bools:
@@ -253,7 +253,7 @@ class Engine:
     def _restarts(self, held: HostedVms, awake: Bools, failed: Ints) -> bool:
         """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
-        states = states_on_paper(self._view)
+        states = self._view.states.copied()
         state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz, states)
         return not len(self.restart.play(self._view, state, state.fail(failed)))
 

@@ -49,8 +49,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     without VMs are not tried, since nothing can be lost with them.
     """
     load = load_of(scenario)
-    with telling_policy_faults(scenario.name):
-        moment = _run(scenario, load, at_s)
+    moment = _run(scenario, load, at_s)
     if moment is None or not (moment.home >= 0).any():
         when = "at any reporting instant" if at_s is None else f"at {at_s / 3600:g} h"
         left_out = f" ({moment.left_out.rstrip('.')})" if moment and moment.left_out else ""

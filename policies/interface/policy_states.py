@@ -7,14 +7,6 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class StateNotCopiedError(Exception):
-    """A state cannot be copied, so that its ``policy`` cannot be asked on paper."""
-
-    def __init__(self, policy: object, error: Exception) -> None:
-        super().__init__(policy, error)
-        self.policy, self.error = policy, error
-
-
 class PolicyStates:
     """The states of one run, by policy object.
 
@@ -24,10 +16,20 @@ class PolicyStates:
 
     def __init__(self) -> None:
         self._held: dict[int, tuple[object, Any]] = {}
+        self._not_copied: dict[int, Exception] = {}
 
     def of(self, policy: object, make: Callable[[], T]) -> T:
-        """Return the state of a policy, made when it is first asked for."""
+        """Return the state of a policy, made when it is first asked for.
+
+        Raises TypeError where a copy is asked for of what cannot be copied.
+        """
         key = id(policy)
+        if key in self._not_copied:
+            reason = self._not_copied[key]
+            raise TypeError(
+                f"what it keeps in view.state cannot be copied for a restart on paper: {reason!r}; "
+                "keep numbers, arrays, lists and dictionaries"
+            )
         if key not in self._held:
             self._held[key] = (policy, make())
         state: T = self._held[key][1]
@@ -37,17 +39,14 @@ class PolicyStates:
         """Return copies for decisions on paper, which do not change the run.
 
         What decides by itself (control and scaling policies) is not asked on paper and left out.
-        Raises StateNotCopiedError.
         """
         copies = PolicyStates()
+        copies._not_copied.update(self._not_copied)
         for key, (policy, state) in self._held.items():
-            if not hasattr(policy, "decide"):
-                copies._held[key] = (policy, _copy(policy, state))
+            if hasattr(policy, "decide"):
+                continue
+            try:
+                copies._held[key] = (policy, deepcopy(state))
+            except Exception as error:
+                copies._not_copied[key] = error
         return copies
-
-
-def _copy(policy: object, state: T) -> T:
-    try:
-        return deepcopy(state)
-    except Exception as error:
-        raise StateNotCopiedError(policy, error) from error

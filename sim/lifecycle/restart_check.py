@@ -12,10 +12,9 @@ import numpy as np
 from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
 from ...models.rules.reserve import HostedVms
 from ...models.state.columns import PowerState
-from ...policies.interface.policy_states import PolicyStates, StateNotCopiedError
+from ...policies.interface.policy_states import PolicyStates
 from ...policies.interface.view import FarmView, locked
 from ...policies.placement.placement import Placement
-from ...policies.user_policies.guard import PolicyFaultError, name_of_class
 from .host_finder import CandidateSearch
 from .waiting_queue import WaitingQueue, place_all, serve
 
@@ -92,16 +91,6 @@ class RestartState:
         self.home[victims] = -1
         self.state[failed] = PowerState.FAILED
         return victims
-
-
-def states_on_paper(view: FarmView) -> PolicyStates:
-    """Return copies of what placements keep. Raises PolicyFaultError where one has no copy."""
-    try:
-        return view.states.copied()
-    except StateNotCopiedError as error:
-        problem = f"what it keeps in view.state cannot be copied: {error.error!r}"
-        remedy = "keep numbers, arrays, lists and dictionaries"
-        raise PolicyFaultError(name_of_class(type(error.policy)), problem, remedy) from None
 
 
 class _Needs:

@@ -169,3 +169,14 @@ def test_the_failover_test_goes_on_from_what_a_placement_keeps() -> None:
 def test_what_a_placement_keeps_and_nobody_can_copy_is_told_as_its_fault() -> None:
     with pytest.raises(farmsim.PolicyError, match=r"Endless.*cannot be copied.*keep numbers"):
         farmsim.failover(small(Endless()), at_s=600.0)
+
+
+def test_nobody_copies_what_is_not_asked_for_on_paper() -> None:
+    """A control policy that is a plain function may keep what it likes."""
+
+    def control(view: FarmView) -> Plan:
+        view.state(control, lambda: (each for each in range(9)))
+        return Plan()
+
+    tested = farmsim.failover(small("worst_fit").with_({"policies.control": control}), at_s=600.0)
+    assert [failure.stranded for failure in tested.failures] == [[], [], []]
