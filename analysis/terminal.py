@@ -135,7 +135,10 @@ def _heading(name: str, reference: str) -> list[str]:
 
 
 def _cells(texts: dict[str, Any], name: str, comparison: Comparison) -> list[str]:
-    """Return the cells of a variant: value with band, and its difference to the reference."""
+    """Return the cells of a variant: value with band, and its difference to the reference.
+
+    The reference has one cell, others two. A star marks the best.
+    """
     value = " ".join(part for part in (texts["value"], texts["band"]) if part)
     value += "*" if texts["best"] else " "
     if name == comparison.reference:
@@ -145,7 +148,10 @@ def _cells(texts: dict[str, Any], name: str, comparison: Comparison) -> list[str
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Return rows as lines: first column left, last as it is, the others right."""
+    """Return rows as lines: first column left, last as it is, the others right.
+
+    All rows have as many cells as the first. Lines end without blanks.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:

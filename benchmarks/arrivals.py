@@ -79,8 +79,7 @@ def flavour_distance(made: Generated, law: ArrivalLaw) -> float:
 def distances(days: int, seed: int) -> Iterator[Distance]:
     """Yield the statistics of some generated days.
 
-    Thresholds are what sampling of a month leaves with room to spare; shorter runs may pass them by
-    chance.
+    Thresholds are meant for a month; shorter runs may pass them by chance.
     """
     entry, law = published_arrivals()["azure_v1"], arrival_law()
     made = generate(law, days * DAY_S, Streams(seed))

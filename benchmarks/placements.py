@@ -65,13 +65,18 @@ class Farm:
         self._change(*vm)
 
     def _change(self, host: int, more_mhz: float, more_mib: float) -> None:
+        """Add to what a host has free, and tell the index, which is part of what is timed."""
         self.free_mhz[host] += more_mhz
         self.free_mib[host] += more_mib
         self.capacity_index.update(host, self.free_mhz[host], self.free_mib[host])
 
 
 def sizes(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
-    """Draw the needs of VMs, MHz and MiB."""
+    """Draw the needs of VMs, MHz and MiB.
+
+    Return two arrays, (count,). Shares are such that one core is as frequent as two, and memory per
+    core is drawn apart, so that hosts run out of either.
+    """
     cores = rng.choice(VM_CORES, count, p=SHARE_OF_CORES)
     return cores * CORE_MHZ, cores * rng.choice(MIB_PER_CORE, count)
 
@@ -106,7 +111,10 @@ def measured(name: str, hosts: int) -> dict[str, float | str]:
 
 
 def main() -> None:
-    """Measure every policy on every farm and print a table."""
+    """Measure every policy on every farm and print a table.
+
+    Rows are printed as soon as they are measured; the largest farm takes longest to fill.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hosts", type=int, action="append")
     parser.add_argument("--json", type=Path)

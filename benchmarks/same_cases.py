@@ -3,6 +3,9 @@
 All that a change of the scenario language or of the command line touches stands here. Library
 scenarios are those of the version under test; scenarios and tables below are written into the
 folder of each case that names them.
+
+A case that covers a new feature is added here, with as few hosts as will do: all cases run for each
+comparison. A leading ``!`` is for commands that are meant to fail; their messages are compared too.
 """
 
 SCENARIOS: dict[str, str] = {

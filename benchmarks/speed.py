@@ -179,10 +179,12 @@ def with_model(model: str, run: Callable[..., Figures], groups: int, sizes: int)
 
 
 def flat_with(model: str) -> Case:
+    """Return the case of the farm without consolidation, with a model switched on."""
     return Case(2, "large", inside=lambda: with_model(model, lambda *o: flat(100_000, *o), 1, 1))
 
 
 def day_with(model: str) -> Case:
+    """Return the case of the published day, with a model switched on."""
     return Case(2, "small", inside=lambda: with_model(model, published_day, 2, 4))
 
 
@@ -227,11 +229,13 @@ def measured(name: str, repeats: int, folder: Path) -> Figures:
 
 
 def _timed_s(run: Figures) -> float:
+    """Return the time that repeats are compared by: of the simulation, or of the command."""
     seconds: float = run["simulation_s"] if "simulation_s" in run else run["cpu_s"]
     return seconds
 
 
 def _command(name: str) -> list[str]:
+    """Return how a case is run as a process: farmsim, or this file with ``--measure``."""
     case = CASES.get(name)
     if case is not None and case.command:
         return [sys.executable, "-m", "farmsim", *case.command]
@@ -264,7 +268,10 @@ def process(command: Sequence[str], folder: Path) -> Figures:
 
 
 def machine() -> Figures:
-    """Return what the figures depend on besides farmsim's own text."""
+    """Return what the figures depend on besides farmsim's own text.
+
+    Read from ``/proc/cpuinfo``, so that it works on Linux only.
+    """
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

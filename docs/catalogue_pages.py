@@ -31,6 +31,8 @@ def catalogue() -> str:
     """Every server that a scenario can name.
 
     The first table is what a server is, the second its power in W at each tenth of its load.
+
+    Power in the catalogue is of the whole server at the plug, as the benchmark measures it.
     """
     known = servers()
     ops = published_ops_per_w()
@@ -114,6 +116,7 @@ def _flags(names: list[str]) -> str:
 
 
 def _yes(value: bool) -> str:
+    """Return ``yes`` or ``no``, as cells of tables have it."""
     return "yes" if value else "no"
 
 

@@ -54,6 +54,7 @@ def compared(
 
 
 def _place(name: str, variants: Sequence[str]) -> int:
+    """Return where a variant stands among those asked for; 0 where all are shown."""
     return variants.index(name) if variants else 0
 
 

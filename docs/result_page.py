@@ -115,14 +115,23 @@ def results() -> str:
 
 
 def _metrics(metrics: dict[str, Metric]) -> str:
+    """Return a table of metrics with unit, title and definition, in the order of their definitions.
+
+    What a metric is called here is its name in ``summary.json``; the title is what reports show.
+    """
     rows = [(f"`{k}`", each.unit, each.title, each.definition) for k, each in metrics.items()]
     return table(("name", "unit", "title", "definition"), rows)
 
 
 def _arrow(kind: Any) -> str:
+    """Return a type of Arrow as readers know it: texts, however they are encoded, are ``text``.
+
+    A dictionary saves memory where a text occurs in many rows; whoever reads the table sees texts.
+    """
     text = str(kind)
     return "text" if "string" in text else text
 
 
 def _words(texts: tuple[str, ...]) -> str:
+    """Return the texts that a column may hold, as code, separated by commas."""
     return ", ".join(f"`{each}`" for each in texts)

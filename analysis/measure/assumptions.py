@@ -129,7 +129,11 @@ def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
 
 
 def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
-    """Return tariff, PUE, server price and lifetime; prices may be placeholders."""
+    """Return tariff, PUE, server price and lifetime; prices may be placeholders.
+
+    Placeholders are for trying out a scenario: no saving in money is worth more than the prices put
+    in.
+    """
     cost = run.scenario.cost
     given = cost.model_fields_set
 

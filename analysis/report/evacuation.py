@@ -327,7 +327,11 @@ def _ended(result: RunTables, closed: Mapping[str, Row]) -> list[str]:
 def _by_host(
     hosts: list[str], policy: Evacuation, closed: Mapping[str, Row], moves: Iterable[Row]
 ) -> list[EmptiedHost]:
-    """Return what became of each host; VMs that came to it for an earlier wave count as its own."""
+    """Return what became of each host; VMs that came to it for an earlier wave count as its own.
+
+    Waves are numbered from 1, in the order of the farm's hosts. A host that was never closed has no
+    times.
+    """
     of_host: dict[str, list[Row]] = {host: [] for host in hosts}
     for row in moves:
         of_host[row["source"]].append(row)
@@ -390,12 +394,18 @@ def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
 
 
 def some(names: list[str]) -> str:
-    """Return the first names of a list."""
+    """Return the first names of a list.
+
+    At most eight, and how many more there are.
+    """
     shown = ", ".join(names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
 def clock(seconds: float) -> str:
-    """Return a time of the run in hours, minutes and seconds."""
+    """Return a time of the run in hours, minutes and seconds.
+
+    ``seconds`` is rounded to the second; hours go on beyond 24.
+    """
     whole = int(np.round(seconds))
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d} h"

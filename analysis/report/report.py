@@ -79,6 +79,8 @@ def _tiles(result: RunTables) -> list[dict[str, str]]:
     """Return the figures at the top: work served, hosts, energy, what is saved, migrations.
 
     Savings are those against the first baseline, and left out where none is claimed.
+
+    Work served comes first, since no figure of hosts or energy can be read without it.
     """
     tiles = [_entry(result, "work_served_share")]
     tiles += [_entry(result, "hosts_on_peak"), _entry(result, "energy_kwh")]

@@ -82,7 +82,11 @@ def host_stays(
 
 
 def _without_migrations(about: Row, life: Iterable[Row], end_s: float) -> list[HostStay]:
-    """Return the stays on hosts as if nothing had been moved."""
+    """Return the stays on hosts as if nothing had been moved.
+
+    A VM that crashed and was restarted has a stay for each time that it ran. One that is not on a
+    host as the run ends has none that lasts until then.
+    """
     found: list[HostStay] = []
     host, since_s = None, 0.0
     if not about.get("started_h"):
@@ -245,6 +249,7 @@ class _Tables:
         self.where = str(result.directory or result.name)
 
     def __getitem__(self, name: str) -> pa.Table:
+        """Return a table. Raises InputError naming the run if it is missing or cannot be read."""
         try:
             return self._result.tables[name]
         except (KeyError, OSError, pa.ArrowInvalid):
@@ -311,6 +316,9 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
 
     A migration that never began was still waiting for its target to boot as the run ended. Columns
     that are not known here are told at its end, with their units.
+
+    ``row`` is one of the table of migrations, ``power`` the power events of the hosts concerned. A
+    migration that ended at the instant at which it began comes last of that instant.
     """
     source, target, decided_s = row["source"], row["target"], row["decided_s"]
     states = [(e["time_s"], e["state"]) for e in power if e["host"] == target]

@@ -60,7 +60,10 @@ def clock(time_s: float, with_day: bool) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a duration in the two units that matter."""
+    """Return a duration in the two units that matter.
+
+    Seconds below two minutes, minutes and seconds below two hours, else hours and minutes.
+    """
     if seconds < 120:
         return f"{seconds:.3g} s"
     whole = round(seconds)
@@ -127,7 +130,10 @@ def measure(row: Row) -> str:
 
 
 def first_placement(row: Row, host: Row | None) -> str:
-    """Say where a VM was placed before time began, or why nowhere."""
+    """Say where a VM was placed before time began, or why nowhere.
+
+    ``host`` is the row of the target, None where there is none.
+    """
     policy = row["rule"].partition(": ")[2] or row["rule"]
     if row["target"] is None:
         return f"{row['outcome']} by {policy}: {search(row)}"
@@ -136,7 +142,10 @@ def first_placement(row: Row, host: Row | None) -> str:
 
 
 def decision(row: Row) -> str:
-    """Say what was decided about a VM, why, and what became of it."""
+    """Say what was decided about a VM, why, and what became of it.
+
+    ``row`` is a row of the table of decisions; one that names a host may have been refused.
+    """
     because = f"{row['rule']}{measure(row)}"
     if row["target"] is None:
         return f"{because}; stays, {row['outcome']}: {search(row)}"
@@ -199,7 +208,11 @@ def _amount(value: float, unit: str) -> str:
 
 
 def summary(about: Row, figures: Row) -> str:
-    """Sum up in a few lines where a VM was, what was decided, and what it went without."""
+    """Sum up in a few lines where a VM was, what was decided, and what it went without.
+
+    ``about`` is the row of the VM; ``figures`` are counts, sums in s and GiB, and how many
+    decisions had which outcome.
+    """
     lines = [_host_text(about, figures), *_lifetime_text(about), _decisions(figures)]
     return "\n".join([*lines, *_moves(figures), _service(about)])
 
@@ -237,6 +250,10 @@ def _decisions(figures: Row) -> str:
 
 
 def _moves(figures: Row) -> list[str]:
+    """Return lines on the migrations of a VM: how many, how much, how long, with what downtime.
+
+    Empty for one that was never migrated.
+    """
     lines = []
     if figures["moves_ended"]:
         text = (
@@ -279,6 +296,7 @@ UNSERVED_CAUSES = {
 
 
 def _unserved_text(about: Row) -> str:
+    """Return by cause what a VM asked for and did not get, as shares of all that it asked for."""
     parts = [
         f"{percent(about[f'unserved_{cause}_share'])} {why}"
         for cause, why in UNSERVED_CAUSES.items()
@@ -288,7 +306,10 @@ def _unserved_text(about: Row) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Return a row, or any value of one, with None in place of numbers that JSON lacks."""
+    """Return a row, or any value of one, with None in place of numbers that JSON lacks.
+
+    NaN and infinities are what a table holds where nothing was measured.
+    """
     if isinstance(value, Mapping):
         return {name: finite(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -110,6 +110,7 @@ class Result:
 
     @classmethod
     def _of(cls, run: StoredRun) -> "Result":
+        """Return what was read from a run directory as a result, its baselines too."""
         return cls(
             name=run.name,
             summary=run.summary,

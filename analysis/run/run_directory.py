@@ -169,6 +169,7 @@ class _LazyTables(Mapping[str, pa.Table]):
                 raise _damaged(directory, f"{name} is cut or no Parquet file")
 
     def __getitem__(self, name: str) -> pa.Table:
+        """Return a table, read once. Raises InputError if its file is damaged, KeyError if none."""
         if name not in self._read:
             file = self._files[name]
             data = _verified(self._directory, file, self._record)

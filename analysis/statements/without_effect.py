@@ -60,7 +60,11 @@ def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
 
 
 def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
-    """Yield fields of migration where the control policy moves no VM."""
+    """Yield fields of migration where the control policy moves no VM.
+
+    A policy that does not say whether it migrates VMs is taken to, and none of these fields is told
+    then.
+    """
     scenario = run.scenario
     if migrates_vms(scenario.policies.control):
         return

@@ -256,6 +256,10 @@ class Comparison:
 
     @classmethod
     def _load(cls, directory: Path) -> "Comparison":
+        """Read names and levels from ``comparison.json``, and the runs below the directory.
+
+        Rows, sentences and notes are worked out anew.
+        """
         _, record = read_manifest(directory, COMPARED)
         data = read_json(directory, COMPARISON, record)
         listed = {name: each["runs"] for name, each in data["variants"].items()}

@@ -79,6 +79,8 @@ def _sentence(
     """Say what a variant takes more or less of than the reference.
 
     First what it left undone; nothing is claimed where the two did not do the same work.
+
+    The band of each change is told where levels were run and differ.
     """
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
         return f"{name}: every figure as in {reference}."
@@ -221,7 +223,10 @@ def _other_times(written: Mapping[str, Any]) -> list[str]:
 
 
 def _other_loads(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
-    """Return which variants carry another load than the reference."""
+    """Return which variants carry another load than the reference.
+
+    Hashes of the inputs count as well as the fields, since a file may have changed under its name.
+    """
     first = next(iter(written))
     other = _differing(
         {
@@ -246,7 +251,10 @@ def _bands(levels: Mapping[str, Any] | None) -> list[str]:
 
 
 def _mixed_marks(written: Mapping[str, Any], results: Mapping[str, Result]) -> list[str]:
-    """Return that exposures of the variants rest on figures of different kinds."""
+    """Return that exposures of the variants rest on figures of different kinds.
+
+    Sizes that follow by definition, such as none on bare metal, can be compared with any.
+    """
     marks = {
         name: _marks(written[name])
         for name, result in results.items()

@@ -141,7 +141,10 @@ def _heading(row: Row, box: _Box) -> dict[str, Any]:
 
 
 def _spread(row: Row) -> float:
-    """Return how many times the lowest value above zero the highest bound is."""
+    """Return how many times the lowest value above zero the highest bound is.
+
+    Only response times can be far enough apart to need it; 1 for all other units.
+    """
     bounds = [bound for cell in row.cells.values() if cell for bound in (cell.value, cell.high)]
     above = [bound for bound in bounds if bound]
     return max(above) / min(above) if above and row.unit == "ms" else 1.0
@@ -258,6 +261,8 @@ def _groups(comparison: ComparisonPage) -> list[tuple[str, list[dict[str, Any]]]
     """Return all rows under the headings of the report, unheard-of ones under their own.
 
     Metrics of one's own come under "More", savings last.
+
+    A group without a metric in this comparison is left out.
     """
     rows = comparison.rows
     groups = {title: [name for name in names if name in rows] for title, names in SECTIONS.items()}
@@ -329,7 +334,11 @@ def _range(low: float | None, high: float | None, unit: str, with_sign: bool = F
 
 
 def signed(value: float, unit: str = "") -> str:
-    """Return a difference with its sign; shares in percentage points, 0 exactly as 0."""
+    """Return a difference with its sign; shares in percentage points, 0 exactly as 0.
+
+    Three significant digits at most; a percentage is in points too, since percent of percent
+    misleads.
+    """
     if unit in ("share", "%"):
         points = value * 100 if unit == "share" else value
         return f"{'+' if points > 0 else ''}{shown(points)}{' pp' if points else ''}"

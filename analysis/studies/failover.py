@@ -99,7 +99,11 @@ class _FarmInstant:
 
     @classmethod
     def of(cls, case: Case, at_s: float, promised: float) -> "_FarmInstant":
-        """Copy what a farm is at this instant; its run goes on."""
+        """Copy what a farm is at this instant; its run goes on.
+
+        Columns are copied, since the farm changes them in place. ``promised`` is a share of the
+        memory of hosts on.
+        """
         farm = case.farm
         vms, hosts = farm.vms, farm.hosts
         need_mhz, capacity_mhz = case.engine.counting()
@@ -318,7 +322,11 @@ class _StrandedReasons:
         self._known: dict[int, Stranded] = {}
 
     def why(self, vm: int) -> Stranded:
-        """Return who a stranded VM is, and what stops it."""
+        """Return who a stranded VM is, and what stops it.
+
+        Counts of hosts are those after all other VMs have restarted, so that a host that was full
+        before and one that filled up since are told alike.
+        """
         vms = self._farm.vms
         kind = int(self._restart.kind_of_vm[vm])
         if kind not in self._known:

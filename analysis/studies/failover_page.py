@@ -30,7 +30,10 @@ def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
 
 
 def render(outcome: Failover) -> str:
-    """Return the page as HTML; texts from inputs are escaped."""
+    """Return the page as HTML; texts from inputs are escaped.
+
+    Failures that strand VMs are listed from the worst on; kinds that were not tried are left out.
+    """
     kinds = [
         {
             "kind": kind,

@@ -51,7 +51,10 @@ class Stranded:
         return f"needs {needed:.3g} {unit}, at most {free:.3g} {unit} free on {where} it may use"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return it as plain values.
+
+        Memory in GiB, CPU in GHz.
+        """
         return {
             "vm": self.vm,
             "size": self.size,

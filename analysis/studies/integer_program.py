@@ -63,14 +63,21 @@ def solve_program(
 
 @dataclass(frozen=True)
 class _Rows:
-    """Makes rows of the constraints; columns are the hosts, then the pairs of VM and host."""
+    """Makes rows of the constraints; columns are the hosts, then the pairs of VM and host.
+
+    ``vm`` and ``at`` have one entry per allowed pair: its VM, and the place of its host among the
+    chosen.
+    """
 
     hosts: int
     vm: Ints
     at: Ints
 
     def of(self, height: int, row: Ints, columns: Ints, values: Floats) -> csr_array:
-        """Return so many rows with ``values`` at ``columns`` of ``row``."""
+        """Return so many rows with ``values`` at ``columns`` of ``row``.
+
+        The matrix is sparse, (height, hosts + pairs): nearly all of its entries are 0.
+        """
         width = self.hosts + len(self.vm)
         return coo_array((values, (row, columns)), (height, width)).tocsr()
 
@@ -117,7 +124,11 @@ def _constraints(
 
 
 def _in_order(rows: _Rows, kinds: Ints) -> list[csr_array]:
-    """Let equal hosts be used in order, which rules out packings that differ in names alone."""
+    """Let equal hosts be used in order, which rules out packings that differ in names alone.
+
+    Without it the solver would prove the same packing once for each order of equal hosts. ``kinds``
+    are those of the chosen hosts, equal ones side by side.
+    """
     later = np.flatnonzero(kinds[1:] == kinds[:-1]) + 1
     if not len(later):
         return []
@@ -127,7 +138,10 @@ def _in_order(rows: _Rows, kinds: Ints) -> list[csr_array]:
 
 
 def _together(snapshot: Snapshot, rows: _Rows) -> list[LinearConstraint]:
-    """Let VMs of a rule be on a host exactly where the first of them is."""
+    """Let VMs of a rule be on a host exactly where the first of them is.
+
+    A rule whose first VM may not be on some host keeps the others off it too.
+    """
     made = []
     for rule in snapshot.together:
         first = np.flatnonzero(rows.vm == rule[0])

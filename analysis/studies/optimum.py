@@ -105,7 +105,11 @@ def best_known(snapshot: Snapshot) -> Ints | None:
 
 
 def _enough_hosts(snapshot: Snapshot, most: int | None) -> tuple[Ints, Ints]:
-    """Return hosts of which an optimum can be made, at most so many of a kind, and their kinds."""
+    """Return hosts of which an optimum can be made, at most so many of a kind, and their kinds.
+
+    ``most`` is how many hosts a known packing uses, None if none is known. Hosts are of one kind if
+    they are of one group, have the same room, and may hold the same VMs.
+    """
     barring = alike(snapshot.allowed.T.astype(np.float64))
     columns = (snapshot.group, snapshot.room_mhz, snapshot.room_mib, snapshot.one_guest, barring)
     kind = alike(np.column_stack(columns))

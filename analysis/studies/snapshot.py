@@ -87,6 +87,8 @@ class Snapshot:
         """Whether hosts hold the VMs with each where ``home`` says, and rules are kept.
 
         CPU and memory with a tolerance of 1e-9; one guest where a host takes no more.
+
+        ``home`` has one row of a host per VM, (vms,), none of them negative.
         """
         vms, hosts = np.arange(len(home)), len(self.room_mhz)
         group = self.group[home]
@@ -104,7 +106,11 @@ class Snapshot:
 
 
 def _groups(rules: Rules | None, kind: str, rows: Ints) -> list[Ints]:
-    """Return the places in ``rows`` of the VMs that hard rules of a kind bind to hosts."""
+    """Return the places in ``rows`` of the VMs that hard rules of a kind bind to hosts.
+
+    Positions are those of the snapshot, not rows of the farm. Rules with fewer than two VMs on
+    hosts bind none.
+    """
     found = []
     for rule in rules.all if rules is not None else ():
         places = np.flatnonzero(np.isin(rows, rule.vms))

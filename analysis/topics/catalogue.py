@@ -2,6 +2,10 @@
 
 A metric is defined in ``models/base/metric_definitions.py``; the topic's file says how it is
 measured and where it stands. Metrics, tables, figures, the report and the reference loop over this.
+
+The order of ``TOPICS`` is that in which metrics are measured and sections stand in the report. A
+topic is given the run, not the values of the others: what takes several is in
+``measure/metrics.py``.
 """
 
 from ..base.topic import Topic

@@ -31,6 +31,9 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
     """Return what was left beyond the reserve at each reporting instant, in GiB and GHz.
 
     Below 0 the reserve is broken; null where the reserve keeps none of that resource.
+
+    What is left is what VMs could still be given on the hosts that are awake, beyond what the
+    reserve keeps free for a failure.
     """
     table = run.records[TABLE]
     return {

@@ -66,7 +66,10 @@ def exposure_of(ledger: TenantLedger) -> Floats:
 
 
 def tenant_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return columns of the table of VMs on tenants; none where the scenario names none."""
+    """Return columns of the table of VMs on tenants; none where the scenario names none.
+
+    A VM whose size names no tenant has an empty text.
+    """
     ledger = run.accounts.tenants
     if ledger is None:
         return {}
@@ -116,7 +119,10 @@ def _ledger(run: PlayedCase) -> TenantLedger:
 
 
 def _summed(run: PlayedCase, values: Floats | None = None) -> Any:
-    """Return sums of values by tenant, those without a tenant last; of none the count of VMs."""
+    """Return sums of values by tenant, those without a tenant last; of none the count of VMs.
+
+    One entry per tenant and one for those without, (tenants + 1,).
+    """
     owner = _ledger(run).owner
     return np.bincount(owner, weights=values, minlength=len(run.case.stack.tenants) + 1)
 
@@ -135,7 +141,10 @@ def _work(run: PlayedCase) -> dict[str, Made]:
 
 
 def _responses(run: PlayedCase) -> dict[str, Made]:
-    """Return mean and P95 response time of each tenant's requests, where there are any."""
+    """Return mean and P95 response time of each tenant's requests, where there are any.
+
+    In ms, over the mixture of all requests of the tenant's VMs.
+    """
     service = run.accounts.service
     if service is None:
         return {}

@@ -45,7 +45,10 @@ def host_values(run: PlayedCase) -> dict[str, float]:
 
 
 def hosts_table(run: PlayedCase) -> dict[str, Made]:
-    """Return one row per host of the farm, in its order; integrals are over the whole run."""
+    """Return one row per host of the farm, in its order; integrals are over the whole run.
+
+    A host that was never on has 0 for shares and means.
+    """
     accounts = run.farm.accounts
     return {
         **_host_labels(run),
@@ -113,7 +116,10 @@ def _host_loads(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_lacks(run: PlayedCase) -> dict[str, Made]:
-    """Return the CPU that VMs on each host went without, GHz h, and cores to be licensed."""
+    """Return the CPU that VMs on each host went without, GHz h, and cores to be licensed.
+
+    CPU that VMs lost to migrations is not in it, since it is no lack of the host.
+    """
     totals, group = run.farm.accounts.totals, run.farm.hosts.group
     cores = np.array([licence.cores for licence in run.case.licences], np.float64)[group]
     return {
@@ -166,6 +172,8 @@ def maintenance(run: PlayedCase) -> dict[str, Made]:
     """Return when each host was closed for work, empty, and in service again; in that order.
 
     A time is null where that did not happen within the run.
+
+    Only hosts of the control policy ``evacuation`` are closed.
     """
     table, columns = run.records["maintenance"], run.farm.hosts
     return {
@@ -203,6 +211,8 @@ def busiest(result: RunTables) -> Figure:
     """Show the ten busiest hosts: mean, P95 and highest utilisation while on.
 
     Fewer where fewer did any work.
+
+    In percent of the capacity of each host, the busiest at the top.
     """
     names, mean, high, peak = busiest_hosts(result)
     bars = [

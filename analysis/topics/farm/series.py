@@ -87,7 +87,10 @@ def _hosts_and_energy(intervals: _Intervals) -> dict[str, Made]:
 
 
 def _loads(intervals: _Intervals) -> dict[str, Made]:
-    """Return means of CPU in GHz and of shares; a share of nothing switched on is 0."""
+    """Return means of CPU in GHz and of shares; a share of nothing switched on is 0.
+
+    CPU is what guests get plus what hypervisors add. ``vcpus_per_core`` above 1 is overcommitment.
+    """
     mean, ratio = intervals.mean, intervals.ratio
     saturated_ghz = mean("saturated_mhz_s") / MHZ_PER_GHZ
     unserved = (
@@ -137,8 +140,6 @@ def course_beside_baselines(
 
     ``unit`` stands at the pointer. The area below this run is filled; baselines are lines, in the
     order in which they were compared.
-
-    A baseline may have another length; it is drawn as far as it goes.
     """
     lines: list[tuple[RunTables, str, str]] = [(result, MAIN, "this run")]
     for baseline, about, colour in zip(

@@ -105,6 +105,8 @@ def host_columns(run: PlayedCase) -> dict[str, Made]:
 
     Means are over the time on, 0 for a host that never was; memory includes reservations for VMs
     that are on their way.
+
+    Cores are the capacity over the clock of one core.
     """
     farm, totals = run.farm, run.farm.accounts.totals
     hosts, accounts, on_s = farm.hosts, farm.accounts, totals[Rate.ON]
@@ -129,7 +131,10 @@ def host_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 class _ByGroup:
-    """Sums and extremes over the hosts of each group."""
+    """Sums and extremes over the hosts of each group.
+
+    Results have one entry per group of the scenario, (groups,); arguments one per host, (hosts,).
+    """
 
     def __init__(self, run: PlayedCase) -> None:
         self._group, self.count = run.farm.hosts.group, len(run.case.host_models)

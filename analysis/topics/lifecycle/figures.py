@@ -48,6 +48,8 @@ def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     """Return a shade for every outage that took VMs, the largest if there are too many.
 
     None where nothing failed, or no failure took a VM.
+
+    At most :data:`MAX_MARKS`, those that took most VMs.
     """
     table = result.tables.get("outages")
     if table is None:

@@ -58,6 +58,9 @@ def _edges(values: Floats) -> Floats:
     """Return edges that hold all values: round steps, in ratios 1, 2, 5 where they range far.
 
     Values are times in s; without any there is one range from 0 to 1.
+
+    At least two edges, ascending. Downtimes range from milliseconds to hours, so that steps of one
+    width would put nearly all of them into one bar.
     """
     low, high = float(values.min(initial=np.inf)), float(values.max(initial=0.0))
     if not 0 < high < np.inf:
@@ -132,6 +135,8 @@ def sent(result: RunTables) -> Figure:
     """Show what migrations sent over the network in each interval, GiB.
 
     What a phase sent is spread evenly over its time.
+
+    Unlike ``copied_gib``, this is what went over links, without cross traffic.
     """
     series = result.table("farm_series")
     times_s = series["time_s"].to_numpy()
@@ -155,7 +160,10 @@ def sent(result: RunTables) -> Figure:
 
 
 def migrations(result: RunTables) -> Figure:
-    """Show how many migrations began in each interval; long runs have wider bars."""
+    """Show how many migrations began in each interval; long runs have wider bars.
+
+    Begun, not ended: a migration that lasts several intervals counts in the first.
+    """
     series = result.table("farm_series")
     times, label = hours(series["time_s"].to_numpy())
     counts = series["migrations_started"].to_numpy().astype(float)

@@ -76,7 +76,10 @@ def decisions(run: PlayedCase) -> dict[str, Made]:
 
 
 def _durations(run: PlayedCase) -> dict[str, Made]:
-    """Return how long migrations took their VMs; null where the model knows no downtime."""
+    """Return how long migrations took their VMs; null where the model knows no downtime.
+
+    Times in s. ``waited_s`` is 0 for a migration that began at once.
+    """
     table = run.records["migrations"]
     unknown = np.isnan(table["downtime_s"])
     return {
@@ -101,7 +104,11 @@ def _durations(run: PlayedCase) -> dict[str, Made]:
 
 
 def _costs(run: PlayedCase) -> dict[str, Made]:
-    """Return what migrations took of hosts, guests and energy."""
+    """Return what migrations took of hosts, guests and energy.
+
+    Seconds of CPU are relative to what the VM asked for, so that large and small VMs can be
+    compared: 1 s is the work that it asks for in one second.
+    """
     table = run.records["migrations"]
     return {
         "source_cpu_s": (
@@ -126,7 +133,10 @@ def _costs(run: PlayedCase) -> dict[str, Made]:
 
 
 def _circumstances(run: PlayedCase) -> dict[str, Made]:
-    """Return what was resorted to, null where nothing was."""
+    """Return what was resorted to, null where nothing was.
+
+    Reactions are those of the migration model's ``if_not_converging``.
+    """
     table = run.records["migrations"]
     return {
         "convergence_action": (
@@ -152,7 +162,10 @@ def _texts_or_null(run: PlayedCase, codes: Ints) -> pa.DictionaryArray:
 
 
 def migration_phases(run: PlayedCase) -> dict[str, Made]:
-    """Return the phases of each move, in order."""
+    """Return the phases of each move, in order.
+
+    A phase in which nothing was sent has 0.
+    """
     table = run.records["migration_phases"]
     return {
         "migration": (table["move"], "", "Row of the move in migrations, counted from 0."),
@@ -178,7 +191,10 @@ def highest_use(run: PlayedCase) -> Floats:
 
 
 def used_share(sent_bytes: Floats, capacity_mbps: Floats, length_s: Floats | float) -> Floats:
-    """Return bytes over what the capacity would have carried in that time."""
+    """Return bytes over what the capacity would have carried in that time.
+
+    One entry per direction of a link. A share, not in percent; 1 Mbit is 10^6 bits.
+    """
     share: Floats = sent_bytes / (capacity_mbps * BYTES_PER_MEGABIT * length_s)
     return share
 
@@ -187,6 +203,9 @@ def links(run: PlayedCase) -> dict[str, Made]:
     """Return one row per direction of a link: what it carried, and shares of its bandwidth used.
 
     Only where migrations go over a network.
+
+    A link that carried nothing has a row as well, with its background only. Each cable has two
+    rows, one for each direction.
     """
     assert run.outcome.network is not None
     network, sent = run.outcome.network.network, run.records["links"]["sent_bytes"]
@@ -210,6 +229,8 @@ def link_series(run: PlayedCase) -> dict[str, Made]:
     """Return the course of the links that were used most, the busiest first.
 
     One row per link and reporting interval; no rows where nothing was sent.
+
+    What is left out, for reasons of size, is in the totals of the table ``links``.
     """
     assert run.outcome.network is not None
     network, series = run.outcome.network.network, run.records["link_series"]

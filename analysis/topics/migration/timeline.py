@@ -90,7 +90,10 @@ def phase_timeline(result: RunTables) -> Figure:
 
 
 def _traces(bars: list[_Bar], scale_s: float) -> list[dict[str, Any]]:
-    """Return a trace for each kind of bar that there is; times in units of ``scale_s``."""
+    """Return a trace for each kind of bar that there is; times in units of ``scale_s``.
+
+    A kind that does not occur has no trace and no entry in the legend.
+    """
     traces = []
     for kind, colour in {**COLOURS, CUT_OFF: "#57606a"}.items():
         mine = [bar for bar in bars if bar.kind == kind]
@@ -128,6 +131,8 @@ def _phases(
     """Yield what moves went through: kind, row, name, begin since the decision, length.
 
     Waits come first, then phases, then the moves that were cut off before their first phase ended.
+
+    Times in s. A migration that was cut off before its first phase ended has one bar until its end.
     """
     for row in line_of:
         yield WAITING, row, "waiting", 0.0, moves["waited_s"][row]
@@ -147,6 +152,8 @@ def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, f
     """Return the phases of some moves; phases of one name in a row are one.
 
     Each is row, name, start and end in s, and how many phases it stands for.
+
+    Rounds of pre-copy would otherwise be dozens of bars too narrow to see.
     """
     table = result.table("migration_phases").to_pydict()
     found: list[tuple[int, str, float, float, int]] = []
@@ -173,7 +180,10 @@ def _hover_text(moves: Moves, row: int, phase: str, length_s: float) -> str:
 def _row_labels(
     moves: Moves, rows: list[int], row_px: float
 ) -> tuple[dict[int, str], list[dict[str, Any]]]:
-    """Return labels by line, as many as there is room for, and a line between instants."""
+    """Return labels by line, as many as there is room for, and a line between instants.
+
+    ``row_px`` is the height of a line in pixels; a label takes :data:`LABEL_PX`.
+    """
     decided_s = [moves["decided_s"][row] for row in rows]
     firsts = [
         line for line in range(len(rows)) if not line or decided_s[line] != decided_s[line - 1]
