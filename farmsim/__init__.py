@@ -42,10 +42,12 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used. Raises AttributeError for all other names."""
     if name not in _WHERE:
         raise AttributeError(f"module 'farmsim' has no attribute {name!r}")
     return getattr(import_module(f".{_WHERE[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:
+    """Return the public names only, so that completion offers nothing else."""
     return __all__

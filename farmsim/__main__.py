@@ -10,7 +10,12 @@ ALLOCATIONS_PER_COLLECTION = 50_000
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    Threads of linear algebra are limited to one unless the environment says otherwise. SIGTERM and
+    SIGHUP end a run as an interruption does, so that nothing half-written is left behind; a signal
+    that the caller has set to be ignored stays ignored.
+    """
     # One thread: farmsim multiplies no large matrices, starting a pool of threads takes longer
     # than reading a scenario, and results must not depend on the number of cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

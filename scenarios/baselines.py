@@ -56,6 +56,9 @@ def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None
     ``load`` is that of the scenario. ``left_out`` (rows) are VMs that never ran in the scenario's
     own run: nobody asks for them where the load is the same. Raises InputError where a baseline
     cannot carry the same work.
+
+    The cases are run after the scenario itself; without baselines (``none``) the list is empty.
+    Where several are written, errors point to ``baseline.N``.
     """
     cases = []
     for row, baseline in enumerate(scenario.baseline):
@@ -145,6 +148,9 @@ def _dedicated(
     """Return one server per VM, always on, nothing shared: as many as there are ever VMs at once.
 
     The first server that holds every VM is taken. Raises InputError if none does.
+
+    ``price`` counts only where the baseline states one; licences cost nothing, since nothing is
+    virtualised. ``where`` is what errors point to.
     """
     lives = static_lifecycle(load)
     lives = replace(lives, population=lives.population.without(left_out))

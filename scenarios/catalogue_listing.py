@@ -298,7 +298,11 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 
 def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
-    """Return entries as text: a line each, or in full."""
+    """Return entries as text: a line each, or in full.
+
+    ``found`` are entries of :func:`entries`. Columns are as wide as their longest cell; no line is
+    wrapped.
+    """
     if full:
         return "\n\n".join(_full(entry) for entry in found)
     if what == "servers":

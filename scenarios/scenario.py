@@ -47,6 +47,10 @@ class Scenario(ScenarioData):
     """One experiment, frozen; see :class:`farmsim.scenarios.spec.spec.Spec` for what it holds.
 
     Files that it names are looked for relative to its folder.
+
+    It can be made from a file (:meth:`load`), from mappings (:meth:`of`) or from another one
+    (:meth:`with_`); each checks everything, so that a scenario that exists can be built unless a
+    file that it names is wrong.
     """
 
     def check_paths(self) -> None:

@@ -24,6 +24,8 @@ def schema() -> dict[str, Any]:
 
     What editors cannot know (sums, units of money, what parts say of each other) stays with
     farmsim.
+
+    The result is plain data, which ``json.dumps`` takes.
     """
     made = _draft7(Spec.model_json_schema(by_alias=True))
     definitions = made["definitions"]
@@ -52,7 +54,11 @@ def _plain_text(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draft7(node: Any) -> Any:
-    """Rewrite what pydantic writes for draft 2020-12: names of keys, references, defaults."""
+    """Rewrite what pydantic writes for draft 2020-12: names of keys, references, defaults.
+
+    A ``$ref`` beside other keys goes into ``allOf``, because draft 7 ignores what stands beside it.
+    Titles and discriminators of pydantic are left out.
+    """
     if isinstance(node, list):
         return [_draft7(each) for each in node]
     if not isinstance(node, dict):

@@ -113,6 +113,9 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
     """Check a scenario and all its variants. Raises InputError with all that is wrong.
 
     The workload is read where there are rules of placement, since these name VMs.
+
+    Traces are not read otherwise, so that a large one need not be there to check a scenario in
+    time.
     """
     written, allow_code = _written(source, overrides, allow_code)
     scenario = validated(written, allow_code)

@@ -13,7 +13,10 @@ DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Stopped(BaseException):
-    """The process was asked to end by a signal, its number in ``signal``."""
+    """The process was asked to end by a signal, its number in ``signal``.
+
+    It is no Exception, so that code which catches those of policies does not catch it.
+    """
 
     def __init__(self, signal: int) -> None:
         super().__init__(signal)
@@ -25,6 +28,10 @@ def tell(error: BaseException) -> int:
 
     Mistakes of the user are told in full, each with its place; all other exceptions are faults of
     farmsim, whose traceback FARMSIM_DEBUG=1 shows.
+
+    Codes are 2 for input that is wrong, 130 for an interruption by the user, 128 and the number of
+    a signal, and 3 for a fault of farmsim. Nothing is written to standard output, which scripts
+    read.
     """
     from ..scenarios.errors.problems import InputError
 
@@ -58,6 +65,7 @@ def tell(error: BaseException) -> int:
 
 
 def _interrupted(code: int) -> int:
+    """Tell which files are complete, and return the exit code that was given."""
     what = " and ".join(str(path) for path in written) + " is complete"
     warn(f"interrupted; {what if written else 'nothing was written'}")
     return code

@@ -15,7 +15,12 @@ from .studies import evacuate, failover, optimum
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
-    """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number."""
+    """Run farmsim and return its exit code: 0, 1, 2, 3, 130, or 128 and a signal's number.
+
+    ``arguments`` are those of the command line without the program's name. No exception leaves it:
+    each becomes a message and a code, see :func:`.tell`. What earlier calls in the same process
+    have written is forgotten first.
+    """
     written.clear()
     warnings.showwarning = show_warning
     if any("\0" in each for each in arguments):
@@ -29,15 +34,29 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 class _Commands(click.Group):
-    """A group whose help, too, ends quietly when its reader has gone, or says what is wrong."""
+    """A group whose help, too, ends quietly when its reader has gone, or says what is wrong.
+
+    click writes help while it makes the context and while it invokes a command, so that both have
+    to be watched.
+    """
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read the arguments, and write help where it is asked for.
+
+        Raises Exit with 0 if the reader of the help has gone, and InputError if it cannot be
+        written.
+        """
         try:
             return super().make_context(*args, **settings)
         except OSError as error:
             raise unsaid(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named.
+
+        Raises Exit with 0 if the reader of its output has gone; other errors are those of the
+        command.
+        """
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:

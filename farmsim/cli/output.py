@@ -11,7 +11,10 @@ written: list[Path] = []
 
 
 def echo(text: str) -> None:
-    """Write to standard output; InputError, with what was written before, if that fails."""
+    """Write to standard output; InputError, with what was written before, if that fails.
+
+    A reader that closes a pipe early is no error of the user: standard output is then silenced.
+    """
     try:
         say(text)
     except OSError as error:
@@ -20,14 +23,21 @@ def echo(text: str) -> None:
 
 
 def echo_json(data: Any, indent: int | None = None) -> None:
-    """Write plain values as JSON, which has no NaN."""
+    """Write plain values as JSON, which has no NaN.
+
+    Names that are not ASCII stay readable. Raises ValueError for NaN and infinities: results have
+    None in their place.
+    """
     import json
 
     echo(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def unwritable(error: OSError, saved: str = "") -> Exception:
-    """Return the InputError for a standard output that cannot be written, and silence it."""
+    """Return the InputError for a standard output that cannot be written, and silence it.
+
+    ``saved`` tells which files are complete all the same.
+    """
     from ..scenarios.errors.problems import refuse
     from ..scenarios.files.destination import reason
 

@@ -112,7 +112,10 @@ def explain(directory: Path, vm: str, as_json: bool) -> None:
 
 
 def _assertions(failed: list[str]) -> int:
-    """Name the conditions that do not hold and return the exit code."""
+    """Name the conditions that do not hold and return the exit code.
+
+    They go to standard error, one a line, after the result itself has been written.
+    """
     for failure in failed:
         warn(f"assertion failed: {failure}")
     return ASSERTION_FAILED if failed else DONE

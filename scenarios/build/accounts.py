@@ -22,6 +22,9 @@ def accounts_of(scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
     """Return what is accounted for in a run, without single requests.
 
     Response times are, where a size has a request class; tenants are, where any is named.
+
+    ``farm`` is the one that the run will change: ledgers read its columns as it goes. Without
+    classes and tenants only bounds are recorded, which costs a run nothing else.
     """
     service = ServiceLedger(farm, stack.requests) if any(stack.classes) else None
     tenants = len(stack.tenants)
@@ -36,6 +39,9 @@ def _layer_risk(stack: Stack) -> Floats:
     """Return per group of hosts how exposed a VM is by the code and interfaces there.
 
     Applications on a host's operating system are interfaces beside those of its hypervisor.
+
+    The result (groups,) has no unit. It grows with the code that has to be trusted and with the
+    interfaces that guests can reach.
     """
     layers = [platform.hypervisor for platform in stack.platforms]
     trusted = np.array([layer.tcb_kloc for layer in layers])

@@ -38,6 +38,10 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
 
     A load without applications is returned as it is. Raises InputError for files of load, and for
     names of members that VMs of the load have.
+
+    Rows of members follow those of the VMs, application by application, each with as many rows as
+    it may have members. Names are ``name-1`` and so on; the error for names that occur twice points
+    to ``applications.name``.
     """
     parts = scenario.applications
     if not parts:
@@ -84,6 +88,8 @@ def _applications(
     """Return the columns of the applications, whose members begin at row ``first``.
 
     ``maximum`` (applications,) is the number of rows of each, ``made`` the load of each.
+
+    ``load_mhz`` of the result is (steps, applications), at steps of ``policies.scaling_every``.
     """
     return Applications(
         names=[part.name for part in parts],
@@ -159,6 +165,8 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
     """Return instants in s from the first row on, values as written, and the file.
 
     Raises InputError where times do not ascend or a value is negative, infinite or missing.
+
+    Rows are counted as the file does, the header being row 1. The first instant becomes time 0.
     """
     where = load.path
     content = read_file(folder / where, where)
@@ -185,6 +193,8 @@ def elasticity_of(scenario: ScenarioData, load: Load, stack: Stack) -> Elasticit
     """Return how the applications of a load scale; None where there are none.
 
     A policy that resizes members may give them any size of its ladder; others know one size.
+
+    Cool-downs are in s. An application without a policy keeps the members that it starts with.
     """
     if load.applications is None:
         return None
@@ -225,6 +235,8 @@ def _member(name: str, sizes: list[VmSize], stack: Stack) -> MemberSize:
     """Return a size as members of an application have it, with the CPU that it can get.
 
     The limit of the layer holds where it is below the size's own CPU (MHz).
+
+    ``name`` is a size of the workload; that it exists has been checked.
     """
     number = next(index for index, size in enumerate(sizes) if size.name == name)
     size = sizes[number]

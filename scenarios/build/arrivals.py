@@ -32,6 +32,9 @@ def build_arrivals(
     """Return the VMs that a run of ``end_s`` meets. Raises InputError.
 
     ``tenants`` are those of the scenario, ``draw`` gives an independent generator per name.
+
+    A path that does not exist is told at ``workload.arrivals.path``, what is wrong in a file with
+    its row.
     """
     recorded = _recorded(part, folder, end_s, tenants, draw)
     return finish(recorded, part, end_s, tenants, draw)
@@ -59,6 +62,10 @@ def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
     """Return VMs made by the laws of a public trace, up to ``end_s``.
 
     Raises InputError if that would be more than MAX_GENERATED.
+
+    The number of VMs is estimated before any is drawn, so that a rate that was mistaken takes no
+    memory. Generation begins at time 0 of the law whatever ``trace_start`` is: VMs that are still
+    there when the run begins belong to it.
     """
     law = arrival_law()
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size

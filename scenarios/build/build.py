@@ -49,6 +49,9 @@ class Case:
     ``host_models``, ``host_counts``, ``prices`` (of one host, in the currency of the scenario) and
     ``licences`` have one entry per group of hosts. ``load`` makes the demand anew as often as it
     is wanted. ``living``: VMs come, go, fail or scale; otherwise all are there all the time.
+
+    A case is run once: a second run needs a second case, which :func:`build` makes of the same
+    ``load`` without reading it again.
     """
 
     name: str
@@ -76,6 +79,9 @@ def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | Non
 
     ``load`` is that of :func:`load_of`, where it has been read before. Nobody asks for the VMs
     that are ``left_out`` (rows). Raises InputError with the places of what is wrong.
+
+    Neither the scenario nor the load is changed. ``left_out`` serves baselines, which carry only
+    the VMs that ran in the scenario itself.
     """
     with scenario.locating_problems():
         return _build(scenario, load or load_of(scenario), left_out)
@@ -179,6 +185,9 @@ def load_of(scenario: ScenarioData) -> Load:
     """Read or prepare the workload of a scenario, with the members of its applications.
 
     It can be built into several cases. Raises InputError with the places of what is wrong.
+
+    All random draws of the load come from the seed of the scenario, under names of their own: other
+    draws of a run do not shift them.
     """
     with scenario.locating_problems():
         load = build_load(
@@ -196,6 +205,9 @@ def fresh(vms: Vms) -> Vms:
     """Return VM columns whose state has not been touched by a run.
 
     What a run changes is copied; names and what stays as it is are shared.
+
+    The copies are the columns that placement and resizing write to. Demand and state start at their
+    defaults.
     """
     return Vms(
         vms.vcpus.copy(),
@@ -220,6 +232,8 @@ def refuse_unplaced(case: Case, error: UnplacedError) -> InputError:
     """Say which VMs the initial placement found no host for, and why.
 
     Where a bound proves that no placement can succeed, it is told that the farm is too small.
+
+    The place is that of ``farm.hosts`` where the file is known, else the name of the case.
     """
     vms, need_mhz, room_mhz = case.engine.first_needs()
     short = shortage(need_mhz, min_mib(case.farm)[vms], room_mhz, case.farm.hosts.memory_mib)

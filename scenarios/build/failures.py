@@ -31,6 +31,10 @@ def failure_sources(
 
     ``names`` and ``domains`` are those of the hosts in their order, ``network`` has the links
     (None: no move uses one). Raises InputError for tables, and if hosts would hardly ever be up.
+
+    Sources of entries come first, in their order, then those of the schedule; ``rows`` of a source
+    are hosts, or the two directions of a link. Tables have the columns of COLUMNS, as the failure
+    traces of OpenDC have.
     """
     sources, files = [], []
     up = np.ones(len(names))

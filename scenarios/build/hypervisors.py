@@ -51,6 +51,10 @@ def build_stack(
 
     ``held`` is what is written of each size, None where a trace brought it. Figures are those of
     the scenario's level of overheads.
+
+    ``groups`` may be others than the scenario's, as for baselines. A size may be on a group if
+    tenants allow it and the hypervisor's limits hold it; both are in ``layer.allowed`` (sizes,
+    groups).
     """
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
@@ -102,6 +106,9 @@ def _layer(
     """Return the columns of a layer: of groups from their platforms, of sizes as they are written.
 
     A size that a trace brought has the default shares, no reservation and no limit.
+
+    Arrays are (groups,) or (sizes,), those of pairs (sizes, groups). ``physical_mib`` is infinite
+    where no more memory is promised than there is, so that nothing is ever swapped.
     """
     memory = [platform.hypervisor.memory for platform in platforms]
     promised = np.array([group.memory_overcommit for group in groups])
@@ -141,7 +148,10 @@ def _app_mhz(groups: Sequence[HostGroup], platforms: list[Platform]) -> Floats:
 
 
 def _ceilings(groups: Sequence[HostGroup], platforms: list[Platform]) -> Floats:
-    """Return what the I/O paths of a host can do, (kinds of I/O, groups)."""
+    """Return what the I/O paths of a host can do, (kinds of I/O, groups).
+
+    Storage is in operations per second, network in Mbit/s; a device without a limit has infinity.
+    """
     devices = [
         Device(storage_ops=group.storage_iops or np.inf, network_mbps=group.network or np.inf)
         for group in groups

@@ -18,6 +18,9 @@ def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> Lifecy
 
     A first start makes the VM (by template or clone) and boots it, a later one only boots it; both
     take no time for VMs that run at once. Times are in s.
+
+    ``platforms`` are those of the groups, so that ``first_s`` and ``again_s`` are (groups,). A wait
+    without a bound is infinite.
     """
     part, admission = spec.provisioning, spec.admission
     boots_s = [_boot_s(part, platform) for platform in platforms]
@@ -45,7 +48,10 @@ def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> Lifecy
 
 
 def static_lifecycle(load: Load) -> LifecycleSetup:
-    """Return the lives of the same VMs where each has a server that waits for it."""
+    """Return the lives of the same VMs where each has a server that waits for it.
+
+    It serves dedicated servers, where nothing waits, boots or is copied.
+    """
     return LifecycleSetup.at_once(
         _population(load, load.applications and load.applications.full()), 1
     )

@@ -15,6 +15,9 @@ def network_setup(spec: Spec, hosts: Hosts, models: MigrationModels) -> NetworkS
     """Return links, transport and limits where a migration model uses a network, else None.
 
     Raises InputError if the layout does not hold the hosts.
+
+    ``hosts`` gives names and groups in the order of the farm. Background traffic is the same share
+    of every link. The error points to ``network.layout``.
     """
     if not models.uses_network:
         return None

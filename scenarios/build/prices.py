@@ -19,7 +19,11 @@ def prices_of(scenario: ScenarioData) -> list[float]:
 
 
 def licences_of(scenario: ScenarioData, stack: Stack) -> list[HostLicence]:
-    """Return the licence of one host of each group."""
+    """Return the licence of one host of each group.
+
+    Prices are per year, of a host or of a VM. A price in another currency is 0, and that currency
+    is noted as ``foreign``.
+    """
     groups = zip(scenario.farm.hosts, stack.platforms, strict=True)
     return [_licence(scenario, group, platform) for group, platform in groups]
 

@@ -58,6 +58,9 @@ def written_rules(scenario: ScenarioData) -> tuple[list[WrittenRule], list[Input
     """Return the rules of a scenario and of its table, and the files read.
 
     Raises InputError if a table cannot be read, or two rules have one name.
+
+    Rules of the scenario come first, in their order; those of the table keep the place of their
+    first row.
     """
     rules, files = [], []
     for index, constraint in enumerate(scenario.constraints):
@@ -148,6 +151,9 @@ def _reservations(
     """Return a rule per size of VM that reserves CPU, where the scheduler heeds reservations.
 
     It names the VMs that have the size and those that may get it by vertical scaling.
+
+    Each has the place of ``reservation`` in its size and no constraint of its own, so that no
+    penalty is proposed for it.
     """
     if scenario.service.sharing != "shares":
         return {}
@@ -220,7 +226,10 @@ def build_reserve(spec: Spec) -> Reserve | None:
 
 
 class _Finder:
-    """Rows of VMs and hosts by name, pattern, size and tenant."""
+    """Rows of VMs and hosts by name, pattern, size and tenant.
+
+    It is made once for all rules: tables may have thousands.
+    """
 
     def __init__(self, farm: Farm, stack: Stack) -> None:
         self.vms = _Names(list(farm.vms.names))
@@ -253,7 +262,11 @@ class _Finder:
 
 
 class _Names:
-    """Names of VMs or hosts and the rows that they stand for."""
+    """Names of VMs or hosts and the rows that they stand for.
+
+    A name goes before a pattern, so that names with ``*`` or ``[`` can be written as they are.
+    Patterns are those of a shell, case counts.
+    """
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -329,7 +342,11 @@ def _needs(farm: Farm, start: InitialPlacementSetup) -> list[Need]:
 
 
 def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: Farm) -> Problem:
-    """Return a conflict as a problem of the first rule that takes part in it."""
+    """Return a conflict as a problem of the first rule that takes part in it.
+
+    At most SHOWN of the VMs are listed. A penalty is proposed only where the first rule was written
+    by the user.
+    """
     first, *others = conflict.rules
     names = [farm.vms.names[vm] for vm in conflict.vms[:SHOWN]]
     more = len(conflict.vms) - SHOWN

@@ -32,7 +32,11 @@ def shortage(need_mhz: Floats, need_mib: Floats, room_mhz: Floats, room_mib: Flo
 
 
 def min_mib(farm: Farm) -> Floats:
-    """Return the least memory that each VM takes on any group of hosts that it may be on."""
+    """Return the least memory that each VM takes on any group of hosts that it may be on.
+
+    The result (vms,) is in MiB and counts what the hypervisor adds. A VM that may be on no group
+    has its own memory.
+    """
     layer, vms = farm.delivery.layer, farm.vms
     extra_mib = np.where(layer.allowed, layer.extra_mib, np.inf).min(axis=1)
     return vms.memory_mib + np.where(np.isfinite(extra_mib), extra_mib, 0.0)[vms.size]
@@ -43,6 +47,9 @@ def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputEr
 
     ``told`` names the resource of which a bound proves that there is too little (empty: none),
     so that no other placement can help either.
+
+    At most SHOWN of the VMs are listed, each with how many hosts lacked what. The remedy names the
+    fields of the scenario that would help; the place is ``farm.hosts``.
     """
     searches = error.searches
     lines = []

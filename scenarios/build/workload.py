@@ -71,6 +71,8 @@ class Load:
 
     ``vms`` and ``sizes`` are those of the run, members of applications last; ``files`` and
     ``quality`` go into the report, ``source`` says in words where the load comes from.
+
+    ``quality`` is None where nothing was read, ``make`` takes the number of rows for members.
     """
 
     make: Callable[[int], Demand]
@@ -107,6 +109,9 @@ def build_load(
     Paths start at ``folder``. ``draw`` returns generators by name, none drawn from yet, so that
     load made anew is the same load; without VMs of its own the workload has steps of ``scaling_s``.
     Raises InputError.
+
+    The demand is made once to find faults before a run, and thrown away. Errors point to
+    ``workload`` and the field below it, or to file and row of a trace.
     """
     if part.arrivals is not None:
         return _arriving(part, part.arrivals, folder, draw, end_s, tenants)
@@ -166,7 +171,11 @@ def _none(part: WorkloadPart, step_s: float) -> Load:
 
 
 def sizes_of(part: WorkloadPart) -> list[VmSize]:
-    """Return the sizes as they are written, without what only the layer needs."""
+    """Return the sizes as they are written, without what only the layer needs.
+
+    Shares, reservations, limits and request classes are left out: the layer has them
+    (``hypervisors.py``). Units are MHz, MiB and Mbit/s.
+    """
     return [
         VmSize(
             size.name,
@@ -229,6 +238,9 @@ def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
     """Return the series of each VM that arrives (VMs,).
 
     Raises InputError if VMs are to be matched by name and the source knows no names.
+
+    What counts as the name of a VM is that of the source, with ``vm-`` before it where the source
+    has numbers.
     """
     way = way_of(part, trace)
     names = read.arrivals.names
@@ -314,6 +326,9 @@ def _series(
     """Return demand over time of ``count`` VMs; ``series`` says which series of a trace each has.
 
     Raises InputError where blocks cannot be drawn from the trace.
+
+    The result is never shared between runs. ``series`` (VMs,) holds columns of the trace, None
+    where VM and series have the same number.
     """
     source = part.source
 

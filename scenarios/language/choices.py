@@ -97,7 +97,11 @@ class ChoiceField:
         return self._checked(made(cls, rest, context))
 
     def _checked(self, policy: Any) -> Any:
-        """Return a policy; an error if it is the user's and lacks what its kind has to have."""
+        """Return a policy; an error if it is the user's and lacks what its kind has to have.
+
+        Policies that come with farmsim are taken as they are; the checks of others are those that a
+        run would fail at.
+        """
         wrong = None
         if self.kind and is_foreign(policy):
             wrong = flaw_of_class(type(policy), self.kind) or flaw(policy, self.kind)
@@ -226,6 +230,9 @@ def model_of(cls: type) -> type[Part]:
 
     Names are the keys of a scenario; types, units and limits come from the parameters. What had
     another name before is taken over from the dataclass.
+
+    It is made once per class. Bounds and units that a parameter states are checked by the twin,
+    rules between parameters by the dataclass itself.
     """
     hints = get_type_hints(cls)
     members: dict[str, Any] = {}
@@ -322,6 +329,9 @@ def usable(kind: str) -> dict[str, type]:
     """Return the policies of a kind by name, without those of others whose parameters fail.
 
     Of each of these a :class:`PluginWarning` tells once.
+
+    ``kind`` is one of KINDS, such as ``placement``. A plugin whose module fails is left out as
+    well; naming it in a scenario tells why.
     """
     found = available(kind)
     broken = {name: flaw_of_parameters(cls) for name, cls in found.items() if is_of_others(cls)}
@@ -346,6 +356,7 @@ def flaw_of_parameters(cls: type) -> str:
 
 
 def _flaw_of_parameters(cls: type) -> str:
+    """Look at dimensions, slots and defaults of numbers, and whether a schema can be made."""
     for name, parameter in parameters_of(cls).items():
         for what, value, known in (
             ("dimension", parameter.dimension, (*units.DIMENSIONS, *LISTS)),

@@ -18,6 +18,8 @@ def read_condition(text: str) -> tuple[str, float]:
 
     Raises ValueError for anything but one operator and one number, and for a point that could stand
     between thousands.
+
+    Operators are ``<``, ``<=``, ``>``, ``>=`` and ``==``. ``<= 5 %`` gives ``("<=", 0.05)``.
     """
     match = _CONDITION.match(text)
     if not match:

@@ -56,7 +56,10 @@ def places_of(data: Mapping[str, Any]) -> list[Place]:
 
 
 def value_at(data: Any, place: Place) -> Any:
-    """Return what stands at a place, MISSING if nothing does."""
+    """Return what stands at a place, MISSING if nothing does.
+
+    Steps are keys of mappings and indices of lists, counted from 0.
+    """
     for step in place:
         listed = isinstance(data, list) and isinstance(step, int) and step < len(data)
         if not listed and not (isinstance(data, Mapping) and step in data):

@@ -51,6 +51,9 @@ def sentences(error: ValidationError, model: type[BaseModel], data: Any) -> list
 
     The order is pydantic's. Left out are a list that is empty because its entries are wrong, and a
     field that is missing because it was written by a former name.
+
+    ``data`` is the document as it was read, before pydantic: former names and the value written are
+    taken from it.
     """
     found = [
         (_path(each["loc"], each["type"], data), each) for each in error.errors(include_url=False)
@@ -181,6 +184,8 @@ def _model_at(path: Path, model: type[BaseModel], data: Any) -> type[BaseModel] 
 
     It depends on the data which member of a union, or which choice, that is. None where there is no
     such model.
+
+    Used to name the keys that a mapping may have and the meaning of what is missing.
     """
     kind: Any = model
     for step in path:

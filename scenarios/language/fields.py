@@ -34,6 +34,8 @@ class Part(BaseModel):
     """A piece of a scenario: frozen, and strict about keys that it does not know.
 
     What it once called its fields and their values it lists as ``former_names.py`` says.
+
+    Of a number without a unit only its size is checked here; units are those of the field's type.
     """
 
     FORMER_FIELDS: ClassVar[Mapping[str, str]] = {}
@@ -93,6 +95,9 @@ class QuantityField:
     ``least`` and ``most`` in the base unit, those of the dimension where they are not given. Stands
     beside ``float`` in ``Annotated``; bounds of pydantic (``gt``, ``le``) hold for the value in the
     base unit as well.
+
+    Base units are s, MHz, MiB, Mbit/s, W and shares of 1. Written back, a value has the unit in
+    which it is shortest.
     """
 
     def __init__(

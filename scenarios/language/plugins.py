@@ -17,6 +17,9 @@ def load_class(name: str, kind: str, allowed: bool) -> type:
     Raises PydanticCustomError if that is not allowed, the module fails, or what it has of that
     name is no policy of the kind; the traceback of the module stands below the first line of its
     text.
+
+    A function becomes a class of policies that calls it. What the module prints goes to standard
+    error, so that ``--json`` stays readable.
     """
     if not allowed:
         raise _problem(f"{name} is code of yours; allow it with --allow-code")

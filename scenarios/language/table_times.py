@@ -245,6 +245,9 @@ def grid_of(
     The step is the shortest distance of two times; all distances must be multiples of it.
     ``row_of`` has the row of each time. A grid far larger than the ``samples`` that were written
     is refused with the row after the longest gap, before any memory is taken for it.
+
+    A single instant gives one slot and a step of 300 s. Slots are counted from 0; a time may be off
+    the grid by a hundredth of the step. Raises InputError with the row.
     """
     if len(times_s) == 1:
         return np.zeros(1, np.int64), 300.0

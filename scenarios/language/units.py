@@ -183,6 +183,9 @@ def write(value: float, dimension: str) -> str | float:
 
     The largest unit is used in which the number is short. A share without a short percentage is
     returned as a number.
+
+    ``dimension`` is a key of DIMENSIONS, ``value`` in its base unit: ``write(5400, "time")`` is
+    ``90 min``.
     """
     kind = DIMENSIONS[dimension]
     if dimension == "share":
@@ -223,6 +226,9 @@ def parse_money(written: object, per_kwh: bool) -> Money:
     """Return an amount such as ``7000 EUR``, or a price such as ``0.21 EUR/kWh``.
 
     Raises UnitError.
+
+    Amounts may be negative here: where that makes no sense is known by the field. Currencies are
+    not converted and need not exist.
     """
     example = "0.21 EUR/kWh" if per_kwh else "7000 EUR"
     if isinstance(written, Money) and written.per_kwh == per_kwh:

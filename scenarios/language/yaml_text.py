@@ -44,7 +44,10 @@ class TooDeepError(YamlError):
 
 @dataclass
 class Document:
-    """Parsed data and, for every path in it, where key and value stand (line, column)."""
+    """Parsed data and, for every path in it, where key and value stand (line, column).
+
+    Marks count from 1. Documents made in Python have none, and :meth:`find` then gives ``(1, 1)``.
+    """
 
     data: Any
     keys: dict[Path, Mark] = field(default_factory=dict)

@@ -62,7 +62,11 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Arriving:
-    """Arrivals ready to run, what is known of each size beyond the VM's hardware, their origin."""
+    """Arrivals ready to run, what is known of each size beyond the VM's hardware, their origin.
+
+    ``held`` has one entry per size of ``arrivals``; ``quality`` counts the VMs that the source has,
+    also those that the run does not meet.
+    """
 
     arrivals: Arrivals
     held: list[Size]
@@ -82,6 +86,9 @@ def finish(
     VMs that came before the run begins are there from its start, for the rest of their lifetime. A
     share is drawn by batch where there are batches. Sizes are combinations of all that tells VMs
     apart. Raises InputError if no VM is left, or there are more than MAX_SIZES sizes.
+
+    ``end_s`` is the length of the run, in s. Errors point to ``workload.arrivals`` and propose what
+    to change.
     """
     lifetime_s = _lifetimes(recorded, part, draw)
     arrival_s = recorded.arrival_s - part.trace_start
@@ -128,7 +135,11 @@ def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
 
 
 def _lifetimes(recorded: Recorded, part: ArrivalPart, draw: Draw) -> Floats:
-    """Return lifetimes in s, those not known infinite or drawn, a batch alike."""
+    """Return lifetimes in s, those not known infinite or drawn, a batch alike.
+
+    ``table`` arrivals may ask for lifetimes of Azure V1: a law that is drawn per batch, rounded up
+    to whole steps of the trace.
+    """
     unknown = np.isnan(recorded.lifetime_s)
     if not unknown.any():
         return recorded.lifetime_s
@@ -241,7 +252,11 @@ def _size(
 
 
 class Collector:
-    """Columns gathered chunk by chunk, of NumPy or of Arrow."""
+    """Columns gathered chunk by chunk, of NumPy or of Arrow.
+
+    Parts of one column have to be of one kind. A column that appears in one chunk appears in all,
+    since chunks of a file have the same columns.
+    """
 
     def __init__(self) -> None:
         self._parts: dict[str, list[Any]] = {}

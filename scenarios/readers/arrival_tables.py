@@ -133,6 +133,9 @@ def _unique_names(columns: dict[str, Any], source: TableArrivals) -> Any:
     """Return names of which each stands once: the second life of ``a`` is ``a#2``.
 
     Raises InputError if two VMs of one name are there at the same time.
+
+    The result is an Arrow array of texts. The error names the column of names and the first VM
+    concerned.
     """
     import pyarrow as pa  # noqa: PLC0415 - costly to import
 
@@ -172,6 +175,9 @@ def read_azure(source: AzureArrivals, path: Path) -> Recorded:
 
     A batch is what one subscription asks for in one step of 300 s. VMs that end with the trace
     stay. Utilisation above 100 % is cut and counted. Raises InputError with the row.
+
+    The file has no header: its columns are those of AZURE. The format is described at the Azure
+    Public Dataset (AzurePublicDatasetV1.md, V2.md); memory is in GiB, times are in s.
     """
     collected, subscriptions = Collector(), dict[str, int]()
     level = AZURE_LEVELS[source.utilisation_statistic]
@@ -217,6 +223,9 @@ def read_huawei_east_1(source: HuaweiEast1Arrivals, path: Path) -> Recorded:
 
     A name may come again after it has ended: that is another life of it. Raises InputError with the
     row of an event that cannot follow the one before.
+
+    Type 0 is a creation, 1 an end; ``cpu`` counts vCPUs, ``memory`` is in GiB, ``time`` in s. VMs
+    are named by their numbers. A lifetime is 1 s at least.
     """
     collected, last_s = Collector(), 0.0
     for chunk in read_chunks(path, source.path, lambda header: _all_of(header, source.path)):

@@ -24,7 +24,12 @@ SHOWN = 1000
 def with_assignments(
     scenario: ScenarioData, vms: Sequence[str], hosts: Sequence[str]
 ) -> ScenarioData:
-    """Return a scenario whose assignments are mappings of names that exist. Raises InputError."""
+    """Return a scenario whose assignments are mappings of names that exist. Raises InputError.
+
+    ``vms`` and ``hosts`` are the names of the run, in the order of their rows. A policy that holds
+    another one is followed inwards. All faults of an assignment are told at once, in the table with
+    their rows.
+    """
     control = scenario.policies.control
     found = _with_assignment(control, scenario.folder, vms, hosts)
     if found is control:

@@ -114,7 +114,10 @@ class Chunk:
         return indices
 
     def replaced(self, name: str, old: str, new: float) -> "Chunk":
-        """Return the chunk with one text of a column replaced by a number."""
+        """Return the chunk with one text of a column replaced by a number.
+
+        Used for open buckets such as ``>24``. The column is one of texts afterwards.
+        """
         from pyarrow import compute  # noqa: PLC0415 - costly to import
 
         text = self.texts(name)
@@ -122,7 +125,11 @@ class Chunk:
         return Chunk({**self.columns, name: column}, self.row, self.where)
 
     def refuse(self, wrong: Bools, name: str, right: str) -> None:
-        """Raise InputError at the first entry of a column that is wrong, if any is."""
+        """Raise InputError at the first entry of a column that is wrong, if any is.
+
+        ``wrong`` (rows,) marks entries of the chunk, ``right`` says what to write instead. The
+        message tells how many more there are in the chunk.
+        """
         found = np.flatnonzero(wrong)
         if len(found):
             cell = self.columns[name][int(found[0])].as_py()
@@ -276,7 +283,10 @@ def _without_blank(chunk: Chunk) -> Chunk:
 
 
 def _parquet(path: Path, shown: str, pick: Pick) -> Iterator[Chunk]:
-    """Yield the rows of a Parquet file, BATCH_ROWS at a time. Raises InputError."""
+    """Yield the rows of a Parquet file, BATCH_ROWS at a time. Raises InputError.
+
+    Rows are counted from 0, as Parquet has no lines.
+    """
     import pyarrow as pa  # noqa: PLC0415 - costly to import
     from pyarrow import parquet  # noqa: PLC0415 - costly to import
 

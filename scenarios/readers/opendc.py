@@ -38,6 +38,9 @@ def read_opendc(source: OpenDCArrivals, folder: Path) -> Recorded:
 
     Load is the mean of a task's fragments, of which only the sum over time is kept. Raises
     InputError.
+
+    Without fragments, ``utilisation`` is left to the scenario. A unit of memory that was recognised
+    is noted for the report.
     """
     from ..traces.arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
 

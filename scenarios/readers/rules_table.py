@@ -37,6 +37,8 @@ def read_rules(path: Path, shown: str) -> tuple[list[tuple[Constraint, str]], In
 
     Cells that are empty say nothing. Raises InputError with all rules that are wrong, or at the
     first row that cannot belong to one.
+
+    Columns are those of COLUMNS, ``rule`` and ``type`` needed. ``shown`` is the path in messages.
     """
     written: dict[str, dict[str, Any]] = {}
     places: dict[str, str] = {}
@@ -77,7 +79,10 @@ def _chosen(header: Sequence[str], shown: str) -> list[str]:
 
 
 def _add(rule: dict[str, Any], cells: dict[str, str], place: str) -> None:
-    """Put what a row says to what earlier rows have said of the same rule."""
+    """Put what a row says to what earlier rows have said of the same rule.
+
+    Raises InputError at a cell that says something else than an earlier row of the rule.
+    """
     for column, field in LISTS.items():
         if column in cells and cells[column] not in rule.setdefault(field, []):
             rule[field].append(cells[column])

@@ -45,6 +45,8 @@ def by_number(trace: TraceData, way: str, count: int) -> Ints:
 
     ``way`` is ``name``, ``position`` or ``cycle``, ``count`` the number of VMs. Raises InputError
     where the numbers of VMs and series do not agree.
+
+    The error points to ``workload.match_series_by`` and names the first series.
     """
     series = len(trace.names)
     if way == "cycle" or count == series or (way == "position" and count < series):
@@ -112,6 +114,9 @@ def sizes_by_name(part: WorkloadPart, trace: TraceData) -> Ints | None:
     """Return the size of each series where sizes are called like series, None where none is.
 
     Raises InputError if only some are, or a size stands for several VMs.
+
+    The result (series,) holds positions in ``part.sizes``. A single size is never matched by its
+    name: it is the size of all.
     """
     names = [size.name for size in part.sizes]
     at = {name: index for index, name in enumerate(names)}

@@ -53,6 +53,9 @@ def entities_of(
     """Return what there is of a kind, with the hosts of each, or the rows of each link.
 
     Raises ValueError where there are no links.
+
+    ``names`` are the hosts in the order of the farm. A switch has the hosts of its rack, which are
+    cut off when it fails. Labels may be written without leading zeros.
     """
     if kind == "link":
         return _links(network)
@@ -94,7 +97,11 @@ def reduce_availability(
 
 
 def low_availability(up: Floats) -> str:
-    """Say that hosts are hardly ever up; nothing where they are."""
+    """Say that hosts are hardly ever up; nothing where they are.
+
+    ``up`` (hosts,) are shares of time. The estimate is the product over entries: failures are taken
+    as independent.
+    """
     share = float(up.mean())
     if share >= MIN_AVAILABILITY:
         return ""

@@ -118,6 +118,8 @@ def build_hosts(farm: FarmPart, models: list[HostModel]) -> Hosts:
     """Return the columns of all hosts, in the order that the scenario wants.
 
     ``models`` are those of the groups.
+
+    The result has state and occupancy of hosts that no run has touched.
     """
     counts = np.array([group.count for group in farm.hosts])
     return columns(models, numbering(counts, farm.order), counts)

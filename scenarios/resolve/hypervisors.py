@@ -15,7 +15,11 @@ from ..spec.farm import HostGroup, InlineHypervisor, InlineServer
 
 
 def server_of(group: HostGroup) -> Server:
-    """Return the server of a group, of the catalogue or as the scenario writes it out."""
+    """Return the server of a group, of the catalogue or as the scenario writes it out.
+
+    A server that is written out has one thread per core, and no processor from which assistance
+    could be read.
+    """
     if not isinstance(group.server, InlineServer):
         return servers()[group.server]
     inline = group.server
@@ -51,7 +55,11 @@ def hypervisor_of(group: HostGroup, level: Level) -> Hypervisor[float]:
 
 
 def assists_of_group(group: HostGroup) -> frozenset[str]:
-    """Return the assistance flags of a group's server: as written, or as its processor has."""
+    """Return the assistance flags of a group's server: as written, or as its processor has.
+
+    Flags are those of ASSISTS. By default they follow from the processor and the year of its
+    publication.
+    """
     if group.assists is not None:
         return frozenset(group.assists)
     server = server_of(group)

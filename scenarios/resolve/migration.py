@@ -55,7 +55,11 @@ def _stuck(layer: Layer) -> str:
 
 
 def may_use_network(spec: Spec) -> bool:
-    """Return whether a move may send anything over the network, or takes places in it."""
+    """Return whether a move may send anything over the network, or takes places in it.
+
+    False only where all models are at a fixed rate, nothing is said of the network and nothing is
+    converted: the network then need not be built.
+    """
     models = [spec.migration]
     models += [group.migration for group in spec.farm.hosts]
     models += [size.migration for size in spec.workload.sizes]

@@ -55,7 +55,10 @@ def racks_of_sites(layout: Sites, places: Sequence[Ints], per_rack: int | None) 
 
 
 def hosts_of_sites(layout: Sites, group_of_host: Sequence[str]) -> list[Ints] | None:
-    """Return the rows of each site's hosts; None where the sites are not those of the farm."""
+    """Return the rows of each site's hosts; None where the sites are not those of the farm.
+
+    ``group_of_host`` has the group's name of each host. Rows ascend within a site.
+    """
     names = np.array(group_of_host)
     if all(site.hosts for site in layout.sites):
         ends = np.cumsum([site.hosts or 0 for site in layout.sites])

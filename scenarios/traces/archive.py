@@ -33,6 +33,8 @@ def members(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
 
     Names with ``..``, absolute names, links and names that occur twice in an archive are refused,
     and so is content far larger than the archive. Raises InputError.
+
+    ``shown`` is the path in messages. Files of an archive are read one at a time, a member whole.
     """
     if path.is_dir():
         yield from _folder(path, shown)

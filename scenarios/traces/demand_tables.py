@@ -39,7 +39,11 @@ MAX_COLUMNS = 1_000_000
 
 
 class Shipped(TraceFormat):
-    """A trace that comes with farmsim."""
+    """A trace that comes with farmsim.
+
+    It needs no file and has no gaps, so that a first run can start at once. The name alone stands
+    for the mapping: `source: planetlab-20110303`.
+    """
 
     type: Literal["shipped"]
     name: Name = Field(description="Its name; see `farmsim catalog workloads`.")
@@ -86,7 +90,15 @@ def read_shipped(name: str) -> TraceData:
 
 
 class TableTrace(TraceFormat):
-    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value)."""
+    """A CSV or Parquet table: wide (a column per VM) or tidy (columns time, VM, value).
+
+    The format for an export of your own monitoring. A wide table has a column per VM, named by it,
+    beside the time; a tidy one has a row per sample. An example: `{type: csv, path: load.csv, unit:
+    percent}`.
+
+    Times ascend in equal steps; the shortest distance of two times is the step, and samples between
+    are missing.
+    """
 
     type: Literal["csv", "parquet"]
     path: FilePath = Field(description="The file, relative to the scenario.")

@@ -34,7 +34,11 @@ Series = TypeVar("Series")
 
 
 class PlanetLab(TraceFormat):
-    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line."""
+    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line.
+
+    The format of the PlanetLab traces of CloudSim: a file per VM and day, 288 lines of five
+    minutes. An example: `{type: planetlab, path: 20110303.zip}`.
+    """
 
     type: Literal["planetlab"]
     path: FilePath = Field(description="Folder or archive, relative to the scenario.")
@@ -140,7 +144,12 @@ def _number(text: str, where: str, row: int) -> float:
 
 
 class Bitbrains(TraceFormat):
-    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace."""
+    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace.
+
+    The format of the Grid Workloads Archive (GWA-T-12: fastStorage and Rnd). vCPUs, clock and
+    memory of each VM are the largest that its file states, unless `workload.sizes` is written. An
+    example: `{type: bitbrains, path: rnd.zip}`.
+    """
 
     type: Literal["bitbrains"]
     path: FilePath = Field(description="Folder or archive, relative to the scenario.")

@@ -92,7 +92,10 @@ class TraceData:
 
 @dataclass(frozen=True)
 class Rules:
-    """What to do with samples that are missing or above full, as a scenario names it."""
+    """What to do with samples that are missing or above full, as a scenario names it.
+
+    The names are those of ``workload.gaps`` and ``workload.above_100_percent``.
+    """
 
     gaps: str = "refuse"
     above_100_percent: str = "refuse"
@@ -227,6 +230,8 @@ def as_counts(percent: Floats) -> tuple[NDArray[np.generic], float]:
     """Return samples in percent as counts, and what share one count is.
 
     Whole percentages become bytes, so that a trace takes the least memory.
+
+    The counts have the shape of ``percent``; the share is 0.01 in both cases.
     """
     whole = percent.astype(np.uint8)
     if np.array_equal(whole, percent):
