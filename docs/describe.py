@@ -248,8 +248,9 @@ def sections(
 ) -> Iterator[Section]:
     """Yield the sections of the reference page, a mapping each, in the order of the language.
 
-    A mapping that occurs in several places is described once, where it first occurs; ``seen`` keeps
-    those with several kinds. ``path`` is where ``model`` stands, empty for the file itself.
+    A mapping with several kinds is described once, where it first occurs, which ``seen`` keeps;
+    others are described at each place. ``path`` is where ``model`` stands, empty for the file
+    itself.
     """
     seen = set() if seen is None else seen
     types = types_of(model)

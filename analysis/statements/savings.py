@@ -140,8 +140,8 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
     Servers of a baseline that count with their energy only are compared by energy cost first;
     what the hosts of this run cost beside it is named apart.
 
-    ``capital_cost`` and ``energy_cost`` are of the run's length; they are scaled to a year of 8766
-    h.
+    ``capital_cost`` and ``energy_cost`` are of the run's length; they are scaled to a year of 365
+    days.
     """
     lacking = UNLICENSED in here or UNLICENSED in there
     without = ", without licences whose price is not known" if lacking else ""

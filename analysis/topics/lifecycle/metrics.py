@@ -61,8 +61,9 @@ def life_values(run: PlayedCase) -> dict[str, float]:
 
     Waits are those of VMs that ran, 0 where none did.
 
-    ``vms_arrived`` are those asked for after the start, ``vms_lost`` those that a failed migration
-    destroyed, ``vms_waiting`` those in the queue as the run ends, whether or not they ran before.
+    ``vms_arrived`` are those asked for after the start, ``vms_lost`` those that crashed with a
+    failed migration, ``vms_waiting`` those in the queue as the run ends, whether or not they ran
+    before.
     Waits are in s, from the first request to the first run; those still waiting are not in them.
     """
     if not run.case.living:
