@@ -104,7 +104,8 @@ def test_shapes_and_types_are_those_listed(part: str, seen: dict[str, Any]) -> N
 
 
 def test_kinds_have_the_methods_and_defaults_listed() -> None:
-    listed = re.findall(r"^(\w+) +(\w+)\(([\w, ]+)\) +(\S.*)$", section("Kinds"), re.MULTILINE)
+    rows_of_one_line = re.sub(r"\n {20,}", " ", section("Kinds"))
+    listed = re.findall(r"^(\w+) +(\w+)\(([\w, ]+)\) +(\S.*)$", rows_of_one_line, re.MULTILINE)
     assert [row[0] for row in listed] == list(KINDS)
     for name, method, parameters, attributes in listed:
         kind = KINDS[name]
