@@ -124,7 +124,7 @@ def comparison_text(comparison: Comparison) -> str:
         rows.append([*cells, "" if row.unit == "share" else row.unit])
     lines = [*comparison.sentences, "", *_aligned(rows)]
     if any(comparison.rows[metric].best for metric in picked):
-        lines.append("\n* best of its row, at every level that was run")
+        lines.append("\n* best of its row at every level")
     lines += [f"\nnote: {note}" for note in comparison.notes]
     return "\n".join(lines)
 

@@ -92,7 +92,7 @@ def hypervisors() -> str:
         "estimates, so each has a range and a mark; `overheads: low`, `typical` or `high` picks "
         "the bound that costs least, the typical value, or the bound that costs most.",
         table(
-            ("name", "what it is", "kind", "family", "needs", "paths", "live migration",
+            ("name", "meaning", "kind", "family", "needs", "paths", "live migration",
              "host applications", "licence"), overview,
         ),
         "A running VM moves only between profiles of one family. Figures may be changed with "
@@ -189,7 +189,7 @@ def classes() -> str:
         "`farmsim catalog classes NAME` shows one. Every figure is an engineering estimate "
         "(mark E), low / typical / high; measure your own load and write it as a mapping of "
         "these fields, `class: {cpu: 5 ms, storage_operations: 2}`.",
-        table(("name", "what it is"), [(f"`{entry['name']}`", entry["what"]) for entry in found]),
+        table(("name", "meaning"), [(f"`{entry['name']}`", entry["what"]) for entry in found]),
         "## Figures",
         "With `overheads: high` the high bound counts, with `low` the low one, except for `cpu`, "
         "`memory_share`, `mmu_share` and `vector_share`, which stay typical: they are the "
@@ -222,7 +222,7 @@ def workloads() -> str:
         "[Workloads](../workloads.md) says what each source does and where its limits are.",
         "## Shipped traces",
         "`source: NAME`, or `{type: resample, trace: NAME}`.",
-        table(("name", "what it is", "VMs", "hours", "step (s)", "licence", "source"), recorded),
+        table(("name", "meaning", "VMs", "hours", "step (s)", "licence", "source"), recorded),
         "## Fitted classes of the synthetic load",
         "`source: {type: synthetic, classes: NAME}`. Variances are parts of a standard normal "
         "score, scaled to sum to 1; time constants in s; the median in percent of the VM's CPU.",

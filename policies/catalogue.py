@@ -184,7 +184,7 @@ def _loaded(entry: EntryPoint) -> tuple[type | None, str]:
             found = entry.load()
     except (Exception, SystemExit) as error:  # somebody else's code may do anything
         text, _ = describe_error(error, "cannot be loaded")
-        return None, f"{text}; mend or uninstall the package\n{trace_of(error)}"
+        return None, f"{text}; repair or uninstall the package\n{trace_of(error)}"
     try:
         return as_class(found, kind), ""
     except TypeError as error:
@@ -198,7 +198,7 @@ def _installed() -> tuple[EntryPoint, ...]:
     for entry in entry_points(group=ENTRY_POINTS):
         kind, _, name = entry.name.partition(".")
         if kind not in KINDS or not name:
-            _warn_of(entry, f"is of no kind; name it KIND.NAME, KIND one of {', '.join(KINDS)}")
+            _warn_of(entry, f"is of no kind; fill it in KIND.NAME, KIND one of {', '.join(KINDS)}")
         elif name in KINDS[kind] or entry.name in found:
             _warn_of(entry, "has a name that is taken; it is not used")
         else:

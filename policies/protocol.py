@@ -35,47 +35,36 @@ What a class may have beside that: a control policy ``migrates_vms = False`` whe
 ``capacity_index(free_mhz, free_mib, tie_mhz)`` for quick arrivals; a scaling policy
 ``resizes_running(size, other)`` where members change their size while they run.
 
-place     a host row per VM, -1 where none has room, or ``Placed(rows, searches)``; it takes what
-          it gives with ``candidates.take(vm, position)``
-judge     two arrays, value and limit per host, in shares of its CPU: overloaded where the value
-          is higher; ``history_mhz`` has shape (hosts, samples), oldest first; ``linear`` returns
-          None, or weights and limit of a test that is a weighted sum
-pick      the position in ``vms`` of the VM that leaves
-order     rows of the hosts to empty, the first one first, each once
-decide    of a control policy: a :class:`Plan`; of a scaling policy: a number of members, or
+place a host row per VM, -1 where none has capacity, or ``Placed(rows, searches)``; it takes what it
+          gives with ``candidates.take(vm, position)`` judge two arrays, value and limit per host,
+          in shares of its CPU: overloaded where the value is higher; ``history_mhz`` has shape
+          (hosts, samples), oldest first; ``linear`` returns None, or weights and limit of a test
+          that is a weighted sum pick the position in ``vms`` of the VM that leaves order rows of
+          the hosts to empty, the first one first, each once decide of a control policy: a
+          :class:`Plan`; of a scaling policy: a number of members, or
           ``Wanted(members, rule, measured, limit, size)``
 forecast  numbers of shape (steps, series), for a history of shape (samples, series)
 steps     a generator: it yields a :class:`Step` each, is sent a :class:`Measured`, and returns a
           :class:`MigrationEnd`
 
 
-Columns of ``view.hosts``
--------------------------
-cpu_mhz          (hosts)   float64  MHz     CPU that guests can be given at most
-core_mhz         (hosts)   float64  MHz     clock of one core
-base_mhz         (hosts)   float64  MHz     CPU that the hypervisor takes for itself
-demand_mhz       (hosts)   float64  MHz     CPU asked for now, by guests, copies and the hypervisor
-delivered_mhz    (hosts)   float64  MHz     CPU given now, of what is asked for
-committed_mhz    (hosts)   float64  MHz     sum of the sizes of the VMs on it
-utilisation      (hosts)   float64  share   CPU delivered over CPU, 0 to 1
-memory_mib       (hosts)   float64  MiB     memory that VMs can be given at most
-memory_used_mib  (hosts)   float64  MiB     memory of VMs on it and of those on their way to it
-vm_count         (hosts)   int64    VMs     VMs on it
-incoming         (hosts)   int64    VMs     VMs on their way to it
-state            (hosts)   int8     state   power state, a number of :class:`PowerState`
-reachable        (hosts)   bool     yes/no  within reach over the network
-in_service       (hosts)   bool     yes/no  not closed for maintenance
-boots            (hosts)   int64    times   how often it has been woken
-stops            (hosts)   int64    times   how often it has been put to sleep
-booted_s         (hosts)   float64  s       when its last boot ended; -inf: never
-vm_s             (hosts)   float64  VM s    integral of ``vm_count`` over time
-group            (hosts)   int64    row     group of like hosts
-rack             (hosts)   int64    row     rack, a position in ``rack_names``
-rack_names       sequence  str      name    names of the racks
-names            (hosts)   str      name    names of the hosts
-power            bank      object   W       power curves: ``power.of_load(rows, cpu_mhz)``
-state_w          method    float64  W       power of hosts (rows) that sleep or switch; 0 of others
-changed          method    object   none    the same columns but for some, as things will be
+Columns of ``view.hosts`` ------------------------- cpu_mhz (hosts) float64 MHz CPU that guests can
+be given at most core_mhz (hosts) float64 MHz clock of one core base_mhz (hosts) float64 MHz CPU
+that the hypervisor takes for itself demand_mhz (hosts) float64 MHz CPU asked for now, by guests,
+copies and the hypervisor delivered_mhz (hosts) float64 MHz CPU given now, of what is requested
+committed_mhz (hosts) float64 MHz sum of the sizes of the VMs on it utilisation (hosts) float64
+share CPU delivered over CPU, 0 to 1 memory_mib (hosts) float64 MiB memory that VMs can be given at
+most memory_used_mib (hosts) float64 MiB memory of VMs on it and of those on their way to it
+vm_count (hosts) int64 VMs VMs on it incoming (hosts) int64 VMs VMs on their way to it state (hosts)
+int8 state power state, a number of :class:`PowerState` reachable (hosts) bool yes/no within reach
+over the network in_service (hosts) bool yes/no not closed for maintenance boots (hosts) int64 times
+how often it has been woken stops (hosts) int64 times how often it has been put to sleep booted_s
+(hosts) float64 s when its last boot ended; -inf: never vm_s (hosts) float64 VM s integral of
+``vm_count`` over time group (hosts) int64 row group of like hosts rack (hosts) int64 row rack, a
+position in ``rack_names`` rack_names sequence str name names of the racks names (hosts) str name
+names of the hosts power bank object W power curves: ``power.of_load(rows, cpu_mhz)`` state_w method
+float64 W power of hosts (rows) that sleep or switch; 0 of others changed method object none the
+same columns but for some, as things will be
 
 
 Columns of ``view.vms``
@@ -169,9 +158,9 @@ plan.wake(host, reason)           wake a host
 plan.close(host)                  take a host out of service
 plan.open(host)                   bring it back
 
-A reason is a text, or ``Reason(rule, measured, limit)`` where a measure exceeded a limit. It stands
-in the table ``decisions`` and in a VM's history. ``search=Search(…)`` records how a target was
-looked for. How many members an application has, and of which size, a scaling policy says.
+A reason is a string, or ``Reason(rule, measured, limit)`` where a measure exceeded a limit. It
+stands in the table ``decisions`` and in a VM's history. ``search=Search(…)`` records how a target
+was looked for. How many members an application has, and of which size, a scaling policy says.
 
 
 What is checked when

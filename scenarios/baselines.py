@@ -109,7 +109,7 @@ def _other(scenario: Scenario, baseline: OtherScenario, load: Load) -> Case:
     if differs:
         place, path = place_of(written, ("workload",))
         raise refuse(
-            place, f"{differs}; give it the same VMs, or compare the two with farmsim compare", path
+            place, f"{differs}; use the same VMs, or compare the two with farmsim compare", path
         )
     case = build(like, other_load)
     case.title = f"scenario {other.name}"
@@ -134,7 +134,7 @@ def _population(mine: Load, other: Load) -> str:
         made: Ints = np.stack([vms.vcpus, vms.size_mhz, vms.memory_mib])[:, order]
         return made
 
-    return "" if np.array_equal(sizes(mine), sizes(other)) else "has VMs of other sizes"
+    return "" if np.array_equal(sizes(mine), sizes(other)) else "has VMs of different sizes"
 
 
 def _vms(load: Load) -> str:
@@ -155,7 +155,7 @@ def _dedicated(
     lives = static_lifecycle(load)
     lives = replace(lives, population=lives.population.without(left_out))
     count = peak_population(lives.population, scenario.run.duration)
-    start = InitialPlacementSetup(placement=RoundRobin(), rule="one server each", one_each=True)
+    start = InitialPlacementSetup(placement=RoundRobin(), rule="one server per VM", one_each=True)
     problems: list[Problem] = []
     for group in _servers(scenario, baseline):
         farm, stack, model = _bare_farm(scenario, group, load, count, lives.is_static)
@@ -227,7 +227,9 @@ def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
         if one
         else (f"{count:,} dedicated servers, one workload each")
     )
-    server = f"{model.server}{age}" if known is not None else "like the hosts of the farm"
+    server = (
+        f"{model.server}{age}" if known is not None else ("same server as the hosts of the farm")
+    )
     return f"{what} ({server}, {charged})"
 
 

@@ -310,7 +310,7 @@ def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
                    "ops_per_w", "published")  # fmt: skip
         return _aligned([columns, *[[_cell(entry[key]) for key in columns] for entry in found]])
     rows = [(entry["kind"], entry["name"], entry["what"]) for entry in found]
-    return _aligned([("kind", "name", "what it is"), *rows])
+    return _aligned([("kind", "name", "meaning"), *rows])
 
 
 def _cell(value: Any) -> str:
@@ -364,7 +364,7 @@ def _figures(figures: list[dict[str, Any]]) -> list[str]:
     """
     stated = [each for each in figures if not is_neutral(each)]
     if not stated:
-        return ["figures: none costs anything"]
+        return ["figures: all zero cost"]
     named = list(dict.fromkeys(each["source"] for each in stated))
     units = ("unit",) if any(each["unit"] for each in stated) else ()
     header = ("name", "low", "typical", "high", *units, "mark", "source", "meaning")
@@ -379,7 +379,7 @@ def _figures(figures: list[dict[str, Any]]) -> list[str]:
         )
         for each in stated
     ]
-    rest = "; the others cost nothing" if len(stated) < len(figures) else ""
+    rest = "; all others are zero cost" if len(stated) < len(figures) else ""
     return [
         f"figures{rest}:",
         *(f"  {line}" for line in _aligned([header, *rows]).splitlines()),
@@ -420,5 +420,5 @@ def bound_text(value: float | None) -> str:
 def _parameter(each: dict[str, Any]) -> str:
     """Return key, meaning, choices and default of a parameter as one line."""
     choices = f" ({' or '.join(each['choices'])})" if each["choices"] else ""
-    kind = f" (a policy of kind {each['slot']})" if each["slot"] else ""
+    kind = f" (policy of kind {each['slot']})" if each["slot"] else ""
     return f"  {each['key']}: {each['meaning']}{choices}{kind} Default: {each['default']}."

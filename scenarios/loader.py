@@ -114,8 +114,8 @@ def resolve(name: str | Path) -> Path:
             return known[stem]
         raise refuse(text, unknown_name("library scenario", stem, known))
     if path.is_dir():
-        raise refuse(text, "is a folder; name a scenario file")
-    raise refuse(text, "no such file; name a scenario file or library/NAME")
+        raise refuse(text, "is a folder; give a scenario file")
+    raise refuse(text, "no such file; give a scenario file or library/NAME")
 
 
 def read(name: str | Path, overrides: Sequence[str] = ()) -> Written:
@@ -144,7 +144,7 @@ def read_text(
         line, column = error.mark
         raise refuse(f"{where}:{line}:{column}", error.message) from None
     if not isinstance(document.data, dict):
-        raise refuse(f"{where}:1:1", "not a mapping; begin with farm: and workload:")
+        raise refuse(f"{where}:1:1", "not a mapping; start with farm: and workload:")
     written = Written(document, where, folder)
     written.override(overrides)
     return written
@@ -165,7 +165,7 @@ def _put(data: dict[str, Any], steps: list[str], value: Any, where: str) -> Plac
             key = _entry(here, step, where)
         elif not isinstance(here, dict):
             shown = ".".join(str(each) for each in place)
-            raise refuse(where, f"{shown} has nothing below it; shorten the path")
+            raise refuse(where, f"{shown} has no fields; shorten the path")
         place.append(key)
         if last:
             here[key] = value
@@ -188,10 +188,10 @@ def _entry(entries: list[Any], step: str, where: str) -> int:
     names = [each.get("name") if isinstance(each, dict) else None for each in entries]
     if step in names:
         return names.index(step)
-    known = ", ".join(str(name) for name in names if name) or "none named"
+    known = ", ".join(str(name) for name in names if name) or "none has a name"
     raise refuse(
         where,
-        f"no entry {_short(step)!r}; count from 0 to {len(entries) - 1} or use a name: {known}",
+        f"no entry {_short(step)!r}; use a number from 0 to {len(entries) - 1} or a name: {known}",
     )
 
 

@@ -253,7 +253,7 @@ def read_other(scenario: Scenario, baseline: OtherScenario) -> tuple[Written, Sc
     mine, found = scenario.cost.currency, other.cost.currency
     if found != mine:
         place, path = place_of(written, ("cost", "currency"))
-        message = f"counts in {found}, {scenario.name} in {mine}; write both in one currency"
+        message = f"uses {found}, {scenario.name} uses {mine}; use one currency in both"
         raise refuse(place, message, path)
     return written, other
 

@@ -24,9 +24,9 @@ def write_starter(path: Path, force: bool) -> list[Path]:
     to write. Links, devices and FIFOs are never written to.
     """
     if path.suffix not in {".yaml", ".yml"}:
-        raise refuse(str(path), "does not end in .yaml; name a YAML file")
+        raise refuse(str(path), "does not end in .yaml; choose a name that does")
     if kind_at(path) == "file" and not force:
-        raise refuse(str(path), "exists; choose another name or --force")
+        raise refuse(str(path), "exists; choose another name, or overwrite it with --force")
     schema = path.parent / SCHEMA_FILE
     overwrite = always if force else is_schema
     refuse_file(path, always, "a scenario")
@@ -153,7 +153,7 @@ def write_policy(path: Path, force: bool) -> list[Path]:
         raise refuse(str(path), f"hides the module {module}, which exists; choose another name")
     for each in (path, test):
         if kind_at(each) == "file" and not force:
-            raise refuse(str(each), "exists; choose another name or --force")
+            raise refuse(str(each), "exists; choose another name, or overwrite it with --force")
         refuse_file(each, always, "a policy")
     name = "".join(part.capitalize() for part in module.split("_"))
     for each, text in ((path, POLICY), (test, POLICY_TEST)):

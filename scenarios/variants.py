@@ -21,9 +21,9 @@ TYPICAL: Final = "typical"
 MAX_NAME: Final = 64
 _FIXED: Final = {
     "seed": "all variants run on the same random numbers; set the seed of the scenario",
-    "name": "the key of the variant is its name; leave this out",
-    "variants": "a variant has no variants of its own; leave this out",
-    "farmsim": "the version is that of the scenario; leave this out",
+    "name": "the key of the variant is its name; remove this",
+    "variants": "a variant cannot have variants; remove this",
+    "farmsim": "a variant has the version of its scenario; remove this",
 }
 
 
@@ -251,7 +251,7 @@ def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
     They need names of their own and one currency; one alone needs levels to be compared at.
     """
     if len(drafts) < 2 and levels is None:
-        message = "nothing to compare with; name a second scenario or write variants:"
+        message = "nothing to compare with; give a second scenario or add variants:"
         if drafts[0].origin.field:
             message = "is the only variant; add a second, or base: {} for the scenario itself"
         return [Problem(drafts[0].origin.where, drafts[0].origin.field, message)]
@@ -259,12 +259,12 @@ def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
     wanted = drafts[0].runs[TYPICAL].cost.currency
     for draft in drafts:
         if draft.name.casefold() in seen:
-            message = f"{draft.name!r} is compared already; give each its own name"
+            message = f"{draft.name!r} is the name of two variants; make the names unique"
             problems.append(Problem(draft.origin.where, draft.origin.field or "name", message))
         seen.add(draft.name.casefold())
         found = draft.runs[TYPICAL].cost.currency
         if found != wanted:
-            message = f"counts in {found}, {drafts[0].name} in {wanted}; write all in one currency"
+            message = f"uses {found}, {drafts[0].name} uses {wanted}; use one currency in all"
             where = _origin(draft.written, ("cost", "currency"), "").where
             path = ".".join(part for part in (draft.origin.field, "cost.currency") if part)
             problems.append(Problem(where, path, message))

@@ -1,4 +1,4 @@
-"""Carries plans out: checks each action when it is due, starts its story, records refusals."""
+"""Execute plans: check each action when it is due, start its process, record refusals."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ from .records.recorder import Recorder
 OUTCOMES = (
     "moved",
     "superseded",
-    "no host has room",
+    "no host has capacity",
     "already there",
     "VM is moving or gone",
     "target is being switched off",

@@ -244,7 +244,7 @@ class Engine:
         return self._needs.need_mhz(self._demand.now_mhz), self._needs.capacity_mhz
 
     def first_needs(self) -> tuple[Ints, Floats, Floats]:
-        """Return the VMs asked for at the start, the least CPU of each, and what hosts have, MHz.
+        """Return the VMs requested at the start, the least CPU of each, and what hosts have, MHz.
 
         The least is what a VM counts with where its work costs least.
         """

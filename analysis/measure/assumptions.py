@@ -79,7 +79,7 @@ def _load_rows(run: PlayedCase) -> list[dict[str, str]]:
     vms = run.case.load.vms
     rows = [row("Load", f"{run.case.load.source}, {len(vms):,} VMs", "scenario")]
     rows += [
-        row("Recognised", note, "size of the numbers")
+        row("Recognised", note, "sizes of the VMs")
         for note in (run.case.load.quality.notes if run.case.load.quality else [])
     ]
     part = run.scenario.workload
@@ -124,7 +124,7 @@ def _policy_rows(run: PlayedCase, moved: bool) -> list[dict[str, str]]:
             f"disks at {write(conversion.rate_mbps, 'bandwidth')}, shutdown "
             f"{write(conversion.shutdown_s, 'time')}, boot {write(conversion.boot_s, 'time')}"
         )
-        rows.append(row("Conversion", value, "estimates; no measured figures are public"))
+        rows.append(row("Conversion", value, "estimates; no measurements are published"))
     return rows
 
 
@@ -140,7 +140,7 @@ def _cost_rows(run: PlayedCase) -> list[dict[str, str]]:
     def source(name: str, otherwise: str) -> str:
         return "scenario" if name in given else otherwise
 
-    placeholder = "placeholder, replace by your own"
+    placeholder = "placeholder; replace it with your own"
     return [
         row("Energy tariff", str(cost.energy_price), source("energy_price", placeholder)),
         row("PUE", f"{cost.pue:g}", source("pue", "Uptime Institute survey 2024, second-hand")),

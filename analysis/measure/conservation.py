@@ -71,11 +71,11 @@ def _vms_kept(outcome: Outcome) -> None:
     placed = np.isin(state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
     away = np.isin(state, (VmState.WAITING, VmState.SUSPENDED, VmState.ABSENT))
     ended = np.isin(state, (VmState.FINISHED, VmState.REJECTED, VmState.LOST))
-    _require(bool(np.all(placed | away | ended)), "a VM is in no state")
+    _require(bool(np.all(placed | away | ended)), "a VM has no state")
     lives = outcome.lives
     gone = ~np.isnan(lives.ended_s) & (state != VmState.ABSENT)
     _require(bool(np.all(gone[ended] | np.isnan(lives.asked_s[ended]))), "a VM ended at no time")
-    _require(not np.any(gone & ~ended), "a VM has ended and is still there")
+    _require(not np.any(gone & ~ended), "a VM has ended but is still on a host")
     _require(bool(np.all((vms.host >= 0) == placed)), "a VM runs without a host, or the reverse")
     counted = np.bincount(vms.host[placed], minlength=len(hosts))
     _require(bool(np.array_equal(counted, hosts.vm_count)), "VM counts of hosts do not add up")
@@ -135,9 +135,9 @@ def _work_agrees(outcome: Outcome, metrics: dict[str, float]) -> None:
     )
     whole = accounts.unserved_mhz_s + accounts.degraded_mhz_s + not_done["not_running"]
     apart = float(np.abs(whole - work.missed).max(initial=0.0))
-    _require(apart <= scale, f"causes of work not done are {apart!r} MHz s off for a VM")
+    _require(apart <= scale, f"causes of work not done differ by {apart!r} MHz s for a VM")
     beyond = float((work.missed - work.asked).max(initial=0.0))
-    _require(beyond <= scale, f"a VM missed {beyond!r} MHz s more than it asked for")
+    _require(beyond <= scale, f"a VM lost {beyond!r} MHz s more than it requested")
     if "unserved_share" in metrics:
         causes = float(np.sum([metrics[f"unserved_{cause}_share"] for cause in CAUSES]))
         _near(causes, metrics["unserved_share"], "causes of work not done against the summary")
@@ -174,7 +174,7 @@ def _migrations_agree(outcome: Outcome) -> None:
     ended = np.isfinite(end_s) & (end_s <= outcome.end_s * (1 + RELATIVE))
     _require(bool(np.all(ended)), "a migration has no end within the run")
     in_order = (moves["decided_s"] <= start_s) & (start_s <= end_s)
-    _require(bool(np.all(in_order)), "a migration began before its decision, or after its end")
+    _require(bool(np.all(in_order)), "a migration started before its decision or after its end")
     slack_s = RELATIVE * outcome.end_s
     longer = moves["downtime_s"] > end_s - start_s + slack_s  # not where it is not known
     _require(not np.any(longer), "the downtime of a migration is longer than the migration")
@@ -212,6 +212,6 @@ def _links_agree(outcome: Outcome) -> None:
     link = int(np.argmax(apart - RELATIVE * expected))
     _require(
         bool(apart[link] <= RELATIVE * expected[link] + 1.0),
-        f"link {network.names[link]} carried {carried[link]!r} bytes, moves sent "
+        f"link {network.names[link]} carried {carried[link]!r} bytes, migrations sent "
         f"{expected[link]!r} over it",
     )

@@ -18,7 +18,7 @@ ESTIMATE = "estimate"
 
 
 def row(what: str, value: str, source: str) -> Row:
-    """Return an assumption: what it is about, its value with units, and where it is from."""
+    """Return an assumption: meaning about, its value with units, and where it is from."""
     return {"assumption": what, "value": value, "source": source}
 
 
@@ -38,21 +38,21 @@ def _layer_rows(run: PlayedCase) -> Iterator[Row]:
     Bare metal (kind ``none``) costs nothing by definition.
     """
     stack, level = run.case.stack, run.scenario.overheads
-    source = f"catalogue of hypervisors, {level} overheads, changes of the scenario"
+    source = f"catalogue of hypervisors, {level} overheads, changes in the scenario"
     for column, (model, platform) in enumerate(
         zip(run.case.host_models, stack.platforms, strict=True)
     ):
         layer = platform.hypervisor
         if layer.kind == "none":
-            yield row(f"{model.name}: hypervisor", f"{layer.name}, costs nothing", "definition")
+            yield row(f"{model.name}: hypervisor", f"{layer.name}, no overhead", "definition")
             continue
         factor = _span(stack.costs.work_factor[:, column].tolist(), "")
         extra = _span(stack.costs.extra_mib[:, column].tolist(), " MiB")
         kept = write(platform.base_mib, "memory")
         yield row(
             f"{model.name}: hypervisor",
-            f"{layer.name}: a VM's work takes {factor} times the CPU of bare metal; the layer "
-            f"keeps {kept} and {platform.base_mhz:g} MHz of a host and {extra} a VM",
+            f"{layer.name}: a VM's work takes {factor} times the CPU of bare metal; the hypervisor "
+            f"uses {kept} and {platform.base_mhz:g} MHz of a host and {extra} a VM",
             source,
         )
 
@@ -76,7 +76,7 @@ def _licence_rows(run: PlayedCase) -> Iterator[Row]:
         elif licence.per_host:
             value = f"{licence.per_host:g} {currency} a host and year"
             if licence.min_cores:
-                value += f", {licence.min_cores:g} cores at least in all"
+                value += f", {licence.min_cores:g} cores minimum order"
                 value += f" ({licence.order_note})" if licence.order_note else ""
             yield row(what, value, listed if licence.listed else "scenario")
 
@@ -131,8 +131,11 @@ def _network_rows(run: PlayedCase) -> Iterator[Row]:
         yield from _fields("Network", shown, part.model_fields_set)
     fixed = any(isinstance(model, FixedRate) for _, model in _models(run))
     if fixed and not part.stated and migrates_vms(run.scenario.policies.control):
-        told = "no port: any number of them at a time, each at its rate; write network to share it"
-        yield row("Moves at a fixed rate share", told, "default")
+        told = (
+            "no port: unlimited concurrent migrations, each at its full rate; add network: to "
+            "share bandwidth"
+        )
+        yield row("Migrations at a fixed rate share", told, "default")
 
 
 def _service_rows(run: PlayedCase, moved: bool) -> Iterator[Row]:

@@ -48,19 +48,19 @@ def undone(figures: Figures) -> list[str]:
     waiting = value("vms_waiting")
     if waiting:
         told.append(f"{_part(waiting, figures)} had no host at the end")
-    told += _vms(value("vms_lost"), "lost with a failed migration", figures)
+    told += _vms(value("vms_lost"), "lost in a failed migration", figures)
     available = figures.get("vm_availability")
     if available is not None and available < 1.0:
-        told.append(f"VMs were available for {complement(available)} of their time")
+        told.append(f"VMs were available {complement(available)} of the time")
     if value("applications_unserved_share"):
         share = percent(value("applications_unserved_share"))
         told.append(f"{share} of the load of applications was not served")
     if value("requests_waiting") >= 1.0:
         requests = count(round(value("requests_waiting")), "request")
-        told.append(f"{requests} still waited at the end")
+        told.append(f"{requests} were still waiting at the end")
     for_applications = value("unserved_application_share")
     if unserved(figures) - for_applications > ROUNDING:
-        told.append(f"{percent(unserved(figures))} of the CPU asked for was not served")
+        told.append(f"{percent(unserved(figures))} of the requested CPU was not served")
     return told
 
 
@@ -98,7 +98,7 @@ def not_comparable(here: Figures, there: Figures) -> str:
         return "no work was done"
     mine, other = here.get("work_served_ghz_h") or 0.0, there.get("work_served_ghz_h") or 0.0
     if mine < other * (1.0 - EQUAL_WORK):
-        return f"this run did {percent(mine / other)} of the work that was done there"
+        return f"this run did {percent(mine / other)} of the work done there"
     if other < mine * (1.0 - EQUAL_WORK):
         return f"{percent(other / mine)} of the work of this run was done there"
     return ""
@@ -147,7 +147,7 @@ def at_instant(rejected: int, waiting: int, lost: int, vms: int) -> str:
     told = _vms(rejected, "rejected", figures)
     if waiting:
         told.append(f"{_part(waiting, figures)} {'has' if waiting == 1 else 'have'} no host")
-    told += _vms(lost, "lost with a failed migration", figures)
+    told += _vms(lost, "lost in a failed migration", figures)
     return f"{capital(listed(told))}." if told else ""
 
 

@@ -20,8 +20,8 @@ from ..measure.work_not_done import sentence
 from .vm_sentences import plural
 
 SHOWN = 20
-NOT_BEGUN, NOT_ENDED = "its wave had not begun", "its move had not ended"
-CALLED_OFF = "its last move was called off"
+NOT_BEGUN, NOT_ENDED = "its wave had not started", "its migration had not ended"
+CALLED_OFF = "its last migration was cancelled"
 WAITED = (NOT_BEGUN, NOT_ENDED)
 HELD = ("running", "migrating", "starting")
 """States of VMs that are on a host."""
@@ -38,7 +38,7 @@ class EmptiedHost:
     Times in s from the start of the run. ``closed_s`` is when its wave began, ``emptied_s`` when
     the last VM had left it, by moving, by ending or by a crash; ``reopened_s`` when the work on it
     was over; None: not within the run. ``worst_downtime_s`` is None where no move's is modelled.
-    ``boot_s`` is how long the host takes to boot, None where its wave had not begun.
+    ``boot_s`` is how long the host takes to boot, None where its wave had not started.
     """
 
     host: str
@@ -128,15 +128,17 @@ class EvacuationResult(Generic[Run]):
             lines.append(self.afterwards())
         if self.moves:
             lines.append(
-                f"{plural(self.moves, 'move')}, {self.copied_gib:,.1f} GiB copied, "
-                f"{self.moving_s:,.0f} s of moving, the longest {self.longest_s:.1f} s, worst "
+                f"{plural(self.moves, 'migration')}, {self.copied_gib:,.1f} GiB copied in "
+                f"{self.moving_s:,.0f} s in total, longest migration {self.longest_s:.1f} s, max "
                 f"downtime {self.downtime()}"
             )
         if len(self.waves) > 1:
             lines += [f"wave {wave}: {_wave_text(hosts)}" for wave, hosts in self.waves]
         if self.ended:
             vms = plural(len(self.ended), "VM")
-            lines.append(f"not moved: {vms} ended before a host had room, {some(self.ended)}")
+            lines.append(
+                f"not migrated: {vms} ended before a host had capacity, {some(self.ended)}"
+            )
         lines += [
             f"stayed: {plural(len(vms), 'VM')}, {some(vms)}: {why}"
             for why, vms in self.reasons[:SHOWN]
@@ -157,7 +159,7 @@ class EvacuationResult(Generic[Run]):
             )
         return (
             f"empty after {clock(self.finished_s - self.began_s)}, {clock(self.finished_s)} into "
-            f"the run, begun at {clock(self.began_s)}"
+            f"the run, started at {clock(self.began_s)}"
         )
 
     def afterwards(self) -> str:
@@ -167,8 +169,8 @@ class EvacuationResult(Generic[Run]):
         last = self.waves[-1][1]
         end_s = max(each.emptied_s or 0.0 for each in last) + self.hold_s
         boot_s = max(each.boot_s or 0.0 for each in last)
-        boots = f"; a boot after that takes {lasting(boot_s)}" if boot_s else ""
-        return f"work on the last wave ends at {clock(end_s)}{boots}"
+        boots = f"; booting a host afterwards takes {lasting(boot_s)}" if boot_s else ""
+        return f"maintenance of the last wave ends at {clock(end_s)}{boots}"
 
     def downtime(self) -> str:
         """Return the worst downtime and whose it was, or that it is not modelled."""
@@ -176,7 +178,7 @@ class EvacuationResult(Generic[Run]):
             return NOT_MODELLED
         unknown = ""
         if self.downtimes_unknown:
-            unknown = f", that of {plural(self.downtimes_unknown, 'move')} {NOT_MODELLED}"
+            unknown = f", that of {plural(self.downtimes_unknown, 'migration')} {NOT_MODELLED}"
         return f"{lasting(self.worst_downtime_s)} ({self.worst_vm}){unknown}"
 
     def to_dict(self) -> dict[str, object]:
@@ -210,7 +212,7 @@ def _wave_text(hosts: list[EmptiedHost]) -> str:
     when = f"empty at {clock(last_s)}"
     if full:
         when = "not emptied" if len(full) == len(hosts) else f"{some(full)} not emptied"
-    return f"{some([each.host for each in hosts])}: {when}, {plural(moves, 'move')}"
+    return f"{some([each.host for each in hosts])}: {when}, {plural(moves, 'migration')}"
 
 
 def evacuated(result: Run) -> EvacuationResult[Run] | None:
@@ -382,13 +384,13 @@ def _why(result: RunTables, stayed: Mapping[str, str]) -> dict[str, str]:
             ("hosts_no_cpu", "lack CPU"),
             ("hosts_no_memory", "lack memory"),
             ("hosts_vetoed", "would be overloaded"),
-            ("hosts_barred", "may not take it"),
+            ("hosts_barred", "are excluded"),
         )
         counts = [f"{table[key][row]} {what}" for key, what in lacking if table[key][row]]
         considered = table["hosts_considered"][row]
         detail = f" (of {plural(considered, 'host')} {', '.join(counts)})" if counts else ""
         if not considered and table["target"][row] is None:
-            outcome = "no host is left to go to"
+            outcome = "no other host is available"
         reasons[vm] = outcome + detail
     return reasons
 

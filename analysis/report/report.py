@@ -155,8 +155,12 @@ def _payback(about: Mapping[str, Any]) -> str:
     if entry is None:
         return ""
     if about["not_claimed"]:
-        return "none, since no saving is claimed"
-    return "never, nothing is saved" if entry["value"] is None else f"{entry['value']:.1f} years"
+        return "none, because no saving is claimed"
+    return (
+        ("never, because nothing is saved")
+        if entry["value"] is None
+        else f"{entry['value']:.1f} years"
+    )
 
 
 def _sections(result: RunTables) -> list[tuple[str, list[dict[str, str]]]]:

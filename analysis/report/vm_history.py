@@ -37,7 +37,7 @@ MOVE = frozenset(
 )
 LISTED = 10
 FIRST = ("placed", "rejected")
-GONE = ("finished", "dismissed", "crashed", "lost in a move")
+GONE = ("finished", "dismissed", "crashed", "lost in a migration")
 """Events that take a VM off its host."""
 
 HERE = ("starting", "running")
@@ -106,7 +106,7 @@ class Event:
     """Something that happened to a VM, or that was decided about it.
 
     ``event`` is ``placed``, ``rejected``, ``decision``, ``power`` (of a host that it was on or
-    going to), ``wait``, ``move_begin``, ``move_end``, ``life`` (it is asked for, waits, starts,
+    going to), ``wait``, ``move_begin``, ``move_end``, ``life`` (it is requested, waits, starts,
     runs, is down, leaves), ``end`` or ``summary``; ``data`` holds the columns that ``text`` is made
     of.
     """
@@ -301,7 +301,7 @@ def _asked(about: Row) -> list[_Ranked]:
     if not about.get("arrived_h"):
         return []
     asked_s = round(about["arrived_h"] * S_PER_H, 6)
-    return [_Ranked(ASKED, Event(asked_s, "life", "is asked for", {"event": "asked for"}))]
+    return [_Ranked(ASKED, Event(asked_s, "life", "is requested", {"event": "asked for"}))]
 
 
 def _lives(row: Row) -> _Ranked:
@@ -329,22 +329,25 @@ def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str
     boots = booted or not began
     told = []
     if waited_s > 0:
-        text = f"waits for {target} to boot" if boots else f"waits to leave for {target}"
+        text = f"waits for {target} to boot" if boots else f"waits to be migrated to {target}"
         text += "" if row.get("unblocked_by") else ", memory reserved there"
         told.append(_Ranked(WAITS, Event(decided_s, "wait", text, {**row})))
     if began:
         after = f" after {span(waited_s)} of waiting" if waited_s > 0 else ""
-        text = f"leaves {source} for {target}{after}: {number(row['copied_gib'])} GiB to copy"
+        text = (
+            f"starts migrating from {source} to {target}{after}: {number(row['copied_gib'])} GiB "
+            "to copy"
+        )
         told.append(_Ranked(LEAVES, Event(row["start_s"], "move_begin", text, {**row})))
     taken = span(row["end_s"] - (row["start_s"] if began else decided_s))
     if row["finished"]:
-        text = f"is on {target}: {number(row['copied_gib'])} GiB copied in {taken}"
+        text = f"runs on {target}: {number(row['copied_gib'])} GiB copied in {taken}"
     elif not began:
-        text = f"has not left for {target}, which is still booting after {taken}"
+        text = f"has not started migrating to {target}, which is still booting after {taken}"
     elif row["end_s"] >= end_s:
-        text = f"is still moving to {target} when the run ends, after {taken}"
+        text = f"is still migrating to {target} at the end of the run, after {taken}"
     else:
-        text = f"the move to {target} is broken off after {taken}"
+        text = f"the migration to {target} is aborted after {taken}"
     text += extras(row, MOVE, units)
     rank = ARRIVED if row["end_s"] > row["start_s"] else AT_ONCE
     data = {**row, "waited_s": waited_s, "duration_s": row["end_s"] - row["start_s"]}
@@ -356,12 +359,12 @@ def _end(about: Row, end_s: float) -> Event:
     """Return in which state the VM is as the run ends."""
     state, host = about["state"], about["last_host"]
     texts = {
-        "suspended": "the run ends; stands still, its memory on storage",
-        "running": f"the run ends; runs on {host}",
-        "migrating": f"the run ends; is moving away from {host}",
-        "finished": "the run ends; its work had finished",
+        "suspended": "the run ends; suspended to storage",
+        "running": f"the run ends; running on {host}",
+        "migrating": f"the run ends; migrating from {host}",
+        "finished": "the run ends; it had ended",
         "rejected": "the run ends; it never ran",
-        "waiting": "the run ends; waits for a host",
+        "waiting": "the run ends; waiting for a host",
     }
     text = texts.get(state, f"the run ends; is {state}")
     return Event(end_s, "end", text, {"state": state, "host": host})
@@ -374,7 +377,7 @@ def _summary(
     life: Sequence[Row],
     end_s: float,
 ) -> Event:
-    """Sum up what a VM went through and what it went without.
+    """Sum up what a VM went through and what it not served:.
 
     Only migrations that ended count for what was copied and how long that took.
     """

@@ -15,15 +15,15 @@ WITHOUT_ROOM = {
     "hosts_no_cpu": "without CPU",
     "hosts_no_memory": "without memory",
     "hosts_vetoed": "would be overloaded",
-    "hosts_barred": "may not take it",
+    "hosts_barred": "are excluded",
 }
 ASIDE = "moved by way of"
 DECIDED = {
-    "moved": "is to move to {}",
-    "moved after others": "is to move to {} when others have made room",
-    ASIDE: "makes room by moving to {} first",
-    "suspended on the way": "makes room on its way to {} by going to storage",
-    "superseded": "was to move to {}, superseded later in the same round",
+    "moved": "is to migrate to {}",
+    "moved after others": "is to migrate to {} when other migrations have freed memory",
+    ASIDE: "frees memory by migrating to {} first",
+    "suspended on the way": "frees memory by suspending to storage on the way to {}",
+    "superseded": "was to migrate to {}, superseded later in the same round",
 }
 """What became of a decision that names a host, where it was not refused."""
 
@@ -31,17 +31,17 @@ LIFE_TEXTS = {
     "queued": "waits in the queue",
     "starting": "starts on {host}",
     "running": "runs on {host}",
-    "crashed": "{host} fails under it",
-    "lost in a move": "crashes on {host}: a failure took the pages that it had not fetched yet",
-    "to be restarted": "is to be started again",
-    "cut off": "is cut off on {host}: nobody reaches it",
-    "reached again": "is reached again on {host}",
-    "finished": "leaves {host}, finished",
-    "dismissed": "is dismissed from {host}",
+    "crashed": "crashes: {host} fails",
+    "lost in a migration": "crashes on {host}: a failure lost pages that it had not fetched yet",
+    "to be restarted": "is queued for a restart",
+    "cut off": "is cut off on {host}: it is unreachable",
+    "reachable again": "is reachable again on {host}",
+    "finished": "ends on {host}",
+    "dismissed": "is stopped by scaling on {host}",
 }
 NO_HOST_TEXTS = {
-    "finished": "leaves, finished without a host",
-    "dismissed": "is dismissed without a host",
+    "finished": "ends without a host",
+    "dismissed": "is stopped by scaling without a host",
 }
 """What happened to a VM, by the event of its life; without a host some read otherwise."""
 
@@ -103,7 +103,7 @@ def search(row: Row) -> str:
     if not considered:
         return "there was no host to choose from"
     lacking = [f"{row[name]:,} {what}" for name, what in WITHOUT_ROOM.items() if row.get(name)]
-    return f"none of {plural(considered, 'host')} has room" + (
+    return f"none of {plural(considered, 'host')} has capacity" + (
         ": " + ", ".join(lacking) if lacking else ""
     )
 
@@ -153,14 +153,14 @@ def decision(row: Row) -> str:
     outcome = ASIDE if row["outcome"].startswith(ASIDE) else row["outcome"]
     if outcome in DECIDED:
         return f"{because}; {DECIDED[outcome].format(chosen)}"
-    return f"{because}; was to move to {chosen}, refused: {row['outcome']}"
+    return f"{because}; was to migrate to {chosen}, refused: {row['outcome']}"
 
 
 def event_sentence(row: Row) -> str:
     """Say what one event of a VM's life is."""
     kind, _, why = row["event"].partition(": ")
     if row["event"].startswith(REJECTED_PREFIX):
-        return f"is turned away: {why}"
+        return f"is rejected for now: {why}"
     texts = LIFE_TEXTS if row["host"] is not None else LIFE_TEXTS | NO_HOST_TEXTS
     text = texts.get(kind, f"is {kind}").format(host=row["host"])
     return f"{text}: {why}" if why else text
@@ -208,7 +208,7 @@ def _amount(value: float, unit: str) -> str:
 
 
 def summary(about: Row, figures: Row) -> str:
-    """Sum up in a few lines where a VM was, what was decided, and what it went without.
+    """Sum up in a few lines where a VM was, what was decided, and what it not served:.
 
     ``about`` is the row of the VM; ``figures`` are counts, sums in s and GiB, and how many
     decisions had which outcome.
@@ -223,7 +223,7 @@ def _host_text(about: Row, figures: Row) -> str:
         return f"{about['state']}: {about['reason'] or 'no host was found for it'}"
     last = about["last_host"] or "none"
     if figures["hosts"] == 1 and last == about["first_host"]:
-        return f"on {last} from first to last"
+        return f"on {last} all the time"
     return f"first on {about['first_host']}, last on {last}; {plural(figures['hosts'], 'host')}"
 
 
@@ -244,7 +244,7 @@ def _lifetime_text(about: Row) -> list[str]:
 def _decisions(figures: Row) -> str:
     """Return how many decisions there were about the VM, by what became of them."""
     if not figures["decisions"]:
-        return "nothing was decided about it after the start"
+        return "no decisions after the start"
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in figures["outcomes"].items())
     return f"{plural(figures['decisions'], 'decision')}: {told}"
 
@@ -257,36 +257,36 @@ def _moves(figures: Row) -> list[str]:
     lines = []
     if figures["moves_ended"]:
         text = (
-            f"{plural(figures['moves_ended'], 'move')} ended: "
-            f"{number(figures['copied_gib'])} GiB copied in {span(figures['moving_s'])}"
+            f"{plural(figures['moves_ended'], 'migration')} ended: {number(figures['copied_gib'])} "
+            f"GiB copied in {span(figures['moving_s'])}"
         )
         if figures["waiting_s"]:
             text += f", after {span(figures['waiting_s'])} of waiting"
         lines.append(text)
     if figures["moves_not_ended"]:
-        lines.append(f"{plural(figures['moves_not_ended'], 'move')} did not end")
+        lines.append(f"{plural(figures['moves_not_ended'], 'migration')} did not end")
     if "downtime_s" in figures:
-        lines.append(f"away for {span(figures['downtime_s'])} in all")
+        lines.append(f"downtime {span(figures['downtime_s'])} in total")
     if figures["unmodelled"]:
-        lines.append(f"downtime of {plural(figures['unmodelled'], 'move')} not modelled")
+        lines.append(f"downtime of {plural(figures['unmodelled'], 'migration')} not modelled")
     return lines
 
 
 def _service(about: Row) -> str:
-    """Return what the VM asked for, what it went without, and how long it had to wait."""
+    """Return what the VM asked for, what it not served:, and how long it had to wait."""
     if not about["requested_ghz_h"]:
-        return "asked for no CPU"
+        return "requested no CPU"
     costop = about.get("costop_share")
     return (
-        f"asked for {number(about['requested_ghz_h'])} GHz h, "
-        f"{percent(about['utilisation_mean'])} of its size; {_unserved_text(about)}; ready but not "
-        f"running {percent(about['ready_share'])} of the time"
+        f"requested {number(about['requested_ghz_h'])} GHz h, {percent(about['utilisation_mean'])} "
+        f"of its size; {_unserved_text(about)}; ready but not running "
+        f"{percent(about['ready_share'])} of the time"
         + (f", co-stopped {percent(costop)}" if costop else "")
     )
 
 
 UNSERVED_CAUSES = {
-    "saturated": "as its hosts were saturated",
+    "saturated": "because its hosts were saturated",
     "vm_limit": "beyond its own vCPUs or limit",
     "overhead": "by virtualisation overhead",
     "migration": "by migration",
@@ -302,7 +302,7 @@ def _unserved_text(about: Row) -> str:
         for cause, why in UNSERVED_CAUSES.items()
         if about[f"unserved_{cause}_share"]
     ]
-    return f"went without {', '.join(parts)}" if parts else "was given all of it"
+    return f"not served: {', '.join(parts)}" if parts else "all served"
 
 
 def finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A scenario is run, with what it is compared with, and becomes a result.
+"""A scenario is run, with meaning compared with, and becomes a result.
 
 The run comes first: its baselines carry the VMs that ran in it, and may pay for the hosts that it
 needed.
@@ -73,7 +73,7 @@ def execute(scenario: Scenario, progress: Progress | None = None) -> Result:
     ]
     result = _result(run, here, against)
     if not others and scenario.has_baseline:
-        result.summary["verdict"] += " No saving is claimed: no VM ran."
+        result.summary["verdict"] += " No saving is claimed because no VM ran."
     result.summary["warnings"] += [*without_effect(run, drawn), *wide_vms(run)]
     result.baselines += [_result(other, values, []) for other, values in played]
     result.manifest["cpu_s"] = round(time.process_time() - started, 3)
@@ -93,7 +93,7 @@ def _try_baselines(scenario: Scenario, load: Load, case: Case) -> None:
 def _vms_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
     """Return whom a baseline carries; members of applications are there beside the VMs."""
     if run.scenario.applications:
-        return " for the VMs that ran, beside the members of applications"
+        return " for the VMs that ran, in addition to the members of applications"
     return f" for the {count(here['vms_ran'], 'VM')} that ran"
 
 
@@ -115,7 +115,7 @@ def _played_baseline(
         return _played(other, progress)
     other.min_paid = hosts_needed(run).paid
     played, values = _played(other, progress)
-    other.title += f" ({count(values['hosts_on_peak'], 'host')} always on, nothing moved)"
+    other.title += f" ({count(values['hosts_on_peak'], 'host')} always on, no migrations)"
     return played, values
 
 

@@ -50,7 +50,7 @@ def until(scenario: Scenario, at_s: float, first_s: float) -> Scenario:
     """
     if not 0 <= at_s <= scenario.run.duration:
         end = f"{scenario.run.duration / 3600:g} h"
-        message = f"is {at_s / 3600:g} h; name a time from 0 h to the run's end, {end}"
+        message = f"is {at_s / 3600:g} h; set a time from 0 h to the end of the run, {end}"
         raise refuse(scenario.name, message, "--at")
     run = scenario.run.model_copy(update={"duration": at_s or first_s})
     return scenario.model_copy(update={"run": run})

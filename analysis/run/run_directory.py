@@ -166,7 +166,7 @@ class _LazyTables(Mapping[str, pa.Table]):
         self._read: dict[str, pa.Table] = {}
         for name in listed:
             if _last_bytes(directory, name) != PARQUET_END:
-                raise _damaged(directory, f"{name} is cut or no Parquet file")
+                raise _damaged(directory, f"{name} is truncated or not a Parquet file")
 
     def __getitem__(self, name: str) -> pa.Table:
         """Return a table, read once. Raises InputError if its file is damaged, KeyError if none."""
@@ -203,7 +203,10 @@ def _read(directory: Path) -> StoredRun:
     data = read_json(directory, SUMMARY, record)
     if data.get("schema_version") != SCHEMA_VERSION:
         shown = data.get("schema_version")
-        message = f"was written in format {shown}, this farmsim reads {SCHEMA_VERSION}; run again"
+        message = (
+            f"was written in format {shown}; this version of farmsim reads {SCHEMA_VERSION}; run "
+            "again"
+        )
         raise refuse(str(directory), message)
     parts = [name for name in baseline_folders(len(record.parts)) if name in record.parts]
     return StoredRun(
@@ -234,7 +237,7 @@ def read_manifest(directory: Path, kind: str) -> tuple[dict[str, Any], Record]:
     right first.
     """
     if "\0" in str(directory):
-        raise refuse(str(directory), "holds a NUL character; name another directory")
+        raise refuse(str(directory), "contains a NUL character; choose another directory")
     recover(directory)
     with reporting_os_errors(directory, "cannot be read"):
         if not (directory / MANIFEST).is_file():
@@ -244,7 +247,7 @@ def read_manifest(directory: Path, kind: str) -> tuple[dict[str, Any], Record]:
     if record is None:
         raise _damaged(directory, f"{MANIFEST} is not as farmsim wrote it")
     if record.kind != kind:
-        hint = f"; name one of the runs below its {VARIANTS}/" if record.kind == COMPARED else ""
+        hint = f"; give one of the runs in its {VARIANTS}/" if record.kind == COMPARED else ""
         raise refuse(str(directory), f"is a {record.kind}, not a {kind}{hint}")
     return {name: said for name, said in manifest.items() if name not in RECORD_KEYS}, record
 

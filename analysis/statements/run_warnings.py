@@ -15,9 +15,9 @@ from ..base.wording import capital, percent
 from ..topics.service import main_cause
 
 AFTER_THE_END = {
-    "hold": "its last values are held",
-    "loop": "it is gone through again from the start",
-    "stop": "its VMs are stopped",
+    "hold": "the last values are held",
+    "loop": "it is repeated from the start",
+    "stop": "the VMs are stopped",
 }
 
 
@@ -48,14 +48,15 @@ def _load_warnings(run: PlayedCase) -> list[str]:
     if quality is not None and quality.filled:
         share = 100 * (1 - quality.coverage)
         found.append(
-            f"{quality.filled:,} samples ({share:.2g} %) were missing and filled: {quality.rule}."
+            f"{quality.filled:,} samples ({share:.2g} %) were missing and have been filled: "
+            f"{quality.rule}."
         )
     if quality is not None and quality.cut:
         found.append(f"{quality.cut:,} samples above 100 % were cut.")
     found += _short_recordings(run)
     given = "sizes" in run.scenario.workload.model_fields_set
     if not given and run.case.load.vms.size_names == ["standard"]:
-        found.append("Sizes of VMs are not given; all have 2 vCPUs of 2.5 GHz and 4 GiB.")
+        found.append("VM sizes are not given; all VMs have 2 vCPUs of 2.5 GHz and 4 GiB.")
     return found
 
 
@@ -68,14 +69,14 @@ def _cost_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     found, cost = [], run.scenario.cost
     if cost.investment is not None and cost.investment_for is None and here["capital_cost"]:
         found.append(
-            "cost.investment counts beside the price of the hosts. If it pays for the hosts, it "
-            "counts twice: write cost.investment_for: hosts, or project if it does not."
+            "cost.investment counts in addition to the price of the hosts. If it includes the "
+            "hosts, they count twice: set cost.investment_for: hosts; otherwise set project."
         )
     if assumed := placeholders(run):
-        found.append(f"Prices are placeholders, not yours: cost.{', cost.'.join(assumed)}.")
+        found.append(f"Prices are placeholders; set your own: cost.{', cost.'.join(assumed)}.")
     found += [
         f"Costs are without the licence of {model.hypervisor} on {model.name}: its list price is "
-        f"in {licence.foreign}; give farm.hosts.{model.name}.licence in {cost.currency}."
+        f"in {licence.foreign}; set farm.hosts.{model.name}.licence in {cost.currency}."
         for model, licence in zip(run.case.host_models, run.case.licences, strict=True)
         if licence.foreign
     ]
@@ -100,7 +101,7 @@ def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
             own[licence.order] = (cores + hosts * licence.cores, licence)
     return [
         f"Licences are counted for {licence.min_cores:g} instead of {cores:g} cores: the minimum "
-        f"order with {order} ({licence.order_note}); write cost.licence_region."
+        f"order with {order} ({licence.order_note}); set cost.licence_region."
         for order, (cores, licence) in own.items()
         if 0 < cores < licence.min_cores
     ]
@@ -121,8 +122,8 @@ def _reserve_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     proven = isinstance(part, FailingHosts) and part.check == "packing" and same_again
     if part is not None and not proven:
         found.append(
-            "How the reserve is checked is no proof that VMs restart if hosts fail; "
-            "`farmsim failover` tests it."
+            "The check of the reserve does not prove that VMs restart after a failure; test it "
+            "with `farmsim failover`."
         )
     return found
 
@@ -134,7 +135,7 @@ def _work_warnings(here: dict[str, float]) -> list[str]:
         return []
     why, by_it = main_cause(here)
     most = "" if percent(by_it) == percent(share) else f"{percent(by_it)} "
-    return [f"{capital(percent(share))} of the CPU asked for was not served: {most}because {why}."]
+    return [f"{capital(percent(share))} of the requested CPU was not served, {most}because {why}."]
 
 
 def placeholders(run: PlayedCase) -> list[str]:
@@ -187,9 +188,9 @@ def _policy_warnings(noted: Mapping[str, int]) -> list[str]:
     if not by_sum + by_memory:
         return []
     return [
-        f"maximum_correlation could not regress each VM on all others in {by_sum + by_memory:,} "
-        f"of {noted[PICKS]:,} picks: there were not more samples than VMs, or VMs do not vary. "
-        f"It took the VM that correlates most with the sum of the others in {by_sum:,} picks and "
-        f"the one with the least memory in {by_memory:,}; set more `samples` for hosts with many "
-        "VMs"
+        f"maximum_correlation could not regress each VM on all others in {by_sum + by_memory:,} of "
+        f"{noted[PICKS]:,} selections, because there were no more samples than VMs or the load of "
+        "VMs does not vary. It selected the VM that correlates most with the sum of the others in "
+        f"{by_sum:,} cases and the VM with the least memory in {by_memory:,}; increase `samples` "
+        "for hosts with many VMs"
     ]

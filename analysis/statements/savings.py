@@ -144,7 +144,7 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
     days.
     """
     lacking = UNLICENSED in here or UNLICENSED in there
-    without = ", without licences whose price is not known" if lacking else ""
+    without = ", excluding licences of unknown price" if lacking else ""
     total = _saved(here["cost_per_year"], there["cost_per_year"], currency)
     own = _own_hosts(here, there) * HOURS_PER_YEAR / here["duration_h"]
     mine, other = (
@@ -154,7 +154,7 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
     if not total and not (own and energy):
         return f", no difference in cost{without}" if without else ""
     if own and energy:
-        with_hosts = f"with {own:,.0f} {currency} a year for the hosts of this run"
+        with_hosts = f"including {own:,.0f} {currency} a year for the hosts of this run"
         total = f"{energy} on energy; {with_hosts}, {total or 'no difference in cost'}"
     elif own:
         total = f"{total} for the hosts of this run"

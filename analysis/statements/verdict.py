@@ -28,12 +28,12 @@ def ran(values: Mapping[str, float]) -> str:
     """
     energy = f"{amount(values['energy_kwh'])} kWh"
     if not values["vms_ran"]:
-        nothing = "No VM was asked for" if not values["vms"] else "No VM ran"
+        nothing = "The scenario requests no VM" if not values["vms"] else "No VM ran"
         hosts = count(values["hosts_on_peak"], "host")
         return f"{nothing}: {hosts} stood idle for {span(values['duration_h'])} and used {energy}."
     if not values["hosts_on_mean"]:
         return (
-            f"{count(values['vms_ran'], 'VM')} had a host, but no host was on for any time of "
+            f"{count(values['vms_ran'], 'VM')} had a host, but no host was on during "
             f"{span(values['duration_h'])}; {energy} were used."
         )
     return (
@@ -61,7 +61,7 @@ def _served(values: Mapping[str, float]) -> str:
     if not values["vms_ran"] or sentence(values) or unserved(values):
         return ""
     return (
-        "All CPU asked for was served." if values["work_served_ghz_h"] else "They asked for no CPU."
+        "All requested CPU was served." if values["work_served_ghz_h"] else "They requested no CPU."
     )
 
 

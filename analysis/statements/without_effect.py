@@ -34,10 +34,10 @@ def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
     """Yield each field that changes nothing here, with the reason."""
     scenario = run.scenario
     if not drawn and _changed(scenario, "seed"):
-        yield "seed", "nothing in this scenario is drawn at random"
+        yield "seed", "nothing in this scenario is random"
     initial = scenario.policies.initial
     if initial.count_by == "demand" and _changed(initial, "cpu_overcommit"):
-        why = "VMs count with their demand; set policies.initial.count_by: size"
+        why = "VMs count by demand; set policies.initial.count_by: size"
         yield "policies.initial.cpu_overcommit", why
     if not scenario.applications and _changed(scenario.policies, "scaling_every"):
         yield "policies.scaling_every", "there are no applications"
@@ -52,7 +52,7 @@ def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     if scenario.service.sharing == "shares":
         return
-    why = "service.sharing is demand, which heeds neither; set service.sharing: shares"
+    why = "service.sharing: demand ignores both; set service.sharing: shares"
     for size in scenario.workload.sizes:
         for name in ("shares", "reservation"):
             if _changed(size, name):
@@ -68,7 +68,7 @@ def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     scenario = run.scenario
     if migrates_vms(scenario.policies.control):
         return
-    why = "policies.control moves no VM"
+    why = "policies.control never migrates VMs"
     names = (
         "transport",
         "background",
@@ -105,17 +105,20 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     policies, power = scenario.policies, scenario.policies.power
     uses_sleep = not isinstance(policies.control, NoControl | Balance)
     if not uses_sleep and _changed(policies, "power"):
-        yield "policies.power", "policies.control never puts a host to rest"
+        yield "policies.power", "policies.control never powers down a host"
     elif not power.ahead_s:
         plain = type(power)()
         for name in ("forecast", "max_utilisation"):
             if getattr(power, name) != getattr(plain, name):
-                yield f"policies.power.{name}", "it is for policies.power.wake_ahead, which is 0 s"
+                yield (
+                    f"policies.power.{name}",
+                    ("it is used by policies.power.wake_ahead, which is 0 s"),
+                )
     fails = scenario.failures.entries or scenario.failures.schedule
     for group in scenario.farm.hosts if not (uses_sleep or fails or policies.reserve) else ():
         for name in ("boot", "shutdown", "off_power", "sleep"):
             if _changed(group, name):
-                yield f"farm.hosts.{group.name}.{name}", "its hosts are on from start to end"
+                yield f"farm.hosts.{group.name}.{name}", "its hosts are always on"
 
 
 def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
@@ -132,12 +135,15 @@ def _lifecycle_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     if not (failures.entries or failures.schedule):
         for name in ("detection_time", "restart_vms", "restart_vms_of_isolated_hosts"):
             if _changed(failures, name):
-                yield f"failures.{name}", "nothing fails; write failures.entries or a schedule"
+                yield (
+                    f"failures.{name}",
+                    ("nothing fails; add failures.entries or failures.schedule"),
+                )
     if not run.case.living and not scenario.applications:
         for part, of in ((admission, "admission"), (provisioning, "provisioning")):
             for name in type(part).model_fields:
                 if _changed(part, name):
-                    yield f"{of}.{name}", "all VMs are there from the start, and nothing fails"
+                    yield f"{of}.{name}", "all VMs are present from the start and nothing fails"
         return
     if not admission.retries and _changed(admission, "retry_after"):
         yield "admission.retry_after", "admission.retries is 0"
@@ -173,12 +179,12 @@ def wide_vms(run: PlayedCase) -> list[str]:
     found = []
     if len(beyond_host):
         found.append(
-            f"{_named(run, beyond_host)} more vCPUs than a host has cores: the surplus never runs "
-            "at once; give fewer vCPUs or take larger servers."
+            f"{_named(run, beyond_host)} more vCPUs than a host has cores, so they can never all "
+            "run at once; use fewer vCPUs or larger servers."
         )
     if len(beyond_node):
         found.append(
-            f"{_named(run, beyond_node)} more vCPUs than a NUMA node (a socket) has cores: part "
+            f"{_named(run, beyond_node)} more vCPUs than a NUMA node (socket) has cores, so part "
             "of the memory is remote."
         )
     return found

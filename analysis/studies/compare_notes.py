@@ -83,7 +83,7 @@ def _sentence(
     The band of each change is told where levels were run and differ.
     """
     if all(_same(row.cells[name], row.cells[reference]) for row in rows.values()):
-        return f"{name}: every figure as in {reference}."
+        return f"{name}: no metric differs from {reference}."
     here, there = runs[name], runs[reference]
     left = undone.sentence(here[TYPICAL])
     not_comparable = _not_comparable(here, there)
@@ -102,11 +102,11 @@ def _sentence(
     if since:
         parts[-1] += f" ({since})"
     if any(each[TYPICAL].get(UNLICENSED) for each in (here, there)):
-        parts[-1] += ", without licences whose price is not known"
+        parts[-1] += ", excluding licences of unknown price"
     unserved = rows["unserved_share"].cells
     mine, other = unserved[name], unserved[reference]
     if mine is not None and other is not None and not _same(mine, other):
-        parts.insert(0, f"{_share(mine)} of the CPU not served instead of {_share(other)}")
+        parts.insert(0, f"{_share(mine)} of the CPU was not served, instead of {_share(other)}")
     return f"{name} against {reference}: {', '.join(parts)}."
 
 
@@ -194,12 +194,12 @@ def _not_marked(results: Mapping[str, Result], serving: frozenset[str]) -> list[
     less = [name for name in results if name not in serving]
     if len(less) == len(results):
         idle = all(result.value("unserved_share") == 1.0 for result in results.values())
-        why = "no work was done" if idle else "none serves most at every level"
-        return [f"None is marked as best: {why}."]
+        why = "no work was done" if idle else "no variant serves most work at every level"
+        return [f"No variant is marked as best: {why}."]
     if not less:
         return []
     return [
-        "Not marked as best, since another variant served more work or left out fewer VMs: "
+        "Not marked as best, because another variant served more work or rejected fewer VMs: "
         f"{', '.join(less)}."
     ]
 
@@ -217,8 +217,8 @@ def _other_times(written: Mapping[str, Any]) -> list[str]:
     if not other:
         return []
     return [
-        f"Simulated times differ from that of {first}: {other}; compare powers, "
-        "shares and costs per year, not totals."
+        f"Simulated times differ from that of {first}: {other}; compare power, shares and cost per "
+        "year, not totals."
     ]
 
 
@@ -236,7 +236,9 @@ def _other_loads(written: Mapping[str, Any], results: Mapping[str, Result]) -> l
     )
     if not other:
         return []
-    return [f"The load is not that of {first}: {other}; differences are not due to the farm alone."]
+    return [
+        f"The load is not that of {first}: {other}; differences are not caused by the farm alone."
+    ]
 
 
 def _bands(levels: Mapping[str, Any] | None) -> list[str]:
@@ -245,8 +247,8 @@ def _bands(levels: Mapping[str, Any] | None) -> list[str]:
         return []
     return [
         f"Bands run from the lowest to the highest of three runs: {levels['path']} at "
-        f"{levels['low']}, {levels['typical']} and {levels['high']}, all that it governs "
-        "together. They show what the estimates leave open, not chance."
+        f"{levels['low']}, {levels['typical']} and {levels['high']}, which changes all its figures "
+        "together. The bands show the uncertainty of the estimates, not random variation."
     ]
 
 
@@ -264,8 +266,8 @@ def _mixed_marks(written: Mapping[str, Any], results: Mapping[str, Result]) -> l
         return []
     told = "; ".join(f"{name}: {', '.join(sorted(each))}" for name, each in marks.items())
     return [
-        "Exposure rests on code sizes found in different ways (M: from memory, E: estimated, "
-        f"by variant {told}), which are not comparable: between these the order is open."
+        "Exposure is based on code sizes from different kinds of sources (M: from memory, E: "
+        f"estimated, by variant {told}), which are not comparable, so their order is uncertain."
     ]
 
 

@@ -224,10 +224,10 @@ FIGURES: dict[str, Callable[[ComparisonPage], Figure]] = {
     "metrics": literal(bars),
     "power": literal(power),
 }
-_TITLES = {"metrics": "Main figures", "power": "Power over time"}
+_TITLES = {"metrics": "Main metrics", "power": "Power over time"}
 _NOTES = {
-    "metrics": "Each metric on an axis of its own, from zero; response times that differ by more "
-    "than 50 times on a logarithmic one.",
+    "metrics": "Each metric has its own axis starting at zero; response times that differ by more "
+    "than a factor of 50 are on a logarithmic axis.",
     "power": "Electric power of all servers at the typical level.",
 }
 

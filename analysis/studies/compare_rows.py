@@ -15,14 +15,14 @@ _MEANINGS = {
     "value": "Value; null where the variant lacks the metric.",
     "low": "Lowest value over the levels.",
     "high": "Highest value over the levels.",
-    "difference": "Value minus that of the reference.",
-    "difference_low": "Lowest difference over the levels, both sides at the same level.",
-    "difference_high": "Highest difference over the levels, both sides at the same level.",
-    "change_percent": "Difference in percent of the reference's value.",
+    "difference": "Value minus the value of the reference.",
+    "difference_low": "Lowest difference over the levels, comparing equal levels.",
+    "difference_high": "Highest difference over the levels, comparing equal levels.",
+    "change_percent": "Difference in percent of the value of the reference.",
     "change_percent_low": "Lowest change over the levels.",
     "change_percent_high": "Highest change over the levels.",
-    "rank": "1 for the best typical value; null where no way is better, or where "
-    "the variant serves less work than another.",
+    "rank": "1 for the best typical value; null if neither direction is better, or if the variant "
+    "serves less work than another.",
 }
 _UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_high"), "%")
 
@@ -80,7 +80,7 @@ def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
         "is_reference": (
             [name == reference for _, name, _ in listed],
             pa.bool_(),
-            "Whether differences are against this variant.",
+            "Whether this variant is the reference.",
         ),
     }
     for key, meaning in _MEANINGS.items():

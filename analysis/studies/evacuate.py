@@ -27,22 +27,22 @@ def evacuate(
     names = host_names(scenario.farm)
     of_racks = zip(names, rack_names(scenario), strict=True)
     if not any(policy.names(name, rack) for name, rack in of_racks):
-        message = f"no host is called {policy.hosts!r}; there are {some(names)}"
+        message = f"no host matches {policy.hosts!r}; the hosts are {some(names)}"
         raise refuse(scenario.name, message, "--hosts")
     for option, value_s in (
         ("--at", policy.at_s),
         ("--maintenance-time", policy.maintenance_time_s),
     ):
         if not 0 <= value_s <= LONGEST_S:
-            message = f"is {value_s:g} s; name a time from 0 s to {LONGEST_S / YEAR_S:g} years"
+            message = f"is {value_s:g} s; set a time from 0 s to {LONGEST_S / YEAR_S:g} years"
             raise refuse(scenario.name, message, option)
     if policy.hosts_per_wave < 0:
-        message = f"is {policy.hosts_per_wave}; name a number of hosts, or 0 for all at once"
+        message = f"is {policy.hosts_per_wave}; set a number of hosts, or 0 for all at once"
         raise refuse(scenario.name, message, "--hosts-per-wave")
     if policy.at_s >= scenario.run.duration:
         message = (
             f"begins at {clock(policy.at_s)}, the run ends at {clock(scenario.run.duration)}; "
-            "begin earlier or lengthen run.duration"
+            "start earlier or lengthen run.duration"
         )
         raise refuse(scenario.name, message, "--at")
     policies = scenario.policies.model_copy(update={"control": policy})

@@ -53,7 +53,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     if moment is None or not (moment.home >= 0).any():
         when = "at any reporting instant" if at_s is None else f"at {at_s / 3600:g} h"
         left_out = f" ({moment.left_out.rstrip('.')})" if moment and moment.left_out else ""
-        message = f"finds no VM on any host {when}{left_out}; nothing can be tested then"
+        message = f"finds no VM on any host {when}{left_out}; there is nothing to test"
         raise refuse(scenario.name, message, "--at")
     # Built anew, since the farm that ran is at the end of its run.
     trial = _Trial(build(scenario, load), moment)
@@ -239,7 +239,7 @@ class _Trial:
         empty = len(working) - len(filled)
         count = comb(len(working), 2) - comb(empty, 2)
         if count > MAX_PAIRS:
-            message = f"{count:,} pairs are more than {MAX_PAIRS:,}; leave --pairs out"
+            message = f"{count:,} pairs are more than {MAX_PAIRS:,}; run without --pairs"
             raise refuse(self._case.name, message, "--pairs")
         return [pair for pair in combinations(working, 2) if not filled.isdisjoint(pair)]
 
@@ -348,7 +348,7 @@ class _StrandedReasons:
         )
 
     def _look(self, vm: int) -> Stranded:
-        """Tell hosts that may take a VM and lack something from those that may not take it.
+        """Tell hosts that may take a VM and lack something from those that are excluded.
 
         The cause is what stops it on most hosts; where it may use no host that is left, what bars
         it.
@@ -360,7 +360,7 @@ class _StrandedReasons:
         rules = candidates.why_barred(vm, may if may.any() else np.ones(len(may), bool))
         found |= {f"rule {name}": count for name, count in rules}
         if not may.any() and len(may) and not rules:
-            found["hypervisor, tenant or guest limit"] = len(may)
+            found["hypervisor, tenant or guest restriction"] = len(may)
         found = {what: count for what, count in found.items() if count}
         cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
         if not may.any() and found:

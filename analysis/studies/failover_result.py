@@ -14,7 +14,7 @@ NOTHING_LEFT = "no host is left"
 SHOWN = 20
 
 
-RESTART_OFF = "VMs are not restarted elsewhere; they wait for the repair"
+RESTART_OFF = "VMs are not restarted on other hosts; they wait for the repair"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Stranded:
     """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
 
     ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
-    limit`` to numbers of hosts; a host may count under several, and of equals memory is the
+    restriction`` to numbers of hosts; a host may count under several, and of equals memory is the
     cause. Where the VM may use any host that is left, only such hosts count: ``hosts`` of them.
     ``free_gib`` and ``free_ghz`` are the most that one of these has left.
     """
@@ -47,8 +47,10 @@ class Stranded:
         if self.cause not in known:
             return ""
         needed, free, unit = known[self.cause]
-        where = "the one host" if self.hosts == 1 else f"any of the {self.hosts:,} hosts"
-        return f"needs {needed:.3g} {unit}, at most {free:.3g} {unit} free on {where} it may use"
+        where = "the only host" if self.hosts == 1 else f"any of the {self.hosts:,} hosts"
+        return (
+            f"needs {needed:.3g} {unit}, at most {free:.3g} {unit} free on {where} that it may use"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values.
@@ -178,7 +180,7 @@ class Failover:
                 kept.append(f"any {words}")
         said = [f"survives {' and '.join(kept)}"] if kept else []
         tested = "; ".join([*said, *lost])
-        return f"{self.left_out} With the others it {tested}" if self.left_out else tested
+        return f"{self.left_out} With the others, the farm {tested}" if self.left_out else tested
 
     def text(self) -> str:
         """Return the outcome in a few lines.
@@ -191,15 +193,15 @@ class Failover:
             f"{self.name}: {self.sentence()}",
             f"at {self.at_s / 3600:g} h{', the worst instant' if self.worst else ''}: "
             f"{plural(self.vms, 'VM')} on {self.hosts_on:,} of {plural(self.hosts, 'host')}, "
-            f"{100 * self.promised:.1f} % of their memory promised",
+            f"{100 * self.promised:.1f} % of their memory allocated",
         ]
         for kind in KINDS:
             tried = self.of(kind)
             if tried:
                 bad = [each for each in tried if each.stranded]
                 down_s = [each.down_s for each in tried if each.down_s is not None]
-                within = f"; those that restart run within {lasting(max(down_s))}" if down_s else ""
-                lines.append(f"{kind}: {len(tried):,} tried, {len(bad):,} strand VMs{within}")
+                within = f"; the others restart within {lasting(max(down_s))}" if down_s else ""
+                lines.append(f"{kind}: {len(tried):,} tested, {len(bad):,} strand VMs{within}")
         hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
         if hurt:
             lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
@@ -212,7 +214,7 @@ class Failover:
             lines.append(f"and {len(hurt) - SHOWN:,} more")
         if self.whole:
             single = " and a single ".join(self.whole)
-            lines.append(f"a single {single}: if it fails, nothing is left")
+            lines.append(f"only one {single}: if it fails, nothing is left")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

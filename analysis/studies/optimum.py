@@ -160,29 +160,32 @@ class OptimumComparison:
         lines = [
             f"{self.name} at {self.at_s / 3600:g} h: {plural(self.vms, 'VM')}, {self.hosts_on:,} "
             f"of {plural(self.hosts, 'host')} on",
-            f"fewest hosts{self._limit()}: {_known(found)}",
+            f"minimum number of hosts{self._limit()}: {_known(found)}",
         ]
         if found.status != "infeasible":
             lines.append(self._gap_text())
         if self.shortfall_mhz > 0:
             short = f"{self.shortfall_mhz / 1000:,.2f} GHz"
-            lines.append(f"short: hosts lack {short} of what their VMs ask for")
+            lines.append(f"shortage: hosts lack {short} of the CPU demand of their VMs")
         if self.over_fill:
             hosts = (
                 "1 host of the farm is"
                 if self.over_fill == 1
                 else (f"{self.over_fill:,} hosts of the farm are")
             )
-            lines.append(f"{hosts} filled beyond {100 * self.fill:g} %, within what they have")
+            lines.append(f"{hosts} above {100 * self.fill:g} % utilisation, but not above 100 %")
         if self.left_out:
-            lines.append(f"the optimum need not keep these rules: {', '.join(self.left_out)}")
+            lines.append(f"the optimum ignores these rules: {', '.join(self.left_out)}")
         return "\n".join(lines)
 
     def _gap_text(self) -> str:
         """Return how many hosts the farm has on beyond the best number proven."""
         beyond = self.hosts_on - self.optimum.bound
         if beyond < 0:
-            return f"the farm has {-beyond:,} fewer on: it fills hosts more than the optimum may"
+            return (
+                f"the farm has {-beyond:,} fewer hosts on because it fills hosts beyond the limit "
+                "of the optimum"
+            )
         most = "" if self.optimum.status == "optimal" else "at most "
         hosts = "1 host" if beyond == 1 else f"{beyond:,} hosts"
         return f"gap: {most}{hosts}, {100 * self.gap:.1f} %"
@@ -218,7 +221,7 @@ def _known(found: Optimum) -> str:
     if found.status == "optimal":
         return f"{found.bound:,}, proven"
     if found.status == "infeasible":
-        return "no number of them holds all that the VMs ask for"
+        return "no number of hosts can hold all VMs"
     most = "?" if found.hosts is None else f"{found.hosts:,}"
     return f"between {found.bound:,} and {most}; the time limit was reached"
 
@@ -237,16 +240,16 @@ def at_instant(
     ended = until(scenario, at_s, FIRST_S)
     if not 0 < fill <= 1:
         raise refuse(
-            scenario.name, f"is {fill:g}; name a share above 0 and up to 1", "--max-utilisation"
+            scenario.name, f"is {fill:g}; set a share above 0 and up to 1", "--max-utilisation"
         )
     if not 0 <= time_limit_s < math.inf:
-        message = f"is {time_limit_s:g} s; name a time of 0 s or more"
+        message = f"is {time_limit_s:g} s; set a time of 0 s or more"
         raise refuse(scenario.name, message, "--time-limit")
     case = build(ended, load_of(scenario))
     farm = play(case).farm
     snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
     if not len(snapshot.home):
-        message = f"finds no VM on any host at {at_s / 3600:g} h; name another time"
+        message = f"finds no VM on any host at {at_s / 3600:g} h; set another time"
         raise refuse(scenario.name, message, "--at")
     return OptimumComparison(
         name=scenario.name,

@@ -103,20 +103,28 @@ def availability_table(run: PlayedCase) -> dict[str, Made]:
     share = 1.0 - ratios(down, present)
     longest = [lives.longest_s[group.vms].max(initial=0.0) for group in groups]
     lost_ghz_h = total(lives.lost_mhz_s) / MHZ_S_PER_GHZ_H
-    lost = "CPU that they would have asked for while they were down."
+    lost = "CPU demand while they were down."
     kinds = [group.by for group in groups]
     names, stranded = [group.name for group in groups], count(_stranded_vms(run))
     return {
-        "scope": (kinds, "", "Whether the row is one of all VMs, a size, a tenant."),
+        "scope": (kinds, "", "Scope of the row: all VMs, one size or one tenant."),
         "name": (names, "", "Name of the size or tenant."),
         "vms": (count(span_s > 0), "VMs", "VMs that ran."),
-        "crashes": (count(lives.crashes), "times", "Times that a VM lost its host."),
-        "present_vm_h": (present / S_PER_H, "VM h", "From first run to end, summed over VMs."),
-        "down_vm_h": (down / S_PER_H, "VM h", "Of that, time that they did not serve."),
-        "down_longest_s": (longest, "s", "Longest that one VM was down at a stretch."),
-        "availability": (share, "share", "1 less time down over time present."),
+        "crashes": (count(lives.crashes), "times", "Number of times a VM lost its host."),
+        "present_vm_h": (
+            present / S_PER_H,
+            "VM h",
+            "Time from first start to end, summed over VMs.",
+        ),
+        "down_vm_h": (down / S_PER_H, "VM h", "Time thereof in which they did not serve."),
+        "down_longest_s": (longest, "s", "Longest uninterrupted downtime of one VM."),
+        "availability": (share, "share", "1 minus time down divided by time present."),
         "lost_ghz_h": (lost_ghz_h, "GHz h", lost),
-        "stranded": (stranded, "VMs", "VMs that ran once and wait for a host as the run ends."),
+        "stranded": (
+            stranded,
+            "VMs",
+            "VMs that have run and are waiting for a host at the end of the run.",
+        ),
     }
 
 
@@ -130,18 +138,22 @@ def outages(run: PlayedCase) -> dict[str, Made]:
     """
     table = run.records["outages"]
     return {
-        "entry": (run.texts(table["source"]), "", "Entry of the scenario."),
+        "entry": (run.texts(table["source"]), "", "Name of the entry in the scenario."),
         "component": (run.texts(table["kind"]), "", "What kind of thing failed."),
-        "name": (run.texts(table["entity"]), "", "Host, rack, site, rack of the switch, or link."),
+        "name": (
+            run.texts(table["entity"]),
+            "",
+            "Name of the host, rack, site, rack of the switch, or link.",
+        ),
         "start_s": (table["start_s"], "s", "When it failed."),
-        "end_s": (table["end_s"], "s", "When it was repaired, or the run ended."),
+        "end_s": (table["end_s"], "s", "When it was repaired or the run ended."),
         "repaired": (table["repaired"], "", "Whether it was repaired within the run."),
         "hosts": (
             table["hosts"],
             "hosts",
-            "Hosts that it took with it, failed already or not; 0 for a link.",
+            "Hosts affected, including those already failed; 0 for a link.",
         ),
-        "vms": (table["vms"], "VMs", "VMs that were running there, and no longer served."),
+        "vms": (table["vms"], "VMs", "VMs that were running there and stopped serving."),
     }
 
 
@@ -166,7 +178,7 @@ def failures_of(result: RunTables) -> dict[str, Any]:
 
 
 def _stranded(result: RunTables) -> list[dict[str, Any]]:
-    """Return the first VMs that ran once and wait for a host as the run ends."""
+    """Return the first VMs that have run and are waiting for a host at the end of the run."""
     table = result.table("vms").select(["vm", "size", "state", "started_h", "reason"])
     waiting = (
         row

@@ -114,22 +114,22 @@ def costs(run: PlayedCase) -> dict[str, Made]:
     return {
         "group": ([line.group for line in lines], "", "Group of hosts."),
         "item": ([line.item for line in lines], "", "Energy, capital, or licence."),
-        "hosts": ([line.hosts for line in lines], "hosts", "Hosts that it is counted for."),
+        "hosts": ([line.hosts for line in lines], "hosts", "Number of hosts counted."),
         "licensed_cores": (
             [line.licensed_cores for line in lines],
             "cores",
-            "Cores that a licence by the core is paid for, minimum orders included.",
+            "Cores paid for by a licence per core, including minimum orders.",
         ),
         "amount": (
             nullable(amount, ~known),
             run.currency,
-            "Cost over the run; null where its price is not known in this currency.",
+            "Cost over the run; null if its price is unknown in this currency.",
         ),
         "per_year": (nullable(year, ~known), yearly, "Cost per year."),
         "per_host_year": (
             nullable(host_year, ~counted),
             yearly,
-            "Cost per host and year; null where no host is counted.",
+            "Cost per host and year; null if no host is counted.",
         ),
     }
 

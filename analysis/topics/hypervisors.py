@@ -78,11 +78,11 @@ def response_columns(run: PlayedCase) -> dict[str, Made]:
         return {}
     account = service.account
     columns = {
-        "requests": (account.arrived, "requests", "Requests that arrived."),
+        "requests": (account.arrived, "requests", "Requests that arrived at it."),
         "response_mean_ms": (1e3 * account.mean_s(), "ms", "Mean response time."),
         "response_p95_ms": (1e3 * account.quantile_s(0.95), "ms", "P95 of response time."),
         "response_p99_ms": (1e3 * account.quantile_s(0.99), "ms", "P99 of response time."),
-        "requests_waiting": (account.waiting, "requests", "Backlog at the end."),
+        "requests_waiting": (account.waiting, "requests", "Requests not yet served at the end."),
     }
     made: dict[str, Made] = {}
     for name, (values, unit, meaning) in columns.items():

@@ -41,13 +41,13 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
         "memory_left_gib": (
             _finite(table["left_mib"] / MIB_PER_GIB),
             "GiB",
-            "Memory that may still be promised on hosts awake without breaking the reserve; "
-            "below 0: it is broken; empty: no memory is kept.",
+            "Memory that can still be allocated on hosts that are on without using the reserve; "
+            "below 0: the reserve is in use; null: no memory is reserved.",
         ),
         "cpu_left_ghz": (
             _finite(table["left_mhz"] / 1000),
             "GHz",
-            "The same of CPU, counted as the initial placement counts it.",
+            "The same for CPU, counted as by the initial placement.",
         ),
     }
 
@@ -100,8 +100,9 @@ RESERVE = Topic(
     figures=(
         TopicFigure(
             "reserve",
-            "Left beyond the reserve",
-            "What may still be promised without breaking the reserve; below zero it is broken.",
+            "Capacity beyond the reserve",
+            "Capacity that can still be allocated without using the reserve; below zero the "
+            "reserve is in use.",
             reserve,
             lambda result: TABLE in result.tables,
             "Only with `policies.reserve`.",

@@ -66,29 +66,29 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
     named = run.records["broken_rules"]["rule"]
     return {
         "rule": ([rule.name for rule in rules.all], "", "Name of the rule."),
-        "type": ([rule.kind for rule in rules.all], "", "What it asks for."),
+        "type": ([rule.kind for rule in rules.all], "", "Type of the rule."),
         "domain": (
             pa.array([rule.level if _by_domain(rule.kind) else None for rule in rules.all]),
             "",
-            "What is shared or kept apart: hosts, racks or sites.",
+            "Domain of the rule: host, rack or site.",
         ),
         "vms": ([len(rule.vms) for rule in rules.all], "VMs", "VMs that it names."),
         "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
-        "hard": ([rule.hard for rule in rules.all], "", "Whether nothing may break it."),
+        "hard": ([rule.hard for rule in rules.all], "", "Whether it is a hard rule."),
         "penalty": (
             pa.array([rule.penalty for rule in rules.all], pa.float64()),
             "",
-            "What a VM placed against it counts; empty where it is hard.",
+            "Penalty per VM placed against it; null if it is hard.",
         ),
         "broken_vm_h": (
             broken_vm_h(rules, run.outcome),
             "VM h",
-            "Hours in which VMs were against it, summed.",
+            "Hours in which VMs violated it, summed over VMs.",
         ),
         "times_broken": (
             np.bincount(named, minlength=len(rules.all)),
             "periods",
-            "Periods of a VM on a host.",
+            "Number of violations.",
         ),
     }
 
@@ -103,7 +103,7 @@ def rule_violations(run: PlayedCase) -> dict[str, Made]:
     return {
         "rule": (words(table["rule"], [rule.name for rule in run.case.rules.all]), "", "Rule."),
         "vm": (run.names.vm(table["vm"]), "", "VM."),
-        "host": (run.names.host(table["host"]), "", "Host where it was, or was on its way to."),
+        "host": (run.names.host(table["host"]), "", "Host where the VM was or was going to."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
     }

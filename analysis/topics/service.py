@@ -1,4 +1,4 @@
-"""Work that VMs asked for: what was done of it, and why the rest was not.
+"""Work that VMs requested: what was done of it, and why the rest was not.
 
 Work is CPU demand over time as guests count it, in MHz s inside and GHz h outside. Of what was
 asked for, each MHz s is either done or has exactly one cause for which it was not.
@@ -26,11 +26,11 @@ CAUSES = ("saturated", "vm_limit", "overhead", "migration", "not_running", "appl
 
 BECAUSE = {
     "saturated": "hosts were saturated",
-    "vm_limit": "VMs asked for more than their own vCPUs, limits or cores can give",
-    "overhead": "virtualisation overhead used up the VMs' own vCPUs",
-    "migration": "migrations took it",
-    "not_running": "VMs were wanted and did not run",
-    "application": "applications had too few members that ran",
+    "vm_limit": "VMs requested more than their vCPUs, limits or cores can provide",
+    "overhead": "virtualisation overhead consumed the VMs' vCPUs",
+    "migration": "migrations consumed it",
+    "not_running": "requested VMs did not run",
+    "application": "applications had too few running members",
 }
 """How to say why work was not done, by cause."""
 
@@ -158,20 +158,21 @@ def _violation_values(run: PlayedCase) -> dict[str, float]:
 def violations(run: PlayedCase) -> dict[str, Made]:
     """Return the periods in which a host had no CPU, or I/O, left for its VMs.
 
-    One row per period; ``unserved_ghz_h`` is what its VMs went without meanwhile.
+    One row per period; ``unserved_ghz_h`` is what its VMs not served: meanwhile.
 
     Without saturated hosts the table has no rows. A period that had not ended lasts until the end
     of the run.
     """
     table = run.records["violations"]
     return {
-        "host": (run.names.host(table["host"]), "", "Host in violation."),
+        "host": (run.names.host(table["host"]), "", "Host that violated the SLA."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
         "unserved_ghz_h": (
             table["unserved_mhz_s"] / MHZ_S_PER_GHZ_H,
             "GHz h",
-            "Work that the host had no CPU or I/O left for meanwhile.",
+            "Work not served during the violation because the CPU or I/O of the host was "
+            "saturated.",
         ),
     }
 

@@ -66,7 +66,7 @@ def exposure_of(ledger: TenantLedger) -> Floats:
 
 
 def tenant_columns(run: PlayedCase) -> dict[str, Made]:
-    """Return columns of the table of VMs on tenants; none where the scenario names none.
+    """Return columns of the table of VMs on tenants; none where the scenario defines none.
 
     A VM whose size names no tenant has an empty text.
     """
@@ -74,16 +74,16 @@ def tenant_columns(run: PlayedCase) -> dict[str, Made]:
     if ledger is None:
         return {}
     return {
-        "tenant": (words(ledger.owner, [*run.case.stack.tenants, ""]), "", "Whose it is."),
+        "tenant": (words(ledger.owner, [*run.case.stack.tenants, ""]), "", "Tenant of the VM."),
         "co_tenants": (
             co_tenants_of(ledger),
             "tenants",
-            "Other tenants on its host, mean while it had one.",
+            "Number of other tenants on its host, mean over its time on a host.",
         ),
         "exposure": (
             grade(exposure_of(ledger)),
             "grade",
-            "Ordinal grade of exposure, 0 to 10, mean of the same time.",
+            "Ordinal grade of exposure, 0 to 10, mean over the same time.",
         ),
     }
 
@@ -99,7 +99,7 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
     known = run.case.stack.tenants
     named = pa.array([*known, NO_TENANT, NO_VM])
     made: dict[str, Made] = {
-        "tenant": (named, "", f"Tenant; nobody: VMs whose size names none; {NO_VM}: no VM's part.")
+        "tenant": (named, "", f"Tenant; nobody: VMs without a tenant; {NO_VM}: the part of no VM.")
     }
     uncounted_j = float(hosts_needed(run).uncounted_j.sum())
     unused_kwh = (ledger.unused_j - uncounted_j) / JOULE_PER_KWH
@@ -107,7 +107,7 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
     for name, (values, unit, meaning) in columns.items():
         of_hosts = unused_kwh if name == "energy_kwh" else values.dtype.type(0)
         made[name] = (np.append(values, of_hosts), unit, meaning)
-    meaning = "With whom it shared hosts: host hours of each."
+    meaning = "Tenants with which it shared hosts, with host hours."
     made["shared_with"] = (pa.array([*_shared_with(ledger, known), "", ""]), "", meaning)
     return made
 
@@ -134,9 +134,9 @@ def _work(run: PlayedCase) -> dict[str, Made]:
     requested_ghz_h = requested / MHZ_S_PER_GHZ_H
     share = missed / np.where(requested > 0, requested, 1.0)
     return {
-        "vms": (_summed(run), "VMs", "VMs asked for."),
-        "requested_ghz_h": (requested_ghz_h, "GHz h", "CPU asked for, whether or not VMs ran."),
-        "unserved_share": (share, "share", "CPU asked for and not done."),
+        "vms": (_summed(run), "VMs", "VMs requested."),
+        "requested_ghz_h": (requested_ghz_h, "GHz h", "CPU requested, whether or not VMs ran."),
+        "unserved_share": (share, "share", "Share of requested CPU that was not served."),
     }
 
 
@@ -172,8 +172,8 @@ def _energy_and_cost(run: PlayedCase) -> dict[str, Made]:
     part = energy_kwh / total_kwh if total_kwh > 0 else np.zeros(len(energy_kwh))
     cost = part * added(line.amount for line in cost_lines(run))
     return {
-        "energy_kwh": (energy_kwh, "kWh", "Energy attributed; the rows make the farm's."),
-        "cost": (cost, run.currency, "All cost, split by energy attributed."),
+        "energy_kwh": (energy_kwh, "kWh", "Energy attributed; the rows add up to the farm's."),
+        "cost": (cost, run.currency, "Total cost, split by energy attributed."),
     }
 
 
@@ -188,7 +188,7 @@ def _company(run: PlayedCase) -> dict[str, Made]:
         "co_tenants": (
             others,
             "tenants",
-            "Other tenants on a VM's host, mean over the time that its VMs had hosts.",
+            "Number of other tenants on a VM's host, mean over the time of its VMs on hosts.",
         ),
         "exposure_max": (exposed, "grade", "Highest ordinal grade of exposure of its VMs."),
     }

@@ -33,7 +33,7 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
         **response_columns(run),
         **tenant_columns(run),
         **life_columns(run),
-        "reason": (pa.array(reasons(run.outcome)), "", "Why it was rejected, or still waits."),
+        "reason": (pa.array(reasons(run.outcome)), "", "Why it was rejected or is waiting."),
     }
 
 
@@ -74,9 +74,13 @@ def _work(run: PlayedCase) -> dict[str, Made]:
     use = run.farm.vm_accounts.requested_mhz_s / (run.farm.vms.size_mhz * _span_s(run))
     causes = {f"unserved_{cause}_share": missed for cause, missed in work.not_done.items()}
     return {
-        "utilisation_mean": (use, "share", "CPU asked for over size."),
-        "requested_ghz_h": (asked_ghz_h, "GHz h", "CPU asked for, whether or not it ran."),
-        "unserved_share": (work.missed / asked, "share", "Part of that which was not done."),
+        "utilisation_mean": (use, "share", "CPU requested divided by size."),
+        "requested_ghz_h": (asked_ghz_h, "GHz h", "CPU requested, whether or not it ran."),
+        "unserved_share": (
+            work.missed / asked,
+            "share",
+            "Share of the requested CPU that was not served.",
+        ),
         **{
             name: (missed / asked, "share", METRICS[name].definition)
             for name, missed in causes.items()
@@ -93,8 +97,16 @@ def _waits(run: PlayedCase) -> dict[str, Made]:
     accounts, span_s = run.farm.vm_accounts, _span_s(run)
     ready, costop = accounts.ready_s / span_s, accounts.costop_s / span_s
     return {
-        "ready_share": (ready, "share", "Time that its vCPUs were ready, not running."),
-        "costop_share": (costop, "share", "Time that its vCPUs waited for each other."),
+        "ready_share": (
+            ready,
+            "share",
+            "Share of time in which its vCPUs were ready but did not run.",
+        ),
+        "costop_share": (
+            costop,
+            "share",
+            "Share of time in which its vCPUs waited for each other.",
+        ),
     }
 
 

@@ -60,7 +60,7 @@ def tell(error: BaseException) -> int:
 
         warn("".join(traceback.format_exception(error)))
     warn(f"internal error: {type(error).__name__}: {error}")
-    warn("This is a fault of farmsim; FARMSIM_DEBUG=1 shows where it is.")
+    warn("This is a bug in farmsim; set FARMSIM_DEBUG=1 for the traceback.")
     return INTERNAL
 
 

@@ -24,7 +24,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     written.clear()
     warnings.showwarning = show_warning
     if any("\0" in each for each in arguments):
-        warn("an argument holds a NUL character, which no path or name can; leave it out")
+        warn("an argument contains a NUL character; remove it")
         return BAD_INPUT
     try:
         code = commands.main(args=list(arguments), prog_name="farmsim", standalone_mode=False)
@@ -34,14 +34,14 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 class _Commands(click.Group):
-    """A group whose help, too, ends quietly when its reader has gone, or says what is wrong.
+    """Group of commands whose help also ends quietly when the reader closes the pipe.
 
     click writes help while it makes the context and while it invokes a command, so that both have
     to be watched.
     """
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
-        """Read the arguments, and write help where it is asked for.
+        """Read the arguments, and write help where it is requested.
 
         Raises Exit with 0 if the reader of the help has gone, and InputError if it cannot be
         written.

@@ -27,11 +27,13 @@ LONGEST_S = 1000 * 365.25 * 86_400.0
 PATH = click.Path(path_type=Path)
 OVERRIDES = click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE",
-    help="Override a value, e.g. farm.hosts.0.count=500. Repeatable.",
+    help="Override a field, e.g. farm.hosts.0.count=500. Repeatable.",
 )  # fmt: skip
-SEED = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random draws.")
+SEED = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
 ALLOW_CODE = click.option(
-    "--allow-code", is_flag=True, help="Let the scenario load policies from your own modules."
+    "--allow-code",
+    is_flag=True,
+    help="Allow the scenario to load policies from your own Python modules.",
 )
 QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 
@@ -196,5 +198,7 @@ def refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float) 
 
     if at_s < scenario.run.duration < end_s:
         hours, most = end_s / 3600, scenario.run.duration / 3600
-        message = f"ends {hours:g} h into the run, which lasts {most:g} h; lengthen run.duration"
+        message = (
+            f"ends {hours:g} h into the run, which lasts only {most:g} h; lengthen run.duration"
+        )
         raise refuse(scenario.name, message, option)

@@ -25,7 +25,7 @@ from .output import echo, echo_json, written
 @source_options(SEED)
 @output_options("the summary", "Run directory")
 def run(scenario: str, source: Source, output: Output) -> int:
-    """Run a scenario file, or library/NAME, and its baseline; write tables and report."""
+    """Run a scenario file (or library/NAME) and its baselines; write tables and a report."""
     from ..analysis.run.execute import execute
     from ..analysis.run.run_directory import RUN, default_directory
     from ..analysis.terminal import summary_text
@@ -49,7 +49,7 @@ def run(scenario: str, source: Source, output: Output) -> int:
 def compare(
     scenarios: tuple[str, ...], source: Source, overhead_range: bool, output: Output
 ) -> int:
-    """Run scenarios, or the variants of one, on the same random numbers, side by side."""
+    """Compare scenarios, or the variants of one, on the same random numbers."""
     from ..analysis.run.run_directory import COMPARED, free
     from ..analysis.studies.compare import PAGE, run_all
     from ..analysis.terminal import comparison_text
@@ -72,7 +72,7 @@ def compare(
 @click.argument("directory", type=PATH)
 @out_option("File")
 def report(directory: Path, out: Path | None) -> None:
-    """Make the report of a run directory, or the page of a comparison, again."""
+    """Regenerate the report of a run or the page of a comparison."""
     from ..analysis.run.result import Result
     from ..analysis.run.run_directory import COMPARED, REPORT, RUN, kind_of, write_page
     from ..analysis.studies.compare import PAGE, Comparison
@@ -97,11 +97,14 @@ def report(directory: Path, out: Path | None) -> None:
 @click.command()
 @click.argument("directory", metavar="RUN", type=PATH)
 @click.option(
-    "--vm", required=True, metavar="NAME", help="Name of a VM, or a pattern such as 'web-7*'."
+    "--vm",
+    required=True,
+    metavar="NAME",
+    help="Name of a VM, or a pattern that matches one, e.g. 'web-7*'.",
 )
 @json_option("the events")
 def explain(directory: Path, vm: str, as_json: bool) -> None:
-    """Show one VM's history: where it was, why it moved, what that cost."""
+    """Show one VM's history: where it ran, why it was migrated, what that cost."""
     from ..analysis.run.result import Result
 
     vm_history = Result.load(directory).vm_history(vm)

@@ -16,9 +16,9 @@ CATALOGUES = ["servers", "hypervisors", "classes", "policies", "workloads"]
     "--policy", type=PATH, metavar="FILE",
     help="Write a policy of your own with its test instead, such as my_policy.py.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(path: Path | None, policy: Path | None, force: bool) -> None:
-    """Write a commented starter scenario, and the schema that editors check it by."""
+    """Write a commented starter scenario and the schema with which editors check it."""
     from ..scenarios.starter import commands_for, write_policy, write_starter
 
     if path is not None and policy is not None:
@@ -35,7 +35,7 @@ def init(path: Path | None, policy: Path | None, force: bool) -> None:
 @click.argument("scenarios", nargs=-1, required=True)
 @source_options()
 def validate(scenarios: tuple[str, ...], source: Source) -> None:
-    """Check scenario files and their variants; traces are looked for, not read."""
+    """Check scenario files and their variants; traces must exist but are not read."""
     from ..scenarios.errors.problems import InputError
     from ..scenarios.variants import check
 
@@ -72,7 +72,7 @@ def schema(out: Path | None) -> None:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def catalog(what: str, name: str | None, as_json: bool) -> None:
-    """List what farmsim knows, from servers to policies; NAME shows one in full."""
+    """List the servers, hypervisors, policies … that farmsim knows; NAME shows one in full."""
     from ..scenarios.catalogue_listing import entries, text_of
 
     found = entries(what, name)

@@ -22,12 +22,19 @@ from .output import echo, echo_json, written
 @click.argument("scenario")
 @source_options()
 @click.option("--hosts", required=True, metavar="PATTERN", help="Hosts to empty: 'rack-3*'.")
-@click.option("--at", default="0 h", metavar="TIME", help="When it begins, such as '10 h'.")
-@click.option("--hosts-per-wave", default=0, type=click.IntRange(0), help="Hosts at once; 0: all.")
+@click.option("--at", default="0 h", metavar="TIME", help="Start of the evacuation, e.g. '10 h'.")
 @click.option(
-    "--maintenance-time", default="0 min", metavar="TIME", help="Work on a wave's empty hosts."
+    "--hosts-per-wave", default=0, type=click.IntRange(0), help="Hosts emptied at a time; 0: all."
 )
-@click.option("--deadline", metavar="TIME", help="Exit with 1 also if it takes longer than this.")
+@click.option(
+    "--maintenance-time",
+    default="0 min",
+    metavar="TIME",
+    help="Time for maintenance on the empty hosts of a wave.",
+)
+@click.option(
+    "--deadline", metavar="TIME", help="Also exit with 1 if the evacuation takes longer than this."
+)
 @output_options("the outcome")
 def evacuate(
     scenario: str,
@@ -39,7 +46,7 @@ def evacuate(
     deadline: str | None,
     output: Output,
 ) -> int:
-    """Empty hosts for maintenance: how long it takes, what it costs, what cannot leave.
+    """Empty hosts for maintenance: how long it takes, what it costs, which VMs cannot leave.
 
     Exits with 1 if a host is not emptied within the run.
     """
@@ -69,12 +76,12 @@ def evacuate(
 @click.command()
 @click.argument("scenario")
 @source_options()
-@click.option("--at", metavar="TIME", help="Instant to look at; if absent the worst of the run.")
+@click.option("--at", metavar="TIME", help="Instant to examine; default: the worst of the run.")
 @click.option("--pairs", is_flag=True, help="Also test every pair of hosts.")
 @click.option(
     "--assert-survives", "wanted", multiple=True,
     type=click.Choice(["host", "pair", "rack", "site"]),
-    help="Exit with 1 if the failure of one strands a VM. Repeatable.",
+    help="Exit with 1 if the failure of any one strands a VM. Repeatable.",
 )  # fmt: skip
 @output_options("the outcome")
 def failover(
@@ -85,7 +92,7 @@ def failover(
     wanted: tuple[str, ...],
     output: Output,
 ) -> int:
-    """Let each host, rack and site fail in turn: what restarts, what is stranded, and why."""
+    """Fail each host, rack and site in turn: which VMs restart, which are stranded, and why."""
     from ..analysis.run.run_directory import FAILED_OVER, free
     from ..analysis.studies.failover import failover as test_failover
     from ..analysis.studies.failover_page import save
@@ -106,11 +113,19 @@ def failover(
 @click.command()
 @click.argument("scenario")
 @source_options()
-@click.option("--at", required=True, metavar="TIME", help="Instant to look at, such as '10 h'.")
+@click.option("--at", required=True, metavar="TIME", help="Instant to examine, e.g. '10 h'.")
 @click.option(
-    "--max-utilisation", default="100 %", metavar="SHARE", help="CPU of a host that may be used."
+    "--max-utilisation",
+    default="100 %",
+    metavar="SHARE",
+    help="Share of a host's CPU that may be used.",
 )
-@click.option("--time-limit", default="60 s", metavar="TIME", help="Longest search, in real time.")
+@click.option(
+    "--time-limit",
+    default="60 s",
+    metavar="TIME",
+    help="Time limit of the search (wall-clock time).",
+)
 @json_option("the outcome")
 def optimum(
     scenario: str, source: Source, at: str, max_utilisation: str, time_limit: str, as_json: bool

@@ -125,8 +125,8 @@ class Delivery:
     def asked_mhz(self, vms: Ints) -> Floats:
         """Return the guest work that VMs ask of their hosts: ``wanted * guest_share``.
 
-        A guest that stands still to migrate asks for nothing, one that a copy slows down for what
-        it keeps; what the copy itself takes is asked for by the copy.
+        A guest that is stopped to migrate asks for nothing, one that a copy slows down for what it
+        keeps; what the copy itself takes is requested by the copy.
         """
         wanted_mhz = self.wanted_mhz(vms)
         return wanted_mhz * self._vms.guest_share[vms] if self.slowed else wanted_mhz
@@ -242,7 +242,7 @@ class Delivery:
 
     @property
     def recounts(self) -> bool:
-        """Whether what a host is asked for is the sum of what each of its guests asks for.
+        """Whether what a host is requested is the sum of what each of its guests asks for.
 
         So it is unless I/O ceilings, neighbours that count or crowding look at all of them.
         """

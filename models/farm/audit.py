@@ -28,9 +28,12 @@ def _check_residents(state: FarmState) -> None:
     """Check that running VMs, and only they, are on one host each, and where they go."""
     vms, hosts = state.vms, state.hosts
     running = np.isin(vms.state, (VmState.RUNNING, VmState.MIGRATING, VmState.STARTING))
-    _require(bool(np.all((vms.host >= 0) == running)), "a running VM has no host, or the reverse")
+    _require(
+        bool(np.all((vms.host >= 0) == running)),
+        "a running VM has no host, or a VM on a host does not run",
+    )
     moving = vms.state == VmState.MIGRATING
-    _require(bool(np.all((vms.moving_to >= 0) == moving)), "a moving VM has no target")
+    _require(bool(np.all((vms.moving_to >= 0) == moving)), "a migrating VM has no target")
     everywhere = [state.residents.of(np.array([host])) for host in range(len(hosts))]
     listed = np.concatenate(everywhere) if everywhere else np.empty(0, np.int64)
     _require(len(np.unique(listed)) == len(listed), "a VM is on two hosts")
@@ -46,9 +49,12 @@ def _migration_load(state: FarmState) -> None:
     source, target = migration_load.source[copied], migration_load.target[copied]
     moving = vms.state[copied] == VmState.MIGRATING
     at = np.where(moving, source, target)
-    _require(bool(np.all(vms.host[copied] == at)), "a VM is copied that is at neither end")
+    _require(
+        bool(np.all(vms.host[copied] == at)),
+        "a VM is being copied that is on neither of the two hosts",
+    )
     to = np.where(moving, target, -1)
-    _require(bool(np.all(vms.moving_to[copied] == to)), "a copy goes elsewhere than its VM")
+    _require(bool(np.all(vms.moving_to[copied] == to)), "a copy has another target than its VM")
     _require(len(copied) == migration_load.active, "copies do not add up")
 
 
@@ -117,7 +123,7 @@ def _rates_of_hosts(state: FarmState) -> None:
     _require(bool(np.all(delivered_mhz <= demand_mhz + 1e-6)), "more delivered than asked for")
     on = rates[Rate.ON] > 0
     short = delivered_mhz[on] < np.minimum(demand_mhz, hosts.cpu_mhz)[on] - 1e-6
-    _require(not np.any(short), "CPU is left over while somebody wants it")
+    _require(not np.any(short), "CPU is left over while a VM is not fully served")
     _require(bool(np.all(rates[Rate.UNSERVED_MHZ] >= 0)), "negative shortage")
 
 

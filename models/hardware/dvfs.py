@@ -53,8 +53,8 @@ class FrequencyScaling:
             if there_w < lower.max_w:
                 raise ValueError(
                     f"at {lower.frequency:.0%} load the state of {higher.frequency:.0%} draws "
-                    f"{there_w:.4g} W, less than the {lower.max_w:g} W of the lower state; leave "
-                    "out the lower state or correct its power"
+                    f"{there_w:.4g} W, less than the {lower.max_w:g} W of the lower state; remove "
+                    "the lower state or correct its power"
                 )
 
     @property

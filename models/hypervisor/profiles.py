@@ -46,11 +46,17 @@ class CpuCosts(Generic[N]):
         above=0,
         le=1,
     )
-    mmu_shadow: N = figure("The same without nested paging.", 1.0, more_costs=False, above=0, le=1)
+    mmu_shadow: N = figure(
+        "Efficiency of code heavy on page tables, with shadow paging.",
+        1.0,
+        more_costs=False,
+        above=0,
+        le=1,
+    )
     vector: N = figure("Efficiency of vector code.", 1.0, more_costs=False, above=0, le=1)
     exit_cycles: N = figure("Cycles of an exit to the hypervisor and back.", 0.0)
     switch_cycles: N = figure("Cycles of a switch from one guest to another.", 0.0)
-    time_slice_ms: N = figure("Longest time that a vCPU runs on.", math.inf, more_costs=False)
+    time_slice_ms: N = figure("Time slice of a vCPU.", math.inf, more_costs=False)
     contention_loss: N = figure(
         "Extra work c in 1 + c max(0, 1 - cores / vCPUs), by cold caches.", 0.0
     )
@@ -69,17 +75,19 @@ class MemoryCosts(Generic[N]):
     """
 
     hypervisor_mib: N = figure("Memory of the hypervisor itself.", 0.0)
-    control_partition_mib: N = figure("Console, control partition or host system.", 0.0)
-    vm_mib: N = figure("Overhead of a VM, constant part.", 0.0)
-    vm_mib_per_gib: N = figure("Overhead of a VM per GiB of its memory.", 0.0)
-    vm_mib_per_vcpu: N = figure("Overhead of a VM per vCPU beyond the first.", 0.0)
+    control_partition_mib: N = figure(
+        "Memory of the console, control partition or host operating system.", 0.0
+    )
+    vm_mib: N = figure("Memory overhead per VM, constant part.", 0.0)
+    vm_mib_per_gib: N = figure("Memory overhead per GiB of VM memory.", 0.0)
+    vm_mib_per_vcpu: N = figure("Memory overhead per vCPU beyond the first.", 0.0)
     sharing_share: N = figure(
-        "Part of the guests' memory that page sharing gives back.", 0.0, more_costs=False, le=1
+        "Share of the guests' memory reclaimed by page sharing.", 0.0, more_costs=False, le=1
     )
     ballooning_share: N = figure(
-        "Part of the remaining memory that ballooning gives back.", 0.0, more_costs=False, le=1
+        "Share of the remaining memory reclaimed by ballooning.", 0.0, more_costs=False, le=1
     )
-    swap_slowdown: N = figure("How many times slower a guest runs from swap.", 1.0, ge=1)
+    swap_slowdown: N = figure("Slowdown factor of a guest that is swapped.", 1.0, ge=1)
     vm_table: tuple[tuple[float, float, float], ...] = ()
     vm_table_source: str = ""
 
@@ -92,9 +100,9 @@ class IoPath(Generic[N]):
     """
 
     name: str
-    latency_us: N = figure("Time added to an operation, or to a network round trip.", 0.0)
-    operations_ratio: N = figure("Most operations per second.", 1.0, more_costs=False, above=0)
-    throughput_ratio: N = figure("Most bytes per second.", 1.0, more_costs=False, above=0)
+    latency_us: N = figure("Latency added to an operation or a network round trip.", 0.0)
+    operations_ratio: N = figure("Maximum operations per second.", 1.0, more_costs=False, above=0)
+    throughput_ratio: N = figure("Maximum bytes per second.", 1.0, more_costs=False, above=0)
     cycles_per_operation: N = figure("CPU cycles spent per operation or packet.", 0.0)
     cycles_per_byte: N = figure("CPU cycles spent per byte.", 0.0)
     needs: tuple[str, ...] = ()
@@ -123,11 +131,11 @@ REGIONS = {
 class Licence(Generic[N]):
     """What a licence costs: a price per core, socket or VM and year.
 
-    Prices by the core count a least number of cores per socket and per host, and of all cores
-    under one ``contract`` with the vendor together, the minimum order; without a contract, of all
-    cores under the profile. ``minimum_order_regions``, of :data:`REGIONS`, and
-    ``minimum_order_from``, a date, say where and since when that is asked for; no regions stand
-    for everywhere. ``minimum_order_confidence`` is the mark of the order, its regions and its date.
+    Prices by the core count a least number of cores per socket and per host, and of all cores under
+    one ``contract`` with the vendor together, the minimum order; without a contract, of all cores
+    under the profile. ``minimum_order_regions``, of :data:`REGIONS`, and ``minimum_order_from``, a
+    date, say where and since when that is requested; no regions stand for everywhere.
+    ``minimum_order_confidence`` is the mark of the order, its regions and its date.
     """
 
     metric: str = "none"
@@ -188,16 +196,18 @@ class Hypervisor(Generic[N]):
     live_migration: bool = False
     multi_tenant: bool = False
     allows_host_applications: bool = False
-    host_cpu_share: N = figure("Part of the host's CPU that the layer itself takes.", 0.0, le=0.9)
-    host_boot_s: N = figure("Boot of a host until it takes VMs.", 0.0)
-    vm_create_s: N = figure("Making a VM.", 0.0)
-    vm_boot_s: N = figure("Boot of a VM's system.", 0.0)
-    vm_clone_s: N = figure("Cloning a VM.", 0.0)
-    max_vcpus_per_vm: N = figure("Most vCPUs of a VM.", math.inf, more_costs=False, ge=1)
-    max_memory_gib_per_vm: N = figure("Most memory of a VM.", math.inf, more_costs=False, above=0)
+    host_cpu_share: N = figure(
+        "Share of the host's CPU used by the hypervisor itself.", 0.0, le=0.9
+    )
+    host_boot_s: N = figure("Boot time of a host until it accepts VMs.", 0.0)
+    vm_create_s: N = figure("Time to create a VM.", 0.0)
+    vm_boot_s: N = figure("Boot time of a guest.", 0.0)
+    vm_clone_s: N = figure("Time to clone a VM.", 0.0)
+    max_vcpus_per_vm: N = figure("Maximum vCPUs per VM.", math.inf, more_costs=False, ge=1)
+    max_memory_gib_per_vm: N = figure("Maximum memory per VM.", math.inf, more_costs=False, above=0)
     licence: Licence[N] = field(default_factory=Licence)
-    tcb_kloc: N = figure("Thousand lines of code that isolation rests on.", 0.0)
-    exposed_interfaces: N = figure("Interfaces open to attack, counted by class.", 0.0)
+    tcb_kloc: N = figure("Size of the trusted computing base in thousand lines of code.", 0.0)
+    exposed_interfaces: N = figure("Number of exposed interfaces, counted by class.", 0.0)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -71,7 +71,7 @@ def platform_change(source: MigrationPlatform, target: MigrationPlatform) -> Pla
     if source.cpu_architecture != target.cpu_architecture:
         return PlatformChange("refused", _architectures(source, target))
     if not target.family:
-        return PlatformChange("refused", "a VM cannot be put back onto bare metal")
+        return PlatformChange("refused", "a VM cannot be converted to bare metal")
     for family in (source.family, target.family):
         if FAMILIES[family] == "paravirtual kernel":
             return PlatformChange("refused", f"guests of {family} need its paravirtual kernel")
@@ -82,12 +82,10 @@ def _within_family(source: MigrationPlatform, target: MigrationPlatform) -> Plat
     if source.cpu_architecture != target.cpu_architecture:
         return PlatformChange("refused", _architectures(source, target))
     if not source.family:
-        return PlatformChange(
-            "refused", "systems on bare metal do not move without being converted"
-        )
+        return PlatformChange("refused", "systems on bare metal cannot migrate without conversion")
     if source.stuck or target.stuck:
         return PlatformChange(
-            "cold", f"{source.stuck or target.stuck} does not let running VMs move"
+            "cold", f"{source.stuck or target.stuck} does not support live migration"
         )
     if source.cpu_vendor != target.cpu_vendor:
         return PlatformChange("cold", f"CPUs of {source.cpu_vendor} and {target.cpu_vendor} differ")
@@ -102,7 +100,7 @@ def _architectures(source: MigrationPlatform, target: MigrationPlatform) -> str:
 
 @dataclass(frozen=True)
 class NoConversion:
-    """VMs stay among platforms between which their migration model can move them."""
+    """No conversion: VMs stay on platforms that their migration model supports."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +116,10 @@ class Conversion(Handover):
         "Speed of converting a disk. Estimate.", 1200.0, key="rate", dimension="bandwidth", gt=0
     )
     shutdown_s: float = parameter(
-        "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
+        "Shutdown time of the guest. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
     )
     boot_s: float = parameter(
-        "Boot of the guest's system after the migration. Estimate.",
+        "Boot time of the guest after the conversion. Estimate.",
         120.0,
         key="boot",
         dimension="time",
@@ -171,13 +169,13 @@ class ColdConversion(Conversion):
 
 @dataclass(frozen=True)
 class ReplicatedConversion(Conversion):
-    """Convert the disk while the guest runs, and what it writes meanwhile in a final cut-over.
+    """Convert the disk while the guest runs, and its later writes in a final cut-over.
 
     ``downtime = shut down + min(C, D_w C / R) / min(B, R) + boot``.
     """
 
     guest_loss: float = parameter(
-        "Part of its CPU that the guest loses while its disk is copied.",
+        "Share of its CPU that the guest loses while its disk is copied.",
         0.1,
         dimension="share",
         ge=0,

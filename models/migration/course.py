@@ -37,10 +37,10 @@ class Guest:
 class Step(NamedTuple):
     """A piece of a migration in which nothing changes: first a wait, then a transfer.
 
-    Without a size nothing is sent; a size of zero is a message. ``guest_share`` is the part of
-    its CPU that the guest keeps (0: it stands still), ``source_share`` and ``target_share``
-    what the work costs the two hosts, as parts of the guest's demand. ``down`` counts as
-    downtime. From a step with ``arrived`` on the guest is at the target; while it is
+    Without a size nothing is sent; a size of zero is a message. ``guest_share`` is the part of its
+    CPU that the guest keeps (0: it is stopped), ``source_share`` and ``target_share`` what the work
+    costs the two hosts, as parts of the guest's demand. ``down`` counts as downtime. From a step
+    with ``arrived`` on the guest is at the target; while it is
     ``exposed`` pages that it needs are still at the source. ``undo_s`` is how long the source
     takes to have it running again if the step fails; ``beside_bytes`` are copied during the wait,
     evenly, by a way that is not the network. A migration that ends with a VM moved has had a step
@@ -105,8 +105,8 @@ class MigrationOutcome(NamedTuple):
 
     ``final_place`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
-    ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates
-    the part of its CPU that the guest went without, standstill included.
+    ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates the
+    part of its CPU that the guest not served:, standstill included.
     """
 
     final_place: str

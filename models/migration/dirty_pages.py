@@ -30,16 +30,22 @@ class DirtyRate:
     """
 
     rate_mbps: float = parameter(
-        "Memory written anew while the vCPUs are fully busy.",
+        "Rate of dirtied memory while the vCPUs are fully busy.",
         400.0,
         key="rate",
         dimension="bandwidth",
         ge=0,
     )
     working_set: float = parameter(
-        "Part of the memory that is written again and again.", 0.1, dimension="share", gt=0, le=1
+        "Share of the memory that is written repeatedly (working set).",
+        0.1,
+        dimension="share",
+        gt=0,
+        le=1,
     )
-    follows_cpu: bool = parameter("Whether the rate falls with the guest's CPU use.", default=True)
+    follows_cpu: bool = parameter(
+        "Whether the rate is proportional to the CPU utilisation of the guest.", default=True
+    )
 
     def dirtied_bytes(self, memory_bytes: float, past: Measured) -> float:
         """Return the bytes of different pages written, whole and at most the working set."""
@@ -58,13 +64,13 @@ class DirtyCurve:
     """
 
     times_s: tuple[float, ...] = parameter(
-        "Lengths of the intervals measured, rising.", (1.0,), key="times", dimension="time"
+        "Lengths of the measured intervals, ascending.", (1.0,), key="times", dimension="time"
     )
     shares: tuple[float, ...] = parameter(
-        "Part of the memory written within each.", (0.05,), dimension="share"
+        "Share of the memory written within each.", (0.05,), dimension="share"
     )
     follows_cpu: bool = parameter(
-        "Whether the guest's CPU use stretches the time axis; not if measured at that use.",
+        "Whether low CPU utilisation of the guest stretches the time axis.",
         default=False,
     )
 

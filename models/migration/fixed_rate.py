@@ -26,7 +26,7 @@ MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 class Played(NamedTuple):
     """What migrations have done, one entry each; see :class:`.course.MigrationOutcome`.
 
-    ``downtime_s`` is NaN where no phase says that the guest stands still: the model knows none.
+    ``downtime_s`` is NaN where no phase says that the guest is stopped: the model knows none.
     """
 
     copied_mib: Floats
@@ -40,8 +40,8 @@ class Played(NamedTuple):
 class Phases:
     """The phases of some migrations; arrays but ``copied_mib`` have shape (migrations, phases).
 
-    In a phase of ``duration_s`` a guest keeps ``guest_share`` of its CPU and asks its host for
-    no more (0: it stands still); the copy asks the target for ``target_share`` and the source for
+    In a phase of ``duration_s`` a guest keeps ``guest_share`` of its CPU and asks its host for no
+    more (0: it is stopped); the copy asks the target for ``target_share`` and the source for
     ``source_share`` of the guest's demand besides their guests (absent: nothing of the source);
     ``copied_mib`` is what crosses the network in all.
     """
@@ -120,7 +120,7 @@ class FixedRate:
         "Part of its CPU that the guest loses during the copy.", 0.1, dimension="share", ge=0, le=1
     )
     target_load: float = parameter(
-        "Part of the guest's demand that the copy costs the target.",
+        "CPU load of the copy on the target, as a share of the guest's demand.",
         0.1,
         dimension="share",
         ge=0,

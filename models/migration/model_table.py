@@ -195,7 +195,7 @@ class MigrationModels:
         return self._takes_place[self._at(size, source, target)]
 
     def knows_downtime(self, size: int, source: int, target: int) -> bool:
-        """Return whether the model of a migration says how long its guest stands still."""
+        """Return whether the model of a migration says how long its guest is stopped."""
         return self._knows_downtime[self._at(size, source, target)]
 
     def steps(self, guest: Guest, size: int, source: int, target: int) -> MigrationSteps:

@@ -39,7 +39,7 @@ class RemotePages(MemoryHandover):
     FORMER_FIELDS: ClassVar = {"fault": "page_fault_time"}
 
     state_mib: float = parameter(
-        "State of vCPUs and devices, sent while the guest stands still. Estimate.",
+        "State of vCPUs and devices, sent while the guest is stopped. Estimate.",
         4.0,
         key="state",
         dimension="memory",
@@ -47,7 +47,7 @@ class RemotePages(MemoryHandover):
     )
     touches_per_s: float = parameter("Pages first touched per second. Estimate.", 1000.0, ge=0)
     page_fault_time_s: float = parameter(
-        "Standstill for a page that is away. Estimate.",
+        "Stall of the guest per remote page fault. Estimate.",
         0.0005,
         key="page_fault_time",
         dimension="time",

@@ -25,7 +25,7 @@ class PreCopy(RemotePages):
     """Rounds of copying until the rest fits the downtime target.
 
     ``V_0 = M``, ``T_i = V_i / B``, ``V_{i+1} = dirtied(T_i)``, done when ``V <= B * T_max`` with
-    ``B`` as measured in the last round; the rest is sent while the guest stands still. With a
+    ``B`` as measured in the last round; the rest is sent while the guest is stopped. With a
     constant rate ``D`` and ``lambda = D / B < 1``: ``V_i = M lambda^i``,
     ``n = ceil(log_lambda(B T_max / M))``. What happens if a cap is hit or rounds cease to shrink
     is declared, so a migration always ends. Where ``max_bandwidth`` is set and the whole memory
@@ -135,7 +135,7 @@ class PreCopy(RemotePages):
         return rest, reaction, reason
 
     def stop_and_copy(self, rest_bytes: float, guest: Guest, scan_s: float = 0.0) -> Steps:
-        """Send the rest while the guest stands still, and let it go on at the target.
+        """Send the rest while the guest is stopped, and let it go on at the target.
 
         ``scan_s`` is how long it takes to find the pages that are not zero.
         """

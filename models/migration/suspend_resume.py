@@ -32,28 +32,28 @@ class Handover:
     FORMER_FIELDS: ClassVar = {"limit": "max_bandwidth"}
 
     max_bandwidth_mbps: float = parameter(
-        "Most bandwidth that a migration takes; 0: all that the network gives.",
+        "Maximum bandwidth of a migration; 0: unlimited.",
         0.0,
         key="max_bandwidth",
         dimension="bandwidth",
         ge=0,
     )
     target_load: float = parameter(
-        "Part of the guest's demand that the copy costs the target.",
+        "CPU load of the copy on the target, as a share of the guest's demand.",
         0.1,
         dimension="share",
         ge=0,
         le=1,
     )
     drain_s: float = parameter(
-        "Time for connections to end before the guest stops, while it runs.",
+        "Time for draining connections before the guest stops, while it runs.",
         0.0,
         key="drain",
         dimension="time",
         ge=0,
     )
     announce_s: float = parameter(
-        "Time until the network delivers to the new place; counts as downtime.",
+        "Time until the network delivers to the new host; counts as downtime.",
         0.0,
         key="announce",
         dimension="time",
@@ -118,28 +118,28 @@ class MemoryHandover(Handover):
     """
 
     guest_loss: float = parameter(
-        "Part of its CPU that the guest loses while it is copied.",
+        "Share of its CPU that the guest loses while it is copied.",
         0.1,
         dimension="share",
         ge=0,
         lt=1,
     )
     setup_s: float = parameter(
-        "Preparation at both ends while the guest runs.", 0.0, key="setup", dimension="time", ge=0
+        "Setup time at both hosts while the guest runs.", 0.0, key="setup", dimension="time", ge=0
     )
     resume_s: float = parameter(
-        "Standstill from the last byte until the guest runs at the target.",
+        "Downtime from the last byte until the guest runs at the target.",
         0.0,
         key="resume",
         dimension="time",
         ge=0,
     )
     used_share: float = parameter(
-        "Part of the memory whose pages are not all zero.", 1.0, dimension="share", gt=0, le=1
+        "Share of the memory whose pages are not all zero.", 1.0, dimension="share", gt=0, le=1
     )
     page_header_bytes: float = parameter("Bytes sent with a page, zero pages included.", 0.0, ge=0)
     zero_scan_mbps: float = parameter(
-        "Speed of finding out that pages are zero; 0: at once.",
+        "Scan rate for zero pages; 0: instantaneous.",
         0.0,
         key="zero_scan",
         dimension="bandwidth",
@@ -252,10 +252,10 @@ class Cold(Handover):
     """
 
     shutdown_s: float = parameter(
-        "Shutdown of the guest's system. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
+        "Shutdown time of the guest. Estimate.", 20.0, key="shutdown", dimension="time", ge=0
     )
     boot_s: float = parameter(
-        "Boot of the guest's system. Estimate.", 60.0, key="boot", dimension="time", ge=0
+        "Boot time of the guest. Estimate.", 60.0, key="boot", dimension="time", ge=0
     )
 
     def steps(self, guest: Guest) -> MigrationSteps:

@@ -67,7 +67,7 @@ def fat_tree(
 ) -> Topology:
     """k-ary fat tree (Al-Fares et al., SIGCOMM 2008), filled from its first pod on.
 
-    ``ports`` of a switch is k, by default the smallest that has room for the hosts. Raises
+    ``ports`` of a switch is k, by default the smallest that has capacity for the hosts. Raises
     ValueError for an odd number of ports or one without room.
     """
     names = _named(hosts)

@@ -59,5 +59,5 @@ class Rule:
 
     @property
     def hard(self) -> bool:
-        """Whether nothing may break it."""
+        """Whether it is a hard rule."""
         return self.penalty is None

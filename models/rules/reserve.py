@@ -112,9 +112,9 @@ class AllowedHosts:
 def enough_places(held: HostedVms, failed: Ints, permits: AllowedHosts) -> bool:
     """Whether all VMs on some hosts find a place on others, in whatever order they are placed.
 
-    Sufficient, not necessary. Every VM counts as the largest, in memory and in CPU, of those on
-    the hosts that fail, and only hosts that all of them may use count; one with ``s`` such places
-    has room as long as fewer than ``s`` have come. This is VMware's slot policy, for one failure.
+    Sufficient, not necessary. Every VM counts as the largest, in memory and in CPU, of those on the
+    hosts that fail, and only hosts that all of them may use count; one with ``s`` such places has
+    capacity as long as fewer than ``s`` have come. This is VMware's slot policy, for one failure.
     """
     vms = np.flatnonzero(np.isin(held.home, failed))
     if not len(vms):

@@ -47,35 +47,39 @@ class RequestClass:
     )
     storage_operations: float = parameter("Storage operations, one after another.", 0.0, ge=0)
     storage_mib: float = parameter(
-        "Bytes read and written.", 0.0, key="storage_data", dimension="memory", ge=0
+        "Data read and written.", 0.0, key="storage_data", dimension="memory", ge=0
     )
     network_packets: float = parameter("Packets sent and received.", 0.0, ge=0)
     network_mib: float = parameter(
-        "Bytes sent and received.", 0.0, key="network_data", dimension="memory", ge=0
+        "Data sent and received.", 0.0, key="network_data", dimension="memory", ge=0
     )
     round_trips: float = parameter("Network round trips that the client waits for.", 0.0, ge=0)
-    exits: float = parameter("Exits to a hypervisor other than for storage and network.", 0.0, ge=0)
+    exits: float = parameter("VM exits other than for storage and network.", 0.0, ge=0)
     memory_share: float = parameter(
-        "Part of the work bound by memory bandwidth.", 0.0, dimension="share", ge=0, le=1
+        "Share of the work bound by memory bandwidth.", 0.0, dimension="share", ge=0, le=1
     )
     mmu_share: float = parameter(
-        "Part of the work heavy on page tables: new processes, mappings, scattered access.",
+        "Share of the work heavy on page tables: new processes, mappings, scattered access.",
         0.0,
         dimension="share",
         ge=0,
         le=1,
     )
     vector_share: float = parameter(
-        "Part of the work in vector instructions.", 0.0, dimension="share", ge=0, le=1
+        "Share of the work in vector instructions.", 0.0, dimension="share", ge=0, le=1
     )
     service_cv: float = parameter(
         "Coefficient of variation of the CPU time between requests.", 1.0, ge=0
     )
-    cache_sensitivity: float = parameter("Slowdown per unit of others' cache pressure.", 0.0, ge=0)
-    memory_bandwidth_sensitivity: float = parameter(
-        "Slowdown per unit of others' pressure on memory bandwidth.", 0.0, ge=0
+    cache_sensitivity: float = parameter(
+        "Slowdown per unit of cache pressure from neighbours.", 0.0, ge=0
     )
-    disk_sensitivity: float = parameter("Slowdown per unit of others' disk pressure.", 0.0, ge=0)
+    memory_bandwidth_sensitivity: float = parameter(
+        "Slowdown per unit of memory bandwidth pressure from neighbours.", 0.0, ge=0
+    )
+    disk_sensitivity: float = parameter(
+        "Slowdown per unit of disk pressure from neighbours.", 0.0, ge=0
+    )
     cache_pressure: float = parameter("Pressure on the cache; 1: an average neighbour.", 0.0, ge=0)
     memory_bandwidth_pressure: float = parameter(
         "Pressure on memory bandwidth; 1: an average neighbour.", 0.0, ge=0

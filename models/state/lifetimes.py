@@ -41,7 +41,7 @@ class Lifetimes:
         return self._down
 
     def note_asked(self, vms: Ints, now_s: float) -> None:
-        """Note requests; a VM that is asked for again keeps its first instant."""
+        """Note requests; a VM that is requested again keeps its first instant."""
         fresh = vms[np.isnan(self.asked_s[vms])]
         self.asked_s[fresh] = now_s
         back = vms[~np.isnan(self.ended_s[vms])]

@@ -1,1 +1,1 @@
-"""What is asked for: demand, arrivals of VMs, applications."""
+"""What is requested: demand, arrivals of VMs, applications."""

@@ -16,10 +16,10 @@ ROUNDING = 1e-9
 class Applications:
     """Groups of VMs; group ``a`` has the ``maximum[a]`` rows of VMs from ``first_row[a]`` on.
 
-    ``load_mhz`` (steps, applications) is what each is asked for in each step of ``step_s``, in
-    MHz of bare-metal work; ``by_capacity`` says whose balancer loads all members to the same
-    share instead of in equal parts; ``work_mhz_s`` is the work of one request, 0 where the
-    members have no class of requests. ``start`` members are there when time begins.
+    ``load_mhz`` (steps, applications) is what each is requested in each step of ``step_s``, in MHz
+    of bare-metal work; ``by_capacity`` says whose balancer loads all members to the same share
+    instead of in equal parts; ``work_mhz_s`` is the work of one request, 0 where the members have
+    no class of requests. ``start`` members are there when time begins.
     """
 
     names: Sequence[str]
@@ -66,7 +66,7 @@ class Applications:
 def spread(
     load_mhz: Floats, of_member: Ints, by_capacity: Bools, capacity_mhz: Floats, running: Bools
 ) -> Floats:
-    """Return what each member is asked for, in MHz: never more than its capacity.
+    """Return what each member is requested, in MHz: never more than its capacity.
 
     In equal parts over the members that run (round robin), or where ``by_capacity`` in proportion
     to their capacity, so that all are loaded to the same share (least loaded first).

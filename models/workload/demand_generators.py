@@ -23,29 +23,29 @@ class LoadClass:
     the utilisation is the class's quantile function at ``Phi(z)``.
     """
 
-    share: float = parameter(
-        "Part of the VMs that are of this class.", gt=0, dimension="share", le=1
-    )
-    level_variance: float = parameter("Part that tells VMs apart for good.", 0.5, ge=0)
-    slow_variance: float = parameter("Part that changes slowly.", 0.2, ge=0)
+    share: float = parameter("Share of the VMs in this class.", gt=0, dimension="share", le=1)
+    level_variance: float = parameter("Variance of the constant level of each VM.", 0.5, ge=0)
+    slow_variance: float = parameter("Variance of the slow component.", 0.2, ge=0)
     slow_time_constant_s: float = parameter(
-        "Time in which the slow part forgets.",
+        "Time constant of the slow component.",
         14_400.0,
         key="slow_time_constant",
         dimension="time",
         gt=0,
     )
-    fast_variance: float = parameter("Part that changes fast.", 0.1, ge=0)
+    fast_variance: float = parameter("Variance of the fast component.", 0.1, ge=0)
     fast_time_constant_s: float = parameter(
-        "Time in which the fast part forgets.",
+        "Time constant of the fast component.",
         600.0,
         key="fast_time_constant",
         dimension="time",
         gt=0,
     )
-    daily_variance: float = parameter("Part that repeats every day.", 0.05, ge=0)
-    noise_variance: float = parameter("Part that is new in every sample.", 0.15, ge=0)
-    shared_variance: float = parameter("Part that all VMs of the class share.", 0.0, ge=0)
+    daily_variance: float = parameter("Variance of the daily cycle.", 0.05, ge=0)
+    noise_variance: float = parameter("Variance of white noise.", 0.15, ge=0)
+    shared_variance: float = parameter(
+        "Variance of the component common to all VMs of the class.", 0.0, ge=0
+    )
     quantiles_percent: tuple[float, ...] = parameter(
         "Utilisation in percent at equally spaced probabilities from 0 to 1.",
         (0.0, 5.0, 10.0, 20.0, 100.0),
@@ -55,7 +55,7 @@ class LoadClass:
 
     def __post_init__(self) -> None:
         if self.total_variance <= 0:
-            raise ValueError("all variances are 0; give at least one of them a value")
+            raise ValueError("all variances are 0; set at least one of them")
 
     @property
     def total_variance(self) -> float:
@@ -79,14 +79,14 @@ class Bursts:
         "Mean length of a burst.", 900.0, key="duration", dimension="time", gt=0
     )
     height: float = parameter(
-        "Utilisation that a burst reaches at least.", 0.9, dimension="share", gt=0, le=1
+        "Minimum utilisation during a burst.", 0.9, dimension="share", gt=0, le=1
     )
 
     def __post_init__(self) -> None:
         if self.per_day * self.duration_s >= DAY_S:
             raise ValueError(
-                f"{self.per_day:g} bursts of {self.duration_s:g} s do not fit into a day; "
-                "give fewer or shorter ones"
+                f"{self.per_day:g} bursts of {self.duration_s:g} s do not fit into a day; reduce "
+                "their number or length"
             )
 
     @property

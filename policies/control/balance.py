@@ -1,4 +1,4 @@
-"""Load balancing: VMs move from the most to the least loaded hosts, as DRS does."""
+"""Balance load like DRS: migrate VMs from the most to the least loaded hosts."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,30 +19,30 @@ MIB_PER_GIB = 1024.0
 
 @dataclass(frozen=True)
 class Balance:
-    """Every round VMs leave the most loaded hosts for the least loaded ones.
+    """In every round, migrate VMs from the most loaded to the least loaded hosts.
 
     While the standard deviation of the utilisation of the hosts that are on exceeds a threshold, a
-    VM leaves the most loaded host, the one and to the host that lower the deviation most, among
-    moves that gain more than they cost. The gain is by how much the gap between the utilisations
-    of the two hosts shrinks, the cost grows with the memory to be copied. After Gulati et al.,
-    "VMware Distributed Resource Management" (VMware Technical Journal 1, 2012), where load counts
-    per capacity, imbalance is the standard deviation over hosts, and moves are chosen greedily
-    against their cost; threshold and cost there are of another scale, so those here are estimates.
+    VM leaves the most loaded host: the migration that reduces the deviation most, among those whose
+    gain exceeds their cost. The gain is the reduction of the utilisation gap between the two hosts;
+    the cost grows with the memory to be copied. After Gulati et al., "VMware Distributed Resource
+    Management" (VMware Technical Journal 1, 2012), where load counts per capacity, imbalance is the
+    standard deviation over hosts, and moves are chosen greedily against their cost; threshold and
+    cost there are of another scale, so those here are estimates.
     """
 
     FORMER_FIELDS: ClassVar = {"moves": "max_migrations", "fill": "max_utilisation"}
 
     threshold: float = parameter(
-        "Standard deviation of host utilisation above which VMs move.",
+        "Standard deviation of host utilisation above which VMs are migrated.",
         0.05, dimension="share", ge=0, le=1,
     )  # fmt: skip
-    max_migrations: int = parameter("Moves per round at most.", 8, ge=1)
+    max_migrations: int = parameter("Maximum number of migrations per round.", 8, ge=1)
     cost_per_gib: float = parameter(
-        "By how much the gap between two hosts has to shrink for each GiB that is copied.",
+        "Minimum reduction of the utilisation gap between two hosts per GiB copied.",
         0.002, dimension="share", ge=0, le=1,
     )  # fmt: skip
     max_utilisation: float = parameter(
-        "Utilisation up to which hosts are filled.", 0.9, dimension="share", gt=0, le=1
+        "Maximum utilisation of a target host.", 0.9, dimension="share", gt=0, le=1
     )
 
     samples = 0

@@ -1,4 +1,4 @@
-"""Several control policies in turn, on one plan, without undoing one another's work."""
+"""Combine control policies so that they do not undo each other's decisions."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -17,21 +17,20 @@ from .control import ControlPolicy, due_s, migrates_vms, respond, wakes
 
 @dataclass(frozen=True)
 class Combined:
-    """Policies that decide one after another, each seeing what those before it have begun.
+    """Run several policies in order; each sees the decisions of those before it.
 
-    To a later policy the moves of earlier ones are under way: their VMs are not moved again,
-    hosts that are being emptied are nobody's target, and a host that has been woken is not put to
-    rest in the same round. Nor is a decision taken back soon: for the time ``undo_after`` a VM that
-    one of them has moved is not moved again, a host that they have put to rest is woken only for
-    VMs, and one that has been woken is not put to rest. A host of which a VM may not be moved is
-    not emptied at all.
+    Later policies treat the migrations of earlier ones as running: their VMs are not migrated
+    again, hosts being emptied are not targets, and a woken host is not powered down in the same
+    round. Decisions also hold for the time ``undo_after``: a migrated VM is not migrated again, a
+    host that was powered down is woken only for VMs, and a woken host is not powered down. A host
+    with a VM that must not be migrated is not emptied.
     """
 
     FORMER_FIELDS: ClassVar = {"of": "policies", "settle": "undo_after"}
 
     policies: tuple[ControlPolicy, ...] = parameter("The policies, in their order.", slot="control")
     undo_after_s: float = parameter(
-        "Time before what has been done may be undone.",
+        "Minimum time before a decision may be undone.",
         1800.0, key="undo_after", dimension="time", ge=0,
     )  # fmt: skip
 

@@ -26,23 +26,23 @@ NO_VMS = Placed(np.empty(0, np.int64), [])
 
 @dataclass(frozen=True)
 class Consolidation:
-    """Every round: VMs leave overloaded hosts, little used hosts are emptied and switched off.
+    """In every round, relieve overloaded hosts, and empty and switch off underutilised hosts.
 
     The heuristic of Beloglazov and Buyya (2012), composed of an overload detector, a selection
     of the VMs to move, a placement for them, and a drain policy. Sleeping hosts are woken only
     for VMs of overloaded hosts.
     """
 
-    overload: OverloadDetector = parameter(
-        "Which hosts are overloaded.", StaticThreshold(), slot="overload"
-    )
+    overload: OverloadDetector = parameter("Overload detector.", StaticThreshold(), slot="overload")
     selection: Selection = parameter(
-        "Which VM leaves an overloaded host next.", MinimumMigrationTime(), slot="selection"
+        "Selection of the VMs that leave an overloaded host.",
+        MinimumMigrationTime(),
+        slot="selection",
     )
     placement: Placement = parameter(
-        "Where the VMs go.", PowerAwareBestFitDecreasing(), slot="placement"
+        "Placement of the migrated VMs.", PowerAwareBestFitDecreasing(), slot="placement"
     )
-    drain: Drain = parameter("Which hosts are emptied.", LeastUtilised(), slot="drain")
+    drain: Drain = parameter("Selection of the hosts to be emptied.", LeastUtilised(), slot="drain")
 
     powers_down = True
     migrates_vms = True

@@ -1,4 +1,4 @@
-"""What a control policy is, and the two that move nothing."""
+"""Define control policies, and the two that never migrate VMs."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,7 +10,7 @@ from ..interface.view import FarmView
 
 
 class ControlPolicy(Protocol):
-    """Decides, once a round, what the farm is to do.
+    """Decides once per round what the farm does.
 
     A policy that never moves a VM says so with an attribute ``migrates_vms = False``; only such a
     policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
@@ -72,7 +72,7 @@ def respond(policy: ControlPolicy, view: FarmView) -> Plan:
 
 @dataclass(frozen=True)
 class NoControl:
-    """Nothing is moved and every host stays on: the farm as if nobody consolidated it."""
+    """Migrate nothing and keep every host on: a farm without consolidation."""
 
     samples = 0
     powers_down = False
@@ -86,7 +86,7 @@ class NoControl:
 
 @dataclass(frozen=True)
 class PowerProportional:
-    """VMs stay where they were placed; hosts without VMs are switched off."""
+    """Leave VMs where they were placed; switch off hosts without VMs."""
 
     samples = 0
     powers_down = True

@@ -12,7 +12,7 @@ from ..interface.view import FarmView
 
 
 class Drain(Protocol):
-    """Says which hosts to empty, so that they can be switched off."""
+    """Selects the hosts to empty so that they can be switched off."""
 
     @property
     def drain_receivers(self) -> bool:
@@ -43,7 +43,7 @@ class Drain(Protocol):
 
 @dataclass(frozen=True)
 class NoDrain:
-    """No host is emptied on purpose."""
+    """Never empty a host."""
 
     drain_receivers = False
     skip_idle_hosts = False
@@ -57,7 +57,7 @@ class NoDrain:
 
 @dataclass(frozen=True)
 class LeastUtilised:
-    """Hosts are emptied one by one, the least utilised first, if all their VMs fit elsewhere.
+    """Empty hosts one by one, the least utilised first, if all their VMs fit elsewhere.
 
     Beloglazov and Buyya (2012), section 5.2. Their program also empties hosts that it has just
     filled (``drain_receivers``) and takes a host whose VMs all ask for nothing for one that is off
@@ -67,18 +67,16 @@ class LeastUtilised:
     FORMER_FIELDS: ClassVar = {"receivers": "drain_receivers", "spare_idle": "skip_idle_hosts"}
 
     below: float = parameter(
-        "Only hosts utilised less than this are emptied; 100 % is the published rule.",
+        "Only hosts with lower utilisation are emptied; 100 % is the published rule.",
         0.5,
         dimension="share",
         gt=0,
         le=1,
     )
     drain_receivers: bool = parameter(
-        "Also empty hosts that were given VMs in the same round.", False
+        "Also empty hosts that received VMs in the same round.", False
     )
-    skip_idle_hosts: bool = parameter(
-        "Leave hosts alone, as sources and as targets, while all their VMs are idle.", False
-    )
+    skip_idle_hosts: bool = parameter("Neither empty nor fill hosts whose VMs are all idle.", False)
 
     def order(self, view: FarmView, overloaded: Ints) -> Ints:
         """Return the hosts that may be emptied, least utilised first, ties by row."""

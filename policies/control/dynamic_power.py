@@ -1,4 +1,4 @@
-"""Power management by utilisation: hosts are woken and emptied to keep a band, as DPM does."""
+"""Manage power like DPM: wake and empty hosts to keep utilisation in a band."""
 
 from dataclasses import dataclass, field
 
@@ -21,29 +21,33 @@ RULE = "dynamic_power"
 
 @dataclass(frozen=True)
 class DynamicPower:
-    """Every round: hosts above a band are relieved, those below it emptied and put to rest.
+    """In every round, relieve hosts above a utilisation band, and power down those below it.
 
-    VMs of a host above the band go to hosts that stay within it, and where these have no room, to
-    hosts that are woken for them. While no host is above, hosts below the band are emptied, the
-    least used first, each only if all its VMs fit on other awake hosts without taking one of them
-    out of the band; for that VMs count with their mean over the last ``samples`` steps of the
-    workload or their present load, whichever is higher. The band of 63 % +- 18 % and the 40 minutes
-    of history are the defaults of VMware Distributed Power Management (vSphere Resource Management
-    Guide, options DemandCapacityRatioTarget, DemandCapacityRatioToleranceHost and
-    VmDemandHistorySecsHostOff).
+    VMs of a host above the band are migrated to hosts that stay within it and, if these have no
+    capacity, to hosts that are woken for them. While no host is above the band, hosts below it are
+    emptied, the least utilised first, each only if all its VMs fit on other hosts that are on
+    without taking one of them out of the band; for this test a VM counts with its mean over the
+    last ``samples`` steps of the workload or its present load, whichever is higher. The band of 63
+    % +- 18 % and the 40 minutes of history are the defaults of VMware Distributed Power Management
+    (vSphere Resource Management Guide, options DemandCapacityRatioTarget,
+    DemandCapacityRatioToleranceHost and VmDemandHistorySecsHostOff).
     """
 
     target: float = parameter(
-        "Utilisation that awake hosts are to have.", 0.63, dimension="share", gt=0, le=1
+        "Target utilisation of hosts that are on.", 0.63, dimension="share", gt=0, le=1
     )
     tolerance: float = parameter(
-        "How far from it they may be.", 0.18, dimension="share", ge=0, le=1
+        "Tolerated deviation from the target.", 0.18, dimension="share", ge=0, le=1
     )
     samples: int = parameter(
-        "Past samples of the workload that count before a host is emptied.", 8, ge=1, le=10_000
+        "Number of past samples considered before a host is emptied.", 8, ge=1, le=10_000
     )
-    hosts_per_round: int = parameter("Hosts emptied per round at most; 0: any number.", 0, ge=0)
-    placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
+    hosts_per_round: int = parameter(
+        "Maximum number of hosts emptied per round; 0: unlimited.", 0, ge=0
+    )
+    placement: Placement = parameter(
+        "Placement of the migrated VMs.", BestFitDecreasing(), slot="placement"
+    )
 
     powers_down = True
     migrates_vms = True
@@ -51,8 +55,8 @@ class DynamicPower:
     def __post_init__(self) -> None:
         if self.target + self.tolerance > 1 or self.tolerance >= self.target:
             raise ValueError(
-                f"target {self.target:g} and tolerance {self.tolerance:g} make a band that leaves "
-                "0 … 100 %; narrow it"
+                f"target {self.target:g} and tolerance {self.tolerance:g} give a band beyond 0 … "
+                "100 %; narrow it"
             )
 
     def decide(self, view: FarmView) -> Plan:

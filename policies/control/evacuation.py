@@ -1,4 +1,4 @@
-"""Maintenance: empty chosen hosts, in waves, while another policy waits."""
+"""Evacuate hosts for maintenance, in waves."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,16 +28,16 @@ LONGEST_S = 10 * 365.25 * 86_400.0
 
 @dataclass(frozen=True)
 class Evacuation(DelegatingPolicy):
-    """Empty the hosts that a pattern names, from a time on, and switch them off.
+    """Evacuate the hosts that match a pattern, starting at a given time, and switch them off.
 
-    Until then the policy named under ``base_policy`` decides, afterwards nothing but the
-    evacuation moves anything. It does not wait for control rounds: it begins at its time, and
-    goes on when a move has ended, VMs or hosts have changed, or a time for work is over. Hosts
-    are taken in waves in the order of the farm. From the begin of its wave a host is closed: it
-    takes no VM and nobody wakes it. The next wave begins when the last one is empty and its time
-    for work has passed. Hosts are in service again from then on, and boot when VMs need them;
-    without a time for work the last wave stays closed. VMs that find no host are tried again
-    whenever that may have changed.
+    Until then the policy under ``base_policy`` decides; afterwards only the evacuation migrates
+    VMs. It does not wait for control rounds: it starts at its time and continues when a migration
+    has ended, VMs or hosts have changed, or a maintenance time is over. Hosts are evacuated in
+    waves in the order of the farm. From the start of its wave a host is closed: it accepts no VMs
+    and is not woken. The next wave starts when the previous one is empty and its maintenance time
+    is over. Hosts are then back in service and boot when VMs need them; without a maintenance time
+    the last wave stays closed. VMs that find no host are retried whenever capacity may have
+    changed.
     """
 
     FORMER_FIELDS: ClassVar = {
@@ -49,22 +49,26 @@ class Evacuation(DelegatingPolicy):
     wakes = True
 
     hosts: str = parameter(
-        "Pattern of host names, as in a shell: new-3*; several by comma. With a slash, of racks "
-        "and hosts: rack-3/* is all of the third rack of the network."
+        "Shell pattern of host names, e.g. new-3*; several separated by commas. With a slash, of "
+        "racks and hosts: rack-3/* is every host in the third rack of the network."
     )
     at_s: float = parameter(
-        "When it begins.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
+        "Start of the evacuation.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
     )  # fmt: skip
-    hosts_per_wave: int = parameter("Hosts emptied at once; 0: all of them.", 0, ge=0)
+    hosts_per_wave: int = parameter("Hosts emptied at the same time; 0: all.", 0, ge=0)
     maintenance_time_s: float = parameter(
-        "Time for work on the hosts of a wave once they are empty.",
+        "Maintenance time of the hosts of a wave once they are empty.",
         0.0, key="maintenance_time", dimension="time", ge=0, le=LONGEST_S,
     )  # fmt: skip
     max_utilisation: float = parameter(
-        "Utilisation up to which other hosts are filled.", 0.9, dimension="share", gt=0, le=1
+        "Maximum utilisation of the other hosts.", 0.9, dimension="share", gt=0, le=1
     )
-    placement: Placement = parameter("Where the VMs go.", BestFitDecreasing(), slot="placement")
-    base_policy: ControlPolicy = parameter("Who decides before.", NoControl(), slot="control")
+    placement: Placement = parameter(
+        "Placement of the evacuated VMs.", BestFitDecreasing(), slot="placement"
+    )
+    base_policy: ControlPolicy = parameter(
+        "Control policy before the evacuation.", NoControl(), slot="control"
+    )
 
     def is_in_charge(self, view: FarmView) -> bool:
         """Whether the evacuation has begun; from then on nothing else moves anything."""

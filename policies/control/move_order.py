@@ -6,8 +6,8 @@ have room once all of them have ended (:func:`eventually_feasible`), which can b
 (:func:`feasible_now`), and what to do if none can and none is under way
 (:func:`choose_unblocking`).
 
-That always ends where VMs may go to storage: a way out sends a VM aside once and to storage
-once, and when all that wait are on storage, each has room at its target, since all together have.
+That always ends where VMs may go to storage: a way out sends a VM aside once and to storage once,
+and when all that wait are on storage, each has capacity at its target, since all together have.
 """
 
 from collections.abc import Callable
@@ -133,8 +133,8 @@ def choose_unblocking(
     """Return which VM is to make room where no move can begin and none is under way.
 
     VMs whose leaving lets another move begin come first, then low priorities, then little memory.
-    The first for which a third host has room goes there; a VM is ``sent_aside`` once at most. If
-    there is none, the first of all goes to storage, provided that all that wait may
+    The first for which a third host has capacity goes there; a VM is ``sent_aside`` once at most.
+    If there is none, the first of all goes to storage, provided that all that wait may
     (``storable``): whoever is there depends on the others. Otherwise there is no way out.
 
     ``free_mib`` is (hosts,), ``sent_aside`` and ``storable`` are (migrations,).

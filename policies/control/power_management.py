@@ -1,4 +1,4 @@
-"""Limits on putting hosts to rest, and waking ahead of load, whatever policy decides the moves."""
+"""Limit how hosts are powered down, and wake hosts ahead of load, for every control policy."""
 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
@@ -21,7 +21,7 @@ KEPT, YOUNG, BUSY, WORN, FORESEEN = (
 
 @dataclass(frozen=True)
 class PowerManagement:
-    """How hosts rest, and what every control policy has to respect when it puts them to rest.
+    """How hosts are powered down, and limits that every control policy must respect.
 
     A host that a policy wants at rest stays awake where a limit says so, and the refusal is
     recorded with the name of the limit; VMs that were to leave it for that stay where they are.
@@ -32,36 +32,38 @@ class PowerManagement:
     FORMER_FIELDS: ClassVar = {"fill": "max_utilisation"}
 
     sleep: Literal["off", "hibernate", "suspend_to_ram", "standby"] = parameter(
-        "State of rest that hosts are put into; those that have no such state are switched off.",
+        "Sleep state of hosts that are powered down; hosts without that state are switched off.",
         "off",
     )
-    keep_awake: int = parameter("Hosts that are always awake, with VMs or without.", 0, ge=0)
+    keep_awake: int = parameter(
+        "Minimum number of hosts that stay on, with or without VMs.", 0, ge=0
+    )
     keep_share: float = parameter(
-        "Share of the hosts that are always awake; the greater of both counts.",
+        "Minimum share of the hosts that stay on; the larger of the two counts.",
         0.0, key="keep_awake_share", dimension="share", ge=0, le=1,
     )  # fmt: skip
     awake_s: float = parameter(
-        "Time that a host stays awake at least, counted from the end of its boot.",
+        "Minimum time that a host stays on after it has booted.",
         0.0, key="awake_for", dimension="time", ge=0,
     )  # fmt: skip
     idle_s: float = parameter(
-        "Time that a host has been without VMs before it is put to rest; one that a policy empties "
-        "on purpose rests as soon as it is empty.",
+        "Time without VMs before a host is powered down; a host that a policy evacuates is "
+        "powered down as soon as it is empty.",
         0.0, key="idle_for", dimension="time", ge=0,
     )  # fmt: skip
     cycles: int = parameter(
-        "Times within any 24 hours that a host is put to rest at most; 0: any number.",
+        "Maximum number of times a host is powered down within 24 hours; 0: unlimited.",
         0, key="cycles_per_day", ge=0, le=1000,
     )  # fmt: skip
     ahead_s: float = parameter(
-        "How far ahead of the load hosts are woken; 0 s: not at all.",
+        "How long before the forecast load hosts are woken; 0 s: never.",
         0.0, key="wake_ahead", dimension="time", ge=0,
     )  # fmt: skip
     forecast: Forecaster = parameter(
-        "How the farm's load is foreseen, for `wake_ahead`.", LastValue(), slot="forecast"
+        "Forecast of the farm's load for `wake_ahead`.", LastValue(), slot="forecast"
     )
     max_utilisation: float = parameter(
-        "Utilisation to which awake hosts may be filled by the load foreseen.",
+        "Maximum utilisation of the hosts that are on under the forecast load.",
         0.8, dimension="share", gt=0, le=1,
     )  # fmt: skip
 

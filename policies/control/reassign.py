@@ -1,4 +1,4 @@
-"""Somebody else's plan: VMs go to the hosts that an assignment names, at a time."""
+"""Execute a given assignment of VMs to hosts at a given time."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,22 @@ RULE = "reassign"
 
 @dataclass(frozen=True)
 class Reassign(DelegatingPolicy):
-    """Move VMs to the hosts that an assignment names, such as the outcome of a planning tool.
+    """Migrate VMs to the hosts of a given assignment, such as the result of a planning tool.
 
-    This is asked for once, at ``at``; VMs that are moving then are asked for as soon as they do
-    not. Moves that need room which others free come after these. In all rounds apart from one at
-    that instant the policy named under ``base_policy`` decides.
+    The migrations are requested once, at ``at``; those of VMs that are migrating then, as soon as
+    they have finished. Migrations that need memory freed by others start after those. In all other
+    rounds the policy under ``base_policy`` decides.
     """
 
     assignment: dict[str, str] | str = parameter(
-        "Host of each VM that is to move, by names; or the path of a CSV table with columns vm and "
-        "host, relative to the scenario."
+        "Target host of each VM to be migrated, by name; or the path of a CSV table with the "
+        "columns vm and host, relative to the scenario."
     )
-    at_s: float = parameter("When it is carried out.", 0.0, key="at", dimension="time", ge=0)
+    at_s: float = parameter(
+        "When the assignment is executed.", 0.0, key="at", dimension="time", ge=0
+    )
     base_policy: ControlPolicy = parameter(
-        "Who decides in the rounds.", NoControl(), slot="control"
+        "Control policy in all rounds.", NoControl(), slot="control"
     )
 
     def is_in_charge(self, view: FarmView) -> bool:

@@ -1,4 +1,4 @@
-"""Thresholds that adapt to how much the demand of a host varies."""
+"""Overload thresholds that adapt to the variability of the demand of a host."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ MIN_SAMPLES = 12
 class _Adaptive(OverloadDetectorFields):
     safety: float = parameter("Multiple of the spread to keep free.", gt=0)
     fallback: float = parameter(
-        "Threshold for VMs of which fewer than 12 samples are known.",
+        "Threshold for VMs with fewer than 12 samples.",
         0.7,
         dimension="share",
         gt=0,
         le=1,
     )
-    samples: int = parameter("Number of past samples looked at.", 30, ge=MIN_SAMPLES, le=1000)
+    samples: int = parameter("Number of past samples used.", 30, ge=MIN_SAMPLES, le=1000)
     history: HistoryOf = parameter(
-        "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
+        "Whose history is used: that of the VMs now on the host, or of the host itself.", "vms"
     )
 
     fewest = MIN_SAMPLES
@@ -69,7 +69,7 @@ class InterquartileRange(_Adaptive):
 class MedianAbsoluteDeviation(_Adaptive):
     """Overloaded above ``1 - s * MAD`` of the host's recent utilisation (MAD).
 
-    MAD is the median distance from the median (Beloglazov and Buyya 2012).
+    MAD is the median absolute deviation from the median (Beloglazov and Buyya 2012).
     """
 
     safety: float = parameter("Multiple of the median absolute deviation to keep free.", 2.5, gt=0)

@@ -17,12 +17,13 @@ class OverloadDetectorFields:
     """What every detector lets a scenario choose."""
 
     measure: Measure = parameter(
-        "What is looked at: the CPU that VMs ask for, or utilisation as a monitor sees it: what "
-        "they are given, at most 100 % of a host.",
+        "Quantity that is monitored: the CPU demand of the VMs, or the utilisation of the host, "
+        "at most 100 %.",
         "demand",
     )
     above_for_s: float = parameter(
-        "Time that a host is above the limit, in every round, before it counts as overloaded.",
+        "Time that a host must be above the limit, in every round, before it counts as "
+        "overloaded.",
         0.0, key="above_for", dimension="time", ge=0,
     )  # fmt: skip
 
@@ -39,7 +40,7 @@ def looks_at_use(policy: object) -> bool:
 
 
 class OverloadDetector(Protocol):
-    """Tells from recent demand which hosts are, or will be, overloaded.
+    """Detects from recent demand which hosts are, or will be, overloaded.
 
     A host is overloaded where its value is above its limit. Beside what stands here, a detector may
     have the fields of :class:`OverloadDetectorFields`, and may say how few samples of its own life
@@ -54,7 +55,7 @@ class OverloadDetector(Protocol):
 
     @property
     def history(self) -> HistoryOf:
-        """Whose past counts: that of the VMs now on the host, or the host's own."""
+        """Whose history is used: that of the VMs now on the host, or of the host itself."""
         ...
 
     def linear(self, depth: int) -> tuple[Floats, float] | None:

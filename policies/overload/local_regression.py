@@ -40,7 +40,7 @@ def forecast_weights(weights: Floats, ahead: float) -> Floats:
 
 @dataclass(frozen=True)
 class LocalRegression(OverloadDetectorFields):
-    """Overloaded when safety times the demand foreseen by a line reaches capacity (LR).
+    """Overloaded when safety times the demand forecast by linear regression reaches capacity (LR).
 
     A line is fitted to the newest samples, weighted by tricube or not at all, and read off
     ``ahead`` samples later. Beloglazov and Buyya (2012) describe tricube weights; the program
@@ -49,15 +49,15 @@ class LocalRegression(OverloadDetectorFields):
 
     FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
 
-    safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
+    safety: float = parameter("Factor on the forecast demand.", 1.2, gt=0)
     weights: Literal["tricube", "none"] = parameter("Weights of the samples.", "tricube")
-    samples: int = parameter("Number of newest samples fitted.", 10, ge=3, le=1000)
-    samples_ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    samples: int = parameter("Number of latest samples fitted.", 10, ge=3, le=1000)
+    samples_ahead: float = parameter("Forecast horizon in samples.", 1.0, ge=0)
     fallback: float = parameter(
-        "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
+        "Threshold for VMs with fewer samples.", 0.7, dimension="share", gt=0, le=1
     )
     history: HistoryOf = parameter(
-        "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
+        "Whose history is used: that of the VMs now on the host, or of the host itself.", "vms"
     )
 
     @property
@@ -81,7 +81,7 @@ class LocalRegression(OverloadDetectorFields):
 
 @dataclass(frozen=True)
 class RobustLocalRegression(OverloadDetectorFields):
-    """Local regression that outliers cannot bend (LRR).
+    """Local regression that is robust against outliers (LRR).
 
     After a tricube fit each sample's weight is multiplied by the bisquare
     ``(1 - (r / 6m)**2)**2`` of its residual r, m being the median absolute residual, and the
@@ -90,15 +90,15 @@ class RobustLocalRegression(OverloadDetectorFields):
 
     FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
 
-    safety: float = parameter("Factor on the demand foreseen.", 1.2, gt=0)
-    samples: int = parameter("Number of newest samples fitted.", 10, ge=4, le=1000)
+    safety: float = parameter("Factor on the forecast demand.", 1.2, gt=0)
+    samples: int = parameter("Number of latest samples fitted.", 10, ge=4, le=1000)
     iterations: int = parameter("Number of robust refits.", 2, ge=1, le=20)
-    samples_ahead: float = parameter("How many samples ahead to look.", 1.0, ge=0)
+    samples_ahead: float = parameter("Forecast horizon in samples.", 1.0, ge=0)
     fallback: float = parameter(
-        "Threshold for VMs of which fewer samples are known.", 0.7, dimension="share", gt=0, le=1
+        "Threshold for VMs with fewer samples.", 0.7, dimension="share", gt=0, le=1
     )
     history: HistoryOf = parameter(
-        "Whose past counts: that of the VMs now on the host, or the host's own.", "vms"
+        "Whose history is used: that of the VMs now on the host, or of the host itself.", "vms"
     )
 
     @property

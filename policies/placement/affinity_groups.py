@@ -52,9 +52,9 @@ def place_affinity_group(
 ) -> list[tuple[int, float]]:
     """Give all of some VMs room, or none; return position and cost of each, empty for none.
 
-    The first VM leads: its hosts are tried in the order of its ``costs``, and the others take
-    the cheapest that is then left to them. Of each domain that they must share one host is
-    tried. Whoever watches for overload is asked for the others only.
+    The first VM leads: its hosts are tried in the order of its ``costs``, and the others take the
+    cheapest that is then left to them. Of each domain that they must share one host is tried.
+    Whoever watches for overload is requested the others only.
     """
     leader, others = int(vms[0]), vms[1:]
     domain = _shared_domain(candidates, leader)[candidates.hosts]

@@ -118,9 +118,9 @@ class Candidates(Capacity):
     def why_full(self, vm: int, together: bool = False) -> tuple[int, int, int, int, str]:
         """Return how many open candidates lack CPU, memory, headroom, or may not take the VM.
 
-        Each is counted once: under what bars it, else CPU, else memory, else headroom. Those
-        that have room for the VM but not for all that are placed ``together`` with it may not
-        take it. Last stand the rules that bar it, with the number of hosts that each does.
+        Each is counted once: under what bars it, else CPU, else memory, else headroom. Those that
+        have room for the VM but not for all that are placed ``together`` with it are excluded. Last
+        stand the rules that bar it, with the number of hosts that each does.
         """
         may = self.may_hold(vm)
         apart = self.barred(vm)
@@ -201,7 +201,7 @@ class Candidates(Capacity):
         return self._one_guest is None or not (self._one_guest[position] and self._guests[position])
 
     def fits(self, vm: int, position: int) -> bool:
-        """Whether one candidate has room for one VM, a veto aside."""
+        """Whether one candidate has capacity for one VM, a veto aside."""
         if self._barring and not self.may_take(vm, position):
             return False
         return self._scalars.fits(vm, position)

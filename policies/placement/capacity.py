@@ -139,7 +139,7 @@ class Capacity:
         return full
 
     def fits(self, vm: int, position: int) -> bool:
-        """Whether one candidate has room for one VM."""
+        """Whether one candidate has capacity for one VM."""
         return self._scalars.fits(vm, position)
 
     def lacking_resources(self, vm: int) -> tuple[Bools, Bools]:

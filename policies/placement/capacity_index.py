@@ -29,7 +29,7 @@ class CapacityIndex(Protocol):
     """
 
     def find(self, need_mhz: float, need_mib: float) -> int:
-        """Return the host for a VM with these needs, neither negative; −1 where none has room."""
+        """Return the host for a VM with needs that are not negative; −1 if none has capacity."""
         ...
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
@@ -94,7 +94,7 @@ def _first_equal(
 
 
 class FirstFitIndex:
-    """Finds the lowest row that has room.
+    """Finds the lowest row that has capacity.
 
     For every need of CPU met so far, each block of hosts has a bound of the free memory of
     those among its hosts that have so much CPU left; a look into blocks in vain lowers it to what

@@ -272,7 +272,7 @@ def _with_room(candidates: Candidates, vms: Ints, pricing: Pricing, at: Position
 def _sleeping_if_none_else(
     candidates: Candidates, one: Ints, pricing: Pricing, costs: Floats, lowest: int
 ) -> tuple[Floats, int]:
-    """Where sleeping hosts come last, return their costs if none that is awake has room."""
+    """Where sleeping hosts come last, return their costs if none that is awake has capacity."""
     if pricing.at is not None or not candidates.prefer_awake or costs[lowest] < np.inf:
         return costs, lowest
     sleeping = np.flatnonzero(candidates.sleeping)

@@ -29,9 +29,9 @@ class Placed:
 class Placement(Protocol):
     """Maps VMs to hosts.
 
-    A placement that does not choose alike whenever the farm is alike, since it draws or counts
-    on from its last choice, says so by a class variable ``repeatable = False``: then trying it
-    beforehand, as the check of a reserve does, proves nothing.
+    A placement whose choice also depends on random numbers or on its previous choice sets the class
+    variable ``repeatable = False``; a trial placement, as in the check of a reserve, then proves
+    nothing.
     """
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
@@ -56,7 +56,7 @@ class IndexedPlacement(Protocol):
 
 
 def place_each(candidates: Candidates, vms: Ints, pricing: Pricing) -> Placed:
-    """Give each VM in turn the cheapest host that has room for it; equal costs: lower row.
+    """Give each VM in turn the cheapest host that has capacity for it; equal costs: lower row.
 
     VMs that rules keep together are placed with the first of them. Where the room wants all or
     nothing, the first VM without a host ends the search.

@@ -17,7 +17,7 @@ def cpu_left(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 
 @dataclass(frozen=True)
 class BestFit:
-    """Put each VM on the host that has the least CPU left once the VM is there."""
+    """Place each VM on the host that has the least CPU left with the VM."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
@@ -30,7 +30,7 @@ class BestFit:
 
 @dataclass(frozen=True)
 class BestFitDecreasing:
-    """Best fit, the VMs with the largest CPU need first."""
+    """Best fit with the VMs in descending order of CPU need."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room, the largest first."""

@@ -16,7 +16,7 @@ PRODUCT_TIE = 1e-12
 
 @dataclass(frozen=True)
 class DotProduct:
-    """Put a VM where what it needs points the same way as what is left.
+    """Place a VM on the host whose free capacity is best aligned with its needs.
 
     The host with the largest ``sum over d of w_d * need_d * left_d`` wins, each quantity as a
     share of the host's capacity, d being CPU and memory (Panigrahy et al., Heuristics for

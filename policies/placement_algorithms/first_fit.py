@@ -1,4 +1,4 @@
-"""First fit: the first host, in the order of the farm, that has room; as VMs come or by size."""
+"""First fit: the first host, in farm order, with capacity; VMs as they come or by size."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def row_order(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 
 @dataclass(frozen=True)
 class FirstFit:
-    """Put each VM on the first host, in the order of the farm, that has room for it."""
+    """Place each VM on the first host, in the order of the farm, that has capacity for it."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""
@@ -32,9 +32,9 @@ class FirstFit:
 
 @dataclass(frozen=True)
 class FirstFitDecreasing:
-    """First fit, the VMs with the largest CPU need first.
+    """First fit with the VMs in descending order of CPU need.
 
-    In one dimension never more than 11/9 of the fewest hosts plus 6/9 (Dósa 2007).
+    In one dimension at most 11/9 of the minimum number of hosts plus 6/9 (Dósa 2007).
     """
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:

@@ -15,18 +15,18 @@ from ..placement.placement import Placed, place_decreasing
 
 @dataclass(frozen=True)
 class PowerAwareBestFitDecreasing:
-    """The VMs with the largest need first, each to the host whose power rises least.
+    """Place the VMs with the largest need first, each on the host whose power increases least.
 
-    Beloglazov and Buyya (2012), algorithm 2. ``compare_with: tentative`` compares with the
-    power that the host will draw with what it has been given so far (off power if it sleeps);
-    ``measured`` compares with the power at the host's last measured utilisation and ignores
-    what waking a host costs, which is what the published implementation computes.
+    Beloglazov and Buyya (2012), algorithm 2. ``compare_with: tentative`` compares with the power of
+    the host including the VMs placed so far (or its power while powered down); ``measured``
+    compares with the power at its last measured utilisation and ignores the cost of waking a host,
+    as the published implementation does.
     """
 
     FORMER_FIELDS: ClassVar = {"increase_over": "compare_with"}
 
     compare_with: Literal["tentative", "measured"] = parameter(
-        "What the power with the VM is compared with.", "tentative"
+        "Power with which the power including the VM is compared.", "tentative"
     )
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:

@@ -17,7 +17,7 @@ def lottery(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 
 @dataclass(frozen=True)
 class RandomFit:
-    """Put each VM on a host drawn at random from those that have room."""
+    """Place each VM on a random host that has capacity."""
 
     repeatable: ClassVar[bool] = False
 

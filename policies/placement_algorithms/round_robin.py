@@ -32,9 +32,9 @@ class _Last:
 
 @dataclass(frozen=True)
 class RoundRobin:
-    """Put each VM on the next host with room after the one that got the last VM.
+    """Place each VM on the next host with capacity after the host of the previous VM.
 
-    Where every VM fits the host whose turn it is, all are dealt at once.
+    If every VM fits its next host, all are placed in one step.
     """
 
     repeatable: ClassVar[bool] = False

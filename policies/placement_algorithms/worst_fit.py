@@ -17,7 +17,7 @@ def cpu_taken(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 
 @dataclass(frozen=True)
 class WorstFit:
-    """Put each VM on the host that has the most CPU left: balances load."""
+    """Place each VM on the host that has the most CPU left (balances load)."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Give VMs room in the order given."""

@@ -17,7 +17,7 @@ from ...models.base.parameters import parameter
 
 
 class Forecaster(Protocol):
-    """Says how series will go on.
+    """Forecasts time series.
 
     The unit of the values is that of the history. A forecaster keeps nothing between calls.
     """
@@ -57,7 +57,7 @@ def peak_ahead(forecaster: Forecaster, history: Floats, step_s: float, ahead_s: 
 
 @dataclass(frozen=True)
 class LastValue:
-    """Everything stays as it is: the naive forecast."""
+    """Forecast the latest value (naive forecast)."""
 
     reach_s = 0.0
 
@@ -69,7 +69,7 @@ class LastValue:
 
 @dataclass(frozen=True)
 class MovingAverage:
-    """The mean of a window up to now."""
+    """Forecast the mean of the latest window."""
 
     reach_s: float = parameter(
         "Length of the window.", 3600.0, key="window", dimension="time", gt=0
@@ -83,7 +83,7 @@ class MovingAverage:
 
 @dataclass(frozen=True)
 class LinearTrend:
-    """The straight line through a window up to now by least squares, never below zero."""
+    """Extrapolate a least-squares line through the latest window, never below zero."""
 
     reach_s: float = parameter(
         "Length of the window.", 3600.0, key="window", dimension="time", gt=0
@@ -104,7 +104,7 @@ class LinearTrend:
 
 @dataclass(frozen=True)
 class Seasonal:
-    """What was a season ago, as at the same time yesterday; the newest value until then."""
+    """Forecast the value one season ago, as at the same time yesterday, or the latest value."""
 
     reach_s: float = parameter(
         "Length of a season.", 86_400.0, key="season", dimension="time", gt=0

@@ -9,20 +9,24 @@ from .scaling import ApplicationView, Wanted, enough
 
 @dataclass(frozen=True)
 class PredictiveScaling:
-    """As many members as carry the highest load forecast within a horizon at a target.
+    """Run as many members as the load forecast within a horizon needs at a target utilisation.
 
-    The present load counts as well, so there are never fewer than it needs.
+    The present load counts as well, so there are never fewer members than it needs.
     """
 
     forecaster: Forecaster = parameter(
-        "What forecasts the load.", LinearTrend(reach_s=900.0), slot="forecast"
+        "Forecast of the load.", LinearTrend(reach_s=900.0), slot="forecast"
     )
     horizon_s: float = parameter(
-        "How far ahead; what it takes until a member runs, or more.", 600.0, key="horizon",
+        "Forecast horizon; at least the time until a new member runs.", 600.0, key="horizon",
         dimension="time", gt=0,
     )  # fmt: skip
     target: float = parameter(
-        "Utilisation of the members at the load forecast.", 0.6, dimension="share", gt=0, le=1
+        "Target utilisation of the members at the forecast load.",
+        0.6,
+        dimension="share",
+        gt=0,
+        le=1,
     )
 
     def decide(self, view: ApplicationView) -> Wanted:

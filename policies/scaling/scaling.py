@@ -42,7 +42,7 @@ class ApplicationView:
     def utilisation(self) -> float:
         """Load over the capacity of the members that are wanted; above 1 if they are too few.
 
-        Members that still start count, so that nobody is asked for twice.
+        Members that still start count, so that nobody is requested twice.
         """
         return self.load_now_mhz / (self.members * self.capacity_mhz)
 
@@ -63,7 +63,7 @@ class Wanted:
 
 
 class ScalingPolicy(Protocol):
-    """Decides, once a round, how many members an application is to have, or how large."""
+    """Decides once per round how many members an application has, or of what size."""
 
     def decide(self, view: ApplicationView) -> Wanted:
         """Return what is wanted now; the engine keeps it within minimum and maximum.

@@ -14,13 +14,13 @@ _TIME = re.compile(rf"^(?:({'|'.join(DAYS)}) )?([01]\d|2[0-3]):([0-5]\d)$")
 
 @dataclass(frozen=True)
 class ScheduledScaling:
-    """Sets the number of members at times of the week; the run begins on a Monday at 00:00.
+    """Set the number of members at times of the week; the run starts on a Monday at 00:00.
 
-    Before the first time of a week the last one of the week before holds.
+    Before the first time of the week, the last one of the previous week applies.
     """
 
-    at: tuple[str, ...] = parameter("Times such as 08:00, every day, or Fri 06:00, once a week.")
-    members: tuple[int, ...] = parameter("Members from each of them on.", ge=1)
+    at: tuple[str, ...] = parameter("Times: 08:00 is every day, Fri 06:00 once a week.")
+    members: tuple[int, ...] = parameter("Number of members from each of these times.", ge=1)
 
     def __post_init__(self) -> None:
         if len(self.at) != len(self.members):
@@ -40,7 +40,7 @@ class ScheduledScaling:
         for text, members in zip(self.at, self.members, strict=True):
             match = _TIME.match(text)
             if not match:
-                raise ValueError(f"{text!r} is no time; write, for example, 08:00 or Fri 06:00")
+                raise ValueError(f"{text!r} is not a time; write, for example, 08:00 or Fri 06:00")
             day, hour, minute = match.groups()
             for index in [DAYS.index(day)] if day else range(len(DAYS)):
                 instant_s = index * DAY_S + int(hour) * 3600.0 + int(minute) * 60.0

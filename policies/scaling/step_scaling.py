@@ -8,19 +8,22 @@ from .scaling import ApplicationView, Wanted
 
 @dataclass(frozen=True)
 class StepScaling:
-    """Adds members above thresholds of utilisation, removes some below another.
+    """Add members above utilisation thresholds, remove members below another.
 
-    The highest threshold that utilisation reaches says how many are added.
+    The highest threshold that is exceeded determines how many are added.
     """
 
     above: tuple[float, ...] = parameter(
-        "Utilisations from which members are added, ascending.", (0.7, 0.9), dimension="share", gt=0
+        "Utilisation thresholds above which members are added, ascending.",
+        (0.7, 0.9),
+        dimension="share",
+        gt=0,
     )
-    add: tuple[int, ...] = parameter("Members added from each of them on.", (1, 3), ge=1)
+    add: tuple[int, ...] = parameter("Number of members added at each threshold.", (1, 3), ge=1)
     below: float = parameter(
-        "Utilisation below which members are removed.", 0.4, dimension="share", ge=0
+        "Utilisation threshold below which members are removed.", 0.4, dimension="share", ge=0
     )
-    remove: int = parameter("Members removed.", 1, ge=1)
+    remove: int = parameter("Number of members removed.", 1, ge=1)
 
     def __post_init__(self) -> None:
         if len(self.above) != len(self.add):
@@ -31,7 +34,7 @@ class StepScaling:
         if list(self.above) != sorted(set(self.above)):
             raise ValueError("above does not ascend; sort its thresholds")
         if self.below >= self.above[0]:
-            raise ValueError("below is not below the first of above; lower it")
+            raise ValueError("below is not less than the first entry of above; reduce it")
 
     def decide(self, view: ApplicationView) -> Wanted:
         """Return what the step that utilisation reaches asks for."""

@@ -8,16 +8,16 @@ from .scaling import ROUNDING, ApplicationView, Wanted, enough
 
 @dataclass(frozen=True)
 class TargetUtilisation:
-    """Keeps the utilisation of the members at a target.
+    """Keep the utilisation of the members at a target.
 
-    ``ceil(load / (target * capacity))`` members, and no change while utilisation over target is
-    within the tolerance of 1: the rule of the Horizontal Pod Autoscaler of Kubernetes, whose
-    tolerance is the default.
+    ``ceil(load / (target * capacity))`` members; no change while the ratio of utilisation to target
+    is within the tolerance of 1. This is the rule, and the default tolerance, of the Kubernetes
+    Horizontal Pod Autoscaler.
     """
 
     target: float = parameter("Utilisation of the members.", 0.6, dimension="share", gt=0, le=1)
     tolerance: float = parameter(
-        "Distance of utilisation over target from 1 within which nothing changes.", 0.1,
+        "Tolerated deviation of the ratio of utilisation to target from 1.", 0.1,
         dimension="share", ge=0, lt=1,
     )  # fmt: skip
 

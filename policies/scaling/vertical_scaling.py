@@ -11,7 +11,7 @@ RULE = "vertical"
 
 @dataclass(frozen=True)
 class VerticalScaling:
-    """Gives the members the next size of a ladder, up or down, by their utilisation.
+    """Change the members to the next larger or smaller size by their utilisation.
 
     Up to the size ``hot_add_up_to`` CPU and memory are added and taken while a member runs, where
     its host has the memory; beyond it, and where it has not, members are started again, one after
@@ -23,22 +23,24 @@ class VerticalScaling:
 
     sizes: tuple[str, ...] = parameter("Names of sizes, the smallest first.")
     scale_up_above: float = parameter(
-        "Utilisation above which the next larger size is taken.", 0.8, dimension="share", gt=0
+        "Utilisation above which members get the next larger size.", 0.8, dimension="share", gt=0
     )
     scale_down_below: float = parameter(
-        "Utilisation that the next smaller size must stay below to be taken.", 0.6,
+        "Members get the next smaller size if its utilisation would stay below this.", 0.6,
         dimension="share", gt=0,
     )  # fmt: skip
-    hot_add_up_to: str = parameter("Largest size reached without a restart; empty: none.", "")
+    hot_add_up_to: str = parameter(
+        "Largest size that can be reached without a restart; empty: none.", ""
+    )
 
     def __post_init__(self) -> None:
         if self.scale_down_below > self.scale_up_above:
             raise ValueError(
-                "scale_down_below is above scale_up_above, so that sizes would swing; "
-                "lower scale_down_below"
+                "scale_down_below is above scale_up_above, so sizes would oscillate; reduce "
+                "scale_down_below"
             )
         if len(set(self.sizes)) < len(self.sizes):
-            raise ValueError("a size stands twice on the ladder; name each once")
+            raise ValueError("a size is listed twice; list each once")
         if self.hot_add_up_to and self.hot_add_up_to not in self.sizes:
             raise ValueError(
                 f"hot_add_up_to: {self.hot_add_up_to!r} is not among sizes; name one of them"

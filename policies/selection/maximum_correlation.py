@@ -22,7 +22,7 @@ BY_SUM, BY_MEMORY = f"{PICKS} by the sum of the others", f"{PICKS} by memory"
 
 @dataclass(frozen=True)
 class MaximumCorrelation:
-    """The VM whose load the others' loads explain best moves (MC).
+    """Select the VM whose load is best explained by the loads of the others (MC).
 
     The coefficient of determination ``R**2 = 1 - RSS/TSS`` of the linear regression of each
     VM's recent demand on that of the host's other VMs, with intercept (Verma et al. 2009;
@@ -34,7 +34,7 @@ class MaximumCorrelation:
     says how often either was the case.
     """
 
-    samples: int = parameter("Number of past samples looked at.", 30, ge=3, le=1000)
+    samples: int = parameter("Number of past samples used.", 30, ge=3, le=1000)
 
     def pick(self, view: FarmView, vms: Ints) -> int:
         """Return the position of the VM best explained by the others."""

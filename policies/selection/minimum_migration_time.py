@@ -9,7 +9,7 @@ from ..interface.view import FarmView
 
 @dataclass(frozen=True)
 class MinimumMigrationTime:
-    """The VM with the least memory moves, since its copy ends first (MMT); ties: lower row."""
+    """Select the VM with the least memory, whose migration is shortest (MMT); ties: lower row."""
 
     samples = 1
 

@@ -9,7 +9,7 @@ from ..interface.view import FarmView
 
 @dataclass(frozen=True)
 class MinimumUtilisation:
-    """The VM that uses the least share of its own CPU moves (MU); ties: lower row."""
+    """Select the VM with the lowest utilisation of its own CPU (MU); ties: lower row."""
 
     samples = 1
 

@@ -8,7 +8,7 @@ from ..interface.view import FarmView
 
 @dataclass(frozen=True)
 class RandomChoice:
-    """Any VM of the host moves, all equally likely (RS)."""
+    """Select a VM of the host at random (RS)."""
 
     samples = 1
 

@@ -7,7 +7,7 @@ from ..interface.view import FarmView
 
 
 class Selection(Protocol):
-    """Says which VM is to leave an overloaded host next.
+    """Selects the next VM that leaves an overloaded host.
 
     The shipped ones are those of Beloglazov and Buyya (Concurrency and Computation: Practice and
     Experience 24, 2012).

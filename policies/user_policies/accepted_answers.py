@@ -29,7 +29,7 @@ INDEX = ("find", "update")
 
 
 class WrongAnswerError(Exception):
-    """An answer that can never be right: ``what`` came, ``right`` is what would be."""
+    """Invalid return value of a policy: ``what`` was returned, ``right`` is what is valid."""
 
     def __init__(self, what: str, right: str) -> None:
         super().__init__(what, right)
@@ -62,12 +62,12 @@ def plan(answer: object, view: FarmView) -> Plan:
     text.
     """
     if not isinstance(answer, Plan):
-        right = "decide returns a Plan, an empty one where nothing is to be done"
+        right = "decide returns a Plan; Plan() if there is nothing to do"
         raise WrongAnswerError(shown(answer), right)
     hosts = len(view.hosts)
     for name in ("sleep_reason", "wake_reason"):
         if not isinstance(getattr(answer, name), str):
-            raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a text")
+            raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a string")
     return Plan(
         proposals=[_proposal(each, view) for each in _list(answer.proposals, "proposals")],
         sleeps=_rows(answer.sleeps, hosts, "sleeps"),
@@ -91,7 +91,7 @@ def _list(value: object, what: str) -> Sequence[object]:
 def _refusal(each: object, hosts: int) -> tuple[int, str]:
     """Return the row of a host that is not put to sleep after all, and why."""
     if not (isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], str)):
-        raise WrongAnswerError(f"{shown(each)} in refusals", "a refusal is (host row, text)")
+        raise WrongAnswerError(f"{shown(each)} in refusals", "a refusal is (host row, string)")
     return _rows([each[0]], hosts, "refusals")[0], each[1]
 
 
@@ -110,7 +110,7 @@ def _proposal(each: object, view: FarmView) -> Proposal:
     farmsim's own policies too.
     """
     if not isinstance(each, Proposal):
-        right = "write plan.move(vm, target, reason); proposals holds Proposal and nothing else"
+        right = "write plan.move(vm, target, reason); proposals contains only Proposal objects"
         raise WrongAnswerError(f"{shown(each)} in proposals", right)
     hosts = len(view.hosts)
     (vm,) = _rows([each.vm], len(view.vms), "the VMs of proposals")
@@ -124,7 +124,7 @@ def _proposal(each: object, view: FarmView) -> Proposal:
 
 def _reason(reason: object) -> Reason:
     """Return a reason of a text and two floats, neither of them NaN: tables hold no NaN."""
-    right = "a reason is a text, or Reason(rule, measured, limit)"
+    right = "a reason is a string, or Reason(rule, measured, limit)"
     if isinstance(reason, str):
         reason = Reason(reason)
     if not isinstance(reason, Reason) or not isinstance(reason.rule, str):
@@ -144,7 +144,8 @@ def _search(search: object) -> Search:
     whole = all(is_whole(value) for value in counts) and is_number(search.cost)
     if not whole or not isinstance(search.rules, str):
         raise WrongAnswerError(
-            f"the search {shown(search)}", "counts are whole, cost a number, rules a text"
+            f"the search {shown(search)}",
+            "counts are whole numbers, cost is a number, rules is a string",
         )
     return search
 
@@ -304,7 +305,7 @@ def wanted(answer: object, view: ApplicationView) -> Wanted:
         names = ", ".join(view.sizes_mhz)
         raise WrongAnswerError(f"size {shown(answer.size)}", f"a size is one of {names}, or empty")
     if not isinstance(answer.rule, str):
-        raise WrongAnswerError(f"rule {shown(answer.rule)}", "rule is a text")
+        raise WrongAnswerError(f"rule {shown(answer.rule)}", "rule is a string")
     for name in ("measured", "limit"):
         if not isinstance(getattr(answer, name), Real):
             raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a number")
@@ -355,7 +356,7 @@ def step(answer: object) -> Step:
     if not isinstance(answer, Step):
         raise WrongAnswerError(shown(answer), "steps yields Step(name, …) and nothing else")
     if not isinstance(answer.name, str):
-        raise WrongAnswerError(f"the name {shown(answer.name)}", "the name of a step is a text")
+        raise WrongAnswerError(f"the name {shown(answer.name)}", "the name of a step is a string")
     for name in ("wait_s", "undo_s", "beside_bytes"):
         _at_least_0(name, getattr(answer, name))
     if answer.size_bytes is not None:
@@ -390,7 +391,7 @@ def ending(answer: object, arrived: bool) -> MigrationEnd:
         raise WrongAnswerError(shown(answer), right)
     for name in ("reaction", "reason"):
         if not isinstance(getattr(answer, name), str):
-            raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a text")
+            raise WrongAnswerError(f"{name} {shown(getattr(answer, name))}", f"{name} is a string")
     if bool(answer.moved) != arrived:
         what = "moved=True without a step that arrived" if answer.moved else "moved=False after it"
         raise WrongAnswerError(what, "a VM that moves has a step with arrived=True, others none")

@@ -1,4 +1,4 @@
-"""Policies that are not farmsim's own: what they raise or return is told as theirs.
+"""Guard user-written policies: report their exceptions and invalid return values as theirs.
 
 A guarded policy is the same object of a subclass whose methods check what comes back. farmsim's
 own policies stay as they are, with the others that they hold guarded.
@@ -266,9 +266,9 @@ def describe_error(error: BaseException, what: str) -> tuple[str, str]:
     except Exception:  # somebody else's error may do anything
         said = "(its text cannot be shown)"
     text = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    right = "mend it where the traceback below says"
+    right = "correct it where the traceback below points"
     if isinstance(error, ValueError | AttributeError) and READ_ONLY in str(error):
-        right = "what a policy sees cannot be written: copy a column before you change it"
+        right = "the view is read-only: copy a column before you change it"
     return f"{what}: {text}", right
 
 

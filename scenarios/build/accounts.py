@@ -71,7 +71,7 @@ def with_microscope(
         if stack.classes[farm.vms.size[row]] is None
     ]
     if plain:
-        message = f"VM {plain[0]} makes no requests; give its size a class"
+        message = f"VM {plain[0]} has no requests; give its size a class"
         raise refuse("workload", message, "service.simulate_requests")
     microscope = Microscope(farm, stack.requests, rows, Streams(scenario.seed))
     return replace(accounts, microscope=microscope)

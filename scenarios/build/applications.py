@@ -1,8 +1,8 @@
 """Applications of a scenario become rows of VMs, their load over time, and how they scale.
 
-Every application takes as many rows as it may have members, after the VMs of the workload. Its load
-is laid out beforehand at the period at which applications are looked at, so that a run only indexes
-it.
+Every application takes as many rows as it may have members, after the Number of VMs in the
+workload. Its load is laid out beforehand at the period at which applications are looked at, so that
+a run only indexes it.
 """
 
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
     number = {size.name: index for index, size in enumerate(load.sizes)}
     for part in parts:
         if part.size not in number:
-            message = "sizes come with the trace; write workload.sizes to name one of them here"
+            message = "the trace defines the sizes; list them under workload.sizes to name one here"
             raise refuse(scenario.name, message, "applications.size")
     maximum = np.array([part.max_members for part in parts])
     members = np.repeat([number[part.size] for part in parts], maximum)
@@ -58,7 +58,7 @@ def add_applications(load: Load, scenario: ScenarioData) -> Load:
         names += Numbered(part.name, part.max_members)
     twice = len(names) - len(set(names))
     if twice:
-        message = f"{twice} VMs and members have the same name; rename the application"
+        message = f"{twice} VMs have the same names as members; rename the application"
         raise refuse(scenario.name, message, "applications.name")
     vms = vms_of(load.sizes, np.concatenate([load.vms.size, members]), names)
     made = [_load_of(part, scenario) for part in parts]
@@ -106,7 +106,7 @@ def _applications(
 
 
 def _work_mhz_s(part: ApplicationPart, scenario: ScenarioData) -> float:
-    """Return the work of one request of an application, 0 where it has no class.
+    """Return the work of one request of an application, 0 where the module defines no class.
 
     In MHz s, at the scenario's level of overheads.
     """
@@ -177,12 +177,12 @@ def _read(load: FileRate, folder: Path) -> tuple[Floats, Floats, InputFile]:
         raise InputError([no_samples(where)])
     back = np.flatnonzero(np.diff(at_s) <= 0)
     if len(back):
-        message = "goes back or stands still in time; sort rows by time"
+        message = "is not later than the row above; sort the rows by time"
         raise refuse(f"{where}:{int(back[0]) + 3}", message)
     wrong = np.flatnonzero(~(values >= 0) | np.isinf(values))
     if len(wrong):
         row = int(wrong[0])
-        message = f"{values[row]:g} in column {load.value!r} is no load; write 0 or more"
+        message = f"{values[row]:g} in column {load.value!r} is not a load; write 0 or more"
         if np.isnan(values[row]):
             message = f"the cell in column {load.value!r} is empty; write a load of 0 or more"
         raise refuse(f"{where}:{row + 2}", message)

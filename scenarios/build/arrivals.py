@@ -71,7 +71,7 @@ def _generated(part: GeneratedArrivals, end_s: float, draw: Draw) -> Recorded:
     expected = law.batches_per_h / HOUR_S * end_s * part.rate * law.mean_batch_size
     if expected > MAX_GENERATED:
         message = (
-            f"would be {expected:,.0f} VMs, more than {MAX_GENERATED:,}; lower rate, trace_start "
+            f"would be {expected:,.0f} VMs, more than {MAX_GENERATED:,}; reduce rate, trace_start "
             "or run.duration"
         )
         raise refuse("workload", message, WHERE)

@@ -72,7 +72,7 @@ def read_failures(path: Path, shown: str) -> tuple[Empirical, Empirical]:
                 found[name].append(_seconds(text, chunk.place(index), name))
     intervals, durations = (tuple(found[name]) for name in COLUMNS)
     if not intervals or min(intervals) <= 0:
-        raise refuse(shown, "holds no time above 0; write when things failed", COLUMNS[0])
+        raise refuse(shown, "has no time above 0; write the times of failures", COLUMNS[0])
     return Empirical(intervals), Empirical(durations)
 
 
@@ -92,7 +92,7 @@ def _seconds(text: str, place: str, name: str) -> float:
     except (TypeError, ValueError):
         value = -1.0
     if not 0 <= value < np.inf:
-        raise refuse(place, f"{text!r} is no time; write milliseconds, 0 or more", name)
+        raise refuse(place, f"{text!r} is not a time; write milliseconds, 0 or more", name)
     return value
 
 

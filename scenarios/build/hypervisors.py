@@ -77,7 +77,7 @@ def build_stack(
 
 
 def class_of(size: Size | None, level: Level) -> RequestClass | None:
-    """Return what the requests of a size are made of, None where it has no class.
+    """Return what the requests of a size are made of, None where the module defines no class.
 
     A class of the catalogue has ranges; ``level`` says which bound is taken.
     """

@@ -72,7 +72,7 @@ def peak_population(population: Population, end_s: float) -> int:
 
 
 def _population(load: Load, applications: Applications | None) -> Population:
-    """Return when each VM is asked for and how long it stays, members of applications last.
+    """Return when each VM is requested and how long it stays, members of applications last.
 
     VMs of a load without arrivals are there from the start and stay. Members that an application
     does not begin with arrive when its policy asks for them.

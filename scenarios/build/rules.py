@@ -94,7 +94,7 @@ def _equal_rules(rules: Sequence[WrittenRule]) -> Iterator[Problem]:
         assert rule.constraint is not None
         name = rule.constraint.name
         if name in seen:
-            message = f"two rules are called {name!r}; give each its own name"
+            message = f"two rules are called {name!r}; make the names unique"
             yield Problem(rule.place("name"), rule.field, message)
         seen[name] = rule
 
@@ -203,9 +203,9 @@ def _unsafe(scenario: ScenarioData, written: Sequence[WrittenRule]) -> Iterator[
         assert constraint is not None
         if constraint.type == "together" and constraint.penalty is None:
             message = (
-                "keeps VMs together that move one by one, and "
-                "migration.if_not_converging: cancel may leave one of them behind; write another "
-                "value there, or give the rule a penalty"
+                "keeps VMs together, but VMs are migrated one at a time and "
+                "migration.if_not_converging: cancel may leave one behind; set another value "
+                "there, or give the rule a penalty"
             )
             yield Problem(rule.place("type"), rule.field, message)
 
@@ -305,7 +305,9 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
         for name in getattr(constraint, field, ()):
             found = look(name)
             if found is None and len(problems) >= MAX_CONFLICTS_SHOWN:
-                raise InputError([*problems, Problem(written.place(field), "", "and more such")])
+                raise InputError(
+                    [*problems, Problem(written.place(field), "", "and more like these")]
+                )
             if found is None:
                 message = unknown_name(WHAT[field], name, finder.known[field][:1000])
                 where = ".".join(filter(None, (written.field, field)))
@@ -355,7 +357,7 @@ def _as_problem(conflict: Conflict, written: dict[Rule, WrittenRule], farm: Farm
     places = [f"{rule.name} at {written[rule].place('name')}" for rule in others]
     at = f" ({'; '.join(places)})" if places else ""
     word = "rules" if others else "rule"
-    message = f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one" + (
-        ", or give it a penalty" if written[first].constraint is not None else ""
-    )
+    message = (
+        f"{word} {rules} cannot be kept{at} by {listed}: {conflict.why}; change one of them"
+    ) + (", or give it a penalty" if written[first].constraint is not None else "")
     return Problem(written[first].place("name"), written[first].field, message)

@@ -57,23 +57,23 @@ def unplaced(where: str, farm: Farm, error: UnplacedError, told: str) -> InputEr
         counts = (
             (search.no_cpu, "lack CPU"),
             (search.no_memory, "lack memory"),
-            (search.vetoed, "lack headroom"),
-            (search.barred, "may not take it"),
+            (search.vetoed, "would be overloaded"),
+            (search.barred, "are excluded"),
         )
         why = [f"{count} {what}" for count, what in counts if count]
         if search.rules:
-            why.append(f"barred by rules: {search.rules}")
+            why.append(f"excluded by rules: {search.rules}")
         about = f"of {search.considered} hosts {', '.join(why)}".strip()
         lines.append(f"{farm.vms.names[vm]} ({about})")
     more = len(searches) - SHOWN
     listed = "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
     vms = "1 VM" if len(searches) == 1 else f"{len(searches):,} VMs"
     if told:
-        what = f"the farm is too small, whatever the placement: its hosts lack {told}; {vms}"
+        what = f"the farm is too small for any placement: its hosts lack {told}; {vms}"
         right = "add hosts"
     else:
-        what = f"this placement found no room for {vms}"
-        right = "another policies.initial.placement may find room, or add hosts"
+        what = f"the initial placement found no host for {vms}"
+        right = "try another policies.initial.placement, or add hosts"
     message = (
         f"{what} of {len(farm.vms):,}: {listed}; {right}, raise policies.initial.cpu_overcommit, "
         "place by demand, or set policies.initial.unplaced: reject"
@@ -102,9 +102,9 @@ def _too_large(farm: Farm, vm: int, size: int, where: str) -> Problem:
     """Return what is said of a size of VM that no host could hold."""
     hosts, vms = farm.hosts, farm.vms
     count = int(np.count_nonzero(vms.size == size))
-    remedy = "take larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
+    remedy = "use larger hosts or smaller VMs, or set policies.initial.unplaced: reject"
     if where != "workload":
-        remedy = "name a larger server, or take the baseline out"
+        remedy = "name a larger server, or remove the baseline"
     vms_fit = "1 VM fits" if count == 1 else f"{count:,} VMs fit"
     message = (
         f"{vms_fit} no host: size {vms.size_names[size]} has {vms.vcpus[vm]} vCPUs of "

@@ -1,7 +1,7 @@
 """The workload of a scenario becomes a series of demand and a set of VMs.
 
 A :class:`Load` can make its demand anew as often as it is wanted, always with the same draws, so
-that a scenario and what it is compared with meet the same load.
+that a scenario and meaning compared with meet the same load.
 """
 
 from collections.abc import Callable, Sequence
@@ -248,8 +248,8 @@ def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
         return by_number(trace, way, len(names))
     if read.known is None:
         message = (
-            "the arrivals have no names that could be those of series; give the table a column "
-            "vm, or write match_series_by: position or match_series_by: cycle"
+            "the arrivals have no names to match with series; add a column vm to the table, or "
+            "set match_series_by: position or match_series_by: cycle"
         )
         raise refuse(WHERE, message, "workload.match_series_by")
     return by_name(trace, names, read.known, read.prefix)
@@ -283,7 +283,7 @@ def _count(part: WorkloadPart, trace: TraceData | None) -> int:
     """
     counted = sum(size.count or 0 for size in part.sizes)
     if counted and part.vms is not None and counted != part.vms:
-        message = f"is {part.vms}, the counts of the sizes sum to {counted}; make them agree"
+        message = f"is {part.vms}, but the counts of the sizes sum to {counted}; make the two equal"
         raise refuse(WHERE, message, "workload.vms")
     if counted or part.vms:
         return counted or part.vms or 0
@@ -403,4 +403,4 @@ def _describe_source(source: object) -> str:
         kind = source.classes if isinstance(source.classes, str) else "own"
         return f"synthetic load, {kind} classes"
     assert isinstance(source, Resampled)
-    return f"blocks of {source.trace.named}, drawn again"
+    return f"blocks of {source.trace.named}, drawn at random"

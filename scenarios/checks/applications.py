@@ -34,7 +34,7 @@ def faults_of_applications(spec: Spec) -> Iterator[Fault]:
     for index, part in enumerate(spec.applications):
         place = ("applications", index)
         if part.name in names[:index]:
-            message = f"{part.name!r} is the name of two applications; give each its own"
+            message = f"{part.name!r} is the name of two applications; make the names unique"
             yield (*place, "name"), message
         if part.size not in sizes:
             yield (*place, "size"), unknown_name("size", part.size, sizes)
@@ -50,15 +50,20 @@ def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
     """
     if spec.workload.arrivals is not None:
         message = (
-            "applications take sizes from workload.sizes, and arrivals bring their own; leave out "
-            "one of the two"
+            "applications take their sizes from workload.sizes, but arrivals define their own; "
+            "remove one of the two"
         )
         yield ("applications",), message
     if spec.workload.on_end == "stop":
-        message = "ends all VMs with the trace, those of applications too; write hold or loop"
+        message = (
+            "ends all VMs with the trace, including the members of applications; set hold or loop"
+        )
         yield ("workload", "on_end"), message
     if spec.policies.initial.count_by == "demand":
-        message = "members of applications have no demand before they run; place by size"
+        message = (
+            "members of applications have no demand before they run; "
+            "set policies.initial.count_by: size"
+        )
         yield ("policies", "initial", "count_by"), message
 
 
@@ -71,12 +76,12 @@ def _load(part: ApplicationPart, size: Size) -> Iterator[Fault]:
     """
     if part.in_requests and size.request_class is None:
         message = (
-            f"counts requests, and size {size.name} has no class that tells the work of one; give "
-            "it a class, or write the load in GHz"
+            f"counts requests, and size {size.name} has no class that gives the work per request; "
+            "add a class, or write the load in GHz"
         )
         yield ("load",), message
     if part.penalty and part.penalty.per == "request" and size.request_class is None:
-        message = f"size {size.name} has no class of requests; write GHz h, or give it a class"
+        message = f"size {size.name} has no request class; write GHz h, or add a class"
         yield ("penalty", "per"), message
 
 
@@ -90,8 +95,8 @@ def _scaling(part: ApplicationPart, sizes: dict[str, Size]) -> Iterator[Fault]:
         for index, members in enumerate(policy.members):
             if not part.min_members <= members <= part.max_members:
                 message = (
-                    f"{members} is not within min_members and max_members, {part.min_members} and "
-                    f"{part.max_members}; change one of them"
+                    f"{members} is not between min_members ({part.min_members}) and max_members "
+                    f"({part.max_members}); change one of them"
                 )
                 yield ("scaling", "members", index), message
     if isinstance(policy, VerticalScaling):
@@ -114,8 +119,8 @@ def _ladder(
             yield place, unknown_name("size", name, sizes)
         elif (sizes[name].tenant, sizes[name].request_class) != (own.tenant, own.request_class):
             message = (
-                f"{name} has another class or tenant than {own.name}, the size of the members; "
-                "give all sizes of the ladder the same"
+                f"{name} differs in class or tenant from {own.name}, the size of the members; make "
+                "them the same for all sizes"
             )
             yield place, message
     if unknown:
@@ -125,4 +130,4 @@ def _ladder(
         yield ("scaling", "sizes"), message
     cpu_mhz = [sizes[name].vcpus * sizes[name].clock for name in policy.sizes]
     if cpu_mhz != sorted(set(cpu_mhz)):
-        yield ("scaling", "sizes"), "do not ascend in CPU; begin with the smallest, each larger"
+        yield ("scaling", "sizes"), "do not ascend in CPU; list the smallest first"

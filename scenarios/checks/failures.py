@@ -110,8 +110,8 @@ def _outside_the_run(spec: Spec) -> Iterator[Fault]:
             message = f"is {at}, before the run begins; write a time of 0 s or later"
         elif outage.at >= end_s:
             message = (
-                f"is {at}, when the run of {write(end_s, 'time')} has ended; write an earlier "
-                "time, or let run.duration be longer"
+                f"is {at}, when the run of {write(end_s, 'time')} has ended; write an earlier time "
+                "or lengthen run.duration"
             )
         else:
             continue

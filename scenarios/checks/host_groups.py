@@ -110,15 +110,15 @@ def _missing(
     if field == "hypervisor":
         what = hypervisor.name
         runs = [name for name, each in profiles().items() if not each.missing_assists(has)]
-        instead = f"profiles that run on it: {', '.join(runs)}"
+        instead = f"profiles that do: {', '.join(runs)}"
     else:
         paths = getattr(hypervisor, field.removesuffix("_path"))
         what = f"{getattr(group, field) or hypervisor.default_path} I/O of {hypervisor.name}"
         may = [path.name for path in paths if has.issuperset(path.needs)]
-        instead = f"paths that work there: {', '.join(may) or 'none'}"
+        instead = f"paths that do: {', '.join(may) or 'none'}"
     return (
-        f"{what} needs {', '.join(missing)}, which {server} lacks (it has {held}); {instead}; "
-        "if the server has it after all, list it under assists"
+        f"{what} needs {', '.join(missing)}, which {server} lacks (it has {held}); {instead}; if "
+        "the server does have it, list it under assists"
     )
 
 
@@ -134,8 +134,9 @@ def _threads(group: HostGroup) -> list[Fault]:
     if server.threads > server.cores:
         return []
     message = (
-        f"{server.id} has one thread per core ({server.cores} of each), so there is nothing to "
-        "gain; leave it out or take a server with more threads than cores"
+        f"{server.id} has one thread per core ({server.cores} of each), so simultaneous "
+        "multithreading gains nothing; remove smt_gain or use a server with more threads than "
+        "cores"
     )
     return [(("smt_gain",), message)]
 
@@ -151,7 +152,7 @@ def _applications(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Faul
     hosted = [name for name, each in profiles().items() if each.allows_host_applications]
     message = (
         f"{hypervisor.name} is of kind {hypervisor.kind} and has no host operating system for "
-        f"other applications; leave it out or take a hosted one ({', '.join(HOSTED)}): "
+        f"other applications; remove this or use a hosted one ({', '.join(HOSTED)}): "
         f"{', '.join(hosted)}"
     )
     return [(("host_applications",), message)]
@@ -171,13 +172,13 @@ def _memory(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
     if hypervisor.kind != "none" and (gives or costs.swap_slowdown.high > 1):
         return []
     why = (
-        "puts nothing between a VM and the host's memory"
+        "does not virtualise memory"
         if hypervisor.kind == "none"
         else "neither shares, balloons nor swaps memory"
     )
     message = (
-        f"{hypervisor.name} {why}, so no more can be promised than there is; write 1, or take a "
-        "hypervisor with figures for it"
+        f"{hypervisor.name} {why}, so memory cannot be overcommitted; write 1, or use a hypervisor "
+        "that can"
     )
     return [(("memory_overcommit",), message)]
 
@@ -216,7 +217,7 @@ def _device(group: HostGroup, hypervisor: Hypervisor[Ranged]) -> list[Fault]:
     if group.passthrough_migration == "refuse" or not path.live_migration:
         return []
     message = (
-        f"guests of {hypervisor.name} have no passthrough device on the {path.name} path; leave "
-        "it out, or write network_path: passthrough"
+        f"guests of {hypervisor.name} have no passthrough device on the {path.name} path; remove "
+        "this, or set network_path: passthrough"
     )
     return [(("passthrough_migration",), message)]

@@ -118,8 +118,8 @@ def _unknown_tenants(spec: Spec) -> Iterator[Fault]:
             yield place, _no_tenant(group.tenant, known)
         elif group.tenant not in owners:
             message = (
-                f"no size of VM belongs to {group.tenant}, so these hosts could never be used; "
-                "name the tenant at a size, or leave it out here"
+                f"no VM size belongs to {group.tenant}, so these hosts would never be used; set "
+                "the tenant of a size, or remove it here"
             )
             yield place, message
     for index, size in enumerate(spec.workload.known_sizes):
@@ -134,7 +134,7 @@ def _no_tenant(name: str, known: list[str]) -> str:
     """Say that a tenant does not exist."""
     if known:
         return unknown_name("tenant", name, known)
-    return f"there is no tenant {name!r}; list the tenants under tenants:"
+    return f"there is no tenant {name!r}; define it under tenants:"
 
 
 def _allowed(spec: Spec) -> Bools:
@@ -172,19 +172,19 @@ def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
         told.add(size.tenant)
         if size.tenant is None:
             message = (
-                f"VMs of size {size.name} have no tenant and every group of hosts is dedicated to "
-                "one; name their tenant, or leave a group without"
+                f"VMs of size {size.name} have no tenant, but every group of hosts is dedicated to "
+                "one; set their tenant, or leave one group shared"
             )
             yield ("workload", "sizes", index), message
             continue
         alone = spec.tenants[names.index(size.tenant)].isolation == "dedicated"
         why = (
-            f"{size.tenant} is to have hosts of its own and no group is dedicated to it"
+            f"{size.tenant} requires dedicated hosts, but no group is dedicated to it"
             if alone
             else f"every group of hosts is dedicated to a tenant other than {size.tenant}"
         )
         remedy = f"write tenant: {size.tenant} at a group of hosts"
-        remedy += ", or isolation: shared here" if alone else ", or leave a group without tenant"
+        remedy += ", or isolation: shared here" if alone else ", or leave one group shared"
         field = "isolation" if alone else "name"
         yield ("tenants", names.index(size.tenant), field), f"{why}; {remedy}"
 
@@ -200,8 +200,8 @@ def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
         needs, memory = host.platform.base_mib, host.platform.memory_mib
         field = "memory" if host.group.memory is not None else "hypervisor"
         message = (
-            f"{host.hypervisor} takes {needs:g} MiB for itself and the host has {memory:g} MiB; "
-            f"give it more than {write(needs, 'memory')}, or a hypervisor that takes less"
+            f"{host.hypervisor} takes {needs:g} MiB for itself, but the host has only {memory:g} "
+            f"MiB; give it more than {write(needs, 'memory')}, or use a hypervisor that needs less"
         )
         yield ("farm", "hosts", index, field), message
 
@@ -220,7 +220,9 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
         if size.count == 0 or vms < 1 or not allowed[index].any():
             continue
         reasons = [
-            _too_small(host, size, spec) if may else f"is kept for {host.group.tenant or 'others'}"
+            _too_small(host, size, spec)
+            if may
+            else f"is dedicated to {host.group.tenant or 'another tenant'}"
             for host, may in zip(hosts, allowed[index], strict=True)
         ]
         if all(reasons):
@@ -230,9 +232,9 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
             ]
             message = (
                 f"VMs of size {size.name} ({size.vcpus} vCPUs of {size.clock:g} MHz, "
-                f"{size.memory / 1024:g} GiB) fit no host: {'; '.join(told[:4])}"
-                f"{'; …' if len(told) > 4 else ''}; take larger hosts or smaller VMs, or set "
-                "policies.initial.unplaced: reject"
+                f"{size.memory / 1024:g} GiB) fit no host: "
+                f"{'; '.join(told[:4])}{'; …' if len(told) > 4 else ''}; use larger hosts or "
+                "smaller VMs, or set policies.initial.unplaced: reject"
             )
             yield ("workload", "sizes", index), message
 
@@ -257,7 +259,7 @@ def _too_small(host: _Host, size: Size, spec: Spec) -> str:
     if needed_mib > host.memory_mib:
         return f"has {host.memory_mib / 1024:.4g} GiB for VMs of the {needed_mib / 1024:.4g} needed"
     if initial.count_by == "size" and own_mhz > host.cpu_mhz * initial.cpu_overcommit:
-        return f"has {host.cpu_mhz * initial.cpu_overcommit:g} MHz to promise"
+        return f"has {host.cpu_mhz * initial.cpu_overcommit:g} MHz to allocate"
     slow = spec.policies.slow_cores == "refuse" and size.clock > host.core_mhz
     return f"has cores of {host.core_mhz:g} MHz" if slow and initial.count_by == "size" else ""
 
@@ -276,8 +278,8 @@ def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
     given_mhz = added(host.group.count * host.free_mhz for host in hosts)
     if reserved_mhz > given_mhz:
         message = (
-            f"the reservations sum to {reserved_mhz:g} MHz and all hosts together give "
-            f"{given_mhz:g} MHz; reserve less, or add hosts"
+            f"the reservations sum to {reserved_mhz:g} MHz, but all hosts together have "
+            f"{given_mhz:g} MHz; reserve less or add hosts"
         )
         yield ("workload", "sizes"), message
 

@@ -56,8 +56,8 @@ def _baselines(spec: Spec) -> Iterator[Fault]:
     for index, group in enumerate(spec.farm.hosts):
         if stated and group.cpu_baseline is None:
             message = (
-                f"group {stated[0]} states a baseline and {group.name} none, so nobody knows "
-                "whether VMs may move between them; state one for every group, or for none"
+                f"group {stated[0]} has a cpu_baseline and {group.name} has none, so it is unknown "
+                "whether VMs can migrate between them; set one for every group, or for none"
             )
             yield ("farm", "hosts", index, "cpu_baseline"), message
 
@@ -101,7 +101,7 @@ def _fault(spec: Spec, platform: Platform | None, left: int, reason: str) -> Fau
     name = "ideal" if platform is None else platform.hypervisor.name
     message = (
         f"VMs cannot leave {name} in group {spec.farm.hosts[left].name}: {reason}; "
-        f"policies.control {name_of(spec.policies.control)} moves VMs; write control: none or "
+        f"policies.control {name_of(spec.policies.control)} migrates VMs; set control: none or "
         f"power_proportional, or {_remedy(platform, spec)}"
     )
     return ("farm", "hosts", left, _field(platform)), message
@@ -123,9 +123,9 @@ def _field(platform: Platform | None) -> str:
 def _remedy(platform: Platform | None, spec: Spec) -> str:
     """Return what would let VMs leave a group."""
     if _field(platform) == "network_path":
-        return "passthrough_migration: detach with a model that copies memory, or change this"
+        return "set passthrough_migration: detach with a model that copies memory, or change this"
     if isinstance(spec.conversion, NoConversion):
-        return "conversion: cold, or change this"
+        return "set conversion: cold, or change this"
     return "change this"
 
 
@@ -144,7 +144,7 @@ def _unknown(
         barred = np.argwhere(~possible[:, left]).tolist()
         reasons = [models.reason(size, left, to) for size, to in barred]
         if reasons:
-            yield ("farm", "hosts", left, "hypervisor"), f"{reasons[0]}; or write conversion: none"
+            yield ("farm", "hosts", left, "hypervisor"), f"{reasons[0]}; or set conversion: none"
 
 
 def _without_disk(spec: Spec, allowed: Bools, models: MigrationModels) -> Iterator[Fault]:
@@ -164,7 +164,7 @@ def _without_disk(spec: Spec, allowed: Bools, models: MigrationModels) -> Iterat
         ]
         if any(isinstance(models.of(index, *pair), Conversion) for pair in pairs):
             message = (
-                f"VMs of size {size.name} may be converted to another platform, which copies "
-                "their disk, and have none; write its size, or conversion: none"
+                f"VMs of size {size.name} may be converted to another platform, which copies their "
+                "disk, but have no disk; set its size, or conversion: none"
             )
             yield ("workload", "sizes", index, "disk"), message

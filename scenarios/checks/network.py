@@ -51,7 +51,7 @@ def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
     names = [site.name for site in layout.sites]
     for index, name in enumerate(names):
         if name in names[:index]:
-            message = f"{name!r} is the name of two sites; give each its own"
+            message = f"{name!r} is the name of two sites; make the names unique"
             yield (*place, "sites", index, "name"), message
     for index, line in enumerate(layout.lines):
         where = (*place, "lines", index, "between")
@@ -61,12 +61,14 @@ def _faults_of_sites(layout: Sites, spec: Spec) -> Iterator[Fault]:
         elif line.between[0] == line.between[1]:
             yield where, f"a line joins {line.between[0]} to itself; name two sites"
         elif {*line.between} in [{*other.between} for other in layout.lines[:index]]:
-            message = "two lines join the same sites; write one of their joint bandwidth"
+            message = (
+                "two lines join the same sites; replace them by one with their total bandwidth"
+            )
             yield where, message
     if all(site.hosts for site in layout.sites):
         given, there = sum(site.hosts or 0 for site in layout.sites), len(_groups(spec))
         if given != there:
-            message = f"the sites have {given} hosts and the farm has {there}; make them the same"
+            message = f"the sites have {given} hosts, the farm has {there}; make the numbers equal"
             yield (*place, "sites"), message
         return
     yield from _faults_of_groups(layout, spec)
@@ -83,7 +85,7 @@ def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
     known, sound = list(left), True
     for index, site in enumerate(layout.sites):
         if site.groups is None:
-            message = "some sites have groups and some numbers of hosts; give all of them the same"
+            message = "some sites list groups, others a number of hosts; use one of the two for all"
             yield (*place, index, "hosts"), message
             return
         for position, name in enumerate(site.groups):
@@ -93,11 +95,11 @@ def _faults_of_groups(layout: Sites, spec: Spec) -> Iterator[Fault]:
                 continue
             sound = False
             if name in known:
-                yield where, f"group {name} is at two sites; leave it out at one"
+                yield where, f"group {name} is at two sites; remove it from one"
             else:
                 yield where, unknown_name("group of hosts", name, known)
     if left and sound:
-        yield place, f"group {left[0]} is at no site; add it to the groups of one"
+        yield place, f"group {left[0]} is at no site; add it to one"
 
 
 def _groups(spec: Spec) -> Ints:
@@ -163,9 +165,12 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
     if len(torn):
         rack, site = domains.rack[torn[0]], domains.site[torn[0]]
         one, other = domains.site_names[domains.site[first[rack]]], domains.site_names[site]
-        remedy = f"let the hosts of a site be a multiple of {wired}, or leave the sites out"
+        remedy = f"make the number of hosts per site a multiple of {wired}, or omit the sites"
         if wired is None:
-            remedy = "let the sites of the network hold groups of one site each, or leave these out"
+            remedy = (
+                "let each site of the network hold groups of one site, or omit the sites of the "
+                "groups"
+            )
         message = f"rack {rack + 1} would stand at {one} and at {other}; {remedy}"
         yield ("network", "layout"), message
 
@@ -173,5 +178,5 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
 def _duplicate_racks(spec: Spec, what: str) -> Iterator[Fault]:
     """Yield ``farm.hosts_per_rack`` where the network's layout has racks already."""
     if spec.farm.hosts_per_rack is not None:
-        message = f"the network's layout has {what} already; leave this out"
+        message = f"the network's layout already defines {what}; remove this"
         yield ("farm", "hosts_per_rack"), message

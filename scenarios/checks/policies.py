@@ -49,8 +49,8 @@ def faults_of_sleep(spec: Spec) -> list[Fault]:
         return []
     has = sorted({state for group in spec.farm.hosts for state in states_of(group)})
     message = (
-        f"no host can be in {wanted}; add {{state: {wanted}}} to farm.hosts[].sleep, "
-        f"or take one of {', '.join(['off', *has])}"
+        f"no host supports {wanted}; add {{state: {wanted}}} to farm.hosts[].sleep, or use one of "
+        f"{', '.join(['off', *has])}"
     )
     return [(("policies", "power", "sleep"), message)]
 
@@ -59,7 +59,7 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
     """Yield what is wrong with a reserve, given the hosts of the farm.
 
     It must be smaller than the farm, name hosts that exist, and be small enough to be checked by
-    packing where that is asked for.
+    packing where that is requested.
     """
     part, place = spec.policies.reserve, ("policies", "reserve", "hosts")
     hosts = sum(group.count for group in spec.farm.hosts)
@@ -72,7 +72,7 @@ def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
         if not named_hosts([pattern], names).any():
             yield (*place, index), unknown_name("host", pattern, names)
     if named_hosts(part.hosts, names).all():
-        yield place, f"a reserve of all {hosts} hosts is larger than the farm; name fewer"
+        yield place, f"the reserve names all {hosts} hosts of the farm; name fewer"
 
 
 def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
@@ -83,7 +83,9 @@ def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
     place = ("policies", "reserve")
     if part.hosts >= hosts:
         most = (
-            f"keep at most {hosts - 1}" if hosts > 1 else "one host alone keeps none: leave it out"
+            f"keep at most {hosts - 1}"
+            if hosts > 1
+            else "a farm of one host can keep no reserve: remove it"
         )
         message = (
             f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
@@ -91,7 +93,7 @@ def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
         yield (*place, "hosts"), message
     elif part.check == "packing" and comb(hosts, part.hosts) > MAX_SETS:
         message = (
-            f"{comb(hosts, part.hosts):,} sets of {part.hosts} hosts would be packed at each "
-            f"decision, more than {MAX_SETS:,}; take check: sum"
+            f"{comb(hosts, part.hosts):,} sets of {part.hosts} hosts would be tested at each "
+            f"decision, more than {MAX_SETS:,}; set check: sum"
         )
         yield (*place, "check"), message

@@ -26,8 +26,8 @@ def faults_of_prices(spec: Spec) -> Iterator[Fault]:
             if "currency" not in spec.cost.model_fields_set:
                 other = next(name for name, each in amounts if each.currency == wanted)
             message = (
-                f"{what} is in {money.currency}, {other} is {wanted}; "
-                "write all amounts in one currency"
+                f"{what} is in {money.currency}, {other} is {wanted}; use one currency for all "
+                "amounts"
             )
             yield (), message
             return

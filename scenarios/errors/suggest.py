@@ -27,4 +27,4 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     hint = f"did you mean {shortened(close[0], LONGEST)}? " if close else ""
     listed = ", ".join(shortened(each, LONGEST) for each in known[:LISTED])
     listed += ", …" if len(known) > LISTED else ""
-    return f"there is no {what} {shortened(name, LONGEST)!r}; {hint}known: {listed}"
+    return f"there is no {what} {shortened(name, LONGEST)!r}; {hint}available: {listed}"

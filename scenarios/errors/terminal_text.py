@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, longest: int = 40) -> str:
-    """Return a text, or its beginning and dots where it is longer than a message has room for."""
+    """Return a text, or its beginning and dots where it is longer than a message allows."""
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 

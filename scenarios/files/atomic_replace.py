@@ -254,7 +254,7 @@ def _take_place(new: Path, directory: Path, aside: Path) -> None:
             aside.rename(directory)
             raise
         return
-    raise refuse(str(directory), "is being written by another process; name another directory")
+    raise refuse(str(directory), "is being written by another process; choose another directory")
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -1,8 +1,8 @@
 """What may be written where: farmsim creates, or replaces what it wrote itself, and nothing else.
 
-A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, what it is, and
-every file in it with its hash. A directory that holds anything else, or a file that was changed
-since, is refused. So are symbolic links, devices, FIFOs and files of other programs.
+A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, meaning, and every
+file in it with its hash. A directory that holds anything else, or a file that was changed since, is
+refused. So are symbolic links, devices, FIFOs and files of other programs.
 """
 
 import json
@@ -103,8 +103,8 @@ def kind_at(path: Path) -> str | None:
     except OSError as error:
         raise refuse(str(path), f"cannot be used: {reason(error)}") from None
     except ValueError:
-        raise refuse(str(path), "holds a NUL character; name another place") from None
-    return _KINDS.get(stat.S_IFMT(mode), "thing of another kind")
+        raise refuse(str(path), "contains a NUL character; choose another path") from None
+    return _KINDS.get(stat.S_IFMT(mode), "special file")
 
 
 def looked_at(directory: Path, look: Callable[[], T]) -> T:
@@ -145,7 +145,7 @@ def _refuse_directory(directory: Path, kind: str) -> None:
     """Raise InputError unless a directory may be replaced, looked at once."""
     found = kind_at(directory)
     if found not in {None, "directory"}:
-        raise refuse(str(directory), f"is a {found}; name a directory")
+        raise refuse(str(directory), f"is a {found}; choose a directory")
     if found is None:
         refuse_parents(directory)
         return
@@ -153,12 +153,12 @@ def _refuse_directory(directory: Path, kind: str) -> None:
         empty = is_empty(directory)
         record = None if empty else read_record(directory)
         if not empty and (record is None or record.kind != kind):
-            message = f"is not empty and not a farmsim {kind}; name another directory"
+            message = f"is not empty and not a farmsim {kind}; choose another directory"
             raise refuse(str(directory), message)
         _refuse_fixed(directory)
         foreign = [] if empty else foreign_files(directory)
     if foreign:
-        raise refuse(str(directory), f"{_listed(foreign)}; move them or name another directory")
+        raise refuse(str(directory), f"{_listed(foreign)}; move them or choose another directory")
     refuse_parents(directory)
 
 
@@ -172,7 +172,7 @@ def _listed(foreign: list[str]) -> str:
     """Return the first of some files as text, and how many there are."""
     more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
     names = ", ".join(foreign[:SHOWN])
-    return f"holds files that farmsim did not write, or that were changed since: {names}{more}"
+    return f"contains files that farmsim did not write or that were changed since: {names}{more}"
 
 
 def _refuse_fixed(directory: Path) -> None:
@@ -180,10 +180,10 @@ def _refuse_fixed(directory: Path) -> None:
     here = Path.cwd()
     whole = directory.resolve()
     if whole == here or whole in here.parents:
-        message = "holds the current directory, which cannot be replaced; name another directory"
+        message = "contains the current directory and cannot be replaced; choose another directory"
         raise refuse(str(directory), message)
     if directory.is_mount():
-        message = "is a mount point, which cannot be replaced; name a directory below it"
+        message = "is a mount point and cannot be replaced; choose a directory below it"
         raise refuse(str(directory), message)
 
 
@@ -195,12 +195,12 @@ def refuse_parents(path: Path, may_be_missing: bool = True) -> None:
             if not may_be_missing:
                 raise refuse(str(parent), "directory does not exist; create it first")
             if kind_at(parent) is not None:
-                raise refuse(str(parent), "is a link to nothing; name another directory")
+                raise refuse(str(parent), "is a broken link; choose another directory")
             parent = parent.parent
         if not parent.is_dir():
-            raise refuse(str(parent), "is a file, not a directory; name another place")
+            raise refuse(str(parent), "is a file, not a directory; choose another path")
         if not os.access(parent, os.W_OK | os.X_OK):
-            raise refuse(str(parent), "cannot be written to; name another place")
+            raise refuse(str(parent), "is not writable; choose another path")
 
 
 def refuse_file(path: Path, mine: Callable[[Path], bool], what: str) -> None:
@@ -210,11 +210,11 @@ def refuse_file(path: Path, mine: Callable[[Path], bool], what: str) -> None:
     """
     found = kind_at(path)
     if found not in {None, "file"}:
-        raise refuse(str(path), f"is a {found}; name a file")
+        raise refuse(str(path), f"is a {found}; choose a file")
     if found == "file":
         with reporting_os_errors(path, "cannot be read"):
             if not mine(path):
-                message = f"exists and is not {what} that farmsim wrote; name another file"
+                message = f"exists and is not {what} written by farmsim; choose another file"
                 raise refuse(str(path), message)
     refuse_parents(path, may_be_missing=False)
 

@@ -55,7 +55,7 @@ class ChoiceField:
     ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
     given, a name ``module:Class`` loads a class of the user's, if the command line allows it.
     ``key`` is the key that names it, ``what`` how messages call it, ``options`` returns the classes
-    by name. An unknown name is refused with the nearest, or with what it is called now.
+    by name. An unknown name is refused with the nearest, or with meaning called now.
     """
 
     def __init__(self, key: str, what: str, options: Options, kind: str = "") -> None:
@@ -79,11 +79,11 @@ class ChoiceField:
         if isinstance(written, str):
             written = {self.key: written}
         if not isinstance(written, dict):
-            raise problem(f"not a {self.what}; name one with {self.key}: …")
+            raise problem(f"not a {self.what}; choose one with {self.key}: …")
         name = written.get(self.key)
         if not isinstance(name, str):
             known = ", ".join(self.options())
-            raise problem(f"{self.key} is missing; one of {known}")
+            raise problem(f"{self.key} is missing; choose one of {known}")
         context = info.context or {}
         cls = self.options().get(name) or (self.kind and available(self.kind).get(name)) or None
         if cls is None and self.code and ":" in name:

@@ -23,7 +23,7 @@ def read_condition(text: str) -> tuple[str, float]:
     """
     match = _CONDITION.match(text)
     if not match:
-        raise ValueError(f"{text!r} is no condition; write, for example, < 300 or <= 5 %")
+        raise ValueError(f"{text!r} is not a condition; write, for example, < 300 or <= 5 %")
     if not match.group(3):
         refuse_grouped(match.group(2), "")
     number = float(match.group(2))

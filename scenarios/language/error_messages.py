@@ -24,7 +24,7 @@ TAGS = ("type", "topology", "kind")
 
 _KINDS = {
     "int_type": "not a whole number; write digits without a unit",
-    "int_from_float": "not a whole number; leave out the fraction",
+    "int_from_float": "not a whole number; remove the fraction",
     "int_parsing": "not a whole number; write digits without a unit",
     "float_type": "not a number; write digits without a unit",
     "finite_number": "not a finite number; write a number",
@@ -33,9 +33,9 @@ _KINDS = {
     "dict_type": "not a mapping; write key: value below it",
     "model_type": "not a mapping; write key: value below it",
     "model_attributes_type": "not a mapping; write key: value below it",
-    "tuple_type": "not a list; begin each entry with a dash",
-    "list_type": "not a list; begin each entry with a dash",
-    "too_short": "empty; give at least one entry",
+    "tuple_type": "not a list; start each entry with a dash",
+    "list_type": "not a list; start each entry with a dash",
+    "too_short": "empty; add at least one entry",
     "string_too_short": "empty; write a name",
 }
 _BOUNDS = {
@@ -138,11 +138,11 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
         return unknown_name(_tag(context), str(context["tag"]), known)
     if kind == "union_tag_not_found":
         tag = _tag(context)
-        return f"has no {tag}; add {tag}: and the keys that go with it"
+        return f"has no {tag}; add {tag}: and the fields that go with it"
     if kind in ("too_short", "too_long") and error["input"]:
         wanted = context["min_length" if kind == "too_short" else "max_length"]
         least = "at least" if kind == "too_short" else "at most"
-        return f"{least} {wanted} entries go here, not {len(error['input'])}"
+        return f"{least} {wanted} entries are expected, not {len(error['input'])}"
     if kind == "string_pattern_mismatch":
         return f"{_shown(error['input'])} has characters that are not allowed here; " + (
             _description(path, model, data) or f"it must match {context['pattern']}"

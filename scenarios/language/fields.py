@@ -242,14 +242,14 @@ class _NumberList(WrittenValue):
 class Readings(_NumberList):
     """Eleven readings of power, none falling below zero, full load not below idle."""
 
-    what = "eleven watts, at 0, 10, …, 100 % load"
+    what = "eleven readings in W, at 0, 10, …, 100 % load"
 
     def wrong(self, values: list[float]) -> str:
         """Return what is wrong with the readings; empty if nothing is."""
         if len(values) != 11:
             return f"{len(values)} numbers instead of eleven"
         if any(not 0 <= value < float("inf") for value in values):
-            return "a reading is negative or not finite"
+            return "a reading is negative or infinite"
         if values[-1] < values[0] or values[-1] <= 0:
             return f"full load ({values[-1]:g} W) draws less than idle ({values[0]:g} W)"
         return ""

@@ -106,7 +106,7 @@ on. For a column it is "column of" and its table.
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown: what it is called now, or which is nearest and which exist.
+    """Say that a name is unknown: meaning called now, or which is nearest and which exist.
 
     ``what`` is a kind of :data:`FORMER_NAMES`, in the singular.
     """

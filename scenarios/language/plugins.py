@@ -22,7 +22,7 @@ def load_class(name: str, kind: str, allowed: bool) -> type:
     error, so that ``--json`` stays readable.
     """
     if not allowed:
-        raise _problem(f"{name} is code of yours; allow it with --allow-code")
+        raise _problem(f"{name} is your own code; allow it with --allow-code")
     module_name, _, class_name = name.partition(":")
     # The installed command does not look for modules in the working directory by itself.
     here = str(Path.cwd())
@@ -61,7 +61,7 @@ def _offers_of(module: object) -> str:
         for name, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", "") == getattr(module, "__name__", "")
     ]
-    return f"it has {', '.join(names)}" if names else "it has no class and no function"
+    return f"it has {', '.join(names)}" if names else "the module defines no class and no function"
 
 
 def _failed(name: str, error: BaseException) -> PydanticCustomError:

@@ -2,7 +2,7 @@
 
 A number without a named unit counts in seconds unless its size says that it is milli-, micro- or
 nanoseconds since 1970. Where seconds would make an odd trace (Excel's serial days, fractions of
-hours, steps of 300,000 s) the unit is asked for instead of being guessed.
+hours, steps of 300,000 s) the unit is requested instead of being guessed.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def times_of(
     if dated.any():
         _refuse_mixed(dated, cells, name, where, first_row)
         if unit is not None:
-            message = f"column {name!r} holds dates, which need no unit; leave time_unit out"
+            message = f"column {name!r} contains dates, which need no unit; remove time_unit"
             raise refuse(where, message)
         return values
     if unit is not None:
@@ -64,7 +64,7 @@ def times_of(
         _refuse_doubtful(values, cells, name, where, first_row)
         return values
     if found != "s" and notes is not None:
-        notes.append(f"Times of {where} were recognised as Unix time in {found}.")
+        notes.append(f"Times of {where} were recognised as Unix times in {found}.")
     return values * WORTH_S[found]
 
 
@@ -86,7 +86,7 @@ def _values(cells: Sequence[object], name: str, where: str, first_row: int) -> t
         if zoned is not None and has_zone != zoned:
             message = (
                 f"{shown_cell(cell)} in column {name!r} has {'a' if has_zone else 'no'} time zone, "
-                f"unlike the rows above; write all with one or all without (then UTC)"
+                "unlike the rows above; write all with a time zone or all without (UTC)"
             )
             raise refuse(f"{where}:{index + first_row}", message)
         zoned = has_zone
@@ -146,7 +146,7 @@ def _refuse_cell(cell: object, name: str, where: str) -> NoReturn:
     shown = shown_cell(cell)
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise refuse(where, f"the time in column {name!r} is empty; {RIGHT}")
-    raise refuse(where, f"{shown} in column {name!r} is no time; {RIGHT}")
+    raise refuse(where, f"{shown} in column {name!r} is not a time; {RIGHT}")
 
 
 def _refuse_mixed(
@@ -158,8 +158,8 @@ def _refuse_mixed(
         row = int(odd[0])
         kinds = ("a number", "dates") if dated[0] else ("a date", "numbers")
         message = (
-            f"{shown_cell(cells[row])} in column {name!r} is {kinds[0]} where the rows above have "
-            f"{kinds[1]}; write all alike"
+            f"{shown_cell(cells[row])} in column {name!r} is {kinds[0]} but the rows above have "
+            f"{kinds[1]}; use one form in all rows"
         )
         raise refuse(f"{where}:{row + first_row}", message)
 
@@ -185,11 +185,11 @@ def _recognised(
     if kind[0] == -2 or len(odd):
         row = int(odd[0]) if kind[0] != -2 else 0
         message = (
-            f"{shown_cell(cells[row])} in column {name!r} is of another size than the times above; "
-            "repair it"
+            f"{shown_cell(cells[row])} in column {name!r} differs in magnitude from the times "
+            "above; correct it"
             if row
-            else f"{shown_cell(cells[row])} in column {name!r} is a time in no "
-            "unit that could be recognised; write time_unit: s, ms, us or ns"
+            else f"{shown_cell(cells[row])} in column {name!r} is a time whose unit cannot be "
+            "recognised; set time_unit: s, ms, us or ns"
         )
         raise refuse(f"{where}:{row + first_row}", message)
     return list(EPOCHS)[int(kind[0])]
@@ -206,25 +206,25 @@ def _refuse_doubtful(
     place = f"{where}:{int(np.argmin(values)) + first_row}"
     column = f"column {name!r}"
     if _are_dates(distinct):
-        raise refuse(place, f"{column} holds dates such as {shown_cell(cells[0])}; {RIGHT}")
+        raise refuse(place, f"{column} contains dates such as {shown_cell(cells[0])}; {RIGHT}")
     if 20_000 <= first <= 80_000 and step <= 1.5:
         message = (
-            f"{column} looks like serial days of a spreadsheet ({first:g} and so on); write "
+            f"{column} looks like serial dates of a spreadsheet ({first:g} and so on); set "
             "time_unit: d, or time_unit: s if these are seconds"
         )
         raise refuse(place, message)
     if step < 1.0 or first > 1e4 * step:
         message = (
-            f"{column} begins at {first:g} with steps of {step:g}, hardly seconds; write "
-            "time_unit: s, ms, min, h or d"
+            f"{column} starts at {first:g} with steps of {step:g}, which are unlikely to be "
+            "seconds; set time_unit: s, ms, min, h or d"
         )
         raise refuse(place, message)
     whole_days = step % DAY_S == 0 and step <= 31 * DAY_S
     whole_hours = step <= DAY_S and (step <= 1e4 or step % 3600 == 0)
     if not whole_days and not whole_hours:
         message = (
-            f"{column} has steps of {step:g}, which would be {step / DAY_S:.3g} days; write "
-            "time_unit: ms, or time_unit: s if these are seconds"
+            f"{column} has steps of {step:g}, which as seconds would be {step / DAY_S:.3g} days; "
+            "set time_unit: ms, or time_unit: s if these are seconds"
         )
         raise refuse(place, message)
 
@@ -255,7 +255,7 @@ def grid_of(
     back = np.flatnonzero(gaps_s <= 0)
     if len(back):
         row = row_of[int(back[0]) + 1]
-        raise refuse(f"{where}:{row}", "goes back or stands still in time; sort rows by time")
+        raise refuse(f"{where}:{row}", "is not later than the row above; sort the rows by time")
     step_s = float(gaps_s.min())
     last = (float(times_s[-1]) - float(times_s[0])) / step_s
     refuse_sparse(last + 1, series, samples, len(times_s), gaps_s, where, row_of)
@@ -263,7 +263,7 @@ def grid_of(
     off = np.flatnonzero(np.abs(times_s - times_s[0] - slots * step_s) > 0.01 * step_s)
     if len(off):
         row = row_of[int(off[0])]
-        message = f"does not lie on the grid of {step_s:g} s; resample to equal steps"
+        message = f"is not a multiple of the step of {step_s:g} s; resample to equal steps"
         raise refuse(f"{where}:{row}", message)
     return slots, step_s
 
@@ -286,6 +286,6 @@ def refuse_sparse(
     step_s = float(gaps_s.min())
     message = (
         f"is {gaps_s[at]:g} s after the row above, {gaps_s[at] / step_s:.3g} times the step of "
-        f"{step_s:g} s; repair the time, or cut the trace there"
+        f"{step_s:g} s; correct the time, or end the trace there"
     )
     raise refuse(f"{where}:{row_of[at + 1]}", message)

@@ -83,9 +83,9 @@ class UnitError(ValueError):
 def parse(written: object, dimension: str, most: float = math.inf) -> float:
     """Return a quantity in the base unit of its dimension: s, MHz, MiB, Mbit/s, W, or a share.
 
-    ``written`` is a text with a unit, or a bare number where the dimension allows it. A point that
-    may stand between thousands is refused, unless the larger reading is above ``most``, which the
-    value may not be, or the quantity is a share. Raises UnitError.
+    ``written`` is a string with a unit, or a bare number where the dimension allows it. A point
+    that may stand between thousands is refused, unless the larger reading is above ``most``, which
+    the value may not be, or the quantity is a share. Raises UnitError.
     """
     kind = DIMENSIONS[dimension]
     example = kind.examples[0]
@@ -141,8 +141,8 @@ def refuse_separators(written: str) -> None:
         right = number.replace(",", ".")
         raise UnitError(f"{number}{ending} has a decimal comma; write {right}{ending}")
     raise UnitError(
-        f"{_shown(number)} has marks between its digits; write digits and at most one point, such "
-        f"as {digits[:12]}{ending}"
+        f"{_shown(number)} has characters between its digits; write digits and at most one decimal "
+        f"point, e.g. {digits[:12]}{ending}"
     )
 
 
@@ -242,7 +242,7 @@ def parse_money(written: object, per_kwh: bool) -> Money:
     number, unit = match.group(1), match.group(2) or ""
     currency, _, per = unit.partition("/")
     if not _CURRENCY.match(currency) or (per == "kWh") != per_kwh or per not in ("", "kWh"):
-        raise UnitError(f"{unit or 'no unit'!r} does not fit here; write, for example, {example}")
+        raise UnitError(f"{unit or 'no unit'!r} is not allowed here; write, for example, {example}")
     refuse_grouped(number, unit)
     if abs(float(number)) > MAX_MONEY:
         raise UnitError(f"{number} is out of range; write an amount up to {MAX_MONEY:g}")

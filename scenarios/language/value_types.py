@@ -32,7 +32,7 @@ Weight = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 def _openable(path: str) -> str:
     """Refuse a path with a NUL character, which no system can open."""
     if "\0" in path:
-        raise problem("holds the character NUL, which no file name can; leave it out")
+        raise problem("contains a NUL character; remove it")
     return path
 
 

@@ -111,7 +111,7 @@ def _translated(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     lines = text.splitlines()
     line = lines[place[0] - 1] if place[0] <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in str(error.problem):
-        return YamlError(place, "a tab cannot indent YAML; use blanks")
+        return YamlError(place, "YAML cannot be indented with tabs; use spaces")
     what = f"{error.context or ''}: {error.problem or 'not YAML'}".strip(": ")
     return YamlError(place, f"{what}; check indentation, quotes and colons")
 
@@ -150,7 +150,7 @@ class _Reader:
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise YamlError(mark, "a second document begins here; keep one per file")
+                raise YamlError(mark, "a second document starts here; use one document per file")
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, mark)
         elif isinstance(event, yaml.AliasEvent):
@@ -180,11 +180,11 @@ class _Reader:
     def _alias(self, anchor: str, mark: Mark) -> None:
         """Take an alias as the value that its anchor has, shared and not copied."""
         if self._awaits_key():
-            raise YamlError(mark, "an alias cannot be a key; write the key out")
+            raise YamlError(mark, "an alias cannot be a key; write out the key")
         if anchor in self._open_anchors:
-            raise YamlError(mark, f"*{anchor} contains itself; an alias must stand outside")
+            raise YamlError(mark, f"*{anchor} contains itself; use the alias outside its anchor")
         if anchor not in self._anchors:
-            raise YamlError(mark, f"*{anchor} is not defined; define it before with &{anchor}")
+            raise YamlError(mark, f"*{anchor} is not defined; define it earlier with &{anchor}")
         value, size = self._anchors[anchor]
         self._add(value, mark, size, self._child_path())
 
@@ -193,7 +193,7 @@ class _Reader:
         if event.tag is not None:
             raise YamlError(mark, f"the tag {event.tag} is not allowed; write plain values")
         if self._awaits_key():
-            raise YamlError(mark, "a key must be a text")
+            raise YamlError(mark, "a key must be a string")
         if len(self._stack) >= MAX_DEPTH:
             raise TooDeepError(mark, f"nested deeper than {MAX_DEPTH} levels")
         data: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -241,7 +241,7 @@ class _Reader:
             top.data.append(value)
         top.size += size
         if top.size > MAX_NODES:
-            raise YamlError(mark, f"more than {MAX_NODES:,} values once aliases are followed")
+            raise YamlError(mark, f"more than {MAX_NODES:,} values after expanding aliases")
 
 
 def _plain(text: str) -> Any:

@@ -128,9 +128,9 @@ def _remedy(arrival_s: Floats, part: ArrivalPart) -> str:
     first_s = float(arrival_s.min())
     for unit in ("ms", "us", "ns"):
         if EPOCHS[unit] <= first_s < BAND * EPOCHS[unit]:
-            return f"the arrivals look like Unix time in {unit}; convert them, or see time_unit"
+            return f"the arrivals look like Unix times in {unit}; set time_unit or convert them"
     if first_s >= EPOCHS["s"] and part.trace_start == 0:
-        return f"the arrivals are Unix times; write trace_start: {first_s:.0f} s"
+        return f"the arrivals are Unix times; set trace_start: {first_s:.0f} s"
     return "change trace_start, sample_share or run.duration"
 
 
@@ -271,7 +271,7 @@ class Collector:
         from ..traces.arrow_columns import joined  # noqa: PLC0415 - brings PyArrow
 
         if not self._parts or not sum(len(part) for part in next(iter(self._parts.values()))):
-            raise refuse(shown, "holds no VM; give at least one")
+            raise refuse(shown, "has no VMs; add at least one")
         return {
             name: np.concatenate(parts) if isinstance(parts[0], np.ndarray) else joined(parts)
             for name, parts in self._parts.items()

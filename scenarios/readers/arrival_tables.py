@@ -83,17 +83,19 @@ def _refuse_disorder(chunk: Chunk, name: str, arrival_s: Floats, last_s: float) 
     """Raise InputError for arrivals before 0 or before those of the rows above."""
     chunk.refuse(arrival_s < 0, name, "write a time of 0 or more")
     back = np.diff(arrival_s, prepend=last_s) < 0
-    chunk.refuse(back, name, "earlier than the row above: sort the rows by arrival")
+    chunk.refuse(back, name, "earlier than the row above; sort the rows by arrival")
 
 
 def _lifetimes(chunk: Chunk, names: ArrivalColumns, arrival_s: Floats, worth_s: float) -> Floats:
     """Return lifetimes in s from either column that tells them, NaN where a cell is empty."""
     if names.lifetime in chunk.columns:
         stay_s = worth_s * chunk.numbers(names.lifetime, np.nan)
-        chunk.refuse(stay_s <= 0, names.lifetime, "write a time above 0, or nothing if it stays")
+        chunk.refuse(
+            stay_s <= 0, names.lifetime, "write a time above 0, or leave it empty if the VM stays"
+        )
     elif names.end in chunk.columns:
         stay_s = worth_s * chunk.numbers(names.end, np.nan) - arrival_s
-        chunk.refuse(stay_s <= 0, names.end, "write a time after the arrival, or nothing")
+        chunk.refuse(stay_s <= 0, names.end, "write a time after the arrival, or leave it empty")
     else:
         stay_s = np.full(len(chunk), np.nan)
     return stay_s
@@ -157,15 +159,18 @@ def _unique_names(columns: dict[str, Any], source: TableArrivals) -> Any:
         name = names[int(wrong.min())].as_py()
         count = int((code == code[int(wrong.min())]).sum())
         message = (
-            f"{name!r} names {count} VMs; give each its own, or let one leave before the other "
-            "comes"
+            f"{name!r} names {count} VMs; make the names unique, or let one end before the next "
+            "arrives"
         )
         raise refuse(source.path, message, source.columns.vm)
     texts, known = names.to_pylist(), set(found.dictionary.to_pylist())
     for row in again.tolist():
         texts[row] = f"{texts[row]}#{life[row]}"
         if texts[row] in known:
-            message = f"a VM is called {texts[row]!r}, as a second life would be; rename it"
+            message = (
+                f"a VM is called {texts[row]!r}, which is how farmsim names the second of two VMs "
+                "with one name; rename it"
+            )
             raise refuse(source.path, message, source.columns.vm)
     return pa.array(texts, pa.string())
 
@@ -257,8 +262,12 @@ def _lives_of_events(events: dict[str, Any], shown: str, path: Path) -> Recorded
     wrong = order[ends[order] == was_end]
     if len(wrong):
         row = int(wrong.min())
-        fault = "ends and was not there" if ends[row] else "is created a second time"
-        message = f"VM {vm[row]} {fault}; repair or leave out the row"
+        fault = (
+            ("ends without having been created")
+            if ends[row]
+            else "is created again while it exists"
+        )
+        message = f"VM {vm[row]} {fault}; correct or remove the row"
         raise refuse(f"{shown}:{events['row'][row]}", message, "type")
     lifetime_s = np.full(len(vm), np.inf)
     ending = np.flatnonzero(ends[order])

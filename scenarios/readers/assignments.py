@@ -74,7 +74,7 @@ def _rows(path: Path, where: str) -> Iterator[Row]:
     columns = csv_columns(read_file(path, where), where)
     missing = [name for name in ("vm", "host") if name not in columns]
     if missing:
-        message = f"has no column {missing[0]!r}; name its columns vm and host"
+        message = f"has no column {missing[0]!r}; it needs the columns vm and host"
         raise InputError([Problem(f"{where}:1", FIELD, message)])
     for number, (vm, host) in enumerate(zip(columns["vm"], columns["host"], strict=True), 2):
         yield f"{where}:{number}", str(vm).strip(), str(host).strip()
@@ -95,7 +95,7 @@ def _repeated(rows: Sequence[Row]) -> list[Problem]:
     problems = []
     for where, vm, _ in rows:
         if vm in seen:
-            message = f"VM {vm} has a host at {seen[vm]} already; name it once"
+            message = f"VM {vm} has a host at {seen[vm]} already; list it once"
             problems.append(Problem(where, FIELD, message))
         seen.setdefault(vm, where)
     return problems

@@ -109,7 +109,7 @@ class Chunk:
             text = texts[int(found.indices[int(unknown[0])].as_py())]
             message = unknown_name(what, text, known)
             if not known:
-                message = f"there is no {what} {text!r}; the scenario names none"
+                message = f"there is no {what} {text!r}; the scenario defines none"
             raise refuse(self.place(int(unknown[0])), message, name)
         return indices
 
@@ -178,7 +178,7 @@ def read_chunks(path: Path, shown: str, pick: Pick, names: Sequence[str] = ()) -
     elif ending.endswith((".csv", ".csv.gz")):
         yield from _csv(path, shown, pick, names)
     else:
-        raise refuse(shown, "is neither .csv, .csv.gz nor .parquet; name it by what it is")
+        raise refuse(shown, "is not .csv, .csv.gz or .parquet; give it the extension of its format")
 
 
 def _csv(path: Path, shown: str, pick: Pick, names: Sequence[str]) -> Iterator[Chunk]:
@@ -238,7 +238,7 @@ def _odd_row(row: Any, shown: str) -> InputError:
     message = f"has {row.actual_columns} columns, the table {row.expected_columns}"
     if row.actual_columns == 1:
         message += ", which are separated by commas"
-    return refuse(f"{shown}:{row.number}", f"{message}; repair the row")
+    return refuse(f"{shown}:{row.number}", f"{message}; correct the row")
 
 
 def _header(path: Path, shown: str) -> list[str]:
@@ -253,7 +253,10 @@ def _header(path: Path, shown: str) -> list[str]:
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise not_whole(shown, error, "a CSV file") from None
     if len(line) >= MAX_HEADER:
-        raise refuse(f"{shown}:1", "has a first line of over 4 MiB; is it a table?")
+        raise refuse(
+            f"{shown}:1",
+            "has a first line longer than 4 MiB and is probably not a table; check the path",
+        )
     header = [name.strip().strip('"') for name in line.rstrip("\r\n").split(",")]
     refuse_header(header, shown)
     return header
@@ -265,9 +268,11 @@ def _refuse_disguise(path: Path, shown: str) -> None:
         kind = packed_as(handle.read(8))
     if path.suffix.lower() == ".gz":
         if kind != "gzip":
-            raise refuse(shown, "is not gzip; name it .csv if it is plain text")
+            raise refuse(shown, "is not gzip-compressed; fill it in .csv if it is plain text")
     elif kind:
-        raise refuse(shown, f"holds {kind} data, not CSV; name it by what it is, such as .csv.gz")
+        raise refuse(
+            shown, f"holds {kind} data, not CSV; give it the extension of its format, e.g. .csv.gz"
+        )
 
 
 def _without_blank(chunk: Chunk) -> Chunk:

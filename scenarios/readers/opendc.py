@@ -80,7 +80,7 @@ def _once(names: Any, shown: str) -> Any:
     if compute.count_distinct(names).as_py() < len(names):
         counts = compute.value_counts(names)
         name = next(each["values"] for each in counts if each["counts"].as_py() > 1)
-        raise refuse(shown, f"{name.as_py()!r} is the id of two tasks; give each its own", "id")
+        raise refuse(shown, f"{name.as_py()!r} is the id of two tasks; make the ids unique", "id")
     return names
 
 
@@ -96,7 +96,7 @@ def _memory_unit(per_vcpu: Floats, shown: str) -> str:
         if least <= median <= most:
             return unit
     message = (
-        f"the median memory per vCPU is {median:g}, of which the unit cannot be told; write "
+        f"the median memory per vCPU is {median:g}, from which the unit cannot be recognised; set "
         "memory_unit: KB, KiB, MB, MiB, GB or GiB"
     )
     raise refuse(shown, message, "workload.arrivals.memory_unit")
@@ -112,7 +112,7 @@ def _needed(role: str, header: Sequence[str], shown: str) -> str:
     name = _name(role, header)
     if name is None:
         asked = " or ".join(GENERATIONS[role])
-        raise refuse(shown, f"has no column {asked}; not a table of OpenDC")
+        raise refuse(shown, f"has no column {asked}; so it is not an OpenDC table")
     return name
 
 

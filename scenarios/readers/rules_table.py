@@ -49,7 +49,7 @@ def read_rules(path: Path, shown: str) -> tuple[list[tuple[Constraint, str]], In
             place = chunk.place(index)
             name = cells.get("rule", "")
             if not name:
-                raise refuse(place, "is empty; name the rule that the row belongs to", "rule")
+                raise refuse(place, "is empty; write the name of the rule", "rule")
             places.setdefault(name, place)
             _add(written.setdefault(name, {"name": name}), cells, place)
     problems: list[Problem] = []
@@ -92,7 +92,7 @@ def _add(rule: dict[str, Any], cells: dict[str, str], place: str) -> None:
         value = _value(column, cells[column], place)
         if rule.setdefault(column, value) != value:
             message = f"is {value!r}, and {rule[column]!r} in an earlier row of {rule['name']}"
-            raise refuse(place, f"{message}; write the same, or leave it empty", column)
+            raise refuse(place, f"{message}; write the same value or leave it empty", column)
 
 
 def _value(column: str, text: str, place: str) -> Any:

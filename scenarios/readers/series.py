@@ -58,7 +58,7 @@ def by_number(trace: TraceData, way: str, count: int) -> Ints:
     )
     message = (
         f"the trace has {series:,} series ({listed(trace.names)}), the scenario {count:,} "
-        f"VM{'s' if count != 1 else ''}; ask for as many VMs as there are series, or write {ways}"
+        f"VM{'s' if count != 1 else ''}; set as many VMs as there are series, or set {ways}"
     )
     raise refuse(WHERE, message, FIELD)
 
@@ -90,7 +90,7 @@ def by_name(trace: TraceData, vms: Sequence[str], known: Sequence[str], prefix: 
         faults.append(_without("series", surplus, "a VM of the same name"))
     if faults:
         message = (
-            f"{'; '.join(faults)}; make the names agree, or write match_series_by: position or "
+            f"{'; '.join(faults)}; make the names match, or set match_series_by: position or "
             "match_series_by: cycle"
         )
         raise refuse(WHERE, message, FIELD)
@@ -133,8 +133,8 @@ def sizes_by_name(part: WorkloadPart, trace: TraceData) -> Ints | None:
     faults = [_without(kind, found, what) for kind, found, what in told if found]
     if faults:
         message = (
-            f"{'; '.join(faults)}; give each series a size of its name and count 1, rename the "
-            "sizes, or write match_series_by: position or match_series_by: cycle"
+            f"{'; '.join(faults)}; give each series a size of the same name with count: 1, or set "
+            "match_series_by: position or match_series_by: cycle"
         )
         raise refuse(WHERE, message, FIELD)
     return np.array([at[name] for name in trace.names], np.int64)
@@ -161,7 +161,7 @@ def of_vms(
         message = (
             f"sample {slot} of {trace.names[int(series[vm])]} is "
             f"{trace.counts[slot, series[vm]]:g} {trace.unit}, more than the {vms.vcpus[vm]} vCPUs "
-            f"of {clock_mhz[vm]:g} MHz of its VM{more}; give it more, or write "
+            f"of {clock_mhz[vm]:g} MHz of its VM{more}; enlarge the VM, or set "
             "workload.above_100_percent: cut"
         )
         raise refuse(trace.files[0].name, message)

@@ -73,7 +73,7 @@ def _links(network: Network | None) -> Entities:
     """Return the links of a network, each once for both directions. Raises ValueError."""
     if network is None:
         raise ValueError(
-            "there are no links: the migration model uses no network; take migration.model: "
+            "there are no links because the migration model uses no network; set migration.model: "
             "pre_copy, or let a switch fail"
         )
     labels, rows, aliases = [], [], []
@@ -106,6 +106,6 @@ def low_availability(up: Floats) -> str:
     if share >= MIN_AVAILABILITY:
         return ""
     return (
-        f"hosts would be up for {100 * share:.2g} % of the time in the long run (mean time to "
-        "failure over itself and the mean repair); let them fail less often, or repair them sooner"
+        f"hosts would be available for only {100 * share:.2g} % of the time (mean time to failure "
+        "over the sum of it and the mean repair time); make failures rarer or repairs faster"
     )

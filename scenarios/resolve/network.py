@@ -58,13 +58,13 @@ def _of_sites(
 ) -> Network:
     """Return the links and routes of several sites and the lines between them.
 
-    Raises ValueError if the sites do not have the hosts of the farm, each once.
+    Raises ValueError if the sites together must contain every host of the farm exactly once.
     """
     from ...models.network import topologies  # noqa: PLC0415 - NetworkX is slow to start
 
     places = hosts_of_sites(layout, groups)
     if places is None:
-        raise ValueError("the sites do not have the hosts of the farm, each once")
+        raise ValueError("the sites together must contain every host of the farm exactly once")
     rack = racks_of_sites(layout, places, hosts_per_rack)
     made = []
     for site, rows in zip(layout.sites, places, strict=True):

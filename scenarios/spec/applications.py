@@ -15,7 +15,7 @@ from .load_rate import LoadRate, Rate
 
 LoadRateField = Annotated[LoadRate, Rate()]
 Between = Literal["hold", "linear"]
-BETWEEN = "Whether a value holds until the next one, or a straight line leads there."
+BETWEEN = "Whether a value holds until the next one or changes linearly."
 TimeOfDay = Annotated[float, Field(ge=0, lt=86_400), QuantityField("time")]
 
 
@@ -30,7 +30,7 @@ class ConstantRate(Part):
 
 
 class TableRate(Part):
-    """A load at some instants, written out.
+    """A load given at instants.
 
     Before the first instant and after the last the load keeps its first and last value. Write it
     for a load with a few turning points: `{type: table, times: [0 h, 8 h, 18 h], rates: [4 GHz, 20
@@ -44,7 +44,9 @@ class TableRate(Part):
     times: tuple[Seconds, ...] = Field(
         min_length=1, description="Instants from the start of the run, ascending."
     )
-    rates: tuple[LoadRateField, ...] = Field(min_length=1, description="The load at each of them.")
+    rates: tuple[LoadRateField, ...] = Field(
+        min_length=1, description="The load at each of these instants."
+    )
     interpolation: Between = Field("linear", description=BETWEEN)
 
     @model_validator(mode="after")
@@ -54,10 +56,10 @@ class TableRate(Part):
         The error points to ``rates`` or to ``times`` of the load.
         """
         if len(self.times) != len(self.rates):
-            message = f"has {len(self.rates)} entries, times {len(self.times)}; give as many"
+            message = f"has {len(self.rates)} entries, times {len(self.times)}; write one for each"
             raise problems([(("rates",), message)])
         if any(later <= earlier for earlier, later in pairwise(self.times)):
-            raise problems([(("times",), "do not ascend; sort them, each once")])
+            raise problems([(("times",), "do not ascend; sort them and write each once")])
         return self
 
 
@@ -77,15 +79,16 @@ class FileRate(Part):
         "time", description="Column of the time: numbers, or ISO 8601; the first row is the start."
     )
     time_unit: TimeUnit | None = Field(
-        None, description="Unit of times that are numbers; absent: as in traces, seconds or Unix."
+        None,
+        description="Unit of numeric times; default: recognised as in traces, seconds or Unix.",
     )
     value: Name = Field("load", description="Column of the load.")
-    unit: Literal["GHz", "MHz", "requests/s"] = Field("GHz", description="What 1 stands for.")
+    unit: Literal["GHz", "MHz", "requests/s"] = Field("GHz", description="Unit of the values.")
     interpolation: Between = Field("hold", description=BETWEEN)
 
 
 class DailyRate(Part):
-    """A load that goes up and down with the day; the run begins on a Monday at 00:00.
+    """A load with a daily cycle; the run starts on a Monday at 00:00.
 
     Between peak and trough it follows a cosine. It suits a first estimate, where only the two
     values are known: `{type: daily, peak: 40 GHz, trough: 8 GHz, weekend: 0.5}`. The default time
@@ -94,54 +97,54 @@ class DailyRate(Part):
 
     type: Literal["daily"]
     peak: LoadRateField = Field(description="Highest load of a day.")
-    trough: LoadRateField = Field(description="Lowest load of a day, twelve hours from the peak.")
+    trough: LoadRateField = Field(description="Lowest load of a day, twelve hours after the peak.")
     peak_at: TimeOfDay = Field(50_400.0, description="Time of day of the peak.")
     weekend: Annotated[Factor, Field(ge=0)] = Field(
-        1.0, description="What the load of Saturdays and Sundays is multiplied by."
+        1.0, description="Factor on the load of Saturdays and Sundays."
     )
 
 
 class LoadEvent(Part):
-    """Something that multiplies the load for a time.
+    """A temporary change of the load by a factor.
 
     Use it for a campaign or a broadcast on top of any load: `{from: 18 h, to: 22 h, factor: 3,
     ramp: 30 min}`. Events that overlap multiply each other. With a ramp of half its length an event
     rises and falls without a plateau.
     """
 
-    begin: Seconds = Field(alias="from", description="When it begins.")
-    end: Period = Field(alias="to", description="When it is over.")
-    factor: Annotated[Factor, Field(ge=0)] = Field(
-        description="What the load is multiplied by at its height."
-    )
+    begin: Seconds = Field(alias="from", description="Start of the evacuation.")
+    end: Period = Field(alias="to", description="When it ends.")
+    factor: Annotated[Factor, Field(ge=0)] = Field(description="Factor on the load at full effect.")
     ramp: Seconds = Field(
-        0.0, description="Time from its beginning to its height, and from there to its end."
+        0.0, description="Time to ramp up to full effect, and to ramp down again."
     )
 
     @model_validator(mode="after")
     def _ends_later(self) -> Self:
         """Refuse an event that ends before it begins, or never reaches its height."""
         if self.end <= self.begin:
-            raise problems([(("to",), "is not after from; let the event end later")])
+            raise problems([(("to",), "is not after from; write a later time")])
         if 2 * self.ramp > self.end - self.begin:
             raise problems([(("ramp",), "is more than half of the event; shorten it")])
         return self
 
 
 class CoolDown(Part):
-    """Rests after scaling.
+    """Cool-down times after scaling.
 
     They keep a policy from reacting to its own change before it shows. The defaults are those of
     Kubernetes: none before another scale-out, 300 s before a scale-in. A longer one makes scaling
     calmer and dearer.
     """
 
-    out: Seconds = Field(0.0, description="From one scale-out to the next.")
-    in_: Seconds = Field(300.0, alias="in", description="From any change to a scale-in.")
+    out: Seconds = Field(0.0, description="Minimum time between two scale-outs.")
+    in_: Seconds = Field(
+        300.0, alias="in", description="Minimum time from any change to a scale-in."
+    )
 
 
 class Penalty(Part):
-    """What it costs when load is not served.
+    """Penalty for load that is not served.
 
     Without it, load that is not served is counted and costs nothing. An example: `{price: 0.01 EUR,
     per: request}`, which needs a size with a request class.
@@ -155,7 +158,7 @@ LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(dis
 
 
 class ApplicationPart(Part):
-    """A group of VMs, `name-1`, `name-2` and so on, that serve one load between them.
+    """A group of VMs, `name-1`, `name-2` and so on, that share one load.
 
     Use it for services that are scaled, by a policy or by a schedule; a VM with a load of its own
     belongs to `workload`. Rules and results call the members by their names. An example: `{name:
@@ -177,37 +180,39 @@ class ApplicationPart(Part):
 
     name: Name = Field(description="Name of the application.")
     size: Name = Field(description="Size of its members, one of `workload.sizes`.")
-    min_members: Count = Field(1, description="Fewest members.")
+    min_members: Count = Field(1, description="Minimum number of members.")
     max_members: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
-        description="Most members."
+        description="Maximum number of members."
     )
     initial_members: Count | None = Field(
-        None, description="Members when time begins; absent: the fewest."
+        None, description="Members at time 0; default: the minimum."
     )
-    load: LoadField = Field(description="What is asked of all members together.")
-    events: tuple[LoadEvent, ...] = Field((), description="What multiplies the load for a time.")
+    load: LoadField = Field(description="Load of all members together.")
+    events: tuple[LoadEvent, ...] = Field((), description="Temporary changes of the load.")
     load_balancing: Literal["round_robin", "least_loaded"] = Field(
         "least_loaded",
-        description="How the load is split over members: in equal parts, or so that all are "
-        "loaded to the same share of their CPU.",
+        description="How the load is distributed over members: in equal parts, or to equal "
+        "utilisation.",
     )
     scaling: Annotated[ScalingPolicy | None, policy_slot("scaling")] = Field(
-        None, description="Who decides on members; absent: as many as at the start."
+        None, description="Scaling policy; default: the number of members stays as at the start."
     )
     cool_down: CoolDown = Field(
-        CoolDown(), description="Rests after scaling; the defaults are those of Kubernetes."
+        CoolDown(),
+        description="Cool-down times after scaling; the defaults are those of Kubernetes.",
     )
     scale_in_order: Literal["newest_first", "oldest_first"] = Field(
         "newest_first",
-        description="Which members a scale-in takes; those that still start go before.",
+        description="Which members a scale-in stops first; members that are still starting always "
+        "go first.",
     )
     protected_members: Whole = Field(
-        0, description="Members that no scale-in takes: those that have been there longest."
+        0, description="Number of members that no scale-in stops: those that have run longest."
     )
     priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = Field(
-        0, description="Which members wait less for a host: those with the higher number."
+        0, description="Priority of the members when waiting for a host; higher goes first."
     )
-    penalty: Penalty | None = Field(None, description="What it costs when load is not served.")
+    penalty: Penalty | None = Field(None, description="Penalty for load that is not served.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -217,14 +222,16 @@ class ApplicationPart(Part):
         unit may be meant.
         """
         if self.max_members < self.min_members:
-            message = f"{self.max_members} is less than min_members, {self.min_members}; raise it"
+            message = (
+                f"{self.max_members} is less than min_members, {self.min_members}; increase it"
+            )
             raise problems([(("max_members",), message)])
         if (
             self.initial_members is not None
             and not self.min_members <= self.initial_members <= self.max_members
         ):
             message = (
-                f"{self.initial_members} is not within {self.min_members} and {self.max_members}; "
+                f"{self.initial_members} is not between {self.min_members} and {self.max_members}; "
                 "change it"
             )
             raise problems([(("initial_members",), message)])
@@ -236,7 +243,7 @@ class ApplicationPart(Part):
             raise problems([(("protected_members",), message)])
         asks = {rate.requests for rate in self.rates}
         if len(asks) > 1:
-            raise problem("rates are in GHz and in requests; write all in one unit")
+            raise problem("rates mix GHz and requests/s; use one unit")
         return self
 
     @property

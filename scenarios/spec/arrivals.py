@@ -31,30 +31,26 @@ class _Arrivals(Part):
 
     FORMER_FIELDS: ClassVar = {"limit": "max_vms", "share": "sample_share", "start": "trace_start"}
 
-    clock: Megahertz = Field(
-        2500.0, description="What 100 % of a vCPU stands for, where the source does not say."
-    )
+    clock: Megahertz = Field(2500.0, description="Clock of a vCPU, where the source has none.")
     trace_start: Seconds = Field(
         0.0,
-        description="Time of the source at which the run begins; VMs that came before and are "
-        "still there are there from the start, for the rest of their lifetime.",
+        description="Time in the source at which the run starts; VMs that arrived earlier and "
+        "still run then are present from the start for the rest of their lifetime.",
     )
     sample_share: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
         1.0,
-        description="Part of the batches that is kept, drawn at random; of the VMs where the "
-        "source knows no batches.",
+        description="Share of the batches (or of the VMs, if the source has no batches) that is "
+        "kept, drawn at random.",
     )
     max_vms: Count | None = Field(
-        None, description="Number of VMs, the first to arrive, after which no more are taken."
+        None, description="Maximum number of VMs; later arrivals are ignored."
     )
     request_class: RequestClassName | None = Field(
         None,
         alias="class",
-        description="Request class, of the catalogue, of VMs for which the source names none.",
+        description="Request class, from the catalogue, of VMs that have none in the source.",
     )
-    tenant: Name | None = Field(
-        None, description="Who the VMs belong to for which the source names no tenant."
-    )
+    tenant: Name | None = Field(None, description="Tenant of VMs that have none in the source.")
 
 
 class _Unmeasured(_Arrivals):
@@ -62,8 +58,8 @@ class _Unmeasured(_Arrivals):
 
     utilisation: Share = Field(
         0.106,
-        description="Share of its vCPUs that a VM asks for where neither the source nor "
-        "`workload.source` says; the default is the mean of 100 VMs of Azure V1.",
+        description="Utilisation of a VM where neither the source nor `workload.source` gives "
+        "one; the default is the mean of 100 VMs of Azure V1.",
     )
 
 
@@ -80,28 +76,26 @@ class ArrivalColumns(Part):
     vcpus: Name = Field("vcpus", description="Number of its vCPUs.")
     memory: Name = Field("memory", description="Its memory.")
     lifetime: Name = Field(
-        "lifetime", description="Optional: how long it stays; blank where it stays."
+        "lifetime", description="Optional: its lifetime; blank if it runs to the end."
     )
-    end: Name = Field("end", description="Optional, where there is no lifetime: when it leaves.")
+    end: Name = Field("end", description="Optional, if there is no lifetime: when it ends.")
     clock: Name = Field("clock", description="Optional: MHz of a vCPU.")
-    utilisation: Name = Field(
-        "utilisation", description="Optional: mean share of its vCPUs that it asks for."
-    )
+    utilisation: Name = Field("utilisation", description="Optional: its mean utilisation.")
     tenant: Name = Field("tenant", description="Optional: its tenant, one of `tenants`.")
     request_class: Name = Field(
-        "class", alias="class", description="Optional: its request class, one of the catalogue."
+        "class", alias="class", description="Optional: its request class, from the catalogue."
     )
     priority: Name = Field(
-        "priority", description="Optional: whole number; VMs of higher priority go first."
+        "priority", description="Optional: its priority, a whole number; higher goes first."
     )
-    vm: Name = Field("vm", description="Optional: its name, different for each.")
+    vm: Name = Field("vm", description="Optional: its unique name.")
     batch: Name = Field(
-        "batch", description="Optional: number of the request that it came with, with others."
+        "batch", description="Optional: number of the batch (request) in which it arrived."
     )
 
 
 class TableArrivals(_Unmeasured):
-    """A CSV (also gzipped) or Parquet table with a row per VM, in order of arrival.
+    """A CSV (also gzipped) or Parquet table with one row per VM, in order of arrival.
 
     It suits records of your own platform. Needed are arrival, vCPUs and memory; a table without
     lifetimes is one of VMs that stay. An example: `{type: table, path: vms.csv, time_unit: h}`.
@@ -116,14 +110,14 @@ class TableArrivals(_Unmeasured):
     memory_unit: MemoryUnit = Field("GiB", description="Unit of memory.")
     utilisation_unit: Literal["percent", "share"] | None = Field(
         None,
-        description="Whether utilisation 1 means one percent or all of the vCPUs; absent: percent, "
-        "and a table without a utilisation above 1 is refused.",
+        description="Whether a utilisation of 1 means one percent or all of the vCPUs; default: "
+        "percent, and a table with no utilisation above 1 is refused.",
     )
     lifetimes: Literal["stay", "azure_v1"] = Field(
         "stay",
-        description="What VMs without a lifetime do: stay, or live as long as is drawn from the "
-        "distribution of `farmsim catalog workloads azure_v1`, those of a batch alike, in "
-        "whole steps of 5 min, as the trace records them.",
+        description="VMs without a lifetime run to the end, or get a lifetime drawn from the "
+        "distribution of `farmsim catalog workloads azure_v1`, the same for all VMs "
+        "of a batch, in steps of 5 min as in the trace.",
     )
 
 
@@ -151,7 +145,7 @@ class AzureArrivals(_Arrivals):
 
 
 class HuaweiEast1Arrivals(_Unmeasured):
-    """The table of events of Huawei-East-1: a row where a VM is created, one where it ends.
+    """The event table of Huawei-East-1: one row for the creation and one for the end of a VM.
 
     The table is not shipped. It records sizes and lives of VMs and nothing of their load, for which
     `utilisation` or `workload.source` is taken. An example: `{type: huawei_east_1, path:
@@ -163,7 +157,7 @@ class HuaweiEast1Arrivals(_Unmeasured):
 
 
 class OpenDCArrivals(_Unmeasured):
-    """A folder with `tasks.parquet` and perhaps `fragments.parquet`, any generation of OpenDC.
+    """A folder with `tasks.parquet` and optionally `fragments.parquet`, in any OpenDC format.
 
     A task is a VM. With fragments each asks for the mean of its own, otherwise for `utilisation`.
     An example: `{type: opendc, path: bitbrains-small, memory_unit: MB}`.
@@ -173,13 +167,13 @@ class OpenDCArrivals(_Unmeasured):
     path: FilePath = Field(description="The folder, relative to the scenario.")
     memory_unit: MemoryUnit | None = Field(
         None,
-        description="Unit of the tasks' memory, in which traces differ; absent: KB, MB or GB by "
-        "the median per vCPU, and what fits none or two of them is refused.",
+        description="Unit of the tasks' memory, which differs between traces; default: KB, MB or "
+        "GB, recognised by the median per vCPU; an ambiguous median is refused.",
     )
 
 
 class GeneratedArrivals(_Arrivals):
-    """Batches of VMs from the laws of a public trace, `farmsim catalog workloads azure_v1`.
+    """Batches of VMs from distributions of a public trace, `farmsim catalog workloads azure_v1`.
 
     It needs no file and draws as many VMs as a run of any length meets: sizes, batches, lifetimes
     and hours of the day as in Azure V1. Scale it to your farm with the rate: `{type: generated,
@@ -190,11 +184,13 @@ class GeneratedArrivals(_Arrivals):
 
     type: Literal["generated"]
     rate: Annotated[Factor, Field(gt=0)] = Field(
-        1.0, description="Batches per batch of the trace, which had 629 an hour with 2,600 VMs."
+        1.0,
+        description="Rate of batches relative to the trace, which had 629 batches with 2,600 "
+        "VMs per hour.",
     )
     daily_variation: Annotated[Factor, Field(ge=0, le=2)] = Field(
         1.0,
-        description="How far the hours of the day differ: 1 as in the trace, 0 not at all.",
+        description="Strength of the daily cycle: 1 as in the trace, 0 none.",
     )
 
 
@@ -205,7 +201,7 @@ ArrivalSource = Annotated[ArrivalPart, Field(discriminator="type")]
 
 
 class AdmissionPart(Part):
-    """What becomes of VMs that arrive while no host has room.
+    """What happens to VMs that arrive while no host has capacity.
 
     If it is absent, every VM waits as long as it takes and none is turned away. A cloud that
     rejects requests limits the wait: `{max_queue: 100, max_wait: 10 min, retries: 2}`.
@@ -215,18 +211,18 @@ class AdmissionPart(Part):
 
     max_queue: Whole | None = Field(
         None,
-        description="How many may wait, those of higher priority first; absent: any number. A VM "
-        "that finds no place in the queue is turned away.",
+        description="Maximum number of waiting VMs, higher priority first; default: unlimited. A "
+        "VM that finds the queue full is rejected.",
     )
     max_wait: Period | None = Field(
-        None, description="How long a VM waits before it is turned away; absent: for ever."
+        None, description="How long a VM waits before it is rejected; default: for ever."
     )
-    retries: Whole = Field(0, description="How often a VM that was turned away is asked for again.")
-    retry_after: Period = Field(300.0, description="Time until it is.")
+    retries: Whole = Field(0, description="How often a rejected request is retried.")
+    retry_after: Period = Field(300.0, description="Time until a rejected request is retried.")
 
 
 class ProvisioningPart(Part):
-    """What it takes until a VM that has been given a host runs.
+    """How long it takes from placement until a VM runs.
 
     If it is absent, VMs run as soon as they have a host. An example in which the image is copied
     first, 20 GiB at 400 MB/s, and the guest then boots: `{method: template_copy, boot: 40 s}`.
@@ -236,18 +232,18 @@ class ProvisioningPart(Part):
 
     method: Literal["none", "template_copy", "linked_clone"] = Field(
         "none",
-        description="`template_copy`: the image is copied, `linked_clone`: only what refers to "
-        "it; then the VM's system boots. `none`: VMs run at once, restarted ones when booted.",
+        description="`template_copy` copies the image, `linked_clone` only a reference to it; "
+        "then the guest boots. `none`: VMs run at once; restarted VMs still boot.",
     )
-    image: Mebibytes = Field(20_480.0, description="Size of the image that a template copy copies.")
+    image: Mebibytes = Field(20_480.0, description="Size of the image of a template copy.")
     copy_bandwidth: Annotated[float, Field(gt=0), QuantityField("bandwidth")] = Field(
         3200.0,
         description="Rate at which one image is copied; the default is 400 MB/s, an estimate for "
         "shared flash storage.",
     )
     boot: Seconds | None = Field(
-        None, description="Boot of a VM's system, if not the figure of the hypervisor."
+        None, description="Boot time of the guest; default: the figure of the hypervisor."
     )
     starts_per_host: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
-        8, description="VMs that one host starts at a time; others wait their turn on it."
+        8, description="VMs that one host starts at a time; others wait."
     )

@@ -10,9 +10,9 @@ from ..language.value_types import Count, Megahertz, Name, Weight
 Patterns = Annotated[tuple[Name, ...], Field(min_length=1)]
 HostPatterns: TypeAlias = Annotated[
     Patterns,
-    Field(description="Names of hosts; patterns as in a shell: rack-3*.", examples=[["east-*"]]),
+    Field(description="Names of hosts or shell patterns, e.g. rack-3*.", examples=[["east-*"]]),
 ]
-LEVEL = "What is shared: a host, a rack or a site."
+LEVEL = "Domain of the rule: a host, a rack or a site."
 
 
 class _Rule(Part):
@@ -25,23 +25,25 @@ class _Rule(Part):
 
     FORMER_FIELDS: ClassVar = {"price": "penalty"}
 
-    name: Name = Field(description="Name of the rule; refusals, tables and report use it.")
-    vms: tuple[Name, ...] = Field(
-        (), description="Names of VMs; patterns as in a shell: db-*.", examples=[["vm-1", "db-*"]]
+    name: Name = Field(
+        description="Name of the rule, used in error messages, tables and the report."
     )
-    sizes: tuple[Name, ...] = Field((), description="All VMs of these sizes as well.")
-    tenants: tuple[Name, ...] = Field((), description="All VMs of these tenants as well.")
+    vms: tuple[Name, ...] = Field(
+        (), description="Names of VMs or shell patterns, e.g. db-*.", examples=[["vm-1", "db-*"]]
+    )
+    sizes: tuple[Name, ...] = Field((), description="In addition, all VMs of these sizes.")
+    tenants: tuple[Name, ...] = Field((), description="In addition, all VMs of these tenants.")
     penalty: Weight | None = Field(
         None,
-        description="Makes the rule a soft one: what a VM that is placed against it counts, in a "
-        "unit that all rules share; absent: the rule is hard, and nothing breaks it.",
+        description="Penalty of a VM placed against the rule, in a unit common to all rules; "
+        "makes the rule soft. If omitted, the rule is hard and never broken.",
     )
 
     @model_validator(mode="after")
     def _names_somebody(self) -> "_Rule":
         """Refuse a rule that names no VM."""
         if not (self.vms or self.sizes or self.tenants):
-            raise problem("names no VM; give names under vms, or sizes, or tenants")
+            raise problem("applies to no VM; set vms, sizes or tenants")
         return self
 
 
@@ -68,7 +70,7 @@ class Apart(_Rule):
 
 
 class Spread(_Rule):
-    """Of the VMs at most so many share a rack (or a host, or a site).
+    """At most a given number of the VMs share a rack (or a host, or a site).
 
     Weaker than `apart`: with more VMs than racks, some share one up to the number. An example:
     `{type: spread, name: web, vms: [web-*], at_most: 2}`.
@@ -76,11 +78,11 @@ class Spread(_Rule):
 
     type: Literal["spread"]
     domain: Literal["host", "rack", "site"] = Field("rack", description=LEVEL)
-    at_most: Count = Field(1, description="VMs of the rule that one domain takes.")
+    at_most: Count = Field(1, description="Maximum number of VMs of the rule per domain.")
 
 
 class Fence(_Rule):
-    """The VMs are only on the hosts.
+    """The VMs run only on these hosts.
 
     Use it for licences that are paid by host, or for data that must stay at a site. An example:
     `{type: fence, name: oracle, vms: [ora-*], hosts: [ora-host-*]}`.
@@ -91,7 +93,7 @@ class Fence(_Rule):
 
 
 class Ban(_Rule):
-    """The VMs are on none of the hosts.
+    """The VMs do not run on these hosts.
 
     Use it to keep VMs away from hosts that are old or about to be replaced. An example: `{type:
     ban, name: retire, sizes: [large], hosts: [old-*]}`.
@@ -102,7 +104,7 @@ class Ban(_Rule):
 
 
 class Lonely(_Rule):
-    """The VMs share hosts with one another only.
+    """The VMs share hosts only with each other.
 
     Other VMs may not be on a host that has one of them, whichever host that is. An example: `{type:
     lonely, name: audit, tenants: [bank]}`.
@@ -112,18 +114,18 @@ class Lonely(_Rule):
 
 
 class Preserve(_Rule):
-    """The VMs get at least so much CPU each: no host promises more than it has.
+    """Each VM is guaranteed this CPU: no host guarantees more than it has.
 
     CPU that the rule keeps counts as promised even while the VM asks for less. An example: `{type:
     preserve, name: gold, sizes: [gold], cpu: 2 GHz}`.
     """
 
     type: Literal["preserve"]
-    cpu: Megahertz = Field(description="CPU that is kept for each VM.")
+    cpu: Megahertz = Field(description="CPU guaranteed to each VM.")
 
 
 class DedicatedHosts(_Rule):
-    """The hosts take only the VMs.
+    """The hosts accept only these VMs.
 
     The VMs may run elsewhere as well; add a `fence` if they must not. An example: `{type:
     dedicated, name: dmz, vms: [proxy-*], hosts: [dmz-*]}`.

@@ -26,46 +26,49 @@ class CostPart(Part):
 
     currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = Field(
         "EUR",
-        description="Currency of all amounts, three capital letters; absent: that of the amounts "
-        "that are given, else EUR.",
+        description="Currency of all amounts, three capital letters; default: the currency of the "
+        "amounts given, else EUR.",
     )
     energy_price: Annotated[Money, MoneyField(per_kwh=True)] = Field(
         Money(0.21, "EUR", per_kwh=True), description="Energy tariff."
     )
     pue: Annotated[Factor, Field(ge=1, le=10)] = Field(
         1.56,
-        description="Power of the site per power of the servers (Uptime Institute, mean of 2024).",
+        description="Power of the site over power of the servers (Uptime Institute, mean of 2024).",
     )
     server_price: Annotated[Money, MoneyField()] = Field(
-        Money(7000.0, "EUR"), description="Price of a host whose group names none."
+        Money(7000.0, "EUR"), description="Price of a host whose group has no price."
     )
     server_lifetime: Period = Field(
-        126_144_000.0, description="Time over which the price of a host is spread evenly."
+        126_144_000.0, description="Time over which the price of a host is depreciated evenly."
     )
     hosts_paid: Literal["needed", "owned"] = Field(
         "needed",
-        description="Whether capital is counted for the most hosts ever on at once, or for all.",
+        description="Whether capital cost is counted for the peak number of hosts on, or for all "
+        "hosts.",
     )
     licence_region: Literal["americas", "apj", "emea"] | None = Field(
         None,
-        description="Where contracts for licences are signed; a vendor's minimum order may hold in "
-        "some regions only. Absent: it counts, with a warning where it makes licences dearer.",
+        description="Region of the licence contracts; some vendors' minimum orders apply in some "
+        "regions only. If omitted, the minimum order counts, with a warning where it "
+        "raises the licence cost.",
     )
     investment: Annotated[Money | None, MoneyField()] = Field(
-        None, description="What the consolidation costs once; gives its payback time."
+        None, description="One-time cost of the consolidation; gives its payback time."
     )
     investment_for: Literal["project", "hosts"] | None = Field(
         None,
-        description="What the investment pays for. `project`: work beside the hosts, whose price "
-        "counts as capital. `hosts`: the hosts themselves, whose price then does not count again. "
-        "Absent: as `project`, with a warning where hosts have a price.",
+        description="What the investment pays for. `project`: work in addition to the hosts, "
+        "whose price counts as capital. `hosts`: the hosts themselves, whose price "
+        "then does not count again. If omitted: `project`, with a warning where hosts "
+        "have a price.",
     )
 
     @model_validator(mode="after")
     def _something_is_invested(self) -> Self:
         """Refuse the purpose of an investment that there is none of."""
         if self.investment_for is not None and self.investment is None:
-            message = "there is no investment; give one, or leave this out"
+            message = "there is no investment; set cost.investment, or remove this"
             raise problems([(("investment_for",), message)])
         return self
 
@@ -98,13 +101,13 @@ class Dedicated(Part):
     type: Literal["dedicated"]
     server: str | None = Field(
         None,
-        description="Which server; if absent, that of the first group whose hosts hold any VM.",
+        description="Server model; default: that of the first group whose hosts can hold every VM.",
     )
     price: Annotated[Money | None, MoneyField()] = Field(
         None,
-        description="Price of one, where they would be bought or replaced. Absent: they count "
-        "with their energy only, since the price of servers that nobody owns or would buy is no "
-        "saving.",
+        description="Price per server, if such servers would be bought or replaced. If omitted, "
+        "only their energy counts, since the price of servers that nobody owns or "
+        "would buy is not a saving.",
     )
 
     @field_validator("server")
@@ -128,7 +131,7 @@ class Unconsolidated(Part):
 
     type: Literal["unconsolidated"]
     placement: Annotated[Placement | None, policy_slot("placement")] = Field(
-        None, description="Initial placement, if not that of the scenario."
+        None, description="Initial placement; default: that of the scenario."
     )
 
 

@@ -15,12 +15,12 @@ Distribution: TypeAlias = Annotated[
 Of = Literal["host", "rack", "site", "switch", "link"]
 Match: TypeAlias = Annotated[tuple[Name, ...], Field(min_length=1)]
 OF = (
-    "What fails: hosts one by one, all hosts of a rack or a site at once, the switch of a rack "
-    "(its hosts are cut off), or a link of the network."
+    "What fails: a host, all hosts of a rack or site at once, the switch of a rack (its hosts are "
+    "isolated), or a link of the network."
 )
 MATCH = (
-    "Names of hosts, racks, sites, or of the racks of switches; links as `one - other`; patterns "
-    "as in a shell: rack-3*."
+    "Names of hosts, racks, sites, or racks of switches; links as `one - other`; shell patterns "
+    "such as rack-3* are allowed."
 )
 
 
@@ -34,7 +34,7 @@ class FailureEntry(Part):
 
     FORMER_FIELDS: ClassVar = {"of": "component"}
 
-    name: Name = Field(description="Name of the entry; random numbers and tables go by it.")
+    name: Name = Field(description="Name of the entry, used in tables and for its random numbers.")
     component: Of = Field("host", description=OF)
     match: Match = Field(("*",), description=MATCH)
     time_to_failure: Distribution | None = Field(
@@ -43,8 +43,9 @@ class FailureEntry(Part):
     repair: Distribution | None = Field(None, description="Time from a failure to its repair.")
     table: FilePath | None = Field(
         None,
-        description="Instead of both: a CSV or Parquet table of observed failures with the columns "
-        "`failure_interval` and `failure_duration` in ms, as the failure traces of OpenDC have.",
+        description="Instead of both: a CSV or Parquet table of observed failures with the "
+        "columns `failure_interval` and `failure_duration` in ms, as in the failure "
+        "traces of OpenDC.",
     )
 
     @model_validator(mode="after")
@@ -55,7 +56,7 @@ class FailureEntry(Part):
         """
         given = self.time_to_failure is not None, self.repair is not None
         if self.table is not None and any(given):
-            raise problem("has a table as well as time_to_failure or repair; leave one out")
+            raise problem("has a table as well as time_to_failure or repair; remove one of them")
         if self.table is None and not all(given):
             raise problem("needs time_to_failure and repair, or a table")
         return self
@@ -74,7 +75,7 @@ class PlannedOutage(Part):
     component: Of = Field("host", description=OF)
     match: Match = Field(description=MATCH)
     duration: Period | None = Field(
-        None, description="Time to its repair; absent: not within the run."
+        None, description="Time to its repair; default: not repaired within the run."
     )
 
 
@@ -95,20 +96,19 @@ class FailuresPart(Part):
     schedule: tuple[PlannedOutage, ...] = Field((), description="What fails at known times.")
     detection_time: Seconds = Field(
         15.0,
-        description="Time until a host is taken for failed (VMware vSphere HA declares it after "
-        "15 s without heartbeat).",
+        description="Time until a failure is detected (VMware vSphere HA: 15 s without heartbeat).",
     )
     restart_vms: bool = Field(
         True,
         strict=True,
-        description="Whether VMs of a failed host are started again elsewhere, those of higher "
-        "priority first; otherwise they wait for its repair.",
+        description="Whether VMs of a failed host are restarted on other hosts, higher priority "
+        "first; otherwise they wait for its repair.",
     )
     restart_vms_of_isolated_hosts: bool = Field(
         False,
         strict=True,
-        description="Whether a host that is cut off powers its VMs off, so that they are started "
-        "again elsewhere; otherwise they run on unreached, and count as down.",
+        description="Whether an isolated host powers off its VMs so that they are restarted "
+        "elsewhere; otherwise they keep running unreachable and count as down.",
     )
 
     @model_validator(mode="after")
@@ -120,8 +120,8 @@ class FailuresPart(Part):
         names = [entry.name for entry in self.entries]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise problem(f"{name!r} is the name of two entries; give each its own")
+                raise problem(f"{name!r} is the name of two entries; make the names unique")
         if self.restart_vms_of_isolated_hosts and not self.restart_vms:
-            message = "restart_vms_of_isolated_hosts starts VMs again elsewhere; that needs "
+            message = "restart_vms_of_isolated_hosts restarts VMs elsewhere, which needs "
             raise problem(f"{message}restart_vms: true")
         return self

@@ -23,7 +23,7 @@ MAX_HOSTS = 2_000_000
 
 
 class Switching(Part):
-    """How long a host takes to come up or to go to rest, and the power it draws meanwhile.
+    """Duration and power of a transition between host power states.
 
     Absent, a host boots in 260 s (Gandhi et al. 2012) and shuts down in 60 s; sleep states have the
     figures of docs/power.md. An example for a faster server: `{duration: 90 s, power: 120 W}`.
@@ -31,14 +31,16 @@ class Switching(Part):
     A host that is switching serves no VM, and the energy of the switch is counted like any other.
     """
 
-    duration: Seconds = Field(description="How long it takes; 0 s switches at once.")
+    duration: Seconds = Field(description="Duration; 0 s: immediately.")
     power: Watts | None = Field(
-        None, description="Power meanwhile; if absent, full power to come up, idle power to stop."
+        None,
+        description="Power during the transition; default: full power to boot or wake, idle "
+        "power to stop or sleep.",
     )
 
 
 class SleepPart(Part):
-    """A state of rest besides off; what is absent is as in docs/power.md.
+    """A sleep state besides off; defaults are in docs/power.md.
 
     Deeper states draw less and take longer to leave, so that a policy that sleeps hosts too often
     pays for it. An example, suspend to RAM with measured figures: `{state: suspend_to_ram, power: 9
@@ -46,11 +48,11 @@ class SleepPart(Part):
     """
 
     state: Literal[SLEEP_STATES[1:]] = Field(  # type: ignore[valid-type]
-        description="Which state it is."
+        description="The sleep state."
     )
     power: Watts | None = Field(None, description="Power in the state.")
-    entry: Switching | None = Field(None, description="The way into the state.")
-    exit: Switching | None = Field(None, description="The way out of the state.")
+    entry: Switching | None = Field(None, description="Transition into the state.")
+    exit: Switching | None = Field(None, description="Transition out of the state.")
 
 
 def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] | None:
@@ -62,7 +64,7 @@ def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] 
     names = [each.state for each in states or ()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise problem(f"{twice[0]} stands there twice; describe each state of rest once")
+        raise problem(f"{twice[0]} is listed twice; list each sleep state once")
     return states
 
 
@@ -78,7 +80,7 @@ def states_of(group: Any) -> tuple[str, ...]:
 
 
 class InlineServer(Part):
-    """A server that the catalogue does not have.
+    """A server that is not in the catalogue.
 
     Write it in place of a catalogue name where a server is planned or was measured by you. It needs
     cores, clock, memory and a power model, because nothing of them can be guessed; absent,
@@ -89,8 +91,8 @@ class InlineServer(Part):
     per core are what `smt_gain` implies.
     """
 
-    cores: Cores = Field(description="Physical cores in all.")
-    sockets: Cores = Field(1, description="Sockets that the cores are on; each is a NUMA node.")
+    cores: Cores = Field(description="Physical cores in total.")
+    sockets: Cores = Field(1, description="Number of sockets; each is a NUMA node.")
     clock: Megahertz = Field(description="Nominal clock of a core.")
     memory: Mebibytes = Field(description="Memory installed.")
     power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
@@ -106,7 +108,7 @@ def _known_hypervisor(name: str) -> str:
 
 
 class InlineHypervisor(Part):
-    """A hypervisor of the catalogue with figures of your own.
+    """A hypervisor of the catalogue with your own figures.
 
     Use it to put figures of your own measurements in place of the published ones, and to see what
     an estimate is worth. Figures that are not named stay those of the profile. A single number
@@ -115,11 +117,11 @@ class InlineHypervisor(Part):
     """
 
     based_on: Annotated[str, AfterValidator(_known_hypervisor)] = Field(
-        description="The profile that it starts from."
+        description="The profile that it is based on."
     )
     change: dict[str, Any] = Field(
         {},
-        description="What differs, as `farmsim catalog hypervisors NAME` shows it: figures as "
+        description="Figures that differ, by the keys of `farmsim catalog hypervisors NAME`, as "
         "numbers or as low, typical and high.",
         examples=[{"cpu": {"plain": 0.97}, "memory": {"hypervisor_mib": 800}}],
     )
@@ -134,7 +136,7 @@ class InlineHypervisor(Part):
         name = f"own {self.based_on}"
         for key in ("base", "name"):
             if key in self.change:
-                raise problems([(("change", key), "is set by farmsim; leave it out")])
+                raise problems([(("change", key), "is set by farmsim; remove it")])
         try:
             derive(profiles()[self.based_on], name, **self.change)
         except (TypeError, ValueError) as error:
@@ -169,7 +171,7 @@ ServerField = Annotated[
 
 
 class HostGroup(Part):
-    """Hosts that are alike.
+    """A group of identical hosts.
 
     A farm of one kind of server has one group; a farm that grew has one for each generation, site
     or tenant. Only `name`, `server` and `count` are needed: `{name: rack, server: dell_r740_8280,
@@ -182,95 +184,99 @@ class HostGroup(Part):
 
     FORMER_FIELDS: ClassVar = {"passthrough_moves": "passthrough_migration"}
 
-    name: Name = Field(description="Name of the group; its hosts are numbered under it.")
+    name: Name = Field(description="Name of the group; its hosts are NAME-1, NAME-2 and so on.")
     server: ServerField = Field(
-        description="A server of the catalogue (`farmsim catalog servers`), or one written out.",
+        description="A server of the catalogue (`farmsim catalog servers`), or one described here.",
         examples=["hp_ml110_g5", "dell_r740_8280"],
     )
     count: Annotated[int, Field(strict=True, ge=1, le=MAX_HOSTS)] = Field(
         description="Number of hosts."
     )
     memory: Mebibytes | None = Field(
-        None, description="Memory of each host, if not that of the catalogue."
+        None, description="Memory of each host; default: that of the catalogue."
     )
     power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
-        None, description="Power by utilisation, if not the measured curve of the server."
+        None, description="Power model; default: the measured curve of the server."
     )
     off_power: Watts = Field(
-        5.0, description="Power when off: the management controller stays awake (3 to 12 W)."
+        5.0, description="Power when off: the management controller stays on (3 to 12 W)."
     )
     boot: Switching = Field(
         Switching.model_validate({"duration": "260 s"}),
-        description="Booting; the default is the set-up time of Gandhi et al. (2012).",
+        description="Boot time and power; the default is the set-up time of Gandhi et al. (2012).",
     )
     shutdown: Switching = Field(
-        Switching.model_validate({"duration": "60 s"}), description="Shutting down."
+        Switching.model_validate({"duration": "60 s"}), description="Shutdown time and power."
     )
     sleep: Annotated[tuple[SleepPart, ...] | None, AfterValidator(check_states)] = Field(
         None,
-        description="States of rest besides off; absent: all, with the figures of docs/power.md.",
+        description="Sleep states besides off; default: all, with the figures of docs/power.md.",
         examples=[[{"state": "suspend_to_ram", "power": "9 W"}]],
     )
     price: Annotated[Money | None, MoneyField()] = Field(
-        None, description="Price of one host, if not `cost.server_price`."
+        None, description="Price per host; default: `cost.server_price`."
     )
     licence: Annotated[Money | None, MoneyField()] = Field(
         None,
-        description="Price of the hypervisor's licence per host and year; absent: the catalogue's, "
-        "by core, socket or VM, if in the scenario's currency; else costs are told as without it.",
+        description="Price of the hypervisor licence per host and year; default: the list price "
+        "of the catalogue, per core, socket or VM, if it is in the scenario's "
+        "currency; otherwise costs are reported without it.",
     )
     hypervisor: HypervisorField = Field(
         "ideal",
-        description="What lies between hardware and guests (`farmsim catalog hypervisors`); "
-        "`ideal` costs nothing and lets VMs share and move.",
+        description="The hypervisor (`farmsim catalog hypervisors`); `ideal` has no overhead and "
+        "allows sharing and live migration.",
         examples=["esxi", "kvm", {"based_on": "kvm", "change": {"cpu": {"plain": 0.97}}}],
     )
     assists: tuple[Literal[*ASSISTS], ...] | None = Field(  # type: ignore[valid-type]
-        None, description="Hardware assistance of the server, if not that of its generation."
+        None, description="Hardware assistance of the server; default: that of its generation."
     )
     smt_gain: Annotated[float, Field(ge=0, le=0.3), QuantityField("share")] = Field(
-        0.0, description="What simultaneous multithreading adds to the CPU; 25 to 30 % at most."
+        0.0, description="CPU capacity gained by simultaneous multithreading; 25 to 30 % at most."
     )
     host_applications: Annotated[float, Field(ge=0, le=1), QuantityField("share")] = Field(
         0.0,
-        description="CPU that other applications on the host's operating system ask for; only "
-        "hosted (type 2) hypervisors allow it.",
+        description="CPU used by other applications on the host's operating system; only for "
+        "hosted (type 2) hypervisors.",
     )
     storage_path: PathField = Field(
-        None, description="How guests reach storage, if not the hypervisor's usual way."
+        None, description="Storage path of the guests; default: that of the hypervisor."
     )
     network_path: PathField = Field(
-        None, description="How guests reach the network, if not the hypervisor's usual way."
+        None, description="Network path of the guests; default: that of the hypervisor."
     )
     storage_iops: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="Storage operations per second that the device can do; absent: no limit."
+        None, description="Maximum storage operations per second; default: no limit."
     )
     network: Annotated[float, Field(gt=0), QuantityField("bandwidth")] | None = Field(
-        None, description="Bandwidth of the host's network; absent: no limit."
+        None, description="Bandwidth of the host's network adapter; default: no limit."
     )
     memory_overcommit: Annotated[Factor, Field(ge=1, le=4)] = Field(
         1.0,
-        description="Memory that may be promised to VMs per memory there is; beyond what sharing "
-        "and ballooning give back, guests are swapped and slow down.",
+        description="Memory that may be allocated to VMs per memory installed; beyond what page "
+        "sharing and ballooning reclaim, guests are swapped and slow down.",
     )
     tenant: Name | None = Field(
-        None, description="The tenant that these hosts are dedicated to; absent: shared."
+        None, description="The tenant that these hosts are dedicated to; default: shared."
     )
     site: Name | None = Field(
-        None, description="Site where the hosts stand; absent: one that all such hosts share."
+        None, description="Site of the hosts; default: one site common to all groups without one."
     )
     migration: Annotated[Any, migration_model()] = Field(
-        None, description="How VMs leave these hosts, if not by the `migration` of the scenario."
+        None,
+        description="Migration model of VMs that leave these hosts; default: `migration` of "
+        "the scenario.",
     )
     cpu_baseline: Literal[*CPU_BASELINES] | None = Field(  # type: ignore[valid-type]
         None,
-        description="Level of CPU features that guests see here; running VMs move to the same "
-        "level or a higher one of the vendor. Absent: the same everywhere.",
+        description="CPU feature level that guests see (EVC); live migration works to the same or "
+        "a higher level of the same vendor. If omitted everywhere, all hosts are "
+        "compatible.",
     )
     passthrough_migration: Literal["refuse", "detach"] = Field(
         "refuse",
-        description="Whether VMs whose `network_path` is passthrough stay, or have the device "
-        "detached before a move.",
+        description="Whether VMs whose `network_path` is passthrough cannot migrate, or have the "
+        "device detached before a migration.",
     )
 
     @field_validator("server")
@@ -290,16 +296,16 @@ class FarmPart(Part):
     with `hosts_paid: owned`.
     """
 
-    hosts: tuple[HostGroup, ...] = Field(min_length=1, description="Groups of like hosts.")
+    hosts: tuple[HostGroup, ...] = Field(min_length=1, description="Groups of identical hosts.")
     order: Literal["grouped", "interleaved"] = Field(
         "grouped",
-        description="Whether hosts are numbered group after group, or one of each in turn; "
-        "first fit and ties between hosts follow the numbers.",
+        description="Whether hosts are numbered group by group or alternating between groups; "
+        "first fit and ties follow this order.",
     )
     hosts_per_rack: Count | None = Field(
         None,
-        description="Hosts that fill a rack, in the order of the farm; absent: as the network's "
-        "layout says, or 40.",
+        description="Hosts per rack, in the order of the farm; default: as in the network layout, "
+        "or 40.",
     )
 
     @field_validator("hosts")
@@ -309,5 +315,5 @@ class FarmPart(Part):
         names = [group.name for group in hosts]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise problem(f"two groups are called {twice[0]!r}; give each its own name")
+            raise problem(f"two groups are named {twice[0]!r}; make the names unique")
         return hosts

@@ -57,7 +57,7 @@ def parse_rate(written: object) -> LoadRate:
             message = f"{number!r} is not a number; write, for example, 400 {REQUESTS}"
             raise units.UnitError(message) from None
     if not math.isfinite(rate.amount) or not 0 <= rate.amount <= MAX_VALUE:
-        message = f"{text} is negative or not finite; write a rate of 0 or more"
+        message = f"{text} is negative or infinite; write a rate of 0 or more"
         if rate.amount > 0:
             message = f"{text} is out of range; write a rate up to {MAX_VALUE:g} MHz or {REQUESTS}"
         raise units.UnitError(message)

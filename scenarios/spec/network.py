@@ -28,7 +28,7 @@ class _Switched(Part):
 
 
 class SingleSwitch(_Switched):
-    """All hosts at one switch that never limits them.
+    """All hosts at one switch that is never a bottleneck.
 
     The layout of a scenario that names none. A migration is limited by the ports of the two hosts
     only, so that it suits one rack, or a farm whose network is known to be ample: `{topology:
@@ -47,12 +47,12 @@ class TwoTier(_Switched):
     """
 
     topology: Literal["two_tier"]
-    hosts_per_rack: Count = Field(40, description="Hosts of a rack, in the order of the farm.")
+    hosts_per_rack: Count = Field(40, description="Hosts per rack, in the order of the farm.")
     uplink: Bandwidth = Field(UPLINK_MBPS, description="Bandwidth of a rack's uplink.")
 
 
 class LeafSpine(_Switched):
-    """Leaf switches of hosts, each linked to every spine switch.
+    """Leaf switches, each linked to every spine switch.
 
     Every leaf reaches every other over each of the spines: with 40 ports of 10 Gbit/s and 4 uplinks
     of 100 Gbit/s there is none. An example: `{topology: leaf_spine, hosts_per_leaf: 32, spines:
@@ -60,7 +60,9 @@ class LeafSpine(_Switched):
     """
 
     topology: Literal["leaf_spine"]
-    hosts_per_leaf: Count = Field(40, description="Hosts of a leaf, in the order of the farm.")
+    hosts_per_leaf: Count = Field(
+        40, description="Hosts per leaf switch, in the order of the farm."
+    )
     spines: Annotated[int, Field(strict=True, ge=1, le=4096)] = Field(
         4, description="Number of spine switches."
     )
@@ -76,7 +78,9 @@ class FatTree(_Switched):
 
     topology: Literal["fat_tree"]
     ports: Annotated[int, Field(strict=True, ge=4, le=256)] | None = Field(
-        None, description="Ports of a switch, even; absent: as few as hold all hosts."
+        None,
+        description="Ports per switch, an even number; default: the smallest that connects "
+        "all hosts.",
     )
 
 
@@ -95,7 +99,7 @@ class Link(Part):
 
 
 class Graph(Part):
-    """Switches, hosts and links written out; hosts by their names in the farm.
+    """An explicit graph of switches, hosts and links; hosts by their names in the farm.
 
     Use it where none of the regular layouts fits. A name that is no host of the farm is a switch.
     """
@@ -105,7 +109,7 @@ class Graph(Part):
 
 
 class Site(_Switched):
-    """Hosts at one place, all at its switch or in racks that have an uplink to it.
+    """Hosts at one site, all at its switch or in racks with an uplink to it.
 
     Racks, failures of a whole site and rules with `domain: site` refer to it. Hosts come by
     `groups` or by their number, the same way for every site. An example: `{name: north, groups:
@@ -114,27 +118,27 @@ class Site(_Switched):
 
     name: Name = Field(description="Name of the site; lines refer to it.")
     groups: tuple[Name, ...] | None = Field(
-        None, min_length=1, description="Groups of hosts that are there, all of their hosts."
+        None, min_length=1, description="Host groups at the site."
     )
     hosts: Count | None = Field(
         None,
-        description="Number of hosts there, the next in the order of the farm; give every site "
-        "this, or every site its groups.",
+        description="Number of hosts at the site, in the order of the farm; set either this or "
+        "groups for all sites.",
     )
     hosts_per_rack: Count | None = Field(
-        None, description="Hosts of a rack; absent: no racks, all at one switch."
+        None, description="Hosts per rack; default: no racks, all hosts at one switch."
     )
     uplink: Bandwidth | None = Field(
-        None, description="Bandwidth of a rack's uplink; absent: 100 Gbit/s."
+        None, description="Bandwidth of a rack's uplink; default: 100 Gbit/s."
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         """Refuse a site without hosts, or with groups as well as a number of hosts."""
         if (self.groups is None) == (self.hosts is None):
-            raise problem("say which hosts are there: either groups or hosts, a number")
+            raise problem("set either groups or hosts (a number)")
         if self.uplink is not None and self.hosts_per_rack is None:
-            message = "there are no racks to have one; add hosts_per_rack, or leave it out"
+            message = "the site has no racks; set hosts_per_rack, or remove this"
             raise problems([(("uplink",), message)])
         return self
 
@@ -157,7 +161,7 @@ class Line(Part):
 
 
 class Sites(Part):
-    """Several sites, joined by lines; routes may cross a site.
+    """Several sites joined by lines; routes may pass through a site.
 
     Use it to see what a second site costs and protects. Two sites are joined by at most one line,
     which stands for their joint bandwidth.
@@ -165,7 +169,7 @@ class Sites(Part):
 
     topology: Literal["sites"]
     sites: tuple[Site, ...] = Field(min_length=2, description="The sites.")
-    lines: tuple[Line, ...] = Field(min_length=1, description="What joins the sites.")
+    lines: tuple[Line, ...] = Field(min_length=1, description="Lines between the sites.")
 
 
 Topology: TypeAlias = SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites
@@ -192,7 +196,7 @@ TransportField = Annotated[
 
 
 class NetworkPart(Part):
-    """The network that moves use, those at a fixed rate only where anything of it is said.
+    """The migration network; fixed-rate migrations use it only if any of its fields is set.
 
     If it is absent, migrations at a fixed rate (the default model) use no network and none waits
     for another; models that copy memory use one switch with ports of 10 Gbit/s. An example that
@@ -208,38 +212,42 @@ class NetworkPart(Part):
 
     layout: TopologyField | None = Field(
         None,
-        description="Switches, links and where hosts are; absent: all at one switch, with ports of "
-        "10 Gbit/s.",
+        description="Switches, links and the position of hosts; default: all hosts at one switch "
+        "with ports of 10 Gbit/s.",
     )
     transport: TransportField = Field(
         "plain",
-        description="How bytes travel: latency once and all of the bandwidth (`plain`), with the "
-        "factors and the TCP window of SimGrid's LV08 or CM02, or with figures written out.",
+        description="Transport model: latency once and full bandwidth (`plain`), the factors and "
+        "TCP window of SimGrid's LV08 or CM02, or your own figures.",
         examples=["plain", "lv08", {"latency_factor": 1.5, "tcp_window": "1 MiB"}],
     )
     background: InUse = Field(
-        0.0, description="Part of every link that other traffic takes; 0 %: a network for moves."
+        0.0,
+        description="Share of every link used by other traffic; 0 %: a dedicated migration "
+        "network.",
     )
     max_migrations_per_host: Count | None = Field(
         None,
-        description="Moves that one host takes part in at a time, whatever their model; others "
-        "wait. Absent: 2, and any number of moves at a fixed rate that use no network.",
+        description="Maximum concurrent migrations per host, for all models; others wait. "
+        "Default: 2; migrations at a fixed rate without a network are unlimited.",
     )
     max_migrations: Whole = Field(
-        0, description="Moves under way at a time in the whole farm; 0: any number."
+        0, description="Maximum concurrent migrations in the farm; 0: unlimited."
     )
     max_migrations_per_link: Whole = Field(
-        0, description="Moves that cross one direction of a link at a time; 0: any number."
+        0, description="Maximum concurrent migrations per link direction; 0: unlimited."
     )
     suspend_bandwidth: Bandwidth = Field(
         4_000.0,
-        description="What a VM's memory is written to storage and read with, where moves that wait "
-        "for each other's room leave no other way. Estimate: 500 MB/s; SATA 3.0 carries 600 MB/s.",
+        description="Bandwidth at which a VM's memory is written to and read from storage when "
+        "migrations that wait for each other's memory can only be resolved by "
+        "suspending the VM. Estimate: 500 MB/s; SATA 3.0 carries 600 MB/s.",
     )
     migration_order: Literal["parallel", "serial", "planned"] = Field(
         "parallel",
-        description="All that places allow at once, one after another, or only moves that share "
-        "no bottleneck with those under way, the longest first.",
+        description="`parallel`: as many migrations as the limits allow; `serial`: one after "
+        "another; `planned`: only migrations that share no bottleneck with running "
+        "ones, the longest first.",
     )
 
     @property

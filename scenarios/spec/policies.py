@@ -17,7 +17,7 @@ KeptShare = Annotated[float, Field(ge=0, lt=1), QuantityField("share")]
 
 
 class FailingHosts(Part):
-    """As many hosts may fail at once, and what they hold fits on the others (N+1, N+2).
+    """That many hosts may fail at once, and their VMs fit on the others (N+1, N+2).
 
     This is the usual reserve of a farm: with `hosts: 1` the failure of any one host leaves no VM
     without a place. A decision that would break the reserve is refused. Packing proves it and tries
@@ -25,17 +25,17 @@ class FailingHosts(Part):
     """
 
     kind: Literal["hosts"]
-    hosts: Count = Field(1, description="Hosts that may fail at once.")
+    hosts: Count = Field(1, description="Number of simultaneous host failures to survive.")
     check: Literal["sum", "packing"] = Field(
         "packing",
-        description="`packing`: the VMs of every set of so many hosts restart on paper as they "
-        "would in the run, within all rules; `sum`: memory and CPU in all, and the largest VM of "
-        "each host by itself, which is quick and no proof.",
+        description="`packing`: for every set of that many hosts, the restart of their VMs is "
+        "tested as in the run, within all rules; `sum`: compares total memory and "
+        "CPU, and the largest VM of each host, which is fast but no proof.",
     )
 
 
 class FreeShare(Part):
-    """A part of all memory and CPU of the hosts that are awake stays free.
+    """A share of the memory and CPU of the hosts that are on stays free.
 
     A simple rule of thumb that needs no search: 25 % of both by default. It does not prove that a
     large VM finds a host, since what is free may be scattered. An example: `{kind: share, memory:
@@ -43,21 +43,21 @@ class FreeShare(Part):
     """
 
     kind: Literal["share"]
-    memory: KeptShare = Field(0.25, description="Part of the memory.")
+    memory: KeptShare = Field(0.25, description="Share of the memory.")
     cpu: KeptShare = Field(
-        0.25, description="Part of the CPU, counted as the initial placement counts it."
+        0.25, description="Share of the CPU, counted as by the initial placement."
     )
 
     @model_validator(mode="after")
     def _keeps_something(self) -> "FreeShare":
         """Refuse a reserve that keeps nothing free."""
         if not (self.memory or self.cpu):
-            raise problem("keeps nothing free; give memory or cpu a share, or leave reserve out")
+            raise problem("reserves nothing; set memory or cpu, or remove reserve")
         return self
 
 
 class StandbyHosts(Part):
-    """Hosts that stay awake and empty until others fail.
+    """Standby hosts that stay on and empty until others fail.
 
     They hold no VM until a failure and draw idle power all the time. They must be fewer than the
     farm has. An example: `{kind: dedicated, hosts: [spare-*]}`.
@@ -81,21 +81,22 @@ class InitialPlacement(Part):
     FORMER_FIELDS: ClassVar = {"by": "count_by"}
 
     placement: Annotated[Placement, policy_slot("placement")] = Field(
-        FirstFitDecreasing(), description="Which host each VM starts on."
+        FirstFitDecreasing(), description="Placement policy that puts the VMs on hosts at time 0."
     )
     count_by: Literal["size", "demand"] = Field(
-        "size", description="Whether a VM counts with its size or with its first demand."
+        "size", description="Whether the CPU need of a VM is its size or its first demand."
     )
     cpu_overcommit: Annotated[Factor, Field(gt=0, le=100)] = Field(
-        1.0, description="CPU that may be promised per CPU installed, where VMs count by size."
+        1.0, description="CPU that may be allocated per CPU installed, where VMs `count_by` size."
     )
     unplaced: Literal["refuse", "reject"] = Field(
-        "refuse", description="Whether VMs that fit nowhere end the run or are listed as rejected."
+        "refuse",
+        description="Whether VMs that fit on no host are an error or are listed as rejected.",
     )
 
 
 class PolicyPart(Part):
-    """Who decides what.
+    """The policies: placement, control, scaling, reserve.
 
     If it is absent, VMs are placed once and never migrate, and every host stays on: a farm without
     consolidation. Consolidation needs a control policy: `control: consolidation`. `farmsim catalog
@@ -104,23 +105,27 @@ class PolicyPart(Part):
 
     initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(
-        NoControl(), description="What is done every round."
+        NoControl(), description="Control policy, which decides in every round."
     )
-    every: Round = Field(300.0, description="Time between two rounds; the first is after one.")
+    every: Round = Field(
+        300.0,
+        description="Time between two rounds; the first round is one interval after the start.",
+    )
     power: Annotated[PowerManagement, ParametersField(PowerManagement)] = Field(
         PowerManagement(),
-        description="How hosts rest, and limits that every control policy has to respect.",
+        description="How hosts are powered down, and limits that every control policy must "
+        "respect.",
     )
     scaling_every: Round = Field(
         60.0,
-        description="Time between two looks at the load of applications: it is split anew, and "
-        "scaling policies decide.",
+        description="Interval at which the load of applications is distributed again and scaling "
+        "policies decide.",
     )
     slow_cores: Literal["allow", "refuse"] = Field(
         "allow",
-        description="Whether a VM may be put where a core is slower than the VM wants one to be; "
-        "it then gets no more than its vCPUs' worth of cores.",
+        description="Whether a VM may be placed on cores slower than the clock of its vCPUs; it "
+        "then gets at most as many cores as it has vCPUs.",
     )
     reserve: ReserveField | None = Field(
-        None, description="What is kept free for hosts that fail; absent: nothing."
+        None, description="Capacity kept free for host failures; default: none."
     )

@@ -49,30 +49,30 @@ class ServicePart(Part):
     incoming_counts_as_violation: bool = Field(
         False,
         strict=True,
-        description="Whether a host counts as violating while a VM is copied to it, as in the "
-        "CloudSim experiments.",
+        description="Whether a host counts as violating the SLA while a VM is copied to it, as in "
+        "the CloudSim experiments.",
     )
     sharing: Literal["demand", "shares"] = Field(
         "demand",
-        description="How VMs share a CPU that is short: in proportion to what they ask for, or "
-        "max-min fair by shares within reservations and limits, as hypervisors do.",
+        description="How VMs share a saturated CPU: in proportion to their demand, or max-min "
+        "fair by shares within reservations and limits, as hypervisors do.",
     )
     interference: bool = Field(
         False,
         strict=True,
-        description="Whether VMs with a class slow each other through cache, memory bandwidth "
-        "and disk.",
+        description="Whether VMs with a class slow each other down through cache, memory "
+        "bandwidth and disk.",
     )
     simulate_requests: tuple[Name, ...] = Field(
         (),
-        description="VMs of which every request is simulated, beside the formulas; for small "
+        description="VMs whose every request is simulated in addition to the formulas; for small "
         "scenarios.",
         examples=[["vm-1"]],
     )
     idle_energy_by: Literal["size", "equal", "usage"] = Field(
         "size",
-        description="How what a host draws when idle is charged to its VMs: by their CPU size, "
-        "in equal parts, or by the CPU that they used.",
+        description="How the idle power of a host is attributed to its VMs: by CPU size, in equal "
+        "parts, or by CPU used.",
     )
 
 
@@ -86,7 +86,7 @@ class Tenant(Part):
     name: Name = Field(description="Name of the tenant; sizes and groups of hosts refer to it.")
     isolation: Literal["shared", "dedicated"] = Field(
         "shared",
-        description="Whether its VMs may share hosts with those of others, or run only on hosts "
+        description="Whether its VMs may share hosts with other tenants or run only on hosts "
         "dedicated to it.",
     )
 
@@ -102,9 +102,9 @@ class RunPart(Part):
     duration: Annotated[
         float, Field(gt=0), QuantityField("time", least=1.0, most=100 * 31_536_000.0)
     ] = Field(86_400.0, description="Simulated time.")
-    report_every: Round = Field(300.0, description="Length of an interval of the series.")
+    report_every: Round = Field(300.0, description="Reporting interval of the time series.")
     host_series: bool = Field(
-        False, strict=True, description="Whether a series per host is written as well."
+        False, strict=True, description="Whether a time series per host is written as well."
     )
 
 
@@ -121,80 +121,85 @@ class Spec(Part):
         "scenario", description="Name of the run: letters, digits, dot, dash, underscore."
     )
     description: Annotated[str, Field(strict=True, max_length=5000)] = Field(
-        "", description="What the experiment is about; stands in the report."
+        "", description="Description of the experiment, shown in the report."
     )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
-        1, description="Seed of all random draws."
+        1, description="Seed of all random numbers."
     )
-    run: RunPart = Field(RunPart(), description="Length of the run and of its intervals.")
+    run: RunPart = Field(RunPart(), description="Duration of the run and its intervals.")
     farm: FarmPart = Field(description="The hosts.")
     workload: WorkloadPart = Field(
-        description="The VMs and what they ask for; with `applications` it may say nothing but "
-        "`sizes`."
+        description="The VMs and their demand; with `applications` it may contain `sizes` only."
     )
     applications: tuple[ApplicationPart, ...] = Field(
-        (), description="Groups of VMs that serve one load between them, and scale with it."
+        (), description="Groups of VMs that share one load and scale with it."
     )
-    policies: PolicyPart = Field(PolicyPart(), description="Who decides what.")
+    policies: PolicyPart = Field(
+        PolicyPart(), description="The policies: placement, control, scaling, reserve."
+    )
     migration: Annotated[MigrationModel, migration_model()] = Field(
         FixedRate(),
-        description="What moving a running VM takes, where neither its size nor the group of "
-        "hosts that it leaves has a model of its own.",
+        description="Migration model of VMs whose size and source host group have none of their "
+        "own.",
     )
     conversion: Annotated[
         Conversion | NoConversion, ChoiceField("kind", "conversion", lambda: CONVERSIONS)
     ] = Field(
         NoConversion(),
-        description="What a move takes between hosts that do not exchange running VMs: other "
-        "hypervisors, or CPUs that lack features; `none`: such moves are refused.",
+        description="Conversion model for migrations between hosts that cannot exchange running "
+        "VMs (different hypervisors, missing CPU features); `none`: such migrations "
+        "are refused.",
     )
-    network: NetworkPart = Field(NetworkPart(), description="The network that moves use.")
+    network: NetworkPart = Field(NetworkPart(), description="The network that carries migrations.")
     admission: AdmissionPart = Field(
-        AdmissionPart(), description="What becomes of VMs that arrive and find no room."
+        AdmissionPart(), description="What happens to VMs that arrive while no host has capacity."
     )
     provisioning: ProvisioningPart = Field(
-        ProvisioningPart(), description="What it takes to start a VM."
+        ProvisioningPart(), description="How long starting a VM takes."
     )
-    failures: FailuresPart = Field(FailuresPart(), description="What fails, and what follows.")
+    failures: FailuresPart = Field(FailuresPart(), description="What fails, and what happens then.")
     overheads: Literal["low", "typical", "high"] = Field(
         "typical",
-        description="Which bound of every figure of the hypervisors is taken: `low` is the one "
-        "that costs least.",
+        description="Which bound of the hypervisor figures is used; `low` is the least overhead.",
     )
-    tenants: tuple[Tenant, ...] = Field((), description="Who the VMs belong to.")
+    tenants: tuple[Tenant, ...] = Field((), description="Owners of the VMs.")
     constraints: tuple[ConstraintField, ...] = Field(
-        (), description="Rules of placement: which VMs belong together or apart, and where."
+        (), description="Placement rules: which VMs must be together, apart, or on certain hosts."
     )
     constraints_file: FilePath | None = Field(
         None,
-        description="A CSV or Parquet table of further rules, a row per VM and rule; see "
+        description="CSV or Parquet table of further rules, one row per VM and rule; see "
         "docs/constraints.md.",
     )
-    service: ServicePart = Field(ServicePart(), description="What counts as a violation.")
+    service: ServicePart = Field(
+        ServicePart(),
+        description="What counts as an SLA violation, and how service is accounted for.",
+    )
     cost: CostPart = Field(CostPart(), description="Prices.")
     baseline: Annotated[Baselines, Field(min_length=1, max_length=5)] = Field(
         (Dedicated(type="dedicated"),),
-        description="What savings are measured against: one baseline, or a list of them. The "
-        "first is the reference of the saving metrics and of `assert`; each has a sentence and a "
-        "column of its own.",
+        description="What savings are measured against: one baseline or a list. Saving metrics "
+        "and `assert` refer to the first; each has its own sentence and column in the "
+        "results.",
         examples=[[{"type": "unconsolidated"}, {"type": "dedicated"}]],
     )
     assertions: dict[str, str] = Field(
         {},
         alias="assert",
-        description="Metrics and what they must satisfy; a run that fails ends with code 1.",
+        description="Conditions that metrics must satisfy; if one fails, the exit code is 1.",
         examples=[{"energy_kwh": "< 300", "slatah": "<= 0.05"}],
     )
     variants: dict[RunName, dict[str, Any]] = Field(
         {},
-        description="Named changes that `farmsim compare` runs side by side: dotted path and "
-        "value; differences are against the variant `base`, or else the first.",
+        description="Named sets of changes (dotted path and value) that `farmsim compare` runs; "
+        "differences are against the variant `base`, or else the first.",
         examples=[{"base": {}, "larger": {"farm.hosts.0.count": 12}}],
     )
     defaults: tuple[Annotated[str, Field(strict=True, max_length=1000)], ...] = Field(
         (),
-        description="Dotted paths of values that nobody wrote, as `scenario.resolved.yaml` lists "
-        "them: where such a value is still the default, it counts as not written.",
+        description="Dotted paths of values that are defaults, as listed in "
+        "`scenario.resolved.yaml`: while such a value equals the default, it counts "
+        "as not given.",
         examples=[["cost.energy_price"]],
     )
 
@@ -220,7 +225,7 @@ class Spec(Part):
         """
         nothing = [row for row, each in enumerate(baselines) if isinstance(each, NoBaseline)]
         if nothing and len(baselines) > 1:
-            message = "none stands beside other baselines; leave it out, or write it alone"
+            message = "none cannot be combined with other baselines; remove it, or write it alone"
             raise problems([((row, "type"), message) for row in nothing])
         return baselines
 
@@ -243,7 +248,7 @@ class Spec(Part):
         """
         names = [tenant.name for tenant in tenants]
         faults: list[Fault] = [
-            ((index, "name"), f"{name!r} is the name of two tenants; give each its own")
+            ((index, "name"), f"{name!r} is the name of two tenants; make the names unique")
             for index, name in enumerate(names)
             if name in names[:index]
         ]
@@ -253,7 +258,7 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _has_work(self) -> Self:
-        """Refuse a scenario in which nothing is asked for.
+        """Refuse a scenario in which nothing is requested.
 
         A workload may say nothing but sizes if applications bring the VMs.
 
@@ -264,7 +269,9 @@ class Spec(Part):
             if not self.applications:
                 raise missing("workload", "source")
             if self.workload.vms is not None:
-                message = "VMs of its own need a source; give one, or leave this out"
+                message = (
+                    "VMs outside applications need a source; add workload.source, or remove this"
+                )
                 raise problems([(("workload", "vms"), message)])
         return self
 

@@ -60,7 +60,7 @@ def refuse_irregular(path: Path, shown: str, absent: str = "no such file; check 
     if fault:
         raise refuse(shown, fault)
     if path.is_dir():
-        raise refuse(shown, "is a folder; name a file")
+        raise refuse(shown, "is a folder; choose a file")
 
 
 def fault_of(path: Path) -> str:
@@ -74,9 +74,9 @@ def fault_of(path: Path) -> str:
         if not path.exists():
             return "no such file or folder; check the path"
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name is none that a file can have"
+        reason = getattr(error, "strerror", None) or "its name is not a valid file name"
         return f"cannot be read: {reason}"
-    return "is neither a regular file nor a folder; copy its content to a file"
+    return "is neither a regular file nor a folder; copy its contents to a file"
 
 
 def read_file(path: Path, shown: str) -> bytes:
@@ -122,7 +122,10 @@ def _read(path: Path, shown: str) -> bytes:
     except OSError as error:
         raise refuse(shown, f"cannot be read: {error.strerror}") from None
     except MemoryError:
-        raise refuse(shown, "does not fit into memory; split it") from None
+        raise refuse(
+            shown,
+            "does not fit into memory; split it into several files",
+        ) from None
 
 
 def _hidden(name: str) -> bool:
@@ -165,9 +168,11 @@ class _Inventory:
         _refuse_undecodable(name, self._shown)
         parts = PurePosixPath(name.replace("\\", "/"))
         if not parts.parts:
-            raise refuse(where, "is a file without a name; pack the archive anew")
+            raise refuse(where, "has no name; rebuild the archive")
         if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
-            raise refuse(where, "leads out of the archive; pack it anew without such names")
+            raise refuse(
+                where, "points outside the archive; rebuild the archive without such names"
+            )
         if size > MAX_MEMBER_BYTES:
             raise refuse(where, f"is larger than {MAX_MEMBER_BYTES >> 30} GiB; split it")
         self._total_bytes += size
@@ -175,12 +180,12 @@ class _Inventory:
         if self._total_bytes > most:
             message = (
                 f"unpacks to more than {most >> 20:,} MiB, {most // max(self._packed_bytes, 1):,} "
-                "times its own size; check what it holds, or unpack it and name the folder"
+                "times its packed size; check its contents, or unpack it and name the folder"
             )
             raise refuse(self._shown, message)
         shown = parts.as_posix()
         if shown in self._seen:
-            raise refuse(where, "is in the archive twice; pack it anew with one of them")
+            raise refuse(where, "is in the archive twice; rebuild the archive with only one")
         self._seen.add(shown)
         return shown
 
@@ -212,7 +217,7 @@ def _tar(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
                     continue
                 name = inventory.checked(entry.name, entry.size)
                 if entry.issym() or entry.islnk():
-                    raise refuse(f"{shown}: {name}", "is a link; pack the file itself")
+                    raise refuse(f"{shown}: {name}", "is a link; pack the file that it points to")
                 if entry.isfile() and not _hidden(name):
                     named.append((name, entry))
             for name, entry in sorted(named, key=lambda each: each[0]):
@@ -225,5 +230,5 @@ def _tar(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
 
 def _damaged(shown: str, error: BaseException) -> Exception:
     """Return what is said of an archive that cannot be read."""
-    told = str(error).splitlines()[0][:100] if str(error) else "it ends too early"
-    return refuse(shown, f"is a damaged archive ({told}); pack it anew")
+    told = str(error).splitlines()[0][:100] if str(error) else "it is truncated"
+    return refuse(shown, f"is a damaged archive ({told}); rebuild it")

@@ -39,7 +39,7 @@ MAX_COLUMNS = 1_000_000
 
 
 class Shipped(TraceFormat):
-    """A trace that comes with farmsim.
+    """A trace shipped with farmsim.
 
     It needs no file and has no gaps, so that a first run can start at once. The name alone stands
     for the mapping: `source: planetlab-20110303`.
@@ -102,22 +102,24 @@ class TableTrace(TraceFormat):
 
     type: Literal["csv", "parquet"]
     path: FilePath = Field(description="The file, relative to the scenario.")
-    layout: Literal["wide", "tidy"] = Field("wide", description="Shape of the table.")
+    layout: Literal["wide", "tidy"] = Field(
+        "wide", description="Layout of the table: one column per VM, or one row per sample."
+    )
     time: Name = Field(
         "time", description="Column of the time: numbers, or ISO 8601 date and time."
     )
-    vm: Name = Field("vm", description="Column of the VM's name, where the layout is tidy.")
-    value: Name = Field("cpu", description="Column of the utilisation, where the layout is tidy.")
+    vm: Name = Field("vm", description="Column of the VM's name, with `layout: tidy`.")
+    value: Name = Field("cpu", description="Column of the utilisation, with `layout: tidy`.")
     time_unit: TimeUnit | None = Field(
         None,
-        description="Unit of times that are numbers; absent: seconds, or milli-, micro- or "
-        "nanoseconds since 1970 where their size says so, and what is neither is refused.",
+        description="Unit of numeric times; default: seconds, or milli-, micro- or nanoseconds "
+        "since 1970, recognised by their magnitude; anything else is refused.",
     )
     unit: Literal["percent", "share", "MHz", "GHz", "cores"] | None = Field(
         None,
-        description="What 1 stands for: one percent of the VM's CPU, all of it, or CPU whatever "
-        "the VM has (`cores`: of the VM's own clock); absent: percent, and a table without a "
-        "sample above 1 is refused.",
+        description="Unit of the samples: percent or share of the VM's CPU, or absolute CPU "
+        "(`cores`: at the VM's clock); default: percent, and a table with no sample "
+        "above 1 is refused.",
     )
 
     @property
@@ -174,7 +176,9 @@ def csv_columns(content: bytes, where: str) -> Columns:
     """
     kind = packed_as(content)
     if kind:
-        raise refuse(where, f"holds {kind} data, not CSV; unpack it or name it by what it is")
+        raise refuse(
+            where, f"holds {kind} data, not CSV; unpack it or give it the extension of its format"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -182,7 +186,7 @@ def csv_columns(content: bytes, where: str) -> Columns:
     try:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except (csv.Error, ValueError) as error:
-        raise refuse(where, f"is not CSV ({error}); separate columns by commas") from None
+        raise refuse(where, f"is not CSV ({error}); separate columns with commas") from None
     if not rows or not rows[0]:
         raise InputError([no_samples(where)])
     header = [name.strip() for name in rows[0]]
@@ -190,7 +194,7 @@ def csv_columns(content: bytes, where: str) -> Columns:
     body = [(number, row) for number, row in enumerate(rows[1:], 2) if row]
     for number, row in body:
         if len(row) != len(header):
-            message = f"has {len(row)} columns, the header {len(header)}; repair the row"
+            message = f"has {len(row)} columns, the header {len(header)}; correct the row"
             if len(row) > len(header) and any(cell.strip() for cell in row):
                 message += ", and write decimals with a point, not a comma"
             raise refuse(f"{where}:{number}", message)
@@ -214,11 +218,14 @@ def refuse_header(header: list[str], where: str) -> None:
                 )
                 raise refuse(f"{where}:1", message)
     if len(header) > MAX_COLUMNS:
-        message = f"has {len(header):,} columns, more than {MAX_COLUMNS:,}; use layout: tidy"
+        message = (
+            f"has {len(header):,} columns, more than {MAX_COLUMNS:,}; use a tidy table and set "
+            "layout: tidy"
+        )
         raise refuse(f"{where}:1", message)
     twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
-        raise refuse(f"{where}:1", f"two columns are called {twice[0]!r}; give each its own name")
+        raise refuse(f"{where}:1", f"two columns are called {twice[0]!r}; make the names unique")
 
 
 def _parquet_columns(content: bytes, where: str, wanted: tuple[str, ...]) -> Columns:
@@ -301,7 +308,9 @@ def _odd_number(cell: object, name: str, where: str) -> float:
         return float("nan")
     text = cell.strip().lower() if isinstance(cell, str) else str(cell)
     if text.lstrip("+-") == "nan":
-        message = f"NaN in column {name!r} is not a sample; leave it empty if it is missing"
+        message = (
+            f"NaN in column {name!r} is not a sample; leave the cell empty if the sample is missing"
+        )
         raise refuse(where, message)
     if text.lstrip("+-") in ("inf", "infinity"):
         return float(text)
@@ -324,12 +333,12 @@ def _wide(
     times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
     names = [name for name in columns if name != source.time]
     if not names:
-        raise refuse(where, "has no column besides the time; add one per VM")
+        raise refuse(where, "has no column except the time; add one per VM")
     if {source.vm, source.value} <= set(names):
         raise refuse(
             where,
-            f"has columns {source.vm!r} and {source.value!r}; if a row is a sample of one "
-            "VM, write layout: tidy; if these are VMs, call them otherwise",
+            f"has columns {source.vm!r} and {source.value!r}; set layout: tidy if each row is a "
+            "sample of one VM; rename the columns if they are VMs",
         )
     rows = range(first_row, first_row + len(times_s))
     slots, step_s = grid_of(times_s, len(names), len(times_s) * len(names), where, rows)
@@ -351,7 +360,7 @@ def _tidy(
     vms = [_named(cell) for cell in column_of(columns, source.vm, where)]
     if "" in vms:
         row = vms.index("") + first_row
-        raise refuse(f"{where}:{row}", f"names no VM in column {source.vm!r}; name it")
+        raise refuse(f"{where}:{row}", f"has no VM in column {source.vm!r}; fill it in")
     written = column_of(columns, source.value, where)
     times_s = times_of(cells, source.time, where, first_row, source.time_unit, notes)
     values = numbers_of(written, source.value, where, first_row)
@@ -367,7 +376,7 @@ def _tidy(
     repeated = np.flatnonzero(np.diff(places[order]) == 0)
     if len(repeated):
         row = int(order[repeated[0] + 1])
-        message = f"{vms[row]} has a second sample at this time; keep one"
+        message = f"{vms[row]} has two samples at this time; keep one"
         raise refuse(f"{where}:{row + first_row}", message)
     held[slot, series] = values
     return names, held, step_s

@@ -34,7 +34,7 @@ Series = TypeVar("Series")
 
 
 class PlanetLab(TraceFormat):
-    """A folder (or zip or tar archive) of text files, one VM each, one percentage a line.
+    """A folder (or zip or tar archive) of text files, one per VM, with one percentage per line.
 
     The format of the PlanetLab traces of CloudSim: a file per VM and day, 288 lines of five
     minutes. An example: `{type: planetlab, path: 20110303.zip}`.
@@ -45,8 +45,8 @@ class PlanetLab(TraceFormat):
     step: Round = Field(300.0, description="Time between two lines.")
     unit: Literal["percent", "share"] | None = Field(
         None,
-        description="Whether 1 means one percent of the VM's CPU or all of it; absent: percent, "
-        "and a trace without a sample above 1 is refused.",
+        description="Whether 1 means one percent or all of the VM's CPU; default: percent, and a "
+        "trace with no sample above 1 is refused.",
     )
 
     @property
@@ -105,7 +105,7 @@ def _refuse_waste(slots: int, columns: list[Floats], names: list[str], shown: st
     lines = [len(column) for column in columns]
     if slots * len(columns) > max(MAX_STEPS, 4 * sum(lines)):
         name = names[lines.index(slots)]
-        message = f"has {slots:,} samples, far more than the others; cut it, or leave it out"
+        message = f"has {slots:,} samples, far more than the other files; shorten or remove it"
         raise refuse(f"{shown}/{name}", message)
 
 
@@ -115,7 +115,7 @@ def _percentages(content: bytes, where: str) -> Floats:
         lines = content.decode("ascii").rstrip().split("\n")
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
-        raise refuse(f"{where}:{row}", "is not plain text; one percentage a line") from None
+        raise refuse(f"{where}:{row}", "is not plain text with one percentage per line") from None
     if lines == [""]:
         raise InputError([no_samples(where)])
     try:
@@ -139,12 +139,14 @@ def _number(text: str, where: str, row: int) -> float:
     if value is None or "_" in text:
         raise refuse(f"{where}:{row}", f"{shortened(text)!r} is not a number; write a percentage")
     if np.isnan(value):
-        raise refuse(f"{where}:{row}", "NaN is not a sample; leave the line blank if it is missing")
+        raise refuse(
+            f"{where}:{row}", "NaN is not a sample; leave the line blank if the sample is missing"
+        )
     return value
 
 
 class Bitbrains(TraceFormat):
-    """A folder (or archive) of GWA-T-12 files, one VM each; sizes come with the trace.
+    """A folder (or archive) of GWA-T-12 files, one per VM; the trace includes the sizes.
 
     The format of the Grid Workloads Archive (GWA-T-12: fastStorage and Rnd). vCPUs, clock and
     memory of each VM are the largest that its file states, unless `workload.sizes` is written. An
@@ -194,7 +196,7 @@ def read_bitbrains(path: Path, shown: str, step_s: float, rules: Rules) -> Trace
         last = ends.index(max(ends))
         message = (
             f"ends {max(ends) * step_s:g} s after the earliest sample of all files, {max(ends):,} "
-            "steps for few samples; repair its times, or leave it out"
+            "steps with few samples; correct its times or remove it"
         )
         raise refuse(shown_names[last], message)
     percent = np.full((max(ends) + 1, len(tables)), np.nan)
@@ -221,11 +223,11 @@ def _to_seconds(tables: list[dict[str, Floats]], where: list[str]) -> list[str]:
         return []
     if not all(in_ms):
         odd = in_ms.index(not in_ms[0])
-        message = "counts its times in another unit than the files before; write all alike"
+        message = "has times in another unit than the files before it; use one unit in all"
         raise refuse(where[odd], message)
     for table in tables:
         table["time"] = table["time"] / 1000.0
-    return ["Times were recognised as Unix time in ms."]
+    return ["Times were recognised as Unix times in ms."]
 
 
 def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
@@ -245,7 +247,7 @@ def _bitbrains_table(content: bytes, where: str) -> dict[str, Floats]:
             continue
         cells = line.split(";")
         if len(cells) != len(header):
-            message = f"has {len(cells)} columns, the header {len(header)}; repair the row"
+            message = f"has {len(cells)} columns, the header {len(header)}; correct the row"
             raise refuse(f"{where}:{number}", message)
         rows.append([_cell(cells[column], where, number, key) for key, column in at.items()])
     if not rows:
@@ -264,7 +266,7 @@ def _cell(text: str, where: str, row: int, key: str) -> float:
         raise refuse(f"{where}:{row}", f"{message}; write a number") from None
     if not np.isfinite(value) or value < 0:
         message = f"{text.strip()[:40]} under {_COLUMNS[key]!r}"
-        raise refuse(f"{where}:{row}", f"{message} is negative or not finite; write 0 or more")
+        raise refuse(f"{where}:{row}", f"{message} is negative or infinite; write 0 or more")
     return value
 
 
@@ -273,6 +275,6 @@ def _size(table: dict[str, Floats], where: str, name: str) -> VmSize:
     vcpus, capacity_mhz = int(table["cores"].max()), float(table["capacity"].max())
     memory_mib = float(table["memory"].max()) * MIB_PER_KB
     if vcpus < 1 or capacity_mhz <= 0 or memory_mib <= 0:
-        message = f"VM {name} has no cores, capacity or memory in any row; leave the file out"
+        message = f"VM {name} has no cores, capacity or memory in any row; remove the file"
         raise refuse(where, message)
     return VmSize(name, vcpus, capacity_mhz / vcpus, memory_mib)

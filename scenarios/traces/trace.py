@@ -150,7 +150,7 @@ def complete(
         quality.cut = int(above.sum())
         percent = np.where(above, 100.0, percent)
     else:
-        right = "at most 100 %, the unit that it is in (percent, share, MHz, GHz or cores), or "
+        right = "at most 100 %, the unit of the samples (percent, share, MHz, GHz or cores), or "
         right += "workload.above_100_percent: cut"
         _refuse_first(above, percent, names, where, first_row, right)
     missing = np.isnan(percent)
@@ -191,8 +191,8 @@ def refuse_shares(values: Floats, where: str, key: str = "unit", field: str = ""
     known = values[~np.isnan(values)]
     if len(known) and 0 < known.max() <= 1 and known.min() >= 0:
         message = (
-            f"all samples lie from 0 to {known.max():g}; write {key}: share if 1 is all of a VM's "
-            f"CPU, or {key}: percent if it is one percent"
+            f"all samples are between 0 and {known.max():g}; set {key}: share if 1 means all of a "
+            f"VM's CPU, or {key}: percent if it means one percent"
         )
         raise refuse(where, message, field)
 
@@ -202,7 +202,7 @@ def _refuse_empty(missing: NDArray[np.bool_], names: list[str], where: list[str]
     empty = np.flatnonzero(missing.all(axis=0))
     if len(empty):
         index = int(empty[0])
-        raise refuse(where[index], f"{names[index]} has no sample at all; leave it out")
+        raise refuse(where[index], f"{names[index]} has no samples; remove it")
 
 
 def _filled(percent: Floats, missing: NDArray[np.bool_], rule: str) -> Floats:
@@ -241,4 +241,4 @@ def as_counts(percent: Floats) -> tuple[NDArray[np.generic], float]:
 
 def no_samples(where: str) -> Problem:
     """Return the problem of a trace without content."""
-    return Problem(where, "", "holds no sample; give at least one VM with one sample")
+    return Problem(where, "", "has no samples; add at least one VM with one sample")

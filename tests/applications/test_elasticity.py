@@ -79,7 +79,7 @@ def test_capacity_is_late_by_what_provisioning_takes() -> None:
     assert decision["ready_s"] == pytest.approx(600.0 + COPY_S)
     assert decision["shortage_s"] == pytest.approx(COPY_S)
     (shortage,) = result.table("shortages").to_pylist()
-    assert shortage["ended_by"] == "capacity came"
+    assert shortage["ended_by"] == "capacity was added"
     assert shortage["unserved_ghz_h"] == pytest.approx(3.0 * COPY_S / 3600.0)
     assert result.value("shortage_mean_s") == pytest.approx(COPY_S)
     assert result.value("applications_unserved_ghz_h") == pytest.approx(3.0 * COPY_S / 3600.0)

@@ -63,16 +63,16 @@ def _read(text: str, folder: Path | None) -> None:
         ),
         (
             "{type: constant, rate: 3 GHz}", "{type: table, times: [0 s], rates: [1 GHz, 2 GHz]}",
-            "applications.0.load.rates: has 2 entries, times 1; give as many",
+            "applications.0.load.rates: has 2 entries, times 1; write one for each",
         ),
         (
             "{type: constant, rate: 3 GHz}",
             "{type: daily, peak: 3 GHz, trough: 30 requests/s}",
-            "applications.0: rates are in GHz and in requests; write all in one unit",
+            "applications.0: rates mix GHz and requests/s; use one unit",
         ),
         (
             "max_members: 9", "max_members: 9\n    events: [{from: 2 h, to: 1 h, factor: 2}]",
-            ":11:26: applications.0.events.0.to: is not after from; let the event end later",
+            ":11:26: applications.0.events.0.to: is not after from; write a later time",
         ),
         (
             "max_members: 9",
@@ -82,7 +82,7 @@ def _read(text: str, folder: Path | None) -> None:
         ("target_utilisation", "target_use", "no scaling policy 'target_use'; did you mean"),
         (
             "scaling: target_utilisation", DAY % ('"8 h"', "3"),
-            "applications.0.scaling: '8 h' is no time; write, for example, 08:00 or Fri 06:00",
+            "applications.0.scaling: '8 h' is not a time; write, for example, 08:00 or Fri 06:00",
         ),
         (
             "scaling: target_utilisation", DAY % ("08:00, 09:00", "3"),
@@ -90,7 +90,7 @@ def _read(text: str, folder: Path | None) -> None:
         ),
         (
             "scaling: target_utilisation", DAY % ("08:00", "30"),
-            "applications.0.scaling.members.0: 30 is not within min_members and max_members, 1 and",
+            "applications.0.scaling.members.0: 30 is not between min_members (1) and max_members (",
         ),
         (
             "target_utilisation", "{policy: step, above: [80 %], add: [1, 2]}",
@@ -98,7 +98,7 @@ def _read(text: str, folder: Path | None) -> None:
         ),
         (
             "target_utilisation", "{policy: step, below: 75 %}",
-            "applications.0.scaling: below is not below the first of above; lower it",
+            "applications.0.scaling: below is not less than the first entry of above; reduce it",
         ),
         ("target_utilisation", LADDER % "web, wode", "scaling.sizes.1: there is no size 'wode'"),
         ("target_utilisation", LADDER % "wide", "scaling.sizes: does not hold web, the size of"),
@@ -124,10 +124,14 @@ def _read(text: str, folder: Path | None) -> None:
             ":7:22: policies.initial.count_by: members of applications have no demand before they "
             "run",
         ),
-        ("workload:", "workload:\n  vms: 3", ":3:3: workload.vms: VMs of its own need a source"),
+        (
+            "workload:", "workload:\n  vms: 3",
+            ":3:3: workload.vms: VMs outside applications need a source",
+        ),
         (
             "workload:", "workload:\n  source: {type: constant, utilisation: 0.5}\n  vms: 3\n"
-            "  on_end: stop", "workload.on_end: ends all VMs with the trace, those of applications",
+            "  on_end: stop",
+            "workload.on_end: ends all VMs with the trace, including the members of applications",
         ),
         (
             "{type: constant, rate: 3 GHz}", "{type: csv, path: no.csv}",
@@ -142,9 +146,15 @@ def test_told_where_and_what(old: str, new: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("time,load\n0,1\n60,-2\n", "load.csv:3: -2 in column 'load' is no load; write 0 or more"),
+        (
+            "time,load\n0,1\n60,-2\n",
+            "load.csv:3: -2 in column 'load' is not a load; write 0 or more",
+        ),
         ("time,load\n0,1\n60,\n", "load.csv:3: the cell in column 'load' is empty; write a load"),
-        ("time,load\n60,1\n0,2\n", "load.csv:3: goes back or stands still in time; sort rows"),
+        (
+            "time,load\n60,1\n0,2\n",
+            "load.csv:3: is not later than the row above; sort the rows by time",
+        ),
         ("time,lod\n0,1\n", "load.csv: there is no column 'load'; did you mean lod"),
         ("time,load\n", "load.csv"),
     ],
@@ -166,7 +176,7 @@ def test_a_scenario_without_any_work_is_incomplete() -> None:
 def test_arrivals_bring_their_own_sizes() -> None:
     applications = TEXT[TEXT.index("applications:") :]
     arrivals = "workload: {arrivals: {type: generated, rate: 5}}\n"
-    with pytest.raises(InputError, match="applications: applications take sizes from"):
+    with pytest.raises(InputError, match="applications: applications take their sizes from"):
         from_text(TEXT.splitlines(keepends=True)[0] + arrivals + applications, "shop.yaml")
 
 

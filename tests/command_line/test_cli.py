@@ -98,7 +98,7 @@ BAD = {
     "unknown command": (["simulate"], "No such command"),
     "not a run": (["report", "."], "is not a run directory"),
     "bad override": (["run", "s.yaml", "--set", "seed=x"], "--set seed=x: seed: not a whole"),
-    "out is a file": (["run", "s.yaml", "--out", "s.yaml"], "is a file; name a directory"),
+    "out is a file": (["run", "s.yaml", "--out", "s.yaml"], "is a file; choose a directory"),
     "out is somebody's": (["run", "s.yaml", "--out", "."], "is not empty and not a farmsim run"),
     "unknown hypervisor": (["catalog", "hypervisors", "esx"], "did you mean esxi"),
     "no assistance": (
@@ -184,7 +184,7 @@ def test_init_gives_a_scenario_that_runs(tmp_path: Path) -> None:
     assert call("run", "scenario.yaml", "--quiet", cwd=tmp_path).returncode == 0
     again = call("init", cwd=tmp_path)
     assert again.returncode == 2
-    assert "exists; choose another name or --force" in again.stderr
+    assert "exists; choose another name, or overwrite it with --force" in again.stderr
 
 
 def test_version_help_schema_and_catalogue(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_version_help_schema_and_catalogue(tmp_path: Path) -> None:
         assert len(listed) > 5
     shown = call("catalog", "policies", "local_regression", cwd=tmp_path).stdout
     assert "Beloglazov" in shown
-    assert "safety: Factor on the demand foreseen. Default: 1.2." in shown
+    assert "safety: Factor on the forecast demand. Default: 1.2." in shown
     shown = call("catalog", "hypervisors", "kvm", cwd=tmp_path).stdout
     assert "  cpu.plain   " in shown
     assert "V: verified in a primary data set" in shown

@@ -284,14 +284,14 @@ def test_a_report_made_again_inside_a_comparison_stays_ours(
 
 
 PLACES = {
-    "the current directory": (".", "holds the current directory"),
+    "the current directory": (".", "contains the current directory"),
     "above it": ("..", "is not empty and not a farmsim run"),
     "the root": ("/", "is not empty and not a farmsim run"),
-    "nothing": ("", "holds the current directory"),
+    "nothing": ("", "contains the current directory"),
     "below a file": ("../s.yaml/o", "is a file, not a directory"),
     "too long": ("n" * 300, "File name too long"),
     "a mount point": ("/proc", "not a farmsim run"),
-    "below a dangling link": ("../link/o", "is a link to nothing"),
+    "below a dangling link": ("../link/o", "is a broken link"),
 }
 
 

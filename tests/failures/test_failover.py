@@ -28,7 +28,7 @@ def test_what_does_not_fit_is_stranded_by_memory() -> None:
     assert outcome.sentence() == "loses 4 VMs of size s if host h-1 fails: memory"
     first = outcome.of("host")[0].stranded[0]
     assert first.hindrances == {"memory": 3, "CPU": 3}
-    assert first.figures == "needs 4 GiB, at most 0 GiB free on any of the 3 hosts it may use"
+    assert first.figures == "needs 4 GiB, at most 0 GiB free on any of the 3 hosts that it may use"
     assert (outcome.at_s, outcome.worst, outcome.promised) == (0.0, True, 28 / 32)
 
 
@@ -79,7 +79,7 @@ def test_an_instant_that_is_asked_for_is_looked_at() -> None:
     assert (outcome.at_s, outcome.worst) == (300.0, False)
     assert outcome.text().splitlines()[1].startswith("at 0.0833333 h: 28 VMs on 4 of 4 hosts")
     assert failover(packed(), at_s=0.0).to_dict()["failures"] == outcome.to_dict()["failures"]
-    with pytest.raises(InputError, match="name a time from 0 h to the run's end"):
+    with pytest.raises(InputError, match="set a time from 0 h to the end of the run"):
         failover(packed(), at_s=601.0)
 
 
@@ -105,7 +105,7 @@ def test_the_command_writes_page_and_values_and_judges(
     kept = [*arguments, "--set", "policies.reserve={kind: hosts}", "--json"]
     assert run_command_line(kept) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == (
-        "4 of 28 VMs were rejected. With the others it survives any one host"
+        "4 of 28 VMs were rejected. With the others, the farm survives any one host"
     )
 
 
@@ -162,7 +162,7 @@ def test_without_restarts_all_wait_for_the_repair() -> None:
     down = {"schedule": [{"at": "50 min", "match": ["h-1"], "duration": "1 min"}]}
     away = reserve_scenario(**{"workload.vms": 8, "failures": down | {"restart_vms": False}})
     only = failover(away, at_s=60.0).of("host")[0]
-    assert only.causes == "VMs are not restarted elsewhere; they wait for the repair"
+    assert only.causes == "VMs are not restarted on other hosts; they wait for the repair"
     assert len(only.stranded) == only.vms
 
 
@@ -188,7 +188,9 @@ def test_an_instant_before_the_first_vm_comes_is_told_as_such(tmp_path: Path) ->
     for at_s, hour in ((0.0, "0"), (360.0, "0.1")):
         with pytest.raises(InputError, match=f"finds no VM on any host at {hour} h; nothing can"):
             failover(made, at_s=at_s)
-        with pytest.raises(InputError, match=f"finds no VM on any host at {hour} h; name another"):
+        with pytest.raises(
+            InputError, match=f"finds no VM on any host at {hour} h; set another time"
+        ):
             farmsim.optimum(made, at_s=at_s)
     assert "1 VM on " in failover(made, at_s=500.0).text()
     assert "1 VM, " in farmsim.optimum(made, at_s=500.0).text()

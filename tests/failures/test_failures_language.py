@@ -54,17 +54,18 @@ FAULTS = {
     ),
     "all dead": (
         entry(time_to_failure="{distribution: exponential, mean: 10 s}"),
-        "entries: hosts would be up for 0.28 % of the time in the long run",
+        "entries: hosts would be available for only 0.28 % of the time",
     ),
     "unknown law": (entry(repair="{distribution: gamma, mean: 1 h}"), "'gamma'"),
     "half a source": ("  entries: [{name: e, repair: " + REPAIR + "}]\n", "needs time_to_failure"),
     "two sources": (entry(table="t.csv"), "has a table as well as time_to_failure or repair"),
     "links of no network": (
-        planned(component="link", match="['*']"), "there are no links: the migration model uses",
+        planned(component="link", match="['*']"),
+        "there are no links because the migration model uses",
     ),
     "no restart, and yet": (
         "  restart_vms: false\n  restart_vms_of_isolated_hosts: true\n",
-        "restart_vms_of_isolated_hosts starts VMs again",
+        "restart_vms_of_isolated_hosts restarts VMs elsewhere",
     ),
 }  # fmt: skip
 
@@ -87,8 +88,8 @@ def test_every_fault_is_told_at_its_line(fault: str) -> None:
             "failure_interval,failure_duration\n1000,x\n",
             "t.csv:2: failure_duration: 'x' is no time",
         ),
-        ("failure_interval,failure_duration\n0,1000\n", "holds no time above 0"),
-        ("failure_interval,failure_duration\n1000,9e9\n", "hosts would be up for"),
+        ("failure_interval,failure_duration\n0,1000\n", "has no time above 0"),
+        ("failure_interval,failure_duration\n1000,9e9\n", "hosts would be available for only"),
     ],
 )
 def test_faults_of_tables(tmp_path: Path, text: str, told: str) -> None:

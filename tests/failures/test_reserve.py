@@ -224,7 +224,7 @@ def test_a_power_proportional_farm_wakes_what_the_reserve_needs() -> None:
     ("reserve", "told"),
     [
         ({"kind": "hosts", "hosts": 4}, "larger than the farm, which has 4; keep at most 3"),
-        ({"kind": "dedicated", "hosts": ["h-*"]}, "larger than the farm; name fewer"),
+        ({"kind": "dedicated", "hosts": ["h-*"]}, "hosts of the farm; name fewer"),
         ({"kind": "dedicated", "hosts": ["x-1"]}, "there is no host 'x-1'"),
         ({"kind": "share", "memory": "100 %"}, "must be less than 1"),
         ({"kind": "share", "memory": "0 %", "cpu": "0 %"}, "keeps nothing free"),
@@ -349,7 +349,7 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         return
     result = farmsim.run(kept)
     assert result.value("below_reserve_h") == 0.0
-    unproven = any("is no proof that VMs restart" in each for each in result.summary["warnings"])
+    unproven = any("does not prove that VMs restart" in each for each in result.summary["warnings"])
     assert unproven == (placement in {"round_robin", "random"})
     if not unproven:
         assert not any(each.stranded for each in outcome.failures), outcome.text()

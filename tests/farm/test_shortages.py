@@ -66,16 +66,16 @@ def test_a_host_that_is_repaired_at_a_step_ends_a_shortage_by_its_capacity() -> 
         application={"min_members": 2, "max_members": 2},
         farm={"hosts": hosts}, failures={"schedule": [outage], "restart_vms": False},
     )  # fmt: skip
-    assert [(start, why) for start, _, why in shortages(result)] == [(600.0, "capacity came")]
+    assert [(start, why) for start, _, why in shortages(result)] == [(600.0, "capacity was added")]
 
 
 @pytest.mark.parametrize(
     ("spread", "why"),
     [
         # Nobody runs: 1 GHz is still too much for nobody, so it takes the capacity.
-        (False, "capacity came"),
+        (False, "capacity was added"),
         # One member of 2 GHz runs: either would have done.
-        (True, "the load fell and capacity came"),
+        (True, "the load fell and capacity was added"),
     ],
 )
 def test_a_load_that_falls_as_capacity_comes(spread: bool, why: str) -> None:

@@ -74,7 +74,7 @@ def test_a_limit_is_the_vm_s_own_and_no_violation_of_its_idle_host() -> None:
     assert result.value("slatah") == 0
     assert len(result.table("violations")) == 0
     warnings = " ".join(result.summary["warnings"])
-    assert "their own vCPUs, limits or cores" in warnings
+    assert "their vCPUs, limits or cores" in warnings
     assert "saturated" not in warnings
 
 

@@ -77,7 +77,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "path without its assistance": (
         group("server: dell_r710_x5570, hypervisor: kvm, network_path: passthrough"), HOST,
-        ".network_path", ("needs sr_iov", "paths that work there: paravirtual, emulated"),
+        ".network_path", ("needs sr_iov", "paths that do: paravirtual, emulated"),
     ),
     "path that the profile does not have": (
         hypervisor("workstation, storage_path: passthrough"), HOST, ".storage_path",
@@ -85,7 +85,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "gain without threads": (
         group("server: hp_ml110_g5, smt_gain: 20 %"), HOST, ".smt_gain",
-        ("one thread per core", "nothing to gain"),
+        ("one thread per core", "simultaneous multithreading gains nothing"),
     ),
     "applications on a type-1 hypervisor": (
         hypervisor("kvm, host_applications: 10 %"), HOST, ".host_applications",
@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "overcommit on bare metal": (
         hypervisor("bare_metal, memory_overcommit: 1.5"), HOST, ".memory_overcommit",
-        ("nothing between a VM and the host's memory", "write 1"),
+        ("does not virtualise memory", "write 1"),
     ),
     "overcommit that nothing backs": (
         hypervisor("ideal, memory_overcommit: 1.5"), HOST, ".memory_overcommit",
@@ -108,12 +108,12 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "hypervisor larger than the host": (
         hypervisor("esxi, memory: 2 GiB"), HOST, ".memory",
-        ("takes 2500 MiB for itself and the host has 2048 MiB", "more than 2500 MiB"),
+        ("takes 2500 MiB for itself, but the host has only 2048 MiB", "more than 2500 MiB"),
     ),
     "hypervisor larger than the server": (
         group("server: hp_ml110_g5, hypervisor: {based_on: kvm, change: "
               "{memory.hypervisor_mib: 5000}}"),
-        HOST, ".hypervisor", ("takes 6000 MiB for itself and the host has 4096 MiB",),
+        HOST, ".hypervisor", ("takes 6000 MiB for itself, but the host has only 4096 MiB",),
     ),
     "unknown hypervisor": (hypervisor("kvn"), HOST, ".hypervisor", ("did you mean kvm?",)),
     "unknown base": (
@@ -168,7 +168,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
         ("less than the reservation, 500 MHz",),
     ),
     "unknown tenant of a size": (
-        {S: f"{S}, tenant: x"}, SIZE, ".tenant", ("list the tenants under tenants:",),
+        {S: f"{S}, tenant: x"}, SIZE, ".tenant", ("define it under tenants:",),
     ),
     "unknown tenant of hosts": (
         {"TENANTS": "{name: bank}", A: f"{A}, tenant: bnak"}, HOST, ".tenant",
@@ -203,15 +203,15 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "passthrough and a policy that moves VMs": (
         {"none": "consolidation", A: f"{A}, storage_path: passthrough"}, HOST, ".storage_path",
-        ("passthrough I/O does not let running VMs move", "none or power_proportional"),
+        ("passthrough I/O does not support live migration", "none or power_proportional"),
     ),
     "no live migration and a policy that moves VMs": (
         {"none": "consolidation"} | hypervisor("workstation"), HOST, ".hypervisor",
-        ("workstation does not let running VMs move", "policies.control consolidation"),
+        ("workstation does not support live migration", "policies.control consolidation"),
     ),
     "bare metal and a policy that moves VMs": (
         {"none": "consolidation"} | hypervisor("bare_metal"), HOST, ".hypervisor",
-        ("cannot leave bare_metal in group a", "do not move without being converted"),
+        ("cannot leave bare_metal in group a", "cannot migrate without conversion"),
     ),
     "hosts alone of their families and a policy that moves VMs": (
         {"none": "consolidation", A: A.replace("2,", "1,"),
@@ -235,7 +235,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "a conversion of nothing": (
         {"none": "consolidation}\nconversion: {kind: cold", B: B.replace("kvm", "xen")},
-        ("s.yaml:15:", "workload.sizes.0"), "", ("their disk, and have none",),
+        ("s.yaml:15:", "workload.sizes.0"), "", ("their disk, but have no disk",),
     ),
     "an unknown platform pair": (
         {"none": "consolidation}\nconversion: {kind: cold", S: f"{S}, disk: 1 GiB",
@@ -289,14 +289,14 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
         },
         ("s.yaml:15:", "workload.sizes.1"), "",
         ("group a (dell_r740_8280, kvm) has 3.023 GiB for VMs of the 4.3",
-         "group b (dell_r740_8280, kvm) has 151200 MHz to promise", "unplaced: reject"),
+         "group b (dell_r740_8280, kvm) has 151200 MHz to allocate", "unplaced: reject"),
     ),
     "VM larger than the hosts of its tenant": (
         {
             "TENANTS": "{name: x, isolation: dedicated}", A: f"{A}, memory: 4 GiB, tenant: x",
             S: f"{S.replace('1 GiB', '8 GiB')}, tenant: x",
         },
-        SIZE, "", ("group a (dell_r740_8280, kvm) has 3.023 GiB", "is kept for others"),
+        SIZE, "", ("group a (dell_r740_8280, kvm) has 3.023 GiB", "is dedicated to another tenant"),
     ),
     "reservations beyond all hosts": (
         {
@@ -304,7 +304,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
             S: "name: s, vcpus: 50, clock: 2.5 GHz, memory: 1 GiB, reservation: 125 GHz",
         },
         ("s.yaml:13:", "workload.sizes"), "",
-        ("sum to 1e+06 MHz", "all hosts together give 598752 MHz"),
+        ("sum to 1e+06 MHz", "all hosts together have 598752 MHz"),
     ),
 }  # fmt: skip
 

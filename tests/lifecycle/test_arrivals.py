@@ -217,7 +217,7 @@ def write_task(folder: Path, memory: int) -> None:
 
 def test_a_unit_of_opendc_memory_that_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
     write_task(tmp_path, 16 * 40_000)
-    with pytest.raises(InputError, match=r"memory_unit: .* is 40000, of which the unit"):
+    with pytest.raises(InputError, match=r"memory_unit: .* is 40000, from which the unit"):
         arriving("opendc", ".", tmp_path)
 
 
@@ -235,8 +235,8 @@ HEAD = "arrival,lifetime,vcpus,memory\n"
         ("0,1,1,0\n", "t.csv:2: memory: is '0'; write a number above 0"),
         ("0,1,1,\n", "t.csv:2: memory: is empty; write a number"),
         ("0,1,1,nan\n", "t.csv:2: memory: is 'nan'; write a finite number"),
-        ("0,1,1,1\n\n0,1,1\n", "t.csv:4: has 3 columns, the table 4; repair the row"),
-        ("", "t.csv: holds no VM"),
+        ("0,1,1,1\n\n0,1,1\n", "t.csv:4: has 3 columns, the table 4; correct the row"),
+        ("", "t.csv: has no VMs"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -253,7 +253,7 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, text: str, told: str) 
         ("utilisation", ("5", "101"), "t.csv:3: utilisation: is '101'; write 0 to 100"),
         ("priority", ("1", "1.5"), "t.csv:3: priority: is '1.5'; write a whole number"),
         ("vm", ("a", "a"), "t.csv: vm: 'a' names 2 VMs; give each its own"),
-        ("vm", ("a", ""), "t.csv:3: vm: is empty; name it"),
+        ("vm", ("a", ""), "t.csv:3: vm: is empty; fill it in"),
         ("end", ("5", "0"), "t.csv:3: end: is '0'; write a time after the arrival"),
         ("clock", ("5", "0"), "t.csv:3: clock: is '0'; write a number above 0"),
     ],
@@ -283,7 +283,7 @@ def test_rows_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"columns": {"vcpus": "cpu"}}, "arrivals.columns.vcpus: there is no column 'cpu'"),
         ({"columns": {"tenant": "who"}}, "arrivals.columns.tenant: there is no column 'who'"),
         ({"path": "gone.csv"}, "gone.csv: workload.arrivals.path: no such file"),
-        ({"path": "README.md"}, "README.md: is neither .csv"),
+        ({"path": "README.md"}, "README.md: is not .csv"),
     ],
 )
 def test_a_table_that_does_not_fit(fields: dict[str, Any], told: str) -> None:
@@ -295,8 +295,8 @@ def test_a_table_that_does_not_fit(fields: dict[str, Any], told: str) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ("99,1,1,20000,1", "h.csv:10: type: VM 99 ends and was not there"),
-        ("11,1,1,20000,0", "h.csv:10: type: VM 11 is created a second time"),
+        ("99,1,1,20000,1", "h.csv:10: type: VM 99 ends without having been created"),
+        ("11,1,1,20000,0", "h.csv:10: type: VM 11 is created again while it exists"),
         ("99,1,1,100,0", "h.csv:10: time: is '100'; earlier"),
         ("99,1,1,20000,2", "h.csv:10: type: is '2'; write 0"),
     ],
@@ -338,7 +338,7 @@ def scenario(arrivals: dict[str, Any], **workload: Any) -> farmsim.Scenario:
 @pytest.mark.parametrize(
     ("workload", "told"),
     [
-        ({"vms": 3}, "workload.vms: arrivals bring the VMs and their sizes"),
+        ({"vms": 3}, "workload.vms: arrivals define the VMs and their sizes"),
         ({"size_order": "cycle"}, "workload.size_order: arrivals bring"),
         ({"sizes": [{"name": "a"}]}, "workload.sizes: arrivals bring"),
         ({"arrivals": {"type": "generated", "tenant": "none"}}, "workload.arrivals.tenant: there"),
@@ -352,7 +352,7 @@ def test_what_goes_with_arrivals_and_what_does_not(workload: dict[str, Any], tol
 
 
 def test_without_arrivals_a_source_is_needed() -> None:
-    with pytest.raises(InputError, match="is missing; Where utilisation"):
+    with pytest.raises(InputError, match="is missing; Source of utilisation"):
         farmsim.Scenario.of({"farm": FARM, "workload": {"vms": 2}})
 
 
@@ -470,5 +470,5 @@ def test_swing_and_rate_do_what_they_say() -> None:
 
 
 def test_more_vms_than_can_be_are_refused_before_they_are_made() -> None:
-    with pytest.raises(InputError, match="lower rate, trace_start or"):
+    with pytest.raises(InputError, match="reduce rate, trace_start or"):
         arriving("generated", end_s=3650 * 24 * HOUR_S)

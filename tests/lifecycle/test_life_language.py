@@ -46,23 +46,23 @@ def scenario(folder: Path, **changes: Any) -> farmsim.Scenario:
 def test_explain_tells_the_life_of_a_vm(tmp_path: Path) -> None:
     result = farmsim.run(scenario(tmp_path))
     assert result.vm_history("vm-3").text().splitlines()[2:11] == [
-        "00:00:20  is asked for",
+        "00:00:20  is requested",
         "00:00:20  waits in the queue",
         "00:20:20  is turned away for now: waited too long",
         "00:25:20  waits in the queue",
         "00:34:10  starts on h-1",
         "00:35:00  runs on h-1",
-        "00:51:40  leaves h-1, finished",
-        "02:00:00  the run ends; its work had finished",
+        "00:51:40  ends on h-1",
+        "02:00:00  the run ends; it had ended",
         "",
     ]
     assert (
         "waited 34 min 40 s; left 16 min 40 s after it first ran"
         in result.vm_history("vm-3").text()
     )
-    assert "00:16:40  leaves h-1, finished" in result.vm_history("vm-1").text()
+    assert "00:16:40  ends on h-1" in result.vm_history("vm-1").text()
     reasons = result.tables["vms"]["reason"].to_pylist()
-    assert reasons == ["", "", "", "the queue is full", "fits no host of the farm"]
+    assert reasons == ["", "", "", "the queue is full", "does not fit on any host of the farm"]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_a_vm_that_fits_no_host_even_when_empty_is_turned_away_at_once() -> None
     assert outcome.lives.ended_s.tolist() == [110.0, 20.0]
     events = outcome.tables["vm_events"]
     told = [outcome.words[event] for event in events["event"][events["vm"] == 1]]
-    assert told == ["rejected: fits no host of the farm"]
+    assert told == ["rejected: does not fit on any host of the farm"]
 
 
 def test_who_came_while_the_only_host_was_stopping_is_tried_again() -> None:

@@ -38,7 +38,7 @@ def refusal(*arguments: Any, **more: Any) -> str:
 def test_a_placement_that_finds_no_room_is_not_a_farm_that_is_too_small() -> None:
     """4 + 6 and 4 + 6 fit; first fit puts both fours on one host, and then 6 + 6 do not."""
     text = refusal(2, 2, "first_fit")
-    assert "this placement found no room for 1 VM of 4" in text
+    assert "the initial placement found no host for 1 VM of 4" in text
     assert "farm.hosts" in text
     assert "too small" not in text
     assert farmsim.run(scenario(2, 2, "worst_fit")).value("vms_rejected") == 0
@@ -73,8 +73,8 @@ def test_a_farm_filled_beyond_the_optimums_share_is_not_short() -> None:
         assert (found.hosts_on, found.optimum.hosts) == (2, 4)
         assert found.over_fill == 2
         text = found.text()
-        assert "fewest hosts with at most 80 % of CPU used on each: 4, proven" in text
-        assert "2 hosts of the farm are filled beyond 80 %, within what they have" in text
+        assert "minimum number of hosts with at most 80 % of CPU used on each: 4, proven" in text
+        assert "2 hosts of the farm are above 80 % utilisation, but not above 100 %" in text
         assert "short" not in text
-        assert "the farm has 2 fewer on" in text
+        assert "the farm has 2 fewer hosts on" in text
     assert farmsim.optimum(day, at_s=0.0).over_fill == 0

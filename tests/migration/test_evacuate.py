@@ -107,7 +107,7 @@ def test_racks_of_the_network_are_named_from_1_in_the_order_of_the_farm() -> Non
     leaves = {"topology": "leaf_spine", "hosts_per_leaf": 4}
     outcome = evacuate(scenario(**{"network.layout": leaves}), Evacuation("rack-[!1]/rack-?"))
     assert outcome.hosts == ["rack-5", "rack-6"]
-    with pytest.raises(InputError, match="no host is called 'rack-4/"):
+    with pytest.raises(InputError, match="no host matches 'rack-4/"):
         evacuate(racks, Evacuation("rack-4/*"))
     assert len(evacuate(scenario(), Evacuation("rack-1/rack-1")).hosts) == 1
 
@@ -135,9 +135,9 @@ def test_the_report_says_what_stayed_and_why_also_when_made_again(tmp_path: Path
     tight = scenario(**{"farm.hosts.0.server.memory": "8 GiB"})
     outcome = evacuate(tight, Evacuation("rack-1,rack-2", at_s=600.0, hosts_per_wave=1))
     assert [len(vms) for _, vms in outcome.reasons] == [2, 2]
-    assert outcome.reasons[1][0] == "its wave had not begun"
+    assert outcome.reasons[1][0] == "its wave had not started"
     page = farmsim.load(outcome.result.save(tmp_path / "run")).report()
-    for said in ("Evacuation of hosts", "not emptied", "lack memory", "its wave had not begun"):
+    for said in ("Evacuation of hosts", "not emptied", "lack memory", "its wave had not started"):
         assert said in page
     assert "Evacuation of hosts" not in farmsim.run(SCENARIO).report()
 
@@ -184,7 +184,7 @@ def test_a_wave_follows_as_soon_as_the_work_on_the_last_one_is_over() -> None:
     assert second.closed_s == first.reopened_s
     assert second.closed_s is not None
     assert second.emptied_s == pytest.approx(second.closed_s + 2 * COPY_S, abs=0.01)
-    assert "work on the last wave ends at 0:35:14 h" in outcome.text()
+    assert "maintenance of the last wave ends at 0:35:14 h" in outcome.text()
 
 
 def lives(tmp_path: Path, *rows: str, **changes: Any) -> farmsim.Scenario:
@@ -215,7 +215,7 @@ def test_a_vm_on_a_host_of_a_later_wave_has_not_been_evacuated() -> None:
         large, Evacuation("rack-1,rack-3", hosts_per_wave=1, maintenance_time_s=7200.0)
     )
     assert outcome.finished_s is None
-    assert outcome.stayed == {"vm-1": "its wave had not begun"}
+    assert outcome.stayed == {"vm-1": "its wave had not started"}
     assert [each.emptied_s is None for each in outcome.by_host] == [False, True]
     both = evacuate(large, Evacuation("rack-1,rack-3", hosts_per_wave=1))
     assert both.finished_s is not None
@@ -284,12 +284,12 @@ def test_refusals_are_recorded_once_until_they_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        (Evacuation("shelf-*"), "no host is called 'shelf-\\*'; there are rack-1"),
+        (Evacuation("shelf-*"), "no host matches 'shelf-\\*'; the hosts are rack-1"),
         (Evacuation("rack-1", at_s=9000.0), "begins at 2:30:00 h, the run ends at 2:00:00 h"),
-        (Evacuation("rack-1", at_s=-60.0), "--at: is -60 s; name a time from 0 s to 10 years"),
+        (Evacuation("rack-1", at_s=-60.0), "--at: is -60 s; set a time from 0 s to 10 years"),
         (
             Evacuation("rack-1", maintenance_time_s=-1.0),
-            "--maintenance-time: is -1 s; name a time from 0 s to 10 years",
+            "--maintenance-time: is -1 s; set a time from 0 s to 10 years",
         ),
         (Evacuation("rack-1", maintenance_time_s=1e12), "--maintenance-time: is 1e\\+12 s"),
         (Evacuation("rack-1", at_s=float("nan")), "--at: is nan s"),

@@ -75,7 +75,7 @@ def test_a_move_follows(
         (None, KVM, OLD, NONE, "CPU level 2 is below 3, and conversion is none"),
         (None, DEVICE, KVM, CONVERT, "passthrough device is not to be detached"),
         (FixedRate(), FREED, KVM, CONVERT, "fixed_rate does not detach"),
-        (COLD, KVM, replace(KVM, platform=MigrationPlatform("")), CONVERT, "onto bare metal"),
+        (COLD, KVM, replace(KVM, platform=MigrationPlatform("")), CONVERT, "to bare metal"),
         (
             None,
             KVM,

@@ -85,8 +85,8 @@ def test_two_vms_change_places_by_way_of_a_third_host() -> None:
         ("vm-1", "c-1", "b-1", "by way of c-1"),
     ]  # fmt: skip
     assert outcomes(result) == ["moved after others"] * 2 + ["moved by way of c-1"]
-    assert "makes room by moving to c-1 first" in str(result.vm_history("vm-1"))
-    assert "when others have made room" in str(result.vm_history("vm-2"))
+    assert "frees memory by migrating to c-1 first" in str(result.vm_history("vm-1"))
+    assert "when other migrations have freed memory" in str(result.vm_history("vm-2"))
 
 
 def test_without_a_third_host_one_stands_still_meanwhile() -> None:
@@ -102,7 +102,7 @@ def test_without_a_third_host_one_stands_still_meanwhile() -> None:
     assert by_vm["vm-1"]["copied_gib"] == 0.0
     lost = result.table("vms")["unserved_migration_share"].to_pylist()
     assert lost[0] == pytest.approx(down_s / 1800, rel=1e-3)
-    assert "going to storage" in str(result.vm_history("vm-1"))
+    assert "suspending to storage" in str(result.vm_history("vm-1"))
 
 
 def test_what_never_has_room_is_refused_and_what_counted_on_it() -> None:

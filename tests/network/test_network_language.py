@@ -69,11 +69,11 @@ FAULTS = {
     ),
     "link with one end": (
         "{topology: graph, links: [{between: [a-1], bandwidth: 1 Gbit/s}]}", ".links.0.between",
-        "at least 2 entries go here, not 1",
+        "at least 2 entries are expected, not 1",
     ),
     "link with three ends": (
         "{topology: graph, links: [{between: [a-1, x, y], bandwidth: 1 Gbit/s}]}",
-        ".links.0.between", "at most 2 entries go here, not 3",
+        ".links.0.between", "at most 2 entries are expected, not 3",
     ),
     "graph without links": (graph(), ".links", "at least one entry"),
     "odd number of ports": ("{topology: fat_tree, ports: 5}", "", "needs an even number of ports"),
@@ -187,17 +187,17 @@ SITE_FAULTS = {
     ),
     "too few hosts": (
         sites("{name: north, hosts: 1}", "{name: south, hosts: 1}"), ".sites",
-        "the sites have 2 hosts and the farm has 3",
+        "the sites have 2 hosts, the farm has 3",
     ),
     "groups here and numbers there": (
-        sites(NORTH, "{name: south, hosts: 1}"), ".sites.1.hosts", "give all of them the same",
+        sites(NORTH, "{name: south, hosts: 1}"), ".sites.1.hosts", "use one of the two for all",
     ),
     "neither groups nor hosts": (
         sites(NORTH, "{name: south}"), ".sites.1", "either groups or hosts",
     ),
     "an uplink without racks": (
         sites(NORTH, "{name: south, groups: [b], uplink: 1 Gbit/s}"), ".sites.1.uplink",
-        "add hosts_per_rack",
+        "set hosts_per_rack",
     ),
     "two sites of one name": (
         sites(NORTH, SOUTH, "{name: south, groups: [b]}"), ".sites.2.name", "name of two sites",
@@ -211,7 +211,7 @@ SITE_FAULTS = {
         ".lines.0.between", "a line joins north to itself",
     ),
     "two lines between two sites": (
-        sites(NORTH, SOUTH, lines=f"{LINE}, {LINE}"), ".lines.1.between", "joint bandwidth",
+        sites(NORTH, SOUTH, lines=f"{LINE}, {LINE}"), ".lines.1.between", "their total bandwidth",
     ),
 }  # fmt: skip
 

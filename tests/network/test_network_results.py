@@ -267,7 +267,7 @@ def no_end(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lost_bytes, "link .* carried .* bytes, moves sent"),
+        (lost_bytes, "link .* carried .* bytes, migrations sent"),
         (too_long_down, "downtime of a migration is longer"),
         (no_end, "has no end"),
     ],

@@ -98,9 +98,9 @@ def test_without_a_network_nothing_is_shared_and_that_is_told() -> None:
     result = farmsim.run(scenario())
     assert [row["start_s"] for row in moves(result)] == [600.0] * 4
     assert at_a_time(result) == 4
-    assert "Moves at a fixed rate share" in result.report()
+    assert "Migrations at a fixed rate share" in result.report()
     stated = farmsim.run(scenario(network={"max_migrations_per_host": 1}))
-    assert "Moves at a fixed rate share" not in stated.report()
+    assert "Migrations at a fixed rate share" not in stated.report()
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -39,7 +39,7 @@ SAID = {
     "Empty": "it has no method {method}; define {method}(self, {given})",
     "Asks": "{method}(self, {given}, more) has other parameters; define {method}(self, {given})",
     "Odd": "its annotations fail: NameError",
-    "Exits": "failed: SystemExit: 0; mend it where the traceback below says",
+    "Exits": "failed: SystemExit: 0; correct it where the traceback below points",
     "value": "it is 5 and no dataclass",
     "few": "arguments; write def",
 }

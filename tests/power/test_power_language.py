@@ -40,7 +40,7 @@ def written(folder: Path, old: str = "", new: str = "") -> str:
     ("old", "new", "message"),
     [
         ("sleep: suspend_to_ram,", "sleep: hibernate,",
-         r"yaml:17:\d+: policies.power.sleep: no host can be in hibernate; add"),
+         r"yaml:17:\d+: policies.power.sleep: no host supports hibernate; add"),
         ("{state: suspend_to_ram, power: 9 W,", "{state: off, power: 9 W,",
          r"yaml:10.*'off' is not allowed; write 'hibernate', 'suspend_to_ram' or 'standby'"),
         ("      sleep:\n", "      sleep:\n        - {state: suspend_to_ram}\n",
@@ -89,7 +89,7 @@ def test_what_a_limit_forbids_is_told(tmp_path: Path) -> None:
 def test_the_report_shows_power_states(tmp_path: Path) -> None:
     report = farmsim.run(written(tmp_path)).report()
     assert "Hosts by power state" in report
-    assert "Energy of switching" in report
+    assert "Energy of power state transitions" in report
 
 
 def test_the_resolved_scenario_reads_back(tmp_path: Path) -> None:

@@ -82,4 +82,4 @@ def test_what_was_recognised_is_told(tmp_path: Any) -> None:
     )  # fmt: skip
     found = farmsim.run(scenario).summary["assumptions"]
     told = [each["value"] for each in found if each["assumption"] == "Recognised"]
-    assert told == ["Times of load.csv were recognised as Unix time in ms."]
+    assert told == ["Times of load.csv were recognised as Unix times in ms."]

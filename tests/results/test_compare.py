@@ -91,7 +91,7 @@ def test_equal_variants_differ_by_exactly_nothing(compared: Comparison) -> None:
         assert cell is not None
         assert cell.value is None or cell.difference == 0.0
         assert cell.change_percent in (0.0, None)
-    assert "same: every figure as in base." in compared.sentences
+    assert "same: no metric differs from base." in compared.sentences
     tables = [compared.result(name).table("vms") for name in ("base", "same")]
     assert tables[0].drop_columns(["scenario"]) == tables[1].drop_columns(["scenario"])
 
@@ -224,7 +224,7 @@ def test_overheads_give_a_band_and_what_has_none_gives_none() -> None:
     assert kvm.high is not None
     assert kvm.low <= kvm.value <= kvm.high
     assert kvm.low < kvm.high
-    assert "own: every figure as in ideal." in found.sentences
+    assert "own: no metric differs from ideal." in found.sentences
 
 
 def test_the_best_is_best_at_every_level() -> None:
@@ -371,7 +371,7 @@ def test_the_command_writes_and_prints(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     (directory,) = (folder / "runs").iterdir()
     assert directory.name.startswith("small-")
-    assert "same: every figure as in base." in done.stdout
+    assert "same: no metric differs from base." in done.stdout
     assert "* best of its row" in done.stdout
     assert "Energy of the servers" in done.stdout
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
@@ -418,7 +418,7 @@ BAD = {
     ),
     "path too long": (
         with_variant("{run.duration.x: 3}"),
-        "s.yaml:13:10: variants.same.run.duration.x: run.duration has nothing below it",
+        "s.yaml:13:10: variants.same.run.duration.x: run.duration has no fields; shorten the path",
     ),
     "wrong value": (
         with_variant("{run.duration: 3 kg}"),
@@ -435,7 +435,7 @@ BAD = {
     "twice": (TEXT.replace("same:", "base:"), "s.yaml:13:3: duplicate key 'base'"),
     "but for case": (TEXT.replace("same:", "Base:"), "s.yaml:13:3: variants.Base: 'Base' is"),
     "alone": (TEXT[: TEXT.index("  same")], "s.yaml:12:3: variants.base: is the only variant"),
-    "none": (TEXT[: TEXT.index("variants")], "s.yaml:2:1: nothing to compare with; name a second"),
+    "none": (TEXT[: TEXT.index("variants")], "s.yaml:2:1: nothing to compare with; give a second"),
     "too small": (
         with_variant("{farm.hosts.0.count: 1, workload.vms: 90}"),
         "s.yaml:13:3: variants.same: s.yaml:13:10: farm.hosts: the farm is too small",
@@ -481,7 +481,7 @@ def test_bad_calls_end_with_2(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     done = call("compare", "one.yaml", "one.yaml", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("one.yaml:2:1: name: 'small' is compared already")
+    assert done.stderr.startswith("one.yaml:2:1: name: 'small' is the name of two variants")
     done = call("compare", "s.yaml", "--out", "s.yaml", cwd=folder)
     assert (done.returncode, "is a file" in done.stderr) == (2, True)
     done = call("compare", "s.yaml", "--out", ".", cwd=folder)

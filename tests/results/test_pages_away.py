@@ -85,7 +85,7 @@ def test_where_vms_are_restarted_it_is(what: str) -> None:
     assert vm(result)["availability"] == pytest.approx(1 - 15 / 7200)
     told = str(result.vm_history("vm-1"))
     assert "had not fetched yet" in told
-    assert "is to be started again" in told
+    assert "is queued for a restart" in told
 
 
 def test_two_failures_at_once_lose_a_vm_once() -> None:

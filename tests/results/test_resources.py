@@ -68,7 +68,7 @@ def test_what_comes_and_goes_counts_for_its_time() -> None:
     ("memory", "overcommit", "expected"),
     [
         ("2 GiB", 4, "memory"),  # 50 % of memory, 25 % of the CPU that may be promised, 10 % of CPU
-        ("2 GiB", 1, "CPU promised to VMs"),  # 50 % of memory, 100 % of the CPU
+        ("2 GiB", 1, "CPU allocated to VMs"),  # 50 % of memory, 100 % of the CPU
         ("128 MiB", 40, "CPU"),  # 3 %, 2.5 % and 10 %
     ],
 )
@@ -130,5 +130,5 @@ def test_a_vm_of_a_moment_is_not_said_to_have_held_nothing(tmp_path: Path) -> No
     told = farmsim.run(written).summary["limiting_resource"]
     assert told == {
         "resource": "none",
-        "text": "At the 95th percentile of time no VM held any resource of a host that was on.",
+        "text": "At the 95th percentile over time, no VM held any resource of a host that was on.",
     }

@@ -122,7 +122,7 @@ def test_several_baselines_have_a_sentence_and_a_column_each(tmp_path: Path) -> 
 
 
 def test_nothing_stands_beside_other_baselines() -> None:
-    with pytest.raises(InputError, match="none stands beside other baselines"):
+    with pytest.raises(InputError, match="none cannot be combined with other baselines"):
         farmsim.run(scenario(baseline=[{"type": "dedicated"}, {"type": "none"}]))
 
 
@@ -162,7 +162,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "sizes": (
         {"workload": scenario(3, 4)["workload"] | {"sizes": [SIZE | {"vcpus": 1}]}},
-        "workload: has VMs of other sizes",
+        "workload: has VMs of different sizes",
     ),
 }  # fmt: skip
 
@@ -226,7 +226,7 @@ def test_where_no_variant_does_any_work_none_is_best() -> None:
     compared = farmsim.compare(rejecting | {"variants": {"a": {}, "b": {"farm.hosts.0.count": 3}}})
     assert not compared.serving
     assert not any(row.best for row in compared.rows.values())
-    assert "None is marked as best: no work was done." in compared.notes
+    assert "No variant is marked as best: no work was done." in compared.notes
 
 
 def test_a_variant_that_serves_less_is_never_best() -> None:
@@ -241,9 +241,9 @@ def test_a_variant_that_serves_less_is_never_best() -> None:
     assert cell is not None
     assert cell.rank is None
     assert compared.sentences == [
-        "half: 10 of 20 VMs were rejected and 50 % of the CPU asked for was not served. No saving "
-        "is claimed against base: this run did 50 % of the work that was done there.",
-        "none: every figure as in base.",
+        "half: 10 of 20 VMs were rejected and 50 % of the requested CPU was not served. No saving "
+        "is claimed against base: this run did 50 % of the work done there.",
+        "none: no metric differs from base.",
     ]
     lines = comparison_text(compared).splitlines()
     assert [line.split()[:2] for line in lines[4:6]] == [["Work", "served"]] * 2
@@ -299,10 +299,10 @@ def test_what_was_not_done_is_told_in_order() -> None:
     assert undone(figures) == [
         "1 of 20 VMs was rejected",
         "2 of 20 VMs had no host at the end",
-        "1 of 20 VMs was lost with a failed migration",
-        "VMs were available for 99.953 % of their time",
-        "12 requests still waited at the end",
-        "12.5 % of the CPU asked for was not served",
+        "1 of 20 VMs was lost in a failed migration",
+        "VMs were available 99.953 % of the time",
+        "12 requests were still waiting at the end",
+        "12.5 % of the requested CPU was not served",
     ]
     assert undone({"vms": 20.0, "vm_availability": 1.0, "unserved_share": 0.0}) == []
 
@@ -378,7 +378,7 @@ def test_two_rejected_vms_are_both_and_shares_differ_by_points() -> None:
     summary = farmsim.run(written).summary
     assert summary["verdict"].startswith("Both VMs had no host at the end, ")
     assert summary["warnings"][-1] == (
-        "More than 99.9 % of the CPU asked for was not served: because VMs were wanted and did "
+        "More than 99.9 % of the requested CPU was not served: because VMs were wanted and did "
         "not run."
     )
     half = scenario(1, 10, "100 %", baseline={"type": "dedicated"})

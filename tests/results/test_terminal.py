@@ -261,7 +261,7 @@ def test_a_place_without_permission_is_refused_at_once(
     (folder / "shut").mkdir()
     monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "shut")
     assert run_command_line(["run", "s.yaml", "--out", "shut/o"]) == 2
-    assert capsys.readouterr().err == "shut: cannot be written to; name another place\n"
+    assert capsys.readouterr().err == "shut: is not writable; choose another path\n"
     assert run_command_line(["schema", "--out", "gone/x.json"]) == 2
     assert capsys.readouterr().err == "gone: directory does not exist; create it first\n"
 

@@ -66,7 +66,12 @@ def expected(result: farmsim.Result, vm: str) -> list[tuple[str, tuple[str, ...]
             wanted.append((at(row["decided_s"]), (f"waits for {target} to boot",)))
         copied = f"{row['copied_gib']:g} GiB"
         taken = f"{row['end_s'] - row['start_s']:.3g} s"
-        wanted.append((at(row["start_s"]), (f"leaves {source} for {target}", f"{copied} to copy")))
+        wanted.append(
+            (
+                at(row["start_s"]),
+                (f"starts migrating from {source} to {target}", f"{copied} to copy"),
+            )
+        )
         wanted.append((at(row["end_s"]), (f"is on {target}: {copied} copied in {taken}",)))
     return wanted
 
@@ -77,7 +82,7 @@ def test_every_line_comes_from_the_tables_and_every_row_has_its_line(
     for vm in names(result)[::4]:
         lines = lines_of(result.vm_history(vm))
         assert [line[:8] for line in lines] == sorted(line[:8] for line in lines)
-        assert lines[-1].startswith("06:00:00  the run ends; runs on ")
+        assert lines[-1].startswith("06:00:00  the run ends; running on ")
         told = [line for line in lines[:-1] if not re.search(r" is (on|booting|dr\w+) \(", line)]
         wanted = expected(result, vm)
         assert len(told) == len(wanted)
@@ -135,7 +140,7 @@ def test_the_summary_agrees_with_the_tables(result: farmsim.Result) -> None:
         assert last.data["unserved_migration_share"] == about["unserved_migration_share"]
         moved = about["unserved_migration_share"]
         assert (f"{100 * moved:.3g} % by migration" in last.text) == (moved > 0)
-        assert f"asked for {about['requested_ghz_h']:.4g} GHz h" in last.text
+        assert f"requested {about['requested_ghz_h']:.4g} GHz h" in last.text
 
 
 def test_the_events_are_json_and_say_what_the_text_says(
@@ -172,7 +177,11 @@ BAD = {
     "several": ("{run}", "146*net_*", "VMs match"),
     "not a run": ("{run}/tables", "x", "is not a run directory"),
     "nowhere": ("{run}/none", "x", "is not a run directory"),
-    "a comparison": ("{comparison}", "x", "is a comparison, not a run; name one of the runs below"),
+    "a comparison": (
+        "{comparison}",
+        "x",
+        "is a comparison, not a run; give one of the runs in its",
+    ),
 }
 
 
@@ -258,18 +267,18 @@ def made(
 
 DECISIONS = {
     "moved": (
-        {}, "static_threshold measured 90 % on a, above its limit of 80 %; is to move to b "
+        {}, "static_threshold measured 90 % on a, above its limit of 80 %; is to migrate to b "
         "(cost 1.5, the lowest of 9 hosts considered)",
     ),
     "superseded": ({"outcome": "superseded"}, "considered), superseded later in the same round"),
     "refused": (
-        {"outcome": "target lacks memory"}, "was to move to b (cost 1.5, the lowest of 9 hosts "
+        {"outcome": "target lacks memory"}, "was to migrate to b (cost 1.5, the lowest of 9 hosts "
         "considered), refused: target lacks memory",
     ),
     "no room": (
         {"target": None, "outcome": "no host has room", "hosts_full": 9, "hosts_no_cpu": 2,
          "hosts_no_memory": 4, "hosts_vetoed": 3},
-        "; stays, no host has room: none of 9 hosts has room: 2 without CPU, 4 without memory, "
+        "; stays, no host has room: none of 9 hosts has capacity: 2 without CPU, 4 without memory, "
         "3 would be overloaded",
     ),
     "nobody asked": (
@@ -281,9 +290,9 @@ DECISIONS = {
     ),
     "at the limit": ({"measured": 0.8}, "measured 80 % on a, at its limit of 80 %;"),
     "nothing measured": (
-        {"rule": "evacuation", "measured": 0.0, "limit": 0.0}, "evacuation; is to move to b",
+        {"rule": "evacuation", "measured": 0.0, "limit": 0.0}, "evacuation; is to migrate to b",
     ),
-    "no number": ({"measured": float("nan")}, "static_threshold; is to move to b"),
+    "no number": ({"measured": float("nan")}, "static_threshold; is to migrate to b"),
     "placed": (
         {"time_s": 0.0, "outcome": "placed", "rule": "initial placement: first_fit",
          "target": "a", "hosts_considered": 1},
@@ -300,7 +309,7 @@ def test_each_kind_of_decision_is_told(given: dict[str, Any], text: str) -> None
 
 
 def test_a_rejected_vm_says_why() -> None:
-    reason = "of 9 hosts 6 lack CPU, 0 lack memory, 0 lack headroom, 3 may not take it"
+    reason = "of 9 hosts 6 lack CPU, 0 lack memory, 0 would be overloaded, 3 are excluded"
     row = decision_row(
         time_s=0.0, source=None, target=None, outcome="rejected", hosts_no_cpu=6, hosts_barred=3,
         rule="initial placement: best_fit",
@@ -310,12 +319,12 @@ def test_a_rejected_vm_says_why() -> None:
     )
     assert made([row], vms=[rejected]).vm_history("v").text() == (
         "v: small, 2 vCPUs, 4,000 MHz, 8 GiB\n\n"
-        "00:00:00  rejected by best_fit: none of 9 hosts has room: 6 without CPU, "
-        "3 may not take it\n"
+        "00:00:00  rejected by best_fit: none of 9 hosts has capacity: 6 without CPU, "
+        "3 are excluded\n"
         "01:00:00  the run ends; it never ran\n\n"
         f"rejected: {reason}\n"
-        "nothing was decided about it after the start\n"
-        "asked for no CPU"
+        "no decisions after the start\n"
+        "requested no CPU"
     )
 
 
@@ -323,18 +332,20 @@ BOOTING = [{"time_s": 300.0, "host": "b", "state": "booting", "cause": "needed f
 MOVES = {
     "cut off by the end": (
         {"end_s": HOUR_S, "start_s": 3580.0, "decided_s": 3580.0, "finished": False}, [],
-        "is still moving to b when the run ends, after 20 s",
+        "is still migrating to b at the end of the run, after 20 s",
     ),
-    "broken off": ({"finished": False}, [], "the move to b is broken off after 30 s"),
+    "is aborted": ({"finished": False}, [], "the migration to b is aborted after 30 s"),
     "never begun": (
         {"end_s": HOUR_S, "finished": False}, BOOTING,
-        "has not left for b, which is still booting after 55 min 0 s",
+        "has not started migrating to b, which is still booting after 55 min 0 s",
     ),
-    "waited its turn": ({"start_s": 310.0}, [], "leaves a for b after 10 s of waiting: 8 GiB"),
+    "waited its turn": (
+        {"start_s": 310.0}, [], "starts migrating from a to b after 10 s of waiting: 8 GiB",
+    ),
     "columns yet unknown": (
         {"downtime_s": 0.35, "rounds": 4, "converged": True, "kind": "pre_copy", "note": None,
          "phases": ["first", "rest"], "stages": [{"name": "copy", "gib": 1.5}]}, [],
-        "is on b: 8 GiB copied in 30 s, downtime 0.35 s, rounds 4, converged yes, kind pre_copy, "
+        "runs on b: 8 GiB copied in 30 s, downtime 0.35 s, rounds 4, converged yes, kind pre_copy, "
         "phases (first; rest), stages (name copy gib 1.5)",
     ),
 }  # fmt: skip
@@ -350,16 +361,16 @@ def test_each_kind_of_move_is_told(
     )
     assert any(text in line for line in lines_of(vm_history)), vm_history.text()
     begun = any(each.event == "move_begin" for each in vm_history.events)
-    assert begun == ("has not left" not in text)
-    assert ("away for 0.35 s in all" in vm_history.text()) == ("downtime" in text)
+    assert begun == ("has not started migrating" not in text)
+    assert ("downtime 0.35 s in total" in vm_history.text()) == ("downtime" in text)
     json.dumps(vm_history.to_list(), allow_nan=False)
 
 
 def test_what_it_went_without_is_summed_up() -> None:
     assert made().vm_history("v").text().endswith(
-        "on a from first to last\n"
-        "nothing was decided about it after the start\n"
-        "asked for 10 GHz h, 25 % of its size; went without 2 % as its hosts were saturated, "
+        "on a all the time\n"
+        "no decisions after the start\n"
+        "requested 10 GHz h, 25 % of its size; not served: 2 % because its hosts were saturated, "
         "0.1 % by migration; ready but not running 3 % of the time, co-stopped 0.4 %"
     )  # fmt: skip
 
@@ -377,7 +388,7 @@ def test_the_story_shown_on_the_page_is_what_the_commands_print(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "concepts.md").read_text("utf-8")
-    section = page.partition("## The vm_history of one VM")[2].partition("\n## ")[0]
+    section = page.partition("## The history of one VM")[2].partition("\n## ")[0]
     commands, shown = re.findall(r"^```\w+\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     for line in commands.splitlines():

@@ -69,7 +69,7 @@ FAULTS = {
         ["name: r, type: affinity, vms: [vm-1]"],
         f"s.yaml:{LINE}:5: constraints.0: there is no type 'affinity'; ",
     ),
-    "nobody": (["name: r, type: apart"], "constraints.0: names no VM; give names under vms"),
+    "nobody": (["name: r, type: apart"], "constraints.0: applies to no VM; set vms"),
     "hosts missing": (["name: r, type: fence, vms: [vm-1]"], "constraints.0.hosts: is missing"),
     "field of another type": (
         ["name: r, type: apart, vms: [vm-1], hosts: [a-1]"],
@@ -85,7 +85,7 @@ FAULTS = {
          "name: split, type: apart, vms: [vm-1, vm-3]"],
         f"s.yaml:{LINE}:6: constraints.0: rules pair, link, split cannot be kept (link at "
         f"s.yaml:{LINE + 1}:6; split at s.yaml:{LINE + 2}:6) by vm-1, vm-3: they must share a "
-        "host, and may not; change one, or give it a penalty",
+        "host, and may not; change one of them, or give it a penalty",
     ),
     "more VMs than hosts": (
         ["name: r, type: apart, vms: ['vm-*']"],
@@ -137,7 +137,7 @@ def test_a_cancelled_move_would_tear_companions_apart() -> None:
         "baseline:", "migration: {model: pre_copy, if_not_converging: cancel}\nbaseline:"
     )
     (found,) = problems(ruled(PAIR, base=cancelling))
-    assert "constraints.0: keeps VMs together that move one by one" in found
+    assert "constraints.0: keeps VMs together, but VMs are migrated one at a time" in found
     build(from_text(ruled(PAIR + ", penalty: 1", base=cancelling)))
 
 
@@ -164,7 +164,7 @@ def test_vms_that_find_no_host_are_told_with_the_rules() -> None:
     text = ruled("name: pen, type: fence, sizes: [big], hosts: [a-1, a-2]", base=full)
     with pytest.raises(InputError) as caught:
         farmsim.run(from_text(text))
-    assert "4 may not take it, barred by rules: pen 4" in str(caught.value)
+    assert "4 are excluded, excluded by rules: pen 4" in str(caught.value)
 
 
 def test_without_rules_there_are_no_tables_of_rules() -> None:
@@ -235,7 +235,10 @@ TABLE_FAULTS = {
     "unknown column": (
         "rule,type,vms\n", "rules.csv:1: there is no column 'vms'; did you mean vm?",
     ),
-    "row of no rule": ("rule,type,vm\n,apart,vm-1\n", "rules.csv:2: rule: is empty; name the rule"),
+    "row of no rule": (
+        "rule,type,vm\n,apart,vm-1\n",
+        "rules.csv:2: rule: is empty; write the name of the rule",
+    ),
     "two types": (
         "rule,type,vm\nr,apart,vm-1\nr,lonely,vm-2\n",
         "rules.csv:3: type: is 'lonely', and 'apart' in an earlier row of r; write the same",

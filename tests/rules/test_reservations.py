@@ -57,7 +57,7 @@ def test_who_may_be_rejected_is_with_the_reason() -> None:
     result = farmsim.run(made)
     rows = result.table("vms").to_pylist()
     assert [row["state"] for row in rows] == ["running", "running", "rejected"]
-    assert "barred by rules: reservation of a 2" in rows[2]["reason"]
+    assert "excluded by rules: reservation of a 2" in rows[2]["reason"]
 
 
 @pytest.mark.parametrize("policy", ["consolidation", "dynamic_power"])
@@ -174,4 +174,4 @@ def test_members_that_come_later_wait_where_no_host_can_promise_theirs() -> None
     rows = [row for row in farmsim.run(made).table("vms").to_pylist() if row["vm"] != "vm-1"]
     assert [row["state"] for row in rows] == ["running", "running", "waiting", "waiting"]
     assert {row["last_host"] for row in rows[:2]} == {"h-1", "h-2"}
-    assert all("barred by rules: reservation of m 2" in row["reason"] for row in rows[2:])
+    assert all("excluded by rules: reservation of m 2" in row["reason"] for row in rows[2:])

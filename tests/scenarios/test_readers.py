@@ -165,7 +165,7 @@ BROKEN_TEXT = {
     "negative": ("10\n20\n-1\n", r"trace/a:3: sample 2 of a is -1 %"),
     "infinite": ("10\ninf\n", r"trace/a:2: sample 1 of a is inf %"),
     "too much": ("100.5\n", r"trace/a:1: sample 0 of a is 100.5 %"),
-    "empty": ("", r"trace/a: holds no sample"),
+    "empty": ("", r"trace/a: has no samples"),
 }
 
 
@@ -190,17 +190,17 @@ BROKEN_TABLES = {
     "word": ("time,a\n0,1\n300,x\n", {}, r"t.csv:3: 'x' in column 'a' is not a number"),
     "nan": ("time,a\n0,nan\n", {}, r"t.csv:2: NaN in column 'a'"),
     "bad time": ("time,a\nnoon,1\n", {}, r"t.csv:2: 'noon' in column 'time' is no time"),
-    "backwards": ("time,a\n300,1\n0,2\n", {}, r"t.csv:3: goes back or stands still"),
+    "backwards": ("time,a\n300,1\n0,2\n", {}, r"t.csv:3: is not later than the row above"),
     "off the grid": (
         "time,a\n0,1\n300,2\n450,3\n700,4\n",
         {},
-        r"t.csv:5: does not lie on the grid",
+        r"t.csv:5: is not a multiple of the step",
     ),
     "twice": ("time,vm,cpu\n0,a,1\n0,a,2\n", {"layout": "tidy"}, r"t.csv:3: a has a second sample"),
     "two columns": ("time,a,a\n0,1,2\n", {}, r"t.csv:1: two columns are called 'a'"),
-    "only a header": ("time,a\n", {}, r"t.csv: holds no sample"),
-    "only the time": ("time\n0\n", {}, r"t.csv: has no column besides the time"),
-    "empty": ("", {}, r"t.csv: holds no sample"),
+    "only a header": ("time,a\n", {}, r"t.csv: has no samples"),
+    "only the time": ("time\n0\n", {}, r"t.csv: has no column except the time"),
+    "empty": ("", {}, r"t.csv: has no samples"),
     "nothing at all in a column": ("time,a,b\n0,,1\n", {}, r"sample 0 of a is missing"),
 }
 
@@ -256,7 +256,7 @@ def test_archives_are_read_like_folders_and_cannot_lead_out(
     assert trace.names == ["day/a", "day/b"]
     for evil in ("../b", "/etc/b", "day/../../b", "C:\\b"):
         pack(tmp_path / name, {"a": "1\n", evil: "2\n"})
-        with pytest.raises(InputError, match="leads out of the archive"):
+        with pytest.raises(InputError, match="points outside the archive"):
             read_planetlab(tmp_path / name, name, 300.0, REFUSE)
 
 
@@ -279,7 +279,7 @@ def test_links_and_damage_in_archives_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither a folder nor a zip or tar"):
         read_planetlab(tmp_path / "t.txt", "t.txt", 300.0, REFUSE)
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match="holds no sample"):
+    with pytest.raises(InputError, match="has no samples"):
         read_planetlab(tmp_path / "none", "none", 300.0, REFUSE)
     with pytest.raises(InputError, match="no such folder"):
         read_planetlab(tmp_path / "gone", "gone", 300.0, REFUSE)
@@ -290,7 +290,7 @@ BROKEN_BITBRAINS = {
     "few columns": (BITBRAINS_HEADER + "\n1;\t2\n", "a:2: has 2 columns, the header 11"),
     "word": (bitbrains_file(0, [1.0]).replace("5852.0;\t1.0", "5852.0;\tx"), "a:2: 'x' under"),
     "negative": (bitbrains_file(0, [-5.0]), "a:2: -5.0 under 'CPU usage"),
-    "no rows": (BITBRAINS_HEADER + "\n", "holds no sample"),
+    "no rows": (BITBRAINS_HEADER + "\n", "has no samples"),
     "no cores": (bitbrains_file(0, [1.0], cores=0), "has no cores, capacity or memory"),
     "gap": (bitbrains_file(0, [1.0, None, 1.0]), "is missing; write a number, or workload.gaps"),
 }
@@ -326,7 +326,7 @@ def test_a_vm_that_fits_no_host_is_refused_or_listed() -> None:
     assert [vm["state"] for vm in vms] == ["rejected", "running", "running"]
     assert (
         vms[0]["reason"]
-        == "of 2 hosts 0 lack CPU, 2 lack memory, 0 lack headroom, 0 may not take it"
+        == "of 2 hosts 0 lack CPU, 2 lack memory, 0 would be overloaded, 0 are excluded"
     )
     assert "1 of 3 VMs" in result.summary["verdict"]
 
@@ -348,7 +348,9 @@ def test_a_farm_that_is_too_small_names_who_finds_no_host() -> None:
 def test_a_generator_needs_a_number_of_vms() -> None:
     with pytest.raises(InputError, match=r"workload.vms: is missing"):
         run({"source": {"type": "constant", "utilisation": "10 %"}})
-    with pytest.raises(InputError, match=r"the counts of the sizes sum to 2; make them agree"):
+    with pytest.raises(
+        InputError, match=r"but the counts of the sizes sum to 2; make the two equal"
+    ):
         run({"source": {"type": "constant", "utilisation": "10 %"}, "vms": 3,
              "sizes": [{"name": "s", "count": 2}]})  # fmt: skip
 

@@ -189,7 +189,9 @@ def test_two_lives_have_two_names_and_one_series(tmp_path: Path) -> None:
     write(tmp_path, vms_csv=vms.replace("0,600", "0,1800"))
     assert "'web' names 2 VMs" in refusal(tmp_path, arrivals=TABLE)
     write(tmp_path, vms_csv=vms + "web#2,1300,,2,8\n")
-    assert "as a second life would be" in refusal(tmp_path, arrivals=TABLE)
+    assert "is how farmsim names the second of two VMs with one name" in refusal(
+        tmp_path, arrivals=TABLE
+    )
 
 
 def test_explain_finds_each_life_of_a_vm(tmp_path: Path) -> None:
@@ -283,17 +285,17 @@ def test_epochs_are_recognised_by_their_size(tmp_path: Path, factor: int) -> Non
 @pytest.mark.parametrize(
     ("times", "told"),
     [
-        (("45000.0", "45000.003472"), "serial days of a spreadsheet"),
-        (("45000", "45001"), "serial days of a spreadsheet"),
+        (("45000.0", "45000.003472"), "serial dates of a spreadsheet"),
+        (("45000", "45001"), "serial dates of a spreadsheet"),
         (("0", "0.0833333"), "hardly seconds"),
-        (("0", "300000"), "which would be 3.47 days; write time_unit: ms"),
-        (("0", "3600000"), "which would be 41.7 days; write time_unit: ms"),
-        (("20260301", "20260302"), "holds dates such as '20260301'"),
-        (("20260301000000", "20260301000500"), "in no unit that could be recognised"),
+        (("0", "300000"), "which as seconds would be 3.47 days; set time_unit: ms"),
+        (("0", "3600000"), "which as seconds would be 41.7 days; set time_unit: ms"),
+        (("20260301", "20260302"), "contains dates such as '20260301'"),
+        (("20260301000000", "20260301000500"), "whose unit cannot be recognised"),
         (("28401120", "28401125"), "begins at 2.84011e+07 with steps of 5"),
         (("0", "2026-03-02T00:05:00"), "is a date where the rows above have numbers"),
         (("2026-03-02T00:00:00Z", "2026-03-02T00:05:00"), "has no time zone, unlike the rows"),
-        (("02.03.2026 00:00", "02.03.2026 00:05"), "is no time; write seconds or ISO 8601"),
+        (("02.03.2026 00:00", "02.03.2026 00:05"), "is not a time; write seconds or ISO 8601"),
         (("0", ""), "is empty"),
     ],
 )
@@ -326,7 +328,7 @@ def test_units_of_times(
 
 def test_a_unit_of_dates_is_refused(tmp_path: Path) -> None:
     write(tmp_path, load_csv="time,a\n2026-03-02T00:00:00Z,10\n2026-03-02T00:05:00Z,10\n")
-    assert "leave time_unit out" in refusal(tmp_path, source=CSV | {"time_unit": "s"})
+    assert "remove time_unit" in refusal(tmp_path, source=CSV | {"time_unit": "s"})
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Nowhere/Never"])
@@ -361,7 +363,7 @@ def test_other_habits_of_csv_are_refused_never_misread(
 
 @pytest.mark.parametrize(
     ("on_end", "told"),
-    [("hold", "its last values are held"), ("loop", "gone through again"), ("stop", "stopped")],
+    [("hold", "the last values are held"), ("loop", "gone through again"), ("stop", "stopped")],
 )
 def test_a_short_trace_warns_with_the_share_of_the_run(
     tmp_path: Path, on_end: str, told: str
@@ -400,11 +402,11 @@ def test_many_columns_are_read_in_time_that_grows_with_their_number(tmp_path: Pa
 
 def test_a_tidy_table_that_is_read_as_wide_is_told_what_to_write(tmp_path: Path) -> None:
     write(tmp_path, load_csv=TIDY)
-    assert "write layout: tidy" in refusal(tmp_path, source=CSV)
+    assert "set layout: tidy" in refusal(tmp_path, source=CSV)
 
 
 def test_percentages_that_are_read_as_shares_are_told_what_to_write(tmp_path: Path) -> None:
     write(tmp_path, load_csv=WIDE)
     told = refusal(tmp_path, source=CSV | {"unit": "share"})
     assert "is 1000 %" in told
-    assert "the unit that it is in (percent, " in told
+    assert "the unit of the samples (percent, " in told

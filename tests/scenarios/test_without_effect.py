@@ -28,13 +28,16 @@ def warnings(*overrides: str, vcpus: int = 2, sockets: int = 2) -> list[str]:
 
 
 IDLE = [
-    ("seed=7", "seed has no effect here: nothing in this scenario is drawn at random."),
+    ("seed=7", "seed has no effect here: nothing in this scenario is random."),
     (
         "policies.initial={count_by: demand, cpu_overcommit: 3}",
         "policies.initial.cpu_overcommit has no",
     ),
     ("policies.scaling_every=10 min", "policies.scaling_every has no effect here: there are no"),
-    ("network.background=20 %", "network.background has no effect here: policies.control moves no"),
+    (
+        "network.background=20 %",
+        "network.background has no effect here: policies.control never migrates",
+    ),
     ("network.max_migrations=3", "network.max_migrations has no effect here"),
     ("migration={model: fixed_rate, bandwidth_share: 10 %}", "migration has no effect here"),
     (
@@ -42,7 +45,10 @@ IDLE = [
         "service.incoming_counts_as_violation has no effect here",
     ),
     ("policies.power.keep_awake=1", "policies.power has no effect here: policies.control never"),
-    ("farm.hosts.0.off_power=7 W", "farm.hosts.h.off_power has no effect here: its hosts are on"),
+    (
+        "farm.hosts.0.off_power=7 W",
+        "farm.hosts.h.off_power has no effect here: its hosts are always on",
+    ),
     ("admission.retries=2", "admission.retries has no effect here: all VMs are there"),
     ("provisioning.method=linked_clone", "provisioning.method has no effect here"),
     ("failures.detection_time=1 min", "failures.detection_time has no effect here: nothing fails"),
@@ -67,7 +73,7 @@ def test_fields_that_change_something_are_not_named() -> None:
 def test_a_forecast_without_waking_ahead_is_named() -> None:
     control = "policies.control=power_proportional"
     told = warnings(control, "policies.power.forecast=linear_trend")
-    assert told[0].startswith("policies.power.forecast has no effect here: it is for")
+    assert told[0].startswith("policies.power.forecast has no effect here: it is used by")
     assert warnings(control, "policies.power={forecast: linear_trend, wake_ahead: 5 min}") == []
 
 
@@ -82,7 +88,7 @@ def test_defaults_written_out_are_told_as_little_as_defaults() -> None:
 def test_vms_wider_than_a_socket_or_a_host_are_named_with_their_number() -> None:
     assert warnings(vcpus=4) == []
     assert warnings(vcpus=5) == [
-        "vm-1, vm-2, vm-3: 3 VMs have more vCPUs than a NUMA node (a socket) has cores: part of "
+        "vm-1, vm-2, vm-3: 3 VMs have more vCPUs than a NUMA node (socket) has cores, so part of "
         "the memory is remote."
     ]
     assert warnings(vcpus=5, sockets=1) == []
@@ -95,13 +101,16 @@ def test_a_reservation_that_nobody_heeds_is_named(field: str, value: str) -> Non
     change = f"workload.sizes.0.{field}={value}"
     (told,) = warnings(change)
     assert told.startswith(
-        f"workload.sizes.s.{field} has no effect here: service.sharing is demand"
+        f"workload.sizes.s.{field} has no effect here: service.sharing: demand ignores both"
     )
     assert warnings(change, "service.sharing=shares") == []
 
 
 def test_a_migration_model_of_hosts_or_sizes_is_named_where_nothing_moves() -> None:
     (told,) = warnings("workload.sizes.0.migration=post_copy")
-    assert told == "workload.sizes.s.migration has no effect here: policies.control moves no VM."
+    assert (
+        told
+        == "workload.sizes.s.migration has no effect here: policies.control never migrates VMs."
+    )
     (told,) = warnings("farm.hosts.0.migration=post_copy")
-    assert "migration has no effect here: policies.control moves no VM." in told
+    assert "migration has no effect here: policies.control never migrates VMs." in told

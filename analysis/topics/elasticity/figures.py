@@ -30,9 +30,9 @@ def applications(result: RunTables) -> Figure:
     filled = {"fill": "tozeroy", "fillcolor": FILL}
     right = {"yaxis": "y2", "dash": "dot", "width": 1.5}
     lines = [
-        course("capacity_ghz", "capacity of members that run", MAIN, "GHz", **filled),
+        course("capacity_ghz", "capacity of running members", MAIN, "GHz", **filled),
         course("load_ghz", "load", WARM, "GHz"),
-        course("desired", "members wanted (right)", OTHER, "members", **right),
+        course("desired", "desired members (right)", OTHER, "members", **right),
     ]
     return figure(lines, f"time ({label})", "GHz", margin={"r": 60}, yaxis2=second_axis("members"))
 
@@ -69,8 +69,8 @@ ELASTICITY_FIGURES = (
     TopicFigure(
         "applications",
         "Load and capacity of an application",
-        "The application with the most load; the table application_series has all. "
-        "Capacity below the load: members that came late, or at their maximum.",
+        "The application with the highest load; all are in the table application_series. Capacity "
+        "below the load means that members started late or reached their maximum.",
         applications,
         lambda result: "applications" in result.tables,
         "Only where there are applications.",

@@ -1,4 +1,4 @@
-"""Applications that scale: what scaling did, how late capacity came, what was not served.
+"""Applications that scale: what scaling did, how late capacity was added, what was not served.
 
 A *shortage* lasts from when the load of an application goes beyond the capacity of its members that
 run until it no longer is; its length is the *lateness* of the capacity.
@@ -113,10 +113,18 @@ def _members(run: PlayedCase) -> dict[str, Made]:
     running = run.records["application_series"]["running"].reshape(-1, count)
     return {
         "application": (_names(run, np.arange(count)), "", "Name of the application."),
-        "min_members": (applications.minimum, "VMs", "Fewest members."),
-        "max_members": (applications.maximum, "VMs", "Most members."),
-        "running_min": (running.min(axis=0), "VMs", "Fewest that ran at an instant of the series."),
-        "running_max": (running.max(axis=0), "VMs", "Most that ran at an instant of the series."),
+        "min_members": (applications.minimum, "VMs", "Minimum number of members."),
+        "max_members": (applications.maximum, "VMs", "Maximum number of members."),
+        "running_min": (
+            running.min(axis=0),
+            "VMs",
+            "Minimum number running at any instant of the series.",
+        ),
+        "running_max": (
+            running.max(axis=0),
+            "VMs",
+            "Maximum number running at any instant of the series.",
+        ),
     }
 
 
@@ -125,10 +133,14 @@ def _loads(run: PlayedCase) -> dict[str, Made]:
     load, missed, capacity = (_at_the_end(run, name) for name in ("load", "missed", "capacity"))
     unserved_ghz_h, use = missed / MHZ_S_PER_GHZ_H, ratios(load - missed, capacity)
     return {
-        "load_ghz_h": (load / MHZ_S_PER_GHZ_H, "GHz h", "Work that was asked for."),
-        "unserved_ghz_h": (unserved_ghz_h, "GHz h", "Work beyond what its members could do."),
-        "unserved_share": (ratios(missed, load), "share", "The same over all that was asked for."),
-        "utilisation_mean": (use, "share", "Work that its members did over their capacity."),
+        "load_ghz_h": (load / MHZ_S_PER_GHZ_H, "GHz h", "Work requested."),
+        "unserved_ghz_h": (unserved_ghz_h, "GHz h", "Work beyond the capacity of its members."),
+        "unserved_share": (
+            ratios(missed, load),
+            "share",
+            "The same as a share of the work requested.",
+        ),
+        "utilisation_mean": (use, "share", "Work done by its members divided by their capacity."),
     }
 
 
@@ -138,10 +150,10 @@ def _shortages(run: PlayedCase) -> dict[str, Made]:
     late_s = np.zeros(count)
     np.maximum.at(late_s, table["application"], table["end_s"] - table["start_s"])
     times = np.bincount(table["application"], minlength=count)
-    short = "Times that the load was beyond the capacity of the members that ran."
+    short = "Number of times the load exceeded the capacity of the running members."
     return {
         "shortages": (times, "times", short),
-        "shortage_max_s": (late_s, "s", "Longest of them."),
+        "shortage_max_s": (late_s, "s", "Longest shortage."),
     }
 
 
@@ -149,10 +161,7 @@ def _penalty(run: PlayedCase) -> dict[str, Made]:
     """Return what work that was not done costs each application; null without a penalty."""
     free = np.array([part.penalty is None for part in run.scenario.applications], bool)
     amounts = _penalties(run, _applications(run), _at_the_end(run, "missed"))
-    meaning = (
-        "What work that was not done costs by the penalty of the scenario; null where the "
-        "application has none, so that it costs nothing."
-    )
+    meaning = "Penalty for the work not done; null if the application has no penalty."
     return {"penalty": (nullable(np.where(free, np.nan, amounts)), run.currency, meaning)}
 
 
@@ -166,27 +175,28 @@ def scaling_table(run: PlayedCase) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
         "application": (_names(run, table["application"]), "", "Application concerned."),
-        "decision": (run.texts(table["decision"]), "", "Out, in (members); up, down (size)."),
-        "from_members": (table["from_members"], "VMs", "Members wanted before."),
-        "to_members": (table["to_members"], "VMs", "Members wanted from then on."),
+        "decision": (run.texts(table["decision"]), "", "out or in (members), up or down (size)."),
+        "from_members": (table["from_members"], "VMs", "Desired members before."),
+        "to_members": (table["to_members"], "VMs", "Desired members from then on."),
         "from_size": (run.texts(table["from_size"]), "", "Size of the members before."),
         "to_size": (run.texts(table["to_size"]), "", "Size of the members from then on."),
-        "rule": (run.texts(table["rule"]), "", "Rule that asked for it."),
+        "rule": (run.texts(table["rule"]), "", "Rule that decided."),
         "measured": (
             table["measured"],
             "share",
-            "Utilisation that the rule looked at, now or forecast.",
+            "Utilisation measured or forecast by the rule.",
         ),
-        "limit": (nullable(table["limit"]), "share", "What the rule compared it with."),
+        "limit": (nullable(table["limit"]), "share", "Limit with which the rule compared it."),
         "ready_s": (
             nullable(table["ready_s"]),
             "s",
-            "When the capacity asked for was there; null if never, or if less was asked for.",
+            "When the additional capacity was available; null if never, or if capacity was "
+            "reduced.",
         ),
         "shortage_s": (
             table["shortage_s"],
             "s",
-            "For how long the load had been beyond the capacity then.",
+            "How long the load had exceeded the capacity by then.",
         ),
     }
 
@@ -199,12 +209,12 @@ def shortages_table(run: PlayedCase) -> dict[str, Made]:
     table = run.records["shortages"]
     return {
         "application": (_names(run, table["application"]), "", "Application concerned."),
-        "start_s": (table["start_s"], "s", "When the load went beyond the capacity."),
-        "end_s": (table["end_s"], "s", "When it no longer was."),
+        "start_s": (table["start_s"], "s", "When the load first exceeded the capacity."),
+        "end_s": (table["end_s"], "s", "When it no longer exceeded it."),
         "unserved_ghz_h": (
             table["missed_mhz_s"] / MHZ_S_PER_GHZ_H,
             "GHz h",
-            "Work not done meanwhile.",
+            "Work not done during the shortage.",
         ),
         "ended_by": (run.texts(table["ended_by"]), "", "What ended it."),
     }
@@ -239,12 +249,12 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
             "Name of the application.",
         ),
         "load_ghz": (load, "GHz", "Load, mean."),
-        "capacity_ghz": (mean("capacity_mhz_s"), "GHz", "Capacity of members that ran, mean."),
-        "served_ghz": (load - missed, "GHz", "What these were asked for, mean."),
-        "unserved_ghz": (missed, "GHz", "Load beyond what they could do, mean."),
-        "running": (counts["running"], "VMs", "Members that ran at the start of the interval."),
-        "starting": (counts["starting"], "VMs", "Members that waited or started then."),
-        "desired": (counts["wanted"], "VMs", "Members that were wanted then."),
+        "capacity_ghz": (mean("capacity_mhz_s"), "GHz", "Capacity of the running members, mean."),
+        "served_ghz": (load - missed, "GHz", "Load served by them, mean."),
+        "unserved_ghz": (missed, "GHz", "Load beyond their capacity, mean."),
+        "running": (counts["running"], "VMs", "Members running at the start of the interval."),
+        "starting": (counts["starting"], "VMs", "Members waiting or starting at that instant."),
+        "desired": (counts["wanted"], "VMs", "Desired members at that instant."),
     }
 
 

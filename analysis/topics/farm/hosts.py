@@ -59,8 +59,8 @@ def hosts_table(run: PlayedCase) -> dict[str, Made]:
         "boots": (accounts.boots, "cycles", "Times switched on after the start."),
         "shutdowns": (accounts.stops, "cycles", "Times switched off."),
         **power_state_columns(run),
-        "failures": (accounts.failures, "times", "Times that it failed."),
-        "failed_h": (accounts.totals[Rate.FAILED] / S_PER_H, "h", "Time until it was repaired."),
+        "failures": (accounts.failures, "times", "Number of failures."),
+        "failed_h": (accounts.totals[Rate.FAILED] / S_PER_H, "h", "Time in the failed state."),
     }
 
 
@@ -70,9 +70,9 @@ def _host_labels(run: PlayedCase) -> dict[str, Made]:
     return {
         "host": (run.names.host(np.arange(len(hosts))), "", "Name of the host."),
         "group": (words(hosts.group, hosts.group_names), "", "Group of the host."),
-        "server": (words(hosts.group, hosts.server_names), "", "Server that the host is."),
-        "rack": (words(domains.rack, domains.rack_names), "", "Rack that it stands in."),
-        "site": (words(domains.site, domains.site_names), "", "Site that it stands at."),
+        "server": (words(hosts.group, hosts.server_names), "", "Server model of the host."),
+        "rack": (words(domains.rack, domains.rack_names), "", "Rack of the host."),
+        "site": (words(domains.site, domains.site_names), "", "Site of the host."),
         "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
         "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
     }
@@ -83,15 +83,15 @@ def _host_times(run: PlayedCase) -> dict[str, Made]:
     totals = run.farm.accounts.totals
     switching_h = totals[Rate.SWITCHING] / S_PER_H
     violating = (
-        "Active time at 100 % of its CPU; with service.incoming_counts_as_violation also while "
-        "VMs were copied to it."
+        "Active time at 100 % CPU utilisation; with service.incoming_counts_as_violation also "
+        "while VMs were copied to it."
     )
     return {
         "on_h": (totals[Rate.ON] / S_PER_H, "h", "Time switched on."),
         "switching_h": (switching_h, "h", "Time booting or shutting down."),
-        "active_h": (totals[Rate.ACTIVE] / S_PER_H, "h", "Time on and asked for CPU."),
+        "active_h": (totals[Rate.ACTIVE] / S_PER_H, "h", "Time on with CPU demand."),
         "violating_h": (totals[Rate.VIOLATING] / S_PER_H, "h", violating),
-        "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        "energy_kwh": (totals[Rate.POWER_W] / JOULE_PER_KWH, "kWh", "Energy used."),
     }
 
 
@@ -106,17 +106,17 @@ def _host_loads(run: PlayedCase) -> dict[str, Made]:
     mean_vms = ratios(totals[Rate.VMS], on_s)
     peak_gib = accounts.peak_memory_mib / MIB_PER_GIB
     return {
-        "utilisation_mean": (use, "share", "CPU delivered over capacity while on."),
+        "utilisation_mean": (use, "share", "CPU delivered divided by capacity while on."),
         "utilisation_p50": (accounts.quantile(0.5), "share", "Median of utilisation while on."),
         "utilisation_p95": (accounts.quantile(0.95), "share", "P95 of utilisation while on."),
         "utilisation_max": (accounts.peak_utilisation, "share", "Highest utilisation."),
         "vms_mean": (mean_vms, "VMs", "VMs on the host, mean while on."),
-        "memory_peak_gib": (peak_gib, "GiB", "Most memory held or reserved."),
+        "memory_peak_gib": (peak_gib, "GiB", "Maximum memory used or reserved."),
     }
 
 
 def _host_lacks(run: PlayedCase) -> dict[str, Made]:
-    """Return the CPU that VMs on each host went without, GHz h, and cores to be licensed.
+    """Return the CPU that VMs on each host not served:, GHz h, and cores to be licensed.
 
     CPU that VMs lost to migrations is not in it, since it is no lack of the host.
     """
@@ -126,17 +126,17 @@ def _host_lacks(run: PlayedCase) -> dict[str, Made]:
         "unserved_ghz_h": (
             totals[Rate.UNSERVED_MHZ] / MHZ_S_PER_GHZ_H,
             "GHz h",
-            "CPU that VMs on it asked for and did not get, migration apart.",
+            "CPU demand of its VMs that was not served, excluding migration.",
         ),
         "unserved_saturated_ghz_h": (
             totals[Rate.SATURATED_MHZ] / MHZ_S_PER_GHZ_H,
             "GHz h",
-            "Part of it that the host had no CPU or I/O left for.",
+            "Part of it not served because the CPU or I/O of the host was saturated.",
         ),
         "licensed_cores": (
             cores,
             "cores",
-            "Cores to be licensed where the licence is by the core, minimum orders apart.",
+            "Cores to be licensed if the licence is per core, excluding minimum orders.",
         ),
     }
 
@@ -158,7 +158,11 @@ def host_series(run: PlayedCase) -> dict[str, Made]:
         "time_s": (table["time_s"] - table["length_s"], "s", "Start of the interval."),
         "interval_s": (table["length_s"], "s", "Length of the interval."),
         "power_w": (table["energy_j"] / length_s, "W", "Mean power."),
-        "on_share": (table["on_s"] / length_s, "share", "Part of the interval switched on."),
+        "on_share": (
+            table["on_s"] / length_s,
+            "share",
+            "Share of the interval in which it was on.",
+        ),
         "utilisation": (
             table["delivered_mhz_s"] / (on_s * capacity_mhz),
             "share",
@@ -178,18 +182,22 @@ def maintenance(run: PlayedCase) -> dict[str, Made]:
     table, columns = run.records["maintenance"], run.farm.hosts
     return {
         "host": (run.names.host(table["host"]), "", "Host closed for maintenance."),
-        "closed_s": (nullable(table["closed_s"]), "s", "When it was closed: its wave began."),
+        "closed_s": (
+            nullable(table["closed_s"]),
+            "s",
+            "When it was closed, at the start of its wave.",
+        ),
         "emptied_s": (
             nullable(table["emptied_s"]),
             "s",
-            "When the last VM had left it, in whatever way; null: not within the run.",
+            "When it had no VMs left; null if not within the run.",
         ),
         "reopened_s": (
             nullable(table["reopened_s"]),
             "s",
-            "When it was in service again, off; null: not within the run.",
+            "When it was back in service (switched off); null if not within the run.",
         ),
-        "boot_s": (columns.boot_s[table["host"]], "s", "Time that it takes to boot."),
+        "boot_s": (columns.boot_s[table["host"]], "s", "Boot time of the host."),
     }
 
 
@@ -294,7 +302,7 @@ HOSTS = Topic(
         TopicFigure(
             "busiest_hosts",
             "The ten busiest hosts",
-            "Hosts that did most work: CPU delivered over the whole run.",
+            "Hosts that delivered most CPU over the whole run.",
             busiest,
         ),
     ),

@@ -26,7 +26,8 @@ def power_state_values(run: PlayedCase) -> dict[str, float]:
     Energies in kWh; ``host_cycles_max`` is per day, in all for a run shorter than a day.
 
     ``host_cycles_max`` is how often the most switched host was switched off, which wears it out.
-    Energy of switching is that of booting, stopping, and of going to rest and coming back.
+    Energy of power state transitions is that of booting, stopping, and of going to rest and coming
+    back.
     """
     if not hosts_rested(run):
         return {}
@@ -49,13 +50,13 @@ def power_state_columns(run: PlayedCase) -> dict[str, Made]:
         f"{state}_h": (sleep_record.off_s[depth] / S_PER_H, "h", f"Time in the state {state}.")
         for depth, state in enumerate(SLEEP_STATES)
     }
-    drawn = "Energy drawn while booting, stopping, or on the way into or out of rest."
+    drawn = "Energy used while booting, stopping, or entering or leaving a sleep state."
     return {
         **columns,
         "powered_down_kwh": (
             sleep_record.off_j.sum(axis=0) / JOULE_PER_KWH,
             "kWh",
-            "Energy drawn at rest.",
+            "Energy used while powered down.",
         ),
         "switching_kwh": (sleep_record.switching_j / JOULE_PER_KWH, "kWh", drawn),
     }
@@ -72,11 +73,11 @@ def power_events(run: PlayedCase) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"], "s", "When it happened."),
         "host": (run.names.host(table["host"]), "", "Host that changed."),
-        "state": (words(table["state"], POWER_STATES), "", "State from then on."),
+        "state": (words(table["state"], POWER_STATES), "", "New state."),
         "sleep_state": (
             words(table["sleep_state"], SLEEP_STATES),
             "",
-            "State of rest that it is in, on its way to or out of; off where it is none of these.",
+            "Sleep state that it is in, entering or leaving; off if none.",
         ),
         "cause": (run.texts(table["cause"]), "", "Why."),
     }
@@ -88,10 +89,10 @@ def sleep_refusals(run: PlayedCase) -> dict[str, Made]:
     A host that the same limit keeps awake round after round has one row.
     """
     table = run.records["sleep_refusals"]
-    reason = "Field of `policies.power` that kept it awake."
+    reason = "Field of `policies.power` that kept it on."
     return {
-        "time_s": (table["time_s"], "s", "Round in which it was to rest."),
-        "host": (run.names.host(table["host"]), "", "Host that stayed awake."),
+        "time_s": (table["time_s"], "s", "Round in which it was to be powered down."),
+        "host": (run.names.host(table["host"]), "", "Host that stayed on."),
         "reason": (run.texts(table["reason"]), "", reason),
     }
 
@@ -99,7 +100,7 @@ def sleep_refusals(run: PlayedCase) -> dict[str, Made]:
 def power_states(result: RunTables) -> Figure:
     """Hosts by power state over time, those of the farm on top of one another.
 
-    Whatever is neither on nor switching is at rest, or failed.
+    Whatever is neither on nor switching is powered down or failed.
 
     Means of the reporting intervals, so that a host may count in several states with a part each.
     """
@@ -108,7 +109,7 @@ def power_states(result: RunTables) -> Figure:
     shown = [(name, series[column].to_numpy(), colour) for name, column, colour in STATES]
     remaining = np.maximum(hosts - np.sum([values for _, values, _ in shown], axis=0), 0.0)
     traces, label = [], ""
-    for name, values, colour in [*shown, ("at rest, or failed", remaining, OTHER)]:
+    for name, values, colour in [*shown, ("powered down or failed", remaining, OTHER)]:
         times, label = hours(series["time_s"].to_numpy())
         fill = {"stackgroup": "hosts", "fillcolor": FILL if colour == MAIN else colour}
         traces.append(line(times, values, name, colour, "%{y:,.1f} hosts", width=1, **fill))
@@ -131,7 +132,7 @@ POWER_STATES_TOPIC = Topic(
         TopicFigure(
             "power_states",
             "Hosts by power state",
-            "Hosts on, on their way between rest and work, and at rest.",
+            "Hosts on, in transition between power states, and powered down.",
             power_states,
             lambda result: "switching_kwh" in result.summary,
             "Only where a host was off or asleep, or switched.",

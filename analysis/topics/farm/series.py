@@ -78,7 +78,7 @@ def _hosts_and_energy(intervals: _Intervals) -> dict[str, Made]:
     mean = intervals.mean
     energy_kwh = intervals.sum("energy_j") / JOULE_PER_KWH
     return {
-        "energy_kwh": (energy_kwh, "kWh", "Energy drawn."),
+        "energy_kwh": (energy_kwh, "kWh", "Energy used."),
         "power_w": (mean("energy_j"), "W", "Mean power of the servers."),
         "hosts_on": (mean("on_s"), "hosts", "Mean hosts on."),
         "hosts_switching": (mean("switching_s"), "hosts", "Hosts booting or stopping, mean."),
@@ -94,26 +94,26 @@ def _loads(intervals: _Intervals) -> dict[str, Made]:
     mean, ratio = intervals.mean, intervals.ratio
     saturated_ghz = mean("saturated_mhz_s") / MHZ_PER_GHZ
     unserved = (
-        "CPU that VMs on hosts asked for and did not get, mean; migration and VMs that did not run "
-        "apart."
+        "CPU demand of VMs on hosts that was not served, mean; excluding migration and VMs that "
+        "did not run."
     )
     violating = (
-        "Hosts at 100 % of their CPU, mean; with service.incoming_counts_as_violation also those "
-        "that VMs were copied to."
+        "Hosts at 100 % CPU utilisation, mean; with service.incoming_counts_as_violation also "
+        "those to which VMs were copied."
     )
     use, memory = ratio("delivered_mhz_s", "on_mhz_s"), ratio("memory_mib_s", "on_mib_s")
     per_core = ratio("vcpu_s", "on_core_s")
     return {
-        "capacity_on_ghz": (mean("on_mhz_s") / MHZ_PER_GHZ, "GHz", "CPU switched on, mean."),
+        "capacity_on_ghz": (mean("on_mhz_s") / MHZ_PER_GHZ, "GHz", "CPU of hosts on, mean."),
         "delivered_ghz": (mean("delivered_mhz_s") / MHZ_PER_GHZ, "GHz", "CPU delivered, mean."),
         "unserved_ghz": (mean("unserved_mhz_s") / MHZ_PER_GHZ, "GHz", unserved),
         "unserved_saturated_ghz": (
             saturated_ghz,
             "GHz",
-            "Part of it that hosts had no CPU or I/O left for.",
+            "Part of it not served because the CPU or I/O of hosts was saturated.",
         ),
-        "utilisation": (use, "share", "CPU delivered over CPU switched on."),
-        "memory": (memory, "share", "Memory that VMs held over memory of hosts on."),
+        "utilisation": (use, "share", "CPU delivered divided by the CPU of hosts on."),
+        "memory": (memory, "share", "Memory of VMs divided by memory of hosts on."),
         "vcpus_per_core": (per_core, "vCPUs/core", "vCPUs of VMs per core of hosts on."),
         "hosts_violating": (mean("short_s"), "hosts", violating),
     }
@@ -126,10 +126,10 @@ def _changes(intervals: _Intervals, run: PlayedCase) -> dict[str, Made]:
     booted = count("power_events", "time_s", state == PowerState.ON)
     stopped = count("power_events", "time_s", state == PowerState.OFF)
     return {
-        "migrations_started": (count("migrations", "start_s"), "migrations", "Migrations begun."),
+        "migrations_started": (count("migrations", "start_s"), "migrations", "Migrations started."),
         "migrations_ended": (ended, "migrations", "Migrations ended."),
-        "hosts_booted": (booted, "hosts", "Hosts gone on."),
-        "hosts_stopped": (stopped, "hosts", "Hosts gone off."),
+        "hosts_booted": (booted, "hosts", "Hosts that finished booting."),
+        "hosts_stopped": (stopped, "hosts", "Hosts that finished shutting down."),
     }
 
 
@@ -165,7 +165,7 @@ def power(result: RunTables) -> Figure:
 
 
 def load_duration(result: RunTables) -> Figure:
-    """Load-duration curve: CPU delivered, and CPU switched on, for what part of the time.
+    """Load-duration curve: CPU delivered, and CPU of hosts on, for what part of the time.
 
     Values of the reporting intervals, the highest first, over the part of the time at or above
     them.
@@ -177,7 +177,7 @@ def load_duration(result: RunTables) -> Figure:
     series = result.table("farm_series")
     weights = series["interval_s"].to_numpy()
     for name, column, colour, dash in (
-        ("CPU switched on", "capacity_on_ghz", OTHER, "dot"),
+        ("CPU of hosts on", "capacity_on_ghz", OTHER, "dot"),
         ("CPU delivered", "delivered_ghz", MAIN, "solid"),
     ):
         values = series[column].to_numpy()
@@ -185,7 +185,7 @@ def load_duration(result: RunTables) -> Figure:
         part = np.cumsum(weights[order]) / weights.sum() * 100
         x, y = np.append(0.0, part), np.append(values[order][:1], values[order])
         traces.append(line(x, y, name, colour, "%{y:,.1f} GHz", shape=None, dash=dash))
-    return figure(traces, "part of the time (%) at or above", "CPU (GHz)")
+    return figure(traces, "share of the time (%) at or above", "CPU (GHz)")
 
 
 FARM_SERIES = Topic(
@@ -195,13 +195,14 @@ FARM_SERIES = Topic(
         TopicFigure(
             "power",
             "Power over time",
-            "Electric power of all servers; the site draws PUE times as much.",
+            "Power of all servers; the site draws PUE times as much.",
             power,
         ),
         TopicFigure(
             "load_duration",
             "Load-duration curve",
-            "For how much of the time at least so much CPU was in use, or switched on.",
+            "Share of the time (across) in which at least this much CPU (up) was in use, or "
+            "belonged to hosts that were on.",
             load_duration,
         ),
     ),

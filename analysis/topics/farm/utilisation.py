@@ -13,7 +13,7 @@ from ...base.table_columns import Made
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
 from ...base.units_and_ratios import ratio, ratios
 
-CPU, MEMORY, PROMISED = "CPU", "memory", "CPU promised to VMs"
+CPU, MEMORY, PROMISED = "CPU", "memory", "CPU allocated to VMs"
 ROUNDING = 1e-9
 
 
@@ -27,7 +27,7 @@ def utilisation_values(run: PlayedCase) -> dict[str, float]:
 
 
 def _cpu_values(run: PlayedCase) -> dict[str, float]:
-    """Return shares of the CPU switched on that were delivered: mean, quantiles over time, highest.
+    """Return shares of the CPU of hosts on that were delivered: mean, quantiles over time, highest.
 
     Quantiles go by time, not by host; ``host_utilisation_p95_max`` is that of the busiest host.
     """
@@ -85,19 +85,19 @@ def limiting_resource(run: PlayedCase, values: dict[str, float]) -> dict[str, st
     order = sorted(shares, key=lambda each: -shares[each])
     if not shares[order[0]]:
         held = values["memory_max"] or values["utilisation_mean"]
-        when = "At the 95th percentile of time no VM" if held else "No VM"
+        when = "At the 95th percentile over time, no VM" if held else "No VM"
         text = f"{when} held any resource of a host that was on."
         return {"resource": "none", "text": text}
     others = " and ".join(f"{100 * shares[each]:.0f} % of {_of(each)}" for each in order[1:])
     text = (
-        f"Limiting resource: {order[0]}. {100 * shares[order[0]]:.0f} % of {_of(order[0])} of the "
-        f"hosts that were on was taken at the 95th percentile of time, {others}."
+        f"Limiting resource: {order[0]}. {100 * shares[order[0]]:.0f} % of {_of(order[0])} of "
+        f"powered-on hosts was used at the 95th percentile over time, {others}."
     )
     return {"resource": order[0], "text": text}
 
 
 def _of(resource: str) -> str:
-    return "the CPU that may be promised" if resource == PROMISED else f"the {resource}"
+    return "the CPU that may be allocated" if resource == PROMISED else f"the {resource}"
 
 
 def host_columns(run: PlayedCase) -> dict[str, Made]:
@@ -117,7 +117,7 @@ def host_columns(run: PlayedCase) -> dict[str, Made]:
         "memory_mean": (
             ratios(totals[Rate.MEMORY_MIB], on_s * hosts.memory_mib),
             "share",
-            "Memory that VMs held, reservations for incoming ones included, over its memory; mean "
+            "Memory of VMs, including reservations of incoming ones, divided by its memory; mean "
             "while on.",
         ),
         "memory_max": (fullest, "share", "Highest of the same."),
@@ -172,7 +172,7 @@ def group_table(run: PlayedCase) -> dict[str, Made]:
         "group": (names, "", "Group of hosts."),
         "hosts": (hosts, "hosts", "Hosts of the group."),
         "hosts_on_mean": (on / run.end_s, "hosts", "Mean hosts on."),
-        "energy_kwh": (energy_j / JOULE_PER_KWH, "kWh", "Energy drawn."),
+        "energy_kwh": (energy_j / JOULE_PER_KWH, "kWh", "Energy used."),
         **_group_use(run, groups),
         **_group_vcpus(run, groups),
     }
@@ -186,9 +186,9 @@ def _group_use(run: PlayedCase, groups: _ByGroup) -> dict[str, Made]:
     memory = ratios(groups.sum(totals[Rate.MEMORY_MIB]), groups.sum(on_s * hosts.memory_mib))
     busiest = groups.highest(accounts.peak_utilisation)
     fullest = groups.highest(accounts.peak_memory_mib / hosts.memory_mib)
-    held = "Memory that VMs held over memory of its hosts that were on, mean."
+    held = "Memory of VMs divided by memory of its hosts that were on, mean."
     return {
-        "utilisation_mean": (cpu, "share", "CPU delivered over CPU switched on."),
+        "utilisation_mean": (cpu, "share", "CPU delivered divided by the CPU of hosts on."),
         "utilisation_max": (busiest, "share", "Highest of any of its hosts."),
         "memory_mean": (memory, "share", held),
         "memory_max": (fullest, "share", "Highest of any of its hosts."),
@@ -227,8 +227,8 @@ def utilisation_map(run: PlayedCase) -> dict[str, Made]:
         "first_host_number": (table["first_host"], "", "Number of the first host."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
-        "utilisation": (table["utilisation"], "share", "CPU delivered over all capacity."),
-        "on_share": (table["on_share"], "share", "CPU switched on over all capacity."),
+        "utilisation": (table["utilisation"], "share", "CPU delivered divided by total capacity."),
+        "on_share": (table["on_share"], "share", "CPU of hosts on divided by total capacity."),
     }
 
 
@@ -285,7 +285,7 @@ UTILISATION = Topic(
         TopicFigure(
             "heatmap",
             "Utilisation over hosts and time",
-            "Share of CPU in use while on; white: switched off. Hosts in the order of the farm.",
+            "CPU utilisation of hosts that are on; white: off. Hosts are in the order of the farm.",
             heatmap,
         ),
     ),

@@ -80,8 +80,7 @@ LIFE_FIGURES = (
     TopicFigure(
         "population",
         "VMs running, starting, waiting and down",
-        "Counted at the instants of the series. Shaded: something had failed that took "
-        "VMs with it.",
+        "Counted at the instants of the series. Shaded: an outage that stopped VMs.",
         population,
         lambda result: "population" in result.tables,
         "Only where VMs come and go or hosts fail.",

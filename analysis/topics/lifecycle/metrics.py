@@ -93,29 +93,30 @@ def life_columns(run: PlayedCase) -> dict[str, Made]:
         return {}
     lives = run.outcome.lives
     return {
-        "arrived_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first asked for."),
-        "started_h": (nullable(lives.ran_s / S_PER_H), "h", "When it first ran."),
-        "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it left, if it did."),
+        "arrived_h": (nullable(lives.asked_s / S_PER_H), "h", "When it was first requested."),
+        "started_h": (nullable(lives.ran_s / S_PER_H), "h", "When it started for the first time."),
+        "ended_h": (nullable(lives.ended_s / S_PER_H), "h", "When it ended, if it did."),
         "waited_s": (
             nullable(waited_s(run.outcome)),
             "s",
-            "From the first request until it ran, or was turned away for good.",
+            "From the first request until it ran or was finally rejected.",
         ),
-        "down_s": (lives.down_s, "s", "Time that it did not run after it first had."),
+        "down_s": (lives.down_s, "s", "Time in which it did not run after its first start."),
         "availability": (
             availability(run.outcome),
             "share",
-            "Time that it ran over the time from its first run to its end.",
+            "Time in which it ran divided by the time from its first start to its end.",
         ),
         "crashes": (
             lives.crashes,
             "times",
-            "Times that its host failed under it, or a failure took its memory while it was moved.",
+            "Number of times its host failed while it ran, or a failure lost its memory during a "
+            "migration.",
         ),
         "lost_ghz_h": (
             lives.lost_mhz_s / MHZ_S_PER_GHZ_H,
             "GHz h",
-            "CPU that it would have asked for while it was down.",
+            "CPU demand while it was down.",
         ),
     }
 
@@ -143,9 +144,9 @@ def _lacking(search: Search) -> str:
     """Say of how many hosts of a search each lacked what."""
     text = (
         f"of {search.considered} hosts {search.no_cpu} lack CPU, {search.no_memory} lack memory, "
-        f"{search.vetoed} lack headroom, {search.barred} may not take it"
+        f"{search.vetoed} would be overloaded, {search.barred} are excluded"
     )
-    return f"{text}; barred by rules: {search.rules}" if search.rules else text
+    return f"{text}; excluded by rules: {search.rules}" if search.rules else text
 
 
 def vm_events(run: PlayedCase) -> dict[str, Made]:
@@ -158,7 +159,7 @@ def vm_events(run: PlayedCase) -> dict[str, Made]:
         "time_s": (table["time_s"], "s", "When it happened."),
         "vm": (run.names.vm(table["vm"]), "", "VM concerned."),
         "event": (run.texts(table["event"]), "", "What happened."),
-        "host": (run.names.host(table["host"]), "", "Host that it has, or had; null for none."),
+        "host": (run.names.host(table["host"]), "", "Its present or last host; null if none."),
     }
 
 
@@ -172,10 +173,10 @@ def population(run: PlayedCase) -> dict[str, Made]:
     table = run.records["population"]
     return {
         "time_s": (table["time_s"], "s", "Instant."),
-        "running": (table["running"], "VMs", "VMs that run, those being moved included."),
-        "starting": (table["starting"], "VMs", "VMs that are being provisioned on a host."),
+        "running": (table["running"], "VMs", "VMs running, including those being migrated."),
+        "starting": (table["starting"], "VMs", "VMs being provisioned on a host."),
         "waiting": (table["waiting"], "VMs", "VMs in the queue for a host."),
-        "down": (table["down"], "VMs", "VMs that ran, and do not run now."),
+        "down": (table["down"], "VMs", "VMs that have run but are down now."),
     }
 
 

@@ -41,11 +41,11 @@ def downtime(result: RunTables) -> Figure:
         "text": [f"{share:.3g} %" if share else "" for share in part],
         "textposition": "outside",
         "cliponaxis": False,
-        "hovertemplate": "%{x}: %{y:,.0f} moves<extra></extra>",
+        "hovertemplate": "%{x}: %{y:,.0f} migrations<extra></extra>",
     }
     return figure(
         [bars],
-        "downtime of a move",
+        "downtime of a migration",
         "moves",
         bargap=0.1,
         hovermode="closest",
@@ -156,7 +156,7 @@ def sent(result: RunTables) -> Figure:
         "marker": {"color": MAIN},
         "hovertemplate": "%{y:,.3g} GiB",
     }
-    return figure([bars], f"time ({label})", "sent by moves (GiB)", bargap=0.05)
+    return figure([bars], f"time ({label})", "sent by migrations (GiB)", bargap=0.05)
 
 
 def migrations(result: RunTables) -> Figure:
@@ -173,9 +173,9 @@ def migrations(result: RunTables) -> Figure:
         "x": times,
         "y": counts,
         "marker": {"color": MAIN},
-        "hovertemplate": "%{y:,.0f} moves",
+        "hovertemplate": "%{y:,.0f} migrations",
     }
-    return figure([bars], f"time ({label})", "migrations begun", bargap=0.05)
+    return figure([bars], f"time ({label})", "migrations started", bargap=0.05)
 
 
 def _binned(x: Any, y: Any, most: int) -> tuple[Any, Any]:
@@ -229,24 +229,24 @@ def _with_downtime(result: RunTables) -> bool:
 ONLY_OVER_NETWORK = "Only where migrations go over a network."
 MIGRATION_FIGURES = (
     TopicFigure(
-        "migrations", "Migrations over time", "Live migrations begun per interval.", migrations
+        "migrations", "Migrations over time", "Migrations started per interval.", migrations
     ),
 )
 NETWORK_FIGURES = (
     TopicFigure(
         "migration_phases",
-        "Moves and their phases",
-        f"Each line is a move, from its decision to its end; at most the {MAX_MIGRATIONS} "
-        "that took longest, grouped by the time of their decision (left, hours:minutes into the "
-        "run). What the VM does meanwhile is the colour; hold the pointer over a bar for names.",
+        "Migrations and their phases",
+        f"Each line is a migration from its decision to its end; at most the {MAX_MIGRATIONS} "
+        "longest, grouped by the time of decision (left, hours:minutes into the run). The colour "
+        "is the state of the VM; hover over a bar for names.",
         phase_timeline,
         _over_network,
         ONLY_OVER_NETWORK,
     ),
     TopicFigure(
         "downtime",
-        "How long VMs were away",
-        "Moves by the time that their VM stood still or was not reachable.",
+        "Downtime of migrations",
+        "Number of migrations by the time in which the VM was stopped or unreachable.",
         downtime,
         _with_downtime,
         ONLY_OVER_NETWORK,
@@ -254,16 +254,16 @@ NETWORK_FIGURES = (
     TopicFigure(
         "link_utilisation",
         "The busiest links over time",
-        "Part of the bandwidth in use, mean of each reporting interval, for each direction of "
-        "the ten links that moves used most; background traffic included.",
+        "Link utilisation per reporting interval, including background traffic, for each "
+        "direction of the ten links used most by migrations.",
         links,
         _over_network,
         ONLY_OVER_NETWORK,
     ),
     TopicFigure(
         "migration_traffic",
-        "Sent by moves over time",
-        "What moves sent over the network in each interval.",
+        "Sent by migrations over time",
+        "Data sent by migrations per interval.",
         sent,
         _over_network,
         ONLY_OVER_NETWORK,

@@ -28,13 +28,13 @@ def migrations(run: PlayedCase) -> dict[str, Made]:
     table = run.records["migrations"]
     return {
         "vm": (run.names.vm(table["vm"]), "", "VM moved."),
-        "source": (run.names.host(table["source"]), "", "Host that it left."),
-        "target": (run.names.host(table["target"]), "", "Host that it went to."),
-        "decided_s": (table["decided_s"], "s", "When the move was decided."),
-        "start_s": (table["start_s"], "s", "When the copy began."),
-        "end_s": (table["end_s"], "s", "When it ended, or the run did."),
-        "copied_gib": (table["copied_mib"] / MIB_PER_GIB, "GiB", "What was copied."),
-        "finished": (table["finished"], "", "Whether the VM got there within the run."),
+        "source": (run.names.host(table["source"]), "", "Source host."),
+        "target": (run.names.host(table["target"]), "", "Target host."),
+        "decided_s": (table["decided_s"], "s", "When the migration was decided."),
+        "start_s": (table["start_s"], "s", "When the copy started."),
+        "end_s": (table["end_s"], "s", "When it, or the run, ended."),
+        "copied_gib": (table["copied_mib"] / MIB_PER_GIB, "GiB", "Data copied."),
+        "finished": (table["finished"], "", "Whether it completed within the run."),
         **_durations(run),
         **_costs(run),
         **_circumstances(run),
@@ -54,24 +54,40 @@ def decisions(run: PlayedCase) -> dict[str, Made]:
     return {
         "time_s": (table["time_s"], "s", "When it was decided."),
         "vm": (run.names.vm(table["vm"]), "", "VM concerned."),
-        "source": (run.names.host(table["source"]), "", "Host that it was on."),
-        "target": (run.names.host(table["target"]), "", "Host that was chosen."),
-        "rule": (run.texts(table["rule"]), "", "Policy that asked for the move."),
-        "measured": (table["measured"], "share", "What the rule measured, of the source's CPU."),
-        "limit": (table["limit"], "share", "What the rule compared it with."),
-        "hosts_considered": (table["considered"], "hosts", "Candidates looked at."),
-        "hosts_full": (table["full"], "hosts", "Where none had room: all of them, otherwise 0."),
-        "hosts_no_cpu": (table["no_cpu"], "hosts", "Where none had room: those lacking CPU."),
+        "source": (run.names.host(table["source"]), "", "Source host."),
+        "target": (run.names.host(table["target"]), "", "Target host."),
+        "rule": (run.texts(table["rule"]), "", "Policy that requested the migration."),
+        "measured": (
+            table["measured"],
+            "share",
+            "Value measured by the rule, as a share of the source's CPU.",
+        ),
+        "limit": (table["limit"], "share", "Limit with which the rule compared it."),
+        "hosts_considered": (table["considered"], "hosts", "Candidate hosts considered."),
+        "hosts_full": (
+            table["full"],
+            "hosts",
+            "If no candidate had capacity: all of them; otherwise 0.",
+        ),
+        "hosts_no_cpu": (
+            table["no_cpu"],
+            "hosts",
+            "If no candidate had capacity: those lacking CPU.",
+        ),
         "hosts_no_memory": (table["no_memory"], "hosts", "… those lacking memory."),
         "hosts_vetoed": (table["vetoed"], "hosts", "… those that it would have overloaded."),
-        "hosts_barred": (table["barred"], "hosts", "… those that may not take it."),
+        "hosts_barred": (table["barred"], "hosts", "… those excluded by rules or compatibility."),
         "barred_by": (
             run.texts(table["rules"]),
             "",
-            "Rules that kept it off hosts, with the number of hosts for each.",
+            "Rules that excluded hosts, with the number of hosts for each.",
         ),
-        "cost": (table["cost"], "", "Placement's measure of the target; lowest was chosen."),
-        "outcome": (run.texts(table["outcome"]), "", "What became of it."),
+        "cost": (
+            table["cost"],
+            "",
+            "Cost of the target according to the placement policy; the lowest was chosen.",
+        ),
+        "outcome": (run.texts(table["outcome"]), "", "Outcome of the decision."),
     }
 
 
@@ -86,19 +102,18 @@ def _durations(run: PlayedCase) -> dict[str, Made]:
         "waited_s": (
             table["start_s"] - table["decided_s"],
             "s",
-            "From the decision until the copy began: for room at the target, for it to boot, or "
-            "for a place at both ends.",
+            "From the decision to the start of the copy: waiting for memory at the target, for "
+            "the target to boot, or for a migration slot at both hosts.",
         ),
         "downtime_s": (
             nullable(table["downtime_s"], unknown),
             "s",
-            "Time that the VM stood still or was not reachable; null where the model knows no "
-            "downtime.",
+            "Time in which the VM was stopped or unreachable; null if the model has no downtime.",
         ),
         "rounds": (
             nullable(table["rounds"], unknown),
             "rounds",
-            "Copies of pages dirtied meanwhile, after the first pass and while the VM ran.",
+            "Number of pre-copy rounds after the first pass.",
         ),
     }
 
@@ -114,20 +129,19 @@ def _costs(run: PlayedCase) -> dict[str, Made]:
         "source_cpu_s": (
             table["source_cpu_s"],
             "s",
-            "Work of the source for the move, in seconds of what the VM asked for.",
+            "CPU work of the source for the migration, in seconds of the VM's demand.",
         ),
         "target_cpu_s": (table["target_cpu_s"], "s", "The same of the target."),
         "guest_lost_s": (
             table["guest_lost_s"],
             "s",
-            "What the VM went without because of the move, in seconds of what it asked for; "
-            "standstill included.",
+            "CPU that the VM lost to the migration, in seconds of its demand, including downtime.",
         ),
         "energy_j": (
             table["energy_j"],
             "J",
-            "Energy attributed to both hosts, 0.512 J per 10^6 bytes sent and 20.165 J (Liu et al. "
-            "2011); not added to the farm's.",
+            "Energy attributed to both hosts, 0.512 J per 10^6 bytes sent plus 20.165 J (Liu et "
+            "al. 2011); not added to the energy of the farm.",
         ),
     }
 
@@ -142,14 +156,14 @@ def _circumstances(run: PlayedCase) -> dict[str, Made]:
         "convergence_action": (
             _texts_or_null(run, table["reaction"]),
             "",
-            "What was resorted to where pre-copy did not converge; null where it did.",
+            "Action taken when pre-copy did not converge; null if it converged.",
         ),
         "unblocked_by": (
             _texts_or_null(run, table["unblocked_by"]),
             "",
-            "How the move went where it waited for room that others freed: after others, aside "
-            "first, by way of a third host, or suspended on the way, its memory written to "
-            "storage; null where it began at once.",
+            "What unblocked a migration that waited for memory freed by others: the other "
+            "migrations, moving aside first, a third host, or suspension to storage; null if it "
+            "started at once.",
         ),
     }
 
@@ -168,12 +182,12 @@ def migration_phases(run: PlayedCase) -> dict[str, Made]:
     """
     table = run.records["migration_phases"]
     return {
-        "migration": (table["move"], "", "Row of the move in migrations, counted from 0."),
+        "migration": (table["move"], "", "Row in the table migrations, counted from 0."),
         "vm": (run.names.vm(table["vm"]), "", "VM moved."),
-        "phase": (run.texts(table["phase"]), "", "What was done."),
+        "phase": (run.texts(table["phase"]), "", "Phase of the migration."),
         "start_s": (table["start_s"], "s", "From."),
         "end_s": (table["end_s"], "s", "To."),
-        "sent_gib": (table["sent_mib"] / MIB_PER_GIB, "GiB", "Sent over the network meanwhile."),
+        "sent_gib": (table["sent_mib"] / MIB_PER_GIB, "GiB", "Data sent over the network."),
     }
 
 
@@ -211,17 +225,21 @@ def links(run: PlayedCase) -> dict[str, Made]:
     network, sent = run.outcome.network.network, run.records["links"]["sent_bytes"]
     moved = used_share(sent, network.capacity_mbps, run.end_s)
     return {
-        "link": (pa.array(network.names), "", "Ends of the link, in the direction of the bytes."),
+        "link": (pa.array(network.names), "", "Ends of the link, in the direction of transfer."),
         "capacity_mbps": (network.capacity_mbps, "Mbit/s", "Bandwidth."),
         "latency_s": (network.latency_s, "s", "Latency, one way."),
-        "background": (network.background, "share", "Part that other traffic takes."),
-        "sent_gib": (sent / BYTES_PER_GIB, "GiB", "Carried for moves, cross traffic included."),
+        "background": (network.background, "share", "Share used by other traffic."),
+        "sent_gib": (
+            sent / BYTES_PER_GIB,
+            "GiB",
+            "Carried for migrations, including cross traffic.",
+        ),
         "utilisation_mean": (
             network.background + moved,
             "share",
-            "Use of the bandwidth, background included.",
+            "Utilisation, including background traffic.",
         ),
-        "utilisation_max": (highest_use(run), "share", "The same, highest mean of 5 min."),
+        "utilisation_max": (highest_use(run), "share", "Highest 5-minute mean of the same."),
     }
 
 
@@ -250,15 +268,15 @@ def link_series(run: PlayedCase) -> dict[str, Made]:
         "link": (
             words(np.repeat(rows, len(length_s)), network.names),
             "",
-            f"One of the {SHOWN_LINKS} links that moves used most, the busiest first.",
+            f"One of the {SHOWN_LINKS} links used most by migrations, the busiest first.",
         ),
         "time_s": (np.tile(times_s[:-1], len(rows)), "s", "Start of the interval."),
         "interval_s": (spans_s, "s", "Length of the interval."),
-        "sent_gib": (sent.ravel() / BYTES_PER_GIB, "GiB", "Carried for moves."),
+        "sent_gib": (sent.ravel() / BYTES_PER_GIB, "GiB", "Carried for migrations."),
         "utilisation": (
             np.repeat(network.background[rows], len(length_s)) + moved,
             "share",
-            "Use of the bandwidth, background included.",
+            "Utilisation, including background traffic.",
         ),
     }
 

@@ -16,8 +16,8 @@ LABEL_PX = 15
 WAITING, COPYING, DOWN, AWAY, REST = (
     "waits for the target or a free slot",
     "is copied while it runs",
-    "stands still",
-    "runs at the target, pages still away",
+    "is stopped",
+    "runs at the target, pages still at the source",
     "runs: preparing, finishing",
 )
 KIND_OF = {
@@ -69,7 +69,7 @@ def phase_timeline(result: RunTables) -> Figure:
     ticks, lines = _row_labels(moves, rows, (height - 120) / max(len(rows), 1))
     return figure(
         _traces(list(_bars(result, moves, rows)), scale_s),
-        f"time since the move was decided ({unit})",
+        f"time since the migration was decided ({unit})",
         "",
         height=height,
         barmode="overlay",
@@ -203,7 +203,7 @@ def _counts_by_instant(decided_s: list[float], firsts: list[int], row_px: float)
     for line in firsts:
         if (line - last) * row_px >= LABEL_PX:
             count = decided_s.count(decided_s[line])
-            labels[line] = f"{clock(decided_s[line])}  {count} move{'s' * (count > 1)}"
+            labels[line] = f"{clock(decided_s[line])}  {count} migration{'s' * (count > 1)}"
             last = line
     return labels
 
