@@ -20,9 +20,20 @@ if TYPE_CHECKING:
     from .scenarios.variants import Levels
 
 __all__ = [
-    "Comparison", "InputError", "Levels", "PolicyError", "Result", "Scenario", "__version__",
-    "compare", "failover", "load", "optimum", "register", "run",
-]  # fmt: skip
+    "Comparison",
+    "InputError",
+    "Levels",
+    "PolicyError",
+    "Result",
+    "Scenario",
+    "__version__",
+    "compare",
+    "failover",
+    "load",
+    "optimum",
+    "register",
+    "run",
+]
 __version__ = "0.1.0"
 
 _WHERE = {

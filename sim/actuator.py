@@ -35,9 +35,20 @@ OUTCOMES = (
     "target is closed for maintenance",
 )
 (
-    MOVED, SUPERSEDED, NO_ROOM, ALREADY_THERE, VM_BUSY, TARGET_LEAVING, NO_MEMORY, BARRED, LATER,
-    BREAKS_RULE, GONE, BREAKS_RESERVE, CLOSED,
-) = range(len(OUTCOMES))  # fmt: skip
+    MOVED,
+    SUPERSEDED,
+    NO_ROOM,
+    ALREADY_THERE,
+    VM_BUSY,
+    TARGET_LEAVING,
+    NO_MEMORY,
+    BARRED,
+    LATER,
+    BREAKS_RULE,
+    GONE,
+    BREAKS_RESERVE,
+    CLOSED,
+) = range(len(OUTCOMES))
 
 Limit = Callable[[Plan], Plan]
 """Leaves out of a plan what power management forbids."""

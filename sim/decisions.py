@@ -21,9 +21,14 @@ class Decisions:
     """
 
     def __init__(
-        self, clock: Clock, view: FarmView, setup: EngineSetup, actuator: Actuator,
-        lifecycle: Lifecycle, reserve_keeper: ReserveKeeper | None,
-    ) -> None:  # fmt: skip
+        self,
+        clock: Clock,
+        view: FarmView,
+        setup: EngineSetup,
+        actuator: Actuator,
+        lifecycle: Lifecycle,
+        reserve_keeper: ReserveKeeper | None,
+    ) -> None:
         self.rounds = 0
         self._clock, self._view, self._actuator = clock, view, actuator
         self._control, self._name, self._power = setup.control, setup.control_name, setup.power

@@ -121,9 +121,16 @@ class Failures:
     """
 
     def __init__(
-        self, clock: Clock, farm: Farm, actuator: Actuator, lifecycle: Lifecycle,
-        power: PowerTransitions, recorder: Recorder, wake: bool, network: Network | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        clock: Clock,
+        farm: Farm,
+        actuator: Actuator,
+        lifecycle: Lifecycle,
+        power: PowerTransitions,
+        recorder: Recorder,
+        wake: bool,
+        network: Network | None = None,
+    ) -> None:
         self._clock, self._farm, self._recorder = clock, farm, recorder
         self._actuator, self._lifecycle, self._power = actuator, lifecycle, power
         self._wake, self._network = wake, network
@@ -261,7 +268,12 @@ class Failures:
         words, source = self._recorder.words, outage.source
         hosts = 0 if source.kind == "link" else len(source.rows[outage.entity])
         self._recorder.outages.add(
-            source=words(source.name), kind=words(source.kind),
-            entity=words(source.labels[outage.entity]), start_s=outage.start_s, end_s=end_s,
-            repaired=repaired, hosts=hosts, vms=outage.vms,
-        )  # fmt: skip
+            source=words(source.name),
+            kind=words(source.kind),
+            entity=words(source.labels[outage.entity]),
+            start_s=outage.start_s,
+            end_s=end_s,
+            repaired=repaired,
+            hosts=hosts,
+            vms=outage.vms,
+        )

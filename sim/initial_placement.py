@@ -92,11 +92,24 @@ class InitialPlacement:
         )
         outcome = np.where(targets >= 0, words("placed"), words("rejected"))
         recorder.decisions.add(
-            len(targets), time_s=0.0, vm=self.vms, source=-1, target=targets,
-            rule=words(f"initial placement: {self._start.rule}"), measured=0.0, limit=0.0,
-            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            barred=barred, rules=[words(names) for names in rules], cost=cost, outcome=outcome,
-        )  # fmt: skip
+            len(targets),
+            time_s=0.0,
+            vm=self.vms,
+            source=-1,
+            target=targets,
+            rule=words(f"initial placement: {self._start.rule}"),
+            measured=0.0,
+            limit=0.0,
+            considered=considered,
+            full=full,
+            no_cpu=no_cpu,
+            no_memory=no_memory,
+            vetoed=vetoed,
+            barred=barred,
+            rules=[words(names) for names in rules],
+            cost=cost,
+            outcome=outcome,
+        )
 
     def _candidates(self) -> Candidates:
         farm, start = self._farm, self._start

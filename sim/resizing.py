@@ -40,9 +40,11 @@ class MemberSize:
     def columns(self, count: int) -> tuple[Ints, Ints, Floats, Floats]:
         """Return size, vCPUs, MHz and MiB of so many members."""
         return (
-            np.full(count, self.size), np.full(count, self.vcpus),
-            np.full(count, self.size_mhz), np.full(count, self.memory_mib),
-        )  # fmt: skip
+            np.full(count, self.size),
+            np.full(count, self.vcpus),
+            np.full(count, self.size_mhz),
+            np.full(count, self.memory_mib),
+        )
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,12 @@ class Resizing:
         layer = self._farm.delivery.layer
         extra_mib = layer.extra_mib[wanted.size][layer.allowed[wanted.size]].max(initial=0.0)
         to = Resized(
-            wanted.size, wanted.vcpus, wanted.size_mhz, wanted.memory_mib,
+            wanted.size,
+            wanted.vcpus,
+            wanted.size_mhz,
+            wanted.memory_mib,
             wanted.memory_mib + float(extra_mib),
-        )  # fmt: skip
+        )
         columns, wanted_mhz = wanted.columns(1), self._demand.now_mhz
         for row in rows:
             if self._needs.has_place(row, to, wanted_mhz, self._wakes):

@@ -55,10 +55,16 @@ class Scaling:
     """
 
     def __init__(
-        self, clock: Clock, farm: Farm, lifecycle: Lifecycle, elasticity: Elasticity,
-        demand: Demand, resizing: Resizing, record: ScalingRecord,
+        self,
+        clock: Clock,
+        farm: Farm,
+        lifecycle: Lifecycle,
+        elasticity: Elasticity,
+        demand: Demand,
+        resizing: Resizing,
+        record: ScalingRecord,
         respread: Callable[[float], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._clock, self._farm, self._lifecycle = clock, farm, lifecycle
         self._apps = elasticity.applications
         self._rules = [
@@ -146,11 +152,17 @@ class Scaling:
         history = apps.load_mhz[: apps.step_of(now_s) + 1, application]
         history.flags.writeable = False
         return ApplicationView(
-            now_s, apps.step_s, history, int(self._wanted[application]),
-            int(self._running()[self._members(application)].sum()), rule.sizes[size].capacity_mhz,
-            int(apps.minimum[application]), int(apps.maximum[application]), size,
+            now_s,
+            apps.step_s,
+            history,
+            int(self._wanted[application]),
+            int(self._running()[self._members(application)].sum()),
+            rule.sizes[size].capacity_mhz,
+            int(apps.minimum[application]),
+            int(apps.maximum[application]),
+            size,
             {name: each.capacity_mhz for name, each in rule.sizes.items()},
-        )  # fmt: skip
+        )
 
     def _apply(self, application: int, rule: ScalingRule, wanted: Wanted, now_s: float) -> None:
         """Take over what a policy wants, within the limits and cool-downs."""
@@ -175,10 +187,17 @@ class Scaling:
         kind = ("up" if out else "down") if size != old else ("out" if out else "in")
         self._record.note_decision(
             Decision(
-                now_s, application, kind, (before, members), (old, size), wanted.rule,
-                wanted.measured, wanted.limit, new_mhz,
+                now_s,
+                application,
+                kind,
+                (before, members),
+                (old, size),
+                wanted.rule,
+                wanted.measured,
+                wanted.limit,
+                new_mhz,
             )
-        )  # fmt: skip
+        )
 
     def _start_members(self, application: int, count: int) -> None:
         """Ask for members that are away, those with the lowest numbers first."""

@@ -12,10 +12,21 @@ from ..base.topic import TopicFigure
 from ..topics.catalogue import TOPICS
 
 ORDER = (
-    "power", "hosts_on", "heatmap", "load_duration", "migrations", "busiest_hosts", "reserve",
-    "population", "applications", "power_states", "migration_phases", "downtime",
-    "link_utilisation", "migration_traffic",
-)  # fmt: skip
+    "power",
+    "hosts_on",
+    "heatmap",
+    "load_duration",
+    "migrations",
+    "busiest_hosts",
+    "reserve",
+    "population",
+    "applications",
+    "power_states",
+    "migration_phases",
+    "downtime",
+    "link_utilisation",
+    "migration_traffic",
+)
 """The order of the report; a figure that is not named comes last."""
 
 

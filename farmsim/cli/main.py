@@ -70,6 +70,16 @@ def commands() -> None:
 
 
 for each in (
-    init, validate, schema, catalog, run, compare, report, explain, evacuate, failover, optimum,
-):  # fmt: skip
+    init,
+    validate,
+    schema,
+    catalog,
+    run,
+    compare,
+    report,
+    explain,
+    evacuate,
+    failover,
+    optimum,
+):
     commands.add_command(each)

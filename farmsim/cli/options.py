@@ -26,9 +26,12 @@ RUNS = Path("runs")
 LONGEST_S = 1000 * 365.25 * 86_400.0
 PATH = click.Path(path_type=Path)
 OVERRIDES = click.option(
-    "--set", "overrides", multiple=True, metavar="PATH=VALUE",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
     help="Override a field, e.g. farm.hosts.0.count=500. Repeatable.",
-)  # fmt: skip
+)
 SEED = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
 ALLOW_CODE = click.option(
     "--allow-code",

@@ -13,9 +13,11 @@ CATALOGUES = ["servers", "hypervisors", "classes", "policies", "workloads"]
 @click.command()
 @click.argument("path", required=False, type=PATH)
 @click.option(
-    "--policy", type=PATH, metavar="FILE",
+    "--policy",
+    type=PATH,
+    metavar="FILE",
     help="Write a policy of your own with its test instead, such as my_policy.py.",
-)  # fmt: skip
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(path: Path | None, policy: Path | None, force: bool) -> None:
     """Write a commented starter scenario and the schema with which editors check it."""

@@ -79,10 +79,12 @@ def evacuate(
 @click.option("--at", metavar="TIME", help="Instant to examine; default: the worst of the run.")
 @click.option("--pairs", is_flag=True, help="Also test every pair of hosts.")
 @click.option(
-    "--assert-survives", "wanted", multiple=True,
+    "--assert-survives",
+    "wanted",
+    multiple=True,
     type=click.Choice(["host", "pair", "rack", "site"]),
     help="Exit with 1 if the failure of any one strands a VM. Repeatable.",
-)  # fmt: skip
+)
 @output_options("the outcome")
 def failover(
     scenario: str,

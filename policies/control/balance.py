@@ -34,13 +34,19 @@ class Balance:
 
     threshold: float = parameter(
         "Standard deviation of host utilisation above which VMs are migrated.",
-        0.05, dimension="share", ge=0, le=1,
-    )  # fmt: skip
+        0.05,
+        dimension="share",
+        ge=0,
+        le=1,
+    )
     max_migrations: int = parameter("Maximum number of migrations per round.", 8, ge=1)
     cost_per_gib: float = parameter(
         "Minimum reduction of the utilisation gap between two hosts per GiB copied.",
-        0.002, dimension="share", ge=0, le=1,
-    )  # fmt: skip
+        0.002,
+        dimension="share",
+        ge=0,
+        le=1,
+    )
     max_utilisation: float = parameter(
         "Maximum utilisation of a target host.", 0.9, dimension="share", gt=0, le=1
     )

@@ -31,8 +31,11 @@ class Combined:
     policies: tuple[ControlPolicy, ...] = parameter("The policies, in their order.", slot="control")
     undo_after_s: float = parameter(
         "Minimum time before a decision may be undone.",
-        1800.0, key="undo_after", dimension="time", ge=0,
-    )  # fmt: skip
+        1800.0,
+        key="undo_after",
+        dimension="time",
+        ge=0,
+    )
 
     @property
     def samples(self) -> int:

@@ -169,9 +169,14 @@ class _Round:
     def _propose(self, vms: Ints, placed: Placed, reasons: list[Reason]) -> None:
         proposals = self._plan.proposals
         rows = zip(
-            vms.tolist(), self._view.vms.host[vms].tolist(), self._home[vms].tolist(),
-            placed.hosts.tolist(), reasons, placed.searches, strict=True,
-        )  # fmt: skip
+            vms.tolist(),
+            self._view.vms.host[vms].tolist(),
+            self._home[vms].tolist(),
+            placed.hosts.tolist(),
+            reasons,
+            placed.searches,
+            strict=True,
+        )
         for vm, source, previous, target, reason, search in rows:
             if previous != source:
                 self._received[previous].remove(vm)

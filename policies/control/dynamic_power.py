@@ -139,9 +139,12 @@ class _Round:
         """Add the moves of some VMs to a plan; return whether all of them have room."""
         placed = self.policy.placement.place(candidates, vms)
         rows = zip(
-            vms.tolist(), self.view.vms.host[vms].tolist(), placed.hosts.tolist(),
-            placed.searches, strict=True,
-        )  # fmt: skip
+            vms.tolist(),
+            self.view.vms.host[vms].tolist(),
+            placed.hosts.tolist(),
+            placed.searches,
+            strict=True,
+        )
         for vm, source, target, search in rows:
             reason = Reason(RULE, float(use[source]), limit)
             plan.move(vm, target, reason, search, source)

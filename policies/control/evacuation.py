@@ -54,12 +54,16 @@ class Evacuation(DelegatingPolicy):
     )
     at_s: float = parameter(
         "Start of the evacuation.", 0.0, key="at", dimension="time", ge=0, le=LONGEST_S
-    )  # fmt: skip
+    )
     hosts_per_wave: int = parameter("Hosts emptied at the same time; 0: all.", 0, ge=0)
     maintenance_time_s: float = parameter(
         "Maintenance time of the hosts of a wave once they are empty.",
-        0.0, key="maintenance_time", dimension="time", ge=0, le=LONGEST_S,
-    )  # fmt: skip
+        0.0,
+        key="maintenance_time",
+        dimension="time",
+        ge=0,
+        le=LONGEST_S,
+    )
     max_utilisation: float = parameter(
         "Maximum utilisation of the other hosts.", 0.9, dimension="share", gt=0, le=1
     )
@@ -133,9 +137,12 @@ class Evacuation(DelegatingPolicy):
         # Nothing is measured against a limit: an order empties the host.
         reason = Reason(RULE)
         rows = zip(
-            vms.tolist(), view.vms.host[vms].tolist(), placed.hosts.tolist(), placed.searches,
+            vms.tolist(),
+            view.vms.host[vms].tolist(),
+            placed.hosts.tolist(),
+            placed.searches,
             strict=True,
-        )  # fmt: skip
+        )
         for vm, source, target, search in rows:
             plan.move(vm, target, reason, search, source)
 

@@ -46,9 +46,13 @@ class PendingMigrations:
     def only(self, rows: Ints | Bools) -> "PendingMigrations":
         """Return some of the moves."""
         return PendingMigrations(
-            self.vms[rows], self.sources[rows], self.targets[rows], self.priority[rows],
-            self.held_mib[rows], self.need_mib[rows],
-        )  # fmt: skip
+            self.vms[rows],
+            self.sources[rows],
+            self.targets[rows],
+            self.priority[rows],
+            self.held_mib[rows],
+            self.need_mib[rows],
+        )
 
     def freed_mib(self, hosts: int) -> Floats:
         """Return what each host has more when the moves have ended, arrivals aside."""

@@ -15,8 +15,12 @@ from ..scaling.forecast import Forecaster, LastValue, peak_ahead, samples_of
 
 DAY_S = 86_400.0
 KEPT, YOUNG, BUSY, WORN, FORESEEN = (
-    "keep_awake", "awake_for", "idle_for", "cycles_per_day", "wake_ahead",
-)  # fmt: skip
+    "keep_awake",
+    "awake_for",
+    "idle_for",
+    "cycles_per_day",
+    "wake_ahead",
+)
 
 
 @dataclass(frozen=True)
@@ -40,32 +44,51 @@ class PowerManagement:
     )
     keep_share: float = parameter(
         "Minimum share of the hosts that stay on; the larger of the two counts.",
-        0.0, key="keep_awake_share", dimension="share", ge=0, le=1,
-    )  # fmt: skip
+        0.0,
+        key="keep_awake_share",
+        dimension="share",
+        ge=0,
+        le=1,
+    )
     awake_s: float = parameter(
         "Minimum time that a host stays on after it has booted.",
-        0.0, key="awake_for", dimension="time", ge=0,
-    )  # fmt: skip
+        0.0,
+        key="awake_for",
+        dimension="time",
+        ge=0,
+    )
     idle_s: float = parameter(
         "Time without VMs before a host is powered down; a host that a policy evacuates is "
         "powered down as soon as it is empty.",
-        0.0, key="idle_for", dimension="time", ge=0,
-    )  # fmt: skip
+        0.0,
+        key="idle_for",
+        dimension="time",
+        ge=0,
+    )
     cycles: int = parameter(
         "Maximum number of times a host is powered down within 24 hours; 0: unlimited.",
-        0, key="cycles_per_day", ge=0, le=1000,
-    )  # fmt: skip
+        0,
+        key="cycles_per_day",
+        ge=0,
+        le=1000,
+    )
     ahead_s: float = parameter(
         "How long before the forecast load hosts are woken; 0 s: never.",
-        0.0, key="wake_ahead", dimension="time", ge=0,
-    )  # fmt: skip
+        0.0,
+        key="wake_ahead",
+        dimension="time",
+        ge=0,
+    )
     forecast: Forecaster = parameter(
         "Forecast of the farm's load for `wake_ahead`.", LastValue(), slot="forecast"
     )
     max_utilisation: float = parameter(
         "Maximum utilisation of the hosts that are on under the forecast load.",
-        0.8, dimension="share", gt=0, le=1,
-    )  # fmt: skip
+        0.8,
+        dimension="share",
+        gt=0,
+        le=1,
+    )
 
     @property
     def sleep_state(self) -> int:

@@ -61,10 +61,17 @@ class ReserveBook:
     """
 
     def __init__(
-        self, reserve: FarmReserve, home: Ints, need_mib: Floats, memory_mib: Floats,
-        awake: Bools, sleeping: Bools, kind: Ints | None = None,
-        permits: Callable[[], AllowedHosts] | None = None, lenient: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        reserve: FarmReserve,
+        home: Ints,
+        need_mib: Floats,
+        memory_mib: Floats,
+        awake: Bools,
+        sleeping: Bools,
+        kind: Ints | None = None,
+        permits: Callable[[], AllowedHosts] | None = None,
+        lenient: bool = False,
+    ) -> None:
         self._rule, self._exempt = reserve.rule, reserve.exempt
         self._restarts, self._permits, self.lenient = reserve.restarts, permits, lenient
         self._kind = np.arange(len(home)) if kind is None else kind
@@ -80,9 +87,13 @@ class ReserveBook:
         used_mhz = sum_by(home[held], weights=need_mhz[held], minlength=count)
         counted = awake | sleeping if reserve.wakes else awake.copy()
         self._held = HostedVms(
-            home.copy(), need_mib, need_mhz, memory_mib - used_mib, cpu_mhz - used_mhz,
+            home.copy(),
+            need_mib,
+            need_mhz,
+            memory_mib - used_mib,
+            cpu_mhz - used_mhz,
             counted & ~self.standby,
-        )  # fmt: skip
+        )
         counts = held | reserve.exempt
         self._promised = [float(need_mib[counts].sum()), float(need_mhz[counts].sum())]
         self._limits = self._limits_of(self._held.counted)
@@ -112,9 +123,10 @@ class ReserveBook:
         return tuple(
             float(free[ready].sum() - capacity[self.standby].sum())
             for free, capacity in (
-                (self._held.free_mib, self._memory_mib), (self._held.free_mhz, self._cpu_mhz),
+                (self._held.free_mib, self._memory_mib),
+                (self._held.free_mhz, self._cpu_mhz),
             )
-        )  # type: ignore[return-value]  # fmt: skip
+        )  # type: ignore[return-value]
 
     def whole(self) -> bool:
         """Whether the hosts that are awake keep the reserve."""

@@ -206,9 +206,16 @@ class FarmView:
         vms = self.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         return ReserveBook(
-            self.reserve, home, vms.footprint_mib, self.hosts.memory_mib, self.awake(),
-            self.sleeping(), self.kinds_of_vms(), self.permits, self.lenient,
-        )  # fmt: skip
+            self.reserve,
+            home,
+            vms.footprint_mib,
+            self.hosts.memory_mib,
+            self.awake(),
+            self.sleeping(),
+            self.kinds_of_vms(),
+            self.permits,
+            self.lenient,
+        )
 
     def permits(self) -> AllowedHosts:
         """Return which hosts VMs without a host may use, whatever is where.

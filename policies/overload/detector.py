@@ -22,10 +22,12 @@ class OverloadDetectorFields:
         "demand",
     )
     above_for_s: float = parameter(
-        "Time that a host must be above the limit, in every round, before it counts as "
-        "overloaded.",
-        0.0, key="above_for", dimension="time", ge=0,
-    )  # fmt: skip
+        "Time that a host must be above the limit, in every round, before it counts as overloaded.",
+        0.0,
+        key="above_for",
+        dimension="time",
+        ge=0,
+    )
 
 
 def looks_at_use(policy: object) -> bool:

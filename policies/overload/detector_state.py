@@ -198,9 +198,12 @@ class _Spread:
     def judge(self, hosts: Ints) -> tuple[Floats, Floats]:
         """Return value and limit of some hosts."""
         return self._judge(
-            hosts, self._matrix[hosts], self._depth[hosts], self._elders[hosts],
+            hosts,
+            self._matrix[hosts],
+            self._depth[hosts],
+            self._elders[hosts],
             self._young_mhz[hosts],
-        )  # fmt: skip
+        )
 
     def _judge(
         self, hosts: Ints, samples_mhz: Floats, depth: Ints, elders: Ints, young_mhz: Floats

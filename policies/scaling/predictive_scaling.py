@@ -18,9 +18,12 @@ class PredictiveScaling:
         "Forecast of the load.", LinearTrend(reach_s=900.0), slot="forecast"
     )
     horizon_s: float = parameter(
-        "Forecast horizon; at least the time until a new member runs.", 600.0, key="horizon",
-        dimension="time", gt=0,
-    )  # fmt: skip
+        "Forecast horizon; at least the time until a new member runs.",
+        600.0,
+        key="horizon",
+        dimension="time",
+        gt=0,
+    )
     target: float = parameter(
         "Target utilisation of the members at the forecast load.",
         0.6,

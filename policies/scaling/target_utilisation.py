@@ -17,9 +17,12 @@ class TargetUtilisation:
 
     target: float = parameter("Utilisation of the members.", 0.6, dimension="share", gt=0, le=1)
     tolerance: float = parameter(
-        "Tolerated deviation of the ratio of utilisation to target from 1.", 0.1,
-        dimension="share", ge=0, lt=1,
-    )  # fmt: skip
+        "Tolerated deviation of the ratio of utilisation to target from 1.",
+        0.1,
+        dimension="share",
+        ge=0,
+        lt=1,
+    )
 
     def decide(self, view: ApplicationView) -> Wanted:
         """Return the members that bring utilisation to the target."""

@@ -26,9 +26,11 @@ class VerticalScaling:
         "Utilisation above which members get the next larger size.", 0.8, dimension="share", gt=0
     )
     scale_down_below: float = parameter(
-        "Members get the next smaller size if its utilisation would stay below this.", 0.6,
-        dimension="share", gt=0,
-    )  # fmt: skip
+        "Members get the next smaller size if its utilisation would stay below this.",
+        0.6,
+        dimension="share",
+        gt=0,
+    )
     hot_add_up_to: str = parameter(
         "Largest size that can be reached without a restart; empty: none.", ""
     )

@@ -54,12 +54,16 @@ def class_of(function: Any, kind: str) -> type:
         if callable(getattr(function, name, None)):
             others[name] = staticmethod(getattr(function, name))
     members = {
-        **attributes, **others, about.method: staticmethod(function),
-        FUNCTION: staticmethod(function), KIND: kind,
-        "__doc__": function.__doc__, "__module__": function.__module__,
+        **attributes,
+        **others,
+        about.method: staticmethod(function),
+        FUNCTION: staticmethod(function),
+        KIND: kind,
+        "__doc__": function.__doc__,
+        "__module__": function.__module__,
         "__qualname__": getattr(function, "__qualname__", "function"),
         "__reduce__": _reduce,
-    }  # fmt: skip
+    }
     cls = type(getattr(function, "__name__", "function"), (), members)
     return dataclass(frozen=True)(cls)
 

@@ -278,10 +278,11 @@ def trace_of(error: BaseException) -> str:
         summary
         for summary, (frame, _) in zip(
             traceback.extract_tb(error.__traceback__),
-            traceback.walk_tb(error.__traceback__), strict=True,
+            traceback.walk_tb(error.__traceback__),
+            strict=True,
         )
         if _is_theirs(frame.f_globals.get("__name__", ""), frame.f_code.co_filename)
-    ]  # fmt: skip
+    ]
     return TRACE + "".join([*traceback.format_list(shown), *traceback.format_exception_only(error)])
 
 

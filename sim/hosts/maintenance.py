@@ -79,7 +79,9 @@ class Maintenance:
             return {}
         times_s = np.array(self._times_s, np.float64).reshape(-1, 3)
         columns = {
-            "host": np.array(self._host, np.int64), "closed_s": times_s[:, 0],
-            "emptied_s": times_s[:, 1], "reopened_s": times_s[:, 2],
-        }  # fmt: skip
+            "host": np.array(self._host, np.int64),
+            "closed_s": times_s[:, 0],
+            "emptied_s": times_s[:, 1],
+            "reopened_s": times_s[:, 2],
+        }
         return {"maintenance": columns}

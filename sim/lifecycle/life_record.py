@@ -20,9 +20,13 @@ class LifeRecord:
     """
 
     def __init__(
-        self, clock: Clock, farm: Farm, demand: CurrentDemand, recorder: Recorder,
+        self,
+        clock: Clock,
+        farm: Farm,
+        demand: CurrentDemand,
+        recorder: Recorder,
         lifetime_s: Floats,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.lives = Lifetimes(len(farm.vms))
         self.returning: Bools = np.zeros(len(farm.vms), bool)
         self._clock, self._farm, self._demand, self._recorder = clock, farm, demand, recorder

@@ -75,9 +75,11 @@ class Lifecycle:
         held = int(self._farm.hosts.vm_count.sum())
         starting = self._farm.starting
         return {
-            "running": held - starting, "starting": starting, "waiting": len(self.waiting),
+            "running": held - starting,
+            "starting": starting,
+            "waiting": len(self.waiting),
             "down": len(self._record.lives.down),
-        }  # fmt: skip
+        }
 
     def arrivals(self) -> Generator[simpy.Event, object, None]:
         """Ask for VMs at their instants, until there are none left."""

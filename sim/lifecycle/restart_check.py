@@ -55,9 +55,14 @@ class RestartState:
         usable = np.where(awake, PowerState.ON, PowerState.OFF)
         state = np.where(hosted.counted, usable, PowerState.FAILED).astype(np.int8)
         return cls(
-            hosted.home.copy(), memory_mib - hosted.free_mib, capacity_mhz - hosted.free_mhz,
-            state, hosted.need_mhz, capacity_mhz, states,
-        )  # fmt: skip
+            hosted.home.copy(),
+            memory_mib - hosted.free_mib,
+            capacity_mhz - hosted.free_mhz,
+            state,
+            hosted.need_mhz,
+            capacity_mhz,
+            states,
+        )
 
     def view(self, view: FarmView) -> FarmView:
         """Return a view of the farm as it is on paper; nothing is under way, nothing kept free."""

@@ -162,13 +162,23 @@ class Migrations:
         sent = done.copied_mib * BYTES_PER_MIB
         energy_j = liu_energy_j(sent) if wave.began else 0.0
         self._recorder.note_moves(
-            len(wave.vms), vm=wave.vms, source=wave.sources, target=wave.targets,
-            decided_s=wave.decided_s, start_s=wave.start_s if wave.began else self._clock.now,
-            end_s=self._clock.now, copied_mib=done.copied_mib, finished=finished,
-            downtime_s=done.downtime_s, rounds=0, source_cpu_s=done.source_cpu_s,
-            target_cpu_s=done.target_cpu_s, guest_lost_s=done.guest_lost_s, energy_j=energy_j,
+            len(wave.vms),
+            vm=wave.vms,
+            source=wave.sources,
+            target=wave.targets,
+            decided_s=wave.decided_s,
+            start_s=wave.start_s if wave.began else self._clock.now,
+            end_s=self._clock.now,
+            copied_mib=done.copied_mib,
+            finished=finished,
+            downtime_s=done.downtime_s,
+            rounds=0,
+            source_cpu_s=done.source_cpu_s,
+            target_cpu_s=done.target_cpu_s,
+            guest_lost_s=done.guest_lost_s,
+            energy_j=energy_j,
             reaction=self._recorder.words(""),
-        )  # fmt: skip
+        )
 
 
 class _Wave:
@@ -193,12 +203,17 @@ class _Wave:
         """
         out, stay = np.flatnonzero(gone), np.flatnonzero(~gone)
         part = _Wave(
-            self.vms[out], self.sources[out], self.targets[out], self.phases.select(out),
+            self.vms[out],
+            self.sources[out],
+            self.targets[out],
+            self.phases.select(out),
             self.decided_s,
-        )  # fmt: skip
+        )
         part.start_s, part.began = self.start_s, self.began
         self.vms, self.sources, self.targets = (
-            self.vms[stay], self.sources[stay], self.targets[stay],
-        )  # fmt: skip
+            self.vms[stay],
+            self.sources[stay],
+            self.targets[stay],
+        )
         self.phases = self.phases.select(stay)
         return part

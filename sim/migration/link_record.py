@@ -63,9 +63,12 @@ class LinkRecord:
         sent = self._flow_network.link_bytes
         used = np.flatnonzero(sent - self._before > MIN_BYTES)
         self._log.add(
-            len(used), link=used, time_s=now_s, length_s=length_s,
+            len(used),
+            link=used,
+            time_s=now_s,
+            length_s=length_s,
             sent_bytes=sent[used] - self._before[used],
-        )  # fmt: skip
+        )
         # What was too little to be noted counts in a later interval.
         self._before[used] = sent[used]
         self._sampled_s = now_s

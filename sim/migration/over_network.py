@@ -227,12 +227,22 @@ class NetworkMigrations:
         move, done = len(recorder.migrations), outcome or NOTHING
         downtime_s = done.downtime_s if actions.knows_downtime else math.nan
         recorder.note_move(
-            actions.vm, actions.source, actions.target, actions.decided_s,
-            now_s if actions.start_s is None else actions.start_s, now_s,
-            done.sent_bytes / BYTES_PER_MIB, finished, downtime_s, done.rounds,
-            done.source_cpu_s, done.target_cpu_s, done.guest_lost_s,
-            done.energy_j if outcome else 0.0, recorder.words(done.reaction),
-        )  # fmt: skip
+            actions.vm,
+            actions.source,
+            actions.target,
+            actions.decided_s,
+            now_s if actions.start_s is None else actions.start_s,
+            now_s,
+            done.sent_bytes / BYTES_PER_MIB,
+            finished,
+            downtime_s,
+            done.rounds,
+            done.source_cpu_s,
+            done.target_cpu_s,
+            done.guest_lost_s,
+            done.energy_j if outcome else 0.0,
+            recorder.words(done.reaction),
+        )
         for name, start_s, end_s, sent_bytes in done.phases:
             word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB
             recorder.phases.add_row(move, actions.vm, word, start_s, end_s, sent_mib)
@@ -247,9 +257,12 @@ class _GuestActions:
     """
 
     def __init__(
-        self, farm: Farm, clock: Clock, lost: Callable[[Ints, bool], None],
+        self,
+        farm: Farm,
+        clock: Clock,
+        lost: Callable[[Ints, bool], None],
         move: tuple[int, int, int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._farm, self._clock, self._lost = farm, clock, lost
         self.vm, self.source, self.target = move
         self._vm = np.array([self.vm])

@@ -114,7 +114,7 @@ class FlowNetwork:
             self._paths.clear()
         path = self._paths[source, target] = FlowPath(
             route, links, loads, transport.delay_s(latency_s), transport.window_rate(latency_s)
-        )  # fmt: skip
+        )
         return path
 
     def _loads(self, route: list[int]) -> tuple[list[int], list[float]]:

@@ -352,8 +352,20 @@ class WaitingMigrations:
         start_s = now_s if held.over is None else held.over.began_s
         self._recorder.hold_back(held.vm, held.decided_s, held.unblocked_by)
         self._recorder.note_moves(
-            1, vm=held.vm, source=held.source, target=held.target, decided_s=held.decided_s,
-            start_s=start_s, end_s=now_s, copied_mib=0.0, finished=finished,
-            downtime_s=now_s - start_s, rounds=0, source_cpu_s=0.0, target_cpu_s=0.0,
-            guest_lost_s=now_s - start_s, energy_j=0.0, reaction=self._recorder.words(""),
-        )  # fmt: skip
+            1,
+            vm=held.vm,
+            source=held.source,
+            target=held.target,
+            decided_s=held.decided_s,
+            start_s=start_s,
+            end_s=now_s,
+            copied_mib=0.0,
+            finished=finished,
+            downtime_s=now_s - start_s,
+            rounds=0,
+            source_cpu_s=0.0,
+            target_cpu_s=0.0,
+            guest_lost_s=now_s - start_s,
+            energy_j=0.0,
+            reaction=self._recorder.words(""),
+        )

@@ -132,11 +132,16 @@ class ScalingRecord:
         """
         totals = self.account.totals.copy()
         self._series.add(
-            len(wanted), time_s=now_s, application=np.arange(len(wanted)),
-            load_mhz_s=totals[Flow.LOAD], missed_mhz_s=totals[Flow.MISSED],
-            capacity_mhz_s=totals[Flow.CAPACITY], running=running, starting=starting,
+            len(wanted),
+            time_s=now_s,
+            application=np.arange(len(wanted)),
+            load_mhz_s=totals[Flow.LOAD],
+            missed_mhz_s=totals[Flow.MISSED],
+            capacity_mhz_s=totals[Flow.CAPACITY],
+            running=running,
+            starting=starting,
             wanted=wanted.copy(),
-        )  # fmt: skip
+        )
 
     def close(self, end_s: float) -> None:
         """End what is still short at the end of the run."""
@@ -172,10 +177,13 @@ class ScalingRecord:
     def _close(self, applications: Ints, now_s: float, why: str, missed_mhz_s: Floats) -> None:
         missed = missed_mhz_s[applications] - self._missed_before[applications]
         self._shortages.add(
-            len(applications), application=applications,
-            start_s=self._shortage_since_s[applications], end_s=now_s, missed_mhz_s=missed,
+            len(applications),
+            application=applications,
+            start_s=self._shortage_since_s[applications],
+            end_s=now_s,
+            missed_mhz_s=missed,
             ended_by=self._words(why),
-        )  # fmt: skip
+        )
         self._shortage_since_s[applications] = np.nan
 
     def _missed(self) -> Floats:

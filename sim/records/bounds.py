@@ -26,9 +26,15 @@ class BoundsRecord:
         self._farm = farm
         self._bound = FarmBound(farm.hosts, farm.delivery.layer)
         self._log = Log(
-            {"time_s": float, "length_s": float, "hosts_on": float, "hosts_least": float,
-             "energy_j": float, "least_w": float}
-        )  # fmt: skip
+            {
+                "time_s": float,
+                "length_s": float,
+                "hosts_on": float,
+                "hosts_least": float,
+                "energy_j": float,
+                "least_w": float,
+            }
+        )
         self._since_s, self._on_s, self._energy_j, self._occupied_s = 0.0, 0.0, 0.0, 0.0
         self._asked, self._missed, self._ran_s = np.zeros((3, len(farm.vms)))
         self._size, self._own_mib = farm.vms.size.copy(), farm.vms.memory_mib.copy()
@@ -64,9 +70,13 @@ class BoundsRecord:
         totals = self._farm.accounts.totals
         on_s, energy_j = float(totals[Rate.ON].sum()), float(totals[Rate.POWER_W].sum())
         self._log.add(
-            time_s=now_s, length_s=length_s, hosts_on=(on_s - self._on_s) / length_s,
-            hosts_least=minimum.hosts, energy_j=energy_j - self._energy_j, least_w=minimum.power_w,
-        )  # fmt: skip
+            time_s=now_s,
+            length_s=length_s,
+            hosts_on=(on_s - self._on_s) / length_s,
+            hosts_least=minimum.hosts,
+            energy_j=energy_j - self._energy_j,
+            least_w=minimum.power_w,
+        )
         self._on_s, self._energy_j = on_s, energy_j
 
     def _unchanged(self) -> bool:
@@ -80,8 +90,9 @@ class BoundsRecord:
         farm, listed = self._farm, self._farm.listed
         self._mark(listed)
         self._size[listed], self._own_mib[listed] = (
-            farm.vms.size[listed], farm.vms.memory_mib[listed],
-        )  # fmt: skip
+            farm.vms.size[listed],
+            farm.vms.memory_mib[listed],
+        )
         self._ran_s[listed] = farm.presence.ran_s(listed, now_s)
         self._quiet_s, self._changes = 0.0, farm.presence.changes
         running = farm.presence.running(listed)

@@ -198,9 +198,11 @@ class ServiceLedger:
         size, vcpus = vms.size[rows], vms.vcpus[rows]
         service_s = np.full(len(rows), np.inf)
         np.divide(
-            vcpus * self._load.work_mhz_s[size], capacity_mhz, out=service_s,
+            vcpus * self._load.work_mhz_s[size],
+            capacity_mhz,
+            out=service_s,
             where=capacity_mhz > 0,
-        )  # fmt: skip
+        )
         scv = self._load.service_scv[size]
         self.account.add(at, interval_s, vcpus, rate_per_s, service_s, latency_s, scv)
 
@@ -289,9 +291,13 @@ class TenantLedger:
         used_mhz = delivery.asked_mhz(vms) * (1.0 - delivery.shortfall[vms])
         used_mhz *= delivery.effort[vms] * delivery.slowdown[vms]
         charged_j = attribute(
-            drawn_j, self._idle_w[hosts] * on_s, at, farm.vms.size_mhz[vms],
-            used_mhz * interval_s[at], self._rule,
-        )  # fmt: skip
+            drawn_j,
+            self._idle_w[hosts] * on_s,
+            at,
+            farm.vms.size_mhz[vms],
+            used_mhz * interval_s[at],
+            self._rule,
+        )
         owner = self.owner[vms]
         self.energy_j += sum_by(owner, weights=charged_j, minlength=self._tenants + 1)
         self.unused_j += float(drawn_j.sum() - charged_j.sum())

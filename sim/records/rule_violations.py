@@ -93,9 +93,14 @@ class RuleRecord:
             named = np.unique(np.concatenate([rule.vms for rule in chosen]))
             among = named.astype(np.int64)
         found = violated(
-            [*chosen, *self._keeping], rules.domains, vms.host, vms.moving_to, rules.capacity_mhz,
-            among, vms.size,
-        )  # fmt: skip
+            [*chosen, *self._keeping],
+            rules.domains,
+            vms.host,
+            vms.moving_to,
+            rules.capacity_mhz,
+            among,
+            vms.size,
+        )
         number = dict(zip(chosen, touched, strict=True))
         return {
             number[breach.rule]: set(zip(breach.vms.tolist(), breach.hosts.tolist(), strict=True))
