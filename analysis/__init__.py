@@ -1,1 +1,1 @@
-"""A run becomes numbers and pictures: metrics, comparison, tables, figures, report."""
+"""Metrics, tables, figures, reports and comparisons of runs."""

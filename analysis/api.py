@@ -1,4 +1,4 @@
-"""What a notebook uses: run a scenario, compare several, load a run."""
+"""Functions for notebooks: run a scenario, compare several, load a run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

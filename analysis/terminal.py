@@ -1,4 +1,4 @@
-"""What runs show on a terminal: a bar while they run, a table when they are done.
+"""Terminal output of runs: a progress bar, then a table.
 
 Without a terminal on standard error there is no bar.
 """

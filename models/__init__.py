@@ -1,1 +1,1 @@
-"""What things are and what they cost; no clock, no randomness that is not handed in."""
+"""Models: pure state and equations, without a clock; randomness is passed in."""

@@ -1,4 +1,4 @@
-"""All that a policy of one's own reads, returns and is checked for: import what you need from here.
+"""Public names for user policies: inputs, outputs and checks.
 
     from farmsim.policies.protocol import FarmView, Plan
 

@@ -1,1 +1,1 @@
-"""A file becomes a run: specification, loader, readers of traces, builder, library."""
+"""From a scenario file to a run: language, loader, readers of traces, builder, library."""

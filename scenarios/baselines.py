@@ -1,4 +1,4 @@
-"""What a scenario is compared with becomes runs of the same work.
+"""Build the baselines of a scenario as runs of the same work.
 
 A baseline carries the VMs that ran in the scenario's own run, over the same time, with the same
 seed and in the same currency; where that cannot be, it is refused.

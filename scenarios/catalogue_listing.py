@@ -397,7 +397,7 @@ def _marks(figures: list[dict[str, Any]]) -> list[str]:
 
 
 def is_neutral(figure: dict[str, Any]) -> bool:
-    """Return whether a figure is nought, one or no limit because nobody has set it.
+    """Return whether a figure has its neutral default: zero, one or no limit.
 
     A figure with a note, or a mark other than that of a definition, has been set.
     """
@@ -407,7 +407,7 @@ def is_neutral(figure: dict[str, Any]) -> bool:
 
 
 def meaning_of(figure: dict[str, Any]) -> str:
-    """Return what a figure means, and what its range rests on."""
+    """Return the meaning of a figure, and the source of its range."""
     note = f" ({figure['note']})" if figure["note"] else ""
     return f"{figure['meaning']}{note}"
 

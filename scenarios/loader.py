@@ -1,4 +1,4 @@
-"""A text becomes a written document: its data, where each value stands, what was put over it.
+"""Load a scenario text: its data, positions of values, and overrides.
 
 What the document means is checked by ``scenario.py``.
 """
@@ -20,7 +20,7 @@ LIBRARY = "library/"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value came from that does not stand at its place in the file.
+    """Origin of a value that is not at its position in the file.
 
     ``where`` is what messages begin with, such as ``--set seed=x``; ``field`` is put before the
     path in messages, ``order`` (line, column) sorts them; overrides come last.

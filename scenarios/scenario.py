@@ -44,7 +44,7 @@ CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
 
 
 class Scenario(ScenarioData):
-    """One experiment, frozen; see :class:`farmsim.scenarios.spec.spec.Spec` for what it holds.
+    """One experiment, frozen; see :class:`farmsim.scenarios.spec.spec.Spec` for its content.
 
     Files that it names are looked for relative to its folder.
 
@@ -163,7 +163,7 @@ def validated(written: Written, allow_code: bool = False) -> Scenario:
 
 
 class _FaultyError(Exception):
-    """A document that stands for no scenario: paths in it, and what is wrong at each."""
+    """A document that is not a scenario: paths, and the fault at each."""
 
     def __init__(self, faults: Iterable[tuple[Place, str]]) -> None:
         self.faults = list(faults)
@@ -274,7 +274,7 @@ def dump(scenario: ScenarioData) -> str:
 
 
 def _resolved(scenario: ScenarioData) -> dict[str, Any]:
-    """Return a scenario as it is written out, with the list of values that nobody wrote."""
+    """Return a scenario as written out, with the list of default values."""
     data = scenario.model_dump(by_alias=True, mode="python")
     for name in scenario.workload.unwritten:
         del data["workload"][name]

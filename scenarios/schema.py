@@ -1,4 +1,4 @@
-"""The JSON Schema of scenarios, in draft 7, which editors understand.
+"""The JSON Schema of scenarios, in draft 7 for editors.
 
 It is made from the types of the spec; what pydantic cannot know (names of the catalogue, short
 forms of a trace, defaults with units) is put in here.

@@ -1,4 +1,4 @@
-"""Scenarios to be compared: several files, or the named variants of one, at one level or three.
+"""Scenarios to compare: several files, or the variants of one, at one or three levels.
 
 A variant is a mapping from dotted paths to values, put over the scenario that holds it as
 ``--set`` would put them. Everything is checked before anything runs.
@@ -46,7 +46,7 @@ OVERHEADS: Final = Levels("overheads", "low", "typical", "high")
 
 @dataclass(frozen=True)
 class Variant:
-    """One thing to compare: its name, where it was written, the scenario at each level.
+    """One variant: its name, its origin, and the scenario at each level.
 
     ``runs`` has the key ``typical`` alone, or all three levels.
     """

@@ -1,1 +1,1 @@
-"""Time: the clock, the engine, what happens at a time, and its record."""
+"""Simulation: clock, engine, events and records."""

@@ -141,7 +141,7 @@ class Actuator:
         self._put_to_sleep(np.array(sleeps, np.int64), plan.sleep_reason)
 
     def _note(self, proposals: list[Proposal], said: list[str], again: bool) -> None:
-        """Record decisions; of those asked for ``again`` only what has not just been told."""
+        """Record decisions; of those repeated by ``again`` only changes."""
         if again:
             news = [
                 (each, word)
@@ -153,7 +153,7 @@ class Actuator:
         self._recorder.note_decisions(self._clock.now, proposals, said)
 
     def _admit(self, vms: Ints, targets: Ints, outcomes: Ints) -> None:
-        """Turn outcomes of moves that have become impossible into refusals, in place.
+        """Turn outcomes of migrations that have become impossible into refusals, in place.
 
         ``outcomes`` has a row of OUTCOMES for each move; of several reasons the last one found
         is told. Moves that only lack memory for now become LATER.
@@ -189,7 +189,7 @@ class Actuator:
         return names
 
     def _spare(self, sleeps: list[int], vms: Ints, targets: Ints, outcomes: Ints) -> list[int]:
-        """Return the hosts that may sleep; moves that only empty one that may not are refused.
+        """Return the hosts that may sleep; refuse migrations that only serve to empty others.
 
         ``sleeps`` are rows of hosts; ``outcomes`` is changed in place where a host has to stay
         awake for the reserve.
@@ -205,7 +205,7 @@ class Actuator:
         return [host for host in sleeps if host not in kept_awake]
 
     def _wake(self, hosts: Ints, cause: str) -> None:
-        """Bring up hosts at rest; those that have been woken or have failed meanwhile are left."""
+        """Wake hosts that are powered down; hosts woken or failed meanwhile are skipped."""
         farm = self._farm.hosts
         resting = (farm.state[hosts] == PowerState.OFF) & farm.reachable[hosts]
         resting &= farm.in_service[hosts]
@@ -226,11 +226,11 @@ class Actuator:
         self._power.stop(hosts[empty], cause)
 
     def retry_waiting(self) -> None:
-        """Let moves that wait for room begin, then VMs that wait for a host."""
+        """Start migrations that waited for capacity, then place waiting VMs."""
         self._signals.space_freed()
 
     def end_migrations(self) -> None:
-        """Interrupt every migration under way; they are undone before the clock moves on.
+        """Interrupt every ongoing migration; they are undone before time advances.
 
         They are undone as SimPy resumes their processes: yield to the clock once before VMs leave.
         """
@@ -238,11 +238,11 @@ class Actuator:
         self._migrations.interrupt_all()
 
     def withdraw(self, vms: Ints) -> None:
-        """Interrupt the moves of some VMs; they are undone before the clock moves on."""
+        """Interrupt the migrations of some VMs; they are undone before time advances."""
         self._migrations.interrupt(vms)
 
     def fail(self, hosts: Ints) -> int:
-        """Interrupt all moves from and to hosts that fail; return the VMs lost by that.
+        """Interrupt all migrations from and to failed hosts; return the VMs lost.
 
         Called before the farm takes the VMs off. VMs lost are those of which a part of the memory
         was at a failed end, not those that run on the hosts.
@@ -250,7 +250,7 @@ class Actuator:
         return self._migrations.fail(hosts)
 
     def cut(self, hosts: Ints) -> int:
-        """Interrupt all moves from and to hosts cut off the network; return the VMs lost."""
+        """Interrupt all migrations from and to unreachable hosts; return the VMs lost."""
         return self._migrations.cut(hosts)
 
     def cut_links(self, links: Ints) -> int:
@@ -258,14 +258,14 @@ class Actuator:
         return self._migrations.cut_links(links)
 
     def reroute(self, beyond: Ints) -> None:
-        """Look for ways anew, links having failed or come back; no way leads to ``beyond``.
+        """Recompute routes after links failed or recovered; ``beyond`` is unreachable.
 
         ``beyond`` are the rows of all hosts that the network does not reach now.
         """
         self._migrations.reroute(beyond)
 
     def close(self) -> None:
-        """Record what is still under way at the end of the run."""
+        """Record ongoing actions at the end of the run."""
         self._migrations.record_unfinished()
         self._waiting_migrations.record_unfinished()
         self.maintenance.look()

@@ -75,7 +75,7 @@ class Decisions:
 
 
 class _EventDriven:
-    """Asks a policy whether to decide whenever something has changed, and at times of its own.
+    """Asks a policy for decisions whenever something changes, and at times it requests.
 
     ``due_s`` says when the policy wants to decide, given what the farm is now; ``decide`` lets it.
     Both are called once all else of an instant has happened, its beats included, and again if the

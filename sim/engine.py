@@ -251,7 +251,7 @@ class Engine:
         return self._first.needs()
 
     def _restarts(self, held: HostedVms, awake: Bools, failed: Ints) -> bool:
-        """Whether all VMs of hosts that fail find another, played on paper by the run's restart."""
+        """Whether all VMs of failed hosts find another, simulated with the run's restart."""
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
         states = self._view.states.copied()
         state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz, states)
@@ -321,7 +321,7 @@ class Engine:
         return first.searches(found)
 
     def _start_hosts(self, used: Bools) -> None:
-        """Let hosts be awake at time 0: all of them, or those that are not to rest."""
+        """Set which hosts are on at time 0: all, or those that are not powered down."""
         on = np.ones(len(used), bool)
         if self._setup.control.powers_down:
             on = self._setup.power.awake_at_start(used)

@@ -1,4 +1,4 @@
-"""Stories of what fails and is repaired: hosts, whole racks and sites, switches, links.
+"""Failure and repair processes of hosts, racks, sites, switches and links.
 
 A host that fails is dark until its repair, and its VMs crash. A host whose switch or last link
 fails is cut off: it works on, but nobody reaches its VMs, and nothing is moved to it or from it.
@@ -31,7 +31,7 @@ Due = tuple[float, int, int, float | None]
 
 @dataclass(frozen=True)
 class Outage:
-    """A failure that is known beforehand: when, which entity, and for how long, in s.
+    """A planned failure: time, component and duration, in s.
 
     ``entity`` is a position in the ``rows`` and ``labels`` of its source.
     """
@@ -43,7 +43,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class FailureSource:
-    """What fails: ``rows`` holds what each entity takes with it when it does.
+    """Components that can fail; ``rows`` has the rows affected by each.
 
     These are rows of hosts, or, where ``kind`` is ``link``, the rows of the link in the network.
     ``kind`` is ``host``, ``rack`` or ``site`` (the hosts crash), ``switch`` (they are cut off) or
@@ -64,7 +64,7 @@ class FailureSource:
 
 
 class _FailureSchedule:
-    """Failures and repairs to come of one source, the next one first."""
+    """Future failures and repairs of one source, next one first."""
 
     def __init__(self, source: FailureSource, generator: np.random.Generator) -> None:
         self._source, self._generator = source, generator
@@ -110,7 +110,7 @@ class _Open:
 
 
 class Failures:
-    """Strikes and mends; one story per source, whatever the number of entities.
+    """Failure process: one SimPy process per source for any number of components.
 
     What several sources have struck is mended when the last of them is. Repaired hosts are booted
     at once with ``wake``, else when they are needed.
@@ -184,7 +184,7 @@ class Failures:
         self._record(outage, self._clock.now, repaired=True)
 
     def _crash(self, struck: Ints, outage: _Open) -> SimProcess:
-        """Call off the moves of hosts that fail, then take their VMs."""
+        """Cancel the migrations of failed hosts, then remove their VMs."""
         fresh = struck[self._causes[struck] == 0]
         self._causes[struck] += 1
         if not len(fresh):
@@ -212,7 +212,7 @@ class Failures:
             self._actuator.retry_waiting()
 
     def _cut(self, struck: Ints, outage: _Open) -> SimProcess:
-        """Call off the moves of hosts that are cut off, then count their VMs as down."""
+        """Cancel the migrations of unreachable hosts, then count their VMs as down."""
         fresh = struck[self._cuts[struck] == 0]
         self._cuts[struck] += 1
         if not len(fresh):
@@ -239,7 +239,7 @@ class Failures:
             self._actuator.retry_waiting()
 
     def _cut_links(self, struck: Ints, outage: _Open) -> SimProcess:
-        """Call off the moves that cross links, lead others round, cut off who has no way left."""
+        """Cancel migrations over failed links, reroute others, and disconnect unreachable hosts."""
         fresh = struck[self._dead[struck] == 0]
         self._dead[struck] += 1
         if len(fresh):

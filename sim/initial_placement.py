@@ -14,7 +14,7 @@ from .setup import InitialPlacementSetup
 
 
 class UnplacedError(Exception):
-    """VMs for which the initial placement found no host, each with how it was searched.
+    """VMs for which the initial placement found no host, with the search of each.
 
     ``searches`` has an entry per VM row, with how many hosts lacked CPU, memory, or were barred.
     """

@@ -1,4 +1,4 @@
-"""Vertical scaling: members get another size, while they run or by a restart."""
+"""Vertical scaling: resize members while they run or by a restart."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ COMING = (VmState.STARTING, VmState.WAITING)
 
 @dataclass(frozen=True)
 class MemberSize:
-    """What a member of a size has; ``size`` is its number among the sizes of the farm.
+    """Resources of a member; ``size`` is its number among the sizes of the farm.
 
     ``capacity_mhz`` is what it can be asked for: its CPU, or less where it is limited.
 
@@ -49,7 +49,7 @@ class MemberSize:
 
 @dataclass(frozen=True)
 class ScalingRule:
-    """How one application scales; without a policy it keeps as many members as it starts with.
+    """Scaling of one application; without a policy the number of members is constant.
 
     A scale-out waits until ``out_s`` after the one before, a scale-in until ``in_s`` after any
     change. Members that came last leave first, or those that came first, but not the ``protected``
@@ -71,7 +71,7 @@ class ScalingRule:
 
 
 class Resizing:
-    """Brings the members of an application to the size that is wanted.
+    """Resizes the members of an application to the desired size.
 
     ``demand`` is what every VM would ask for now; with ``wakes`` hosts at rest are woken.
 
@@ -86,7 +86,7 @@ class Resizing:
         self._demand, self._wakes = demand, wakes
 
     def follow(self, rows: Ints, rule: ScalingRule, size: str, now_s: float) -> bool:
-        """Bring members to a size: where they run if that can be, else one restart at a time.
+        """Resize members: while running if possible, otherwise by one restart at a time.
 
         Returns whether a member has changed that runs on.
 

@@ -1,4 +1,4 @@
-"""Scaling: the load of applications is spread over their members, and members come and go."""
+"""Scaling: spread the load of applications over members, and add or remove members."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ UNDER_WAY = (VmState.MIGRATING, VmState.SUSPENDED)
 
 @dataclass(frozen=True)
 class Elasticity:
-    """Applications and how each of them scales.
+    """Applications and their scaling.
 
     ``rules`` has one entry per application, in their order.
     """
@@ -46,7 +46,7 @@ class Elasticity:
 
 
 class Scaling:
-    """Plays the applications of a run; ``demand`` is told what their members are asked for.
+    """Runs the applications of a run, and sets the demand of their members in ``demand``.
 
     The load of each application is spread over its members that run where the network reaches
     them. Every round its policy says how many members it wants and of which size; members come
@@ -133,7 +133,7 @@ class Scaling:
                 self._stop_members(application, -int(missing[application]))
 
     def sample(self, now_s: float) -> None:
-        """Record the course so far."""
+        """Record load and capacity so far."""
         self._record.account.settle(now_s)
         running = self._count(WORKING)
         self._record.sample(now_s, running, self._count(PRESENT) - running, self._wanted)
@@ -208,7 +208,7 @@ class Scaling:
             self._lifecycle.ask(self._rows[away])
 
     def _stop_members(self, application: int, count: int) -> None:
-        """Let members go: first those that do not run yet, then by age; none that is moving."""
+        """Remove members: first those that do not run yet, then by age; never migrating ones."""
         rule, members = self._rules[application], self._members(application)
         state = self._state(members)
         members = members[np.isin(state, PRESENT)]

@@ -23,7 +23,7 @@ from .scaling import Elasticity
 
 @dataclass(frozen=True)
 class InitialPlacementSetup:
-    """How VMs are placed before time begins.
+    """Initial placement of VMs at time 0.
 
     With ``by_size`` a VM counts with its size and a host with its CPU times ``overcommit``,
     otherwise a VM counts with its demand in the first slot. VMs that find no host are rejected
@@ -43,7 +43,7 @@ class InitialPlacementSetup:
     one_each: bool = False
 
     def fitting(self, farm: Farm) -> Bools:
-        """Return per size of VM whether some host, empty and whole, has room for one.
+        """Return whether each VM size fits on some empty, working host.
 
         Where a VM counts with its demand, its size says nothing of its CPU. Sizes that no VM has
         count as fitting.

@@ -1,4 +1,4 @@
-"""What figures are called, where a run leaves something out of them."""
+"""Titles of metrics from which a run excludes something."""
 
 from collections.abc import Mapping
 from typing import Any

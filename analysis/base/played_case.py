@@ -1,4 +1,4 @@
-"""A case that has been played: what was asked for, and all that came of it."""
+"""A case that has been run, with its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .table_columns import Names, words
 
 @dataclass(frozen=True)
 class PlayedCase:
-    """What topics measure: a case with its labels, and the outcome of its engine.
+    """Input of all topics: a case with its labels, and the outcome of its engine.
 
     ``case`` holds what the run was built from (scenario, load, host models, prices, rules),
     ``outcome`` what the engine left behind. The farm of both is the same, at the end of the run.

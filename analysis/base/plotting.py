@@ -1,4 +1,4 @@
-"""What all figures share: colours, layout, time axis, thinning."""
+"""Common parts of all figures: colours, layout, time axis, thinning."""
 
 from collections.abc import Callable, Sequence
 from html import escape

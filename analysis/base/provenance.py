@@ -1,4 +1,4 @@
-"""Where a result comes from: versions and inputs."""
+"""Provenance of a result: versions and inputs."""
 
 import hashlib
 import platform

@@ -1,4 +1,4 @@
-"""What pages, figures and topics read of a run: its tables, its summary, its baselines."""
+"""Tables, summary and baselines of a run, as read by pages, figures and topics."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 class RunTables(Protocol):
-    """A run that has ended, whether it was just played or read from its directory.
+    """A completed run, either just run or read from its directory.
 
     ``summary`` maps each metric to ``{value, unit, ci95, n}`` (metrics that do not apply to the run
     are absent) and holds ``verdict``, ``warnings``, ``assumptions`` and the like; ``manifest`` says

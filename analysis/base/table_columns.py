@@ -1,4 +1,4 @@
-"""Arrow arrays of names, and what a column of a table is made of."""
+"""Arrow arrays of names, and definitions of table columns."""
 
 from collections.abc import Sequence
 from typing import Any

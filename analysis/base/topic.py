@@ -1,4 +1,4 @@
-"""A topic of a run as one object: what is measured, tabled, drawn and told of it.
+"""A topic of a run as one object: its metrics, tables, figures and notes.
 
 A topic is all that farmsim says on one subject, such as migration or costs. To add one, write its
 ``Topic`` and list it in the catalogue; summary, tables, report and reference follow.
@@ -45,7 +45,7 @@ class TopicTable:
 
 @dataclass(frozen=True)
 class TopicFigure:
-    """A figure of the report: its title, the note below it, and what draws it from tables.
+    """A figure of the report: its title, its caption, and the function that draws it from tables.
 
     It is drawn where it ``exists``; ``only`` as in :class:`TopicTable`.
 
@@ -74,7 +74,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a run leaves on one topic; :data:`farmsim.analysis.topics.catalogue.TOPICS` lists all.
+    """One topic of a run; :data:`farmsim.analysis.topics.catalogue.TOPICS` lists all.
 
     ``values`` returns metrics by name, each defined in ``models/base/metric_definitions.py``; none
     where the topic does not occur in the run. ``facts`` are what the report's template is told

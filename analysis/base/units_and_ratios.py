@@ -1,4 +1,4 @@
-"""Factors between the units inside and those that users read, and ratios that may lack a base."""
+"""Conversion factors from internal to displayed units, and ratios whose base may be zero."""
 
 import numpy as np
 import pyarrow as pa

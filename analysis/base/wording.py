@@ -119,7 +119,7 @@ def _plain(value: float) -> str:
 
 
 def shown(value: Any, unit: str = "") -> str:
-    """Return a number for people: shares in percent, three significant digits at most.
+    """Format a number for display: shares in percent, up to three significant digits.
 
     ``–`` stands for None. Only the unit ``share`` matters: it is turned into percent with its sign;
     other units are written by the caller.
@@ -135,14 +135,14 @@ def shown(value: Any, unit: str = "") -> str:
 
 
 def unit_of(value: float | None, unit: str) -> str:
-    """Return the unit that stands after a value: one host, two hosts; shares have theirs."""
+    """Return the unit of a value, in singular or plural; empty for shares."""
     if unit == "share":
         return ""
     return unit.removesuffix("s") if value == 1 and unit in COUNTED else unit
 
 
 def titled(title: str, unit: str, duration_h: float) -> str:
-    """Return the title of a figure; one per year says from how short a run it comes."""
+    """Return the title of a metric; metrics per year name the length of a short run."""
     since = basis(duration_h) if unit.endswith("/year") else ""
     return f"{title} ({since})" if since else title
 

@@ -1,4 +1,4 @@
-"""What a result rests on: every figure that was assumed, with unit and source.
+"""Assumptions of a run: every assumed figure, with unit and source.
 
 The list is part of the summary and of the report. A source is ``scenario`` where the field is
 written there, else where the default comes from: a paper, a catalogue, or an estimate of ours.

@@ -1,4 +1,4 @@
-"""What must hold at the end of every run, whatever happened in it.
+"""Conservation laws that must hold at the end of every run.
 
 Sums that are kept in two ways must agree up to rounding: energy by host and over time, work by VM
 and by host, bytes by migration and by link. A breach is a fault of farmsim.
@@ -21,7 +21,7 @@ RELATIVE = 1e-9
 
 
 class ConservationError(Exception):
-    """A balance does not close: a fault of farmsim, not of the input."""
+    """A balance does not close: a bug in farmsim, not an input error."""
 
 
 def check(outcome: Outcome, metrics: dict[str, float], rules: Rules | None = None) -> None:
@@ -181,7 +181,7 @@ def _migrations_agree(outcome: Outcome) -> None:
 
 
 def _links_agree(outcome: Outcome) -> None:
-    """Check that links have carried what moves sent over their routes, and nothing else.
+    """Check that links carried exactly the traffic of migrations over their routes.
 
     Every link on the route from source to target carries the bytes of a migration, its reverse the
     cross traffic of the transport. Not checked where links failed: routes are no longer known then.

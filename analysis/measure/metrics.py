@@ -1,4 +1,4 @@
-"""What a run comes to: the values of all topics, and what takes figures of several of them.
+"""Metrics of a run: the values of all topics, and metrics derived from several of them.
 
 Each topic measures itself (``Topic.values``); here they are put together, and the few figures are
 added that take values of more than one topic. Units, titles and definitions of all metrics are in

@@ -1,4 +1,4 @@
-"""Figures of the models that a run used: hypervisors, licences, moves, network, service."""
+"""Parameters of the models used by a run: hypervisors, licences, migrations, network, service."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -23,7 +23,7 @@ def row(what: str, value: str, source: str) -> Row:
 
 
 def model_rows(run: PlayedCase, moved: bool) -> list[Row]:
-    """Return the assumptions of all models but power and load; ``moved``: whether VMs were.
+    """Return the assumptions of all models except power and load; ``moved``: VMs migrated.
 
     Figures of migration and network are left out where no VM moved, since none of them was used.
     """

@@ -1,4 +1,4 @@
-"""The tables that users read: names instead of rows, units in names, meanings in the schema.
+"""Tables for users: names instead of row numbers, units in column names, meanings in the schema.
 
 Every table begins with the scenario, the replication and the seed, so that tables of many runs can
 be put under one another and still be told apart.

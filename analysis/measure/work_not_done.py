@@ -1,4 +1,4 @@
-"""What was not done in a run: the one place that decides it, for every text that says so.
+"""Work that a run did not do, determined in one place for all texts.
 
 It reads figures by name, as a summary holds them, so that a run that has just ended and one that
 is read from its directory are told alike.
@@ -31,7 +31,7 @@ Figures = Mapping[str, float | None]
 
 
 def undone(figures: Figures) -> list[str]:
-    """Return what was not done, one clause each, in the order in which it is to be told.
+    """Return clauses about work not done, in order of importance.
 
     VMs that were rejected, waited at the end or were lost; time in which VMs were down; load of
     applications, requests and CPU that were not served. Empty where all was done.
@@ -65,13 +65,13 @@ def undone(figures: Figures) -> list[str]:
 
 
 def sentence(figures: Figures) -> str:
-    """Return what was not done as one sentence, empty where all was done."""
+    """Return a sentence about work not done; empty if all was done."""
     told = undone(figures)
     return f"{capital(listed(told))}." if told else ""
 
 
 def unserved(figures: Figures) -> float:
-    """Return the share of the CPU work asked for that was not done.
+    """Return the share of the requested CPU work that was not done.
 
     Asked for is also what VMs would have wanted that were rejected, waited, were lost or down.
 
@@ -83,7 +83,7 @@ def unserved(figures: Figures) -> float:
 
 
 def not_comparable(here: Figures, there: Figures) -> str:
-    """Return why energy and cost of two runs cannot be compared, empty where they can.
+    """Return why energy and cost of two runs cannot be compared; empty if they can.
 
     They can where both did the same work, up to :data:`EQUAL_WORK`.
 
@@ -139,7 +139,7 @@ def serving_as_much(runs: Mapping[str, Mapping[str, Figures]]) -> frozenset[str]
 
 
 def at_instant(rejected: int, waiting: int, lost: int, vms: int) -> str:
-    """Return what is not on any host at an instant as one sentence, empty where all VMs are.
+    """Return a sentence about VMs without a host at an instant; empty if there are none.
 
     ``vms`` is how many there are in all; VMs that came and went before are not counted as left out.
     """

@@ -1,4 +1,4 @@
-"""What a run that emptied hosts came to, read from its tables.
+"""Outcome of an evacuation, read from the tables of the run.
 
 A host is *emptied* once the last VM has left it. Which decisions belong to the evacuation is read
 from the tables alone, so that a run directory tells the same as a run that has just ended.
@@ -33,7 +33,7 @@ Run = TypeVar("Run", bound=RunTables)
 
 @dataclass(frozen=True)
 class EmptiedHost:
-    """One host: its wave from 1, moves off it, and when it was empty.
+    """One evacuated host: its wave from 1, migrations off it, and when it was empty.
 
     Times in s from the start of the run. ``closed_s`` is when its wave began, ``emptied_s`` when
     the last VM had left it, by moving, by ending or by a crash; ``reopened_s`` when the work on it
@@ -82,7 +82,7 @@ class EvacuationResult(Generic[Run]):
 
     @property
     def not_done(self) -> str:
-        """What the run left undone, besides the evacuation; empty where all was done."""
+        """Work not done by the run, apart from the evacuation; empty if all was done."""
         return sentence(self.result.figures())
 
     @property
@@ -105,7 +105,7 @@ class EvacuationResult(Generic[Run]):
         return [each.host for each in self.by_host if each.emptied_s is None]
 
     def within(self, deadline_s: float | None = None) -> bool:
-        """Whether all hosts were emptied, and in the time allowed if one is given.
+        """Whether all hosts were evacuated, and within the deadline if there is one.
 
         ``deadline_s`` is in s from the begin of the evacuation. Never where a host was not emptied.
         """
@@ -216,7 +216,7 @@ def _wave_text(hosts: list[EmptiedHost]) -> str:
 
 
 def evacuated(result: Run) -> EvacuationResult[Run] | None:
-    """Return what a run's evacuation came to, None where none of its policies is one.
+    """Return the outcome of a run's evacuation; None if no policy is an evacuation.
 
     The policy is read from the resolved scenario, the outcome from the tables.
 
@@ -301,7 +301,7 @@ def _stayed(result: RunTables, full: Collection[str]) -> dict[str, str]:
 
 
 def _moves(result: RunTables, closed: Mapping[str, Row]) -> list[Row]:
-    """Return the moves that took VMs off hosts while these were being emptied."""
+    """Return the migrations off hosts during their evacuation."""
     found = []
     for row in result.table("migrations").to_pylist():
         host = closed.get(row["source"])

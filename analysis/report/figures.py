@@ -1,4 +1,4 @@
-"""Figures of a run, as Plotly takes them; each takes a run's tables and nothing else.
+"""Plotly figures of a run, each made from the run's tables only.
 
 They are plain mappings with ``data`` and ``layout``: importing the classes of Plotly and having
 them check what is written here once and for all would add a tenth to a short run.

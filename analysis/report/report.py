@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing else, not even a network.
+"""The report: a self-contained HTML page that works offline.
 
 Metrics, figures and facts come from the topics; this says how they are laid out.
 """
@@ -141,7 +141,7 @@ def _side_by_side(result: RunTables, baseline: RunTables) -> list[dict[str, str]
 
 
 def payback_lines(result: RunTables) -> list[str]:
-    """Return the payback of the investment against each baseline, where there is one."""
+    """Return the payback of the investment relative to each baseline, if any."""
     return [
         f"Payback of the investment against {each['label']}: {text}"
         for each in result.summary["baselines"]

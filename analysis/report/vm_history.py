@@ -45,7 +45,7 @@ LAST = ("finished", "dismissed")
 
 
 class HostStay(NamedTuple):
-    """A host that a VM was on or going to, and when."""
+    """A host on which a VM ran or to which it was migrating, and when."""
 
     host: str
     from_s: float
@@ -59,7 +59,7 @@ class HostStay(NamedTuple):
 def host_stays(
     about: Row, life: Iterable[Row], moves: Sequence[Row], end_s: float
 ) -> list[HostStay]:
-    """Return where a VM was and was going to, in order of time.
+    """Return the hosts and targets of a VM in chronological order.
 
     ``about`` is the row of the VM, ``life`` its events, ``moves`` its migrations in the order of
     their decisions. A migration that did not end makes a stay at its target until it was given up.
@@ -82,7 +82,7 @@ def host_stays(
 
 
 def _without_migrations(about: Row, life: Iterable[Row], end_s: float) -> list[HostStay]:
-    """Return the stays on hosts as if nothing had been moved.
+    """Return the stays on hosts without migrations.
 
     A VM that crashed and was restarted has a stay for each time that it ran. One that is not on a
     host as the run ends has none that lasts until then.
@@ -103,7 +103,7 @@ def _without_migrations(about: Row, life: Iterable[Row], end_s: float) -> list[H
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a VM, or that was decided about it.
+    """An event of a VM, or a decision about it.
 
     ``event`` is ``placed``, ``rejected``, ``decision``, ``power`` (of a host that it was on or
     going to), ``wait``, ``move_begin``, ``move_end``, ``life`` (it is requested, waits, starts,
@@ -119,7 +119,7 @@ class Event:
 
 @dataclass(frozen=True, repr=False)
 class VmHistory:
-    """What happened to one VM, in order of time; the last event sums it up.
+    """Events of one VM in chronological order; the last one is a summary.
 
     ``vm`` is its name, ``about`` its size in words.
     """
@@ -133,7 +133,7 @@ class VmHistory:
         return self.events[-1].time_s > S_PER_DAY
 
     def text(self) -> str:
-        """Return the story with one line per event, the summary below.
+        """Return the history with one line per event, followed by the summary.
 
         Times are hours, minutes and seconds into the run, with the day where it is longer than one.
         """
@@ -142,7 +142,7 @@ class VmHistory:
         return "\n".join([f"{self.vm}: {self.about}", "", *lines, "", last.text])
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the events as mappings that JSON can hold.
+        """Return the events as JSON-compatible mappings.
 
         Columns have the names and units of the tables that they come from.
         """
@@ -175,7 +175,7 @@ ENDED, BOOTED, ARRIVED, STOPPED, ASKED, DECIDED, WOKEN, LIVES, WAITS, LEAVES, DR
 
 
 def history_of(result: RunTables, vm: str) -> VmHistory:
-    """Return the story of a VM, named exactly or by a pattern that it alone matches.
+    """Return the history of a VM, given by name or by a pattern that matches only it.
 
     Raises InputError naming the nearest VMs, or those that the pattern matches, and where a
     table of the run cannot be read.
@@ -238,7 +238,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Tables:
-    """Rows of a run's tables as mappings, without the columns that say which run it is.
+    """Rows of a run's tables as mappings, without the columns that identify the run.
 
     A table that cannot be read is an InputError naming the run, so that a damaged directory is told
     as such.
@@ -312,7 +312,7 @@ def _lives(row: Row) -> _Ranked:
 
 
 def _moved(row: Row, power: Iterable[Row], end_s: float, units: Mapping[str, str]) -> list[_Ranked]:
-    """Tell a move: waiting where it did, beginning where it did, and its end.
+    """Yield the events of a migration: wait, start and end.
 
     A migration that never began was still waiting for its target to boot as the run ended. Columns
     that are not known here are told at its end, with their units.

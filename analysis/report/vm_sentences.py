@@ -78,7 +78,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float, decimals: int | None = None) -> str:
-    """Return a share in percent, with three figures unless decimals are asked for."""
+    """Format a share in percent, with three significant digits unless decimals are given."""
     text = f"{100 * share:.3g}" if decimals is None else f"{100 * share:,.{decimals}f}"
     if decimals:
         text = text.rstrip("0").rstrip(".")
@@ -109,7 +109,7 @@ def search(row: Row) -> str:
 
 
 def measure(row: Row) -> str:
-    """Say what a rule measured and how that stood to its limit; nothing where it has neither.
+    """Return what a rule measured relative to its limit; an empty text if it has neither.
 
     As many decimals are shown as it takes to tell the two apart, six at the most.
 
@@ -130,7 +130,7 @@ def measure(row: Row) -> str:
 
 
 def first_placement(row: Row, host: Row | None) -> str:
-    """Say where a VM was placed before time began, or why nowhere.
+    """Say where a VM was placed at time 0, or why it was not placed.
 
     ``host`` is the row of the target, None where there is none.
     """
@@ -167,7 +167,7 @@ def event_sentence(row: Row) -> str:
 
 
 def extras(row: Row, known: frozenset[str], units: Mapping[str, str]) -> str:
-    """Return the columns of a row that nobody here knows, each led by a comma.
+    """Return the unknown columns of a row, each preceded by a comma.
 
     ``units`` maps columns to units. Empty columns are left out.
     """
@@ -228,7 +228,7 @@ def _host_text(about: Row, figures: Row) -> str:
 
 
 def _lifetime_text(about: Row) -> list[str]:
-    """Return a line on how long a VM waited, was there and was down; none without lives."""
+    """Return a line on waiting, run time and downtime of a VM; none without life cycle data."""
     texts = []
     if about.get("waited_s"):
         texts.append(f"waited {span(about['waited_s'])}")

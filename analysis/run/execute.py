@@ -98,7 +98,7 @@ def _vms_that_ran(run: PlayedCase, here: dict[str, float]) -> str:
 
 
 def never_ran(outcome: Outcome) -> Ints:
-    """Return the VMs that were asked for and never ran.
+    """Return the VMs that were requested and never ran.
 
     Rows of VMs, ascending: rejected, or still waiting for their first run as the run ends.
     """

@@ -1,4 +1,4 @@
-"""A built case is played, and what policies of others do wrong becomes an error of the input."""
+"""Run a built case; faults of user policies become input errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from ...sim.plan_checks import PlanError
 
 
 def play(case: Case, report_time: Callable[[float], None] | None = None) -> Outcome:
-    """Run the engine of a case; ``report_time`` is called with the simulated time at every beat.
+    """Run the engine of a case; ``report_time`` is called with the simulated time at every step.
 
     Raises InputError if the initial placement found no host for a VM that must have one, and
     PolicyError if a policy answered what can never be right or failed.
@@ -57,6 +57,6 @@ def until(scenario: Scenario, at_s: float, first_s: float) -> Scenario:
 
 
 def policy_error(scenario: str, fault: PolicyFaultError) -> PolicyError:
-    """Return what the user is told of a fault in a policy that is not farmsim's own."""
+    """Return the error message for a fault in a user policy."""
     problem = Problem(scenario, "", str(fault), fault.trace)
     return PolicyError(problem, fault.policy, fault.time_s)

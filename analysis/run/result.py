@@ -1,4 +1,4 @@
-"""What a run leaves to its user, in a notebook or on disk."""
+"""The result of a run, in a notebook or on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Result:
 
     @property
     def baseline(self) -> "Result | None":
-        """The baseline that the saving metrics are against, the first; None where there is none."""
+        """The baseline of the saving metrics, the first one; None if there is none."""
         return self.baselines[0] if self.baselines else None
 
     def value(self, metric: str) -> Any:
@@ -93,7 +93,7 @@ class Result:
         return history_of(self, vm)
 
     def save(self, directory: str | Path, checked: bool = False) -> Path:
-        """Write the run directory, report included; return where it is.
+        """Write the run directory including the report; return its path.
 
         Replaces an earlier run there. Raises InputError if something else is in the way, or it
         cannot be written. With ``checked`` the place was free before the run: if it no longer is,

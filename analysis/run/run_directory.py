@@ -1,4 +1,4 @@
-"""The run directory: written whole or not at all, read back by everything that comes after.
+"""The run directory: written atomically, and read by all later commands.
 
 A directory that farmsim wrote has a manifest with the kind, and the hash of each file; by these a
 later command knows that it may read it, or replace it. Directories of others are never touched.
@@ -44,7 +44,7 @@ PARQUET_END = b"PAR1"
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a run directory holds; its tables are read when they are asked for.
+    """A run read from its directory; tables are read on demand.
 
     ``baselines`` are the runs below it, in the order in which they were compared.
 
@@ -68,7 +68,7 @@ def baseline_folders(count: int) -> list[str]:
 
 
 def default_directory(run: RunTables, root: Path) -> Path:
-    """Return where a run belongs below a folder of runs: beside what must not be replaced."""
+    """Return the path for a result in a folder of runs that replaces nothing."""
     return free(root / f"{run.name}-{run.manifest['hash']}", RUN)
 
 
@@ -123,7 +123,7 @@ def _write(run: RunTables, directory: Path) -> None:
 
 
 def write_page(directory: Path, kind: str, name: str, text: str) -> Path:
-    """Write a page of a directory again and return where it is.
+    """Regenerate a page of a directory and return its path.
 
     Raises InputError if another page is in its place, or it cannot be written.
 
@@ -153,7 +153,7 @@ def _rewrite_manifest(directory: Path, manifest: dict[str, Any]) -> None:
 
 
 class _LazyTables(Mapping[str, pa.Table]):
-    """Tables of a run directory, read when they are asked for.
+    """Tables of a run directory, read on demand.
 
     That a file is whole is checked at once, what it holds against its hash when it is read. Raises
     InputError where the directory is damaged.

@@ -1,4 +1,4 @@
-"""What a reader has to know before relying on a run.
+"""Warnings that a reader needs before relying on a run.
 
 A warning is about what may be wrong with a figure, not about what the farm did; the verdict tells
 the latter. Each is one sentence, or two, for someone who has not read the scenario.
@@ -84,7 +84,7 @@ def _cost_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
 
 
 def _minimum_order_warnings(run: PlayedCase, paid: Sequence[int]) -> list[str]:
-    """Return which minimum orders make licences dearer, where their region is not known.
+    """Return the minimum orders that raise licence costs if the region is not known.
 
     Some licences are sold from a number of cores on, in some regions only.
 
@@ -179,7 +179,7 @@ def _span(span_s: float) -> str:
 
 
 def _policy_warnings(noted: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each way in which a policy could not do what its name says.
+    """Return a sentence for each limitation that a policy met.
 
     ``noted`` counts by name what policies have noted during the run; those without a note never had
     to do anything but what their name says.

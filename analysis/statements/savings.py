@@ -1,4 +1,4 @@
-"""What a run saves against its baselines, claimed only where both did the same work.
+"""Savings of a run relative to its baselines, reported only if both did the same work.
 
 A baseline is a run of the same load on a farm without consolidation: hosts always on, physical
 servers, or what the scenario names. A saving is baseline minus run, so that it is positive where
@@ -38,7 +38,7 @@ Saved = dict[str, tuple[float | None, str]]
 
 @dataclass(frozen=True)
 class BaselineSavings:
-    """A baseline that has run: its label and title, its figures, and what became of the claim.
+    """A completed baseline run: its label, title and metrics, and whether savings are reported.
 
     ``not_comparable`` is why no saving is claimed, empty where one is.
 
@@ -62,7 +62,7 @@ class BaselineSavings:
         return cls(label, title, there, not_comparable(here, there))
 
     def saved(self, here: Mapping[str, float], currency: str, investment: float | None) -> Saved:
-        """Return value and unit of what is saved, by metric; no values where none is claimed.
+        """Return savings with units by metric; no values if no saving is reported.
 
         In kWh, percent, hosts and the scenario's currency; a saving is positive. ``payback_years``
         is there only with an investment, None where nothing is saved.
@@ -126,7 +126,7 @@ def _percent(part: float, whole: float) -> float | None:
 
 
 def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
-    """Return the difference in energy, empty where there is none."""
+    """Return the difference in energy; empty if there is none."""
     text = change(here["energy_kwh"], there["energy_kwh"])
     if text == "":
         return ""
@@ -135,7 +135,7 @@ def _energy(here: Mapping[str, float], there: Mapping[str, float]) -> str:
 
 
 def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str) -> str:
-    """Return the difference in cost a year, empty where there is none.
+    """Return the difference in cost per year; empty if there is none.
 
     Servers of a baseline that count with their energy only are compared by energy cost first;
     what the hosts of this run cost beside it is named apart.
@@ -163,7 +163,7 @@ def _money(here: Mapping[str, float], there: Mapping[str, float], currency: str)
 
 
 def _own_hosts(here: Mapping[str, float], there: Mapping[str, float]) -> float:
-    """Return what the hosts of this run cost, licences included, where the baseline's cost nothing.
+    """Return the cost of this run's hosts, including licences, if the baseline's hosts are free.
 
     0 where both sides are charged alike.
     """
@@ -173,7 +173,7 @@ def _own_hosts(here: Mapping[str, float], there: Mapping[str, float]) -> float:
 
 
 def _saved(mine: float, other: float, currency: str) -> str:
-    """Return what is saved or paid more a year, empty where there is no difference."""
+    """Return the saving or additional cost per year; empty if there is no difference."""
     size = f"{abs(other - mine):,.0f} {currency} a year"
     if change(mine, other) == "" or size.startswith("0 "):
         return ""

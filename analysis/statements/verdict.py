@@ -1,4 +1,4 @@
-"""The verdict on a run: what was not done, what was run, what that saves, what was not kept."""
+"""The verdict on a run: work not done, hosts used, savings, and assertions not met."""
 
 from collections.abc import Mapping, Sequence
 
@@ -43,7 +43,7 @@ def ran(values: Mapping[str, float]) -> str:
 
 
 def hosts_on(values: Mapping[str, float]) -> str:
-    """Return how many hosts were on, at most and on average.
+    """Return the peak and mean number of hosts on.
 
     One number where peak and mean read the same. The peak may be that after start-up while the mean
     is of the whole run; where the mean is then above the peak, only the peak is told.
@@ -57,7 +57,7 @@ def hosts_on(values: Mapping[str, float]) -> str:
 
 
 def _served(values: Mapping[str, float]) -> str:
-    """Say that all was served, where that is so."""
+    """Say that all work was served, if so."""
     if not values["vms_ran"] or sentence(values) or unserved(values):
         return ""
     return (
@@ -66,7 +66,7 @@ def _served(values: Mapping[str, float]) -> str:
 
 
 def _start_up(values: Mapping[str, float]) -> str:
-    """Say what the start took, where it took more hosts than the rest of the run."""
+    """Say how many hosts start-up used, if more than the rest of the run."""
     peak = values.get("startup_hosts_on_peak") or 0.0
     if not values.get("startup_end_s") or peak <= values["hosts_on_peak"]:
         return ""

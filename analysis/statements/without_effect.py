@@ -1,4 +1,4 @@
-"""Fields of a scenario that can change nothing in it, and VMs wider than their hosts, told.
+"""Warnings about scenario fields without effect, and about VMs with more vCPUs than host cores.
 
 A user who turns a field and sees the same result must learn that the field could not matter, or the
 model is taken to be insensitive to it.

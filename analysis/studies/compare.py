@@ -1,4 +1,4 @@
-"""Runs side by side: every metric of every variant, differences against one of them, bands.
+"""Comparison of runs: every metric of every variant, differences from the first, ranges.
 
 All variants run on common random numbers: the same seed, and streams of draws that do not
 depend on the farm. A difference of one level is taken at that level on both sides.
@@ -47,7 +47,7 @@ COMPARISON, PAGE = "comparison.json", "compare.html"
 
 @dataclass
 class Comparison:
-    """Variants side by side; the first is the reference of all differences.
+    """Variants compared; the first is the reference of all differences.
 
     ``runs`` holds the results of each variant by level: ``typical`` alone, or ``low``,
     ``typical`` and ``high``, where ``levels`` says which parameter they turn.
@@ -167,7 +167,7 @@ class Comparison:
         return table_of(self.rows.values(), self.reference)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``comparison.json`` holds.
+        """Return the content of ``comparison.json``.
 
         ``variants`` says where the runs of each stand, ``metrics`` holds a cell for each variant,
         None where it lacks the metric; ``changes`` are the paths at which the scenarios differ.
@@ -203,7 +203,7 @@ class Comparison:
 
     @property
     def hash(self) -> str:
-        """Eight digits that differ where any run differs."""
+        """Hash of eight digits that differs if any run differs."""
         identity = [
             [name, level, result.manifest["hash"]]
             for name, levels in self.runs.items()

@@ -1,4 +1,4 @@
-"""The comparison as one HTML page that needs nothing else, and its figures.
+"""The comparison as a self-contained HTML page, and its figures.
 
 It takes rows, runs and notes; how these are made is in ``compare.py``.
 """
@@ -35,7 +35,7 @@ NO_RATIO = ("share", "%", "grade")
 
 @dataclass(frozen=True)
 class ComparisonPage:
-    """What the page of a comparison shows, variants by name, the reference first.
+    """Content of the comparison page, variants by name, the reference first.
 
     ``runs`` are those at the typical level; ``changes`` maps each path at which scenarios differ to
     its values. With ``has_band`` cells have bands from other levels.

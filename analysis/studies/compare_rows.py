@@ -1,4 +1,4 @@
-"""The figures of a comparison: every metric of every variant, differences, bands and ranks."""
+"""Values of a comparison: every metric of every variant, differences, ranges and ranks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _UNITS = dict.fromkeys(("change_percent", "change_percent_low", "change_percent_
 
 @dataclass(frozen=True)
 class Cell:
-    """A metric of one variant; ``low`` and ``high`` bound it over the levels that were run.
+    """A metric of one variant; ``low`` and ``high`` are its bounds over the levels run.
 
     Differences are against the reference, taken level by level; ``change_percent`` is that of
     the difference, None where the reference is 0. ``rank``, at the typical level, is 1 for the
@@ -50,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A metric over all variants; a variant that lacks it has None for a cell.
+    """A metric for all variants; None for a variant without it.
 
     ``best`` names the variants that no other beats at any level; it is empty where all are
     equal, or where no way is better. One that serves less work than another is neither ranked
@@ -162,14 +162,14 @@ def _cell(values: Mapping[str, float | None], reference: Mapping[str, float | No
 
 
 def _sign(name: str) -> int:
-    """Return 1 where less is better, -1 where more is, 0 where neither."""
+    """Return 1 if less is better, -1 if more is better, otherwise 0."""
     return (name in LOWER_IS_BETTER) - (name in HIGHER_IS_BETTER)
 
 
 def _best(
     name: str, values: Mapping[str, Mapping[str, float | None]], serving: frozenset[str]
 ) -> frozenset[str]:
-    """Return the variants that are best at every level; none where all are equal at all.
+    """Return the variants that are best at every level; none if all are equal.
 
     Only variants that serve as much work as any other can be.
     """

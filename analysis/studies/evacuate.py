@@ -1,4 +1,4 @@
-"""A maintenance: a scenario is run in which hosts are emptied."""
+"""Run a scenario in which hosts are evacuated for maintenance."""
 
 from ...policies.control.evacuation import LONGEST_S, Evacuation
 from ...scenarios.errors.problems import refuse

@@ -1,4 +1,4 @@
-"""The failover test: hosts, pairs, racks and sites fail in turn, and who finds another host.
+"""The failover test: hosts, pairs, racks and sites fail in turn, and VMs restart elsewhere.
 
 A simulation on paper at one instant: nothing of it changes the run that it looks at.
 """
@@ -75,7 +75,7 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
 
 @dataclass(frozen=True)
 class _FarmInstant:
-    """The columns of a farm at one instant; moves under way count as not begun.
+    """The columns of a farm at one instant; ongoing migrations count as not started.
 
     Arrays have one entry per VM (``home`` is -1 without a host) or per host. ``need_mhz`` and
     ``capacity_mhz`` are what the initial placement counts, ``down`` the VMs that wait to be
@@ -140,7 +140,7 @@ def _left_out(farm: Farm) -> str:
 
 
 def _promised(farm: Farm) -> float:
-    """Return the part of the memory of hosts on that VMs hold, those under way counted once.
+    """Return the share of the memory of hosts on that VMs use, counting migrating VMs once.
 
     A share from 0 to 1; 0 where no host is on.
     """
@@ -182,7 +182,7 @@ def _run(scenario: Scenario, load: Load, at_s: float | None) -> _FarmInstant | N
 
 
 class _Trial:
-    """A farm as it was at one instant, in which hosts fail on paper.
+    """A copy of a farm at one instant, in which hosts fail.
 
     It is built anew from the instant; each failure starts from it, and none changes it.
     """
@@ -234,7 +234,7 @@ class _Trial:
                 yield level, labels[level][domain], np.flatnonzero(at == domain)
 
     def _pairs(self, filled: set[int]) -> list[tuple[int, int]]:
-        """Return each two hosts that work, one of which at least holds VMs."""
+        """Return pairs of working hosts, at least one of which has VMs."""
         working = np.flatnonzero(self._moment.state != PowerState.FAILED).tolist()
         empty = len(working) - len(filled)
         count = comb(len(working), 2) - comb(empty, 2)
@@ -309,7 +309,7 @@ class _Trial:
 
 
 class _StrandedReasons:
-    """Says what stops VMs once all others have restarted, once for each kind of them.
+    """Explains why VMs are stranded after all others have restarted, once per kind of VM.
 
     VMs of one kind (size, rules, tenant) are stopped by the same, which is looked for once.
     """
@@ -322,7 +322,7 @@ class _StrandedReasons:
         self._known: dict[int, Stranded] = {}
 
     def why(self, vm: int) -> Stranded:
-        """Return who a stranded VM is, and what stops it.
+        """Return a stranded VM and its obstacles.
 
         Counts of hosts are those after all other VMs have restarted, so that a host that was full
         before and one that filled up since are told alike.
@@ -335,7 +335,7 @@ class _StrandedReasons:
 
     @cached_property
     def _candidates(self) -> Candidates:
-        """Room on all hosts that are left."""
+        """Candidates among all remaining hosts."""
         ahead = self._restart_state.view(self._view)
         there = ahead.awake() | (ahead.sleeping() & self._restart.wakes)
         restart_state = self._restart_state

@@ -1,4 +1,4 @@
-"""The outcome of a failover test as files: plain values, and one page that needs nothing else."""
+"""Files of a failover test: plain values, and a self-contained HTML page."""
 
 from pathlib import Path
 

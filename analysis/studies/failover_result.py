@@ -1,4 +1,4 @@
-"""What a failover test has found, as a sentence, a table and plain values."""
+"""Result of a failover test as a sentence, a table and plain values."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RESTART_OFF = "VMs are not restarted on other hosts; they wait for the repair"
 
 @dataclass(frozen=True)
 class Stranded:
-    """A VM that found no host: its size, what stopped it on most hosts, and on how many what did.
+    """A VM without a host: its size, the main obstacle, and the number of hosts per obstacle.
 
     ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
     restriction`` to numbers of hosts; a host may count under several, and of equals memory is the
@@ -70,7 +70,7 @@ class Stranded:
 
 @dataclass(frozen=True)
 class Failure:
-    """What one failure does: ``vms`` lost their host, ``woken`` sleeping hosts took some.
+    """Effect of one failure: ``vms`` lost their host, ``woken`` sleeping hosts received some.
 
     ``down_s`` is the longest time until one of those that restart runs again, None if none does.
 
@@ -87,12 +87,12 @@ class Failure:
 
     @property
     def figures(self) -> str:
-        """Needs and free room of the VM that is stranded first, as far as a resource stops it."""
+        """Needs of the first stranded VM, and free capacity, for the resources that are lacking."""
         return next((each.figures for each in self.stranded if each.figures), "")
 
     @property
     def causes(self) -> str:
-        """What stopped the stranded VMs, the most frequent first."""
+        """Obstacles of the stranded VMs, most frequent first."""
         counts = Counter(each.cause for each in self.stranded)
         return ", ".join(cause for cause, _ in counts.most_common())
 
@@ -103,7 +103,7 @@ class Failure:
 
     @property
     def label(self) -> str:
-        """Kind and name, the kind only where the name does not begin with it."""
+        """Kind and name; only the name if it begins with the kind."""
         return self.name if self.name.startswith(self.kind) else f"{self.kind} {self.name}"
 
     def lost(self) -> str:
@@ -129,7 +129,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Failover:
-    """A farm at one instant, and what each failure would do to it.
+    """A farm at one instant, and the effect of each failure.
 
     ``worst``: the instant is the worst of the run; ``promised`` is the part of the memory of hosts
     on that VMs held. ``whole`` names the levels of which the farm is a single domain,
@@ -152,11 +152,11 @@ class Failover:
         return [failure for failure in self.failures if failure.kind == kind]
 
     def worst_of(self, kind: str) -> Failure | None:
-        """Return the failure of a kind that strands most VMs, the first of equals, if any."""
+        """Return the failure of a kind that strands the most VMs, if any; ties: the first."""
         return max(self.of(kind), key=lambda failure: len(failure.stranded), default=None)
 
     def survives(self, kind: str) -> bool:
-        """Whether no failure of a kind strands a VM. False where the farm is a single domain.
+        """Whether no failure of a kind strands a VM. False if the farm is a single domain.
 
         False as well where none was tried, such as pairs of a farm with one host.
         """
@@ -164,7 +164,7 @@ class Failover:
         return bool(tried) and kind not in self.whole and not any(f.stranded for f in tried)
 
     def sentence(self) -> str:
-        """Return who is in no test, then the worst case of each kind, in one sentence.
+        """Return a sentence on VMs not tested and the worst case of each kind.
 
         Kinds of which no failure strands a VM are named first. A kind that was not tried is left
         out.

@@ -1,4 +1,4 @@
-"""The integer program of the fewest hosts, for SciPy's HiGHS.
+"""The integer program for the minimum number of hosts, for SciPy's HiGHS.
 
 With x(h) = 1 if host h is used and y(v, h) = 1 if VM v is on it, minimise the sum of x so that each
 VM is on one host, no host takes more CPU, memory or guests than it has, and rules are kept. Pairs
@@ -19,7 +19,7 @@ STATUS = {0: "optimal", 1: "time limit", 2: "infeasible"}
 
 @dataclass(frozen=True)
 class SolverResult:
-    """What the solver came to: a proven bound, the best placement if any, and its status."""
+    """Result of the solver: a proven bound, the best placement if any, and the status."""
 
     bound: int
     home: Ints | None
@@ -82,7 +82,7 @@ class _Rows:
         return coo_array((values, (row, columns)), (height, width)).tocsr()
 
     def per_host(self, pairs: Ints, values: Floats, room: Floats) -> csr_array:
-        """Return a row per host: the values of its pairs less its room, where it is used.
+        """Return a row per host: needs of its pairs minus its capacity, if it is used.
 
         ``pairs`` are positions among the pairs, ``values`` what each takes, ``room`` (hosts,) what
         a host has; a row must not be above 0, so that an unused host takes nothing.

@@ -1,4 +1,4 @@
-"""The fewest hosts for the VMs of one instant, by integer programming, beside what the farm has.
+"""Minimum number of hosts for the VMs at one instant, by integer programming.
 
 Policies never wait for this: it looks at a farm from outside, and where time runs out it says
 between which numbers the optimum lies.
@@ -25,7 +25,7 @@ FIRST_S = 1e-3
 
 @dataclass(frozen=True)
 class Optimum:
-    """What is known of the fewest hosts.
+    """Bounds on the minimum number of hosts.
 
     ``bound`` is proven from below; ``hosts`` the fewest found with ``home`` as the placement, None
     where none was. ``status`` is ``optimal``, ``time limit`` or ``infeasible``.
@@ -123,7 +123,7 @@ def _enough_hosts(snapshot: Snapshot, most: int | None) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class OptimumComparison:
-    """A farm at one instant beside the optimum for the VMs that it holds then.
+    """A farm at one instant compared with the optimum for its VMs.
 
     ``shortfall_mhz`` is the CPU that VMs ask for beyond what their hosts have: a farm that is short
     may use fewer hosts than serving everybody takes. The optimum fills hosts to ``fill`` of their

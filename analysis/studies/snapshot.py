@@ -1,4 +1,4 @@
-"""The VMs of one instant as a packing problem of its own, and a packing that is quickly found."""
+"""The VMs at one instant as a packing problem, and a packing by first fit decreasing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Snapshot:
-    """VMs to be packed and hosts to hold them.
+    """VMs to be packed and the hosts available.
 
     ``cpu_mhz`` and ``memory_mib`` are what each VM needs on each group of hosts, (vms, groups);
     ``room_mhz`` and ``room_mib`` what hosts have, ``group`` and ``one_guest`` per host (such a

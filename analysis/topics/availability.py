@@ -1,4 +1,4 @@
-"""Availability by size, by tenant and in all, and what failed when.
+"""Availability by size, by tenant and in total, and failures over time.
 
 A VM is *present* from its first run to its end, apart from time in which nobody wanted it, and
 *down* while it is present and does not serve: such as after a crash until it runs again.
@@ -24,7 +24,7 @@ LISTED = 20
 
 
 def availability_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures by name, none where VMs are there from the start and nothing fails.
+    """Return the metrics by name; none if all VMs exist from the start and nothing fails.
 
     A VM that never ran counts neither as up nor as down.
 
@@ -158,7 +158,7 @@ def outages(run: PlayedCase) -> dict[str, Made]:
 
 
 def failures_of(result: RunTables) -> dict[str, Any]:
-    """Return what the report tells of failures; nothing where nothing failed.
+    """Return the report's text on failures; empty if nothing failed.
 
     ``all`` is the row of all VMs, ``rows`` those of groups that ran, ``worst`` the failures that
     took most VMs in the order of time, ``stranded`` the first VMs that wait as the run ends.

@@ -1,4 +1,4 @@
-"""What a run costs: energy, capital and licences of each group of hosts.
+"""Cost of a run: energy, capital and licences of each group of hosts.
 
 Money is in the scenario's currency, without interest. What is not money in the scenario, such as a
 catalogue price in another currency, is left out and said so, never converted.

@@ -1,4 +1,4 @@
-"""What hypervisors cost and how requests fared: overhead, CPU ready, response times."""
+"""Hypervisor overhead, CPU ready and response times."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ BECAUSE = {
 
 @dataclass(frozen=True)
 class Work:
-    """Work in MHz s, one entry per VM: asked for, and not done by cause.
+    """Work in MHz s, one entry per VM: requested, and unserved by cause.
 
     ``beyond_members_mhz_s`` is the load of applications for which no member ran.
     """
@@ -48,7 +48,7 @@ class Work:
 
     @property
     def asked(self) -> Floats:
-        """Work that each VM asked for, whether or not it ran.
+        """Work requested by each VM, whether or not it ran.
 
         (vms,), MHz s. The load of applications without members is in ``beyond_members_mhz_s`` only.
         """
@@ -65,7 +65,7 @@ class Work:
 
 
 def work_of(outcome: Outcome) -> Work:
-    """Return the work that the VMs of a run asked for, and what was not done of it by cause.
+    """Return the work requested by the VMs of a run, and the unserved part by cause.
 
     One entry per VM, in MHz s. What hosts had no CPU left for is what remains of the work not
     delivered once the VM's own limits and the overhead inside it are taken off; a remainder that is
@@ -112,7 +112,7 @@ def work_values(outcome: Outcome) -> dict[str, float]:
 
 
 def main_cause(values: Mapping[str, float]) -> tuple[str, float]:
-    """Return why most of the work that was not done was not, in words, and its share of all work.
+    """Return the main cause of unserved work as text, and its share of all work.
 
     ``values`` are metrics by name, some work not done among them.
 
@@ -124,7 +124,7 @@ def main_cause(values: Mapping[str, float]) -> tuple[str, float]:
 
 
 def service_values(run: PlayedCase) -> dict[str, float]:
-    """Return work asked for and done, and violations of service as CloudSim defines them."""
+    """Return work requested and served, and SLA violations as defined by CloudSim."""
     return work_values(run.outcome) | _violation_values(run)
 
 

@@ -1,4 +1,4 @@
-"""Tenants: who had what, with whom each shared hosts, and how exposed that made their VMs.
+"""Tenants: resources used, shared hosts, and exposure of VMs.
 
 Exposure is an ordinal indicator, not a probability: a grade of 8 is more than one of 4, and not
 twice as much. It grows with the code of the layer below and with the tenants on the same host.
@@ -89,7 +89,7 @@ def tenant_columns(run: PlayedCase) -> dict[str, Made]:
 
 
 def tenants_table(run: PlayedCase) -> dict[str, Made]:
-    """Return who had what: VMs, CPU, energy, cost, and whom each shared hosts with.
+    """Return the table of tenants: VMs, CPU, energy, cost, and shared hosts.
 
     One row per tenant, one for VMs without, one for the energy of hosts that held no VM.
 
@@ -141,7 +141,7 @@ def _work(run: PlayedCase) -> dict[str, Made]:
 
 
 def _responses(run: PlayedCase) -> dict[str, Made]:
-    """Return mean and P95 response time of each tenant's requests, where there are any.
+    """Return mean and P95 response time of each tenant's requests, if any.
 
     In ms, over the mixture of all requests of the tenant's VMs.
     """

@@ -1,4 +1,4 @@
-"""The table of VMs: what each asked for and got, where it was, how it fared."""
+"""The table of VMs: demand, service, hosts and response times."""
 
 import numpy as np
 import pyarrow as pa

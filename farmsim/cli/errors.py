@@ -13,7 +13,7 @@ DONE, ASSERTION_FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Stopped(BaseException):
-    """The process was asked to end by a signal, its number in ``signal``.
+    """The process received a signal to end; ``signal`` is its number.
 
     It is no Exception, so that code which catches those of policies does not catch it.
     """

@@ -91,7 +91,7 @@ class Output(NamedTuple):
     as_json: bool
 
     def refuse(self, kind: str) -> None:
-        """Refuse, before anything is run, a place where the result could not be written.
+        """Refuse an output path that cannot be written, before the run.
 
         Raises InputError.
 
@@ -192,7 +192,7 @@ def time_s(option: str, text: str) -> float:
 
 
 def refuse_beyond(scenario: "Scenario", option: str, at_s: float, end_s: float) -> None:
-    """Refuse a time that ends after the run, in which nobody can see whether it is kept.
+    """Refuse a deadline after the end of the run.
 
     Nothing is refused where the time begins after the run: that is told by the study itself. Raises
     InputError at the name of the scenario, with the option as the field.

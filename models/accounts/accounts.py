@@ -1,4 +1,4 @@
-"""Integrals over time of what hosts and VMs do, exact because rates are constant in between.
+"""Time integrals of host and VM rates, exact because rates are constant between events.
 
 ``settle`` adds rate times elapsed before anything changes, so no total depends on how often
 anybody looks.
@@ -20,7 +20,7 @@ FULL = 1.0 - 1e-9
 
 
 class Rate:
-    """What is integrated per host; the integral's unit is the rate's unit times seconds."""
+    """A rate integrated per host; the integral's unit is the rate's unit times seconds."""
 
     POWER_W: Final = 0
     ON: Final = 1
@@ -43,7 +43,7 @@ LEVELS = [Rate.POWER_W, Rate.DELIVERED_MHZ, Rate.MEMORY_MIB, Rate.PROMISED_MHZ]
 
 
 class ViolationChanges(NamedTuple):
-    """Hosts that began (``violating``) or ceased to violate at ``time_s``.
+    """Hosts that started (``violating``) or stopped violating at ``time_s``.
 
     ``missed_mhz_s`` is the integral of SATURATED_MHZ until then.
     """
@@ -153,7 +153,7 @@ class HostAccounts:
             )
 
     def note_held(self, hosts: Ints, memory_mib: Floats, vcpus: Floats) -> None:
-        """Keep track of the most memory that was ever held, and of the most vCPUs."""
+        """Update the maximum memory in use and the maximum number of vCPUs."""
         self.peak_memory_mib[hosts] = np.maximum(self.peak_memory_mib[hosts], memory_mib)
         self.peak_vcpus[hosts] = np.maximum(self.peak_vcpus[hosts], vcpus)
 
@@ -183,7 +183,7 @@ class HostAccounts:
 
 
 class VmAccounts:
-    """Integrals per VM: CPU asked for while on a host, not served there, lost to migration.
+    """Integrals per VM: CPU requested while on a host, unserved there, lost to migration.
 
     ``limit_mhz_s`` and ``overhead_mhz_s`` are the parts of ``unserved_mhz_s`` that the VM's own
     vCPUs, limit or slow cores, and the overhead on its vCPUs, account for; the rest is saturated

@@ -1,4 +1,4 @@
-"""Percentiles over time of what a whole farm does: power, and its CPU and memory in use.
+"""Percentiles over time of a farm's power, CPU and memory in use.
 
 Between two events all rates are constant, so the farm takes one value after another, each for
 the time until the next event. Sums over the hosts are kept up with what changes, and computed
@@ -15,7 +15,7 @@ FINENESS = 100_000
 
 
 class TimeWeightedValues:
-    """How long a figure took which values, at a memory that does not grow with the run."""
+    """Time-weighted histogram of a value, with memory independent of the run's length."""
 
     def __init__(self) -> None:
         self._taken: dict[int, tuple[float, float]] = {}
@@ -39,7 +39,7 @@ class TimeWeightedValues:
 
 
 class Levels:
-    """What all hosts of a farm do together, over time.
+    """Farm totals over time.
 
     ``utilisation`` is CPU delivered, ``memory`` memory held and ``promised`` the sizes of VMs, each
     over what the hosts that are on have of it, 0 while none is on. ``peak_w`` is the highest power

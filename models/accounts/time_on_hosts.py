@@ -1,4 +1,4 @@
-"""For how long VMs have run on hosts so far, and for how long at least one has."""
+"""Time for which each VM, and any VM, has run on each host."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ NOT_RUNNING = -1.0
 
 
 class Presence:
-    """Time that each VM has run, and that any has; ``changes`` counts who came and went."""
+    """Time that each VM has run, and that any has; ``changes`` counts arrivals and departures."""
 
     def __init__(self, vms: int) -> None:
         self.changes = 0

@@ -1,4 +1,4 @@
-"""Work that VMs ask for while they are wanted and do not run.
+"""Work of VMs that are requested but do not run.
 
 A VM is wanted from the first request on: for its lifetime, or to the end of the run. While it
 waits for a host, starts, has been turned away, or is down after a failure, its demand is not
@@ -45,7 +45,7 @@ class NotRunning:
         self.lifetime_s = lifetime_s
 
     def wait(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
-        """Note that VMs are asked for and have not run yet; those that wait already go on."""
+        """Note that VMs are requested and have not run yet; those waiting continue to wait."""
         fresh = vms[self._begin(vms, demand_mhz, now_s)]
         self._first[fresh] = True
         first = fresh[np.isnan(self._until_s[fresh])]
@@ -58,14 +58,14 @@ class NotRunning:
         self._until_s[vms[fresh]] = until_s[fresh]
 
     def end(self, vms: Ints, now_s: float) -> None:
-        """Note that VMs run, or that nobody wants them any more."""
+        """Note that VMs run, or are no longer requested."""
         ended = vms[self._missing[vms]]
         if len(ended):
             self._settle(ended, now_s)
             self._missing[ended] = False
 
     def note_demand(self, demand_mhz: Floats, now_s: float) -> None:
-        """Note what all VMs would ask for from now."""
+        """Note the demand of all VMs from now on."""
         rows = self._settle_all(now_s)
         if len(rows):
             self._demand_mhz[rows] = demand_mhz[rows]
@@ -102,7 +102,7 @@ class NotRunning:
         return fresh
 
     def _settle_all(self, now_s: float) -> Ints:
-        """Settle all that are missing, and forget those that are so no longer; return the rest."""
+        """Update all missing VMs, drop those that are no longer missing, and return the others."""
         rows = self._rows
         if self._fresh:
             rows = np.concatenate([rows, *self._fresh])

@@ -15,7 +15,7 @@ States: TypeAlias = NDArray[np.int8]
 
 
 class SumBy(Protocol):
-    """Adds up weights by the rows that they belong to."""
+    """Sums weights by row."""
 
     def __call__(self, rows: Ints, /, weights: Floats, minlength: int) -> Floats:
         """Return one sum per row, for at least ``minlength`` rows."""
@@ -36,7 +36,7 @@ def added(values: Iterable[float]) -> float:
 
 
 class Singles(Protocol):
-    """Numbers of which single ones are read, and perhaps written."""
+    """An array optimised for access to single elements."""
 
     def __getitem__(self, row: int, /) -> float:
         """Return one number."""

@@ -1,4 +1,4 @@
-"""The data that farmsim ships: its folder, the traces and the classes of the load generator."""
+"""Included data: its folder, the traces and the classes of the load generator."""
 
 import json
 from dataclasses import dataclass

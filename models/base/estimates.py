@@ -1,4 +1,4 @@
-"""Figures that carry their range, their confidence and their source.
+"""Figures with range, confidence mark and source.
 
 A model that rests on estimates keeps them visible: every figure has a low, a typical and a
 high bound, and a run is made at one *level* of cost. Level ``low`` takes of each figure the

@@ -1,4 +1,4 @@
-"""What a scenario may set on a model or a policy: unit, bounds and meaning of a field.
+"""Parameters of models and policies: unit, bounds and meaning of each field.
 
 Models and policies are plain frozen dataclasses. :func:`parameter` attaches to a field what a
 reader of a scenario has to know about it; the scenario language, the schema, the catalogue
@@ -20,7 +20,7 @@ class Bounds(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Meaning of one settable field.
+    """Definition of one parameter.
 
     ``dimension`` names the quantity (``time``, ``memory``, ``share`` …; empty for plain
     numbers, choices and nested parts); ``key`` is the scenario's name for the field;

@@ -1,4 +1,4 @@
-"""One definition of percentiles for every figure: nearest rank."""
+"""Percentiles by nearest rank, the definition used for all metrics."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""When numbers that decide count as equal: far above rounding, far below what anyone measures.
+"""Tolerance for ties in decisions: far above rounding, far below measurement accuracy.
 
 Costs that are equal in theory, such as what a VM adds to the power of alike servers, differ by
 rounding as soon as they are computed from other loads. Whoever picks the lowest of them, or puts

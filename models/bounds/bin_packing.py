@@ -1,4 +1,4 @@
-"""Lower bounds on packing: the fewest hosts, or the least cost, that hold given needs.
+"""Lower bounds on packing: the minimum number of hosts, or minimum cost, for given needs.
 
 A bound never asks how VMs are packed, only what any packing must obey, so no policy can be
 below it. Two kinds are computed. :class:`Planes` is the linear relaxation over kinds of unlike
@@ -33,7 +33,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class HostKind:
-    """Equal hosts, ``count`` of them, each off or at a mixture of its corners.
+    """``count`` equal hosts, each off or at a mixture of its vertices.
 
     ``corners`` are what a host holds of two resources, (corners, 2), along a convex curve;
     ``costs`` what that costs beyond being off, (corners,).
@@ -46,7 +46,7 @@ class HostKind:
 
 @dataclass(frozen=True)
 class Planes:
-    r"""Least cost as a function of the needs: the highest of some planes.
+    r"""Minimum cost as a function of the needs: the maximum of several planes.
 
     With corners :math:`a_{gi}` at costs :math:`c_{gi}` on :math:`n_g` hosts, every price vector
     :math:`y \ge 0` gives the plane :math:`y t - \sum_g n_g \max(0, \max_i(y a_{gi} - c_{gi}))`.
@@ -62,7 +62,7 @@ class Planes:
     constants: Floats
 
     def minimum(self, first: float, second: float) -> float:
-        """Return the least cost of holding so much of the two resources; at least 0."""
+        """Return the minimum cost of providing given amounts of two resources; at least 0."""
         heights = self.prices.dot((first, second))
         heights -= self.constants
         return float(heights.max(initial=0.0))
@@ -108,7 +108,7 @@ def _crossings(kinds: Sequence[HostKind]) -> Floats:
 
 
 def whole_hosts(bound: float) -> int:
-    """Return the fewest whole hosts that a bound asks for, rounding errors forgiven."""
+    """Return a bound rounded up to whole hosts, tolerating rounding errors."""
     return math.ceil(bound * (1.0 - ROUNDING) - ROUNDING)
 
 

@@ -1,4 +1,4 @@
-"""What a farm needs at least: hosts and power for the work that it does, whoever places it.
+"""Lower bounds on hosts and power of a farm for the work done, for any placement.
 
 Needs are counted where they cost least, so nothing depends on which host a VM is on.
 """
@@ -25,7 +25,7 @@ from .bin_packing import (
 
 @dataclass(frozen=True)
 class _Part:
-    """Sizes of VM and hosts that have nothing to do with the others.
+    """An independent subset of VM sizes and hosts.
 
     ``most`` is the CPU and memory of the largest host; where ``one_guest``, every host of the
     part holds one VM.
@@ -40,7 +40,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class FarmMinimum:
-    """The fewest hosts and the least power in W; ``hosts`` counts fractions where it must."""
+    """Minimum number of hosts, which may be a fraction, and minimum power in W."""
 
     hosts: float
     power_w: float
@@ -114,7 +114,7 @@ class FarmBound:
 
 @dataclass(frozen=True)
 class MemoryDemand:
-    """The memory of the VMs ``at`` some places, which belong to one part of the farm.
+    """Memory of the VMs in rows ``at``, all in one part of the farm.
 
     ``shares`` are those of the memory of the largest host, ``min_hosts`` how many hosts
     they need at least, whatever they work.

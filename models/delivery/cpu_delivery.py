@@ -1,4 +1,4 @@
-"""What hosts give their guests: from demand over physical load to what is delivered.
+"""CPU delivery: from demand to physical load to delivered work.
 
 Demand is in MHz of guest work, what one MHz of bare metal does in a second. A VM's physical
 load is ``work * effort``: the layer's work factor on its present host, times what memory
@@ -20,7 +20,7 @@ from .saturated_hosts import HostSums, SaturatedHosts
 
 @dataclass
 class Allocation:
-    """What hosts give: physical demand, what is delivered of it, guest work not done, in MHz.
+    """Physical demand, delivered CPU, and guest work not done, in MHz.
 
     ``saturated_mhz`` is the part of the work not done that the host itself had no CPU or no I/O
     left for; ``idle`` tells where guests and copies ask for nothing.
@@ -34,7 +34,7 @@ class Allocation:
 
 
 class Delivery:
-    """Per-VM state of the layer: effort, ceiling, and what each VM goes without.
+    """Virtualisation state per VM: work factor, I/O limit, and unserved demand.
 
     ``effort`` is physical CPU per unit of work without neighbours, ``slowdown`` the factor by
     which neighbours raise it; ``max_mhz`` is what a VM can use of its host's CPU at the most;
@@ -80,7 +80,7 @@ class Delivery:
         self._by_vm.resize(vms)
 
     def physical_mhz(self, work_mhz: Floats) -> Floats:
-        """Return the physical CPU that work of all VMs takes where they are now.
+        """Return the physical CPU for the work of all VMs on their current hosts.
 
         A VM without a host counts with the dearest group that it may be on.
         """
@@ -108,7 +108,7 @@ class Delivery:
         self.costop_per_mhz[vms] = 0.0
 
     def footprint_mib(self, vms: Ints, hosts: Ints) -> Floats:
-        """Return the memory that VMs take on hosts, the hypervisor's own for them included."""
+        """Return the memory of VMs on hosts, including hypervisor overhead."""
         extra_mib: Floats = self.layer.extra_mib[self._vms.size[vms], self._hosts.group[hosts]]
         return self._vms.memory_mib[vms] + extra_mib
 
@@ -123,7 +123,7 @@ class Delivery:
         return wanted_mhz
 
     def asked_mhz(self, vms: Ints) -> Floats:
-        """Return the guest work that VMs ask of their hosts: ``wanted * guest_share``.
+        """Return the guest work that VMs request from their hosts: ``wanted * guest_share``.
 
         A guest that is stopped to migrate asks for nothing, one that a copy slows down for what it
         keeps; what the copy itself takes is requested by the copy.
@@ -234,7 +234,7 @@ class Delivery:
 
     @property
     def adds_up(self) -> bool:
-        """Whether what guests want adds up to what they ask of a host that can give it.
+        """Whether a host's load is the sum of its guests' demand.
 
         So it is without overheads, ceilings of I/O and neighbours that count.
         """
@@ -273,7 +273,7 @@ class Delivery:
         return float(asked_mhz - wanted_mhz)
 
     def excess_of(self, vms: Ints) -> tuple[Floats, Floats]:
-        """Return what VMs want beyond what their vCPUs can get where they are, in MHz.
+        """Return the demand of VMs beyond what their vCPUs can get on their hosts, in MHz.
 
         Second is the part of it that they could not have without any overhead either: beyond
         their vCPUs on the host's cores, or beyond their limit.
@@ -284,7 +284,7 @@ class Delivery:
         return excess_mhz, np.minimum(limit_mhz, excess_mhz)
 
     def excess_mhz(self, vm: int) -> float:
-        """Return what a VM wants beyond what its vCPUs can get where it is."""
+        """Return the demand of a VM beyond what its vCPUs can get on its host."""
         demand_mhz = self._vms.demand_mhz.item(vm)
         return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
 

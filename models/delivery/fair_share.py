@@ -1,4 +1,4 @@
-"""Who gets how much of a host's CPU when more is asked than there is.
+"""Division of a host's CPU when demand exceeds capacity.
 
 Proportional shares with reservations and limits: every consumer is filled up to one level per
 host, the water, weighted by its shares, but never below its reservation nor above its limit or
@@ -61,7 +61,7 @@ def fill(
 
 
 class _Water:
-    """The consumers of hosts that cannot give all that is asked."""
+    """Consumers on saturated hosts."""
 
     def __init__(
         self, capacity: Floats, at: Ints, floor: Floats, ceiling: Floats, shares: Floats

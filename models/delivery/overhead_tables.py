@@ -1,4 +1,4 @@
-"""What stands between guests and hardware, as tables that a run looks up.
+"""Virtualisation overhead as lookup tables.
 
 A group of hosts has one server and one hypervisor, a VM has one size; what the layer costs is
 therefore known per size and group before time begins. Bare metal is the same path with
@@ -16,7 +16,7 @@ from ..service.interference import Interference
 
 @dataclass(frozen=True)
 class Layer:
-    """Costs of the virtualisation layer.
+    """Virtualisation overheads.
 
     ``work_factor`` is physical CPU per unit of guest work and ``extra_mib`` memory beyond the
     guest's own, both (sizes, groups). Per group: ``base_mhz`` is what the host keeps for itself

@@ -1,4 +1,4 @@
-"""The farm's invariants, computed from scratch and compared with what the farm believes."""
+"""The farm's invariants, computed from scratch and compared with its state."""
 
 import numpy as np
 

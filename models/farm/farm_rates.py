@@ -145,7 +145,7 @@ class FarmRates:
     # Rates
 
     def refresh_all(self) -> None:
-        """Recompute every host after a change of demand; who lives where is unchanged."""
+        """Recompute every host after a change of demand; the placement is unchanged."""
         state = self._state
         state.migration_load.reload()
         rows = state.present.rows

@@ -1,4 +1,4 @@
-"""The only mutable state of a run, and what the farm tells others about its changes.
+"""The only mutable state of a run, and notifications of its changes.
 
 :class:`FarmState` holds columns, integrals and the lists of VMs under way. It has no verbs:
 :class:`.farm.Farm` changes it, :class:`.farm_rates.FarmRates` keeps its integrals and rates,
@@ -29,12 +29,12 @@ HELD = (VmState.RUNNING, VmState.STARTING)
 
 
 class FarmError(Exception):
-    """A verb was asked for something that can never be right."""
+    """A method was called with invalid arguments."""
 
 
 @dataclass(frozen=True)
 class ViolationRule:
-    """What counts as service-level violation time of a host.
+    """Definition of a host's SLA violation time.
 
     Always: time at a utilisation of 100 % (Beloglazov and Buyya 2012). With
     ``incoming_counts_as_violation`` also the time during which a VM is being copied to the host,
@@ -45,7 +45,7 @@ class ViolationRule:
 
 
 class Ledger(Protocol):
-    """Accounts for what VMs do, settled before their hosts change."""
+    """Accounting of VMs, updated before their hosts change."""
 
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Account for the VMs of some hosts, ascending, which are about to change."""
@@ -61,7 +61,7 @@ class Ledger(Protocol):
 
 
 class PlacementObserver(Protocol):
-    """Told of VMs whose place changes."""
+    """Notified of VMs whose host changes."""
 
     def moving(self, vms: Ints, now_s: float) -> None:
         """Note that VMs are about to have another host, or another target of a migration."""
@@ -69,7 +69,7 @@ class PlacementObserver(Protocol):
 
 
 class FarmState:
-    """Columns of hosts and VMs, their accounts, and who is under way.
+    """Columns of hosts and VMs, their accounts, and ongoing migrations.
 
     ``home`` is the host of each VM, the number of hosts standing for none. ``migrating`` are the
     VMs on their way to another host, ``slowed`` those that run at less than full speed or are on
@@ -133,7 +133,7 @@ class FarmState:
             raise FarmError(f"{verb}: VM {name} is not {VM_STATES[state]}")
 
     def require_held(self, vms: Ints, verb: str) -> None:
-        """Raise FarmError unless all VMs run or start, and none is being moved."""
+        """Raise FarmError unless all VMs run or start, and none is migrating."""
         state = self.vms.state[vms]
         wrong = vms[(state != HELD[0]) & (state != HELD[1])]
         if len(wrong):

@@ -61,7 +61,7 @@ class FarmSteps:
         return touched
 
     def run(self, vms: Ints, demand_mhz: Floats | float, now_s: float) -> None:
-        """Let VMs that asked for nothing run and ask from now, without the step before."""
+        """Run VMs that had no demand from now on, without the step before."""
         state = self._state
         elapsed_s = now_s - state.demand_since_s
         state.vms.demand_mhz[vms] = demand_mhz

@@ -1,1 +1,1 @@
-"""What a server is: power, sleep states, DVFS, CPU features, racks, reliability."""
+"""Servers: power, sleep states, DVFS, CPU features, racks, reliability."""

@@ -57,7 +57,7 @@ def checked_assists(names: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class CpuBaseline:
-    """A level: its vendor, its place among those of the vendor, the year of its first processor."""
+    """A level: its vendor, its rank among the vendor's levels, the year of its first processor."""
 
     vendor: str
     level: int

@@ -1,4 +1,4 @@
-"""Frequency scaling: a power model with states, of which a governor takes the lowest that does."""
+"""Frequency scaling: a power model with states; the governor takes the lowest sufficient one."""
 
 from dataclasses import dataclass
 from itertools import pairwise

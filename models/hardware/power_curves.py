@@ -178,7 +178,7 @@ class PowerBank:
 
     @property
     def max_power_w(self) -> float:
-        """The most that any host draws at the load levels 0, 10, …, 100 %, in W."""
+        """Maximum power of any host at the load levels 0, 10, …, 100 %, in W."""
         return self._highest_w
 
     def watts(self, utilisation: Floats, hosts: Ints | slice = slice(None)) -> Floats:
@@ -216,7 +216,7 @@ class PowerBank:
 
 
 class LoadPower:
-    """Power of a fixed selection of hosts by load; a host is named by its place in it."""
+    """Power of a fixed selection of hosts by load; hosts are numbered by position."""
 
     def __init__(self, bank: PowerBank, hosts: Ints, cpu_mhz: Floats) -> None:
         self._bank = bank

@@ -1,4 +1,4 @@
-"""The convex curve below a server's power: what any mixture of loads on such hosts draws at least.
+"""Lower convex hull of a server's power curve: minimum power of any mixture of loads.
 
 Measured curves are not convex, so two hosts at unequal load may draw less than two at their mean;
 a bound on the power of many hosts therefore rests on the largest convex function below the curve.

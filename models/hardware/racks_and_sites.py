@@ -1,4 +1,4 @@
-"""Domains that hosts share: racks and sites.
+"""Failure domains of hosts: racks and sites.
 
 What stands in one rack has a switch and a power strip in common, what stands at one site the
 building; rules of placement spread VMs over domains, failures strike them whole.
@@ -19,7 +19,7 @@ LEVELS = ("host", "rack", "site")
 
 @dataclass(frozen=True)
 class Domains:
-    """Rack and site of each host, by number; a rack stands at one site."""
+    """Rack and site of each host, by number; each rack is at one site."""
 
     rack: Ints
     site: Ints

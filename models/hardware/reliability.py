@@ -1,4 +1,4 @@
-"""How long things work and how long their repair takes, as distributions of times.
+"""Distributions of times to failure and repair times.
 
 Availability of one is ``MTTF / (MTTF + MTTR)`` whatever the distributions (renewal theory); of
 ``n`` that fail independently, at least ``k`` are up with probability
@@ -30,7 +30,7 @@ class Times(Protocol):
 
 @dataclass(frozen=True)
 class Exponential:
-    """Memoryless: what has worked for long is as likely to fail as what is new."""
+    """Memoryless: the failure rate does not depend on age."""
 
     mean_s: float = parameter("Mean time.", key="mean", dimension="time", gt=0)
 
@@ -69,7 +69,7 @@ class Weibull:
 
 @dataclass(frozen=True)
 class Lognormal:
-    """Logarithms are normal; repair times usually look like it."""
+    """Logarithms are normal; typical of repair times."""
 
     mean_s: float = parameter("Mean time.", key="mean", dimension="time", gt=0)
     sigma: float = parameter("Standard deviation of the logarithm.", 1.0, gt=0, le=5)
@@ -103,7 +103,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Empirical:
-    """Times that have been observed, each as likely as any other."""
+    """Observed times, all equally likely."""
 
     times_s: tuple[float, ...] = parameter("Observed times.", key="times", dimension="time")
 

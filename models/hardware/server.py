@@ -1,4 +1,4 @@
-"""Physical servers as their makers sell them, and the shipped catalogue of them."""
+"""Physical servers, and the included catalogue of them."""
 
 import csv
 from dataclasses import dataclass

@@ -70,7 +70,7 @@ class SleepStates:
 
     @classmethod
     def none(cls, groups: int) -> "SleepStates":
-        """Return the states of hosts that can only be off; what that takes is not told here."""
+        """Return the states of hosts that can only be off, without power and times."""
         nothing = np.zeros((len(SLEEP_STATES), groups))
         available = np.zeros((len(SLEEP_STATES), groups), bool)
         available[0] = True

@@ -1,1 +1,1 @@
-"""Profiles of hypervisors, what they cost in CPU, memory and licences."""
+"""Hypervisor profiles, and their overhead in CPU, memory and licences."""

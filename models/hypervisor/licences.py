@@ -1,4 +1,4 @@
-"""What licences of hypervisors cost: by core, socket or VM, with the least that is counted.
+"""Cost of hypervisor licences by core, socket or VM, with minimum quantities.
 
 Licensed cores of a host are ``max(cores, per socket x sockets, per host)``, the vendor's minima
 counted in. A minimum order holds for all hosts under one contract with a vendor, whatever profile
@@ -17,7 +17,7 @@ from .profiles import Licence
 
 @dataclass(frozen=True)
 class HostLicence:
-    """Licence of the hosts of a group, in the scenario's currency a year.
+    """Licence of a group of hosts, in the scenario's currency per year.
 
     ``cores`` are the licensed cores of a host; ``order`` names the contract that a minimum order
     of ``min_cores`` is over, ``order_note`` where and since when it holds, ``order_regional``
@@ -45,7 +45,7 @@ class HostLicence:
 def list_price(
     licence: Licence[float], server: Server, order: str, currency: str, region: str | None = None
 ) -> HostLicence:
-    """Return the catalogue's licence for a server, priced where its currency is the one asked for.
+    """Return the catalogue's licence for a server, with a price if the currency matches.
 
     ``order`` names the contract of a licence that names none; ``region`` is where it is signed,
     None where that is not known: a minimum order then counts, as the dearer reading.
@@ -73,7 +73,7 @@ def list_price(
 
 
 def licensed_cores(licence: Licence[float], server: Server) -> float:
-    """Return how many cores of a server have to be licensed; 0 where the price is not by core."""
+    """Return how many cores of a server must be licensed; 0 if the price is not per core."""
     if licence.metric != "per_core":
         return 0.0
     least = max(licence.minimum_cores_per_socket * server.sockets, licence.minimum_cores_per_host)
@@ -95,7 +95,7 @@ def order_factors(licences: Sequence[HostLicence], hosts: Sequence[int]) -> Floa
 def costs_per_year(
     licences: Sequence[HostLicence], hosts: Sequence[int], mean_vms: Floats
 ) -> Floats:
-    """Return what each group's licences cost a year, given hosts paid for and mean VMs."""
+    """Return the licence cost per year of each group, given hosts paid for and mean VMs."""
     per_host = np.array([licence.per_host for licence in licences])
     per_vm = np.array([licence.per_vm for licence in licences])
     hosts_counted = np.array(hosts, np.float64) * order_factors(licences, hosts)

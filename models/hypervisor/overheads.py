@@ -1,4 +1,4 @@
-"""What a hypervisor on a server costs guests: CPU per unit of work, memory, latency, ceilings.
+"""Overhead of a hypervisor on a server: CPU per unit of work, memory, latency, I/O limits.
 
 Per VM size and host group,
 
@@ -154,7 +154,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class Overheads:
-    """Costs of the layer, (sizes, groups).
+    """Overheads, (sizes, groups).
 
     ``work_factor`` is physical CPU per unit of bare-metal work, ``extra_mib`` memory beyond
     the guest's own, ``latency_s`` what a request waits longer, ``wide`` marks VMs that exceed
@@ -189,7 +189,7 @@ def overheads(
 
 @dataclass(frozen=True)
 class Device:
-    """What a host's storage and network give on bare metal; infinite where not stated."""
+    """Storage and network capacity of a host on bare metal; infinite if not stated."""
 
     storage_ops: float = np.inf
     storage_mib_s: float = np.inf

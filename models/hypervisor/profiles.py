@@ -1,4 +1,4 @@
-"""The layer between hardware and guests, as profiles with a range for every figure.
+"""Hypervisor profiles, with a range for every figure.
 
 A :class:`Hypervisor` as built here holds figures with ranges (``Hypervisor[Ranged]``); its
 copy :meth:`Hypervisor.at` one level of cost holds numbers (``Hypervisor[float]``) and is what
@@ -68,7 +68,7 @@ class CpuCosts(Generic[N]):
 
 @dataclass(frozen=True)
 class MemoryCosts(Generic[N]):
-    """Memory that the layer takes, and what it can give back when more is promised than exists.
+    """Memory overhead, and memory that can be reclaimed under overcommitment.
 
     Overhead of a VM: ``vm_mib + vm_mib_per_gib * GiB + vm_mib_per_vcpu * (vcpus - 1)``, or the
     cell of ``vm_table`` (rows of memory in MiB, vCPUs, overhead in MiB) where one matches.
@@ -94,7 +94,7 @@ class MemoryCosts(Generic[N]):
 
 @dataclass(frozen=True)
 class IoPath(Generic[N]):
-    """A way for a guest to reach storage or network.
+    """An I/O path of a guest to storage or network.
 
     The ratios are ceilings of a host, relative to the device on bare metal.
     """
@@ -129,7 +129,7 @@ REGIONS = {
 
 @dataclass(frozen=True)
 class Licence(Generic[N]):
-    """What a licence costs: a price per core, socket or VM and year.
+    """Licence price per core, socket or VM and year.
 
     Prices by the core count a least number of cores per socket and per host, and of all cores under
     one ``contract`` with the vendor together, the minimum order; without a contract, of all cores
@@ -163,7 +163,7 @@ class Licence(Generic[N]):
 
     @property
     def minimum_order_note(self) -> str:
-        """Where and since when the minimum order holds, and how well that is known."""
+        """Region and date of the minimum order, with its mark."""
         where = " and ".join(REGIONS[region] for region in self.minimum_order_regions)
         since = f"since {self.minimum_order_from}" if self.minimum_order_from else ""
         mark = self.minimum_order_confidence
@@ -319,7 +319,7 @@ def derive(base: Hypervisor[Ranged], name: str = "", **changes: Any) -> Hypervis
 
 
 def vm_overhead_mib(costs: MemoryCosts[float], memory_mib: float, vcpus: int) -> float:
-    """Return the memory that a VM takes beyond its own, from the table or the linear formula."""
+    """Return the memory overhead of a VM, from the table or the linear formula."""
     for table_mib, table_vcpus, overhead_mib in costs.vm_table:
         if (table_mib, table_vcpus) == (memory_mib, vcpus):
             return float(overhead_mib)

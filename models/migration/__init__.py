@@ -1,1 +1,1 @@
-"""How one VM moves: duration, downtime, bytes of each migration model."""
+"""Migration of one VM: duration, downtime and traffic of each model."""

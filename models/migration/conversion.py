@@ -61,7 +61,7 @@ class PlatformChange:
 
 
 def platform_change(source: MigrationPlatform, target: MigrationPlatform) -> PlatformChange:
-    """Return the best way from one platform to another."""
+    """Return the best migration method between two platforms."""
     if source.family == target.family:
         return _within_family(source, target)
     for family in (source.family, target.family):

@@ -21,7 +21,7 @@ Amount = TypeVar("Amount", float, Floats)
 
 @dataclass(frozen=True)
 class Guest:
-    """What a migration has to know of a VM.
+    """Properties of a VM that a migration needs.
 
     ``write_bytes_s`` is what it writes to its disk at full activity; ``passthrough`` says that
     it holds a device of its host, ``takes_device`` that it is given one at the target.
@@ -35,7 +35,7 @@ class Guest:
 
 
 class Step(NamedTuple):
-    """A piece of a migration in which nothing changes: first a wait, then a transfer.
+    """A step of a migration: first a wait, then a transfer.
 
     Without a size nothing is sent; a size of zero is a message. ``guest_share`` is the part of its
     CPU that the guest keeps (0: it is stopped), ``source_share`` and ``target_share`` what the work
@@ -64,7 +64,7 @@ class Step(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a step took: in all, for its transfer, and how long the guest worked meanwhile.
+    """Duration of a step, of its transfer, and working time of the guest during it.
 
     ``ran_s`` is time weighted with the guest's share, ``busy_s`` also with its CPU activity
     while it is at the source; what it does at the target is of no account to a migration.
@@ -92,7 +92,7 @@ MigrationSteps: TypeAlias = Generator[Step, Measured, MigrationEnd]
 
 
 class Phase(NamedTuple):
-    """A step as it happened, for a timeline; ``sent_bytes`` went over the network."""
+    """A completed step, for a timeline; ``sent_bytes`` went over the network."""
 
     name: str
     start_s: float
@@ -101,7 +101,7 @@ class Phase(NamedTuple):
 
 
 class MigrationOutcome(NamedTuple):
-    """What a migration did. Times in s, CPU in seconds of the guest's demand.
+    """Outcome of a migration. Times in s, CPU in seconds of the guest's demand.
 
     ``final_place`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
@@ -143,7 +143,7 @@ def liu_energy_j(sent_bytes: Amount) -> Amount:
 
 
 class MigrationTotals:
-    """Adds up the steps of one migration."""
+    """Sums the steps of one migration."""
 
     def __init__(self, now_s: float) -> None:
         self._start_s = now_s
@@ -153,7 +153,7 @@ class MigrationTotals:
         self._rounds = 0
 
     def add(self, step: Step, start_s: float, now_s: float, sent_bytes: float) -> None:
-        """Count a step, or the part of it that was played."""
+        """Count a step, or the part of it that was carried out."""
         elapsed_s = now_s - start_s
         self._phases.append(Phase(step.name, start_s, now_s, sent_bytes))
         if step.beside_bytes:

@@ -1,4 +1,4 @@
-"""What moving a running VM costs: how long it takes and what it does to guest and hosts.
+"""Migration at a fixed rate: duration, and load on guest and hosts.
 
 A model turns a set of migrations into :class:`Phases`. The engine plays the phases and knows
 nothing of memory pages, so a model that iterates over rounds replaces the one below by
@@ -95,7 +95,7 @@ class MigrationModel(Protocol):
     """Anything that can say how a set of migrations will go."""
 
     def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
-        """Return the phases of moving each VM to the target at the same position."""
+        """Return the phases of migrating each VM to the target at the same position."""
         ...
 
 

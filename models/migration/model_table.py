@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 @runtime_checkable
 class StepwiseModel(Protocol):
-    """A migration model that asks for steps and knows no clock."""
+    """A migration model that yields steps and has no clock."""
 
     def steps(self, guest: Guest) -> MigrationSteps:
-        """Yield the steps of moving a guest."""
+        """Yield the steps of migrating a guest."""
         ...
 
 

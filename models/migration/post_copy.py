@@ -64,7 +64,7 @@ class RemotePages(MemoryHandover):
         return RemainingBytes(pages_bytes, pages_bytes + self.written_bytes(guest, past))
 
     def switch_and_pull(self, guest: Guest, rest: RemainingBytes) -> Steps:
-        """Move the guest, then fetch the rest of its memory in whole bytes.
+        """Switch the guest to the target, then fetch the rest of its memory in whole bytes.
 
         Fetching begins when the network knows the new place. A disk comes evenly with the pages.
         """

@@ -1,4 +1,4 @@
-"""Moving a VM with its memory: what all models share, and the two that stop the guest.
+"""Common parts of all migration models, and the two that stop the guest.
 
 Each model is a frozen dataclass of parameters whose :meth:`steps` is the generator of steps that
 ``migration_course`` describes. Losses of CPU default to the 10 % of CloudSim; set-up, resume
@@ -68,7 +68,7 @@ class Handover:
 
     @property
     def cap_bytes_s(self) -> float:
-        """Most bytes/s of a transfer."""
+        """Maximum bytes/s of a transfer."""
         return self.max_bandwidth_mbps * BYTES_PER_MEGABIT or math.inf
 
     def copying_stopped(
@@ -92,7 +92,7 @@ class Handover:
             yield Step("drain connections", wait_s=self.drain_s)
 
     def announce(self, away_bytes: float = 0.0) -> Steps:
-        """Tell the network where the guest is now; until then nobody reaches it."""
+        """Announce the guest's new location; until then it is unreachable."""
         if self.announce_s:
             yield self._settling("announce", self.announce_s, away_bytes)._replace(down=True)
 
@@ -206,7 +206,7 @@ class MemoryHandover(Handover):
         return step._replace(source_share=self.guest_loss)
 
     def prepare(self, guest: Guest) -> Steps:
-        """Detach devices, set up both ends and, if told so, copy the disk; the guest runs."""
+        """Detach devices, set up both ends and copy the disk if configured; the guest runs."""
         if guest.passthrough and self.detach_s:
             yield Step("detach device", wait_s=self.detach_s)
         if self.setup_s:
@@ -227,7 +227,7 @@ class MemoryHandover(Handover):
             yield self.copying("storage", left_bytes)
 
     def arrive(self, guest: Guest, away_bytes: float = 0.0) -> Steps:
-        """Resume at the target and tell the network; the VM is there from the end of resume.
+        """Resume on the target and announce the guest; the VM is there from the end of resume.
 
         Pages of ``away_bytes`` follow later.
         """

@@ -1,1 +1,1 @@
-"""Links, routes, and how flows share them."""
+"""Links, routes and bandwidth sharing."""

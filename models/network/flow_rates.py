@@ -1,4 +1,4 @@
-"""Max-min fair rates of flows that come and go, brought up to date where a change reaches.
+"""Max-min fair rates of flows, updated only where a change has an effect.
 
 Rates are the fair ones if and only if every flow is at its cap or has a bottleneck: a full link
 on which nobody is faster (see :mod:`.max_min`). So a flow keeps its rate as long as no rate on
@@ -35,7 +35,7 @@ STALE = 8
 
 
 class Shares:
-    """Flows by row, their rates in bytes/s and what they have left to send, in bytes.
+    """Flows by row: rates in bytes/s and remaining bytes.
 
     ``capacity_bytes_s`` has one entry per link, without what others use of it. Lists, not arrays:
     an update reads and writes single rows of a few flows.

@@ -1,4 +1,4 @@
-"""Who gets how much bandwidth when flows share links.
+"""Max-min fair sharing of link bandwidth.
 
 Max-min fairness: nobody can get more without somebody who has no more getting less (Bertsekas
 and Gallager, Data Networks, 2nd ed. 1992, section 6.5.2). With the load ``a_fl`` that a unit

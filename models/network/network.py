@@ -1,4 +1,4 @@
-"""Links between hosts, in columns, and the way that a transfer takes over them.
+"""Links between hosts, in columns, and routes over them.
 
 A topology is a graph of hosts, switches and links between them. Here it becomes one row per
 direction of a link, and routes are found over the switches alone, so that they cost as much
@@ -190,7 +190,7 @@ def _checked(where: str, data: dict[str, Any]) -> tuple[float, float, float]:
 
 
 class _Routes:
-    """Shortest ways over the switches; distances are kept per switch that hosts are at."""
+    """Shortest paths over the switches; distances are kept per switch with hosts."""
 
     def __init__(self, graph: "nx.Graph[Any]", hosts: list[Hashable], links: _Columns) -> None:
         self._links, self._hosts = links, hosts
@@ -254,7 +254,7 @@ class _Routes:
         return [number for number, within in enumerate(inside) if not within]
 
     def find(self, source: int, target: int) -> list[int]:
-        """Return the rows of the way from one host to another."""
+        """Return the rows of the route from one host to another."""
         start, end = self._hosts[source], self._hosts[target]
         if (start, end) in self._direct:
             return [self._links.row[start, end]]
@@ -269,7 +269,7 @@ class _Routes:
         return [*route, self._links.row[last, end]]
 
     def _ends(self, start: Hashable, end: Hashable) -> list[tuple[Hashable, Hashable]]:
-        """Return the pairs of first and last switch that lie on a shortest way."""
+        """Return the pairs of first and last switch on shortest paths."""
         firsts, lasts = self._next[start], self._next[end]
         if len(firsts) == 1 and len(lasts) == 1:
             return [(firsts[0], lasts[0])]
@@ -284,7 +284,7 @@ class _Routes:
         return [ends for ends, value in cost.items() if value == least]
 
     def _hops(self, node: Hashable, last: Hashable) -> list[tuple[Hashable, int]]:
-        """Return the neighbours on shortest ways from one switch to another, and the links."""
+        """Return the neighbours on shortest paths from one switch to another, and the links."""
         distance = self._to(last)
         best = [
             (near, self._links.row[node, near])
@@ -308,7 +308,7 @@ class _Routes:
 
 
 class _Picker:
-    """A stream of choices that depends on source and target only (the splitmix64 generator)."""
+    """Pseudo-random choices that depend only on source and target (splitmix64)."""
 
     def __init__(self, source: int, target: int) -> None:
         self._state = (source << 32) ^ target

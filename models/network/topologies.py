@@ -1,4 +1,4 @@
-"""The usual topologies of server farms as graphs, ready for :class:`.network.Network`.
+"""Common data-centre topologies as graphs for :class:`.network.Network`.
 
 Every function returns the graph and the nodes of its hosts; ``hosts`` is their number or their
 names, ``capacity_mbps`` the bandwidth of each direction of a link, ``latency_s`` the one-way

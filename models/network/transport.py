@@ -1,4 +1,4 @@
-"""What a transfer over a network costs besides its bytes: latency, protocol, window."""
+"""Latency, protocol overhead and window of transfers."""
 
 import math
 from dataclasses import dataclass

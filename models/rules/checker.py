@@ -1,4 +1,4 @@
-"""The independent judge of rules: what is broken where VMs are, worked out from scratch.
+"""Independent check of placement rules, computed from scratch.
 
 It shares no code with the placement of VMs (:mod:`.occupancy`), so that one can be held against the
 other. A VM that moves is at both ends.
@@ -19,7 +19,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Breach:
-    """A broken rule: VMs that are where it does not allow, and the host of each."""
+    """A rule violation: the VMs concerned, and the host of each."""
 
     rule: Rule
     vms: Ints

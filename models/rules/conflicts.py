@@ -1,4 +1,4 @@
-"""Sets of hard rules that no placement can keep, found before any VM is placed.
+"""Sets of hard rules that no placement can satisfy, found before placement.
 
 Found are: VMs or groups of VMs that belong together for which rules leave no host, or none that
 is large enough; VMs to be kept together and apart, along any chain of rules; more VMs to be kept
@@ -23,7 +23,7 @@ Test = Callable[[list[Rule]], bool]
 
 @dataclass(frozen=True, eq=False)
 class Need:
-    """Something that VMs need and hosts have: an amount per VM and per host, in a unit."""
+    """A resource: an amount per VM and per host, in a unit."""
 
     what: str
     unit: str
@@ -33,7 +33,7 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class Conflict:
-    """Rules that cannot all be kept, VMs that show it, and why: what "they" would have to do."""
+    """Rules that cannot all be satisfied, VMs that show it, and the reason."""
 
     rules: tuple[Rule, ...]
     vms: tuple[int, ...]

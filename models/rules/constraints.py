@@ -1,4 +1,4 @@
-"""Rules of placement: which VMs belong together or apart, and which hosts they may be on.
+"""Placement rules: VMs together or apart, and allowed hosts.
 
 Rules are inert data over rows of VMs and hosts. :mod:`.occupancy` asks what a placement would
 break, :mod:`.checker` what is broken, :mod:`.conflicts` what can never be kept; the three share
@@ -26,7 +26,7 @@ def _nobody() -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One rule; ``vms`` and ``hosts`` are rows, ascending, each named once.
+    """One rule; ``vms`` and ``hosts`` are rows, ascending and unique.
 
     ``level`` is the domain meant by together, apart and spread (:data:`.racks_and_sites.LEVELS`),
     ``at_most`` how many of the VMs a domain takes, ``cpu_mhz`` what preserve keeps for each VM.

@@ -1,4 +1,4 @@
-"""Where VMs are, are on their way to, and are tentatively put: what rules say to one more.
+"""Current, future and tentative hosts of VMs, and what rules allow for one more.
 
 A VM that moves counts at both ends until it has arrived, so that a rule holds at every instant.
 """
@@ -16,7 +16,7 @@ CAPACITY_TOLERANCE = 1e-9
 
 
 class Occupancy:
-    """Columns of the VMs' hosts, and tentative hosts over them, under some rules.
+    """Hosts of VMs, with tentative changes, under a set of rules.
 
     ``host`` and ``moving_to`` have one row per VM, −1 for none. ``waiting`` VMs are about to be
     placed: where they still are does not hold back the VMs that belong to them. ``size`` is the

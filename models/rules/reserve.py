@@ -1,4 +1,4 @@
-"""Room that is kept free for failures: how much a farm may promise, and what a failure leaves.
+"""Capacity reserved for failures: how much may be allocated, and what a failure leaves.
 
 The kinds are those of VMware's admission control for high availability: so many host failures, a
 percentage of the cluster's resources, or dedicated failover hosts.
@@ -18,7 +18,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Reserve:
-    """What is kept free, over the hosts that are awake.
+    """Reserved capacity, over the hosts that are on.
 
     ``hosts``: so many may fail at once (N+1: one), and what they hold fits on the others;
     ``packing``: that is tried by restarts on paper beside sums and largest VMs. ``memory_share``
@@ -60,7 +60,7 @@ def _without_largest(capacity: Floats, count: int) -> float:
 
 @dataclass
 class HostedVms:
-    """VMs and the hosts that hold them: all that the tests of a reserve look at.
+    """VMs and their hosts: the input of reserve tests.
 
     ``home`` per VM (−1: on none that counts), ``need_mib`` and ``need_mhz`` per VM; ``free_mib``
     and ``free_mhz`` per host; ``counted`` says which hosts there are.
@@ -98,7 +98,7 @@ def largest_fit(held: HostedVms, count: int) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class AllowedHosts:
-    """Which hosts VMs may use whatever is where: a class per VM, and (classes, hosts).
+    """Hosts that VMs may use, independent of the placement: a class per VM, and (classes, hosts).
 
     ``order_matters``: rules or cores make a VM's place depend on others, so that counting the
     places that are left proves nothing.
@@ -128,7 +128,7 @@ def enough_places(held: HostedVms, failed: Ints, permits: AllowedHosts) -> bool:
 
 
 def _places(held: HostedVms, vms: Ints, hosts: Ints) -> Floats:
-    """Return on each host for how many VMs as large as the largest of some it has room."""
+    """Return how many VMs of the largest size fit on each host."""
     places = np.full(len(hosts), np.inf)
     for need, free in ((held.need_mib[vms], held.free_mib), (held.need_mhz[vms], held.free_mhz)):
         largest = float(need.max(initial=0.0))

@@ -1,4 +1,4 @@
-"""The rules of a farm, looked up by VM."""
+"""The placement rules of a farm by VM."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -11,7 +11,7 @@ from .constraints import BY_HOST_ALONE, FOR_STRANGERS, Rule
 
 
 class Rules:
-    """Which rules bind which VM, and what follows from the hosts alone.
+    """Rules by VM, and restrictions that follow from the hosts alone.
 
     ``capacity_mhz`` is what each host can promise to VMs. ``places`` says which hosts hard rules
     leave to each class of VMs whatever else is where, (classes, hosts), and ``place_class`` gives
@@ -129,7 +129,7 @@ class Rules:
         return alike(np.column_stack([size, self._alike]).astype(np.float64))
 
     def kinds_of_hosts(self, group: Ints) -> Ints:
-        """Return a number per host, the same for hosts of a group that no rule tells apart."""
+        """Return a number per host, equal for hosts of a group with the same rules."""
         if self._host_kinds is None:
             marks = [group, *(mask for mask in self.masks if mask.any())]
             marks += [self.domains.of(level) for level in ("rack", "site") if self._uses(level)]

@@ -1,1 +1,1 @@
-"""What users get: requests, response times, interference, whose energy it is."""
+"""Service: requests, response times, interference, energy attribution, exposure."""

@@ -1,4 +1,4 @@
-"""Whose energy it was: the energy of hosts over an interval, split among their VMs.
+"""Attribution of the energy of hosts over an interval to their VMs.
 
 What a host draws above idle goes to its VMs by the CPU that they used. What it draws idle has no
 cause among them and is shared by a rule that has to be stated: by ``size``, in ``equal`` parts

@@ -1,4 +1,4 @@
-"""How exposed a VM is through what it shares, as an order and nothing more.
+"""Exposure of a VM by what it shares, on an ordinal scale.
 
 ``RI = w_s log10(TCB / 36) + w_e E + w_t ln(1 + n)``: ``TCB`` is the code in thousands of lines
 that the VM has to trust, against the 36 of NOVA (Steinberg and Kauer, EuroSys 2010), ``E`` counts

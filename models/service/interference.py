@@ -1,4 +1,4 @@
-"""How VMs on one host slow each other beside the CPU time that they take from each other.
+"""Interference of VMs on one host, beyond competition for CPU time.
 
 ``slowdown_v = 1 + sum_r s_rv * max(0, P_r - h_r)`` over cache, memory bandwidth and disk, with
 ``P_r = sum over the other VMs w of p_rw * u_w``. ``u_w`` is the share of the host's CPU that a

@@ -1,4 +1,4 @@
-"""What one request asks of a machine: CPU, storage, network and the kinds of code it runs.
+"""Resource needs of a request: CPU, storage, network and kinds of code.
 
 A request class describes the load, not the machine: its CPU is what bare metal needs, and all
 that a hypervisor adds is worked out from it (``overheads.py``). Demand in MHz comes from the

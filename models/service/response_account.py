@@ -1,4 +1,4 @@
-"""How long requests take: response times per VM and sample, and their account over a run.
+"""Response times per VM and sample, and their aggregation over a run.
 
 A VM with a request class gets requests at some rate. They share its vCPUs
 (:func:`.response_time.sharing`); what a VM cannot serve waits as a fluid backlog
@@ -20,7 +20,7 @@ CELLS_PER_DECADE = 5
 
 
 class Response(NamedTuple):
-    """Response times of one interval per VM: a constant part and a part that varies."""
+    """Response times of one interval per VM: a constant part and a variable part."""
 
     constant_s: Floats
     varying: Sojourn
@@ -153,7 +153,7 @@ class ServiceAccount:
         np.add.at(self._sums, rows * self._cells + cell, _sums(requests, response))
 
     def _still_waiting(self) -> tuple[Ints, Floats, Response]:
-        """Return the VMs with a backlog that moves: how many wait, and how long they will have."""
+        """Return VMs with a draining backlog: waiting requests, and their waiting times."""
         rows = np.flatnonzero((self.waiting > 0) & (self._alone[0] > 0))
         queue = Queue(self.waiting[rows], self._waited[rows], self._last_s[rows])
         capacity_per_s, mean_s, scv, latency_s = self._alone[:, rows]

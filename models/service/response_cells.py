@@ -1,4 +1,4 @@
-"""Requests of VMs that are given all the CPU they can use, gathered by how busy the VM is.
+"""Requests of VMs that get all the CPU they can use, aggregated by load.
 
 Without a backlog the response times of an interval follow from load and service time alone
 (:func:`.response_time.sharing`), whatever came before. So an interval adds to the sums of the cell
@@ -29,7 +29,7 @@ CELLS = int(_CELL_OF[-1]) + 1
 
 
 class Conditions(NamedTuple):
-    """What the response times of VMs depend on beside their load.
+    """Inputs of response times other than load.
 
     ``service_s`` is the CPU time of a request on one vCPU, ``service_scv`` the squared
     coefficient of variation of its work, ``latency_s`` what is added beside the CPU.
@@ -53,7 +53,7 @@ class Conditions(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """Requests of a VM with one distribution of response times; a VM may have several."""
+    """Requests of a VM with the same response time distribution; a VM may have several."""
 
     row: Ints
     requests: Floats

@@ -119,7 +119,7 @@ def _growing(
 
 
 class Queue(NamedTuple):
-    """Requests that wait first come, first served: how many, and for how long they have.
+    """First-come, first-served queue: number of requests, and their waiting times.
 
     ``waited`` sums the times that they have waited so far, ``last_s`` is how long the last of
     them has.
@@ -138,7 +138,7 @@ class Queue(NamedTuple):
 
 
 class Drained(NamedTuple):
-    """Requests that leave a queue within an interval, and those that never were in it.
+    """Requests that leave a queue within an interval, and those that never entered it.
 
     ``delay_s`` and ``variance_s2`` are of the time that those that ``left`` have waited; ``direct``
     counts requests that came later and found no queue.

@@ -1,1 +1,1 @@
-"""The columns of a farm and what is kept beside them for each host and VM."""
+"""The columns of a farm, and additional state per host and VM."""

@@ -35,7 +35,7 @@ POWER_STATES = ("off", "booting", "on", "draining", "stopping", "failed")
 
 
 class VmState:
-    """Life of a VM: waiting has no host now, rejected never got one.
+    """Life cycle state of a VM: waiting has no host now, rejected never got one.
 
     A VM that starts holds its memory and does no work yet; one that is suspended is on storage;
     one that is absent has not been asked for, or not again.
@@ -153,7 +153,7 @@ class Hosts:
         return power_w
 
     def state_w(self, rows: Ints | slice) -> Floats:
-        """Return the power of some hosts in their present states, in W; 0 for those that serve."""
+        """Return the power of some hosts in their current states, in W; 0 for hosts that are on."""
         state, sleep_state = self.state[rows], self.sleep_state[rows]
         state_w: Floats = self._state_w[:, rows][state, np.arange(len(state))]
         deep = np.flatnonzero(sleep_state)

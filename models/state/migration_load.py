@@ -1,4 +1,4 @@
-"""What copies of VMs under way ask of the CPUs of the two hosts that they load."""
+"""CPU load of ongoing migration copies on source and target."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .columns import Vms
 
 
 class MigrationLoad:
-    """Copies by VM, and their load by host, in MHz, as parts of what the VMs ask for.
+    """Copies by VM, and their load by host in MHz, as shares of the VMs' demand.
 
     ``source`` and ``target`` are the hosts of the copy of a VM (−1: none asks for CPU). They are
     not always where the VM is and where it goes: a guest that has arrived and fetches its pages

@@ -1,4 +1,4 @@
-"""Which VMs are on which host, in columns.
+"""VMs on each host, in columns.
 
 The VM rows of a host are a segment of one flat array, in no order. A segment that is full moves
 to the end of the array with at least twice the length, so that VMs enter and leave hosts, and

@@ -1,4 +1,4 @@
-"""A ring of past samples, one column per VM or host, and how many of them are its own."""
+"""A ring buffer of samples, one column per VM or host, with the number of valid ones."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Applications: groups of VMs that serve one load between them."""
+"""Applications: groups of VMs that share one load."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The load of an application over time: levels, tables, days, and events that multiply it.
+"""The load of an application over time: constant, tables, daily cycles, and multiplying events.
 
 Times are seconds from the start of the run, which is a Monday at midnight. A load may count in
 any unit; what is returned counts in the same.

@@ -1,4 +1,4 @@
-"""Generated arrivals: batches of VMs whose laws were counted in a public trace.
+"""Generated arrivals: batches of VMs, with distributions fitted to a public trace.
 
 Batches arrive by a Poisson process whose rate follows the hour of the day and varies from step
 to step by a gamma factor; a batch has a heavy-tailed number of VMs, mostly of one flavour, which
@@ -25,7 +25,7 @@ LONGEST_S = 3.2e9
 
 @dataclass(frozen=True)
 class Flavour:
-    """A size that VMs are offered in, and its part of the VMs."""
+    """A VM size, and its share of the VMs."""
 
     vcpus: int
     memory_mib: float
@@ -34,7 +34,7 @@ class Flavour:
 
 @dataclass(frozen=True)
 class LifetimeLaw:
-    """How long VMs live.
+    """Distribution of VM lifetimes.
 
     Up to ``splice_s`` two lognormals with means and deviations of ln s, the first with weight
     ``first_share``; beyond, ``survival`` at ``survival_s``, continued with its last slope.
@@ -63,7 +63,7 @@ class LifetimeLaw:
         return lived
 
     def draw_s(self, batch: Ints, stream: Stream) -> Floats:
-        """Return a lifetime per VM, s; VMs of one batch (numbered from 0) live alike."""
+        """Return a lifetime per VM, s; correlated within a batch (numbered from 0)."""
         from scipy.special import ndtr  # noqa: PLC0415 - costly to import, needed only here
 
         count = int(batch.max()) + 1 if len(batch) else 0
@@ -99,7 +99,7 @@ class LifetimeLaw:
 
 @dataclass(frozen=True)
 class ArrivalLaw:
-    """Everything that generated arrivals are drawn from.
+    """Distributions of generated arrivals.
 
     ``hour_profile`` multiplies the rate by hour of the day; ``step_shape`` is the shape of the
     gamma factor that every step of ``step_s`` has; ``batch_size_cdf`` is the distribution of the

@@ -1,4 +1,4 @@
-"""VMs that come and go: when each arrives, how long it stays, how large it is."""
+"""Arrival times, lifetimes and sizes of VMs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

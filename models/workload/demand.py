@@ -1,4 +1,4 @@
-"""What the VMs ask for over time.
+"""Demand of VMs over time.
 
 A series gives, per slot of ``step_s`` seconds, one utilisation per VM; :class:`Demand` scales
 it with the sizes of the VMs. Demand is constant within a slot.
@@ -39,7 +39,7 @@ class Series(Protocol):
 
 @dataclass(frozen=True)
 class TraceSeries:
-    """A recorded trace, (slots, series), dealt to VMs by ``series_of_vm`` (None: one to one).
+    """A recorded trace, (slots, series), assigned to VMs by ``series_of_vm`` (None: one to one).
 
     After the last slot the trace holds its last value, starts again, or stops.
     """
@@ -84,7 +84,7 @@ class ConstantSeries:
 
 @dataclass(frozen=True)
 class SteadySeries:
-    """A utilisation for each VM that never changes."""
+    """A constant utilisation per VM."""
 
     utilisation: Floats
     step_s: float = 3600.0
@@ -102,7 +102,7 @@ class SteadySeries:
 
 
 class Demand:
-    """What each VM asks for now, in MHz of guest work.
+    """Current demand of each VM, in MHz of guest work.
 
     The first rows follow a series, scaled by the sizes of these VMs; the last ``members`` rows
     are members of applications, of which the series says nothing.

@@ -17,7 +17,7 @@ Stream = Callable[[str], np.random.Generator]
 
 @dataclass(frozen=True)
 class LoadClass:
-    """One class of VMs: how its variance divides, and the utilisations that it takes.
+    """One class of VMs: shares of its variance, and quantiles of utilisation.
 
     The variances are parts of a standard normal score ``z`` (they are scaled to sum to 1);
     the utilisation is the class's quantile function at ``Phi(z)``.
@@ -226,7 +226,7 @@ def _walk(state: Floats, phi: Floats, news: Floats) -> Floats:
 
 
 class ResampledSeries:
-    """Block resampling of a trace: each VM replays one recorded VM in blocks drawn anew.
+    """Block resampling of a trace: each VM replays one recorded VM in random blocks.
 
     Blocks of whole days keep the time of day. With ``together`` all VMs draw the same block,
     which keeps their common ups and downs; apart, each VM draws its own.

@@ -1,4 +1,4 @@
-"""Sizes of VMs and how a mix of sizes is dealt out."""
+"""VM sizes, and assignment of a mix of sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..base.arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class VmSize:
-    """What a VM has on paper: vCPUs of ``clock_mhz`` each, memory and disk.
+    """Nominal VM size: vCPUs of ``clock_mhz`` each, memory and disk.
 
     Where not all VMs can have something at once, those of higher ``priority`` come first.
     """

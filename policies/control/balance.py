@@ -56,7 +56,7 @@ class Balance:
     migrates_vms = True
 
     def decide(self, view: FarmView) -> Plan:
-        """Return the moves of one round."""
+        """Return the migrations of one round."""
         hosts = np.flatnonzero(view.awake() & (view.hosts.state == PowerState.ON))
         return _Round(self, view, hosts).plan() if len(hosts) > 1 else Plan()
 
@@ -76,7 +76,7 @@ class _Round:
         self._moved: set[int] = set()
 
     def plan(self) -> Plan:
-        """Return the moves, the greatest imbalance first."""
+        """Return the migrations, greatest imbalance first."""
         plan = Plan()
         settled = np.zeros(len(self._hosts), bool)
         while len(plan.proposals) < self._policy.max_migrations and not settled.all():
@@ -116,7 +116,7 @@ class _Round:
         return int(vms[vm]), int(target)
 
     def _guests(self, source: int) -> Ints:
-        """Return the VMs of a host that may move, alone and for the first time this round."""
+        """Return the VMs of a host that may migrate, alone and for the first time this round."""
         at = self._view.vms.host[self._movable] == self._hosts[source]
         vms: Ints = self._movable[at]
         free = [vm for vm in vms.tolist() if vm not in self._moved and self._alone(vm)]

@@ -49,12 +49,12 @@ class Combined:
 
     @property
     def wakes(self) -> bool:
-        """Whether any of them puts hosts to rest that are woken for VMs."""
+        """Whether any of them powers down hosts that are woken for VMs."""
         return any(wakes(policy) for policy in self.policies)
 
     @property
     def migrates_vms(self) -> bool:
-        """Whether any of them may move VMs."""
+        """Whether any of them may migrate VMs."""
         return any(migrates_vms(policy) for policy in self.policies)
 
     def decide(self, view: FarmView) -> Plan:

@@ -53,7 +53,7 @@ class Consolidation:
         return max(self.overload.samples, self.selection.samples)
 
     def decide(self, view: FarmView) -> Plan:
-        """Return the moves and sleeps of one round."""
+        """Return the migrations and power-downs of one round."""
         return _Round(self, view).plan()
 
 
@@ -152,7 +152,7 @@ class _Round:
         return self._order[self._first[host] : self._first[host + 1]]
 
     def _tenants(self, host: int) -> Ints:
-        """Return the VMs that would be on a host if all moves were done.
+        """Return the VMs on a host after all planned migrations.
 
         These are moves of this round and moves under way: who is on the way out has a place.
         """

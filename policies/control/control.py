@@ -98,12 +98,12 @@ class PowerProportional:
 
 
 def migrates_vms(policy: ControlPolicy) -> bool:
-    """Return whether a policy may move VMs; one that does not say may."""
+    """Return whether a policy may migrate VMs; the default is yes."""
     return bool(getattr(policy, "migrates_vms", True))
 
 
 def wakes(policy: ControlPolicy) -> bool:
-    """Return whether hosts that rest are woken for VMs that find no room on others.
+    """Return whether powered-down hosts are woken for VMs that fit on no other host.
 
     So they are where a policy rests hosts from the start, and where one says so with an attribute
     ``wakes = True`` that rests some later.
@@ -112,7 +112,7 @@ def wakes(policy: ControlPolicy) -> bool:
 
 
 def idle_hosts(view: FarmView) -> list[int]:
-    """Return the hosts that are awake without having or expecting a VM."""
+    """Return the hosts that are on without having or expecting a VM."""
     hosts = view.hosts
     idle = view.awake() & (hosts.vm_count == 0) & (hosts.incoming == 0)
     rows: list[int] = np.flatnonzero(idle).tolist()

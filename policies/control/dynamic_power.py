@@ -60,7 +60,7 @@ class DynamicPower:
             )
 
     def decide(self, view: FarmView) -> Plan:
-        """Return the moves, wakes and sleeps of one round."""
+        """Return the migrations, wake-ups and power-downs of one round."""
         return _Round(self, view).plan()
 
 
@@ -136,7 +136,7 @@ class _Round:
     def _propose(
         self, plan: Plan, vms: Ints, candidates: Candidates, use: Floats, limit: float
     ) -> bool:
-        """Add the moves of some VMs to a plan; return whether all of them have room."""
+        """Add the migrations of some VMs to a plan; return whether all of them fit."""
         placed = self.policy.placement.place(candidates, vms)
         rows = zip(
             vms.tolist(),
@@ -154,7 +154,7 @@ class _Round:
         return fits
 
     def _candidates(self, need_mhz: Floats, sleeping: Ints, highest: float) -> Candidates:
-        """Return the awake hosts, and some that sleep, filled with what VMs need."""
+        """Return the hosts that are on, and some sleeping ones, filled with the needs of VMs."""
         view = self.view
         eligible = view.awake()
         eligible[sleeping] = True

@@ -85,7 +85,7 @@ class Evacuation(DelegatingPolicy):
         return self._state(view).due_s(view, self.maintenance_time_s)
 
     def own_plan(self, view: FarmView) -> Plan:
-        """Return the moves off the hosts of the present wave, and which hosts close and open."""
+        """Return migrations off the hosts of the current wave, and hosts to close and reopen."""
         state = self._state(view)
         opened = state.advance(view, self.maintenance_time_s)
         plan = Plan(sleep_reason=RULE, ordered=True, opens=opened)
@@ -207,7 +207,7 @@ class _State:
 
 
 def _emptied(view: FarmView, hosts: Ints) -> bool:
-    """Whether hosts are closed, hold and await nothing, and are off or on their way to it.
+    """Whether hosts are closed, empty without incoming VMs, and off or stopping.
 
     One that has lost its last VM goes on as long as pages of it are still to be fetched.
     """

@@ -1,4 +1,4 @@
-"""Moves that need room which others of them free: which can be carried out, and what comes next.
+"""Order of migrations that depend on capacity freed by others.
 
 A move takes memory at both ends until it has ended. Three questions are answered, each from memory
 as it stands, so that whoever carries the moves out may ask again after every event: which moves
@@ -24,7 +24,7 @@ STORAGE = -1
 
 @dataclass(frozen=True)
 class PendingMigrations:
-    """Moves that are wanted, one entry each; rows of hosts and VMs are the farm's.
+    """Planned migrations, one entry each, by rows of hosts and VMs of the farm.
 
     ``sources`` are where VMs are (−1: on storage), ``held_mib`` is the memory that they take
     there, ``need_mib`` what they will take at their ``targets``. Higher ``priority`` comes first,
@@ -44,7 +44,7 @@ class PendingMigrations:
         return len(self.vms)
 
     def only(self, rows: Ints | Bools) -> "PendingMigrations":
-        """Return some of the moves."""
+        """Return some of the migrations."""
         return PendingMigrations(
             self.vms[rows],
             self.sources[rows],
@@ -55,17 +55,17 @@ class PendingMigrations:
         )
 
     def freed_mib(self, hosts: int) -> Floats:
-        """Return what each host has more when the moves have ended, arrivals aside."""
+        """Return the memory freed on each host by the migrations, without arrivals."""
         away = self.sources >= 0
         return sum_by(self.sources[away], weights=self.held_mib[away], minlength=hosts)
 
     def arriving_mib(self, hosts: int) -> Floats:
-        """Return what the moves take of each host when they have ended."""
+        """Return the memory taken on each host by the migrations."""
         return sum_by(self.targets, weights=self.need_mib, minlength=hosts)
 
 
 def eventually_feasible(moves: PendingMigrations, left_mib: Floats) -> Bools:
-    """Return which moves have room when all of those returned have ended.
+    """Return which migrations fit after all returned ones have ended.
 
     ``left_mib`` is what each host would have left without them, once everything else has ended.
     Where a target cannot hold all, the first in rank that fit are kept; a move that is not kept
@@ -87,7 +87,7 @@ def eventually_feasible(moves: PendingMigrations, left_mib: Floats) -> Bools:
 
 
 def feasible_now(moves: PendingMigrations, free_mib: Floats) -> Ints:
-    """Return the positions of moves that can begin together now, in order.
+    """Return the positions of migrations that can start together now, in order.
 
     ``free_mib`` is what each host has free. Within a priority, moves off hosts at which others
     wait for room come first.
@@ -117,7 +117,7 @@ def _fitting(targets: Ints, need_mib: Floats, room_mib: Floats) -> Bools:
 
 
 class Unblocking(NamedTuple):
-    """Which of the moves makes room by sending its VM to ``host`` first (−1: storage)."""
+    """The migration that unblocks others by moving its VM to ``host`` first (−1: storage)."""
 
     position: int
     host: int
@@ -134,7 +134,7 @@ def choose_unblocking(
     storable: Bools,
     aside: ThirdHostsOf,
 ) -> Unblocking | None:
-    """Return which VM is to make room where no move can begin and none is under way.
+    """Return the VM to move aside if no migration can start and none is ongoing.
 
     VMs whose leaving lets another move begin come first, then low priorities, then little memory.
     The first for which a third host has capacity goes there; a VM is ``sent_aside`` once at most.

@@ -96,19 +96,19 @@ class PowerManagement:
         return SLEEP_STATES.index(self.sleep)
 
     def awake_at_start(self, used: Bools) -> Bools:
-        """Return which hosts are awake at time 0: those in use, and as many as always are."""
+        """Return which hosts are on at time 0: those in use, and the minimum number."""
         awake: Bools = used.copy()
         missing = self.kept(len(used)) - int(np.count_nonzero(used))
         awake[np.flatnonzero(~used)[: max(missing, 0)]] = True
         return awake
 
     def kept(self, hosts: int) -> int:
-        """Return how many of so many hosts are always awake."""
+        """Return how many of a number of hosts are always on."""
         return min(max(self.keep_awake, int(np.ceil(self.keep_share * hosts - 1e-9))), hosts)
 
     @property
     def limits(self) -> bool:
-        """Whether anything stops a policy from putting hosts to rest, or wakes any."""
+        """Whether any limit keeps hosts on or wakes them."""
         times_s = self.awake_s + self.idle_s + self.ahead_s
         return bool(self.keep_awake or self.keep_share or self.cycles or times_s)
 
@@ -123,7 +123,7 @@ class PowerManagement:
         return self._woken(view, plan, needed_mhz)
 
     def _needed_mhz(self, view: FarmView, past: "_Past") -> float:
-        """Return the capacity that has to be awake for the load foreseen, MHz."""
+        """Return the capacity required for the forecast load, MHz."""
         if not self.ahead_s:
             return 0.0
         past.note_load(view)
@@ -166,7 +166,7 @@ class PowerManagement:
         return replace(plan, proposals=proposals, sleeps=sleeps, refusals=past.fresh())
 
     def _stopped(self, view: FarmView, past: "_Past", hosts: Ints) -> list[str]:
-        """Return per host the limit of its own that keeps it awake; empty for none."""
+        """Return the limit that keeps each host on; empty for none."""
         now_s = view.now_s
         stopped = np.full(len(hosts), "", object)
         if self.cycles:
@@ -180,7 +180,7 @@ class PowerManagement:
         return found
 
     def _woken(self, view: FarmView, plan: Plan, needed_mhz: float) -> Plan:
-        """Add hosts to wake: the lowest at rest, until as many and as much as is due are awake."""
+        """Add hosts to wake, lowest rows first, until the required number and capacity are on."""
         awake = view.awake()
         awake[plan.sleeps] = False
         sleeping = view.sleeping()
@@ -219,7 +219,7 @@ class _Past:
         self._load_s = 0.0
 
     def look(self, view: FarmView) -> None:
-        """Note which hosts have had VMs, have been woken or been put to rest since last time."""
+        """Note which hosts had VMs, were woken or were powered down since the last round."""
         hosts, now_s = view.hosts, view.now_s
         # The integral of VMs over time stands still for as long as a host is empty.
         busy = (hosts.vm_s != self._vm_s) | (hosts.vm_count > 0) | (hosts.incoming > 0)
@@ -241,7 +241,7 @@ class _Past:
         self.load_mhz.append(float(view.hosts.demand_mhz.sum()))
 
     def say(self, host: int, limit: str) -> None:
-        """Note what keeps a host awake in this round."""
+        """Note the limit that keeps a host on in this round."""
         self._now[host] = limit
 
     def fresh(self) -> list[tuple[int, str]]:

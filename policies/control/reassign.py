@@ -57,7 +57,7 @@ class Reassign(DelegatingPolicy):
 
     @property
     def wakes(self) -> bool:
-        """Whether the other policy puts hosts to rest that are woken for VMs."""
+        """Whether the other policy powers down hosts that are woken for VMs."""
         return wakes(self.base_policy)
 
     def _left(self, view: FarmView) -> dict[int, int]:

@@ -1,1 +1,1 @@
-"""What a policy gets and returns: view, plan, reserve."""
+"""Inputs and outputs of policies: view, plan, reserve."""

@@ -1,4 +1,4 @@
-"""What a control policy returns: migrations with their reasons, and which hosts sleep or wake."""
+"""Plans of control policies: migrations with reasons, and hosts to power down or wake."""
 
 from dataclasses import dataclass, field
 from operator import index
@@ -14,7 +14,7 @@ FROM_VIEW = -2
 
 
 class Reason(NamedTuple):
-    """Why a policy wants a VM moved: the rule, what it measured, and the limit it compared.
+    """Reason for a migration: the rule, the measured value and the limit.
 
     ``measured`` and ``limit`` are shares (0.8 is shown as 80 %); both 0: nothing was measured.
     """
@@ -25,7 +25,7 @@ class Reason(NamedTuple):
 
 
 class Search(NamedTuple):
-    """How a target was looked for among the hosts considered.
+    """How a target was chosen among the candidate hosts.
 
     Where none had room, ``full`` is all of them, and how many may not take the VM (another
     tenant's, too small a hypervisor, one guest only), lack CPU, lack memory (though not CPU), or
@@ -49,7 +49,7 @@ NOT_SEARCHED = Search()
 
 
 class Proposal(NamedTuple):
-    """One VM, where it is, where it is to go (−1: no host was found), and why.
+    """One VM, its host, its target (−1: no host was found), and the reason.
 
     A superseded proposal is kept for the record only: the policy changed its mind.
     """
@@ -94,7 +94,7 @@ class Plan:
         search: Search = NOT_SEARCHED,
         source: int = FROM_VIEW,
     ) -> None:
-        """Propose that a VM moves to a host, both named by row; −1: no host was found for it.
+        """Propose the migration of a VM to a host, both by row; −1: no host was found.
 
         The reason, a text or a :class:`Reason`, stands in the table ``decisions``. The source is
         the host where the view shows the VM.

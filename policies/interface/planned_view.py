@@ -1,4 +1,4 @@
-"""The farm as it will be once a plan has been begun: what the next policy of a round sees."""
+"""View of the farm after a plan has started, for the next policy of a round."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -18,7 +18,7 @@ def live(proposals: Iterable[Proposal]) -> list[Proposal]:
 
 
 def planned_view(view: FarmView, plan: Plan) -> FarmView:
-    """Return a view in which a plan's moves are under way and its hosts switch.
+    """Return a view in which the migrations and power state changes of a plan are ongoing.
 
     Moved VMs are migrating, with their memory reserved at both ends; targets that slept boot;
     hosts that are to rest drain, so that they are nobody's target. Nothing of it touches the farm.
@@ -56,7 +56,7 @@ def _switched(view: FarmView, targets: Ints, plan: Plan) -> States:
 
 
 class Resized(NamedTuple):
-    """What a VM has after a change of its size; ``footprint_mib`` is its memory on a host.
+    """A VM after a change of size; ``footprint_mib`` is its memory on a host.
 
     ``size`` is the number of the size in the order of the scenario, ``size_mhz`` vCPUs times clock.
     """

@@ -1,4 +1,4 @@
-"""The reserve as a decision meets it: what may be promised, where, and which host may sleep.
+"""The reserve during decisions: capacity that may be allocated, and hosts that may sleep.
 
 A book is tentative, like the room that it belongs to: VMs are entered as they are placed.
 """
@@ -50,7 +50,7 @@ class FarmReserve:
 
 
 class ReserveBook:
-    """What is promised on which hosts, and what may still be.
+    """Capacity allocated on hosts, and capacity still available.
 
     ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
     ``sleeping`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
@@ -109,7 +109,7 @@ class ReserveBook:
         return self._rule.limits(self._memory_mib[hosts], self._cpu_mhz[hosts])
 
     def left(self) -> tuple[float, float]:
-        """Return how much memory (MiB) and CPU (MHz) hosts awake have beyond the reserve.
+        """Return memory (MiB) and CPU (MHz) of hosts on beyond the reserve.
 
         Negative: the farm is below its reserve; infinite: none of it is kept. Of hosts on standby
         it is their free room less their capacity, so 0 while all of them are awake and empty.
@@ -129,7 +129,7 @@ class ReserveBook:
         )  # type: ignore[return-value]
 
     def whole(self) -> bool:
-        """Whether the hosts that are awake keep the reserve."""
+        """Whether the hosts that are on satisfy the reserve."""
         left_mib, left_mhz = self.left()
         if left_mib < -self._slack(0) or left_mhz < -self._slack(1):
             return False
@@ -222,7 +222,7 @@ class ReserveBook:
         return before
 
     def sleep(self, host: int) -> bool:
-        """Enter that a host that VMs have left goes to sleep, if the rest keeps the reserve."""
+        """Record that an empty host is powered down, if the other hosts satisfy the reserve."""
         if not self._awake[host]:
             return True
         if self.standby[host]:
@@ -234,7 +234,7 @@ class ReserveBook:
         return False
 
     def wake(self, host: int) -> None:
-        """Enter that a host is awake."""
+        """Record that a host is on."""
         self._awake[host] = True
 
     def lacking(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What a policy sees of the farm: columns that cannot be written, and nothing else."""
+"""The read-only view of the farm for policies."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -36,7 +36,7 @@ def locked(column: Any) -> Any:
 
 
 class _Columns:
-    """Attributes that are set once: a policy cannot put another column in the place of one."""
+    """Attributes that can be set only once, so that policies cannot replace columns."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
@@ -91,7 +91,7 @@ class HostView(_Columns):
         self.names: Sequence[str] = hosts.names
 
     def state_w(self, rows: Ints) -> Floats:
-        """Return the power of hosts that are at rest or switching, in W; 0 for others."""
+        """Return the power of hosts that are powered down or switching, in W; 0 for others."""
         return self._hosts.state_w(rows)
 
     def __len__(self) -> int:
@@ -125,7 +125,7 @@ class VmView(_Columns):
 
     @property
     def running(self) -> Bools:
-        """Which VMs do work, moving or not."""
+        """Which VMs run, migrating or not."""
         running: Bools = (self.state == VmState.RUNNING) | (self.state == VmState.MIGRATING)
         return running
 
@@ -195,7 +195,7 @@ class FarmView:
         return self._now()
 
     def reserve_book(self) -> ReserveBook | None:
-        """Return what is promised now as a tentative book, VMs under way counted at their target.
+        """Return current allocations as a tentative book, counting migrating VMs at their target.
 
         None without a reserve.
 
@@ -241,7 +241,7 @@ class FarmView:
 
     @property
     def _order_matters(self) -> bool:
-        """Whether whom a host takes may depend on who is there, room aside."""
+        """Whether the VMs allowed on a host depend on its current VMs, apart from capacity."""
         bound = self.rules is not None and self.rules.any_hard_on_others
         return bound or self.one_guest is not None or not self.slow_cores
 
@@ -255,7 +255,7 @@ class FarmView:
         return self.states.of(policy, make)
 
     def note(self, what: str) -> None:
-        """Count that something has happened of which the summary of the run is to tell."""
+        """Count an event for the run's summary."""
         self.noted[what] = self.noted.get(what, 0) + 1
 
     def affinity_group(self, vm: int) -> Ints:
@@ -263,7 +263,7 @@ class FarmView:
         return np.array([vm]) if self.rules is None else self.rules.affinity_group(vm)
 
     def kinds_of_vms(self) -> Ints:
-        """Return a number per VM, the same for VMs of a size that no rule tells apart."""
+        """Return a number per VM, equal for VMs of a size with the same rules."""
         return self.vms.size if self.rules is None else self.rules.kinds_of_vms(self.vms.size)
 
     def kinds_of_hosts(self) -> Ints:
@@ -337,7 +337,7 @@ class FarmView:
         return use_mhz
 
     def expected_mhz(self) -> Floats:
-        """Return the demand per host as it will be when the moves under way have ended.
+        """Return the demand per host after ongoing migrations.
 
         The shape is (hosts,), in MHz, with what the hypervisor takes for itself. Copies under way
         are left out.
@@ -351,7 +351,7 @@ class FarmView:
         )
 
     def awake(self) -> Bools:
-        """Return which hosts are on or on their way to it, within reach and in service."""
+        """Return which hosts are on or booting, reachable and in service."""
         state = self.hosts.state
         awake: Bools = (state == PowerState.ON) | (state == PowerState.BOOTING)
         return awake & self.hosts.reachable & self.hosts.in_service

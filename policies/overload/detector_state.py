@@ -1,4 +1,4 @@
-"""An overload detector at work in one round: its verdicts, now and on tentative moves.
+"""State of an overload detector in one round, for current and tentative placements.
 
 A VM is judged by the samples of its own life. One that is younger than the detector needs counts
 with its present demand divided by the detector's fallback threshold, so that a host of young VMs
@@ -67,12 +67,12 @@ class DetectorState:
         self._test.change(vm, host, -1)
 
     def look_after(self, candidates: Candidates) -> None:
-        """Refuse, in a room, hosts that a VM would overload."""
+        """Exclude candidate hosts that a VM would overload."""
         self._test.look_after(candidates)
 
 
 class _Past:
-    """What VMs and hosts have been sampled at, each VM in its own life only."""
+    """Samples of VMs and hosts, each VM within its own lifetime only."""
 
     def __init__(self, view: FarmView, detector: OverloadDetector) -> None:
         self.view, self.detector = view, detector
@@ -93,7 +93,7 @@ class _Past:
         self.home: Ints = np.where(home >= 0, home, len(view.hosts))
 
     def per_host(self, amounts: Floats) -> Floats:
-        """Return the sum over the VMs of each host, those under way at their target."""
+        """Return the sum over the VMs of each host, counting migrating VMs at their target."""
         count = len(self.view.hosts)
         return sum_by(self.home, weights=amounts, minlength=count + 1)[:count]
 
@@ -164,7 +164,7 @@ class _Sum:
         self._host_signal[host] += sign * self._vm_signal[vm]
 
     def look_after(self, candidates: Candidates) -> None:
-        """Make the test one more resource of a room."""
+        """Add the test as another resource of the candidates."""
         limit_mhz = self._limit * self._capacity_mhz
         candidates.apply_linear_test(self._vm_signal, self._host_signal, limit_mhz)
 
@@ -242,7 +242,7 @@ class _Spread:
             self._depth[host] = others.min(initial=past.depth)
 
     def look_after(self, candidates: Candidates) -> None:
-        """Let the test be asked about the best hosts of a room."""
+        """Apply the test to the best candidates."""
         past = self._past
 
         def refused(positions: Ints, vm: int) -> Bools:

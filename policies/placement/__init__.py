@@ -1,1 +1,1 @@
-"""Candidate hosts, their costs and order."""
+"""Candidate hosts, their costs and their order."""

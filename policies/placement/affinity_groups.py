@@ -1,4 +1,4 @@
-"""VMs that rules keep together find their places together, or none of them does."""
+"""Placement of affinity groups: all VMs of a group are placed, or none."""
 
 from ...models.base.arrays import Floats, Ints
 from ...models.hardware.racks_and_sites import LEVELS
@@ -50,7 +50,7 @@ def settle_groups(candidates: Candidates, vms: Ints) -> None:
 def place_affinity_group(
     candidates: Candidates, vms: Ints, pricing: Pricing, costs: Floats
 ) -> list[tuple[int, float]]:
-    """Give all of some VMs room, or none; return position and cost of each, empty for none.
+    """Place all of some VMs, or none; return position and cost of each, empty for none.
 
     The first VM leads: its hosts are tried in the order of its ``costs``, and the others take the
     cheapest that is then left to them. Of each domain that they must share one host is tried.
@@ -73,7 +73,7 @@ def place_affinity_group(
 
 
 def _follow(candidates: Candidates, vms: Ints, pricing: Pricing) -> list[tuple[int, float]]:
-    """Give VMs room one after another until one has none."""
+    """Place VMs one after another until one does not fit."""
     found: list[tuple[int, float]] = []
     for index, vm in enumerate(vms.tolist()):
         costs, lowest = costs_now(candidates, vms[index : index + 1], pricing)

@@ -1,4 +1,4 @@
-"""Candidate hosts for VMs that are being placed: who may go where, and in which order.
+"""Candidate hosts during placement: which VMs are allowed, and in which order.
 
 A placement takes hosts VM by VM; nothing of it touches the farm. Besides capacity
 (:class:`.Capacity`) rules, the reserve and an overload test have a say. A test that is no weighted
@@ -27,7 +27,7 @@ OnChange = Callable[[int, int, int], None]
 
 
 class Candidates(Capacity):
-    """Candidate hosts, ascending by row, with what each has left and who may have it.
+    """Candidate hosts, ascending by row, with free capacity and allowed VMs.
 
     ``notes`` and ``memo`` are a placement's own notebooks.
 
@@ -102,7 +102,7 @@ class Candidates(Capacity):
         return full
 
     def kinds(self) -> Ints:
-        """Return a number per VM of the farm, the same for VMs that have room at the same hosts.
+        """Return a number per VM of the farm, equal for VMs that fit on the same hosts.
 
         VMs of a kind need the same of everything, so they also cost the same.
         """
@@ -138,7 +138,7 @@ class Candidates(Capacity):
         return *counts, self._why_barred(vm)
 
     def may_hold(self, vm: int) -> Bools:
-        """Return which open candidates may hold a VM whatever room they have.
+        """Return which open candidates are allowed for a VM, regardless of capacity.
 
         Rules and the reserve count only as far as they speak of hosts alone.
         """
@@ -193,7 +193,7 @@ class Candidates(Capacity):
         return self.reserve_book is None or self.reserve_book.sleep(host)
 
     def may_take(self, vm: int, position: int) -> bool:
-        """Whether a candidate may hold a VM at all, room aside."""
+        """Whether a candidate is allowed for a VM, regardless of capacity."""
         if self._allowed is not None and not self._allowed[self._row[vm], self._group[position]]:
             return False
         if self._places is not None and not self._places[self._place_class[vm], position]:
@@ -257,7 +257,7 @@ class Candidates(Capacity):
         return _ranked(costs, penalty, tie)
 
     def take(self, vm: int, position: int) -> None:
-        """Give a VM room at a candidate; a demand foreseen that is negative makes more room.
+        """Place a VM on a candidate; a negative forecast demand increases its free capacity.
 
         Room is not checked: ask :meth:`fits` or :meth:`full` before.
         """
@@ -286,7 +286,7 @@ class Candidates(Capacity):
         super().undo_to(mark)
 
     def take_all(self, vms: Ints, positions: Ints) -> bool:
-        """Take room for many VMs at once if all of it is there; otherwise take nothing.
+        """Place many VMs at once if all fit; otherwise place none.
 
         Meant for a first placement: neither an overload test nor rules nor the reserve are asked,
         so where there are any nothing is taken.

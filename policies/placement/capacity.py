@@ -127,7 +127,7 @@ class Capacity:
             self.changes.append(position)
 
     def full(self, vms: Ints, at: Positions = EVERYWHERE) -> Bools:
-        """Return which of some candidates have no room for each VM: (VMs, candidates)."""
+        """Return which of some candidates lack capacity for each VM: (VMs, candidates)."""
         full: Bools = self._free_mhz[at] < (self.need_mhz[vms] - self.tie_mhz)[:, None]
         full |= self._closed[at]
         if self._max_need_per_core_mhz > self._min_core_mhz:

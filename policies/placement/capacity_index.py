@@ -1,4 +1,4 @@
-"""Free capacity of all hosts, indexed, to place arriving VMs without looking at every host.
+"""Index of free capacity, to place arriving VMs without scanning all hosts.
 
 A capacity index lives through a run and is told whatever changes. It answers what the placement
 policy of its name would answer on a :class:`.Candidates` whose hosts have the same free CPU and
@@ -22,7 +22,7 @@ MAX_NEEDS = 32
 
 
 class CapacityIndex(Protocol):
-    """Hosts, by row, to be found by what they have left.
+    """Index of hosts by free capacity.
 
     Needs and free capacity are CPU in MHz and memory in MiB. Finding a host takes nothing: call
     ``update`` once the VM has been given to it.
@@ -33,12 +33,12 @@ class CapacityIndex(Protocol):
         ...
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        """Tell what a host now has left; −1 for both while it is not to be found."""
+        """Update the free capacity of a host; −1 for both excludes it."""
         ...
 
 
 class BestFitIndex:
-    """Finds the host with the least CPU left; of equals the lower row."""
+    """Finds the host with the least free CPU; ties: lower row."""
 
     def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
         self._hosts, self._tie_mhz = SortedHosts(free_mhz, free_mib), tie_mhz
@@ -50,12 +50,12 @@ class BestFitIndex:
         return _first_equal(hosts, lowest_mhz, inf, need_mib, -need_mhz, self._tie_mhz)
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        """Tell what a host now has left; −1 for both while it is not to be found."""
+        """Update the free capacity of a host; −1 for both excludes it."""
         self._hosts.update(host, float(free_mhz), float(free_mib))
 
 
 class WorstFitIndex:
-    """Finds the host with the most CPU left; of equals the lower row.
+    """Finds the host with the most free CPU; ties: lower row.
 
     Free CPU is kept negated, so that the host with the most comes first.
     """
@@ -69,7 +69,7 @@ class WorstFitIndex:
         return _first_equal(hosts, -inf, highest, need_mib, need_mhz, self._tie_mhz)
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        """Tell what a host now has left; −1 for both while it is not to be found."""
+        """Update the free capacity of a host; −1 for both excludes it."""
         self._hosts.update(host, -float(free_mhz), float(free_mib))
 
 
@@ -147,7 +147,7 @@ class FirstFitIndex:
             looked *= 2
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        """Tell what a host now has left; −1 for both while it is not to be found."""
+        """Update the free capacity of a host; −1 for both excludes it."""
         self._one_mhz[host], self._one_mib[host] = free_mhz, free_mib
         bound_mib = self._bound_mib[: bisect_right(self._needs, free_mhz), host // BLOCK]
         np.maximum(bound_mib, free_mib, out=bound_mib)

@@ -1,4 +1,4 @@
-"""Costs of VMs on hosts, up to date for each VM while the VMs before it are being placed.
+"""Costs of VMs on hosts, updated as VMs are placed.
 
 Computing a VM's cost on every candidate takes time in proportion to the farm. In a small room
 that is done for a few VMs at once. In a large one, where many VMs need the same, each kind of
@@ -66,7 +66,7 @@ def power_tie(candidates: Candidates) -> float:
 
 @dataclass(frozen=True)
 class Pricing:
-    """What a VM costs on a host, as a placement sees it.
+    """Cost of a VM on a host for a placement policy.
 
     A policy that can also tell a single cost (``at``) prices sleeping hosts itself; for any
     other they come last where the room prefers hosts that are awake. ``rising`` costs never

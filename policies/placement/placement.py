@@ -35,7 +35,7 @@ class Placement(Protocol):
     """
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, taking it as it goes.
+        """Place VMs one after another on the candidates.
 
         ``vms``, (n,), are rows. ``candidates`` holds what was taken afterwards, so that the next
         call places VMs beside these. A VM without room is answered by −1, never by an error.
@@ -99,7 +99,7 @@ def _place_all_of(
     hosts: Ints,
     searches: list[Search],
 ) -> bool:
-    """Place the VMs at some positions together; tell whether they found hosts.
+    """Place the VMs at some positions together; return whether they found hosts.
 
     There are no positions where the VM has come along with another.
     """

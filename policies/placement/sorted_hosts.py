@@ -1,4 +1,4 @@
-"""Hosts in the order of a key, with memory: the first one within bounds that has enough of it.
+"""Hosts sorted by a key, to find the first one within bounds with enough memory.
 
 The order is cut into stretches of some dozens of hosts. Of each the most free memory of its
 hosts is known, so that whole stretches are passed over, many at once; whether keys repeat (whole

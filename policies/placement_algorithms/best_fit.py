@@ -20,7 +20,7 @@ class BestFit:
     """Place each VM on the host that has the least CPU left with the VM."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room in the order given."""
+        """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(cpu_left, tie=cpu_tie))
 
     def capacity_index(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> BestFitIndex:
@@ -33,5 +33,5 @@ class BestFitDecreasing:
     """Best fit with the VMs in descending order of CPU need."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, the largest first."""
+        """Place VMs, largest first."""
         return place_decreasing(candidates, vms, Pricing(cpu_left, tie=cpu_tie))

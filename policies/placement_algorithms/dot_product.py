@@ -26,7 +26,7 @@ class DotProduct:
     memory_weight: float = parameter("Weight of memory; CPU has weight 1.", 1.0, ge=0)
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, the largest first."""
+        """Place VMs, largest first."""
         need_mib = candidates.view.vms.footprint_mib[vms]
         size = candidates.need_mhz[vms] / candidates.capacity_mhz.max(initial=1.0)
         size = size + self.memory_weight * need_mib / candidates.memory_mib.max(initial=1.0)

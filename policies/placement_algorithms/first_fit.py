@@ -22,7 +22,7 @@ class FirstFit:
     """Place each VM on the first host, in the order of the farm, that has capacity for it."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room in the order given."""
+        """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(row_order))
 
     def capacity_index(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> FirstFitIndex:
@@ -38,5 +38,5 @@ class FirstFitDecreasing:
     """
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, the largest first."""
+        """Place VMs, largest first."""
         return place_decreasing(candidates, vms, Pricing(row_order))

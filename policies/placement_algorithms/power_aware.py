@@ -30,7 +30,7 @@ class PowerAwareBestFitDecreasing:
     )
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room, the largest first."""
+        """Place VMs, largest first."""
         measured, watts_at = self.compare_with == "measured", candidates.power.watts_at
         before = _measured_w if measured else _tentative_w
         before_w = before(candidates)

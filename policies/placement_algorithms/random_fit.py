@@ -22,5 +22,5 @@ class RandomFit:
     repeatable: ClassVar[bool] = False
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room in the order given."""
+        """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(lottery, lasting=False))

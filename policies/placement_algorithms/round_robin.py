@@ -26,7 +26,7 @@ class _Last:
         return steps
 
     def costs(self, candidates: Candidates, vms: Ints, at: Positions) -> Floats:
-        """Cost that grows with the way round the farm from the host used last."""
+        """Cost that grows with the distance around the farm from the host used last."""
         return np.tile(self.steps_to(candidates)[at].astype(np.float64), (len(vms), 1))
 
 
@@ -40,7 +40,7 @@ class RoundRobin:
     repeatable: ClassVar[bool] = False
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room in the order given."""
+        """Place VMs in the order given."""
         last = candidates.view.state(self, _Last)
         if len(vms) and len(candidates.hosts) and not candidates.prefer_awake:
             turn = np.argsort(last.steps_to(candidates), kind="stable")

@@ -20,7 +20,7 @@ class WorstFit:
     """Place each VM on the host that has the most CPU left (balances load)."""
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
-        """Give VMs room in the order given."""
+        """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(cpu_taken, tie=cpu_tie))
 
     def capacity_index(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> WorstFitIndex:

@@ -19,7 +19,7 @@ class Selection(Protocol):
         ...
 
     def pick(self, view: FarmView, vms: Ints) -> int:
-        """Return the position in ``vms``, which are all on one host, of the one to move.
+        """Return the position in ``vms``, all on one host, of the VM to migrate.
 
         ``vms``, (n,), are rows, ascending, n at least 1; none of them is migrating. Asked again
         without the VM picked until the host is no longer overloaded.

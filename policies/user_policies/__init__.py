@@ -1,1 +1,1 @@
-"""Policies of users: what they must offer and how their faults are told."""
+"""User policies: required interface, and reporting of faults."""

@@ -233,7 +233,7 @@ class _GuardedIndex:
         return int(found)
 
     def update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        """Tell what a host now has left."""
+        """Update the free capacity of a host."""
         ask(self._policy, "update failed", self._index.update, host, free_mhz, free_mib)
 
 

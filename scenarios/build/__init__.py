@@ -1,1 +1,1 @@
-"""A scenario becomes an engine."""
+"""Build an engine from a scenario."""

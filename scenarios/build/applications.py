@@ -1,4 +1,4 @@
-"""Applications of a scenario become rows of VMs, their load over time, and how they scale.
+"""Build applications: rows of VMs, load over time, and scaling.
 
 Every application takes as many rows as it may have members, after the Number of VMs in the
 workload. Its load is laid out beforehand at the period at which applications are looked at, so that
@@ -117,7 +117,7 @@ def _work_mhz_s(part: ApplicationPart, scenario: ScenarioData) -> float:
 
 @dataclass(frozen=True)
 class _Made:
-    """The load of an application at the start of every step, and the file it was read from.
+    """Load of an application at the start of every step, and its file.
 
     ``load_mhz`` (steps,) is work in MHz; ``recording`` tells how long a load from a file lasts.
     """

@@ -1,4 +1,4 @@
-"""The arrivals of a scenario: read or generated, then brought into columns.
+"""Build arrivals: read or generate them, and convert them to columns.
 
 Readers give what a source records (:class:`.Recorded`); one function, :func:`.finish`, cuts it to
 the time of the run, draws a share of it and names sizes, whatever the source.

@@ -1,4 +1,4 @@
-"""The failures of a scenario become what the engine plays.
+"""Build the failures of a scenario.
 
 Names of hosts, racks, switches and links become rows; each entry draws its own times.
 """

@@ -1,4 +1,4 @@
-"""Hypervisors, request classes and tenants of a scenario become the tables of a layer.
+"""Build overhead tables from hypervisors, request classes and tenants.
 
 The layer lies between hardware and VMs: what the hypervisor of each group of hosts costs VMs of
 each size, which of them may be there, and what the paths of I/O carry.

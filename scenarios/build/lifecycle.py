@@ -1,4 +1,4 @@
-"""How the VMs of a scenario arrive, wait and start becomes what the engine plays."""
+"""Build admission, waiting and provisioning of VMs."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def lifecycle_setup(spec: Spec, load: Load, platforms: list[Platform]) -> Lifecy
 
 
 def static_lifecycle(load: Load) -> LifecycleSetup:
-    """Return the lives of the same VMs where each has a server that waits for it.
+    """Return the life cycle of the same VMs, each with a dedicated server.
 
     It serves dedicated servers, where nothing waits, boots or is copied.
     """

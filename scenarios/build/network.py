@@ -1,4 +1,4 @@
-"""The network of a scenario becomes what migrations send over and wait for."""
+"""Build the migration network and its limits."""
 
 from ...models.migration.model_table import MigrationModels
 from ...models.network.transport import TRANSPORTS, Transport

@@ -1,4 +1,4 @@
-"""The rules of placement of a scenario: names become rows, and what cannot be kept is refused.
+"""Build placement rules: resolve names to rows, and refuse rules that cannot be satisfied.
 
 Rules come from ``constraints``, from a table beside the scenario, and from reservations of CPU.
 Those that contradict each other whatever the placement are told with both their places. The reserve
@@ -43,7 +43,7 @@ PATTERN = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True)
 class WrittenRule:
-    """A rule as it was written, and where: its place and field in the scenario or a table.
+    """A rule as written, with its position and field in the scenario or a table.
 
     ``place`` tells file, line and column (or row) of a field. ``constraint`` is None where the rule
     is the reservation of a size.
@@ -273,7 +273,7 @@ class _Names:
         self._row = {name: row for row, name in enumerate(names)}
 
     def find(self, pattern: str) -> Ints | None:
-        """Return the rows of a name or pattern; None if it names nobody."""
+        """Return the rows of a name or pattern; None if nothing matches."""
         if pattern in self._row:
             return np.array([self._row[pattern]])
         if not PATTERN.search(pattern):
@@ -287,7 +287,7 @@ WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
 
 
 def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rule:
-    """Return a rule over rows; names that nobody has are added to the problems.
+    """Return a rule over rows; unknown names are added to the problems.
 
     VMs are those named, those of the sizes and those of the tenants. Raises InputError once there
     are more than MAX_CONFLICTS_SHOWN problems: a table of another farm would have thousands.

@@ -1,4 +1,4 @@
-"""The workload of a scenario becomes a series of demand and a set of VMs.
+"""Build demand series and VMs from the workload of a scenario.
 
 A :class:`Load` can make its demand anew as often as it is wanted, always with the same draws, so
 that a scenario and meaning compared with meet the same load.
@@ -55,7 +55,7 @@ WHERE = "workload"
 
 @dataclass(frozen=True)
 class Recording:
-    """A load that was recorded for some time, and what it does at its end.
+    """A recorded load, and its behaviour at its end.
 
     A run that is longer than the recording is told so in its report.
     """
@@ -67,7 +67,7 @@ class Recording:
 
 @dataclass
 class Load:
-    """A workload ready to run: it can be made anew as often as it is wanted.
+    """A workload ready to run, which can be created any number of times.
 
     ``vms`` and ``sizes`` are those of the run, members of applications last; ``files`` and
     ``quality`` go into the report, ``source`` says in words where the load comes from.

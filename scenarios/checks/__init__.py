@@ -1,1 +1,1 @@
-"""What does not fit together in a scenario."""
+"""Consistency checks of a scenario."""

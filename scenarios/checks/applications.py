@@ -1,4 +1,4 @@
-"""What is wrong with the applications of a scenario, given its sizes and policies.
+"""Check the applications of a scenario against its sizes and policies.
 
 Checked: names that differ, sizes that exist, loads in requests only where a size has a request
 class, members within minimum and maximum, and ladders of vertical scaling.

@@ -1,4 +1,4 @@
-"""What is wrong with the failures of a scenario, given all that can fail.
+"""Check the failures of a scenario against its components.
 
 Names are looked up among hosts, racks, sites, switches and links; the network is laid out only
 where links are named.
@@ -61,7 +61,7 @@ def faults_of_failures(spec: Spec) -> Iterator[Fault]:
 
 
 class _Known:
-    """What there is of each kind, looked up once.
+    """Components by kind, looked up once.
 
     ``names`` are the hosts in the order of the farm. The network is built for links only and at
     most once, since a large layout is costly.

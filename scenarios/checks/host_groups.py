@@ -1,4 +1,4 @@
-"""What is wrong with a group of hosts whatever the rest of the scenario says.
+"""Check a group of hosts on its own.
 
 A hypervisor needs assists of the server, a path must be one of the hypervisor's, and each promise
 (threads, memory, CPU features) something that keeps it. The catalogue of hypervisors is read only

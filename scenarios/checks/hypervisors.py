@@ -1,4 +1,4 @@
-"""What is wrong with a scenario as a whole: who may run where, and whether it fits there.
+"""Check where VMs may run, and whether they fit.
 
 Checked one after another: tenants that exist, a group of hosts for every VM, hypervisors that leave
 memory, migrations that are possible, sizes that fit, reservations that can be honoured.
@@ -29,7 +29,7 @@ IDEAL = "ideal"
 
 @dataclass(frozen=True)
 class _Host:
-    """What a host of a group has for VMs; no platform where the hypervisor costs nothing.
+    """Capacity of a host for VMs; no platform if the hypervisor has no overhead.
 
     ``cpu_mhz`` is what may be promised, ``free_mhz`` what is left when the hypervisor has taken its
     own, ``core_mhz`` the clock of a core.
@@ -100,7 +100,7 @@ def _host(group: HostGroup, spec: Spec) -> _Host:
 
 
 def _unknown_tenants(spec: Spec) -> Iterator[Fault]:
-    """Tenants that are named and do not exist, and hosts kept for nobody's VMs.
+    """Unknown tenants, and dedicated hosts of tenants without VMs.
 
     Yield a fault per group, size or source of arrivals. With arrivals every tenant may own VMs,
     since the file names them.
@@ -138,7 +138,7 @@ def _no_tenant(name: str, known: list[str]) -> str:
 
 
 def _allowed(spec: Spec) -> Bools:
-    """Return who may go where, (sizes, groups); with arrivals a row for nobody and each tenant.
+    """Return allowed groups, (sizes, groups); with arrivals a row for none and each tenant.
 
     Sizes of arrivals are not known before the source has been read; their tenants are.
     """
@@ -159,7 +159,7 @@ def _allowed(spec: Spec) -> Bools:
 
 
 def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
-    """Tenants, or VMs of nobody, for which there is no group of hosts.
+    """Tenants, or VMs without a tenant, for which there is no group of hosts.
 
     A tenant is told once, at its ``isolation`` or its ``name``, whichever has to change; VMs
     without a tenant at their size.
@@ -285,7 +285,7 @@ def _reservations(spec: Spec, hosts: list[_Host]) -> Iterator[Fault]:
 
 
 def _counts(spec: Spec) -> list[int]:
-    """Return how many VMs of each size there are; 0 where only a trace file would tell.
+    """Return the number of VMs of each size; 0 if only a trace file determines it.
 
     The list has one entry per size in the order of the workload.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with how VMs are to move: who cannot leave, and what a conversion would lack.
+"""Check migrations: VMs that cannot leave their hosts, and missing fields for conversion.
 
 Levels of CPU features are checked always, the rest only where the control policy migrates VMs, and
 told only where it concerns all VMs of a group: single migrations that are not possible are refused
@@ -132,7 +132,7 @@ def _remedy(platform: Platform | None, spec: Spec) -> str:
 def _unknown(
     spec: Spec, platforms: Sequence[Platform | None], possible: Bools, models: MigrationModels
 ) -> Iterator[Fault]:
-    """Yield groups whose hypervisor is of a family between which and others no way is known.
+    """Yield groups whose hypervisor family has no known migration to others.
 
     The place is ``hypervisor`` of the group. Only FAMILIES have a known conversion.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with the policies of a scenario, given the hosts that they name or need."""
+"""Check policies against the hosts that they name or need."""
 
 from collections.abc import Iterator
 from math import comb

@@ -1,4 +1,4 @@
-"""What is wrong with the amounts of money in a scenario: one currency, and none below 0.
+"""Check amounts of money: a single currency, and none below 0.
 
 Prices that nobody wrote are placeholders, in whatever currency the written ones are.
 """

@@ -1,4 +1,4 @@
-"""Periods against the length of a run: a run that would take its steps for ever is refused.
+"""Check periods against the length of a run, to refuse runs with too many steps.
 
 Compared are the rounds of control and scaling, the intervals of the series and the steps of the
 load.

@@ -1,1 +1,1 @@
-"""Errors as the user reads them."""
+"""Error messages for users."""

@@ -1,4 +1,4 @@
-"""What is wrong with an input: where it stands, what is wrong, what would be right.
+"""Input problems: position, fault and remedy.
 
 Every floor above raises :class:`InputError` for what a user can mend; the command line prints its
 lines and ends with code 2.
@@ -13,7 +13,7 @@ from .terminal_text import one_line, printable
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong. ``where`` is a file, with line and column or row where known.
+    """One problem. ``where`` is a file, with line and column or row if known.
 
     ``trace`` is the traceback of the user's own code, where that is what went wrong.
     """
@@ -43,7 +43,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 class InputError(Exception):
-    """Input that cannot be used; holds all that was found wrong with it."""
+    """Invalid input, with all problems found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)

@@ -1,4 +1,4 @@
-"""Messages that name what exists and what was probably meant."""
+"""Messages that list valid names and suggest the closest one."""
 
 import difflib
 from collections.abc import Iterable

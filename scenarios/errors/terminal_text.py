@@ -1,4 +1,4 @@
-"""Texts made safe for a terminal, and written to it: the one way out of the command line.
+"""Sanitise text for a terminal, and write it; used for all terminal output.
 
 Names come from files of others. A control character in one could move the cursor, set the
 window's title or hide a line; one that turns the direction of writing could disguise a name.

@@ -1,1 +1,1 @@
-"""What may be written where, and how a result is replaced at once."""
+"""Allowed output destinations, and atomic replacement."""

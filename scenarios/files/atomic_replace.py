@@ -1,4 +1,4 @@
-"""Replace a file or directory at once: at any moment the earlier one or the new one is there.
+"""Replace a file or directory atomically.
 
 What is new is written into a hidden directory beside its destination and then takes its place:
 two directories are exchanged by one system call where the system has it. Elsewhere the earlier

@@ -1,4 +1,4 @@
-"""What may be written where: farmsim creates, or replaces what it wrote itself, and nothing else.
+"""Allowed output destinations: farmsim creates new paths, and replaces only its own output.
 
 A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, meaning, and every
 file in it with its hash. A directory that holds anything else, or a file that was changed since, is
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Record:
-    """What a manifest says about its directory: ``kind``, and what farmsim wrote there.
+    """Content of a manifest: ``kind``, and the files that farmsim wrote.
 
     ``files`` maps names relative to the directory to SHA-256; ``pending`` holds the hash of a
     file that was being replaced; ``parts`` are directories below it with a record of their own.

@@ -50,7 +50,7 @@ _SHOWN: list[type] = []
 
 
 class ChoiceField:
-    """One of several dataclasses, picked by a key that names it, its fields beside the key.
+    """One of several dataclasses, chosen by a key, with its fields next to the key.
 
     ``policy: first_fit`` and ``{policy: first_fit}`` mean the same. Of a policy, whose ``kind`` is
     given, a name ``module:Class`` loads a class of the user's, if the command line allows it.

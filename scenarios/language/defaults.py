@@ -1,4 +1,4 @@
-"""Which values of a scenario nobody wrote, so that a resolved scenario repeats its run.
+"""Default values of a scenario, so that a resolved scenario repeats its run.
 
 A resolved scenario has every default written out. Some defaults mean more than their value: a
 price that nobody gave is a placeholder, a boot time that nobody gave is the hypervisor's. The
@@ -18,7 +18,7 @@ MISSING = object()
 
 
 def unwritten(part: Part, data: Any) -> list[str]:
-    """Return the dotted paths below ``data``, the part as written out, that nobody wrote.
+    """Return the dotted paths below ``data`` that have default values.
 
     A part that nobody wrote is one path, without those of its fields.
     """

@@ -1,4 +1,4 @@
-"""Turns the errors of pydantic into sentences that name place, fault and remedy.
+"""Convert pydantic errors to messages with position, fault and remedy.
 
 pydantic tells of types and locations; a user reads of keys and values. Paths are those of the
 document, without the names of union members; a sentence says what is wrong and, after a semicolon,
@@ -153,7 +153,7 @@ def _sentence(  # noqa: PLR0911 - one return per kind of error
 
 
 def _tag(context: Any) -> str:
-    """Return the key by which types are told apart."""
+    """Return the key that distinguishes the types."""
     return str(context["discriminator"]).strip("'")
 
 

@@ -31,7 +31,7 @@ WRITTEN_AS = "farmsim:written-as"
 
 
 class Part(BaseModel):
-    """A piece of a scenario: frozen, and strict about keys that it does not know.
+    """A part of a scenario: frozen, and strict about unknown keys.
 
     What it once called its fields and their values it lists as ``former_names.py`` says.
 

@@ -1,4 +1,4 @@
-"""Former names in the scenario language: refused, and the name that holds now is told.
+"""Former names in the scenario language: refused with the current name.
 
 Nothing reads an old name on. Who writes one is told the new one instead of "unknown key", in a
 file, in ``--set``, in ``variants`` and in mappings given to the API alike. There are two places to

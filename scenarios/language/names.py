@@ -1,4 +1,4 @@
-"""Names of hosts and VMs, made when they are shown.
+"""Names of hosts and VMs, generated when shown.
 
 A farm may have millions of rows; what is kept is how to make a name from its row.
 """
@@ -14,7 +14,7 @@ from ...models.hardware.racks_and_sites import numbered
 
 
 class Names(Sequence[str]):
-    """As many names as ``count`` says, none of which is kept."""
+    """``count`` names, none of which is stored."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -53,7 +53,7 @@ class Numbered(Names):
 
 
 class Repeated(Names):
-    """Names gone through again and again; later rounds are ``name#2``, ``name#3`` and so on.
+    """Repeated names; repetitions are ``name#2``, ``name#3`` and so on.
 
     So have the VMs of a trace whose series are given to more VMs than it has.
     """
@@ -69,7 +69,7 @@ class Repeated(Names):
 
 
 class Labelled(Names):
-    """``prefix-7``, ``prefix-3`` and so on from numbers; a later life of 7 is ``prefix-7#2``.
+    """``prefix-7``, ``prefix-3`` and so on from numbers; a second lifetime is ``prefix-7#2``.
 
     ``numbers`` and ``life`` (names,) are kept as arrays; texts are made when they are shown.
     """
@@ -85,7 +85,7 @@ class Labelled(Names):
 
 
 class Listed(Names):
-    """Names kept in an Arrow array of texts, which takes a fraction of the memory of a list."""
+    """Names in an Arrow array, which needs a fraction of the memory of a list."""
 
     def __init__(self, texts: Any) -> None:
         super().__init__(len(texts))

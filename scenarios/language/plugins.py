@@ -1,4 +1,4 @@
-"""Policies that are the user's own code."""
+"""User policies."""
 
 import importlib
 import sys
@@ -70,7 +70,7 @@ def _failed(name: str, error: BaseException) -> PydanticCustomError:
 
 
 def made_by_user(cls: type, error: BaseException) -> PydanticCustomError:
-    """Return what is told where a policy fails as it is made."""
+    """Return the error message for a policy whose constructor fails."""
     what = "; ".join(describe_error(error, f"{name_of_class(cls)} failed"))
     return _problem(f"{what}\n{trace_of(error)}")
 

@@ -1,4 +1,4 @@
-"""Times of tables: dates, epochs recognised by magnitude, numbers in a unit that is named.
+"""Times in tables: dates, epochs inferred from magnitude, numbers in a named unit.
 
 A number without a named unit counts in seconds unless its size says that it is milli-, micro- or
 nanoseconds since 1970. Where seconds would make an odd trace (Excel's serial days, fractions of
@@ -29,7 +29,7 @@ SPARSE = 100
 
 
 class Instants(list[object]):
-    """Cells that are Unix seconds already, as a reader of typed tables gives them."""
+    """Cells that are already Unix seconds, from a reader of typed tables."""
 
 
 def times_of(

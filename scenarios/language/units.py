@@ -1,4 +1,4 @@
-"""Quantities as people write them: a number, a blank, a unit.
+"""Quantities as users write them: a number, a space, a unit.
 
 SI and IEC prefixes are kept apart (1 GB is 10^9 bytes, 1 GiB is 2^30), a year has 365 days.
 """
@@ -22,7 +22,7 @@ _CURRENCY = re.compile(r"^[A-Z]{3}$")
 
 @dataclass(frozen=True)
 class Dimension:
-    """A kind of quantity: the units it may be written in and what each is worth.
+    """A kind of quantity: its units and their factors.
 
     The first unit is the base unit, in which farmsim keeps the value. What a scenario says is 0
     or from ``least`` to ``most``, far beyond anything that exists: numbers outside are slips.
@@ -77,7 +77,7 @@ DIMENSIONS: dict[str, Dimension] = {
 
 
 class UnitError(ValueError):
-    """A quantity that cannot be read; says what would be right."""
+    """An invalid quantity, with the valid form."""
 
 
 def parse(written: object, dimension: str, most: float = math.inf) -> float:

@@ -1,4 +1,4 @@
-"""Types of single values in a scenario: what their unit is and which values are allowed."""
+"""Types of single values in a scenario: units and allowed values."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Strict YAML 1.2 core: what is written is what is meant, and where it was written is known.
+"""Strict YAML 1.2 core without implicit conversions, with source positions.
 
 Built on the event stream of PyYAML's parser in C. Refused, each with its place: duplicate
 keys, tags, undefined or self-containing aliases, nesting deeper than 40, a document that its
@@ -31,7 +31,7 @@ _WORDS: dict[str, Any] = {
 
 
 class YamlError(Exception):
-    """A text that is not strict YAML: line and column (from 1), what is wrong, what is right."""
+    """Invalid strict YAML: line and column (from 1), fault and remedy."""
 
     def __init__(self, mark: Mark, message: str) -> None:
         super().__init__(mark, message)
@@ -44,7 +44,7 @@ class TooDeepError(YamlError):
 
 @dataclass
 class Document:
-    """Parsed data and, for every path in it, where key and value stand (line, column).
+    """Parsed data, with line and column of the key and value of every path.
 
     Marks count from 1. Documents made in Python have none, and :meth:`find` then gives ``(1, 1)``.
     """

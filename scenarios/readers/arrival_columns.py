@@ -1,4 +1,4 @@
-"""What a source says of its VMs becomes the columns of a run's arrivals.
+"""Convert arrivals from any source to the columns of a run.
 
 Every reader of arrivals gives :class:`Recorded`; :func:`finish` does the rest alike for all: the
 time of the run, a share drawn at random, lifetimes that are not known, sizes and names.
@@ -32,7 +32,7 @@ Draw = Callable[[str], np.random.Generator]
 
 @dataclass
 class Recorded:
-    """Columns as a source has them, a row per VM, in any order.
+    """Columns of a source, a row per VM, in any order.
 
     Times are in s, memory in MiB, clocks in MHz, utilisation as a share of the vCPUs. Lifetimes are
     infinite for VMs that stay and NaN where the source does not know; ``names`` holds an Arrow
@@ -62,7 +62,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Arriving:
-    """Arrivals ready to run, what is known of each size beyond the VM's hardware, their origin.
+    """Arrivals ready to run, additional properties of each size, and their origin.
 
     ``held`` has one entry per size of ``arrivals``; ``quality`` counts the VMs that the source has,
     also those that the run does not meet.

@@ -1,4 +1,4 @@
-"""Assignments of VMs to hosts that a scenario names by file become mappings that are checked.
+"""Read assignments of VMs to hosts from files, and check them.
 
 Every VM and host must exist, every VM stand there once, whether the scenario writes the assignment
 itself or names a CSV table.

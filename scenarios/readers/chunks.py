@@ -1,4 +1,4 @@
-"""Large tables read in chunks of rows; what cannot be read is named with its row.
+"""Read large tables in chunks of rows; errors name the row.
 
 CSV (plain or gzipped) and Parquet look the same to a reader: it says which columns it wants and
 gets a :class:`Chunk` after the other, whose methods read a column and refuse what is wrong in it.

@@ -1,4 +1,4 @@
-"""Which series of a trace each VM gets, and series in MHz or cores as shares of their VMs.
+"""Assign series of a trace to VMs, and convert MHz or cores to shares of VMs.
 
 By name, each VM has a series and none is left over; by position, the first VM has the first; in a
 cycle, series are gone through again when there are more VMs.

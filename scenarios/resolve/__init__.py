@@ -1,1 +1,1 @@
-"""Names of a scenario become catalogue objects and rows."""
+"""Resolve names of a scenario to catalogue objects and rows."""

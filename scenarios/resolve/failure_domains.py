@@ -1,4 +1,4 @@
-"""What the names of hosts, racks, sites, switches and links in a scenario stand for.
+"""Resolve names of hosts, racks, sites, switches and links.
 
 Used twice: to check names before a run, and to make what the run plays.
 """

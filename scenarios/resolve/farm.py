@@ -1,4 +1,4 @@
-"""Host groups of a scenario become the columns of a farm.
+"""Resolve host groups to the columns of a farm.
 
 What a group leaves open comes from the catalogue or the hypervisor: memory, power curve, time to
 boot, sleep states. Hosts are numbered group after group, or one of each in turn.
@@ -21,7 +21,7 @@ from ..spec.farm import FarmPart, HostGroup, InlineServer, SleepPart
 
 @dataclass(frozen=True)
 class SleepModel:
-    """One state of rest of one group of hosts; power in W, times in s."""
+    """One sleep state of one group of hosts; power in W, times in s."""
 
     state_w: float
     enter_s: float
@@ -32,7 +32,7 @@ class SleepModel:
 
 @dataclass(frozen=True)
 class HostModel:
-    """What one group of hosts is made of, after the catalogue has been consulted.
+    """One group of hosts with catalogue data resolved.
 
     ``memory_mib`` is what VMs may be promised: without what the hypervisor takes for itself,
     times the overcommit.
@@ -94,7 +94,7 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
 
 
 def sleep_models(group: HostGroup, idle_w: float, full_w: float) -> dict[str, SleepModel]:
-    """Return the states of rest besides off of a group, given its idle and full power."""
+    """Return the sleep states of a group, except off, given its idle and full power."""
     parts = group.sleep
     if parts is None:
         parts = tuple(SleepPart(state=state) for state in SLEEP_STATES[1:])

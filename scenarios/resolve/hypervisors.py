@@ -1,4 +1,4 @@
-"""A group of hosts becomes its server, its hypervisor and who may run on it.
+"""Resolve server, hypervisor and allowed VMs of a group of hosts.
 
 Used twice: to check groups before a run, and to make the layer of the run.
 """
@@ -83,7 +83,7 @@ def platform_of(group: HostGroup, level: Level) -> Platform:
 
 
 def allowed_by_tenant(of_size: Ints, of_group: Ints, alone: list[bool]) -> Bools:
-    """Return who may go where, (sizes, groups), from indices of tenants, -1 for none.
+    """Return allowed groups, (sizes, groups), from indices of tenants, -1 for none.
 
     Dedicated hosts take their tenant only; a tenant that is ``alone`` goes nowhere else.
     """

@@ -1,4 +1,4 @@
-"""Migration models, platforms and conversion of a scenario become the models of its moves.
+"""Resolve migration models, platforms and conversion.
 
 Which model moves a VM depends on its size, on the group that it leaves and on both platforms.
 """
@@ -31,7 +31,7 @@ def migration_models(
 
 
 def endpoint_of(group: HostGroup, layer: Layer | None, spec: Spec) -> GroupEndpoint:
-    """Return what a group of hosts is to moves."""
+    """Return the properties of a group of hosts for migrations."""
     cpu = ANY_CPU if group.cpu_baseline is None else CPU_BASELINES[group.cpu_baseline]
     return GroupEndpoint(
         platform=MigrationPlatform(
@@ -55,7 +55,7 @@ def _stuck(layer: Layer) -> str:
 
 
 def may_use_network(spec: Spec) -> bool:
-    """Return whether a move may send anything over the network, or takes places in it.
+    """Return whether a migration may use the network or its migration slots.
 
     False only where all models are at a fixed rate, nothing is said of the network and nothing is
     converted: the network then need not be built.

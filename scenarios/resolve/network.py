@@ -1,4 +1,4 @@
-"""The network of a scenario becomes links and routes.
+"""Resolve the network of a scenario to links and routes.
 
 Used twice: to check a layout before a run, and to make what the run's migrations send over.
 """

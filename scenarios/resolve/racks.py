@@ -1,4 +1,4 @@
-"""Racks and sites of a scenario: where the hosts of a farm stand.
+"""Resolve racks and sites of hosts.
 
 Racks are those of the network's layout where it wires any, else hosts fill them in order.
 """

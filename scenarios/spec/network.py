@@ -257,7 +257,7 @@ class NetworkPart(Part):
 
     @property
     def stated(self) -> bool:
-        """Whether anything of it is said, so that moves at a fixed rate use it as well.
+        """Whether any field is set, so that migrations at a fixed rate also use the network.
 
         A layout, a limit on migrations, background traffic, another transport or another order each
         count as such; ``suspend_bandwidth`` alone does not.

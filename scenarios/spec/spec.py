@@ -276,7 +276,7 @@ class Spec(Part):
         return self
 
     def in_currency(self, currency: str) -> Self:
-        """Return the scenario with the prices that nobody gave in a currency.
+        """Return the scenario with default prices in a currency.
 
         Prices that were given stay as they are; the scenario itself if nothing changes.
 

@@ -1,4 +1,4 @@
-"""The files that a scenario names: plain files, folders, zip and tar archives read in place.
+"""Input files of a scenario: plain files, folders, zip and tar archives.
 
 An archive may come from anywhere: names that lead out of it, links, and content far larger than the
 archive are refused before anything is unpacked. Nothing is written to disk.
@@ -153,7 +153,7 @@ def _kind(path: Path, shown: str) -> str:
 
 
 class _Inventory:
-    """The members of an archive, checked one by one as they are met."""
+    """The members of an archive, checked one by one."""
 
     def __init__(self, path: Path, shown: str) -> None:
         self._shown, self._packed_bytes = shown, path.stat().st_size

@@ -23,7 +23,7 @@ LAST = EventPriority(4)
 
 
 class Clock(simpy.Environment):
-    """SimPy's environment, able to wait for an instant instead of a delay.
+    """SimPy's environment, with waiting until a time instead of for a delay.
 
     Events of one instant happen in the order of their priorities, and of one priority in the order
     in which they were scheduled: SimPy's 0 and 1, then RETURN, ARRIVAL, and at the end LATE and
@@ -62,7 +62,7 @@ class Clock(simpy.Environment):
 
 
 class DueRows:
-    """Calls ``act`` with the rows that are due, ascending, once for each instant.
+    """Calls ``act`` once per time with the rows due, ascending.
 
     A row that is entered again is due at the later entry's instant only.
 

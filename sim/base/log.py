@@ -65,7 +65,7 @@ class Log:
 
 
 class Words:
-    """Texts that recur, kept once; rows of a table hold their numbers."""
+    """Recurring texts, stored once; table rows contain their numbers."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Random generators by name: each consumer its own, none disturbing another."""
+"""Named random generators: independent streams, one per consumer."""
 
 import hashlib
 from typing import ClassVar

@@ -12,7 +12,7 @@ from .power_states import PowerTransitions
 
 
 class Maintenance:
-    """Closes hosts and opens them again, and sees to it that the times are exact.
+    """Closes and reopens hosts at exact times.
 
     ``look`` is to be called whenever VMs or hosts have changed while hosts are closed;
     ``changed`` is called when hosts have been closed or opened.

@@ -1,4 +1,4 @@
-"""Stories of hosts being switched: waking, draining, shutting down."""
+"""Processes of power state changes: waking, draining, shutting down."""
 
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -16,7 +16,7 @@ SimProcess = Generator[simpy.Event, object, None]
 
 
 class PowerTransitions:
-    """Hosts come up and go to rest; a duration of zero is a switch without a story.
+    """Powers hosts up and down; changes with zero duration need no process.
 
     ``sleep`` is the state of rest that hosts are put into where they have it (see
     :data:`farmsim.models.hardware.sleep_states.SLEEP_STATES`); those that have not are switched
@@ -51,7 +51,7 @@ class PowerTransitions:
         return self._boots[host]
 
     def on_at_s(self, hosts: Ints) -> Floats:
-        """Return when hosts that boot will be on; an instant in the past for those that are.
+        """Return when booting hosts will be on; a time in the past for hosts that are on.
 
         Times are in s, in the shape of ``hosts``.
         """
@@ -59,7 +59,7 @@ class PowerTransitions:
         return on_at_s
 
     def wake(self, hosts: Ints, cause: str) -> None:
-        """Bring up hosts that are off, or in another state of rest.
+        """Wake hosts that are off or in a sleep state.
 
         ``hosts`` are distinct rows, all in state ``OFF``. A host without boot time is on at once.
         """
@@ -84,7 +84,7 @@ class PowerTransitions:
         self.wake(distinct(hosts[sleeping]), "needed for VMs")
 
     def fail(self, hosts: Ints, cause: str) -> None:
-        """Note that hosts have failed; whatever they were about to do is off.
+        """Note that hosts have failed; their pending changes are cancelled.
 
         The farm has given them the state ``FAILED`` already (:meth:`.Farm.crash`).
         """
@@ -131,7 +131,7 @@ class PowerTransitions:
             self.finish_draining(np.array([host]))
 
     def stop(self, hosts: Ints, cause: str) -> None:
-        """Put empty hosts to rest; those held are drained.
+        """Power down empty hosts; hosts on hold are drained.
 
         ``hosts`` are distinct rows without VMs and reservations; they go to the sleep state of the
         run, or off where they do not have it.
@@ -162,7 +162,7 @@ class PowerTransitions:
 
     @staticmethod
     def _still(hosts: Ints, stories: dict[int, simpy.Process], story: simpy.Process | None) -> Ints:
-        """Return the hosts that a story still has; one that failed meanwhile has left it."""
+        """Return the hosts still in a process, without those that failed meanwhile."""
         mine = [host for host in hosts.tolist() if stories.get(host) is story]
         for host in mine:
             del stories[host]

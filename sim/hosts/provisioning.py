@@ -1,4 +1,4 @@
-"""How long a VM takes from getting its place to running, where hosts start few at a time."""
+"""Time from placement of a VM until it runs, with limited starts per host."""
 
 import numpy as np
 

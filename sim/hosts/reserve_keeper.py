@@ -1,4 +1,4 @@
-"""Keeps a farm's reserve awake, and an account of the time during which it was not whole."""
+"""Keeps a farm's reserve powered on, and records when it was incomplete."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from .power_states import PowerTransitions
 
 
 class ReserveKeeper:
-    """Looks at the reserve whenever VMs or hosts have come or gone.
+    """Checks the reserve whenever VMs or hosts change.
 
     ``below_s`` is how long the hosts that were on or booting did not keep the reserve, up to the
     last look.

@@ -1,1 +1,1 @@
-"""Lives of VMs: arrival, queue, placement, restart."""
+"""Life cycle of VMs: arrival, queue, placement, restart."""

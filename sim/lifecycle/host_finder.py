@@ -1,4 +1,4 @@
-"""Where VMs that arrive, or come back after a failure, find a host."""
+"""Choice of hosts for VMs that arrive or restart."""
 
 from typing import Protocol
 
@@ -22,10 +22,10 @@ FEW = 10
 
 
 class HostFinder(Protocol):
-    """Finds hosts for VMs one after another, as the farm is now."""
+    """Finds hosts for VMs one after another in the current farm."""
 
     def choose(self, vms: Ints) -> Placed:
-        """Return a host per VM (−1: none has room), in the order given.
+        """Return a host per VM (−1: none has capacity), in the order given.
 
         ``vms``, (n,), are rows; the hosts found are rows of the farm. Nothing is reserved: the
         caller places the VMs before it asks again.
@@ -34,7 +34,7 @@ class HostFinder(Protocol):
 
 
 class Needs:
-    """What VMs count with and what hosts have left for them.
+    """Needs of VMs, and free capacity of hosts.
 
     ``by_size``: a VM counts with its size and a host with its CPU times ``overcommit``; otherwise
     with the physical CPU that its present demand takes.
@@ -51,7 +51,7 @@ class Needs:
             self.capacity_mhz = self.capacity_mhz * overcommit
 
     def need_mhz(self, wanted_mhz: Floats) -> Floats:
-        """Return what every VM of the farm would count with, given what it would ask for.
+        """Return the CPU that each VM of the farm counts with, for a given demand.
 
         ``wanted_mhz`` and the result are (vms,), in MHz. Treat the result as read-only.
         """
@@ -72,7 +72,7 @@ class Needs:
         return candidates.has_place(vm)
 
     def keeps_rules(self, vm: int, size: int) -> bool:
-        """Whether a VM that runs may have another size where it is, by all hard rules."""
+        """Whether hard rules allow a running VM to have another size on its host."""
         rules, vms = self._view.rules, self._view.vms
         if rules is None:
             return True
@@ -82,7 +82,7 @@ class Needs:
         return barred is None or not barred[0]
 
     def load_mhz(self) -> Floats:
-        """Return what counts on every host, VMs under way to it included.
+        """Return the load that counts on every host, including incoming VMs.
 
         The result is (hosts,), in MHz, and may be a column of the farm: do not write to it.
         """
@@ -98,7 +98,7 @@ class Needs:
 
 
 def hosts_to_try(view: FarmView, count: int, wakes: bool) -> Ints:
-    """Return the hosts for so many VMs: those awake, and some of each kind that sleep.
+    """Return candidate hosts for a number of VMs: hosts on, and some sleeping ones of each kind.
 
     Rows ascend. Of sleeping hosts ``count`` per group are enough, since they are alike.
     """
@@ -109,7 +109,7 @@ def hosts_to_try(view: FarmView, count: int, wakes: bool) -> Ints:
 
 
 class CurrentDemand(Protocol):
-    """What VMs would ask for now."""
+    """Current demand of VMs."""
 
     @property
     def now_mhz(self) -> Floats:
@@ -135,7 +135,7 @@ class CpuNeeds(Protocol):
 
 
 class CandidateSearch:
-    """Looks at every host that is awake, and at some of each kind that sleep.
+    """Considers every host that is on, and some sleeping hosts of each kind.
 
     ``wakes``: hosts that sleep may be named; who takes VMs there wakes them. Rules, reserve and
     whatever else the view knows bar hosts as they do for policies.
@@ -153,7 +153,7 @@ class CandidateSearch:
         self._wakes, self._demand = wakes, demand
 
     def choose(self, vms: Ints) -> Placed:
-        """Return a host per VM (−1: none has room), in the order given."""
+        """Return a host per VM (−1: none has capacity), in the order given."""
         view = self._view
         hosts = hosts_to_try(view, len(vms), self._wakes)
         need_mhz = self._needs.need_mhz(self._demand.now_mhz)
@@ -164,7 +164,7 @@ class CandidateSearch:
 
 
 class EmptyHostFinder:
-    """Gives each VM a host of its own: the lowest that is empty."""
+    """Gives each VM its own host: the lowest empty one."""
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
@@ -179,7 +179,7 @@ class EmptyHostFinder:
 
 
 class IndexedHostFinder:
-    """Keeps an index of free capacity; for VMs that count by size and that no rule concerns.
+    """Uses an index of free capacity, for VMs counted by size and without rules.
 
     It follows the farm by the hosts that have changed since it was asked last, so that a search
     costs in proportion to these and not to all hosts. Hosts that sleep are left to ``otherwise``.
@@ -205,7 +205,7 @@ class IndexedHostFinder:
         farm.changed.clear()
 
     def choose(self, vms: Ints) -> Placed:
-        """Return a host per VM (−1: none has room), in the order given.
+        """Return a host per VM (−1: none has capacity), in the order given.
 
         Each VM is entered in the index as it finds a host, so that the next one sees what is left.
         The caller is expected to place them all.
@@ -251,7 +251,7 @@ class IndexedHostFinder:
         return Search(considered, considered, 0.0, int(no_cpu.sum()), int(no_memory.sum()))
 
     def _catch_up(self) -> None:
-        """Tell the shelf of all hosts that have changed since it was asked last."""
+        """Update the capacity index for all hosts changed since the last query."""
         farm = self._farm
         if not farm.changed:
             return

@@ -1,4 +1,4 @@
-"""Lives of VMs: asked for, waiting, provisioned, running, gone; and back again after a crash.
+"""Life cycle of VMs: arrival, waiting, provisioning, running, end, and restart after a crash.
 
 A VM is absent until somebody asks for it. It then waits until a host is found, starts there as
 soon as one of the host's starting slots is free, runs for its lifetime, and is gone. A failure
@@ -30,7 +30,7 @@ STORED_S = 30.0
 
 
 class Lifecycle:
-    """Plays the lives of VMs; the only one who lets them in, starts them and takes them off.
+    """Admits, starts, stops and removes all VMs.
 
     ``kinds`` says which VMs fit where others fit, ``finder`` names hosts for them, ``withdraw``
     ends the migrations of VMs that leave. What changes is announced when the farm and the record
@@ -102,12 +102,12 @@ class Lifecycle:
         self._ends.enter(vms, self._population.lifetime_s[vms])
 
     def reject_at_start(self, vms: Ints) -> None:
-        """Reject VMs for which no host has room at time 0."""
+        """Reject VMs for which no host has capacity at time 0."""
         self._farm.leave_waiting(vms, VmState.REJECTED)
         self._record.note_waiting(vms)
 
     def ask(self, vms: Ints) -> None:
-        """Ask for absent VMs; they are placed now, wait, or are turned away.
+        """Request absent VMs; they are placed, wait, or are rejected.
 
         A VM does not pass others of its kind that wait already.
         """
@@ -127,7 +127,7 @@ class Lifecycle:
         self.serve()
 
     def start_again(self, vm: Ints, reshape: Callable[[], None]) -> None:
-        """Take a VM off its host and start it again, changed, before anybody else gets its room."""
+        """Restart a changed VM on its host before others can use its capacity."""
         self._leave(vm, VmState.ABSENT, "dismissed")
         reshape()
         self._exists[vm] = True
@@ -140,7 +140,7 @@ class Lifecycle:
         self.serve()
 
     def crashed(self, hosts: Ints, vms: Ints, ran: Ints, host_of: Ints) -> None:
-        """Note that hosts have failed and VMs lost theirs; ``ran`` are those that were running.
+        """Note that VMs lost their failed hosts; ``ran`` are those that were running.
 
         Called once the farm has taken the VMs off; ``host_of`` has the host of each of ``vms``.
         """
@@ -190,7 +190,7 @@ class Lifecycle:
         self._serve_soon()
 
     def _fits_at(self, vms: Ints, homes: Ints) -> Bools:
-        """Return which VMs have room where they were, each beside those before it."""
+        """Return which VMs fit on their previous hosts, each after those before it."""
         farm, fits = self._farm, np.zeros(len(vms), bool)
         free_mib = farm.hosts.memory_mib - farm.hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
         need_mib = farm.delivery.footprint_mib(vms, homes)
@@ -201,7 +201,7 @@ class Lifecycle:
         return fits
 
     def cut_off(self, hosts: Ints) -> int:
-        """Note that nobody reaches the VMs of some hosts; return how many were running.
+        """Note that the VMs of some hosts are unreachable; return how many were running.
 
         With ``restart_isolated`` they are powered off and restarted elsewhere; else they run on and
         count as down.
@@ -229,7 +229,7 @@ class Lifecycle:
         self._serve_soon()
 
     def retry_waiting(self) -> None:
-        """Try those who wait once more: moves and hosts that are off by now may have made room."""
+        """Retry waiting VMs, since migrations or power-downs may have freed capacity."""
         if len(self.waiting):
             self.serve()
 
@@ -245,12 +245,12 @@ class Lifecycle:
             self._serve_soon()
 
     def serve(self) -> None:
-        """Place those who wait as far as there is room, in the order of the queue."""
+        """Place waiting VMs as far as capacity allows, in queue order."""
         self.waiting.serve(self._place)
         self._signals.placement_changed()
 
     def _serve_soon(self) -> None:
-        """Place those who wait once all hosts are back that come back at this instant."""
+        """Place waiting VMs after all hosts that return at this time are back."""
         if self._serving_soon:
             return
         self._serving_soon = True
@@ -263,12 +263,12 @@ class Lifecycle:
         self.serve()
 
     def close(self, end_s: float) -> None:
-        """Bring sums up to the end of the run, and say for all who wait what hosts lack."""
+        """Update sums to the end of the run, and record what hosts lack for waiting VMs."""
         self.waiting.close()
         self._record.close(end_s)
 
     def end_all(self) -> None:
-        """Take every VM off for good; none may be on its way to another host."""
+        """Remove all VMs permanently; none may be migrating."""
         state = self._farm.vms.state
         here = np.isin(state, (VmState.RUNNING, VmState.STARTING, VmState.WAITING))
         self._leave(np.flatnonzero(here), VmState.FINISHED, "finished")
@@ -336,7 +336,7 @@ class Lifecycle:
         self.serve()
 
     def _end_moving(self, vms: Ints) -> Generator[simpy.Event, object, None]:
-        """Let VMs that are being moved leave as soon as their moves have been called off."""
+        """Remove migrating VMs as soon as their migrations have been cancelled."""
         self._withdraw(vms)
         yield self._clock.timeout(0)
         self._leave(vms, VmState.FINISHED, "finished")

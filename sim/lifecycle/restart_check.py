@@ -1,4 +1,4 @@
-"""Restarts after a failure on paper: by the run's own queue, order and placement.
+"""Simulated restarts after a failure, with the run's queue, order and placement.
 
 Nothing of it changes the farm. The failover test and the check of a reserve share it, so that
 what the one admits the other does not strand.
@@ -21,7 +21,7 @@ from .waiting_queue import WaitingQueue, place_all, serve
 
 @dataclass
 class RestartState:
-    """VMs on hosts at an instant, as a restart finds and changes them.
+    """Copy of VMs on hosts at one instant, for restarts.
 
     ``home`` has one entry per VM (−1: none), ``used_mib``, ``load_mhz`` and ``state`` one per
     host. ``need_mhz`` is what each VM counts with, ``capacity_mhz`` what a host may promise.
@@ -65,7 +65,7 @@ class RestartState:
         )
 
     def view(self, view: FarmView) -> FarmView:
-        """Return a view of the farm as it is on paper; nothing is under way, nothing kept free."""
+        """Return a view of the copied farm, without ongoing migrations and without a reserve."""
         ahead = copy(view)
         count, held = len(self.state), self.home >= 0
         ahead.hosts = view.hosts.changed(
@@ -80,7 +80,7 @@ class RestartState:
         return ahead
 
     def put(self, vms: Ints, hosts: Ints, footprint_mib: Floats) -> None:
-        """Take VMs to hosts; those that sleep are woken."""
+        """Put VMs on hosts, and wake sleeping ones."""
         count = len(self.state)
         self.home[vms] = hosts
         self.placed += zip(vms.tolist(), hosts.tolist(), strict=True)
@@ -117,7 +117,7 @@ class _Needs:
 
 @dataclass(frozen=True)
 class Restart:
-    """How VMs restart: the run's placement and queue; ``wakes``: sleeping hosts are woken.
+    """Restart of VMs by the run's placement and queue; ``wakes``: wake sleeping hosts.
 
     ``kind_of_vm`` and ``priority`` are (vms,), the higher priority first.
     """
@@ -130,7 +130,7 @@ class Restart:
     def play(
         self, view: FarmView, restart_state: RestartState, vms: Ints, before: Ints | None = None
     ) -> Ints:
-        """Restart VMs that have no host; return those that find none, of high priority first.
+        """Restart VMs without a host, highest priority first; return those that find none.
 
         ``before`` are VMs that an earlier failure took off their hosts: they come first.
 

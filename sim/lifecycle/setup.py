@@ -9,7 +9,7 @@ from ...models.base.arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class Population:
-    """When each VM is first asked for, how long it is wanted once it runs, and who goes first.
+    """Arrival time, lifetime and priority of each VM.
 
     One entry per VM, times in s; an infinite arrival stands for a VM that somebody else asks for.
 
@@ -27,7 +27,7 @@ class Population:
         return cls(np.zeros(vms), np.full(vms, np.inf), np.zeros(vms, np.int64))
 
     def without(self, vms: Ints | None) -> "Population":
-        """Return the same of which nobody ever asks for some VMs."""
+        """Return the same population without some VMs."""
         if vms is None or not len(vms):
             return self
         arrival_s = self.arrival_s.copy()
@@ -37,7 +37,7 @@ class Population:
 
 @dataclass(frozen=True)
 class Admission:
-    """How VMs wait for a host.
+    """Rules for VMs that wait for a host.
 
     At most ``queue`` of them (None: any number), each for ``patience_s``; one that is turned away
     is asked for again up to ``retries`` times, after ``retry_s``. VMs of a failed host are noticed
@@ -77,5 +77,5 @@ class LifecycleSetup:
 
     @classmethod
     def at_once(cls, population: Population, groups: int) -> "LifecycleSetup":
-        """Return lives of VMs that wait in any number and run as soon as they have a host."""
+        """Return the life cycle of VMs with an unlimited queue and no start time."""
         return cls(population, Admission(), np.zeros(groups), np.zeros(groups), 1)

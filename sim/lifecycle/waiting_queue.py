@@ -1,4 +1,4 @@
-"""VMs that wait for a host, in the order in which they are tried."""
+"""VMs that wait for a host, in queue order."""
 
 import heapq
 from collections import Counter
@@ -10,7 +10,7 @@ from ...models.base.arrays import Bools, Ints
 
 
 class WaitingQueue:
-    """A queue per kind of VM, so that a kind that fits nowhere is tried once, not once per VM.
+    """A queue per kind of VM, so that each kind is tried once, not once per VM.
 
     Restarts come first, then higher priority, then who has waited longer.
 
@@ -29,7 +29,7 @@ class WaitingQueue:
         return len(self._present)
 
     def kind(self, vm: int) -> int:
-        """Return what a VM has in common with others that fit where it fits."""
+        """Return the kind of a VM: VMs of one kind fit on the same hosts."""
         return int(self._kind[vm])
 
     def holds_kind_of(self, vms: Ints) -> Bools:
@@ -107,7 +107,7 @@ def serve(queue: WaitingQueue, place: Callable[[Ints], Ints]) -> None:
 
 
 def place_all(vms: Ints, choose: Callable[[Ints], Ints], put: Callable[[Ints, Ints], None]) -> Ints:
-    """Give hosts to VMs as long as some find one; return those that found none.
+    """Place VMs on hosts as far as possible; return those without a host.
 
     ``choose`` names a host per VM (−1: none has room), ``put`` takes VMs there.
     """

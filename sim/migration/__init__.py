@@ -1,1 +1,1 @@
-"""Migrations under way."""
+"""Ongoing migrations."""

@@ -1,4 +1,4 @@
-"""Which moves may be under way at the same time: limits, order and priorities.
+"""Concurrent migrations: limits, order and priorities.
 
 A move takes a place at both its hosts, on every link that it crosses and in the farm, all at
 once, or waits and holds none of them. Of those that wait, the ones of higher priority come
@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class ConcurrencyLimits:
-    """Moves at a time: at a host, in the farm and over a link (0: any number), and their order.
+    """Concurrent migrations per host, in the farm and per link (0: no limit), and their order.
 
     ``serial`` moves one VM after another. ``planned`` begins a move only where each link of its
     route has as much left, beside the moves under way, as the move could use alone, so that no
@@ -46,12 +46,12 @@ class ConcurrencyLimits:
 
     @property
     def by_link(self) -> bool:
-        """Whether the routes of moves matter."""
+        """Whether the routes of migrations matter."""
         return self.per_link > 0 or self.order == "planned"
 
 
 class LinkPayloads:
-    """The way between two hosts, and what each link has for moves, in bytes/s.
+    """Route between two hosts, and bandwidth of each link for migrations, in bytes/s.
 
     ``payload_bytes_s``, (links,), is the capacity of a link without its background traffic and
     without the overhead of the transport's headers. ``route`` gives the rows of the links from one
@@ -75,7 +75,7 @@ class LinkPayloads:
 
 
 class MigrationDemand(NamedTuple):
-    """What is known of a move before it begins: priority, size and the most it may use.
+    """Properties of a migration before it starts: priority, size and maximum rate.
 
     A higher ``priority`` goes first. ``size_bytes`` is the memory to be copied, with local disks
     where the model copies them, and 0 where memory stays behind; ``cap_bytes_s`` is infinite where
@@ -88,7 +88,7 @@ class MigrationDemand(NamedTuple):
 
     @classmethod
     def of(cls, model: object, guest: Guest, priority: int) -> "MigrationDemand":
-        """Return the claim of a guest that a model moves.
+        """Return the claim of a guest that a model migrates.
 
         ``model`` is any migration model; those of which nothing else is known count with the memory
         of the guest and no cap. Pages that are copied again are not counted.
@@ -137,7 +137,7 @@ class Slots:
         self._waiting: defaultdict[Point, dict[int, _SlotRequest]] = defaultdict(dict)
 
     def take(self, source: int, target: int, claim: MigrationDemand | None = None) -> simpy.Event:
-        """Return an event that fires when the move has a place everywhere.
+        """Return an event that fires when the migration has all its slots.
 
         ``source`` and ``target`` are rows of hosts. The event may have fired already when it is
         returned. It is to be handed to :meth:`release` exactly once, whether it has fired or not.
@@ -153,7 +153,7 @@ class Slots:
         return move.event
 
     def release(self, event: simpy.Event) -> None:
-        """End a move, or its waiting if ``event`` has not fired.
+        """End a migration, or its waiting if ``event`` has not fired.
 
         Migrations that can begin by that are begun at once, in the order of their ranks. Raises
         KeyError for an event that :meth:`take` did not return or that was released before.
@@ -180,7 +180,7 @@ class Slots:
                 self._begin(each)
 
     def ranked(self, ends: list[tuple[int, int]], claims: list[MigrationDemand]) -> list[int]:
-        """Return the positions of moves that are asked for at once, who comes first first.
+        """Return the positions of simultaneous migrations in order of precedence.
 
         ``ends`` are pairs of rows of hosts, source first, one per demand. Higher priority comes
         first, then, with the order ``planned``, the longer migration; ties keep the order given.
@@ -195,7 +195,7 @@ class Slots:
         return self._payloads.route(source, target) if self._payloads is not None else None
 
     def _rate_and_length(self, route: Ints | None, claim: MigrationDemand) -> tuple[float, float]:
-        """Return bytes/s and s of a move alone on its route; 0 where the order asks not."""
+        """Return bytes/s and s of a migration alone on its route; 0 if not needed."""
         if route is None or self._payloads is None or self._limits.order != "planned":
             return 0.0, 0.0
         rate_bytes_s = min(self._payloads.alone_bytes_s(route), claim.cap_bytes_s)
@@ -228,7 +228,7 @@ class Slots:
         return True
 
     def _carries(self, link: int, move: _SlotRequest) -> bool:
-        """Whether a link has the rate of a move left, or carries nothing."""
+        """Whether a link has enough bandwidth left for a migration, or is unused."""
         assert self._payloads is not None
         if not self._used["link", link]:
             return True

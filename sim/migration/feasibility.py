@@ -9,7 +9,7 @@ from ...models.state.columns import PowerState
 
 
 class MigrationFeasibility:
-    """What the models and the layer of one farm say of moves between its hosts.
+    """Feasibility of migrations between the hosts of one farm.
 
     It knows neither power states nor memory: what it says of a pair of host groups and a VM size
     holds for the whole run.
@@ -20,7 +20,7 @@ class MigrationFeasibility:
         self._allowed = farm.delivery.layer.allowed
 
     def possible(self, vms: Ints, targets: Ints) -> Bools:
-        """Return which moves of VMs from where they are can be.
+        """Return which migrations of VMs from their hosts are possible.
 
         ``vms`` and ``targets``, (n,), are rows; all VMs must have a host. The result, (n,), is true
         where the migration model between the two groups of hosts can move the VM and the target's
@@ -32,7 +32,7 @@ class MigrationFeasibility:
         return possible & self._allowed[size, target]
 
     def reason(self, vm: int, target: int) -> str:
-        """Return why a move cannot be; empty if it can.
+        """Return why a migration is impossible; empty if it is possible.
 
         The VM must have a host. The text completes a refusal in the table of decisions.
         """
@@ -44,7 +44,7 @@ class MigrationFeasibility:
 
 
 class ThirdHosts:
-    """What of a farm may hold a VM between its source and its target.
+    """Hosts of a farm that may run a VM between its source and its target.
 
     A third host is used only where migrations wait for each other's memory, so both searches go
     through all hosts: (hosts,) operations per call.
@@ -54,7 +54,7 @@ class ThirdHosts:
         self._farm, self._models = farm, models
 
     def best(self, vm: int, target: int, free_mib: Floats, expected: Bools) -> Ints:
-        """Return the hosts with room for a VM that it can get to and on from, the best first.
+        """Return hosts with capacity for a VM, from which it can reach its target, best first.
 
         Awake ones come first, then those that no other VM is ``expected`` at, then the emptiest.
 
@@ -98,7 +98,7 @@ class ThirdHosts:
         return rows[np.lexsort((-free_mib[rows], ~awake))]
 
     def _groups(self, vm: int, target: int) -> Bools:
-        """Return the groups of hosts that moves can take a VM to and on from."""
+        """Return the groups of hosts to and from which a VM can be migrated."""
         farm, group = self._farm, self._farm.hosts.group
         groups = np.arange(len(farm.hosts.group_names))
         size = np.full(len(groups), farm.vms.size[vm])

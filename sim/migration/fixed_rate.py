@@ -1,4 +1,4 @@
-"""Stories of VMs being moved, played from the phases that a migration model gives."""
+"""Processes of migrations with phases known in advance."""
 
 import math
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Migrations:
         self._waves: dict[_Wave, simpy.Process] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
-        """Begin moving VMs; memory is reserved at once, also on targets still booting.
+        """Start migrations; memory is reserved at once, also on targets that are booting.
 
         ``vms`` and ``targets``, (n,), are rows; the VMs run, fit at their targets, and none is
         named twice. Sleeping targets are woken, and their VMs run undisturbed until the boot has
@@ -98,16 +98,16 @@ class Migrations:
         self._ended()
 
     def busy(self, vms: Ints) -> Bools:
-        """Return which VMs are not to be moved beyond those that are migrating: none."""
+        """Return VMs that cannot be migrated in addition to those migrating: none."""
         return np.zeros(len(vms), bool)
 
     def interrupt_all(self) -> None:
-        """Interrupt every move under way."""
+        """Interrupt every ongoing migration."""
         for process in list(self._waves.values()):
             process.interrupt()
 
     def interrupt(self, vms: Ints) -> None:
-        """End the moves of some VMs; the others of their waves go on.
+        """End the migrations of some VMs; others started together continue.
 
         VMs that do not migrate are ignored. The memory reserved at the targets is free at once.
         """
@@ -115,7 +115,7 @@ class Migrations:
             self._drop(wave, np.isin(wave.vms, vms))
 
     def fail(self, hosts: Ints) -> int:
-        """End the moves from and to hosts that have failed; no VM is lost by that.
+        """End the migrations from and to failed hosts; no VM is lost.
 
         Memory is copied before the VM is handed over, so the source has all of it until the end.
         ``hosts`` are rows; the result is always 0.
@@ -125,7 +125,7 @@ class Migrations:
         return 0
 
     def cut(self, hosts: Ints) -> int:
-        """End the moves from and to hosts that the network no longer reaches."""
+        """End the migrations from and to unreachable hosts."""
         return self.fail(hosts)
 
     def cut_links(self, links: Ints) -> int:
@@ -148,7 +148,7 @@ class Migrations:
             self._waves[wave].interrupt()
 
     def record_unfinished(self) -> None:
-        """Record the moves that the end of the run cuts off."""
+        """Record the migrations that are unfinished at the end of the run."""
         for wave in self._waves:
             self._record(wave, finished=False)
 

@@ -1,4 +1,4 @@
-"""Moves over a network that they share, each a story of its own.
+"""Migrations over a shared network, each with its own process.
 
 A move waits for its target to boot and for a free slot at both ends, then goes through the
 steps of its migration model (:mod:`.player`); what its transfers get of the links
@@ -36,7 +36,7 @@ NOTHING = MigrationTotals(0.0).outcome(0.0, "source")
 
 @dataclass(frozen=True)
 class NetworkSetup:
-    """The network that moves use, how bytes travel over it, and which moves at a time.
+    """The migration network, its transport, and limits on concurrent migrations.
 
     ``network`` has the farm's hosts in the farm's order. It is changed by link failures of the run.
     """
@@ -73,7 +73,7 @@ class NetworkMigrations:
         self._actions: dict[int, _GuestActions] = {}
 
     def start(self, vms: Ints, targets: Ints) -> None:
-        """Begin moving VMs; memory is reserved at once, also on targets still booting.
+        """Start migrations; memory is reserved at once, also on targets that are booting.
 
         ``vms`` and ``targets``, (n,), are rows; VMs run, fit at their targets, and none is named
         twice. A target that boots is waited for before a slot is asked for.
@@ -88,29 +88,29 @@ class NetworkMigrations:
             self._moves[vm] = self._clock.process(self._move(vm, source, target))
 
     def _ranked(self, vms: Ints, targets: Ints) -> Ints:
-        """Return the order in which moves ask for their places."""
+        """Return the order in which migrations request their slots."""
         ends = list(zip(self._farm.vms.host[vms].tolist(), targets.tolist(), strict=True))
         moves = zip(vms.tolist(), targets.tolist(), strict=True)
         claims = [self._claim(vm, target) for vm, target in moves]
         return np.array(self._slots.ranked(ends, claims), np.int64)
 
     def busy(self, vms: Ints) -> Bools:
-        """Return which VMs are not to be moved, since a move of theirs has not ended."""
+        """Return VMs that cannot be migrated because a migration of theirs has not ended."""
         return np.array([vm in self._moves for vm in vms.tolist()], bool)
 
     def interrupt_all(self) -> None:
-        """End every move under way."""
+        """End every ongoing migration."""
         for process in list(self._moves.values()):
             process.interrupt(END)
 
     def interrupt(self, vms: Ints) -> None:
-        """End the moves of some VMs, as far as they have any."""
+        """End the migrations of some VMs, if any."""
         for vm in vms.tolist() if self._moves else ():
             if vm in self._moves:
                 self._moves[vm].interrupt(END)
 
     def fail(self, hosts: Ints) -> int:
-        """Tell the moves from and to some hosts that these have failed; return the VMs lost.
+        """Notify migrations from and to failed hosts; return the VMs lost.
 
         A migration both of whose ends fail counts as one whose source failed. A VM is counted once,
         however many failures hit its migration.
@@ -124,7 +124,7 @@ class NetworkMigrations:
         return lost
 
     def cut(self, hosts: Ints) -> int:
-        """Tell the moves from and to hosts that nobody reaches any more; return the VMs lost."""
+        """Notify migrations from and to unreachable hosts; return the VMs lost."""
         beyond, lost = set(hosts.tolist()), 0
         for actions in list(self._actions.values()):
             if actions.source in beyond or actions.target in beyond:
@@ -132,14 +132,14 @@ class NetworkMigrations:
         return lost
 
     def _break(self, actions: "_GuestActions", cause: str) -> int:
-        """Interrupt a move; return whether its VM is lost by that, 0 or 1."""
+        """Interrupt a migration; return 1 if its VM is lost, otherwise 0."""
         self._moves[actions.vm].interrupt(cause)
         lost = actions.player is not None and actions.player.exposed and not actions.broken
         actions.broken, actions.target_failed = True, actions.target_failed or cause == TARGET
         return int(lost)
 
     def cut_links(self, links: Ints) -> int:
-        """Tell the moves that cross failed links, either way; return the VMs lost.
+        """Notify migrations that cross failed links in either direction; return the VMs lost.
 
         Called before the network forgets the links, since the routes of now are looked at.
         Migrations that still wait for a host or a slot use no link and go on.
@@ -161,14 +161,14 @@ class NetworkMigrations:
         self._flow_network.reroute(beyond)
 
     def record_unfinished(self) -> None:
-        """Record the moves that the end of the run cuts off."""
+        """Record the migrations that are unfinished at the end of the run."""
         for _, actions in sorted(self._actions.items()):
             self._record(
                 actions, actions.player.cut_off() if actions.player else None, finished=False
             )
 
     def _move(self, vm: int, source: int, target: int) -> SimProcess:
-        """Wait for target and slots, move, give the slots back whatever happened."""
+        """Wait for target and slots, migrate, and always release the slots."""
         farm = self._farm
         actions = _GuestActions(farm, self._clock, self._signals.memory_lost, (vm, source, target))
         actions.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
@@ -203,12 +203,12 @@ class NetworkMigrations:
         self._signals.space_freed()
 
     def _claim(self, vm: int, target: int) -> MigrationDemand:
-        """Return what the move of a VM asks of hosts and links."""
+        """Return the claim of a VM's migration on hosts and links."""
         model = self._models.of(*self._ends(vm, target))
         return MigrationDemand.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
 
     def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
-        """Return the size of a VM and the groups of the hosts that its move leaves and goes to."""
+        """Return the size of a VM, and the groups of the source and target of its migration."""
         vms, group = self._farm.vms, self._farm.hosts.group
         return vms.size.item(vm), group.item(vms.host.item(vm)), group.item(target)
 
@@ -249,7 +249,7 @@ class NetworkMigrations:
 
 
 class _GuestActions:
-    """The farm as one move sees it.
+    """The farm as seen by one migration.
 
     ``decided_s`` is when the migration was asked for, ``start_s`` when it got its slots (None: not
     yet), both in s. ``knows_downtime`` is false where the model gives no downtime; it is then

@@ -1,4 +1,4 @@
-"""Stories of VMs moving over a network that other traffic shares.
+"""Carry out the steps of one migration over a shared network.
 
 A migration model (``models/migration/course.py``) asks for steps; :class:`MigrationPlayer` plays
 them on the clock and tells the farm what each means for guest and hosts. Whatever interrupts it,
@@ -39,7 +39,7 @@ UNDISTURBED = (1.0, 0.0, 0.0)
 
 
 class Carrier(Protocol):
-    """Anything that carries bytes from host to host and shares its links among all.
+    """A network that transfers bytes between hosts over shared links.
 
     Implemented by :class:`.FlowNetwork`; a test may pass a line of constant rate.
     """
@@ -59,7 +59,7 @@ class Carrier(Protocol):
 
 
 class GuestActions(Protocol):
-    """The farm as one migration sees it: a VM at its source, a reservation at its target.
+    """The farm as seen by one migration: a VM on its source, a reservation on its target.
 
     All methods concern the present instant of the clock. At most one of ``on_cancel`` and
     ``on_lost`` ends a migration.
@@ -74,11 +74,11 @@ class GuestActions(Protocol):
         ...
 
     def on_suspend(self) -> None:
-        """Note that the guest stands still from now on, until a phase with a share follows."""
+        """Note that the guest is stopped until a phase with a share follows."""
         ...
 
     def on_arrive(self, pages_away: bool) -> None:
-        """Put the VM onto the target, where it runs undisturbed unless a phase follows.
+        """Put the VM on the target, where it runs normally unless a phase follows.
 
         With ``pages_away`` the source keeps its memory until :meth:`on_fetched`.
         """
@@ -89,7 +89,7 @@ class GuestActions(Protocol):
         ...
 
     def on_cancel(self) -> None:
-        """Leave the VM at the source, where it is, and free the reservation."""
+        """Leave the VM on the source, and release the reservation."""
         ...
 
     def on_lost(self) -> None:
@@ -172,7 +172,7 @@ class MigrationPlayer:
         return self._away
 
     def cut_off(self) -> MigrationOutcome:
-        """Return what was done until now, the step under way included; nothing may follow.
+        """Return the outcome so far, including the current step, and end.
 
         For the end of the run, when no process is resumed any more. The farm is not told.
         """
@@ -241,7 +241,7 @@ class MigrationPlayer:
         return self._actions.busy_s() if watched else 0.0
 
     def _withdraw(self, flow: Transfer, size_bytes: float) -> float:
-        """Return what of a transfer was sent, which ends where it is still under way."""
+        """Return the bytes sent by a transfer, and end it if it is ongoing."""
         if not flow.under_way:
             return size_bytes
         sent_bytes = self._transport.sent_bytes(flow)

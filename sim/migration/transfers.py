@@ -1,4 +1,4 @@
-"""Transfers under way on a network: who gets how much, and when the bytes have arrived.
+"""Ongoing network transfers: their rates, and when they end.
 
 Between two events every flow has a constant rate, so what has been sent is exactly the sum of
 rates times time. Rates are computed when flows start, end or change, once an instant.
@@ -22,7 +22,7 @@ MAX_CACHED_PATHS = 100_000
 
 
 class StalledError(Exception):
-    """A transfer that gets no bandwidth and would never end.
+    """A transfer without bandwidth, which would never end.
 
     Max-min fair sharing gives every flow a positive rate, so a link of its route has no capacity
     beside the background traffic.
@@ -30,7 +30,7 @@ class StalledError(Exception):
 
 
 class FlowPath(NamedTuple):
-    """How bytes get from one host to another.
+    """A route from one host to another.
 
     ``loads`` is what a unit of rate puts on each of ``links``, which with cross traffic are
     more than ``route``; ``window_bytes_s`` the most that a stream gets.
@@ -47,7 +47,7 @@ NO_PATH = FlowPath([], [], [], 0.0, math.inf)
 
 
 class FlowNetwork:
-    """The transfers that share a network, max-min fairly; rows of hosts are the farm's.
+    """Transfers that share a network max-min fairly, by rows of hosts of the farm.
 
     Rates are those of progressive filling (Bertsekas and Gallager, Data Networks, 1992, section
     6.5.2), computed by :class:`.Shares` for the links without their background traffic. Sizes are
@@ -97,7 +97,7 @@ class FlowNetwork:
         return transfer
 
     def reroute(self, beyond: Ints) -> None:
-        """Ask the network for ways anew; what goes from or to hosts ``beyond`` it never arrives.
+        """Recompute routes; transfers from or to unreachable hosts ``beyond`` never arrive.
 
         ``beyond`` are rows of hosts. Transfers under way keep their route; those over failed links
         end because :meth:`.NetworkMigrations.cut_links` interrupts their migrations.
@@ -156,7 +156,7 @@ class FlowNetwork:
         return self._shares.loads()
 
     def enter(self, transfer: "Transfer") -> None:
-        """Give a transfer its share from now on: its first byte arrives.
+        """Start sharing bandwidth with a transfer whose first byte arrives.
 
         Called by the transfer itself after the latency of its route. A transfer of no bytes ends
         here and takes no bandwidth.
@@ -172,7 +172,7 @@ class FlowNetwork:
         self._refresh_later()
 
     def withdraw(self, transfer: "Transfer") -> None:
-        """End a transfer under way before all of its bytes have arrived.
+        """End a transfer before all of its bytes have arrived.
 
         Its value is then infinite; :attr:`Transfer.sent_bytes` says how far it came.
         """
@@ -231,7 +231,7 @@ class FlowNetwork:
 
 
 class Transfer(simpy.Event):
-    """Bytes on their way; ``row`` is that of their flow in the shares, or -1.
+    """An ongoing transfer; ``row`` is its flow in the shares, or -1.
 
     ``ends`` are rows of hosts, source first. ``sent_bytes`` is valid once the transfer has ended;
     before that ask :meth:`FlowNetwork.sent_bytes`. A process waits for it like for any event.
@@ -263,7 +263,7 @@ class Transfer(simpy.Event):
         return not self.triggered
 
     def withdraw(self) -> None:
-        """End the transfer; what it has not sent never arrives."""
+        """End the transfer; unsent bytes are dropped."""
         if self.under_way:
             self._flow_network.withdraw(self)
 
@@ -273,7 +273,7 @@ class Transfer(simpy.Event):
             self._flow_network.enter(self)
 
     def limit(self, cap_bytes_s: float) -> None:
-        """Set the most bytes/s that the transfer takes, at most those of the window.
+        """Set the maximum bytes/s of the transfer, limited by the window.
 
         Called once, before the first byte. Raises ValueError if the cap is not above 0.
         """

@@ -1,4 +1,4 @@
-"""The story of a VM that goes to its target by way of storage, standing still meanwhile."""
+"""Migration of a VM via storage, suspended meanwhile."""
 
 from collections.abc import Callable, Generator
 
@@ -19,7 +19,7 @@ STORAGE_MBPS = 4000.0
 
 
 class Suspension:
-    """One VM whose memory is written, kept, and read again at its target.
+    """One VM whose memory is written to storage and read at its target.
 
     ``downtime = 2 M / B + wait``: writing and reading each take the memory M over B,
     ``storage_mbps``, whatever others do. ``stored`` tells whether the VM has left its host and
@@ -41,7 +41,7 @@ class Suspension:
         self._copy_s = float(farm.vms.memory_mib[vm]) * MEGABIT_PER_MIB / storage_mbps
 
     def play(self, stored: Callable[[], None], ended: Callable[[bool], None]) -> SimProcess:
-        """Stop, write, wait for room, read, go on; ``ended`` is told whether it came that far.
+        """Stop, write, wait for capacity, read, resume; ``ended`` is called with success.
 
         ``stored`` is called when the source is free of the VM, ``ended`` exactly once with whether
         the VM runs at its target. An interrupt leaves the VM where it is: at the source, or
@@ -68,7 +68,7 @@ class Suspension:
         ended(finished)
 
     def resume(self, target: int) -> None:
-        """Take the VM from storage onto a host that is on and has room.
+        """Read the VM from storage on a host that is on and has capacity.
 
         To be called only while ``stored``. The memory is taken at once, the VM runs when it has
         been read. Raises FarmError if the target lacks the memory.

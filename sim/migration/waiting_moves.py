@@ -1,4 +1,4 @@
-"""Moves of a plan that wait for room which others free, and ways out where they wait in a circle.
+"""Migrations that wait for capacity freed by others, and resolution of circular waits.
 
 A move that lacks memory at its target now but will have it when moves that are under way, or
 wait as well, have left is held back. Whenever a move ends, those that have room begin
@@ -93,7 +93,7 @@ class WaitingMigrations:
         self._due = False
 
     def admit(self, vms: Ints, targets: Ints) -> tuple[Bools, Bools]:
-        """Return which moves have room in the end, and which of these have it now.
+        """Return which migrations will have capacity, and which have it now.
 
         Of moves to a host that cannot hold all of them, those of higher priority are kept.
 
@@ -112,7 +112,7 @@ class WaitingMigrations:
         return fits, now
 
     def hold(self, proposals: list[Proposal]) -> None:
-        """Hold back moves until they have room.
+        """Hold migrations until they have capacity.
 
         Proposals must have been admitted as having room in the end. They are tried at this instant,
         once the migrations that begin at once have taken their memory.
@@ -123,7 +123,7 @@ class WaitingMigrations:
         self.retry()
 
     def holds(self, vms: Ints) -> Bools:
-        """Return which VMs wait for room, or stand still on their way over storage."""
+        """Return VMs that wait for capacity, or are suspended to storage."""
         return np.array([vm in self._waiting or vm in self._over for vm in vms.tolist()], bool)
 
     def expected(self, hosts: Ints) -> Bools:
@@ -135,7 +135,7 @@ class WaitingMigrations:
         return np.isin(hosts, targets)
 
     def retry(self) -> None:
-        """Begin what has room by now, once at this instant, however many moves end at it."""
+        """Start migrations that now have capacity, once per instant."""
         if self._waiting and not self._due:
             self._due = True
             event = self._clock.at(self._clock.now, NORMAL)
@@ -152,7 +152,7 @@ class WaitingMigrations:
         self._waiting.clear()
 
     def record_unfinished(self) -> None:
-        """Record the moves that the end of the run finds held back or on their way over storage."""
+        """Record migrations that are waiting or suspended to storage at the end of the run."""
         left = self._waiting | self._over
         aside = self._farm.vms.moving_to
         for vm in sorted(left):
@@ -172,7 +172,7 @@ class WaitingMigrations:
         return free_mib
 
     def _leaving_mib(self) -> Floats:
-        """Return what each host has more when moves under way have ended."""
+        """Return the memory freed on each host by ongoing migrations."""
         farm = self._farm
         movers = np.flatnonzero(farm.vms.state == VmState.MIGRATING)
         freed_mib = self._pending(movers, farm.vms.moving_to[movers]).freed_mib(len(farm.hosts))
@@ -184,7 +184,7 @@ class WaitingMigrations:
         return freed_mib
 
     def _to_come_mib(self) -> Floats:
-        """Return what moves under way and held back still free, less what the latter need."""
+        """Return memory freed by ongoing and waiting migrations, minus needs of the latter."""
         if not self._waiting:
             return self._leaving_mib()
         farm, count = self._farm, len(self._farm.hosts)
@@ -197,7 +197,7 @@ class WaitingMigrations:
         return freed_mib - waiting.arriving_mib(count)
 
     def _go_on(self) -> None:
-        """Begin what has room; if nothing has and nothing makes any, find a way out."""
+        """Start migrations that fit; if none fits and none frees memory, resolve the deadlock."""
         self._due = False
         self._drop_lost()
         self._redirect()
@@ -214,7 +214,7 @@ class WaitingMigrations:
             self._free_space(ready, moves, free_mib)
 
     def _drop_lost(self) -> None:
-        """Forget moves of VMs that have left or crashed, and moves to hosts that have failed."""
+        """Drop migrations of VMs that ended or crashed, and migrations to failed hosts."""
         vms, hosts = self._farm.vms, self._farm.hosts
         here = (VmState.RUNNING, VmState.MIGRATING)
         for held in list(self._waiting.values()):
@@ -236,7 +236,7 @@ class WaitingMigrations:
                 self._note(held, -1, held.target, "resumed elsewhere: its target is gone")
 
     def _is_ready(self, held: _WaitingMigration) -> bool:
-        """Whether a VM is not under way itself; a VM on storage needs a target that is on."""
+        """Whether a VM is not migrating; a VM on storage needs a target that is on."""
         if held.over is not None:
             return held.over.stored and self._is_on(held.target)
         running = self._farm.vms.state[held.vm] == VmState.RUNNING
@@ -301,7 +301,7 @@ class WaitingMigrations:
         self._under_way.start(np.array([held.vm]), np.array([unblocked_by.host]))
 
     def _is_storable(self, held: _WaitingMigration) -> bool:
-        """Whether a VM can stand still and go on at its target with its memory as it was."""
+        """Whether a VM can be suspended and resumed on its target."""
         if held.over is not None:
             return True
         vms, group = self._farm.vms, self._farm.hosts.group
@@ -310,7 +310,7 @@ class WaitingMigrations:
         return isinstance(model, FixedRate | MemoryHandover)
 
     def _give_up(self, stuck: list[_WaitingMigration]) -> None:
-        """Refuse moves that nothing makes room for, and those that counted on theirs."""
+        """Refuse migrations that can never fit, and those that depend on them."""
         for held in stuck:
             del self._waiting[held.vm]
         rest = list(self._waiting.values())

@@ -1,4 +1,4 @@
-"""The accounts of a run beside those of the farm itself, as the run leaves them."""
+"""Accounts of a run in addition to those of the farm."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .microscope import Microscope
 
 @dataclass(frozen=True)
 class Accounts:
-    """What is accounted for while a farm runs; an outcome hands it back.
+    """Accounts kept during a run and returned in its outcome.
 
     ``bounds`` holds the farm against its theoretical minimum, step by step. ``service`` has
     response times where VMs have request classes, ``tenants`` energy and neighbours where tenants

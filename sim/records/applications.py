@@ -1,4 +1,4 @@
-"""The record of applications: what was decided, when it was there, and what was missing."""
+"""Records of applications: decisions, when they took effect, and shortages."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ GROWING = ("out", "up")
 
 @dataclass
 class Decision:
-    """One change of the wanted members; ``ready_s`` is NaN until their capacity is there.
+    """One change of the desired members; ``ready_s`` is NaN until their capacity is available.
 
     ``shortage_s`` is for how long the load had then been beyond the capacity.
     """
@@ -34,7 +34,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Instant:
-    """Load and capacity per application as an instant left them, and work missed until then."""
+    """Load and capacity per application after an instant, and work missed until then."""
 
     load_mhz: Floats
     capacity_mhz: Floats
@@ -60,7 +60,7 @@ class _Instant:
 
 
 class ScalingRecord:
-    """Collects decisions, the times when loads were beyond capacity, and the course of both.
+    """Collects decisions, shortages, and load and capacity over time.
 
     ``account`` holds load, capacity and missed work per application as rates (MHz) and integrals
     (MHz s). ``words`` are those of the recorder, whose numbers the tables use.

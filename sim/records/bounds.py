@@ -1,4 +1,4 @@
-"""How far the farm is from what its work needs at least, step by step."""
+"""Theoretical minimum of hosts and power for each step."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ SLACK_S = 1e-6
 
 
 class BoundsRecord:
-    """Ledger of hosts on and energy drawn beside lower bounds on both.
+    """Records hosts on and energy with the lower bounds of both.
 
     The bounds are for the work that hosts did in a step, which is less than was asked for where
     they were short: a farm that leaves work undone is compared with others that leave as much.
@@ -86,7 +86,7 @@ class BoundsRecord:
         return np.array_equal(self._farm.vms.size[self._rows], self._size[self._rows])
 
     def _gather(self, now_s: float) -> None:
-        """Remember who runs now, and how far everybody is who may have run since the last call."""
+        """Store which VMs run now, and the progress of all VMs that ran since the last call."""
         farm, listed = self._farm, self._farm.listed
         self._mark(listed)
         self._size[listed], self._own_mib[listed] = (

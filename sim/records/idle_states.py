@@ -1,4 +1,4 @@
-"""How long hosts were at rest and in which state, and what the switching between took."""
+"""Time of hosts in each power-down state, and time and energy of transitions."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ...models.state.columns import PowerState
 
 
 class SleepRecord:
-    """Time and energy per host, summed up at each change of power state.
+    """Time and energy per host, updated at each change of power state.
 
     ``off_s`` and ``off_j`` have the shape (sleep states, hosts); ``switching_j`` is what hosts drew
     while booting, shutting down, or on their way into or out of another state of rest.

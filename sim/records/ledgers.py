@@ -1,4 +1,4 @@
-"""Accounts of the VMs on hosts: response times, and whose energy it was.
+"""Accounts of VMs on hosts: response times and energy attribution.
 
 A ledger settles the VMs of hosts whenever these are about to change, for the time since they
 changed last; in between all rates are constant. So what it sums up is an integral over the time
@@ -23,7 +23,7 @@ MIN_MHZ = 1e-6
 
 @dataclass(frozen=True)
 class RequestLoad:
-    """What requests are made of, per VM size.
+    """Resource needs of requests, per VM size.
 
     ``work_mhz_s`` is the bare-metal work of a request, 0 where the size has no class;
     ``service_scv`` the squared coefficient of variation of that work; ``latency_s`` what the
@@ -70,7 +70,7 @@ class ServiceLedger:
         farm.own_ledgers.append(self)
 
     def enter(self, vms: Ints, now_s: float) -> None:
-        """Begin with VMs that come to a host; those that were on storage have kept requests."""
+        """Start accounting for VMs on a host; suspended VMs keep their requests."""
         at = self._place[vms]
         at = at[at >= 0]
         stored = at[self._farm.vms.state[self.rows[at]] == VmState.SUSPENDED]
@@ -238,7 +238,7 @@ def offered(farm: Farm, load: RequestLoad, rows: Ints) -> tuple[Floats, Floats, 
 
 
 class TenantLedger:
-    """Energy of tenants, and whom they shared hosts with.
+    """Energy of tenants, and tenants that shared hosts.
 
     ``energy_j`` has one entry per tenant and a last one for VMs of nobody; ``unused_j`` is what
     hosts without VMs drew. ``shared_host_s`` is the time that two tenants were on one host, summed
@@ -267,15 +267,15 @@ class TenantLedger:
         farm.ledgers.append(self)
 
     def enter(self, vms: Ints, now_s: float) -> None:
-        """Do nothing: VMs on storage share a host with nobody and draw no power."""
+        """Do nothing: suspended VMs share no host and use no power."""
 
     def settle_all(self, now_s: float) -> None:
-        """Charge what all hosts have drawn, and note who shared them."""
+        """Attribute the energy of all hosts, and note the tenants on them."""
         vms = np.flatnonzero(self._farm.vms.host >= 0)
         self._charge(self._everywhere, vms, self._farm.vms.host[vms], now_s)
 
     def settle(self, hosts: Ints, now_s: float) -> None:
-        """Charge what hosts that are about to change have drawn, and note who shared them.
+        """Attribute the energy of hosts about to change, and note the tenants on them.
 
         ``hosts`` are rows, ascending; powers and shares are those since their last change.
         """

@@ -1,4 +1,4 @@
-"""Every request of chosen VMs, one by one, inside the farm, beside the formulas.
+"""Simulation of every request of selected VMs within a run, in addition to the formulas.
 
 A VM under the microscope has the arrival rate and the speed that its formula is given from event
 to event; requests come as a Poisson process and share the vCPUs.
@@ -69,7 +69,7 @@ class Microscope:
             event.callbacks = [lambda _: self.retune()]
 
     def retune(self) -> None:
-        """Give every queue the rate and the speed that demand and host now mean.
+        """Update arrival rate and speed of every queue.
 
         A VM without a host makes no requests, one that is on storage makes them and stands still.
 
@@ -109,7 +109,7 @@ class Microscope:
 
 
 def distribution(cv: float) -> Distribution:
-    """Return the distribution of work that a coefficient of variation stands for."""
+    """Return the distribution of work for a coefficient of variation."""
     if cv == 0:
         return "deterministic"
     return "exponential" if cv == 1 else "gamma"

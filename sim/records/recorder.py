@@ -1,4 +1,4 @@
-"""The record of a run: what happened, when and why, and the farm's course over time."""
+"""Records of a run: events with reasons, and the farm over time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -176,11 +176,11 @@ class Recorder:
         )  # fmt: skip
 
     def hold_back(self, vm: int, decided_s: float, unblocked_by: str) -> None:
-        """Remember when the next move of a VM was decided, and how it goes."""
+        """Remember when the next migration of a VM was decided, and how it was unblocked."""
         self._held_back[vm] = (decided_s, self.words(unblocked_by))
 
     def note_moves(self, rows: int, **columns: Any) -> None:
-        """Record moves of different VMs, with what is remembered of those held back.
+        """Record migrations of different VMs, including those that waited.
 
         ``columns`` are those of MIGRATIONS but the last, each a scalar or of length ``rows``.
         """
@@ -200,7 +200,7 @@ class Recorder:
     def note_move(
         self, vm: int, source: int, target: int, decided_s: float, *others: float | bool
     ) -> None:
-        """Do as :meth:`note_moves` for one move; the values are in the order of the columns."""
+        """Do as :meth:`note_moves` for one migration, with values in the order of the columns."""
         decided_s, unblocked_by = self._held_back.pop(vm, (decided_s, self.words("")))
         self.migrations.add_row(vm, source, target, decided_s, *others, unblocked_by)
 
@@ -214,7 +214,7 @@ class Recorder:
         self.note_hosts_on(now_s)
 
     def note_refusals(self, now_s: float, refusals: Sequence[tuple[int, str]]) -> None:
-        """Record hosts that were not put to rest, and why; once until the reason changes."""
+        """Record hosts that were not powered down, and why, once per reason."""
         for host, reason in refusals:
             self.sleep_refusals.add(time_s=now_s, host=host, reason=self.words(reason))
 

@@ -1,4 +1,4 @@
-"""Every request of one VM, one by one: the microscope under which the formulas are looked at.
+"""Simulation of every request of one VM, to check the formulas.
 
 All requests in service progress at one rate, so a single clock of attained service orders their
 completions: a request of work ``w`` that starts when that clock shows ``v`` completes at
@@ -25,7 +25,7 @@ BLOCK = 4096
 
 @dataclass
 class RequestLog:
-    """What happened to requests.
+    """Log of requests.
 
     ``found`` is how many were present when each one came, lost ones included, in order of
     arrival; ``arrived_s`` and ``response_s`` are of those completed, in order of completion.
@@ -110,7 +110,7 @@ class RequestQueue:
         heapq.heappush(self._running, (self._served_s + work_s, number, arrived_s))
 
     def _wait_for_next(self) -> None:
-        """Expect the next completion, at the event already under way if that comes no later."""
+        """Schedule the next completion, reusing the pending event if it is not later."""
         running = len(self._running)
         full = running > self._vcpus
         self._rate = rate = self._speed * self._vcpus / running if full else self._speed

@@ -1,4 +1,4 @@
-"""When rules with a price were broken, and by which VMs on which hosts."""
+"""Violations of soft rules: periods, VMs and hosts."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ Place = tuple[int, int]
 
 
 class RuleRecord:
-    """Periods in which a VM is where a rule with a price does not want it.
+    """Periods in which a VM violates a soft rule.
 
     VMs count where they are and where they are on their way to, from the instant that a move
     begins to its end. The farm says which VMs are about to change place; rules that depend on them

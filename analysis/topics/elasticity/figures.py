@@ -38,14 +38,14 @@ def applications(result: RunTables) -> Figure:
 
 
 def largest(result: RunTables) -> str:
-    """Return the name of the application with the most load, the first of equals."""
+    """Return the name of the application with the most load, the first in case of ties."""
     table = result.table("applications")
     row = int(np.argmax(table["load_ghz_h"].to_numpy()))
     return str(table["application"][row].as_py())
 
 
 def elasticity_of(result: RunTables) -> dict[str, Any] | None:
-    """Return what the report says of applications; None where there are none.
+    """Return the report's text on applications; None without applications.
 
     ``free`` names those without a penalty, ``decisions`` are the first of ``made``.
 

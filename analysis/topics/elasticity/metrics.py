@@ -22,7 +22,7 @@ from .figures import ELASTICITY_FIGURES, elasticity_of
 
 
 def elasticity_values(run: PlayedCase) -> dict[str, float]:
-    """Return the figures of all applications together by name; none where there are none.
+    """Return the metrics of all applications together by name; none without applications.
 
     Lateness is 0 where there was no shortage. ``unserved_load_penalty`` is there only where an
     application has a penalty.

@@ -1,1 +1,1 @@
-"""Hosts, their use, energy, power states, and how many were needed."""
+"""Hosts, their utilisation, energy and power states, and the number needed."""

@@ -1,4 +1,4 @@
-"""How far a run was from the fewest hosts and the least energy for the work that it did.
+"""Theoretical minimum of hosts and energy for the work done, and the gap to it.
 
 The bounds are lower bounds for the work of each step alone (docs/optimum.md): no placement can do
 with less, and none may reach them.

@@ -1,4 +1,4 @@
-"""Hosts: how many were on and needed, what each did, which were busiest."""
+"""Hosts: number on and needed, work of each, busiest ones."""
 
 import numpy as np
 

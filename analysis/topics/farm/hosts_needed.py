@@ -1,4 +1,4 @@
-"""Hosts that a run needed: when start-up ended, the most awake after it, and who is paid for.
+"""Hosts needed by a run: end of start-up, peak number on after it, hosts paid for.
 
 Start-up is the *first descent*: the stretch, from time 0 on, in which control rounds do nothing
 but switch off hosts that only the first placement had switched on. It begins with the first
@@ -29,7 +29,7 @@ RELATIVE = 1e-9
 
 @dataclass(frozen=True)
 class HostsNeeded:
-    """Hosts that were awake: on, booting or shutting down.
+    """Hosts that were on, booting or shutting down.
 
     ``end_s`` is the end of start-up, 0 where there is none; ``startup_peak`` the most awake until
     then, ``peak`` the most after it. ``paid`` is how many are paid for, by group;
@@ -110,7 +110,7 @@ def _part_of_on(run: PlayedCase, on_s: Floats, per_host: Floats) -> float:
 
 
 def start_up_end_s(run: PlayedCase) -> float:
-    """Return when start-up ended, 0 where nothing of the run is start-up.
+    """Return when start-up ended; 0 if there is no start-up.
 
     See the head of this file; an evacuation has none, since hosts leave for another reason.
 
@@ -135,7 +135,7 @@ def start_up_end_s(run: PlayedCase) -> float:
 
 
 def _awake(run: PlayedCase) -> tuple[Floats, Ints]:
-    """Return instants and the hosts awake from each on, (instants, groups).
+    """Return times of changes and the number of hosts on, booting or stopping, (times, groups).
 
     Instants ascend and are all different: of several changes at one instant the last is kept, so
     that a host that is off and on again at once is not counted twice.
@@ -148,7 +148,7 @@ def _awake(run: PlayedCase) -> tuple[Floats, Ints]:
 
 
 def _descent_end_s(run: PlayedCase, every_s: float, rise_s: float) -> float:
-    """Return when the last host of the first descent was at rest, 0 where there is no descent.
+    """Return when the last host of the initial descent was powered down; 0 without a descent.
 
     ``every_s`` is the time between control rounds, ``rise_s`` when a host was first switched on.
     Hosts that a repair leaves off do not count.

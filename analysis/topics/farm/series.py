@@ -16,7 +16,7 @@ from ...base.units_and_ratios import MHZ_PER_GHZ, ratios
 
 
 class _Intervals:
-    """Reporting intervals of a run, those of no length left out.
+    """Reporting intervals of a run, except those of length zero.
 
     ``start_s`` and ``length_s`` have one entry per interval. The recorder writes integrals so far
     at every reporting instant; what happened in an interval is the difference of two.

@@ -1,4 +1,4 @@
-"""CPU, memory and vCPUs side by side: what is promised and used, and what runs out first."""
+"""CPU, memory and vCPUs: allocated and used, and the limiting resource."""
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +68,7 @@ def _memory_values(run: PlayedCase) -> dict[str, float]:
 
 
 def limiting_resource(run: PlayedCase, values: dict[str, float]) -> dict[str, str]:
-    """Return the resource of which most is taken at the 95th percentile of time, and a sentence.
+    """Return the limiting resource at the 95th percentile of time, and a sentence on it.
 
     CPU by use, memory by what VMs hold, and where VMs are placed by their size also what is
     promised to them of the CPU that placement counts; not where control policies, which go by
@@ -233,7 +233,7 @@ def utilisation_map(run: PlayedCase) -> dict[str, Made]:
 
 
 def heatmap(result: RunTables) -> Figure:
-    """Utilisation over hosts and time; blank where a host is off.
+    """Utilisation over hosts and time; blank while a host is off.
 
     Cells that are partly on show the use of the part that was. A small farm has a row for each
     host, a large one a row for several.

@@ -1,1 +1,1 @@
-"""Lives of VMs: values, tables and figures."""
+"""Life cycle of VMs: values, tables and figures."""

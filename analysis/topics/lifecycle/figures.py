@@ -1,4 +1,4 @@
-"""Figures of VMs that come and go and of hosts that fail."""
+"""Figures of VM arrivals and departures and of host failures."""
 
 from typing import Any
 

@@ -176,7 +176,7 @@ def _texts_or_null(run: PlayedCase, codes: Ints) -> pa.DictionaryArray:
 
 
 def migration_phases(run: PlayedCase) -> dict[str, Made]:
-    """Return the phases of each move, in order.
+    """Return the phases of each migration, in order.
 
     A phase in which nothing was sent has 0.
     """
@@ -244,7 +244,7 @@ def links(run: PlayedCase) -> dict[str, Made]:
 
 
 def link_series(run: PlayedCase) -> dict[str, Made]:
-    """Return the course of the links that were used most, the busiest first.
+    """Return the utilisation of the busiest links over time, busiest first.
 
     One row per link and reporting interval; no rows where nothing was sent.
 
@@ -282,7 +282,7 @@ def link_series(run: PlayedCase) -> dict[str, Made]:
 
 
 def _busiest(run: PlayedCase) -> Ints:
-    """Return the links with the highest mean use by moves, at most ten, none unused."""
+    """Return up to ten links with the highest mean utilisation by migrations."""
     assert run.outcome.network is not None
     sent: Floats = run.records["links"]["sent_bytes"]
     use = sent / run.outcome.network.network.capacity_mbps

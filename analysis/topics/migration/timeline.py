@@ -149,7 +149,7 @@ def _phases(
 
 
 def _merged(result: RunTables, wanted: dict[int, int]) -> list[tuple[int, str, float, float, int]]:
-    """Return the phases of some moves; phases of one name in a row are one.
+    """Return the phases of some migrations; consecutive phases of one name are merged.
 
     Each is row, name, start and end in s, and how many phases it stands for.
 
@@ -180,7 +180,7 @@ def _hover_text(moves: Moves, row: int, phase: str, length_s: float) -> str:
 def _row_labels(
     moves: Moves, rows: list[int], row_px: float
 ) -> tuple[dict[int, str], list[dict[str, Any]]]:
-    """Return labels by line, as many as there is room for, and a line between instants.
+    """Return labels by line, as many as fit, and a line between times.
 
     ``row_px`` is the height of a line in pixels; a label takes :data:`LABEL_PX`.
     """
