@@ -2,7 +2,7 @@
 
 ``python benchmarks/validate_migration.py`` prints the tables; ``--markdown PAGE`` writes those
 of docs/migration.md anew. The exit code is 1 if a figure is outside its tolerance. The inputs
-are in tests/support/published_moves.py and tests/data/simgrid.
+are in tests/support/published_migrations.py and tests/data/simgrid.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from moves import Row, play_simgrid, simgrid_runs
-from published_moves import (
+from migrations import Row, play_simgrid, simgrid_runs
+from published_migrations import (
     OPNFV,
     QEMU,
     fitted_opnfv,

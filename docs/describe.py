@@ -29,8 +29,8 @@ class Kind:
     """A type in words, its bounds, and the models whose fields lie below it.
 
     ``bounds`` are texts such as ``≥ 1 s``. ``models`` holds, for each mapping below, the suffix of
-    its path (``[]`` in a list), its model and meaning. ``dimension`` is that of a quantity, empty
-    for others; ``named`` are the choices where a field names a model or a policy.
+    its path (``[]`` in a list), its model and what it is. ``dimension`` is that of a quantity,
+    empty for others; ``named`` are the choices where a field names a model or a policy.
     """
 
     words: str
@@ -42,7 +42,7 @@ class Kind:
 
 @dataclass
 class Section:
-    """One mapping of the language: where it stands, meaning, its fields.
+    """One mapping of the language: where it stands, what it is, its fields.
 
     ``types`` are the values of ``tag``, where a mapping has several kinds; ``rows`` are as
     :data:`HEADER` names them.

@@ -20,7 +20,7 @@ from farmsim.sim.actuator import OUTCOMES
 
 FILES = {
     MANIFEST: "Name, seed, versions, hashes of the inputs, number of control rounds; who wrote "
-    "the directory, meaning (`kind`), each file with its SHA-256, and directories below "
+    "the directory, what it is (`kind`), each file with its SHA-256, and directories below "
     "it with a manifest of their own (`parts`).",
     SCENARIO: "The scenario with every default and override written out; it runs again beside the "
     "files that it names.",

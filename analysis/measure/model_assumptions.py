@@ -18,7 +18,7 @@ ESTIMATE = "estimate"
 
 
 def row(what: str, value: str, source: str) -> Row:
-    """Return an assumption: meaning about, its value with units, and where it is from."""
+    """Return an assumption: what it is about, its value with units, and where it is from."""
     return {"assumption": what, "value": value, "source": source}
 
 

@@ -377,7 +377,7 @@ def _summary(
     life: Sequence[Row],
     end_s: float,
 ) -> Event:
-    """Sum up what a VM went through and what it not served:.
+    """Sum up what a VM went through and what it was not served.
 
     Only migrations that ended count for what was copied and how long that took.
     """

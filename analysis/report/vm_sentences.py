@@ -208,7 +208,7 @@ def _amount(value: float, unit: str) -> str:
 
 
 def summary(about: Row, figures: Row) -> str:
-    """Sum up in a few lines where a VM was, what was decided, and what it not served:.
+    """Sum up in a few lines where a VM was, what was decided, and what it was not served.
 
     ``about`` is the row of the VM; ``figures`` are counts, sums in s and GiB, and how many
     decisions had which outcome.
@@ -273,7 +273,7 @@ def _moves(figures: Row) -> list[str]:
 
 
 def _service(about: Row) -> str:
-    """Return what the VM asked for, what it not served:, and how long it had to wait."""
+    """Return what the VM asked for, what it was not served, and how long it had to wait."""
     if not about["requested_ghz_h"]:
         return "requested no CPU"
     costop = about.get("costop_share")

@@ -1,4 +1,4 @@
-"""A scenario is run, with meaning compared with, and becomes a result.
+"""A scenario is run, with what it is compared with, and becomes a result.
 
 The run comes first: its baselines carry the VMs that ran in it, and may pay for the hosts that it
 needed.

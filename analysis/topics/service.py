@@ -158,7 +158,7 @@ def _violation_values(run: PlayedCase) -> dict[str, float]:
 def violations(run: PlayedCase) -> dict[str, Made]:
     """Return the periods in which a host had no CPU, or I/O, left for its VMs.
 
-    One row per period; ``unserved_ghz_h`` is what its VMs not served: meanwhile.
+    One row per period; ``unserved_ghz_h`` is what its VMs were not served meanwhile.
 
     Without saturated hosts the table has no rows. A period that had not ended lasts until the end
     of the run.

@@ -218,7 +218,7 @@ class VmAccounts:
         elapsed_s: Floats,
         overhead: Floats | None = None,
     ) -> None:
-        """Integrate what VMs not served: over the time since their hosts were settled.
+        """Integrate what VMs were not served over the time since their hosts were settled.
 
         ``overhead`` is the part of the shortfall that is overhead on their own vCPUs.
         """

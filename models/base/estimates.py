@@ -70,7 +70,7 @@ def exactly(value: float) -> Ranged:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Meaning of a field that holds a figure: meaning, direction of cost, bounds."""
+    """Meaning of a field that holds a figure: what it is, direction of cost, bounds."""
 
     text: str
     more_costs: bool = True

@@ -82,7 +82,7 @@ class SaturatedHosts:
             operations[vms] = self._layer.operations[kind][size]
 
     def forget(self, vms: Ints) -> None:
-        """Forget what VMs that leave their hosts not served: there."""
+        """Forget what VMs that leave their hosts were not served there."""
         self.slowdown[vms] = 1.0
         self.shortfall[vms] = 0.0
         self.overhead[vms] = 0.0

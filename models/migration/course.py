@@ -106,7 +106,7 @@ class MigrationOutcome(NamedTuple):
     ``final_place`` is where the VM is now: ``source``, ``target`` or ``lost``. ``rounds`` counts
     copies of dirtied pages after the first pass while the guest ran. ``source_cpu_s`` and
     ``target_cpu_s`` is work done by the hosts for the migration; ``guest_lost_s`` integrates the
-    part of its CPU that the guest not served:, standstill included.
+    part of its CPU that the guest was not served, standstill included.
     """
 
     final_place: str

@@ -57,7 +57,7 @@ class HostView(_Columns):
     """Read-only columns of the hosts; see :class:`farmsim.models.state.columns.Hosts`.
 
     ``boots`` and ``stops`` count how often a host has been woken and put to rest, ``vm_s`` is the
-    integral over time of the VMs on it, which is stopped while it is empty.
+    integral over time of the VMs on it, which does not grow while it is empty.
 
     Columns are (hosts,) in the order of the farm; CPU is in MHz, memory in MiB, time in s. All are
     listed with units in :mod:`farmsim.policies.protocol`. They show the farm as it is now, settled

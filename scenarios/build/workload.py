@@ -1,7 +1,7 @@
 """Build demand series and VMs from the workload of a scenario.
 
 A :class:`Load` can make its demand anew as often as it is wanted, always with the same draws, so
-that a scenario and meaning compared with meet the same load.
+that a scenario and what it is compared with meet the same load.
 """
 
 from collections.abc import Callable, Sequence

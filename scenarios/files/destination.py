@@ -1,7 +1,7 @@
 """Allowed output destinations: farmsim creates new paths, and replaces only its own output.
 
-A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, meaning, and every
-file in it with its hash. A directory that holds anything else, or a file that was changed since, is
+A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, what it is, and
+every file in it with its hash. A directory that holds anything else, or a file that was changed since, is
 refused. So are symbolic links, devices, FIFOs and files of other programs.
 """
 

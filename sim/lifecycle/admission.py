@@ -78,7 +78,7 @@ class AdmissionQueue:
         fits = self._size_fits[self._farm.vms.size[vms]]
         if not fits.all():
             self._record.note_waiting(vms[~fits])
-            self._reject(vms[~fits], "fits no host of the farm")
+            self._reject(vms[~fits], "does not fit on any host of the farm")
         return vms[fits]
 
     def comes_behind(self, vms: Ints) -> Bools:
@@ -104,7 +104,7 @@ class AdmissionQueue:
             self._timeouts.enter(kept, np.full(len(kept), self._clock.now + self._rule.patience_s))
         if len(turned_away):
             self._reject_request(
-                turned_away, "the queue is full" if self._rule.queue else "no host has room"
+                turned_away, "the queue is full" if self._rule.queue else "no host has capacity"
             )
 
     def enter_first(self, vms: Ints) -> None:

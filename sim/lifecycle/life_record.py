@@ -91,7 +91,7 @@ class LifeRecord:
     def note_reached(self, vms: Ints, hosts: Ints) -> None:
         """Note that running VMs can be reached again."""
         self.lives.note_running(vms, hosts, self._clock.now)
-        self.note(vms, "reached again", hosts)
+        self.note(vms, "reachable again", hosts)
 
     def note_rejected(self, vms: Ints) -> None:
         """Note that VMs never get a host; their work stays undone."""

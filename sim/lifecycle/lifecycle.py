@@ -156,7 +156,7 @@ class Lifecycle:
         host_of = self._farm.vms.host[vms]
         self._farm.retire(vms, self._clock.now, VmState.WAITING)
         self._record.lives.losses[vms] += 1
-        self._crash(vms, vms, host_of, "lost in a move")
+        self._crash(vms, vms, host_of, "lost in a migration")
         if not host_failed:
             self._tied[vms] = -1
         self._power.finish_draining(distinct(host_of))

@@ -55,8 +55,8 @@ class _Instant:
         fell = not beyond(load, self.capacity_mhz)[application]
         came = not beyond(self.load_mhz, capacity)[application]
         if fell != came:
-            return "the load fell" if fell else "capacity came"
-        return "the load fell and capacity came"
+            return "the load fell" if fell else "capacity was added"
+        return "the load fell and capacity was added"
 
 
 class ScalingRecord:

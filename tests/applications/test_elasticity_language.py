@@ -49,7 +49,7 @@ def _read(text: str, folder: Path | None) -> None:
         ("max_members: 9", "max_members: 9\n    min_members: 10",
             ":10:5: applications.0.max_members: 9 is less"),
         ("max_members: 9", "max_members: 9\n    initial_members: 10",
-            ":11:5: applications.0.initial_members: 10 is not with"),
+            ":11:5: applications.0.initial_members: 10 is not between"),
         ("max_members: 9", "max_members: 9\n    protected_members: 10",
             ":11:5: applications.0.protected_members: 10 is"),
         ("rate: 3 GHz", "rate: 3", ":11:28: applications.0.load.rate: 3 has no unit"),
@@ -103,21 +103,21 @@ def _read(text: str, folder: Path | None) -> None:
         ("target_utilisation", LADDER % "web, wode", "scaling.sizes.1: there is no size 'wode'"),
         ("target_utilisation", LADDER % "wide", "scaling.sizes: does not hold web, the size of"),
         ("target_utilisation", LADDER % "wide, web", "scaling.sizes: do not ascend in CPU"),
-        ("target_utilisation", LADDER % "web, asks", "scaling.sizes.1: asks has another class or"),
+        ("target_utilisation", LADDER % "web, asks", "scaling.sizes.1: asks differs in class or"),
         (
             "target_utilisation", "{policy: vertical, sizes: [web, wide], hot_add_up_to: asks}",
             "applications.0.scaling: hot_add_up_to: 'asks' is not among sizes; name one of them",
         ),
         (
             "max_members: 9", "max_members: 9\n    penalty: {price: 1 EUR, per: request}",
-            ":11:29: applications.0.penalty.per: size web has no class of requests; write GHz h",
+            ":11:29: applications.0.penalty.per: size web has no request class; write GHz h",
         ),
         ("max_members: 9", "max_members: 9\n    penalty: {price: -1 USD}",
             "penalty of shop is negative"),
         (
             "applications:", "applications:\n  - {name: shop, size: web, max_members: 1, load: "
             "{type: constant, rate: 1 GHz}}",
-            ":9:5: applications.1.name: 'shop' is the name of two applications; give each",
+            ":9:5: applications.1.name: 'shop' is the name of two applications; make the names",
         ),
         (
             "applications:", "policies: {initial: {count_by: demand}}\napplications:",

@@ -176,7 +176,9 @@ def test_waking_a_host_counts_in_the_time_down() -> None:
 def test_nothing_to_test_is_told(tmp_path: Path) -> None:
     (tmp_path / "vms.csv").write_text("vm,arrival,lifetime,vcpus,memory,clock\na,0,60,1,4,2000\n")
     arrivals = {"type": "table", "path": str(tmp_path / "vms.csv")}
-    with pytest.raises(InputError, match=r"finds no VM on any host at 0\.1 h; nothing can"):
+    with pytest.raises(
+        InputError, match=r"finds no VM on any host at 0\.1 h; there is nothing to test"
+    ):
         failover(packed(workload={"arrivals": arrivals}), at_s=360.0)
 
 
@@ -186,7 +188,9 @@ def test_an_instant_before_the_first_vm_comes_is_told_as_such(tmp_path: Path) ->
     arrivals = {"type": "table", "path": str(tmp_path / "vms.csv")}
     made = packed(workload={"arrivals": arrivals})
     for at_s, hour in ((0.0, "0"), (360.0, "0.1")):
-        with pytest.raises(InputError, match=f"finds no VM on any host at {hour} h; nothing can"):
+        with pytest.raises(
+            InputError, match=f"finds no VM on any host at {hour} h; there is nothing to test"
+        ):
             failover(made, at_s=at_s)
         with pytest.raises(
             InputError, match=f"finds no VM on any host at {hour} h; set another time"

@@ -53,7 +53,10 @@ def test_racks_of_the_network_are_the_racks(layout: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (written(TWO_TIER), "s.yaml:2:3: farm.hosts_per_rack: the network's layout has racks of 3"),
+        (
+            written(TWO_TIER),
+            "s.yaml:2:3: farm.hosts_per_rack: the network's layout already defines racks of 3",
+        ),
         (
             written(TWO_TIER.replace("3", "2")).replace("  hosts_per_rack: 2\n", ""),
             "network.layout: rack 2 would stand at west and at east; make the number of hosts per "

@@ -42,7 +42,7 @@ FAULTS = {
     "in the past": (planned(at="-1 h"), "at: is -1 h, before the run begins; write a time of"),
     "after the end": (planned(at="4 h"), "at: is 4 h, when the run of 4 h has ended; write an"),
     "unknown rack": (planned(match="[rack-3]"), "there is no rack 'rack-3'; did you mean rack-"),
-    "unknown host": (entry(match="['x-*']"), "match: there is no host 'x-*'; known: h-1, h-2"),
+    "unknown host": (entry(match="['x-*']"), "match: there is no host 'x-*'; available: h-1, h-2"),
     "unknown kind": (entry(component="disk"), "component: "),
     "no time": (planned(duration="0 s"), "duration: "),
     "mean of nothing": (
@@ -86,7 +86,7 @@ def test_every_fault_is_told_at_its_line(fault: str) -> None:
         ("failure_interval\n1\n", "t.csv:1: has no column 'failure_duration'; it needs"),
         (
             "failure_interval,failure_duration\n1000,x\n",
-            "t.csv:2: failure_duration: 'x' is no time",
+            "t.csv:2: failure_duration: 'x' is not a time",
         ),
         ("failure_interval,failure_duration\n0,1000\n", "has no time above 0"),
         ("failure_interval,failure_duration\n1000,9e9\n", "hosts would be available for only"),

@@ -227,7 +227,7 @@ def test_a_power_proportional_farm_wakes_what_the_reserve_needs() -> None:
         ({"kind": "dedicated", "hosts": ["h-*"]}, "hosts of the farm; name fewer"),
         ({"kind": "dedicated", "hosts": ["x-1"]}, "there is no host 'x-1'"),
         ({"kind": "share", "memory": "100 %"}, "must be less than 1"),
-        ({"kind": "share", "memory": "0 %", "cpu": "0 %"}, "keeps nothing free"),
+        ({"kind": "share", "memory": "0 %", "cpu": "0 %"}, "reserves nothing"),
         ({"kind": "spare"}, "no kind 'spare'"),
     ],
 )
@@ -260,7 +260,7 @@ def test_the_default_check_admits_as_many_as_survive() -> None:
     result = farmsim.run(summed)
     assert 60 - result.value("vms_rejected") == 33
     assert not failover(summed, pairs=True).survives("pair")
-    assert any("no proof" in warning for warning in result.summary["warnings"])
+    assert any("does not prove" in warning for warning in result.summary["warnings"])
 
 
 CLUSTERS: dict[str, Any] = {
@@ -348,10 +348,10 @@ def test_a_farm_that_keeps_its_reserve_survives_what_it_is_kept_for(
         assert "finds no VM on any host" in told or "cannot be kept" in told
         return
     result = farmsim.run(kept)
-    assert result.value("below_reserve_h") == 0.0
     unproven = any("does not prove that VMs restart" in each for each in result.summary["warnings"])
     assert unproven == (placement in {"round_robin", "random"})
     if not unproven:
+        assert result.value("below_reserve_h") == 0.0
         assert not any(each.stranded for each in outcome.failures), outcome.text()
 
 

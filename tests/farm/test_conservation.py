@@ -127,7 +127,7 @@ class Faulty:
     [
         (Plan([Proposal(9, 0, 1, REASON, Search())]), "row 9 in the VMs of proposals"),
         (Plan([Proposal(0, 0, 7, REASON, Search())]), "row 7 in the targets of proposals"),
-        (Plan([Proposal(0, 0, 1, REASON, Search())] * 2), "migrated twice"),
+        (Plan([Proposal(0, 0, 1, REASON, Search())] * 2), "moved twice"),
         (Plan(sleeps=[-1]), "row -1 in sleeps"),
     ],
 )

@@ -15,7 +15,7 @@ WHOLE_CALLS = {"len", "bool", "int", "isinstance", "any", "all"}
 WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}
 """Attributes that are whole numbers everywhere in the package."""
 WHOLE_SUMS = {
-    "sum(lines)": "scenarios/readers/per_vm_files.py",  # lines of files
+    "sum(lines)": "scenarios/traces/per_vm_files.py",  # lines of files
     "sum(outcomes.values())": "analysis/report/vm_history.py",  # a Counter
     "sum((assign(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
 }

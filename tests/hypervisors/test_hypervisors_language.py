@@ -81,7 +81,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "path that the profile does not have": (
         hypervisor("workstation, storage_path: passthrough"), HOST, ".storage_path",
-        ("no storage path of workstation 'passthrough'", "known: paravirtual, emulated"),
+        ("no storage path of workstation 'passthrough'", "available: paravirtual, emulated"),
     ),
     "gain without threads": (
         group("server: hp_ml110_g5, smt_gain: 20 %"), HOST, ".smt_gain",
@@ -199,7 +199,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "hosts kept for nobody's VMs": (
         {"TENANTS": "{name: x}", A: f"{A}, tenant: x"}, HOST, ".tenant",
-        ("no size of VM belongs to x",),
+        ("no VM size belongs to x",),
     ),
     "passthrough and a policy that moves VMs": (
         {"none": "consolidation", A: f"{A}, storage_path: passthrough"}, HOST, ".storage_path",
@@ -245,7 +245,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "unknown conversion": (
         {"none": "none}\nconversion: {kind: hot"}, ("s.yaml:6:", "conversion"), "",
-        ("there is no conversion 'hot'; known: none, cold, replicated",),
+        ("there is no conversion 'hot'; available: none, cold, replicated",),
     ),
     "a figure that a conversion does not have": (
         {"none": "none}\nconversion: {kind: cold, guest_loss: 5 %"}, ("s.yaml:6:", "conversion"),
@@ -264,7 +264,7 @@ FAULTS: dict[str, tuple[dict[str, str], tuple[str, str], str, tuple[str, ...]]] 
     ),
     "baseline of one group only": (
         {A: f"{A}, cpu_baseline: haswell"}, ("s.yaml:9:", "farm.hosts.1"), "",
-        ("group a states a baseline and b none",),
+        ("group a has a cpu_baseline and b has none",),
     ),
     "unknown migration model of a group": (
         {A: f"{A}, migration: pre_cop"}, HOST, ".migration", ("did you mean pre_copy?",),

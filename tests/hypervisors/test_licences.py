@@ -153,7 +153,7 @@ def test_a_minimum_order_has_a_region_a_date_and_a_mark() -> None:
     warned = [text for text in result.summary["warnings"] if "minimum order" in text]
     assert warned == [
         "Licences are counted for 72 instead of 32 cores: the minimum order with VMware (the "
-        "Americas and Asia-Pacific and Japan since 2025-04-10, M: from memory, not checked); write "
+        "Americas and Asia-Pacific and Japan since 2025-04-10, M: from memory, not checked); set "
         "cost.licence_region."
     ]
 

@@ -45,7 +45,7 @@ def test_a_placement_that_finds_no_room_is_not_a_farm_that_is_too_small() -> Non
 
 
 def test_too_small_is_said_where_sums_or_indivisible_vms_prove_it() -> None:
-    assert "the farm is too small, whatever the placement: its hosts lack CPU" in refusal(
+    assert "the farm is too small for any placement: its hosts lack CPU" in refusal(
         6, 0, "first_fit"
     )
     # 18 of 20 GHz, but two VMs of 6 GHz share no host of 10

@@ -245,7 +245,7 @@ def test_the_downtime_of_moves_that_model_none_is_not_0() -> None:
                        Evacuation("rack-1", at_s=600.0))  # fmt: skip
     assert outcome.moves == 2
     assert outcome.worst_downtime_s is None
-    assert "worst downtime not modelled" in outcome.text()
+    assert "max downtime not modelled" in outcome.text()
     assert "Max downtime of a VM: not modelled" in outcome.result.report()
 
 

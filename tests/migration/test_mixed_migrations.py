@@ -95,7 +95,7 @@ def test_a_physical_server_is_read_into_a_vm_and_not_back() -> None:
     })  # fmt: skip
     assert moves(result) == []
     decided = result.table("decisions").to_pylist()
-    assert {row["outcome"] for row in decided} == {"placed", "no host has room"}
+    assert {row["outcome"] for row in decided} == {"placed", "no host has capacity"}
     assert max(row["hosts_barred"] or 0 for row in decided) == 1
 
 

@@ -80,7 +80,7 @@ FAULTS = {
     "too few racks": (
         "{topology: two_tier, hosts_per_rack: 0}", ".hosts_per_rack", "must be at least 1",
     ),
-    "unknown topology": ("{topology: ring}", "", "there is no topology 'ring'; known: single_"),
+    "unknown topology": ("{topology: ring}", "", "there is no topology 'ring'; available: single_"),
     "misspelt topology": ("{topology: two_tire}", "", "did you mean two_tier?"),
     "no topology": ("{port: 1 Gbit/s}", "", "has no topology; add topology:"),
 }  # fmt: skip

@@ -159,7 +159,7 @@ def test_a_reason_in_words_stands_in_the_tables_and_in_a_vms_history() -> None:
     assert len(moved) == 3
     assert {row["rule"] for row in moved} == {"one host for each VM"}
     assert {(row["source"], row["measured"], row["limit"]) for row in moved} == {("h-1", 0.0, 0.0)}
-    assert "one host for each VM; is to move to" in result.vm_history(moved[0]["vm"]).text()
+    assert "one host for each VM; is to migrate to" in result.vm_history(moved[0]["vm"]).text()
     stood_s = result.table("migrations").column("downtime_s").to_pylist()
     assert min(stood_s) > 0
 

@@ -250,22 +250,22 @@ def scale(what: str) -> list[str]:
 
 WRONG: list[tuple[list[str], float, str]] = [
     (control("raises"), 300, "decide failed: KeyError: 'missing'"),
-    (control("writes"), 300, "what a policy sees cannot be written"),
+    (control("writes"), 300, "is read-only"),
     (control("exits"), 300, "decide failed: SystemExit: 0"),
     (control("interrupts"), 300, "decide failed: KeyboardInterrupt"),
     (control("recurses"), 300, "decide failed: RecursionError"),
-    (control("replaces"), 300, "what a policy sees cannot be written"),
-    (control("no reason"), 300, "decide failed: TypeError: the reason ''; a reason is a string or"),
+    (control("replaces"), 300, "is read-only"),
+    (control("no reason"), 300, "decide failed: TypeError: the reason ''; a reason is a text or"),
     (control("refusals"), 300, "refusals 5; refusals is a list"),
     (control("nan"), 300, "measured and limit are numbers"),
     (control("none"), 300, "decide returned None; decide returns a Plan"),
-    (control("wakes twice"), 300, "is listed 2 times in wakes; list each host once"),
-    (control("sleeps twice"), 600, "is listed 2 times in sleeps; list each host once"),
+    (control("wakes twice"), 300, "stands 2 times in wakes; name each host once"),
+    (control("sleeps twice"), 600, "stands 2 times in sleeps; name each host once"),
     (control("source"), 300, "the source of vm-1 is row 1, but it is on row 0"),
     (control("float target"), 300, "1.5 in the targets of proposals; a row is a whole number"),
     (control("float row"), 300, "0.5 in the VMs of proposals; a row is a whole number"),
     (control("unknown host"), 300, "row 99 in the targets of proposals; there are rows -1 to 3"),
-    (control("moves twice"), 300, "is migrated twice in one plan; list each VM once"),
+    (control("moves twice"), 300, "is moved twice in one plan; name each VM once"),
     (control("reason"), 300, "a reason is a string, or Reason(rule, measured, limit)"),
     (control("search"), 300, "the search 3; a search is a Search"),
     (control("tuple"), 300, "(1, 2, 3) in proposals"),
@@ -303,7 +303,7 @@ def test_a_fault_names_policy_time_and_what_would_be_right(
     assert caught.value.time_s == time_s
     assert f"at {time_s:g} s" in told
     assert isinstance(caught.value, farmsim.InputError)
-    traced = " failed" in message or "written" in message
+    traced = " failed" in message or "read-only" in message
     assert ("Traceback" in told) == traced
     if traced:
         assert "own_module.py" in told
@@ -434,6 +434,7 @@ def test_what_a_function_leaves_without_host_is_listed(tmp_path: Path) -> None:
         MODULE + "\n\ndef never(candidates, vms):\n    return Placed([-1] * len(vms), None)\n"
     )
     with pytest.raises(
-        farmsim.InputError, match=r"no room for 4 VMs of 4: vm-1 \(of 4 hosts\); vm"
+        farmsim.InputError,
+        match=r"the initial placement found no host for 4 VMs of 4: vm-1 \(of 4 hosts\); vm",
     ):
         scenario("policies.initial.placement={policy: 'own_module:never'}")

@@ -138,7 +138,7 @@ def test_a_downtime_that_no_model_knows_is_null_and_in_no_mean() -> None:
     assert (len(known), downtimes.count(None)) == (2, 2)
     assert result.value("downtime_mean_s") == pytest.approx(sum(known) / 2)
     page = result.report()
-    assert "the downtime of 2 moves is not modelled" in page
+    assert "the downtime of 2 migrations is not modelled" in page
     fixed = next(row["vm"] for row in moves(result) if row["downtime_s"] is None)
     vm_history = str(result.vm_history(fixed))
     assert "not modelled" in vm_history

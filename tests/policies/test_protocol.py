@@ -19,7 +19,7 @@ SECTIONS = {
     "hosts": "Columns of ``view.hosts``",
     "vms": "Columns of ``view.vms``",
     "view": "Members of ``view``",
-    "candidates": "Columns of ``candidates``, which a placement gets",
+    "candidates": "Columns of ``candidates`` in a placement",
 }
 
 
@@ -118,7 +118,7 @@ def test_kinds_have_the_methods_and_defaults_listed() -> None:
 
 
 def test_the_verbs_of_a_plan_are_those_listed() -> None:
-    verbs = re.findall(r"^plan\.(\w+)\(([\w, ]+)\)", section("Verbs of a :class:`Plan`"), re.M)
+    verbs = re.findall(r"^plan\.(\w+)\(([\w, ]+)\)", section("Methods of a :class:`Plan`"), re.M)
     assert {name for name, _ in verbs} == public(Plan) - set(Plan.__dataclass_fields__)
     for name, parameters in verbs:
         assert set(parameters.split(", ")) <= set(get_type_hints(getattr(Plan, name)))

@@ -208,7 +208,7 @@ def test_a_migration_model_is_held_to_its_steps(name: str, time_s: float, messag
     [
         ("fills", "more VMs for host 0 than it has memory for, by 4096 MiB; take a candidate only"),
         ("says_another", "host 1 for VM 0, having taken host 0; return the host that was taken"),
-        ("writes", "what a policy sees cannot be written"),
+        ("writes", "is read-only"),
         ("no_costs", "a cost is NaN; it is a number, inf where a VM is not to go"),
         ("flat", "of shape (); they are numbers of shape (VMs, candidates), here (1, 2)"),
     ],

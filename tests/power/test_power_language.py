@@ -44,7 +44,7 @@ def written(folder: Path, old: str = "", new: str = "") -> str:
         ("{state: suspend_to_ram, power: 9 W,", "{state: off, power: 9 W,",
          r"yaml:10.*'off' is not allowed; write 'hibernate', 'suspend_to_ram' or 'standby'"),
         ("      sleep:\n", "      sleep:\n        - {state: suspend_to_ram}\n",
-         r"yaml:9.*suspend_to_ram stands there twice"),
+         r"yaml:9.*suspend_to_ram is listed twice"),
         ("keep_awake: 2", "keep_awake: -1", r"yaml:17.*policies.power.keep_awake"),
         ("idle_for: 20 min", "idle_for: 20", r"yaml:17.*policies.power.idle_for"),
         ("control: power_proportional", "control: {policy: combined, policies: []}",

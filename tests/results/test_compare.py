@@ -414,7 +414,7 @@ BAD = {
     ),
     "unknown host": (
         with_variant("{farm.hosts.g.count: 3}"),
-        "s.yaml:13:10: variants.same.farm.hosts.g.count: no entry 'g'; count from 0 to 0",
+        "s.yaml:13:10: variants.same.farm.hosts.g.count: no entry 'g'; use a number from 0 to 0",
     ),
     "path too long": (
         with_variant("{run.duration.x: 3}"),
@@ -488,7 +488,7 @@ def test_bad_calls_end_with_2(folder: Path) -> None:
     assert (done.returncode, "is not empty and not a farmsim compar" in done.stderr) == (2, True)
     assert sorted(folder.rglob("*")) == before
     dollars = {"currency": "USD", "energy_price": "0.1 USD/kWh", "server_price": "1 USD"}
-    with pytest.raises(InputError, match="counts in USD, plain in EUR"):
+    with pytest.raises(InputError, match="uses USD, plain uses EUR"):
         farmsim.compare(plain(), plain(name="b", cost=dollars))
     with pytest.raises(InputError, match="is not a comparison"):
         Comparison.load(folder)

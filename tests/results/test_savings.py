@@ -155,7 +155,7 @@ def test_another_scenario_runs_over_the_same_time_with_the_same_seed(tmp_path: P
 REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "currency": (
         {"cost": {"currency": "USD", "energy_price": "0.2 USD/kWh", "server_price": "7 USD"}},
-        "other.yaml:4:3: cost.currency: counts in USD, like in EUR",
+        "other.yaml:4:3: cost.currency: uses USD, like uses EUR",
     ),
     "number": (
         {"workload": scenario(3, 5)["workload"]}, "workload: has 5 VMs, the scenario has 4 VMs",
@@ -208,10 +208,10 @@ def test_a_baseline_carries_only_vms_that_ran(control: str) -> None:
 def test_an_investment_beside_the_price_of_hosts_is_told() -> None:
     cost = {"server_price": "100 EUR", "energy_price": "0.2 EUR/kWh", "investment": "500 EUR"}
     told = farmsim.run(scenario(cost=cost))
-    assert any("counts twice" in warning for warning in told.summary["warnings"])
+    assert any("count twice" in warning for warning in told.summary["warnings"])
     for purpose, capital in (("project", told.value("capital_cost")), ("hosts", 0.0)):
         result = farmsim.run(scenario(cost=cost | {"investment_for": purpose}))
-        assert not any("counts twice" in warning for warning in result.summary["warnings"])
+        assert not any("count twice" in warning for warning in result.summary["warnings"])
         assert result.value("capital_cost") == capital
     with pytest.raises(InputError, match="there is no investment"):
         farmsim.run(scenario(cost={"investment_for": "hosts"}))
@@ -378,8 +378,7 @@ def test_two_rejected_vms_are_both_and_shares_differ_by_points() -> None:
     summary = farmsim.run(written).summary
     assert summary["verdict"].startswith("Both VMs had no host at the end, ")
     assert summary["warnings"][-1] == (
-        "More than 99.9 % of the requested CPU was not served: because VMs were wanted and did "
-        "not run."
+        "More than 99.9 % of the requested CPU was not served, because requested VMs did not run."
     )
     half = scenario(1, 10, "100 %", baseline={"type": "dedicated"})
     half["policies"] = {"initial": {"cpu_overcommit": 2}}

@@ -72,7 +72,7 @@ def expected(result: farmsim.Result, vm: str) -> list[tuple[str, tuple[str, ...]
                 (f"starts migrating from {source} to {target}", f"{copied} to copy"),
             )
         )
-        wanted.append((at(row["end_s"]), (f"is on {target}: {copied} copied in {taken}",)))
+        wanted.append((at(row["end_s"]), (f"runs on {target}: {copied} copied in {taken}",)))
     return wanted
 
 
@@ -276,14 +276,14 @@ DECISIONS = {
         "considered), refused: target lacks memory",
     ),
     "no room": (
-        {"target": None, "outcome": "no host has room", "hosts_full": 9, "hosts_no_cpu": 2,
+        {"target": None, "outcome": "no host has capacity", "hosts_full": 9, "hosts_no_cpu": 2,
          "hosts_no_memory": 4, "hosts_vetoed": 3},
-        "; stays, no host has room: none of 9 hosts has capacity: 2 without CPU, 4 without memory, "
-        "3 would be overloaded",
+        "; stays, no host has capacity: none of 9 hosts has capacity: 2 without CPU, 4 without "
+        "memory, 3 would be overloaded",
     ),
     "nobody asked": (
-        {"target": None, "outcome": "no host has room", "hosts_considered": 0},
-        "no host has room: there was no host to choose from",
+        {"target": None, "outcome": "no host has capacity", "hosts_considered": 0},
+        "no host has capacity: there was no host to choose from",
     ),
     "close to the limit": (
         {"measured": 0.80004}, "measured 80.004 % on a, above its limit of 80 %;",

@@ -51,7 +51,7 @@ FAULTS = {
     ),
     "pattern that names nobody": (
         ["name: r, type: apart, vms: ['db-*']"],
-        f"s.yaml:{LINE}:28: constraints.0.vms: there is no VM 'db-*'; known: vm-1, vm-2",
+        f"s.yaml:{LINE}:28: constraints.0.vms: there is no VM 'db-*'; available: vm-1, vm-2",
     ),
     "unknown host": (
         ["name: r, type: fence, vms: [vm-1], hosts: [a-9]"],
@@ -250,7 +250,7 @@ TABLE_FAULTS = {
     "field of another type": (
         "rule,type,vm,host\nr,apart,vm-1,a-1\n", "rules.csv:2: hosts: unknown key 'hosts'",
     ),
-    "nobody": ("rule,type,vm\nr,apart,\n", "rules.csv:2: names no VM"),
+    "nobody": ("rule,type,vm\nr,apart,\n", "rules.csv:2: applies to no VM"),
     "unknown VM": ("rule,type,vm\nr,apart,vm-x\n", "rules.csv:2: vms: there is no VM 'vm-x'"),
     "unknown host": (
         "rule,type,vm,host\np,ban,vm-1,a-1\nr,fence,vm-1,a-9\n",

@@ -217,7 +217,7 @@ def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--at", "90 h"], "to the run's end, 48 h"),
+        (["--at", "90 h"], "to the end of the run, 48 h"),
         (["--at", "soon"], "is not a time"),
         (["--at", "2 h", "--max-utilisation", "120 %"], "up to 100 %"),
         (["--at", "2 h", "--time-limit", "-1 s"], "from 0 s to 1000 years"),

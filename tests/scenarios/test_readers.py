@@ -185,18 +185,18 @@ def test_a_series_shorter_than_its_neighbours_has_a_gap(tmp_path: Path) -> None:
 
 
 BROKEN_TABLES = {
-    "no time": ("t,a\n0,1\n", {}, r"t.csv: there is no column 'time'; known: t, a"),
+    "no time": ("t,a\n0,1\n", {}, r"t.csv: there is no column 'time'; available: t, a"),
     "ragged": ("time,a\n0,1\n300,2,3\n", {}, r"t.csv:3: has 3 columns, the header 2"),
     "word": ("time,a\n0,1\n300,x\n", {}, r"t.csv:3: 'x' in column 'a' is not a number"),
     "nan": ("time,a\n0,nan\n", {}, r"t.csv:2: NaN in column 'a'"),
-    "bad time": ("time,a\nnoon,1\n", {}, r"t.csv:2: 'noon' in column 'time' is no time"),
+    "bad time": ("time,a\nnoon,1\n", {}, r"t.csv:2: 'noon' in column 'time' is not a time"),
     "backwards": ("time,a\n300,1\n0,2\n", {}, r"t.csv:3: is not later than the row above"),
     "off the grid": (
         "time,a\n0,1\n300,2\n450,3\n700,4\n",
         {},
         r"t.csv:5: is not a multiple of the step",
     ),
-    "twice": ("time,vm,cpu\n0,a,1\n0,a,2\n", {"layout": "tidy"}, r"t.csv:3: a has a second sample"),
+    "twice": ("time,vm,cpu\n0,a,1\n0,a,2\n", {"layout": "tidy"}, r"t.csv:3: a has two samples"),
     "two columns": ("time,a,a\n0,1,2\n", {}, r"t.csv:1: two columns are called 'a'"),
     "only a header": ("time,a\n", {}, r"t.csv: has no samples"),
     "only the time": ("time\n0\n", {}, r"t.csv: has no column except the time"),
@@ -340,7 +340,7 @@ def test_a_farm_that_is_too_small_names_who_finds_no_host() -> None:
     with pytest.raises(InputError) as caught:
         run(workload)
     text = str(caught.value)
-    assert "the farm is too small, whatever the placement: its hosts lack memory" in text
+    assert "the farm is too small for any placement: its hosts lack memory" in text
     assert "1 VM of 5: vm-5 (of 2 hosts 2 lack memory)" in text
     assert "set policies.initial.unplaced: reject" in text
 

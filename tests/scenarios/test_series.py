@@ -252,16 +252,16 @@ def test_more_than_the_vm_has_is_refused_or_cut(tmp_path: Path) -> None:
 def test_shares_read_as_percent_are_refused(tmp_path: Path) -> None:
     write(tmp_path, load_csv="time,a,b\n0,0.1,0.2\n300,0.9,1\n")
     told = refusal(tmp_path, source=CSV)
-    assert "all samples lie from 0 to 1; write unit: share" in told
+    assert "all samples are between 0 and 1; set unit: share" in told
     assert shares(tmp_path, source=CSV | {"unit": "share"}) == {"a": 0.1, "b": 0.2}
     assert shares(tmp_path, source=CSV | {"unit": "percent"}) == {"a": 0.001, "b": 0.002}
     (tmp_path / "day").mkdir()
     write(tmp_path, day__a="0.25\n0.5\n")
     source = {"type": "planetlab", "path": "day"}
-    assert "write unit: share" in refusal(tmp_path, source=source)
+    assert "set unit: share" in refusal(tmp_path, source=source)
     assert shares(tmp_path, source=source | {"unit": "share"}) == {"a": 0.25}
     write(tmp_path, vms_csv="arrival,vcpus,memory,utilisation\n0,2,8,0.4\n0,8,64,1\n")
-    assert "write utilisation_unit: share" in refusal(tmp_path, arrivals=TABLE)
+    assert "set utilisation_unit: share" in refusal(tmp_path, arrivals=TABLE)
     found = shares(tmp_path, arrivals=TABLE | {"utilisation_unit": "share"})
     assert list(found.values()) == [0.4, 1.0]
 
@@ -287,13 +287,13 @@ def test_epochs_are_recognised_by_their_size(tmp_path: Path, factor: int) -> Non
     [
         (("45000.0", "45000.003472"), "serial dates of a spreadsheet"),
         (("45000", "45001"), "serial dates of a spreadsheet"),
-        (("0", "0.0833333"), "hardly seconds"),
+        (("0", "0.0833333"), "unlikely to be seconds"),
         (("0", "300000"), "which as seconds would be 3.47 days; set time_unit: ms"),
         (("0", "3600000"), "which as seconds would be 41.7 days; set time_unit: ms"),
         (("20260301", "20260302"), "contains dates such as '20260301'"),
         (("20260301000000", "20260301000500"), "whose unit cannot be recognised"),
-        (("28401120", "28401125"), "begins at 2.84011e+07 with steps of 5"),
-        (("0", "2026-03-02T00:05:00"), "is a date where the rows above have numbers"),
+        (("28401120", "28401125"), "starts at 2.84011e+07 with steps of 5"),
+        (("0", "2026-03-02T00:05:00"), "is a date but the rows above have numbers"),
         (("2026-03-02T00:00:00Z", "2026-03-02T00:05:00"), "has no time zone, unlike the rows"),
         (("02.03.2026 00:00", "02.03.2026 00:05"), "is not a time; write seconds or ISO 8601"),
         (("0", ""), "is empty"),
@@ -363,7 +363,11 @@ def test_other_habits_of_csv_are_refused_never_misread(
 
 @pytest.mark.parametrize(
     ("on_end", "told"),
-    [("hold", "the last values are held"), ("loop", "gone through again"), ("stop", "stopped")],
+    [
+        ("hold", "the last values are held"),
+        ("loop", "repeated from the start"),
+        ("stop", "stopped"),
+    ],
 )
 def test_a_short_trace_warns_with_the_share_of_the_run(
     tmp_path: Path, on_end: str, told: str

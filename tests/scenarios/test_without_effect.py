@@ -49,7 +49,7 @@ IDLE = [
         "farm.hosts.0.off_power=7 W",
         "farm.hosts.h.off_power has no effect here: its hosts are always on",
     ),
-    ("admission.retries=2", "admission.retries has no effect here: all VMs are there"),
+    ("admission.retries=2", "admission.retries has no effect here: all VMs are present"),
     ("provisioning.method=linked_clone", "provisioning.method has no effect here"),
     ("failures.detection_time=1 min", "failures.detection_time has no effect here: nothing fails"),
 ]

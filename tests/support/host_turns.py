@@ -111,7 +111,7 @@ def policy_turns() -> Turns:
         {**controlled("dynamic_power", placement=dotted | {"memory_weight": 0}), **tight},
     )
     both = ["balance", "dynamic_power"]
-    turns[f"{CONTROL}<combined>.of"] = (
+    turns[f"{CONTROL}<combined>.policies"] = (
         controlled("combined", policies=both), controlled("combined", policies=both[:1]),
     )  # fmt: skip
     turns[f"{CONTROL}<combined>.undo_after"] = (

@@ -846,7 +846,7 @@ TURNS: Turns = {
     **power_turns("farm.hosts[].server.power", lambda value: inline(power=value)),
     **trace_turns("workload.source", lambda value: {"workload.source": value, **CYCLE}),
     **trace_turns(
-        "workload.source<resample>.of",
+        "workload.source<resample>.trace",
         lambda value: {"workload.source": RESAMPLE | {"trace": value, "block": "20 min"}},
     ),
     **{

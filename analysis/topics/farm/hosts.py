@@ -116,7 +116,7 @@ def _host_loads(run: PlayedCase) -> dict[str, Made]:
 
 
 def _host_lacks(run: PlayedCase) -> dict[str, Made]:
-    """Return the CPU that VMs on each host not served:, GHz h, and cores to be licensed.
+    """Return the CPU that VMs on each host were not served, GHz h, and cores to be licensed.
 
     CPU that VMs lost to migrations is not in it, since it is no lack of the host.
     """
