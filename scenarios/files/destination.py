@@ -1,8 +1,8 @@
 """Allowed output destinations: farmsim creates new paths, and replaces only its own output.
 
 A directory that farmsim wrote proves it by its ``manifest.json``: who wrote it, what it is, and
-every file in it with its hash. A directory that holds anything else, or a file that was changed since, is
-refused. So are symbolic links, devices, FIFOs and files of other programs.
+every file in it with its hash. A directory that holds anything else, or a file that was changed
+since, is refused. So are symbolic links, devices, FIFOs and files of other programs.
 """
 
 import json
