@@ -67,8 +67,8 @@ def fat_tree(
 ) -> Topology:
     """k-ary fat tree (Al-Fares et al., SIGCOMM 2008), filled from its first pod on.
 
-    ``ports`` of a switch is k, by default the smallest that has capacity for the hosts. Raises
-    ValueError for an odd number of ports or one without room.
+    ``ports`` of a switch is k, by default the smallest that connects all hosts. Raises ValueError
+    for an odd number of ports or one too small.
     """
     names = _named(hosts)
     smallest = next(k for k in range(2, 2 * len(names) + 4, 2) if k**3 // 4 >= len(names))
