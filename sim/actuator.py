@@ -7,7 +7,7 @@ import numpy as np
 from ..models.base.arrays import Ints
 from ..models.farm.farm import Farm
 from ..models.state.columns import PowerState, VmState
-from ..policies.interface.plan import Plan, Proposal
+from ..policies.interface.plan import Plan, Proposal, ProposalColumns, columns_of
 from .base.clock import Clock
 from .base.signals import Signals
 from .hosts.maintenance import Maintenance
@@ -108,10 +108,8 @@ class Actuator:
 
     def _start(self, plan: Plan, again: bool) -> None:
         """Check and begin all actions of a plan that has some; see the class for the order."""
-        proposals = plan.proposals
-        vms = np.array([proposal.vm for proposal in proposals], np.int64)
-        targets = np.array([proposal.target for proposal in proposals], np.int64)
-        superseded = np.array([proposal.superseded for proposal in proposals], bool)
+        proposals = columns_of(plan)
+        vms, targets, superseded = proposals.vm, proposals.target, proposals.superseded
         outcomes = np.where(superseded, SUPERSEDED, np.where(targets < 0, NO_ROOM, MOVED))
         self._admit(vms, targets, outcomes)
         details = {
@@ -127,7 +125,10 @@ class Actuator:
             OUTCOMES[outcome] + details.get(row, "")
             for row, outcome in enumerate(outcomes.tolist())
         ]
-        self._note(proposals, said, again)
+        if again:
+            self._note_news(plan.proposals, said)
+        else:
+            self._recorder.note_decisions(self._clock.now, proposals, said)
         kept_on = set(plan.sleeps).difference(sleeps)
         self.maintenance.close([host for host in plan.closes if host not in kept_on])
         self.maintenance.open(plan.opens)
@@ -136,21 +137,21 @@ class Actuator:
             self._migrations.start(vms[moving], targets[moving])
         later = np.flatnonzero(outcomes == LATER)
         if len(later):
-            self._waiting_migrations.hold([proposals[row] for row in later.tolist()])
+            listed = plan.proposals
+            self._waiting_migrations.hold([listed[row] for row in later.tolist()])
         self._wake(np.array(plan.wakes, np.int64), plan.wake_reason)
         self._put_to_sleep(np.array(sleeps, np.int64), plan.sleep_reason)
 
-    def _note(self, proposals: list[Proposal], said: list[str], again: bool) -> None:
-        """Record decisions; of those repeated by ``again`` only changes."""
-        if again:
-            news = [
-                (each, word)
-                for each, word in zip(proposals, said, strict=True)
-                if word == OUTCOMES[MOVED] or self._refused.get(each.vm) != (each, word)
-            ]
-            self._refused |= {each.vm: (each, word) for each, word in news}
-            proposals, said = [each for each, _ in news], [word for _, word in news]
-        self._recorder.note_decisions(self._clock.now, proposals, said)
+    def _note_news(self, proposals: list[Proposal], said: list[str]) -> None:
+        """Record decisions that begin, and of those that repeat earlier ones only changes."""
+        news = [
+            (each, word)
+            for each, word in zip(proposals, said, strict=True)
+            if word == OUTCOMES[MOVED] or self._refused.get(each.vm) != (each, word)
+        ]
+        self._refused |= {each.vm: (each, word) for each, word in news}
+        fresh = ProposalColumns.of([each for each, _ in news])
+        self._recorder.note_decisions(self._clock.now, fresh, [word for _, word in news])
 
     def _admit(self, vms: Ints, targets: Ints, outcomes: Ints) -> None:
         """Turn outcomes of migrations that have become impossible into refusals, in place.

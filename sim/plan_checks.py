@@ -6,11 +6,13 @@ A policy need not know rules and reserve: what it proposes against them is refus
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
+
 from ..models.base.arrays import Ints
 from ..models.farm.farm import Farm
 from ..models.rules.occupancy import refused
 from ..models.rules.rules import Rules
-from ..policies.interface.plan import Plan
+from ..policies.interface.plan import Plan, ProposalColumns, columns_of
 from ..policies.interface.reserve_book import ReserveBook
 
 
@@ -38,6 +40,18 @@ class PlanChecks:
         Checked are: rows within the farm, the source where the VM is, a VM named once (superseded
         proposals aside), a host named once in each list. Room, power states and rules are not.
         """
+        self._reject_strange_proposals(plan, where)
+        for what, named in (
+            ("sleeps", plan.sleeps),
+            ("wakes", plan.wakes),
+            ("closes", plan.closes),
+            ("opens", plan.opens),
+        ):
+            self._reject_strange_hosts(named, what, where)
+
+    def _reject_strange_proposals(self, plan: Plan, where: str) -> None:
+        if self._are_possible(columns_of(plan)):
+            return
         hosts, vms = len(self._farm.hosts), len(self._farm.vms)
         home, seen = self._farm.vms.host, set[int]()
         for proposal in plan.proposals:
@@ -64,13 +78,18 @@ class PlanChecks:
                 )
             if not proposal.superseded:
                 seen.add(proposal.vm)
-        for what, named in (
-            ("sleeps", plan.sleeps),
-            ("wakes", plan.wakes),
-            ("closes", plan.closes),
-            ("opens", plan.opens),
-        ):
-            self._reject_strange_hosts(named, what, where)
+
+    def _are_possible(self, moves: ProposalColumns) -> bool:
+        """Whether rows exist, sources are where the VMs are, and no VM is named twice."""
+        vm, target, home = moves.vm, moves.target, self._farm.vms.host
+        if not len(vm):
+            return True
+        if vm.min() < 0 or vm.max() >= len(home):
+            return False
+        if target.min() < -1 or target.max() >= len(self._farm.hosts):
+            return False
+        live = np.sort(vm[~np.broadcast_to(moves.superseded, vm.shape)])
+        return bool((moves.source == home[vm]).all() and (live[1:] != live[:-1]).all())
 
     def _reject_strange_hosts(self, named: list[int], what: str, where: str) -> None:
         hosts = len(self._farm.hosts)

@@ -1,10 +1,14 @@
 """Plans of control policies: migrations with reasons, and hosts to power down or wake."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import chain, repeat
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+
+from ...models.base.arrays import Bools, Floats, Ints
 
 Row = int | np.integer[Any]
 """A VM or host by its row."""
@@ -62,9 +66,101 @@ class Proposal(NamedTuple):
     superseded: bool = False
 
 
+@dataclass(frozen=True)
+class ProposalColumns:
+    """Proposals as columns: rows (n,), and of all else an array (n,) or one value for all of them.
+
+    The names are those of :class:`Reason`, :class:`Search` and :class:`Proposal`; nothing is
+    changed once it is written.
+    """
+
+    vm: Ints
+    source: Ints
+    target: Ints
+    rule: str | Sequence[str]
+    measured: float | Floats | Sequence[float] = 0.0
+    limit: float | Floats | Sequence[float] = 0.0
+    considered: int | Ints | Sequence[int] = 0
+    full: int | Ints | Sequence[int] = 0
+    cost: float | Floats | Sequence[float] = 0.0
+    no_cpu: int | Ints | Sequence[int] = 0
+    no_memory: int | Ints | Sequence[int] = 0
+    vetoed: int | Ints | Sequence[int] = 0
+    barred: int | Ints | Sequence[int] = 0
+    rules: str | Sequence[str] = ""
+    superseded: bool | Bools | Sequence[bool] = False
+
+    def __len__(self) -> int:
+        return len(self.vm)
+
+    @classmethod
+    def of(cls, proposals: Sequence[Proposal]) -> "ProposalColumns":
+        """Return the columns of some proposals."""
+        if not proposals:
+            nothing = np.empty(0, np.int64)
+            return cls(nothing, nothing, nothing, "")
+        *rows, reasons, searches, superseded = zip(*proposals, strict=True)
+        named: dict[str, Any] = dict(zip(Reason._fields, zip(*reasons, strict=True), strict=True))
+        named |= dict(zip(Search._fields, zip(*searches, strict=True), strict=True))
+        named["superseded"] = superseded if any(superseded) else False
+        vm, source, target = (np.array(column, np.int64) for column in rows)
+        return cls(vm, source, target, **named)
+
+    @classmethod
+    def joined(cls, parts: Sequence["ProposalColumns"]) -> "ProposalColumns":
+        """Return the proposals of one after those of another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls.of([each for part in parts for each in part.proposals()])
+
+    def proposals(self) -> list[Proposal]:
+        """Return them one by one."""
+        vm, source, target, rule, measured, limit, *search, superseded = (
+            self._values(getattr(self, each.name)) for each in fields(self)
+        )
+        reasons = map(Reason, rule, measured, limit)
+        searches = map(Search, *search)
+        return list(map(Proposal, vm, source, target, reasons, searches, superseded))
+
+    def _values(self, column: Any) -> Any:
+        """Return the value for each proposal as a plain number, text or truth value."""
+        if isinstance(column, np.ndarray):
+            return column.tolist()
+        if isinstance(column, str) or not isinstance(column, Sequence):
+            return repeat(column, len(self))
+        return column
+
+
+class _Proposals:
+    """The proposals of a plan as a list, made of columns when it is first read.
+
+    Columns come after the list; who has read the list may change it.
+    """
+
+    @overload
+    def __get__(self, plan: None, owner: type) -> tuple[()]: ...
+    @overload
+    def __get__(self, plan: "Plan", owner: type) -> list[Proposal]: ...
+    def __get__(self, plan: "Plan | None", owner: type) -> list[Proposal] | tuple[()]:
+        if plan is None:
+            return ()  # The default, for which __set__ makes a list of the plan's own.
+        proposals: list[Proposal] = plan.__dict__["_proposals"]
+        if plan._columns:
+            columns, plan._columns = plan._columns, []
+            proposals.extend(chain.from_iterable(each.proposals() for each in columns))
+        return proposals
+
+    def __set__(self, plan: "Plan", proposals: list[Proposal] | tuple[()]) -> None:
+        mine = list(proposals) if isinstance(proposals, tuple) else proposals
+        plan.__dict__["_proposals"] = mine
+        plan._columns = []
+
+
 @dataclass
 class Plan:
     """The outcome of one control round, written with :meth:`move`, :meth:`sleep`, :meth:`wake`.
+
+    ``proposals`` is a list of :class:`Proposal`, also where they were written as columns.
 
     Targets that sleep are woken, and so are ``wakes``; ``sleeps`` are put to sleep as soon as they
     are empty. ``ordered`` sleeps are not a wish but somebody's order, which no limit stops.
@@ -76,7 +172,7 @@ class Plan:
     Reasons of several calls for one action are joined.
     """
 
-    proposals: list[Proposal] = field(default_factory=list)
+    proposals: _Proposals = _Proposals()
     sleeps: list[int] = field(default_factory=list)
     sleep_reason: str = "idle"
     wakes: list[int] = field(default_factory=list)
@@ -85,6 +181,7 @@ class Plan:
     refusals: list[tuple[int, str]] = field(default_factory=list)
     closes: list[int] = field(default_factory=list)
     opens: list[int] = field(default_factory=list)
+    _columns: list[ProposalColumns] = field(init=False, repr=False, compare=False)
 
     def move(
         self,
@@ -124,6 +221,23 @@ class Plan:
     def open(self, host: Row) -> None:
         """Bring a closed host back into service."""
         self.opens.append(_row(host, "host"))
+
+
+def propose_columns(plan: Plan, proposals: ProposalColumns) -> None:
+    """Propose migrations as columns, after those that a plan has already.
+
+    What :meth:`Plan.move` writes one by one, without an object for each; rows and sources must be
+    known. The columns must not be changed later.
+    """
+    if len(proposals):
+        plan._columns.append(proposals)
+
+
+def columns_of(plan: Plan) -> ProposalColumns:
+    """Return all proposals of a plan as columns, as they are now."""
+    if plan._columns and not plan.__dict__["_proposals"]:
+        return ProposalColumns.joined(plan._columns)
+    return ProposalColumns.of(plan.proposals)
 
 
 def _row(value: Row, what: str) -> int:

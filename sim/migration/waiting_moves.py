@@ -28,7 +28,7 @@ from ...policies.control.move_order import (
     eventually_feasible,
     feasible_now,
 )
-from ...policies.interface.plan import Proposal, Reason, Search
+from ...policies.interface.plan import Proposal, ProposalColumns, Reason, Search
 from ..base.clock import Clock
 from ..hosts.power_states import PowerTransitions
 from ..records.recorder import Recorder
@@ -340,7 +340,8 @@ class WaitingMigrations:
 
     def _note(self, held: _WaitingMigration, source: int, target: int, outcome: str) -> None:
         proposal = Proposal(held.vm, source, target, DEADLOCK, Search())
-        self._recorder.note_decisions(self._clock.now, [proposal], [outcome])
+        columns = ProposalColumns.of([proposal])
+        self._recorder.note_decisions(self._clock.now, columns, [outcome])
 
     def _aside(self, vm: int) -> Ints:
         """Return the third hosts that a VM may go to on its way, the best first."""

@@ -8,7 +8,7 @@ import numpy as np
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats, Ints
 from ...models.farm.farm import Farm
-from ...policies.interface.plan import Proposal
+from ...policies.interface.plan import ProposalColumns
 from ..base.log import Column, Log, Words
 from .idle_states import SleepRecord
 
@@ -152,28 +152,27 @@ class Recorder:
             self.awake.add(len(groups), time_s=now_s, group=numbers, hosts=groups)
 
     def note_decisions(
-        self, now_s: float, proposals: Sequence[Proposal], outcomes: Sequence[str]
+        self, now_s: float, proposals: ProposalColumns, outcomes: Sequence[str]
     ) -> None:
         """Record proposals with what became of each, and how hosts were searched for it.
 
         ``outcomes`` has a text per proposal; measured values and limits are recorded as the policy
         gave them.
         """
-        if not proposals:
+        if not len(proposals):
             return
-        vms, sources, targets, reasons, searches, _ = zip(*proposals, strict=True)
-        wanted_by, measured, limits = zip(*reasons, strict=True)
-        considered, full, costs, no_cpu, no_memory, vetoed, barred, rules = zip(
-            *searches, strict=True
-        )
-        words = self.words
+        each = proposals
         self.decisions.add(
-            len(proposals), time_s=now_s, vm=vms, source=sources, target=targets,
-            rule=[words(rule) for rule in wanted_by], measured=measured, limit=limits,
-            considered=considered, full=full, no_cpu=no_cpu, no_memory=no_memory, vetoed=vetoed,
-            barred=barred, rules=[words(names) for names in rules], cost=costs,
-            outcome=[words(outcome) for outcome in outcomes],
+            len(each), time_s=now_s, vm=each.vm, source=each.source, target=each.target,
+            rule=self._numbers(each.rule), measured=each.measured, limit=each.limit,
+            considered=each.considered, full=each.full, no_cpu=each.no_cpu,
+            no_memory=each.no_memory, vetoed=each.vetoed, barred=each.barred,
+            rules=self._numbers(each.rules), cost=each.cost, outcome=self._numbers(outcomes),
         )  # fmt: skip
+
+    def _numbers(self, texts: str | Sequence[str]) -> int | list[int]:
+        """Return the numbers of texts, or of one text for all rows."""
+        return self.words(texts) if isinstance(texts, str) else [*map(self.words, texts)]
 
     def hold_back(self, vm: int, decided_s: float, unblocked_by: str) -> None:
         """Remember when the next migration of a VM was decided, and how it was unblocked."""
