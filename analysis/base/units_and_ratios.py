@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...models.base.arrays import Bools, Floats
+from .arrow_arrays import arrow_array
 
 S_PER_H, S_PER_DAY = 3600.0, 86_400.0
 MIB_PER_GIB = 1024.0
@@ -39,4 +40,4 @@ def mean_ratio(parts: Floats, wholes: Floats) -> float:
 
 def nullable(values: Floats, missing: Bools | None = None) -> pa.Array:
     """Return an Arrow array that is null where values are ``missing``; by default where NaN."""
-    return pa.array(values, mask=np.isnan(values) if missing is None else missing)
+    return arrow_array(values, np.isnan(values) if missing is None else missing)

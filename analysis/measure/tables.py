@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from ..base.arrow_arrays import arrow_array
 from ..base.played_case import PlayedCase
 from ..base.table_columns import Made, words
 from ..topics.catalogue import TOPICS
@@ -34,12 +35,12 @@ def _arrow_table(run: PlayedCase, columns: Mapping[str, Made]) -> pa.Table:
 
     The metadata of each field hold its ``unit`` and ``description``.
 
-    Values may be an Arrow array, which is taken as it is, or whatever ``pyarrow.array`` takes. All
-    columns must have one length: Arrow raises ArrowInvalid otherwise.
+    Values may be an Arrow array, which is taken as it is, or whatever :func:`arrow_array` takes.
+    All columns must have one length: Arrow raises ArrowInvalid otherwise.
     """
     arrays, fields = [], []
     for name, (values, unit, meaning) in (_keys(run, _length(columns)) | dict(columns)).items():
-        array = values if isinstance(values, pa.Array) else pa.array(values)
+        array = values if isinstance(values, pa.Array) else arrow_array(values)
         arrays.append(array)
         metadata = {"unit": unit, "description": meaning}
         fields.append(pa.field(name, array.type, metadata=metadata))

@@ -173,9 +173,9 @@ def wide_vms(run: PlayedCase) -> list[str]:
     servers = [server_of(group) for group in run.scenario.farm.hosts]
     sockets = np.array([server.sockets for server in servers])
     group = np.where(vms.host >= 0, hosts.group[vms.host], int(np.argmax(cores)))
-    beyond_host = np.flatnonzero(vms.vcpus > cores[group])
+    beyond = vms.vcpus > cores[group]
     nodes = (sockets[group] > 1) & (vms.vcpus > cores[group] / sockets[group])
-    beyond_node = np.setdiff1d(np.flatnonzero(nodes), beyond_host)
+    beyond_host, beyond_node = np.flatnonzero(beyond), np.flatnonzero(nodes & ~beyond)
     found = []
     if len(beyond_host):
         found.append(

@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from ...models.base.metric_definitions import SAVINGS
 from ...scenarios.language.yaml_text import parse
+from ..base.arrow_arrays import numpy_array
 from ..base.page import figure_entry, page
 from ..base.plotting import Figure, figure, hours, line, literal
 from ..base.run_tables import RunTables
@@ -213,9 +214,9 @@ def power(comparison: ComparisonPage) -> Figure:
     label, traces = "hours", []
     for index, (name, run) in enumerate(comparison.runs.items()):
         series = run.table("farm_series")
-        times, label = hours(series["time_s"].to_numpy())
+        times, label = hours(numpy_array(series["time_s"]))
         dash = "solid" if index < len(COLOURS) else "dot"
-        kilowatts = series["power_w"].to_numpy() * 1e-3
+        kilowatts = numpy_array(series["power_w"]) * 1e-3
         traces.append(line(times, kilowatts, name, _colour(index), "%{y:,.2f} kW", dash=dash))
     return figure(traces, f"time ({label})", "power of the servers (kW)", showlegend=True)
 

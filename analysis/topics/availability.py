@@ -12,6 +12,7 @@ import numpy as np
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Bools, Floats, Ints
 from ...models.state.columns import VmState
+from ..base.arrow_arrays import numpy_array
 from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made
@@ -167,7 +168,7 @@ def failures_of(result: RunTables) -> dict[str, Any]:
         return {}
     rows = result.table("availability").to_pylist()
     table = result.table("outages")
-    order = np.lexsort((table["start_s"].to_numpy(), -table["vms"].to_numpy()))[:LISTED]
+    order = np.lexsort((numpy_array(table["start_s"]), -numpy_array(table["vms"])))[:LISTED]
     return {
         "outages": table.num_rows,
         "all": rows[0],

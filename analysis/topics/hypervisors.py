@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ...models.accounts.accounts import Rate
 from ...models.base.quantiles import nearest_rank
@@ -111,7 +110,7 @@ def microscope(run: PlayedCase) -> dict[str, Made]:
 
     means = np.array([float(each.mean()) if len(each) else 0.0 for each in simulated])
     account = service.account
-    names = pa.array([run.farm.vms.names[row] for row in scope.rows.tolist()])
+    names = [run.farm.vms.names[row] for row in scope.rows.tolist()]
     return {
         "vm": (names, "", "Name of the VM."),
         "requests": (

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...models.base.arrays import Floats
+from ..base.arrow_arrays import numpy_array
 from ..base.played_case import PlayedCase
 from ..base.plotting import MAIN, WARM, Figure, figure, hours, line, second_axis
 from ..base.run_tables import RunTables
@@ -65,7 +66,7 @@ def reserve(result: RunTables) -> Figure:
     A resource of which nothing is kept has no line.
     """
     table = result.table(TABLE)
-    times, label = hours(table["time_s"].to_numpy())
+    times, label = hours(numpy_array(table["time_s"]))
     traces: list[dict[str, Any]] = []
     for column, name, unit, colour, dash, axis in (
         ("memory_left_gib", "memory", "GiB", MAIN, None, "y"),
@@ -73,12 +74,13 @@ def reserve(result: RunTables) -> Figure:
     ):
         if table[column].null_count:
             continue
-        left, hover = table[column].to_numpy(), f"%{{y:,.1f}} {unit}"
+        left, hover = numpy_array(table[column]), f"%{{y:,.1f}} {unit}"
         traces.append(line(times, left, name, colour, hover, dash=dash, yaxis=axis))
     made = figure(traces, f"time ({label})", "memory left (GiB)", margin={"r": 64})
     made["layout"]["yaxis2"] = second_axis("CPU left (GHz)")
     for axis, column in (("yaxis", "memory_left_gib"), ("yaxis2", "cpu_left_ghz")):
-        values = table[column].drop_null().to_numpy()
+        values = numpy_array(table[column])
+        values = values[~np.isnan(values)]
         made["layout"][axis]["range"] = _around_zero(values)
     return made
 

@@ -7,7 +7,6 @@ be, where nothing better is found; for how long is what is measured here.
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ...models.base.arrays import Floats
 from ...models.rules.checker import violated
@@ -17,7 +16,7 @@ from ..base.played_case import PlayedCase
 from ..base.run_tables import RunTables
 from ..base.table_columns import Made, words
 from ..base.topic import Section, Topic, TopicTable
-from ..base.units_and_ratios import S_PER_H
+from ..base.units_and_ratios import S_PER_H, nullable
 
 
 def rule_values(run: PlayedCase) -> dict[str, float]:
@@ -68,7 +67,7 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
         "rule": ([rule.name for rule in rules.all], "", "Name of the rule."),
         "type": ([rule.kind for rule in rules.all], "", "Type of the rule."),
         "domain": (
-            pa.array([rule.level if _by_domain(rule.kind) else None for rule in rules.all]),
+            [rule.level if _by_domain(rule.kind) else None for rule in rules.all],
             "",
             "Domain of the rule: host, rack or site.",
         ),
@@ -76,7 +75,7 @@ def rules_table(run: PlayedCase) -> dict[str, Made]:
         "hosts": ([len(rule.hosts) for rule in rules.all], "hosts", "Hosts that it names."),
         "hard": ([rule.hard for rule in rules.all], "", "Whether it is a hard rule."),
         "penalty": (
-            pa.array([rule.penalty for rule in rules.all], pa.float64()),
+            nullable(np.array([rule.penalty for rule in rules.all], np.float64)),
             "",
             "Penalty per VM placed against it; null if it is hard.",
         ),

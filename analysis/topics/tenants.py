@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ...models.base.arrays import Floats, added
 from ...models.base.cost import JOULE_PER_KWH
@@ -97,7 +96,7 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
     """
     ledger = _ledger(run)
     known = run.case.stack.tenants
-    named = pa.array([*known, NO_TENANT, NO_VM])
+    named = [*known, NO_TENANT, NO_VM]
     made: dict[str, Made] = {
         "tenant": (named, "", f"Tenant; nobody: VMs without a tenant; {NO_VM}: the part of no VM.")
     }
@@ -108,7 +107,7 @@ def tenants_table(run: PlayedCase) -> dict[str, Made]:
         of_hosts = unused_kwh if name == "energy_kwh" else values.dtype.type(0)
         made[name] = (np.append(values, of_hosts), unit, meaning)
     meaning = "Tenants with which it shared hosts, with host hours."
-    made["shared_with"] = (pa.array([*_shared_with(ledger, known), "", ""]), "", meaning)
+    made["shared_with"] = ([*_shared_with(ledger, known), "", ""], "", meaning)
     return made
 
 

@@ -1,7 +1,6 @@
 """The table of VMs: demand, service, hosts and response times."""
 
 import numpy as np
-import pyarrow as pa
 
 from ...models.base.arrays import Floats
 from ...models.base.metric_definitions import METRICS
@@ -33,7 +32,7 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
         **response_columns(run),
         **tenant_columns(run),
         **life_columns(run),
-        "reason": (pa.array(reasons(run.outcome)), "", "Why it was rejected or is waiting."),
+        "reason": (reasons(run.outcome), "", "Why it was rejected or is waiting."),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +52,32 @@ def singles(values: Floats) -> Singles:
     return cast("Singles", values.data)
 
 
-def distinct(rows: Ints) -> Ints:
-    """Return the different rows, ascending; what np.unique does in a third of the time."""
-    ranked = rows.copy()
+Numbers = TypeVar("Numbers", Ints, Floats)
+
+
+def distinct(values: Numbers) -> Numbers:
+    """Return the different numbers, ascending; what np.unique does in a third of the time.
+
+    Unlike np.unique it does not import numpy.ma. ``values`` hold no NaN.
+    """
+    ranked = values.copy()
     if len(ranked) < 2:
         return ranked
     ranked.sort()
     keep = np.empty(len(ranked), bool)
     keep[0] = True
     np.not_equal(ranked[1:], ranked[:-1], out=keep[1:])
+    return ranked[keep]
+
+
+def distinct_rows(table: Floats) -> Floats:
+    """Return the different rows of a table, ascending by the first column, then the next.
+
+    What np.unique does along axis 0. The table holds no NaN.
+    """
+    ranked: Floats = table[np.lexsort(table.T[::-1])]
+    keep = np.ones(len(ranked), bool)
+    keep[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
     return ranked[keep]
 
 

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from ..base.arrays import Floats, Ints
+from ..base.arrays import Floats, Ints, distinct_rows
 
 MAX_LINES = 200
 """Lines of the dual beyond which only those of single resources are crossed."""
@@ -90,7 +90,7 @@ def _crossings(kinds: Sequence[HostKind]) -> Floats:
         rows += [kind.corners, np.diff(kind.corners, axis=0)]
         values += [kind.costs, np.diff(kind.costs)]
     lines = np.column_stack([np.concatenate(rows), np.concatenate(values)])
-    lines = np.unique(lines[np.any(np.abs(lines[:, :2]) > 1e-12, axis=1)], axis=0)
+    lines = distinct_rows(lines[np.any(np.abs(lines[:, :2]) > 1e-12, axis=1)])
     one, other = np.triu_indices(len(lines), 1)
     if len(lines) > MAX_LINES:
         one, other = (each.ravel() for each in np.indices((2, len(lines))))
@@ -104,7 +104,7 @@ def _crossings(kinds: Sequence[HostKind]) -> Floats:
     y = (first[:, 0] * second[:, 2] - first[:, 2] * second[:, 0]) / slope
     points = np.column_stack([x, y])
     points = points[np.all(points >= -1e-12, axis=1)]
-    return np.unique(np.maximum(points, 0.0).round(15), axis=0)
+    return distinct_rows(np.maximum(points, 0.0).round(15))
 
 
 def whole_hosts(bound: float) -> int:
@@ -180,7 +180,7 @@ def dual_feasible_functions() -> Floats:
     table = [_rounded(steps, k) for k in range(1, 9)]
     for minimum in sorted({LEVELS // k for k in range(2, 21)} | set(range(21, LEVELS // 2, 21))):
         table += [_whole_above(steps, minimum), _fitted(steps, minimum)]
-    return np.unique(np.array(table), axis=0)
+    return distinct_rows(np.array(table))
 
 
 def _rounded(steps: Ints, k: int) -> Floats:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.arrays import Floats, Ints
+from ..base.arrays import Floats, Ints, distinct
 from ..base.parameters import parameter
 from .dvfs import FrequencyScaling
 
@@ -160,7 +160,7 @@ class PowerBank:
         self._first = model_of_host * LEVELS
         slope_w = np.zeros((len(models), LEVELS))
         offset_w = np.zeros((len(models), LEVELS))
-        used = set(np.unique(model_of_host).tolist())
+        used = set(distinct(model_of_host).tolist())
         self._highest_w = 0.0
         for index, model in enumerate(models):
             watts = model.watts(knots)

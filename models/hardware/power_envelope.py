@@ -6,7 +6,7 @@ a bound on the power of many hosts therefore rests on the largest convex functio
 
 import numpy as np
 
-from ..base.arrays import Floats
+from ..base.arrays import Floats, distinct
 from .power_curves import LEVELS, PowerBank
 
 FINE = 2000
@@ -24,8 +24,9 @@ def power_hull(bank: PowerBank, host: int, first: float, last: float) -> tuple[F
     knots = np.arange(LEVELS) / (LEVELS - 1)
     bends = np.concatenate([knots, bank.jumps(host)])
     inside = bends[(bends > first) & (bends < last)]
-    grid = np.unique(np.concatenate([[first], inside, [last]]))
-    fine = np.unique(np.concatenate([grid, np.linspace(first, last, FINE + 1)]))
+    ends: Floats = np.array([first, last])
+    grid: Floats = distinct(np.concatenate([ends, inside]))
+    fine: Floats = distinct(np.concatenate([grid, np.linspace(first, last, FINE + 1)]))
     curve_w = _never_more(bank.watts(fine, np.full(len(fine), host)))
     points_w = curve_w[np.searchsorted(fine, grid)]
     corners = lower_hull(grid, points_w)

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..base.arrays import Ints
+from ..base.arrays import Ints, distinct
 
 LEVELS = ("host", "rack", "site")
 """Kinds of domain, each within one of the next."""
@@ -59,7 +59,7 @@ def racks_in_order(site: Ints, per_rack: int) -> Ints:
     """
     racks = np.empty(len(site), np.int64)
     first = 0
-    for each in np.unique(site).tolist():
+    for each in distinct(site).tolist():
         here = np.flatnonzero(site == each)
         racks[here] = first + np.arange(len(here)) // per_rack
         first += -(-len(here) // per_rack)

@@ -89,7 +89,10 @@ def too_large_sizes(
     ``left_out`` are rows of VMs that do not count. ``where`` names the workload, or the baseline
     whose hosts are too small; the remedy depends on it.
     """
-    rows = np.setdiff1d(np.arange(len(farm.vms)), [] if left_out is None else left_out)
+    counted = np.ones(len(farm.vms), bool)
+    if left_out is not None:
+        counted[left_out] = False
+    rows = np.flatnonzero(counted)
     sizes, first = np.unique(farm.vms.size[rows], return_index=True)
     fitting = start.fitting(farm)[sizes]
     return [

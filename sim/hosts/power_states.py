@@ -66,7 +66,7 @@ class PowerTransitions:
         boot_s = self._farm.hosts.leave_s(hosts)
         self._on_at_s[hosts] = self._clock.now + boot_s
         self._set(hosts[boot_s == 0], PowerState.ON, cause)
-        for duration_s in np.unique(boot_s[boot_s > 0]).tolist():
+        for duration_s in distinct(boot_s[boot_s > 0]).tolist():
             batch = hosts[boot_s == duration_s]
             process = self._clock.process(self._boot(batch, duration_s))
             self._boots.update(dict.fromkeys(batch.tolist(), process))
@@ -144,7 +144,7 @@ class PowerTransitions:
         stop_s = self._farm.hosts.enter_s(hosts, sleep_state)
         at_once = stop_s == 0
         self._set(hosts[at_once], PowerState.OFF, cause, sleep_state[at_once])
-        for duration_s in np.unique(stop_s[stop_s > 0]).tolist():
+        for duration_s in distinct(stop_s[stop_s > 0]).tolist():
             batch = hosts[stop_s == duration_s]
             self._set(batch, PowerState.STOPPING, cause, sleep_state[stop_s == duration_s])
             process = self._clock.process(self._shut_down(batch, duration_s))

@@ -252,29 +252,6 @@ def test_a_terminal_shows_progress_and_a_pipe_does_not(folder: Path) -> None:
     assert call("run", "s.yaml", cwd=folder).stderr == ""
 
 
-HEAVY = ("scipy", "networkx", "plotly", "pyarrow", "simpy", "pandas", "jinja2", "rich")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "unwanted"),
-    [(["--help"], (*HEAVY, "numpy", "pydantic", "yaml")), (["validate", "s.yaml"], HEAVY)],
-)
-def test_starting_imports_nothing_heavy(
-    folder: Path, arguments: list[str], unwanted: tuple[str, ...]
-) -> None:
-    program = (
-        "import sys\nfrom farmsim.cli.main import run_command_line\n"
-        f"code = run_command_line({arguments!r})\n"
-        "print(code, *sorted({name.split('.')[0] for name in sys.modules}))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
-    )
-    code, *modules = done.stdout.splitlines()[-1].split()
-    assert code == "0"
-    assert set(unwanted) & set(modules) == set()
-
-
 def test_json_is_printed_in_one_place_with_names_as_they_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arrow_arrays import numpy_array
 from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line, second_axis
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
@@ -21,10 +22,10 @@ def applications(result: RunTables) -> Figure:
     """
     table = result.table("application_series")
     rows = np.flatnonzero(np.array(table["application"].to_pylist()) == largest(result))
-    times, label = hours(table["time_s"].to_numpy()[rows])
+    times, label = hours(numpy_array(table["time_s"])[rows])
 
     def course(name: str, title: str, colour: str, unit: str, **more: Any) -> dict[str, Any]:
-        values = table[name].to_numpy()[rows]
+        values = numpy_array(table[name])[rows]
         return line(times, values, title, colour, f"%{{y:,.1f}} {unit}", **more)
 
     filled = {"fill": "tozeroy", "fillcolor": FILL}
@@ -40,7 +41,7 @@ def applications(result: RunTables) -> Figure:
 def largest(result: RunTables) -> str:
     """Return the name of the application with the most load, the first in case of ties."""
     table = result.table("applications")
-    row = int(np.argmax(table["load_ghz_h"].to_numpy()))
+    row = int(np.argmax(numpy_array(table["load_ghz_h"])))
     return str(table["application"][row].as_py())
 
 

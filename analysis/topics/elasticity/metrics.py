@@ -15,7 +15,7 @@ from ....models.workload.application import Applications
 from ....sim.outcome import Outcome
 from ....sim.records.applications import GROWING
 from ...base.played_case import PlayedCase
-from ...base.table_columns import Made, looked_up
+from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicTable
 from ...base.units_and_ratios import MHZ_PER_GHZ, MHZ_S_PER_GHZ_H, nullable, ratios
 from .figures import ELASTICITY_FIGURES, elasticity_of
@@ -260,7 +260,7 @@ def course_table(run: PlayedCase) -> dict[str, Made]:
 
 def _names(run: PlayedCase, rows: Any) -> pa.DictionaryArray:
     """Return names of applications by their number."""
-    return looked_up(rows, pa.array(_applications(run).names, pa.string()))
+    return words(rows, _applications(run).names)
 
 
 def _has_applications(run: PlayedCase) -> bool:

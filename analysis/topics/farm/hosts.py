@@ -6,6 +6,7 @@ from ....models.accounts.accounts import Rate
 from ....models.base.arrays import Floats
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import VmState
+from ...base.arrow_arrays import numpy_array
 from ...base.played_case import PlayedCase
 from ...base.plotting import MAIN, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
@@ -209,8 +210,8 @@ def hosts_on(result: RunTables) -> Figure:
     """
     bounds = result.table("bounds")
     made = course_beside_baselines(result, "hosts_on", 1.0, "hosts on", "hosts")
-    times, _ = hours(bounds["time_s"].to_numpy())
-    least = bounds["hosts_bound"].to_numpy()
+    times, _ = hours(numpy_array(bounds["time_s"]))
+    least = numpy_array(bounds["hosts_bound"])
     made["data"].append(line(times, least, "at least", WARM, "%{y:,.1f} hosts", dash="dot"))
     return made
 
@@ -259,8 +260,8 @@ def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]
     Fewer than ten where fewer did any work, none where no host did.
     """
     hosts = result.table("hosts")
-    mean = hosts["utilisation_mean"].to_numpy()
-    capacity_h = hosts["on_h"].to_numpy() * hosts["cpu_mhz"].to_numpy()
+    mean = numpy_array(hosts["utilisation_mean"])
+    capacity_h = numpy_array(hosts["on_h"]) * numpy_array(hosts["cpu_mhz"])
     work = mean * capacity_h
     rows = np.argsort(-work, kind="stable")[:BUSIEST]
     rows = rows[work[rows] > 0]
@@ -269,8 +270,8 @@ def busiest_hosts(result: RunTables) -> tuple[list[str], Floats, Floats, Floats]
     return (
         [str(names[row].as_py()) for row in rows.tolist()],
         mean[rows] * 100,
-        hosts["utilisation_p95"].to_numpy()[rows] * 100,
-        hosts["utilisation_max"].to_numpy()[rows] * 100,
+        numpy_array(hosts["utilisation_p95"])[rows] * 100,
+        numpy_array(hosts["utilisation_max"])[rows] * 100,
     )
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.hardware.sleep_states import SLEEP_STATES
 from ....models.state.columns import POWER_STATES
+from ...base.arrow_arrays import numpy_array
 from ...base.played_case import PlayedCase
 from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
@@ -106,11 +107,11 @@ def power_states(result: RunTables) -> Figure:
     """
     series = result.table("farm_series")
     hosts = result.value("hosts") or 0.0
-    shown = [(name, series[column].to_numpy(), colour) for name, column, colour in STATES]
+    shown = [(name, numpy_array(series[column]), colour) for name, column, colour in STATES]
     remaining = np.maximum(hosts - np.sum([values for _, values, _ in shown], axis=0), 0.0)
     traces, label = [], ""
     for name, values, colour in [*shown, ("powered down or failed", remaining, OTHER)]:
-        times, label = hours(series["time_s"].to_numpy())
+        times, label = hours(numpy_array(series["time_s"]))
         fill = {"stackgroup": "hosts", "fillcolor": FILL if colour == MAIN else colour}
         traces.append(line(times, values, name, colour, "%{y:,.1f} hosts", width=1, **fill))
     return figure(traces, f"time ({label})", "hosts")

@@ -7,6 +7,7 @@ import numpy as np
 from ....models.base.arrays import Bools, Floats, Ints
 from ....models.base.cost import JOULE_PER_KWH
 from ....models.state.columns import PowerState
+from ...base.arrow_arrays import numpy_array
 from ...base.played_case import PlayedCase
 from ...base.plotting import FILL, MAIN, MORE_COLOURS, OTHER, Figure, figure, hours, line
 from ...base.run_tables import RunTables
@@ -149,8 +150,8 @@ def course_beside_baselines(
     label, traces = "", []
     for source, colour, name in lines:
         series = source.table("farm_series")
-        times, label = hours(series["time_s"].to_numpy())
-        values = series[column].to_numpy() * scale
+        times, label = hours(numpy_array(series["time_s"]))
+        values = numpy_array(series[column]) * scale
         filled: dict[str, Any] = {
             "fill": "tozeroy" if source is result else "none",
             "fillcolor": FILL,
@@ -175,12 +176,12 @@ def load_duration(result: RunTables) -> Figure:
     """
     traces = []
     series = result.table("farm_series")
-    weights = series["interval_s"].to_numpy()
+    weights = numpy_array(series["interval_s"])
     for name, column, colour, dash in (
         ("CPU of hosts on", "capacity_on_ghz", OTHER, "dot"),
         ("CPU delivered", "delivered_ghz", MAIN, "solid"),
     ):
-        values = series[column].to_numpy()
+        values = numpy_array(series[column])
         order = np.argsort(-values, kind="stable")
         part = np.cumsum(weights[order]) / weights.sum() * 100
         x, y = np.append(0.0, part), np.append(values[order][:1], values[order])

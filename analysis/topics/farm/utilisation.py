@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from ....models.accounts.accounts import Rate
-from ....models.base.arrays import Bools, Floats, sum_by
+from ....models.base.arrays import Bools, Floats, distinct, sum_by
 from ....models.base.cost import JOULE_PER_KWH
+from ...base.arrow_arrays import numpy_array
 from ...base.played_case import PlayedCase
 from ...base.plotting import Figure, figure, hours
 from ...base.run_tables import RunTables
@@ -165,7 +166,7 @@ def group_table(run: PlayedCase) -> dict[str, Made]:
     """
     groups = _ByGroup(run)
     totals = run.farm.accounts.totals
-    names = pa.array([model.name for model in run.case.host_models])
+    names = [model.name for model in run.case.host_models]
     hosts = np.bincount(run.farm.hosts.group, minlength=groups.count)
     on, energy_j = groups.sum(totals[Rate.ON]), groups.sum(totals[Rate.POWER_W])
     return {
@@ -239,7 +240,7 @@ def heatmap(result: RunTables) -> Figure:
     host, a large one a row for several.
     """
     table = result.table("utilisation_map")
-    start_s = np.unique(table["start_s"].to_numpy())
+    start_s = distinct(numpy_array(table["start_s"]))
     grid = _grid(table)
     times, label = hours(start_s)
     labels = [str(name) for name in table["first_host"][: len(grid)].to_pylist()]
@@ -268,9 +269,9 @@ def heatmap(result: RunTables) -> Figure:
 
 def _grid(table: pa.Table) -> Floats:
     """Return utilisation while on in percent, (rows of hosts, intervals); NaN where all are off."""
-    row_values, row = np.unique(table["first_host_number"].to_numpy(), return_inverse=True)
-    starts, column = np.unique(table["start_s"].to_numpy(), return_inverse=True)
-    share, on = table["utilisation"].to_numpy(), table["on_share"].to_numpy()
+    row_values, row = np.unique(numpy_array(table["first_host_number"]), return_inverse=True)
+    starts, column = np.unique(numpy_array(table["start_s"]), return_inverse=True)
+    share, on = numpy_array(table["utilisation"]), numpy_array(table["on_share"])
     used = np.divide(share, on, out=np.full(len(share), np.nan), where=on > 0)
     grid = np.full((len(row_values), len(starts)), np.nan)
     grid[row.reshape(-1), column.reshape(-1)] = np.minimum(used, 1.0) * 100

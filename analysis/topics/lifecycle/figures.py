@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.arrow_arrays import numpy_array
 from ...base.plotting import FILL, MAIN, OTHER, WARM, Figure, figure, hours, line
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
@@ -22,11 +23,11 @@ def population(result: RunTables) -> Figure:
     Counts at reporting instants.
     """
     table = result.table("population")
-    seconds = table["time_s"].to_numpy()
+    seconds = numpy_array(table["time_s"])
     scale, label = _scale(seconds)
     traces = []
     for name, colour in STATES.items():
-        counts = table[name].to_numpy().astype(float)
+        counts = numpy_array(table[name]).astype(float)
         if name != "running" and not counts.any():
             continue
         filled: dict[str, Any] = {
@@ -54,9 +55,9 @@ def _marks(result: RunTables, scale: float) -> list[dict[str, Any]]:
     table = result.tables.get("outages")
     if table is None:
         return []
-    vms = table["vms"].to_numpy()
+    vms = numpy_array(table["vms"])
     rows = np.argsort(-vms, kind="stable")[:MAX_MARKS]
-    start, end = table["start_s"].to_numpy() / scale, table["end_s"].to_numpy() / scale
+    start, end = numpy_array(table["start_s"]) / scale, numpy_array(table["end_s"]) / scale
     return [
         {
             "type": "rect",

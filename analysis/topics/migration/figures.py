@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ....models.base.arrays import Floats
+from ....models.base.arrays import Floats, distinct
+from ...base.arrow_arrays import numpy_array
 from ...base.plotting import MAIN, Figure, figure, hours
 from ...base.run_tables import RunTables
 from ...base.topic import TopicFigure
@@ -27,7 +28,7 @@ def downtime(result: RunTables) -> Figure:
     Percentages are of the migrations that are shown. Without any there is one empty bar.
     """
     table = result.table("migrations")
-    away_s = table["downtime_s"].to_numpy()[table["finished"].to_numpy()].astype(float)
+    away_s = numpy_array(table["downtime_s"])[numpy_array(table["finished"])].astype(float)
     away_s = away_s[~np.isnan(away_s)]
     edges_s = _edges(away_s)
     counts = np.histogram(np.clip(away_s, edges_s[0], edges_s[-1]), edges_s)[0]
@@ -98,8 +99,8 @@ def links(result: RunTables) -> Figure:
     """
     table = result.table("link_series")
     names = list(dict.fromkeys(table["link"].to_pylist()))
-    times, label = hours(np.unique(table["time_s"].to_numpy()))
-    grid = table["utilisation"].to_numpy().reshape(len(names), len(times)) * 100
+    times, label = hours(distinct(numpy_array(table["time_s"])))
+    grid = numpy_array(table["utilisation"]).reshape(len(names), len(times)) * 100
     times, grid = _coarser(times, grid)
     top = float(grid.max(initial=0.0)) or 100.0
     trace = {
@@ -139,11 +140,11 @@ def sent(result: RunTables) -> Figure:
     Unlike ``copied_gib``, this is what went over links, without cross traffic.
     """
     series = result.table("farm_series")
-    times_s = series["time_s"].to_numpy()
+    times_s = numpy_array(series["time_s"])
     first = np.arange(min(len(times_s), MAX_BARS)) * len(times_s) // min(len(times_s), MAX_BARS)
-    ends_s = np.append(times_s[first], times_s[-1] + series["interval_s"].to_numpy()[-1])
+    ends_s = np.append(times_s[first], times_s[-1] + numpy_array(series["interval_s"])[-1])
     phases = result.table("migration_phases")
-    start_s, end_s, gib = (phases[name].to_numpy() for name in ("start_s", "end_s", "sent_gib"))
+    start_s, end_s, gib = (numpy_array(phases[name]) for name in ("start_s", "end_s", "sent_gib"))
     carries = gib > 0
     start_s, end_s, gib = start_s[carries], end_s[carries], gib[carries]
     length_s = np.where(end_s > start_s, end_s - start_s, 1.0)
@@ -165,8 +166,8 @@ def migrations(result: RunTables) -> Figure:
     Begun, not ended: a migration that lasts several intervals counts in the first.
     """
     series = result.table("farm_series")
-    times, label = hours(series["time_s"].to_numpy())
-    counts = series["migrations_started"].to_numpy().astype(float)
+    times, label = hours(numpy_array(series["time_s"]))
+    counts = numpy_array(series["migrations_started"]).astype(float)
     times, counts = _binned(times, counts, MAX_BARS)
     bars = {
         "type": "bar",
@@ -199,17 +200,17 @@ def migrations_of(result: RunTables) -> dict[str, Any] | None:
     if "links" not in result.tables:
         return None
     moves, links = result.table("migrations"), result.table("links")
-    finished = moves["finished"].to_numpy()
+    finished = numpy_array(moves["finished"])
     saved = result.summary.get("saved_energy_kwh")
-    use = links["utilisation_mean"].to_numpy() - links["background"].to_numpy()
+    use = numpy_array(links["utilisation_mean"]) - numpy_array(links["background"])
     rows = np.argsort(-use, kind="stable")[:SHOWN_LINKS]
     busiest = [links.slice(row, 1).to_pylist()[0] for row in rows.tolist() if use[row] > 0]
-    peak = int(np.argmax(links["utilisation_max"].to_numpy()))
+    peak = int(np.argmax(numpy_array(links["utilisation_max"])))
     return {
         "begun": len(finished),
         "ended": int(finished.sum()),
-        "unmodelled": int((finished & moves["downtime_s"].is_null().to_numpy()).sum()),
-        "sent_gib": float(moves["copied_gib"].to_numpy().sum()),
+        "unmodelled": int((finished & np.isnan(numpy_array(moves["downtime_s"]))).sum()),
+        "sent_gib": float(numpy_array(moves["copied_gib"]).sum()),
         "energy_kwh": result.value("migration_energy_kwh"),
         "run_kwh": result.value("energy_kwh"),
         "saved_kwh": saved["value"] if saved else None,

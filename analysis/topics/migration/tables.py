@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ....models.base.arrays import Floats, Ints
+from ....models.base.arrays import Floats, Ints, distinct
 from ....models.migration.dirty_pages import BYTES_PER_MEGABIT
 from ....sim.migration.link_record import WINDOW_S
 from ...base.played_case import PlayedCase
@@ -225,7 +225,7 @@ def links(run: PlayedCase) -> dict[str, Made]:
     network, sent = run.outcome.network.network, run.records["links"]["sent_bytes"]
     moved = used_share(sent, network.capacity_mbps, run.end_s)
     return {
-        "link": (pa.array(network.names), "", "Ends of the link, in the direction of transfer."),
+        "link": (network.names, "", "Ends of the link, in the direction of transfer."),
         "capacity_mbps": (network.capacity_mbps, "Mbit/s", "Bandwidth."),
         "latency_s": (network.latency_s, "s", "Latency, one way."),
         "background": (network.background, "share", "Share used by other traffic."),
@@ -253,7 +253,7 @@ def link_series(run: PlayedCase) -> dict[str, Made]:
     assert run.outcome.network is not None
     network, series = run.outcome.network.network, run.records["link_series"]
     rows = _busiest(run)
-    times_s = np.unique(run.records["series"]["time_s"])
+    times_s = distinct(run.records["series"]["time_s"])
     length_s = np.diff(times_s)
     sent = np.zeros((len(rows), len(length_s)))
     place = np.full(len(network), -1)
