@@ -14,6 +14,7 @@ from ..overload.detector_state import DetectorState
 from ..overload.static_threshold import StaticThreshold
 from ..placement.candidates import Candidates
 from ..placement.placement import Placed, Placement
+from ..placement.sum_test import worth_trying
 from ..placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from ..selection.minimum_migration_time import MinimumMigrationTime
 from ..selection.selection import Selection
@@ -131,13 +132,15 @@ class _Round:
         rule = name_of(drain)
         drained: list[int] = []
         kept = set(self._received) if not drain.drain_receivers else set()
-        for host in order.tolist():
+        staying = view.vms.state != VmState.MIGRATING
+        placement = self._policy.placement
+        for host in worth_trying(candidates, placement, order, self._home, staying):
             if host in kept or view.hosts.incoming[host]:
                 continue
             vms = self._tenants(host)
             candidates.close(np.array([host]))
             before = candidates.mark()
-            placed = self._policy.placement.place(candidates, vms) if len(vms) else NO_VMS
+            placed = placement.place(candidates, vms) if len(vms) else NO_VMS
             if -1 in placed.hosts.tolist() or not candidates.may_sleep(host):
                 candidates.undo_to(before)
                 candidates.open(np.array([host]))

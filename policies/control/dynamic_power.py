@@ -12,6 +12,7 @@ from ..interface.plan import Plan, Reason
 from ..interface.view import FarmView
 from ..placement.candidates import Candidates
 from ..placement.placement import Placement
+from ..placement.sum_test import worth_trying
 from ..placement_algorithms.best_fit import BestFitDecreasing
 from .consolidation import first_sleeping_of_each_group
 from .control import idle_hosts
@@ -115,7 +116,9 @@ class _Round:
         below = view.awake() & (use < lowest - TIE) & (view.hosts.state == PowerState.ON)
         below &= (view.hosts.vm_count > 0) & (view.hosts.incoming == 0)
         rows = np.flatnonzero(below)
-        for host in rows[ascending(use[rows])].tolist():
+        order, home = rows[ascending(use[rows])], view.vms.host
+        staying = view.vms.state != VmState.MIGRATING
+        for host in worth_trying(candidates, policy.placement, order, home, staying):
             if policy.hosts_per_round and len(plan.sleeps) >= policy.hosts_per_round:
                 return
             # Who is on the way out has a place already.

@@ -261,7 +261,9 @@ class _Spread:
         def changed(position: int, vm: int, sign: int) -> None:
             self.change(vm, int(candidates.hosts[position]), sign)
 
-        candidates.apply_test(refused, changed)
+        # What is given back leaves its host unknown, which matters where ages differ.
+        forgets = past.by_host or bool(np.all(past.ages[self._old] == past.depth))
+        candidates.apply_test(refused, changed, forgets)
 
 
 def _weighted(history_mhz: Floats, weights: Floats) -> Floats:

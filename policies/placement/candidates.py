@@ -70,17 +70,19 @@ class Candidates(Capacity):
         bars = (self._allowed, self._one_guest, self._places)
         self._barring = any(bar is not None for bar in bars)
         self._veto: Veto | None = None
+        self.forgets = True
         self._on_change: OnChange | None = None
         self._before: list[tuple[tuple[int, bool], int]] = []
         """Of each VM taken: its place by the rules and by the reserve before."""
 
-    def apply_test(self, veto: Veto, on_change: OnChange) -> None:
+    def apply_test(self, veto: Veto, on_change: OnChange, forgets: bool = False) -> None:
         """Apply any overload test, on hosts that have guests.
 
         ``veto`` gets positions (n,) and a VM row and returns (n,) booleans; it is asked for the
-        cheapest hosts only. ``on_change`` keeps the test informed of what is taken and given back.
+        cheapest hosts only. ``on_change`` keeps the test informed of what is taken and given back;
+        ``forgets`` says that it is as before then.
         """
-        self._veto, self._on_change = veto, on_change
+        self._veto, self._on_change, self.forgets = veto, on_change, forgets
 
     @property
     def vetoed(self) -> bool:

@@ -5,6 +5,7 @@ demand samples is one more resource here.
 """
 
 from array import array
+from math import inf
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class Capacity:
         self.gained: list[int] = []
         self._closed = np.zeros(len(hosts), bool)
         self._journal: list[tuple[int, int, bool]] = []
+        self._left_before: list[tuple[float, float, float, float]] = []
+        """Of each VM taken, what its host had before: no rounding is left when it is given back."""
         self._scalars = _Scalars(self)
 
     def _read_hosts(self, view: FarmView, hosts: Ints) -> None:
@@ -126,6 +129,23 @@ class Capacity:
             self._scalars.closed[position] = closed
             self.changes.append(position)
 
+    def positions(self, hosts: Ints) -> Ints:
+        """Return the position of each host, −1 where it is no candidate; shapes are (hosts,)."""
+        positions: Ints = self._position[hosts]
+        return positions
+
+    def needs_and_left(self) -> list[tuple[Floats, Floats]]:
+        """Return per resource the need of each VM, and what each open candidate has left of it.
+
+        Resources are CPU, memory and the headroom of a linear test, which is inf on hosts without
+        guests. Needs are (vms,), for all VMs of the farm. What is left is a new array and at least
+        0; closed candidates have 0.
+        """
+        pairs = [(self.need_mhz, self._free_mhz), (self._need_mib, self._free_mib)]
+        if self._signal_mhz is not None:
+            pairs.append((self._signal_mhz, self._headroom_mhz))
+        return [(need, np.where(self._closed, 0.0, np.maximum(left, 0.0))) for need, left in pairs]
+
     def full(self, vms: Ints, at: Positions = EVERYWHERE) -> Bools:
         """Return which of some candidates lack capacity for each VM: (VMs, candidates)."""
         full: Bools = self._free_mhz[at] < (self.need_mhz[vms] - self.tie_mhz)[:, None]
@@ -159,21 +179,23 @@ class Capacity:
     def take(self, vm: int, position: int) -> None:
         """Give a VM room at a candidate; a demand foreseen that is negative makes more room."""
         self._journal.append((vm, position, bool(self._sleeping[position])))
-        self._change(vm, position, 1)
+        self._left_before.append(self._scalars.left(position))
+        self._scalars.take(vm, position)
+        self._copy(position)
         self._sleeping[position] = False
         if self._scalars.frees_capacity(vm):
             self.gained.append(position)
 
-    def _change(self, vm: int, position: int, sign: int) -> None:
+    def _copy(self, position: int) -> None:
+        """Copy what one candidate has left from the lists into the columns."""
         one = self._scalars
         self.changed.add(position)
         self.changes.append(position)
-        load_mhz, free_mhz, free_mib = one.change(vm, position, sign)
-        self._load_mhz[position], self._free_mhz[position] = load_mhz, free_mhz
+        self._load_mhz[position], self._free_mhz[position], free_mib, _ = one.left(position)
         self._free_mib[position] = free_mib
         self._min_free_mib = min(self._min_free_mib, free_mib)
         if self._signal_mhz is not None:
-            self._headroom_mhz[position] = one.change_signal(vm, position, sign)
+            self._headroom_mhz[position] = one.headroom_mhz[position]
 
     def mark(self) -> int:
         """Return a point to go back to."""
@@ -186,8 +208,9 @@ class Capacity:
     def undo_to(self, mark: int) -> None:
         """Give back everything taken since ``mark``."""
         while len(self._journal) > mark:
-            vm, position, was_sleeping = self._journal.pop()
-            self._change(vm, position, -1)
+            _, position, was_sleeping = self._journal.pop()
+            self._scalars.give_back(position, self._left_before.pop())
+            self._copy(position)
             self._sleeping[position] = was_sleeping
 
     def take_all(self, vms: Ints, positions: Ints) -> bool:
@@ -233,13 +256,13 @@ class _Scalars:
         self._need_per_core_mhz = _column(capacity._need_per_core_mhz, capacity.few)
         self._need_mib = _column(capacity._need_mib, capacity.few)
         self._signal_mhz: Singles | None = None
-        self._test_free_mhz: list[float] = []
-        self._headroom_mhz: list[float] = []
+        self._test_free_mhz: list[float] = [inf] * len(capacity.hosts)
+        self.headroom_mhz: list[float] = []
 
     def apply_test(self, signal_mhz: Floats, test_free_mhz: Floats, headroom_mhz: Floats) -> None:
         self._signal_mhz = _column(signal_mhz, self._few)
         self._test_free_mhz = test_free_mhz.tolist()
-        self._headroom_mhz = headroom_mhz.tolist()
+        self.headroom_mhz = headroom_mhz.tolist()
 
     def fits(self, vm: int, position: int) -> bool:
         return (
@@ -249,26 +272,35 @@ class _Scalars:
             and self._free_mib[position] >= self._need_mib[vm]
             and (
                 self._signal_mhz is None
-                or self._headroom_mhz[position] >= self._signal_mhz[vm] - self._tie_mhz
+                or self.headroom_mhz[position] >= self._signal_mhz[vm] - self._tie_mhz
             )
         )
 
     def frees_capacity(self, vm: int) -> bool:
         return self._signal_mhz is not None and self._signal_mhz[vm] < 0
 
-    def change(self, vm: int, position: int, sign: int) -> tuple[float, float, float]:
-        need_mhz = sign * self.need_mhz[vm]
-        load_mhz = self.load_mhz[position] = self.load_mhz[position] + need_mhz
-        free_mhz = self._free_mhz[position] = self._free_mhz[position] - need_mhz
-        free_mib = self._free_mib[position] - sign * self._need_mib[vm]
-        self._free_mib[position] = free_mib
-        self.guests[position] += sign
-        return load_mhz, free_mhz, free_mib
+    def left(self, position: int) -> tuple[float, float, float, float]:
+        """Return load, CPU and memory left, and what the test leaves where there are guests."""
+        return (
+            self.load_mhz[position],
+            self._free_mhz[position],
+            self._free_mib[position],
+            self._test_free_mhz[position],
+        )
 
-    def change_signal(self, vm: int, position: int, sign: int) -> float:
-        assert self._signal_mhz is not None
-        left_mhz = self._test_free_mhz[position] - sign * self._signal_mhz[vm]
-        self._test_free_mhz[position] = left_mhz
-        headroom_mhz = left_mhz if self.guests[position] else float("inf")
-        self._headroom_mhz[position] = headroom_mhz
-        return headroom_mhz
+    def take(self, vm: int, position: int) -> None:
+        self.load_mhz[position] += self.need_mhz[vm]
+        self._free_mhz[position] -= self.need_mhz[vm]
+        self._free_mib[position] -= self._need_mib[vm]
+        self.guests[position] += 1
+        if self._signal_mhz is not None:
+            self._test_free_mhz[position] -= self._signal_mhz[vm]
+            self.headroom_mhz[position] = self._test_free_mhz[position]
+
+    def give_back(self, position: int, left: tuple[float, float, float, float]) -> None:
+        """Take the last VM off a host that had so much left before."""
+        self.load_mhz[position], self._free_mhz[position], self._free_mib[position], test = left
+        self._test_free_mhz[position] = test
+        self.guests[position] -= 1
+        if self._signal_mhz is not None:
+            self.headroom_mhz[position] = test if self.guests[position] else inf
