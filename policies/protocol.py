@@ -33,7 +33,10 @@ What a class may have beside that: a control policy ``migrates_vms = False`` whe
 ``fallback``, the share of CPU that younger VMs may ask for, and ``measure`` and ``above_for_s`` of
 :class:`OverloadDetectorFields`; a placement ``repeatable = False`` where it draws or counts, and
 ``capacity_index(free_mhz, free_mib, tie_mhz)`` for quick arrivals; a scaling policy
-``resizes_running(size, other)`` where members change their size while they run.
+``resizes_running(size, other)`` where members change their size while they run. A control policy or
+a part of one that looks at columns and histories only, and not at ``now_s``, ``vm_s``, ``draw`` or
+``state``, may say ``repeatable = True`` in its own class: then rounds in which nothing has changed
+take the last plan.
 
 place     a host row per VM, -1 if it fits on none, or ``Placed(rows, searches)``; it places each
           VM with ``candidates.take(vm, position)``

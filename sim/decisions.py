@@ -1,9 +1,10 @@
 """When the control policy decides: in rounds, and between them where it asks for that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import simpy
 
+from ..models.state.utilisation_history import Ring
 from ..policies.control.control import EventDrivenPolicy, due_s, respond
 from ..policies.interface.view import FarmView
 from .actuator import Actuator
@@ -11,6 +12,7 @@ from .base.clock import LAST, Clock
 from .base.signals import Signals
 from .hosts.reserve_keeper import ReserveKeeper
 from .lifecycle.lifecycle import Lifecycle
+from .repeated_plans import RepeatedPlans
 from .setup import EngineSetup
 
 
@@ -28,11 +30,13 @@ class Decisions:
         actuator: Actuator,
         lifecycle: Lifecycle,
         reserve_keeper: ReserveKeeper | None,
+        histories: Sequence[Ring],
     ) -> None:
         self.rounds = 0
         self._clock, self._view, self._actuator = clock, view, actuator
         self._control, self._name, self._power = setup.control, setup.control_name, setup.power
         self._lifecycle, self._reserve_keeper = lifecycle, reserve_keeper
+        self._plans = RepeatedPlans(setup, view, histories)
 
     def decide(self) -> None:
         """Let the policy decide in a round, within the limits of power management.
@@ -42,7 +46,7 @@ class Decisions:
         """
         self.rounds += 1
         view, power = self._view, self._power
-        plan = self._control.decide(view)
+        plan = self._plans.decide()
         self._actuator.carry_out(plan, self._name, lambda plan: power.within_limits(view, plan))
 
     def listen(self, signals: Signals) -> None:

@@ -116,8 +116,9 @@ class Engine:
         self._reserve_keeper = self._make_reserve_keeper()
         self._scaling = None if setup.elasticity is None else self._make_scaling(setup.elasticity)
         self._decisions = Decisions(
-            self._clock, self._view, setup, self._actuator, self._lifecycle, self._reserve_keeper
-        )
+            self._clock, self._view, setup, self._actuator, self._lifecycle, self._reserve_keeper,
+            (self._vm_history, self._vm_use_history, self._host_history),
+        )  # fmt: skip
         self._connect()
         self._gone = False
 

@@ -30,6 +30,8 @@ class Balance:
     cost there are of another scale, so those here are estimates.
     """
 
+    repeatable: ClassVar[bool] = True
+
     FORMER_FIELDS: ClassVar = {"moves": "max_migrations", "fill": "max_utilisation"}
 
     threshold: float = parameter(

@@ -8,6 +8,7 @@ from ...models.base.arrays import Bools, Ints
 from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
 from ..interface.plan import Plan, Reason
+from ..interface.repeatable import is_repeatable
 from ..interface.view import FarmView
 from ..overload.detector import OverloadDetector
 from ..overload.detector_state import DetectorState
@@ -52,6 +53,12 @@ class Consolidation:
     def samples(self) -> int:
         """Number of past samples that the parts look at."""
         return max(self.overload.samples, self.selection.samples)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether all parts decide the same as long as they see the same."""
+        parts = self.overload, self.selection, self.placement, self.drain
+        return all(map(is_repeatable, parts)) and not getattr(self.overload, "above_for_s", 0.0)
 
     def decide(self, view: FarmView) -> Plan:
         """Return the migrations and power-downs of one round."""

@@ -1,7 +1,7 @@
 """Define control policies, and the two that never migrate VMs."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class ControlPolicy(Protocol):
     policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
 
     Optional attributes: ``migrates_vms`` (True), ``wakes`` (False: sleeping hosts are woken for VMs
-    only with ``powers_down``), and the methods ``due_s`` and ``respond`` of
+    only with ``powers_down``), ``repeatable`` (False; see :func:`.is_repeatable`), and the methods ``due_s`` and ``respond`` of
     :class:`EventDrivenPolicy`.
     """
 
@@ -74,6 +74,8 @@ def respond(policy: ControlPolicy, view: FarmView) -> Plan:
 class NoControl:
     """Migrate nothing and keep every host on: a farm without consolidation."""
 
+    repeatable: ClassVar[bool] = True
+
     samples = 0
     powers_down = False
     migrates_vms = False
@@ -87,6 +89,8 @@ class NoControl:
 @dataclass(frozen=True)
 class PowerProportional:
     """Leave VMs where they were placed; switch off hosts without VMs."""
+
+    repeatable: ClassVar[bool] = True
 
     samples = 0
     powers_down = True

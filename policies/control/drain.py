@@ -45,6 +45,8 @@ class Drain(Protocol):
 class NoDrain:
     """Never empty a host."""
 
+    repeatable: ClassVar[bool] = True
+
     drain_receivers = False
     skip_idle_hosts = False
     below = 0.0
@@ -63,6 +65,8 @@ class LeastUtilised:
     filled (``drain_receivers``) and takes a host whose VMs all ask for nothing for one that is off
     (``skip_idle_hosts``).
     """
+
+    repeatable: ClassVar[bool] = True
 
     FORMER_FIELDS: ClassVar = {"receivers": "drain_receivers", "spare_idle": "skip_idle_hosts"}
 

@@ -9,6 +9,7 @@ from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, ascending, tie_of
 from ...models.state.columns import PowerState, VmState
 from ..interface.plan import Plan, Reason
+from ..interface.repeatable import is_repeatable
 from ..interface.view import FarmView
 from ..placement.candidates import Candidates
 from ..placement.placement import Placement
@@ -59,6 +60,11 @@ class DynamicPower:
                 f"target {self.target:g} and tolerance {self.tolerance:g} give a band beyond 0 … "
                 "100 %; narrow it"
             )
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the placement decides the same as long as it sees the same."""
+        return is_repeatable(self.placement)
 
     def decide(self, view: FarmView) -> Plan:
         """Return the migrations, wake-ups and power-downs of one round."""

@@ -1,6 +1,7 @@
 """Overload thresholds that adapt to the variability of the demand of a host."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -54,6 +55,8 @@ class InterquartileRange(_Adaptive):
     as in Beloglazov and Buyya (2012) and their program.
     """
 
+    repeatable: ClassVar[bool] = True
+
     safety: float = parameter("Multiple of the interquartile range to keep free.", 1.5, gt=0)
 
     def spread(self, utilisation: Floats) -> Floats:
@@ -71,6 +74,8 @@ class MedianAbsoluteDeviation(_Adaptive):
 
     MAD is the median absolute deviation from the median (Beloglazov and Buyya 2012).
     """
+
+    repeatable: ClassVar[bool] = True
 
     safety: float = parameter("Multiple of the median absolute deviation to keep free.", 2.5, gt=0)
 

@@ -47,6 +47,8 @@ class LocalRegression(OverloadDetectorFields):
     that everyone quotes computes them and uses none.
     """
 
+    repeatable: ClassVar[bool] = True
+
     FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
 
     safety: float = parameter("Factor on the forecast demand.", 1.2, gt=0)
@@ -87,6 +89,8 @@ class RobustLocalRegression(OverloadDetectorFields):
     ``(1 - (r / 6m)**2)**2`` of its residual r, m being the median absolute residual, and the
     line is fitted again (Cleveland 1979; Beloglazov and Buyya 2012).
     """
+
+    repeatable: ClassVar[bool] = True
 
     FORMER_FIELDS: ClassVar = {"ahead": "samples_ahead"}
 

@@ -1,6 +1,7 @@
 """Static threshold."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Floats
 from ...models.base.parameters import parameter
@@ -10,6 +11,8 @@ from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 @dataclass(frozen=True)
 class StaticThreshold(OverloadDetectorFields):
     """Overloaded when present demand exceeds a fixed share of the host's CPU (THR)."""
+
+    repeatable: ClassVar[bool] = True
 
     threshold: float = parameter(
         "Share of CPU above which a host is overloaded.", 0.8, dimension="share", gt=0, le=1

@@ -1,6 +1,7 @@
 """Best fit: the host that the VM fills most; as VMs come or by size."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
 from ..placement.candidates import Candidates
@@ -19,6 +20,8 @@ def cpu_left(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 class BestFit:
     """Place each VM on the host that has the least CPU left with the VM."""
 
+    repeatable: ClassVar[bool] = True
+
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(cpu_left, tie=cpu_tie))
@@ -31,6 +34,8 @@ class BestFit:
 @dataclass(frozen=True)
 class BestFitDecreasing:
     """Best fit with the VMs in descending order of CPU need."""
+
+    repeatable: ClassVar[bool] = True
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs, largest first."""

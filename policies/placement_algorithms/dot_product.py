@@ -1,6 +1,7 @@
 """Dot product vector fit: CPU and memory together."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
 from ...models.base.parameters import parameter
@@ -22,6 +23,8 @@ class DotProduct:
     share of the host's capacity, d being CPU and memory (Panigrahy et al., Heuristics for
     vector bin packing, 2011). VMs with the largest ``sum w_d need_d`` go first.
     """
+
+    repeatable: ClassVar[bool] = True
 
     memory_weight: float = parameter("Weight of memory; CPU has weight 1.", 1.0, ge=0)
 

@@ -1,6 +1,7 @@
 """First fit: the first host, in farm order, with capacity; VMs as they come or by size."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ def row_order(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 class FirstFit:
     """Place each VM on the first host, in the order of the farm, that has capacity for it."""
 
+    repeatable: ClassVar[bool] = True
+
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs in the order given."""
         return place_each(candidates, vms, Pricing(row_order))
@@ -36,6 +39,8 @@ class FirstFitDecreasing:
 
     In one dimension at most 11/9 of the minimum number of hosts plus 6/9 (Dósa 2007).
     """
+
+    repeatable: ClassVar[bool] = True
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs, largest first."""

@@ -23,6 +23,8 @@ class PowerAwareBestFitDecreasing:
     as the published implementation does.
     """
 
+    repeatable: ClassVar[bool] = True
+
     FORMER_FIELDS: ClassVar = {"increase_over": "compare_with"}
 
     compare_with: Literal["tentative", "measured"] = parameter(

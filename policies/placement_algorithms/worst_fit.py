@@ -1,6 +1,7 @@
 """Worst fit: the host with the most room, which spreads the load."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
 from ..placement.candidates import Candidates
@@ -18,6 +19,8 @@ def cpu_taken(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
 @dataclass(frozen=True)
 class WorstFit:
     """Place each VM on the host that has the most CPU left (balances load)."""
+
+    repeatable: ClassVar[bool] = True
 
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs in the order given."""

@@ -1,6 +1,7 @@
 """Maximum correlation."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class MaximumCorrelation:
     are left out. Where none is left, the VM with the least memory moves. A warning in the summary
     says how often either was the case.
     """
+
+    repeatable: ClassVar[bool] = True
 
     samples: int = parameter("Number of past samples used.", 30, ge=3, le=1000)
 

@@ -1,6 +1,7 @@
 """Minimum migration time."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Ints
 from ...models.base.ties import first_lowest, tie_of
@@ -10,6 +11,8 @@ from ..interface.view import FarmView
 @dataclass(frozen=True)
 class MinimumMigrationTime:
     """Select the VM with the least memory, whose migration is shortest (MMT); ties: lower row."""
+
+    repeatable: ClassVar[bool] = True
 
     samples = 1
 

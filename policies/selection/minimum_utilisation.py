@@ -1,6 +1,7 @@
 """Minimum utilisation."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.base.arrays import Ints
 from ...models.base.ties import first_lowest
@@ -10,6 +11,8 @@ from ..interface.view import FarmView
 @dataclass(frozen=True)
 class MinimumUtilisation:
     """Select the VM with the lowest utilisation of its own CPU (MU); ties: lower row."""
+
+    repeatable: ClassVar[bool] = True
 
     samples = 1
 
