@@ -16,8 +16,8 @@ class ControlPolicy(Protocol):
     policy may run a farm some of whose hypervisors or I/O paths cannot move running VMs.
 
     Optional attributes: ``migrates_vms`` (True), ``wakes`` (False: sleeping hosts are woken for VMs
-    only with ``powers_down``), ``repeatable`` (False; see :func:`.is_repeatable`), and the methods ``due_s`` and ``respond`` of
-    :class:`EventDrivenPolicy`.
+    only with ``powers_down``), ``repeatable`` (False; see :func:`.is_repeatable`), and the methods
+    ``due_s`` and ``respond`` of :class:`EventDrivenPolicy`.
     """
 
     @property
