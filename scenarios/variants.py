@@ -121,7 +121,7 @@ def check(source: Source, overrides: Sequence[str] = (), allow_code: bool = Fals
     scenario = validated(written, allow_code)
     scenario.check_paths()
     check_others(scenario)
-    drafts = _drafts(source, overrides, allow_code, single=True)
+    drafts = _drafts_of(written, scenario, allow_code, single=True)
     _raise([problem for draft in drafts for problem in _check(draft, None)])
     for draft in drafts:
         scenario = draft.runs[TYPICAL]
@@ -143,12 +143,19 @@ def _drafts(
 ) -> list[_Draft]:
     """Return the variants of a source, or the source itself."""
     written, allow_code = _written(source, overrides, allow_code)
-    scenario = validated(written, allow_code)
+    untouched = source if isinstance(source, Scenario) and not overrides else None
+    scenario = untouched or validated(written, allow_code)
+    return _drafts_of(written, scenario, allow_code, single)
+
+
+def _drafts_of(
+    written: Written, scenario: Scenario, allow_code: bool, single: bool
+) -> list[_Draft]:
+    """Return the variants of a scenario, or itself, of what was written and was checked."""
     if not scenario.variants:
         line, column = written.document.find(("name",))
         where = f"{written.where}:{line}:{column}" if written.document.values else written.where
-        untouched = source if isinstance(source, Scenario) and not overrides else scenario
-        return [_Draft(scenario.name, Origin(where), written, allow_code, untouched)]
+        return [_Draft(scenario.name, Origin(where), written, allow_code, scenario)]
     drafts = []
     for name, changes in scenario.variants.items():
         draft = _varied(written, scenario.name, name, changes, allow_code)

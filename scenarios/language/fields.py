@@ -36,12 +36,15 @@ class Part(BaseModel):
     What it once called its fields and their values it lists as ``former_names.py`` says.
 
     Of a number without a unit only its size is checked here; units are those of the field's type.
+
+    What reads a part is built when it first reads one: of a whole scenario once, not once for each
+    part as it is imported. A default of a field is therefore made by ``model_construct``.
     """
 
     FORMER_FIELDS: ClassVar[Mapping[str, str]] = {}
     FORMER_VALUES: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
     @model_validator(mode="after")
     def _numbers_can_be_reckoned_with(self) -> Self:

@@ -198,7 +198,7 @@ class ApplicationPart(Part):
         None, description="Scaling policy; default: the number of members stays as at the start."
     )
     cool_down: CoolDown = Field(
-        CoolDown(),
+        CoolDown.model_construct(),
         description="Cool-down times after scaling; the defaults are those of Kubernetes.",
     )
     scale_in_order: Literal["newest_first", "oldest_first"] = Field(

@@ -103,7 +103,9 @@ class TableArrivals(_Unmeasured):
 
     type: Literal["table"]
     path: FilePath = Field(description="The file, relative to the scenario.")
-    columns: ArrivalColumns = Field(ArrivalColumns(), description="Names of its columns.")
+    columns: ArrivalColumns = Field(
+        ArrivalColumns.model_construct(), description="Names of its columns."
+    )
     time_unit: Literal["ms", "s", "min", "h", "d"] = Field(
         "s", description="Unit of arrival, lifetime and end."
     )

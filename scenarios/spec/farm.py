@@ -202,11 +202,11 @@ class HostGroup(Part):
         5.0, description="Power when off: the management controller stays on (3 to 12 W)."
     )
     boot: Switching = Field(
-        Switching.model_validate({"duration": "260 s"}),
+        Switching.model_construct(duration=260.0),
         description="Boot time and power; the default is the set-up time of Gandhi et al. (2012).",
     )
     shutdown: Switching = Field(
-        Switching.model_validate({"duration": "60 s"}), description="Shutdown time and power."
+        Switching.model_construct(duration=60.0), description="Shutdown time and power."
     )
     sleep: Annotated[tuple[SleepPart, ...] | None, AfterValidator(check_states)] = Field(
         None,

@@ -176,7 +176,7 @@ Topology: TypeAlias = SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sit
 TopologyField = Annotated[Topology, Field(discriminator="topology")]
 
 
-ONE_SWITCH = SingleSwitch(topology="single_switch")
+ONE_SWITCH = SingleSwitch.model_construct(topology="single_switch")
 """The network of a scenario that lays out none."""
 
 MIGRATIONS_PER_HOST = 2

@@ -103,7 +103,9 @@ class PolicyPart(Part):
     policies` lists all of them with their parameters.
     """
 
-    initial: InitialPlacement = Field(InitialPlacement(), description="Placement at time 0.")
+    initial: InitialPlacement = Field(
+        InitialPlacement.model_construct(), description="Placement at time 0."
+    )
     control: Annotated[ControlPolicy, policy_slot("control")] = Field(
         NoControl(), description="Control policy, which decides in every round."
     )

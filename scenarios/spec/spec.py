@@ -126,7 +126,9 @@ class Spec(Part):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
         1, description="Seed of all random numbers."
     )
-    run: RunPart = Field(RunPart(), description="Duration of the run and its intervals.")
+    run: RunPart = Field(
+        RunPart.model_construct(), description="Duration of the run and its intervals."
+    )
     farm: FarmPart = Field(description="The hosts.")
     workload: WorkloadPart = Field(
         description="The VMs and their demand; with `applications` it may contain `sizes` only."
@@ -135,7 +137,8 @@ class Spec(Part):
         (), description="Groups of VMs that share one load and scale with it."
     )
     policies: PolicyPart = Field(
-        PolicyPart(), description="The policies: placement, control, scaling, reserve."
+        PolicyPart.model_construct(),
+        description="The policies: placement, control, scaling, reserve.",
     )
     migration: Annotated[MigrationModel, migration_model()] = Field(
         FixedRate(),
@@ -150,14 +153,19 @@ class Spec(Part):
         "VMs (different hypervisors, missing CPU features); `none`: such migrations "
         "are refused.",
     )
-    network: NetworkPart = Field(NetworkPart(), description="The network that carries migrations.")
+    network: NetworkPart = Field(
+        NetworkPart.model_construct(), description="The network that carries migrations."
+    )
     admission: AdmissionPart = Field(
-        AdmissionPart(), description="What happens to VMs that arrive while no host has capacity."
+        AdmissionPart.model_construct(),
+        description="What happens to VMs that arrive while no host has capacity.",
     )
     provisioning: ProvisioningPart = Field(
-        ProvisioningPart(), description="How long starting a VM takes."
+        ProvisioningPart.model_construct(), description="How long starting a VM takes."
     )
-    failures: FailuresPart = Field(FailuresPart(), description="What fails, and what happens then.")
+    failures: FailuresPart = Field(
+        FailuresPart.model_construct(), description="What fails, and what happens then."
+    )
     overheads: Literal["low", "typical", "high"] = Field(
         "typical",
         description="Which bound of the hypervisor figures is used; `low` is the least overhead.",
@@ -172,12 +180,12 @@ class Spec(Part):
         "docs/constraints.md.",
     )
     service: ServicePart = Field(
-        ServicePart(),
+        ServicePart.model_construct(),
         description="What counts as an SLA violation, and how service is accounted for.",
     )
-    cost: CostPart = Field(CostPart(), description="Prices.")
+    cost: CostPart = Field(CostPart.model_construct(), description="Prices.")
     baseline: Annotated[Baselines, Field(min_length=1, max_length=5)] = Field(
-        (Dedicated(type="dedicated"),),
+        (Dedicated.model_construct(type="dedicated"),),
         description="What savings are measured against: one baseline or a list. Saving metrics "
         "and `assert` refer to the first; each has its own sentence and column in the "
         "results.",

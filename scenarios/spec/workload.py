@@ -249,7 +249,7 @@ class WorkloadPart(Part):
         "sizes.",
     )
     sizes: tuple[Size, ...] = Field(
-        (Size(name="standard"),), min_length=1, description="Sizes of the VMs."
+        (Size.model_construct(name="standard"),), min_length=1, description="Sizes of the VMs."
     )
     size_order: Literal["blocks", "cycle", "random"] = Field(
         "blocks",
