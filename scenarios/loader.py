@@ -4,11 +4,12 @@ What the document means is checked by ``scenario.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..models.base.lazy_dataclass import dataclass
 from .errors.problems import refuse
 from .errors.suggest import unknown_name
 from .language.defaults import KEY, opened

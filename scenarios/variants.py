@@ -5,10 +5,11 @@ A variant is a mapping from dotted paths to values, put over the scenario that h
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from ..models.base.lazy_dataclass import dataclass
 from .errors.problems import InputError, Problem, refuse
 from .language.yaml_text import Document
 from .loader import Origin, Written, read

@@ -7,13 +7,14 @@ fails is cut off: it works on, but nobody reaches its VMs, and nothing is moved 
 import heapq
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import simpy
 from simpy.events import NORMAL
 
 from ..models.base.arrays import Ints
+from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.hardware.reliability import Times
 from ..models.network.network import Network

@@ -1,8 +1,8 @@
 """What a run leaves behind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.state.lifetimes import Lifetimes
 from ..policies.interface.plan import Search

@@ -1,11 +1,11 @@
 """Vertical scaling: resize members while they run or by a restart."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from ..models.base.arrays import Floats, Ints
+from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.farm.farm_state import FarmError
 from ..models.state.columns import VmState

@@ -1,11 +1,12 @@
 """Scaling: spread the load of applications over members, and add or remove members."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.state.columns import VmState
 from ..models.workload.application import Applications, spread

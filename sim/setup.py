@@ -1,11 +1,12 @@
 """All that a run is made of beside farm, demand and chance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
 from ..models.base.arrays import Bools
+from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.migration.model_table import MigrationModels
 from ..models.rules.reserve import Reserve

@@ -1,12 +1,12 @@
 """A case that has been run, with its outcome."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...scenarios.build.build import Case
 from ...scenarios.spec.scenario_data import ScenarioData

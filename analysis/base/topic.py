@@ -5,9 +5,10 @@ A topic is all that farmsim says on one subject, such as migration or costs. To 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ...models.base.lazy_dataclass import dataclass
 from .played_case import PlayedCase
 from .plotting import Figure
 from .run_tables import RunTables

@@ -5,13 +5,14 @@ from the tables alone, so that a run directory tells the same as a run that has 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import yaml
 
 from ...models.base.arrays import added
+from ...models.base.lazy_dataclass import dataclass
 from ...policies.control.evacuation import Evacuation
 from ...scenarios.language.units import parse
 from ..base.run_tables import RunTables

@@ -6,7 +6,6 @@ order of time; what happens at one instant has an order of its own.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ...models.base.arrays import added
+from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.errors.problems import refuse
 from ..base.run_tables import RunTables
 from ..base.units_and_ratios import S_PER_DAY, S_PER_H

@@ -1,13 +1,14 @@
 """The result of a run, in a notebook or on disk."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.language.former_names import no_such
 from ..base.plotting import as_plotly
 from .run_directory import StoredRun, read, write

@@ -6,7 +6,7 @@ later command knows that it may read it, or replace it. Directories of others ar
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.errors.problems import InputError, refuse
 from ...scenarios.files.atomic_replace import named, recover, replace_text, replacing_directory
 from ...scenarios.files.destination import (

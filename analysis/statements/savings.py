@@ -6,10 +6,10 @@ the run takes less. A run without a baseline claims nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...models.base.cost import YEAR_S, payback_years
+from ...models.base.lazy_dataclass import dataclass
 from ..base.metric_titles import UNLICENSED
 from ..base.wording import amount, basis, change
 from ..measure.work_not_done import not_comparable

@@ -7,7 +7,7 @@ depend on the farm. A difference of one level is taken at that level on both sid
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.metric_definitions import METRICS, SAVINGS, WHERE_KNOWN
 from ...scenarios.errors.problems import InputError, Problem
 from ...scenarios.errors.suggest import unknown_name

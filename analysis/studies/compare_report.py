@@ -4,12 +4,12 @@ It takes rows, runs and notes; how these are made is in ``compare.py``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
 from plotly.offline import get_plotlyjs
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.metric_definitions import SAVINGS
 from ...scenarios.language.yaml_text import parse
 from ..base.arrow_arrays import numpy_array

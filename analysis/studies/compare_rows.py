@@ -1,11 +1,11 @@
 """Values of a comparison: every metric of every variant, differences, ranges and ranks."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.metric_definitions import HIGHER_IS_BETTER, LOWER_IS_BETTER, Metric
 from ...scenarios.variants import TYPICAL
 from ..base.metric_titles import qualifier

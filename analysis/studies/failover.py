@@ -4,7 +4,7 @@ A simulation on paper at one instant: nothing of it changes the run that it look
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -12,6 +12,7 @@ from math import comb
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, States
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.state.columns import PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring

@@ -1,9 +1,9 @@
 """Result of a failover test as a sentence, a table and plain values."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
+from ...models.base.lazy_dataclass import dataclass
 from ..base.wording import lasting
 from ..report.vm_sentences import plural
 

@@ -5,13 +5,12 @@ VM is on one host, no host takes more CPU, memory or guests than it has, and rul
 that are not allowed have no variable.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array, vstack
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from .snapshot import Snapshot
 
 STATUS = {0: "optimal", 1: "time limit", 2: "infeasible"}

@@ -5,12 +5,12 @@ between which numbers the optimum lies.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Ints, alike
+from ...models.base.lazy_dataclass import dataclass
 from ...models.bounds.bin_packing import fewest_hosts, min_weights
 from ...scenarios.build.build import build, load_of
 from ...scenarios.errors.problems import refuse

@@ -1,11 +1,12 @@
 """The VMs at one instant as a packing problem, and a packing by first fit decreasing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.rules.constraints import BY_HOST_ALONE
 from ...models.rules.rules import Rules

@@ -4,13 +4,14 @@ Money is in the scenario's currency, without interest. What is not money in the 
 catalogue price in another currency, is left out and said so, never converted.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats, added, sum_by
 from ...models.base.cost import JOULE_PER_KWH, YEAR_S, capital_cost, energy_cost, per_year
+from ...models.base.lazy_dataclass import dataclass
 from ...models.hypervisor.licences import costs_per_year, order_factors
 from ..base.played_case import PlayedCase
 from ..base.table_columns import Made

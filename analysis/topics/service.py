@@ -5,12 +5,12 @@ asked for, each MHz s is either done or has exactly one cause for which it was n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...sim.outcome import Outcome
 from ..base.played_case import PlayedCase
 from ..base.table_columns import Made

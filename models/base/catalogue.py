@@ -1,11 +1,12 @@
 """Included data: its folder, the traces and the classes of the load generator."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from .lazy_dataclass import dataclass
 
 MIB_PER_GIB = 1024.0
 

@@ -11,8 +11,10 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
+
+from .lazy_dataclass import dataclass
 
 Level: TypeAlias = Literal["low", "typical", "high"]
 LEVELS: tuple[Level, ...] = ("low", "typical", "high")

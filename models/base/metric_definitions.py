@@ -1,6 +1,6 @@
 """Name, unit and published definition of every metric of a run."""
 
-from dataclasses import dataclass
+from .lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ reader of a scenario has to know about it; the scenario language, the schema, th
 listings and the reference pages are all made from it.
 """
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any, TypedDict, cast
+
+from .lazy_dataclass import dataclass
 
 
 class Bounds(TypedDict, total=False):

@@ -8,12 +8,12 @@ a VM cannot be split.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints, distinct_rows
+from ..base.lazy_dataclass import dataclass
 
 MAX_LINES = 200
 """Lines of the dual beyond which only those of single resources are crossed."""

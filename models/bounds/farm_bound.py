@@ -3,11 +3,10 @@
 Needs are counted where they cost least, so nothing depends on which host a VM is on.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, alike
+from ..base.lazy_dataclass import dataclass
 from ..delivery.overhead_tables import Layer
 from ..hardware.power_envelope import power_hull
 from ..state.columns import Hosts

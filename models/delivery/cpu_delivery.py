@@ -8,11 +8,11 @@ done with sums; only the VMs of the others are looked at one by one.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, added, sum_by
+from ..base.lazy_dataclass import dataclass
 from ..state.columns import Hosts, Vms
 from .overhead_tables import Layer
 from .saturated_hosts import HostSums, SaturatedHosts

@@ -6,11 +6,10 @@ factors of one and nothing added, so that it and a hypervisor without overheads 
 last bit.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Bools, Floats
+from ..base.lazy_dataclass import dataclass
 from ..service.interference import Interference
 
 

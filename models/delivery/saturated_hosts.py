@@ -4,11 +4,10 @@ A host is looked at VM by VM where it cannot give all that is asked, or where I/
 crowding or neighbours may hold a VM back.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, sum_by
+from ..base.lazy_dataclass import dataclass
 from ..state.columns import Hosts, Vms
 from .fair_share import fill
 from .overhead_tables import Layer

@@ -5,7 +5,6 @@
 :class:`.fast_path.FastPath` does the most frequent changes number by number.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..accounts.accounts import HostAccounts, VmAccounts
 from ..accounts.time_on_hosts import Presence
 from ..accounts.work_not_running import NotRunning
 from ..base.arrays import Floats, Ints, distinct, sum_by
+from ..base.lazy_dataclass import dataclass
 from ..delivery.cpu_delivery import Delivery
 from ..delivery.overhead_tables import Layer
 from ..state.columns import VM_STATES, Hosts, Vms, VmState

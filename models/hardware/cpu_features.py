@@ -9,12 +9,12 @@ CPU models do that. Order and years of the levels are from memory (M).
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ..base.catalogue import data_file
 from ..base.estimates import unknown
+from ..base.lazy_dataclass import dataclass
 
 ASSISTS = {
     "vt_x": "CPU mode for guests (Intel VT-x, AMD-V)",

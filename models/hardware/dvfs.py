@@ -1,11 +1,11 @@
 """Frequency scaling: a power model with states; the governor takes the lowest sufficient one."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from ..base.arrays import Floats
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 
 

@@ -7,12 +7,12 @@ Barroso (ISCA 2007) and the models that OpenDC, DSLab and CloudSim use.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints, distinct
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .dvfs import FrequencyScaling
 

@@ -6,12 +6,12 @@ building; rules of placement spread VMs over domains, failures strike them whole
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ..base.arrays import Ints, distinct
+from ..base.lazy_dataclass import dataclass
 
 LEVELS = ("host", "rack", "site")
 """Kinds of domain, each within one of the next."""

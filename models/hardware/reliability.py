@@ -6,12 +6,12 @@ Availability of one is ``MTTF / (MTTF + MTTR)`` whatever the distributions (rene
 """
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ..base.arrays import Floats
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 
 

@@ -1,11 +1,11 @@
 """Physical servers, and the included catalogue of them."""
 
 import csv
-from dataclasses import dataclass
 from functools import cache
 
 from ..base.arrays import added
 from ..base.catalogue import MIB_PER_GIB, data_file
+from ..base.lazy_dataclass import dataclass
 from .power_curves import PowerModel, Table
 
 

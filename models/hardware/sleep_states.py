@@ -5,7 +5,6 @@ VMs are ever put to sleep, so nothing that a guest did is kept or lost by it.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from ..base.arrays import Bools, Floats
 from ..base.catalogue import data_file
 from ..base.estimates import Ranged
+from ..base.lazy_dataclass import dataclass
 
 SLEEP_STATES = ("off", "hibernate", "suspend_to_ram", "standby")
 """Sleep states by number, the deepest first; every host can be off."""

@@ -6,11 +6,11 @@ they run: what they fall short of it is paid for too, by each group in the propo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Floats
+from ..base.lazy_dataclass import dataclass
 from ..hardware.server import Server
 from .profiles import Licence
 

@@ -18,11 +18,11 @@ metal the factor is exactly 1 and the added memory exactly 0.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats
+from ..base.lazy_dataclass import dataclass
 from ..hardware.server import Server
 from ..service.request_class import RequestClass
 from ..workload.vm_size import VmSize

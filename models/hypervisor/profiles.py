@@ -9,12 +9,13 @@ nothing and changes nothing, which is what bare metal is.
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from ..base.catalogue import data_file
 from ..base.estimates import CONFIDENCE, Level, Ranged, at_level, changed, figure, nested, unknown
+from ..base.lazy_dataclass import dataclass
 from ..hardware.cpu_features import checked_assists
 
 N = TypeVar("N", Ranged, float)

@@ -4,9 +4,9 @@ No measured figures of such migrations are public; rates and times are estimates
 """
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .course import Guest, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT

@@ -8,10 +8,10 @@ link of its own. Sizes are in bytes, rates in bytes/s, times in s.
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from ..base.arrays import Floats
+from ..base.lazy_dataclass import dataclass
 
 BYTES_PER_MIB = 1024.0 * 1024.0
 LIU_J_PER_MB = 0.512

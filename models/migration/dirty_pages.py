@@ -1,11 +1,11 @@
 """How much of its memory a running guest writes again while it is being copied."""
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .course import Measured
 

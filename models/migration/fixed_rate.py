@@ -6,12 +6,13 @@ returning more phases.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from ..farm.farm import Farm
 from .course import Guest, MigrationEnd, MigrationSteps, Step

@@ -6,12 +6,13 @@ neither is to be had the migration is impossible, and the reason is kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
 from ..base.arrays import Bools, Ints
+from ..base.lazy_dataclass import dataclass
 from ..farm.farm import Farm
 from .conversion import Conversion, MigrationPlatform, NoConversion, platform_change
 from .course import Guest, MigrationSteps

@@ -6,9 +6,9 @@ before all have come.
 """
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import DirtyPages, DirtyRate

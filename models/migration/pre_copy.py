@@ -6,9 +6,9 @@ and for the switch to post-copy.
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .course import Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT, DirtyPages, DirtyRate

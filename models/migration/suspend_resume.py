@@ -7,9 +7,9 @@ and announcement times default to 0 or to an estimate that the help names as one
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .course import BYTES_PER_MIB, Guest, Measured, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT

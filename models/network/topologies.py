@@ -9,11 +9,11 @@ groups may well be called rack, is taken for one.
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 
+from ..base.lazy_dataclass import dataclass
 from ..hardware.racks_and_sites import numbered
 
 Graph: TypeAlias = "nx.Graph[Hashable]"

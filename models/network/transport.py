@@ -1,9 +1,9 @@
 """Latency, protocol overhead and window of transfers."""
 
 import math
-from dataclasses import dataclass
 
 from ..base.arrays import Floats
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 
 BYTES_PER_MEGABIT = 1e6 / 8

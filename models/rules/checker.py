@@ -5,11 +5,11 @@ other. A VM that moves is at both ends.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from ..hardware.racks_and_sites import Domains
 from .constraints import Rule
 

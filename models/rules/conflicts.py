@@ -8,12 +8,12 @@ initial placement tries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from ..hardware.racks_and_sites import LEVELS, Domains
 from .constraints import BY_HOST_ALONE, Rule
 

@@ -5,13 +5,14 @@ break, :mod:`.checker` what is broken, :mod:`.conflicts` what can never be kept;
 nothing but this.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from ..base.arrays import Ints
+from ..base.lazy_dataclass import dataclass
 
 FOR_STRANGERS: Final = ("lonely", "dedicated")
 """Kinds that bind the VMs that are not named as well."""

@@ -5,12 +5,13 @@ percentage of the cluster's resources, or dedicated failover hosts.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints
+from ..base.lazy_dataclass import dataclass
 
 TOLERANCE = 1e-9
 """Rounding of sums, relative."""

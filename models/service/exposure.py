@@ -14,11 +14,10 @@ What the result means and does not:
 * It knows nothing of patches, configuration, hardware flaws, or whether anybody attacks.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 
 SMALLEST_KLOC = 36.0
 FULL_SCALE = 4.0

@@ -9,12 +9,11 @@ sensitivity curves of Bubble-Up (Mars et al., MICRO 2011) and Q-Clouds (Nathuji 
 2010), made linear. A run has no interference unless its scenario switches it on.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Floats, Ints, sum_by
 from ..base.estimates import Ranged
+from ..base.lazy_dataclass import dataclass
 
 RESOURCES = ("cache", "memory_bandwidth", "disk")
 

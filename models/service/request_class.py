@@ -6,7 +6,6 @@ VM's trace; the class says what a unit of that work is made of.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from ..base.arrays import Floats
 from ..base.catalogue import data_file
 from ..base.estimates import LEVELS, Level, Ranged, unknown
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter, parameters_of
 
 MEGABIT_PER_MIB = 8 * 1024 * 1024 / 1e6

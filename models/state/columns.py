@@ -4,12 +4,13 @@ Units: MHz, MiB, W, s. Nothing in a column is a Python object.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, States
+from ..base.lazy_dataclass import dataclass
 from ..hardware.power_curves import PowerBank
 from ..hardware.sleep_states import SleepStates
 

@@ -1,12 +1,13 @@
 """Applications: groups of VMs that share one load."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Self
 
 import numpy as np
 
 from ..base.arrays import Bools, Floats, Ints, sum_by
+from ..base.lazy_dataclass import dataclass
 
 ROUNDING = 1e-9
 """Part of a load that sums of its parts may be off by."""

@@ -8,7 +8,6 @@ estimate, on a straight line between its points in logarithms of both axes.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..base.arrays import Floats, Ints
 from ..base.catalogue import MIB_PER_GIB, data_file
+from ..base.lazy_dataclass import dataclass
 
 Stream = Callable[[str], np.random.Generator]
 HOUR_S = 3600.0

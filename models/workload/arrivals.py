@@ -1,11 +1,11 @@
 """Arrival times, lifetimes and sizes of VMs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from .vm_size import VmSize
 
 

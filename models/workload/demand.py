@@ -4,13 +4,13 @@ A series gives, per slot of ``step_s`` seconds, one utilisation per VM; :class:`
 it with the sizes of the VMs. Demand is constant within a slot.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 
 OnEnd = Literal["hold", "loop", "stop"]
 

@@ -1,13 +1,13 @@
 """Synthetic load: a class-based generator and block resampling of a real trace."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.arrays import Floats, Ints, added
+from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 
 DAY_S = 86_400.0

@@ -1,11 +1,11 @@
 """VM sizes, and assignment of a mix of sizes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)

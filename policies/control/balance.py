@@ -1,11 +1,11 @@
 """Balance load like DRS: migrate VMs from the most to the least loaded hosts."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, first_highest
 from ...models.state.columns import PowerState, VmState

@@ -1,13 +1,14 @@
 """Combine control policies so that they do not undo each other's decisions."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ..interface.plan import Plan
 from ..interface.planned_view import live, planned_view

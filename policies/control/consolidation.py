@@ -1,10 +1,9 @@
 """Dynamic consolidation: relieve overloaded hosts, empty the least used, switch off the rest."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...models.base.arrays import Bools, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
 from ..interface.plan import Plan, Reason

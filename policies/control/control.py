@@ -1,10 +1,10 @@
 """Define control policies, and the two that never migrate VMs."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from ...models.base.lazy_dataclass import dataclass
 from ..interface.plan import Plan
 from ..interface.view import FarmView
 

@@ -1,11 +1,11 @@
 """Which hosts are emptied, so that they can sleep: none, or the least utilised."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, ascending
 from ..interface.view import FarmView

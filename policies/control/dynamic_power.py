@@ -1,10 +1,11 @@
 """Manage power like DPM: wake and empty hosts to keep utilisation in a band."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.base.ties import TIE, ascending, tie_of
 from ...models.state.columns import PowerState, VmState

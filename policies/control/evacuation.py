@@ -1,12 +1,12 @@
 """Evacuate hosts for maintenance, in waves."""
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.hardware.racks_and_sites import without_zeros
 from ...models.state.columns import PowerState, VmState

@@ -11,12 +11,12 @@ and when all that wait are on storage, each has capacity at its target, since al
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 
 STORAGE = -1
 """Where the memory of a VM is that no host holds."""

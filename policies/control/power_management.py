@@ -1,11 +1,12 @@
 """Limit how hosts are powered down, and wake hosts ahead of load, for every control policy."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.hardware.sleep_states import SLEEP_STATES
 from ...models.state.columns import PowerState

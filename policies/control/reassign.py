@@ -1,10 +1,9 @@
 """Execute a given assignment of VMs to hosts at a given time."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
 from ..interface.plan import Plan

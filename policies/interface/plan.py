@@ -1,7 +1,7 @@
 """Plans of control policies: migrations with reasons, and hosts to power down or wake."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from itertools import chain, repeat
 from operator import index
 from typing import Any, NamedTuple, overload
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 
 Row = int | np.integer[Any]
 """A VM or host by its row."""

@@ -4,12 +4,12 @@ A book is tentative, like the room that it belongs to: VMs are entered as they a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.rules.reserve import (
     TOLERANCE,
     AllowedHosts,

@@ -1,11 +1,11 @@
 """Overload thresholds that adapt to the variability of the demand of a host."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 

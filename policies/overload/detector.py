@@ -1,11 +1,12 @@
 """What an overload detector is."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 
 HistoryOf = Literal["vms", "host"]

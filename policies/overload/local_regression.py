@@ -1,11 +1,11 @@
 """Overload foreseen by regression over the newest samples."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 

@@ -1,9 +1,9 @@
 """Static threshold."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .detector import HistoryOf, OverloadDetectorFields, newest_only, weigh
 

@@ -8,11 +8,11 @@ everything anew would give.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.ties import TIE, first_as_low, first_lowest
 from .candidates import Candidates
 from .capacity import EVERYWHERE, Positions

@@ -1,11 +1,11 @@
 """What a placement policy is, and the loop that all of them share."""
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.ties import ascending
 from ..interface.plan import Search
 from .affinity_groups import expect_groups, place_affinity_group, settle_groups

@@ -1,9 +1,9 @@
 """Best fit: the host that the VM fills most; as VMs come or by size."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..placement.candidates import Candidates
 from ..placement.capacity import Positions
 from ..placement.capacity_index import BestFitIndex

@@ -1,9 +1,9 @@
 """Dot product vector fit: CPU and memory together."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.base.ties import ascending
 from ..placement.candidates import Candidates

@@ -1,11 +1,11 @@
 """First fit: the first host, in farm order, with capacity; VMs as they come or by size."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..placement.candidates import Candidates
 from ..placement.capacity import Positions
 from ..placement.capacity_index import FirstFitIndex

@@ -1,11 +1,11 @@
 """Power-aware best fit decreasing: the host whose power rises least."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ..placement.candidates import Candidates
 from ..placement.capacity import Positions

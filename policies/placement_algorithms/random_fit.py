@@ -1,9 +1,9 @@
 """Random fit: any host with room, all equally likely."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..placement.candidates import Candidates
 from ..placement.capacity import Positions
 from ..placement.host_costs import Pricing

@@ -1,11 +1,11 @@
 """Round robin: the next host after the last one used."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..interface.plan import Search
 from ..placement.affinity_groups import affinity_groups
 from ..placement.candidates import Candidates

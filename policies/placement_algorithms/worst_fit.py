@@ -1,9 +1,9 @@
 """Worst fit: the host with the most room, which spreads the load."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..placement.candidates import Candidates
 from ..placement.capacity import Positions
 from ..placement.capacity_index import WorstFitIndex

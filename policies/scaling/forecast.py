@@ -7,12 +7,12 @@ Principles and Practice" (3rd ed., 2021), chapter 5 (mean, naive, seasonal naive
 """
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 
 

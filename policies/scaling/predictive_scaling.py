@@ -1,7 +1,6 @@
 """Scaling ahead of a forecast: members are asked for before the load is there."""
 
-from dataclasses import dataclass
-
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .forecast import Forecaster, LinearTrend, peak_ahead, samples_of
 from .scaling import ApplicationView, Wanted, enough

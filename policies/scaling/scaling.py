@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 
 ROUNDING = 1e-9
 

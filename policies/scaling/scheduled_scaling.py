@@ -2,8 +2,8 @@
 
 import math
 import re
-from dataclasses import dataclass
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 

@@ -1,7 +1,6 @@
 """Scaling by steps: the further utilisation is beyond a threshold, the more members at once."""
 
-from dataclasses import dataclass
-
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 

@@ -1,7 +1,6 @@
 """Scaling to a utilisation: as many members as carry the load at it."""
 
-from dataclasses import dataclass
-
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .scaling import ROUNDING, ApplicationView, Wanted, enough
 

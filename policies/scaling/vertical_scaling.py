@@ -1,8 +1,8 @@
 """Scaling up and down: the same members, of the next larger or smaller size."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from .scaling import ApplicationView, Wanted
 

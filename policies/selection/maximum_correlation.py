@@ -1,11 +1,11 @@
 """Maximum correlation."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.base.ties import first_highest, first_lowest, tie_of
 from ..interface.view import FarmView

@@ -1,9 +1,9 @@
 """Minimum migration time."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.base.ties import first_lowest, tie_of
 from ..interface.view import FarmView
 

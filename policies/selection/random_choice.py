@@ -1,8 +1,7 @@
 """Random choice."""
 
-from dataclasses import dataclass
-
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..interface.view import FarmView
 
 

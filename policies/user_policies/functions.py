@@ -5,10 +5,10 @@ is said by attributes of the function (``my_detector.samples = 24``), or left at
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ...models.base.lazy_dataclass import dataclass
 from .kinds import KINDS, MEANT, Flaw, is_of, shown, takes
 
 FUNCTION = "__farmsim_function__"

@@ -3,10 +3,12 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import field, is_dataclass
 from typing import Any, cast, get_type_hints
 
 import numpy as np
+
+from ...models.base.lazy_dataclass import dataclass
 
 SHOWN = 60
 """Characters of a wrong value that are shown."""

@@ -5,13 +5,14 @@ workload. Its load is laid out beforehand at the period at which applications ar
 a run only indexes it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.workload.application import Applications
 from ...models.workload.application_load import between, daily, event, held
 from ...models.workload.vm_size import VmSize

@@ -4,11 +4,12 @@
 failures, lives of VMs, rules, applications. What it is compared with is in ``baselines.py``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.farm.farm_state import ViolationRule
 from ...models.hardware.racks_and_sites import Domains

@@ -5,12 +5,12 @@ each size, which of them may be there, and what the paths of I/O carry.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
 from ...models.base.estimates import Level
+from ...models.base.lazy_dataclass import dataclass
 from ...models.delivery.overhead_tables import Layer
 from ...models.hypervisor.overheads import Device, Overheads, Platform, ceilings, overheads
 from ...models.service.interference import HEADROOM, RESOURCES, Interference

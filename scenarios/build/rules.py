@@ -7,12 +7,13 @@ for failing hosts is made here as well.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import translate
 
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.hardware.racks_and_sites import Domains
 from ...models.rules.conflicts import Conflict, Need, conflicts

@@ -5,7 +5,6 @@ that a scenario and what it is compared with meet the same load.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ...models.base.arrays import Ints
 from ...models.base.catalogue import workload_classes
+from ...models.base.lazy_dataclass import dataclass
 from ...models.state.columns import Vms
 from ...models.workload.application import Applications
 from ...models.workload.arrivals import Arrivals

@@ -5,12 +5,12 @@ memory, migrations that are possible, sizes that fit, reservations that can be h
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...models.base.arrays import Bools, added
 from ...models.base.catalogue import traces
+from ...models.base.lazy_dataclass import dataclass
 from ...models.hypervisor.overheads import Platform
 from ...models.hypervisor.profiles import vm_overhead_mib
 from ...models.workload.vm_size import VmSize, counts_from_shares

@@ -5,8 +5,8 @@ lines and ends with code 2.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ...models.base.lazy_dataclass import dataclass
 from ...policies.user_policies.guard import TRACE
 from .terminal_text import one_line, printable
 

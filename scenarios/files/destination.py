@@ -10,11 +10,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final, TypeGuard, TypeVar
 
+from ...models.base.lazy_dataclass import dataclass
 from ..errors.problems import InputError, refuse
 
 MANIFEST: Final = "manifest.json"

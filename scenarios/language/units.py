@@ -6,7 +6,8 @@ SI and IEC prefixes are kept apart (1 GB is 10^9 bytes, 1 GiB is 2^30), a year h
 import difflib
 import math
 import re
-from dataclasses import dataclass
+
+from ...models.base.lazy_dataclass import dataclass
 
 MIB = 1024.0 * 1024.0
 MAX_MONEY = 1e15

@@ -6,10 +6,12 @@ aliases blow up, more than one document, keys that are no texts.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, cast
 
 import yaml
+
+from ...models.base.lazy_dataclass import dataclass
 
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 500_000

@@ -5,13 +5,14 @@ time of the run, a share drawn at random, lifetimes that are not known, sizes an
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.workload.arrival_generator import arrival_law
 from ...models.workload.arrivals import Arrivals
 from ...models.workload.vm_size import VmSize

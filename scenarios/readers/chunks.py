@@ -7,13 +7,13 @@ gets a :class:`Chunk` after the other, whose methods read a column and refuse wh
 import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
 from ..errors.terminal_text import shown_cell

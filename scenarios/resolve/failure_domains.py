@@ -4,12 +4,12 @@ Used twice: to check names before a run, and to make what the run plays.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.hardware.racks_and_sites import Domains, without_zeros
 from ...models.hardware.reliability import Times, availability
 from ...models.network.network import Network

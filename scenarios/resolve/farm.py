@@ -5,12 +5,12 @@ boot, sleep states. Hosts are numbered group after group, or one of each in turn
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.hardware.power_curves import PowerBank, PowerModel
 from ...models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_figures
 from ...models.hypervisor.overheads import Platform

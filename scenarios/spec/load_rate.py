@@ -1,11 +1,11 @@
 """Rates of load as a scenario writes them: work in GHz, or requests per second."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaValue
 
+from ...models.base.lazy_dataclass import dataclass
 from ..language import units
 from ..language.fields import WRITTEN_AS, WrittenValue
 

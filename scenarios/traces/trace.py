@@ -5,7 +5,7 @@ scenario names, and counted in :class:`Quality`.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...models.workload.vm_size import VmSize
 from ..errors.problems import Problem, refuse
 from ..language.fields import Part

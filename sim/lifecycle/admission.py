@@ -1,12 +1,12 @@
 """Waiting for a host: how many may, for how long, and what becomes of those turned away."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from simpy.events import EventPriority
 
 from ...models.base.arrays import Bools, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.state.columns import VmState
 from ...policies.interface.plan import Search

@@ -5,11 +5,12 @@ what the one admits the other does not strand.
 """
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.rules.reserve import HostedVms
 from ...models.state.columns import PowerState
 from ...policies.interface.policy_states import PolicyStates

@@ -1,10 +1,11 @@
 """When VMs are asked for, how they wait, and how long they take to start."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)

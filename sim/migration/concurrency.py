@@ -7,12 +7,12 @@ first, then the longest (``planned``), then the one that has waited longest.
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 import simpy
 
 from ...models.base.arrays import Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.migration.conversion import Conversion
 from ...models.migration.course import Guest
 from ...models.migration.dirty_pages import BYTES_PER_MEGABIT

@@ -7,12 +7,12 @@ depends on all others under way.
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
 from ...models.base.arrays import Bools, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.migration.course import BYTES_PER_MIB, Guest, MigrationOutcome, MigrationTotals
 from ...models.migration.dirty_pages import BYTES_PER_MEGABIT

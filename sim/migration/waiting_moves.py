@@ -8,13 +8,13 @@ has room. What is held back has been promised its room: no later plan is given i
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import numpy as np
 import simpy
 from simpy.events import NORMAL
 
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.farm.farm_state import MEMORY_TOLERANCE_MIB
 from ...models.migration.fixed_rate import FixedRate

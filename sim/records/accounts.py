@@ -1,7 +1,6 @@
 """Accounts of a run in addition to those of the farm."""
 
-from dataclasses import dataclass
-
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from .bounds import BoundsRecord
 from .ledgers import ServiceLedger, TenantLedger

@@ -1,10 +1,9 @@
 """Records of applications: decisions, when they took effect, and shortages."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.lazy_dataclass import dataclass
 from ...models.workload.application import ApplicationAccount, Flow, beyond
 from ..base.log import Column, Log, Words
 

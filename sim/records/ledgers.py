@@ -5,12 +5,11 @@ changed last; in between all rates are constant. So what it sums up is an integr
 that VMs lived, whatever the step of the workload is.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...models.accounts.accounts import Rate
 from ...models.base.arrays import Bools, Floats, Ints, sum_by
+from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.service.energy_attribution import attribute
 from ...models.service.response_account import ServiceAccount

@@ -9,13 +9,14 @@ present.
 import heapq
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 import numpy as np
 import simpy
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 
 Discipline = Literal["sharing", "fcfs"]
 Distribution = Literal["exponential", "deterministic", "gamma", "lognormal"]

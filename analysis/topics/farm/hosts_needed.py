@@ -13,12 +13,11 @@ Modeling and Analysis, 5th ed. 2015, section 9.5.1) only if
   itself falls from the start, the first hosts were needed, and nothing is deleted.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ....models.accounts.accounts import Rate
 from ....models.base.arrays import Floats, Ints, sum_by
+from ....models.base.lazy_dataclass import dataclass
 from ....models.state.columns import PowerState
 from ....policies.control.consolidation import name_of
 from ...base.played_case import PlayedCase
