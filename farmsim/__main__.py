@@ -22,6 +22,8 @@ def main() -> None:
     # One thread: farmsim multiplies no large matrices, starting a pool of threads takes longer
     # than reading a scenario, and results must not depend on the number of cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # The search for plugins of pydantic opens a file of each installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
     from .cli.errors import Stopped  # noqa: PLC0415 - after the environment is set
     from .cli.main import run_command_line  # noqa: PLC0415

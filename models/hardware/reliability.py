@@ -23,7 +23,7 @@ class Times(Protocol):
         """Mean time, s."""
         ...
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many independent times, s."""
         ...
 
@@ -39,7 +39,7 @@ class Exponential:
         """Mean time, s."""
         return self.mean_s
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many independent times, s."""
         return generator.exponential(self.mean_s, count)
 
@@ -61,7 +61,7 @@ class Weibull:
         """Mean time, s."""
         return self.mean_s
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many independent times, s."""
         scale_s = self.mean_s / math.gamma(1.0 + 1.0 / self.shape)
         return scale_s * generator.weibull(self.shape, count)
@@ -79,7 +79,7 @@ class Lognormal:
         """Mean time, s."""
         return self.mean_s
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many independent times, s."""
         return generator.lognormal(math.log(self.mean_s) - self.sigma**2 / 2, self.sigma, count)
 
@@ -95,7 +95,7 @@ class Constant:
         """Mean time, s."""
         return self.mean_s
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many times, s, all equal."""
         del generator
         return np.full(count, self.mean_s)
@@ -116,7 +116,7 @@ class Empirical:
         """Mean time, s."""
         return float(np.mean(self.times_s))
 
-    def draw(self, generator: np.random.Generator, count: int) -> Floats:
+    def draw(self, generator: "np.random.Generator", count: int) -> Floats:
         """Return so many independent times, s."""
         return generator.choice(np.asarray(self.times_s), count)
 

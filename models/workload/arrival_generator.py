@@ -17,7 +17,7 @@ from ..base.arrays import Floats, Ints
 from ..base.catalogue import MIB_PER_GIB, data_file
 from ..base.lazy_dataclass import dataclass
 
-Stream = Callable[[str], np.random.Generator]
+Stream = Callable[[str], "np.random.Generator"]
 HOUR_S = 3600.0
 LONGEST_S = 3.2e9
 """Where the tail of lifetimes is cut: a hundred years."""

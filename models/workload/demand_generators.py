@@ -12,7 +12,7 @@ from ..base.parameters import parameter
 
 DAY_S = 86_400.0
 PARTS = ("level", "slow", "fast", "noise", "daily", "shared")
-Stream = Callable[[str], np.random.Generator]
+Stream = Callable[[str], "np.random.Generator"]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def deal_cycle(counts: Ints) -> Ints:
     return deal_blocks(counts)[np.argsort(round_of, kind="stable")]
 
 
-def deal_random(counts: Ints, generator: np.random.Generator) -> Ints:
+def deal_random(counts: Ints, generator: "np.random.Generator") -> Ints:
     """Return the size index per VM in random order, with exactly the given counts."""
     return generator.permutation(deal_blocks(counts))
 

@@ -21,7 +21,7 @@ from .reserve_book import FarmReserve, ReserveBook
 
 T = TypeVar("T")
 
-Draw = Callable[[str], np.random.Generator]
+Draw = Callable[[str], "np.random.Generator"]
 
 
 def locked(column: Any) -> Any:

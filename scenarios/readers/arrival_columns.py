@@ -28,7 +28,7 @@ WHERE = "workload.arrivals"
 MAX_SIZES = 10_000
 VM = "vm"
 """What the names of VMs begin with that have none, or numbers."""
-Draw = Callable[[str], np.random.Generator]
+Draw = Callable[[str], "np.random.Generator"]
 
 
 @dataclass
