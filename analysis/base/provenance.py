@@ -2,7 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from ...scenarios.traces.trace import InputFile
@@ -10,7 +11,8 @@ from ...scenarios.traces.trace import InputFile
 PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """Return versions of farmsim, Python and the libraries that a result depends on.
 
     A library that is not installed as a package is ``unknown``.

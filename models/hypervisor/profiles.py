@@ -265,19 +265,25 @@ def sources() -> dict[str, str]:
     return dict(_table()["sources"])
 
 
+def profile_names() -> list[str]:
+    """Return the names of the shipped profiles, in the order of their table."""
+    return list(_table()["profiles"])
+
+
 @cache
 def profiles() -> dict[str, Hypervisor[Ranged]]:
     """Return the shipped profiles by name; figures that one lacks are those of its kind."""
-    return {name: _shipped(name) for name in _table()["profiles"]}
+    return {name: _shipped(name) for name in profile_names()}
 
 
 def profile(name: str) -> Hypervisor[Ranged]:
     """Return a shipped profile. Raises ValueError that lists what exists."""
-    if name not in profiles():
-        raise ValueError(unknown("hypervisor", name, profiles()))
-    return profiles()[name]
+    if name not in profile_names():
+        raise ValueError(unknown("hypervisor", name, profile_names()))
+    return _shipped(name)
 
 
+@cache
 def _shipped(name: str) -> Hypervisor[Ranged]:
     entry = dict(_table()["profiles"].get(name) or _table()["kinds"][name])
     parent = entry.pop("based_on", "")

@@ -12,7 +12,7 @@ from ...models.hardware.cpu_features import ASSISTS, CPU_BASELINES
 from ...models.hardware.power_curves import POWER_MODELS
 from ...models.hardware.server import servers
 from ...models.hardware.sleep_states import SLEEP_STATES
-from ...models.hypervisor.profiles import derive, profiles
+from ...models.hypervisor.profiles import derive, profile, profile_names
 from ..errors.suggest import unknown_name
 from ..language.choices import ChoiceField, migration_model
 from ..language.fields import MoneyField, Part, QuantityField, problem, problems
@@ -102,8 +102,8 @@ class InlineServer(Part):
 
 def _known_hypervisor(name: str) -> str:
     """Refuse a hypervisor that the catalogue does not have."""
-    if name not in profiles():
-        raise problem(unknown_name("hypervisor", name, profiles()))
+    if name not in profile_names():
+        raise problem(unknown_name("hypervisor", name, profile_names()))
     return name
 
 
@@ -138,7 +138,7 @@ class InlineHypervisor(Part):
             if key in self.change:
                 raise problems([(("change", key), "is set by farmsim; remove it")])
         try:
-            derive(profiles()[self.based_on], name, **self.change)
+            derive(profile(self.based_on), name, **self.change)
         except (TypeError, ValueError) as error:
             path, _, message = str(error).partition(": ")
             steps = path.split(".")[1:] if message and path.startswith(name) else []

@@ -5,11 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
 import farmsim
+from farmsim.analysis.base.page import CompiledTemplates
 from farmsim.analysis.base.plotting import thinned
 from farmsim.analysis.base.topic import always
 from farmsim.analysis.base.wording import shown
@@ -179,3 +182,41 @@ def test_the_browser_test_would_see_a_complaint(tmp_path: Path) -> None:
         [*command, path.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
     assert any("CONSOLE" in line for line in done.stderr.splitlines())
+
+
+def compiled(folder: Path) -> Environment:
+    """Return the templates of a folder, kept compiled below it."""
+    return Environment(
+        loader=FileSystemLoader(folder), autoescape=True, bytecode_cache=CompiledTemplates(folder)
+    )
+
+
+def test_a_template_is_compiled_once_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    (tmp_path / "a.j2").write_text("{{ x }} one")
+    for _ in range(2):
+        assert compiled(tmp_path).get_template("a.j2").render(x="<") == "&lt; one"
+        (kept,) = (tmp_path / "__pycache__").iterdir()
+    before = kept.read_bytes()
+    (tmp_path / "a.j2").write_text("{{ x }} two")
+    assert compiled(tmp_path).get_template("a.j2").render(x=1) == "1 two"
+    assert kept.read_bytes() != before
+    for damage in (b"", before[:30], before[:-40], b"nothing"):
+        kept.write_bytes(damage)
+        assert compiled(tmp_path).get_template("a.j2").render(x=1) == "1 two"
+
+
+def test_nothing_is_kept_where_python_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.j2").write_text("text")
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert compiled(tmp_path).get_template("a.j2").render() == "text"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.j2"]
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "__pycache__").write_text("no folder")
+    assert compiled(tmp_path).get_template("a.j2").render() == "text"
