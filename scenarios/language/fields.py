@@ -5,9 +5,9 @@
 right.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -18,7 +18,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import (
+    InitErrorDetails,
+    PydanticCustomError,
+    PydanticKnownError,
+    core_schema,
+)
 
 from ..errors.terminal_text import shortened
 from . import units
@@ -37,14 +42,35 @@ class Part(BaseModel):
 
     Of a number without a unit only its size is checked here; units are those of the field's type.
 
-    What reads a part is built when it first reads one: of a whole scenario once, not once for each
-    part as it is imported. A default of a field is therefore made by ``model_construct``.
+    What reads a part is built when it first reads one, so that nothing is built for parts that a
+    scenario does not have. A default of a field is therefore made by ``model_construct``.
     """
 
     FORMER_FIELDS: ClassVar[Mapping[str, str]] = {}
     FORMER_VALUES: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Return the schema of the part; of one within another, that it is read by its own."""
+        if _BUILT:
+            return _read_by(lambda written, info: _part_of(cls, written, info), _name(cls))
+        _BUILT.append(cls)
+        try:
+            return handler(source)
+        finally:
+            _BUILT.pop()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the part by what it is itself, also where it is read by its own."""
+        nested = schema["type"] == "function-plain"
+        return handler(core_schema.chain_schema([_built(cls)]) if nested else schema)
 
     @model_validator(mode="after")
     def _numbers_can_be_reckoned_with(self) -> Self:
@@ -60,6 +86,87 @@ class Part(BaseModel):
         if faults:
             raise problems(faults)
         return self
+
+
+_BUILT: list[type[Part]] = []
+"""The part whose schema is being built, if any."""
+
+Read = Callable[[Any, core_schema.ValidationInfo], Any]
+
+
+def _read_by(read: Read, name: str | None = None) -> core_schema.CoreSchema:
+    """Return the schema of what a function reads as a part; a part is written as it itself says."""
+
+    def show(part: Any, info: core_schema.SerializationInfo) -> Any:
+        if not isinstance(part, Part):
+            return part
+        return part.model_dump(mode=info.mode, by_alias=bool(info.by_alias))
+
+    written = core_schema.plain_serializer_function_ser_schema(show, info_arg=True)
+    return core_schema.with_info_plain_validator_function(read, ref=name, serialization=written)
+
+
+def _name(cls: type[Part]) -> str:
+    """Return the name by which pydantic refers to the schema of a part."""
+    return f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
+
+
+def _part_of(cls: type[Part], written: Any, info: core_schema.ValidationInfo) -> Any:
+    """Return a part that is one already, or is read. Raises ValidationError."""
+    if isinstance(written, cls):
+        return written
+    return cls.model_validate(written, context=info.context)
+
+
+def _built(cls: type[Part]) -> core_schema.CoreSchema:
+    """Return the whole schema of a part, with its name."""
+    cls.model_rebuild()
+    return cast("core_schema.CoreSchema", {**cls.__pydantic_core_schema__, "ref": _name(cls)})
+
+
+class OneOf:
+    """One of several parts, told apart by the field ``tag``, whose value is one of a few texts.
+
+    Stands beside the union of the parts in ``Annotated``. It is what a discriminator of pydantic
+    is, but only the part that is written is built.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self._parts: dict[str, type[Part]] = {}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        del handler
+        parts = self._parts = {
+            value: cls
+            for cls in get_args(source)
+            for value in get_args(cls.model_fields[self.tag].annotation)
+        }
+        known = ", ".join(map(repr, parts))
+
+        def read(written: Any, info: core_schema.ValidationInfo) -> Any:
+            if isinstance(written, tuple(parts.values())):
+                return written
+            if not isinstance(written, dict):
+                raise PydanticKnownError("model_attributes_type")
+            if self.tag not in written:
+                raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self.tag)})
+            tag = written[self.tag]
+            if not isinstance(tag, str) or tag not in parts:
+                told = {"discriminator": repr(self.tag), "tag": str(tag), "expected_tags": known}
+                raise PydanticKnownError("union_tag_invalid", told)
+            return _part_of(parts[tag], written, info)
+
+        return _read_by(read)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema
+        built = {tag: _built(cls) for tag, cls in self._parts.items()}
+        return handler(core_schema.tagged_union_schema(built, self.tag))
 
 
 def problem(message: str) -> PydanticCustomError:

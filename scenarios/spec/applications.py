@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ...policies.scaling.scaling import ScalingPolicy
 from ..language.choices import policy_slot
-from ..language.fields import MoneyField, Part, QuantityField, problem, problems
+from ..language.fields import MoneyField, OneOf, Part, QuantityField, problem, problems
 from ..language.table_times import TimeUnit
 from ..language.units import Money
 from ..language.value_types import Count, Factor, FilePath, Name, Period, Seconds, Whole
@@ -154,7 +154,7 @@ class Penalty(Part):
     per: Literal["GHz h", "request"] = Field("GHz h", description="Of what.")
 
 
-LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, Field(discriminator="type")]
+LoadField = Annotated[ConstantRate | TableRate | FileRate | DailyRate, OneOf("type")]
 
 
 class ApplicationPart(Part):

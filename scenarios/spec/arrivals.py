@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ..language.fields import Part, QuantityField
+from ..language.fields import OneOf, Part, QuantityField
 from ..language.value_types import (
     Count,
     Factor,
@@ -199,7 +199,7 @@ class GeneratedArrivals(_Arrivals):
 ArrivalPart = (
     TableArrivals | AzureArrivals | HuaweiEast1Arrivals | OpenDCArrivals | GeneratedArrivals
 )
-ArrivalSource = Annotated[ArrivalPart, Field(discriminator="type")]
+ArrivalSource = Annotated[ArrivalPart, OneOf("type")]
 
 
 class AdmissionPart(Part):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from ..language.fields import Part, problem
+from ..language.fields import OneOf, Part, problem
 from ..language.value_types import Count, Megahertz, Name, Weight
 
 Patterns = Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -136,4 +136,4 @@ class DedicatedHosts(_Rule):
 
 
 Constraint = Together | Apart | Spread | Fence | Ban | Lonely | Preserve | DedicatedHosts
-ConstraintField = Annotated[Constraint, Field(discriminator="type")]
+ConstraintField = Annotated[Constraint, OneOf("type")]

@@ -10,7 +10,7 @@ from ...models.hardware.server import servers
 from ...policies.placement.placement import Placement
 from ..errors.suggest import unknown_name
 from ..language.choices import policy_slot
-from ..language.fields import MoneyField, Part, problem, problems
+from ..language.fields import MoneyField, OneOf, Part, problem, problems
 from ..language.units import Money
 from ..language.value_types import Factor, FilePath, Period
 
@@ -158,9 +158,7 @@ class NoBaseline(Part):
     type: Literal["none"]
 
 
-Baseline = Annotated[
-    Dedicated | Unconsolidated | OtherScenario | NoBaseline, Field(discriminator="type")
-]
+Baseline = Annotated[Dedicated | Unconsolidated | OtherScenario | NoBaseline, OneOf("type")]
 
 
 def _as_list(written: Any) -> Any:

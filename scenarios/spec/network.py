@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from ...models.network.transport import Transport
 from ..language.choices import ParametersField
-from ..language.fields import Part, QuantityField, problem, problems
+from ..language.fields import OneOf, Part, QuantityField, problem, problems
 from ..language.value_types import Count, Name, Whole
 
 Bandwidth = Annotated[float, Field(gt=0), QuantityField("bandwidth")]
@@ -173,7 +173,7 @@ class Sites(Part):
 
 
 Topology: TypeAlias = SingleSwitch | TwoTier | LeafSpine | FatTree | Graph | Sites
-TopologyField = Annotated[Topology, Field(discriminator="topology")]
+TopologyField = Annotated[Topology, OneOf("topology")]
 
 
 ONE_SWITCH = SingleSwitch.model_construct(topology="single_switch")

@@ -9,7 +9,7 @@ from ...policies.control.power_management import PowerManagement
 from ...policies.placement.placement import Placement
 from ...policies.placement_algorithms.first_fit import FirstFitDecreasing
 from ..language.choices import ParametersField, policy_slot
-from ..language.fields import Part, QuantityField, problem
+from ..language.fields import OneOf, Part, QuantityField, problem
 from ..language.value_types import Count, Factor, Round
 from .constraints import HostPatterns
 
@@ -67,7 +67,7 @@ class StandbyHosts(Part):
     hosts: HostPatterns
 
 
-ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, Field(discriminator="kind")]
+ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, OneOf("kind")]
 
 
 class InitialPlacement(Part):

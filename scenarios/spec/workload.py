@@ -21,7 +21,7 @@ from ...models.workload.demand import OnEnd
 from ...models.workload.demand_generators import Bursts, LoadClass
 from ..errors.suggest import unknown_name
 from ..language.choices import ParametersField, migration_model
-from ..language.fields import Part, QuantityField, problem, problems
+from ..language.fields import OneOf, Part, QuantityField, problem, problems
 from ..language.units import write
 from ..language.value_types import (
     Cores,
@@ -200,8 +200,8 @@ class Resampled(Part):
     FORMER_FIELDS: ClassVar = {"of": "trace", "blocks": "draw_blocks"}
 
     type: Literal["resample"]
-    trace: Annotated[RecordedTrace, BeforeValidator(_shipped_by_name)] = Field(
-        discriminator="type", description="The trace to draw from."
+    trace: Annotated[RecordedTrace, OneOf("type"), BeforeValidator(_shipped_by_name)] = Field(
+        description="The trace to draw from."
     )
     block: Round = Field(86_400.0, description="Length of a block.")
     draw_blocks: Literal["together", "apart"] = Field(
@@ -211,7 +211,7 @@ class Resampled(Part):
 
 Source = Annotated[
     RecordedTrace | ConstantLoad | Synthetic | Resampled,
-    Field(discriminator="type"),
+    OneOf("type"),
     BeforeValidator(_shipped_by_name),
 ]
 

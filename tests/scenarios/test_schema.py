@@ -2,15 +2,18 @@
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from turns import BASE, TURNS, put
 
 from farmsim.cli.scenario_files import CATALOGUES
 from farmsim.scenarios.catalogue_listing import entries, parameters, text_of
 from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.language.fields import OneOf, Part
 from farmsim.scenarios.language.yaml_text import parse
 from farmsim.scenarios.loader import library
 from farmsim.scenarios.schema import schema, schema_text
@@ -114,3 +117,78 @@ def test_defaults_are_what_a_scenario_would_write() -> None:
 
     look(schema(), "")
     assert not wrong
+
+
+class Plain(BaseModel):
+    """A part without what farmsim adds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def holder(base: type[BaseModel], told_apart: Any) -> Any:
+    """Return a model that holds shapes of two kinds."""
+    radius: Any = (Annotated[float, Field(gt=0)], ...)
+    kind: Any = (Literal["round"], ...)
+    one: Any = create_model("Round", __base__=base, kind=kind, radius=radius)
+    kind = (Literal["square", "oblong"], ...)
+    inside: Any = (one | None, None)
+    other: Any = create_model("Square", __base__=base, kind=kind, inside=inside, side=(float, 1.0))
+    shapes: Any = (tuple.__class_getitem__((Annotated[one | other, told_apart], ...)), ())
+    return create_model("Holder", __base__=base, shapes=shapes)
+
+
+TAGS = {"round", "square", "oblong"}
+READ_BY: dict[str, Callable[[], Any]] = {
+    "farmsim": lambda: holder(Part, OneOf("kind")),
+    "pydantic": lambda: holder(Plain, Field(discriminator="kind")),
+}
+WRITTEN = [
+    [], [{}], ["x"], [5], [None], [{"kind": "round"}], [{"kind": "round", "radius": 1}],
+    [{"kind": "round", "radius": -1}, {"kind": "none"}], [{"kind": ["round"]}], [{"kind": None}],
+    [{"kind": 1}], [{"kind": "square", "side": "2", "more": 1}], [{"kind": "oblong"}],
+    [{"kind": "square", "inside": {"kind": "round", "radius": 1}}],
+    [{"kind": "square", "inside": {"kind": "round"}}], [{"kind": "square", "inside": [1]}],
+    [{"kind": "square", "side": 3}] * 2, 7,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=str)
+def test_one_of_several_parts_is_read_as_pydantic_reads_it(written: Any) -> None:
+    def told(model: Any) -> Any:
+        try:
+            return model.model_validate({"shapes": written}).model_dump()
+        except ValidationError as error:
+            tags = ("round", "square", "oblong")
+            return [
+                (
+                    each["type"],
+                    each.get("ctx"),
+                    each["msg"],
+                    [s for s in each["loc"] if s not in tags],
+                )
+                for each in error.errors(include_url=False)
+            ]
+
+    assert told(READ_BY["farmsim"]()) == told(READ_BY["pydantic"]())
+
+
+def test_one_of_several_parts_has_the_schema_of_pydantic() -> None:
+    made, expected = (make().model_json_schema() for make in READ_BY.values())
+    assert made | {"description": ""} == expected | {"description": ""}
+
+
+def test_only_the_parts_that_are_written_are_built() -> None:
+    class Read(Part):
+        kind: Literal["read"]
+
+    class Unread(Part):
+        kind: Literal["unread"]
+
+    class Holder(Part):
+        part: Annotated[Read | Unread, OneOf("kind")]
+        other: Unread | None = None
+
+    held = Holder.model_validate({"part": {"kind": "read"}})
+    assert Read.__pydantic_complete__
+    assert not Unread.__pydantic_complete__
+    assert Holder.model_validate({"part": held.part, "other": None}) == held
