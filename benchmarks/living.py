@@ -1,18 +1,11 @@
-"""Measure farms whose VMs come and go: against queueing theory, a month of arrivals, a year.
+"""Compare farms whose VMs come and go with queueing theory.
 
 ``python benchmarks/living.py`` compares waits and losses with the formulas of Erlang and of
-Pollaczek and Khinchine; ``--arrivals FILE`` plays a month of a table with the columns arrival_s,
-batch, vcpu and mem_gb on 10,000 hosts under best fit; ``--year`` a year of 1,000 hosts that fail.
-Times are CPU time, user and system together, of the whole command ``farmsim run``, its run
-directory included; memory is its highest resident set.
+Pollaczek and Khinchine.
 """
 
 import argparse
-import json
 import math
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +25,6 @@ SERVER: Parts = {
     "cores": 1, "clock": "2 GHz", "memory": "64 GiB",
     "power": {"model": "linear", "idle": "100 W", "max": "200 W"},
 }  # fmt: skip
-NODE = SERVER | {"cores": 16, "clock": "2.6 GHz", "memory": "112 GiB"}
 NO_BASELINE = {"baseline": {"type": "none"}}
 
 
@@ -120,84 +112,10 @@ def told(what: str, values: Floats, expected: float) -> None:
     print(f"| {what} | {mean:.4g} | {half:.2g} | {expected:.4g} |", flush=True)
 
 
-def month(file: Path) -> Parts:
-    """Return the scenario of 30 days of arrivals on 10,000 hosts.
-
-    ``file`` has a row for each VM; lifetimes are drawn, since the table has none.
-    """
-    columns = {"arrival": "arrival_s", "vcpus": "vcpu", "memory": "mem_gb"}
-    source = {
-        "type": "table", "path": str(file), "columns": columns, "lifetimes": "azure_v1",
-        "clock": "2.6 GHz", "utilisation": "10 %",
-    }  # fmt: skip
-    return {
-        "name": "month",
-        "run": {"duration": "30 d", "report_every": "1 h"},
-        "farm": {"hosts": [{"name": "h", "server": NODE, "count": 10_000}]},
-        "workload": {"arrivals": source},
-        "policies": {"initial": {"placement": "best_fit", "unplaced": "reject"}, "every": "1 h"},
-    }
-
-
-def year(folder: Path) -> Parts:
-    """Return the scenario of a year of 1,000 hosts with 10,000 VMs, sampled every hour.
-
-    A host fails every 180 days on average, and is repaired within 12 hours on average.
-    """
-    (folder / "hourly.csv").write_text("time,all\n0,30\n3600,30\n")
-    size = {"name": "vm", "vcpus": 1, "clock": "2.6 GHz", "memory": "7 GiB"}
-    times = {
-        "time_to_failure": {"distribution": "exponential", "mean": "180 d"},
-        "repair": {"distribution": "lognormal", "mean": "12 h"},
-    }
-    return {
-        "name": "year",
-        "run": {"duration": "365 d", "report_every": "1 h"},
-        "farm": {"hosts": [{"name": "h", "server": NODE, "count": 1000, "hypervisor": "kvm"}]},
-        "workload": {
-            "source": {"type": "csv", "path": str(folder / "hourly.csv")},
-            "vms": 10_000, "sizes": [size],
-        },
-        "policies": {"initial": {"placement": "round_robin"}, "every": "1 d"},
-        "failures": {"entries": [{"name": "hosts", "component": "host", **times}]},
-    }  # fmt: skip
-
-
-def measured(scenario: Parts) -> None:
-    """Run a scenario as a command of its own, and print what it took and did.
-
-    CPU time in s and the highest resident set in GiB, of a process of its own. Exits with the code
-    of the command if it fails.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "scenario.yaml").write_text(Scenario.of(scenario | NO_BASELINE).to_yaml())
-        command = [sys.executable, "-m", "farmsim", "run", "scenario.yaml", "--quiet", "--out", "r"]
-        with subprocess.Popen(command, cwd=folder) as child:
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise SystemExit(child.returncode)
-        summary = json.loads((folder / "r" / "summary.json").read_text("utf-8"))
-    cpu_s, peak_gib = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
-    print(f"{scenario['name']}: {cpu_s:.0f} s of CPU, {peak_gib:.2f} GiB")
-    for metric in ("vms", "vms_rejected", "vms_running_max", "host_failures", "vm_crashes"):
-        print(f"  {metric}: {summary[metric]['value']:,.0f}")
-
-
 def main() -> None:
-    """Run what the options ask for; the comparison with theory where they ask for nothing."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--arrivals", type=Path, metavar="FILE", help="play a month of a table")
-    parser.add_argument("--year", action="store_true", help="play a year with failures")
-    options = parser.parse_args()
-    if options.arrivals:
-        measured(month(options.arrivals.resolve()))
-    if options.year:
-        with tempfile.TemporaryDirectory() as name:
-            measured(year(Path(name)))
-    if not (options.arrivals or options.year):
-        theory()
+    """Print the comparison with theory."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0]).parse_args()
+    theory()
 
 
 if __name__ == "__main__":

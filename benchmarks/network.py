@@ -56,8 +56,8 @@ def sender(
         yield flow_network.send(source, target, size_bytes)
 
 
-def measure(load: Load, transport: str) -> None:
-    """Simulate a load on a fat tree and print a row of sizes, simulated time and CPU time.
+def measured(load: Load, transport: str = "plain") -> dict[str, float]:
+    """Simulate a load on a fat tree; return the number of transfers, simulated and CPU times in s.
 
     Building the network is timed apart. Sources and sizes are drawn with a fixed seed, so that all
     versions have the same transfers.
@@ -76,11 +76,21 @@ def measure(load: Load, transport: str) -> None:
         targets = ((source + offsets) % load.hosts).tolist()
         clock.process(sender(flow_network, source, targets, sizes.tolist()))
     clock.run()
-    spent = time.process_time() - built
-    count = len(sources) * load.at_a_time * each
+    return {
+        "count": len(sources) * load.at_a_time * each,
+        "simulated_s": clock.now,
+        "build_s": built - begin,
+        "transfers_s": time.process_time() - built,
+    }
+
+
+def measure(load: Load, transport: str) -> None:
+    """Measure a load and print a row."""
+    found = measured(load, transport)
     print(
-        f"| {load.hosts} | {load.senders * load.at_a_time} | {count} | {clock.now:.0f} "
-        f"| {built - begin:.2f} | {spent:.2f} | {spent / count * 1e6:.0f} |"
+        f"| {load.hosts} | {load.senders * load.at_a_time} | {found['count']} "
+        f"| {found['simulated_s']:.0f} | {found['build_s']:.2f} | {found['transfers_s']:.2f} "
+        f"| {found['transfers_s'] / found['count'] * 1e6:.0f} |"
     )
 
 

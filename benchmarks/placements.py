@@ -3,16 +3,19 @@
 ``python benchmarks/placements.py`` fills farms of 1,000, 10,000 and 100,000 hosts to 90 % of
 their CPU with VMs of a few sizes, then lets a VM chosen at random leave and another arrive, again
 and again, and prints what an arrival costs together with a departure: one search and two updates.
-``--hosts N`` (repeatable) takes other farms, ``--json FILE`` writes the figures. Times are CPU
-time of this process.
+``--hosts N`` (repeatable) takes other farms, ``--markdown PAGE`` writes the table of
+docs/performance.md anew. Times are CPU time of this process.
 """
 
 import argparse
-import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import page_tables
+from page_tables import Row
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.base.ties import tie_of
@@ -27,6 +30,8 @@ PLACEMENTS: dict[str, IndexedPlacement] = {
     "worst_fit": WorstFit(),
     "first_fit": FirstFit(),
 }
+Figures = dict[str, Any]
+
 HOSTS = (1_000, 10_000, 100_000)
 CORE_MHZ, HOST_CORES, HOST_MIB = 2500.0, 40, 160 * 1024.0
 VM_CORES, SHARE_OF_CORES = (1, 2, 4, 8, 16), (0.3, 0.3, 0.2, 0.15, 0.05)
@@ -81,7 +86,7 @@ def sizes(rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
     return cores * CORE_MHZ, cores * rng.choice(MIB_PER_CORE, count)
 
 
-def measured(name: str, hosts: int) -> dict[str, float | str]:
+def measured(name: str, hosts: int) -> Figures:
     """Fill a farm, replace VMs at random, and return what that cost per arrival, µs.
 
     The farm is filled to :data:`FILLED` before the clock starts. An arrival that finds no host is
@@ -106,32 +111,32 @@ def measured(name: str, hosts: int) -> dict[str, float | str]:
         "hosts": hosts,
         "vms": len(farm.vms),
         "us_per_arrival": 1e6 * spent_s / ARRIVALS,
-        "arrivals_per_s": ARRIVALS / spent_s,
     }
 
 
-def main() -> None:
-    """Measure every policy on every farm and print a table.
+def table(rows: Sequence[Figures]) -> list[Row]:
+    """Return the rows of the table; the growth is that since the first farm of each policy."""
+    head = ("placement", "hosts", "VMs", "µs per arrival and departure", "times the first")
+    first: dict[str, float] = {}
+    made: list[Row] = [head]
+    for row in rows:
+        cost = row["us_per_arrival"]
+        growth = cost / first.setdefault(row["placement"], cost)
+        name, farm = f"`{row['placement']}`", (f"{row['hosts']:,}", f"{row['vms']:,}")
+        made.append((name, *farm, f"{cost:.1f}", f"{growth:.1f}"))
+    return made
 
-    Rows are printed as soon as they are measured; the largest farm takes longest to fill.
-    """
+
+def main() -> None:
+    """Measure every policy on every farm and print a table. The largest takes a minute each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hosts", type=int, action="append")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the page's table anew")
     arguments = parser.parse_args()
-    rows = []
-    print("| placement | hosts | VMs | µs per arrival and departure | arrivals per s |")
-    print("| --- | --- | --- | --- | --- |")
-    for name in PLACEMENTS:
-        for hosts in arguments.hosts or HOSTS:
-            rows.append(row := measured(name, hosts))
-            print(
-                f"| `{name}` | {hosts:,} | {row['vms']:,} | {row['us_per_arrival']:.1f} "
-                f"| {row['arrivals_per_s']:,.0f} |",
-                flush=True,
-            )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+    rows = [measured(name, hosts) for name in PLACEMENTS for hosts in arguments.hosts or HOSTS]
+    print(page_tables.aligned(table(rows)))
+    if arguments.markdown:
+        page_tables.renew(arguments.markdown, {"placements": page_tables.markdown(table(rows))})
 
 
 if __name__ == "__main__":

@@ -1,211 +1,220 @@
 """The figures of the speed measurement as tables: on a terminal, and in docs/performance.md.
 
-Each table is a generator of rows, the header first. A case that was not measured has no row, so
-that figures of a part of the cases can be shown as well. A *yardstick* is the CPU time of fixed
-NumPy loops measured beside.
+A case that was not measured has a row without figures where there is a target, and otherwise no
+row, so that figures of a part of the cases can be shown as well.
 """
 
+import itertools
 import math
-import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-FLAT = ("flat_10k", "flat_100k", "flat_1m")
-CONSOLIDATION = ("consolidation_1x", "consolidation_10x", "consolidation_100x")
-PLAIN = ("flat_100k", "day_simulation")
-MODELS = ("hypervisor", "shares", "classes", "interference", "all")
-MOST_TIMES = 2.0
+import page_tables
+from page_tables import Row
+from speed_cases import CASES, MODELS, growing
 
 Figures = dict[str, Any]
-Row = Sequence[str]
+Cases = Mapping[str, Figures]
+
+WHY_MISSED: dict[str, str] = {}
+"""Where the time of a case goes and what would get there; shown if its row misses the target."""
+
+NOT_STATED = "not stated yet"
+PLAIN = ("flat-100k", "lr-mmt")
+MOST_TIMES = 2.0
+DAY_SLOTS, START_SLOTS = 288, 2
+
+
+class Work(NamedTuple):
+    """A row of the table of targets.
+
+    ``figure`` returns from the figures of all cases what is compared; ``before`` is what it was at
+    the version that the work on speed began with, ``target`` what it is to reach. Memory is in MiB.
+    """
+
+    what: str
+    case: str
+    before: float
+    target: float
+    unit: str = "s"
+    figure: Callable[[Cases, str], float] = lambda cases, name: cases[name]["seconds"]
+    more_is_better: bool = False
+    before_mib: float = 0
+    target_mib: float = 0
+
+
+def _samples_per_s(cases: Cases, name: str) -> float:
+    """Return VM-samples per µs of CPU, those of the first 10 min and the placement not counted."""
+    whole, start = cases[name], cases[f"{name}-start"]
+    samples = whole["vms"] * (DAY_SLOTS - START_SLOTS)
+    return float(samples / (whole["seconds"] - start["seconds"]) / 1e6)
+
+
+def _times_fixed_rate(cases: Cases, name: str) -> float:
+    """Return how many times as long a day takes as with migrations at a fixed rate."""
+    return float(cases[name]["seconds"] / cases["lr-mmt"]["seconds"])
+
+
+def _exponent(cases: Cases, name: str) -> float:
+    """Return the exponent of the growth of time from the smallest size to the largest."""
+    (_, small, first), *_, (_, large, last) = growing(name)
+    return _growth(small, cases[first], large, cases[last])
+
+
+WORKS = (
+    Work("PlanetLab day under LR-MMT, 1,052 VMs on 800 hosts: simulation", "lr-mmt", 2.2, 0.8),
+    Work("the same, whole command with baseline, tables and report", "lr-mmt-command", 3.05, 1.5),
+    Work("dense farm, 100 hosts, 1,000 VMs, a day: simulation", "dense-day", 3.4, 0.3),
+    Work("500 hosts, 19,000 VMs, 30 days, hourly control: simulation", "dense-month", 137, 9),
+    Work(
+        "288 samples of 100,000 VMs, no moves: samples per s", "flat-100k", 50, 200,
+        "million/s", _samples_per_s, more_is_better=True,
+    ),
+    Work(
+        "1,000,000 VMs, 24 h, no moves: simulation", "flat-1m", 6.7, 1.5,
+        before_mib=963, target_mib=1024,
+    ),
+    Work("20,000 VMs that come and go, 1,000 hosts, 17 % full: simulation", "lives-room", 7.4, 1.9),
+    Work("20,000 VMs that come and go, 200 hosts, full: simulation", "lives-full", 15.2, 2),
+    Work("SURF month, 68,648 VMs, 279 hosts, nobody waits: simulation", "surf-279", 16.3, 3),
+    Work("SURF month, 150 hosts, VMs wait: simulation", "surf-150", 25.6, 4),
+    Work("288 samples of 10,000 VMs from wide Parquet: whole command", "wide-command", 4.2, 1.4),
+    Work(
+        "288 samples of 10,000 VMs from tidy Parquet: reading", "tidy-reading", 7.5, 1,
+        before_mib=883, target_mib=400,
+    ),
+    Work("month of 1,870,433 arrivals, 10,000 hosts: whole command", "azure-month", 49, 25),
+    Work(
+        "PlanetLab day, pre-copy over a fat tree against a fixed rate", "pre-copy", 9.2, 3, "times",
+        _times_fixed_rate,
+    ),
+    Work(
+        "transfers at a time, 1,000 to 5,000: exponent of growth", "transfers", 1.4, 1.05, "",
+        _exponent,
+    ),
+    Work(
+        "a year at 5 min with control, 100 hosts, load constant after a day: simulation",
+        "constant-year", 1200, 60,
+    ),
+    Work("`farmsim validate library/first-steps`", "validate", 0.39, 0.25),
+    Work("`farmsim run library/first-steps`", "first-steps", 1.5, 0.9),
+    Work("a year of 1,000 hosts that fail, 10,000 VMs: whole command", "failing-year", 27, 60),
+    Work("`farmsim --help`", "help", 0.07, 0.15),
+)  # fmt: skip
 
 
 def text(figures: Figures) -> str:
     """Return all tables as aligned text."""
-    return "\n\n".join(_aligned(list(table(figures))) for table in BLOCKS.values())
+    tables = (list(table(figures)) for table in TABLES.values())
+    return "\n\n".join(page_tables.aligned(rows) for rows in tables if len(rows) > 1)
 
 
-def renewed(page: str, figures: Figures) -> str:
-    """Return a page with its generated blocks made anew.
+def blocks(figures: Figures) -> dict[str, str]:
+    """Return the blocks of the page by name."""
+    made = {name: page_tables.markdown(list(table(figures))) for name, table in TABLES.items()}
+    reasons = [
+        f"- {work.what}: {WHY_MISSED.get(work.case, NOT_STATED)}." for work in _missed(figures)
+    ]
+    return {**made, "missed": "\n".join(reasons) if reasons else "None."}
 
-    A block is ``<!-- name -->`` to ``<!-- end -->``. Raises KeyError if there is no table of that
-    name.
+
+def _work(figures: Figures) -> Iterator[Row]:
+    """Yield what is to be reached, what was measured, and how the two compare.
+
+    The ratio is that of the times: above 1 the target is missed.
     """
-
-    def block(match: re.Match[str]) -> str:
-        return f"<!-- {match[1]} -->\n\n{_markdown(BLOCKS[match[1]](figures))}\n\n<!-- end -->"
-
-    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", block, page, flags=re.DOTALL)
-
-
-def _targets(figures: Figures) -> Iterator[Row]:
-    """Yield what farmsim is meant to reach, what was measured, and whether that is met.
-
-    Times are CPU time of whole commands unless said otherwise; growth is against n log2 n, the
-    order of sorting the VMs.
-    """
-    cases = figures["cases"]
-    yield "what", "target", "measured", ""
-    for name, what, limit_s in (
-        ("help", "`farmsim --help`, CPU", 0.15),
-        ("validate", "`farmsim validate` of a small file, CPU", 0.4),
-        ("day", "one PlanetLab day, LR-MMT, `farmsim run` all included, CPU", 4.0),
-    ):
-        if name in cases:
-            value = cases[name]["cpu_s"]
-            yield what, f"< {limit_s:g} s", f"{value:.2f} s", _met(value < limit_s)
-    if "day_simulation" in cases:
-        value = cases["day_simulation"]["simulation_s"]
-        yield "the simulation of that day alone, CPU", "< 2 s", f"{value:.2f} s", _met(value < 2)
-    if "flat_100k" in cases:
-        value = _rate(cases["flat_100k"])
-        what = "VM-samples per second, 100,000 VMs on 10,000 hosts, no consolidation"
-        yield what, "≥ 50 million", f"{value / 1e6:.0f} million", _met(value >= 50e6)
-    if "flat_1m" in cases:
-        value = cases["flat_1m"]["peak_mib"] / 1024
-        what = "1,000,000 VMs on 100,000 hosts, peak memory"
-        yield what, "< 3 GiB", f"{value:.2f} GiB", _met(value < 3)
-    if "flat_1m" in cases and "flat_10k" in cases:
-        value = _rate(cases["flat_10k"]) / _rate(cases["flat_1m"])
-        what = "time per VM-sample, 1,000,000 against 10,000 VMs"
-        yield what, "≤ 1.5 times", f"{value:.2f} times", _met(value <= 1.5)
-    present = [cases[name] for name in CONSOLIDATION if name in cases]
-    if len(present) > 1:
-        value = _growth(present[-1]) / _growth(present[0])
-        what = f"THR-MMT, {present[-1]['vms']:,} against {present[0]['vms']:,} VMs"
-        yield what, "as VMs · log₂ VMs", f"{value:.2f} times that", _met(value <= 1)
-
-
-def _starts(figures: Figures) -> Iterator[Row]:
-    """Yield CPU time and memory of commands, start of the interpreter included."""
-    yield "case", "CPU, s", "yardsticks", "peak, MiB"
-    for name in ("help", "validate", "day"):
-        if name in figures["cases"]:
-            case = figures["cases"][name]
-            yield name, f"{case['cpu_s']:.2f}", f"{case['yardsticks']:.1f}", _mib(case)
-
-
-def _simulations(figures: Figures) -> Iterator[Row]:
-    """Yield the stages of each simulation in s of CPU, and its highest memory."""
-    yield (
-        "case", "VMs", "hosts", "build, s", "placement and first slot, s", "later slots, s",
-        "yardsticks", "peak, MiB",
-    )  # fmt: skip
-    for name in ("day_simulation", *FLAT, *CONSOLIDATION):
-        if name in figures["cases"]:
-            case = figures["cases"][name]
-            yield (
-                name, f"{case['vms']:,}", f"{case['hosts']:,}", f"{case['build_s']:.2f}",
-                f"{case['first_s']:.2f}", f"{case['later_s']:.2f}", f"{case['yardsticks']:.1f}",
-                _mib(case),
-            )  # fmt: skip
-
-
-def _flat(figures: Figures) -> Iterator[Row]:
-    """Yield VM-samples per second of farms without consolidation, by size.
-
-    They are of all slots but the first, and beside that with placement and first slot.
-    """
-    yield (
-        "VMs", "hosts", "VM-samples per s, million", "with placement and first slot",
-        "ns per VM-sample", "peak, MiB",
-    )  # fmt: skip
-    for name in FLAT:
-        if name in figures["cases"]:
-            case = figures["cases"][name]
-            whole = case["vm_samples"] / case["simulation_s"]
-            yield (
-                f"{case['vms']:,}", f"{case['hosts']:,}", f"{_rate(case) / 1e6:.0f}",
-                f"{whole / 1e6:.0f}", f"{1e9 / _rate(case):.1f}", _mib(case),
-            )  # fmt: skip
-
-
-def _consolidation(figures: Figures) -> Iterator[Row]:
-    """Yield the cost of consolidation by size of the farm: per decision and per VM-sample.
-
-    The column of growth is 1 for the smallest farm; it stays near 1 where time grows as n log2 n.
-    """
-    yield (
-        "VMs", "hosts", "moves decided", "CPU, s", "µs per decision", "µs per VM-sample",
-        "growth over VMs · log₂ VMs", "peak, MiB",
-    )  # fmt: skip
-    present = [figures["cases"][name] for name in CONSOLIDATION if name in figures["cases"]]
-    for case in present:
+    yield "work", "before", "to reach", "measured", "over target", "peak, MiB", ""
+    for work in WORKS:
+        before = _amount(work.before, work.unit, work.before_mib)
+        target = _amount(work.target, work.unit, work.target_mib)
+        value = _value(work, figures)
+        if value is None:
+            yield work.what, before, target, "not measured", "", "", ""
+            continue
+        peak_mib = figures["cases"][work.case]["peak_mib"]
+        met = "**missed**" if work in _missed(figures) else "met"
+        ratio = work.target / value if work.more_is_better else value / work.target
         yield (
-            f"{case['vms']:,}", f"{case['hosts']:,}", f"{case['decisions']:,}",
-            f"{case['later_s']:.2f}", f"{case['later_s'] / max(case['decisions'], 1) * 1e6:.0f}",
-            f"{1e6 / _rate(case):.2f}", f"{_growth(case) / _growth(present[0]):.2f}", _mib(case),
+            work.what, before, target, _amount(value, work.unit), f"{ratio:.2f}",
+            f"{peak_mib:,.0f}", met,
         )  # fmt: skip
 
 
+def _value(work: Work, figures: Figures) -> float | None:
+    """Return the figure of a row, or None if not all that it needs was measured."""
+    try:
+        return float(work.figure(figures["cases"], work.case))
+    except KeyError:
+        return None
+
+
+def _missed(figures: Figures) -> list[Work]:
+    """Return the rows that miss their target of time or memory."""
+    found = []
+    for work in WORKS:
+        value = _value(work, figures)
+        if value is None:
+            continue
+        late = value < work.target if work.more_is_better else value > work.target
+        peak_mib = figures["cases"][work.case]["peak_mib"]
+        if late or (work.target_mib and peak_mib > work.target_mib):
+            found.append(work)
+    return found
+
+
+def _amount(value: float, unit: str, mib: float = 0) -> str:
+    """Return a figure with its unit to three significant digits, and memory if there is any."""
+    digits = max(0, 2 - math.floor(math.log10(value))) if value else 0
+    amount = f"{value:,.{min(digits, 2)}f} {unit}".strip()
+    return f"{amount}, {mib:,.0f} MiB" if mib else amount
+
+
+def _grown(figures: Figures) -> Iterator[Row]:
+    """Yield time and memory at three sizes, and the exponents of growth between them."""
+    yield "case", "what grows", "sizes", "CPU, s", "exponents", "peak, MiB"
+    for name, case in CASES.items():
+        sizes = list(growing(name))
+        found = [(size, figures["cases"].get(key)) for _, size, key in sizes]
+        if case.growth is None or not all(each for _, each in found):
+            continue
+        steps = itertools.pairwise(found)
+        exponents = [_growth(few, small, many, large) for (few, small), (many, large) in steps]
+        yield (
+            f"`{name}`", case.growth.of, " → ".join(f"{size:,}" for size, _ in found),
+            " → ".join(f"{each['seconds']:.2f}" for _, each in found),
+            ", ".join(f"{each:.2f}" for each in exponents),
+            " → ".join(f"{each['peak_mib']:,.0f}" for _, each in found),
+        )  # fmt: skip
+
+
+def _growth(few: float, small: Figures, many: float, large: Figures) -> float:
+    """Return the exponent of the growth of time between two sizes."""
+    return math.log(large["seconds"] / small["seconds"]) / math.log(many / few)
+
+
 def _models(figures: Figures) -> Iterator[Row]:
-    """Yield CPU time with each model switched on, over that with none."""
+    """Yield the time with each model switched on, over that with none."""
     cases = figures["cases"]
-    yield "model switched on", *(f"`{plain}`, CPU (yardsticks)" for plain in PLAIN), ""
+    yield "model switched on", *(f"`{plain}`, times as long" for plain in PLAIN), ""
     for model in MODELS:
-        pairs = [_times(cases, plain, model) for plain in PLAIN]
-        if all(pairs):
-            told = [f"{cpu:.2f} ({yardsticks:.2f})" for cpu, yardsticks in pairs]
-            yield model, *told, _met(max(max(pair) for pair in pairs) <= MOST_TIMES)
-
-
-def _times(cases: Figures, plain: str, model: str) -> tuple[float, ...]:
-    """Return the time with a model over that without, in CPU and in yardsticks, if measured."""
-    name = f"{plain}_{model}"
-    if plain not in cases or name not in cases:
-        return ()
-    return tuple(cases[name][key] / cases[plain][key] for key in ("simulation_s", "yardsticks"))
+        if all(key in cases for plain in PLAIN for key in (plain, f"{plain}-{model}")):
+            times = [cases[f"{each}-{model}"]["seconds"] / cases[each]["seconds"] for each in PLAIN]
+            met = "met" if max(times) <= MOST_TIMES else "**missed**"
+            yield model, *(f"{each:.2f}" for each in times), met
 
 
 def _machine(figures: Figures) -> Iterator[Row]:
-    """Yield what the figures were measured on: processor, memory, system, versions."""
+    """Yield what the figures were measured on: processor, memory, system, versions, yardstick."""
     yield "", ""
     yield from ((name, str(value)) for name, value in figures["machine"].items())
+    loops_s = [case["yardstick_s"] for case in figures["cases"].values()]
+    yield "yardstick, s", f"{min(loops_s):.3f} to {max(loops_s):.3f}"
 
 
-BLOCKS: dict[str, Callable[[Figures], Iterator[Row]]] = {
-    "targets": _targets,
-    "starts": _starts,
-    "simulations": _simulations,
-    "flat": _flat,
-    "consolidation": _consolidation,
+TABLES: dict[str, Callable[[Figures], Iterator[Row]]] = {
+    "work": _work,
+    "growth": _grown,
     "models": _models,
     "machine": _machine,
 }
 """What the page holds, by the name that marks its place there."""
-
-
-def _rate(case: Figures) -> float:
-    """Return VM-samples per s of CPU in the slots after the first."""
-    return float(case["vms"] * (case["slots"] - 1) / case["later_s"])
-
-
-def _growth(case: Figures) -> float:
-    """Return the time per VM and doubling of the VMs."""
-    return float(case["later_s"] / (case["vms"] * math.log2(case["vms"])))
-
-
-def _mib(case: Figures) -> str:
-    """Return the highest memory of a case in MiB, as text."""
-    return f"{case['peak_mib']:,.0f}"
-
-
-def _met(condition: bool) -> str:
-    return "met" if condition else "**missed**"
-
-
-def _aligned(rows: Sequence[Row]) -> str:
-    """Return rows as lines, each column as wide as its widest cell."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _markdown(rows: Iterator[Row]) -> str:
-    """Return rows as a table of Markdown, the first as its header."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|" + " --- |" * (lines[0].count("|") - 1))
-    return "\n".join(lines)
