@@ -25,7 +25,7 @@ from ..language.table_times import times_of
 from ..spec.applications import ApplicationPart, ConstantRate, DailyRate, FileRate, TableRate
 from ..spec.scenario_data import ScenarioData
 from ..traces.archive import read_file
-from ..traces.demand_tables import column_of, csv_columns, numbers_of
+from ..traces.table_columns import column_of, csv_columns, numbers_of
 from ..traces.trace import InputFile, no_samples
 from .hypervisors import Stack, class_of
 from .workload import Load, Recording, vms_of

@@ -5,14 +5,14 @@ nanoseconds since 1970. Where seconds would make an odd trace (Excel's serial da
 hours, steps of 300,000 s) the unit is requested instead of being guessed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, Protocol, TypeAlias
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
-from ..errors.problems import refuse
+from ..errors.problems import InputError, refuse
 from ..errors.terminal_text import shown_cell
 
 TimeUnit = Literal["s", "ms", "us", "ns", "min", "h", "d"]
@@ -32,8 +32,44 @@ class Instants(list[object]):
     """Cells that are already Unix seconds, from a reader of typed tables."""
 
 
+class TypedCells(Protocol):
+    """Cells of a typed column, which become objects only where somebody looks at each."""
+
+    def __len__(self) -> int: ...
+
+    def objects(self) -> list[object]:
+        """Return the cells one by one: numbers, texts, None where one is empty; or Instants."""
+        ...
+
+    def numbers(self) -> Floats | None:
+        """Return the cells as numbers (rows,), NaN where one is empty; None if one may be none."""
+        ...
+
+    def distinct(self) -> tuple[list[object], Ints]:
+        """Return the different cells, and the index among them of each cell (rows,)."""
+        ...
+
+
+Cells: TypeAlias = list[object] | TypedCells
+"""A column of a table."""
+
+
+def listed(cells: Cells) -> list[object]:
+    """Return the cells of a column one by one."""
+    return cells if isinstance(cells, list) else cells.objects()
+
+
+def distinct_of(cells: Cells) -> tuple[list[object], Ints]:
+    """Return the different cells of a column, and the index among them of each cell (rows,)."""
+    if not isinstance(cells, list):
+        return cells.distinct()
+    at: dict[object, int] = {}
+    index = np.array([at.setdefault(cell, len(at)) for cell in cells], np.int64)
+    return type(cells)(at), index
+
+
 def times_of(
-    cells: Sequence[object],
+    cells: Cells,
     name: str,
     where: str,
     first_row: int,
@@ -46,6 +82,40 @@ def times_of(
     messages. Dates become Unix seconds; all cells are dates or none is. What was recognised is
     appended to ``notes``. Raises InputError with the row.
     """
+    times_s, index = distinct_times(cells, name, where, first_row, unit, notes)
+    return times_s[index]
+
+
+def distinct_times(
+    cells: Cells,
+    name: str,
+    where: str,
+    first_row: int,
+    unit: TimeUnit | None,
+    notes: list[str] | None = None,
+) -> tuple[Floats, Ints]:
+    """Return the times of :func:`times_of` once each, and the index of that of each cell (rows,).
+
+    Times written differently, as ``0`` and ``0.0``, occur more than once.
+    """
+    different, index = distinct_of(cells)
+    try:
+        return _seconds(different, name, where, first_row, unit, notes), index
+    except InputError:
+        # What is wrong with a cell is so wherever it stands: all of them tell the row.
+        _seconds(listed(cells), name, where, first_row, unit, notes)
+        raise
+
+
+def _seconds(
+    cells: list[object],
+    name: str,
+    where: str,
+    first_row: int,
+    unit: TimeUnit | None,
+    notes: list[str] | None,
+) -> Floats:
+    """Return cells as seconds, as :func:`times_of` does, each for itself."""
     values, dated = _values(cells, name, where, first_row)
     if isinstance(cells, Instants):
         dated[:] = True
@@ -237,14 +307,19 @@ def _are_dates(values: Floats) -> bool:
     return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
+RowOf: TypeAlias = Callable[[int], int]
+"""Returns the row of a time in its file, by the position of the time."""
+
+
 def grid_of(
-    times_s: Floats, series: int, samples: int, where: str, row_of: Sequence[int] | Ints
+    times_s: Floats, series: int, samples: int, where: str, row_of: RowOf
 ) -> tuple[Ints, float]:
     """Return the slot of each time, times ascending, and the step between slots.
 
     The step is the shortest distance of two times; all distances must be multiples of it.
-    ``row_of`` has the row of each time. A grid far larger than the ``samples`` that were written
-    is refused with the row after the longest gap, before any memory is taken for it.
+    ``row_of`` returns the row of a time, by its position. A grid far larger than the ``samples``
+    that were written is refused with the row after the longest gap, before any memory is taken for
+    it.
 
     A single instant gives one slot and a step of 300 s. Slots are counted from 0; a time may be off
     the grid by a hundredth of the step. Raises InputError with the row.
@@ -254,7 +329,7 @@ def grid_of(
     gaps_s = np.diff(times_s)
     back = np.flatnonzero(gaps_s <= 0)
     if len(back):
-        row = row_of[int(back[0]) + 1]
+        row = row_of(int(back[0]) + 1)
         raise refuse(f"{where}:{row}", "is not later than the row above; sort the rows by time")
     step_s = float(gaps_s.min())
     last = (float(times_s[-1]) - float(times_s[0])) / step_s
@@ -262,7 +337,7 @@ def grid_of(
     slots = np.round((times_s - times_s[0]) / step_s).astype(np.int64)
     off = np.flatnonzero(np.abs(times_s - times_s[0] - slots * step_s) > 0.01 * step_s)
     if len(off):
-        row = row_of[int(off[0])]
+        row = row_of(int(off[0]))
         message = f"is not a multiple of the step of {step_s:g} s; resample to equal steps"
         raise refuse(f"{where}:{row}", message)
     return slots, step_s
@@ -275,7 +350,7 @@ def refuse_sparse(
     times: int,
     gaps_s: Floats,
     where: str,
-    row_of: Sequence[int] | Ints,
+    row_of: RowOf,
 ) -> None:
     """Raise InputError if a grid would be mostly empty and large."""
     too_long = slots > SPARSE * times + 100_000
@@ -288,4 +363,4 @@ def refuse_sparse(
         f"is {gaps_s[at]:g} s after the row above, {gaps_s[at] / step_s:.3g} times the step of "
         f"{step_s:g} s; correct the time, or end the trace there"
     )
-    raise refuse(f"{where}:{row_of[at + 1]}", message)
+    raise refuse(f"{where}:{row_of(at + 1)}", message)

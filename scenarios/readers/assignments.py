@@ -15,7 +15,7 @@ from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..spec.scenario_data import ScenarioData
 from ..traces.archive import read_file
-from ..traces.demand_tables import csv_columns
+from ..traces.table_columns import csv_columns
 
 FIELD = "policies.control.assignment"
 SHOWN = 1000

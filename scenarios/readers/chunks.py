@@ -18,7 +18,7 @@ from ..errors.problems import InputError, refuse
 from ..errors.suggest import unknown_name
 from ..errors.terminal_text import shown_cell
 from ..traces.archive import PARQUET, not_whole, packed_as, refuse_irregular
-from ..traces.demand_tables import refuse_header
+from ..traces.table_columns import refuse_header
 
 BLOCK_BYTES = 4 << 20
 MAX_HEADER = 4 << 20
