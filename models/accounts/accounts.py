@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ..base.arrays import Bools, Floats, Ints
+from ..base.arrays import Bools, Floats, Ints, cells, singles
 from ..base.quantiles import ROUNDING
 from .levels_over_time import Levels
 
@@ -82,6 +82,9 @@ class HostAccounts:
         self._histogram = np.zeros((hosts, BINS + 1))
         self._rows = np.arange(hosts)
         self._rates_of, self._totals_of = self.rates.T, self.totals.T
+        self._rate, self._spent = cells(self.rates), cells(self._histogram)
+        self._since, self._utilisation = singles(self.since_s), singles(self.utilisation)
+        self._peak = singles(self.peak_utilisation)
 
     def settle_all(self, now_s: float) -> None:
         """Integrate every host up to ``now_s``."""
@@ -103,18 +106,17 @@ class HostAccounts:
 
     def settle_one(self, host: int, now_s: float) -> None:
         """Integrate one host up to ``now_s``, at a tenth of the cost of an array of one."""
-        elapsed_s = now_s - self.since_s.item(host)
+        elapsed_s = now_s - self._since[host]
         if elapsed_s <= 0:
             return
         if now_s > self.levels.since_s:
             self.levels.close(now_s)
         self._totals_of[host] += self._rates_of[host] * elapsed_s
-        self.since_s[host] = now_s
-        if self.rates.item(Rate.ON, host) > 0:
-            utilisation = self.utilisation.item(host)
-            self._histogram[host, int(utilisation * BINS + 0.5)] += elapsed_s
-            if utilisation > self.peak_utilisation.item(host):
-                self.peak_utilisation[host] = utilisation
+        self._since[host] = now_s
+        if self._rate[Rate.ON, host] > 0:
+            utilisation = self._utilisation[host]
+            self._spent[host, int(utilisation * BINS + 0.5)] += elapsed_s
+            self._peak[host] = max(self._peak[host], utilisation)
 
     def set_rates(self, hosts: Ints | slice, rates: Floats, have: tuple[Floats, Floats]) -> None:
         """Set all rates of some hosts, settled, each named once.
@@ -151,6 +153,58 @@ class HostAccounts:
             self.violation_changes.append(
                 ViolationChanges(rows, self.since_s[rows], violating[changed], missed_mhz_s)
             )
+
+    def set_load_of_one(
+        self,
+        host: int,
+        utilisation: float,
+        power_w: float,
+        delivered_mhz: float,
+        active: bool,
+        violating: bool,
+    ) -> None:
+        """Set what one host that is on, settled, delivers and draws."""
+        rate = self._rate
+        self._utilisation[host] = utilisation
+        self.levels.shift(
+            power_w - rate[Rate.POWER_W, host],
+            delivered_mhz - rate[Rate.DELIVERED_MHZ, host],
+            0.0,
+            0.0,
+        )
+        rate[Rate.POWER_W, host], rate[Rate.DELIVERED_MHZ, host] = power_w, delivered_mhz
+        rate[Rate.ACTIVE, host] = float(active)
+        if violating != (rate[Rate.VIOLATING, host] > 0):
+            rows = np.array([host])
+            missed_mhz_s = self.totals[Rate.SATURATED_MHZ, rows]
+            self.violation_changes.append(
+                ViolationChanges(rows, self.since_s[rows], np.array([violating]), missed_mhz_s)
+            )
+            rate[Rate.VIOLATING, host] = float(violating)
+
+    def set_held_of_one(
+        self, host: int, vms: float, memory_mib: float, vcpus: float, promised_mhz: float
+    ) -> None:
+        """Set what the guests of one host that is on, settled, and reservations on it hold."""
+        rate = self._rate
+        self.levels.shift(
+            0.0,
+            0.0,
+            memory_mib - rate[Rate.MEMORY_MIB, host],
+            promised_mhz - rate[Rate.PROMISED_MHZ, host],
+        )
+        rate[Rate.VMS, host], rate[Rate.MEMORY_MIB, host] = vms, memory_mib
+        rate[Rate.VCPUS, host], rate[Rate.PROMISED_MHZ, host] = vcpus, promised_mhz
+
+    def set_missed_of_one(self, host: int, unserved_mhz: float, saturated_mhz: float) -> None:
+        """Set what the guests of one host, settled, go without, and its part due to the host."""
+        self._rate[Rate.UNSERVED_MHZ, host] = unserved_mhz
+        self._rate[Rate.SATURATED_MHZ, host] = saturated_mhz
+
+    def note_held_of_one(self, host: int, memory_mib: float, vcpus: float) -> None:
+        """Do as :meth:`note_held` for one host."""
+        self.peak_memory_mib[host] = max(self.peak_memory_mib.item(host), memory_mib)
+        self.peak_vcpus[host] = max(self.peak_vcpus.item(host), vcpus)
 
     def note_held(self, hosts: Ints, memory_mib: Floats, vcpus: Floats) -> None:
         """Update the maximum memory in use and the maximum number of vCPUs."""
@@ -209,6 +263,7 @@ class VmAccounts:
         self._overhead_s = np.zeros(vms)
         self._overhead_mark_s = np.zeros(vms)
         self._copy_since_s = np.zeros(vms)
+        self._missed_of, self._ready_of = singles(self._shortfall_s), singles(self.ready_s)
 
     def accrue(
         self,
@@ -226,6 +281,16 @@ class VmAccounts:
         self.ready_s[vms] += waiting * elapsed_s
         if overhead is not None:
             self._overhead_s[vms] += overhead * elapsed_s
+
+    def accrue_few(
+        self, vms: list[int], shortfall: Floats, waiting: Floats, elapsed_s: float
+    ) -> None:
+        """Do as :meth:`accrue` for a few VMs, given the columns of all, without overhead."""
+        missed_s, ready_s = self._missed_of, self._ready_of
+        short, waits = singles(shortfall), singles(waiting)
+        for vm in vms:
+            missed_s[vm] += short[vm] * elapsed_s
+            ready_s[vm] += waits[vm] * elapsed_s
 
     def mark(self, vms: Ints) -> None:
         """Start charging VMs from now."""

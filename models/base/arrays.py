@@ -52,6 +52,40 @@ def singles(values: Floats) -> Singles:
     return cast("Singles", values.data)
 
 
+class Cells(Protocol):
+    """A table optimised for access to single numbers, by row and column."""
+
+    def __getitem__(self, at: tuple[int, int], /) -> float:
+        """Return one number."""
+        ...
+
+    def __setitem__(self, at: tuple[int, int], value: float, /) -> None:
+        """Set one number."""
+        ...
+
+
+def cells(table: Floats) -> Cells:
+    """Return a window on a table, as :func:`singles` does of a column."""
+    return cast("Cells", table.data)
+
+
+class SingleInts(Protocol):
+    """An array of integers optimised for access to single elements."""
+
+    def __getitem__(self, row: int, /) -> int:
+        """Return one number."""
+        ...
+
+    def __setitem__(self, row: int, value: int, /) -> None:
+        """Set one number."""
+        ...
+
+
+def single_ints(values: Ints | States | Bools) -> SingleInts:
+    """Return a window on an array of integers, as :func:`singles` does of numbers."""
+    return cast("SingleInts", values.data)
+
+
 Numbers = TypeVar("Numbers", Ints, Floats)
 
 

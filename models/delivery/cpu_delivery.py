@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ..base.arrays import Bools, Floats, Ints, added, sum_by
+from ..base.arrays import Bools, Floats, Ints, single_ints, singles, sum_by
 from ..base.lazy_dataclass import dataclass
 from ..state.columns import Hosts, Vms
 from .overhead_tables import Layer
@@ -50,19 +50,29 @@ class Delivery:
         self.effort = np.ones(len(vms))
         self.ceiling_mhz = np.full(len(vms), np.inf)
         self.max_mhz = np.full(len(vms), np.inf)
-        self._by_vm = SaturatedHosts(hosts, vms, self.layer, self.effort, self.max_mhz)
+        self._by_vm = SaturatedHosts(
+            hosts, vms, self.layer, self.effort, self.max_mhz, self.ceiling_mhz
+        )
         self.slowdown, self.waiting = self._by_vm.slowdown, self._by_vm.waiting
         self.shortfall, self.overhead = self._by_vm.shortfall, self._by_vm.overhead
         self.contended, self.adjusts = self._by_vm.contended, self._by_vm.adjusts
         self.costop_per_mhz = np.zeros(len(vms))
         self.saturated = np.zeros(len(hosts), bool)
         self._guests_mhz = np.zeros(len(hosts))
+        self._demand_of, self._share_of = singles(vms.demand_mhz), singles(vms.guest_share)
+        self._ceiling_of, self._effort_of = singles(self.ceiling_mhz), singles(self.effort)
+        self._guests_of, self._saturated_at = (
+            singles(self._guests_mhz),
+            single_ints(self.saturated),
+        )
         self.capped = 0
         self.slowed = False
         """Whether a VM may be moving or slowed down, so that guest shares have to be looked at."""
         group = hosts.group
         self.base_mhz = self.layer.base_mhz[group]
         self._app_mhz = self.layer.app_mhz[group]
+        self._cpu_of, self._base_of = singles(hosts.cpu_mhz), singles(self.base_mhz)
+        self._app_of = singles(self._app_mhz)
         self._plain = bool(np.all(self.layer.work_factor == 1.0)) and not self.contended
         factor = np.where(self.layer.allowed, self.layer.work_factor, 1.0)
         self._dearest_of_size = factor.max(axis=1, initial=1.0)
@@ -258,19 +268,20 @@ class Delivery:
         self.max_mhz[vm] = max_mhz
         self.ceiling_mhz[vm] = max_mhz if capped else math.inf
 
-    def recount_one(self, host: int, guests: Ints) -> float:
+    def recount_one(self, host: int, guests: list[int]) -> float:
         """Add up what the guests of one host, ascending, ask of it; where all :attr:`recounts`.
 
         Returns what they want beyond what their vCPUs can get there, in MHz.
         """
-        asked_mhz = wanted_mhz = added(self._vms.demand_mhz[guests].tolist())
-        if self.capped:
-            wanted_mhz = added(self.wanted_mhz(guests).tolist())
-        self._guests_mhz[host] = wanted_mhz
-        if self.slowed or not self._plain:
-            physical_mhz = self.asked_mhz(guests) * self.effort[guests]
-            self._guests_mhz[host] = added(physical_mhz.tolist())
-        return float(asked_mhz - wanted_mhz)
+        asked_mhz = wanted_mhz = load_mhz = 0.0
+        for vm in guests:
+            work_mhz = self._demand_of[vm]
+            asked_mhz += work_mhz
+            work_mhz = min(work_mhz, self._ceiling_of[vm])
+            wanted_mhz += work_mhz
+            load_mhz += work_mhz * self._share_of[vm] * self._effort_of[vm]
+        self._guests_of[host] = load_mhz if self.slowed or not self._plain else wanted_mhz
+        return asked_mhz - wanted_mhz
 
     def excess_of(self, vms: Ints) -> tuple[Floats, Floats]:
         """Return the demand of VMs beyond what their vCPUs can get on their hosts, in MHz.
@@ -295,10 +306,32 @@ class Delivery:
         at the VMs one by one is needed, since the host cannot give, or could not, all that is
         asked.
         """
-        guests_mhz = self._guests_mhz.item(host)
-        asked_mhz = guests_mhz + (copies_mhz + self._app_mhz.item(host))
-        base_mhz = self.base_mhz.item(host)
-        if self.saturated.item(host) or asked_mhz > self._hosts.cpu_mhz.item(host) - base_mhz:
+        guests_mhz, base_mhz = self._guests_of[host], self._base_of[host]
+        asked_mhz = guests_mhz + (copies_mhz + self._app_of[host])
+        if self._saturated_at[host] or asked_mhz > self._cpu_of[host] - base_mhz:
             return None
         given_mhz = asked_mhz + base_mhz
         return given_mhz, given_mhz, guests_mhz + copies_mhz <= 0
+
+    def allocate_plain_one(
+        self, host: int, guests: list[int], copies_mhz: float
+    ) -> tuple[tuple[float, float, bool], float, float]:
+        """Do as :meth:`allocate` for one host that is on, and look at its guests one by one.
+
+        ``guests`` are ascending. Only where all :attr:`recounts` and hosts share in proportion.
+        Returns what :meth:`allocate_one` does, and the work not done, of all and due to the host.
+        """
+        unserved_mhz = self.recount_one(host, guests)
+        load_mhz, base_mhz = self._guests_of[host], self._base_of[host]
+        others_mhz, capacity_mhz = copies_mhz + self._app_of[host], self._cpu_of[host] - base_mhz
+        asked_mhz = load_mhz + others_mhz
+        saturated = asked_mhz > capacity_mhz
+        delivered_mhz = min(asked_mhz, capacity_mhz)
+        saturated_mhz = 0.0
+        if saturated or self._saturated_at[host]:
+            share = capacity_mhz / asked_mhz if saturated else 1.0
+            missed_mhz, saturated_mhz = self._by_vm.share_out_one(host, guests, share, saturated)
+            unserved_mhz += missed_mhz
+            self._saturated_at[host] = saturated
+        load = asked_mhz + base_mhz, delivered_mhz + base_mhz, load_mhz + copies_mhz <= 0
+        return load, unserved_mhz, saturated_mhz

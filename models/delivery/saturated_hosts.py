@@ -6,7 +6,7 @@ crowding or neighbours may hold a VM back.
 
 import numpy as np
 
-from ..base.arrays import Bools, Floats, Ints, sum_by
+from ..base.arrays import Bools, Floats, Ints, single_ints, singles, sum_by
 from ..base.lazy_dataclass import dataclass
 from ..state.columns import Hosts, Vms
 from .fair_share import fill
@@ -43,12 +43,18 @@ class SaturatedHosts:
     ``slowdown`` is the factor by which neighbours raise the physical CPU per unit of work;
     ``shortfall`` is the share of the wanted work that the host does not do, ``overhead`` the part
     of it that the VM's own vCPUs spend on crowding and neighbours instead; ``waiting`` the share
-    of time that the vCPUs, on average, are ready and do not run. ``effort`` and ``max_mhz`` are
-    columns of :class:`.cpu_delivery.Delivery`, which are only read here.
+    of time that the vCPUs, on average, are ready and do not run. ``effort``, ``max_mhz`` and
+    ``ceiling_mhz`` are columns of :class:`.cpu_delivery.Delivery`, which are only read here.
     """
 
     def __init__(
-        self, hosts: Hosts, vms: Vms, layer: Layer, effort: Floats, max_mhz: Floats
+        self,
+        hosts: Hosts,
+        vms: Vms,
+        layer: Layer,
+        effort: Floats,
+        max_mhz: Floats,
+        ceiling_mhz: Floats,
     ) -> None:
         self._hosts, self._vms, self._layer = hosts, vms, layer
         self._effort, self._max_mhz = effort, max_mhz
@@ -56,6 +62,10 @@ class SaturatedHosts:
         self.shortfall = np.zeros(len(vms))
         self.overhead = np.zeros(len(vms))
         self.waiting = np.zeros(len(vms))
+        self._demand_of, self._share_of = singles(vms.demand_mhz), singles(vms.guest_share)
+        self._ceiling_of, self._effort_of = singles(ceiling_mhz), singles(effort)
+        self._shortfall_of, self._waiting_of = singles(self.shortfall), singles(self.waiting)
+        self._vcpus_of = single_ints(vms.vcpus)
         done = np.any(layer.operations > 0, axis=1)
         limited = done & np.any(np.isfinite(layer.ceilings), axis=1)
         self._kinds: list[int] = np.flatnonzero(limited).tolist()
@@ -149,6 +159,35 @@ class SaturatedHosts:
         sums.load_mhz[saturated] = guests_mhz[saturated]
         delivered_mhz = np.minimum(guests_mhz + sums.others_mhz, sums.capacity_mhz)
         sums.delivered_mhz[saturated] = delivered_mhz[saturated]
+
+    def share_out_one(
+        self, host: int, guests: list[int], share: float, saturated: bool
+    ) -> tuple[float, float]:
+        """Note what each guest of one host goes without; return the sum, and the host's part.
+
+        Each guest gets ``share`` of what it asks for. Does as :meth:`allocate` where CPU is shared
+        in proportion, and neither I/O ceilings nor crowding nor neighbours count.
+        """
+        core_mhz = self._hosts.core_mhz.item(host)
+        missed_mhz = host_loss_mhz = 0.0
+        for vm in guests:
+            wanted_mhz = self._demand_of[vm]
+            wanted_mhz = min(wanted_mhz, self._ceiling_of[vm])
+            wanted_mhz *= self._share_of[vm]
+            effort = self._effort_of[vm]
+            physical_mhz = wanted_mhz * effort
+            served_mhz = physical_mhz * share
+            self._waiting_of[vm] = (physical_mhz - served_mhz) / (self._vcpus_of[vm] * core_mhz)
+            shortfall = 0.0
+            if saturated and wanted_mhz > 0:
+                shortfall = (wanted_mhz - served_mhz / effort) / wanted_mhz
+                shortfall = min(shortfall, 1.0) if shortfall > ROUNDING else 0.0
+            self._shortfall_of[vm] = shortfall
+            missed_of_one_mhz = wanted_mhz * shortfall
+            missed_mhz += missed_of_one_mhz
+            if missed_of_one_mhz > ROUNDING * wanted_mhz:
+                host_loss_mhz += missed_of_one_mhz
+        return missed_mhz, host_loss_mhz
 
     def _within_io_ceilings(self, rows: Ints, vms: Ints, at: Ints, work_mhz: Floats) -> Floats:
         """Return the work of VMs slowed down so that no host does more I/O than it can."""

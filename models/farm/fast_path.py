@@ -10,10 +10,10 @@ those of the verbs up to the rounding of sums.
 
 import numpy as np
 
-from ..accounts.accounts import FULL, Rate
 from ..state.columns import PowerState, VmState
 from .farm_rates import FarmRates
 from .farm_state import FarmState
+from .one_host import OneHost
 
 SERVING = (PowerState.ON, PowerState.DRAINING)
 
@@ -25,7 +25,7 @@ class FastPath:
     """
 
     def __init__(self, state: FarmState, rates: FarmRates) -> None:
-        self._state, self._rates = state, rates
+        self._state, self._one_host = state, OneHost(state, rates)
 
     def set_load(
         self, vm: int, guest_share: float, source_share: float, target_share: float, now_s: float
@@ -44,19 +44,19 @@ class FastPath:
         if slows and not state.delivery.recounts:
             return False
         if slows or asks_anew or state.delivery.saturated.item(source):
-            self._settle(source, now_s)
+            self._one_host.settle(source, now_s)
         self._charge_copy(vm, now_s)
         if asks_anew:
-            self._settle(target, now_s)
+            self._one_host.settle(target, now_s)
             state.migration_load.change_one(vm, source, target, source_share, target_share)
         if slows:
             self._charge(vm)
             state.vms.guest_share[vm] = guest_share
-            state.delivery.recount_one(source, state.residents.of_one(source))
+            self._one_host.recount(source)
         if slows or asks_anew:
-            self._refresh_rates(source)
+            self._one_host.refresh_rates(source)
         if asks_anew:
-            self._refresh_rates(target)
+            self._one_host.refresh_rates(target)
         return True
 
     def commit(self, vm: int, now_s: float, pages_away: bool = False) -> bool:
@@ -70,8 +70,8 @@ class FastPath:
         plain = self._on(source, target) and state.delivery.adds_up
         if vms.state.item(vm) != VmState.MIGRATING or not plain:
             return False
-        self._settle(source, now_s)
-        self._settle(target, now_s)
+        self._one_host.settle(source, now_s)
+        self._one_host.settle(target, now_s)
         self._charge_copy(vm, now_s)
         self._charge(vm)
         state.migration_load.change_one(vm, -1, -1, 0.0, 0.0)
@@ -82,8 +82,8 @@ class FastPath:
         self._arrive(vm, target)
         state.changed.update((source, target))
         for host in (source, target):
-            self._refresh_guests(host)
-            self._refresh_rates(host)
+            self._one_host.refresh_guests(host)
+            self._one_host.refresh_rates(host)
         return True
 
     def _on(self, source: int, target: int) -> bool:
@@ -138,15 +138,7 @@ class FastPath:
         peak_vcpus = state.accounts.peak_vcpus
         peak_vcpus[target] = max(peak_vcpus.item(target), hosts.vcpus.item(target))
 
-    # Integrals and rates
-
-    def _settle(self, host: int, now_s: float) -> None:
-        """Bring the integrals of one host up to now, with arrays only where they are needed."""
-        state = self._state
-        if state.ledgers or state.own_ledgers or state.delivery.saturated.item(host):
-            self._rates.settle(np.array([host]), now_s)
-        else:
-            state.accounts.settle_one(host, now_s)
+    # Charges of the guest
 
     def _charge(self, vm: int) -> None:
         """Charge a VM with what its host has failed to give it since it was charged last."""
@@ -164,46 +156,3 @@ class FastPath:
         """Return the work that a VM asks for and its vCPUs could do on its host, in MHz."""
         state = self._state
         return float(min(state.vms.demand_mhz.item(vm), state.delivery.ceiling_mhz.item(vm)))
-
-    def _refresh_guests(self, host: int) -> None:
-        """Recompute the rates of one host that follow from who lives there."""
-        state, hosts, accounts = self._state, self._state.hosts, self._state.accounts
-        freed_mib = accounts.rates.item(Rate.MEMORY_MIB, host) - hosts.memory_used_mib.item(host)
-        left_mhz = accounts.rates.item(Rate.PROMISED_MHZ, host) - hosts.committed_mhz.item(host)
-        accounts.levels.shift(0.0, 0.0, -freed_mib, -left_mhz)
-        accounts.rates[Rate.VMS, host] = hosts.vm_count.item(host)
-        accounts.rates[Rate.MEMORY_MIB, host] = hosts.memory_used_mib.item(host)
-        accounts.rates[Rate.VCPUS, host] = hosts.vcpus.item(host)
-        accounts.rates[Rate.PROMISED_MHZ, host] = hosts.committed_mhz.item(host)
-        missed_mhz = state.delivery.recount_one(host, state.residents.of_one(host))
-        if not state.delivery.saturated.item(host):
-            accounts.rates[Rate.UNSERVED_MHZ, host] = missed_mhz
-
-    def _refresh_rates(self, host: int) -> None:
-        """Recompute what one host that is on delivers and draws."""
-        state, hosts, accounts = self._state, self._state.hosts, self._state.accounts
-        allocated = state.delivery.allocate_one(host, state.migration_load.load_mhz.item(host))
-        if allocated is None:
-            self._rates.refresh(np.array([host]))
-            return
-        demand_mhz, delivered_mhz, idle = allocated
-        utilisation = delivered_mhz / hosts.cpu_mhz.item(host)
-        violating = not idle and (
-            utilisation >= FULL
-            or (state.violation.incoming_counts_as_violation and hosts.incoming.item(host) > 0)
-        )
-        hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz
-        accounts.utilisation[host] = utilisation
-        power_w, rates = hosts.power.watts_of(host, utilisation), accounts.rates
-        accounts.levels.shift(
-            power_w - rates.item(Rate.POWER_W, host),
-            delivered_mhz - rates.item(Rate.DELIVERED_MHZ, host),
-            0.0,
-            0.0,
-        )
-        rates[Rate.POWER_W, host] = power_w
-        rates[Rate.ACTIVE, host] = not idle
-        if violating != (rates.item(Rate.VIOLATING, host) > 0):
-            accounts.note_violating(np.array([host]), np.array([float(violating)]))
-        rates[Rate.VIOLATING, host] = violating
-        rates[Rate.DELIVERED_MHZ, host] = delivered_mhz

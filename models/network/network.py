@@ -214,9 +214,10 @@ class _Routes:
             for node in graph
         }
         self._distance: dict[Hashable, dict[Hashable, float]] = {}
-        self._best: dict[tuple[Hashable, Hashable], list[tuple[Hashable, int]]] = {}
+        self._best: dict[Hashable, dict[Hashable, list[tuple[Hashable, int]]]] = {}
         self._direct = {ends for ends in links.row if of_hosts.issuperset(ends)}
         self._intact = self._core, self._next, self._direct
+        self._ways = self._ways_out()
         _check_connected(graph, hosts, self._core, self._next)
 
     def cut(self, rows: set[int]) -> list[int]:
@@ -232,9 +233,18 @@ class _Routes:
             for node, others in near.items()
         }
         self._direct = direct - dead
+        self._ways = self._ways_out()
         self._distance.clear()
         self._best.clear()
         return self._beyond_the_largest_part()
+
+    def _ways_out(self) -> dict[Hashable, list[tuple[Hashable, int, float]]]:
+        """Return the switches that each node is linked to, with the rows and costs of the links."""
+        row, cost = self._links.row, self._cost
+        return {
+            node: [(near, row[node, near], cost[near, node]) for near in others]
+            for node, others in self._next.items()
+        }
 
     def _beyond_the_largest_part(self) -> list[int]:
         """Return the hosts that share no part of switches with most of the others."""
@@ -262,11 +272,13 @@ class _Routes:
         ways = self._ends(start, end)
         node, last = ways[pick.one_of(len(ways))]
         route = [self._links.row[start, node]]
+        known = self._best.setdefault(last, {})
         while node != last:
-            best = self._best.get((node, last)) or self._hops(node, last)
+            best = known.get(node) or self._hops(node, last, known)
             node, row = best[pick.one_of(len(best))]
             route.append(row)
-        return [*route, self._links.row[last, end]]
+        route.append(self._links.row[last, end])
+        return route
 
     def _ends(self, start: Hashable, end: Hashable) -> list[tuple[Hashable, Hashable]]:
         """Return the pairs of first and last switch on shortest paths."""
@@ -283,15 +295,18 @@ class _Routes:
         least = min(cost.values())
         return [ends for ends, value in cost.items() if value == least]
 
-    def _hops(self, node: Hashable, last: Hashable) -> list[tuple[Hashable, int]]:
-        """Return the neighbours on shortest paths from one switch to another, and the links."""
+    def _hops(
+        self, node: Hashable, last: Hashable, known: dict[Hashable, list[tuple[Hashable, int]]]
+    ) -> list[tuple[Hashable, int]]:
+        """Return the neighbours on shortest paths from one switch to another, and the links.
+
+        They are added to what is ``known`` of paths to ``last``.
+        """
         distance = self._to(last)
-        best = [
-            (near, self._links.row[node, near])
-            for near in self._next[node]
-            if distance[near] + self._cost[near, node] == distance[node]
+        least = distance[node]
+        best = known[node] = [
+            (near, row) for near, row, cost in self._ways[node] if distance[near] + cost == least
         ]
-        self._best[node, last] = best
         return best
 
     def _to(self, last: Hashable) -> dict[Hashable, float]:

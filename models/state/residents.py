@@ -76,6 +76,13 @@ class Residents:
         vms.sort()
         return vms
 
+    def listed(self, host: int) -> list[int]:
+        """Return the VM rows on one host, ascending, as a list."""
+        first = self._start.item(host)
+        vms: list[int] = self._vms[first : first + self.count.item(host)].tolist()
+        vms.sort()
+        return vms
+
     def of(self, hosts: Ints) -> Ints:
         """Return the VM rows on the given hosts, ascending."""
         if len(hosts) == 1:

@@ -83,6 +83,35 @@ def test_one_by_one_as_with_arrays(
         assert np.array_equal(alone.residents.of(row), arrays.residents.of(row))
 
 
+@settings(max_examples=120, deadline=None)
+@given(
+    demand=st.lists(st.sampled_from([0.0, 80.3, 300.1, 800.7]), min_size=VMS, max_size=VMS),
+    core_mhz=st.sampled_from([None, 500.0]),
+    incoming=st.booleans(),
+    steps=st.lists(STEP, max_size=25),
+)
+def test_saturated_hosts_one_by_one_as_with_arrays_to_the_last_bit(
+    demand: list[float],
+    core_mhz: float | None,
+    incoming: bool,
+    steps: Steps,
+) -> None:
+    alone, arrays = (loaded(demand, core_mhz, incoming) for _ in range(2))
+    assert alone._fast_path._one_host.plain
+    arrays._fast_path._one_host.plain = False
+    for farm in (alone, arrays):
+        played(farm, True, steps)
+    for part in ("hosts", "vms", "accounts", "vm_accounts", "migration_load", "delivery"):
+        ours, theirs = vars(getattr(alone.state, part)), vars(getattr(arrays.state, part))
+        for name, column in ours.items():
+            if isinstance(column, np.ndarray):
+                np.testing.assert_array_equal(column, theirs[name], err_msg=f"{part}.{name}")
+    for name, level in vars(alone.accounts.levels).items():
+        if isinstance(level, float):
+            assert level == getattr(arrays.accounts.levels, name)
+    assert alone.state.changed == arrays.state.changed
+
+
 def test_a_single_move_that_cannot_be_right_is_refused() -> None:
     farm = loaded([100.0] * VMS, None, False)
     with pytest.raises(FarmError, match=r"set_migration_load: VM .* is not migrating"):
