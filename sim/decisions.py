@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import simpy
 
 from ..models.state.utilisation_history import Ring
-from ..policies.control.control import EventDrivenPolicy, due_s, respond
+from ..policies.control.control import EventDrivenPolicy, due_s, respond, rests
 from ..policies.interface.view import FarmView
 from .actuator import Actuator
 from .base.clock import LAST, Clock
@@ -37,6 +37,10 @@ class Decisions:
         self._control, self._name, self._power = setup.control, setup.control_name, setup.power
         self._lifecycle, self._reserve_keeper = lifecycle, reserve_keeper
         self._plans = RepeatedPlans(setup, view, histories)
+
+    def rests(self) -> bool:
+        """Whether rounds change nothing until something else than demand does."""
+        return not self._power.limits and rests(self._control, self._view)
 
     def decide(self) -> None:
         """Let the policy decide in a round, within the limits of power management.

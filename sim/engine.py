@@ -25,7 +25,7 @@ from ..policies.overload.detector import looks_at_use
 from ..policies.placement.placement import IndexedPlacement
 from ..policies.user_policies.guard import PolicyFaultError
 from .actuator import Actuator
-from .base.clock import Clock, beats
+from .base.clock import Beats, Clock
 from .base.gc_pauses import fewer_collections
 from .base.log import Column
 from .base.random_streams import Streams
@@ -63,6 +63,7 @@ from .records.rule_violations import RuleRecord
 from .resizing import Resizing
 from .scaling import Elasticity, Scaling
 from .setup import EngineSetup
+from .slot_batches import SlotBatches
 
 
 class Engine:
@@ -85,7 +86,7 @@ class Engine:
         self._setup = setup = setup.guarded()
         self._farm, self._demand, self._streams = farm, demand, streams
         self._accounts = accounts or Accounts.least(farm)
-        self._clock, self._signals = Clock(), Signals()
+        self._clock, self._signals, self._gone = Clock(), Signals(), False
         if self._accounts.microscope is not None:
             self._accounts.microscope.attach(self._clock)
         self._flow_network = self._make_flow_network()
@@ -119,8 +120,11 @@ class Engine:
             self._clock, self._view, setup, self._actuator, self._lifecycle, self._reserve_keeper,
             (self._vm_history, self._vm_use_history, self._host_history),
         )  # fmt: skip
+        self._slot_batches = SlotBatches(
+            self._clock, farm, demand, setup, self._accounts, self._recorder, self._lifecycle,
+            self._decisions,
+        )  # fmt: skip
         self._connect()
-        self._gone = False
 
     # What a run consists of, in the order in which it is made
 
@@ -339,7 +343,7 @@ class Engine:
         timing = self._setup.timing
         scaling_s = np.inf if self._scaling is None else self._scaling.step_s
         steps_s = [self._demand.step_s, scaling_s, timing.control_s, timing.report_s]
-        for now_s, (demand, scaling, control, sample) in beats(steps_s, timing.end_s):
+        for now_s, (demand, scaling, control, sample) in (ahead := Beats(steps_s, timing.end_s)):
             yield self._clock.at(now_s)
             if demand:
                 self._close_step(now_s)
@@ -364,6 +368,8 @@ class Engine:
                 self._farm.read(now_s)
                 self._sample(now_s)
             progress(now_s)
+            if demand:
+                self._slot_batches.play(now_s, ahead, progress)
 
     def _close_step(self, now_s: float) -> None:
         """Settle the farm and hold the step that ends now against its bounds."""

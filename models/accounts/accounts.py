@@ -218,6 +218,15 @@ class HostAccounts:
         self._histogram[seen, (utilisation * BINS + 0.5).astype(np.int64)] += elapsed_s[counts]
         self.peak_utilisation[seen] = np.maximum(self.peak_utilisation[seen], utilisation)
 
+    def note_utilisations(self, hosts: Ints, utilisation: Floats, elapsed_s: Floats) -> None:
+        """Note the utilisation of hosts that are on in several intervals, (intervals, hosts)."""
+        cells = (utilisation * BINS + 0.5).astype(np.int64)
+        cells += hosts * (BINS + 1)
+        # One after another, as the intervals come: sums depend on the order.
+        np.add.at(self._histogram.reshape(-1), cells.ravel(), np.repeat(elapsed_s, len(hosts)))
+        highest = utilisation.max(axis=0, initial=0.0)
+        self.peak_utilisation[hosts] = np.maximum(self.peak_utilisation[hosts], highest)
+
     def quantile(self, q: float) -> Floats:
         """Return per host the ``q`` quantile of utilisation while on, by nearest rank.
 

@@ -44,6 +44,11 @@ class NotRunning:
         """Set for how long each VM is wanted once it runs, infinite where it stays."""
         self.lifetime_s = lifetime_s
 
+    @property
+    def rows(self) -> Ints:
+        """VMs that are missing, and perhaps some that were until the demand was set last."""
+        return np.concatenate([self._rows, *self._fresh])
+
     def wait(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
         """Note that VMs are requested and have not run yet; those waiting continue to wait."""
         fresh = vms[self._begin(vms, demand_mhz, now_s)]

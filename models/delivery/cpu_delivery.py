@@ -209,6 +209,24 @@ class Delivery:
             idle=load_mhz + copies_mhz <= 0,
         )
 
+    def others_mhz(self, on: Bools) -> Floats:
+        """Return what all hosts are asked for beside their guests and copies, by who is on."""
+        return self._app_mhz * on
+
+    def share_out(self, hosts: Ints, vms: Ints, sums: HostSums) -> None:
+        """Correct the sums of hosts that are saturated, or were until now, VM by VM.
+
+        ``hosts`` are ascending, ``vms`` all of their guests in the order in which these are added
+        up.
+        """
+        at = np.searchsorted(hosts, self._vms.host[vms])
+        self._by_vm.allocate(hosts, vms, at, self.asked_mhz(vms), sums)
+        self.saturated[hosts] = sums.saturated
+
+    def set_load(self, load_mhz: Floats) -> None:
+        """Set what the guests of all hosts ask for, without looking at them."""
+        self._guests_mhz[:] = load_mhz
+
     def _loads(
         self, guests: Ints | slice, at: Ints, count: int
     ) -> tuple[Floats, Floats, Floats, Floats]:
@@ -241,6 +259,11 @@ class Delivery:
     def has_overheads(self) -> bool:
         """Whether crowding or neighbours may keep a VM's vCPUs from what it wants."""
         return self.adjusts or self.contended
+
+    @property
+    def plain(self) -> bool:
+        """Whether a VM's physical load is its work on every host."""
+        return self._plain
 
     @property
     def adds_up(self) -> bool:

@@ -18,6 +18,7 @@ from .farm_rates import FarmRates
 from .farm_state import FarmError, FarmState, PlacementObserver, ViolationRule
 from .farm_steps import FarmSteps
 from .fast_path import SERVING, FastPath
+from .slot_batch import SlotBatches
 
 
 class Farm:
@@ -51,6 +52,7 @@ class Farm:
         self._rates = FarmRates(state)
         self._steps = FarmSteps(state, self._rates)
         self._fast_path = FastPath(state, self._rates)
+        self.slot_batches = SlotBatches(state, self._rates)
         self._rates.set_rates(slice(None), slice(None), state.home)
 
     # What others ask

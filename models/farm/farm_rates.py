@@ -29,7 +29,7 @@ class FarmRates:
         """
         state, delivery = self._state, self._state.delivery
         touched = distinct(hosts)
-        self._accrue(touched[delivery.saturated[touched]], now_s)
+        self.accrue(touched[delivery.saturated[touched]], now_s)
         if delivery.contended:
             self._accrue_costop(state.residents.recall(touched), now_s)
         self.settle_hosts(touched, now_s)
@@ -61,7 +61,7 @@ class FarmRates:
         state, delivery = self._state, self._state.delivery
         if now_s == state.demand_since_s:
             return
-        self._accrue(np.flatnonzero(delivery.saturated), now_s)
+        self.accrue(np.flatnonzero(delivery.saturated), now_s)
         if delivery.contended:
             self._accrue_costop(np.flatnonzero(state.vms.host >= 0), now_s)
         for ledger in state.ledgers:
@@ -76,13 +76,10 @@ class FarmRates:
                 self.charge_copies(under_way, now_s)
         if delivery.capped:
             self.charge_excess(np.flatnonzero(np.isfinite(delivery.ceiling_mhz)), elapsed_s)
-        uncharged = np.flatnonzero(state.uncharged)
-        if len(uncharged):
-            self.charge(state.residents.of(uncharged))
-            state.uncharged[uncharged] = False
+        self.charge_uncharged()
         state.demand_since_s = now_s
 
-    def _accrue(self, saturated: Ints, now_s: float) -> None:
+    def accrue(self, saturated: Ints, now_s: float) -> None:
         """Integrate what the VMs of hosts that cannot give all that is asked go without."""
         if not len(saturated):
             return
@@ -109,6 +106,14 @@ class FarmRates:
         """Charge VMs with what their hosts have failed to give them since they were charged."""
         delivery = self._state.delivery
         self._state.vm_accounts.charge(vms, delivery.asked_mhz(vms), delivery.has_overheads)
+
+    def charge_uncharged(self) -> None:
+        """Charge the VMs of hosts that have gone short since these were charged."""
+        state = self._state
+        uncharged = np.flatnonzero(state.uncharged)
+        if len(uncharged):
+            self.charge(state.residents.of(uncharged))
+            state.uncharged[uncharged] = False
 
     def charge_copies(self, vms: Ints, now_s: float) -> None:
         """Charge guests ``(1 - guest share)`` of what they want as lost to their migration."""

@@ -61,6 +61,12 @@ class TraceSeries:
         """Whether the trace has no load of its own for a slot, and is to stop."""
         return self.on_end == "stop" and slot >= len(self.counts)
 
+    def rows(self, slots: range) -> NDArray[np.generic]:
+        """Return the counts of several slots, one per series."""
+        last = len(self.counts) - 1
+        at = [slot % (last + 1) if self.on_end == "loop" else min(slot, last) for slot in slots]
+        return self.counts[at]
+
 
 @dataclass(frozen=True)
 class ConstantSeries:
@@ -101,6 +107,35 @@ class SteadySeries:
         return False
 
 
+class DemandBatch:
+    """Demand of VMs in several slots, one after another."""
+
+    def __init__(self, counts: Floats, column_of_vm: Ints | None, mhz_per_count: Floats) -> None:
+        """Take counts (slots, columns), the column of each VM (None: one to one), and its scale."""
+        self._counts, self._column_of_vm = counts, column_of_vm
+        self._mhz_per_count = mhz_per_count
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def without(self, vms: Ints) -> "DemandBatch":
+        """Return the same where some VMs ask for nothing."""
+        if not len(vms):
+            return self
+        mhz_per_count = self._mhz_per_count.copy()
+        mhz_per_count[vms] = 0.0
+        return DemandBatch(self._counts, self._column_of_vm, mhz_per_count)
+
+    def of(self, vms: Ints | slice) -> Floats:
+        """Return the demand of some VMs in MHz, (slots, vms)."""
+        columns = vms if self._column_of_vm is None else self._column_of_vm[vms]
+        if isinstance(columns, slice):
+            return self._counts[:, columns] * self._mhz_per_count[vms]
+        demand_mhz: Floats = self._counts.take(columns, axis=1)
+        demand_mhz *= self._mhz_per_count[vms]
+        return demand_mhz
+
+
 class Demand:
     """Current demand of each VM, in MHz of guest work.
 
@@ -121,6 +156,19 @@ class Demand:
     def advance(self, slot: int) -> None:
         """Let the VMs of the series ask for what it says of a slot; members are left alone."""
         np.multiply(self._series.row(slot), self._mhz_per_count, out=self._series_mhz)
+
+    def batch(self, slots: range) -> DemandBatch:
+        """Return what the VMs of the series ask for in some slots, later than the present one.
+
+        The present demand stays until :meth:`advance`, which may then be called for the last of
+        these slots or a later one.
+        """
+        series = self._series
+        if isinstance(series, TraceSeries):
+            counts, column_of_vm = series.rows(slots), series.series_of_vm
+        else:
+            counts, column_of_vm = np.array([series.row(slot) for slot in slots]), None
+        return DemandBatch(counts.astype(np.float64), column_of_vm, self._mhz_per_count)
 
     def set_members(self, demand_mhz: Floats) -> None:
         """Let the members of applications ask for ``demand_mhz``, shape (members,), in MHz."""

@@ -106,6 +106,12 @@ def migrates_vms(policy: ControlPolicy) -> bool:
     return bool(getattr(policy, "migrates_vms", True))
 
 
+def rests(policy: ControlPolicy, view: FarmView) -> bool:
+    """Return whether a policy does nothing until VMs or hosts change, whatever demand does."""
+    idle = isinstance(policy, PowerProportional) and not idle_hosts(view)
+    return idle or isinstance(policy, NoControl)
+
+
 def wakes(policy: ControlPolicy) -> bool:
     """Return whether powered-down hosts are woken for VMs that fit on no other host.
 

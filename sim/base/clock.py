@@ -1,6 +1,7 @@
 """Simulated time on SimPy: exact instants, rows that are due at them, and the beats of a run."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -132,6 +133,27 @@ def beats(steps_s: list[float], end_s: float) -> Iterator[tuple[float, list[bool
         due = [instant <= now_s for instant in due_s]
         counts = [k + 1 if hit else k for k, hit in zip(counts, due, strict=True)]
         yield now_s, due
+
+
+class Beats:
+    """The beats of :func:`beats`, one after another, with a look at those ahead."""
+
+    def __init__(self, steps_s: list[float], end_s: float) -> None:
+        self._beats = beats(steps_s, end_s)
+        self._ahead: deque[tuple[float, list[bool]]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[float, list[bool]]]:
+        return self
+
+    def __next__(self) -> tuple[float, list[bool]]:
+        return self._ahead.popleft() if self._ahead else next(self._beats)
+
+    def ahead(self) -> Iterator[tuple[float, list[bool]]]:
+        """Yield the beats ahead, which stay to come."""
+        yield from tuple(self._ahead)
+        for beat in self._beats:
+            self._ahead.append(beat)
+            yield beat
 
 
 def _multiple(k: int, step_s: float) -> float:

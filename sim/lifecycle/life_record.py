@@ -47,6 +47,18 @@ class LifeRecord:
         self.lives.note_demand(demand_mhz, now_s)
         self._missing.note_demand(demand_mhz, now_s)
 
+    @property
+    def missing(self) -> Ints:
+        """VMs that are wanted and do not run, or cannot be reached: those whose demand counts."""
+        return np.union1d(self.lives.down, self._missing.rows)
+
+    def note_missing_demand(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
+        """Do as :meth:`note_demand`, told only what :attr:`missing` VMs would ask for."""
+        if len(vms):
+            everybody_mhz = np.zeros(len(self.returning))
+            everybody_mhz[vms] = demand_mhz
+            self.note_demand(everybody_mhz, now_s)
+
     def begin(self, vms: Ints) -> None:
         """Note that VMs run as time begins."""
         self.lives.note_asked(vms, 0.0)

@@ -70,6 +70,11 @@ class Lifecycle:
         self._ends = DueRows(clock, count, self._end, LEAVE)
         self._noticed = DueRows(clock, count, self._restart, LEAVE)
 
+    @property
+    def record(self) -> LifeRecord:
+        """What is written down of the lives of VMs."""
+        return self._record
+
     def count(self) -> dict[str, int]:
         """Return how many VMs run, start, wait for a host, and are down."""
         held = int(self._farm.hosts.vm_count.sum())

@@ -49,7 +49,7 @@ class BoundsRecord:
         of the step still in force.
         """
         length_s, self._since_s = now_s - self._since_s, now_s
-        quiet = self._unchanged()
+        quiet = self.unchanged()
         if length_s > 0:
             self._measure(now_s, length_s, self._minimum(now_s, length_s, quiet))
         if quiet:
@@ -57,6 +57,45 @@ class BoundsRecord:
             self._quiet_s += length_s
         else:
             self._gather(now_s)
+
+    @property
+    def running(self) -> Ints | slice:
+        """The VMs that have run since the last call of :meth:`note`."""
+        return self._rows
+
+    def unchanged(self) -> bool:
+        """Whether the same VMs of the same sizes have run since the last call."""
+        if self._farm.presence.changes != self._changes:
+            return False
+        return np.array_equal(self._farm.vms.size[self._rows], self._size[self._rows])
+
+    def note_worked(
+        self, now_s: float, worked_mhz_s: Floats, at: Ints, missed_mhz_s: Floats | None
+    ) -> None:
+        """Do as :meth:`note` where the same VMs have run, told what they did in the step.
+
+        ``worked_mhz_s`` is what :attr:`running` VMs asked for, and is overwritten;
+        ``missed_mhz_s`` what those of them at the places ``at`` missed. All VMs are
+        settled beyond the step already, hosts are not: :meth:`mark` follows after the last step.
+        """
+        length_s, self._since_s = now_s - self._since_s, now_s
+        steady_mhz = mean_mhz = worked_mhz_s
+        if missed_mhz_s is not None:
+            mean_mhz[at] -= missed_mhz_s
+        mean_mhz *= self._per_s(length_s)
+        if missed_mhz_s is not None and missed_mhz_s.any():
+            steady_mhz = mean_mhz.copy()
+            steady_mhz[at[missed_mhz_s != 0]] = 0.0
+        occupied = self._occupied(now_s, length_s)
+        held = self._held_now()
+        self._measure(
+            now_s, length_s, self._bound.minimum(held, mean_mhz, steady_mhz, occupied=occupied)
+        )
+        self._quiet_s += length_s
+
+    def mark(self) -> None:
+        """Remember what the same VMs have asked for and missed so far."""
+        self._mark(self._rows)
 
     def columns(self) -> dict[str, Column]:
         """Return one row per step: its end, its length, mean hosts on, energy, and the bounds.
@@ -78,12 +117,6 @@ class BoundsRecord:
             least_w=minimum.power_w,
         )
         self._on_s, self._energy_j = on_s, energy_j
-
-    def _unchanged(self) -> bool:
-        """Whether the same VMs of the same sizes have run since the last call."""
-        if self._farm.presence.changes != self._changes:
-            return False
-        return np.array_equal(self._farm.vms.size[self._rows], self._size[self._rows])
 
     def _gather(self, now_s: float) -> None:
         """Store which VMs run now, and the progress of all VMs that ran since the last call."""
@@ -122,18 +155,30 @@ class BoundsRecord:
         return worked, missed
 
     def _minimum(self, now_s: float, length_s: float, quiet: bool) -> FarmMinimum:
-        before_s, self._occupied_s = self._occupied_s, self._farm.presence.occupied_s(now_s)
-        occupied = min((self._occupied_s - before_s) / length_s, 1.0)
+        occupied = self._occupied(now_s, length_s)
         if not quiet:
             return self._minimum_after_change(now_s, length_s, occupied)
-        rows, bound = self._rows, self._bound
-        if self._held is None:
-            size = self._size[rows]
-            self._held = bound.hold(size, self._own_mib[rows] + bound.extra_mib[size])
-        mean_mhz, missed = self._worked(rows)
-        mean_mhz *= 1.0 / length_s if self._plain else self._weight / length_s
+        mean_mhz, missed = self._worked(self._rows)
+        mean_mhz *= self._per_s(length_s)
         steady_mhz = mean_mhz * (missed == 0) if missed.any() else mean_mhz
-        return bound.minimum(self._held, mean_mhz, steady_mhz, occupied=occupied)
+        return self._bound.minimum(self._held_now(), mean_mhz, steady_mhz, occupied=occupied)
+
+    def _occupied(self, now_s: float, length_s: float) -> float:
+        """Return the part of the time since the last call in which any VM ran."""
+        before_s, self._occupied_s = self._occupied_s, self._farm.presence.occupied_s(now_s)
+        return min((self._occupied_s - before_s) / length_s, 1.0)
+
+    def _per_s(self, length_s: float) -> Floats | float:
+        """Return what turns work of the running VMs in a step into weighted mean MHz."""
+        return 1.0 / length_s if self._plain else self._weight / length_s
+
+    def _held_now(self) -> list[MemoryDemand]:
+        """Return what the running VMs need for their memory alone."""
+        if self._held is None:
+            size = self._size[self._rows]
+            memory_mib = self._own_mib[self._rows] + self._bound.extra_mib[size]
+            self._held = self._bound.hold(size, memory_mib)
+        return self._held
 
     def _minimum_after_change(self, now_s: float, length_s: float, occupied: float) -> FarmMinimum:
         """Return the bounds where VMs have come, gone or been resized since the last call."""
