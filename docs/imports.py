@@ -1,5 +1,7 @@
 """Which file of the package imports which, function-level and typing-only imports included.
 
+So are classes that are named by a text, such as ``control.balance:Balance``, and imported later.
+
 Paths are relative to the root of the repository; a room is a folder that holds Python files.
 
 Room and floor as in docs/architecture.md: a room imports only from those below it. These functions
@@ -8,12 +10,14 @@ are used by the page of the architecture and by the tests that hold it.
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("models", "policies", "sim", "scenarios", "analysis", "farmsim")
 """From the bottom up."""
+NAMED_CLASS = re.compile(r"[a-z_.]+:[A-Z]\w*")
 Arrows = dict[str, set[str]]
 """For each name the names that it imports."""
 
@@ -69,7 +73,10 @@ def _imported(path: Path, module: str, known: Mapping[str, str]) -> Iterator[str
     """Yield each module of the package that a file names in any import statement."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Constant) and NAMED_CLASS.fullmatch(str(node.value)):
+            named = f"{package}.{str(node.value).partition(':')[0]}"
+            yield from (each for each in (named,) if each in known)
+        elif isinstance(node, ast.Import):
             yield from (each.name for each in node.names if each.name in known)
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")[: len(package.split(".")) - node.level + 1]

@@ -8,35 +8,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ..models.base.named_classes import NamedClasses
 from ..models.migration.fixed_rate import MIGRATION_MODELS
-from .control.balance import Balance
-from .control.combined import Combined
-from .control.consolidation import Consolidation
-from .control.control import NoControl, PowerProportional
-from .control.drain import LeastUtilised, NoDrain
-from .control.dynamic_power import DynamicPower
-from .control.evacuation import Evacuation
-from .control.reassign import Reassign
-from .overload.adaptive_threshold import InterquartileRange, MedianAbsoluteDeviation
-from .overload.local_regression import LocalRegression, RobustLocalRegression
-from .overload.static_threshold import StaticThreshold
-from .placement_algorithms.best_fit import BestFit, BestFitDecreasing
-from .placement_algorithms.dot_product import DotProduct
-from .placement_algorithms.first_fit import FirstFit, FirstFitDecreasing
-from .placement_algorithms.power_aware import PowerAwareBestFitDecreasing
-from .placement_algorithms.random_fit import RandomFit
-from .placement_algorithms.round_robin import RoundRobin
-from .placement_algorithms.worst_fit import WorstFit
-from .scaling.forecast import LastValue, LinearTrend, MovingAverage, Seasonal
-from .scaling.predictive_scaling import PredictiveScaling
-from .scaling.scheduled_scaling import ScheduledScaling
-from .scaling.step_scaling import StepScaling
-from .scaling.target_utilisation import TargetUtilisation
-from .scaling.vertical_scaling import VerticalScaling
-from .selection.maximum_correlation import MaximumCorrelation
-from .selection.minimum_migration_time import MinimumMigrationTime
-from .selection.minimum_utilisation import MinimumUtilisation
-from .selection.random_choice import RandomChoice
 from .user_policies.functions import class_of, flaw_of_function, is_function
 from .user_policies.guard import describe_error, trace_of
 from .user_policies.kinds import flaw_of_class
@@ -44,61 +17,66 @@ from .user_policies.kinds import flaw_of_class
 ENTRY_POINTS = "farmsim.policies"
 """Group of entry points through which other packages add policies, named ``kind.name``."""
 
-POLICIES: dict[str, dict[str, type]] = {
+_SHIPPED: dict[str, dict[str, str]] = {
     "placement": {
-        "first_fit": FirstFit,
-        "best_fit": BestFit,
-        "worst_fit": WorstFit,
-        "round_robin": RoundRobin,
-        "random": RandomFit,
-        "first_fit_decreasing": FirstFitDecreasing,
-        "best_fit_decreasing": BestFitDecreasing,
-        "power_aware_best_fit_decreasing": PowerAwareBestFitDecreasing,
-        "dot_product": DotProduct,
+        "first_fit": "placement_algorithms.first_fit:FirstFit",
+        "best_fit": "placement_algorithms.best_fit:BestFit",
+        "worst_fit": "placement_algorithms.worst_fit:WorstFit",
+        "round_robin": "placement_algorithms.round_robin:RoundRobin",
+        "random": "placement_algorithms.random_fit:RandomFit",
+        "first_fit_decreasing": "placement_algorithms.first_fit:FirstFitDecreasing",
+        "best_fit_decreasing": "placement_algorithms.best_fit:BestFitDecreasing",
+        "power_aware_best_fit_decreasing": (
+            "placement_algorithms.power_aware:PowerAwareBestFitDecreasing"
+        ),
+        "dot_product": "placement_algorithms.dot_product:DotProduct",
     },
     "overload": {
-        "static_threshold": StaticThreshold,
-        "interquartile_range": InterquartileRange,
-        "median_absolute_deviation": MedianAbsoluteDeviation,
-        "local_regression": LocalRegression,
-        "robust_local_regression": RobustLocalRegression,
+        "static_threshold": "overload.static_threshold:StaticThreshold",
+        "interquartile_range": "overload.adaptive_threshold:InterquartileRange",
+        "median_absolute_deviation": "overload.adaptive_threshold:MedianAbsoluteDeviation",
+        "local_regression": "overload.local_regression:LocalRegression",
+        "robust_local_regression": "overload.local_regression:RobustLocalRegression",
     },
     "selection": {
-        "minimum_migration_time": MinimumMigrationTime,
-        "random": RandomChoice,
-        "minimum_utilisation": MinimumUtilisation,
-        "maximum_correlation": MaximumCorrelation,
+        "minimum_migration_time": "selection.minimum_migration_time:MinimumMigrationTime",
+        "random": "selection.random_choice:RandomChoice",
+        "minimum_utilisation": "selection.minimum_utilisation:MinimumUtilisation",
+        "maximum_correlation": "selection.maximum_correlation:MaximumCorrelation",
     },
     "drain": {
-        "least_utilised": LeastUtilised,
-        "none": NoDrain,
+        "least_utilised": "control.drain:LeastUtilised",
+        "none": "control.drain:NoDrain",
     },
     "control": {
-        "none": NoControl,
-        "power_proportional": PowerProportional,
-        "consolidation": Consolidation,
-        "balance": Balance,
-        "dynamic_power": DynamicPower,
-        "combined": Combined,
-        "evacuation": Evacuation,
-        "reassign": Reassign,
+        "none": "control.control:NoControl",
+        "power_proportional": "control.control:PowerProportional",
+        "consolidation": "control.consolidation:Consolidation",
+        "balance": "control.balance:Balance",
+        "dynamic_power": "control.dynamic_power:DynamicPower",
+        "combined": "control.combined:Combined",
+        "evacuation": "control.evacuation:Evacuation",
+        "reassign": "control.reassign:Reassign",
     },
     "scaling": {
-        "target_utilisation": TargetUtilisation,
-        "step": StepScaling,
-        "scheduled": ScheduledScaling,
-        "predictive": PredictiveScaling,
-        "vertical": VerticalScaling,
+        "target_utilisation": "scaling.target_utilisation:TargetUtilisation",
+        "step": "scaling.step_scaling:StepScaling",
+        "scheduled": "scaling.scheduled_scaling:ScheduledScaling",
+        "predictive": "scaling.predictive_scaling:PredictiveScaling",
+        "vertical": "scaling.vertical_scaling:VerticalScaling",
     },
     "forecast": {
-        "last_value": LastValue,
-        "moving_average": MovingAverage,
-        "linear_trend": LinearTrend,
-        "seasonal": Seasonal,
+        "last_value": "scaling.forecast:LastValue",
+        "moving_average": "scaling.forecast:MovingAverage",
+        "linear_trend": "scaling.forecast:LinearTrend",
+        "seasonal": "scaling.forecast:Seasonal",
     },
 }
 
-KINDS: dict[str, dict[str, type]] = POLICIES | {"migration": MIGRATION_MODELS}
+POLICIES = {kind: NamedClasses(__package__, where) for kind, where in _SHIPPED.items()}
+"""Policies that come with farmsim, by kind and name; each is imported when it is asked for."""
+
+KINDS: dict[str, NamedClasses] = POLICIES | {"migration": MIGRATION_MODELS}
 """All that users may add to, by kind: policies, and the models of migrations."""
 
 _added: dict[str, dict[str, type]] = {kind: {} for kind in KINDS}
@@ -137,15 +115,21 @@ def as_class(found: Any, kind: str) -> type:
     return cls
 
 
-def available(kind: str) -> dict[str, type]:
+def available(kind: str) -> NamedClasses:
     """Return the policies of a kind by name: shipped, installed and registered.
 
-    An installed one that cannot be loaded is left out with a :class:`PluginWarning`, once.
+    Shipped ones are imported when they are asked for. An installed one that cannot be loaded is
+    left out with a :class:`PluginWarning`, once.
     """
-    found = dict(KINDS[kind])
+    return KINDS[kind].and_others(of_others(kind))
+
+
+def of_others(kind: str) -> dict[str, type]:
+    """Return the policies of a kind that are installed or registered, by name."""
+    found: dict[str, type] = {}
     for entry in _installed():
         entry_kind, _, name = entry.name.partition(".")
-        if entry_kind == kind and name not in found:
+        if entry_kind == kind:
             policy, why = _loaded(entry)
             if policy is not None:
                 found[name] = policy

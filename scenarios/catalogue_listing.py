@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from ..models.base.catalogue import traces, workload_classes
 from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
+from ..models.base.named_classes import name_of
 from ..models.base.parameters import parameters_of
 from ..models.hardware.cpu_features import assists_of
 from ..models.hardware.server import servers
@@ -106,10 +107,7 @@ def parameters(cls: type) -> list[dict[str, Any]]:
         if default is MISSING:
             shown: Any = "required"
         elif parameter.slot:
-            shown = next(
-                (key for key, kind in available(parameter.slot).items() if type(default) is kind),
-                "?",
-            )
+            shown = name_of(type(default), available(parameter.slot)) or "?"
         elif parameter.dimension in DIMENSIONS:
             several = default if isinstance(default, tuple) else (default,)
             shown = ", ".join(str(write(each, parameter.dimension)) for each in several)

@@ -13,13 +13,11 @@ import numpy as np
 
 from ..base.arrays import Floats, Ints
 from ..base.lazy_dataclass import dataclass
+from ..base.named_classes import NamedClasses
 from ..base.parameters import parameter
 from ..farm.farm import Farm
 from .course import Guest, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT
-from .post_copy import Hybrid, PostCopy
-from .pre_copy import PreCopy
-from .suspend_resume import Cold, SuspendResume
 
 MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 
@@ -187,11 +185,15 @@ class PortedRate:
         return MigrationEnd(moved=True)
 
 
-MIGRATION_MODELS: dict[str, type] = {
-    "fixed_rate": FixedRate,
-    "cold": Cold,
-    "suspend_resume": SuspendResume,
-    "pre_copy": PreCopy,
-    "post_copy": PostCopy,
-    "hybrid": Hybrid,
-}
+MIGRATION_MODELS = NamedClasses(
+    __package__,
+    {
+        "fixed_rate": "fixed_rate:FixedRate",
+        "cold": "suspend_resume:Cold",
+        "suspend_resume": "suspend_resume:SuspendResume",
+        "pre_copy": "pre_copy:PreCopy",
+        "post_copy": "post_copy:PostCopy",
+        "hybrid": "post_copy:Hybrid",
+    },
+)
+"""Models of migrations, each imported when it is asked for."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base.arrays import Bools, Ints
 from ..base.lazy_dataclass import dataclass
+from ..base.named_classes import name_of
 from ..farm.farm import Farm
 from .conversion import Conversion, MigrationPlatform, NoConversion, platform_change
 from .course import Guest, MigrationSteps
@@ -104,8 +105,7 @@ def _detached(model: Model, source: GroupEndpoint) -> ModelChoice:
 
 def _name_of(model: Model) -> str:
     """Return the name of a model in a scenario, or of its class."""
-    names = (name for name, cls in MIGRATION_MODELS.items() if type(model) is cls)
-    return next(names, type(model).__name__)
+    return name_of(type(model), MIGRATION_MODELS) or type(model).__name__
 
 
 class MigrationModels:

@@ -22,9 +22,17 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
+from ...models.base.named_classes import name_of
 from ...models.base.parameters import Parameter, parameters_of
 from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
-from ...policies.catalogue import KINDS, PluginWarning, as_class, available, broken_plugin
+from ...policies.catalogue import (
+    KINDS,
+    PluginWarning,
+    as_class,
+    available,
+    broken_plugin,
+    of_others,
+)
 from ...policies.user_policies.functions import is_function
 from ...policies.user_policies.guard import (
     describe_error,
@@ -122,11 +130,9 @@ class ChoiceField:
         """Return what a scenario would have to say to get the dataclass."""
         if value is None:
             return None
-        name = next(
-            (name for name, cls in self.options().items() if type(value) is cls),
-            f"{type(value).__module__}:{type(value).__qualname__}",
-        )
-        return {self.key: name, **show_parameters(value)}
+        name = name_of(type(value), self.options())
+        named = name or f"{type(value).__module__}:{type(value).__qualname__}"
+        return {self.key: named, **show_parameters(value)}
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
@@ -325,7 +331,7 @@ LISTS = ("watt list", "percent list")
 _flaws: dict[type, str] = {}
 
 
-def usable(kind: str) -> dict[str, type]:
+def usable(kind: str) -> Mapping[str, type]:
     """Return the policies of a kind by name, without those of others whose parameters fail.
 
     Of each of these a :class:`PluginWarning` tells once.
@@ -333,13 +339,13 @@ def usable(kind: str) -> dict[str, type]:
     ``kind`` is one of KINDS, such as ``placement``. A plugin whose module fails is left out as
     well; naming it in a scenario tells why.
     """
-    found = available(kind)
+    found = of_others(kind)
     broken = {name: flaw_of_parameters(cls) for name, cls in found.items() if is_of_others(cls)}
     for name, why in broken.items():
         if why:
             del found[name]
             _warn_of(f"the {kind} policy {name!r} cannot be used: {why}")
-    return found
+    return KINDS[kind].and_others(found)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...models.base.arrays import Bools, Floats, Ints
+from ...models.base.arrays import Bools, Floats, Ints, distinct
 from ...models.farm.farm import Farm
 from ...models.state.lifetimes import Lifetimes
 from ..base.clock import Clock
@@ -50,7 +50,7 @@ class LifeRecord:
     @property
     def missing(self) -> Ints:
         """VMs that are wanted and do not run, or cannot be reached: those whose demand counts."""
-        return np.union1d(self.lives.down, self._missing.rows)
+        return distinct(np.concatenate([self.lives.down, self._missing.rows]))
 
     def note_missing_demand(self, vms: Ints, demand_mhz: Floats, now_s: float) -> None:
         """Do as :meth:`note_demand`, told only what :attr:`missing` VMs would ask for."""

@@ -6,10 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from farmsim.models.base.named_classes import name_of
+from farmsim.policies import catalogue
+
 HEAVY = ("scipy", "networkx", "plotly", "pyarrow", "simpy", "pandas", "jinja2", "rich", "numpy.ma")
+NOT_NAMED = (
+    "farmsim.models.network.topologies", "farmsim.policies.control.balance",
+    "farmsim.policies.control.combined", "farmsim.policies.control.dynamic_power",
+    "farmsim.policies.overload.local_regression", "farmsim.policies.overload.adaptive_threshold",
+    "farmsim.policies.placement_algorithms.dot_product",
+    "farmsim.policies.placement_algorithms.round_robin",
+    "farmsim.policies.scaling.predictive_scaling", "farmsim.policies.scaling.step_scaling",
+    "farmsim.policies.selection.maximum_correlation", "farmsim.policies.selection.random_choice",
+)  # fmt: skip
+"""Policies and models that the scenario first-steps does not name."""
 UNUSED_BY_A_RUN = (
     "pandas", "pyarrow.compute", "pyarrow.dataset", "scipy", "networkx", "rich", "numpy.ma",
-    "plotly.graph_objects",
+    "plotly.graph_objects", "farmsim.policies.overload.local_regression",
+    "farmsim.policies.placement_algorithms.dot_product",
 )  # fmt: skip
 
 
@@ -35,7 +49,7 @@ def modules_of(*arguments: str, folder: Path) -> set[str]:
     ("arguments", "unwanted"),
     [
         (["--help"], (*HEAVY, "numpy", "pydantic", "yaml")),
-        (["validate", "library/first-steps"], HEAVY),
+        (["validate", "library/first-steps"], (*HEAVY, "numpy.random", "farmsim.sim", *NOT_NAMED)),
         (["run", "library/first-steps", "--quiet", "--out", "run"], UNUSED_BY_A_RUN),
     ],
     ids=["help", "validate", "run"],
@@ -46,3 +60,32 @@ def test_starting_imports_nothing_heavy(
     modules = modules_of(*arguments, folder=tmp_path)
     assert "farmsim.cli.main" in modules
     assert {name for name in unwanted if name in modules} == set()
+
+
+@pytest.mark.parametrize("kind", catalogue.KINDS)
+def test_classes_are_known_by_their_names_and_names_by_their_classes(kind: str) -> None:
+    table = catalogue.KINDS[kind]
+    for name, cls in table.items():
+        assert name in table
+        assert name_of(cls, table) == name
+        assert name_of(cls, dict(table)) == name
+        assert cls.__module__.startswith("farmsim.")
+    assert len(table) == len(list(table)) > 0
+    assert name_of(dict, table) is None
+    assert "nobody" not in table
+    with pytest.raises(KeyError):
+        table["nobody"]
+
+
+def test_classes_of_others_go_before_those_of_the_same_names() -> None:
+    class Mine:
+        pass
+
+    table = catalogue.KINDS["drain"]
+    more = table.and_others({"none": Mine, "mine": Mine})
+    assert [*more] == [*table, "mine"]
+    assert len(more) == len(table) + 1
+    assert more["none"] is more["mine"] is Mine
+    assert name_of(Mine, more) == "none"
+    assert name_of(table["none"], more) is None
+    assert table["none"] is not Mine

@@ -145,12 +145,16 @@ def test_each_room_says_in_one_line_what_it_holds(arrows: dict[str, set[str]]) -
 
 
 def test_what_the_tests_above_rest_on(graph: Any, tmp_path: Path) -> None:
-    """A tree of two circles, one inside a function and one for a type checker only."""
+    """A tree of two circles, one inside a function and one for a type checker only.
+
+    A class that is named by a text counts as an import.
+    """
     texts = {
         "models/a/one.py": "if TYPE_CHECKING:\n    from ..b import two",
         "models/b/two.py": "def f() -> None:\n    from ..a.one import g",
         "models/b/three.py": "import farmsim.sim.four\nimport ast",
         "sim/four.py": "from ..models.b import three, two",
+        "models/b/five.py": "KINDS = {'x': 'two:Two', 'y': 'six:Six', 'z': 'a: B'}",
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +165,7 @@ def test_what_the_tests_above_rest_on(graph: Any, tmp_path: Path) -> None:
         "models/b/two.py": {"models/a/one.py"},
         "models/b/three.py": {"sim/four.py"},
         "sim/four.py": {"models/b/three.py", "models/b/two.py"},
+        "models/b/five.py": {"models/b/two.py"},
     }
     assert graph.cycles(found) == [
         ["models/a/one.py", "models/b/two.py"],
