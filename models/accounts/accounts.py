@@ -4,6 +4,7 @@
 anybody looks.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -136,6 +137,17 @@ class HostAccounts:
         if switched:
             levels.set_on(self.rates[Rate.ON], *have)
 
+    def set_rates_of_one(self, host: int, rates: Sequence[float]) -> list[float]:
+        """Do as :meth:`set_rates` for one host that stays on, and note where it violates.
+
+        Returns by how much its :data:`LEVELS` rise, which the caller tells ``levels``.
+        """
+        before = self._rates_of[host].tolist()
+        if rates[Rate.VIOLATING] != before[Rate.VIOLATING]:
+            self.note_violating(np.array([host]), np.array([float(rates[Rate.VIOLATING])]))
+        self._rates_of[host] = rates
+        return [rates[rate] - before[rate] for rate in LEVELS]
+
     def _set_rates_of(self, host: int, rates: Floats, have: tuple[Floats, Floats]) -> None:
         """Do as :meth:`set_rates` for one host."""
         now, before = rates.tolist(), self._rates_of[host].tolist()
@@ -210,6 +222,13 @@ class HostAccounts:
         """Update the maximum memory in use and the maximum number of vCPUs."""
         self.peak_memory_mib[hosts] = np.maximum(self.peak_memory_mib[hosts], memory_mib)
         self.peak_vcpus[hosts] = np.maximum(self.peak_vcpus[hosts], vcpus)
+
+    def note_held_by_one(self, host: int, memory_mib: float, vcpus: float) -> None:
+        """Do as :meth:`note_held` for one host."""
+        if memory_mib > self.peak_memory_mib.item(host):
+            self.peak_memory_mib[host] = memory_mib
+        if vcpus > self.peak_vcpus.item(host):
+            self.peak_vcpus[host] = vcpus
 
     def _note_utilisation(self, hosts: Ints, elapsed_s: Floats) -> None:
         counts = (self.rates[Rate.ON, hosts] > 0) & (elapsed_s > 0)

@@ -34,6 +34,23 @@ class Presence:
         if not self._running and len(vms):
             self._occupied_s += now_s - self._occupied_since_s
 
+    def begin_one(self, vm: int, now_s: float) -> None:
+        """Do as :meth:`begin` for one VM."""
+        if not self._running:
+            self._occupied_since_s = now_s
+        self._running += 1
+        self.changes += 1
+        self._since_s[vm] = now_s
+
+    def end_one(self, vm: int, now_s: float) -> None:
+        """Do as :meth:`end` for one VM that runs."""
+        self._ran_s[vm] += now_s - self._since_s.item(vm)
+        self._since_s[vm] = NOT_RUNNING
+        self._running -= 1
+        self.changes += 1
+        if not self._running:
+            self._occupied_s += now_s - self._occupied_since_s
+
     def ran_s(self, rows: Ints | slice, now_s: float) -> Floats:
         """Return for how long some VMs have run until now."""
         since_s = self._since_s[rows]

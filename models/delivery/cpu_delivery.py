@@ -33,6 +33,10 @@ class Allocation:
     idle: Bools
 
 
+Given = tuple[float, float, bool]
+"""Demand and delivered CPU of a host in MHz, and whether it is idle."""
+
+
 class Delivery:
     """Virtualisation state per VM: work factor, I/O limit, and unserved demand.
 
@@ -282,14 +286,28 @@ class Delivery:
         return not self.has_overheads
 
     def move_one(self, vm: int, target: int) -> None:
-        """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`adds_up`."""
+        """Do as :meth:`detach` and :meth:`attach` for one VM; where all :attr:`recounts`."""
+        self.detach_one(vm)
+        self.attach_one(vm, target)
+
+    def attach_one(self, vm: int, host: int) -> None:
+        """Do as :meth:`attach` for one VM."""
+        size = self._vms.size.item(vm)
+        effort = self.layer.work_factor.item(size, self._hosts.group.item(host))
+        max_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(host)
+        max_mhz = min(max_mhz, self.layer.limit_mhz.item(size))
+        ceiling_mhz = max_mhz / effort
+        self.effort[vm], self.max_mhz[vm] = effort, max_mhz
+        if ceiling_mhz < self._vms.size_mhz.item(vm):
+            self.ceiling_mhz[vm] = ceiling_mhz
+            self.capped += 1
+
+    def detach_one(self, vm: int) -> None:
+        """Do as :meth:`detach` for one VM; where all :attr:`recounts`."""
+        if math.isfinite(self.ceiling_mhz.item(vm)):
+            self.ceiling_mhz[vm] = math.inf
+            self.capped -= 1
         self.shortfall[vm] = self.overhead[vm] = self.waiting[vm] = 0.0
-        max_mhz = self._vms.vcpus.item(vm) * self._hosts.core_mhz.item(target)
-        max_mhz = min(max_mhz, self.layer.limit_mhz.item(self._vms.size.item(vm)))
-        capped = max_mhz < self._vms.size_mhz.item(vm)
-        self.capped += capped - math.isfinite(self.ceiling_mhz.item(vm))
-        self.max_mhz[vm] = max_mhz
-        self.ceiling_mhz[vm] = max_mhz if capped else math.inf
 
     def recount_one(self, host: int, guests: list[int]) -> float:
         """Add up what the guests of one host, ascending, ask of it; where all :attr:`recounts`.
@@ -322,14 +340,18 @@ class Delivery:
         demand_mhz = self._vms.demand_mhz.item(vm)
         return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
 
-    def allocate_one(self, host: int, copies_mhz: float) -> tuple[float, float, bool] | None:
+    def allocate_one(self, host: int, copies_mhz: float) -> Given | None:
         """Return what :meth:`allocate` does for one host that is on and whose guests are as before.
 
         These are demand and delivered CPU in MHz, and whether the host is idle. None where a look
         at the VMs one by one is needed, since the host cannot give, or could not, all that is
         asked.
         """
-        guests_mhz, base_mhz = self._guests_of[host], self._base_of[host]
+        return self.give_one(host, self._guests_of[host], copies_mhz)
+
+    def give_one(self, host: int, guests_mhz: float, copies_mhz: float) -> Given | None:
+        """Do as :meth:`allocate_one` where the guests of the host ask for ``guests_mhz`` now."""
+        self._guests_of[host], base_mhz = guests_mhz, self._base_of[host]
         asked_mhz = guests_mhz + (copies_mhz + self._app_of[host])
         if self._saturated_at[host] or asked_mhz > self._cpu_of[host] - base_mhz:
             return None

@@ -18,6 +18,7 @@ from .farm_rates import FarmRates
 from .farm_state import FarmError, FarmState, PlacementObserver, ViolationRule
 from .farm_steps import FarmSteps
 from .fast_path import SERVING, FastPath
+from .few_vms import FewVms
 from .slot_batch import SlotBatches
 
 
@@ -53,6 +54,7 @@ class Farm:
         self._steps = FarmSteps(state, self._rates)
         self._fast_path = FastPath(state, self._rates)
         self.slot_batches = SlotBatches(state, self._rates)
+        self.few_vms = FewVms(state, self._rates)
         self._rates.set_rates(slice(None), slice(None), state.home)
 
     # What others ask
@@ -118,6 +120,8 @@ class Farm:
 
         Raises FarmError if a VM is not waiting, a host is not on, or memory runs out.
         """
+        if self.few_vms.place_rows(vms, hosts, demand_mhz, now_s):
+            return
         self.state.require_vms(vms, VmState.WAITING, "place")
         self.state.require_hosts(hosts, (PowerState.ON,), "place")
         self.state.require_memory(vms, hosts, "place")
@@ -156,8 +160,9 @@ class Farm:
 
         Raises FarmError if a VM is neither running nor starting.
         """
-        self.state.require_held(vms, "retire")
-        self._rates.refresh(self._steps.take_off(vms, now_s, state))
+        if not self.few_vms.retire_rows(vms, now_s, state):
+            self.state.require_held(vms, "retire")
+            self._rates.refresh(self._steps.take_off(vms, now_s, state))
 
     def suspend(self, vms: Ints, now_s: float) -> None:
         """Take running VMs off their hosts with their memory kept elsewhere.

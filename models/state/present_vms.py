@@ -44,6 +44,18 @@ class PresentVms:
         self._count = count
         self.rows = self._buffer[:count]
 
+    def add_one(self, vm: int) -> None:
+        """Do as :meth:`add` for one VM."""
+        if self._all_present or self._listed.item(vm):
+            return
+        if self._count == len(self._buffer):
+            self.add(np.array([vm]))
+            return
+        self._buffer[self._count] = vm
+        self._listed[vm] = True
+        self._count += 1
+        self.rows = self._buffer[: self._count]
+
     def recount(self, starting: int) -> None:
         """Find out who asks for nothing now, where that may have changed, and forget the absent.
 

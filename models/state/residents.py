@@ -58,16 +58,25 @@ class Residents:
 
     def move_one(self, vm: int, source: int, target: int) -> None:
         """Take a VM off one host and put it on another."""
+        self.remove_one(vm, source)
+        self.add_one(vm, target)
+
+    def add_one(self, vm: int, host: int) -> None:
+        """Put a VM, which must be on no host, on one."""
         self._asked = None
-        first, last = self._start.item(source), self.count.item(source) - 1
+        held = self.count.item(host)
+        if held == self._length.item(host):
+            self._lengthen(np.array([host]), np.array([held + 1]))
+        self._vms[self._start.item(host) + held] = vm
+        self.count[host] = held + 1
+
+    def remove_one(self, vm: int, host: int) -> None:
+        """Take a VM off the host that it is on."""
+        self._asked = None
+        first, last = self._start.item(host), self.count.item(host) - 1
         segment = self._vms[first : first + last + 1]
         segment[segment.tolist().index(vm)] = segment[last]
-        self.count[source] = last
-        held = self.count.item(target)
-        if held == self._length.item(target):
-            self._lengthen(np.array([target]), np.array([held + 1]))
-        self._vms[self._start.item(target) + held] = vm
-        self.count[target] = held + 1
+        self.count[host] = last
 
     def of_one(self, host: int) -> Ints:
         """Return the VM rows on one host, ascending."""
