@@ -17,44 +17,54 @@ shares are looked at again.
 """
 
 import math
-from heapq import heapify, heappop, heappush
+from itertools import chain
 
 import numpy as np
 
-from ..base.arrays import Floats
+from ..base.arrays import Bools, Floats, Ints, single_ints, singles
 from .max_min import CAPPED, fill, fill_few
 
 UNCHANGED = 1e-12
 """Part of its rate by which a flow must change to count as changed: what rounding leaves."""
 
 FEW = 64
-"""Flows up to which plain Python fills links faster than NumPy."""
+"""Flows up to which plain Python fills links faster than NumPy; the last bits depend on it."""
 
-STALE = 8
-"""Ends noted per row until those that no longer hold are thrown away."""
+BLOCK = 24
+"""Flows from which all but filling is done by NumPy, with the same bits."""
 
 
 class Shares:
     """Flows by row: rates in bytes/s and remaining bytes.
 
-    ``capacity_bytes_s`` has one entry per link, without what others use of it. Lists, not arrays:
-    an update reads and writes single rows of a few flows.
+    ``capacity_bytes_s`` has one entry per link, without what others use of it. What is read and
+    written flow by flow goes through windows on the columns. Behind the last link there is one
+    more that nobody uses; it fills up the rows of the table of links.
     """
 
     def __init__(self, capacity_bytes_s: Floats) -> None:
         links = len(capacity_bytes_s)
         self._capacity: list[float] = capacity_bytes_s.tolist()
-        self._room = list(self._capacity)
+        self._rooms = np.append(capacity_bytes_s, 0.0)
+        self._room = singles(self._rooms)
+        self._users = np.zeros(links + 1, np.int64)
+        self._users_of = single_ints(self._users)
         self._on: list[set[int]] = [set() for _ in range(links)]
         self._held: list[set[int]] = [set() for _ in range(links)]
-        self._rate, self._max, self._left, self._since, self._end = ([0.0] * 0 for _ in range(5))
-        self._ends: list[tuple[float, int]] = []
+        self._rates, self._most, self._lefts, self._sinces = (np.zeros(0) for _ in range(4))
+        self._ends = np.zeros(0)
         self._holder: list[int] = []
         self._bottleneck: list[int] = []
         self._links: list[list[int]] = []
         self._weights: list[list[float]] = []
+        self._table, self._loads = np.zeros((0, 0), np.int64), np.zeros((0, 0))
+        self._untabled: set[int] = set()
+        self._unit = True
+        """Whether every flow has put as much on each of its links as its rate is."""
         self._free: list[int] = []
         self._changed: set[int] = set()
+        self._mark = np.zeros(links + 1)
+        self._open_windows()
 
     def add(
         self, links: list[int], weights: list[float], cap: float, size_bytes: float, now_s: float
@@ -68,8 +78,11 @@ class Shares:
             self._grow()
         row = self._free.pop()
         self._links[row], self._weights[row] = links, weights
+        self._untabled.add(row)
+        self._unit = self._unit and weights.count(1.0) == len(weights)
         for link in links:
             self._on[link].add(row)
+            self._users_of[link] += 1
         self._left[row], self._since[row] = size_bytes, now_s
         self.set_cap(row, cap)
         return row
@@ -81,9 +94,11 @@ class Shares:
         for link, weight in zip(self._links[row], self._weights[row], strict=True):
             users = self._on[link]
             users.discard(row)
+            self._users_of[link] -= 1
             if users:
                 self._room[link] += weight * rate
-                self._changed |= self._held[link]
+                if self._held[link]:
+                    self._changed |= self._held[link]
             else:
                 self._room[link] = self._capacity[link]
         self._changed.discard(row)
@@ -105,7 +120,7 @@ class Shares:
 
     def loads(self) -> Floats:
         """Return what each link carries, in bytes/s."""
-        loads: Floats = np.array(self._capacity) - np.array(self._room)
+        loads: Floats = np.array(self._capacity) - self._rooms[:-1]
         return loads
 
     def left_bytes(self, row: int, now_s: float) -> float:
@@ -114,17 +129,12 @@ class Shares:
 
     def next_end_s(self) -> float:
         """Return when the next flow will have sent everything, in s; infinite for none."""
-        ends = self._ends
-        while ends and self._end[ends[0][1]] != ends[0][0]:
-            heappop(ends)
-        return ends[0][0] if ends else math.inf
+        return float(self._ends.min(initial=math.inf))
 
     def ended(self, now_s: float) -> list[int]:
         """Return the flows that have sent everything by now, ascending; they are to be removed."""
-        rows = set[int]()
-        while self.next_end_s() <= now_s:
-            rows.add(heappop(self._ends)[1])
-        return sorted(rows)
+        rows: list[int] = (self._ends <= now_s).nonzero()[0].tolist()
+        return rows
 
     def refresh(self, now_s: float) -> list[int]:
         """Bring all rates up to date; return flows that get nothing, which is no one's due."""
@@ -139,15 +149,19 @@ class Shares:
             rows = sorted(reached)
             rates, bottlenecks = self._fill(rows)
             more = self._faster(rates, bottlenecks, reached)
-        if rows:
-            self._apply(rows, rates, bottlenecks, now_s)
+        if not rows:
+            return []
+        self._apply(rows, rates, bottlenecks, now_s)
+        if min(rates) > 0:
+            return []
         return [row for row in rows if self._rate[row] <= 0]
 
     def _fits(self, row: int, now_s: float) -> bool:
         """Give one flow its rate if that changes no other; return whether it does not."""
         alone = {row}
-        if any(len(self._on[link]) > 1 and self._held[link] - alone for link in self._links[row]):
-            return False
+        for link in self._links[row]:
+            if self._users_of[link] > 1 and self._held[link] - alone:
+                return False
         rates, holders = self._fill_one(row)
         if self._faster(rates, holders, alone) or rates[0] <= 0:
             return False
@@ -156,50 +170,93 @@ class Shares:
 
     def _reach(self, reached: set[int], more: set[int]) -> None:
         """Add flows and all those whose bottleneck is a link of one of the flows added."""
-        todo = list(more)
-        reached.update(todo)
-        while todo:
-            for link in self._links[todo.pop()]:
-                held = self._held[link]
-                if held and not held <= reached:
-                    todo += held - reached
-                    reached |= held
+        reached |= more
+        held, seen = self._held, set[int]()
+        while more:
+            links = set(chain.from_iterable([self._links[row] for row in more])) - seen
+            seen |= links
+            more = set().union(*[held[link] for link in links]) - reached
+            reached |= more
 
     def _fill(self, rows: list[int]) -> tuple[list[float], list[int]]:
         """Return new rates of some flows and their bottlenecks, all others being fixed load."""
         if len(rows) == 1:
             return self._fill_one(rows[0])
-        crossed: list[list[int]] = []
-        loads: list[list[float]] = []
-        on = self._on
-        for row in rows:
-            links, weights = self._links[row], self._weights[row]
-            shared = [place for place, link in enumerate(links) if len(on[link]) > 1]
-            crossed.append([links[place] for place in shared])
-            loads.append([weights[place] for place in shared])
-        most = [self._max[row] for row in rows]
-        before = [self._rate[row] for row in rows]
-        filling = fill_few if len(rows) <= FEW else _fill_many
-        rates, holders = filling(self._room, crossed, loads, most, before)
+        if len(rows) > FEW:
+            return self._fill_many(rows)
+        users, rate, most = self._users_of, self._rate, self._max
+        crossed = [[link for link in self._links[row] if users[link] > 1] for row in rows]
+        loads = None if self._unit else self._loads_on_shared(rows)
+        rates, holders = fill_few(
+            self._room, crossed, loads, [most[row] for row in rows], [rate[row] for row in rows]
+        )
         alone = zip(rows, holders, strict=True)
         return rates, [self._holder[row] if link == CAPPED else link for row, link in alone]
+
+    def _loads_on_shared(self, rows: list[int]) -> list[list[float]]:
+        """Return what flows load those of their links that others use as well."""
+        users = self._users_of
+        return [
+            [load for link, load in zip(*ways, strict=True) if users[link] > 1]
+            for ways in ((self._links[row], self._weights[row]) for row in rows)
+        ]
 
     def _fill_one(self, row: int) -> tuple[list[float], list[int]]:
         """Return the new rate of one flow and its bottleneck: what is left on its links."""
         before, rate, holder = self._rate[row], self._max[row], self._holder[row]
         for link, load in zip(self._links[row], self._weights[row], strict=True):
-            if len(self._on[link]) > 1 and self._room[link] < (rate - before) * load:
+            if self._users_of[link] > 1 and self._room[link] < (rate - before) * load:
                 rate, holder = max(self._room[link] / load + before, 0.0), link
         return [rate], [holder]
 
+    def _fill_many(self, rows: list[int]) -> tuple[list[float], list[int]]:
+        """Return what :func:`.fill_few` does, by NumPy."""
+        self._enter_tables()
+        at = np.array(rows)
+        table = self._table[at]
+        flow_of, place = (self._users[table] > 1).nonzero()
+        links = table[flow_of, place]
+        load = None if self._unit else self._loads[at][flow_of, place]
+        self._mark[links] = 1.0
+        names = self._mark.nonzero()[0]
+        self._mark[names] = np.arange(len(names))
+        link_of = self._mark[links].astype(np.int64)
+        self._mark[names] = 0.0
+        room = self._rooms[names]
+        before = self._rates[at][flow_of]
+        np.add.at(room, link_of, before if load is None else load * before)
+        rates, held_by = fill(room, flow_of, link_of, self._most[at], load)
+        capped = held_by == CAPPED
+        held_by[~capped] = names[held_by[~capped]]
+        holders: list[int] = held_by.tolist()
+        for flow in capped.nonzero()[0].tolist():
+            holders[flow] = self._holder[rows[flow]]
+        return rates.tolist(), holders
+
     def _faster(self, rates: list[float], bottlenecks: list[int], reached: set[int]) -> set[int]:
         """Return flows outside an update that are faster on a bottleneck than those it holds."""
+        levels = dict(zip(bottlenecks, rates, strict=True))
+        if len(levels) > BLOCK:
+            return self._faster_of_many(levels, reached)
         found = set[int]()
-        for link, level in dict(zip(bottlenecks, rates, strict=True)).items():
-            if link != CAPPED and len(self._on[link]) > 1 and not self._on[link] <= reached:
+        for link, level in levels.items():
+            if link != CAPPED and self._users_of[link] > 1 and not self._on[link] <= reached:
                 bound = level * (1 + UNCHANGED)
                 found.update(row for row in self._on[link] - reached if self._rate[row] > bound)
         return found
+
+    def _faster_of_many(self, levels: dict[int, float], reached: set[int]) -> set[int]:
+        """Do as :meth:`_faster`, given the rate at each bottleneck, by NumPy."""
+        levels.pop(CAPPED, None)
+        self._enter_tables()
+        names = np.fromiter(levels.keys(), np.int64, len(levels))
+        bound = np.full(len(self._mark), math.inf)
+        bound[names] = np.fromiter(levels.values(), np.float64, len(levels)) * (1 + UNCHANGED)
+        outside: Bools = self._rates > 0
+        outside[np.fromiter(reached, np.int64, len(reached))] = False
+        rows = outside.nonzero()[0]
+        faster = (self._rates[rows, None] > bound[self._table[rows]]).any(axis=1)
+        return set(rows[faster].tolist())
 
     def _apply(
         self, rows: list[int], rates: list[float], bottlenecks: list[int], now_s: float
@@ -208,20 +265,39 @@ class Shares:
 
         A rate that has changed by no more than rounding is left as it is.
         """
-        for row, rate, link in zip(rows, rates, bottlenecks, strict=True):
-            if link != self._bottleneck[row]:
+        held_by = self._bottleneck
+        for row, link in zip(rows, bottlenecks, strict=True):
+            if link != held_by[row]:
                 self._hold(row, link)
+        if len(rows) > BLOCK:
+            self._set_many(np.array(rows), np.array(rates), now_s)
+            return
+        for row, rate in zip(rows, rates, strict=True):
             more = rate - self._rate[row]
             if abs(more) > UNCHANGED * rate:
                 for each, weight in zip(self._links[row], self._weights[row], strict=True):
                     self._room[each] -= weight * more
                 left_bytes = self.left_bytes(row, now_s)
                 self._left[row], self._since[row], self._rate[row] = left_bytes, now_s, rate
-                self._end[row] = end_s = now_s + left_bytes / rate if rate > 0 else math.inf
-                heappush(self._ends, (end_s, row))
-        if len(self._ends) > STALE * len(self._rate):
-            self._ends = [(end_s, row) for row, end_s in enumerate(self._end) if end_s < math.inf]
-            heapify(self._ends)
+                self._end[row] = now_s + left_bytes / rate if rate > 0 else math.inf
+
+    def _set_many(self, rows: Ints, rates: Floats, now_s: float) -> None:
+        """Give many flows their new rates, by NumPy."""
+        self._enter_tables()
+        more = rates - self._rates[rows]
+        changed = np.abs(more) > UNCHANGED * rates
+        rows, rates, more = rows[changed], rates[changed], more[changed]
+        # Padding loads the link that nobody uses; whatever its room is, nobody asks for it.
+        taken = np.repeat(more, self._table.shape[1])
+        if not self._unit:
+            taken = self._loads[rows].ravel() * taken
+        np.subtract.at(self._rooms, self._table[rows].ravel(), taken)
+        sent_bytes = self._rates[rows] * (now_s - self._sinces[rows])
+        left_bytes = np.maximum(self._lefts[rows] - sent_bytes, 0.0)
+        self._lefts[rows], self._sinces[rows], self._rates[rows] = left_bytes, now_s, rates
+        end_s = np.full(len(rows), math.inf)
+        np.divide(left_bytes, rates, out=end_s, where=rates > 0)
+        self._ends[rows] = now_s + end_s
 
     def _hold(self, row: int, link: int) -> None:
         """Note the bottleneck of a flow, ``CAPPED`` for none."""
@@ -232,40 +308,43 @@ class Shares:
             self._held[link].add(row)
         self._bottleneck[row] = link
 
+    def _enter_tables(self) -> None:
+        """Enter the links and loads of new flows into the tables that NumPy reads."""
+        rows, self._untabled = list(self._untabled), set()
+        if not rows:
+            return
+        links, nobody = [self._links[row] for row in rows], len(self._capacity)
+        count = np.array([len(each) for each in links])
+        width = max(int(count.max()), self._table.shape[1])
+        if (len(self._rates), width) != self._table.shape:
+            table, loads = self._table, self._loads
+            self._table = np.full((len(self._rates), width), nobody)
+            self._loads = np.zeros(self._table.shape)
+            self._table[: len(table), : table.shape[1]] = table
+            self._loads[: len(table), : table.shape[1]] = loads
+        at = np.array(rows)
+        filled = np.arange(width) < count[:, None]
+        table, loads = np.full(filled.shape, nobody), np.zeros(filled.shape)
+        table[filled] = list(chain.from_iterable(links))
+        loads[filled] = list(chain.from_iterable(self._weights[row] for row in rows))
+        self._table[at], self._loads[at] = table, loads
+
     def _grow(self) -> None:
         """Make room for twice as many flows."""
-        old = len(self._rate)
+        old = len(self._rates)
         extra = max(old, 64)
         self._free += range(old + extra - 1, old - 1, -1)
-        for column in (self._rate, self._max, self._left, self._since):
-            column.extend([0.0] * extra)
-        self._end += [math.inf] * extra
+        zeros = np.zeros(extra)
+        self._rates, self._most = np.append(self._rates, zeros), np.append(self._most, zeros)
+        self._lefts, self._sinces = np.append(self._lefts, zeros), np.append(self._sinces, zeros)
+        self._ends = np.append(self._ends, np.full(extra, math.inf))
         self._holder += [CAPPED] * extra
         self._bottleneck += [CAPPED] * extra
         self._links += [[]] * extra
         self._weights += [[]] * extra
+        self._open_windows()
 
-
-def _fill_many(
-    room_beside: list[float],
-    crossed: list[list[int]],
-    loads: list[list[float]],
-    cap: list[float],
-    before: list[float],
-) -> tuple[list[float], list[int]]:
-    """Return what :func:`.fill_few` does, by NumPy."""
-    room = {link: room_beside[link] for links in crossed for link in links}
-    for rate, links, weights in zip(before, crossed, loads, strict=True):
-        for link, weight in zip(links, weights, strict=True):
-            room[link] += weight * rate
-    place = {link: index for index, link in enumerate(room)}
-    names = list(room)
-    rates, at = fill(
-        np.array(list(room.values())),
-        np.repeat(np.arange(len(crossed)), [len(links) for links in crossed]),
-        np.array([place[link] for links in crossed for link in links], np.int64),
-        np.array(cap),
-        np.array([weight for weights in loads for weight in weights]),
-    )
-    holders = [CAPPED if index == CAPPED else names[index] for index in at.tolist()]
-    return rates.tolist(), holders
+    def _open_windows(self) -> None:
+        """Look at the columns of flows number by number."""
+        self._rate, self._max, self._left = map(singles, (self._rates, self._most, self._lefts))
+        self._since, self._end = singles(self._sinces), singles(self._ends)

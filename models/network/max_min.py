@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from ..base.arrays import Floats, Ints, added
+from ..base.arrays import Floats, Ints, Singles, added
 
 CAPPED = -1
 """In place of a bottleneck: the flow is held by its own cap."""
@@ -39,6 +39,7 @@ def fill(
     load = np.ones(len(link_of)) if load is None else load
     room = np.maximum(capacity, 0.0)
     rate, bottleneck = cap.copy(), np.full(flows, CAPPED)
+    blocked, done = np.zeros(links, bool), np.zeros(flows, bool)
     while len(flow_of):
         asked = np.bincount(link_of, load, links)
         level = np.full(links, np.inf)
@@ -46,16 +47,18 @@ def fill(
         offered = level[link_of]
         bound = cap.copy()
         np.minimum.at(bound, flow_of, offered)
-        waits = bound[flow_of] < offered
-        settled = (np.bincount(link_of[waits], minlength=links) == 0)[link_of]
-        at_cap = ~(bound[flow_of] < cap[flow_of])
-        done = np.zeros(flows, bool)
-        for ends, holder in ((settled, link_of[settled]), (at_cap, CAPPED)):
-            done[flow_of[ends]] = True
-            bottleneck[flow_of[ends]] = holder
+        own = bound[flow_of]
+        blocked[:] = False
+        blocked[link_of[own < offered]] = True
+        settled = ~blocked[link_of]
+        at_link, at_cap = flow_of[settled], flow_of[~(own < cap[flow_of])]
+        done[:] = False
+        done[at_link] = done[at_cap] = True
+        bottleneck[at_link] = link_of[settled]
+        bottleneck[at_cap] = CAPPED
         out = done[flow_of]
-        rate[flow_of[out]] = bound[flow_of[out]]
-        spent = np.bincount(link_of[out], load[out] * rate[flow_of[out]], links)
+        rate[flow_of[out]] = own[out]
+        spent = np.bincount(link_of[out], load[out] * own[out], links)
         room = np.maximum(room - spent, 0.0)
         stay = ~out
         flow_of, link_of, load = flow_of[stay], link_of[stay], load[stay]
@@ -63,72 +66,109 @@ def fill(
 
 
 def fill_few(
-    room: Sequence[float],
+    room: Singles | Sequence[float],
     crossed: Sequence[Sequence[int]],
-    loads: Sequence[Sequence[float]],
+    loads: Sequence[Sequence[float]] | None,
     cap: Sequence[float],
     before: Sequence[float],
 ) -> tuple[list[float], list[int]]:
     """Return what :func:`fill` does, for a handful of flows, where calling NumPy costs more.
 
-    ``crossed`` are the links of each flow, ``loads`` its load on each per unit of rate,
-    ``room`` what every link of the network has left beside the rates ``before``, which the
-    flows give up. A link of one flow only is no more than another cap on it. The others are
-    taken in the order of their levels; since a level only grows, it is brought up to date when
+    ``crossed`` are the links of each flow, ``loads`` its load on each per unit of rate (None: 1
+    everywhere), ``room`` what every link of the network has left beside the rates ``before``,
+    which the flows give up. A link of one flow only is no more than another cap on it. The others
+    are taken in the order of their levels; since a level only grows, it is brought up to date when
     its turn comes.
     """
     rate, bottleneck = list(cap), [CAPPED] * len(cap)
-    alone, shared = _users(crossed, loads)
-    for link, (flow, load) in alone.items():
-        if link not in shared and room[link] < (rate[flow] - before[flow]) * load:
-            rate[flow] = max(room[link] / load + before[flow], 0.0)
-            bottleneck[flow] = link
-    turns: list[tuple[float, int]] = []
-    left: dict[int, float] = {}
-    ways: dict[int, list[tuple[int, float]]] = {}
-    for link, members in shared.items():
-        left[link] = room[link] + added([load * before[flow] for flow, load in members])
-        turns.append((_level(left[link], members), link))
-        for flow, load in members:
-            ways.setdefault(flow, []).append((link, load))
-    turns += [(rate[flow], ~flow) for flow in ways]
+    members, weights = _users(crossed, loads)
+    left = _rooms_left(room, members, weights, before, (rate, bottleneck))
+    alive = {link: len(members[link]) for link in left}
+    asked = {link: added(weights[link]) for link in left} if weights else alive
+    turns = [(_level(left[link], asked[link]), link) for link in left]
+    rises = [any(link in left for link in links) for links in crossed]
+    turns += [(rate[flow], ~flow) for flow, waits in enumerate(rises) if waits]
+    rising = sum(rises)
     heapify(turns)
-    while ways:
+    while rising:
         at, which = heappop(turns)
-        settled = [~which]
         if which >= 0:
-            rising = [member for member in shared[which] if member[0] in ways]
-            level = _level(left[which], rising)
+            if weights:
+                level = _level(left[which], _rising(members[which], weights[which], rises))
+            else:
+                level = _level(left[which], alive[which])
             if level > at:
                 heappush(turns, (level, which))
                 continue
-            settled = [flow for flow, _ in rising]
+            settled = [flow for flow in members[which] if rises[flow]]
             for flow in settled:
                 rate[flow], bottleneck[flow] = level, which
+        else:
+            settled = [~which] if rises[~which] else []
+        rising -= len(settled)
         for flow in settled:
-            for link, load in ways.pop(flow, ()):
-                left[link] -= load * rate[flow]
+            rises[flow] = False
+            own, links = rate[flow], crossed[flow]
+            taken = [own] * len(links) if loads is None else [load * own for load in loads[flow]]
+            for link, more in zip(links, taken, strict=True):
+                if link in left:
+                    left[link] -= more
+                    alive[link] -= 1
     return rate, bottleneck
 
 
+def _rooms_left(
+    room: Singles | Sequence[float],
+    members: dict[int, list[int]],
+    weights: dict[int, list[float]],
+    before: Sequence[float],
+    held: tuple[list[float], list[int]],
+) -> dict[int, float]:
+    """Return what links that flows share have left for them, by link.
+
+    Links of one flow lower its rate, and are its bottleneck, in the lists ``held``.
+    """
+    rate, bottleneck = held
+    left: dict[int, float] = {}
+    for link, flows in members.items():
+        if len(flows) > 1:
+            given = [before[flow] for flow in flows]
+            if weights:
+                given = [load * each for load, each in zip(weights[link], given, strict=True)]
+            left[link] = room[link] + added(given)
+            continue
+        flow, load = flows[0], weights[link][0] if weights else 1.0
+        if room[link] < (rate[flow] - before[flow]) * load:
+            rate[flow] = max(room[link] / load + before[flow], 0.0)
+            bottleneck[flow] = link
+    return left
+
+
 def _users(
-    crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]]
-) -> tuple[dict[int, tuple[int, float]], dict[int, list[tuple[int, float]]]]:
-    """Return the first flow of each link with its load, and all of them where there are more."""
-    first: dict[int, tuple[int, float]] = {}
-    shared: dict[int, list[tuple[int, float]]] = {}
-    for flow, (links, weights) in enumerate(zip(crossed, loads, strict=True)):
-        for link, load in zip(links, weights, strict=True):
-            if link not in first:
-                first[link] = (flow, load)
-            elif link in shared:
-                shared[link].append((flow, load))
+    crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]] | None
+) -> tuple[dict[int, list[int]], dict[int, list[float]]]:
+    """Return the flows of each link, and their loads on it; no loads where there are none."""
+    members: dict[int, list[int]] = {}
+    weights: dict[int, list[float]] = {}
+    for flow, links in enumerate(crossed):
+        for link in links:
+            if link in members:
+                members[link].append(flow)
             else:
-                shared[link] = [first[link], (flow, load)]
-    return first, shared
+                members[link] = [flow]
+    if loads is not None:
+        weights = {link: [] for link in members}
+        for links, load_on in zip(crossed, loads, strict=True):
+            for link, load in zip(links, load_on, strict=True):
+                weights[link].append(load)
+    return members, weights
 
 
-def _level(room: float, members: list[tuple[int, float]]) -> float:
+def _rising(flows: list[int], loads: list[float], rises: list[bool]) -> float:
+    """Return what the flows of a link that still rise load it, per unit of their rate."""
+    return added([load for flow, load in zip(flows, loads, strict=True) if rises[flow]])
+
+
+def _level(room: float, asked: float) -> float:
     """Return the rate at which flows fill a link; without flows it is never full."""
-    asked = added([load for _, load in members])
     return max(room, 0.0) / asked if asked else math.inf

@@ -165,3 +165,42 @@ def test_an_update_gives_what_a_computation_from_scratch_gives(
             np.testing.assert_allclose(shares.loads(), load, rtol=1e-9, atol=1e-9)
     finally:
         shares_module.FEW = before
+
+
+@given(cases(least=4), st.data(), st.sampled_from([0, 1000]))
+@settings(max_examples=200, deadline=None)
+def test_updates_of_blocks_are_those_of_single_flows_to_the_last_bit(
+    case: Case, data: st.DataObject, few: int
+) -> None:
+    """Flows come and go at any moment, some in the middle of what they send."""
+    before = shares_module.FEW, shares_module.BLOCK
+    shares_module.FEW = few
+    try:
+        both = [Shares(np.array(case.capacity)) for _ in range(2)]
+        rows = dict[int, int]()
+        for step in range(data.draw(st.integers(4, 20))):
+            now_s = 0.3 * step
+            flow = data.draw(st.sampled_from(range(len(case.ways))))
+            way, size_bytes = case.ways[flow], data.draw(st.sampled_from([3.0, 1e6]))
+            for shares in both:
+                if flow in rows:
+                    shares.remove(rows[flow])
+                    continue
+                row = shares.add(list(way), list(way.values()), case.cap[flow], size_bytes, now_s)
+            if flow in rows:
+                del rows[flow]
+            else:
+                rows[flow] = row
+            ends = []
+            for shares, block in zip(both, (0, 1000), strict=True):
+                shares_module.BLOCK = block
+                stalled = shares.refresh(now_s)
+                left = [shares.left_bytes(row, now_s + 0.1) for row in rows.values()]
+                rates = [shares.rate(row) for row in rows.values()]
+                ends.append(
+                    (stalled, rates, left, shares.next_end_s(), shares.ended(now_s),
+                     shares.loads().tolist())
+                )  # fmt: skip
+            assert ends[0] == ends[1]
+    finally:
+        shares_module.FEW, shares_module.BLOCK = before
