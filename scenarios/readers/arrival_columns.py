@@ -188,11 +188,18 @@ def _names(recorded: Recorded, kept: Ints) -> Sequence[str]:
 
 
 def _codes(column: Floats | Ints) -> tuple[Ints, Any]:
-    """Return values as numbers from 0 in order of first appearance, and the values."""
+    """Return values as numbers from 0 in order of first appearance, and the values.
+
+    Their buffers are handed over: ``pyarrow.array`` and ``to_numpy`` would import pandas.
+    """
     import pyarrow as pa  # noqa: PLC0415 - costly to import
 
-    found = pa.array(column).dictionary_encode()
-    return np.asarray(found.indices, np.int64), np.asarray(found.dictionary)
+    held = [None, pa.py_buffer(np.ascontiguousarray(column))]
+    array = pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), held)
+    found = array.dictionary_encode()
+    codes, values = found.indices.buffers()[1], found.dictionary.buffers()[1]
+    own = np.frombuffer(codes, np.int32, len(column)).astype(np.int64)
+    return own, np.frombuffer(values, column.dtype, len(found.dictionary))
 
 
 def _sizes(

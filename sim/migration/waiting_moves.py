@@ -131,8 +131,8 @@ class WaitingMigrations:
 
         The result has the length of ``hosts``; such hosts are not to be put to sleep.
         """
-        targets = [held.target for held in self._waiting.values()]
-        return np.isin(hosts, targets)
+        targets = {held.target for held in self._waiting.values()}
+        return np.array([host in targets for host in hosts.tolist()], bool)
 
     def retry(self) -> None:
         """Start migrations that now have capacity, once per instant."""
