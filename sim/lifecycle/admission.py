@@ -121,9 +121,21 @@ class AdmissionQueue:
         for vm, search in zip(vms.tolist(), placed.searches, strict=True):
             self.searches[vm] = search
 
-    def serve(self, place: Callable[[Ints], Ints]) -> None:
-        """Place those who wait as far as there is room, in the order of the queue."""
-        serve(self._queue, place)
+    def serve(
+        self, place: Callable[[Ints], Ints], in_vain: Callable[[list[int]], list[Search]]
+    ) -> None:
+        """Place those who wait as far as there is room, in the order of the queue.
+
+        ``in_vain`` returns the searches for VMs of which it is known that none finds a host.
+        """
+
+        def note(vms: list[int]) -> bool:
+            searches = in_vain(vms)
+            self.searches.update(zip(vms, searches, strict=False))
+            return bool(searches)
+
+        if len(self._queue):
+            serve(self._queue, place, note)
 
     def leave(self, vms: Ints) -> None:
         """Take VMs out that have a host."""

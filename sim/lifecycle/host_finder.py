@@ -16,6 +16,10 @@ from ...policies.interface.view import FarmView
 from ...policies.placement.candidates import Candidates
 from ...policies.placement.capacity_index import CapacityIndex
 from ...policies.placement.placement import IndexedPlacement, Placed, Placement
+from .unmet_needs import Need, UnmetNeeds
+
+FEW_CHANGED = 8
+"""Changed hosts that are looked at one by one."""
 
 FEW = 10
 """How many times the VMs to be placed a farm must have for them to count as few."""
@@ -30,6 +34,10 @@ class HostFinder(Protocol):
         ``vms``, (n,), are rows; the hosts found are rows of the farm. Nothing is reserved: the
         caller places the VMs before it asks again.
         """
+        ...
+
+    def in_vain(self, vms: list[int]) -> list[Search]:
+        """Return the searches for VMs if it is known that none finds a host; empty if not."""
         ...
 
 
@@ -162,6 +170,11 @@ class CandidateSearch:
         candidates = Candidates(view, hosts, need_mhz, load_mhz, capacity_mhz, few=few)
         return self._placement.place(candidates, vms)
 
+    def in_vain(self, vms: list[int]) -> list[Search]:
+        """Return nothing: VMs are searched for."""
+        del vms
+        return []
+
 
 class EmptyHostFinder:
     """Gives each VM its own host: the lowest empty one."""
@@ -176,6 +189,11 @@ class EmptyHostFinder:
         found = np.full(len(vms), -1, np.int64)
         found[: len(empty)] = empty
         return Placed(found, [Search(len(hosts))] * len(vms))
+
+    def in_vain(self, vms: list[int]) -> list[Search]:
+        """Return nothing: VMs are searched for."""
+        del vms
+        return []
 
 
 class IndexedHostFinder:
@@ -198,9 +216,9 @@ class IndexedHostFinder:
         self._farm, self._needs = farm, needs
         self._otherwise, self._wakes = otherwise, wakes
         free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
-        self._tie_mhz = tie_of(needs.capacity_mhz)
-        self._index: CapacityIndex = placement.capacity_index(free_mhz, free_mib, self._tie_mhz)
-        self._all_free_mhz, self._all_free_mib = free_mhz, free_mib
+        tie_mhz = tie_of(needs.capacity_mhz)
+        self._index: CapacityIndex = placement.capacity_index(free_mhz, free_mib, tie_mhz)
+        self._unmet = UnmetNeeds(free_mhz, free_mib, tie_mhz)
         self._free_mhz, self._free_mib = singles(free_mhz), singles(free_mib)
         farm.changed.clear()
 
@@ -210,60 +228,82 @@ class IndexedHostFinder:
         Each VM is entered in the index as it finds a host, so that the next one sees what is left.
         The caller is expected to place them all.
         """
+        farm = self._farm
+        needs = list(
+            zip(farm.vms.size_mhz[vms].tolist(), farm.delivery.max_mib[vms].tolist(), strict=True)
+        )
+        found = self._find(needs)
+        hosts = np.array(found, np.int64)
+        searches = [Search(len(farm.hosts))] * len(vms)
+        if -1 in found:
+            if hosts.max() < 0 and self._may_wake():
+                return self._otherwise.choose(vms)
+            for index, host in enumerate(found):
+                if host < 0:
+                    searches[index] = self._unmet.search(needs[index])
+        return Placed(hosts, searches)
+
+    def in_vain(self, vms: list[int]) -> list[Search]:
+        """Return the searches for VMs if it is known that none finds a host; empty if not."""
+        self._catch_up()
+        size_mhz, max_mib = self._farm.vms.size_mhz.item, self._farm.delivery.max_mib.item
+        needs = [(size_mhz(vm), max_mib(vm)) for vm in vms]
+        if not all(map(self._unmet.is_known, needs)) or self._may_wake():
+            return []
+        return list(map(self._unmet.search, needs))
+
+    def _find(self, needs: list[Need]) -> list[int]:
+        """Return hosts for needs in turn, each entered in the index; −1: none."""
         farm, capacity_index = self._farm, self._index
         self._catch_up()
         free_mhz, free_mib = self._free_mhz, self._free_mib
         found = []
-        needs = zip(
-            farm.vms.size_mhz[vms].tolist(), farm.delivery.max_mib[vms].tolist(), strict=True
-        )
-        for need_mhz, need_mib in needs:
-            host = capacity_index.find(need_mhz, need_mib)
+        for need in needs:
+            host = -1 if self._unmet.is_known(need) else capacity_index.find(*need)
             if host >= 0:
-                free_mhz[host] -= need_mhz
-                free_mib[host] -= need_mib
-                capacity_index.update(host, free_mhz[host], free_mib[host])
+                self._update(host, free_mhz[host] - need[0], free_mib[host] - need[1])
                 farm.changed.add(host)
             found.append(host)
-        hosts = np.array(found, np.int64)
-        searches = [Search(len(farm.hosts))] * len(vms)
-        if -1 in found:
-            if hosts.max() < 0 and self._wakes and np.any(farm.hosts.state == PowerState.OFF):
-                return self._otherwise.choose(vms)
-            self._explain(vms, hosts, searches)
-        return Placed(hosts, searches)
+        return found
 
-    def _explain(self, vms: Ints, hosts: Ints, searches: list[Search]) -> None:
-        """Say what hosts lack for VMs that found none, once for each size."""
-        sizes = self._farm.vms.size[vms]
-        for size in np.unique(sizes[hosts < 0]).tolist():
-            alike = np.flatnonzero((sizes == size) & (hosts < 0))
-            search = self._lacking(int(vms[alike[0]]))
-            for index in alike.tolist():
-                searches[index] = search
-
-    def _lacking(self, vm: int) -> Search:
-        free_mhz, free_mib = self._all_free_mhz, self._all_free_mib
-        awake = free_mib >= 0
-        no_cpu = awake & (free_mhz < self._farm.vms.size_mhz[vm] - self._tie_mhz)
-        no_memory = awake & ~no_cpu & (free_mib < self._farm.delivery.max_mib[vm])
-        considered = int(awake.sum())
-        return Search(considered, considered, 0.0, int(no_cpu.sum()), int(no_memory.sum()))
+    def _may_wake(self) -> bool:
+        """Whether there are hosts at rest that may be woken."""
+        return self._wakes and bool(np.any(self._farm.hosts.state == PowerState.OFF))
 
     def _catch_up(self) -> None:
         """Update the capacity index for all hosts changed since the last query."""
         farm = self._farm
         if not farm.changed:
             return
-        hosts = np.fromiter(farm.changed, np.int64, len(farm.changed))
+        if len(farm.changed) <= FEW_CHANGED:
+            load_mhz = self._needs.load_mhz()
+            changed = [(host, *self._free_of(host, load_mhz)) for host in farm.changed]
+        else:
+            hosts = np.fromiter(farm.changed, np.int64, len(farm.changed))
+            free_mhz, free_mib = self._free(hosts)
+            columns = hosts.tolist(), free_mhz.tolist(), free_mib.tolist()
+            changed = list(zip(*columns, strict=True))
         farm.changed.clear()
-        free_mhz, free_mib = self._free(hosts)
-        for host, mhz, mib in zip(
-            hosts.tolist(), free_mhz.tolist(), free_mib.tolist(), strict=True
-        ):
+        for host, mhz, mib in changed:
             if mhz != self._free_mhz[host] or mib != self._free_mib[host]:
-                self._free_mhz[host], self._free_mib[host] = mhz, mib
-                self._index.update(host, mhz, mib)
+                self._update(host, mhz, mib)
+
+    def _update(self, host: int, free_mhz: float, free_mib: float) -> None:
+        self._unmet.change(host, free_mhz, free_mib)
+        self._free_mhz[host], self._free_mib[host] = free_mhz, free_mib
+        self._index.update(host, free_mhz, free_mib)
+
+    def _free_of(self, host: int, load_mhz: Floats) -> tuple[float, float]:
+        """Return what :meth:`_free` does for one host."""
+        hosts = self._farm.hosts
+        state = hosts.state.item(host)
+        awake = state in (PowerState.ON, PowerState.BOOTING)
+        if not (awake and hosts.reachable.item(host) and hosts.in_service.item(host)):
+            return -1.0, -1.0
+        return (
+            self._needs.capacity_mhz.item(host) - load_mhz.item(host),
+            hosts.memory_mib.item(host) - hosts.memory_used_mib.item(host),
+        )
 
     def _free(self, hosts: Ints) -> tuple[Floats, Floats]:
         farm = self._farm

@@ -251,7 +251,7 @@ class Lifecycle:
 
     def serve(self) -> None:
         """Place waiting VMs as far as capacity allows, in queue order."""
-        self.waiting.serve(self._place)
+        self.waiting.serve(self._place, self._host_finder.in_vain)
         self._signals.placement_changed()
 
     def _serve_soon(self) -> None:

@@ -1,12 +1,39 @@
 """VMs that wait for a host, in queue order."""
 
 import heapq
+from bisect import insort
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ...models.base.arrays import Bools, Ints
+
+Entry = tuple[int, int, int, int]
+"""0 for a restart and 1 else, priority negated, number in order of entry, VM."""
+
+
+class _Line:
+    """VMs of one kind in order, from ``start`` on; those before have gone."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.start = 0
+
+    def add(self, entry: Entry) -> None:
+        """Put a VM where it belongs, mostly at the end."""
+        if self.entries and entry < self.entries[-1]:
+            insort(self.entries, entry, self.start)
+        else:
+            self.entries.append(entry)
+
+    def drop_while(self, is_gone: Callable[[Entry], bool]) -> None:
+        """Take the first ones out as long as they have gone."""
+        while self.start < len(self.entries) and is_gone(self.entries[self.start]):
+            self.start += 1
+        if 2 * self.start > len(self.entries):
+            del self.entries[: self.start]
+            self.start = 0
 
 
 class WaitingQueue:
@@ -20,7 +47,7 @@ class WaitingQueue:
 
     def __init__(self, kind_of_vm: Ints, priority: Ints) -> None:
         self._kind, self._priority = kind_of_vm, priority
-        self._queues: dict[int, list[tuple[int, int, int, int]]] = {}
+        self._lines: dict[int, _Line] = {}
         self._present: dict[int, int] = {}
         self._waiting: Counter[int] = Counter()
         self._number = 0
@@ -45,7 +72,7 @@ class WaitingQueue:
             self._waiting[self.kind(vm)] += vm not in self._present
             self._present[vm] = self._number
             entry = (0 if first else 1, -int(self._priority[vm]), self._number, vm)
-            heapq.heappush(self._queues.setdefault(self.kind(vm), []), entry)
+            self._lines.setdefault(self.kind(vm), _Line()).add(entry)
 
     def remove(self, vms: Ints) -> None:
         """Take VMs out, as far as they are in."""
@@ -54,34 +81,41 @@ class WaitingQueue:
                 if self._present.pop(vm, None) is not None:
                     self._waiting[self.kind(vm)] -= 1
 
-    def leading(self, without: set[int], most: int) -> Ints:
+    def leading(self, without: set[int], most: int) -> list[int]:
         """Return the first VMs of kinds not in ``without``, in order, all of one priority.
 
         None are left out between them; at most ``most`` are returned.
         """
         heads = []
-        for kind in list(self._queues):
-            queue = self._queues[kind]
-            while queue and not self._is_present(queue[0]):
-                heapq.heappop(queue)
-            if not queue:
-                del self._queues[kind]
+        for kind in list(self._lines):
+            line = self._lines[kind]
+            line.drop_while(self._is_gone)
+            if line.start == len(line.entries):
+                del self._lines[kind]
             elif kind not in without:
-                heads.append(queue)
+                heads.append((line.entries[line.start], line))
         if not heads:
-            return np.empty(0, np.int64)
-        rank = min(queue[0] for queue in heads)[:2]
-        alike = (each for queue in heads for each in queue if each[:2] == rank)
-        first = (
-            heapq.nsmallest(most, filter(self._is_present, alike))
-            if most > 1
-            else [min(queue[0] for queue in heads)]
-        )
-        return np.array([vm for _, _, _, vm in first], np.int64)
+            return []
+        # What comes behind the heads of so many kinds is not among the first.
+        heads = heapq.nsmallest(most, heads) if len(heads) > 1 else heads
+        rank = heads[0][0][:2]
+        first = [each for _, line in heads for each in self._first(line, rank, most)]
+        return [entry[3] for entry in sorted(first)[:most]]
 
-    def _is_present(self, entry: tuple[int, int, int, int]) -> bool:
-        """Whether a VM still waits under its entry; others are what an earlier wait left."""
-        return self._present.get(entry[3]) == entry[2]
+    def _first(self, line: "_Line", rank: tuple[int, ...], most: int) -> Iterator[Entry]:
+        """Yield the first VMs of a kind that wait and have a rank, at most so many."""
+        found = 0
+        for at in range(line.start, len(line.entries)):
+            entry = line.entries[at]
+            if found == most or entry[:2] != rank:
+                return
+            if not self._is_gone(entry):
+                found += 1
+                yield entry
+
+    def _is_gone(self, entry: Entry) -> bool:
+        """Whether a VM no longer waits under its entry, which an earlier wait has left."""
+        return self._present.get(entry[3]) != entry[2]
 
     def waiting(self) -> Ints:
         """Return the VMs in the queue, ascending."""
@@ -92,18 +126,23 @@ FIRST_TRIED = 4
 """VMs of the queue that are tried together at first."""
 
 
-def serve(queue: WaitingQueue, place: Callable[[Ints], Ints]) -> None:
+def serve(
+    queue: WaitingQueue,
+    place: Callable[[Ints], Ints],
+    in_vain: Callable[[list[int]], bool] = lambda _: False,
+) -> None:
     """Place those who wait as far as there is room, in the order of the queue.
 
     ``place`` gives hosts to VMs, takes these out of the queue, and returns those that found none.
+    ``in_vain`` tells of VMs, and notes it, that all of them would find none.
     """
     full: set[int] = set()
     # A few to see whether there is room, more as long as there is.
     most = FIRST_TRIED
-    while len(vms := queue.leading(full, most)):
-        left = place(vms)
-        full.update(queue.kind(vm) for vm in left.tolist())
-        most = FIRST_TRIED if len(left) else 2 * most
+    while vms := queue.leading(full, most):
+        left = vms if in_vain(vms) else place(np.array(vms, np.int64)).tolist()
+        full.update(map(queue.kind, left))
+        most = FIRST_TRIED if left else 2 * most
 
 
 def place_all(vms: Ints, choose: Callable[[Ints], Ints], put: Callable[[Ints, Ints], None]) -> Ints:

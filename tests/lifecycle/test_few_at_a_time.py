@@ -15,6 +15,7 @@ import farmsim
 from farmsim.models.base.arrays import Floats
 from farmsim.models.farm import few_vms
 from farmsim.models.farm.few_vms import FewVms
+from farmsim.sim.lifecycle.unmet_needs import UnmetNeeds
 
 LESS = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -94,8 +95,9 @@ def coming_and_going(drawn: Mapping, folder: Path) -> Mapping:
 
 
 def by_arrays(patch: pytest.MonkeyPatch) -> None:
-    """Let all be done by the verbs on arrays."""
+    """Let all be done by the verbs on arrays, and let all who wait be searched for."""
     patch.setattr(few_vms, "FEW", 0)
+    patch.setattr(UnmetNeeds, "is_known", lambda *_: False)
 
 
 def played(made: Mapping, folder: Path) -> dict[str, Any]:
