@@ -7,7 +7,7 @@ returning more phases.
 
 from collections.abc import Sequence
 from dataclasses import field, fields
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from ..base.arrays import Floats, Ints
 from ..base.lazy_dataclass import dataclass
 from ..base.named_classes import NamedClasses
 from ..base.parameters import parameter
-from ..farm.farm import Farm
 from .course import Guest, MigrationEnd, MigrationSteps, Step
 from .dirty_pages import BYTES_PER_MEGABIT
+
+if TYPE_CHECKING:
+    from ..farm.farm import Farm
 
 MEGABIT_PER_MIB = 1024 * 1024 * 8 / 1e6
 
@@ -93,7 +95,7 @@ class Phases:
 class MigrationModel(Protocol):
     """Anything that can say how a set of migrations will go."""
 
-    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+    def schedule(self, farm: "Farm", vms: Ints, targets: Ints) -> Phases:
         """Return the phases of migrating each VM to the target at the same position."""
         ...
 
@@ -145,7 +147,7 @@ class FixedRate:
         """What a migration takes of the network."""
         return self.bandwidth_share * self.bandwidth_mbps
 
-    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+    def schedule(self, farm: "Farm", vms: Ints, targets: Ints) -> Phases:
         """Return one phase per VM, as long as its memory takes to copy."""
         del targets
         memory_mib = farm.vms.memory_mib[vms]

@@ -7,18 +7,20 @@ neither is to be had the migration is impossible, and the reason is kept.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
 from ..base.arrays import Bools, Ints
 from ..base.lazy_dataclass import dataclass
 from ..base.named_classes import name_of
-from ..farm.farm import Farm
 from .conversion import Conversion, MigrationPlatform, NoConversion, platform_change
 from .course import Guest, MigrationSteps
 from .fixed_rate import MIGRATION_MODELS, FixedRate, MigrationModel, Phases, PortedRate
 from .suspend_resume import Cold, Handover, MemoryHandover
+
+if TYPE_CHECKING:
+    from ..farm.farm import Farm
 
 T = TypeVar("T")
 
@@ -208,7 +210,7 @@ class MigrationModels:
             guest = replace(guest, passthrough=held, takes_device=given)
         return model.steps(guest)
 
-    def schedule(self, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+    def schedule(self, farm: "Farm", vms: Ints, targets: Ints) -> Phases:
         """Return the phases of migrations that are possible, where none uses the network."""
         if len(self._choices) == 1:
             return _durations_of(self._choices[0], farm, vms, targets)
@@ -242,7 +244,7 @@ def _knows_durations(model: Model | None) -> bool:
     return isinstance(model, FixedRate) or not isinstance(model, StepwiseModel)
 
 
-def _durations_of(choice: ModelChoice, farm: Farm, vms: Ints, targets: Ints) -> Phases:
+def _durations_of(choice: ModelChoice, farm: "Farm", vms: Ints, targets: Ints) -> Phases:
     """Return the phases of migrations that follow one model of durations."""
     assert isinstance(choice.model, MigrationModel)
     return choice.model.schedule(farm, vms, targets)

@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 from ...models.accounts.accounts import HostAccounts, Rate
 from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
-from ...models.delivery.cpu_delivery import Delivery
-from ...models.delivery.overhead_tables import Layer
-from ...models.farm.farm import Farm
 from ...models.hardware.power_curves import PowerBank
 from ...models.rules.reserve import AllowedHosts
-from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
 from .policy_states import PolicyStates
 from .reserve_book import FarmReserve, ReserveBook
+
+if TYPE_CHECKING:
+    from ...models.delivery.cpu_delivery import Delivery
+    from ...models.delivery.overhead_tables import Layer
+    from ...models.farm.farm import Farm
+    from ...models.rules.rules import Rules
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class HostView(_Columns):
     to the instant of the decision; copy what is to be kept.
     """
 
-    def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: Delivery) -> None:
+    def __init__(self, hosts: Hosts, accounts: HostAccounts, delivery: "Delivery") -> None:
         self.cpu_mhz: Floats = locked(hosts.cpu_mhz)
         self.core_mhz: Floats = locked(hosts.core_mhz)
         self.memory_mib: Floats = locked(hosts.memory_mib)
@@ -109,7 +111,7 @@ class VmView(_Columns):
     them once.
     """
 
-    def __init__(self, vms: Vms, delivery: Delivery) -> None:
+    def __init__(self, vms: Vms, delivery: "Delivery") -> None:
         self.vcpus: Ints = locked(vms.vcpus)
         self.size_mhz: Floats = locked(vms.size_mhz)
         self.memory_mib: Floats = locked(vms.memory_mib)
@@ -158,12 +160,12 @@ class FarmView:
 
     def __init__(
         self,
-        farm: Farm,
+        farm: "Farm",
         vm_history: Ring,
         host_history: Ring,
         draw: Draw,
         slow_cores: bool = True,
-        rules: Rules | None = None,
+        rules: "Rules | None" = None,
         reserve: FarmReserve | None = None,
         movable: Bools | None = None,
         vm_use_history: Ring | None = None,
@@ -362,7 +364,7 @@ class FarmView:
         return sleeping & self.hosts.in_service
 
 
-def _destinations(layer: Layer, movable: Bools) -> Bools:
+def _destinations(layer: "Layer", movable: Bools) -> Bools:
     """Return the groups that a VM may go to, a row per size and group left, the last for none."""
     sizes, groups = layer.allowed.shape
     found = np.repeat(layer.allowed[:, None, :], groups + 1, axis=1)
