@@ -56,7 +56,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used. Raises AttributeError for all other names."""
     if name not in _WHERE:
         raise AttributeError(f"module 'farmsim' has no attribute {name!r}")
-    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    found = getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    # A dataclass is generated now, so that help shows its parameters before it is used.
+    getattr(found, "__dataclass_fields__", None)
+    return found
 
 
 def __dir__() -> list[str]:

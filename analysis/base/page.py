@@ -53,7 +53,7 @@ class CompiledTemplates(FileSystemBytecodeCache):
         """Keep a compiled template."""
         if not sys.dont_write_bytecode:
             with suppress(OSError):
-                Path(self.directory).mkdir(exist_ok=True)
+                Path(self.directory).mkdir(parents=True, exist_ok=True)
                 super().dump_bytecode(bucket)
 
 

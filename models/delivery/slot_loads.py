@@ -4,11 +4,10 @@ The same sums as those of :class:`.cpu_delivery.Delivery`, bit by bit, for block
 slots instead of all hosts slot by slot, so that the demand of a block stays in the cache.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..base.arrays import Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from ..workload.demand import DemandBatch
 from .cpu_delivery import Delivery
 from .guest_layers import GuestLayers

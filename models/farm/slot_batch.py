@@ -8,13 +8,13 @@ last bit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 
 from ..accounts.accounts import FULL, LEVELS, Rate, ViolationChanges
 from ..base.arrays import Bools, Floats, Ints
+from ..base.lazy_dataclass import dataclass
 from ..delivery.guest_layers import GuestLayers
 from ..delivery.saturated_hosts import HostSums
 from ..delivery.slot_loads import SlotLoads

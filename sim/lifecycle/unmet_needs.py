@@ -1,10 +1,9 @@
 """What hosts lack for VMs that found none, counted as hosts change instead of host by host."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...models.base.arrays import Floats
+from ...models.base.lazy_dataclass import dataclass
 from ...policies.interface.plan import Search
 
 MAX_NEEDS = 24

@@ -5,6 +5,8 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,14 @@ class Stored:
 
 def test_an_object_goes_through_pickle() -> None:
     assert pickle.loads(pickle.dumps(Stored(3))) == Stored(3)
+
+
+def test_help_on_a_public_class_shows_its_parameters() -> None:
+    program = "import farmsim, inspect; print(inspect.signature(farmsim.Levels))"
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("(path: str"), shown
 
 
 def test_with_slots_and_with_an_init_of_its_own_nothing_waits() -> None:
