@@ -337,8 +337,7 @@ class Delivery:
 
     def excess_mhz(self, vm: int) -> float:
         """Return the demand of a VM beyond what its vCPUs can get on its host."""
-        demand_mhz = self._vms.demand_mhz.item(vm)
-        return float(max(demand_mhz - self.ceiling_mhz.item(vm), 0.0))
+        return max(self._demand_of[vm] - self._ceiling_of[vm], 0.0)
 
     def allocate_one(self, host: int, copies_mhz: float) -> Given | None:
         """Return what :meth:`allocate` does for one host that is on and whose guests are as before.

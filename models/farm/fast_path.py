@@ -10,6 +10,7 @@ those of the verbs up to the rounding of sums.
 
 import numpy as np
 
+from ..base.arrays import single_ints, singles
 from ..state.columns import PowerState, VmState
 from .farm_rates import FarmRates
 from .farm_state import FarmState
@@ -26,6 +27,16 @@ class FastPath:
 
     def __init__(self, state: FarmState, rates: FarmRates) -> None:
         self._state, self._one_host = state, OneHost(state, rates)
+        hosts, vms = state.hosts, state.vms
+        self._vm_count, self._incoming = single_ints(hosts.vm_count), single_ints(hosts.incoming)
+        self._committed_mhz, self._vcpus = singles(hosts.committed_mhz), singles(hosts.vcpus)
+        self._memory_mib, self._size_mhz = singles(hosts.memory_used_mib), singles(vms.size_mhz)
+        self._vcpus_of = single_ints(vms.vcpus)
+        self._host_of, self._going_to = single_ints(vms.host), single_ints(vms.moving_to)
+        self._state_of, self._power = single_ints(vms.state), single_ints(hosts.state)
+        self._share_of, self._demand_mhz = singles(vms.guest_share), singles(vms.demand_mhz)
+        self._ceiling_mhz = singles(state.delivery.ceiling_mhz)
+        self._saturated = single_ints(state.delivery.saturated)
 
     def set_load(
         self, vm: int, guest_share: float, source_share: float, target_share: float, now_s: float
@@ -36,14 +47,14 @@ class FastPath:
         share changes where overheads look at all guests of a host.
         """
         state = self._state
-        source, target = state.vms.host.item(vm), state.vms.moving_to.item(vm)
-        if state.vms.state.item(vm) != VmState.MIGRATING or not self._on(source, target):
+        source, target = self._host_of[vm], self._going_to[vm]
+        if self._state_of[vm] != VmState.MIGRATING or not self._on(source, target):
             return False
         asks_anew = state.migration_load.shares(vm) != (source_share, target_share)
-        slows = state.vms.guest_share.item(vm) != guest_share
+        slows = self._share_of[vm] != guest_share
         if slows and not state.delivery.recounts:
             return False
-        if slows or asks_anew or state.delivery.saturated.item(source):
+        if slows or asks_anew or self._saturated[source]:
             self._one_host.settle(source, now_s)
         self._charge_copy(vm, now_s)
         if asks_anew:
@@ -51,7 +62,7 @@ class FastPath:
             state.migration_load.change_one(vm, source, target, source_share, target_share)
         if slows:
             self._charge(vm)
-            state.vms.guest_share[vm] = guest_share
+            self._share_of[vm] = guest_share
             self._one_host.recount(source)
         if slows or asks_anew:
             self._one_host.refresh_rates(source)
@@ -65,10 +76,9 @@ class FastPath:
         Left to the verb: a VM that does not migrate, an end that is not on, and farms where what
         guests want does not add up to what hosts are asked for.
         """
-        state, vms = self._state, self._state.vms
-        source, target = vms.host.item(vm), vms.moving_to.item(vm)
-        plain = self._on(source, target) and state.delivery.adds_up
-        if vms.state.item(vm) != VmState.MIGRATING or not plain:
+        state, source, target = self._state, self._host_of[vm], self._going_to[vm]
+        plain = state.delivery.adds_up and self._on(source, target)
+        if self._state_of[vm] != VmState.MIGRATING or not plain:
             return False
         self._one_host.settle(source, now_s)
         self._one_host.settle(target, now_s)
@@ -88,41 +98,41 @@ class FastPath:
 
     def _on(self, source: int, target: int) -> bool:
         """Whether both hosts serve their guests."""
-        state = self._state.hosts.state.item
-        return state(source) in SERVING and state(target) in SERVING
+        return self._power[source] in SERVING and self._power[target] in SERVING
 
     # Who lives where
 
     def _leave(self, vm: int, source: int, pages_away: bool) -> None:
         """Take a VM off the counts of its source, where rounding leaves nothing of no VM."""
-        state, hosts, vms = self._state, self._state.hosts, self._state.vms
-        hosts.vm_count[source] -= 1
-        hosts.committed_mhz[source] -= vms.size_mhz.item(vm)
-        hosts.vcpus[source] -= vms.vcpus.item(vm)
+        state, hosts = self._state, self._state.hosts
+        left = self._vm_count[source] = self._vm_count[source] - 1
+        self._committed_mhz[source] -= self._size_mhz[vm]
+        self._vcpus[source] -= self._vcpus_of[vm]
         if pages_away:
-            vms.pages_at[vm] = source
+            state.vms.pages_at[vm] = source
             state.fetching = np.sort(np.append(state.fetching, vm))
             hosts.sending[source] += 1
         else:
-            hosts.memory_used_mib[source] -= state.delivery.footprint_of_one(vm, source)
-        if not hosts.vm_count.item(source):
-            hosts.committed_mhz[source] = 0.0
-            if not hosts.incoming.item(source) + hosts.sending.item(source):
-                hosts.memory_used_mib[source] = 0.0
+            self._memory_mib[source] -= state.delivery.footprint_of_one(vm, source)
+        if not left:
+            self._committed_mhz[source] = 0.0
+            if not self._incoming[source] + hosts.sending.item(source):
+                self._memory_mib[source] = 0.0
 
     def _change_host(self, vm: int, source: int, target: int, now_s: float) -> None:
         """Let a VM run at its target, charged with what its vCPUs could not get until now."""
-        state, vms, accounts = self._state, self._state.vms, self._state.vm_accounts
+        state, accounts = self._state, self._state.vm_accounts
         excess_mhz = state.delivery.excess_mhz(vm)
-        vms.moving_to[vm], vms.state[vm], vms.guest_share[vm] = -1, VmState.RUNNING, 1.0
+        self._going_to[vm], self._state_of[vm], self._share_of[vm] = -1, VmState.RUNNING, 1.0
         state.residents.move_one(vm, source, target)
         state.delivery.move_one(vm, target)
-        vms.host[vm] = state.home[vm] = target
+        self._host_of[vm] = state.home[vm] = target
         excess_mhz -= state.delivery.excess_mhz(vm)
-        # Where all adds up there is no overhead: what is beyond the vCPUs is beyond their limit.
-        excess_mhz_s = excess_mhz * (now_s - state.demand_since_s)
-        accounts.unserved_mhz_s[vm] += excess_mhz_s
-        accounts.limit_mhz_s[vm] += excess_mhz_s
+        if excess_mhz:
+            # Without overhead, what is beyond the vCPUs is beyond their limit.
+            excess_mhz_s = excess_mhz * (now_s - state.demand_since_s)
+            accounts.unserved_mhz_s[vm] += excess_mhz_s
+            accounts.limit_mhz_s[vm] += excess_mhz_s
         accounts.mark_one(vm)
         accounts.migrations[vm] += 1
         state.migrating = state.migrating[state.migrating != vm]
@@ -130,29 +140,25 @@ class FastPath:
 
     def _arrive(self, vm: int, target: int) -> None:
         """Add a VM to the counts of its target, which has kept memory for it."""
-        state, hosts, vms = self._state, self._state.hosts, self._state.vms
-        hosts.vm_count[target] += 1
-        hosts.incoming[target] -= 1
-        hosts.committed_mhz[target] += vms.size_mhz.item(vm)
-        hosts.vcpus[target] += vms.vcpus.item(vm)
-        peak_vcpus = state.accounts.peak_vcpus
-        peak_vcpus[target] = max(peak_vcpus.item(target), hosts.vcpus.item(target))
+        self._vm_count[target] += 1
+        self._incoming[target] -= 1
+        self._committed_mhz[target] += self._size_mhz[vm]
+        vcpus = self._vcpus[target] = self._vcpus[target] + self._vcpus_of[vm]
+        peak_vcpus = self._state.accounts.peak_vcpus
+        if vcpus > peak_vcpus.item(target):
+            peak_vcpus[target] = vcpus
 
     # Charges of the guest
 
     def _charge(self, vm: int) -> None:
         """Charge a VM with what its host has failed to give it since it was charged last."""
-        state = self._state
-        asked_mhz = self._wanted_mhz(vm) * state.vms.guest_share.item(vm)
-        state.vm_accounts.charge_one(vm, asked_mhz)
+        self._state.vm_accounts.charge_one(vm, self._wanted_mhz(vm) * self._share_of[vm])
 
     def _charge_copy(self, vm: int, now_s: float) -> None:
         """Charge a VM with the CPU that its copy has taken from it until now."""
-        state = self._state
-        lost = 1.0 - state.vms.guest_share.item(vm)
-        state.vm_accounts.charge_copy_of_one(vm, lost * self._wanted_mhz(vm), now_s)
+        lost = 1.0 - self._share_of[vm]
+        self._state.vm_accounts.charge_copy_of_one(vm, lost * self._wanted_mhz(vm), now_s)
 
     def _wanted_mhz(self, vm: int) -> float:
         """Return the work that a VM asks for and its vCPUs could do on its host, in MHz."""
-        state = self._state
-        return float(min(state.vms.demand_mhz.item(vm), state.delivery.ceiling_mhz.item(vm)))
+        return min(self._demand_mhz[vm], self._ceiling_mhz[vm])

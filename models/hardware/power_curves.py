@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.arrays import Floats, Ints, distinct
+from ..base.arrays import Floats, Ints, distinct, single_ints, singles
 from ..base.lazy_dataclass import dataclass
 from ..base.parameters import parameter
 from .dvfs import FrequencyScaling
@@ -170,6 +170,8 @@ class PowerBank:
             if index in used:
                 self._highest_w = max(self._highest_w, float(watts.max()))
         self._slope_w, self._offset_w = slope_w.ravel(), offset_w.ravel()
+        self._slope_of, self._offset_of = singles(self._slope_w), singles(self._offset_w)
+        self._first_of = single_ints(self._first)
         self._curved = [
             index
             for index in sorted(used)
@@ -193,11 +195,11 @@ class PowerBank:
 
     def watts_of(self, host: int, utilisation: float) -> float:
         """Return W of one host, equal to what :meth:`watts` gives."""
-        level = min(utilisation * (LEVELS - 1), LEVELS - 1.0)
         if self._curved:
             return float(self.watts(np.array([utilisation]), np.array([host]))[0])
-        segment = int(level) + self._first.item(host)
-        return self._slope_w.item(segment) * level + self._offset_w.item(segment)
+        level = min(utilisation * (LEVELS - 1), LEVELS - 1.0)
+        segment = int(level) + self._first_of[host]
+        return self._slope_of[segment] * level + self._offset_of[segment]
 
     def _at(self, level: Floats, first: Ints, model_of_host: Ints) -> Floats:
         segment = level.astype(np.int64)

@@ -64,7 +64,7 @@ class Shares:
         self._free: list[int] = []
         self._changed: set[int] = set()
         self._mark = np.zeros(links + 1)
-        self._open_windows()
+        self._grow()
 
     def add(
         self, links: list[int], weights: list[float], cap: float, size_bytes: float, now_s: float
@@ -129,7 +129,7 @@ class Shares:
 
     def next_end_s(self) -> float:
         """Return when the next flow will have sent everything, in s; infinite for none."""
-        return float(self._ends.min(initial=math.inf))
+        return self._end[int(self._ends.argmin())]
 
     def ended(self, now_s: float) -> list[int]:
         """Return the flows that have sent everything by now, ascending; they are to be removed."""

@@ -88,7 +88,7 @@ def fill_few(
     turns = [(_level(left[link], asked[link]), link) for link in left]
     rises = [any(link in left for link in links) for links in crossed]
     turns += [(rate[flow], ~flow) for flow, waits in enumerate(rises) if waits]
-    rising = sum(rises)
+    rising = rises.count(True)
     heapify(turns)
     while rising:
         at, which = heappop(turns)

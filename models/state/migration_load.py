@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..base.arrays import Floats, Ints, sum_by
+from ..base.arrays import Floats, Ints, single_ints, singles, sum_by
 from .columns import Vms
 
 
@@ -24,6 +24,11 @@ class MigrationLoad:
         self.load_mhz = np.zeros(hosts)
         self._at = np.zeros(hosts, np.int64)
         self.active = 0
+        self._demand_of, self._load_of = singles(vms.demand_mhz), singles(self.load_mhz)
+        self._source_of, self._target_of = single_ints(self.source), single_ints(self.target)
+        self._source_share_of = singles(self.source_share)
+        self._target_share_of = singles(self.target_share)
+        self._at_of = single_ints(self._at)
 
     def begin(
         self,
@@ -52,33 +57,34 @@ class MigrationLoad:
 
     def shares(self, vm: int) -> tuple[float, float]:
         """Return what the copy of a VM asks of source and target; zeros if it has none."""
-        if self.source.item(vm) < 0:
+        if self._source_of[vm] < 0:
             return 0.0, 0.0
-        return self.source_share.item(vm), self.target_share.item(vm)
+        return self._source_share_of[vm], self._target_share_of[vm]
 
     def change_one(
         self, vm: int, source: int, target: int, source_share: float, target_share: float
     ) -> None:
         """End the copy of one VM if it has one, and begin another as :meth:`begin` does."""
-        demand_mhz = self._vms.demand_mhz.item(vm)
-        before = self.source.item(vm), self.target.item(vm)
-        if before[0] >= 0:
-            shares = self.source_share.item(vm), self.target_share.item(vm)
-            for host, share in zip(before, shares, strict=True):
-                self._at[host] -= 1
-                left_mhz = self.load_mhz.item(host) - share * demand_mhz
-                self.load_mhz[host] = left_mhz if self._at.item(host) else 0.0
+        demand_mhz = self._demand_of[vm]
+        if self._source_of[vm] >= 0:
+            self._take_off(self._source_of[vm], self._source_share_of[vm] * demand_mhz)
+            self._take_off(self._target_of[vm], self._target_share_of[vm] * demand_mhz)
             self.active -= 1
-        self.source_share[vm], self.target_share[vm] = source_share, target_share
+        self._source_share_of[vm], self._target_share_of[vm] = source_share, target_share
         if not (source_share or target_share):
-            self.source[vm] = self.target[vm] = -1
+            self._source_of[vm] = self._target_of[vm] = -1
             return
-        self.source[vm], self.target[vm] = source, target
-        self._at[source] += 1
-        self._at[target] += 1
-        self.load_mhz[source] += source_share * demand_mhz
-        self.load_mhz[target] += target_share * demand_mhz
+        self._source_of[vm], self._target_of[vm] = source, target
+        self._at_of[source] += 1
+        self._at_of[target] += 1
+        self._load_of[source] += source_share * demand_mhz
+        self._load_of[target] += target_share * demand_mhz
         self.active += 1
+
+    def _take_off(self, host: int, load_mhz: float) -> None:
+        """Take the load of one end of a copy off its host."""
+        left = self._at_of[host] = self._at_of[host] - 1
+        self._load_of[host] = self._load_of[host] - load_mhz if left else 0.0
 
     def reload(self) -> None:
         """Bring all loads up to date after a change of demand."""

@@ -48,6 +48,13 @@ class Clock(simpy.Environment):
         self.schedule(event, priority, delay_s)
         return event
 
+    def late(self, act: Callable[[simpy.Event], None]) -> None:
+        """Call ``act`` at the present instant, after other events then."""
+        event = simpy.Event(self)
+        event._ok, event._value = True, None
+        event.callbacks = [act]
+        self.schedule(event, LATE)
+
     @staticmethod
     def fire(event: simpy.Event, value: object) -> None:
         """Let an event happen within the one that is happening, instead of right after it.

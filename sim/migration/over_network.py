@@ -7,6 +7,7 @@ depends on all others under way.
 
 import math
 from collections.abc import Callable, Generator
+from typing import NamedTuple
 
 import numpy as np
 import simpy
@@ -79,20 +80,17 @@ class NetworkMigrations:
         twice. A target that boots is waited for before a slot is asked for.
         """
         self._power.wake_for_vms(targets)
-        first = self._ranked(vms, targets)
-        vms, targets = vms[first], targets[first]
-        sources = self._farm.vms.host[vms]
-        self._farm.begin_migration(vms, targets, self._clock.now)
-        moves = zip(vms.tolist(), sources.tolist(), targets.tolist(), strict=True)
-        for vm, source, target in moves:
-            self._moves[vm] = self._clock.process(self._move(vm, source, target))
-
-    def _ranked(self, vms: Ints, targets: Ints) -> Ints:
-        """Return the order in which migrations request their slots."""
-        ends = list(zip(self._farm.vms.host[vms].tolist(), targets.tolist(), strict=True))
-        moves = zip(vms.tolist(), targets.tolist(), strict=True)
-        claims = [self._claim(vm, target) for vm, target in moves]
-        return np.array(self._slots.ranked(ends, claims), np.int64)
+        sources = self._farm.vms.host[vms].tolist()
+        ways = zip(vms.tolist(), sources, targets.tolist(), strict=True)
+        asked = [self._asked(*way) for way in ways]
+        first = self._slots.ranked(
+            [(move.source, move.target) for move in asked], [move.claim for move in asked]
+        )
+        order = np.array(first, np.int64)
+        self._farm.begin_migration(vms[order], targets[order], self._clock.now)
+        for at in first:
+            move = asked[at]
+            self._moves[move.vm] = self._clock.process(self._move(move))
 
     def busy(self, vms: Ints) -> Bools:
         """Return VMs that cannot be migrated because a migration of theirs has not ended."""
@@ -167,11 +165,11 @@ class NetworkMigrations:
                 actions, actions.player.cut_off() if actions.player else None, finished=False
             )
 
-    def _move(self, vm: int, source: int, target: int) -> SimProcess:
+    def _move(self, move: "_Move") -> SimProcess:
         """Wait for target and slots, migrate, and always release the slots."""
-        farm = self._farm
+        farm, vm, source, target = self._farm, move.vm, move.source, move.target
         actions = _GuestActions(farm, self._clock, self._signals.memory_lost, (vm, source, target))
-        actions.knows_downtime = self._models.knows_downtime(*self._ends(vm, target))
+        actions.knows_downtime = self._models.knows_downtime(*move.kinds)
         self._actions[vm] = actions
         self._power.hold(source)
         place: simpy.Event | None = None
@@ -179,12 +177,12 @@ class NetworkMigrations:
         try:
             if farm.hosts.state.item(target) != PowerState.ON:
                 yield self._power.booted(target)
-            if self._models.takes_place(*self._ends(vm, target)):
-                place = self._slots.take(source, target, self._claim(vm, target))
+            if self._models.takes_place(*move.kinds):
+                place = self._slots.take(source, target, move.claim)
                 if not place.triggered:
                     yield place
             actions.start_s = self._clock.now
-            steps = self._models.steps(self._guest(vm), *self._ends(vm, target))
+            steps = self._models.steps(move.guest, *move.kinds)
             actions.player = MigrationPlayer(
                 self._clock, self._flow_network, steps, source, target, actions
             )
@@ -202,23 +200,17 @@ class NetworkMigrations:
         self._power.finish_draining_of(target)
         self._signals.space_freed()
 
-    def _claim(self, vm: int, target: int) -> MigrationDemand:
-        """Return the claim of a VM's migration on hosts and links."""
-        model = self._models.of(*self._ends(vm, target))
-        return MigrationDemand.of(model, self._guest(vm), self._farm.vms.priority.item(vm))
-
-    def _ends(self, vm: int, target: int) -> tuple[int, int, int]:
-        """Return the size of a VM, and the groups of the source and target of its migration."""
+    def _asked(self, vm: int, source: int, target: int) -> "_Move":
+        """Return what a migration has to know of its VM, which keeps its size while it moves."""
         vms, group = self._farm.vms, self._farm.hosts.group
-        return vms.size.item(vm), group.item(vms.host.item(vm)), group.item(target)
-
-    def _guest(self, vm: int) -> Guest:
-        vms = self._farm.vms
-        return Guest(
+        kinds = vms.size.item(vm), group.item(source), group.item(target)
+        guest = Guest(
             memory_bytes=vms.memory_mib.item(vm) * BYTES_PER_MIB,
             disk_bytes=vms.disk_mib.item(vm) * BYTES_PER_MIB,
             write_bytes_s=vms.disk_write_mbps.item(vm) * BYTES_PER_MEGABIT,
         )
+        claim = MigrationDemand.of(self._models.of(*kinds), guest, vms.priority.item(vm))
+        return _Move(vm, source, target, kinds, guest, claim)
 
     def _record(
         self, actions: "_GuestActions", outcome: MigrationOutcome | None, finished: bool
@@ -246,6 +238,17 @@ class NetworkMigrations:
         for name, start_s, end_s, sent_bytes in done.phases:
             word, sent_mib = recorder.words(name), sent_bytes / BYTES_PER_MIB
             recorder.phases.add_row(move, actions.vm, word, start_s, end_s, sent_mib)
+
+
+class _Move(NamedTuple):
+    """A migration that was asked for: ``kinds`` are the size of the VM and the groups of hosts."""
+
+    vm: int
+    source: int
+    target: int
+    kinds: tuple[int, int, int]
+    guest: Guest
+    claim: MigrationDemand
 
 
 class _GuestActions:

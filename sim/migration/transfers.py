@@ -11,7 +11,7 @@ import numpy as np
 import simpy
 from simpy.events import NORMAL
 
-from ...models.base.arrays import Floats, Ints, added
+from ...models.base.arrays import Floats, Ints, Singles, added, singles
 from ...models.network.flow_rates import Shares
 from ...models.network.network import Network
 from ...models.network.transport import Transport
@@ -61,7 +61,8 @@ class FlowNetwork:
         self._shares = Shares(payload)
         self._paths: dict[tuple[int, int], FlowPath] = {}
         self._flows: dict[int, Transfer] = {}
-        self._sent = [0.0] * len(network)
+        self._sent = np.zeros(len(network))
+        self._sent_of = singles(self._sent)
         self._refreshing = False
         self._alarm: simpy.Event | None = None
         self._alarm_s = math.inf
@@ -86,7 +87,8 @@ class FlowNetwork:
         else:
             path = self._paths.get((source, target)) or self._find(source, target)
         transfer = Transfer(self, self._clock, (source, target), size_bytes, path)
-        transfer.limit(cap_bytes_s)
+        if cap_bytes_s != math.inf:
+            transfer.limit(cap_bytes_s)
         if path is NO_PATH:
             transfer.withdraw()
         elif path.delay_s > 0:
@@ -145,9 +147,10 @@ class FlowNetwork:
     def link_bytes(self) -> Floats:
         """What each link has carried so far, in bytes, cross traffic included."""
         sent = self._sent.copy()
+        sent_of = singles(sent)
         for flow in self._flows.values():
-            _book(sent, flow.path, self.sent_bytes(flow))
-        return np.array(sent)
+            _book(sent_of, flow.path, self.sent_bytes(flow))
+        return sent
 
     @property
     def link_rates(self) -> Floats:
@@ -178,13 +181,15 @@ class FlowNetwork:
         """
         if transfer.row >= 0:
             self._leave(transfer, self.sent_bytes(transfer))
+        transfer.under_way = False
         transfer.succeed(math.inf)
 
     def _end(self, transfer: "Transfer") -> None:
+        transfer.under_way = False
         self._clock.fire(transfer, self._clock.now - transfer.start_s)
 
     def _leave(self, transfer: "Transfer", sent_bytes: float) -> None:
-        _book(self._sent, transfer.path, sent_bytes)
+        _book(self._sent_of, transfer.path, sent_bytes)
         transfer.sent_bytes = sent_bytes
         del self._flows[transfer.row]
         self._shares.remove(transfer.row)
@@ -195,17 +200,17 @@ class FlowNetwork:
         """Share anew once at this instant, however many transfers start and end at it."""
         if not self._refreshing:
             self._refreshing = True
-            event = self._clock.at(self._clock.now)
-            event.callbacks = [self._refresh]
+            self._clock.late(self._refresh)
 
     def _refresh(self, _: simpy.Event | None = None) -> None:
         if not self._refreshing:
             return
         self._refreshing = False
-        stalled = self._shares.refresh(self._clock.now)
+        shares = self._shares
+        stalled = shares.refresh(self._clock.now)
         if stalled:
             raise StalledError(self._stall(self._flows[stalled[0]]))
-        due_s = self._shares.next_end_s()
+        due_s = shares.next_end_s()
         if due_s != self._alarm_s:
             self._alarm_s = due_s
             self._alarm = self._clock.at(due_s, NORMAL) if due_s < math.inf else None
@@ -233,8 +238,9 @@ class FlowNetwork:
 class Transfer(simpy.Event):
     """An ongoing transfer; ``row`` is its flow in the shares, or -1.
 
-    ``ends`` are rows of hosts, source first. ``sent_bytes`` is valid once the transfer has ended;
-    before that ask :meth:`FlowNetwork.sent_bytes`. A process waits for it like for any event.
+    ``ends`` are rows of hosts, source first. ``under_way`` tells whether it has neither arrived nor
+    been withdrawn. ``sent_bytes`` is valid once the transfer has ended; before that ask
+    :meth:`FlowNetwork.sent_bytes`. A process waits for it like for any event.
     """
 
     def __init__(
@@ -256,11 +262,7 @@ class Transfer(simpy.Event):
         self.cap_bytes_s = path.window_bytes_s
         self.sent_bytes = 0.0
         self.row = -1
-
-    @property
-    def under_way(self) -> bool:
-        """Whether the transfer has neither arrived nor been withdrawn."""
-        return not self.triggered
+        self.under_way = True
 
     def withdraw(self) -> None:
         """End the transfer; unsent bytes are dropped."""
@@ -282,6 +284,6 @@ class Transfer(simpy.Event):
         self.cap_bytes_s = min(cap_bytes_s, self.path.window_bytes_s)
 
 
-def _book(sent: list[float], path: FlowPath, size_bytes: float) -> None:
+def _book(sent: Singles, path: FlowPath, size_bytes: float) -> None:
     for link, load in zip(path.links, path.loads, strict=True):
         sent[link] += load * size_bytes
