@@ -50,6 +50,13 @@ def text_array(texts: Sequence[str | None], missing: Bools | None = None) -> pa.
     return pa.Array.from_buffers(pa.string(), len(known), buffers)
 
 
+def optional_numbers(values: Sequence[float | None], kind: pa.DataType) -> pa.Array:
+    """Return numbers as an Arrow array of a type, null where they are None. Shape (rows,)."""
+    missing = np.array([each is None for each in values], bool)
+    known = np.array([0 if each is None else each for each in values], kind.to_pandas_dtype())
+    return _of_numbers(known, missing)
+
+
 def _of_numbers(values: np.ndarray[Any, Any], missing: Bools | None) -> pa.Array:
     """Return numbers or booleans as an Arrow array, which shares the memory of numbers."""
     kind = pa.from_numpy_dtype(values.dtype)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from ...models.base.arrays import added
 from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.errors.problems import refuse
+from ..base.arrow_arrays import text_array
 from ..base.run_tables import RunTables
 from ..base.units_and_ratios import S_PER_DAY, S_PER_H
 from .vm_sentences import (
@@ -264,7 +265,7 @@ class _Tables:
         import pyarrow.compute as pc  # noqa: PLC0415 - costly to import
 
         table = self[name]
-        wanted = pa.array(sorted(values), pa.string())
+        wanted = text_array(sorted(values))
         found = table.filter(pc.is_in(table[column], value_set=wanted))
         kept = [each for each in found.column_names if each not in KEYS]
         return [finite(row) for row in found.select(kept).to_pylist()]

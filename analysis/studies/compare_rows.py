@@ -1,13 +1,13 @@
 """Values of a comparison: every metric of every variant, differences, ranges and ranks."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pyarrow as pa
 
 from ...models.base.lazy_dataclass import dataclass
 from ...models.base.metric_definitions import HIGHER_IS_BETTER, LOWER_IS_BETTER, Metric
 from ...scenarios.variants import TYPICAL
+from ..base.arrow_arrays import optional_numbers, text_array
 from ..base.metric_titles import qualifier
 from ..run.result import Result
 
@@ -73,24 +73,25 @@ def table_of(rows: Iterable[Row], reference: str) -> pa.Table:
     The metadata of each field hold its unit and description.
     """
     listed = [(row, name, cell) for row in rows for name, cell in row.cells.items()]
-    columns: dict[str, tuple[list[Any], pa.DataType, str]] = {
-        "metric": ([row.name for row, _, _ in listed], pa.string(), "Name of the metric."),
-        "unit": ([row.unit for row, _, _ in listed], pa.string(), "Unit of all values."),
-        "variant": ([name for _, name, _ in listed], pa.string(), "Name of the variant."),
+    is_reference = [name == reference for _, name, _ in listed]
+    columns: dict[str, tuple[pa.Array, str]] = {
+        "metric": (text_array([row.name for row, _, _ in listed]), "Name of the metric."),
+        "unit": (text_array([row.unit for row, _, _ in listed]), "Unit of all values."),
+        "variant": (text_array([name for _, name, _ in listed]), "Name of the variant."),
         "is_reference": (
-            [name == reference for _, name, _ in listed],
-            pa.bool_(),
+            optional_numbers(is_reference, pa.bool_()),
             "Whether this variant is the reference.",
         ),
     }
     for key, meaning in _MEANINGS.items():
         kind = pa.int32() if key == "rank" else pa.float64()
-        columns[key] = ([getattr(cell, key, None) for _, _, cell in listed], kind, meaning)
+        values = [getattr(cell, key, None) for _, _, cell in listed]
+        columns[key] = (optional_numbers(values, kind), meaning)
     fields = [
-        pa.field(key, kind, metadata={"unit": _UNITS.get(key, ""), "description": meaning})
-        for key, (_, kind, meaning) in columns.items()
+        pa.field(key, array.type, metadata={"unit": _UNITS.get(key, ""), "description": meaning})
+        for key, (array, meaning) in columns.items()
     ]
-    arrays = [pa.array(values, kind) for values, kind, _ in columns.values()]
+    arrays = [array for array, _ in columns.values()]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 

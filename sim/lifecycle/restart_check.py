@@ -9,7 +9,7 @@ from dataclasses import field
 
 import numpy as np
 
-from ...models.base.arrays import Bools, Floats, Ints, States, sum_by
+from ...models.base.arrays import Bools, Floats, Ints, States, distinct, sum_by
 from ...models.base.lazy_dataclass import dataclass
 from ...models.rules.reserve import HostedVms
 from ...models.state.columns import PowerState
@@ -87,7 +87,7 @@ class RestartState:
         self.placed += zip(vms.tolist(), hosts.tolist(), strict=True)
         self.used_mib += sum_by(hosts, weights=footprint_mib[vms], minlength=count)
         self.load_mhz += sum_by(hosts, weights=self.need_mhz[vms], minlength=count)
-        sleeping = np.unique(hosts[self.state[hosts] == PowerState.OFF])
+        sleeping = distinct(hosts[self.state[hosts] == PowerState.OFF])
         self.woken += sleeping.tolist()
         self.state[sleeping] = PowerState.BOOTING
 

@@ -62,6 +62,17 @@ def test_starting_imports_nothing_heavy(
     assert {name for name in unwanted if name in modules} == set()
 
 
+def test_no_command_about_runs_imports_pandas(tmp_path: Path) -> None:
+    short = ("--set", "run.duration=2 h", "--quiet", "--out")
+    for arguments in (
+        ("run", "library/first-steps", *short, "run"),
+        ("report", "run"),
+        ("explain", "run", "--vm", "azure-1633748"),
+        ("compare", "library/first-steps", "library/claim-3-boot", *short, "compared"),
+    ):
+        assert "pandas" not in modules_of(*arguments, folder=tmp_path)
+
+
 @pytest.mark.parametrize("kind", catalogue.KINDS)
 def test_classes_are_known_by_their_names_and_names_by_their_classes(kind: str) -> None:
     table = catalogue.KINDS[kind]

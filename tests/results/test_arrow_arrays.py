@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from farmsim.analysis.base.arrow_arrays import arrow_array, numpy_array, text_array
+from farmsim.analysis.base.arrow_arrays import (
+    arrow_array,
+    numpy_array,
+    optional_numbers,
+    text_array,
+)
 
 DTYPES = ("f8", "f4", "i8", "i4", "i1", "u1", "?")
 COLUMNS = st.sampled_from(DTYPES).flatmap(
@@ -56,6 +61,17 @@ def test_lists_are_those_of_pyarrow(values: list[Any]) -> None:
     made, expected = arrow_array(values), pa.array(values)
     assert made.type == expected.type
     assert repr(made.to_pylist()) == repr(expected.to_pylist())
+
+
+@given(st.lists(st.none() | st.floats()), st.lists(st.none() | st.integers(-9, 9)))
+def test_optional_numbers_are_those_of_pyarrow(
+    floats: list[float | None], wholes: list[int | None]
+) -> None:
+    cases: list[tuple[list[Any], pa.DataType]] = [(floats, pa.float64()), (wholes, pa.int32())]
+    for values, kind in [*cases, ([each is None for each in wholes], pa.bool_())]:
+        made, expected = optional_numbers(values, kind), pa.array(values, kind)
+        assert made.type == expected.type
+        assert repr(made.to_pylist()) == repr(expected.to_pylist())
 
 
 def test_what_is_neither_number_nor_text_is_refused() -> None:
