@@ -69,6 +69,11 @@ class NotRunning:
             self._settle(ended, now_s)
             self._missing[ended] = False
 
+    def end_one(self, vm: int, now_s: float) -> None:
+        """Do as :meth:`end` for one VM."""
+        if self._missing.item(vm):
+            self.end(np.array([vm]), now_s)
+
     def note_demand(self, demand_mhz: Floats, now_s: float) -> None:
         """Note the demand of all VMs from now on."""
         rows = self._settle_all(now_s)

@@ -49,6 +49,16 @@ class FewVms:
         self._has_extra = bool(state.delivery.layer.extra_mib.any())
         self._at = np.zeros(64, np.int64)
 
+    def request(self, vms: Sequence[int]) -> bool:
+        """Do as :meth:`.Farm.request`; left to the verb: VMs that are not absent."""
+        vm_state = self._state.vms.state
+        if any(vm_state.item(vm) != VmState.ABSENT for vm in vms):
+            return False
+        for vm in vms:
+            vm_state[vm] = VmState.WAITING
+        self._state.present.stale = True
+        return True
+
     def place_rows(self, vms: Ints, hosts: Ints, demand_mhz: Floats | float, now_s: float) -> bool:
         """Do as :meth:`place` where there are few VMs; ``demand_mhz`` may be one for all."""
         if not 0 < len(vms) <= FEW:

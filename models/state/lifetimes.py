@@ -4,6 +4,8 @@ A VM is *down* from the moment it ceases to run until it runs again or is given 
 it runs for the first time is *waiting*. Availability is ``1 - down / (ran + down)``.
 """
 
+from math import isnan
+
 import numpy as np
 
 from ..base.arrays import Floats, Ints
@@ -49,6 +51,19 @@ class Lifetimes:
             ran = back[~np.isnan(self.ran_s[back])]
             self.absent_s[ran] += now_s - self.ended_s[ran]
             self.ended_s[back] = np.nan
+
+    def note_one_asked(self, vm: int, now_s: float) -> None:
+        """Do as :meth:`note_asked` for one VM."""
+        if isnan(self.asked_s.item(vm)):
+            self.asked_s[vm] = now_s
+        if not isnan(self.ended_s.item(vm)):
+            self.note_asked(np.array([vm]), now_s)
+
+    def note_one_running(self, vm: int, host: int, now_s: float) -> None:
+        """Do as :meth:`note_running` for one VM, while none is down."""
+        if isnan(self.ran_s.item(vm)):
+            self.ran_s[vm] = now_s
+            self.first_host[vm] = host
 
     def note_running(self, vms: Ints, hosts: Ints, now_s: float) -> None:
         """Note that VMs run from now, on these hosts."""

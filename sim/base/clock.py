@@ -101,6 +101,25 @@ class DueRows:
                 self._alarm(instant_s)
             self._entries[instant_s].append(row)
 
+    def enter_one(self, row: int, instant_s: float) -> None:
+        """Do as :meth:`enter` for one row."""
+        self._due_s[row] = instant_s
+        if instant_s == math.inf:
+            return
+        entries = self._entries.get(instant_s)
+        if entries is None:
+            entries = self._entries[instant_s] = []
+            self._alarm(instant_s)
+        entries.append(row)
+
+    def cancel_one(self, row: int) -> None:
+        """Take one row off the agenda."""
+        self._due_s[row] = math.nan
+
+    def due_of(self, row: int) -> float:
+        """Return when one row is due, in s; NaN if it is not on the agenda."""
+        return float(self._due_s.item(row))
+
     def cancel(self, rows: Ints) -> None:
         """Take rows off the agenda."""
         self._due_s[rows] = np.nan
@@ -115,9 +134,10 @@ class DueRows:
         assert event.callbacks is not None
 
         def fire(_: simpy.Event) -> None:
-            rows = distinct(np.array(self._entries.pop(instant_s), np.int64))
-            rows = rows[self._due_s[rows] == instant_s]
-            if len(rows):
+            due = self._due_s.item
+            entries = [row for row in self._entries.pop(instant_s) if due(row) == instant_s]
+            if entries:
+                rows = distinct(np.array(entries, np.int64))
                 self._due_s[rows] = np.nan
                 self._act(rows)
 

@@ -21,6 +21,11 @@ class Signal(Generic[P]):
     def __init__(self) -> None:
         self._listeners: list[Callable[P, None]] = []
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
     def listen(self, listener: Callable[P, None]) -> None:
         """Let a listener be called from now on."""
         self._listeners.append(listener)

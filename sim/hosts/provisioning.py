@@ -11,12 +11,13 @@ class Provisioning:
     ``first_s`` is what making and booting a VM takes, ``again_s`` what booting one takes that
     exists already, both (groups), in s. A start that finds its host's places taken begins when
     the first of them is free: first come, first served, so its end is known at once.
+    ``is_instant``: starts take no time.
     """
 
     def __init__(self, first_s: Floats, again_s: Floats, per_host: int, hosts: int) -> None:
         self._first_s, self._again_s = first_s, again_s
         self._free_s = np.zeros((hosts, per_host))
-        self._instant = not (first_s.any() or again_s.any())
+        self.is_instant = not (first_s.any() or again_s.any())
 
     def ready_s(
         self, hosts: Ints, groups: Ints, again: Bools, now_s: float, on_s: Floats
@@ -27,7 +28,7 @@ class Provisioning:
         exists already, and when the host is on, in s. The slot is taken by the call.
         """
         earliest_s = np.maximum(on_s, now_s)
-        if self._instant:
+        if self.is_instant:
             return earliest_s
         took_s = np.where(again, self._again_s[groups], self._first_s[groups])
         ready_s = np.empty(len(hosts))
@@ -43,7 +44,7 @@ class Provisioning:
 
         The slot that would be free last is given back, whichever start it was.
         """
-        for host in hosts.tolist() if not self._instant else ():
+        for host in hosts.tolist() if not self.is_instant else ():
             row = self._free_s[host]
             row[int(row.argmax())] = 0.0
 

@@ -13,6 +13,7 @@ from ...policies.interface.plan import Search
 from ...policies.interface.reserve_book import NAME as RESERVE
 from ...policies.placement.placement import Placed
 from ..base.clock import ARRIVAL, Clock, DueRows
+from .few_lives import FEW
 from .life_record import LifeRecord
 from .setup import Admission, LifecycleSetup
 from .waiting_queue import WaitingQueue, serve
@@ -73,8 +74,12 @@ class AdmissionQueue:
         at once, without retries.
         """
         self._retries.cancel(vms)
-        self._farm.request(vms)
-        self._record.note_asked(vms)
+        rows = vms.tolist()
+        if len(rows) <= FEW and self._farm.few_vms.request(rows):
+            self._record.note_few_asked(rows)
+        else:
+            self._farm.request(vms)
+            self._record.note_asked(vms)
         fits = self._size_fits[self._farm.vms.size[vms]]
         if not fits.all():
             self._record.note_waiting(vms[~fits])
@@ -139,8 +144,9 @@ class AdmissionQueue:
 
     def leave(self, vms: Ints) -> None:
         """Take VMs out that have a host."""
-        self._queue.remove(vms)
-        self._timeouts.cancel(vms)
+        if len(self._queue):
+            self._queue.remove(vms)
+            self._timeouts.cancel(vms)
         for vm in vms.tolist() if self.searches else ():
             self.searches.pop(vm, None)
 

@@ -1,5 +1,7 @@
 """What is written down of VMs' lives: events, times, and the work that is not done meanwhile."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints, distinct
@@ -80,6 +82,28 @@ class LifeRecord:
         beyond = ~self._farm.hosts.reachable[hosts]
         if beyond.any():
             self.note_down(vms[beyond])
+
+    def note_few_asked(self, vms: Sequence[int]) -> None:
+        """Do as :meth:`note_asked` for a few VMs."""
+        for vm in vms:
+            self.lives.note_one_asked(vm, self._clock.now)
+
+    def note_few_running(self, vms: Sequence[int], hosts: Sequence[int]) -> None:
+        """Do as :meth:`note_running` for a few VMs whose hosts can be reached; none is down."""
+        now_s = self._clock.now
+        for vm, host in zip(vms, hosts, strict=True):
+            self.lives.note_one_running(vm, host, now_s)
+            self._missing.end_one(vm, now_s)
+        self._recorder.note_few_vms(now_s, vms, "running", hosts)
+
+    def note_few_ended(self, vms: Sequence[int], event: str, hosts: Sequence[int]) -> None:
+        """Do as :meth:`note_ended` and :meth:`note` for a few VMs; none is down."""
+        now_s = self._clock.now
+        for vm in vms:
+            self.returning[vm] = False
+            self.lives.ended_s[vm] = now_s
+            self._missing.end_one(vm, now_s)
+        self._recorder.note_few_vms(now_s, vms, event, hosts)
 
     def note_down(self, vms: Ints) -> None:
         """Note that VMs do not serve from now on, with what each would ask for."""

@@ -20,6 +20,7 @@ from ..base.signals import Signals
 from ..hosts.power_states import PowerTransitions
 from ..hosts.provisioning import Provisioning
 from .admission import LEAVE, AdmissionQueue, VmKinds
+from .few_lives import FewLives
 from .host_finder import HostFinder
 from .life_record import LifeRecord
 from .setup import LifecycleSetup
@@ -69,6 +70,10 @@ class Lifecycle:
         self._starts = DueRows(clock, count, self._started, ARRIVAL)
         self._ends = DueRows(clock, count, self._end, LEAVE)
         self._noticed = DueRows(clock, count, self._restart, LEAVE)
+        agendas = (self._ends, self._starts, self._noticed)
+        self._few = FewLives(
+            clock, farm, record, power, signals, withdraw, agendas, setup.population.lifetime_s
+        )
 
     @property
     def record(self) -> LifeRecord:
@@ -294,6 +299,8 @@ class Lifecycle:
         farm, now_s = self._farm, self._clock.now
         self.waiting.leave(vms)
         self._record.returning[vms] = False
+        if self._provisioning.is_instant and self._few.run(vms, hosts):
+            return
         sleeping = distinct(hosts[farm.hosts.state[hosts] == PowerState.OFF])
         if len(sleeping):
             self._power.wake(sleeping, "needed for VMs")
@@ -353,6 +360,9 @@ class Lifecycle:
         None may be on its way to a host that it has not reached.
         """
         farm, now_s = self._farm, self._clock.now
+        if self._few.end(vms, state, event):
+            self._exists[vms], self._tied[vms] = False, -1
+            return
         held = farm.vms.host[vms] >= 0
         on, off = vms[held], vms[~held]
         hosts = farm.vms.host[on]

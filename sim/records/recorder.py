@@ -222,6 +222,14 @@ class Recorder:
         if len(vms):
             self.vm_events.add(len(vms), time_s=now_s, vm=vms, event=self.words(event), host=hosts)
 
+    def note_few_vms(
+        self, now_s: float, vms: Sequence[int], event: str, hosts: Sequence[int]
+    ) -> None:
+        """Do as :meth:`note_vms` for a few VMs, one by one."""
+        word = self.words(event)
+        for vm, host in zip(vms, hosts, strict=True):
+            self.vm_events.add_row(now_s, vm, word, host)
+
     def note_population(self, now_s: float, counts: Mapping[str, int]) -> None:
         """Record how many VMs are in which state."""
         self.population.add(time_s=now_s, **counts)

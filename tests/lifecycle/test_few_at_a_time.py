@@ -15,6 +15,7 @@ import farmsim
 from farmsim.models.base.arrays import Floats
 from farmsim.models.farm import few_vms
 from farmsim.models.farm.few_vms import FewVms
+from farmsim.sim.lifecycle import admission, few_lives
 from farmsim.sim.lifecycle.unmet_needs import UnmetNeeds
 
 LESS = settings(
@@ -96,7 +97,8 @@ def coming_and_going(drawn: Mapping, folder: Path) -> Mapping:
 
 def by_arrays(patch: pytest.MonkeyPatch) -> None:
     """Let all be done by the verbs on arrays, and let all who wait be searched for."""
-    patch.setattr(few_vms, "FEW", 0)
+    for module in (few_vms, few_lives, admission):
+        patch.setattr(module, "FEW", 0)
     patch.setattr(UnmetNeeds, "is_known", lambda *_: False)
 
 
