@@ -51,6 +51,8 @@ class Shares:
         self._users_of = single_ints(self._users)
         self._on: list[set[int]] = [set() for _ in range(links)]
         self._held: list[set[int]] = [set() for _ in range(links)]
+        self._holding: set[int] = set()
+        """Links that are a bottleneck."""
         self._rates, self._most, self._lefts, self._sinces = (np.zeros(0) for _ in range(4))
         self._ends = np.zeros(0)
         self._holder: list[int] = []
@@ -173,7 +175,9 @@ class Shares:
         reached |= more
         held, seen = self._held, set[int]()
         while more:
-            links = set(chain.from_iterable([self._links[row] for row in more])) - seen
+            links = set(chain.from_iterable([self._links[row] for row in more]))
+            links &= self._holding
+            links -= seen
             seen |= links
             more = set().union(*[held[link] for link in links]) - reached
             reached |= more
@@ -304,8 +308,11 @@ class Shares:
         before = self._bottleneck[row]
         if before != CAPPED:
             self._held[before].discard(row)
+            if not self._held[before]:
+                self._holding.discard(before)
         if link != CAPPED:
             self._held[link].add(row)
+            self._holding.add(link)
         self._bottleneck[row] = link
 
     def _enter_tables(self) -> None:

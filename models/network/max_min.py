@@ -8,6 +8,7 @@ has a bottleneck: a full link on which no other flow is faster.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
@@ -86,7 +87,7 @@ def fill_few(
     alive = {link: len(members[link]) for link in left}
     asked = {link: added(weights[link]) for link in left} if weights else alive
     turns = [(_level(left[link], asked[link]), link) for link in left]
-    rises = [any(link in left for link in links) for links in crossed]
+    rises = [not left.keys().isdisjoint(links) for links in crossed]
     turns += [(rate[flow], ~flow) for flow, waits in enumerate(rises) if waits]
     rising = rises.count(True)
     heapify(turns)
@@ -148,14 +149,11 @@ def _users(
     crossed: Sequence[Sequence[int]], loads: Sequence[Sequence[float]] | None
 ) -> tuple[dict[int, list[int]], dict[int, list[float]]]:
     """Return the flows of each link, and their loads on it; no loads where there are none."""
-    members: dict[int, list[int]] = {}
+    members: defaultdict[int, list[int]] = defaultdict(list)
     weights: dict[int, list[float]] = {}
     for flow, links in enumerate(crossed):
         for link in links:
-            if link in members:
-                members[link].append(flow)
-            else:
-                members[link] = [flow]
+            members[link].append(flow)
     if loads is not None:
         weights = {link: [] for link in members}
         for links, load_on in zip(crossed, loads, strict=True):
