@@ -131,6 +131,7 @@ class _Round:
         drain, view = self._policy.drain, self._view
         utilisation = view.hosts.utilisation
         order = drain.order(view, overloaded)
+        order = order[view.hosts.incoming[order] == 0]
         candidates.close(candidates.hosts[candidates.sleeping])
         if drain.skip_idle_hosts:
             candidates.close(candidates.hosts[candidates.utilisation == 0])
@@ -141,7 +142,7 @@ class _Round:
         staying = view.vms.state != VmState.MIGRATING
         placement = self._policy.placement
         for host in worth_trying(candidates, placement, order, self._home, staying):
-            if host in kept or view.hosts.incoming[host]:
+            if host in kept:
                 continue
             vms = self._tenants(host)
             candidates.close(np.array([host]))

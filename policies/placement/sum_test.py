@@ -32,11 +32,11 @@ def worth_trying(
     for index, host in enumerate(order.tolist()):
         if not possible[index]:
             continue
-        before = candidates.mark()
+        before, changes = candidates.mark(), len(candidates.changes)
         yield host
         if candidates.mark() > before:
             emptied = True
-        elif emptied:
+        elif emptied and len(candidates.changes) > changes:  # tried, which closes and opens it
             possible, emptied = may_fit(candidates, order, home, staying).tolist(), False
 
 
