@@ -24,7 +24,7 @@ from .setup import EngineSetup
 
 FEWEST_SLOTS, MOST_SLOTS = 3, 512
 """Slots of a batch: fewer cost more than one by one."""
-VM_SLOTS = 4_000_000
+VM_SLOTS = 2_000_000
 """VMs times slots of a batch at the most, for the memory that it takes."""
 
 Beat = tuple[float, list[bool]]

@@ -24,8 +24,9 @@ from .farm_rates import FarmRates
 from .farm_state import FarmState
 
 BLOCK_HOSTS = 1024
+BLOCK_HISTOGRAMS = 128
 BLOCK_VMS = 2048
-"""Hosts or VMs taken over all slots at a time."""
+"""Hosts, their histograms, or VMs taken over all slots at a time: what a core's cache holds."""
 
 HELD = (Rate.ON, Rate.VMS, Rate.SWITCHING, Rate.FAILED, Rate.MEMORY_MIB, Rate.VCPUS,
         Rate.PROMISED_MHZ)  # fmt: skip
@@ -139,24 +140,23 @@ class SlotBatch:
 
     def _ask(self, running: Ints | slice) -> Floats:
         """Integrate what VMs ask for; return that of the slot before each one that begins."""
-        state, elapsed_s = self._state, self._elapsed_s[:, None]
-        requested = state.vm_accounts.requested_mhz_s
+        state, requested = self._state, self._state.vm_accounts.requested_mhz_s
         count = len(requested[running])
-        ends = np.flatnonzero(self._begins) + 1
-        starts = np.append(0, ends[:-1])
-        worked = np.empty((len(ends), count))
+        worked = np.empty((len(self._demand), count))
         for first in range(0, count, BLOCK_VMS):
             at = slice(first, min(first + BLOCK_VMS, count))
             vms = at if isinstance(running, slice) else running[at]
-            now_mhz = state.vms.demand_mhz[vms]
-            asked = np.concatenate([now_mhz[None, :], self._demand.of(vms)[:-1]])
-            asked = (asked if len(asked) == len(elapsed_s) else asked[self._slot_of]) * elapsed_s
-            so_far = np.empty((len(asked) + 1, len(now_mhz)))
-            so_far[0] = requested[vms]
-            for row, each in enumerate(asked):
-                np.add(so_far[row], each, out=so_far[row + 1])
-            requested[vms] = so_far[-1]
-            np.subtract(so_far[ends], so_far[starts], out=worked[:, at])
+            rows = [state.vms.demand_mhz[vms], *self._demand.of(vms)]
+            so_far, so_far_at_start = requested[vms].copy(), requested[vms]
+            added, slot = np.empty_like(so_far), 0
+            for elapsed_s, begins in zip(self._elapsed_s.tolist(), self._begins, strict=True):
+                np.multiply(rows[slot], elapsed_s, out=added)
+                so_far += added
+                if begins:
+                    np.subtract(so_far, so_far_at_start, out=worked[slot, at])
+                    so_far_at_start = so_far.copy()
+                    slot += 1
+            requested[vms] = so_far
         return worked
 
     def _account_for_shortage(self, over: Ints) -> tuple[Ints, Floats | None]:
@@ -250,8 +250,8 @@ class SlotBatch:
 
     def _note_utilisation(self) -> None:
         on = np.flatnonzero(self._on)
-        for first in range(0, len(on), BLOCK_HOSTS):
-            hosts = on[first : first + BLOCK_HOSTS]
+        for first in range(0, len(on), BLOCK_HISTOGRAMS):
+            hosts = on[first : first + BLOCK_HISTOGRAMS]
             utilisation = self._utilisation[:-1, hosts]
             if len(utilisation) != len(self._elapsed_s):
                 utilisation = utilisation[self._slot_of]
