@@ -91,13 +91,15 @@ class InitialPlacement:
             *placed.searches, strict=True
         )
         outcome = np.where(targets >= 0, words("placed"), words("rejected"))
+        rule = words(f"initial placement: {self._start.rule}")
+        codes = {names: words(names) for names in dict.fromkeys(rules)}
         recorder.decisions.add(
             len(targets),
             time_s=0.0,
             vm=self.vms,
             source=-1,
             target=targets,
-            rule=words(f"initial placement: {self._start.rule}"),
+            rule=rule,
             measured=0.0,
             limit=0.0,
             considered=considered,
@@ -106,7 +108,7 @@ class InitialPlacement:
             no_memory=no_memory,
             vetoed=vetoed,
             barred=barred,
-            rules=[words(names) for names in rules],
+            rules=[codes[names] for names in rules],
             cost=cost,
             outcome=outcome,
         )

@@ -7,7 +7,7 @@ anew whenever the demand of every VM is set, so that rounding does not add up.
 
 import numpy as np
 
-from ..base.arrays import Floats
+from ..base.arrays import Floats, dot
 from ..base.quantiles import nearest_rank
 
 FINENESS = 100_000
@@ -89,4 +89,4 @@ class Levels:
     def set_on(self, on: Floats, cpu_mhz: Floats, memory_mib: Floats) -> None:
         """Set which hosts are on, 1 or 0 each, given what all of them have."""
         self._on = int(on.sum())
-        self._on_mhz, self._on_mib = float(on @ cpu_mhz), float(on @ memory_mib)
+        self._on_mhz, self._on_mib = dot(on, cpu_mhz), dot(on, memory_mib)

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ...models.accounts.accounts import Rate
-from ...models.base.arrays import Floats, Ints
+from ...models.base.arrays import Floats, Ints, dot
 from ...models.farm.farm import Farm
 from ...policies.interface.plan import ProposalColumns
 from ..base.log import Column, Log, Words
@@ -282,8 +282,9 @@ class Recorder:
         sums = {name: float(totals[rate].sum()) for name, rate in SERIES.items()}
         on_s, hosts = totals[Rate.ON], self._farm.hosts
         self._series.add(
-            1, time_s=now_s, on_mhz_s=on_s @ hosts.cpu_mhz, on_mib_s=on_s @ hosts.memory_mib,
-            on_core_s=on_s @ (hosts.cpu_mhz / hosts.core_mhz), **sums,
+            1, time_s=now_s, on_mhz_s=dot(on_s, hosts.cpu_mhz),
+            on_mib_s=dot(on_s, hosts.memory_mib),
+            on_core_s=dot(on_s, hosts.cpu_mhz / hosts.core_mhz), **sums,
         )  # fmt: skip
         for source in self._sources:
             source.sample(now_s)

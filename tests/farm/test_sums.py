@@ -5,9 +5,10 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from farmsim.models.base.arrays import added
+from farmsim.models.base.arrays import DOT_BLOCK, added, dot
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
@@ -73,3 +74,15 @@ def test_added_rounds_after_each_number() -> None:
     assert added(values) != math.fsum(values)
     assert added([]) == 0.0
     assert added(iter([1, 2.5])) == 3.5
+
+
+@pytest.mark.parametrize("count", [0, 1, 800, DOT_BLOCK])
+def test_products_are_added_up_as_numpy_does_in_one_thread(count: int) -> None:
+    first, second = np.random.default_rng(count).random((2, count))
+    assert dot(first, second) == float(first @ second)
+
+
+def test_many_products_are_added_up_in_blocks() -> None:
+    first, second = np.random.default_rng(3).random((2, 2 * DOT_BLOCK + 5))
+    blocks = [slice(0, DOT_BLOCK), slice(DOT_BLOCK, 2 * DOT_BLOCK), slice(2 * DOT_BLOCK, None)]
+    assert dot(first, second) == added(float(first[at] @ second[at]) for at in blocks)
