@@ -43,7 +43,8 @@ class Levels:
 
     ``utilisation`` is CPU delivered, ``memory`` memory held and ``promised`` the sizes of VMs, each
     over what the hosts that are on have of it, 0 while none is on. ``peak_w`` is the highest power
-    that lasted for any time.
+    that lasted for any time. ``shifted``: rates of some hosts have changed since those of all were
+    computed last.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class Levels:
             TimeWeightedValues(),
             TimeWeightedValues(),
         )
-        self.peak_w, self.since_s = 0.0, 0.0
+        self.peak_w, self.since_s, self.shifted = 0.0, 0.0, True
         self._power_w = self._delivered_mhz = self._memory_mib = self._promised_mhz = 0.0
         self._on, self._on_mhz, self._on_mib = 0, 0.0, 0.0
 
@@ -74,6 +75,7 @@ class Levels:
         self, power_w: float, delivered_mhz: float, memory_mib: float, promised_mhz: float
     ) -> None:
         """Set the sums over all hosts."""
+        self.shifted = False
         self._power_w, self._delivered_mhz = power_w, delivered_mhz
         self._memory_mib, self._promised_mhz = memory_mib, promised_mhz
 
@@ -81,6 +83,7 @@ class Levels:
         self, power_w: float, delivered_mhz: float, memory_mib: float, promised_mhz: float
     ) -> None:
         """Add to the sums over all hosts what some of them do more."""
+        self.shifted = True
         self._power_w += power_w
         self._delivered_mhz += delivered_mhz
         self._memory_mib += memory_mib
