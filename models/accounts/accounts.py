@@ -144,7 +144,7 @@ class HostAccounts:
         """
         before = self._rates_of[host].tolist()
         if rates[Rate.VIOLATING] != before[Rate.VIOLATING]:
-            self.note_violating(np.array([host]), np.array([float(rates[Rate.VIOLATING])]))
+            self._note_one_violating(host, bool(rates[Rate.VIOLATING]))
         self._rates_of[host] = rates
         return [rates[rate] - before[rate] for rate in LEVELS]
 
@@ -165,6 +165,12 @@ class HostAccounts:
             self.violation_changes.append(
                 ViolationChanges(rows, self.since_s[rows], violating[changed], missed_mhz_s)
             )
+
+    def _note_one_violating(self, host: int, violating: bool) -> None:
+        """Note that a host, settled, begins or ceases to violate."""
+        missed_mhz_s = self.totals.item(Rate.SATURATED_MHZ, host)
+        columns = [host], [self.since_s.item(host)], [violating], [missed_mhz_s]
+        self.violation_changes.append(ViolationChanges(*map(np.array, columns)))
 
     def set_load_of_one(
         self,
@@ -222,13 +228,6 @@ class HostAccounts:
         """Update the maximum memory in use and the maximum number of vCPUs."""
         self.peak_memory_mib[hosts] = np.maximum(self.peak_memory_mib[hosts], memory_mib)
         self.peak_vcpus[hosts] = np.maximum(self.peak_vcpus[hosts], vcpus)
-
-    def note_held_by_one(self, host: int, memory_mib: float, vcpus: float) -> None:
-        """Do as :meth:`note_held` for one host."""
-        if memory_mib > self.peak_memory_mib.item(host):
-            self.peak_memory_mib[host] = memory_mib
-        if vcpus > self.peak_vcpus.item(host):
-            self.peak_vcpus[host] = vcpus
 
     def _note_utilisation(self, hosts: Ints, elapsed_s: Floats) -> None:
         counts = (self.rates[Rate.ON, hosts] > 0) & (elapsed_s > 0)

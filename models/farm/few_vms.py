@@ -63,7 +63,10 @@ class FewVms:
         """Do as :meth:`place` where there are few VMs; ``demand_mhz`` may be one for all."""
         if not 0 < len(vms) <= FEW:
             return False
-        asked_mhz = np.broadcast_to(demand_mhz, len(vms)).tolist()
+        if isinstance(demand_mhz, np.ndarray):
+            asked_mhz = demand_mhz.tolist()
+        else:
+            asked_mhz = [demand_mhz] * len(vms)
         return self.place(vms.tolist(), hosts.tolist(), asked_mhz, now_s)
 
     def retire_rows(self, vms: Ints, now_s: float, new_state: int) -> bool:
@@ -206,7 +209,7 @@ class FewVms:
         hosts.demand_mhz[host], hosts.delivered_mhz[host] = demand_mhz, delivered_mhz
         utilisation = delivered_mhz / hosts.cpu_mhz.item(host)
         power_w = hosts.power.watts_of(host, utilisation)
-        accounts.note_held_by_one(host, guests.memory_mib, guests.vcpus)
+        accounts.note_held_of_one(host, guests.memory_mib, guests.vcpus)
         accounts.utilisation[host] = utilisation
         violating = not idle and utilisation >= FULL
         # In the order of Rate: this host is on, short of nothing, and neither switched nor failed.

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...models.accounts.accounts import Rate
+from ...models.accounts.accounts import Rate, ViolationChanges
 from ...models.base.arrays import Floats, Ints, dot
 from ...models.farm.farm import Farm
 from ...policies.interface.plan import ProposalColumns
@@ -243,7 +243,11 @@ class Recorder:
             self._farm.accounts.violation_changes,
             [],
         )
-        for hosts, time_s, violating, missed_mhz_s in violation_changes:
+        for change in violation_changes:
+            if len(change.hosts) == 1:
+                self._note_violation(change)
+                continue
+            hosts, time_s, violating, missed_mhz_s = change
             ended = ~violating
             self._violation_end_s[hosts[ended]] = time_s[ended]
             self._unserved_at_end[hosts[ended]] = missed_mhz_s[ended]
@@ -253,6 +257,25 @@ class Recorder:
             self._violating_since_s[hosts[fresh]] = time_s[fresh]
             self._unserved_at_start[hosts[fresh]] = missed_mhz_s[fresh]
             self._violation_end_s[hosts[violating]] = np.nan
+
+    def _note_violation(self, change: ViolationChanges) -> None:
+        """Open or close the violation period of one host."""
+        host, time_s, missed_mhz_s = (
+            change.hosts.item(0), change.time_s.item(0), change.missed_mhz_s.item(0)
+        )  # fmt: skip
+        end_s = self._violation_end_s.item(host)
+        if not change.violating.item(0):
+            self._violation_end_s[host], self._unserved_at_end[host] = time_s, missed_mhz_s
+            return
+        if end_s != time_s:
+            start_s = self._violating_since_s.item(host)
+            if start_s < end_s:
+                before, after = self._unserved_at_start, self._unserved_at_end
+                missed = after.item(host) - before.item(host)
+                self.violations.add_row(host, start_s, end_s, missed)
+            self._violating_since_s[host] = time_s
+            self._unserved_at_start[host] = missed_mhz_s
+        self._violation_end_s[host] = np.nan
 
     def _close_violations(self, hosts: Ints) -> None:
         """Record the last period of each host, unless it took no time."""
