@@ -7,7 +7,13 @@ import numpy as np
 from ..models.base.arrays import Ints
 from ..models.farm.farm import Farm
 from ..models.state.columns import PowerState, VmState
-from ..policies.interface.plan import Plan, Proposal, ProposalColumns, columns_of
+from ..policies.interface.plan import (
+    Plan,
+    Proposal,
+    ProposalColumns,
+    asks_for_nothing,
+    columns_of,
+)
 from .base.clock import Clock
 from .base.signals import Signals
 from .hosts.maintenance import Maintenance
@@ -97,13 +103,14 @@ class Actuator:
         ``policy`` is the name used in errors. ``limit`` is applied to the checked plan, before
         anything begins. Refusals that the plan itself names are recorded in any case.
         """
-        self._checks.reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
+        if not asks_for_nothing(plan):
+            self._checks.reject_nonsense(plan, f"policy {policy} at {self._clock.now:g} s")
         if limit is not None:
             plan = limit(plan)
-        if plan.proposals or plan.sleeps or plan.wakes or plan.closes or plan.opens:
-            self._start(plan, again)
-        else:
+        if asks_for_nothing(plan):
             self.maintenance.look()
+        else:
+            self._start(plan, again)
         self._recorder.note_refusals(self._clock.now, plan.refusals)
 
     def _start(self, plan: Plan, again: bool) -> None:

@@ -241,6 +241,12 @@ def columns_of(plan: Plan) -> ProposalColumns:
     return ProposalColumns.of(plan.proposals)
 
 
+def asks_for_nothing(plan: Plan) -> bool:
+    """Whether a plan changes nothing and proposes no migration; refusals may be in it."""
+    moves = plan._columns or plan.__dict__["_proposals"]
+    return not (moves or plan.sleeps or plan.wakes or plan.closes or plan.opens)
+
+
 def _row(value: Row, what: str) -> int:
     try:
         return index(value)

@@ -1,6 +1,7 @@
 """A plan written as columns is the plan written one move after another."""
 
 from dataclasses import dataclass, replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -86,10 +87,17 @@ class InColumns:
         return columns
 
 
-def play(control: Chaos | InColumns, seed: int) -> Outcome:
+def play(control: Chaos | InColumns, seed: int, memory_mib: float = 4096.0) -> Outcome:
     shares = np.random.default_rng(seed).random((12, 9))
-    farm = make_farm(make_hosts([4000.0] * 5, 4096.0, boot_s=90.0), make_vms([1000.0] * 9))
+    farm = make_farm(make_hosts([4000.0] * 5, memory_mib, boot_s=90.0), make_vms([1000.0] * 9))
     return make_engine(farm, shares, control).run()
+
+
+def test_columns_are_carried_out_without_a_list_of_them() -> None:
+    # With memory for all, no move has to wait for room.
+    with patch.object(ProposalColumns, "proposals", side_effect=AssertionError):
+        outcome = play(InColumns(Chaos(1)), 1, 16384.0)
+    assert (outcome.tables["decisions"]["source"] >= 0).any()
 
 
 @settings(max_examples=25, deadline=None)
