@@ -254,12 +254,12 @@ class IndexedHostFinder:
 
     def _find(self, needs: list[Need]) -> list[int]:
         """Return hosts for needs in turn, each entered in the index; −1: none."""
-        farm, capacity_index = self._farm, self._index
+        farm, capacity_index, unmet = self._farm, self._index, self._unmet
         self._catch_up()
         free_mhz, free_mib = self._free_mhz, self._free_mib
         found = []
         for need in needs:
-            host = -1 if self._unmet.is_known(need) else capacity_index.find(*need)
+            host = -1 if unmet.counts and unmet.is_known(need) else capacity_index.find(*need)
             if host >= 0:
                 self._update(host, free_mhz[host] - need[0], free_mib[host] - need[1])
                 farm.changed.add(host)
@@ -289,7 +289,8 @@ class IndexedHostFinder:
                 self._update(host, mhz, mib)
 
     def _update(self, host: int, free_mhz: float, free_mib: float) -> None:
-        self._unmet.change(host, free_mhz, free_mib)
+        if self._unmet.counts:
+            self._unmet.change(host, free_mhz, free_mib)
         self._free_mhz[host], self._free_mib[host] = free_mhz, free_mib
         self._index.update(host, free_mhz, free_mib)
 

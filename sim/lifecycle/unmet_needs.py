@@ -46,39 +46,37 @@ class UnmetNeeds:
 
     ``free_mhz`` and ``free_mib`` are what each host has left, (hosts,), CPU in MHz and memory in
     MiB; they belong to the caller, who tells of each change before it is made. CPU within
-    ``tie_mhz`` is equal.
+    ``tie_mhz`` is equal. ``counts`` are kept up for the needs asked about of late.
     """
 
     def __init__(self, free_mhz: Floats, free_mib: Floats, tie_mhz: float) -> None:
         self._free_mhz, self._free_mib, self._tie_mhz = free_mhz, free_mib, tie_mhz
-        self._hosts: dict[Need, _Hosts] = {}
+        self.counts: dict[Need, _Hosts] = {}
         self._unasked = 0
 
     def search(self, need: Need) -> Search:
         """Return how a search for a need ends that finds no host."""
-        hosts = self._hosts.get(need)
+        hosts = self.counts.get(need)
         self._unasked = 0
         if hosts is None:
-            if len(self._hosts) >= MAX_NEEDS:
-                self._hosts.clear()
-            hosts = self._hosts[need] = self._counted(need)
+            if len(self.counts) >= MAX_NEEDS:
+                self.counts.clear()
+            hosts = self.counts[need] = self._counted(need)
         considered = hosts.no_cpu + hosts.no_memory + hosts.fitting
         return Search(considered, considered, 0.0, hosts.no_cpu, hosts.no_memory)
 
     def is_known(self, need: Need) -> bool:
         """Whether it is known without a search that no host meets a need."""
-        hosts = self._hosts.get(need)
+        hosts = self.counts.get(need)
         return hosts is not None and not hosts.fitting
 
     def change(self, host: int, free_mhz: float, free_mib: float) -> None:
         """Note that a host is about to have something else left."""
-        if not self._hosts:
-            return
         self._unasked += 1
         if self._unasked > MAX_UNASKED:
-            self._hosts.clear()
+            self.counts.clear()
         before = self._free_mhz.item(host), self._free_mib.item(host)
-        for hosts in self._hosts.values():
+        for hosts in self.counts.values():
             hosts.add(*before, -1)
             hosts.add(free_mhz, free_mib, 1)
 
