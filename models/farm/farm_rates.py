@@ -31,7 +31,7 @@ class FarmRates:
         touched = distinct(hosts)
         self.accrue(touched[delivery.saturated[touched]], now_s)
         if delivery.contended:
-            self._accrue_costop(state.residents.recall(touched), now_s)
+            self.accrue_costop(state.residents.recall(touched), now_s)
         self.settle_hosts(touched, now_s)
         return touched
 
@@ -63,7 +63,7 @@ class FarmRates:
             return
         self.accrue(np.flatnonzero(delivery.saturated), now_s)
         if delivery.contended:
-            self._accrue_costop(np.flatnonzero(state.vms.host >= 0), now_s)
+            self.accrue_costop(np.flatnonzero(state.vms.host >= 0), now_s)
         for ledger in state.ledgers:
             ledger.settle_all(now_s)
         state.accounts.settle_all(now_s)
@@ -92,7 +92,7 @@ class FarmRates:
         )
         state.uncharged[saturated] = True
 
-    def _accrue_costop(self, vms: Ints, now_s: float) -> None:
+    def accrue_costop(self, vms: Ints, now_s: float) -> None:
         """Integrate for how long the vCPUs of VMs on crowded hosts waited for one another."""
         state, delivery = self._state, self._state.delivery
         per_mhz = delivery.costop_per_mhz[vms]

@@ -62,7 +62,7 @@ class SlotBatches:
             state.demand_since_s == now_s
             and not under_way
             and not state.present.stale
-            and not state.delivery.has_overheads
+            and not state.delivery.adjusts
             and not state.ledgers
             and not state.own_ledgers
         )
@@ -132,6 +132,8 @@ class SlotBatch:
         self._capacity_mhz = self._state.hosts.cpu_mhz - delivery.base_mhz
         asked_mhz = self._load_mhz + self._others_mhz
         self._saturated: Bools = asked_mhz > self._capacity_mhz
+        if loads.limited is not None:
+            self._saturated |= loads.limited
         self._saturated &= self._on
         self._delivered_mhz: Floats = np.minimum(asked_mhz, self._capacity_mhz, out=asked_mhz)
         self._saturated_mhz: Floats | None = None
@@ -169,10 +171,12 @@ class SlotBatch:
         if delivery.capped:
             over = np.union1d(over, np.flatnonzero(state.vms.demand_mhz > delivery.ceiling_mhz))
         short = np.flatnonzero(self._saturated.any(axis=0) | delivery.saturated | state.uncharged)
-        if not len(short) and not len(over):
+        crowded = np.flatnonzero(delivery.costop_per_mhz)
+        if not len(short) and not len(over) and not len(crowded):
             return over, None
         guests = self._guests_of(short)
-        watched = np.union1d(guests, over)
+        watched = np.union1d(guests, np.union1d(over, crowded))
+        settled = np.union1d(short, state.vms.host[crowded])
         demand_mhz = self._demand.of(watched)
         missed_mhz_s = np.empty_like(demand_mhz)
         accounts = state.vm_accounts
@@ -182,9 +186,11 @@ class SlotBatch:
             self._elapsed_s.tolist(), self._ends_s, self._begins, strict=True
         ):
             rates.accrue(np.flatnonzero(delivery.saturated), end_s)
+            if len(crowded):
+                rates.accrue_costop(crowded, end_s)
             rates.charge_excess(over, elapsed_s)
             rates.charge_uncharged()
-            state.accounts.since_s[short] = end_s
+            state.accounts.since_s[settled] = end_s
             if begins:
                 missed = accounts.unserved_mhz_s[watched] + accounts.degraded_mhz_s[watched]
                 missed_mhz_s[slot], before = missed - before, missed
