@@ -22,8 +22,8 @@ from .records.accounts import Accounts
 from .records.recorder import Recorder
 from .setup import EngineSetup
 
-FEWEST_SLOTS, MOST_SLOTS = 3, 512
-"""Slots of a batch: fewer cost more than one by one."""
+FEWEST_SLOTS, MOST_SLOTS = 6, 512
+"""Slots of a batch: fewer cost more than one by one where guests have to be listed anew."""
 VM_SLOTS = 2_000_000
 """VMs times slots of a batch at the most, for the memory that it takes."""
 
