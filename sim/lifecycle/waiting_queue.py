@@ -1,9 +1,8 @@
 """VMs that wait for a host, in queue order."""
 
-import heapq
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -86,32 +85,30 @@ class WaitingQueue:
 
         None are left out between them; at most ``most`` are returned.
         """
-        heads = []
-        for kind in list(self._lines):
-            line = self._lines[kind]
-            line.drop_while(self._is_gone)
-            if line.start == len(line.entries):
-                del self._lines[kind]
-            elif kind not in without:
-                heads.append((line.entries[line.start], line))
-        if not heads:
-            return []
-        # What comes behind the heads of so many kinds is not among the first.
-        heads = heapq.nsmallest(most, heads) if len(heads) > 1 else heads
-        rank = heads[0][0][:2]
-        first = [each for _, line in heads for each in self._first(line, rank, most)]
-        return [entry[3] for entry in sorted(first)[:most]]
-
-    def _first(self, line: "_Line", rank: tuple[int, ...], most: int) -> Iterator[Entry]:
-        """Yield the first VMs of a kind that wait and have a rank, at most so many."""
-        found = 0
-        for at in range(line.start, len(line.entries)):
-            entry = line.entries[at]
-            if found == most or entry[:2] != rank:
-                return
-            if not self._is_gone(entry):
-                found += 1
-                yield entry
+        heads, present = [], self._present.get
+        for kind, line in list(self._lines.items()):
+            head = line.entries[line.start]
+            if present(head[3]) != head[2]:
+                line.drop_while(self._is_gone)
+                if line.start == len(line.entries):
+                    del self._lines[kind]
+                    continue
+                head = line.entries[line.start]
+            if kind not in without:
+                heads.append((head, line.start, line))
+        heads.sort()
+        first: list[int] = []
+        rank = heads[0][0][:2] if heads else ()
+        while heads and len(first) < most and heads[0][0][:2] == rank:
+            entry, at, line = heads.pop(0)
+            first.append(entry[3])
+            entries = line.entries
+            at += 1
+            while at < len(entries) and self._is_gone(entries[at]):
+                at += 1
+            if at < len(entries):
+                insort(heads, (entries[at], at, line))
+        return first
 
     def _is_gone(self, entry: Entry) -> bool:
         """Whether a VM no longer waits under its entry, which an earlier wait has left."""
