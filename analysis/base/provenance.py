@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from ...models.base.kernel import kernel
 from ...scenarios.traces.trace import InputFile
 
 PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
@@ -15,9 +16,10 @@ PARTS = ("farmsim", "numpy", "simpy", "pydantic", "pyarrow", "plotly", "scipy")
 def versions() -> Mapping[str, str]:
     """Return versions of farmsim, Python and the libraries that a result depends on.
 
-    A library that is not installed as a package is ``unknown``.
+    A library that is not installed as a package is ``unknown``. ``kernel`` says whether the
+    compiled part was used.
     """
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "kernel": kernel()}
     for name in PARTS:
         try:
             found[name] = version(name)

@@ -2,13 +2,15 @@
 
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import click
 
+from ..models.base.kernel import kernel
 from ..scenarios.errors.terminal_text import show_warning, warn
 from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
-from .output import written
+from .output import echo, written
 from .runs import compare, explain, report, run
 from .scenario_files import catalog, init, schema, validate
 from .studies import evacuate, failover, optimum
@@ -63,8 +65,21 @@ class _Commands(click.Group):
             raise unsaid(error) from None
 
 
+def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        echo(f"farmsim, version {version('farmsim')}, kernel {kernel()}")
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="farmsim", prog_name="farmsim")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show the version, and whether the compiled kernel is used.",
+)
 def commands() -> None:
     """Simulate a consolidated server farm: how many hosts, kWh and euros, at what risk."""
 

@@ -6,7 +6,7 @@ from ...models.base.arrays import Bools, Ints
 from ...models.base.lazy_dataclass import dataclass
 from ...models.base.parameters import parameter
 from ...models.state.columns import VmState
-from ..interface.plan import Plan, Reason
+from ..interface.plan import Plan, Reason, propose_columns
 from ..interface.repeatable import is_repeatable
 from ..interface.view import FarmView
 from ..overload.detector import OverloadDetector
@@ -18,6 +18,7 @@ from ..placement.sum_test import worth_trying
 from ..placement_algorithms.power_aware import PowerAwareBestFitDecreasing
 from ..selection.minimum_migration_time import MinimumMigrationTime
 from ..selection.selection import Selection
+from .compiled_round import Draining, Residents, applies, play
 from .control import idle_hosts
 from .drain import Drain, LeastUtilised
 
@@ -85,13 +86,37 @@ class _Round:
         overloaded = self._detector_state.overloaded()
         leaving = self._relieve(overloaded)
         candidates = self._candidates(overloaded, len(leaving))
-        self._place(leaving, candidates)
-        drained = self._drain(overloaded, candidates)
-        filled = {host for host, vms in self._received.items() if vms}
+        drained, filled = self._move(overloaded, leaving, candidates)
         idle = [host for host in idle_hosts(self._view) if host not in filled]
         idle = [host for host in idle if candidates.may_sleep(host)]
         self._plan.sleeps = sorted({*drained, *idle} - filled)
         return self._plan
+
+    def _move(
+        self, overloaded: Ints, leaving: dict[int, Reason], candidates: Candidates
+    ) -> tuple[list[int], set[int]]:
+        """Place VMs that leave, and empty hosts; return hosts emptied, and those given VMs."""
+        order, placement = self._policy.drain.order(self._view, overloaded), self._policy.placement
+        if isinstance(placement, PowerAwareBestFitDecreasing) and applies(
+            candidates, placement, order
+        ):
+            played = play(candidates, placement, leaving, self._residents(), self._draining(order))
+            if played is not None:
+                propose_columns(self._plan, played.proposals)
+                return played.drained, played.filled
+        self._place(leaving, candidates)
+        drained = self._drain(order, candidates)
+        return drained, {host for host, vms in self._received.items() if vms}
+
+    def _draining(self, order: Ints) -> Draining:
+        drain = self._policy.drain
+        return Draining(
+            order, name_of(drain), drain.below, drain.drain_receivers, drain.skip_idle_hosts
+        )
+
+    def _residents(self) -> Residents:
+        staying = self._view.vms.state != VmState.MIGRATING
+        return Residents(self._home, staying, self._order, np.array(self._first, np.int64))
 
     def _relieve(self, overloaded: Ints) -> dict[int, Reason]:
         """Select VMs of each overloaded host until it is no longer overloaded."""
@@ -104,12 +129,18 @@ class _Round:
             vms = vms[self._view.vms.state[vms] == VmState.RUNNING]
             while len(vms) and self._detector_state.is_overloaded(host):
                 position = self._policy.selection.pick(self._view, vms)
-                for vm in self._view.affinity_group(int(vms[position])).tolist():
-                    if vm in vms:
-                        self._detector_state.take_away(vm, host)
-                        leaving[vm] = reason
-                        vms = vms[vms != vm]
+                for vm in self._together(int(vms[position]), vms):
+                    self._detector_state.take_away(vm, host)
+                    leaving[vm] = reason
+                    vms = vms[vms != vm]
         return leaving
+
+    def _together(self, vm: int, among: Ints) -> list[int]:
+        """Return a VM with those that rules keep with it, as far as they are among some VMs."""
+        if self._view.rules is None:
+            return [vm]
+        present = set(among.tolist())
+        return [each for each in self._view.affinity_group(vm).tolist() if each in present]
 
     def _candidates(self, overloaded: Ints, wanted: int) -> Candidates:
         view = self._view
@@ -126,11 +157,10 @@ class _Round:
         vms = np.array(list(leaving), np.int64)
         self._propose(vms, self._policy.placement.place(candidates, vms), list(leaving.values()))
 
-    def _drain(self, overloaded: Ints, candidates: Candidates) -> list[int]:
+    def _drain(self, order: Ints, candidates: Candidates) -> list[int]:
         """Empty hosts one by one where all their VMs fit elsewhere; return those emptied."""
         drain, view = self._policy.drain, self._view
         utilisation = view.hosts.utilisation
-        order = drain.order(view, overloaded)
         order = order[view.hosts.incoming[order] == 0]
         candidates.close(candidates.hosts[candidates.sleeping])
         if drain.skip_idle_hosts:

@@ -59,8 +59,7 @@ class DetectorState:
 
     def is_overloaded(self, host: int) -> bool:
         """Whether one host's value is above its limit as things stand."""
-        value, limit = self.judge(np.array([host]))
-        return bool(value[0] > limit[0] + TIE)
+        return self._test.is_above(host)
 
     def take_away(self, vm: int, host: int) -> None:
         """Note that a VM is to leave a host."""
@@ -116,6 +115,8 @@ class _Test(Protocol):
 
     def judge(self, hosts: Ints) -> tuple[Floats, Floats]: ...
 
+    def is_above(self, host: int) -> bool: ...
+
     def change(self, vm: int, host: int, sign: int) -> None: ...
 
     def look_after(self, candidates: Candidates) -> None: ...
@@ -158,6 +159,12 @@ class _Sum:
         limits = self._limits[hosts]
         value = self._host_signal[hosts] / self._capacity_mhz[hosts]
         return value * (limits / self._limit), limits
+
+    def is_above(self, host: int) -> bool:
+        """Whether the value of one host is above its limit, as :meth:`judge` gives them."""
+        limit = self._limits.item(host)
+        value = self._host_signal.item(host) / self._capacity_mhz.item(host)
+        return bool(value * (limit / self._limit) > limit + TIE)
 
     def change(self, vm: int, host: int, sign: int) -> None:
         """Note that a VM comes to a host (1) or leaves it (−1)."""
@@ -204,6 +211,11 @@ class _Spread:
             self._elders[hosts],
             self._young_mhz[hosts],
         )
+
+    def is_above(self, host: int) -> bool:
+        """Whether the value of one host is above its limit, as :meth:`judge` gives them."""
+        value, limit = self.judge(np.array([host]))
+        return bool(value[0] > limit[0] + TIE)
 
     def _judge(
         self, hosts: Ints, samples_mhz: Floats, depth: Ints, elders: Ints, young_mhz: Floats

@@ -31,11 +31,14 @@ class PowerAwareBestFitDecreasing:
         "Power with which the power including the VM is compared.", "tentative"
     )
 
+    def before_w(self, candidates: Candidates) -> Floats:
+        """Return the power of each candidate that its power with a VM is compared with, in W."""
+        return (_measured_w if self.compare_with == "measured" else _tentative_w)(candidates)
+
     def place(self, candidates: Candidates, vms: Ints) -> Placed:
         """Place VMs, largest first."""
         measured, watts_at = self.compare_with == "measured", candidates.power.watts_at
-        before = _measured_w if measured else _tentative_w
-        before_w = before(candidates)
+        before, before_w = self.before_w, self.before_w(candidates)
 
         def rise_w(candidates: Candidates, vms: Ints, at: Positions) -> Floats:
             rise = candidates.power.watts(

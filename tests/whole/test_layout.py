@@ -3,9 +3,11 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -32,17 +34,32 @@ def in_git(*paths: str) -> set[str]:
     return {line for line in listing.stdout.splitlines() if (ROOT / line).exists()}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def built(kind: str, folder: Path, **environment: str) -> Path:
+    """Build the tree without anything that is not in it; return the archive."""
+    source, out = folder / "source", folder / "out"
     for name in in_git():
         target = source / name
         if not (ROOT / name).is_symlink():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
-    subprocess.run([*command, str(source)], check=True, capture_output=True)
-    return next(out.glob("*.whl"))
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(out)]
+    subprocess.run(
+        [*command, str(source)], check=True, capture_output=True, env=os.environ | environment
+    )
+    return next(each for each in out.iterdir() if each.is_file())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def split(wheel: Path) -> tuple[set[str], set[str]]:
+    """Return the compiled modules of a wheel, and all else but what describes it."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    compiled = {name for name in names if name.endswith((".so", ".pyd"))}
+    return compiled, names - compiled
 
 
 def packages() -> set[str]:
@@ -116,11 +133,35 @@ def test_continuous_integration_runs_the_command_of_the_readme() -> None:
 def test_the_wheel_holds_the_tree(wheel: Path) -> None:
     wanted = {f"farmsim/{name}" for name in in_git(*FOLDERS)}
     wanted |= in_git(*(f"farmsim/{name}" for name in FACE))
+    compiled, names = split(wheel)
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
     assert names == wanted
+    assert {Path(name).name.split(".")[0] for name in compiled} <= {"_compiled"}
     assert licences == {"LICENSE", "NOTICE"}
+
+
+@pytest.mark.slow
+def test_the_kernel_is_built_for_all_versions_of_python_where_there_is_a_compiler(
+    wheel: Path,
+) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    assert split(wheel)[0] == {"farmsim/models/base/_compiled.abi3.so"}
+    assert "-cp311-abi3-" in wheel.name
+
+
+@pytest.mark.slow
+def test_without_a_compiler_all_is_built_but_the_kernel(wheel: Path, tmp_path: Path) -> None:
+    plain = built("wheel", tmp_path, CC="false")
+    assert split(plain) == (set(), split(wheel)[1])
+
+
+@pytest.mark.slow
+def test_the_source_archive_holds_the_kernel(tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert "policies/control/consolidation_round.c" in names
 
 
 @pytest.mark.slow
