@@ -56,6 +56,8 @@ def may_fit(candidates: Candidates, hosts: Ints, home: Ints, staying: Bools) -> 
     for need, left_there in candidates.needs_and_left():
         left = np.append(left_there, 0.0)  # of hosts that are no candidates
         needed, own = need[vms], left[at]
+        if needed.min(initial=0.0) < 0:  # A VM foreseen below zero makes room for others.
+            continue
         total, slack = float(left.sum()), len(left) * candidates.tie_mhz
         largest = np.full(count, -np.inf)
         np.maximum.at(largest, rows, needed)

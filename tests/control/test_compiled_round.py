@@ -29,7 +29,10 @@ DRAIN = [
     {"policy": "least_utilised", "below": "100 %"},
     {"policy": "least_utilised", "below": "90 %", "drain_receivers": True, "skip_idle_hosts": True},
 ]
-PLACEMENT = [{"policy": "power_aware_best_fit_decreasing", "compare_with": each} for each in ("tentative", "measured")]
+PLACEMENT = [
+    {"policy": "power_aware_best_fit_decreasing", "compare_with": each}
+    for each in ("tentative", "measured")
+]
 needs_kernel = pytest.mark.skipif(compiled() is None, reason="the kernel was not compiled")
 
 
