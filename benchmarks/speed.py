@@ -83,12 +83,14 @@ def machine() -> Figures:
     }
 
 
-def measure_all(cases: dict[str, Case], names: Sequence[str]) -> Figures:
+def measure_all(cases: dict[str, Case], names: Sequence[str], file: Path | None) -> Figures:
     """Measure cases and their sizes, and return their figures with those of the machine.
 
-    A size other than the full case is measured once.
+    A size other than the full case is measured once. Figures are added to the file, if there is
+    one, as soon as a case is measured.
     """
     found: Figures = {}
+    figures: Figures = {"machine": machine(), "cases": found}
     with tempfile.TemporaryDirectory() as compiled:
         for name, case in cases.items():
             wanted = {name: (case.full, case.repeats)}
@@ -103,7 +105,10 @@ def measure_all(cases: dict[str, Case], names: Sequence[str]) -> Figures:
                 told = f"{found[key]['seconds']:.2f} s of CPU, {found[key]['peak_mib']:,.0f} MiB"
                 took_s = time.monotonic() - begin_s
                 print(f"{key}: {told}; took {took_s:.0f} s", file=sys.stderr, flush=True)
-    return {"machine": machine(), "cases": found}
+            if file:
+                figures = joined({"machine": machine(), "cases": found}, file)
+                file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    return figures
 
 
 def joined(new: Figures, file: Path) -> Figures:
@@ -129,10 +134,7 @@ def main() -> None:
         figures = json.loads(options.read.read_text("utf-8"))
     else:
         chosen = {name: CASES[name] for name in options.case or CASES}
-        figures = measure_all(with_files(chosen, options), list(chosen))
-        if options.json:
-            figures = joined(figures, options.json)
-            options.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        figures = measure_all(with_files(chosen, options), list(chosen), options.json)
     print(speed_tables.text(figures))
     if options.markdown:
         page_tables.renew(options.markdown, speed_tables.blocks(figures))

@@ -111,7 +111,7 @@ CASES: dict[str, Case] = {
     ),
     "lives-full": Case(
         "simulation", inputs.invented_lives, {"vms": 20_000, "hosts": 200, "load": 1.2},
-        {"vms": 10_000}, Growth("VMs, 200 hosts", "vms", (5_000, 10_000, 20_000)),
+        {"vms": 10_000}, Growth("VMs, 200 hosts", "vms", (5_000, 10_000, 20_000)), 2,
     ),
     "surf-279": Case(
         "simulation", inputs.surf, {"hosts": 279, "vms": 68_648}, {"vms": 20_000},
@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
     ),
     "azure-month": Case(
         "run", inputs.azure_month, {"vms": 1_870_433}, {"vms": 300_000},
-        Growth("VMs", "vms", (200_000, 400_000, 800_000)), 1, "azure",
+        Growth("first VMs of the month", "vms", (100_000, 200_000, 400_000)), 1, "azure",
     ),
     "pre-copy": Case(
         "simulation", inputs.lr_mmt_over_network, {"hours": 24}, {"hours": 4},
