@@ -14,9 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    before = set(sys.modules)
     yield importlib.import_module("speed_tables")
-    for name in set(sys.modules) - before:
+    for name in [name for name in sys.modules if (ROOT / "benchmarks" / f"{name}.py").is_file()]:
         del sys.modules[name]
 
 
