@@ -106,17 +106,8 @@ class Farm:
         VMs that neither run nor are suspended ask for nothing, whatever their rows say.
         """
         self._rates.settle_all(now_s)
-        present, demanded = self.state.present, self.vms.demand_mhz
-        stale = present.stale or self.accounts.levels.shifted
-        present.recount(self.state.starting)
-        if not (stale or len(present.inactive)):
-            rows = present.rows
-            if demand_mhz[rows].tobytes() == demanded[rows].tobytes():
-                return  # All rates were computed at once, for this demand and this placement.
-        self.vms.demand_mhz[present.rows] = demand_mhz[present.rows]
-        if len(present.inactive):
-            self.vms.demand_mhz[present.inactive] = 0.0
-        self._rates.refresh_all()
+        if self._steps.ask_for(demand_mhz):
+            self._rates.refresh_all()
 
     # VMs come and go
 

@@ -31,6 +31,23 @@ class FarmSteps:
         state.vm_accounts.mark(vms)
         state.present.add(vms)
 
+    def ask_for(self, demand_mhz: Floats) -> bool:
+        """Set what VMs ask for, (VMs,); return whether rates have to be computed anew.
+
+        They have not where all were computed at once for this demand and this placement.
+        """
+        state, present, demanded = self._state, self._state.present, self._state.vms.demand_mhz
+        stale = present.stale or state.accounts.levels.shifted
+        present.recount(state.starting)
+        rows = present.rows
+        as_before = not (stale or len(present.inactive))
+        if as_before and demand_mhz[rows].tobytes() == demanded[rows].tobytes():
+            return False
+        demanded[rows] = demand_mhz[rows]
+        if len(present.inactive):
+            demanded[present.inactive] = 0.0
+        return True
+
     def detach(self, vms: Ints, now_s: float) -> None:
         """Take VMs off their hosts, undisturbed and with no pages anywhere else."""
         state = self._state

@@ -7,7 +7,7 @@ from typing import Any
 Changes = dict[str, Any]
 Turns = dict[str, tuple[Changes, Changes]]
 
-DATA = Path(__file__).parents[1] / "data" / "arrivals"
+DATA = Path(__file__).parents[2] / "data" / "arrivals"
 TENANTS = {"tenants": [{"name": "shop"}, {"name": "lab"}]}
 SOURCES: dict[str, Changes] = {
     "table": {"path": "arrivals/both.csv"},
