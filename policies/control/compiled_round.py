@@ -75,7 +75,7 @@ def applies(candidates: Candidates, placement: Placement, order: Ints) -> bool:
         and type(placement) is PowerAwareBestFitDecreasing
         and only_capacity_counts(candidates)
         and len(order) <= len(candidates.view.hosts)
-        and bool((candidates.positions(order) >= 0).all())
+        and bool((order >= 0).all() and (candidates.positions(order) >= 0).all())
     )
 
 
@@ -103,7 +103,8 @@ def play(
         view.hosts.incoming, positions_of_hosts(candidates), residents.first_of,
         *columns_of_candidates(candidates), placement.before_w(candidates).copy(),
         *power_tables(candidates),
-        vms, ascending(-candidates.need_mhz[vms], candidates.tie_mhz), draining.order,
+        vms, ascending(-candidates.need_mhz[vms], candidates.tie_mhz),
+        np.ascontiguousarray(draining.order, np.int64),
         vm, target, cost, cause, superseded, drained,
         candidates.tie_mhz, candidates.tie_w, flags + SKIP_IDLE * draining.skip_idle_hosts,
     )  # fmt: skip
