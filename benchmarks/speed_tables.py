@@ -16,7 +16,35 @@ from speed_cases import CASES, MODELS, growing
 Figures = dict[str, Any]
 Cases = Mapping[str, Figures]
 
-WHY_MISSED: dict[str, str] = {}
+_LIVES = (
+    "the farm's part of a life, sums over the guests of its host and its rates, takes nearly half, "
+    "the search for a host a sixth, the rest is bookkeeping in many small calls; a path without "
+    "arrays from the request to the host, and sums carried on instead of made anew, would come next"
+)
+WHY_MISSED: dict[str, str] = {
+    "lr-mmt": "the compiled rounds themselves take a few per cent; what is left is spread over "
+    "overload tests before a round, the start and end of migrations, power states and records, all "
+    "of them short NumPy calls; settling and refreshing hosts in the kernel would come next",
+    "lr-mmt-command": "two simulations, and half a second for libraries, tables and the page",
+    "flat-100k": "what all VMs of a slot ask for, histograms of utilisation and the sums of each "
+    "host's guests take two thirds; C in their place, or one sum for VMs with the same series, "
+    "would get there",
+    "flat-1m": "building the farm and placing its VMs take longer than the target; then as in the "
+    "row of 100,000 VMs",
+    "lives-room": _LIVES,
+    "lives-full": _LIVES,
+    "surf-279": _LIVES,
+    "surf-150": _LIVES,
+    "azure-month": "the order of hosts by free CPU, searched and updated for each VM, takes over "
+    "half; hosts in buckets by free cores would get there",
+    "pre-copy": "a migration changes the farm three times and the rates of links six times; the "
+    "rates are a fifth, the farm a quarter, the rest is spread over events, slots, routes and "
+    "records; rates, hosts and steps of a migration would all have to be compiled",
+    "transfers": "rates that really change grow faster than the number of transfers; a compiled "
+    "update of shares would lower the cost of each",
+    "validate": "the interpreter and four libraries take two thirds",
+    "first-steps": "libraries take a quarter, two simulations nearly half",
+}
 """Where the time of a case goes and what would get there; shown if its row misses the target."""
 
 NOT_STATED = "not stated yet"
