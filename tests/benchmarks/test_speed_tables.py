@@ -38,8 +38,13 @@ def test_a_row_says_how_far_from_its_target_it_is(tables: Any) -> None:
     )
     assert rows["`farmsim --help`"].endswith("| 0.10 s | 0.67 | 10 | met |")
     assert "not measured" in rows["`farmsim run library/first-steps`"]
-    assert "first-steps`: " + tables.NOT_STATED in blocks["missed"]
+    assert f"first-steps`: {tables.WHY_MISSED['validate']}." in blocks["missed"]
     assert "--help" not in blocks["missed"]
+
+
+def test_a_row_that_nobody_has_explained_says_so(tables: Any) -> None:
+    tables.WHY_MISSED.pop("validate")
+    assert f": {tables.NOT_STATED}." in tables.blocks(figures(validate=0.5))["missed"]
 
 
 def test_more_than_the_allowed_memory_misses_a_target(tables: Any) -> None:
