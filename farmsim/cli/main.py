@@ -2,12 +2,10 @@
 
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import click
 
-from ..models.base.kernel import kernel
 from ..scenarios.errors.terminal_text import show_warning, warn
 from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
 from .output import echo, written
@@ -67,6 +65,10 @@ class _Commands(click.Group):
 
 def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        from ..models.base.kernel import kernel
+
         echo(f"farmsim, version {version('farmsim')}, kernel {kernel()}")
         ctx.exit()
 

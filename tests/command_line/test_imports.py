@@ -48,7 +48,7 @@ def modules_of(*arguments: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        (["--help"], (*HEAVY, "numpy", "pydantic", "yaml")),
+        (["--help"], (*HEAVY, "numpy", "pydantic", "yaml", "importlib.metadata")),
         (["validate", "library/first-steps"], (*HEAVY, "numpy.random", "farmsim.sim", *NOT_NAMED)),
         (["run", "library/first-steps", "--quiet", "--out", "run"], UNUSED_BY_A_RUN),
     ],
