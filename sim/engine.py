@@ -332,8 +332,6 @@ class Engine:
             on = self._setup.power.awake_at_start(used)
         self._farm.start(on, self._power.sleep_state)
 
-    # What the metronome calls
-
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:
         """Beat for all that is periodic, in written order: demand, scaling, control, sample.
 
@@ -361,9 +359,10 @@ class Engine:
                 self._scaling.decide(now_s)
             if control and now_s > 0:
                 self._decisions.decide()
-            self._lifecycle.retry_waiting()
-            if self._reserve_keeper is not None:
-                self._reserve_keeper.look()
+            if demand or scaling or control:  # What is only written down changes nothing.
+                self._lifecycle.retry_waiting()
+                if self._reserve_keeper is not None:
+                    self._reserve_keeper.look()
             if sample:
                 self._farm.read(now_s)
                 self._sample(now_s)

@@ -190,6 +190,17 @@ def test_report_interval(drawn: Mapping, every: str, tmp_path: Path) -> None:
     assert_same(columns(here, drawn_over_time), columns(there, drawn_over_time))
 
 
+def test_who_waits_is_not_tried_where_something_is_only_written_down(tmp_path: Path) -> None:
+    """A VM whose host had failed was tried at reports as well, and hosts were woken for it."""
+    drawn = {
+        "control": {"policy": "dynamic_power"}, "moves": {}, "failures": FAILURES[1], "rules": [],
+        "hypervisor": "kvm", "placement": "worst_fit", "overcommit": 1, "arrivals": False,
+        "sharing": "demand", "vms": 8, "hosts": 2, "seed": 43,
+    }  # fmt: skip
+    check, _ = RELATIONS["test_report_interval"]
+    check(drawn=drawn, every="7 min", tmp_path=tmp_path)
+
+
 @relation(drawn=farms(control=st.just("none")), every=st.sampled_from(["7 min", "1 h", "130 min"]))
 def test_control_round_without_policy(drawn: Mapping, every: str, tmp_path: Path) -> None:
     """Where no policy acts, it does not matter how often it is asked."""
