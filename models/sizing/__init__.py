@@ -1,0 +1,1 @@
+"""How many hosts: floors, placement, failure cases, headroom, break-even."""

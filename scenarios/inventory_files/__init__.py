@@ -1,0 +1,1 @@
+"""Sheets, headers and cells of the files that inventories come in."""

@@ -1,0 +1,1 @@
+"""Readers of inventories: RVTools, vROps, Proxmox and others, one file each."""
