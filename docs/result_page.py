@@ -36,8 +36,15 @@ FILES = {
 }
 SAMPLE: dict[str, Any] = {
     "run": {"duration": "10 min", "host_series": True},
-    "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4}]},
-    "workload": {"source": {"type": "constant", "utilisation": 0.5}, "vms": 1},
+    "farm": {
+        "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4}],
+        "clusters": [{"name": "c", "hosts": ["h"]}],
+    },
+    "workload": {
+        "source": {"type": "constant", "utilisation": 0.5},
+        "vms": 1,
+        "sizes": [{"name": "standard", "cluster": "c"}],
+    },
     "applications": [
         {
             "name": "a",

@@ -13,6 +13,7 @@ from .availability import AVAILABILITY
 from .costs import COSTS
 from .elasticity.metrics import ELASTICITY
 from .farm.bounds import BOUNDS
+from .farm.clusters import CLUSTERS
 from .farm.energy import ENERGY
 from .farm.hosts import HOSTS
 from .farm.power_states import POWER_STATES_TOPIC
@@ -31,6 +32,7 @@ TOPICS: tuple[Topic, ...] = (
     HOSTS,
     BOUNDS,
     UTILISATION,
+    CLUSTERS,
     ENERGY,
     OVERHEAD,
     RESPONSE,

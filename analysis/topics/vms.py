@@ -9,6 +9,7 @@ from ..base.played_case import PlayedCase
 from ..base.table_columns import Made, words
 from ..base.topic import Topic, TopicTable
 from ..base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB
+from .farm.clusters import cluster_columns, vm_cluster
 from .hypervisors import response_columns, wide_column
 from .lifecycle.metrics import life_columns, present_s, reasons
 from .service import work_of
@@ -31,6 +32,7 @@ def vms_table(run: PlayedCase) -> dict[str, Made]:
         **wide_column(run),
         **response_columns(run),
         **tenant_columns(run),
+        **cluster_columns(run, vm_cluster(run), "VM"),
         **life_columns(run),
         "reason": (reasons(run.outcome), "", "Why it was rejected or is waiting."),
     }

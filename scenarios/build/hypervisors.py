@@ -17,6 +17,12 @@ from ...models.service.interference import HEADROOM, RESOURCES, Interference
 from ...models.service.request_class import KINDS_OF_IO, RequestClass, request_class
 from ...models.workload.vm_size import VmSize
 from ...sim.records.ledgers import RequestLoad
+from ..resolve.clusters import (
+    allowed_by_cluster,
+    cluster_names,
+    cluster_of_groups,
+    cluster_of_names,
+)
 from ..resolve.hypervisors import allowed_by_tenant, platform_of
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
@@ -28,7 +34,8 @@ class Stack:
     """What runs what: a platform per group of hosts, a request class and a tenant per size.
 
     ``costs`` are the overheads of each size on each group, ``tenant_of_size`` (sizes,) positions in
-    ``tenants`` (-1: none), ``requests`` what response times are reckoned with, ``layer`` the
+    ``tenants`` (-1: none), likewise ``cluster_of_size`` and ``cluster_of_group`` (groups,) in
+    ``clusters``, ``requests`` what response times are reckoned with, ``layer`` the
     columns that the farm delivers CPU through.
     """
 
@@ -37,6 +44,9 @@ class Stack:
     costs: Overheads
     tenants: list[str]
     tenant_of_size: Ints
+    clusters: list[str]
+    cluster_of_size: Ints
+    cluster_of_group: Ints
     requests: RequestLoad
     layer: Layer
 
@@ -53,8 +63,8 @@ def build_stack(
     the scenario's level of overheads.
 
     ``groups`` may be others than the scenario's, as for baselines. A size may be on a group if
-    tenants allow it and the hypervisor's limits hold it; both are in ``layer.allowed`` (sizes,
-    groups).
+    tenants and clusters allow it and the hypervisor's limits hold it; all are in
+    ``layer.allowed`` (sizes, groups).
     """
     level = spec.overheads
     platforms = [platform_of(group, level) for group in groups]
@@ -65,6 +75,10 @@ def build_stack(
     of_group = np.array([_index(tenants, group.tenant) for group in groups])
     alone = [tenant.isolation == "dedicated" for tenant in spec.tenants]
     allowed = allowed_by_tenant(of_size, of_group, alone)
+    farm = spec.farm
+    in_cluster = cluster_of_names(farm, [size.cluster if size else None for size in held])
+    group_cluster = cluster_of_groups(farm, groups)
+    allowed &= allowed_by_cluster(farm, in_cluster, group_cluster)
     for row, size in enumerate(sizes):
         allowed[row] &= [platform.fits(size) for platform in platforms]
     layer = _layer(spec, groups, platforms, sizes, held, classes, costs, allowed)
@@ -73,7 +87,18 @@ def build_stack(
         service_scv=np.array([each.service_cv**2 if each else 1.0 for each in classes]),
         latency_s=costs.latency_s,
     )
-    return Stack(platforms, classes, costs, tenants, of_size, requests, layer)
+    return Stack(
+        platforms=platforms,
+        classes=classes,
+        costs=costs,
+        tenants=tenants,
+        tenant_of_size=of_size,
+        clusters=cluster_names(farm),
+        cluster_of_size=in_cluster,
+        cluster_of_group=group_cluster,
+        requests=requests,
+        layer=layer,
+    )
 
 
 def class_of(size: Size | None, level: Level) -> RequestClass | None:

@@ -108,8 +108,8 @@ def _ladder(
 ) -> Iterator[Fault]:
     """Yield sizes of a ladder that do not exist, belong to others, or do not ascend in CPU.
 
-    All sizes of a ladder need the tenant and the request class of the members, because a resize
-    changes neither. The order is checked only once every name exists.
+    All sizes of a ladder need the tenant, cluster and request class of the members, because a
+    resize changes none of them. The order is checked only once every name exists.
     """
     own, unknown = sizes[part.size], False
     for index, name in enumerate(policy.sizes):
@@ -117,6 +117,12 @@ def _ladder(
         if name not in sizes:
             unknown = True
             yield place, unknown_name("size", name, sizes)
+        elif sizes[name].cluster != own.cluster:
+            message = (
+                f"{name} belongs to another cluster than {own.name}, the size of the members; "
+                "make it the same for all sizes"
+            )
+            yield place, message
         elif (sizes[name].tenant, sizes[name].request_class) != (own.tenant, own.request_class):
             message = (
                 f"{name} differs in class or tenant from {own.name}, the size of the members; make "

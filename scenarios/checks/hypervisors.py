@@ -17,11 +17,13 @@ from ...models.workload.vm_size import VmSize, counts_from_shares
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..language.units import write
+from ..resolve.clusters import allowed_by_cluster, cluster_of_groups, cluster_of_names
 from ..resolve.hypervisors import allowed_by_tenant, platform_of, server_of
 from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 from ..spec.workload import Resampled, Size
 from ..traces.demand_tables import Shipped
+from .clusters import faults_of_clusters
 from .migration import faults_of_migration
 
 IDEAL = "ideal"
@@ -56,17 +58,18 @@ class _Host:
 def faults_of_hypervisors(spec: Spec) -> list[Fault]:
     """Return what does not go together between hosts, VMs, tenants and policies.
 
-    Where tenants are named that do not exist, nothing else is checked.
+    Where tenants or clusters are named that do not exist, nothing else is checked.
 
     Faults are in the order in which they were looked for, places from the top of the scenario.
     ``spec`` is one whose parts are right by themselves.
     """
-    faults = list(_unknown_tenants(spec))
+    faults = [*_unknown_tenants(spec), *faults_of_clusters(spec)]
     if faults:
         return faults
     hosts = [_host(group, spec) for group in spec.farm.hosts]
-    allowed = _allowed(spec)
-    homeless = list(_no_group_left(spec, allowed))
+    tenants, clusters = _allowed_by_tenant(spec), _allowed_by_cluster(spec)
+    allowed = tenants & clusters
+    homeless = [*_no_group_left(spec, tenants), *_no_cluster_left(spec, tenants, clusters)]
     return [
         *homeless,
         *_overfull(hosts),
@@ -137,8 +140,8 @@ def _no_tenant(name: str, known: list[str]) -> str:
     return f"there is no tenant {name!r}; define it under tenants:"
 
 
-def _allowed(spec: Spec) -> Bools:
-    """Return allowed groups, (sizes, groups); with arrivals a row for none and each tenant.
+def _allowed_by_tenant(spec: Spec) -> Bools:
+    """Return groups allowed by tenants, (sizes, groups); with arrivals a row for none and each.
 
     Sizes of arrivals are not known before the source has been read; their tenants are.
     """
@@ -155,6 +158,17 @@ def _allowed(spec: Spec) -> Bools:
         np.array([index(owner) for owner in owners]),
         np.array([index(group.tenant) for group in spec.farm.hosts]),
         [tenant.isolation == "dedicated" for tenant in spec.tenants],
+    )
+
+
+def _allowed_by_cluster(spec: Spec) -> Bools:
+    """Return groups allowed by clusters, rows as those of tenants; arrivals are in one cluster."""
+    arrivals, farm = spec.workload.arrivals, spec.farm
+    named = [size.cluster for size in spec.workload.known_sizes]
+    if arrivals is not None:
+        named = [arrivals.cluster] * (1 + len(spec.tenants))
+    return allowed_by_cluster(
+        farm, cluster_of_names(farm, named), cluster_of_groups(farm, farm.hosts)
     )
 
 
@@ -189,6 +203,34 @@ def _no_group_left(spec: Spec, allowed: Bools) -> Iterator[Fault]:
         yield ("tenants", names.index(size.tenant), field), f"{why}; {remedy}"
 
 
+def _no_cluster_left(spec: Spec, tenants: Bools, clusters: Bools) -> Iterator[Fault]:
+    """Yield VMs for which their cluster leaves no group of hosts that their tenant may use."""
+    names = ", ".join(cluster.name for cluster in spec.farm.clusters)
+    arrivals = spec.workload.arrivals
+    if arrivals is not None and not clusters[0].any():
+        message = f"is missing: every group of hosts is in a cluster; write one of {names}"
+        yield ("workload", "arrivals", "cluster"), message
+    for index, size in enumerate(spec.workload.known_sizes):
+        place = ("workload", "sizes", index)
+        what = "VMs" if spec.workload.sizes_from_trace else f"VMs of size {size.name}"
+        if size.count == 0 or not tenants[index].any():
+            continue
+        if not clusters[index].any():
+            message = (
+                f"{what} belong to no cluster, but every group of hosts is in one; write cluster: "
+                f"with one of {names}, or leave a group of hosts out of all clusters"
+            )
+            yield place, message
+        elif not (tenants[index] & clusters[index]).any():
+            where = f"cluster {size.cluster}" if size.cluster else "the hosts of no cluster"
+            whose = f"VMs of {size.tenant}" if size.tenant else "VMs without a tenant"
+            message = (
+                f"no group of hosts in {where} is open to {whose}; change the tenant of a group "
+                "there, or the cluster here"
+            )
+            yield (*place, "cluster" if size.cluster else "tenant"), message
+
+
 def _overfull(hosts: list[_Host]) -> Iterator[Fault]:
     """Yield groups whose hypervisor takes all memory of the host.
 
@@ -220,9 +262,7 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
         if size.count == 0 or vms < 1 or not allowed[index].any():
             continue
         reasons = [
-            _too_small(host, size, spec)
-            if may
-            else f"is dedicated to {host.group.tenant or 'another tenant'}"
+            _too_small(host, size, spec) if may else _closed(host, size, spec)
             for host, may in zip(hosts, allowed[index], strict=True)
         ]
         if all(reasons):
@@ -237,6 +277,16 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
                 "smaller VMs, or set policies.initial.unplaced: reject"
             )
             yield ("workload", "sizes", index), message
+
+
+def _closed(host: _Host, size: Size, spec: Spec) -> str:
+    """Return why VMs of a size may not be on hosts of a group: its cluster, or its tenant."""
+    clusters = spec.farm.clusters
+    own = next((each for each in clusters if host.group.name in each.hosts), None)
+    goes = next((each.migrate_to for each in clusters if each.name == size.cluster), ())
+    if (own.name if own else None) not in (size.cluster, *goes):
+        return f"is in {f'cluster {own.name}' if own else 'no cluster'}"
+    return f"is dedicated to {host.group.tenant or 'another tenant'}"
 
 
 def _too_small(host: _Host, size: Size, spec: Spec) -> str:

@@ -256,6 +256,7 @@ def _size(
         memory=memory_mib,
         request_class=kind,
         tenant=owner,
+        cluster=part.cluster,
     )
 
 

@@ -51,6 +51,11 @@ class _Arrivals(Part):
         description="Request class, from the catalogue, of VMs that have none in the source.",
     )
     tenant: Name | None = Field(None, description="Tenant of VMs that have none in the source.")
+    cluster: Name | None = Field(
+        None,
+        description="Cluster of the VMs, one of `farm.clusters`; default: none, and they run on "
+        "hosts that are in no cluster.",
+    )
 
 
 class _Unmeasured(_Arrivals):

@@ -288,6 +288,27 @@ class HostGroup(Part):
         return server
 
 
+class Cluster(Part):
+    """A cluster: groups of hosts among which VMs migrate.
+
+    A VM belongs to the cluster that its size (or its row of a table) names. It is placed, migrated
+    and restarted only on hosts of that cluster, and on those of the clusters in `migrate_to`. Hosts
+    in no cluster are a pool of their own: VMs that name no cluster run there and nowhere else. An
+    example: `{name: production, hosts: [new, old], migrate_to: [test]}`.
+    """
+
+    name: Name = Field(description="Name of the cluster; VMs and `migrate_to` refer to it.")
+    hosts: tuple[Name, ...] = Field(
+        min_length=1,
+        description="Names of its groups of hosts; a group belongs to one cluster at most.",
+    )
+    migrate_to: tuple[Name, ...] = Field(
+        (),
+        description="Other clusters whose hosts its VMs may use as well; default: none.",
+        examples=[["test"]],
+    )
+
+
 class FarmPart(Part):
     """The hosts.
 
@@ -306,6 +327,13 @@ class FarmPart(Part):
         None,
         description="Hosts per rack, in the order of the farm; default: as in the network layout, "
         "or 40.",
+    )
+
+    clusters: tuple[Cluster, ...] = Field(
+        (),
+        description="Clusters, each of some groups of hosts; default: none, and VMs may run on all "
+        "hosts.",
+        examples=[[{"name": "production", "hosts": ["new", "old"]}]],
     )
 
     @field_validator("hosts")

@@ -85,6 +85,11 @@ class Size(Part):
     )
     limit: Megahertz | None = Field(None, description="Upper limit of the VM's CPU.")
     tenant: Name | None = Field(None, description="Tenant of the VMs of this size.")
+    cluster: Name | None = Field(
+        None,
+        description="Cluster of the VMs of this size, one of `farm.clusters`; default: none, and "
+        "they run on hosts that are in no cluster.",
+    )
     migration: Annotated[Any, migration_model()] = Field(
         None,
         description="How VMs of this size migrate, if not by the `migration` of the hosts that "

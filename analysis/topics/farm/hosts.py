@@ -13,6 +13,7 @@ from ...base.run_tables import RunTables
 from ...base.table_columns import Made, words
 from ...base.topic import Section, Topic, TopicFigure, TopicTable
 from ...base.units_and_ratios import MHZ_S_PER_GHZ_H, MIB_PER_GIB, S_PER_H, nullable, ratio, ratios
+from .clusters import cluster_columns, host_cluster
 from .hosts_needed import hosts_needed
 from .power_states import power_state_columns
 from .series import course_beside_baselines
@@ -74,6 +75,7 @@ def _host_labels(run: PlayedCase) -> dict[str, Made]:
         "server": (words(hosts.group, hosts.server_names), "", "Server model of the host."),
         "rack": (words(domains.rack, domains.rack_names), "", "Rack of the host."),
         "site": (words(domains.site, domains.site_names), "", "Site of the host."),
+        **cluster_columns(run, host_cluster(run), "host"),
         "cpu_mhz": (hosts.cpu_mhz, "MHz", "Capacity of all cores."),
         "memory_gib": (hosts.memory_mib / MIB_PER_GIB, "GiB", "Memory."),
     }

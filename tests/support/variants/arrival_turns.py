@@ -52,6 +52,14 @@ def arrivals(type_: str, **values: Any) -> Changes:
     }
 
 
+def in_cluster(name: str, type_: str, **values: Any) -> Changes:
+    """The VMs in one of two clusters of two hosts each."""
+    groups = [ROOMY | {"name": group, "count": 2} for group in "hk"]
+    clusters = [{"name": "p", "hosts": ["h"]}, {"name": "q", "hosts": ["k"]}]
+    farm = {"farm.hosts": groups, "farm.clusters": clusters}
+    return arrivals(type_, **values, cluster=name) | farm
+
+
 def arrival_turns() -> Turns:
     """One turn for each parameter of each source."""
     turns: Turns = {}
@@ -68,6 +76,10 @@ def arrival_turns() -> Turns:
             )  # fmt: skip
         if type_ in OTHER_PATHS:
             turns[f"{type_}.path"] = (arrivals(type_), arrivals(type_, path=OTHER_PATHS[type_]))
+        source = BARE if type_ == "table" else OLD if type_ == "opendc" else {}
+        turns[f"{type_}.cluster"] = (
+            in_cluster("p", type_, **source), in_cluster("q", type_, **source),
+        )  # fmt: skip
         other = "generated" if type_ != "generated" else "azure"
         turns[f"{type_}.type"] = (arrivals(type_), arrivals(other))
     for type_, source in (("table", BARE), ("huawei_east_1", {}), ("opendc", OLD)):

@@ -5,6 +5,7 @@ from typing import Any
 
 from application_turns import application_turns
 from arrival_turns import arrival_turns, life_turns
+from cluster_turns import cluster_turns
 from constraint_turns import RESERVE_TURNS, constraint_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
 
@@ -910,6 +911,7 @@ TURNS: Turns = {
     **move_turns(),
     **emptying_turns(),
     **constraint_turns(SIZES),
+    **cluster_turns(SIZES),
     **management_turns(),
     **arrival_turns(),
     **application_turns(),
