@@ -1,0 +1,37 @@
+"""The formats of inventories that farmsim reads, and which one a file is in."""
+
+from collections.abc import Sequence
+
+from ..errors.problems import InputError, Problem
+from ..inventory_files.sheets import InputFile
+from .file_format import FileFormat, Group
+
+FORMATS: tuple[FileFormat, ...] = ()
+"""Each format, in the order in which messages list them."""
+
+
+def recognised(files: Sequence[InputFile]) -> list[tuple[FileFormat, Group]]:
+    """Return the format of each group of files that belong together.
+
+    Raises InputError for files that no format or more than one recognises, all at once.
+    """
+    found = [(each, group) for each in FORMATS for group in each.recognise(files)]
+    problems = []
+    for file in files:
+        names = [each.name for each, group in found if any(file is member for member in group)]
+        if not names:
+            problems.append(Problem(file.shown, "", _unknown(file)))
+        elif len(names) > 1:
+            problems.append(
+                Problem(file.shown, "", f"could be {' or '.join(names)}; give its sheets apart")
+            )
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _unknown(file: InputFile) -> str:
+    """Return what is said of a file that no format recognises."""
+    held = f"its sheets are {', '.join(each.name for each in file.sheets)}; " if file.sheets else ""
+    known = ", ".join(each.name for each in FORMATS)
+    return f"is a {file.kind} file of no known format; {held}known formats: {known}"
