@@ -22,6 +22,7 @@ class Scope(StrEnum):
     ORPHANED = "orphaned"
     SUSPENDED = "suspended"
     POWERED_OFF = "powered_off"
+    CONTAINER = "container"
     IN_PLAN = "in_plan"
 
 
@@ -72,7 +73,9 @@ class Vm:
     """One virtual machine, template or placeholder. ``key`` is unique in an inventory.
 
     ``cpu_used_mhz`` is the use at the instant of the inventory. ``cpu_share`` is use as a share of
-    the VM's own CPU, where the file states no MHz. Rules are in :class:`Inventory`.
+    the VM's own CPU, where the file states no MHz; ``cpu_ready_share`` is the share of the time of
+    its vCPUs that they waited for a core. A ``container`` shares the kernel of its host, and is
+    only in the plan where asked for. Rules are in :class:`Inventory`.
     """
 
     key: str
@@ -93,9 +96,11 @@ class Vm:
     template: bool = False
     placeholder: bool = False
     system: bool = False
+    container: bool = False
     scope: Scope = Scope.IN_PLAN
     cpu_used_mhz: float | None = None
     cpu_share: float | None = None
+    cpu_ready_share: float | None = None
     memory_active_mib: float | None = None
     memory_consumed_mib: float | None = None
     reservation_mhz: float | None = None
