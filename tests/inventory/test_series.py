@@ -19,7 +19,8 @@ NOON = datetime(2026, 9, 7, 12, tzinfo=UTC)
 
 
 def a_series(start: datetime, values: list[float], **changes: Any) -> Series:
-    given: dict[str, Any] = {"object": "a", "kind": "vm", "metric": s.CPU_DEMAND, "unit": "MHz", "step_s": 300.0}
+    given: dict[str, Any] = {"object": "a", "kind": "vm", "metric": s.CPU_DEMAND, "unit": "MHz"}
+    given["step_s"] = 300.0
     return Series(start=start, values=np.array(values, float), **(given | changes))
 
 
@@ -103,7 +104,7 @@ def clock(tz: str | None) -> LocalClock:
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23)])
-def test_days_of_25_and_23_hours_are_converted_without_gap_or_duplicate(day: str, hours: int) -> None:
+def test_days_of_25_and_23_hours_are_converted_without_gaps(day: str, hours: int) -> None:
     zone = zone_of("Europe/Vienna", "f.csv")
     first = datetime.fromisoformat(day).replace(tzinfo=zone).astimezone(UTC)
     instants = [first + timedelta(hours=hour) for hour in range(hours + 1)]
