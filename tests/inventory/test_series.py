@@ -69,8 +69,8 @@ def test_gaps_of_up_to_two_steps_are_interpolated_and_longer_ones_held_on_reques
 )
 @settings(deadline=None, max_examples=100)
 def test_a_counter_loses_nothing_over_gaps(grown: list[float], data: st.DataObject) -> None:
-    counter = np.cumsum(grown)
-    times = 300.0 * np.arange(len(grown))
+    counter = np.cumsum(np.array(grown, np.float64), dtype=np.float64)
+    times = np.arange(len(grown), dtype=np.float64) * 300
     stale: set[int] = set()
     if len(grown) > 2:
         stale = data.draw(st.sets(st.integers(1, len(grown) - 2), max_size=5))
