@@ -30,7 +30,8 @@ from farmsim.scenarios.language.choices import model_of
 def catalogue() -> str:
     """Every server that a scenario can name.
 
-    The first table is what a server is, the second its power in W at each tenth of its load.
+    The first table is what a server is, the second its power in W at each tenth of its load. Levels
+    are those of docs/power.md.
 
     Power in the catalogue is of the whole server at the plug, as the benchmark measures it.
     """
@@ -38,7 +39,7 @@ def catalogue() -> str:
     ops = published_ops_per_w()
     rows = [
         (
-            f"`{each.id}`", f"{each.vendor} {each.model}", each.cpu, str(each.sockets),
+            f"`{each.id}`", f"{each.vendor} {each.model}", each.cpu, each.level, str(each.sockets),
             str(each.cores), f"{each.core_mhz:g}", f"{each.memory_mib / 1024:g}",
             f"{each.watts[0]:g}", f"{each.watts[-1]:g}", f"{ops[each.id]:,.0f}", each.source,
         )
@@ -47,12 +48,16 @@ def catalogue() -> str:
     curves = [(f"`{each.id}`", *(f"{watt:g}" for watt in each.watts)) for each in known.values()]
     return page(
         "Servers of the catalogue",
-        f"{len(known)} servers as measured by SPECpower_ssj2008, in the order of publication. "
+        f"{len(known)} servers after SPECpower_ssj2008, each group in the order of publication: "
+        "single servers (level A), medians of all published results of one processor and number of "
+        "sockets (B), and those of which only idle and full load are published, where the power "
+        "between is estimated from the generation (B2). [Matching](../power.md#which-curve-a-host-"
+        "gets) says how far each may be off. "
         "Memory is that of the measured configuration; `memory` of a host group replaces it. "
         "Power lies on the straight line between two measured points. "
         "`farmsim catalog servers NAME` shows one with its throughput at each load.",
         table(
-            ("name", "server", "processor", "sockets", "cores", "MHz", "GiB", "idle W", "full W",
+            ("name", "server", "processor", "level", "sockets", "cores", "MHz", "GiB", "idle W", "full W",
              "overall ssj_ops/W", "source"), rows,
         ),
         "## Power in W by load",

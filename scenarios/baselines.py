@@ -216,7 +216,7 @@ def _servers(scenario: Scenario, baseline: Dedicated) -> list[HostGroup]:
 def _title(count: int, model: HostModel, baseline: Dedicated) -> str:
     """Name the servers with their age and what they are charged with."""
     known = servers().get(model.server)
-    age = f" of {known.available[-4:]}" if known is not None else ""
+    age = f" of {known.available[-4:]}" if known is not None and known.available else ""
     charged = f"counted with {'its' if count == 1 else 'their'} energy only"
     if baseline.price is not None:
         each = "" if count == 1 else " each"

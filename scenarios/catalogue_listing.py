@@ -13,8 +13,6 @@ from ..models.base.catalogue import traces, workload_classes
 from ..models.base.estimates import CONFIDENCE, Ranged, exactly, figures_of
 from ..models.base.named_classes import name_of
 from ..models.base.parameters import parameters_of
-from ..models.hardware.cpu_features import assists_of
-from ..models.hardware.server import servers
 from ..models.hypervisor.profiles import Hypervisor, IoPath, Licence, profiles, sources
 from ..models.service.request_class import (
     YARDSTICK,
@@ -29,13 +27,17 @@ from .errors.problems import refuse
 from .errors.suggest import unknown_name
 from .language.choices import summary_of, usable
 from .language.units import DIMENSIONS, write
+from .server_listing import COLUMNS, search, server_entries
 
 
 def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
     """Return the entries of a catalogue, or the one of a name.
 
-    ``what`` is a key of LISTS. Raises InputError for a name that is not in it.
+    ``what`` is a key of LISTS; for servers, ``name`` may be words to search for. Raises InputError
+    for a name that is not in it.
     """
+    if what == "servers" and name is not None and (searched := search(name)):
+        return searched
     found = LISTS[what]()
     if name is None:
         return found
@@ -44,32 +46,6 @@ def entries(what: str, name: str | None = None) -> list[dict[str, Any]]:
         known = dict.fromkeys(entry["name"] for entry in found)
         raise refuse(what, unknown_name("entry", name, known))
     return chosen
-
-
-def _servers() -> list[dict[str, Any]]:
-    """Return servers with what they have and what they draw (W) and do (operations per W)."""
-    return [
-        {
-            "name": each.id,
-            "server": f"{each.vendor} {each.model}",
-            "cpu": each.cpu,
-            "sockets": each.sockets,
-            "cores": each.cores,
-            "clock_mhz": each.core_mhz,
-            "memory_gib": each.memory_mib / 1024,
-            "idle_w": each.watts[0],
-            "max_w": each.watts[-1],
-            "watts": list(each.watts),
-            "ssj_ops": list(each.ssj_ops),
-            "ops_per_w": round(each.overall_ops_per_w),
-            "published": each.published,
-            "threads": each.threads,
-            "assists": sorted(assists_of(each.cpu, each.published)),
-            "confidence": each.confidence,
-            "source": each.source,
-        }
-        for each in servers().values()
-    ]
 
 
 def _policies() -> list[dict[str, Any]]:
@@ -287,7 +263,7 @@ def _figure(
 
 
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "servers": _servers,
+    "servers": server_entries,
     "hypervisors": hypervisor_entries,
     "classes": class_entries,
     "policies": _policies,
@@ -304,15 +280,15 @@ def text_of(what: str, found: list[dict[str, Any]], full: bool = False) -> str:
     if full:
         return "\n\n".join(_full(entry) for entry in found)
     if what == "servers":
-        columns = ("name", "server", "cpu", "cores", "clock_mhz", "memory_gib", "idle_w", "max_w",
-                   "ops_per_w", "published")  # fmt: skip
-        return _aligned([columns, *[[_cell(entry[key]) for key in columns] for entry in found]])
+        return _aligned([COLUMNS, *[[_cell(entry[key]) for key in COLUMNS] for entry in found]])
     rows = [(entry["kind"], entry["name"], entry["what"]) for entry in found]
     return _aligned([("kind", "name", "meaning"), *rows])
 
 
 def _cell(value: Any) -> str:
     """Return a value as a cell shows it, numbers without needless digits."""
+    if value is None:
+        return "unknown"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -74,11 +74,17 @@ def schema(out: Path | None) -> None:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def catalog(what: str, name: str | None, as_json: bool) -> None:
-    """List the servers, hypervisors, policies … that farmsim knows; NAME shows one in full."""
+    """List the servers, hypervisors, policies … that farmsim knows; NAME shows one in full.
+
+    Servers are also found by words of their identifier, maker, model or processor, in any order:
+    `farmsim catalog servers 'gold 6248'`.
+    """
     from ..scenarios.catalogue_listing import entries, text_of
 
     found = entries(what, name)
     if as_json:
         echo_json(found, indent=1)
-    else:
-        echo(text_of(what, found, full=name is not None))
+        return
+    if any(entry.get("nearest") for entry in found):
+        echo(f"No server has all words of {name!r}. The nearest:")
+    echo(text_of(what, found, full=name is not None and len(found) == 1))
