@@ -57,8 +57,8 @@ def catalogue() -> str:
         "Power lies on the straight line between two measured points. "
         "`farmsim catalog servers NAME` shows one with its throughput at each load.",
         table(
-            ("name", "server", "processor", "level", "sockets", "cores", "MHz", "GiB", "idle W", "full W",
-             "overall ssj_ops/W", "source"), rows,
+            ("name", "server", "processor", "level", "sockets", "cores", "MHz", "GiB",
+             "idle W", "full W", "overall ssj_ops/W", "source"), rows,
         ),
         "## Power in W by load",
         table(("name", *(f"{load} %" for load in range(0, 101, 10))), curves),
