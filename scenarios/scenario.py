@@ -60,6 +60,7 @@ class Scenario(ScenarioData):
             "workload.source.trace.path": getattr(
                 getattr(self.workload.source, "trace", None), "path", None
             ),
+            "workload.vms_file": self.workload.vms_file,
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             **{
                 f"baseline.{index}.path" if len(self.baseline) > 1 else "baseline.path": path

@@ -22,13 +22,14 @@ from ...sim.scaling import Elasticity
 from ..errors.problems import InputError, refuse
 from ..language.names import Numbered
 from ..language.table_times import times_of
+from ..readers.vm_columns import vms_of
 from ..spec.applications import ApplicationPart, ConstantRate, DailyRate, FileRate, TableRate
 from ..spec.scenario_data import ScenarioData
 from ..traces.archive import read_file
 from ..traces.table_columns import column_of, csv_columns, numbers_of
 from ..traces.trace import InputFile, no_samples
 from .hypervisors import Stack, class_of
-from .workload import Load, Recording, vms_of
+from .workload import Load, Recording
 
 COURSES = {"hold": held, "linear": between}
 UNITS_MHZ = {"GHz": 1e3, "MHz": 1.0}

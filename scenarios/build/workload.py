@@ -27,7 +27,6 @@ from ...models.workload.demand import (
 from ...models.workload.demand_generators import Bursts, ClassSeries, LoadClass, ResampledSeries
 from ...models.workload.vm_size import (
     VmSize,
-    columns_of,
     counts_from_shares,
     deal_blocks,
     deal_cycle,
@@ -37,6 +36,8 @@ from ..errors.problems import refuse
 from ..language.names import Numbered, Repeated
 from ..readers.arrival_columns import Arriving
 from ..readers.series import by_name, by_number, of_vms, sizes_by_name, way_of
+from ..readers.vm_columns import plain_sizes, sizes_of, vms_of
+from ..readers.vms_table import DerivedSizes, VmsTable, derive_sizes, read_vms
 from ..spec.arrivals import ArrivalPart
 from ..spec.workload import (
     ConstantLoad,
@@ -90,6 +91,10 @@ class Load:
     """Groups of VMs that scale; their members are the last rows of the VMs."""
     recordings: Sequence[Recording] = ()
     """Recorded loads, which may end before the run does."""
+    table: VmsTable | None = None
+    """The table that the VMs come from, in their order; None where sizes are written."""
+    cluster_of_size: Sequence[str] = ()
+    """Of VMs of a table: the cluster of each size, empty where none is stated."""
 
     def new_demand(self) -> Demand:
         """Return the demand of a run from its start, members of applications included."""
@@ -119,6 +124,9 @@ def build_load(
     if source is None:
         return _none(part, scaling_s)
     trace = _trace(source.trace if isinstance(source, Resampled) else source, part, folder)
+    if part.vms_file is not None:
+        table = read_vms(folder / part.vms_file, part.vms_file)
+        return _of_table(part, table, derive_sizes(table), trace, draw)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
@@ -147,6 +155,50 @@ def build_load(
     )
 
 
+def _of_table(
+    part: WorkloadPart,
+    table: VmsTable,
+    derived: DerivedSizes,
+    trace: TraceData | None,
+    draw: Callable[[], Draw],
+) -> Load:
+    """Return the load of the VMs of a table, which have their names, disks and priorities from it.
+
+    Series go to VMs by the name that the table states, unless the scenario says otherwise. Raises
+    InputError where they do not match.
+    """
+    vms = vms_of(plain_sizes(derived.written), derived.of_vm, table.vm)
+    vms.disk_mib = np.nan_to_num(table.disk_mib, nan=0.0)
+    vms.priority = table.priority.copy()
+    series: Ints | None = None
+    if trace is not None and not isinstance(part.source, Resampled):
+        way = way_of(part, trace)
+        if way == "name":
+            wanted = table.series_names()
+            out = [name for names in table.left_out.values() for name in names]
+            series = by_name(trace, wanted, [*wanted, *out], "")
+        else:
+            series = by_number(trace, way, len(table))
+        trace, series = of_vms(trace, series, vms, part)
+
+    def make(members: int = 0) -> Demand:
+        return Demand(_series(part, trace, len(table), draw(), series), vms.size_mhz, members)
+
+    make()
+    return Load(
+        make=make,
+        vms=vms,
+        sizes=plain_sizes(derived.written),
+        held=derived.written,
+        files=[table.file, *(trace.files if trace else [])],
+        quality=trace.quality if trace else None,
+        source=_describe(part),
+        recordings=_recordings(part, trace),
+        table=table,
+        cluster_of_size=derived.cluster,
+    )
+
+
 def _recordings(part: WorkloadPart, trace: TraceData | None) -> list[Recording]:
     """Return how long the trace is that VMs replay, if they replay one.
 
@@ -168,26 +220,6 @@ def _none(part: WorkloadPart, step_s: float) -> Load:
         return Demand(ConstantSeries(0.0, 0, step_s), np.zeros(0), members)
 
     return Load(make, vms_of(sizes, nobody, []), sizes, [], None, "no VMs", list(part.sizes))
-
-
-def sizes_of(part: WorkloadPart) -> list[VmSize]:
-    """Return the sizes as they are written, without what only the layer needs.
-
-    Shares, reservations, limits and request classes are left out: the layer has them
-    (``hypervisors.py``). Units are MHz, MiB and Mbit/s.
-    """
-    return [
-        VmSize(
-            size.name,
-            size.vcpus,
-            size.clock,
-            size.memory,
-            size.disk,
-            size.disk_writes,
-            size.priority,
-        )
-        for size in part.sizes
-    ]
 
 
 def _arriving(
@@ -253,21 +285,6 @@ def _matched(part: WorkloadPart, trace: TraceData, read: Arriving) -> Ints:
         )
         raise refuse(WHERE, message, "workload.match_series_by")
     return by_name(trace, names, read.known, read.prefix)
-
-
-def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
-    """Return the columns of VMs from their sizes.
-
-    ``size_of_vm`` (VMs,) are positions in ``sizes``; a VM has the priority of its size.
-    """
-    vcpus, size_mhz, memory_mib = columns_of(sizes, size_of_vm)
-    disk_mib = np.array([size.disk_mib for size in sizes])[size_of_vm]
-    writes = np.array([size.disk_write_mbps for size in sizes])[size_of_vm]
-    size_names = [size.name for size in sizes]
-    priority = np.array([size.priority for size in sizes])[size_of_vm]
-    return Vms(
-        vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
-    )
 
 
 def _trace(source: object, part: WorkloadPart, folder: Path) -> TraceData | None:
@@ -387,6 +404,8 @@ def _value(value: Any) -> Any:
 
 def _describe(part: WorkloadPart) -> str:
     """Return in words where the load comes from."""
+    if part.vms_file is not None:
+        return f"VMs of {part.vms_file}, load: {_describe_source(part.source)}"
     if part.arrivals is None:
         return _describe_source(part.source)
     load = "" if part.source is None else f", load: {_describe_source(part.source)}"

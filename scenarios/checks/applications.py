@@ -18,8 +18,8 @@ from ..spec.workload import Size
 def faults_of_applications(spec: Spec) -> Iterator[Fault]:
     """Yield what does not go together between applications, workload and policies.
 
-    Places are those of the scenario, from its top. With arrivals, which bring sizes of their own,
-    nothing else is checked.
+    Places are those of the scenario, from its top. With arrivals or a table of VMs, which
+    bring sizes of their own, nothing else is checked.
 
     A fault is a place (a tuple of keys and list indices) and a sentence that says what is wrong and
     what to write instead. ``spec`` is one whose parts are right by themselves.
@@ -27,7 +27,7 @@ def faults_of_applications(spec: Spec) -> Iterator[Fault]:
     if not spec.applications:
         return
     yield from _faults_of_parts(spec)
-    if spec.workload.arrivals is not None:
+    if spec.workload.vms_from_file:
         return
     sizes = {size.name: size for size in spec.workload.sizes}
     names = [part.name for part in spec.applications]
@@ -46,11 +46,13 @@ def faults_of_applications(spec: Spec) -> Iterator[Fault]:
 def _faults_of_parts(spec: Spec) -> Iterator[Fault]:
     """Yield parts of the scenario that do not go with any application.
 
-    These are arrivals, a workload that ends with its trace, and placement by demand.
+    These are arrivals and a table of VMs, a workload that ends with its trace, and placement by
+    demand.
     """
-    if spec.workload.arrivals is not None:
+    if spec.workload.vms_from_file:
+        file = "arrivals define" if spec.workload.arrivals is not None else "vms_file defines"
         message = (
-            "applications take their sizes from workload.sizes, but arrivals define their own; "
+            f"applications take their sizes from workload.sizes, but {file} their own; "
             "remove one of the two"
         )
         yield ("applications",), message

@@ -143,7 +143,8 @@ def _no_tenant(name: str, known: list[str]) -> str:
 def _allowed_by_tenant(spec: Spec) -> Bools:
     """Return groups allowed by tenants, (sizes, groups); with arrivals a row for none and each.
 
-    Sizes of arrivals are not known before the source has been read; their tenants are.
+    Sizes of arrivals are not known before the source has been read; their tenants are. VMs of a
+    table have none.
     """
     names = [tenant.name for tenant in spec.tenants]
 
@@ -154,6 +155,8 @@ def _allowed_by_tenant(spec: Spec) -> Bools:
     owners = [size.tenant for size in spec.workload.known_sizes]
     if spec.workload.arrivals is not None:
         owners = [None, *names]
+    elif spec.workload.vms_file is not None:
+        owners = [None]
     return allowed_by_tenant(
         np.array([index(owner) for owner in owners]),
         np.array([index(group.tenant) for group in spec.farm.hosts]),
@@ -255,7 +258,7 @@ def _too_large_sizes(spec: Spec, hosts: list[_Host], allowed: Bools) -> Iterator
     which is read later. Sizes without a VM do not count. The message gives the reason of each
     group, at most four of them.
     """
-    if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_trace:
+    if spec.policies.initial.unplaced == "reject" or spec.workload.sizes_from_file:
         return
     for index, size in enumerate(spec.workload.known_sizes):
         vms = size.share * spec.workload.vms if size.share and spec.workload.vms else 1.0

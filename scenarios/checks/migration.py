@@ -154,7 +154,7 @@ def _without_disk(spec: Spec, allowed: Bools, models: MigrationModels) -> Iterat
     take no time. Sizes of a trace are not known yet and are left out.
     """
     groups = range(len(spec.farm.hosts))
-    if spec.workload.sizes_from_trace:
+    if spec.workload.sizes_from_file:
         return
     for index, size in enumerate(spec.workload.sizes):
         if size.disk or size.count == 0:

@@ -17,9 +17,9 @@ from .spec import Spec
 
 CHECKED_LATER: tuple[Place, ...] = (
     ("farm", "hosts"), ("workload",), ("workload", "vms"), ("workload", "sizes"),
-    ("workload", "match_series_by"), ("workload", "source"), ("workload", "source", "block"),
-    ("workload", "arrivals"), ("applications",), ("failures",), ("network", "layout"),
-    ("policies", "control"), ("service", "simulate_requests"), ("baseline",),
+    ("workload", "match_series_by"), ("workload", "vms_file"), ("workload", "source"),
+    ("workload", "source", "block"), ("workload", "arrivals"), ("applications",), ("failures",),
+    ("network", "layout"), ("policies", "control"), ("service", "simulate_requests"), ("baseline",),
 )  # fmt: skip
 """Fields whose faults may only show when files have been read and VMs placed."""
 

@@ -26,6 +26,7 @@ from ..language.units import write
 from ..language.value_types import (
     Cores,
     Count,
+    FilePath,
     Mebibytes,
     Megahertz,
     Name,
@@ -38,8 +39,8 @@ from ..traces.formats import RecordedTrace
 from .arrivals import ArrivalSource
 
 MAX_VMS = 20_000_000
-BY_ARRIVALS = ("vms", "sizes", "size_order")
-"""What arrivals decide, so that a scenario with arrivals may not."""
+BY_FILE = ("vms", "sizes", "size_order")
+"""What arrivals or a table of VMs decide, so that a scenario with one of them may not."""
 
 
 class Size(Part):
@@ -253,6 +254,12 @@ class WorkloadPart(Part):
         description="Number of VMs; default: that of the trace, or the sum of the counts of the "
         "sizes.",
     )
+    vms_file: FilePath | None = Field(
+        None,
+        description="CSV or Parquet table of the VMs, one row per VM, instead of `vms` and "
+        "`sizes`; relative to the scenario. Its columns are in docs/workloads.md.",
+        examples=["vms.csv"],
+    )
     sizes: tuple[Size, ...] = Field(
         (Size.model_construct(name="standard"),), min_length=1, description="Sizes of the VMs."
     )
@@ -280,18 +287,23 @@ class WorkloadPart(Part):
     )
 
     @model_validator(mode="after")
-    def _source_or_arrivals(self) -> Self:
-        """Refuse what arrivals bring themselves.
+    def _one_origin_of_vms(self) -> Self:
+        """Refuse what arrivals or a table of VMs bring themselves, and both at once.
 
-        Refused are the fields of BY_ARRIVALS, each at its own place, if they were written. A
-        ``vms`` of null counts as not written.
+        Refused are the fields of BY_FILE, each at its own place, if they were written. A ``vms`` of
+        null counts as not written.
         """
-        if self.arrivals is None:
+        if self.arrivals is not None and self.vms_file is not None:
+            message = "arrivals define the VMs; remove either this or arrivals"
+            raise problems([(("vms_file",), message)])
+        if not self.vms_from_file:
             return self
-        given = [name for name in BY_ARRIVALS if name in self.model_fields_set]
+        given = [name for name in BY_FILE if name in self.model_fields_set]
         if self.vms is None and given == ["vms"]:
             given = []
         message = "arrivals define the VMs and their sizes; remove either this or arrivals"
+        if self.vms_file is not None:
+            message = "vms_file defines the VMs and their sizes; remove either this or vms_file"
         if given:
             raise problems([((name,), message) for name in given])
         return self
@@ -314,27 +326,34 @@ class WorkloadPart(Part):
         return self
 
     @property
+    def vms_from_file(self) -> bool:
+        """Whether the VMs and their sizes are those of arrivals, or of a table of VMs."""
+        return self.arrivals is not None or self.vms_file is not None
+
+    @property
     def known_sizes(self) -> tuple[Size, ...]:
-        """The sizes that are known before a file is read; arrivals bring theirs."""
-        return () if self.arrivals is not None else self.sizes
+        """The sizes that are known before a file is read; arrivals and tables bring theirs."""
+        return () if self.vms_from_file else self.sizes
 
     @property
     def unwritten(self) -> tuple[str, ...]:
-        """Fields whose defaults mean nothing here, because a trace or arrivals say more.
+        """Fields whose defaults mean nothing here, because a file or arrivals say more.
 
         They are left out of ``scenario.resolved.yaml``, which would otherwise name sizes that no VM
         has.
         """
-        if self.arrivals is not None:
-            return BY_ARRIVALS
-        return ("sizes",) if self.sizes_from_trace else ()
+        if self.vms_from_file:
+            return BY_FILE
+        return ("sizes",) if self.sizes_from_file else ()
 
     @property
-    def sizes_from_trace(self) -> bool:
-        """Whether the sizes are those that the trace records.
+    def sizes_from_file(self) -> bool:
+        """Whether the sizes are those that a table of VMs or the trace records.
 
-        True only where the trace records sizes and the scenario writes none.
+        Of a trace true only where it records sizes and the scenario writes none.
         """
+        if self.vms_file is not None:
+            return True
         source = self.source.trace if isinstance(self.source, Resampled) else self.source
         brings = isinstance(source, RecordedTrace) and source.brings_sizes
         return brings and "sizes" not in self.model_fields_set

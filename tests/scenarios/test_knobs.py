@@ -13,6 +13,7 @@ from constraint_turns import write_rules
 from host_turns import write_failures
 from settable_fields import settable_fields
 from turns import BASE, TURNS, Changes
+from vms_table_turns import write_vms_tables
 
 import farmsim
 from farmsim.scenarios.errors.problems import InputError
@@ -70,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rules(made)
     write_failures(made)
     write_loads(made)
+    write_vms_tables(made)
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count

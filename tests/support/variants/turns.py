@@ -8,6 +8,7 @@ from arrival_turns import arrival_turns, life_turns
 from cluster_turns import cluster_turns
 from constraint_turns import RESERVE_TURNS, constraint_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
+from vms_table_turns import vms_table_turns
 
 Changes = dict[str, Any]
 Turns = dict[str, tuple[Changes, Changes]]
@@ -922,6 +923,7 @@ TURNS: Turns = {
         swapped(), {**swapped(), "network.suspend_bandwidth": "1 Gbit/s"},
     ),
     **platform_turns(),
+    **vms_table_turns(),
 }  # fmt: skip
 TURNS |= {
     f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))

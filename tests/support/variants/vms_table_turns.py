@@ -1,0 +1,28 @@
+"""Cases that turn the fields of a farm whose VMs and hosts are listed one by one."""
+
+from pathlib import Path
+from typing import Any
+
+Changes = dict[str, Any]
+Turns = dict[str, tuple[Changes, Changes]]
+
+HEADER = "vm,vcpus,clock_mhz,memory_mib,host"
+
+
+def listed(name: str = "vms.csv") -> Changes:
+    """VMs of a table, at a constant load."""
+    source = {"type": "constant", "utilisation": "30 %"}
+    return {"workload": {"vms_file": name, "source": source}}
+
+
+def vms_table_turns() -> Turns:
+    return {
+        "workload.vms_file": (listed(), listed("other-vms.csv")),
+    }  # fmt: skip
+
+
+def write_vms_tables(folder: Path) -> None:
+    """Write the tables that the turns name."""
+    rows = [f"web-{row},2,1000,2048,x-{row + 1:02}" for row in range(8)]
+    (folder / "vms.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    (folder / "other-vms.csv").write_text("\n".join([HEADER, *rows[:5]]) + "\n")
