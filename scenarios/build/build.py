@@ -198,6 +198,7 @@ def load_of(scenario: ScenarioData) -> Load:
             scenario.run.duration,
             [tenant.name for tenant in scenario.tenants],
             scenario.policies.scaling_every,
+            [cluster.name for cluster in scenario.farm.clusters],
         )
         return add_applications(load, scenario)
 

@@ -93,8 +93,6 @@ class Load:
     """Recorded loads, which may end before the run does."""
     table: VmsTable | None = None
     """The table that the VMs come from, in their order; None where sizes are written."""
-    cluster_of_size: Sequence[str] = ()
-    """Of VMs of a table: the cluster of each size, empty where none is stated."""
 
     def new_demand(self) -> Demand:
         """Return the demand of a run from its start, members of applications included."""
@@ -108,8 +106,9 @@ def build_load(
     end_s: float,
     tenants: Sequence[str],
     scaling_s: float,
+    clusters: Sequence[str] = (),
 ) -> Load:
-    """Read or prepare the load of a run of ``end_s`` for the scenario's tenants.
+    """Read or prepare the load of a run of ``end_s`` for the scenario's tenants and clusters.
 
     Paths start at ``folder``. ``draw`` returns generators by name, none drawn from yet, so that
     load made anew is the same load; without VMs of its own the workload has steps of ``scaling_s``.
@@ -126,7 +125,7 @@ def build_load(
     trace = _trace(source.trace if isinstance(source, Resampled) else source, part, folder)
     if part.vms_file is not None:
         table = read_vms(folder / part.vms_file, part.vms_file)
-        return _of_table(part, table, derive_sizes(table), trace, draw)
+        return _of_table(part, table, derive_sizes(table, clusters), trace, draw)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
@@ -195,7 +194,6 @@ def _of_table(
         source=_describe(part),
         recordings=_recordings(part, trace),
         table=table,
-        cluster_of_size=derived.cluster,
     )
 
 

@@ -167,6 +167,8 @@ def _allowed_by_tenant(spec: Spec) -> Bools:
 def _allowed_by_cluster(spec: Spec) -> Bools:
     """Return groups allowed by clusters, rows as those of tenants; arrivals are in one cluster."""
     arrivals, farm = spec.workload.arrivals, spec.farm
+    if spec.workload.vms_file is not None:  # each row names its own
+        return np.ones((1, len(farm.hosts)), bool)
     named = [size.cluster for size in spec.workload.known_sizes]
     if arrivals is not None:
         named = [arrivals.cluster] * (1 + len(spec.tenants))
@@ -215,7 +217,7 @@ def _no_cluster_left(spec: Spec, tenants: Bools, clusters: Bools) -> Iterator[Fa
         yield ("workload", "arrivals", "cluster"), message
     for index, size in enumerate(spec.workload.known_sizes):
         place = ("workload", "sizes", index)
-        what = "VMs" if spec.workload.sizes_from_trace else f"VMs of size {size.name}"
+        what = "VMs" if spec.workload.sizes_from_file else f"VMs of size {size.name}"
         if size.count == 0 or not tenants[index].any():
             continue
         if not clusters[index].any():

@@ -37,7 +37,7 @@ COLUMNS = (
 )  # fmt: skip
 IN_PLAN = "in_plan"
 SCOPES = (
-    "template", "srm_placeholder", "system_vm", "orphaned", "suspended", "powered_off", IN_PLAN,
+    "template", "srm_placeholder", "system_vm", "orphaned", "suspended", "powered_off", "container", IN_PLAN,
 )  # fmt: skip
 """Why a VM is in the plan or left out of it; those left out take no part in a run."""
 MOST = {"vcpus": 100_000, "clock_mhz": 1e6, "memory_mib": 1e12}
@@ -99,13 +99,11 @@ class VmsTable:
 class DerivedSizes:
     """The sizes that VMs of a table have in common, in an order that no order of rows changes.
 
-    ``of_vm`` (VMs,) is the size of each VM, ``cluster`` the cluster of the VMs of each size, empty
-    where none is stated: VMs of two clusters never share a size.
+    ``of_vm`` (VMs,) is the size of each VM. VMs of two clusters never share a size.
     """
 
     written: list[Size]
     of_vm: Ints
-    cluster: list[str]
 
 
 def read_vms(path: Path, shown: str) -> VmsTable:
@@ -126,13 +124,23 @@ def read_vms(path: Path, shown: str) -> VmsTable:
     return _Reading(shown, columns).table(InputFile.of(shown, content))
 
 
-def derive_sizes(table: VmsTable) -> DerivedSizes:
+def derive_sizes(table: VmsTable, clusters: Sequence[str]) -> DerivedSizes:
     """Return the sizes of a table's VMs: the combinations of all that a size decides.
 
-    These are vCPUs, clock, memory, reservation, limit, class and cluster. Disk and priority are
-    kept for each VM. Sizes are sorted, and named by what they consist of.
+    These are vCPUs, clock, memory, reservation, limit, class and, where the farm has ``clusters``,
+    the cluster. Disk and priority are kept for each VM. Sizes are sorted, and named by what they
+    consist of. Raises InputError for VMs of a cluster that the farm does not have.
     """
-    clusters, cluster = np.unique(np.array(table.cluster), return_inverse=True)
+    named = table.cluster if clusters else [""] * len(table)
+    known = {"", *clusters}
+    faults = [
+        Problem(table.place(index), "cluster", unknown_name("cluster", name, clusters))
+        for index, name in enumerate(named)
+        if name not in known
+    ]
+    if faults:
+        raise InputError(_first(faults, table.file.name))
+    distinct, cluster = np.unique(np.array(named), return_inverse=True)
     classes, request_class = np.unique(np.array(table.request_class), return_inverse=True)
     keys = np.column_stack([
         table.vcpus, table.clock_mhz, table.memory_mib,
@@ -140,10 +148,18 @@ def derive_sizes(table: VmsTable) -> DerivedSizes:
         request_class, cluster,
     ])  # fmt: skip
     different, of_vm = np.unique(keys, axis=0, return_inverse=True)
-    named = classes.tolist(), clusters.tolist()
-    written = [_size(row, *named) for row in different.tolist()]
-    names = [named[1][int(row[-1])] for row in different.tolist()]
-    return DerivedSizes(written, of_vm.reshape(-1).astype(np.int64), names)
+    names = classes.tolist(), distinct.tolist()
+    written = [_size(row, *names) for row in different.tolist()]
+    return DerivedSizes(written, of_vm.reshape(-1).astype(np.int64))
+
+
+def _first(faults: Sequence[Problem], shown: str) -> list[Problem]:
+    """Return the first problems of a table, and how many more there are."""
+    count = len(faults) - SHOWN
+    if count <= 0:
+        return list(faults)
+    plural = "problem" if count == 1 else "problems"
+    return [*faults[:SHOWN], Problem(shown, "", f"{count:,} more {plural} of this kind")]
 
 
 def _size(row: Sequence[float], classes: Sequence[str], clusters: Sequence[str]) -> Size:
@@ -163,6 +179,7 @@ def _size(row: Sequence[float], classes: Sequence[str], clusters: Sequence[str])
         request_class=kind or None,
         reservation=reservation_mhz,
         limit=limit_mhz if limit_mhz > 0 else None,
+        cluster=cluster or None,
     )
 
 
@@ -207,7 +224,7 @@ class _Reading:
         self._check_texts(texts["scope"], "scope", "scope", SCOPES)
         if self._problems:
             found = [each for _, each in sorted(self._problems, key=lambda each: each[0])]
-            raise InputError(found[:SHOWN] + self._more(len(found) - SHOWN))
+            raise InputError(_first(found, self._shown))
         planned = np.array([scope in ("", IN_PLAN) for scope in texts["scope"]])
         kept = np.flatnonzero(planned)
         if not len(kept):
@@ -243,13 +260,6 @@ class _Reading:
                 if name not in ("vcpus", "priority")
             },
         )
-
-    def _more(self, count: int) -> list[Problem]:
-        """Return what is said of the problems that are not told."""
-        if count <= 0:
-            return []
-        plural = "problem" if count == 1 else "problems"
-        return [Problem(self._shown, "", f"{count:,} more {plural} of this kind")]
 
     def _fault(self, index: int, name: str, message: str) -> None:
         row = index + FIRST_ROW

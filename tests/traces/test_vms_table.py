@@ -165,17 +165,33 @@ def test_sizes_are_what_vms_have_in_common_in_any_order_of_rows(
     folder = tmp_path_factory.mktemp("sizes")
     header = f"{HEADER},reservation_mhz,cpu_limit_mhz,class,cluster,priority,disk_mib\n"
     lines = [f"v{at},{','.join(map(str, row))},{at},{at}\n" for at, row in enumerate(rows)]
-    sizes = derive_sizes(table(folder, header + "".join(lines)))
+    clusters = ["Alpha", "Beta"]
+    sizes = derive_sizes(table(folder, header + "".join(lines)), clusters)
     names = [size.name for size in sizes.written]
     assert len(set(names)) == len(names) == len(set(rows))
     assert len({(row, size) for row, size in zip(rows, sizes.of_vm.tolist(), strict=True)}) == len(
         names
     )
-    assert [sizes.cluster[size] for size in sizes.of_vm.tolist()] == [row[-1] for row in rows]
+    stated = [sizes.written[size].cluster or "" for size in sizes.of_vm.tolist()]
+    assert stated == [row[-1] for row in rows]
     order = data.draw(st.permutations(range(len(rows))))
-    again = derive_sizes(table(folder, header + "".join(lines[at] for at in order)))
+    again = derive_sizes(table(folder, header + "".join(lines[at] for at in order)), clusters)
     assert [size.name for size in again.written] == names
     assert again.of_vm.tolist() == sizes.of_vm[list(order)].tolist()
+
+
+def test_vms_stay_in_the_clusters_that_the_table_states(tmp_path: Path) -> None:
+    (tmp_path / "vms.csv").write_text(f"{HEADER},cluster\na,2,1000,512,Beta\nb,2,1000,512,Alpha\n")
+    farm: dict[str, Any] = {
+        "hosts": [{"name": name, "server": SERVER, "count": 1} for name in ("one", "two")],
+        "clusters": [{"name": "Alpha", "hosts": ["one"]}, {"name": "Beta", "hosts": ["two"]}],
+    }
+    workload = {"vms_file": "vms.csv", "source": {"type": "constant", "utilisation": "10 %"}}
+    run = farmsim.run(scenario(tmp_path, workload, farm=farm))
+    assert run.tables["vms"]["first_host"].to_pylist() == ["two-1", "one-1"]
+    farm["clusters"][1]["name"] = "Gamma"
+    with pytest.raises(InputError, match=r"vms\.csv:2: cluster: there is no cluster 'Beta'"):
+        farmsim.run(scenario(tmp_path, workload, farm=farm))
 
 
 def test_series_are_joined_by_the_name_that_the_table_states(tmp_path: Path) -> None:
