@@ -4,10 +4,17 @@ from collections.abc import Sequence
 
 from ..errors.problems import InputError, Problem
 from ..inventory_files.sheets import InputFile
+from ..inventory_platforms import libvirt, openstack, prometheus, proxmox
 from . import rvtools
 from .file_format import FileFormat, Group
 
-FORMATS: tuple[FileFormat, ...] = (FileFormat("RVTools", rvtools.recognise, rvtools.read),)
+FORMATS: tuple[FileFormat, ...] = (
+    FileFormat("RVTools", rvtools.recognise, rvtools.read),
+    FileFormat(proxmox.NAME, proxmox.recognise, proxmox.read, experimental=True),
+    FileFormat(openstack.NAME, openstack.recognise, openstack.read, experimental=True),
+    FileFormat(libvirt.NAME, libvirt.recognise, libvirt.read, experimental=True),
+    FileFormat(prometheus.NAME, prometheus.recognise, prometheus.read, experimental=True),
+)
 """Each format, in the order in which messages list them."""
 
 
