@@ -8,6 +8,7 @@ from arrival_turns import arrival_turns, life_turns
 from cluster_turns import cluster_turns
 from constraint_turns import RESERVE_TURNS, constraint_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
+from planning_turns import planning_turns
 from vms_table_turns import vms_table_turns
 
 Changes = dict[str, Any]
@@ -913,6 +914,7 @@ TURNS: Turns = {
     **emptying_turns(),
     **constraint_turns(SIZES),
     **cluster_turns(SIZES),
+    **planning_turns(),
     **management_turns(),
     **arrival_turns(),
     **application_turns(),
