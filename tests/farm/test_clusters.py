@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.run.result import Result
-from farmsim.models.base.arrays import Floats
 from farmsim.models.rules.reserve import AllowedHosts, HostedVms, always_enough
 from farmsim.scenarios.errors.problems import InputError
 
@@ -366,7 +365,7 @@ def test_places_in_each_block_are_enough_for_first_fit(
     hosts = len(of_host)
     home = np.array([vm % hosts for vm, _ in vms])
     need = np.array([float(mib) for _, mib in vms])
-    free: Floats = 8.0 - np.bincount(home, weights=need, minlength=hosts)
+    free = 8.0 - np.bincount(home, weights=need, minlength=hosts).astype(np.float64)
     if (free < 0).any():
         return
     permits = AllowedHosts(of_host[home], of_host == np.arange(len(blocks))[:, None])
