@@ -22,7 +22,7 @@ from ..sim.engine import Engine
 from ..sim.setup import EngineSetup, InitialPlacementSetup
 from .build.accounts import accounts_of
 from .build.applications import unscaled
-from .build.build import Case, build, fresh, load_of, timing
+from .build.build import Case, build, calibration_factor, fresh, load_of, timing
 from .build.hypervisors import Stack, build_stack
 from .build.lifecycle import peak_population, static_lifecycle
 from .build.unplaced import too_large_sizes
@@ -32,7 +32,7 @@ from .resolve.farm import HostModel, columns, host_model
 from .resolve.racks import unplanned
 from .scenario import Scenario, place_of, read_other
 from .spec.cost import Dedicated, NoBaseline, OtherScenario, Unconsolidated
-from .spec.farm import HostGroup
+from .spec.farm import CalibratePart, HostGroup
 from .spec.workload import Size
 
 BARE: dict[str, object] = {
@@ -60,6 +60,7 @@ def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None
     The cases are run after the scenario itself; without baselines (``none``) the list is empty.
     Where several are written, errors point to ``baseline.N``.
     """
+    scenario = _with_factor(scenario, load)
     cases = []
     for row, baseline in enumerate(scenario.baseline):
         where = f"baseline.{row}" if len(scenario.baseline) > 1 else "baseline"
@@ -75,6 +76,15 @@ def build_baselines(scenario: Scenario, load: Load, left_out: Ints | None = None
         else:
             assert_never(baseline)
     return cases
+
+
+def _with_factor(scenario: Scenario, load: Load) -> Scenario:
+    """Return the scenario with the factor of its calibration, which baselines share."""
+    if scenario.farm.calibrate is None or not scenario.baseline:
+        return scenario
+    factor = calibration_factor(scenario, load)
+    farm = scenario.farm.model_copy(update={"calibrate": CalibratePart(factor=factor)})
+    return scenario.model_copy(update={"farm": farm})
 
 
 def _unconsolidated(
@@ -200,7 +210,7 @@ def _bare_farm(
     bare = group.model_copy(update=BARE)
     stack = build_stack(scenario, [bare], load.sizes, [_unlimited(size) for size in load.held])
     stack.layer.allowed[:] = True
-    model = host_model(bare, stack.platforms[0])
+    model = host_model(bare, stack.platforms[0], calibration_factor(scenario, load))
     hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
     farm = Farm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)
     return farm, stack, model

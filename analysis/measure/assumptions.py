@@ -21,11 +21,12 @@ def assumptions(run: PlayedCase, here: Mapping[str, float]) -> list[dict[str, st
     ``here`` are the run's metrics: they say whether hosts were switched and VMs moved. What could
     have been used and was not is left out.
 
-    Rows are in the order server, switching, load, policies, models, costs; each is a mapping with
-    ``assumption``, ``value`` and ``source``, all texts. A field written with the value of its
-    default counts as given: its author has looked at it.
+    Rows are in the order server, calibration, switching, load, policies, models, costs; each is a
+    mapping with ``assumption``, ``value`` and ``source``, all texts. A field written with the
+    value of its default counts as given: its author has looked at it.
     """
     rows = [_server_row(run, index) for index in range(len(run.case.host_models))]
+    rows += _calibration_row(run)
     rows += [
         each for index in range(len(run.case.host_models)) for each in _switching(run, index, here)
     ]
@@ -63,11 +64,28 @@ def _switching(run: PlayedCase, index: int, here: Mapping[str, float]) -> Iterat
 def _server_row(run: PlayedCase, index: int) -> dict[str, str]:
     """Return what a host of a group is, and where its figures are from."""
     model = run.case.host_models[index]
+    clock = write(model.core_mhz / model.performance, "frequency")
+    counted = "" if model.performance == 1 else f" counted {model.performance:.4g} times"
+    extra = f" + {model.extra_w:g} W" if model.extra_w else ""
     value = (
-        f"{model.server}: {model.cores} cores of {write(model.core_mhz, 'frequency')}, "
-        f"{write(model.memory_mib, 'memory')}, power by {name_of(model.power)}"
+        f"{model.server}: {model.cores} cores of {clock}{counted}, "
+        f"{write(model.memory_mib, 'memory')}, power by {name_of(model.power)}{extra}"
     )
     return row(f"{model.name}: server", value, model.source)
+
+
+def _calibration_row(run: PlayedCase) -> list[dict[str, str]]:
+    """Return the factor on power curves and what it makes true; nothing without a calibration."""
+    part = run.scenario.farm.calibrate
+    if part is None:
+        return []
+    value = f"{run.case.calibration:.4g} times the power of all hosts that are on"
+    if part.measured_power is not None:
+        value += (
+            f", so that the farm as it stands at first draws {write(part.measured_power, 'power')} "
+            f"at {write(part.at, 'time')}"
+        )
+    return [row("Calibration", value, "scenario")]
 
 
 def _load_rows(run: PlayedCase) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ Barroso (ISCA 2007) and the models that OpenDC, DSLab and CloudSim use.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -143,6 +144,33 @@ POWER_MODELS: dict[str, type] = {
     "asymptotic": Asymptotic,
     "dvfs": FrequencyScaling,
 }
+
+
+def adjusted(model: PowerModel, added_w: float = 0.0, factor: float = 1.0) -> PowerModel:
+    """Return the model that draws ``factor * (P(u) + added_w)``, of the same kind.
+
+    Every model of POWER_MODELS is linear in its powers, so the result is exact at every load and
+    stays piecewise linear where the model is. Raises TypeError for a model that is none of these.
+    """
+    if added_w == 0 and factor == 1:
+        return model
+
+    def new(power_w: float) -> float:
+        return factor * (power_w + added_w)
+
+    if isinstance(model, Table):
+        return Table(tuple(map(new, model.watts_at)))
+    if isinstance(model, Constant):
+        return Constant(new(model.power_w))
+    if isinstance(model, FrequencyScaling):
+        states = (
+            replace(state, idle_w=new(state.idle_w), max_w=new(state.max_w))
+            for state in model.states
+        )
+        return FrequencyScaling(tuple(states))
+    if isinstance(model, _Between):
+        return replace(model, idle_w=new(model.idle_w), max_w=new(model.max_w))
+    raise TypeError(f"{type(model).__name__} is not a model of POWER_MODELS")
 
 
 class PowerBank:

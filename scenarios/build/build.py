@@ -8,21 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...models.base.arrays import Ints
+from ...models.base.arrays import Bools, Ints, added
 from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.farm.farm_state import ViolationRule
 from ...models.hardware.racks_and_sites import Domains
 from ...models.hypervisor.licences import HostLicence
-from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
-from ...models.state.columns import Hosts, Vms
+from ...models.state.columns import Hosts, PowerState, Vms
 from ...policies.control.consolidation import name_of
+from ...policies.control.control import NoControl
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Engine
 from ...sim.initial_placement import UnplacedError
 from ...sim.setup import EngineSetup, InitialPlacementSetup, Timing
-from ..errors.problems import InputError
+from ..errors.problems import InputError, refuse
 from ..readers.assignments import with_assignments
 from ..resolve.farm import (
     HostModel,
@@ -42,6 +42,9 @@ from .prices import licences_of, prices_of
 from .rules import build_reserve, build_rules
 from .unplaced import min_mib, shortage, too_large_sizes, unplaced
 from .workload import Load, build_load
+
+INSTANT_S = 1e-3
+"""How long a farm is run beyond an instant to know its power at that instant."""
 
 
 @dataclass
@@ -70,9 +73,10 @@ class Case:
     domains: Domains
     living: bool
     rules: Rules | None = None
-    reserve: tuple[Reserve, ...] = ()
     label: str = ""
     """What a baseline is called at the head of a column."""
+    calibration: float = 1.0
+    """Factor on all power curves, by which the farm draws a measured power."""
     min_paid: Ints | None = None
     """Hosts (groups,) that are paid for at the least; others count only if they held VMs."""
 
@@ -93,7 +97,8 @@ def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | Non
 def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     """Build the scenario, step by step; later steps take the rows and names of earlier ones."""
     stack = build_stack(scenario, scenario.farm.hosts, load.sizes, load.held)
-    models = _host_models(scenario, stack)
+    factor = calibration_factor(scenario, load)
+    models = _host_models(scenario, stack, factor)
     hosts, domains = _hosts(scenario, models)
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
     moves = migration_models(scenario, scenario.farm.hosts, stack.platforms, load.sizes)
@@ -110,7 +115,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
-    policies, reserve = scenario.policies, build_reserve(scenario, stack, farm.vms)
+    policies = scenario.policies
     setup = EngineSetup(
         start=start,
         control=policies.control,
@@ -122,7 +127,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         network=network,
         rules=rules,
         elasticity=elasticity,
-        reserve=reserve,
+        reserve=build_reserve(scenario),
         power=policies.power,
         storage_mbps=scenario.network.suspend_bandwidth,
     )
@@ -141,14 +146,54 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         domains=domains,
         living=not is_static,
         rules=rules,
-        reserve=reserve,
+        calibration=factor,
     )
 
 
-def _host_models(scenario: ScenarioData, stack: Stack) -> list[HostModel]:
-    """Return what the hosts of each group are made of."""
+def calibration_factor(scenario: ScenarioData, load: Load) -> float:
+    """Return the factor on all power curves that makes the farm draw its measured power.
+
+    The farm is run as it stands at first, without control, failures and changes of its curves, up
+    to the instant of the measurement. With P the power of the hosts that are on and O that of all
+    others, ``factor = (measured - O) / P``. 1 without ``farm.calibrate``. Raises InputError where
+    that is not above 0.
+    """
+    asked = scenario.farm.calibrate
+    if asked is None or asked.measured_power is None:
+        return 1.0 if asked is None or asked.factor is None else asked.factor
+    where = scenario.place(("farm", "calibrate")) or scenario.name
+    case = _build(_as_it_stands(scenario, asked.at), load, None)
+    try:
+        case.engine.run()
+    except UnplacedError as error:
+        raise refuse_unplaced(case, error) from None
+    hosts = case.farm.hosts
+    on: Bools = (hosts.state == PowerState.ON) | (hosts.state == PowerState.DRAINING)
+    power_w = hosts.watts(slice(None), hosts.delivered_mhz / hosts.cpu_mhz, on)
+    on_w, others_w = added(power_w[on].tolist()), added(power_w[~on].tolist())
+    if on_w <= 0 or asked.measured_power <= others_w:
+        raise refuse(where, f"hosts that are on draw {on_w:g} W and all others {others_w:g} W, so "
+                     f"no factor makes the farm draw {asked.measured_power:g} W; measure the farm "
+                     "while hosts are on")  # fmt: skip
+    return (asked.measured_power - others_w) / on_w
+
+
+def _as_it_stands(scenario: ScenarioData, at_s: float) -> ScenarioData:
+    """Return the scenario up to just after an instant, with no control and no failures."""
+    policies = scenario.policies.model_copy(update={"control": NoControl()})
+    parts = {
+        "farm": scenario.farm.model_copy(update={"calibrate": None}),
+        "run": scenario.run.model_copy(update={"duration": at_s + INSTANT_S}),
+        "policies": policies,
+        "failures": type(scenario.failures)(),
+    }
+    return scenario.model_copy(update=parts)
+
+
+def _host_models(scenario: ScenarioData, stack: Stack, factor: float) -> list[HostModel]:
+    """Return what the hosts of each group are made of, with the factor of the calibration."""
     groups = zip(scenario.farm.hosts, stack.platforms, strict=True)
-    return [host_model(group, platform) for group, platform in groups]
+    return [host_model(group, platform, factor) for group, platform in groups]
 
 
 def _hosts(scenario: ScenarioData, models: list[HostModel]) -> tuple[Hosts, Domains]:

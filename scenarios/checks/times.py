@@ -1,4 +1,4 @@
-"""Check periods against the length of a run, to refuse runs with too many steps.
+"""Check periods and instants against the length of a run, to refuse runs with too many steps.
 
 Compared are the rounds of control and scaling, the intervals of the series and the steps of the
 load.
@@ -14,7 +14,7 @@ MAX_ROUNDS = 5_000_000
 
 
 def faults_of_times(spec: Spec) -> Iterator[Fault]:
-    """Yield the periods of which a run would have more than it can take.
+    """Yield the periods of which a run would have more than it can take, and what it ends before.
 
     That is more than MAX_ROUNDS in its duration; the fault tells the shortest period that may be.
 
@@ -39,3 +39,10 @@ def faults_of_times(spec: Spec) -> Iterator[Fault]:
                 f"{write(float(-(-duration_s // MAX_ROUNDS)), 'time')} or more, or shorten the run"
             )
             yield place, message
+    calibrate = spec.farm.calibrate
+    if calibrate is not None and calibrate.measured_power and calibrate.at >= duration_s:
+        message = (
+            f"the run ends at {write(duration_s, 'time')}, not after the measurement at "
+            f"{write(calibrate.at, 'time')}; name an earlier one, or run longer"
+        )
+        yield ("farm", "calibrate", "at"), message

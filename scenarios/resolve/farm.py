@@ -11,7 +11,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, Ints
 from ...models.base.lazy_dataclass import dataclass
-from ...models.hardware.power_curves import PowerBank, PowerModel
+from ...models.hardware.power_curves import PowerBank, PowerModel, adjusted
 from ...models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_figures
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
@@ -53,19 +53,25 @@ class HostModel:
     stop_s: float
     stop_w: float
     sleep: dict[str, SleepModel]
+    extra_w: float = 0.0
+    """What hosts draw beyond their curve at every load; ``power`` includes it."""
+    performance: float = 1.0
+    """Work per MHz against the reference; ``core_mhz`` and ``cpu_mhz`` include it."""
     boots_as_hypervisor: bool = False
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
 
 
-def host_model(group: HostGroup, platform: Platform) -> HostModel:
+def host_model(group: HostGroup, platform: Platform, factor: float = 1.0) -> HostModel:
     """Return what the hosts of a group are made of, on a platform.
+
+    ``factor`` is that of the farm's calibration: power is ``factor * (curve + extra power)``.
 
     Memory is without what the hypervisor takes for itself, times the overcommit. A boot time that
     the scenario does not give is the hypervisor's, where that has one.
     """
     server = platform.server
     own = group.server.power if isinstance(group.server, InlineServer) else server.power
-    power = group.power or own
+    power = adjusted(group.power or own, group.extra_power, factor)
     idle_w, full_w = power.watts(np.array([0.0, 1.0])).tolist()
     boot, stop = group.boot, group.shutdown
     boots_as_hypervisor = (
@@ -89,6 +95,8 @@ def host_model(group: HostGroup, platform: Platform) -> HostModel:
         stop_s=stop.duration,
         stop_w=idle_w if stop.power is None else stop.power,
         sleep=sleep_models(group, idle_w, full_w),
+        extra_w=group.extra_power,
+        performance=group.performance,
         boots_as_hypervisor=boots_as_hypervisor,
     )
 

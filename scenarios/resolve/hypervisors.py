@@ -3,6 +3,8 @@
 Used twice: to check groups before a run, and to make the layer of the run.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...models.base.arrays import Bools, Ints
@@ -17,11 +19,16 @@ from ..spec.farm import HostGroup, InlineHypervisor, InlineServer
 def server_of(group: HostGroup) -> Server:
     """Return the server of a group, of the catalogue or as the scenario writes it out.
 
+    Its clock is that of the reference by which load is stated: nominal clock x ``performance``.
+
     A server that is written out has one thread per core, and no processor from which assistance
     could be read.
     """
     if not isinstance(group.server, InlineServer):
-        return servers()[group.server]
+        server = servers()[group.server]
+        if group.performance == 1:
+            return server
+        return replace(server, core_mhz=server.core_mhz * group.performance)
     inline = group.server
     return Server(
         id="inline",
@@ -31,7 +38,7 @@ def server_of(group: HostGroup) -> Server:
         sockets=inline.sockets,
         cores=inline.cores,
         threads=inline.cores,
-        core_mhz=inline.clock,
+        core_mhz=inline.clock * group.performance,
         memory_mib=inline.memory,
         watts=(),
         ssj_ops=(),

@@ -18,7 +18,6 @@ from ..language.choices import ChoiceField, migration_model
 from ..language.fields import MoneyField, Part, QuantityField, problem, problems
 from ..language.units import Money
 from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
-from .policies import ReservesField
 
 MAX_HOSTS = 2_000_000
 
@@ -199,6 +198,19 @@ class HostGroup(Part):
     power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
         None, description="Power model; default: the measured curve of the server."
     )
+    extra_power: Watts = Field(
+        0.0,
+        description="Power that a host draws beyond its curve at every load, idle included, while "
+        "it is on: memory beyond the measured configuration, disks, adapters. It counts in boots, "
+        "shutdowns and sleep states whose power is not given, and not when off.",
+        examples=["195 W"],
+    )
+    performance: Annotated[float, Field(gt=0, le=10, strict=True, allow_inf_nan=False)] = Field(
+        1.0,
+        description="Work that these hosts do per MHz, against the hosts by whose MHz the load is "
+        "stated; their MHz count so many times, for the host and for what one vCPU gets.",
+        examples=[1.317],
+    )
     off_power: Watts = Field(
         5.0, description="Power when off: the management controller stays on (3 to 12 W)."
     )
@@ -303,17 +315,43 @@ class Cluster(Part):
         min_length=1,
         description="Names of its groups of hosts; a group belongs to one cluster at most.",
     )
-    reserve: ReservesField | None = Field(
-        None,
-        description="Capacity kept free among the hosts of the cluster: one reserve or a list, as "
-        "`policies.reserve`; default: none.",
-        examples=[{"kind": "hosts", "hosts": 1}],
-    )
     migrate_to: tuple[Name, ...] = Field(
         (),
         description="Other clusters whose hosts its VMs may use as well; default: none.",
         examples=[["test"]],
     )
+
+
+class CalibratePart(Part):
+    """One factor on the power curves of all hosts, so that the farm draws what was measured.
+
+    Published curves are of lean systems, so a farm may draw more, or less, than they say. Measure
+    the power of all its hosts together at an instant at which load and placement are known, such as
+    that of the inventory: `{measured_power: 14.2 kW, at: 0 h}`. The factor is chosen so that hosts
+    and VMs as they stand at first, with the load of `at`, draw `measured_power`; it is shown among
+    the assumptions of the report. It scales curves with `extra_power`, and transitions whose power
+    is not given, but not `off_power`. Measure at the plugs of the servers, without cooling.
+
+    Farms that differ from the measured one, such as proposals with other hosts, take `factor` from
+    the run of the measured one: with `measured_power` they would be scaled to draw the same.
+    """
+
+    measured_power: Annotated[float, Field(gt=0), QuantityField("power")] | None = Field(
+        None, description="Power of all hosts together, as measured.", examples=["14.2 kW"]
+    )
+    at: Seconds = Field(0.0, description="Time of the run at which it was measured.")
+    factor: Annotated[float, Field(gt=0, le=100, strict=True, allow_inf_nan=False)] | None = Field(
+        None, description="The factor itself, in place of a measured power.", examples=[1.24]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        """Refuse both, or none, of a measured power and a factor."""
+        if (self.measured_power is None) == (self.factor is None):
+            raise problem("give either measured_power or factor")
+        if self.factor is not None and self.at > 0:
+            raise problems([(("at",), "is the time of measured_power; remove it beside factor")])
+        return self
 
 
 class FarmPart(Part):
@@ -341,6 +379,12 @@ class FarmPart(Part):
         description="Clusters, each of some groups of hosts; default: none, and VMs may run on all "
         "hosts.",
         examples=[[{"name": "production", "hosts": ["new", "old"]}]],
+    )
+
+    calibrate: CalibratePart | None = Field(
+        None,
+        description="Scale power curves to a measured power; default: curves as they are.",
+        examples=[{"measured_power": "14.2 kW", "at": "0 h"}, {"factor": 1.24}],
     )
 
     @field_validator("hosts")

@@ -6,9 +6,8 @@ from typing import Any
 from application_turns import application_turns
 from arrival_turns import arrival_turns, life_turns
 from cluster_turns import cluster_turns
-from constraint_turns import constraint_turns, reserve_turns
+from constraint_turns import RESERVE_TURNS, constraint_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
-from planning_turns import planning_turns
 from vms_table_turns import vms_table_turns
 
 Changes = dict[str, Any]
@@ -661,6 +660,19 @@ TURNS: Turns = {
     ),
     "farm.hosts[].count": ({}, {"farm.hosts.0.count": 5}),
     "farm.hosts[].memory": ({}, {"farm.hosts.0.memory": "2 GiB"}),
+    "farm.hosts[].extra_power": ({}, {"farm.hosts.0.extra_power": "40 W"}),
+    "farm.hosts[].performance": (BUSY, {**BUSY, "farm.hosts.0.performance": 1.5}),
+    "farm.calibrate.factor": (
+        {"farm.calibrate": {"factor": 1.2}}, {"farm.calibrate": {"factor": 1.3}},
+    ),
+    "farm.calibrate.measured_power": (
+        {"farm.calibrate": {"measured_power": "700 W"}},
+        {"farm.calibrate": {"measured_power": "800 W"}},
+    ),
+    "farm.calibrate.at": (
+        {"farm.calibrate": {"measured_power": "700 W"}},
+        {"farm.calibrate": {"measured_power": "700 W", "at": "10 min"}},
+    ),
     "farm.hosts[].off_power": ({}, {"farm.hosts.0.off_power": "9 W"}),
     "farm.hosts[].boot.duration": (NOISY, {**NOISY, "farm.hosts.0.boot": {"duration": "5 s"}}),
     "farm.hosts[].boot.power": (
@@ -783,7 +795,7 @@ TURNS: Turns = {
             "policies.slow_cores": "refuse",
         },
     ),
-    **reserve_turns(SIZES),
+    **RESERVE_TURNS,
     "farm.hosts_per_rack": ({}, {"farm.hosts_per_rack": 5}),
     "farm.hosts[].site": ({}, {"farm.hosts.0.site": "west"}),
     "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate",
@@ -914,7 +926,6 @@ TURNS: Turns = {
     **emptying_turns(),
     **constraint_turns(SIZES),
     **cluster_turns(SIZES),
-    **planning_turns(),
     **management_turns(),
     **arrival_turns(),
     **application_turns(),
