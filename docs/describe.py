@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from farmsim.scenarios.language import units
 from farmsim.scenarios.language.choices import ChoiceField, ParametersField, model_of, summary_of
 from farmsim.scenarios.language.fields import MoneyField, Part, QuantityField
-from farmsim.scenarios.spec.load_rate import Rate
+from farmsim.scenarios.spec.applications import Rate
 
 HEADER = ("field", "type", "default", "bounds", "meaning")
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}

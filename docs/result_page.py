@@ -54,7 +54,7 @@ SAMPLE: dict[str, Any] = {
         },
     ],
     "policies": {
-        "reserve": {"kind": "share", "memory": "10 %", "cpu": "10 %"},
+        "reserve": [{"kind": "share", "memory": "10 %", "cpu": "10 %"}, {"kind": "hosts"}],
         "control": {"policy": "evacuation", "hosts": "h-4", "at": "1 min"},
     },
     "migration": {"model": "pre_copy"},

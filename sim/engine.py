@@ -150,11 +150,9 @@ class Engine:
     def _make_view(self) -> FarmView:
         """Return what policies see; its reserve asks for what is made later when it is used."""
         setup, wakens = self._setup, wakes(self._setup.control)
-        reserve = None
-        if setup.reserve is not None:
-            reserve = FarmReserve(
-                setup.reserve, self.counting, wakens, self._record.returning, self._restarts
-            )
+        reserve = FarmReserve.of(
+            setup.reserve, self.counting, wakens, self._record.returning, self._restarts
+        )
         return FarmView(
             self._farm, self._vm_history, self._host_history, self._streams,
             setup.start.slow_cores, setup.rules, reserve, setup.migration.table(),
@@ -191,9 +189,10 @@ class Engine:
         return finder
 
     def _make_reserve_keeper(self) -> ReserveKeeper | None:
-        if self._setup.reserve is None:
+        if not self._setup.reserve:
             return None
-        return ReserveKeeper(self._clock, self._view, self._power, wakes(self._setup.control))
+        wakens, rules = wakes(self._setup.control), len(self._setup.reserve)
+        return ReserveKeeper(self._clock, self._view, self._power, wakens, rules)
 
     def _make_scaling(self, elasticity: Elasticity) -> Scaling:
         wakens = self._setup.control.powers_down
@@ -430,7 +429,7 @@ class Engine:
     ) -> Outcome:
         """Gather what is left; ``searches`` are those at the start, ``scaled`` tables."""
         keeper, waiting = self._reserve_keeper, self._lifecycle.waiting
-        kept = {} if keeper is None else {"reserve": keeper.columns()}
+        kept = {} if keeper is None else keeper.tables()
         closed = self._actuator.maintenance.tables()
         return Outcome(
             farm=self._farm,

@@ -13,7 +13,7 @@ from ..models.farm.farm import Farm
 from ..models.rules.occupancy import refused
 from ..models.rules.rules import Rules
 from ..policies.interface.plan import Plan, ProposalColumns, columns_of
-from ..policies.interface.reserve_book import ReserveBook
+from ..policies.interface.reserve_book import Book
 
 
 class PlanError(Exception):
@@ -29,9 +29,7 @@ class PlanChecks:
     ``book`` gives what is promised now, None where nothing is kept free.
     """
 
-    def __init__(
-        self, farm: Farm, rules: Rules | None, book: Callable[[], ReserveBook | None]
-    ) -> None:
+    def __init__(self, farm: Farm, rules: Rules | None, book: Callable[[], Book | None]) -> None:
         self._farm, self.rules, self._book = farm, rules, book
 
     def reject_nonsense(self, plan: Plan, where: str) -> None:

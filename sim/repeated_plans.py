@@ -27,7 +27,7 @@ class RepeatedPlans:
     def __init__(self, setup: EngineSetup, view: FarmView, histories: Sequence[Ring]) -> None:
         self._control, self._view, self._histories = setup.control, view, histories
         # A reserve is checked by restarts on paper, by the placement of VMs that arrive.
-        restarts = setup.reserve is None or is_repeatable(setup.start.placement)
+        restarts = not setup.reserve or is_repeatable(setup.start.placement)
         self._repeatable = restarts and is_repeatable(setup.control)
         self._columns = [*_columns(view.hosts), *_columns(view.vms)]
         self._demand = b""

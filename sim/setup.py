@@ -86,7 +86,7 @@ class EngineSetup:
     ``control`` decides every ``timing.control_s`` and is recorded as ``control_name``. ``lives``
     None: all VMs are there from the start and stay. Moves use the ``network`` if ``migration`` has
     a model that does; a VM that goes by way of storage is written and read with ``storage_mbps``,
-    Mbit/s. ``reserve`` is kept free by every placement, ``rules`` by every move.
+    Mbit/s. All of ``reserve`` is kept free by every placement, ``rules`` by every move.
     """
 
     start: InitialPlacementSetup
@@ -99,7 +99,7 @@ class EngineSetup:
     network: NetworkSetup | None = None
     rules: Rules | None = None
     elasticity: Elasticity | None = None
-    reserve: Reserve | None = None
+    reserve: tuple[Reserve, ...] = ()
     power: PowerManagement = field(default_factory=PowerManagement)
     storage_mbps: float = STORAGE_MBPS
 

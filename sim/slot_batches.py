@@ -51,7 +51,7 @@ class SlotBatches:
         control = setup.control
         self._possible = (
             setup.elasticity is None
-            and setup.reserve is None
+            and not setup.reserve
             and not control.samples
             and not isinstance(control, EventDrivenPolicy)
         )

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from ...models.hypervisor.licences import HostLicence
 from ...policies.selection.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
 from ...scenarios.language.units import write
-from ...scenarios.spec.policies import FailingHosts
+from ...scenarios.spec.policies import FailingHosts, reserves_of
 from ..base.played_case import PlayedCase
 from ..base.wording import capital, percent
+from ..topics.reserve import broken_reserves
 from ..topics.service import main_cause
 
 AFTER_THE_END = {
@@ -113,19 +114,29 @@ def _reserve_warnings(run: PlayedCase, here: dict[str, float]) -> list[str]:
     Only a check by packing, with a placement that would choose the same again, proves that the VMs
     of failed hosts find a host; sums of free memory do not.
     """
-    part, found = run.scenario.policies.reserve, []
+    scenario, found = run.scenario, list[str]()
+    of_farm = reserves_of(scenario.policies.reserve)
+    of_clusters = [reserves_of(cluster.reserve) for cluster in scenario.farm.clusters]
     below_h = here.get("below_reserve_h", 0.0)
     if below_h:
+        several = len(run.case.reserve) > 1
         found.append(f"The reserve was not kept for {below_h:.3g} h.")
+        found += broken_reserves(run) if several else []
     # A placement that counts on from its last choice or draws may choose otherwise in earnest.
-    same_again = getattr(run.scenario.policies.initial.placement, "repeatable", True)
-    proven = isinstance(part, FailingHosts) and part.check == "packing" and same_again
-    if part is not None and not proven:
+    same_again = getattr(scenario.policies.initial.placement, "repeatable", True)
+    scopes = [parts for parts in (of_farm, *of_clusters) if parts]
+    proven = same_again and (_proves(of_farm) or all(map(_proves, scopes)))
+    if scopes and not proven:
         found.append(
             "The check of the reserve does not prove that VMs restart after a failure; test it "
             "with `farmsim failover`."
         )
     return found
+
+
+def _proves(parts: Sequence[object]) -> bool:
+    """Whether any of some reserves is checked by packing."""
+    return any(isinstance(part, FailingHosts) and part.check == "packing" for part in parts)
 
 
 def _work_warnings(here: dict[str, float]) -> list[str]:

@@ -115,7 +115,8 @@ def _power_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
                     ("it is used by policies.power.wake_ahead, which is 0 s"),
                 )
     fails = scenario.failures.entries or scenario.failures.schedule
-    for group in scenario.farm.hosts if not (uses_sleep or fails or policies.reserve) else ():
+    reserved = policies.reserve or any(each.reserve for each in scenario.farm.clusters)
+    for group in scenario.farm.hosts if not (uses_sleep or fails or reserved) else ():
         for name in ("boot", "shutdown", "off_power", "sleep"):
             if _changed(group, name):
                 yield f"farm.hosts.{group.name}.{name}", "its hosts are always on"

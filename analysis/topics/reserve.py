@@ -14,7 +14,7 @@ from ..base.table_columns import Made
 from ..base.topic import Section, Topic, TopicFigure, TopicTable
 from ..base.units_and_ratios import MIB_PER_GIB, S_PER_H, nullable
 
-TABLE = "reserve"
+TABLE, RULES = "reserve", "reserves"
 
 
 def reserve_values(run: PlayedCase) -> dict[str, float]:
@@ -37,13 +37,14 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
     reserve keeps free for a failure.
     """
     table = run.records[TABLE]
+    most = " Of several reserves the least." if keeps_several(run) else ""
     return {
         "time_s": (table["time_s"], "s", "Instant."),
         "memory_left_gib": (
             _finite(table["left_mib"] / MIB_PER_GIB),
             "GiB",
             "Memory that can still be allocated on hosts that are on without using the reserve; "
-            "below 0: the reserve is in use; null: no memory is reserved.",
+            f"below 0: the reserve is in use; null: no memory is reserved.{most}",
         ),
         "cpu_left_ghz": (
             _finite(table["left_mhz"] / 1000),
@@ -51,6 +52,38 @@ def reserve_table(run: PlayedCase) -> dict[str, Made]:
             "The same for CPU, counted as by the initial placement.",
         ),
     }
+
+
+def reserves_table(run: PlayedCase) -> dict[str, Made]:
+    """Return what became of each reserve where several are kept, the least left at reports."""
+    table = run.records[RULES]
+    names = [rule.name for rule in run.case.reserve]
+    return {
+        "reserve": (names, "", "What is kept, and in which cluster."),
+        "below_h": (table["below_s"] / S_PER_H, "h", "Time for which it was not kept."),
+        "memory_left_min_gib": (
+            _finite(table["left_mib"] / MIB_PER_GIB),
+            "GiB",
+            "Least memory that could still be allocated without using it, at reporting instants; "
+            "null: no memory is reserved.",
+        ),
+        "cpu_left_min_ghz": (_finite(table["left_mhz"] / 1000), "GHz", "The same for CPU."),
+    }
+
+
+def keeps_several(run: PlayedCase) -> bool:
+    """Whether more than one reserve is kept, or one within a cluster."""
+    return len(run.case.reserve) > 1 or any(each.within is not None for each in run.case.reserve)
+
+
+def broken_reserves(run: PlayedCase) -> list[str]:
+    """Return a sentence for each of several reserves that was not kept all the time."""
+    below_h = run.records[RULES]["below_s"] / S_PER_H
+    return [
+        f"Reserve not kept for {hours:.3g} h: {rule.name}."
+        for rule, hours in zip(run.case.reserve, below_h.tolist(), strict=True)
+        if hours > 0
+    ]
 
 
 def _finite(values: Floats) -> pa.Array:
@@ -95,8 +128,12 @@ RESERVE = Topic(
     name="reserve",
     values=reserve_values,
     tables=(
+        TopicTable(TABLE, reserve_table, lambda run: TABLE in run.records, "Only with a reserve."),
         TopicTable(
-            TABLE, reserve_table, lambda run: TABLE in run.records, "Only with `policies.reserve`."
+            RULES,
+            reserves_table,
+            lambda run: RULES in run.records and keeps_several(run),
+            "Only where several reserves are kept, or one in a cluster.",
         ),
     ),
     figures=(
@@ -107,7 +144,7 @@ RESERVE = Topic(
             "reserve is in use.",
             reserve,
             lambda result: TABLE in result.tables,
-            "Only with `policies.reserve`.",
+            "Only with a reserve.",
         ),
     ),
     section=Section("Reserve", ("below_reserve_h",)),

@@ -6,6 +6,7 @@ percentage of the cluster's resources, or dedicated failover hosts.
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +26,9 @@ class Reserve:
     ``packing``: that is tried by restarts on paper beside sums and largest VMs. ``memory_share``
     and ``cpu_share``: parts of all memory and CPU that stay free. ``standby``: hosts that stay
     awake and empty, one entry per host of the farm.
+
+    ``within`` (hosts,) are the hosts among which it is kept, ``members`` (vms,) the VMs that belong
+    there; None: the whole farm. ``name`` is what results call it.
     """
 
     hosts: int = 0
@@ -32,6 +36,9 @@ class Reserve:
     memory_share: float = 0.0
     cpu_share: float = 0.0
     standby: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    within: Bools | None = None
+    members: Bools | None = None
+    name: str = ""
 
     @property
     def budgets(self) -> bool:
@@ -109,6 +116,26 @@ class AllowedHosts:
     hosts: Bools
     order_matters: bool = False
 
+    @cached_property
+    def blocks(self) -> Bools | None:
+        """Sets of hosts (blocks, hosts) that share no host; a VM may use all of one of them.
+
+        None where the hosts of two VMs overlap in part.
+        """
+        distinct_rows: Bools = np.unique(self.hosts, axis=0)
+        return distinct_rows if (distinct_rows.sum(axis=0) <= 1).all() else None
+
+    @cached_property
+    def block_of_host(self) -> Ints:
+        """The block of each host (hosts,), −1 for one that no VM may use."""
+        assert self.blocks is not None
+        found: Ints = np.where(self.blocks.any(axis=0), self.blocks.argmax(axis=0), -1)
+        return found
+
+    def within(self, hosts: Bools) -> "AllowedHosts":
+        """Return the same of some hosts only; classes without any of them count as one."""
+        return AllowedHosts(self.classes, self.hosts & hosts, self.order_matters)
+
 
 def enough_places(held: HostedVms, failed: Ints, permits: AllowedHosts) -> bool:
     """Whether all VMs on some hosts find a place on others, in whatever order they are placed.
@@ -142,12 +169,29 @@ def _places(held: HostedVms, vms: Ints, hosts: Ints) -> Floats:
 def always_enough(held: HostedVms, count: int, permits: AllowedHosts) -> bool:
     """Whether :func:`enough_places` holds whichever ``count`` hosts fail, seen at once.
 
-    Sufficient, not necessary: the hosts with most places and those with most VMs fail.
+    Sufficient, not necessary: the hosts with most places and those with most VMs fail. Where VMs
+    are divided among sets of hosts, as by clusters, that is so in each set.
     """
-    if permits.order_matters or not permits.hosts.all():
+    if permits.order_matters:
         return False
     placed = np.flatnonzero(held.home >= 0)
-    hosts = np.flatnonzero(held.counted)
+    if permits.hosts.all():
+        return _always_enough(held, count, placed, np.flatnonzero(held.counted))
+    if permits.blocks is None:
+        return False
+    home = held.home[placed]
+    block = permits.block_of_host[home]
+    # A VM on a host that it may not use has places of another block, or none.
+    if not permits.hosts[permits.classes[placed], home].all():
+        return False
+    return all(
+        _always_enough(held, count, placed[block == number], np.flatnonzero(held.counted & hosts))
+        for number, hosts in enumerate(permits.blocks)
+    )
+
+
+def _always_enough(held: HostedVms, count: int, placed: Ints, hosts: Ints) -> bool:
+    """Whether any ``count`` of some hosts can be emptied onto the others of them."""
     places = np.sort(_places(held, placed, hosts))
     most = np.sort(np.bincount(held.home[placed], minlength=len(held.counted)))
     kept = places[: max(len(places) - count, 0)]

@@ -3,7 +3,8 @@
 A book is tentative, like the room that it belongs to: VMs are entered as they are placed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -38,8 +39,8 @@ class FarmReserve:
     count as promised while they wait. ``restarts`` plays the restart of the VMs of hosts that
     fail, given what is held and which hosts are awake, and says whether all find a host.
 
-    ``exempt`` is (vms,); ``counting`` returns (vms,) and (hosts,) arrays in MHz and is called once
-    per book.
+    ``others`` are further rules that are kept besides. ``exempt`` is (vms,); ``counting`` returns
+    (vms,) and (hosts,) arrays in MHz and is called once per book.
     """
 
     rule: Reserve
@@ -47,10 +48,31 @@ class FarmReserve:
     wakes: bool
     exempt: Bools
     restarts: Restarts | None = None
+    others: tuple[Reserve, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        rules: Sequence[Reserve],
+        counting: Counting,
+        wakes: bool,
+        exempt: Bools,
+        restarts: Restarts | None = None,
+    ) -> "FarmReserve | None":
+        """Return the reserve of some rules that are all kept, None of none."""
+        if not rules:
+            return None
+        return cls(rules[0], counting, wakes, exempt, restarts, tuple(rules[1:]))
+
+    @property
+    def each(self) -> "tuple[FarmReserve, ...]":
+        """The same for each rule alone."""
+        rules = (self.rule, *self.others)
+        return tuple(replace(self, rule=rule, others=()) for rule in rules)
 
 
 class ReserveBook:
-    """Capacity allocated on hosts, and capacity still available.
+    """Capacity allocated on hosts, and capacity still available; of one rule.
 
     ``home``, ``need_mib`` have one entry per VM of the farm; ``memory_mib``, ``awake`` and
     ``sleeping`` one per host. ``kind`` is the same for VMs of a size that no rule tells apart. A
@@ -76,6 +98,7 @@ class ReserveBook:
         self._restarts, self._permits, self.lenient = reserve.restarts, permits, lenient
         self._kind = np.arange(len(home)) if kind is None else kind
         self._known: dict[tuple[int, float, int], bool] = {}
+        self._within = self._rule.within
         need_mhz, cpu_mhz = reserve.counting()
         self.standby = np.zeros(len(memory_mib), bool)
         self.standby[: len(self._rule.standby)] = self._rule.standby
@@ -85,7 +108,7 @@ class ReserveBook:
         count = len(memory_mib)
         used_mib = sum_by(home[held], weights=need_mib[held], minlength=count)
         used_mhz = sum_by(home[held], weights=need_mhz[held], minlength=count)
-        counted = awake | sleeping if reserve.wakes else awake.copy()
+        counted = self._inside(awake | sleeping if reserve.wakes else awake.copy())
         self._held = HostedVms(
             home.copy(),
             need_mib,
@@ -94,11 +117,29 @@ class ReserveBook:
             cpu_mhz - used_mhz,
             counted & ~self.standby,
         )
-        counts = held | reserve.exempt
+        counts = self._count(home) | (reserve.exempt & ~held)
+        if self._rule.members is not None:
+            counts &= held | self._rule.members
         self._promised = [float(need_mib[counts].sum()), float(need_mhz[counts].sum())]
         self._limits = self._limits_of(self._held.counted)
         self._kept: bool | None = None
         self._foreseen = (-1, -1)
+
+    def _inside(self, hosts: Bools) -> Bools:
+        """Return which of some hosts are among those of the rule."""
+        return hosts if self._within is None else hosts & self._within
+
+    def _count(self, home: Ints) -> Bools:
+        """Return which VMs are on hosts of the rule."""
+        held = home >= 0
+        if self._within is None:
+            return held
+        found: Bools = held & self._within[np.where(held, home, 0)]
+        return found
+
+    def _counts_at(self, host: int) -> bool:
+        """Whether a VM on a host (negative: on none) counts."""
+        return host >= 0 and (self._within is None or bool(self._within[host]))
 
     @property
     def depends_on_placement(self) -> bool:
@@ -115,7 +156,7 @@ class ReserveBook:
         it is their free room less their capacity, so 0 while all of them are awake and empty.
         """
         if self._rule.budgets:
-            limits = self._limits_of(self._awake & ~self.standby)
+            limits = self._limits_of(self._inside(self._awake & ~self.standby))
             return limits[0] - self._promised[0], limits[1] - self._promised[1]
         if not self.standby.any():
             return 0.0, 0.0
@@ -133,7 +174,9 @@ class ReserveBook:
         left_mib, left_mhz = self.left()
         if left_mib < -self._slack(0) or left_mhz < -self._slack(1):
             return False
-        return not self.depends_on_placement or self._tests_hold(self._awake & ~self.standby)
+        if not self.depends_on_placement:
+            return True
+        return self._tests_hold(self._inside(self._awake & ~self.standby))
 
     def _slack(self, resource: int) -> float:
         return TOLERANCE * max(self._promised[resource], 1.0)
@@ -147,20 +190,25 @@ class ReserveBook:
         restarts = self._restarts
         if not self._rule.packing or restarts is None:
             return largest_fit(held, hosts)
-        awake = self._awake
-        return survives(held, hosts, self._all_permits, lambda set_: restarts(held, awake, set_))
+        awake, permits, seen = self._awake, self._all_permits, held
+        if self._within is not None:
+            # VMs elsewhere keep their places, which rules may look at, but need none here.
+            home = np.where(self._count(held.home), held.home, -1)
+            seen = replace(held, home=home)
+        return survives(seen, hosts, permits, lambda set_: restarts(held, awake, set_))
 
     @cached_property
     def _all_permits(self) -> AllowedHosts:
         if self._permits is not None:
-            return self._permits()
+            permits = self._permits()
+            return permits if self._within is None else permits.within(self._within)
         vms, hosts = len(self._held.home), len(self._memory_mib)
         return AllowedHosts(np.zeros(vms, np.int64), np.ones((1, hosts), bool))
 
     def refuses(self, vm: int) -> bool:
-        """Whether one more VM would be too many for the reserve, wherever it went."""
+        """Whether one more VM would be too many for the hosts of the reserve, wherever it went."""
         held = self._held
-        if not self._rule.budgets or held.home[vm] >= 0 or self._exempt[vm]:
+        if not self._rule.budgets or self._counts_at(int(held.home[vm])) or self._exempt[vm]:
             return False
         needs = held.need_mib[vm], held.need_mhz[vm]
         return any(
@@ -169,9 +217,16 @@ class ReserveBook:
         )
 
     def barred(self, vm: int, hosts: Ints) -> Bools | None:
-        """Return which hosts the reserve closes to a VM; None: none."""
+        """Return which hosts the reserve closes to a VM; None: none.
+
+        A lenient book closes none for sums within a cluster: that is below its reserve, the farm
+        need not be too small.
+        """
         if self.refuses(vm):
-            return np.ones(len(hosts), bool)
+            if self._within is None:
+                return np.ones(len(hosts), bool)
+            if not self.lenient:
+                return self._within[hosts]
         if self._exempt[vm] or not self.standby.any():
             return None
         return self.standby[hosts]
@@ -183,6 +238,8 @@ class ReserveBook:
         not tested again until something is entered.
         """
         if not self.depends_on_placement or self._exempt[vm]:
+            return True
+        if not self._counts_at(host) and not self._counts_at(int(self._held.home[vm])):
             return True
         if self._kept is None:
             self._kept = self._tests_hold(self._held.counted)
@@ -214,12 +271,22 @@ class ReserveBook:
             if at >= 0:
                 held.free_mib[at] += sign * held.need_mib[vm]
                 held.free_mhz[at] += sign * held.need_mhz[vm]
-        step = 0 if self._exempt[vm] else int(host >= 0) - int(before >= 0)
+        step = self._step(vm, before, host)
         self._promised[0] += step * float(held.need_mib[vm])
         self._promised[1] += step * float(held.need_mhz[vm])
         held.home[vm] = host
         self._kept = True if self._foreseen == (vm, host) else None
         return before
+
+    def _step(self, vm: int, before: int, host: int) -> int:
+        """Return by how many more times a VM counts, once it is on another host."""
+        members = self._rule.members
+        waits = bool(self._exempt[vm]) and (members is None or bool(members[vm]))
+
+        def counts(at: int) -> bool:
+            return self._counts_at(at) or (at < 0 and waits)
+
+        return int(counts(host)) - int(counts(before))
 
     def sleep(self, host: int) -> bool:
         """Record that an empty host is powered down, if the other hosts satisfy the reserve."""
@@ -228,7 +295,7 @@ class ReserveBook:
         if self.standby[host]:
             return False
         self._awake[host] = False
-        if self.whole():
+        if not self._counts_at(host) or self.whole():
             return True
         self._awake[host] = True
         return False
@@ -247,9 +314,87 @@ class ReserveBook:
             self.wake(host)
         if not self._rule.budgets:
             return woken
-        for host in np.flatnonzero(self._sleeping & ~self._awake).tolist():
+        for host in np.flatnonzero(self._inside(self._sleeping & ~self._awake)).tolist():
             if self.whole():
                 break
             self.wake(host)
             woken.append(host)
         return woken
+
+
+class ReserveBooks:
+    """Several reserves that are all kept: a book for each, with the methods of one.
+
+    What is entered is entered in all. Hosts that one of them keeps on standby count as capacity for
+    the others.
+    """
+
+    def __init__(self, books: Sequence[ReserveBook]) -> None:
+        self.each = books
+        self.lenient = books[0].lenient
+
+    @property
+    def depends_on_placement(self) -> bool:
+        """Whether it matters for any reserve on which host a VM is."""
+        return any(book.depends_on_placement for book in self.each)
+
+    def left(self) -> tuple[float, float]:
+        """Return what is left beyond the reserve that has least left: memory (MiB), CPU (MHz).
+
+        Hosts on standby count only where they lack something, see :meth:`ReserveBook.left`.
+        """
+        left = [book.left() for book in self.each]
+        free = [each for book, each in zip(self.each, left, strict=True) if not book.standby.any()]
+        lacking = [each for each in left if min(each) < 0]
+        seen = free + lacking or left
+        return min(mib for mib, _ in seen), min(mhz for _, mhz in seen)
+
+    def whole(self) -> bool:
+        """Whether the hosts that are on satisfy all reserves."""
+        return all(book.whole() for book in self.each)
+
+    def refuses(self, vm: int) -> bool:
+        """Whether one more VM would be too many for the hosts of any reserve."""
+        return any(book.refuses(vm) for book in self.each)
+
+    def barred(self, vm: int, hosts: Ints) -> Bools | None:
+        """Return which hosts any reserve closes to a VM; None: none."""
+        bars = [barred for book in self.each if (barred := book.barred(vm, hosts)) is not None]
+        return np.logical_or.reduce(bars) if bars else None
+
+    def keeps(self, vm: int, host: int) -> bool:
+        """Whether all reserves still stand with a VM on a host, those broken anyway aside."""
+        return all(book.keeps(vm, host) for book in self.each)
+
+    def move(self, vm: int, host: int) -> int:
+        """Enter a VM on a host (−1: none); return where it was."""
+        for book in self.each:
+            before = book.move(vm, host)
+        return before
+
+    def sleep(self, host: int) -> bool:
+        """Record that an empty host is powered down, if the others satisfy all reserves."""
+        for number, book in enumerate(self.each):
+            if not book.sleep(host):
+                for earlier in self.each[:number]:
+                    earlier.wake(host)
+                return False
+        return True
+
+    def wake(self, host: int) -> None:
+        """Record that a host is on."""
+        for book in self.each:
+            book.wake(host)
+
+    def lacking(self) -> list[int]:
+        """Return sleeping hosts to wake so that all reserves are whole, or all there are."""
+        woken: list[int] = []
+        for book in self.each:
+            for host in book.lacking():
+                woken.append(host)
+                self.wake(host)
+        return woken
+
+
+Book = ReserveBook | ReserveBooks
+"""What a farm's reserve is asked through: the book of one rule, or of several."""

@@ -13,7 +13,7 @@ from ...models.rules.reserve import AllowedHosts
 from ...models.state.columns import Hosts, PowerState, Vms, VmState
 from ...models.state.utilisation_history import Ring
 from .policy_states import PolicyStates
-from .reserve_book import FarmReserve, ReserveBook
+from .reserve_book import Book, FarmReserve, ReserveBook, ReserveBooks
 
 if TYPE_CHECKING:
     from ...models.delivery.cpu_delivery import Delivery
@@ -196,7 +196,7 @@ class FarmView:
         """The simulated time, s."""
         return self._now()
 
-    def reserve_book(self) -> ReserveBook | None:
+    def reserve_book(self) -> Book | None:
         """Return current allocations as a tentative book, counting migrating VMs at their target.
 
         None without a reserve.
@@ -205,10 +205,16 @@ class FarmView:
         """
         if self.reserve is None:
             return None
+        if self.reserve.others:
+            return ReserveBooks([self._book_of(each) for each in self.reserve.each])
+        return self._book_of(self.reserve)
+
+    def _book_of(self, reserve: FarmReserve) -> ReserveBook:
+        """Return the book of one rule."""
         vms = self.vms
         home = np.where(vms.moving_to >= 0, vms.moving_to, vms.host)
         return ReserveBook(
-            self.reserve,
+            reserve,
             home,
             vms.footprint_mib,
             self.hosts.memory_mib,

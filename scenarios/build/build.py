@@ -14,6 +14,7 @@ from ...models.farm.farm import Farm
 from ...models.farm.farm_state import ViolationRule
 from ...models.hardware.racks_and_sites import Domains
 from ...models.hypervisor.licences import HostLicence
+from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms
 from ...policies.control.consolidation import name_of
@@ -73,6 +74,7 @@ class Case:
     domains: Domains
     living: bool
     rules: Rules | None = None
+    reserve: tuple[Reserve, ...] = ()
     label: str = ""
     """What a baseline is called at the head of a column."""
     calibration: float = 1.0
@@ -115,7 +117,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
-    policies = scenario.policies
+    policies, reserve = scenario.policies, build_reserve(scenario, stack, farm.vms)
     setup = EngineSetup(
         start=start,
         control=policies.control,
@@ -127,7 +129,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         network=network,
         rules=rules,
         elasticity=elasticity,
-        reserve=build_reserve(scenario),
+        reserve=reserve,
         power=policies.power,
         storage_mbps=scenario.network.suspend_bandwidth,
     )
@@ -146,6 +148,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         domains=domains,
         living=not is_static,
         rules=rules,
+        reserve=reserve,
         calibration=factor,
     )
 

@@ -12,7 +12,7 @@ from fnmatch import translate
 
 import numpy as np
 
-from ...models.base.arrays import Ints
+from ...models.base.arrays import Bools, Ints
 from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.hardware.racks_and_sites import Domains
@@ -20,14 +20,17 @@ from ...models.rules.conflicts import Conflict, Need, conflicts
 from ...models.rules.constraints import Rule
 from ...models.rules.reserve import Reserve
 from ...models.rules.rules import Rules
+from ...models.state.columns import Vms
 from ...sim.scaling import Elasticity
 from ...sim.setup import InitialPlacementSetup
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules
+from ..resolve.clusters import cluster_of_hosts
 from ..resolve.farm import host_names, named_hosts
 from ..spec.constraints import Constraint
-from ..spec.policies import FailingHosts, StandbyHosts
+from ..spec.policies import FailingHosts, StandbyHosts, reserves_of
+from ..spec.policies import Reserve as ReservePart
 from ..spec.scenario_data import ScenarioData
 from ..spec.spec import Spec
 from ..traces.trace import InputFile
@@ -211,19 +214,47 @@ def _unsafe(scenario: ScenarioData, written: Sequence[WrittenRule]) -> Iterator[
             yield Problem(rule.place("type"), rule.field, message)
 
 
-def build_reserve(spec: Spec) -> Reserve | None:
-    """Return what is kept free for hosts that fail, None if nothing is.
+def build_reserve(spec: Spec, stack: Stack, vms: Vms) -> tuple[Reserve, ...]:
+    """Return what is kept free for hosts that fail: of the whole farm, then of each cluster.
 
-    Names of standby hosts become a mask over the hosts.
+    Names of standby hosts become a mask over the hosts; a cluster's reserve is kept among its hosts
+    and is there for its VMs.
     """
-    part = spec.policies.reserve
-    if part is None:
-        return None
+    names = host_names(spec.farm)
+    found = [_reserve(part, names) for part in reserves_of(spec.policies.reserve)]
+    host_cluster, vm_cluster = cluster_of_hosts(spec.farm), stack.cluster_of_size[vms.size]
+    for number, cluster in enumerate(spec.farm.clusters):
+        within, members = host_cluster == number, vm_cluster == number
+        found += [
+            replace(
+                _reserve(part, names, within),
+                within=within,
+                members=members,
+                name=f"cluster {cluster.name}: {_called(part)}",
+            )
+            for part in reserves_of(cluster.reserve)
+        ]
+    return tuple(found)
+
+
+def _reserve(part: ReservePart, names: Sequence[str], within: Bools | None = None) -> Reserve:
+    """Return a reserve over hosts of some names, standby hosts only ``within`` a mask."""
+    name = _called(part)
     if isinstance(part, FailingHosts):
-        return Reserve(hosts=part.hosts, packing=part.check == "packing")
+        return Reserve(hosts=part.hosts, packing=part.check == "packing", name=name)
     if isinstance(part, StandbyHosts):
-        return Reserve(standby=named_hosts(part.hosts, host_names(spec.farm)))
-    return Reserve(memory_share=part.memory, cpu_share=part.cpu)
+        standby = named_hosts(part.hosts, names)
+        return Reserve(standby=standby if within is None else standby & within, name=name)
+    return Reserve(memory_share=part.memory, cpu_share=part.cpu, name=name)
+
+
+def _called(part: ReservePart) -> str:
+    """Return what results call a reserve."""
+    if isinstance(part, FailingHosts):
+        return f"any {part.hosts} host{'' if part.hosts == 1 else 's'} may fail"
+    if isinstance(part, StandbyHosts):
+        return f"standby {', '.join(part.hosts)}"
+    return f"{part.memory * 100:g} % of memory and {part.cpu * 100:g} % of CPU free"
 
 
 class _Finder:

@@ -35,6 +35,9 @@ def faults_of_clusters(spec: Spec) -> Iterator[Fault]:
                 message = "VMs of a cluster always migrate within it; remove its own name"
                 yield (*place, "migrate_to", at), message
     yield from _of_vms(spec, names)
+    for index, name in enumerate(spec.planning.incomplete_clusters if spec.planning else ()):
+        if name not in names:
+            yield ("planning", "incomplete_clusters", index), _no_cluster(name, names)
 
 
 def _of_vms(spec: Spec, names: list[str]) -> Iterator[Fault]:

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from math import comb
 
+import numpy as np
+
 from ...policies.control.evacuation import Evacuation
 from ...policies.control.reassign import Reassign
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
+from ..language.yaml_text import Path as Place
+from ..resolve.clusters import cluster_of_hosts
 from ..resolve.farm import host_names, named_hosts
 from ..resolve.racks import rack_names
 from ..spec.farm import states_of
-from ..spec.policies import FailingHosts, StandbyHosts
+from ..spec.policies import FailingHosts, Reserve, StandbyHosts, reserves_of
 from ..spec.spec import Spec
 
 MAX_SETS = 10_000
@@ -56,39 +60,58 @@ def faults_of_sleep(spec: Spec) -> list[Fault]:
 
 
 def faults_of_reserve(spec: Spec) -> Iterator[Fault]:
-    """Yield what is wrong with a reserve, given the hosts of the farm.
+    """Yield what is wrong with reserves, given the hosts of the farm and of each cluster.
 
-    It must be smaller than the farm, name hosts that exist, and be small enough to be checked by
-    packing where that is requested.
+    Each must be smaller than the farm or its cluster, name hosts that exist, and be small enough to
+    be checked by packing where that is requested.
     """
-    part, place = spec.policies.reserve, ("policies", "reserve", "hosts")
-    hosts = sum(group.count for group in spec.farm.hosts)
-    if isinstance(part, FailingHosts):
-        yield from _faults_of_count(part, hosts)
-    if not isinstance(part, StandbyHosts):
-        return
     names = host_names(spec.farm)
+    yield from _faults_of(spec.policies.reserve, ("policies", "reserve"), names, "the farm")
+    clusters = cluster_of_hosts(spec.farm)
+    for index, cluster in enumerate(spec.farm.clusters):
+        here = [names[row] for row in np.flatnonzero(clusters == index).tolist()]
+        place = ("farm", "clusters", index, "reserve")
+        yield from _faults_of(cluster.reserve, place, here, f"cluster {cluster.name}")
+
+
+def _faults_of(
+    written: Reserve | tuple[Reserve, ...] | None, place: Place, names: list[str], where: str
+) -> Iterator[Fault]:
+    """Yield what is wrong with one reserve or a list, among hosts of some names."""
+    several = isinstance(written, tuple)
+    for number, part in enumerate(reserves_of(written)):
+        at = (*place, number) if several else place
+        if isinstance(part, FailingHosts):
+            yield from _faults_of_count(part, len(names), at, where)
+        elif isinstance(part, StandbyHosts):
+            yield from _faults_of_standby(part, names, (*at, "hosts"), where)
+
+
+def _faults_of_standby(
+    part: StandbyHosts, names: list[str], place: Place, where: str
+) -> Iterator[Fault]:
+    """Yield patterns that name no host, and a reserve that names all."""
     for index, pattern in enumerate(part.hosts):
         if not named_hosts([pattern], names).any():
             yield (*place, index), unknown_name("host", pattern, names)
     if named_hosts(part.hosts, names).all():
-        yield place, f"the reserve names all {hosts} hosts of the farm; name fewer"
+        yield place, f"the reserve names all {len(names)} hosts of {where}; name fewer"
 
 
-def _faults_of_count(part: FailingHosts, hosts: int) -> Iterator[Fault]:
+def _faults_of_count(part: FailingHosts, hosts: int, place: Place, where: str) -> Iterator[Fault]:
     """Yield a reserve of more hosts than there are, or of too many sets to be packed.
 
-    The place is ``hosts`` or ``check`` of the reserve. The number of sets is ``comb(farm, hosts)``.
+    Told at ``hosts`` or ``check`` below ``place``. The number of sets is ``comb(farm, hosts)``.
     """
-    place = ("policies", "reserve")
     if part.hosts >= hosts:
         most = (
             f"keep at most {hosts - 1}"
             if hosts > 1
-            else "a farm of one host can keep no reserve: remove it"
+            else f"{'a farm' if where == 'the farm' else 'a cluster'} of one host can keep no "
+            "reserve: remove it"
         )
         message = (
-            f"a reserve of {part.hosts} hosts is larger than the farm, which has {hosts}; {most}"
+            f"a reserve of {part.hosts} hosts is larger than {where}, which has {hosts}; {most}"
         )
         yield (*place, "hosts"), message
     elif part.check == "packing" and comb(hosts, part.hosts) > MAX_SETS:

@@ -35,7 +35,8 @@ class ReadOptions:
 
     ``decimal_marks`` and ``units`` have an entry per column as ``vHost.Speed``; ``*`` stands for
     all others. ``day_first`` is the order of dates such as 03/04/2026. ``system`` are names of
-    VMs, with ``*`` and ``?``, that belong to the platform. ``time_zone`` is an IANA name.
+    VMs, with ``*`` and ``?``, that belong to the platform. ``time_zone`` is an IANA name or an
+    offset such as ``+01:00``. ``interval_s`` lies between two files of counters without times.
     """
 
     decimal_marks: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class ReadOptions:
     day_first: bool | None = None
     system: tuple[str, ...] = ()
     time_zone: str | None = None
+    interval_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ class Table:
         """Return file, sheet and row of one of the rows, as findings name it."""
         return f"{self.sheet.where}, row {self.row_numbers[row]}"
 
+    @property
+    def where_header(self) -> str:
+        """Return file, sheet and row of the header."""
+        return f"{self.sheet.where}, row {self.header_row}"
+
     def column(self, name: str) -> Column | None:
         """Return the column of a field; None if the table lacks it.
 

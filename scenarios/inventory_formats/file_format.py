@@ -19,10 +19,12 @@ class FileFormat:
     together; it looks at their content, never at their names, and raises InputError only for a
     sheet that cannot be read. ``read`` returns the inventory of one such group, with scopes and
     joins not yet checked; it raises InputError. ``experimental`` formats are known from other
-    importers only, not from whole files.
+    importers only, not from whole files. A ``fallback`` is asked only about files that no other
+    format recognises, such as tables of VMs with any headers.
     """
 
     name: str
     recognise: Callable[[Sequence[InputFile]], Sequence[Group]]
     read: Callable[[Group, ReadOptions], Inventory]
     experimental: bool = False
+    fallback: bool = False

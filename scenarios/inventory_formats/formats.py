@@ -4,9 +4,17 @@ from collections.abc import Sequence
 
 from ..errors.problems import InputError, Problem
 from ..inventory_files.sheets import InputFile
+from ..inventory_platforms import libvirt, openstack, prometheus, proxmox
+from . import rvtools
 from .file_format import FileFormat, Group
 
-FORMATS: tuple[FileFormat, ...] = ()
+FORMATS: tuple[FileFormat, ...] = (
+    FileFormat("RVTools", rvtools.recognise, rvtools.read),
+    FileFormat(proxmox.NAME, proxmox.recognise, proxmox.read, experimental=True),
+    FileFormat(openstack.NAME, openstack.recognise, openstack.read, experimental=True),
+    FileFormat(libvirt.NAME, libvirt.recognise, libvirt.read, experimental=True),
+    FileFormat(prometheus.NAME, prometheus.recognise, prometheus.read, experimental=True),
+)
 """Each format, in the order in which messages list them."""
 
 
@@ -15,7 +23,11 @@ def recognised(files: Sequence[InputFile]) -> list[tuple[FileFormat, Group]]:
 
     Raises InputError for files that no format or more than one recognises, all at once.
     """
-    found = [(each, group) for each in FORMATS for group in each.recognise(files)]
+    found = [
+        (each, group) for each in FORMATS if not each.fallback for group in each.recognise(files)
+    ]
+    left = [file for file in files if not any(file is member for _, g in found for member in g)]
+    found += [(each, group) for each in FORMATS if each.fallback for group in each.recognise(left)]
     problems = []
     for file in files:
         names = [each.name for each, group in found if any(file is member for member in group)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Ints
 from ..spec.farm import FarmPart, HostGroup
+from .farm import numbering
 
 NONE = -1
 """The cluster of hosts and VMs that belong to none."""
@@ -23,6 +24,13 @@ def cluster_of_groups(farm: FarmPart, groups: Sequence[HostGroup]) -> Ints:
     """Return the cluster of each group of hosts (groups,), NONE for one in no cluster."""
     number = {name: index for index, cluster in enumerate(farm.clusters) for name in cluster.hosts}
     return np.array([number.get(group.name, NONE) for group in groups], np.int64)
+
+
+def cluster_of_hosts(farm: FarmPart) -> Ints:
+    """Return the cluster of each host (hosts,), NONE for one in no cluster."""
+    counts = np.array([group.count for group in farm.hosts])
+    found: Ints = cluster_of_groups(farm, farm.hosts)[numbering(counts, farm.order)]
+    return found
 
 
 def cluster_of_names(farm: FarmPart, names: Sequence[str | None]) -> Ints:

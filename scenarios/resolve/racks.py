@@ -39,6 +39,11 @@ def build_domains(farm: FarmPart, layout: Topology) -> Domains:
     return Domains(rack, site, _rack_names(rack), names)
 
 
+def racks_are_known(farm: FarmPart, layout: Topology) -> bool:
+    """Whether a scenario says anything of racks; else their number is an assumption."""
+    return farm.hosts_per_rack is not None or hosts_per_switch(layout) is not None
+
+
 def racks_of_sites(layout: Sites, places: Sequence[Ints], per_rack: int | None) -> Ints:
     """Return the rack of each host if the hosts of a network's sites fill racks in their order.
 

@@ -18,6 +18,7 @@ from ..language.choices import ChoiceField, migration_model
 from ..language.fields import MoneyField, Part, QuantityField, problem, problems
 from ..language.units import Money
 from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
+from .policies import ReservesField
 
 MAX_HOSTS = 2_000_000
 
@@ -314,6 +315,12 @@ class Cluster(Part):
     hosts: tuple[Name, ...] = Field(
         min_length=1,
         description="Names of its groups of hosts; a group belongs to one cluster at most.",
+    )
+    reserve: ReservesField | None = Field(
+        None,
+        description="Capacity kept free among the hosts of the cluster: one reserve or a list, as "
+        "`policies.reserve`; default: none.",
+        examples=[{"kind": "hosts", "hosts": 1}],
     )
     migrate_to: tuple[Name, ...] = Field(
         (),

@@ -1,8 +1,8 @@
 """Who decides what in a scenario: placement, control, scaling, and what is kept free."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from ...policies.control.control import ControlPolicy, NoControl
 from ...policies.control.power_management import PowerManagement
@@ -67,7 +67,27 @@ class StandbyHosts(Part):
     hosts: HostPatterns
 
 
-ReserveField = Annotated[FailingHosts | FreeShare | StandbyHosts, OneOf("kind")]
+Reserve = FailingHosts | FreeShare | StandbyHosts
+ReserveField = Annotated[Reserve, OneOf("kind")]
+
+
+def _reserves_tag(written: Any) -> str:
+    """Tell a list of reserves from a single one."""
+    return "several" if isinstance(written, list | tuple) else "one"
+
+
+ReservesField = Annotated[
+    Annotated[ReserveField, Tag("one")]
+    | Annotated[tuple[ReserveField, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_reserves_tag),
+]
+
+
+def reserves_of(written: Reserve | tuple[Reserve, ...] | None) -> tuple[Reserve, ...]:
+    """Return one reserve or several as a tuple, empty for none."""
+    if written is None:
+        return ()
+    return written if isinstance(written, tuple) else (written,)
 
 
 class InitialPlacement(Part):
@@ -128,6 +148,9 @@ class PolicyPart(Part):
         description="Whether a VM may be placed on cores slower than the clock of its vCPUs; it "
         "then gets at most as many cores as it has vCPUs.",
     )
-    reserve: ReserveField | None = Field(
-        None, description="Capacity kept free for host failures; default: none."
+    reserve: ReservesField | None = Field(
+        None,
+        description="Capacity kept free for host failures, over the whole farm: one reserve, or a "
+        "list of which all are kept; default: none. Clusters have their own.",
+        examples=[[{"kind": "hosts", "hosts": 1}, {"kind": "share", "memory": "10 %"}]],
     )

@@ -26,6 +26,7 @@ from .cost import Baseline, Baselines, CostPart, Dedicated, NoBaseline
 from .failures import FailuresPart
 from .farm import FarmPart
 from .network import NetworkPart
+from .planning import PlanningPart
 from .policies import PolicyPart
 from .workload import WorkloadPart
 
@@ -190,6 +191,11 @@ class Spec(Part):
         "and `assert` refer to the first; each has its own sentence and column in the "
         "results.",
         examples=[[{"type": "unconsolidated"}, {"type": "dedicated"}]],
+    )
+    planning: PlanningPart | None = Field(
+        None,
+        description="Limits of a plan: how far hosts may be filled, and how many may fail; "
+        "default: those of common practice.",
     )
     assertions: dict[str, str] = Field(
         {},

@@ -1,5 +1,6 @@
 """Clusters: VMs stay in theirs, one over all hosts changes nothing, two are two farms."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,16 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.run.result import Result
+from farmsim.models.rules.reserve import AllowedHosts, HostedVms, always_enough
 from farmsim.scenarios.errors.problems import InputError
 
+RESERVES: list[Any] = [
+    None,
+    {"kind": "hosts", "hosts": 1},
+    {"kind": "hosts", "hosts": 1, "check": "sum"},
+    {"kind": "share", "memory": "30 %", "cpu": "20 %"},
+    [{"kind": "hosts", "hosts": 1}, {"kind": "share", "memory": "45 %"}],
+]
 FEW = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -46,18 +55,23 @@ def result_of(mapping: Mapping, folder: Path) -> Result:
 
 
 @FEW
-@given(drawn=farms())
-def test_one_cluster_over_all_hosts_changes_nothing(drawn: Mapping, tmp_path: Path) -> None:
+@given(drawn=farms(), reserve=st.sampled_from(RESERVES))
+def test_one_cluster_over_all_hosts_changes_nothing(
+    drawn: Mapping, reserve: Any, tmp_path: Path
+) -> None:
     base = scenario(drawn, tmp_path)
-    here = result_of(base, tmp_path)
-    base["farm"]["clusters"] = [WHOLE]
+    here = result_of(base | {"policies": base["policies"] | {"reserve": reserve}}, tmp_path)
+    base["farm"]["clusters"] = [WHOLE | ({"reserve": reserve} if reserve else {})]
     load = base["workload"]
     for part in [load["arrivals"]] if "arrivals" in load else load["sizes"]:
         part["cluster"] = "whole"
     there = result_of(base, tmp_path)
-    assert set(there.tables) - set(here.tables) == {"clusters"}
+    extra = {"clusters", "reserves"} if reserve else {"clusters"}
+    assert set(there.tables) == set(here.tables) | extra
     for name, table in here.tables.items():
         same = there.tables[name]
+        if name == "reserves":
+            continue  # they are named after the cluster
         assert same.select(table.column_names).equals(table), name
         extra = set(same.column_names) - set(table.column_names)
         assert extra == ({"cluster"} if name in ("vms", "hosts") else set())
@@ -73,6 +87,7 @@ def test_one_cluster_over_all_hosts_changes_nothing(drawn: Mapping, tmp_path: Pa
     control=st.sampled_from(CONTROLS[:3]),
     placement=st.sampled_from(["first_fit", "worst_fit", "best_fit_decreasing"]),
     hypervisor=st.sampled_from(["ideal", "kvm"]),
+    reserve=st.sampled_from(RESERVES),
     counts=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     seed=st.integers(0, 99),
 )
@@ -80,6 +95,7 @@ def test_two_clusters_are_two_farms(
     control: Any,
     placement: str,
     hypervisor: str,
+    reserve: Any,
     counts: tuple[int, int],
     seed: int,
     tmp_path: Path,
@@ -103,7 +119,9 @@ def test_two_clusters_are_two_farms(
         (tmp_path / f"{clusters}.csv").write_text("\n".join(lines) + "\n")
         farm: Mapping = {"hosts": [groups[each] for each in clusters]}
         if named:
-            farm["clusters"] = [{"name": each, "hosts": [f"h{each}"]} for each in clusters]
+            farm["clusters"] = [
+                {"name": each, "hosts": [f"h{each}"], "reserve": reserve} for each in clusters
+            ]
         return result_of(
             {
                 "name": "clusters",
@@ -118,6 +136,7 @@ def test_two_clusters_are_two_farms(
                 },
                 "policies": {
                     "control": control,
+                    "reserve": None if named else reserve,
                     "initial": {
                         "placement": placement, "cpu_overcommit": 2, "unplaced": "reject",
                     },
@@ -138,6 +157,12 @@ def test_two_clusters_are_two_farms(
         assert row["energy_kwh"] == pytest.approx(one.value("energy_kwh"), rel=1e-9)
         assert row["vms_without_host"] == one.value("vms_rejected")
         assert row["utilisation_mean"] == pytest.approx(one.value("utilisation_mean"), rel=1e-9)
+    if reserve is not None:
+        below_h = both.table("reserves")["below_h"].to_pylist()
+        rules = len(below_h) // 2
+        for at, one in enumerate(each):
+            here_h = max(below_h[at * rules : (at + 1) * rules])
+            assert here_h == pytest.approx(one.value("below_reserve_h"), abs=1e-9)
     for vm in both.table("vms").to_pylist():
         assert vm["last_host"] is None or vm["last_host"][1] == vm["cluster"]
 
@@ -218,3 +243,141 @@ def test_a_cluster_closed_to_a_tenant_is_told(tmp_path: Path) -> None:
     path.write_text(text + "tenants: [{name: t}, {name: u}]\n")
     with pytest.raises(InputError, match="no group of hosts in cluster A is open to VMs of t"):
         farmsim.Scenario.load(path)
+
+
+N_PLUS_1: Mapping = {"kind": "hosts", "hosts": 1}
+
+
+def fenced(by: str) -> Mapping:
+    """Seven hosts, 98 VMs on each of the first three; if one fails, two hold 16 GiB too little."""
+    server = {**SERVER, "cores": 128, "memory": "750 GiB"}
+    sizes = [("a", 2, 90), ("a", 4, 120), ("a", 8, 30), ("a", 16, 55), ("b", 32, 25), ("b", 96, 10)]
+    made: Mapping = {
+        "name": "fenced",
+        "run": {"duration": "1 h"},
+        "farm": {"hosts": [
+            {"name": "a", "server": server, "count": 3}, {"name": "b", "server": server, "count": 4}
+        ]},
+        "workload": {
+            "source": {"type": "constant", "utilisation": "10 %"},
+            "sizes": [
+                {"name": f"{group}{gib}", "vcpus": 1, "clock": "1 GHz", "memory": f"{gib} GiB",
+                 "count": count} | ({"cluster": group} if by != "fences" else {})
+                for group, gib, count in sizes
+            ],
+        },
+        "policies": {"initial": {"placement": "worst_fit"}},
+        "baseline": {"type": "none"},
+    }  # fmt: skip
+    if by == "fences":
+        made["constraints"] = [
+            {"name": each, "type": "fence", "hosts": [f"{each}-*"],
+             "sizes": [f"{group}{gib}" for group, gib, _ in sizes if group == each]}
+            for each in "ab"
+        ]  # fmt: skip
+    else:
+        made["farm"]["clusters"] = [{"name": each, "hosts": [each]} for each in "ab"]
+    if by == "each":
+        for cluster in made["farm"]["clusters"]:
+            cluster["reserve"] = N_PLUS_1
+    else:
+        made["policies"]["reserve"] = N_PLUS_1
+    return made
+
+
+@pytest.mark.parametrize("by", ["fences", "clusters", "each"])
+def test_a_reserve_is_kept_where_vms_may_restart_not_over_the_farm(by: str, tmp_path: Path) -> None:
+    # All hosts but one have 4,500 GiB for 3,540; those of a 1,500 for the 1,780 of its VMs.
+    result = result_of(fenced(by), tmp_path)
+    assert result.value("below_reserve_h") == 1.0
+    summed = fenced(by)
+    if by == "each":
+        rows = result.table("reserves").to_pylist()
+        assert [row["below_h"] for row in rows] == [1.0, 0.0]
+        assert [row["memory_left_min_gib"] for row in rows] == [1500 - 1780, 2250 - 1760]
+        assert any("cluster a: any 1 host may fail" in w for w in result.summary["warnings"])
+        summed["farm"]["clusters"][0]["reserve"] = N_PLUS_1 | {"check": "sum"}
+    else:
+        assert "reserves" not in result.tables
+        summed["policies"]["reserve"] = N_PLUS_1 | {"check": "sum"}
+    # Sums over the whole farm hold, those of a cluster do not.
+    assert result_of(summed, tmp_path).value("below_reserve_h") == float(by == "each")
+
+
+def test_all_of_several_reserves_are_kept(tmp_path: Path) -> None:
+    """Of 3 hosts of 64 GiB, N+1 leaves 8 VMs of 16 GiB; the share of 50 % leaves 6."""
+    share = {"kind": "share", "memory": "50 %", "cpu": "0 %"}
+    standby = {"kind": "dedicated", "hosts": ["h-3"]}
+    for reserve, ran in (
+        (N_PLUS_1, 8), (share, 6), ([N_PLUS_1, share], 6), ([share, N_PLUS_1], 6),
+        ([N_PLUS_1, standby], 8), ([N_PLUS_1 | {"hosts": 2}, standby], 4),
+    ):  # fmt: skip
+        result = result_of(
+            {
+                "name": "several",
+                "run": {"duration": "1 h"},
+                "farm": {"hosts": [{"name": "h", "server": SERVER, "count": 3}]},
+                "workload": {
+                    "source": {"type": "constant", "utilisation": "10 %"},
+                    "sizes": [
+                        {"name": "s", "vcpus": 1, "clock": "1 GHz", "memory": "16 GiB", "count": 20}
+                    ],
+                },
+                "policies": {"initial": {"unplaced": "reject"}, "reserve": reserve},
+                "baseline": {"type": "none"},
+            },
+            tmp_path,
+        )
+        assert result.value("vms_ran") == ran, reserve
+        assert result.value("below_reserve_h") == 0.0
+        assert ("reserves" in result.tables) == isinstance(reserve, list)
+
+
+@pytest.mark.parametrize(
+    ("reserve", "message"),
+    [
+        ("{kind: hosts, hosts: 2}", "a reserve of 2 hosts is larger than cluster A, which has 2"),
+        ("{kind: dedicated, hosts: [b-1]}", "there is no host 'b-1'"),
+        ("[{kind: hosts}, {kind: dedicated, hosts: [a-*]}]", "names all 2 hosts of cluster A"),
+        ("[]", "reserve"),
+    ],
+)
+def test_reserves_of_clusters_are_checked(reserve: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(YAML.replace("hosts: [a]}", f"hosts: [a], reserve: {reserve}}}"))
+    with pytest.raises(InputError, match=r"s\.yaml:6:") as error:
+        farmsim.Scenario.load(path)
+    assert message in str(error.value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    blocks=st.lists(st.integers(1, 3), min_size=1, max_size=3),
+    vms=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4)), min_size=1, max_size=10),
+    count=st.integers(1, 2),
+    order=st.randoms(use_true_random=False),
+)
+def test_places_in_each_block_are_enough_for_first_fit(
+    blocks: list[int], vms: list[tuple[int, int]], count: int, order: Any
+) -> None:
+    """Where counting says that any failure is survived, first fit in any order survives it."""
+    of_host = np.repeat(np.arange(len(blocks)), blocks)
+    hosts = len(of_host)
+    home = np.array([vm % hosts for vm, _ in vms])
+    need = np.array([float(mib) for _, mib in vms])
+    free = 8.0 - np.bincount(home, weights=need, minlength=hosts).astype(np.float64)
+    if (free < 0).any():
+        return
+    permits = AllowedHosts(of_host[home], of_host == np.arange(len(blocks))[:, None])
+    held = HostedVms(home, need, np.zeros(len(vms)), free, np.ones(hosts), np.ones(hosts, bool))
+    if not always_enough(held, count, permits):
+        return
+    for failed in combinations(range(hosts), min(count, hosts)):
+        left = free.copy()
+        left[list(failed)] = 0.0
+        waiting = [vm for vm in range(len(vms)) if home[vm] in failed]
+        order.shuffle(waiting)
+        for vm in waiting:
+            open_to = np.flatnonzero((of_host == of_host[home[vm]]) & (left >= need[vm]))
+            assert len(open_to), (failed, vm)
+            left[open_to[0]] -= need[vm]

@@ -11,6 +11,7 @@ from arrival_turns import write_arrivals
 from builders import bitbrains_file
 from constraint_turns import write_rules
 from host_turns import write_failures
+from planning_turns import planning_outcome
 from settable_fields import settable_fields
 from turns import BASE, TURNS, Changes
 from vms_table_turns import write_vms_tables
@@ -89,6 +90,8 @@ def outcome(folder: Path, changes: Changes) -> dict[str, Any]:
     seen = {"assertions": result.summary["failed_assertions"]}
     if scenario.variants:
         seen["comparison"] = farmsim.compare(scenario).to_table()
+    if scenario.planning is not None:
+        seen |= planning_outcome(scenario)
     description = scenario.description
     seen["description"] = description if description and description in result.report() else ""
     for which in (result, result.baseline):

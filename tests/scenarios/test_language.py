@@ -15,7 +15,7 @@ from farmsim.scenarios.language.yaml_text import YamlError
 from farmsim.scenarios.language.yaml_text import parse as parse_yaml
 from farmsim.scenarios.loader import library
 from farmsim.scenarios.scenario import Scenario, dump, from_text
-from farmsim.scenarios.spec.load_rate import parse_rate
+from farmsim.scenarios.spec.applications import parse_rate
 
 RIGHT = [
     ("24 h", "time", 86_400.0), ("5 min", "time", 300.0), ("1.5 d", "time", 129_600.0),

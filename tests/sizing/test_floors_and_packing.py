@@ -10,15 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats, Ints
-from farmsim.models.sizing.break_even import (
-    BANDS,
-    DECIDES,
-    DOES_NOT_DECIDE,
-    MAY_DECIDE,
-    break_even,
-    hosts_for_cpu,
-    verdict,
-)
+from farmsim.models.sizing.break_even import break_even, hosts_for_cpu
 from farmsim.models.sizing.floors import NEVER, Floor, Floors, floors, oversized
 from farmsim.models.sizing.least_hosts import least_hosts
 from farmsim.models.sizing.limits import LIMITS, Limits
@@ -97,16 +89,6 @@ def test_the_break_even_of_cpu_is_2_68_at_the_hosts_that_memory_needs() -> None:
     assert asked == {2.25: 11, 4: 18, 7: 30}
     forgotten = break_even(np.array([1.0, 1.0, 499_100.0]), hosts, Limits(), reserve=1)
     assert round(float(forgotten[2]), 2) == 2.96
-
-
-def test_the_verdict_on_cpu_follows_the_band() -> None:
-    band = BANDS["unknown"]
-    assert [verdict(k, band) for k in (1.0, 1.25, 2.68, 6.0)] == [
-        DECIDES,
-        MAY_DECIDE,
-        MAY_DECIDE,
-        DOES_NOT_DECIDE,
-    ]
 
 
 def test_two_failures_are_held_to_their_own_limit_and_to_that_of_one() -> None:

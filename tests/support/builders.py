@@ -114,7 +114,7 @@ def make_engine(
         ),
         Timing(end_s, control_s or step_s, report_s or step_s),
         rules=rules,
-        reserve=reserve,
+        reserve=() if reserve is None else (reserve,),
         power=power or PowerManagement(),
     )
     return Engine(farm, Demand(series, farm.vms.size_mhz), setup, Streams(seed))

@@ -46,7 +46,11 @@ def test_planetlab_text_equals_what_is_shipped() -> None:
 @pytest.mark.parametrize(
     ("name", "vms", "mean", "deviation"),
     # the first as published by Beloglazov and Buyya (2012), table III
-    [("planetlab-20110303", 1052, 12.31, 17.09), ("azure-v1-week", 100, 10.4, 12.5)],
+    [
+        ("planetlab-20110303", 1052, 12.31, 17.09),
+        ("azure-v1-week", 100, 10.4, 12.5),
+        ("bitbrains-4-weeks", 100, 9.06, 21.3),
+    ],
 )
 def test_shipped_traces_have_their_published_moments(
     name: str, vms: int, mean: float, deviation: float

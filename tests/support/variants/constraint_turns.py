@@ -75,22 +75,45 @@ TORN: Changes = {
 """VMs of more than half a host: two of them find no place where sums would let them."""
 
 
-def kept(kind: str, **fields: Any) -> Changes:
-    return {"policies.reserve": {"kind": kind, **fields}}
-
-
-RESERVE_TURNS: dict[str, tuple[Changes, Changes]] = {
-    "policies.reserve.kind": (kept("hosts"), kept("share")),
-    "policies.reserve.hosts": (
-        kept("dedicated", hosts=["y-12"]), kept("dedicated", hosts=["y-1*"]),
+OF_RESERVES: dict[str, tuple[Changes, Changes, Changes]] = {
+    "kind": ({}, {"kind": "hosts"}, {"kind": "share"}),
+    "hosts": (
+        {}, {"kind": "dedicated", "hosts": ["y-12"]}, {"kind": "dedicated", "hosts": ["y-1*"]},
     ),
-    "policies.reserve.check": (
-        TORN | kept("hosts", hosts=2, check="sum"), TORN | kept("hosts", hosts=2),
+    "check": (
+        TORN, {"kind": "hosts", "hosts": 2, "check": "sum"}, {"kind": "hosts", "hosts": 2},
     ),
-    "policies.reserve.memory": (
-        kept("share", memory="20 %", cpu="0 %"), kept("share", memory="80 %", cpu="0 %"),
+    "memory": (
+        {}, {"kind": "share", "memory": "20 %", "cpu": "0 %"},
+        {"kind": "share", "memory": "80 %", "cpu": "0 %"},
     ),
-    "policies.reserve.cpu": (
-        kept("share", memory="0 %", cpu="10 %"), kept("share", memory="0 %", cpu="40 %"),
+    "cpu": (
+        {}, {"kind": "share", "memory": "0 %", "cpu": "10 %"},
+        {"kind": "share", "memory": "0 %", "cpu": "40 %"},
     ),
 }  # fmt: skip
+"""For each field of a reserve what else is changed, and two reserves."""
+
+
+def in_cluster(sizes: list[Changes], base: Changes, reserve: Any) -> Changes:
+    """One cluster over all hosts, with a reserve."""
+    sizes = base.get("workload.sizes", sizes)
+    return base | {
+        "farm.clusters": [{"name": "all", "hosts": ["x", "y"], "reserve": reserve}],
+        "workload.sizes": [size | {"cluster": "all"} for size in sizes],
+    }
+
+
+def reserve_turns(sizes: list[Changes]) -> dict[str, tuple[Changes, Changes]]:
+    """Turns of a reserve, one or a list, of the farm and of a cluster."""
+    turns: dict[str, tuple[Changes, Changes]] = {}
+    for field, (base, one, other) in OF_RESERVES.items():
+        for listed, brackets in ((False, ""), (True, "[]")):
+            pair = [[each] if listed else each for each in (one, other)]
+            turns[f"policies.reserve{brackets}.{field}"] = (
+                base | {"policies.reserve": pair[0]}, base | {"policies.reserve": pair[1]},
+            )  # fmt: skip
+            turns[f"farm.clusters[].reserve{brackets}.{field}"] = (
+                in_cluster(sizes, base, pair[0]), in_cluster(sizes, base, pair[1]),
+            )  # fmt: skip
+    return turns

@@ -6,8 +6,9 @@ from typing import Any
 from application_turns import application_turns
 from arrival_turns import arrival_turns, life_turns
 from cluster_turns import cluster_turns
-from constraint_turns import RESERVE_TURNS, constraint_turns
+from constraint_turns import constraint_turns, reserve_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
+from planning_turns import planning_turns
 from vms_table_turns import vms_table_turns
 
 Changes = dict[str, Any]
@@ -795,7 +796,7 @@ TURNS: Turns = {
             "policies.slow_cores": "refuse",
         },
     ),
-    **RESERVE_TURNS,
+    **reserve_turns(SIZES),
     "farm.hosts_per_rack": ({}, {"farm.hosts_per_rack": 5}),
     "farm.hosts[].site": ({}, {"farm.hosts.0.site": "west"}),
     "migration": (NOISY, {**NOISY, "migration": {"model": "fixed_rate",
@@ -926,6 +927,7 @@ TURNS: Turns = {
     **emptying_turns(),
     **constraint_turns(SIZES),
     **cluster_turns(SIZES),
+    **planning_turns(),
     **management_turns(),
     **arrival_turns(),
     **application_turns(),
