@@ -17,18 +17,24 @@ from ..spec.farm import HostGroup, InlineHypervisor, InlineServer
 
 
 def server_of(group: HostGroup) -> Server:
+    """Return the server of a group with the clock that its MHz count as.
+
+    That is nominal clock x ``performance``, MHz of the reference by which load is stated.
+    """
+    server = nominal_server(group)
+    if group.performance == 1:
+        return server
+    return replace(server, core_mhz=server.core_mhz * group.performance)
+
+
+def nominal_server(group: HostGroup) -> Server:
     """Return the server of a group, of the catalogue or as the scenario writes it out.
 
-    Its clock is that of the reference by which load is stated: nominal clock x ``performance``.
-
     A server that is written out has one thread per core, and no processor from which assistance
-    could be read.
+    could be read. Its power is that of the group, so that it has no curve here.
     """
     if not isinstance(group.server, InlineServer):
-        server = servers()[group.server]
-        if group.performance == 1:
-            return server
-        return replace(server, core_mhz=server.core_mhz * group.performance)
+        return servers()[group.server]
     inline = group.server
     return Server(
         id="inline",
@@ -38,13 +44,14 @@ def server_of(group: HostGroup) -> Server:
         sockets=inline.sockets,
         cores=inline.cores,
         threads=inline.cores,
-        core_mhz=inline.clock * group.performance,
+        core_mhz=inline.clock,
         memory_mib=inline.memory,
         watts=(),
         ssj_ops=(),
         published="",
         confidence="given",
         source="scenario",
+        full_ops=inline.ssj_ops,
     )
 
 

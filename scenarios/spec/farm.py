@@ -99,6 +99,12 @@ class InlineServer(Part):
     power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
         description="Power by utilisation."
     )
+    ssj_ops: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Operations per second at full load of SPECpower_ssj2008, from which its work "
+        "per MHz follows where other servers are compared with it; a run does not use it.",
+        examples=[1431682],
+    )
 
 
 def _known_hypervisor(name: str) -> str:

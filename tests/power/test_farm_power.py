@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.models.hardware.dvfs import FrequencyScaling, FrequencyState
+from farmsim.models.hardware.performance import performance_of
 from farmsim.models.hardware.power_curves import (
     Asymptotic,
     Constant,
@@ -23,6 +24,7 @@ from farmsim.models.hardware.power_curves import (
 from farmsim.models.hardware.server import servers
 from farmsim.scenarios.build.build import build, calibration_factor, load_of
 from farmsim.scenarios.errors.problems import InputError
+from farmsim.scenarios.resolve.hypervisors import nominal_server, server_of
 from farmsim.scenarios.scenario import Scenario
 
 MODELS: list[PowerModel] = [
@@ -124,6 +126,19 @@ def test_load_17_8_ghz_fills_386_or_223_hundredths_of_a_percent() -> None:
             '"memory": "8 GiB"}], "source": {"type": "constant", "utilisation": 1}}',
         )
         assert round(_value(result, "utilisation_mean"), 4) == share
+
+
+def test_present_hosts_are_known_by_their_nominal_clock_and_operations() -> None:
+    power = {"model": "linear", "idle": "60 W", "max": "240 W"}
+    inline = {"cores": 16, "sockets": 2, "clock": "2.7 GHz", "memory": "256 GiB", "power": power,
+              "ssj_ops": 1_431_682}  # fmt: skip
+    hosts = [{"name": "old", "server": inline, "count": 1, "performance": 1.2}]
+    [group] = Scenario.of(FARM | {"farm": {"hosts": hosts}}).farm.hosts
+    present = nominal_server(group)
+    assert performance_of(servers()["epyc_9654_2s"], present, "ssj") == pytest.approx(
+        1.7338, abs=1e-4
+    )
+    assert server_of(group).core_mhz == 2700 * 1.2
 
 
 @pytest.mark.parametrize("at", ["0 h", "1 h", "93 min"])
