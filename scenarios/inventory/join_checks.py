@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ...models.base.arrays import added
+from .cluster_totals import cluster_totals
 from .findings import Finding, Severity
 from .inventory import Host, Inventory, Scope, Vm
-from .joins import Joins
+from .joins import Joins, is_sized
 from .scope import is_on
 
 NO_FIGURES = "no utilisation, overcommit, N-1 or headroom figure for this cluster"
@@ -71,7 +72,7 @@ def _unplaced_vms(inventory: Inventory, _: Joins) -> Iterator[Finding]:
 
 def _large_vms(inventory: Inventory, _: Joins) -> Iterator[Finding]:
     """Yield VMs in the plan that no listed host can hold."""
-    threads = max((host.threads or host.cores or 0 for host in inventory.hosts), default=0)
+    threads = max((host.threads or 2 * (host.cores or 0) for host in inventory.hosts), default=0)
     memory = max((host.memory_mib or 0.0 for host in inventory.hosts), default=0.0)
     large = [
         vm
@@ -98,6 +99,17 @@ def _idle_hosts(inventory: Inventory, joins: Joins) -> Iterator[Finding]:
             f"{_count(len(out), 'host')} out of service: {_listed(out)}",
             "their capacity is not counted",
             tuple(out),
+        )
+    unsized = [host.name for host in inventory.hosts if not is_sized(host)]
+    if unsized:
+        yield Finding(
+            "HOST_SIZE_UNKNOWN",
+            Severity.WARNING,
+            "hosts",
+            f"{_count(len(unsized), 'host')} without known cores, clock or memory: "
+            f"{_listed(unsized)}",
+            "no utilisation, overcommit, N-1 or headroom figure for their clusters",
+            tuple(unsized),
         )
     empty = [
         host.name
@@ -186,6 +198,22 @@ def _cluster_capacity(inventory: Inventory, joins: Joins) -> Iterator[Finding]:
                 f"{cluster.name}: {', '.join(parts)}",
                 NO_FIGURES if (cluster.stated_hosts or 0) > len(hosts) else "listed hosts count",
                 (cluster.name,),
+            )
+
+
+def _memory_short(inventory: Inventory, _: Joins) -> Iterator[Finding]:
+    """Yield clusters whose VMs have more memory configured than is left without a host."""
+    for cluster in cluster_totals(inventory):
+        if cluster.memory_n1 is not None and cluster.memory_n1 > 1:
+            left = cluster.memory_mib / cluster.memory_n1
+            yield Finding(
+                "MEMORY_SHORT_AFTER_FAILURE",
+                Severity.WARNING,
+                _cluster(cluster.name),
+                f"VMs in the plan have {cluster.memory_mib:,.0f} MiB configured; without the "
+                f"largest host {left:,.0f} MiB are left",
+                "the loss of that host needs memory to be overcommitted",
+                (cluster.name,) if cluster.name else (),
             )
 
 
@@ -287,7 +315,7 @@ def _load(inventory: Inventory, _: Joins) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[Inventory, Joins], Iterator[Finding]], ...] = (
     _no_rows, _missing_hosts, _unplaced_vms, _large_vms, _idle_hosts, _host_totals,
-    _cluster_capacity, _cpu_by_vm, _memory_pressure, _availability, _load,
+    _cluster_capacity, _memory_short, _cpu_by_vm, _memory_pressure, _availability, _load,
 )  # fmt: skip
 
 

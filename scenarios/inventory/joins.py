@@ -72,6 +72,11 @@ class Joins:
         return [host for host in self._inventory.hosts if host.cluster == cluster]
 
 
+def is_sized(host: Host) -> bool:
+    """Whether cores, clock and memory of a host are known."""
+    return bool(host.cores and host.clock_mhz and host.memory_mib)
+
+
 def incomplete_clusters(inventory: Inventory, joins: Joins | None = None) -> dict[str | None, str]:
     """Return the clusters whose hosts are not all known, each with the reason.
 
@@ -86,6 +91,12 @@ def incomplete_clusters(inventory: Inventory, joins: Joins | None = None) -> dic
         shown = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
         count = "1 host has" if len(names) == 1 else f"{len(names):,} hosts have"
         reasons[cluster] = f"{count} VMs but no row: {shown}"
+    for cluster in joins.clusters:
+        unsized = [host.name for host in joins.hosts_in(cluster) if not is_sized(host)]
+        if unsized:
+            reasons.setdefault(
+                cluster, f"cores, clock or memory of hosts are not known: {', '.join(unsized[:5])}"
+            )
     for stated in inventory.clusters:
         listed = len(joins.hosts_in(stated.name))
         if stated.stated_hosts is not None and stated.stated_hosts > listed:

@@ -19,6 +19,7 @@ INCLUDES: Mapping[str, Scope] = MappingProxyType(
         "orphaned": Scope.ORPHANED,
         "suspended": Scope.SUSPENDED,
         "off": Scope.POWERED_OFF,
+        "containers": Scope.CONTAINER,
     }
 )
 """Names under which classes that are left out can be moved into the plan."""
@@ -26,7 +27,8 @@ _SYSTEM = re.compile(r"vCLS(-.+| ?\(\d+\))?")
 _LOST = frozenset(("orphaned", "inaccessible", "invalid"))
 _SUSPENDED = frozenset(("suspended", "hibernated", "saved"))
 _OFF = frozenset(("poweredoff", "off", "stopped", "shutoff", "shutdown", "halted", "down"))
-_ON = frozenset(("poweredon", "on", "running", "started", "active", "up"))
+_ON = frozenset(("poweredon", "on", "running", "started", "active", "up", "paused"))
+"""A paused VM keeps its memory."""
 
 
 def set_scopes(
@@ -41,6 +43,17 @@ def set_scopes(
     inventory.vms = [_scoped(vm, patterns, include) for vm in inventory.vms]
     inventory.findings.extend(_excluded(inventory))
     inventory.findings.extend(_unknown_states(inventory))
+    for pattern in system:
+        if not any(fnmatchcase(vm.name.casefold(), pattern.casefold()) for vm in inventory.vms):
+            inventory.findings.append(
+                Finding(
+                    "PATTERN_WITHOUT_VM",
+                    Severity.WARNING,
+                    f"system {pattern}",
+                    "no VM has a name like this",
+                    "nothing is left out by it; check the spelling",
+                )
+            )
 
 
 def excluded(inventory: Inventory) -> dict[Scope, int]:
@@ -76,6 +89,7 @@ def _class(vm: Vm, system: bool) -> Scope:
         (_word(vm.connection_state) in _LOST, Scope.ORPHANED),
         (state in _SUSPENDED, Scope.SUSPENDED),
         (state in _OFF, Scope.POWERED_OFF),
+        (vm.container, Scope.CONTAINER),
     ):
         if applies:
             return scope
