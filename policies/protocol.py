@@ -75,6 +75,7 @@ vm_s             (hosts)   float64  VM s    integral of ``vm_count`` over time
 group            (hosts)   int64    row     host group
 rack             (hosts)   int64    row     rack, a position in ``rack_names``
 rack_names       sequence  str      name    names of the racks
+cluster          (hosts)   int64    number  cluster, in the order of the scenario; -1: none
 names            (hosts)   str      name    names of the hosts
 power            bank      object   W       power curves: ``power.of_load(rows, cpu_mhz)``
 state_w          method    float64  W       power of hosts (rows) that sleep or switch; 0 for others

@@ -71,7 +71,8 @@ class Hosts:
     """Columns of the hosts; the first block is fixed for a run, the second is state.
 
     ``demand_mhz`` is what guests and incoming copies ask of the host, ``delivered_mhz`` what it
-    gives them; ``rack`` is the rack that they stand in, a position in ``rack_names``;
+    gives them; ``rack`` is the rack that they stand in, a position in ``rack_names``; ``cluster``
+    is a number, −1 for hosts in none;
     ``committed_mhz`` is the sum of the guests' sizes, ``vcpus`` that of their vCPUs;
     ``memory_used_mib`` counts guests, reservations for incoming ones, and guests that have left and
     still fetch their pages, ``sending`` of them. A host that is not ``reachable`` is cut off from
@@ -99,6 +100,7 @@ class Hosts:
 
     rack: Ints = field(init=False)
     rack_names: Sequence[str] = field(init=False)
+    cluster: Ints = field(init=False)
     state: States = field(init=False)
     demand_mhz: Floats = field(init=False)
     delivered_mhz: Floats = field(init=False)
@@ -117,6 +119,7 @@ class Hosts:
         count = len(self.cpu_mhz)
         self.rack = np.zeros(count, np.int64)
         self.rack_names: Sequence[str] = ("rack-1",)
+        self.cluster = np.full(count, -1, np.int64)
         self.state = np.full(count, PowerState.ON, np.int8)
         self.demand_mhz = np.zeros(count)
         self.delivered_mhz = np.zeros(count)

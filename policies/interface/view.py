@@ -90,6 +90,7 @@ class HostView(_Columns):
         self.booted_s: Floats = locked(hosts.booted_s)
         self.rack: Ints = locked(hosts.rack)
         self.rack_names: Sequence[str] = hosts.rack_names
+        self.cluster: Ints = locked(hosts.cluster)
         self.names: Sequence[str] = hosts.names
 
     def state_w(self, rows: Ints) -> Floats:

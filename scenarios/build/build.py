@@ -102,6 +102,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     factor = calibration_factor(scenario, load)
     models = _host_models(scenario, stack, factor)
     hosts, domains = _hosts(scenario, models)
+    hosts.cluster[:] = stack.cluster_of_group[hosts.group]
     scenario = with_assignments(scenario, load.vms.names, hosts.names)
     moves = migration_models(scenario, scenario.farm.hosts, stack.platforms, load.sizes)
     network = network_setup(scenario, hosts, moves)

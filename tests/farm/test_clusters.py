@@ -22,6 +22,10 @@ RESERVES: list[Any] = [
     {"kind": "share", "memory": "30 %", "cpu": "20 %"},
     [{"kind": "hosts", "hosts": 1}, {"kind": "share", "memory": "45 %"}],
 ]
+BALANCED: list[Any] = [
+    {"policy": "balance", "balance": balance, "threshold": "2 %", "max_migrations": 2}
+    for balance in ("cpu", "memory", "both")
+]
 FEW = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -84,7 +88,7 @@ def test_one_cluster_over_all_hosts_changes_nothing(
 
 @FEW
 @given(
-    control=st.sampled_from(CONTROLS[:3]),
+    control=st.sampled_from(CONTROLS[:3] + BALANCED),
     placement=st.sampled_from(["first_fit", "worst_fit", "best_fit_decreasing"]),
     hypervisor=st.sampled_from(["ideal", "kvm"]),
     reserve=st.sampled_from(RESERVES),

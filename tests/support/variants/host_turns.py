@@ -89,6 +89,7 @@ def policy_turns() -> Turns:
         key: ({**one, **packed}, {**other, **packed})
         for key, (one, other) in of(
             "balance",
+            balance="memory",
             threshold="1 %",
             max_migrations=1,
             cost_per_gib="10 %",
