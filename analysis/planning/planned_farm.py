@@ -94,12 +94,18 @@ def recorded_home(case: Case) -> Ints:
 
 
 def planned(
-    case: Case, home: Ints, present: Bools | None = None, reserve: int | None = None
+    case: Case,
+    home: Ints,
+    present: Bools | None = None,
+    reserve: int | None = None,
+    in_service: Bools | None = None,
 ) -> Plan:
     """Return the plan of a built case, with each VM on the host ``home`` (vms,), -1 on none.
 
-    ``present`` (vms,) are the VMs that count, None: all.
+    ``present`` (vms,) are the VMs that count, None: all. ``in_service`` (hosts,) are the hosts
+    that are supply, None: those that the scenario has in service.
     """
+    supply = case.farm.hosts.in_service if in_service is None else in_service
     scenario = case.scenario
     part = scenario.planning or PlanningPart()
     counted = np.ones(len(home), bool) if present is None else present
@@ -114,7 +120,7 @@ def planned(
         total = float(means_mhz[rows].sum())
         peak_mhz = nearest_rank(sums_mhz[:, at], P95)
         parts_mhz = means_mhz[rows] * (peak_mhz / total if total else 0.0)
-        farm, closed = _farm(case, number, name, rows, home[rows], parts_mhz)
+        farm, closed = _farm(case, supply, (number, name), rows, home[rows], parts_mhz)
         kept = reserve_of(scenario, name) if reserve is None else reserve
         missing = name in part.incomplete_clusters
         clusters.append(PlannedCluster(farm, rows, kept, missing, closed))
@@ -180,16 +186,21 @@ def _pools(case: Case) -> dict[int, tuple[str, Bools]]:
 
 
 def _farm(
-    case: Case, number: int, name: str, rows: Ints, home: Ints, parts_mhz: Floats
+    case: Case,
+    supply: Bools,
+    cluster: tuple[int, str],
+    rows: Ints,
+    home: Ints,
+    parts_mhz: Floats,
 ) -> tuple[PlannedFarm, list[str]]:
     """Return the farm of a cluster, and the names of its hosts out of service.
 
-    ``rows`` are its VMs, ``home`` (rows,) their hosts, ``parts_mhz`` (rows,) their parts in the
-    need of CPU.
+    ``supply`` (hosts,) are hosts in service; ``cluster`` is its number and name, ``rows`` its VMs,
+    ``home`` (rows,) their hosts, ``parts_mhz`` (rows,) their parts in the need of CPU.
     """
+    number, name = cluster
     mine = case.stack.cluster_of_group[case.farm.hosts.group] == number
-    there = np.flatnonzero(mine & case.farm.hosts.in_service)
-    closed = np.flatnonzero(mine & ~case.farm.hosts.in_service)
+    there, closed = np.flatnonzero(mine & supply), np.flatnonzero(mine & ~supply)
     place = np.full(len(mine) + 1, -1)
     place[there] = np.arange(len(there))
     place_class, places = _open_hosts(case, rows, there)

@@ -49,6 +49,25 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
     simulated. Raises InputError as well if pairs are more than :data:`MAX_PAIRS`. Single hosts
     without VMs are not tried, since nothing can be lost with them.
     """
+    return examine(scenario, at_s, pairs).outcome
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A failover test and the farm that it looked at.
+
+    ``case`` is built anew, ``home`` (vms,) says where each VM was at the instant, -1 on no host,
+    ``in_service`` (hosts,) which hosts could hold VMs.
+    """
+
+    outcome: Failover
+    case: Case
+    home: Ints
+    in_service: Bools
+
+
+def examine(scenario: Scenario, at_s: float | None = None, pairs: bool = False) -> Examined:
+    """Return the test of :func:`failover` with the farm that it was made on."""
     load = load_of(scenario)
     moment = _run(scenario, load, at_s)
     if moment is None or not (moment.home >= 0).any():
@@ -57,10 +76,11 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
         message = f"finds no VM on any host {when}{left_out}; there is nothing to test"
         raise refuse(scenario.name, message, "--at")
     # Built anew, since the farm that ran is at the end of its run.
-    trial = _Trial(build(scenario, load), moment)
+    case = build(scenario, load)
+    trial = _Trial(case, moment)
     with telling_policy_faults(scenario.name):
         failures = [trial.fail(kind, name, hosts) for kind, name, hosts in trial.sets(pairs)]
-    return Failover(
+    outcome = Failover(
         name=scenario.name,
         at_s=moment.at_s,
         worst=at_s is None,
@@ -72,6 +92,8 @@ def failover(scenario: Scenario, at_s: float | None = None, pairs: bool = False)
         whole=trial.whole(),
         left_out=moment.left_out,
     )
+    working = moment.in_service & (moment.state != PowerState.FAILED)
+    return Examined(outcome, case, moment.home, working)
 
 
 @dataclass(frozen=True)

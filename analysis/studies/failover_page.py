@@ -1,6 +1,8 @@
 """Files of a failover test: plain values, and a self-contained HTML page."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import seal, write_json
@@ -12,8 +14,15 @@ from .failover_result import KINDS, Failover
 DATA, PAGE = "failover.json", "failover.html"
 
 
-def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
+def save(
+    outcome: Failover,
+    directory: Path,
+    checked: bool = False,
+    clusters: Sequence[Mapping[str, Any]] = (),
+) -> Path:
     """Write both files and return the page, replacing an earlier failover test there.
+
+    ``clusters`` are the failure tables of clusters as plain values, if there are any.
 
     Raises InputError if something else is in the way, or the system refuses to write;
     ``checked`` as in ``replacing_directory``.
@@ -22,14 +31,20 @@ def save(outcome: Failover, directory: Path, checked: bool = False) -> Path:
     known again.
     """
     with replacing_directory(named(directory), FAILED_OVER, checked) as new:
-        write_json(new / DATA, outcome.to_dict())
-        (new / PAGE).write_text(render(outcome), "utf-8")
+        write_json(new / DATA, values(outcome, clusters))
+        (new / PAGE).write_text(render(outcome, clusters), "utf-8")
         known = {"farmsim": versions()["farmsim"]}
         seal(new, FAILED_OVER, {"name": outcome.name, "versions": known})
     return directory / PAGE
 
 
-def render(outcome: Failover) -> str:
+def values(outcome: Failover, clusters: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Return what ``failover.json`` holds; ``clusters`` where there are tables of clusters."""
+    tables = {"clusters": list(clusters)} if clusters else {}
+    return {**outcome.to_dict(), **tables}
+
+
+def render(outcome: Failover, clusters: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the page as HTML; texts from inputs are escaped.
 
     Failures that strand VMs are listed from the worst on; kinds that were not tried are left out.
@@ -51,6 +66,7 @@ def render(outcome: Failover) -> str:
         plotly_js="",
         outcome=outcome,
         sentence=outcome.sentence()[:1].upper() + outcome.sentence()[1:],
+        clusters=clusters,
         kinds=[each for each in kinds if each["tried"]],
         stranding=sorted(
             (each for each in outcome.failures if each.stranded),

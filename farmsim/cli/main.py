@@ -9,6 +9,7 @@ import click
 from ..scenarios.errors.terminal_text import show_warning, warn
 from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
 from .output import echo, written
+from .planning import headroom
 from .runs import compare, explain, report, run
 from .scenario_files import catalog, init, schema, validate
 from .studies import evacuate, failover, optimum
@@ -98,5 +99,6 @@ for each in (
     evacuate,
     failover,
     optimum,
+    headroom,
 ):
     commands.add_command(each)

@@ -94,18 +94,27 @@ def failover(
     wanted: tuple[str, ...],
     output: Output,
 ) -> int:
-    """Fail each host, rack and site in turn: which VMs restart, which are stranded, and why."""
+    """Fail each host, rack and site in turn: which VMs restart, which are stranded, and why.
+
+    With clusters or limits of a plan in the scenario, also a table of each cluster: what every
+    failure of a host, the worst pairs, racks and sites leave of memory, vCPUs and CPU.
+    """
+    from ..analysis.planning.failure_tables import failover_with_tables
     from ..analysis.run.run_directory import FAILED_OVER, free
-    from ..analysis.studies.failover import failover as test_failover
-    from ..analysis.studies.failover_page import save
+    from ..analysis.studies.failover_page import save, values
 
     at_s = None if at is None else time_s("--at", at)
     output.refuse(FAILED_OVER)
-    outcome = test_failover(source.load(scenario), at_s, pairs or "pair" in wanted)
+    outcome, tables = failover_with_tables(source.load(scenario), at_s, pairs or "pair" in wanted)
+    clusters = [table.to_dict() for table in tables]
     there = free(RUNS / f"{outcome.name}-failover", FAILED_OVER)
-    page = save(outcome, output.out or there, checked=True)
+    page = save(outcome, output.out or there, True, clusters)
     written.append(page.parent)
-    output.show(outcome.to_dict, outcome.text, f"report: {page}")
+    output.show(
+        lambda: values(outcome, clusters),
+        lambda: "\n\n".join([outcome.text(), *(table.text() for table in tables)]),
+        f"report: {page}",
+    )
     failed = [kind for kind in wanted if not outcome.survives(kind)]
     for kind in failed:
         warn(f"assertion failed: does not survive the failure of any {kind}")

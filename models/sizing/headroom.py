@@ -21,6 +21,10 @@ from .planned_farm import (
     items_of,
 )
 
+BY_SUMS = "sums"
+"""The reason where the sum of a resource alone says that one more VM is too many."""
+TOO_LARGE = "the VM is larger than every host"
+
 
 @dataclass(frozen=True)
 class ReferenceVm:
@@ -48,8 +52,8 @@ class Headroom:
     ``limiter`` is the resource or rule that the next one fails on, ``case`` the failure in which,
     ``reason`` says how. ``stranded`` (3,) is what is left of each resource in its worst case when
     all are placed; ``by_sums`` reference VMs would fit if sums decided, so that
-    ``by_sums - joint`` are lost to fragmentation. ``failing`` is the case that present VMs fail on
-    already, when nothing fits.
+    ``by_sums - joint`` are lost to fragmentation. ``fails``: the present VMs fail already,
+    so that nothing fits; ``failing`` is the case, if one of the table.
     """
 
     independent: Floats
@@ -60,6 +64,7 @@ class Headroom:
     reason: str
     stranded: Floats
     by_sums: int
+    fails: bool = False
     failing: FailureCase | None = None
 
 
@@ -97,7 +102,7 @@ def headroom(farm: PlannedFarm, vm: ReferenceVm, limits: Limits, reserve: int) -
     passes = _passes(table, reserve)
     if not passes and first_passing(anew, limits, reserve)[0] is None:
         failing = table.first_failing
-        reason = _why(table)
+        reason = _why(table, reserve)
         return Headroom(
             np.zeros(len(RESOURCES)),
             0,
@@ -107,6 +112,7 @@ def headroom(farm: PlannedFarm, vm: ReferenceVm, limits: Limits, reserve: int) -
             reason,
             free,
             0,
+            True,
             failing,
         )
     most = _by_sums(free, vm.needs())
@@ -133,15 +139,16 @@ def _passes(table: FailureTable, reserve: int) -> bool:
     return table.survives(reserve) is True
 
 
-def _why(table: FailureTable) -> str:
+def _why(table: FailureTable, reserve: int) -> str:
     """Return what fails, and how."""
     failing = table.first_failing
+    if table.host_count <= reserve and not table.normal.fails:
+        hosts = "1 host" if table.host_count == 1 else f"{table.host_count} hosts"
+        return f"{hosts} cannot lose {reserve}: no host would be left"
     if failing is not None:
         return failing.reason
     if table.unplaced:
         return f"placement: {table.unplaced[0]} finds no host in normal operation"
-    if table.host_count < 2:
-        return "one host cannot fail over"
     return "placement: some pairs of hosts are not shown to survive"
 
 
@@ -201,22 +208,20 @@ def _next_fails(
     farm: PlannedFarm, vm: ReferenceVm, limits: Limits, reserve: int, joint: int
 ) -> tuple[str, str, str]:
     """Return the resource or rule, the case and the reason that one more reference VM fails on."""
+    amount, rooms = vm.needs(), limits.rooms(farm.hosts, 0)
+    short = rooms < amount * (1 - TOLERANCE)
+    if short.any(axis=1).all():
+        return RESOURCES[int(short.sum(axis=0).argmax())], "all hosts", TOO_LARGE
     more, unplaced = with_more(farm, vm, joint + 1, limits, reserve)
     sums, failed = least_left(more, limits, reserve)
     needs = more.vms.needs().sum(axis=0)
     over = np.where(needs > 0, sums / np.maximum(needs, TOLERANCE), np.inf)
     column = int(over.argmin())
     if over[column] < -TOLERANCE:
-        return RESOURCES[column], _case_name(more, limits, column, failed[column]), "sums"
-    table = _table(more, limits, reserve)
-    failing = table.first_failing
+        return RESOURCES[column], _case_name(more, limits, column, failed[column]), BY_SUMS
+    failing = _table(more, limits, reserve).first_failing
     if failing is not None and not unplaced:
         return failing.limiter, failing.name, failing.reason
-    rooms = limits.rooms(more.hosts, 0)
-    amount = vm.needs()
-    if (rooms < amount * (1 - TOLERANCE)).any(axis=1).all():
-        short = (rooms < amount * (1 - TOLERANCE)).sum(axis=0)
-        return RESOURCES[int(short.argmax())], "all hosts", "the VM is larger than every host"
     return _scarcest(more), "all hosts", "placement: no host has room for one more VM"
 
 

@@ -73,6 +73,11 @@ class PlannedHosts:
         """Return usable memory in MiB, cores and CPU in MHz, (hosts, 3)."""
         return np.column_stack([self.memory_mib, self.cores.astype(np.float64), self.cpu_mhz])
 
+    def largest(self) -> "PlannedHosts":
+        """Return one host with the most of each resource that any host has."""
+        memory_mib, cores, cpu_mhz = self.amounts().max(axis=0).tolist()
+        return equal_hosts(1, int(cores), cpu_mhz, memory_mib)
+
     def domain(self, level: str) -> Ints:
         """Return the domain of each host at the level ``host``, ``rack`` or ``site``."""
         at: dict[str, Ints] = {"rack": self.rack, "site": self.site}
