@@ -37,6 +37,7 @@ from .spec.workload import Size
 
 BARE: dict[str, object] = {
     "name": "dedicated",
+    "names": None,
     "hypervisor": "bare_metal",
     "host_applications": 0.0,
     "storage_path": None,

@@ -279,6 +279,9 @@ def _resolved(scenario: ScenarioData) -> dict[str, Any]:
     data = scenario.model_dump(by_alias=True, mode="python")
     for name in scenario.workload.unwritten:
         del data["workload"][name]
+    for group in data["farm"]["hosts"]:
+        if group["names"] is not None:  # which are counted
+            del group["count"]
     del data[KEY]
     plain: dict[str, Any] = _plain(data)
     return {**plain, KEY: unwritten(scenario, plain)}

@@ -59,6 +59,8 @@ class HostModel:
     """Work per MHz against the reference; ``core_mhz`` and ``cpu_mhz`` include it."""
     boots_as_hypervisor: bool = False
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
+    host_names: tuple[str, ...] | None = None
+    """Names of the hosts; None: made of that of the group."""
 
 
 def host_model(group: HostGroup, platform: Platform, factor: float = 1.0) -> HostModel:
@@ -98,6 +100,7 @@ def host_model(group: HostGroup, platform: Platform, factor: float = 1.0) -> Hos
         extra_w=group.extra_power,
         performance=group.performance,
         boots_as_hypervisor=boots_as_hypervisor,
+        host_names=group.names,
     )
 
 
@@ -169,7 +172,7 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         boot_w=column("boot_w"),
         stop_s=column("stop_s"),
         stop_w=column("stop_w"),
-        names=HostNames([model.name for model in models], group, counts),
+        names=HostNames([(model.name, model.host_names) for model in models], group, counts),
         group_names=[model.name for model in models],
         server_names=[model.server for model in models],
         sleep=sleep_states([model.sleep for model in models]),
@@ -197,10 +200,11 @@ def sleep_states(groups: list[dict[str, SleepModel]]) -> SleepStates:
 def host_names(farm: FarmPart) -> list[str]:
     """Return the names of all hosts, in the order that the scenario wants.
 
-    A host is called by its group and its number within that.
+    A host is called as the scenario says, else by its group and its number within that.
     """
     counts = np.array([group.count for group in farm.hosts])
-    return HostNames([group.name for group in farm.hosts], numbering(counts, farm.order), counts)
+    groups = [(group.name, group.names) for group in farm.hosts]
+    return HostNames(groups, numbering(counts, farm.order), counts)
 
 
 def named_hosts(patterns: Sequence[str], names: Sequence[str]) -> Bools:
@@ -211,10 +215,20 @@ def named_hosts(patterns: Sequence[str], names: Sequence[str]) -> Bools:
 
 
 class HostNames(list[str]):
-    """Names of hosts: the group's name and the number within the group."""
+    """Names of hosts: those listed, else the group's name and the number within the group."""
 
-    def __init__(self, groups: list[str], group: Ints, counts: Ints) -> None:
-        makers = [Numbered(name, int(count)) for name, count in zip(groups, counts, strict=True)]
+    def __init__(
+        self, groups: Sequence[tuple[str, Sequence[str] | None]], group: Ints, counts: Ints
+    ) -> None:
+        """Make the names of hosts.
+
+        ``groups`` has the name of each group and the names of its hosts, None where these are
+        numbered; ``group`` (hosts,) is the group of each host, ``counts`` the hosts of each group.
+        """
+        makers: list[Sequence[str]] = [
+            Numbered(name, int(count)) if names is None else names
+            for (name, names), count in zip(groups, counts, strict=True)
+        ]
         rank = np.empty(len(group), np.int64)
         for index in range(len(groups)):
             own = np.flatnonzero(group == index)

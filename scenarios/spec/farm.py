@@ -4,9 +4,20 @@ A group is checked here as far as it can be without the catalogue of hypervisors
 ``checks/host_groups.py``.
 """
 
+from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from ...models.hardware.cpu_features import ASSISTS, CPU_BASELINES
 from ...models.hardware.power_curves import POWER_MODELS
@@ -15,7 +26,7 @@ from ...models.hardware.sleep_states import SLEEP_STATES
 from ...models.hypervisor.profiles import derive, profile, profile_names
 from ..errors.suggest import unknown_name
 from ..language.choices import ChoiceField, migration_model
-from ..language.fields import MoneyField, Part, QuantityField, problem, problems
+from ..language.fields import Fault, MoneyField, Part, QuantityField, problem, problems
 from ..language.units import Money
 from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
 from .policies import ReservesField
@@ -185,19 +196,30 @@ class HostGroup(Part):
     count: 40}`. All else has the default that is stated with it, so that a first run needs no
     measurements; figures that decide (power, boot, hypervisor) are worth replacing by your own.
 
-    Hosts are called after their group and number, `rack-1` to `rack-40`; rules, failures and
-    results use these names.
+    Hosts are called after their group and number, `rack-1` to `rack-40`, unless `names` has the
+    names that they have in reality; rules, failures and results use these names.
     """
 
     FORMER_FIELDS: ClassVar = {"passthrough_moves": "passthrough_migration"}
 
-    name: Name = Field(description="Name of the group; its hosts are NAME-1, NAME-2 and so on.")
+    name: Name = Field(
+        description="Name of the group; its hosts are NAME-1, NAME-2 and so on, unless they have "
+        "`names`."
+    )
     server: ServerField = Field(
         description="A server of the catalogue (`farmsim catalog servers`), or one described here.",
         examples=["hp_ml110_g5", "dell_r740_8280"],
     )
+    names: Annotated[tuple[Name, ...] | None, Field(min_length=1)] = Field(
+        None,
+        description="Names of the hosts, one for each, unique in the farm; default: made of the "
+        "name of the group.",
+        examples=[["esx-a1", "esx-a2"]],
+    )
     count: Annotated[int, Field(strict=True, ge=1, le=MAX_HOSTS)] = Field(
-        description="Number of hosts."
+        None,
+        validate_default=True,
+        description="Number of hosts; needed unless `names` lists them.",
     )
     memory: Mebibytes | None = Field(
         None, description="Memory of each host; default: that of the catalogue."
@@ -299,6 +321,31 @@ class HostGroup(Part):
         "device detached before a migration.",
     )
 
+    @field_validator("names")
+    @classmethod
+    def _hosts_differ(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Refuse a name that two hosts of the group have."""
+        twice = [name for name, count in Counter(names or ()).items() if count > 1]
+        if twice:
+            raise problem(f"{twice[0]!r} is the name of two hosts; make the names unique")
+        return names
+
+    @field_validator("count", mode="wrap")
+    @classmethod
+    def _as_many_as_names(
+        cls, written: Any, checked: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> int:
+        """Count the names where no count is written, and refuse one that differs from theirs."""
+        names = info.data.get("names")
+        if written is None:
+            if "names" in info.data and names is None:
+                raise PydanticKnownError("missing")
+            return len(names or "?")
+        count: int = checked(written)
+        if names is not None and count != len(names):
+            raise problem(f"is {count}, but names has {len(names)}; make them equal, or omit one")
+        return count
+
     @field_validator("server")
     @classmethod
     def _known_server(cls, server: str | InlineServer) -> str | InlineServer:
@@ -306,6 +353,13 @@ class HostGroup(Part):
         if isinstance(server, str) and server not in servers():
             raise problem(unknown_name("server", server, servers()))
         return server
+
+    def numbers(self, host: str) -> bool:
+        """Whether a host is called so because the group has no names of its own."""
+        number = host.removeprefix(f"{self.name}-")
+        if self.names is not None or number == host or not number.isdecimal():
+            return False
+        return 1 <= int(number) <= self.count and len(number) == len(str(self.count))
 
 
 class Cluster(Part):
@@ -408,4 +462,23 @@ class FarmPart(Part):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise problem(f"two groups are named {twice[0]!r}; make the names unique")
+        return hosts
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_differ(cls, hosts: tuple[HostGroup, ...]) -> tuple[HostGroup, ...]:
+        """Refuse a name of a host that another group has too, listed or made of its own name."""
+        owners: dict[str, str] = {}
+        faults: list[Fault] = []
+        for index, group in enumerate(hosts):
+            for at, name in enumerate(group.names or ()):
+                other = owners.setdefault(name, group.name)
+                if other == group.name:
+                    numbered = (each for each in hosts if each.numbers(name))
+                    other = next((each.name for each in numbered), group.name)
+                if other != group.name:
+                    message = f"{name!r} is a host of group {other} too; make the names unique"
+                    faults.append(((index, "names", at), message))
+        if faults:
+            raise problems(faults)
         return hosts

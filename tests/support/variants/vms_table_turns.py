@@ -16,7 +16,10 @@ def listed(name: str = "vms.csv") -> Changes:
 
 
 def vms_table_turns() -> Turns:
+    hosts = {"name": "x", "server": "hp_ml110_g4", "memory": "64 GiB"}
+    named = [f"esx-{row}" for row in range(24)]
     return {
+        "farm.hosts[].names": ({}, {"farm.hosts": [hosts | {"names": named}]}),
         "workload.vms_file": (listed(), listed("other-vms.csv")),
     }  # fmt: skip
 
