@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from ...models.base.estimates import Ranged
 from ...models.hardware.cpu_features import CPU_BASELINES
 from ...models.hypervisor.profiles import HOSTED, Hypervisor, profiles
+from ..equipment.servers import InlineServer
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.hypervisors import assists_of_group, profile_of, server_of
-from ..spec.farm import HostGroup, InlineServer
+from ..spec.farm import HostGroup
 from ..spec.spec import Spec
 
 

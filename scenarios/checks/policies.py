@@ -7,13 +7,13 @@ import numpy as np
 
 from ...policies.control.evacuation import Evacuation
 from ...policies.control.reassign import Reassign
+from ..equipment.sleep import states_of
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..language.yaml_text import Path as Place
 from ..resolve.clusters import cluster_of_hosts
 from ..resolve.farm import host_names, named_hosts
 from ..resolve.racks import rack_names
-from ..spec.farm import states_of
 from ..spec.policies import FailingHosts, Reserve, StandbyHosts, reserves_of
 from ..spec.spec import Spec
 

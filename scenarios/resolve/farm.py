@@ -15,8 +15,10 @@ from ...models.hardware.power_curves import PowerBank, PowerModel, adjusted
 from ...models.hardware.sleep_states import SLEEP_STATES, SleepStates, sleep_figures
 from ...models.hypervisor.overheads import Platform
 from ...models.state.columns import Hosts
+from ..equipment.servers import InlineServer
+from ..equipment.sleep import SleepPart
 from ..language.names import Numbered
-from ..spec.farm import FarmPart, HostGroup, InlineServer, SleepPart
+from ..spec.farm import FarmPart, HostGroup
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from ...models.hardware.cpu_features import assists_of
 from ...models.hardware.server import Server, servers
 from ...models.hypervisor.overheads import Platform
 from ...models.hypervisor.profiles import Hypervisor, derive, profile
-from ..spec.farm import HostGroup, InlineHypervisor, InlineServer
+from ..equipment.hypervisors import InlineHypervisor
+from ..equipment.servers import InlineServer
+from ..spec.farm import HostGroup
 
 
 def server_of(group: HostGroup) -> Server:

@@ -9,9 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
-    Tag,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -22,170 +20,17 @@ from pydantic_core import PydanticKnownError
 from ...models.hardware.cpu_features import ASSISTS, CPU_BASELINES
 from ...models.hardware.power_curves import POWER_MODELS
 from ...models.hardware.server import servers
-from ...models.hardware.sleep_states import SLEEP_STATES
-from ...models.hypervisor.profiles import derive, profile, profile_names
+from ..equipment.hypervisors import HypervisorField, PathField
+from ..equipment.servers import InlineServer, ServerField
+from ..equipment.sleep import SleepPart, Switching, check_states
 from ..errors.suggest import unknown_name
 from ..language.choices import ChoiceField, migration_model
 from ..language.fields import Fault, MoneyField, Part, QuantityField, problem, problems
 from ..language.units import Money
-from ..language.value_types import Cores, Count, Factor, Mebibytes, Megahertz, Name, Seconds, Watts
+from ..language.value_types import Count, Factor, Mebibytes, Name, Seconds, Watts
 from .policies import ReservesField
 
 MAX_HOSTS = 2_000_000
-
-
-class Switching(Part):
-    """Duration and power of a transition between host power states.
-
-    Absent, a host boots in 260 s (Gandhi et al. 2012) and shuts down in 60 s; sleep states have the
-    figures of docs/power.md. An example for a faster server: `{duration: 90 s, power: 120 W}`.
-
-    A host that is switching serves no VM, and the energy of the switch is counted like any other.
-    """
-
-    duration: Seconds = Field(description="Duration; 0 s: immediately.")
-    power: Watts | None = Field(
-        None,
-        description="Power during the transition; default: full power to boot or wake, idle "
-        "power to stop or sleep.",
-    )
-
-
-class SleepPart(Part):
-    """A sleep state besides off; defaults are in docs/power.md.
-
-    Deeper states draw less and take longer to leave, so that a policy that sleeps hosts too often
-    pays for it. An example, suspend to RAM with measured figures: `{state: suspend_to_ram, power: 9
-    W, exit: {duration: 10 s}}`.
-    """
-
-    state: Literal[SLEEP_STATES[1:]] = Field(  # type: ignore[valid-type]
-        description="The sleep state."
-    )
-    power: Watts | None = Field(None, description="Power in the state.")
-    entry: Switching | None = Field(None, description="Transition into the state.")
-    exit: Switching | None = Field(None, description="Transition out of the state.")
-
-
-def check_states(states: tuple[SleepPart, ...] | None) -> tuple[SleepPart, ...] | None:
-    """Return the states of a group if each stands there once.
-
-    The states are returned unchanged, None included, which stands for all states. Raises the error
-    of a field (see `problem`) at `farm.hosts.N.sleep` for the first name that is there twice.
-    """
-    names = [each.state for each in states or ()]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise problem(f"{twice[0]} is listed twice; list each sleep state once")
-    return states
-
-
-def states_of(group: Any) -> tuple[str, ...]:
-    """Return the sleep states besides off that hosts of a group have.
-
-    ``group`` is a HostGroup. Without ``sleep`` it has every state of SLEEP_STATES; with an empty
-    list it has none and can only be switched off.
-    """
-    if group.sleep is None:
-        return SLEEP_STATES[1:]
-    return tuple(each.state for each in group.sleep)
-
-
-class InlineServer(Part):
-    """A server that is not in the catalogue.
-
-    Write it in place of a catalogue name where a server is planned or was measured by you. It needs
-    cores, clock, memory and a power model, because nothing of them can be guessed; absent,
-    `sockets` is 1. An example: `{cores: 32, sockets: 2, clock: 2.5 GHz, memory: 256 GiB, power:
-    {model: linear, idle: 120 W, max: 400 W}}`.
-
-    Its generation is unknown: hardware assistance is what `assists` of the group lists, and threads
-    per core are what `smt_gain` implies.
-    """
-
-    cores: Cores = Field(description="Physical cores in total.")
-    sockets: Cores = Field(1, description="Number of sockets; each is a NUMA node.")
-    clock: Megahertz = Field(description="Nominal clock of a core.")
-    memory: Mebibytes = Field(description="Memory installed.")
-    power: Annotated[Any, ChoiceField("model", "power model", lambda: POWER_MODELS)] = Field(
-        description="Power by utilisation."
-    )
-    ssj_ops: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = Field(
-        None,
-        description="Operations per second at full load of SPECpower_ssj2008, from which its work "
-        "per MHz follows where other servers are compared with it; a run does not use it.",
-        examples=[1431682],
-    )
-
-
-def _known_hypervisor(name: str) -> str:
-    """Refuse a hypervisor that the catalogue does not have."""
-    if name not in profile_names():
-        raise problem(unknown_name("hypervisor", name, profile_names()))
-    return name
-
-
-class InlineHypervisor(Part):
-    """A hypervisor of the catalogue with your own figures.
-
-    Use it to put figures of your own measurements in place of the published ones, and to see what
-    an estimate is worth. Figures that are not named stay those of the profile. A single number
-    stands for low, typical and high at once; three numbers keep the range that `overheads` and
-    `farmsim compare --band` choose from.
-    """
-
-    based_on: Annotated[str, AfterValidator(_known_hypervisor)] = Field(
-        description="The profile that it is based on."
-    )
-    change: dict[str, Any] = Field(
-        {},
-        description="Figures that differ, by the keys of `farmsim catalog hypervisors NAME`, as "
-        "numbers or as low, typical and high.",
-        examples=[{"cpu": {"plain": 0.97}, "memory": {"hypervisor_mib": 800}}],
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        """Refuse figures that the profile does not have or that cannot be.
-
-        The error points to the figure below ``change`` where the profile names it. ``base`` and
-        ``name`` belong to farmsim: the first is ``based_on``, the second is made of it.
-        """
-        name = f"own {self.based_on}"
-        for key in ("base", "name"):
-            if key in self.change:
-                raise problems([(("change", key), "is set by farmsim; remove it")])
-        try:
-            derive(profile(self.based_on), name, **self.change)
-        except (TypeError, ValueError) as error:
-            path, _, message = str(error).partition(": ")
-            steps = path.split(".")[1:] if message and path.startswith(name) else []
-            raise problems([(("change", *steps), message or str(error))]) from None
-        return self
-
-
-def _hypervisor_tag(written: Any) -> str:
-    """Tell a hypervisor with figures of one's own from the name of one."""
-    return "inline" if isinstance(written, dict | InlineHypervisor) else "catalogue"
-
-
-HypervisorField = Annotated[
-    Annotated[str, AfterValidator(_known_hypervisor), Tag("catalogue")]
-    | Annotated[InlineHypervisor, Tag("inline")],
-    Discriminator(_hypervisor_tag),
-]
-PathField = Literal["emulated", "paravirtual", "passthrough"] | None
-
-
-def _server_tag(written: Any) -> str:
-    """Tell a server written out from the name of one."""
-    return "inline" if isinstance(written, dict | InlineServer) else "catalogue"
-
-
-ServerField = Annotated[
-    Annotated[str, Tag("catalogue")] | Annotated[InlineServer, Tag("inline")],
-    Discriminator(_server_tag),
-]
 
 
 class HostGroup(Part):
