@@ -11,7 +11,7 @@ from math import comb
 
 import numpy as np
 
-from ...models.base.arrays import Bools, Floats, Ints, States
+from ...models.base.arrays import Bools, Floats, Ints, States, distinct
 from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.state.columns import PowerState, Vms, VmState
@@ -29,7 +29,15 @@ from ...sim.lifecycle.host_finder import Needs
 from ...sim.lifecycle.restart_check import Restart, RestartState
 from ..measure.work_not_done import at_instant
 from ..run.play_case import play, telling_policy_faults, until
-from .failover_result import NOTHING_LEFT, RESTART_OFF, Failover, Failure, Stranded
+from .failover_result import (
+    NOTHING_LEFT,
+    RESTART_OFF,
+    ClusterFailover,
+    Failover,
+    Failure,
+    Stranded,
+    called,
+)
 
 MAX_PAIRS = 20_000
 LEVELS = ("rack", "site")
@@ -91,6 +99,7 @@ def examine(scenario: Scenario, at_s: float | None = None, pairs: bool = False) 
         failures=failures,
         whole=trial.whole(),
         left_out=moment.left_out,
+        clusters=trial.clusters(failures),
     )
     working = moment.in_service & (moment.state != PowerState.FAILED)
     return Examined(outcome, case, moment.home, working)
@@ -239,6 +248,29 @@ class _Trial:
         """Return the levels of which the farm is a single domain: nothing would be left."""
         return [level for level in LEVELS if self._case.domains.count(level) == 1]
 
+    def clusters(self, failures: list[Failure]) -> tuple[ClusterFailover, ...]:
+        """Return what failures do to each cluster; empty where the farm has none."""
+        on, hosts, names = self._moment.on(), self._farm.hosts, self._case.stack.clusters
+        found = []
+        for number in [*range(len(names)), -1] if names else ():
+            rows = np.flatnonzero(hosts.cluster == number)
+            counts = len(rows), int(on[rows].sum()), int(hosts.vm_count[rows].sum())
+            whole = [
+                level
+                for level in LEVELS
+                if self._case.domains.count(level) > 1
+                and len(distinct(self._case.domains.of(level)[rows])) == 1
+            ]
+            if len(rows):
+                found.append(ClusterFailover.of_all(names, number, counts, failures, whole))
+        return tuple(found)
+
+    def _clusters_of(self, hosts: Ints) -> tuple[str, ...] | None:
+        """Return the names of the clusters of hosts, None where the farm has none."""
+        names = self._case.stack.clusters
+        numbers = distinct(self._farm.hosts.cluster[hosts]).tolist()
+        return tuple(called(names, number) for number in numbers) if names else None
+
     def sets(self, pairs: bool) -> Iterator[tuple[str, str, Ints]]:
         """Yield what fails: kind, name and hosts; only what holds VMs, racks and sites apart.
 
@@ -287,7 +319,8 @@ class _Trial:
         victims = restart_state.fail(hosts)
         if not self._lives.admission.restart:
             stranded = [self._named(vm, RESTART_OFF, {}) for vm in victims.tolist()]
-            return Failure(kind, name, len(hosts), len(victims), 0, stranded)
+            within = self._clusters_of(hosts)
+            return Failure(kind, name, len(hosts), len(victims), 0, stranded, clusters=within)
         lost = self._restart.play(self._view, restart_state, victims, moment.down)
         explained = _StrandedReasons(self._farm, self._view, restart_state, self._restart)
         stranded = [explained.why(vm) for vm in lost.tolist()]
@@ -300,6 +333,7 @@ class _Trial:
             woken,
             stranded,
             self._down_s(restart_state, victims),
+            self._clusters_of(hosts),
         )
 
     def _named(self, vm: int, cause: str, hindrances: dict[str, int]) -> Stranded:
@@ -383,7 +417,9 @@ class _StrandedReasons:
         rules = candidates.why_barred(vm, may if may.any() else np.ones(len(may), bool))
         found |= {f"rule {name}": count for name, count in rules}
         if not may.any() and len(may) and not rules:
-            found["hypervisor, tenant or guest restriction"] = len(may)
+            others = "hypervisor, tenant or guest restriction"
+            clustered = (self._farm.hosts.cluster >= 0).any()
+            found[f"cluster, {others}" if clustered else others] = len(may)
         found = {what: count for what, count in found.items() if count}
         cause = max(found, key=lambda what: found[what]) if found else NOTHING_LEFT
         if not may.any() and found:

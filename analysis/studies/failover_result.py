@@ -1,6 +1,7 @@
 """Result of a failover test as a sentence, a table and plain values."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ...models.base.lazy_dataclass import dataclass
@@ -11,6 +12,8 @@ KINDS = {"host": "one host", "pair": "two hosts", "rack": "rack", "site": "site"
 """What fails, by the word for it, in the order of a report."""
 
 NOTHING_LEFT = "no host is left"
+NO_CLUSTER = "no cluster"
+"""Where hosts are that belong to none."""
 SHOWN = 20
 
 
@@ -75,6 +78,7 @@ class Failure:
     ``down_s`` is the longest time until one of those that restart runs again, None if none does.
 
     ``hosts`` and ``vms`` are counts; VMs are restarted unless they are in ``stranded``.
+    ``clusters`` are those that the hosts belong to; None: the farm has none.
     """
 
     kind: str
@@ -84,6 +88,12 @@ class Failure:
     woken: int
     stranded: list[Stranded]
     down_s: float | None = None
+    clusters: tuple[str, ...] | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The clusters of the hosts that fail, as a text."""
+        return ", ".join(self.clusters or ())
 
     @property
     def figures(self) -> str:
@@ -124,6 +134,98 @@ class Failure:
             "woken": self.woken,
             "down_s": self.down_s,
             "stranded": [each.to_dict() for each in self.stranded],
+            **({} if self.clusters is None else {"clusters": list(self.clusters)}),
+        }
+
+
+def called(names: Sequence[str], number: int) -> str:
+    """Return the name of a cluster, negative: of none."""
+    return NO_CLUSTER if number < 0 else names[number]
+
+
+@dataclass(frozen=True)
+class ClusterFailover:
+    """What failures of single hosts and of pairs do to one cluster.
+
+    ``hosts``, ``hosts_on`` and ``vms`` (on its hosts) are counts; ``failures`` are those of hosts
+    of this cluster only; ``whole`` are the levels of which it is a single domain and the farm is
+    not: a rack or site whose failure takes all of its hosts.
+    """
+
+    name: str
+    hosts: int
+    hosts_on: int
+    vms: int
+    failures: list[Failure]
+    whole: list[str]
+
+    @classmethod
+    def of_all(
+        cls,
+        names: Sequence[str],
+        number: int,
+        counts: tuple[int, int, int],
+        failures: Sequence[Failure],
+        whole: list[str],
+    ) -> "ClusterFailover":
+        """Return the part of all failures that is one cluster's, negative for hosts in none.
+
+        ``counts`` are hosts, hosts on and VMs.
+        """
+        name = called(names, number)
+        own = [
+            each for each in failures if each.kind in ("host", "pair") and each.clusters == (name,)
+        ]
+        return cls(name, *counts, own, whole)
+
+    @property
+    def label(self) -> str:
+        """What a text calls it."""
+        return f"hosts in {NO_CLUSTER}" if self.name == NO_CLUSTER else f"cluster {self.name}"
+
+    def of(self, kind: str) -> list[Failure]:
+        """Return the failures of a kind."""
+        return [failure for failure in self.failures if failure.kind == kind]
+
+    def outcome(self, kind: str) -> str:
+        """Say what became of the failures of a kind; empty where none was tried."""
+        tried = self.of(kind)
+        worst = max(tried, key=lambda failure: len(failure.stranded), default=None)
+        if worst is None:
+            return ""
+        if not worst.stranded:
+            return f"survives any {KINDS[kind]}"
+        hurt = sum(bool(each.stranded) for each in tried)
+        what = {"host": "hosts", "pair": "pairs of hosts"}[kind]
+        return (
+            f"{hurt:,} of {len(tried):,} {what} strand VMs, at worst {worst.lost()} if "
+            f"{_named(worst)}: {worst.causes}"
+        )
+
+    def sentence(self) -> str:
+        """Say what the cluster survives, and which racks and sites it is in as a whole."""
+        said = [text for kind in ("host", "pair") if (text := self.outcome(kind))]
+        if self.hosts == 1:
+            said.append("has one host: if it fails, nothing is left")
+        elif self.whole:
+            single = " and a single ".join(self.whole)
+            said.append(f"is in a single {single}: if it fails, nothing is left")
+        return "; ".join(said) or "holds no VM"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        worst = {
+            kind: max((len(each.stranded) for each in self.of(kind)), default=None)
+            for kind in ("host", "pair")
+        }
+        return {
+            "name": self.name,
+            "hosts": self.hosts,
+            "hosts_on": self.hosts_on,
+            "vms": self.vms,
+            "most_stranded": worst,
+            "single": self.whole,
+            "verdict": self.sentence(),
         }
 
 
@@ -133,7 +235,8 @@ class Failover:
 
     ``worst``: the instant is the worst of the run; ``promised`` is the part of the memory of hosts
     on that VMs held. ``whole`` names the levels of which the farm is a single domain,
-    ``left_out`` says which VMs were on no host and so in no test.
+    ``left_out`` says which VMs were on no host and so in no test. ``clusters`` are those of the
+    farm, with hosts in none last.
     """
 
     name: str
@@ -146,6 +249,7 @@ class Failover:
     failures: list[Failure]
     whole: list[str]
     left_out: str = ""
+    clusters: tuple[ClusterFailover, ...] = ()
 
     def of(self, kind: str) -> list[Failure]:
         """Return the failures of a kind."""
@@ -202,6 +306,7 @@ class Failover:
                 down_s = [each.down_s for each in tried if each.down_s is not None]
                 within = f"; the others restart within {lasting(max(down_s))}" if down_s else ""
                 lines.append(f"{kind}: {len(tried):,} tested, {len(bad):,} strand VMs{within}")
+        lines += [f"{each.label}: {each.sentence()}" for each in self.clusters]
         hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
         if hurt:
             lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]
@@ -233,6 +338,7 @@ class Failover:
             "verdict": self.sentence(),
             "not_tested": self.left_out,
             "single": self.whole,
+            **({"clusters": [each.to_dict() for each in self.clusters]} if self.clusters else {}),
             "failures": [each.to_dict() for each in self.failures],
         }
 

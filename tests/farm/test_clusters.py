@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 import farmsim
 from farmsim.analysis.run.result import Result
+from farmsim.analysis.studies.failover import failover
+from farmsim.analysis.studies.failover_page import render
 from farmsim.models.rules.reserve import AllowedHosts, HostedVms, always_enough
 from farmsim.scenarios.errors.problems import InputError
 
@@ -306,6 +308,37 @@ def test_a_reserve_is_kept_where_vms_may_restart_not_over_the_farm(by: str, tmp_
         summed["policies"]["reserve"] = N_PLUS_1 | {"check": "sum"}
     # Sums over the whole farm hold, those of a cluster do not.
     assert result_of(summed, tmp_path).value("below_reserve_h") == float(by == "each")
+
+
+def test_failover_tells_what_each_cluster_survives(tmp_path: Path) -> None:
+    """Two hosts of a hold 1,500 of 1,780 GiB: 18 or 19 VMs of 16 GiB find none; b has room."""
+    farm = fenced("each")
+    farm["farm"]["hosts_per_rack"] = 3
+    outcome = failover(farmsim.Scenario.of(farm, tmp_path), pairs=True)
+    told = outcome.to_dict()["clusters"]
+    assert [(each["name"], each["hosts"], each["vms"]) for each in told] == [
+        ("a", 3, 295), ("b", 4, 35),
+    ]  # fmt: skip
+    # The 295 VMs of a with the least memory that fit on two hosts, by single failures as well.
+    hosts = {each["name"]: each for each in outcome.to_dict()["failures"] if each["kind"] == "host"}
+    assert [len(hosts[f"a-{at}"]["stranded"]) for at in (1, 2, 3)] == [19, 18, 18]
+    assert told[0]["most_stranded"]["host"] == 19
+    assert told[1]["most_stranded"]["host"] == 0
+    # a-1 to a-3 are rack-1, b-1 to b-3 rack-2.
+    assert [each["single"] for each in told] == [["rack"], []]
+    assert "is in a single rack" in told[0]["verdict"]
+    assert told[1]["verdict"].startswith("survives any one host; ")
+    assert hosts["a-1"]["clusters"] == ["a"]
+    assert {len(each["clusters"]) for each in outcome.to_dict()["failures"]} == {1, 2}
+    assert "cluster b: survives any one host" in outcome.text()
+    page = render(outcome)
+    assert "By cluster" in page
+    del farm["farm"]["clusters"]
+    for size in farm["workload"]["sizes"]:
+        del size["cluster"]
+    plain = failover(farmsim.Scenario.of(farm, tmp_path)).to_dict()
+    assert "clusters" not in plain
+    assert "clusters" not in plain["failures"][0]
 
 
 def test_all_of_several_reserves_are_kept(tmp_path: Path) -> None:
