@@ -30,6 +30,8 @@ LONGEST_INTERPOLATED: Final = 2
 """Steps of a gap that interpolation bridges."""
 LOW_COVERAGE: Final = 0.9
 """Share of values below which a series does not count as measured."""
+CONFIRMED_S: Final = 14 * 86_400.0
+"""Time from which on a second week confirms the first."""
 MOST_STEPS: Final = 20_000_000
 SPARSE: Final = 200
 
@@ -137,6 +139,47 @@ def increases(times: Floats, counter: Floats, step_s: float, where: str) -> tupl
     tail = round((float(times[-1]) - float(at[-1])) / step_s)
     values = np.concatenate([np.full(lead, np.nan), values, np.full(tail, np.nan)])
     return datetime.fromtimestamp(origin, UTC), values
+
+
+def history_findings(series: Sequence[Series]) -> list[Finding]:
+    """Return what is said of gaps in series, and of series too short to be confirmed."""
+    findings = []
+    by_cover: dict[bool, list[Series]] = {True: [], False: []}
+    for each in series:
+        if missing(each.values):
+            by_cover[coverage(each.values) >= LOW_COVERAGE].append(each)
+    for enough, gappy in by_cover.items():
+        if not gappy:
+            continue
+        worst = min(gappy, key=lambda each: coverage(each.values))
+        names = tuple(dict.fromkeys(each.object for each in gappy))
+        objects = len({each.object for each in series})
+        findings.append(
+            Finding(
+                "SERIES_GAPS" if enough else "SERIES_COVERAGE_LOW",
+                Severity.INFO if enough else Severity.WARNING,
+                worst.object,
+                f"values of {len(names):,} of {objects:,} objects have gaps; {worst.metric} of "
+                f"{worst.object} lacks the most: {missing(worst.values):,} of "
+                f"{len(worst.values):,}, coverage {100 * coverage(worst.values):.1f} %",
+                "gaps of up to two steps can be interpolated"
+                if enough
+                else "below 90 % a series does not count as measured",
+                names,
+            )
+        )
+    spans = [len(each.values) * each.step_s for each in series]
+    if spans and max(spans) < CONFIRMED_S:
+        findings.append(
+            Finding(
+                "HISTORY_SHORT",
+                Severity.WARNING,
+                "series",
+                f"the longest series covers {max(spans) / 86_400:.3g} days",
+                "there is no second week to confirm what the first one shows",
+            )
+        )
+    return findings
 
 
 def joined(series: Sequence[Series]) -> tuple[list[Series], list[Finding]]:

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from ..errors.problems import InputError, Problem
 from ..inventory_files.sheets import InputFile
 from ..inventory_platforms import libvirt, openstack, prometheus, proxmox
-from . import rvtools
+from . import azure_migrate, live_optics, nutanix, rvtools, vrops
 from .file_format import FileFormat, Group
 
 FORMATS: tuple[FileFormat, ...] = (
     FileFormat("RVTools", rvtools.recognise, rvtools.read),
+    FileFormat(vrops.NAME, vrops.recognise, vrops.read),
+    FileFormat(azure_migrate.NAME, azure_migrate.recognise, azure_migrate.read, experimental=True),
+    FileFormat(live_optics.NAME, live_optics.recognise, live_optics.read, experimental=True),
+    FileFormat(nutanix.NAME, nutanix.recognise, nutanix.read, experimental=True),
     FileFormat(proxmox.NAME, proxmox.recognise, proxmox.read, experimental=True),
     FileFormat(openstack.NAME, openstack.recognise, openstack.read, experimental=True),
     FileFormat(libvirt.NAME, libvirt.recognise, libvirt.read, experimental=True),

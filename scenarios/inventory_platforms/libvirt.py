@@ -29,10 +29,9 @@ _DOMAIN: Final = re.compile(r"^Domain:\s*(.+?)\s*$", re.MULTILINE)
 _NODE: Final = re.compile(r"^(CPU socket\(s\)|Core\(s\) per socket|NUMA cell\(s\)):", re.MULTILINE)
 _WORDS: Final = {"virsh", "domstats", "nodeinfo", "stats", "libvirt", "txt", "out", "log", ""}
 _STATES: Final = {
-    1: "running", 2: "blocked", 3: "paused", 4: "shutdown", 5: "shut off", 6: "crashed",
+    1: "running", 2: "running", 3: "paused", 4: "shutdown", 5: "shut off", 6: "crashed",
     7: "suspended",
 }  # fmt: skip
-_RUNNING: Final = {"running", "blocked"}
 SAME_HOST: Final = 0.5
 """Share of the domains that two outputs of one host have in common."""
 
@@ -254,7 +253,7 @@ def _vm(
     last = samples[-1]
     vcpus, state = _vcpus(last, name), last.number(name, "state.state")
     word = _STATES.get(int(state)) if state is not None and state < 100 else None
-    running = word in _RUNNING
+    running = word == "running"
     used = rates(samples, times, name)[-1] if times and running else None
     ready = waits(samples, times, name)[-1] if times and running else None
     most, resident = last.number(name, "balloon.maximum"), last.number(name, "balloon.rss")

@@ -253,11 +253,4 @@ def _told_of(inventory: Inventory) -> list[Finding]:
             "CPU capacity is unknown; match each host with a server of the catalogue",
             names,
         ),
-        Finding(
-            "NO_VMS",
-            Severity.WARNING,
-            inventory.sources[0].file,
-            "Placement states what is allocated on each host, not the VMs",
-            "give a table of VMs as well",
-        ),
     ]
