@@ -110,8 +110,12 @@ def _add_statistics(inventory: Inventory, file: InputFile, reader: TableReader |
     found = {} if reader is None else _statistics(reader)
     for row, host in enumerate(inventory.hosts):
         stated = found.get(host.name, {})
-        known = {f"cpu_{name}_mhz": _mhz(host, stated, name) for name in ("mean", "p95", "peak")}
-        inventory.hosts[row] = dataclasses.replace(host, **known)
+        inventory.hosts[row] = dataclasses.replace(
+            host,
+            cpu_mean_mhz=_mhz(host, stated, "mean"),
+            cpu_p95_mhz=_mhz(host, stated, "p95"),
+            cpu_peak_mhz=_mhz(host, stated, "peak"),
+        )
     where = f"{file.name}, ESX Performance"
     hosts = inventory.hosts
     if not any(host.cpu_mean_mhz is not None or host.cpu_peak_mhz is not None for host in hosts):

@@ -13,7 +13,15 @@ from ...models.base.arrays import Floats
 from ...models.base.lazy_dataclass import dataclass
 from ..inventory.findings import Finding, Severity
 from ..inventory.inventory import Inventory, Series, Vm
-from ..inventory.series import CPU_USAGE, MEMORY_USED, increases, joined, on_steps, step_of
+from ..inventory.series import (
+    CPU_USAGE,
+    MEMORY_USED,
+    history_findings,
+    increases,
+    joined,
+    on_steps,
+    step_of,
+)
 from ..inventory_files.columns import ReadOptions
 from ..inventory_files.json_values import MIB, finite, records
 from ..inventory_files.sheets import InputFile
@@ -113,7 +121,7 @@ def read(group: Sequence[InputFile], options: ReadOptions) -> Inventory:  # noqa
     if step_s is not None:
         found = list(_measured(measured, step_s, inventory.findings))
         inventory.series, differing = joined(found)
-        inventory.findings += differing
+        inventory.findings += differing + history_findings(inventory.series)
     inventory.vms += _vms(lines, sizes)
     inventory.findings += _unknown(group, unknown)
     return inventory

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..inventory.findings import Finding, Severity
 from ..inventory.inventory import Host, Inventory, Vm
+from ..inventory.series import history_findings, joined
 from ..inventory_files.columns import ReadOptions
 from ..inventory_files.json_values import JsonValues, Record, records, single_keys, unwrapped
 from ..inventory_files.sheets import InputFile
@@ -69,6 +70,8 @@ def read(group: Sequence[InputFile], options: ReadOptions) -> Inventory:  # noqa
     for file, content in contents:
         if part_of(content) == HISTORY:
             series_of(inventory, file, content)
+    inventory.series, differing = joined(inventory.series)
+    inventory.findings += differing + history_findings(inventory.series)
     inventory.identity = "vm_id"
     inventory.findings += _told_of(inventory)
     return inventory
