@@ -8,6 +8,7 @@ import click
 
 from ..scenarios.errors.terminal_text import show_warning, warn
 from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
+from .inventory import import_inventory
 from .output import echo, written
 from .planning import headroom
 from .runs import compare, explain, report, run
@@ -92,6 +93,7 @@ for each in (
     validate,
     schema,
     catalog,
+    import_inventory,
     run,
     compare,
     report,

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     SUSPENDED = "suspended"
     POWERED_OFF = "powered_off"
     CONTAINER = "container"
+    SIZE_UNKNOWN = "size_unknown"
     IN_PLAN = "in_plan"
 
 
@@ -169,6 +170,17 @@ class Source:
     experimental: bool = False
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """Sums over the farm at the instant of one file. ``vms`` run, or may run for all it says."""
+
+    taken: datetime | None
+    file: str
+    vms: int
+    vm_cpu_mhz: float | None = None
+    host_cpu_mhz: float | None = None
+
+
 @dataclass
 class Inventory:
     """All that was read, of one farm at one instant (and series around it)."""
@@ -180,6 +192,8 @@ class Inventory:
     rules: list[Rule] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    """Instants that were joined, in order of time; one for a single inventory."""
     identity: str = "name"
     """What identifies a VM: ``vm_uuid``, ``vm_id``, ``name_cluster_host`` or ``name``."""
 

@@ -286,8 +286,8 @@ def _availability(inventory: Inventory, _: Joins) -> Iterator[Finding]:
 
 
 def _load(inventory: Inventory, _: Joins) -> Iterator[Finding]:
-    """Yield how little is known of the load, where there are no series."""
-    if inventory.series or not inventory.vms:
+    """Yield how little is known of the load, where there are no series or several snapshots."""
+    if inventory.series or not inventory.vms or len(inventory.snapshots) > 1:
         return
     by_vm = any(vm.cpu_used_mhz is not None for vm in inventory.in_plan)
     by_host = any(host.cpu_used_mhz is not None for host in inventory.hosts)
