@@ -54,6 +54,7 @@ def _load_warnings(run: PlayedCase) -> list[str]:
         )
     if quality is not None and quality.cut:
         found.append(f"{quality.cut:,} samples above 100 % were cut.")
+    found += run.case.load.warnings
     found += _short_recordings(run)
     given = "sizes" in run.scenario.workload.model_fields_set
     if not given and run.case.load.vms.size_names == ["standard"]:

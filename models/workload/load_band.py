@@ -68,8 +68,10 @@ _P95_OVER_MEAN: dict[Profile, Band] = {
     "mixed": Band(1.15, 1.4, 2.15), "steady": Band(1.15, 1.2, 1.25), "batch": Band(1.85, 2.0, 2.2),
 }  # fmt: skip
 """P95 of the summed load over its mean, by profile; measured on groups of 50 to 100 VMs."""
-FEW, ENOUGH = 12, 24
-"""Snapshots from which a P95 of their sums is formed, and from which its confidence is medium."""
+FEWEST, FEW, ENOUGH = 6, 12, 24
+"""Snapshots from which their sums say something of the P95, from which they are a method of their
+own (below, one snapshot's band is not narrower than theirs by much), and from which the confidence
+is medium."""
 
 
 def band(profile: Profile = DEFAULT_PROFILE) -> Band:

@@ -6,12 +6,10 @@ that a scenario and what it is compared with meet the same load.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...models.base.arrays import Ints
-from ...models.base.catalogue import workload_classes
 from ...models.base.lazy_dataclass import dataclass
 from ...models.state.columns import Vms
 from ...models.workload.application import Applications
@@ -24,7 +22,7 @@ from ...models.workload.demand import (
     SteadySeries,
     TraceSeries,
 )
-from ...models.workload.demand_generators import Bursts, ClassSeries, LoadClass, ResampledSeries
+from ...models.workload.demand_generators import Bursts, ClassSeries, ResampledSeries
 from ...models.workload.vm_size import (
     VmSize,
     counts_from_shares,
@@ -35,9 +33,11 @@ from ...models.workload.vm_size import (
 from ..errors.problems import refuse
 from ..language.names import Numbered, Repeated
 from ..readers.arrival_columns import Arriving
+from ..readers.recorded_use import RecordedUse, made_load
 from ..readers.series import by_name, by_number, of_vms, sizes_by_name, way_of
-from ..readers.vm_columns import plain_sizes, sizes_of, vms_of
+from ..readers.vm_columns import plain_sizes, sizes_of, vms_of, vms_of_table
 from ..readers.vms_table import DerivedSizes, VmsTable, derive_sizes, read_vms
+from ..resolve.load_classes import load_classes
 from ..spec.arrivals import ArrivalPart
 from ..spec.workload import (
     ConstantLoad,
@@ -47,6 +47,7 @@ from ..spec.workload import (
     WorkloadPart,
 )
 from ..traces.formats import RecordedTrace
+from ..traces.snapshot import SnapshotLoad
 from ..traces.trace import InputFile, Quality, Rules, TraceData
 from .arrivals import build_arrivals, describe_arrivals
 
@@ -93,6 +94,10 @@ class Load:
     """Recorded loads, which may end before the run does."""
     table: VmsTable | None = None
     """The table that the VMs come from, in their order; None where sizes are written."""
+    use: RecordedUse | None = None
+    """What is known of the VMs' use at one instant or as a mean; None of any other load."""
+    warnings: Sequence[str] = ()
+    """What readers of results have to know of the load, in sentences."""
 
     def new_demand(self) -> Demand:
         """Return the demand of a run from its start, members of applications included."""
@@ -125,7 +130,10 @@ def build_load(
     trace = _trace(source.trace if isinstance(source, Resampled) else source, part, folder)
     if part.vms_file is not None:
         table = read_vms(folder / part.vms_file, part.vms_file)
-        return _of_table(part, table, derive_sizes(table, clusters), trace, draw)
+        derived = derive_sizes(table, clusters)
+        if isinstance(source, SnapshotLoad):
+            return _of_snapshot(part, source, table, derived, folder, end_s, draw)
+        return _of_table(part, table, derived, trace, draw)
     count = _count(part, trace)
     sizes, size_of_vm = _sizes(part, trace, count, lambda: draw()("workload.sizes"))
     names: Sequence[str] = Numbered("vm", count)
@@ -166,9 +174,7 @@ def _of_table(
     Series go to VMs by the name that the table states, unless the scenario says otherwise. Raises
     InputError where they do not match.
     """
-    vms = vms_of(plain_sizes(derived.written), derived.of_vm, table.vm)
-    vms.disk_mib = np.nan_to_num(table.disk_mib, nan=0.0)
-    vms.priority = table.priority.copy()
+    vms = vms_of_table(table, derived)
     series: Ints | None = None
     if trace is not None and not isinstance(part.source, Resampled):
         way = way_of(part, trace)
@@ -194,6 +200,38 @@ def _of_table(
         source=_describe(part),
         recordings=_recordings(part, trace),
         table=table,
+    )
+
+
+def _of_snapshot(
+    part: WorkloadPart,
+    source: SnapshotLoad,
+    table: VmsTable,
+    derived: DerivedSizes,
+    folder: Path,
+    end_s: float,
+    draw: Callable[[], Draw],
+) -> Load:
+    """Return the load of the VMs of a table of which a snapshot or means are known."""
+    vms = vms_of_table(table, derived)
+    made = made_load(source, table, folder, end_s, draw())
+    length_s = made.series.slots * made.series.step_s
+
+    def make(members: int = 0) -> Demand:
+        return Demand(made.series, vms.size_mhz, members)
+
+    return Load(
+        make=make,
+        vms=vms,
+        sizes=plain_sizes(derived.written),
+        held=derived.written,
+        files=[table.file, *made.use.files],
+        quality=None,
+        source=_describe(part),
+        recordings=[Recording(_describe_source(source), length_s, "loop")],
+        table=table,
+        use=made.use,
+        warnings=made.warnings,
     )
 
 
@@ -374,14 +412,7 @@ def _series(
 
 def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
     """Return load made by classes: a fitted set of the catalogue, or those written out."""
-    table = workload_classes()
-    probabilities = np.array(table["probabilities"])
-    classes = source.classes
-    if isinstance(classes, str):
-        classes = tuple(
-            LoadClass(**{key: _value(value) for key, value in entry.items()})
-            for entry in table["sets"][classes]["classes"]
-        )
+    classes, probabilities = load_classes(source.classes)
     bursts: Bursts | None = source.bursts
     return ClassSeries(
         classes,
@@ -393,11 +424,6 @@ def _synthetic(source: Synthetic, count: int, stream: Draw) -> ClassSeries:
         bursts,
         source.daily_peak,
     )
-
-
-def _value(value: Any) -> Any:
-    """Return a value of the catalogue as a parameter takes it: lists become tuples."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _describe(part: WorkloadPart) -> str:
@@ -412,7 +438,7 @@ def _describe(part: WorkloadPart) -> str:
 
 def _describe_source(source: object) -> str:
     """Return in words what a source of utilisation is."""
-    if isinstance(source, RecordedTrace):
+    if isinstance(source, RecordedTrace | SnapshotLoad):
         return source.described
     if isinstance(source, ConstantLoad):
         return f"constant load of {source.utilisation * 100:g} %"

@@ -8,6 +8,7 @@ from ...models.base.arrays import Ints
 from ...models.state.columns import Vms
 from ...models.workload.vm_size import VmSize, columns_of
 from ..spec.workload import Size, WorkloadPart
+from .vms_table import DerivedSizes, VmsTable
 
 
 def sizes_of(part: WorkloadPart) -> list[VmSize]:
@@ -48,3 +49,11 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
     return Vms(
         vcpus, size_mhz, memory_mib, names, size_names, size_of_vm, disk_mib, writes, priority
     )
+
+
+def vms_of_table(table: VmsTable, derived: DerivedSizes) -> Vms:
+    """Return the columns of the VMs of a table, with the disks and priorities that it states."""
+    vms = vms_of(plain_sizes(derived.written), derived.of_vm, table.vm)
+    vms.disk_mib = np.nan_to_num(table.disk_mib, nan=0.0)
+    vms.priority = table.priority.copy()
+    return vms

@@ -36,6 +36,7 @@ from ..language.value_types import (
 )
 from ..traces.demand_tables import TableTrace
 from ..traces.formats import RecordedTrace
+from ..traces.snapshot import SnapshotLoad
 from .arrivals import ArrivalSource
 
 MAX_VMS = 20_000_000
@@ -216,7 +217,7 @@ class Resampled(Part):
 
 
 Source = Annotated[
-    RecordedTrace | ConstantLoad | Synthetic | Resampled,
+    RecordedTrace | ConstantLoad | Synthetic | Resampled | SnapshotLoad,
     OneOf("type"),
     BeforeValidator(_shipped_by_name),
 ]
@@ -310,7 +311,7 @@ class WorkloadPart(Part):
 
     @model_validator(mode="after")
     def _match_means_something(self) -> Self:
-        """Refuse matching without a trace, and units that do not fit.
+        """Refuse matching without a trace, a snapshot without VMs, and units that do not fit.
 
         Blocks can be drawn from utilisation only: a trace in MHz or GHz has no share that could be
         put on another VM.
@@ -318,6 +319,9 @@ class WorkloadPart(Part):
         if self.match_series_by is not None and not isinstance(self.source, RecordedTrace):
             message = "only a trace has series to match; remove this"
             raise problems([(("match_series_by",), message)])
+        if isinstance(self.source, SnapshotLoad) and self.vms_file is None:
+            message = "a snapshot needs the VMs that it is of; name their table as vms_file"
+            raise problems([(("source",), message)])
         if isinstance(self.source, Resampled) and isinstance(self.source.trace, TableTrace):
             unit = self.source.trace.unit
             if unit not in (None, "percent", "share"):

@@ -13,6 +13,7 @@ from constraint_turns import write_rules
 from host_turns import write_failures
 from planning_turns import planning_outcome
 from settable_fields import settable_fields
+from snapshot_turns import write_snapshot_tables
 from turns import BASE, TURNS, Changes
 from vms_table_turns import write_vms_tables
 
@@ -76,6 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_failures(made)
     write_loads(made)
     write_vms_tables(made)
+    write_snapshot_tables(made)
     for name, count in (("other", 9), ("third", 12)):
         scenario = json.loads(json.dumps(BASE)) | {"name": name, "baseline": {"type": "none"}}
         scenario["farm"]["hosts"][0]["count"] = count

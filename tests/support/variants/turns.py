@@ -9,6 +9,7 @@ from cluster_turns import cluster_turns
 from constraint_turns import constraint_turns, reserve_turns
 from host_turns import FREQUENCY, failure_turns, management_turns
 from planning_turns import planning_turns
+from snapshot_turns import snapshot_turns
 from vms_table_turns import vms_table_turns
 
 Changes = dict[str, Any]
@@ -939,6 +940,7 @@ TURNS: Turns = {
     ),
     **platform_turns(),
     **vms_table_turns(),
+    **snapshot_turns(),
 }  # fmt: skip
 TURNS |= {
     f"{OVERLOAD}<{name}>.{key}": (adaptive(name), adaptive(name, **{key: value}))
