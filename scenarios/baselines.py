@@ -44,6 +44,7 @@ BARE: dict[str, object] = {
     "network_path": None,
     "memory_overcommit": 1.0,
     "tenant": None,
+    "in_service": True,
 }
 """What a group of hosts is when each of its hosts is one workload's own."""
 

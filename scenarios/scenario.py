@@ -13,7 +13,7 @@ from .checks.failures import faults_of_failures
 from .checks.host_groups import faults_of_group, faults_of_groups
 from .checks.hypervisors import faults_of_hypervisors
 from .checks.network import faults_of_downtimes, faults_of_network, faults_of_racks
-from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep
+from .checks.policies import faults_of_control, faults_of_reserve, faults_of_sleep, faults_of_start
 from .checks.prices import currency_of, faults_of_prices
 from .checks.times import faults_of_times
 from .errors.problems import InputError, Problem, problem_of, refuse
@@ -32,6 +32,7 @@ from .traces.archive import fault_of
 CHECKS: Final[tuple[Callable[[Spec], Iterable[Fault]], ...]] = (
     faults_of_hypervisors,
     faults_of_control,
+    faults_of_start,
     faults_of_network,
     faults_of_downtimes,
     faults_of_racks,

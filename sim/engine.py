@@ -328,7 +328,7 @@ class Engine:
         """Set which hosts are on at time 0: all, or those that are not powered down."""
         on = np.ones(len(used), bool)
         if self._setup.control.powers_down:
-            on = self._setup.power.awake_at_start(used)
+            on = self._setup.power.awake_at_start(used) & self._farm.hosts.in_service
         self._farm.start(on, self._power.sleep_state)
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:

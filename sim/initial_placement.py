@@ -52,12 +52,34 @@ class InitialPlacement:
         if not len(self.vms):
             return Placed(np.empty(0, np.int64), [])
         self._view.lenient = not self._start.reject
-        placed = place_bound_first(self._start.placement, self._candidates(), self.vms)
+        if self._start.recorded is None:
+            placed = place_bound_first(self._start.placement, self._candidates(), self.vms)
+        else:
+            placed = self._as_recorded(self._start.recorded[self.vms])
         self._view.lenient = False
         searches = self.searches(placed)
         if searches and not self._start.reject:
             raise UnplacedError(searches)
         return placed
+
+    def _as_recorded(self, hosts: Ints) -> Placed:
+        """Return the recorded hosts of VMs, and what the placement finds for those without one.
+
+        ``hosts`` are rows in the order of the VMs, −1 for none.
+        """
+        rest = np.flatnonzero(hosts < 0)
+        searches = [Search(1)] * len(hosts)
+        if len(rest):
+            candidates = self._candidates()
+            positions = candidates.positions(np.maximum(hosts, 0))
+            for index in np.flatnonzero(hosts >= 0).tolist():
+                candidates.take(int(self.vms[index]), int(positions[index]))
+            found = place_bound_first(self._start.placement, candidates, self.vms[rest])
+            hosts = hosts.copy()
+            hosts[rest] = found.hosts
+            for index, search in zip(rest.tolist(), found.searches, strict=True):
+                searches[index] = search
+        return Placed(hosts, searches)
 
     def searches(self, placed: Placed) -> dict[int, Search]:
         """Return how the VMs were searched that found no host."""
@@ -115,14 +137,14 @@ class InitialPlacement:
 
     def _candidates(self) -> Candidates:
         farm, start = self._farm, self._start
-        hosts = np.arange(len(farm.hosts))
+        hosts = np.flatnonzero(farm.hosts.in_service)
         capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
         if start.by_size:
             need_mhz, capacity_mhz = farm.vms.size_mhz, capacity_mhz * start.overcommit
         else:
             self._demand.advance(0)
             need_mhz = farm.delivery.physical_mhz(self._demand.now_mhz.copy())
-        nothing_mhz = np.zeros(len(hosts))
+        nothing_mhz = np.zeros(len(farm.hosts))
         return Candidates(
             self._view, hosts, need_mhz, nothing_mhz, capacity_mhz, prefer_awake=False
         )

@@ -5,7 +5,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from ..models.base.arrays import Bools
+from ..models.base.arrays import Bools, Ints
 from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.migration.model_table import MigrationModels
@@ -32,7 +32,8 @@ class InitialPlacementSetup:
     slower than the VM wants one to be. With ``one_each`` VMs that arrive get a host of their own.
 
     ``rule`` is the name of the placement in the table of decisions. ``placement`` and ``one_each``
-    also serve VMs that arrive later.
+    also serve VMs that arrive later. VMs that are ``recorded`` on a host (vms,), by its row, start
+    there whatever its room; −1 and None: there is no such host.
     """
 
     placement: Placement
@@ -42,9 +43,10 @@ class InitialPlacementSetup:
     reject: bool = False
     slow_cores: bool = True
     one_each: bool = False
+    recorded: Ints | None = None
 
     def fitting(self, farm: Farm) -> Bools:
-        """Return whether each VM size fits on some empty, working host.
+        """Return whether each VM size fits on some empty host in service.
 
         Where a VM counts with its demand, its size says nothing of its CPU. Sizes that no VM has
         count as fitting.
@@ -54,6 +56,7 @@ class InitialPlacementSetup:
         sizes, vm = np.unique(vms.size, return_index=True)
         need_mib = vms.memory_mib[vm][:, None] + layer.extra_mib[np.ix_(sizes, groups)]
         fits = layer.allowed[np.ix_(sizes, groups)] & (hosts.memory_mib[host] >= need_mib)
+        fits &= hosts.in_service[host]
         if self.by_size:
             need_mhz = vms.size_mhz[vm][:, None]
             room_mhz = (hosts.cpu_mhz - farm.delivery.base_mhz)[host] * self.overcommit

@@ -128,7 +128,7 @@ def _played(case: Case, progress: Progress | None) -> tuple[PlayedCase, dict[str
 
     run = PlayedCase(case, play(case, report_time))
     metrics = measure(run)
-    check(run.outcome, metrics, case.rules)
+    check(run.outcome, metrics, case.rules, case.broken_at_start)
     return run, metrics
 
 

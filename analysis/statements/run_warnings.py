@@ -27,10 +27,11 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
 
     ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
 
-    The order is load, costs, minimum orders of licences, reserve, work not done, policies; the
-    report and the terminal keep it. Empty where nothing is to be said.
+    The order is recorded hosts, load, costs, minimum orders of licences, reserve, work not done,
+    policies; the report and the terminal keep it. Empty where nothing is to be said.
     """
     return [
+        *run.case.notes,
         *_load_warnings(run),
         *_cost_warnings(run, here),
         *_minimum_order_warnings(run, paid),

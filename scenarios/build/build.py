@@ -4,6 +4,7 @@
 failures, lives of VMs, rules, applications. What it is compared with is in ``baselines.py``.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,12 +20,15 @@ from ...models.rules.rules import Rules
 from ...models.state.columns import Hosts, PowerState, Vms
 from ...policies.control.consolidation import name_of
 from ...policies.control.control import NoControl
+from ...policies.placement_algorithms.recorded import Recorded
 from ...sim.base.random_streams import Streams
 from ...sim.engine import Engine
 from ...sim.initial_placement import UnplacedError
 from ...sim.setup import EngineSetup, InitialPlacementSetup, Timing
 from ..errors.problems import InputError, refuse
 from ..readers.assignments import with_assignments
+from ..readers.recorded_hosts import RecordedHosts, broken_rules, recorded_hosts
+from ..readers.vms_table import VmsTable
 from ..resolve.farm import (
     HostModel,
     build_hosts,
@@ -81,6 +85,10 @@ class Case:
     """Factor on all power curves, by which the farm draws a measured power."""
     min_paid: Ints | None = None
     """Hosts (groups,) that are paid for at the least; others count only if they held VMs."""
+    notes: Sequence[str] = ()
+    """What a reader has to know of the hosts where VMs start, a sentence each."""
+    broken_at_start: frozenset[str] = frozenset()
+    """Hard rules that recorded hosts break, and that may thus be broken as the run ends."""
 
 
 def build(scenario: ScenarioData, load: Load | None = None, left_out: Ints | None = None) -> Case:
@@ -113,11 +121,12 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     is_static = lives.is_static and not failures and load.applications is None
     violation = ViolationRule(scenario.service.incoming_counts_as_violation)
     farm = Farm(hosts, fresh(load.vms), violation, stack.layer, all_present=is_static)
-    start = _initial_placement(scenario, farm)
     demand = load.new_demand()
+    start, notes = _initial_placement(scenario, farm, load)
     accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
+    broken = broken_rules(farm, rules, start.recorded)
     policies, reserve = scenario.policies, build_reserve(scenario, stack, farm.vms)
     setup = EngineSetup(
         start=start,
@@ -151,6 +160,8 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         rules=rules,
         reserve=reserve,
         calibration=factor,
+        notes=[*notes, *broken.values()],
+        broken_at_start=frozenset(broken),
     )
 
 
@@ -208,24 +219,46 @@ def _hosts(scenario: ScenarioData, models: list[HostModel]) -> tuple[Hosts, Doma
     return hosts, domains
 
 
-def _initial_placement(scenario: ScenarioData, farm: Farm) -> InitialPlacementSetup:
-    """Return how VMs are placed at time 0.
+def _initial_placement(
+    scenario: ScenarioData, farm: Farm, load: Load
+) -> tuple[InitialPlacementSetup, list[str]]:
+    """Return how VMs are placed at time 0, and what is odd about hosts that are recorded for them.
 
-    Raises InputError if some size of VM fits no host and may not be rejected.
+    Raises InputError if some size of VM fits no host and may not be rejected, and if VMs cannot be
+    where they are recorded. VMs on recorded hosts fit there, whatever their size.
     """
     policies, initial = scenario.policies, scenario.policies.initial
+    recorded = None
+    if isinstance(initial.placement, Recorded) and load.table is not None:
+        recorded = _recorded_hosts(scenario, farm, load, load.table)
     start = InitialPlacementSetup(
         placement=initial.placement,
         rule=name_of(initial.placement),
+        recorded=None if recorded is None else recorded.host,
         by_size=initial.count_by == "size",
         overcommit=initial.cpu_overcommit,
         reject=initial.unplaced == "reject",
         slow_cores=policies.slow_cores == "allow",
     )
-    too_large = [] if start.reject else too_large_sizes(farm, start, "workload")
+    kept = None if recorded is None else np.flatnonzero(recorded.host >= 0)
+    too_large = [] if start.reject else too_large_sizes(farm, start, "workload", kept)
     if too_large:
         raise InputError(too_large)
-    return start
+    return start, [] if recorded is None else list(recorded.notes)
+
+
+def _recorded_hosts(
+    scenario: ScenarioData, farm: Farm, load: Load, table: VmsTable
+) -> RecordedHosts:
+    """Return where the VMs of a table are recorded. Raises InputError."""
+    initial, need_mhz = scenario.policies.initial, farm.vms.size_mhz
+    room_mhz = (farm.hosts.cpu_mhz - farm.delivery.base_mhz) * initial.cpu_overcommit
+    if initial.count_by == "demand":
+        demand = load.new_demand()
+        demand.advance(0)
+        need_mhz, room_mhz = demand.now_mhz, farm.hosts.cpu_mhz - farm.delivery.base_mhz
+    clusters = [cluster.name for cluster in scenario.farm.clusters]
+    return recorded_hosts(table, farm, clusters, need_mhz, room_mhz)
 
 
 def _title(scenario: ScenarioData, hosts: int) -> str:

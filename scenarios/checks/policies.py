@@ -7,6 +7,7 @@ import numpy as np
 
 from ...policies.control.evacuation import Evacuation
 from ...policies.control.reassign import Reassign
+from ...policies.placement_algorithms.recorded import Recorded
 from ..equipment.sleep import states_of
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
@@ -40,6 +41,16 @@ def faults_of_control(spec: Spec) -> Iterator[Fault]:
         for vm, host in control.assignment.items():
             if host not in names:
                 yield ("policies", "control", "assignment", vm), unknown_name("host", host, names)
+
+
+def faults_of_start(spec: Spec) -> Iterator[Fault]:
+    """Yield a placement on recorded hosts where no table records any."""
+    if isinstance(spec.policies.initial.placement, Recorded) and spec.workload.vms_file is None:
+        message = (
+            "recorded needs a table of VMs with their hosts; add workload.vms_file, or choose "
+            "another placement"
+        )
+        yield ("policies", "initial", "placement"), message
 
 
 def faults_of_sleep(spec: Spec) -> list[Fault]:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from ...models.base.named_classes import name_of
+from ...models.base.named_classes import NamedClasses, name_of
 from ...models.base.parameters import Parameter, parameters_of
 from ...models.migration.dirty_pages import DIRTY_PAGES, DirtyPages
 from ...policies.catalogue import (
@@ -320,6 +320,12 @@ def policy_slot(kind: str) -> ChoiceField:
     return ChoiceField("policy", f"{kind} policy", lambda: usable(kind), kind)
 
 
+def initial_slot(more: Mapping[str, type]) -> ChoiceField:
+    """Return the field type of a placement at time 0, with ``more`` choices than others."""
+    what = "placement policy"
+    return ChoiceField("policy", what, lambda: usable("placement").and_others(more), "placement")
+
+
 def migration_model() -> ChoiceField:
     """Return the field type that holds a migration model."""
     return ChoiceField("model", "migration model", lambda: usable("migration"), "migration")
@@ -331,7 +337,7 @@ LISTS = ("watt list", "percent list")
 _flaws: dict[type, str] = {}
 
 
-def usable(kind: str) -> Mapping[str, type]:
+def usable(kind: str) -> NamedClasses:
     """Return the policies of a kind by name, without those of others whose parameters fail.
 
     Of each of these a :class:`PluginWarning` tells once.

@@ -140,7 +140,7 @@ def derive_sizes(table: VmsTable, clusters: Sequence[str]) -> DerivedSizes:
         if name not in known
     ]
     if faults:
-        raise InputError(_first(faults, table.file.name))
+        raise InputError(first_problems(faults, table.file.name))
     distinct, cluster = np.unique(np.array(named), return_inverse=True)
     classes, request_class = np.unique(np.array(table.request_class), return_inverse=True)
     keys = np.column_stack([
@@ -154,7 +154,7 @@ def derive_sizes(table: VmsTable, clusters: Sequence[str]) -> DerivedSizes:
     return DerivedSizes(written, of_vm.reshape(-1).astype(np.int64))
 
 
-def _first(faults: Sequence[Problem], shown: str) -> list[Problem]:
+def first_problems(faults: Sequence[Problem], shown: str) -> list[Problem]:
     """Return the first problems of a table, and how many more there are."""
     count = len(faults) - SHOWN
     if count <= 0:
@@ -225,7 +225,7 @@ class _Reading:
         self._check_texts(texts["scope"], "scope", "scope", SCOPES)
         if self._problems:
             found = [each for _, each in sorted(self._problems, key=lambda each: each[0])]
-            raise InputError(_first(found, self._shown))
+            raise InputError(first_problems(found, self._shown))
         planned = np.array([scope in ("", IN_PLAN) for scope in texts["scope"]])
         kept = np.flatnonzero(planned)
         if not len(kept):

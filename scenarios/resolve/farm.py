@@ -61,6 +61,7 @@ class HostModel:
     """Work per MHz against the reference; ``core_mhz`` and ``cpu_mhz`` include it."""
     boots_as_hypervisor: bool = False
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
+    in_service: bool = True
     host_names: tuple[str, ...] | None = None
     """Names of the hosts; None: made of that of the group."""
 
@@ -102,6 +103,7 @@ def host_model(group: HostGroup, platform: Platform, factor: float = 1.0) -> Hos
         extra_w=group.extra_power,
         performance=group.performance,
         boots_as_hypervisor=boots_as_hypervisor,
+        in_service=group.in_service,
         host_names=group.names,
     )
 
@@ -163,7 +165,7 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         """Return an attribute of the models as a column of hosts."""
         return np.array([float(getattr(model, attribute)) for model in models])[group]
 
-    return Hosts(
+    hosts = Hosts(
         cpu_mhz=column("cpu_mhz"),
         core_mhz=column("core_mhz"),
         memory_mib=column("memory_mib"),
@@ -179,6 +181,8 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         server_names=[model.server for model in models],
         sleep=sleep_states([model.sleep for model in models]),
     )
+    hosts.in_service[:] = column("in_service") > 0
+    return hosts
 
 
 def sleep_states(groups: list[dict[str, SleepModel]]) -> SleepStates:

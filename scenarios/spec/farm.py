@@ -143,6 +143,12 @@ class HostGroup(Part):
         description="Memory that may be allocated to VMs per memory installed; beyond what page "
         "sharing and ballooning reclaim, guests are swapped and slow down.",
     )
+    in_service: bool = Field(
+        True,
+        strict=True,
+        description="Whether VMs may be on the hosts; if not, they are closed for maintenance all "
+        "the time, and draw the power of hosts without VMs.",
+    )
     tenant: Name | None = Field(
         None, description="The tenant that these hosts are dedicated to; default: shared."
     )

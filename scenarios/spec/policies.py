@@ -8,7 +8,8 @@ from ...policies.control.control import ControlPolicy, NoControl
 from ...policies.control.power_management import PowerManagement
 from ...policies.placement.placement import Placement
 from ...policies.placement_algorithms.first_fit import FirstFitDecreasing
-from ..language.choices import ParametersField, policy_slot
+from ...policies.placement_algorithms.recorded import Recorded
+from ..language.choices import ParametersField, initial_slot, policy_slot
 from ..language.fields import OneOf, Part, QuantityField, problem
 from ..language.value_types import Count, Factor, Round
 from .constraints import HostPatterns
@@ -100,8 +101,10 @@ class InitialPlacement(Part):
 
     FORMER_FIELDS: ClassVar = {"by": "count_by"}
 
-    placement: Annotated[Placement, policy_slot("placement")] = Field(
-        FirstFitDecreasing(), description="Placement policy that puts the VMs on hosts at time 0."
+    placement: Annotated[Placement, initial_slot({"recorded": Recorded})] = Field(
+        FirstFitDecreasing(),
+        description="Placement policy that puts the VMs on hosts at time 0; or `recorded`: on the "
+        "hosts that `workload.vms_file` names, and those without one by best fit.",
     )
     count_by: Literal["size", "demand"] = Field(
         "size", description="Whether the CPU need of a VM is its size or its first demand."

@@ -20,6 +20,7 @@ def vms_table_turns() -> Turns:
     named = [f"esx-{row}" for row in range(24)]
     return {
         "farm.hosts[].names": ({}, {"farm.hosts": [hosts | {"names": named}]}),
+        "farm.hosts[].in_service": ({}, {"farm.hosts.0.in_service": False}),
         "workload.vms_file": (listed(), listed("other-vms.csv")),
     }  # fmt: skip
 
