@@ -12,12 +12,12 @@ from functools import cache
 from ..base.catalogue import data_file
 from ..base.lazy_dataclass import dataclass
 
-_NOISE = re.compile(
+_NOISE = (
     r"\((?:r|tm)\)|[®™]|\([^)]*\)|\b(?:intel|amd|ampere|nvidia|cpu|processor|superchip|with|"
     r"64-bit multi-core|(?:\w+|\d+)-core)\b|@.*$|\bdell sku\b.*$|\[.*?\]|,"
 )
-_CLOCK = re.compile(r"(\d+(?:\.\d+)?)\s*(ghz|mhz)")
-_VERSION = re.compile(r"(e[357]-\d{4}[a-z]?)\s*v(\d)$")
+_CLOCK = r"(\d+(?:\.\d+)?)\s*(ghz|mhz)"
+_VERSION = r"(e[357]-\d{4}[a-z]?)\s*v(\d)$"
 _METALS = {"3": "bronze", "4": "silver", "5": "gold", "6": "gold", "8": "platinum"}
 _FAMILIES = {
     "xeon": "Intel Xeon", "core": "Intel Core", "pentium": "Intel Pentium", "epyc": "AMD EPYC",
@@ -43,15 +43,15 @@ def cpu_key(text: str) -> str:
     dropped and letters are lower case. Short forms get their family: ``Xeon 8480+`` is a ``xeon
     platinum 8480+``, and ``Xeon Gold 6780E`` is the ``xeon 6780e``, which has no metal.
     """
-    key = " ".join(_NOISE.sub(" ", text.lower()).split())
-    clock = _CLOCK.search(key)
-    key = " ".join(_CLOCK.sub(" ", key).split())
+    key = " ".join(re.sub(_NOISE, " ", text.lower()).split())
+    clock = re.search(_CLOCK, key)
+    key = " ".join(re.sub(_CLOCK, " ", key).split())
     key = re.sub(r" 0$", "", key)
     if re.match(r"(e[357]-\d{4}|[elwx]\d{4}\b|e-2\d{3}|d-\d{4})", key):
         key = f"xeon {key}"
     key = re.sub(r"^xeon( e(?= e-))?[ -]", "xeon ", key)
     key = re.sub(r"^(xeon d) (?=\d)", r"\1-", " ".join(key.split()))
-    key = _VERSION.sub(r"\1 v\2", key)
+    key = re.sub(_VERSION, r"\1 v\2", key)
     key = re.sub(r"^(opteron \d{4})(he|ee|se)$", r"\1 \2", key)
     if key == "xeon" and clock:
         return f"xeon {clock[1]}{clock[2]}"
@@ -73,7 +73,7 @@ def _scalable(key: str) -> str:
 
 def cpu_clock_mhz(text: str) -> float | None:
     """Return the nominal clock that a processor's name states (``@ 2.70GHz``), in MHz."""
-    found = _CLOCK.search(re.sub(r"\([^)]*\)", " ", text.lower()))
+    found = re.search(_CLOCK, re.sub(r"\([^)]*\)", " ", text.lower()))
     if found is None:
         return None
     return float(found[1]) * (1000.0 if found[2] == "ghz" else 1.0)

@@ -3,9 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
-from statistics import median
 
 from ..base.arrays import added
 from ..base.catalogue import MIB_PER_GIB, data_file
@@ -224,6 +222,8 @@ def curve_between(cpu: str, idle_w: float, full_w: float) -> tuple[float, ...]:
 @cache
 def _shape_of(cpu: str) -> tuple[float, ...]:
     """Return the shares of the rise from idle to full load at 0, 10, …, 100 %."""
+    from statistics import median  # noqa: PLC0415  (few commands need it)
+
     wanted = generation_of(cpu)
     known = [(generation_of(each.cpu), each) for each in published_results()]
     chosen = [each for found, each in known if found is not None and found == wanted]
@@ -273,6 +273,8 @@ def nearest_servers(text: str, number: int = 5) -> list[Server]:
     Those with most of the words come first, then those whose processor's number is nearest, as 6252
     is to 6248. Where no word fits, identifiers of similar spelling.
     """
+    from difflib import get_close_matches  # noqa: PLC0415
+
     words = re.findall(r"[a-z0-9.+]+", text.lower())
     asked = next((int(found[0]) for word in words if (found := re.search(r"\d{4}", word))), None)
 
