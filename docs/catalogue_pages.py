@@ -13,7 +13,7 @@ from pages import page
 from farmsim.models.base.catalogue import traces, workload_classes
 from farmsim.models.base.estimates import CONFIDENCE
 from farmsim.models.hardware.cpu_features import ASSISTS
-from farmsim.models.hardware.server import published_ops_per_w, servers
+from farmsim.models.hardware.server import servers
 from farmsim.models.hypervisor.profiles import KINDS
 from farmsim.models.service.request_class import RequestClass
 from farmsim.models.workload.arrival_generator import published_arrivals
@@ -36,23 +36,28 @@ def catalogue() -> str:
     Power in the catalogue is of the whole server at the plug, as the benchmark measures it.
     """
     known = servers()
-    ops = published_ops_per_w()
     rows = [
         (
             f"`{each.id}`", f"{each.vendor} {each.model}", each.cpu, each.level, str(each.sockets),
             str(each.cores), f"{each.core_mhz:g}", f"{each.memory_mib / 1024:g}",
-            f"{each.watts[0]:g}", f"{each.watts[-1]:g}", f"{ops[each.id]:,.0f}", each.source,
+            f"{each.watts[0]:g}", f"{each.watts[-1]:g}", f"{each.overall_ops_per_w:,.0f}",
+            each.source,
         )
         for each in known.values()
     ]  # fmt: skip
-    curves = [(f"`{each.id}`", *(f"{watt:g}" for watt in each.watts)) for each in known.values()]
+    curves = [
+        (f"`{each.id}`", *(f"{watt:g}" for watt in each.watts))
+        for each in known.values()
+        if each.level == "A"
+    ]
     return page(
         "Servers of the catalogue",
         f"{len(known)} servers after SPECpower_ssj2008, each group in the order of publication: "
         "single servers (level A), medians of all published results of one processor and number of "
         "sockets (B), and those of which only idle and full load are published, where the power "
-        "between is estimated from the generation (B2). [Matching](../power.md#which-curve-a-host-"
-        "gets) says how far each may be off. "
+        "between is estimated from the generation (B2), and estimates for processors of which "
+        "nothing is published from the nearest of their generation (C). "
+        "[Matching](../power.md#which-curve-a-host-gets) says how far each may be off. "
         "Memory is that of the measured configuration; `memory` of a host group replaces it. "
         "Power lies on the straight line between two measured points. "
         "`farmsim catalog servers NAME` shows one with its throughput at each load.",
@@ -61,6 +66,7 @@ def catalogue() -> str:
              "idle W", "full W", "overall ssj_ops/W", "source"), rows,
         ),
         "## Power in W by load",
+        "Single servers; `farmsim catalog servers NAME` shows the curve of any other.",
         table(("name", *(f"{load} %" for load in range(0, 101, 10))), curves),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Make the tables of servers by processor from SPECpower_ssj2008 results.
 
-``python docs/server_catalogue.py CURVES IDLE_MAX`` reads two tables and writes three into
+``python docs/server_catalogue.py CURVES IDLE_MAX`` reads two tables and writes four into
 ``models/catalogue/``. ``CURVES`` has a result a row: id, vendor, model, published, cpu, cpu_mhz,
 cores, sockets, threads, mem_gb, w_idle, w_10, …, w_100, ssj_ops_10, …, ssj_ops_100,
 overall_ssj_ops_per_w, check. ``IDLE_MAX`` has results of which only idle and full load are known:
@@ -9,7 +9,9 @@ w_100, overall_ssj_ops_per_w. What is written:
 
 - ``server_results.csv``: every result with a curve, by key of its processor;
 - ``server_medians.csv``: one row per processor and number of sockets, medians of its results;
-- ``servers_idle_max.csv``: the same for processors of which no curve is known, from 2022 on.
+- ``servers_idle_max.csv``: the same for processors of which no curve is known, from 2022 on;
+- ``servers_by_generation.csv``: estimates for the processors of ``cpus.csv`` of which nothing is
+  published, from the nearest of their generation.
 """
 
 import csv
@@ -23,6 +25,8 @@ from statistics import median
 from typing import Any
 
 from farmsim.models.hardware.cpu_names import cpu_key, cpu_name, generation_of
+from farmsim.models.hardware.server import published_results, servers
+from farmsim.models.hardware.server_match import Match, Wanted, same_generation
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "models" / "catalogue"
 LOADS = range(10, 101, 10)
@@ -113,6 +117,54 @@ def medians(rows: Iterable[Row], keys: list[str], mark: str) -> list[Row]:
     return sorted(made, key=lambda row: (row["published"], row["id"]))
 
 
+def estimates() -> list[Row]:
+    """Return estimates for processors of ``cpus.csv``, two sockets and, of EPYC, one.
+
+    The tables of results have to be written before, since the matching reads them.
+    """
+    results = published_results()
+    known = {(cpu_key(each.cpu), each.sockets) for each in servers().values() if each.level != "C"}
+    made = []
+    for row in _rows(CATALOGUE / "cpus.csv"):
+        cpu, cores = row["cpu"], int(row["cores"])
+        for sockets in (1, 2):
+            single = re.fullmatch(r"epyc \S+p", cpu) is not None
+            wanted = sockets == 1 if single else sockets == 2 or cpu.startswith("epyc")
+            host = Wanted(
+                cpu, "", generation_of(cpu), sockets, cores * sockets, float(row["core_mhz"])
+            )
+            found = same_generation(results, host) if (cpu, sockets) not in known else None
+            if wanted and found is not None:
+                made.append(_estimated(found))
+    return sorted(made, key=lambda row: row["id"])
+
+
+def _estimated(found: Match) -> Row:
+    """Return the row of an estimate from the nearest processors of a generation."""
+    generation = generation_of(found.cpu)
+    assert generation is not None
+    name = re.sub(r"[^a-z0-9]+", "_", found.cpu.replace("+", " plus"))
+    return {
+        "id": f"{name}_{found.sockets}s",
+        "vendor": "estimate",
+        "model": f"from {found.generation}",
+        "cpu": cpu_name(found.cpu),
+        "published": str(generation.year),
+        "sockets": found.sockets,
+        "cores": found.cores,
+        "threads": found.cores * (1 if generation.name == "Sierra Forest" else 2),
+        "core_mhz": found.core_mhz,
+        "memory_gib": found.memory_gib,
+        **{name: round(watt, 1) for name, watt in zip(WATTS, found.watts, strict=True)},
+        "ops_100": None if found.max_ops is None else float(round(found.max_ops)),
+        "overall_ops_per_w": None,
+        "results": found.results,
+        "confidence": "E",
+        "source": f"estimate from {found.results} SPECpower_ssj2008 "
+        f"result{'s' * (found.results > 1)} (spec.org) of {', '.join(found.candidates)}",
+    }
+
+
 def _median(found: list[Row], keys: list[str], mark: str) -> Row:
     """Return the medians of the results of one processor and number of sockets."""
     first, count = found[0], len(found)
@@ -198,7 +250,7 @@ def _write(name: str, columns: list[str], rows: list[Row]) -> None:
 
 
 def main() -> None:
-    """Write the three tables."""
+    """Write the tables."""
     measured = curves(Path(sys.argv[1]))
     ends = idle_max(Path(sys.argv[2]), {(row["cpu"], row["sockets"]) for row in measured})
     _write("server_results.csv", RESULT, measured)
@@ -209,6 +261,7 @@ def main() -> None:
     )
     _write("servers_idle_max.csv", [*MEDIAN, "w_0", "w_100", *LAST],
            medians(ends, ["w_0", "w_100"], "D"))  # fmt: skip
+    _write("servers_by_generation.csv", [*MEDIAN, *WATTS, "ops_100", *LAST], estimates())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,12 @@ from ..base.lazy_dataclass import dataclass
 from .cpu_names import cpu_key, generation_of
 from .power_curves import LEVELS, PowerModel, Table
 
-LEVEL_OF = {"servers.csv": "A", "server_medians.csv": "B", "servers_idle_max.csv": "B2"}
+LEVEL_OF = {
+    "servers.csv": "A",
+    "server_medians.csv": "B",
+    "servers_idle_max.csv": "B2",
+    "servers_by_generation.csv": "C",
+}
 """Files of the catalogue, and how well a curve in each stands for a server of that kind."""
 
 
@@ -26,7 +31,9 @@ class Server:
 
     ``level`` is A for one measured server, B for medians over ``results`` servers of the same
     processor and sockets, B2 where only idle and full load are published, so that the curve
-    between is estimated (:func:`curve_between`). ``published_ops_per_w`` is SPEC's overall figure.
+    between is estimated (:func:`curve_between`), C where nothing of the processor is published and
+    all is estimated from the nearest of its generation. ``published_ops_per_w`` is SPEC's overall
+    figure.
     """
 
     id: str
@@ -63,11 +70,14 @@ class Server:
     def overall_ops_per_w(self) -> float:
         """SPECpower's overall figure: sum of ssj_ops over sum of watts, active idle included.
 
-        Where operations by load are not known it is the published figure.
+        Where operations by load are not known it is the published figure, else that of a
+        throughput which is proportional to load.
         """
-        if not self.ssj_ops:
-            return self.published_ops_per_w or 0.0
-        return added(self.ssj_ops) / added(self.watts)
+        if self.ssj_ops:
+            return added(self.ssj_ops) / added(self.watts)
+        if self.published_ops_per_w is None and self.full_ops and self.watts:
+            return 5.5 * self.full_ops / added(self.watts)
+        return self.published_ops_per_w or 0.0
 
     @property
     def max_ops(self) -> float | None:
@@ -154,14 +164,18 @@ def _server(file: str, row: dict[str, str]) -> Server:
         level=LEVEL_OF[file],
         results=int(row.get("results", 1)),
         full_ops=float(ops[-1]) if ops[-1] else None,
-        published_ops_per_w=float(row["overall_ops_per_w"]),
+        published_ops_per_w=float(row["overall_ops_per_w"]) if row["overall_ops_per_w"] else None,
     )
 
 
 @cache
 def published_ops_per_w() -> dict[str, float]:
     """Return the overall ssj_ops per W as published, by server identifier."""
-    return {name: each.published_ops_per_w or 0.0 for name, each in servers().items()}
+    return {
+        name: each.published_ops_per_w
+        for name, each in servers().items()
+        if each.published_ops_per_w is not None
+    }
 
 
 @dataclass(frozen=True)

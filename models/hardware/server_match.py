@@ -157,17 +157,16 @@ def same_generation(results: Sequence[Result], host: Wanted) -> Match | None:
     """Return the match of level C: the nearest processors of the generation, as many sockets.
 
     The distance is |log of the ratio of cores| + |log of the ratio of clocks|. What a neighbour
-    draws above idle, and its throughput, are scaled by the ratio of cores x clock. Where the
-    generation has only results of idle and full load, its processors of level B2 are neighbours.
-    None where cores or clock of the host are unknown.
+    draws above idle, and its throughput, are scaled by the ratio of cores x clock. Processors of
+    level B2 are neighbours as well. None where cores or clock of the host are unknown.
     """
     if host.generation is None or host.cores is None or host.core_mhz is None:
         return None
     near = [
         each
-        for each in results
+        for each in [*results, *_ends_as_results()]
         if each.sockets == host.sockets and generation_of(each.cpu) == host.generation
-    ] or _generation_ends(host)
+    ]
     if not near:
         return None
     cores, core_mhz = host.cores, host.core_mhz
@@ -253,14 +252,14 @@ def _entries() -> dict[tuple[str, int], str]:
     return {
         (cpu_key(each.cpu), each.sockets): name
         for name, each in servers().items()
-        if each.level != "A"
+        if each.level in ("B", "B2")
     }
 
 
-def _generation_ends(host: Wanted) -> list[Result]:
-    """Return catalogue entries of level B2 of a host's generation and sockets, as results."""
-    found = [servers()[name] for name in _entries().values()]
-    return [
+@cache
+def _ends_as_results() -> tuple[Result, ...]:
+    """Return catalogue entries of level B2 as results; their curves are estimated between."""
+    return tuple(
         Result(
             vendor=each.vendor,
             model=each.model,
@@ -274,11 +273,9 @@ def _generation_ends(host: Wanted) -> list[Result]:
             max_ops=each.max_ops or 0.0,
             mark=each.confidence,
         )
-        for each in found
+        for each in map(servers().__getitem__, _entries().values())
         if each.level == "B2"
-        and each.sockets == host.sockets
-        and generation_of(cpu_key(each.cpu)) == host.generation
-    ]
+    )
 
 
 def _sockets_of(key: str, cores: int | None) -> int | None:

@@ -141,6 +141,17 @@ def test_medians_of_the_catalogue_are_those_of_the_results() -> None:
         assert entry.max_ops == pytest.approx(median(each.max_ops for each in found), rel=1e-9)
 
 
+def test_estimates_of_the_catalogue_are_what_a_match_gives() -> None:
+    entries = [each for each in servers().values() if each.level == "C"]
+    assert entries
+    for entry in entries:
+        found = _matched(entry.cpu, None, entry.sockets, entry.cores, entry.core_mhz)
+        assert (found.level, found.results) == ("C", entry.results)
+        assert entry.watts == pytest.approx(found.watts, abs=0.051)
+        assert entry.max_ops == pytest.approx(found.max_ops, rel=1e-5)
+        assert entry.confidence == "E"
+
+
 def test_model_is_compared_without_configuration() -> None:
     assert model_key("System x3650 M3 -[7945AC1]-") == model_key("System x3650 M3 (Intel X5675)")
 
@@ -149,9 +160,10 @@ def test_a_server_is_found_by_what_a_person_types() -> None:
     assert find_server("xeon_e5_2680_2s").id == "xeon_e5_2680_2s"
     assert find_server("epyc-9654-2s").id == find_server("2S 9654 epyc").id == "epyc_9654_2s"
     assert find_server("xeon platinum 8592+ 2s").id == "xeon_platinum_8592_plus_2s"
+    assert find_server("epyc-9455-2s").level == "C"
     with pytest.raises(ValueError, match=r"'x5675' is \d+ servers.*xeon_x5675_2s"):
         find_server("x5675")
-    with pytest.raises(ValueError, match="no server 'gold 6248 9s'; nearest: xeon_gold_6252"):
+    with pytest.raises(ValueError, match="no server 'gold 6248 9s'; nearest: xeon_gold_6248_2s"):
         find_server("gold 6248 9s")
 
 
@@ -176,7 +188,7 @@ def test_leaving_out_each_result_shows_the_errors_that_the_levels_state() -> Non
             if one is not None:
                 truth = np.array(each.watts)
                 errors[one.level].append(float(np.abs(one.watts / truth - 1).mean()))
-    stated = {"A": (2.8, 12.2), "B": (6.5, 21.4), "C": (11.3, 33.8), "D": (23.5, 73.4)}
+    stated = {"A": (2.8, 12.2), "B": (6.5, 21.4), "C": (11.3, 33.4), "D": (23.5, 73.4)}
     for level, (middle, high) in stated.items():
         assert 100 * np.median(errors[level]) == pytest.approx(middle, abs=0.1)
         assert 100 * np.quantile(errors[level], 0.9) == pytest.approx(high, abs=0.1)
