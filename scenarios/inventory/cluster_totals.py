@@ -41,11 +41,9 @@ def cluster_totals(inventory: Inventory) -> list[ClusterTotals]:
     """Return the totals of each cluster, by name, what is in no cluster last."""
     joins = Joins(inventory)
     reasons = incomplete_clusters(inventory, joins)
-    vms: dict[str | None, list[Vm]] = {}
-    for vm in inventory.in_plan:
-        vms.setdefault(joins.cluster_of(vm), []).append(vm)
     totals = (
-        _totals(name, joins, vms.get(name, []), reasons.get(name, "")) for name in joins.clusters
+        _totals(name, joins, joins.vms_by_cluster.get(name, ()), reasons.get(name, ""))
+        for name in joins.clusters
     )
     return [each for each in totals if each.hosts_listed or each.vms_in_plan or each.hosts_missing]
 

@@ -1,6 +1,6 @@
 """Which VM stands on which host of an inventory, and which hosts have no row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from .inventory import Host, Inventory, Vm
@@ -62,14 +62,28 @@ class Joins:
     @cached_property
     def clusters(self) -> list[str | None]:
         """The clusters that hosts, VMs or the file itself name, sorted; None for no cluster."""
-        names: set[str | None] = {host.cluster for host in self._inventory.hosts}
-        names |= {self.cluster_of(vm) for vm in self._inventory.in_plan}
+        names = {*self._hosts_by_cluster, *self.vms_by_cluster}
         names |= {cluster.name for cluster in self._inventory.clusters}
         return sorted(names, key=lambda name: (name is None, name or ""))
 
-    def hosts_in(self, cluster: str | None) -> list[Host]:
+    @cached_property
+    def vms_by_cluster(self) -> Mapping[str | None, list[Vm]]:
+        """The VMs in the plan of each cluster that has any."""
+        found: dict[str | None, list[Vm]] = {}
+        for vm in self._inventory.in_plan:
+            found.setdefault(self.cluster_of(vm), []).append(vm)
+        return found
+
+    def hosts_in(self, cluster: str | None) -> Sequence[Host]:
         """Return the hosts that have a row in a cluster."""
-        return [host for host in self._inventory.hosts if host.cluster == cluster]
+        return self._hosts_by_cluster.get(cluster, ())
+
+    @cached_property
+    def _hosts_by_cluster(self) -> Mapping[str | None, list[Host]]:
+        found: dict[str | None, list[Host]] = {}
+        for host in self._inventory.hosts:
+            found.setdefault(host.cluster, []).append(host)
+        return found
 
 
 def is_sized(host: Host) -> bool:
@@ -104,8 +118,6 @@ def incomplete_clusters(inventory: Inventory, joins: Joins | None = None) -> dic
                 stated.name, f"the file states {stated.stated_hosts} hosts and lists {listed}"
             )
     for cluster in joins.clusters:
-        if not joins.hosts_in(cluster) and any(
-            joins.cluster_of(vm) == cluster for vm in inventory.in_plan
-        ):
+        if not joins.hosts_in(cluster) and cluster in joins.vms_by_cluster:
             reasons.setdefault(cluster, "no host of it has a row")
     return reasons

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from ..errors.problems import InputError, Problem, refuse
-from ..inventory.findings import Finding, Severity
+from ..inventory.findings import Finding, Severity, capped
 from ..inventory.inventory import Inventory, Source
 from ..inventory_files.cells import moment
 from ..inventory_files.columns import ReadOptions
@@ -70,7 +70,7 @@ def read(files: Sequence[InputFile], options: ReadOptions) -> Inventory:
         vms=vms,
         clusters=clusters_of(readers.get("vCluster")),
         rules=rules_of(readers.get("vInfo"), vms, findings),
-        findings=findings,
+        findings=capped(findings),
         identity=links.identity,
     )
 
