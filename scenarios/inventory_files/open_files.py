@@ -1,6 +1,8 @@
 """Open files for an import: workbooks, tables, JSON and text, and folders and zips of them."""
 
 import hashlib
+import io
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -55,7 +57,7 @@ def _contents(path: Path, shown: str) -> Iterator[tuple[str, bytes]]:
         yield from _wanted(path, shown)
         return
     content = read_file(path, shown)
-    if content.startswith(b"PK\x03\x04") and not is_workbook(content):
+    if zipfile.is_zipfile(io.BytesIO(content)) and not is_workbook(content):
         refuse_other_books(content, shown)
         yield from _wanted(path, shown)
     else:

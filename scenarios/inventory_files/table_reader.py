@@ -84,7 +84,7 @@ class TableReader:
         self._peers = []
         grouped: dict[str, list[str]] = {}
         for name, quantity in self._quantities.items():
-            column = self.table.column(name)
+            column = self.table.column(name) if name in self.table.aliases else None
             if column is None or not _has_marks(column):
                 continue
             try:

@@ -28,10 +28,11 @@ def text_of(content: bytes, shown: str) -> str:
             return _decoded(content, encoding, shown)
     zeros = content[:4096].count(0)
     if zeros:
-        if 4 * zeros < len(content[:4096]):
-            raise refuse(shown, "is a binary file; give xlsx, CSV, JSON or text")
         little = content[1:4096:2].count(0) >= content[0:4096:2].count(0)
-        return _decoded(content, "utf-16-le" if little else "utf-16-be", shown)
+        text = content.decode("utf-16-le" if little else "utf-16-be", "replace")
+        if 4 * zeros < len(content[:4096]) or "\0" in text or "\ufffd" in text:
+            raise refuse(shown, "is a binary file; give xlsx, CSV, JSON or text")
+        return text
     try:
         return content.decode()
     except UnicodeDecodeError:

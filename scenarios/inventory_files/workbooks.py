@@ -9,12 +9,14 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors.problems import InputError, refuse
 from .sheets import Rows, Sheet
+
+T = TypeVar("T")
 
 MAX_UNPACKED_BYTES = 200_000_000
 MAX_CELLS = 4_000_000
@@ -89,12 +91,13 @@ class _Book:
         if member is None:
             raise refuse(where, "cannot be found in the workbook; save it again as xlsx")
         self._refuse_large(where, self._bytes(member))
-        try:
+
+        def read() -> tuple[Rows, int]:
             found = self._workbook.get_sheet_by_name(sheet)
             start = found.start
             return found.to_python(), (start[0] if start else 0) + 1
-        except (_calamine_error(), *_DAMAGED, TypeError, OverflowError) as error:
-            raise _damaged(where, error) from None
+
+        return _of_calamine(read, where)
 
     def _bytes(self, part: str) -> bytes:
         """Return a part of the archive, which has the length that the archive states."""
@@ -108,10 +111,9 @@ class _Book:
         """Return the workbook of calamine."""
         from python_calamine import CalamineWorkbook  # noqa: PLC0415 - only imports need it
 
-        try:
-            return CalamineWorkbook.from_filelike(io.BytesIO(content))
-        except (_calamine_error(), *_DAMAGED, TypeError, OverflowError) as error:
-            raise _damaged(self._shown, error) from None
+        return _of_calamine(
+            lambda: CalamineWorkbook.from_filelike(io.BytesIO(content)), self._shown
+        )
 
     def _members_of_sheets(self) -> dict[str, str]:
         """Return the part of the archive that holds each sheet, by its name."""
@@ -148,9 +150,13 @@ class _Book:
 
     def _refuse_repeated(self, where: str, xml: bytes) -> None:
         """Raise InputError if long texts that many cells share would fill the memory."""
-        longest = max(map(len, self._bytes("xl/sharedStrings.xml").split(b"</si>")))
-        cells = len(re.findall(rb"<v>", xml))
-        if longest * cells > 100 * MAX_TEXT_BYTES:
+        texts = [len(text) for text in self._bytes("xl/sharedStrings.xml").split(b"</si>")]
+        if max(texts) * xml.count(b"<v>") <= MAX_TEXT_BYTES:
+            return
+        shared = re.findall(rb't="s"[^>]*><v>([0-9]{1,9})</v>', xml)
+        if len(shared) < xml.count(b't="s"'):
+            shared = re.findall(rb"<v>([0-9]{1,9})</v>", xml)
+        if sum(texts[int(at)] for at in shared if int(at) < len(texts)) > MAX_TEXT_BYTES:
             raise refuse(where, "repeats a very long text in many cells; delete that column")
 
 
@@ -197,11 +203,21 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _calamine_error() -> type[Exception]:
-    """Return what calamine raises."""
+def _of_calamine(read: Callable[[], T], where: str) -> T:
+    """Return what calamine reads. Raises InputError for whatever it fails with.
+
+    A panic of its Rust code comes as an exception that is not an :class:`Exception`.
+    """
     from python_calamine import CalamineError  # noqa: PLC0415 - only imports need it
 
-    return CalamineError
+    try:
+        return read()
+    except (CalamineError, *_DAMAGED, TypeError, OverflowError) as error:
+        raise _damaged(where, error) from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _damaged(where, error) from None
 
 
 def _damaged(where: str, error: BaseException) -> InputError:
