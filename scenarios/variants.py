@@ -256,7 +256,8 @@ def _at(draft: _Draft, levels: Levels, level: str) -> Scenario:
 def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
     """Return why the drafts cannot stand side by side.
 
-    They need names of their own and one currency; one alone needs levels to be compared at.
+    They need names of their own, one currency, and power that was measured on their own hosts; one
+    alone needs levels to be compared at.
     """
     if len(drafts) < 2 and levels is None:
         message = "nothing to compare with; give a second scenario or add variants:"
@@ -276,6 +277,28 @@ def _comparable(drafts: list[_Draft], levels: Levels | None) -> list[Problem]:
             where = _origin(draft.written, ("cost", "currency"), "").where
             path = ".".join(part for part in (draft.origin.field, "cost.currency") if part)
             problems.append(Problem(where, path, message))
+    return [*problems, *_measured_elsewhere(drafts)]
+
+
+def _measured_elsewhere(drafts: list[_Draft]) -> list[Problem]:
+    """Return where a measured power of one farm would scale another.
+
+    Each variant that differs from the first in its hosts would be made to draw the same power.
+    """
+    first, problems = drafts[0].runs[TYPICAL].farm, []
+    measured = first.calibrate.measured_power if first.calibrate is not None else None
+    for draft in drafts[1:]:
+        farm = draft.runs[TYPICAL].farm
+        own = farm.calibrate.measured_power if farm.calibrate is not None else None
+        if measured is not None and own == measured and farm.hosts != first.hosts:
+            message = (
+                f"was measured on the hosts of {drafts[0].name}, and the hosts of {draft.name} "
+                "differ; give factor here, which a run of the measured farm tells"
+            )
+            path = ".".join(
+                part for part in (draft.origin.field, "farm.calibrate.measured_power") if part
+            )
+            problems.append(Problem(draft.origin.where, path, message))
     return problems
 
 

@@ -27,11 +27,12 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
 
     ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
 
-    The order is recorded hosts, load, costs, minimum orders of licences, reserve, work not done,
-    policies; the report and the terminal keep it. Empty where nothing is to be said.
+    The order is recorded hosts, calibration, load, costs, minimum orders of licences, reserve, work
+    not done, policies; the report and the terminal keep it. Empty where nothing is to be said.
     """
     return [
         *run.case.notes,
+        *_calibration_warnings(run),
         *_load_warnings(run),
         *_cost_warnings(run, here),
         *_minimum_order_warnings(run, paid),
@@ -39,6 +40,27 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
         *_work_warnings(here),
         *_policy_warnings(run.outcome.noted),
     ]
+
+
+FAR_FROM_ONE = 1.5
+"""Factor of a calibration, or its inverse, beyond which the curves are hardly those of the farm."""
+
+
+def _calibration_warnings(run: PlayedCase) -> list[str]:
+    """Return by which factor power curves are scaled to a measured power, and whether it is odd."""
+    part, factor = run.scenario.farm.calibrate, run.case.calibration
+    if part is None or part.measured_power is None:
+        return []
+    told = (
+        f"Power curves are multiplied by {factor:.3g}, so that the farm as it stands at first "
+        f"draws the measured {write(part.measured_power, 'power')} at {write(part.at, 'time')}."
+    )
+    if not 1 / FAR_FROM_ONE <= factor <= FAR_FROM_ONE:
+        told += (
+            " That is far from 1: look whether the measurement has other equipment in it, or "
+            "memory, load or servers differ."
+        )
+    return [told]
 
 
 def _load_warnings(run: PlayedCase) -> list[str]:

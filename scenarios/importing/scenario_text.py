@@ -8,16 +8,15 @@ from typing import Any, Final
 
 from ...models.base.catalogue import MIB_PER_GIB
 from ...models.base.lazy_dataclass import dataclass
+from ...models.hardware.memory_power import extra_power
 from ...models.hardware.server import servers
-from ...models.hardware.server_match import Match, match
+from ...models.hardware.server_match import match
 from ..errors.terminal_text import one_line
 from ..inventory.findings import Finding, Severity
 from ..language.units import write
 from .host_groups import HostGroup
 from .mapping import ServerPattern
 
-WATTS_PER_GIB: Final = {"DDR2": 0.40, "DDR3": 0.40, "DDR4": 0.15, "DDR5": 0.15}
-"""Power of memory beyond that of the published result, W/GiB at any load; docs/power.md."""
 LEVELS: Final = {
     "A": "same server model and processor",
     "B": "same processor, median of published servers",
@@ -36,7 +35,8 @@ class GroupPower:
     """Where the power of a group of hosts comes from.
 
     ``level`` is that of a match (A to D), ``given`` where the user says it, or empty: not known.
-    ``power`` is a power model as the language writes it, ``extra_w`` what is added at every load.
+    ``power`` is a power model as the language writes it, ``extra_w`` what is added at every load,
+    ``ssj_ops`` the operations per second at full load, from which work per MHz follows.
     """
 
     level: str
@@ -44,6 +44,7 @@ class GroupPower:
     extra_w: float
     basis: str
     band: float | None = None
+    ssj_ops: float | None = None
 
 
 def power_of(group: HostGroup, said: ServerPattern | None) -> GroupPower:
@@ -51,8 +52,10 @@ def power_of(group: HostGroup, said: ServerPattern | None) -> GroupPower:
     host = group.first
     if said is not None:
         if said.server is not None:
-            curve = _table(servers()[said.server].watts)
-            return GroupPower("given", curve, said.extra_power, f"--map: curve of {said.server}")
+            server = servers()[said.server]
+            basis = f"--map: curve of {said.server}"
+            ops = server.max_ops if server.cores == host.cores else None
+            return GroupPower("given", _table(server.watts), said.extra_power, basis, ssj_ops=ops)
         power = said.model_dump(mode="json", by_alias=True)["power"]
         return GroupPower("given", power, said.extra_power, "--map")
     if group.assumed and not host.cpu_model:
@@ -66,14 +69,16 @@ def power_of(group: HostGroup, said: ServerPattern | None) -> GroupPower:
         f"level {found.level} ({LEVELS[found.level]}), +-{found.band:.0%}: "
         f"{found.results} {'result' if found.results == 1 else 'results'}, {names}"
     )
-    extra_w = round(extra_watts(found, group.memory_mib), 1)
-    return GroupPower(found.level, _table(found.watts), extra_w, basis, found.band)
-
-
-def extra_watts(found: Match, memory_mib: float) -> float:
-    """Return the power of memory beyond that of the published result, W; 0 where it is less."""
-    more_gib = memory_mib / MIB_PER_GIB - found.memory_gib
-    return max(0.0, more_gib * WATTS_PER_GIB.get(found.memory_kind, WATTS_PER_GIB["DDR4"]))
+    memory_gib = group.memory_mib / MIB_PER_GIB
+    extra = extra_power(memory_gib, found.memory_gib, found.memory_kind)
+    return GroupPower(
+        found.level,
+        _table(found.watts),
+        round(extra.watts.typical, 1),
+        basis,
+        found.band,
+        found.max_ops,
+    )
 
 
 def _table(watts: Iterable[float]) -> dict[str, Any]:
@@ -210,6 +215,8 @@ def _group(facts: ScenarioFacts, group: HostGroup, power: GroupPower) -> list[st
         ]
     else:
         lines += [f"        power: {_flow_map(power.power)}"]
+    if power.ssj_ops:
+        lines += [f"        ssj_ops: {power.ssj_ops:.0f}"]
     if power.extra_w:
         if power.level != "given":
             lines += ["      # Estimate: memory beyond that of the published result."]

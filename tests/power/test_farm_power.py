@@ -164,6 +164,27 @@ def test_the_factor_of_a_measured_farm_gives_the_same_run() -> None:
     )
 
 
+@pytest.mark.parametrize(("power", "odd"), [("0.6 kW", False), ("9 kW", True)])
+def test_the_factor_is_told(power: str, odd: bool) -> None:
+    told = _run(f"farm.calibrate={{measured_power: {power}}}").summary["warnings"]
+    [warning] = [each for each in told if "Power curves are multiplied by" in each]
+    assert ("far from 1" in warning) == odd
+
+
+def test_a_power_measured_on_other_hosts_does_not_scale_a_variant() -> None:
+    measured = FARM | {
+        "farm": {**FARM["farm"], "calibrate": {"measured_power": "1.2 kW"}},
+        "variants": {"base": {}, "more": {"farm.hosts.old.count": 4}},
+    }
+    with pytest.raises(
+        InputError, match=r"variants\.more\.farm\.calibrate\.measured_power: was mea"
+    ):
+        farmsim.compare(measured)
+    given_factor = {"farm.hosts.old.count": 4, "farm.calibrate": {"factor": 1.1}}
+    measured["variants"] = {"base": {}, "more": given_factor}
+    assert farmsim.compare(measured)
+
+
 def test_baselines_share_the_factor() -> None:
     both = ["baseline={type: unconsolidated, placement: best_fit}"]
     plain, twice = _run(*both).baseline, _run(*both, "farm.calibrate={factor: 2}").baseline
