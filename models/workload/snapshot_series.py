@@ -132,6 +132,11 @@ class SnapshotSeries:
         """Number of slots after which the load starts again."""
         return len(self._shares)
 
+    @property
+    def length_s(self) -> float:
+        """Time after which the load starts again."""
+        return self.slots * self.step_s
+
     def row(self, slot: int) -> NDArray[np.generic]:
         """Return the utilisation of all VMs (VMs,) in a slot."""
         used: Floats = self._mhz(slot % self.slots) / self._known.own_mhz

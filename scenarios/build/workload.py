@@ -33,7 +33,7 @@ from ...models.workload.vm_size import (
 from ..errors.problems import refuse
 from ..language.names import Numbered, Repeated
 from ..readers.arrival_columns import Arriving
-from ..readers.recorded_use import RecordedUse, made_load
+from ..readers.recorded_use import MadeLoad, made_load
 from ..readers.series import by_name, by_number, of_vms, sizes_by_name, way_of
 from ..readers.vm_columns import plain_sizes, sizes_of, vms_of, vms_of_table
 from ..readers.vms_table import DerivedSizes, VmsTable, derive_sizes, read_vms
@@ -91,13 +91,16 @@ class Load:
     applications: Applications | None = None
     """Groups of VMs that scale; their members are the last rows of the VMs."""
     recordings: Sequence[Recording] = ()
-    """Recorded loads, which may end before the run does."""
+    """Recorded loads, which may end."""
     table: VmsTable | None = None
     """The table that the VMs come from, in their order; None where sizes are written."""
-    use: RecordedUse | None = None
-    """What is known of the VMs' use at one instant or as a mean; None of any other load."""
-    warnings: Sequence[str] = ()
-    """What readers of results have to know of the load, in sentences."""
+    snapshot: MadeLoad | None = None
+    """What load of a snapshot or of means is made of; None of any other."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What readers of results have to know of the load, in sentences."""
+        return [] if self.snapshot is None else self.snapshot.warnings
 
     def new_demand(self) -> Demand:
         """Return the demand of a run from its start, members of applications included."""
@@ -215,7 +218,6 @@ def _of_snapshot(
     """Return the load of the VMs of a table of which a snapshot or means are known."""
     vms = vms_of_table(table, derived)
     made = made_load(source, table, folder, end_s, draw())
-    length_s = made.series.slots * made.series.step_s
 
     def make(members: int = 0) -> Demand:
         return Demand(made.series, vms.size_mhz, members)
@@ -228,10 +230,9 @@ def _of_snapshot(
         files=[table.file, *made.use.files],
         quality=None,
         source=_describe(part),
-        recordings=[Recording(_describe_source(source), length_s, "loop")],
+        recordings=[Recording(source.described, made.series.length_s, "loop")],
         table=table,
-        use=made.use,
-        warnings=made.warnings,
+        snapshot=made,
     )
 
 

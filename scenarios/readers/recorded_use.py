@@ -40,12 +40,14 @@ WEEK_S = 7 * DAY_S
 class RecordedUse:
     """CPU in use of VMs (VMs,) in MHz, none above its own CPU, with where each is from.
 
-    ``basis`` (VMs,) are positions in BASES. ``notes`` say in sentences what was estimated, cut or
-    left out, ``files`` what was read.
+    ``basis`` (VMs,) are positions in BASES, ``host_peak_mhz`` (VMs,) the highest use of the host of
+    a VM over a period where that is known, else NaN. ``notes`` say in sentences what was estimated,
+    cut or left out, ``files`` what was read.
     """
 
     mhz: Floats
     basis: Ints
+    host_peak_mhz: Floats
     notes: Sequence[str]
     files: Sequence[InputFile]
 
@@ -70,6 +72,14 @@ class MadeLoad:
     basis: str
     """Where the wanted factor is from, in words."""
     time_known: bool
+    vcpus: Ints
+    """vCPUs of each VM (VMs,)."""
+    hosts: Sequence[str]
+    """The host on which each VM stands, empty where that is not known."""
+
+    def share_of_vcpus(self, basis: int) -> float:
+        """Return the share of the vCPUs whose use is from a basis, a position in BASES."""
+        return float(self.vcpus[self.use.basis == basis].sum() / self.vcpus.sum())
 
     @property
     def warnings(self) -> list[str]:
@@ -101,7 +111,8 @@ def made_load(
         return stream(f"workload.{name}")
 
     series = SnapshotSeries(known, libraries, wanted, draw, weeks, source.at_s)
-    return MadeLoad(series, use, wanted, _basis(source), source.at is not None)
+    known_time = source.at is not None
+    return MadeLoad(series, use, wanted, _basis(source), known_time, table.vcpus, table.host)
 
 
 def _basis(source: SnapshotLoad) -> str:
@@ -132,10 +143,14 @@ def recorded_use(
         )
         mhz = np.minimum(mhz, own_mhz)
     basis = np.where(np.isnan(mhz), UNKNOWN, RECORDED)
+    peak_mhz = np.full(len(mhz), np.nan)
     if source.hosts_file is not None:
-        file, names, shown_mhz = _hosts(source, folder)
+        file, names, shown_mhz, peaks_mhz = _hosts(source, folder)
         files.append(file)
-        notes += _split(table, names, shown_mhz, mhz, basis, own_mhz, generator)
+        place = {name: row for row, name in enumerate(names) if name}
+        host = np.array([place.get(name, NOWHERE) for name in table.host], np.int64)
+        peak_mhz = np.append(peaks_mhz, np.nan)[host]
+        notes += _split(table, host, shown_mhz, mhz, basis, own_mhz, generator)
     notes += _by_cluster(table, mhz, basis, own_mhz)
     rest = np.isnan(mhz)
     mhz[rest] = source.unknown * own_mhz[rest]
@@ -144,11 +159,11 @@ def recorded_use(
             f"Nothing is known of the CPU use of {_vms(int(rest.sum()))}; each is taken to use "
             f"{100 * source.unknown:g} % of its own CPU (workload.source.unknown)."
         )
-    return RecordedUse(mhz, basis, notes, files)
+    return RecordedUse(mhz, basis, peak_mhz, notes, files)
 
 
-def _hosts(source: SnapshotLoad, folder: Path) -> tuple[InputFile, list[str], Floats]:
-    """Return the table of hosts: its file, their names, and what they use in MHz, NaN if unknown.
+def _hosts(source: SnapshotLoad, folder: Path) -> tuple[InputFile, list[str], Floats, Floats]:
+    """Return the table of hosts: file, names, their use and its peak in MHz, NaN if unknown.
 
     Raises InputError if a column is missing or a host is there twice.
     """
@@ -170,20 +185,27 @@ def _hosts(source: SnapshotLoad, folder: Path) -> tuple[InputFile, list[str], Fl
             message = f"{name!r} is the host of row {rows[name] + FIRST_ROW} as well; remove one"
             raise refuse(f"{shown}:{index + FIRST_ROW}", message, "host")
         rows[name] = index
-    mhz = np.full(len(names), np.nan)
-    for column in held:
+
+    def numbers(column: str) -> Floats:
+        """Return a column as numbers of 0 or more."""
         values = numbers_of(columns[column], column, shown, FIRST_ROW)
         wrong = np.flatnonzero((values < 0) | np.isinf(values))
         if len(wrong):
             message = f"is {values[wrong[0]]:g}; write 0 or more, or leave it empty"
             raise refuse(f"{shown}:{wrong[0] + FIRST_ROW}", message, column)
-        mhz = np.where(np.isnan(mhz), values, mhz)
-    return InputFile.of(shown, content), names, mhz
+        return values
+
+    mhz = np.full(len(names), np.nan)
+    for column in held:
+        mhz = np.where(np.isnan(mhz), numbers(column), mhz)
+    unknown = np.full(len(names), np.nan)
+    peak_mhz = numbers("cpu_peak_mhz") if "cpu_peak_mhz" in columns else unknown
+    return InputFile.of(shown, content), names, mhz, peak_mhz
 
 
 def _split(
     table: VmsTable,
-    names: Sequence[str],
+    host: Ints,
     shown_mhz: Floats,
     mhz: Floats,
     basis: Ints,
@@ -192,28 +214,28 @@ def _split(
 ) -> list[str]:
     """Split what hosts use over their VMs without a use of their own, in ``mhz`` and ``basis``.
 
-    What VMs of the host are recorded to use is taken off first.
+    ``host`` (VMs,) are positions in ``shown_mhz`` (hosts,). What VMs of the host are recorded to
+    use is taken off first.
     """
-    place = {name: row for row, name in enumerate(names) if name}
-    host = np.array([place.get(name, NOWHERE) for name in table.host], np.int64)
+    hosts = len(shown_mhz)
     stands = host != NOWHERE
     stands[stands] = ~np.isnan(shown_mhz[host[stands]])
     own = stands & (basis == RECORDED)
-    taken = sum_by(host[own], weights=mhz[own], minlength=len(names))
+    taken = sum_by(host[own], weights=mhz[own], minlength=hosts)
     left_mhz = np.maximum(np.nan_to_num(shown_mhz, nan=0.0) - taken, 0.0)
     rows = np.flatnonzero(stands & (basis == UNKNOWN))
     notes = []
     if len(rows):
         mhz[rows] = split_use(left_mhz, host[rows], table.vcpus[rows], own_mhz[rows], generator)
         basis[rows] = OF_HOST
-        hosts = len(set(host[rows].tolist()))
-        whose = "1 host" if hosts == 1 else f"{hosts:,} hosts"
+        few = len(set(host[rows].tolist()))
+        whose = "1 host" if few == 1 else f"{few:,} hosts"
         notes.append(
             f"The CPU use of {_vms(len(rows))} is known only as that of {whose}; it is split among "
             "the VMs of a host by vCPUs, at random."
         )
-    filled = sum_by(host[rows], weights=mhz[rows], minlength=len(names))
-    lost = float((left_mhz - filled)[_without_own(host, own, rows, len(names))].sum())
+    filled = sum_by(host[rows], weights=mhz[rows], minlength=hosts)
+    lost = float((left_mhz - filled)[_without_own(host, own, rows, hosts)].sum())
     if lost > 1:
         notes.append(
             f"{lost:,.0f} MHz of what hosts use is of no VM of the table, or more than the own CPU "

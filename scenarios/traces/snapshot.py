@@ -183,7 +183,9 @@ class SnapshotLoad(Part):
         p95 = p95_of_snapshots(self.sums_mhz(cluster), self.profile)
         if p95 is not None and recorded_mhz > 0:
             return p95.times(1 / recorded_mhz)
-        return mean_band(self.profile) if self.recorded == "mean" else band(self.profile)
+        # The mean of a few snapshots is not that of a period: it is hardly better than one.
+        of_period = self.recorded == "mean" and not self.snapshots
+        return mean_band(self.profile) if of_period else band(self.profile)
 
     def wanted(self, recorded_mhz: float, cluster: str | None = None) -> float:
         """Return the load factor that the load is made with."""

@@ -47,13 +47,13 @@ def rows_of(load: Load, slots: int = 2016) -> np.ndarray[Any, np.dtype[np.float6
 
 def test_each_vm_has_the_nearest_that_is_known(tmp_path: Path) -> None:
     found = load(tmp_path, hosts_file="hosts.csv")
-    assert found.use is not None
-    mhz = found.use.mhz
+    assert found.snapshot is not None
+    mhz = found.snapshot.use.mhz
     assert mhz[:2].tolist() == [800, 500]
     assert mhz[2] + mhz[3] == pytest.approx(3000)  # host h2, split
     assert mhz[4] == pytest.approx(4300 / 16 * 2)  # per vCPU of cluster A
     assert mhz[5] == pytest.approx(0.07 * 5000)  # nothing is known of cluster B
-    assert found.use.basis.tolist() == [0, 0, 1, 1, 2, 3]
+    assert found.snapshot.use.basis.tolist() == [0, 0, 1, 1, 2, 3]
     told = " ".join(found.warnings)
     for words in (
         "1.25 times the snapshot is an assumption: typical of the band of mixed load",
@@ -69,15 +69,15 @@ def test_each_vm_has_the_nearest_that_is_known(tmp_path: Path) -> None:
 
 def test_without_hosts_a_cluster_stands_for_its_vms(tmp_path: Path) -> None:
     found = load(tmp_path)
-    assert found.use is not None
-    assert found.use.mhz[2:5] == pytest.approx(1300 / 6 * np.array([8, 2, 2]))
-    assert found.use.basis.tolist() == [0, 0, 2, 2, 2, 3]
+    assert found.snapshot is not None
+    assert found.snapshot.use.mhz[2:5] == pytest.approx(1300 / 6 * np.array([8, 2, 2]))
+    assert found.snapshot.use.basis.tolist() == [0, 0, 2, 2, 2, 3]
 
 
 def test_use_above_the_own_cpu_is_cut_and_told(tmp_path: Path) -> None:
     found = load(tmp_path, ["turbo,1,2000,1024,,,2600,"], factor=1.0, at="Wed 12:00")
-    assert found.use is not None
-    assert found.use.mhz.tolist() == [2000]
+    assert found.snapshot is not None
+    assert found.snapshot.use.mhz.tolist() == [2000]
     assert "1 VM used more than their own CPU, 600 MHz in all" in " ".join(found.warnings)
 
 
@@ -88,9 +88,9 @@ def test_the_farm_starts_at_the_recorded_sum(
     tmp_path: Path, seed: int, factor: str, profile: str
 ) -> None:
     found = load(tmp_path, seed=seed, factor=factor, profile=profile, hosts_file="hosts.csv")
-    assert found.use is not None
+    assert found.snapshot is not None
     sums = rows_of(found).sum(axis=1)
-    assert sums[0] == pytest.approx(found.use.mhz.sum(), rel=1e-9)
+    assert sums[0] == pytest.approx(found.snapshot.use.mhz.sum(), rel=1e-9)
     wanted = {"steady": [1, 1.15, 1.5], "batch": [1, 2.3, 7], "mixed": [1, 1.25, 6]}[profile]
     wanted_factor = wanted[["low", "typical", "high"].index(factor)]
     # All VMs together have 50,000 MHz, which allows for more than 7 times what they use.
@@ -100,9 +100,9 @@ def test_the_farm_starts_at_the_recorded_sum(
 def test_a_mean_is_kept_over_the_weeks(tmp_path: Path) -> None:
     hosts = "host,cpu_used_mhz,cpu_mean_mhz\nh1,9000,1000\nh2,9000,2000\n"
     found = load(tmp_path, hosts=hosts, recorded="mean", hosts_file="hosts.csv")
-    assert found.use is not None
-    assert found.use.mhz[2:4].sum() == pytest.approx(2000)
-    assert rows_of(found).mean(axis=0) == pytest.approx(found.use.mhz, rel=1e-9)
+    assert found.snapshot is not None
+    assert found.snapshot.use.mhz[2:4].sum() == pytest.approx(2000)
+    assert rows_of(found).mean(axis=0) == pytest.approx(found.snapshot.use.mhz, rel=1e-9)
 
 
 def test_snapshots_decide_the_factor(tmp_path: Path) -> None:
