@@ -141,6 +141,23 @@ def test_present_hosts_are_known_by_their_nominal_clock_and_operations() -> None
     assert server_of(group).core_mhz == 2700 * 1.2
 
 
+def _consolidating(clock: str, idle: str, full: str, **group: object) -> farmsim.Result:
+    power = {"model": "linear", "idle": idle, "max": full}
+    server = {"cores": 32, "sockets": 2, "clock": clock, "memory": "128 GiB", "power": power}
+    host = {"name": "h", "server": server, "count": 6, "hypervisor": "kvm", **group}
+    policies = {"initial": {"placement": "round_robin"}, "control": "consolidation"}
+    return farmsim.run(FARM | {"farm": {"hosts": [host]}, "policies": policies})
+
+
+def test_performance_and_extra_power_are_a_faster_clock_and_a_higher_curve() -> None:
+    plain = _consolidating("3 GHz", "160 W", "310 W")
+    other = _consolidating("2 GHz", "90 W", "240 W", performance=1.5, extra_power="70 W")
+    assert _value(plain, "migrations") > 0
+    assert {name: plain.value(name) for name in plain.metrics()} == {
+        name: other.value(name) for name in other.metrics()
+    }
+
+
 @pytest.mark.parametrize("at", ["0 h", "1 h", "93 min"])
 def test_calibrated_farm_draws_what_was_measured(at: str) -> None:
     minutes = {"0 h": 0, "1 h": 60, "93 min": 93}[at]

@@ -32,7 +32,9 @@ for dotted, value in {
         "name": "all", "server": "dell_r740_8280", "count": 2, "storage_path": "emulated",
         "hypervisor": {"based_on": "virtualbox", "change": {"cpu": {"plain": 0.9}}},
         "host_applications": "10 %", "assists": ["vt_x", "nested_paging"],
+        "extra_power": "40 W", "performance": 1.2,
     },
+    "farm.calibrate": {"measured_power": "900 W", "at": "5 min"},
     "tenants": [{"name": "bank", "isolation": "dedicated"}, {"name": "shop"}],
     "workload.sizes": [
         {
