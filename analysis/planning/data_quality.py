@@ -20,6 +20,7 @@ from .import_text import hosts_sentence, load_basis, sentence
 
 SHOWN: Final = 50
 """Rows of a table that the page shows; the rest is in the files."""
+RECLAIMED: Final = 20
 NAMED: Final = 8
 TITLES: Final = {
     "vcpus": "vCPUs", "memory_mib": "memory configured", "host": "host", "cluster": "cluster",
@@ -81,8 +82,8 @@ def _catch(imported: Imported) -> str:
     if not worst:
         return ""
     first = worst[0]
-    more = f" and {len(worst) - 1} more" if len(worst) > 1 else ""
-    return f"{first.message}{more}"
+    more = f" ({len(worst) - 1} more of this weight below)" if len(worst) > 1 else ""
+    return f"{first.where}: {first.message}{more}"
 
 
 def _finding(imported: Imported, at: int) -> dict[str, Any]:
@@ -129,9 +130,9 @@ def _reclaim(imported: Imported) -> dict[str, Any]:
     off.sort(key=lambda vm: (-(vm.disk_mib or 0.0), vm.key))
     known = [vm.disk_mib for vm in off if vm.disk_mib is not None]
     return {
-        "vms": off[:SHOWN],
+        "vms": off[:RECLAIMED],
         "count": len(off),
-        "more": max(0, len(off) - SHOWN),
+        "more": max(0, len(off) - RECLAIMED),
         "disk_gib": sum(known) / 1024 if known else None,
         "unknown": len(off) - len(known),
     }
@@ -144,6 +145,6 @@ def _left_out(imported: Imported) -> list[dict[str, Any]]:
         if scope is Scope.IN_PLAN:
             continue
         names = sorted(vm.key for vm in imported.inventory.vms if vm.scope is scope)
-        rows.append({"why": WORDS[scope], "count": number, "names": names[:NAMED],
+        rows.append({"why": WORDS[scope][1], "count": number, "names": names[:NAMED],
                      "more": max(0, len(names) - NAMED)})  # fmt: skip
     return rows

@@ -67,7 +67,7 @@ def sentence(imported: Imported) -> str:
     """Return line one: how many VMs are in the plan, and which were left out and why."""
     scopes = imported.scopes
     planned, total = scopes[Scope.IN_PLAN], len(imported.inventory.vms)
-    left = [f"{number:,} {WORDS[scope]}" for scope, number in scopes.items()
+    left = [f"{number:,} {WORDS[scope][number != 1]}" for scope, number in scopes.items()
             if scope is not Scope.IN_PLAN]  # fmt: skip
     verb = "is" if planned == 1 else "are"
     if not left:

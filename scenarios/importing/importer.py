@@ -196,7 +196,7 @@ def _nothing_left(inventory: Inventory) -> InputError:
         message = "has no VMs; give the inventory of VMs as well, such as the sheet vInfo"
     else:
         scopes = {vm.scope for vm in inventory.vms}
-        reasons = ", ".join(WORDS[scope] for scope in Scope if scope in scopes)
+        reasons = ", ".join(WORDS[scope][1] for scope in Scope if scope in scopes)
         message = f"has no VM for the plan, all {len(inventory.vms):,} are {reasons}; see --include"
     return refuse(files, message)
 
