@@ -5,12 +5,13 @@ memory of its VMs exactly. Where it does not, a finding says where and by how mu
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from ...models.base.arrays import added
+from ...models.base.arrays import Bools, Floats, added, sum_by
 from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.build.build import build
 from ...scenarios.errors.problems import InputError
@@ -36,7 +37,8 @@ class HostAsIs:
 
     ``recorded_share`` is None where the row states no use, ``vm_share`` where not all of its VMs
     do; ``recorded_mib`` is the configured memory of its VMs of the plan. ``others`` is how many
-    running VMs of it are not in the plan.
+    running VMs of it are not in the plan, ``moved`` how many run here whose own host has no row or
+    is not known, with ``moved_share`` and ``moved_mib`` of what is simulated.
     """
 
     host: str
@@ -46,6 +48,24 @@ class HostAsIs:
     simulated_mib: float
     recorded_mib: float
     others: int = 0
+    moved: int = 0
+    moved_share: float = 0.0
+    moved_mib: float = 0.0
+
+    @property
+    def differs(self) -> bool:
+        """Whether memory or CPU is not as recorded."""
+        return not self.same_memory or self.same_cpu is False
+
+    @property
+    def but_for_moved(self) -> "HostAsIs":
+        """The host without the VMs that were moved to it."""
+        return replace(
+            self,
+            simulated_share=self.simulated_share - self.moved_share,
+            simulated_mib=self.simulated_mib - self.moved_mib,
+            moved=0,
+        )
 
     @property
     def same_memory(self) -> bool:
@@ -104,9 +124,10 @@ class AsIs:
                     "cpu_share_recorded": host.recorded_share,
                     "memory_mib_simulated": host.simulated_mib,
                     "memory_mib_recorded": host.recorded_mib,
+                    "vms_moved_here": host.moved,
                 }
                 for host in self.hosts
-                if host.same_cpu is False or not host.same_memory
+                if host.differs
             ],
         }
 
@@ -126,10 +147,22 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
     names, vms = list(farm.hosts.names), list(farm.vms.names)
     known = {host.name: host for host in imported.inventory.hosts}
     recorded_mib, used_mhz, others = _recorded(imported)
-    share = farm.hosts.demand_mhz / farm.hosts.cpu_mhz
     on_host = farm.vms.host
-    memory = np.zeros(len(names) + 1)
-    np.add.at(memory, on_host, farm.vms.memory_mib)
+    home = {vm.key: vm.host for vm in imported.inventory.in_plan}
+    moved = np.array(
+        [at >= 0 and home.get(vms[row]) != names[at] for row, at in enumerate(on_host.tolist())]
+    )
+
+    def sums(values: Floats, rows: Bools) -> Floats:
+        sums: Floats = sum_by(on_host[rows], weights=values[rows], minlength=len(names))
+        return sums
+
+    ones = np.ones(len(vms))
+    placed: Bools = on_host >= 0
+    share = sums(farm.vms.demand_mhz, placed) / farm.hosts.cpu_mhz
+    memory = sums(farm.vms.memory_mib, placed)
+    moved_vms, moved_mib = sums(ones, moved), sums(farm.vms.memory_mib, moved)
+    moved_share = sums(farm.vms.demand_mhz, moved) / farm.hosts.cpu_mhz
     hosts = []
     for row, name in enumerate(names):
         host = known.get(name)
@@ -147,6 +180,9 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
                 simulated_mib=float(memory[row]),
                 recorded_mib=recorded_mib.get(name, 0.0),
                 others=others.get(name, 0),
+                moved=int(moved_vms[row]),
+                moved_share=float(moved_share[row]),
+                moved_mib=float(moved_mib[row]),
             )
         )
     return AsIs(tuple(hosts), tuple(vms[row] for row in np.flatnonzero(on_host < 0).tolist()))
@@ -213,8 +249,24 @@ def as_is_findings(found: AsIs) -> list[Finding]:
                 found.unplaced,
             )
         )
-    memory = [host for host in found.hosts if not host.same_memory]
-    cpu = [host for host in found.hosts if host.same_cpu is False and not host.explained]
+    crowded = [host for host in found.hosts if host.differs and host.moved]
+    if crowded:
+        moved = sum(host.moved for host in crowded)
+        findings.append(
+            Finding(
+                "AS_IS_DIFFERS",
+                Severity.WARNING,
+                ", ".join(host.host for host in crowded[:5]),
+                f"{moved:,} {'VM' if moved == 1 else 'VMs'} whose own hosts have no row or are "
+                f"not known run on {len(crowded):,} of {len(found.hosts):,} hosts, which have more "
+                "to do than recorded",
+                "add the rows of the missing hosts; the farm as it is looks too full here",
+                tuple(host.host for host in crowded),
+            )
+        )
+    alone = [host.but_for_moved for host in found.hosts]
+    memory = [host for host in alone if not host.same_memory]
+    cpu = [host for host in alone if host.same_cpu is False and not host.explained]
     for differing, what in ((memory, "memory"), (cpu, "CPU")):
         if differing:
             first = max(differing, key=_memory_gap if what == "memory" else _cpu_gap)
@@ -225,11 +277,11 @@ def as_is_findings(found: AsIs) -> list[Finding]:
                     f"host {first.host}",
                     f"{what} of {len(differing):,} of {len(found.hosts):,} hosts is not as "
                     f"recorded, the most on {first.host}: {_both(first, what)}",
-                    "VMs were moved to hosts that have a row, are left out, or state another use",
+                    "VMs were left out, found no place, or state another use than their host",
                     tuple(host.host for host in differing),
                 )
             )
-    explained = [host for host in found.hosts if host.same_cpu is False and host.explained]
+    explained = [host for host in alone if host.same_cpu is False and host.explained]
     if explained:
         first = max(explained, key=_cpu_gap)
         findings.append(
