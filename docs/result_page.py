@@ -39,6 +39,7 @@ SAMPLE: dict[str, Any] = {
     "farm": {
         "hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 4}],
         "clusters": [{"name": "c", "hosts": ["h"]}],
+        "rack_power_limit": "10 kW",
     },
     "workload": {
         "source": {"type": "constant", "utilisation": 0.5},

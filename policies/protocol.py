@@ -131,6 +131,7 @@ kinds_of_vms     method    int64    kind    (VMs): equal for VMs of a size with 
 kinds_of_hosts   method    int64    kind    (hosts): equal for hosts that are identical when empty
 reserve          reserve   object   none    reserved capacity; None: no reserve
 lenient          flag      bool     yes/no  the reserve may be used if no host fits otherwise
+rack_limit_w     (racks)   float64  W       power limits of racks; None: no limits
 reserve_book     method    object   none    allocations as a tentative book; None: no reserve
 permits          method    object   none    hosts allowed for VMs without a host
 

@@ -138,6 +138,8 @@ class Engine:
         sources: list[TableSource] = [] if self._links is None else [self._links]
         if rules is not None:
             sources.append(RuleRecord(self._farm, rules))
+        if self._accounts.racks is not None:
+            sources.append(self._accounts.racks)
         return Recorder(self._farm, timing.end_s, timing.host_series, sources)
 
     def _make_histories(self) -> None:
@@ -156,7 +158,7 @@ class Engine:
         return FarmView(
             self._farm, self._vm_history, self._host_history, self._streams,
             setup.start.slow_cores, setup.rules, reserve, setup.migration.table(),
-            self._vm_use_history, lambda: self._clock.now,
+            self._vm_use_history, lambda: self._clock.now, setup.rack_limit_w,
         )  # fmt: skip
 
     def _make_migrations(self) -> MigrationRunner:
@@ -182,7 +184,7 @@ class Engine:
         if start.one_each:
             return EmptyHostFinder(farm)
         finder = CandidateSearch(view, needs, start.placement, wakens, self._demand)
-        barring = (view.allowed, view.one_guest, view.rules, view.reserve)
+        barring = (view.allowed, view.one_guest, view.rules, view.reserve, view.rack_limit_w)
         plain = start.by_size and start.slow_cores and all(bar is None for bar in barring)
         if isinstance(start.placement, IndexedPlacement) and plain:
             return IndexedHostFinder(farm, needs, start.placement, finder, wakens)

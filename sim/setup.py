@@ -5,7 +5,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from ..models.base.arrays import Bools, Ints
+from ..models.base.arrays import Bools, Floats, Ints
 from ..models.base.lazy_dataclass import dataclass
 from ..models.farm.farm import Farm
 from ..models.migration.model_table import MigrationModels
@@ -89,7 +89,8 @@ class EngineSetup:
     ``control`` decides every ``timing.control_s`` and is recorded as ``control_name``. ``lives``
     None: all VMs are there from the start and stay. Moves use the ``network`` if ``migration`` has
     a model that does; a VM that goes by way of storage is written and read with ``storage_mbps``,
-    Mbit/s. All of ``reserve`` is kept free by every placement, ``rules`` by every move.
+    Mbit/s. All of ``reserve`` is kept free by every placement, ``rules`` by every move;
+    no placement lifts a rack above ``rack_limit_w`` (racks,).
     """
 
     start: InitialPlacementSetup
@@ -103,6 +104,7 @@ class EngineSetup:
     rules: Rules | None = None
     elasticity: Elasticity | None = None
     reserve: tuple[Reserve, ...] = ()
+    rack_limit_w: Floats | None = None
     power: PowerManagement = field(default_factory=PowerManagement)
     storage_mbps: float = STORAGE_MBPS
 

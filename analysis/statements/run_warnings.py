@@ -12,6 +12,7 @@ from ...scenarios.language.units import write
 from ...scenarios.spec.policies import FailingHosts, reserves_of
 from ..base.played_case import PlayedCase
 from ..base.wording import capital, percent
+from ..topics.farm.racks import racks_over_limit
 from ..topics.reserve import broken_reserves
 from ..topics.service import main_cause
 
@@ -37,6 +38,7 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
         *_cost_warnings(run, here),
         *_minimum_order_warnings(run, paid),
         *_reserve_warnings(run, here),
+        *racks_over_limit(run),
         *_work_warnings(here),
         *_policy_warnings(run.outcome.noted),
     ]

@@ -237,6 +237,7 @@ class _Trial:
             scenario.policies.slow_cores == "allow",
             case.rules,
             now=lambda: moment.at_s,
+            rack_limit_w=case.rack_limit_w,
         )
         self._view.states = moment.states
         initial = scenario.policies.initial
@@ -416,6 +417,9 @@ class _StrandedReasons:
         found = {"memory": int((memory & may).sum()), "CPU": int((cpu & may).sum())}
         rules = candidates.why_barred(vm, may if may.any() else np.ones(len(may), bool))
         found |= {f"rule {name}": count for name, count in rules}
+        over = candidates.over_rack_power(vm)
+        if over is not None and (over & may).any():
+            found["power limit of the rack"] = int((over & may).sum())
         if not may.any() and len(may) and not rules:
             others = "hypervisor, tenant or guest restriction"
             clustered = (self._farm.hosts.cluster >= 0).any()

@@ -24,9 +24,10 @@ RESTART_OFF = "VMs are not restarted on other hosts; they wait for the repair"
 class Stranded:
     """A VM without a host: its size, the main obstacle, and the number of hosts per obstacle.
 
-    ``hindrances`` maps ``memory``, ``CPU``, ``rule NAME`` and ``hypervisor, tenant or guest
-    restriction`` to numbers of hosts; a host may count under several, and of equals memory is the
-    cause. Where the VM may use any host that is left, only such hosts count: ``hosts`` of them.
+    ``hindrances`` maps ``memory``, ``CPU``, ``power limit of the rack``, ``rule NAME`` and
+    ``hypervisor, tenant or guest restriction`` to numbers of hosts; a host may count under several,
+    and of equals memory is the cause. Where the VM may use any host that is left, only such hosts
+    count: ``hosts`` of them.
     ``free_gib`` and ``free_ghz`` are the most that one of these has left.
     """
 

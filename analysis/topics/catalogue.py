@@ -17,6 +17,7 @@ from .farm.clusters import CLUSTERS
 from .farm.energy import ENERGY
 from .farm.hosts import HOSTS
 from .farm.power_states import POWER_STATES_TOPIC
+from .farm.racks import RACKS
 from .farm.series import FARM_SERIES
 from .farm.utilisation import UTILISATION
 from .hypervisors import OVERHEAD, RESPONSE
@@ -33,6 +34,7 @@ TOPICS: tuple[Topic, ...] = (
     BOUNDS,
     UTILISATION,
     CLUSTERS,
+    RACKS,
     ENERGY,
     OVERHEAD,
     RESPONSE,

@@ -12,6 +12,7 @@ import numpy as np
 from ..base.arrays import Bools, Floats, Ints, cells, singles
 from ..base.quantiles import ROUNDING
 from .levels_over_time import Levels
+from .sets_over_time import FollowedSets
 
 BINS = 200
 """Resolution of the utilisation histograms: half a percentage point."""
@@ -63,7 +64,8 @@ class HostAccounts:
     done, SATURATED the part of it that the host had no CPU or I/O left for, SWITCHING time
     booting or shutting down, FAILED time until repair; on hosts that are on MEMORY counts
     what guests and reservations hold, VCPUS and PROMISED the vCPUs and the size of the guests.
-    ``levels`` are what all hosts do together, followed over time.
+    ``levels`` are what all hosts do together, followed over time, ``followed`` what sets of them
+    do.
     """
 
     def __init__(self, hosts: int) -> None:
@@ -78,6 +80,7 @@ class HostAccounts:
         self.stops = np.zeros(hosts, np.int64)
         self.failures = np.zeros(hosts, np.int64)
         self.levels = Levels()
+        self.followed: list[FollowedSets] = []
         self.violation_changes: list[ViolationChanges] = []
         """When hosts began or ceased to violate, in order of time, until somebody takes them."""
         self._histogram = np.zeros((hosts, BINS + 1))
@@ -87,10 +90,18 @@ class HostAccounts:
         self._since, self._utilisation = singles(self.since_s), singles(self.utilisation)
         self._peak = singles(self.peak_utilisation)
 
+    def _close(self, now_s: float) -> None:
+        """Note what all hosts, and sets of them, have done since something changed last."""
+        length_s = now_s - self.levels.since_s
+        self.levels.close(now_s)
+        for each in self.followed:
+            power_w, on = self.rates[Rate.POWER_W], self.rates[Rate.ON]
+            each.note(power_w, self.rates[Rate.DELIVERED_MHZ], on, length_s)
+
     def settle_all(self, now_s: float) -> None:
         """Integrate every host up to ``now_s``."""
         if now_s > self.levels.since_s:
-            self.levels.close(now_s)
+            self._close(now_s)
         elapsed_s = now_s - self.since_s
         self.totals += self.rates * elapsed_s
         self._note_utilisation(self._rows, elapsed_s)
@@ -99,7 +110,7 @@ class HostAccounts:
     def settle(self, hosts: Ints, now_s: float) -> None:
         """Integrate some hosts, each named once, up to ``now_s``."""
         if now_s > self.levels.since_s:
-            self.levels.close(now_s)
+            self._close(now_s)
         elapsed_s = now_s - self.since_s[hosts]
         self.totals[:, hosts] += self.rates[:, hosts] * elapsed_s
         self._note_utilisation(hosts, elapsed_s)
@@ -111,7 +122,7 @@ class HostAccounts:
         if elapsed_s <= 0:
             return
         if now_s > self.levels.since_s:
-            self.levels.close(now_s)
+            self._close(now_s)
         self._totals_of[host] += self._rates_of[host] * elapsed_s
         self._since[host] = now_s
         if self._rate[Rate.ON, host] > 0:

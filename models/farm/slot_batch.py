@@ -65,6 +65,7 @@ class SlotBatches:
             and not state.delivery.adjusts
             and not state.ledgers
             and not state.own_ledgers
+            and not state.accounts.followed
         )
 
     def make(self, demand: DemandBatch, instants: Instants, running: Ints | slice) -> "SlotBatch":

@@ -152,7 +152,8 @@ class FarmView:
     all), ``one_guest`` which hosts hold one VM at most (None: none), ``movable`` which sizes can
     move from one group to another: (sizes, groups left, groups gone to) (None: all), ``rules``
     which VMs belong together or apart and where (None: anywhere), ``reserve`` what is kept free
-    (None: nothing). ``now`` tells the simulated time, s.
+    (None: nothing), ``rack_limit_w`` what racks may draw in W (None: anything). ``now`` tells the
+    simulated time, s.
 
     Histories have one row per sample, oldest first: (samples, vms) or (samples, hosts). ``allowed``
     is (sizes, groups), ``one_guest`` (hosts,). Everything may be read at any time while a policy
@@ -171,11 +172,13 @@ class FarmView:
         movable: Bools | None = None,
         vm_use_history: Ring | None = None,
         now: Callable[[], float] = lambda: 0.0,
+        rack_limit_w: Floats | None = None,
     ) -> None:
         self._farm = farm
         self.reserve, self.lenient = reserve, False
         self.slow_cores = slow_cores
         self.rules = rules
+        self.rack_limit_w: Floats | None = None if rack_limit_w is None else locked(rack_limit_w)
         self._vm_history, self._host_history = vm_history, host_history
         self._vm_use_history = vm_use_history or Ring(0, len(farm.vms))
         self.hosts = HostView(farm.hosts, farm.accounts, farm.delivery)
@@ -278,6 +281,8 @@ class FarmView:
     def kinds_of_hosts(self) -> Ints:
         """Return a number per host, the same for hosts that are alike when they are empty."""
         group = self.hosts.group
+        if self.rack_limit_w is not None:
+            group = group * len(self.rack_limit_w) + self.hosts.rack
         return group if self.rules is None else self.rules.kinds_of_hosts(group)
 
     def destinations(self) -> tuple[Ints, Bools | None]:

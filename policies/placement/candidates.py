@@ -1,8 +1,8 @@
 """Candidate hosts during placement: which VMs are allowed, and in which order.
 
 A placement takes hosts VM by VM; nothing of it touches the farm. Besides capacity
-(:class:`.Capacity`) rules, the reserve and an overload test have a say. A test that is no weighted
-sum of demand samples is asked about the best hosts only.
+(:class:`.Capacity`) rules, the reserve, power of racks and an overload test have a say. A test that
+is no weighted sum of demand samples is asked about the best hosts only.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,8 @@ from ...models.rules.occupancy import Occupancy
 from ..interface.reserve_book import NAME as RESERVE
 from ..interface.view import FarmView
 from .capacity import EVERYWHERE, Capacity, Positions
+from .rack_power import NAME as RACK_POWER
+from .rack_power import RackPowerLeft
 
 Veto = Callable[[Ints, int], Bools]
 """Given positions of candidates and a VM, which of them would be overloaded by it."""
@@ -66,6 +68,9 @@ class Candidates(Capacity):
             self._places = view.rules.places[:, hosts]
             self._place_class = view.rules.place_class
         self.reserve_book = view.reserve_book()
+        self._racks: RackPowerLeft | None = None
+        if view.rack_limit_w is not None:
+            self._racks = RackPowerLeft(view, hosts, self.power, lambda: self.load_mhz)
         self._one_guest = None if view.one_guest is None else view.one_guest[hosts]
         bars = (self._allowed, self._one_guest, self._places)
         self._barring = any(bar is not None for bar in bars)
@@ -163,18 +168,25 @@ class Candidates(Capacity):
         kept = None if self.reserve_book is None else self.reserve_book.barred(vm, hosts)
         if kept is not None and kept.any():
             found = [*found, (RESERVE, int(np.count_nonzero(kept)))]
+        over = self.over_rack_power(vm)
+        if over is not None:
+            found = [*found, (RACK_POWER, int(np.count_nonzero(over & ~self._closed)))]
         return ", ".join(f"{name} {count}" for name, count in found)
 
     def barred(self, vm: int) -> Bools | None:
-        """Return which candidates a hard rule or the reserve keeps from a VM as things stand.
+        """Return which candidates rules, the reserve or power of racks keep from a VM now.
 
-        None where neither does; what rules say of hosts alone is part of :meth:`full`.
+        None where nothing does; what rules say of hosts alone is part of :meth:`full`.
         """
         apart = None if self.occupancy is None else self.occupancy.barred(vm, self.hosts)
         kept = None if self.reserve_book is None else self.reserve_book.barred(vm, self.hosts)
-        if apart is None or kept is None:
-            return kept if apart is None else apart
-        return apart | kept
+        over = self.over_rack_power(vm)
+        bars = [each for each in (apart, kept, over) if each is not None]
+        return np.logical_or.reduce(bars) if bars else None
+
+    def over_rack_power(self, vm: int) -> Bools | None:
+        """Return on which candidates a VM would lift the rack above its limit, None: on none."""
+        return None if self._racks is None else self._racks.barred(float(self.need_mhz[vm]))
 
     def has_place(self, vm: int) -> bool:
         """Whether any candidate can take a VM now, rules and reserve included, a veto aside."""
@@ -186,8 +198,10 @@ class Candidates(Capacity):
 
     def bound(self, vm: int) -> bool:
         """Whether rules or the reserve make a VM's place depend on other VMs."""
-        return self.reserve_book is not None or (
-            self.occupancy is not None and self.occupancy.bound(vm)
+        return (
+            self.reserve_book is not None
+            or self._racks is not None
+            or (self.occupancy is not None and self.occupancy.bound(vm))
         )
 
     def may_sleep(self, host: int) -> bool:
@@ -267,6 +281,8 @@ class Candidates(Capacity):
         place = NOWHERE if occupancy is None else occupancy.take(vm, host)
         self._before.append((place, -1 if book is None else book.move(vm, host)))
         super().take(vm, position)
+        if self._racks is not None:
+            self._racks.take(position)
         self._tell(vm, position, 1)
 
     def _tell(self, vm: int, position: int, sign: int) -> None:
@@ -280,6 +296,8 @@ class Candidates(Capacity):
         taken = zip(self._journal[mark:], self._before[mark:], strict=True)
         for (vm, position, _), (place, host) in reversed(list(taken)):
             self._tell(vm, position, -1)
+            if self._racks is not None:
+                self._racks.give_back()
             if self.reserve_book is not None:
                 self.reserve_book.move(vm, host)
             if self.occupancy is not None:
@@ -290,10 +308,12 @@ class Candidates(Capacity):
     def take_all(self, vms: Ints, positions: Ints) -> bool:
         """Place many VMs at once if all fit; otherwise place none.
 
-        Meant for a first placement: neither an overload test nor rules nor the reserve are asked,
+        Meant for a first placement: no overload test, rule, reserve or limit of racks is asked,
         so where there are any nothing is taken.
         """
         if self.occupancy is not None or self.reserve_book is not None or self.vetoed:
+            return False
+        if self._racks is not None:
             return False
         if self._one_guest is not None:
             guests = self._guests + np.bincount(positions, minlength=len(self.hosts))

@@ -17,6 +17,7 @@ def only_capacity_counts(candidates: Candidates) -> bool:
     return (
         candidates.occupancy is None
         and candidates.reserve_book is None
+        and candidates._racks is None
         and not candidates._barring
         and not candidates.vetoed
         and candidates._signal_mhz is not None

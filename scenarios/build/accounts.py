@@ -1,9 +1,11 @@
 """What a scenario wants accounted for while it runs: response times, tenants, single requests."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ...models.accounts.sets_over_time import ClusterUse, RackPower
 from ...models.base.arrays import Floats
 from ...models.farm.farm import Farm
 from ...models.service.exposure import HOST_APPLICATIONS, layer_risk
@@ -12,8 +14,10 @@ from ...sim.records.accounts import Accounts
 from ...sim.records.bounds import BoundsRecord
 from ...sim.records.ledgers import ServiceLedger, TenantLedger
 from ...sim.records.microscope import Microscope
+from ...sim.records.rack_power import RackPowerRecord
 from ..errors.problems import refuse
 from ..errors.suggest import unknown_name
+from ..resolve.racks import rack_limits
 from ..spec.scenario_data import ScenarioData
 from .hypervisors import Stack
 
@@ -47,6 +51,30 @@ def _layer_risk(stack: Stack) -> Floats:
     trusted = np.array([layer.tcb_kloc for layer in layers])
     interfaces = np.array([layer.exposed_interfaces for layer in layers])
     return layer_risk(trusted, interfaces + HOST_APPLICATIONS * (stack.layer.app_mhz > 0))
+
+
+def with_sets(accounts: Accounts, scenario: ScenarioData, stack: Stack, farm: Farm) -> Accounts:
+    """Return accounts with the use of clusters, and with the power of racks where it is wanted.
+
+    It is where racks have a limit, or hosts a time series and the scenario says how they stand.
+    """
+    clusters, racks = None, None
+    count = len(stack.clusters)
+    if count:
+        of_host = np.where(farm.hosts.cluster < 0, count, farm.hosts.cluster)
+        clusters = ClusterUse(of_host, farm.hosts.cpu_mhz, count + 1)
+        farm.accounts.followed.append(clusters)
+    limits = scenario.farm.rack_power_limit
+    if limits is not None or (scenario.run.host_series and scenario.farm.hosts_per_rack):
+        limit_w = rack_limits(limits, farm.hosts.rack_names)
+        racks = RackPowerRecord(farm, RackPower(farm.hosts.rack, limit_w))
+    return replace(accounts, clusters=clusters, racks=racks)
+
+
+def rack_limit_w(scenario: ScenarioData, racks: Sequence[str]) -> Floats | None:
+    """Return the power limit of each rack in W, None where the scenario has none."""
+    limits = scenario.farm.rack_power_limit
+    return None if limits is None else rack_limits(limits, racks)
 
 
 def with_microscope(

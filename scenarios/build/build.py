@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...models.base.arrays import Bools, Ints, added
+from ...models.base.arrays import Bools, Floats, Ints, added
 from ...models.base.lazy_dataclass import dataclass
 from ...models.farm.farm import Farm
 from ...models.farm.farm_state import ViolationRule
@@ -37,7 +37,7 @@ from ..resolve.farm import (
 from ..resolve.migration import migration_models
 from ..resolve.racks import build_domains
 from ..spec.scenario_data import ScenarioData
-from .accounts import accounts_of, with_microscope
+from .accounts import accounts_of, rack_limit_w, with_microscope, with_sets
 from .applications import add_applications, elasticity_of
 from .failures import failure_sources
 from .hypervisors import Stack, build_stack
@@ -79,6 +79,7 @@ class Case:
     living: bool
     rules: Rules | None = None
     reserve: tuple[Reserve, ...] = ()
+    rack_limit_w: Floats | None = None
     label: str = ""
     """What a baseline is called at the head of a column."""
     calibration: float = 1.0
@@ -124,6 +125,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     demand = load.new_demand()
     start, notes = _initial_placement(scenario, farm, load)
     accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
+    accounts = with_sets(accounts, scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
     rules, tables = build_rules(scenario, farm, stack, domains, start, is_static, elasticity)
     broken = broken_rules(farm, rules, start.recorded)
@@ -140,6 +142,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         rules=rules,
         elasticity=elasticity,
         reserve=reserve,
+        rack_limit_w=rack_limit_w(scenario, hosts.rack_names),
         power=policies.power,
         storage_mbps=scenario.network.suspend_bandwidth,
     )
@@ -159,6 +162,7 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
         living=not is_static,
         rules=rules,
         reserve=reserve,
+        rack_limit_w=setup.rack_limit_w,
         calibration=factor,
         notes=[*notes, *broken.values()],
         broken_at_start=frozenset(broken),

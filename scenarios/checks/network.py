@@ -1,10 +1,11 @@
 """What is wrong with network and racks, given the hosts and where they stand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from ...models.base.arrays import Ints
+from ...models.hardware.racks_and_sites import Domains, without_zeros
 from ...models.migration.pre_copy import PreCopy
 from ...models.network.transport import TRANSPORTS, Transport
 from ..errors.suggest import unknown_name
@@ -160,6 +161,7 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
     elif isinstance(layout, Sites) and all(site.hosts_per_rack for site in layout.sites):
         yield from _duplicate_racks(spec, "racks of its own")
     domains = build_domains(spec.farm, layout)
+    yield from _unknown_racks(spec, domains)
     first = np.unique(domains.rack, return_index=True)[1]
     torn = np.flatnonzero(domains.site != domains.site[first][domains.rack])
     if len(torn):
@@ -173,6 +175,16 @@ def faults_of_racks(spec: Spec) -> Iterator[Fault]:
             )
         message = f"rack {rack + 1} would stand at {one} and at {other}; {remedy}"
         yield ("network", "layout"), message
+
+
+def _unknown_racks(spec: Spec, domains: Domains) -> Iterator[Fault]:
+    """Yield racks that have a power limit and do not exist."""
+    limits = spec.farm.rack_power_limit
+    known = {without_zeros(name) for name in domains.rack_names}
+    for name in limits if isinstance(limits, Mapping) else ():
+        if without_zeros(name) not in known:
+            place = ("farm", "rack_power_limit", name)
+            yield place, unknown_name("rack", name, domains.rack_names)
 
 
 def _duplicate_racks(spec: Spec, what: str) -> Iterator[Fault]:

@@ -3,12 +3,12 @@
 Racks are those of the network's layout where it wires any, else hosts fill them in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...models.base.arrays import Ints
-from ...models.hardware.racks_and_sites import Domains, racks_in_order
+from ...models.base.arrays import Floats, Ints
+from ...models.hardware.racks_and_sites import Domains, racks_in_order, without_zeros
 from ..language.names import Numbered
 from ..spec.farm import FarmPart, HostGroup
 from ..spec.network import LeafSpine, Sites, Topology, TwoTier
@@ -81,6 +81,14 @@ def hosts_of_sites(layout: Sites, group_of_host: Sequence[str]) -> list[Ints] | 
 def _hosts_of_sites(farm: FarmPart, layout: Sites) -> list[Ints] | None:
     """Return the rows of each site's hosts, None where the sites are not the farm's."""
     return hosts_of_sites(layout, [farm.hosts[row].name for row in _groups(farm).tolist()])
+
+
+def rack_limits(written: float | Mapping[str, float] | None, names: Sequence[str]) -> Floats:
+    """Return the power limit of each rack in W, inf for one without; ``names`` are the racks'."""
+    if written is None or isinstance(written, float | int):
+        return np.full(len(names), np.inf if written is None else float(written))
+    limits = {without_zeros(name): limit_w for name, limit_w in written.items()}
+    return np.array([limits.get(without_zeros(name), np.inf) for name in names])
 
 
 def rack_names(spec: Spec) -> list[str]:

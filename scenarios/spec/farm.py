@@ -5,11 +5,14 @@ A group is checked here as far as it can be without the catalogue of hypervisors
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -213,6 +216,19 @@ class HostGroup(Part):
         return 1 <= int(number) <= self.count and len(number) == len(str(self.count))
 
 
+def _limits_tag(written: Any) -> str:
+    """Tell limits by name from one of all racks."""
+    return "named" if isinstance(written, Mapping) else "each"
+
+
+PositiveWatts = Annotated[float, Field(gt=0), QuantityField("power")]
+RackLimits = Annotated[
+    Annotated[PositiveWatts, Tag("each")]
+    | Annotated[dict[Name, PositiveWatts], Field(min_length=1), Tag("named")],
+    Discriminator(_limits_tag),
+]
+
+
 class Cluster(Part):
     """A cluster: groups of hosts among which VMs migrate.
 
@@ -292,6 +308,13 @@ class FarmPart(Part):
         "or 40.",
     )
 
+    rack_power_limit: RackLimits | None = Field(
+        None,
+        description="Power that a rack may draw, of all racks or by name: no VM is placed, "
+        "migrated or restarted where the rack would draw more, and the time above it is reported; "
+        "default: no limit.",
+        examples=["8 kW", {"rack-1": "8 kW", "rack-2": "12 kW"}],
+    )
     clusters: tuple[Cluster, ...] = Field(
         (),
         description="Clusters, each of some groups of hosts; default: none, and VMs may run on all "

@@ -147,10 +147,17 @@ def _use(run: PlayedCase, by: _ByCluster) -> dict[str, Made]:
     on_s = totals[Rate.ON]
     cpu = ratios(by.hosts(totals[Rate.DELIVERED_MHZ]), by.hosts(on_s * hosts.cpu_mhz))
     memory = ratios(by.hosts(totals[Rate.MEMORY_MIB]), by.hosts(on_s * hosts.memory_mib))
+    assert run.accounts.clusters is not None
+    p95 = run.accounts.clusters.quantile(0.95)[: len(by.names)]
     mean_mhz = by.hosts(totals[Rate.DELIVERED_MHZ]) / run.end_s
     return {
         "cpu_mean_mhz": (mean_mhz, "MHz", "CPU delivered by its hosts, mean over the run."),
         "utilisation_mean": (cpu, "share", "CPU delivered divided by the CPU of its hosts on."),
+        "utilisation_p95": (
+            p95,
+            "share",
+            "The same at the 95th percentile over time; 0 while none of its hosts was on.",
+        ),
         "memory_mean": (memory, "share", "Memory of VMs divided by memory of its hosts on, mean."),
         "energy_kwh": (
             by.hosts(totals[Rate.POWER_W]) / JOULE_PER_KWH,

@@ -16,6 +16,17 @@ def clustered(sizes: list[Changes], own: str = "p", *clusters: Changes) -> Chang
     }
 
 
+RACKED: Changes = {
+    "farm.hosts_per_rack": 4, "run.duration": "20 min", "baseline": {"type": "none"},
+    "policies.initial": {"unplaced": "reject", "cpu_overcommit": 2},
+}  # fmt: skip
+RACK_TURNS: Turns = {
+    "farm.rack_power_limit": (
+        RACKED | {"farm.rack_power_limit": "5 kW"}, RACKED | {"farm.rack_power_limit": "400 W"},
+    ),
+}  # fmt: skip
+
+
 def cluster_turns(sizes: list[Changes]) -> Turns:
     """Return the turns; the farm has groups x and y, ``sizes`` are two."""
     everything = {"name": "p", "hosts": ["x", "y"]}
@@ -24,7 +35,7 @@ def cluster_turns(sizes: list[Changes]) -> Turns:
     apart = clustered(sizes, "p", first, second)
     apart["workload.sizes"][1] = sizes[1] | {"cluster": "q"}
     tight = {"farm.hosts.0.count": 1, "farm.hosts.0.memory": "16 GiB"}
-    return {
+    return RACK_TURNS | {
         "farm.clusters[].name": (clustered(sizes), clustered(sizes, "q")),
         "farm.clusters[].hosts": (
             clustered(sizes) | {"workload.sizes": both},
