@@ -62,6 +62,8 @@ delivered_mhz    (hosts)   float64  MHz     CPU delivered now
 committed_mhz    (hosts)   float64  MHz     sum of the sizes of the VMs on it
 utilisation      (hosts)   float64  share   CPU delivered over CPU, 0 to 1
 memory_mib       (hosts)   float64  MiB     maximum memory for VMs
+plan_mhz         (hosts)   float64  MHz     CPU that placement fills at most: the ceiling
+plan_mib         (hosts)   float64  MiB     memory that placement fills at most: the ceiling
 memory_used_mib  (hosts)   float64  MiB     memory of VMs on it and of VMs migrating to it
 vm_count         (hosts)   int64    VMs     VMs on it
 incoming         (hosts)   int64    VMs     VMs migrating to it

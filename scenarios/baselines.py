@@ -32,7 +32,7 @@ from .resolve.farm import HostModel, columns, host_model
 from .resolve.racks import unplanned
 from .scenario import Scenario, place_of, read_other
 from .spec.cost import Dedicated, NoBaseline, OtherScenario, Unconsolidated
-from .spec.farm import CalibratePart, HostGroup
+from .spec.farm import CalibratePart, Ceilings, HostGroup
 from .spec.workload import Size
 
 BARE: dict[str, object] = {
@@ -45,6 +45,7 @@ BARE: dict[str, object] = {
     "memory_overcommit": 1.0,
     "tenant": None,
     "in_service": True,
+    "ceilings": Ceilings(),
 }
 """What a group of hosts is when each of its hosts is one workload's own."""
 

@@ -260,7 +260,7 @@ class Engine:
         """Whether all VMs of failed hosts find another, simulated with the run's restart."""
         hosts, capacity_mhz = self._farm.hosts, self._needs.capacity_mhz
         states = self._view.states.copied()
-        state = RestartState.of_hosted(held, awake, hosts.memory_mib, capacity_mhz, states)
+        state = RestartState.of_hosted(held, awake, hosts.plan_mib, capacity_mhz, states)
         return not len(self.restart.play(self._view, state, state.fail(failed)))
 
     # The run

@@ -92,7 +92,7 @@ class InitialPlacement:
         The least is what a VM counts with where its work costs least.
         """
         farm, start, vms = self._farm, self._start, self.vms
-        room_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+        room_mhz = farm.hosts.plan_mhz - farm.delivery.base_mhz
         if start.by_size:
             return vms, farm.vms.size_mhz[vms], room_mhz * start.overcommit
         layer = farm.delivery.layer
@@ -138,7 +138,7 @@ class InitialPlacement:
     def _candidates(self) -> Candidates:
         farm, start = self._farm, self._start
         hosts = np.flatnonzero(farm.hosts.in_service)
-        capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+        capacity_mhz = farm.hosts.plan_mhz - farm.delivery.base_mhz
         if start.by_size:
             need_mhz, capacity_mhz = farm.vms.size_mhz, capacity_mhz * start.overcommit
         else:

@@ -55,11 +55,11 @@ class InitialPlacementSetup:
         groups, host = np.unique(hosts.group, return_index=True)
         sizes, vm = np.unique(vms.size, return_index=True)
         need_mib = vms.memory_mib[vm][:, None] + layer.extra_mib[np.ix_(sizes, groups)]
-        fits = layer.allowed[np.ix_(sizes, groups)] & (hosts.memory_mib[host] >= need_mib)
+        fits = layer.allowed[np.ix_(sizes, groups)] & (hosts.plan_mib[host] >= need_mib)
         fits &= hosts.in_service[host]
         if self.by_size:
             need_mhz = vms.size_mhz[vm][:, None]
-            room_mhz = (hosts.cpu_mhz - farm.delivery.base_mhz)[host] * self.overcommit
+            room_mhz = (hosts.plan_mhz - farm.delivery.base_mhz)[host] * self.overcommit
             fits &= room_mhz >= need_mhz
             if not self.slow_cores:
                 fits &= hosts.core_mhz[host] >= need_mhz / vms.vcpus[vm][:, None]

@@ -141,6 +141,8 @@ class OptimumComparison:
     left_out: list[str]
     fill: float = 1.0
     over_fill: int = 0
+    ceilings: bool = False
+    """Whether hosts have planning ceilings, which the optimum keeps."""
 
     @property
     def gap(self) -> float:
@@ -173,7 +175,8 @@ class OptimumComparison:
                 if self.over_fill == 1
                 else (f"{self.over_fill:,} hosts of the farm are")
             )
-            lines.append(f"{hosts} above {100 * self.fill:g} % utilisation, but not above 100 %")
+            limit = "that limit" if self.ceilings else f"{100 * self.fill:g} % utilisation"
+            lines.append(f"{hosts} above {limit}, but not above 100 %")
         if self.left_out:
             lines.append(f"the optimum ignores these rules: {', '.join(self.left_out)}")
         return "\n".join(lines)
@@ -192,7 +195,8 @@ class OptimumComparison:
 
     def _limit(self) -> str:
         """Return how far the optimum may fill a host, empty where wholly."""
-        return "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
+        most = "" if self.fill >= 1 else f" with at most {100 * self.fill:g} % of CPU used on each"
+        return f"{most} within the ceilings of the hosts" if self.ceilings else most
 
     def to_dict(self) -> dict[str, object]:
         """Return the comparison as plain values.
@@ -247,7 +251,9 @@ def at_instant(
         raise refuse(scenario.name, message, "--time-limit")
     case = build(ended, load_of(scenario))
     farm = play(case).farm
-    snapshot, whole = Snapshot.of(farm, fill, case.rules), Snapshot.of(farm, 1.0, case.rules)
+    closed = np.array([not model.in_service for model in case.host_models])[farm.hosts.group]
+    snapshot = Snapshot.of(farm, fill, case.rules, closed=closed)
+    whole = Snapshot.of(farm, 1.0, case.rules, planned=False)
     if not len(snapshot.home):
         message = f"finds no VM on any host at {at_s / 3600:g} h; set another time"
         raise refuse(scenario.name, message, "--at")
@@ -261,5 +267,6 @@ def at_instant(
         optimum=solve(snapshot, time_limit_s),
         left_out=beyond_program(case.rules),
         fill=fill,
+        ceilings=bool(min(farm.hosts.cpu_ceiling.min(), farm.hosts.memory_ceiling.min()) < 1),
         over_fill=max(snapshot.overloaded_hosts() - whole.overloaded_hosts(), 0),
     )

@@ -38,11 +38,19 @@ class Snapshot:
     together: Sequence[Ints] = field(default=())
 
     @classmethod
-    def of(cls, farm: Farm, fill: float = 1.0, rules: Rules | None = None) -> "Snapshot":
+    def of(
+        cls,
+        farm: Farm,
+        fill: float = 1.0,
+        rules: Rules | None = None,
+        planned: bool = True,
+        closed: Bools | None = None,
+    ) -> "Snapshot":
         """Return the VMs on hosts, with what they ask for now, and hosts on or off, none failed.
 
-        ``fill`` is the share of a host's CPU that may be used. Of the hard ``rules`` those that
-        :func:`beyond_program` does not name are kept.
+        ``fill`` is the share of a host's CPU that may be used, within the ceilings of the hosts
+        unless not ``planned``; ``closed`` hosts (hosts,) hold no VM. Of the hard ``rules`` those
+        that :func:`beyond_program` does not name are kept.
         """
         hosts, layer, vms = farm.hosts, farm.delivery.layer, farm.vms
         rows = np.flatnonzero(vms.host >= 0)
@@ -54,12 +62,15 @@ class Snapshot:
         allowed = layer.allowed[size][:, hosts.group] & (hosts.state != PowerState.FAILED)
         if rules is not None:
             allowed &= rules.places[rules.place_class[rows]]
+        if closed is not None:
+            allowed &= ~closed
         taken_mhz = layer.base_mhz + layer.app_mhz
+        share = np.minimum(fill, hosts.cpu_ceiling) if planned else fill
         return cls(
             cpu_mhz=cpu_mhz,
             memory_mib=vms.memory_mib[rows, None] + layer.extra_mib[size],
-            room_mhz=np.maximum(hosts.cpu_mhz * fill - taken_mhz[hosts.group], 0.0),
-            room_mib=hosts.memory_mib,
+            room_mhz=np.maximum(hosts.cpu_mhz * share - taken_mhz[hosts.group], 0.0),
+            room_mib=hosts.plan_mib if planned else hosts.memory_mib,
             group=hosts.group,
             one_guest=layer.one_guest[hosts.group],
             allowed=allowed,

@@ -77,10 +77,11 @@ class Hosts:
     ``memory_used_mib`` counts guests, reservations for incoming ones, and guests that have left and
     still fetch their pages, ``sending`` of them. A host that is not ``reachable`` is cut off from
     the network: it works on, takes no VM and gives none away. One that is not ``in_service`` is
-    closed for maintenance: it takes no VM and nobody wakes it. ``booted_s`` is when its last boot
-    ended, −inf without one. ``sleep_state`` says which sleep state a host is in, on its way to,
-    or on its way out of (see :data:`.sleep_states.SLEEP_STATES`); being off has columns of its own,
-    the others are in ``sleep``.
+    closed for maintenance: it takes no VM and nobody wakes it. ``cpu_ceiling`` and
+    ``memory_ceiling`` are the shares of CPU and memory that placement fills. ``booted_s`` is when
+    its last boot ended, −inf without one. ``sleep_state`` says which sleep state a host is in, on
+    its way to, or on its way out of (see :data:`.sleep_states.SLEEP_STATES`); being off has columns
+    of its own, the others are in ``sleep``.
     """
 
     cpu_mhz: Floats
@@ -113,6 +114,8 @@ class Hosts:
     reachable: Bools = field(init=False)
     booted_s: Floats = field(init=False)
     in_service: Bools = field(init=False)
+    cpu_ceiling: Floats = field(init=False)
+    memory_ceiling: Floats = field(init=False)
     sleep_state: States = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +135,7 @@ class Hosts:
         self.reachable = np.ones(count, bool)
         self.booted_s = np.full(count, -np.inf)
         self.in_service = np.ones(count, bool)
+        self.cpu_ceiling, self.memory_ceiling = np.ones(count), np.ones(count)
         self.sleep_state = np.zeros(count, np.int8)
 
         self._state_w = np.zeros((len(POWER_STATES), count))
@@ -145,6 +149,18 @@ class Hosts:
         self._sleep_w[PowerState.OFF] = sleep.state_w
         self._sleep_w[PowerState.BOOTING] = sleep.leave_w
         self._sleep_w[PowerState.STOPPING] = sleep.enter_w
+
+    @property
+    def plan_mhz(self) -> Floats:
+        """CPU that placement fills at most, the hypervisor's own included, in MHz."""
+        planned: Floats = self.cpu_mhz * self.cpu_ceiling
+        return planned
+
+    @property
+    def plan_mib(self) -> Floats:
+        """Memory that placement fills at most, in MiB."""
+        planned: Floats = self.memory_mib * self.memory_ceiling
+        return planned
 
     def __len__(self) -> int:
         return len(self.cpu_mhz)

@@ -118,7 +118,7 @@ class _Round:
     def __init__(self, policy: Balance, view: FarmView, hosts: Ints) -> None:
         self._policy, self._view, self._hosts = policy, view, hosts
         load_mhz = view.expected_mhz()
-        capacity_mhz = view.hosts.cpu_mhz * policy.max_utilisation
+        capacity_mhz = np.minimum(view.hosts.cpu_mhz * policy.max_utilisation, view.hosts.plan_mhz)
         self._candidates = Candidates(view, hosts, view.vms.load_mhz, load_mhz, capacity_mhz)
         self._resources: list[_Resource] = []
         if policy.balance != "memory":

@@ -148,7 +148,7 @@ class _Round:
         eligible[overloaded] = False
         eligible[first_sleeping_of_each_group(view, wanted)] = True
         hosts = np.flatnonzero(eligible)
-        need_mhz, capacity_mhz = view.vms.load_mhz, view.hosts.cpu_mhz
+        need_mhz, capacity_mhz = view.vms.load_mhz, view.hosts.plan_mhz
         candidates = Candidates(view, hosts, need_mhz, view.expected_mhz(), capacity_mhz)
         self._detector_state.look_after(candidates)
         return candidates

@@ -174,7 +174,7 @@ class _Round:
         load_mhz = view.hosts.base_mhz + sum_by(
             home[placed], weights=need_mhz[placed], minlength=len(eligible)
         )
-        capacity_mhz = view.hosts.cpu_mhz * highest
+        capacity_mhz = np.minimum(view.hosts.cpu_mhz * highest, view.hosts.plan_mhz)
         return Candidates(view, np.flatnonzero(eligible), need_mhz, load_mhz, capacity_mhz)
 
     def _steady_mhz(self) -> Floats:

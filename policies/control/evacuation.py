@@ -122,7 +122,7 @@ class Evacuation(DelegatingPolicy):
         for among in (others, ahead & ~others):
             eligible[first_sleeping_of_each_group(view, len(vms), among)] = True
         hosts = np.flatnonzero(eligible)
-        capacity_mhz = view.hosts.cpu_mhz * self.max_utilisation
+        capacity_mhz = np.minimum(view.hosts.cpu_mhz * self.max_utilisation, view.hosts.plan_mhz)
         candidates = Candidates(view, hosts, view.vms.load_mhz, view.expected_mhz(), capacity_mhz)
         # Hosts of later waves only where no other has room, since their VMs move once more.
         candidates.close(np.intersect1d(later, hosts))

@@ -70,6 +70,8 @@ class HostView(_Columns):
         self.cpu_mhz: Floats = locked(hosts.cpu_mhz)
         self.core_mhz: Floats = locked(hosts.core_mhz)
         self.memory_mib: Floats = locked(hosts.memory_mib)
+        self.plan_mhz: Floats = locked(hosts.plan_mhz)
+        self.plan_mib: Floats = locked(hosts.plan_mib)
         self.memory_used_mib: Floats = locked(hosts.memory_used_mib)
         self.demand_mhz: Floats = locked(hosts.demand_mhz)
         self.delivered_mhz: Floats = locked(hosts.delivered_mhz)
@@ -221,7 +223,7 @@ class FarmView:
             reserve,
             home,
             vms.footprint_mib,
-            self.hosts.memory_mib,
+            self.hosts.plan_mib,
             self.awake(),
             self.sleeping(),
             self.kinds_of_vms(),

@@ -82,7 +82,7 @@ class Capacity:
         self.capacity_mhz: Floats = locked(capacity_mhz[hosts])
         self._load_mhz: Floats = load_mhz[hosts]
         self._free_mhz: Floats = self.capacity_mhz - self._load_mhz
-        self._free_mib: Floats = self.memory_mib - view.hosts.memory_used_mib[hosts]
+        self._free_mib: Floats = view.hosts.plan_mib[hosts] - view.hosts.memory_used_mib[hosts]
         self._sleeping: Bools = view.sleeping()[hosts]
         self._guests: Ints = view.hosts.vm_count[hosts] + view.hosts.incoming[hosts]
         self.load_mhz: Floats = locked(self._load_mhz)

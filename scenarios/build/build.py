@@ -256,11 +256,13 @@ def _recorded_hosts(
 ) -> RecordedHosts:
     """Return where the VMs of a table are recorded. Raises InputError."""
     initial, need_mhz = scenario.policies.initial, farm.vms.size_mhz
-    room_mhz = (farm.hosts.cpu_mhz - farm.delivery.base_mhz) * initial.cpu_overcommit
+    room_mhz = farm.hosts.plan_mhz - farm.delivery.base_mhz
     if initial.count_by == "demand":
         demand = load.new_demand()
         demand.advance(0)
-        need_mhz, room_mhz = demand.now_mhz, farm.hosts.cpu_mhz - farm.delivery.base_mhz
+        need_mhz = demand.now_mhz
+    else:
+        room_mhz = room_mhz * initial.cpu_overcommit
     clusters = [cluster.name for cluster in scenario.farm.clusters]
     return recorded_hosts(table, farm, clusters, need_mhz, room_mhz)
 

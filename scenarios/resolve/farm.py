@@ -62,6 +62,8 @@ class HostModel:
     boots_as_hypervisor: bool = False
     """Whether the time to boot is the hypervisor's, not one that the scenario gives."""
     in_service: bool = True
+    cpu_ceiling: float = 1.0
+    memory_ceiling: float = 1.0
     host_names: tuple[str, ...] | None = None
     """Names of the hosts; None: made of that of the group."""
 
@@ -104,6 +106,8 @@ def host_model(group: HostGroup, platform: Platform, factor: float = 1.0) -> Hos
         performance=group.performance,
         boots_as_hypervisor=boots_as_hypervisor,
         in_service=group.in_service,
+        cpu_ceiling=group.ceilings.cpu,
+        memory_ceiling=group.ceilings.memory,
         host_names=group.names,
     )
 
@@ -182,6 +186,8 @@ def columns(models: list[HostModel], group: Ints, counts: Ints) -> Hosts:
         sleep=sleep_states([model.sleep for model in models]),
     )
     hosts.in_service[:] = column("in_service") > 0
+    hosts.cpu_ceiling[:] = column("cpu_ceiling")
+    hosts.memory_ceiling[:] = column("memory_ceiling")
     return hosts
 
 

@@ -36,6 +36,23 @@ from .policies import ReservesField
 MAX_HOSTS = 2_000_000
 
 
+class Ceilings(Part):
+    """Shares of a host that placement fills at most.
+
+    Initial placement, targets of migrations and restarts keep below them; VMs that are recorded on
+    a host, or whose demand grows there, may be above. They are limits of planning: capacity and
+    utilisation stay those of the host. An example: `{cpu: 75 %, memory: 90 %}`.
+    """
+
+    cpu: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
+        1.0,
+        description="Share of the CPU, as VMs count in placements: `policies.initial.count_by`.",
+    )
+    memory: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
+        1.0, description="Share of the memory that the host may allocate to VMs."
+    )
+
+
 class HostGroup(Part):
     """A group of identical hosts.
 
@@ -145,6 +162,10 @@ class HostGroup(Part):
         1.0,
         description="Memory that may be allocated to VMs per memory installed; beyond what page "
         "sharing and ballooning reclaim, guests are swapped and slow down.",
+    )
+    ceilings: Ceilings = Field(
+        Ceilings.model_construct(),
+        description="Shares of CPU and memory that placement fills at most; default: all.",
     )
     in_service: bool = Field(
         True,

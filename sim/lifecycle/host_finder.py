@@ -47,14 +47,14 @@ class Needs:
     ``by_size``: a VM counts with its size and a host with its CPU times ``overcommit``; otherwise
     with the physical CPU that its present demand takes.
 
-    ``capacity_mhz``, (hosts,), is CPU less what the hypervisor takes, in MHz. Memory is no part of
-    it; candidates count configured memory with the overhead of each host.
+    ``capacity_mhz``, (hosts,), is CPU up to the ceiling less what the hypervisor takes, in MHz.
+    Memory is no part of it; candidates count configured memory with the overhead of each host.
     """
 
     def __init__(self, farm: Farm, view: FarmView, by_size: bool, overcommit: float) -> None:
         self._farm, self._view = farm, view
         self._by_size = by_size
-        self.capacity_mhz: Floats = farm.hosts.cpu_mhz - farm.delivery.base_mhz
+        self.capacity_mhz: Floats = farm.hosts.plan_mhz - farm.delivery.base_mhz
         if by_size:
             self.capacity_mhz = self.capacity_mhz * overcommit
 
@@ -215,6 +215,7 @@ class IndexedHostFinder:
     ) -> None:
         self._farm, self._needs = farm, needs
         self._otherwise, self._wakes = otherwise, wakes
+        self._plan_mib = farm.hosts.plan_mib
         free_mhz, free_mib = self._free(np.arange(len(farm.hosts)))
         tie_mhz = tie_of(needs.capacity_mhz)
         self._index: CapacityIndex = placement.capacity_index(free_mhz, free_mib, tie_mhz)
@@ -303,7 +304,7 @@ class IndexedHostFinder:
             return -1.0, -1.0
         return (
             self._needs.capacity_mhz.item(host) - load_mhz.item(host),
-            hosts.memory_mib.item(host) - hosts.memory_used_mib.item(host),
+            self._plan_mib.item(host) - hosts.memory_used_mib.item(host),
         )
 
     def _free(self, hosts: Ints) -> tuple[Floats, Floats]:
@@ -312,5 +313,5 @@ class IndexedHostFinder:
         awake = (state == PowerState.ON) | (state == PowerState.BOOTING)
         awake &= farm.hosts.reachable[hosts] & farm.hosts.in_service[hosts]
         free_mhz = self._needs.capacity_mhz[hosts] - self._needs.load_mhz()[hosts]
-        free_mib = farm.hosts.memory_mib[hosts] - farm.hosts.memory_used_mib[hosts]
+        free_mib = self._plan_mib[hosts] - farm.hosts.memory_used_mib[hosts]
         return np.where(awake, free_mhz, -1.0), np.where(awake, free_mib, -1.0)

@@ -166,9 +166,12 @@ class WaitingMigrations:
         return PendingMigrations(vms, sources, targets, farm.vms.priority[vms], held_mib, need_mib)
 
     def _free_mib(self) -> Floats:
-        """Return what each host has free now, with the tolerance that the farm allows."""
+        """Return what each host has free for migrations, with the tolerance of the farm.
+
+        It is negative on hosts that are filled beyond the ceiling of placement.
+        """
         hosts = self._farm.hosts
-        free_mib: Floats = hosts.memory_mib - hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
+        free_mib: Floats = hosts.plan_mib - hosts.memory_used_mib + MEMORY_TOLERANCE_MIB
         return free_mib
 
     def _leaving_mib(self) -> Floats:

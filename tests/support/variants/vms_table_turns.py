@@ -18,7 +18,15 @@ def listed(name: str = "vms.csv") -> Changes:
 def vms_table_turns() -> Turns:
     hosts = {"name": "x", "server": "hp_ml110_g4", "memory": "64 GiB"}
     named = [f"esx-{row}" for row in range(24)]
+    listed_here = listed()
+    small = {**listed_here, "farm.hosts.0.memory": "8 GiB", "farm.hosts.1.memory": "8 GiB"}
     return {
+        "farm.hosts[].ceilings.cpu": (
+            listed_here, {**listed_here, "farm.hosts.0.ceilings": {"cpu": "40 %"}},
+        ),
+        "farm.hosts[].ceilings.memory": (
+            small, {**small, "farm.hosts.0.ceilings": {"memory": "30 %"}},
+        ),
         "farm.hosts[].names": ({}, {"farm.hosts": [hosts | {"names": named}]}),
         "farm.hosts[].in_service": ({}, {"farm.hosts.0.in_service": False}),
         "workload.vms_file": (listed(), listed("other-vms.csv")),
