@@ -62,13 +62,7 @@ def on_steps(
         origin = float(times.min())
     steps = np.round((times - origin) / step_s)
     count = int(steps.max() - steps.min()) + 1
-    if count > MOST_STEPS or count > SPARSE * (len(times) + 50):
-        raise refuse(
-            where,
-            f"its times span {count:,} steps of {step_s:g} s but it has {len(times):,} values; "
-            "look for a wrong date, or for rows at different intervals",
-            "time",
-        )
+    _refuse_sparse(count, len(times), step_s, where)
     start = origin + float(steps.min()) * step_s
     grid = np.full(count, np.nan)
     known = ~np.isnan(values)
@@ -128,17 +122,40 @@ def increases(times: Floats, counter: Floats, step_s: float, where: str) -> tupl
     covers the step after the first time.
     """
     known = ~np.isnan(counter)
-    at, value = times[known], counter[known]
+    at, first = np.unique(times[known], return_index=True)
+    value = counter[known][first]
     grown = np.diff(value)
     grown = np.where(grown < 0, value[1:], grown)
-    rate = grown / np.diff(at)
-    # Each rate belongs to the step that ends at its time; the steps start with the first row.
-    origin = float(times[0])
-    start, values = on_steps(at[1:] - step_s, rate, step_s, where, origin)
-    lead = round((start.timestamp() - origin) / step_s)
-    tail = round((float(times[-1]) - float(at[-1])) / step_s)
-    values = np.concatenate([np.full(lead, np.nan), values, np.full(tail, np.nan)])
-    return datetime.fromtimestamp(origin, UTC), values
+    origin, end = float(times[0]), float(times[-1])
+    return on_step_ends(at[1:], grown / np.diff(at), step_s, where, (origin, end))
+
+
+def on_step_ends(
+    ends: Floats, values: Floats, step_s: float, where: str, span: tuple[float, float]
+) -> tuple[datetime, Floats]:
+    """Return the start and values on equal steps, each value on the step that ends at its time.
+
+    ``span`` is where the steps begin and end. Raises InputError as :func:`on_steps` does.
+    """
+    origin, end = span
+    count = max(1, round((end - origin) / step_s))
+    _refuse_sparse(count, len(values), step_s, where)
+    grid = np.full(count, np.nan)
+    slots = np.clip(np.round((ends - origin) / step_s) - 1, 0, count - 1).astype(np.int64)
+    known = ~np.isnan(values)
+    grid[slots[known][::-1]] = values[known][::-1]
+    return datetime.fromtimestamp(origin, UTC), grid
+
+
+def _refuse_sparse(steps: int, values: int, step_s: float, where: str) -> None:
+    """Raise InputError if times span far more steps than there are values."""
+    if steps > MOST_STEPS or steps > SPARSE * (values + 50):
+        raise refuse(
+            where,
+            f"its times span {steps:,} steps of {step_s:g} s but it has {values:,} values; "
+            "look for a wrong date, or for rows at different intervals",
+            "time",
+        )
 
 
 def history_findings(series: Sequence[Series]) -> list[Finding]:

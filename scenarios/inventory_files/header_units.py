@@ -18,10 +18,15 @@ def unit_in(header: str) -> str:
 
 
 def in_units_of(table: Table, quantities: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """Return quantities in the units that the headers of a table state, where they state one."""
+    """Return quantities in the units that the headers of a table state, where they state one.
+
+    Those of fields that the table is not asked for are left out.
+    """
     found = {}
     for name, quantity in quantities.items():
-        column = table.column(name) if name in table.aliases else None
+        if name not in table.aliases:
+            continue
+        column = table.column(name)
         unit = unit_in(column.header) if column is not None else ""
         if unit.lower() in UNITS.get(quantity.unit, {}):
             quantity = dataclasses.replace(quantity, header_unit=unit)  # noqa: PLW2901

@@ -1,10 +1,11 @@
 """Values of JSON files as numbers and texts; what cannot be right is unknown, with a finding."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors.terminal_text import shown_cell
+from ..errors.terminal_text import shortened
 from ..inventory.findings import Finding, Severity
 
 Record = dict[str, Any]
@@ -78,7 +79,7 @@ class JsonValues:
                 "VALUE_UNREADABLE",
                 Severity.WARNING,
                 f"{self.file}, {where}",
-                f"{key}: {values} not what it can be, such as {shown_cell(example)}",
+                f"{key}: {values} not what it can be, such as {shortened(json.dumps(example))}",
                 "these values are unknown",
             )
 

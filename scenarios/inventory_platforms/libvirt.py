@@ -6,7 +6,7 @@ two files. Memory is in KiB. ``CPU socket(s)`` of nodeinfo is per NUMA cell.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -16,7 +16,7 @@ from ...models.base.arrays import added
 from ...models.base.lazy_dataclass import dataclass
 from ..inventory.findings import Finding, Severity
 from ..inventory.inventory import Host, Inventory, Series, Vm
-from ..inventory.series import CPU_READY, CPU_USAGE, on_steps, step_of
+from ..inventory.series import CPU_READY, CPU_USAGE, on_step_ends, step_of
 from ..inventory_files.columns import ReadOptions
 from ..inventory_files.json_values import JsonValues, finite
 from ..inventory_files.sheets import InputFile
@@ -284,12 +284,10 @@ def _series(name: str, samples: Sequence[_Sample], times: Sequence[float]) -> li
         measured = np.array([np.nan if each is None else each for each in values])
         if np.isnan(measured).all():
             continue
-        ends = np.array(times[1:])
-        start, grid = on_steps(ends - step_s, measured, step_s, samples[0].file, times[0])
-        lead = round((start.timestamp() - times[0]) / step_s)
-        grid = np.concatenate([np.full(lead, np.nan), grid])
-        begin = datetime.fromtimestamp(times[0], UTC)
-        found.append(Series(name, "vm", metric, unit, begin, step_s, grid))
+        start, grid = on_step_ends(
+            np.array(times[1:]), measured, step_s, samples[0].file, (times[0], times[-1])
+        )
+        found.append(Series(name, "vm", metric, unit, start, step_s, grid))
     return found
 
 

@@ -134,7 +134,7 @@ def _line(record: Mapping[str, Any], where: str, findings: list[Finding]) -> _Li
     name = labels.get("__name__")
     name = name if isinstance(name, str) else "(no name)"
     pairs = [
-        (time, np.nan if (value := finite(each[1])) is None else value)
+        (time, _value(each[1]))
         for each in record.get("values") or ()
         if isinstance(each, list) and len(each) == 2 and (time := finite(each[0])) is not None
         and 0 < time < 1e11
@@ -145,7 +145,8 @@ def _line(record: Mapping[str, Any], where: str, findings: list[Finding]) -> _Li
         return _Line("", "", None, name, np.zeros(0), np.zeros(0), where)
     if known.without and any(labels.get(key) in told for key, told in known.without.items()):
         return None
-    label = next((key for key in known.labels if isinstance(labels.get(key), str)), None)
+    named = {key: value for key, value in labels.items() if isinstance(value, str) and value}
+    label = next((key for key in known.labels if key in named), None)
     if label is None or not pairs:
         findings.append(
             Finding(
@@ -167,6 +168,12 @@ def _line(record: Mapping[str, Any], where: str, findings: list[Finding]) -> _Li
     return _Line(shown, kind, host if kind == "vm" else None, name, times, values, where)
 
 
+def _value(written: object) -> float:
+    """Return a value, NaN for one that is stale or cannot be right."""
+    value = finite(written)
+    return value if value is not None and 0 <= value <= 1e18 else np.nan
+
+
 def _named(known: _Metric, label: str, value: str) -> tuple[str, str]:
     """Return kind and name of the object that a label names."""
     if known.kind:
@@ -182,7 +189,7 @@ def _measured(lines: Sequence[_Line], step_s: float, findings: list[Finding]) ->
     parts: dict[tuple[str, str, str, str], list[Series]] = {}
     for line in lines:
         known = METRICS[line.metric]
-        enough = int((~np.isnan(line.values)).sum())
+        enough = len(np.unique(line.times[~np.isnan(line.values)]))
         if enough < (2 if known.counter else 1):
             findings.append(
                 Finding(

@@ -83,6 +83,15 @@ def test_a_counter_loses_nothing_over_gaps(grown: list[float], data: st.DataObje
     assert (rates[~np.isnan(rates)] * length).sum() == pytest.approx(counter[-1] - counter[0])
 
 
+def test_counters_at_uneven_times_stay_on_the_steps() -> None:
+    times = np.array([0.0, 100, 400, 400, 700])
+    start, rates = s.increases(times, np.array([0.0, 50, 350, 400, 410]), 300, "f.json")
+    assert start.timestamp() == 0
+    np.testing.assert_allclose(rates, [0.5, 0.2])
+    with pytest.raises(InputError, match="wrong date"):
+        s.increases(np.array([0.0, 1, 2, 9e10]), np.array([NAN, 1, 2, NAN]), 1, "f.json")
+
+
 def test_parts_of_one_object_are_joined_and_differences_said() -> None:
     parts = [
         a_series(NOON, [1, 2]),
