@@ -1,6 +1,7 @@
 """Columns of a table as numbers: number format by column, units, and plausible magnitudes."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from statistics import median
@@ -27,6 +28,10 @@ UNITS: Mapping[str, Mapping[str, float]] = {
 
 Hypervisors write KB, MB and GB and mean powers of 1,024.
 """
+
+# Tables of measured values have millions of cells, most of them as these two describe.
+_PLAIN = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,15})?", re.ASCII)
+_DOT_SHOWN = re.compile(r"-?\d{1,3}(?:(?:,\d{3})+\.\d+|\.\d{1,2}|\.\d{4,})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,10 @@ def decimal_mark(
         return told
     shown: dict[str, str] = {}
     open_texts = []
-    for cell in sorted({each for each in column.cells if isinstance(each, str)}):
+    for cell in {each for each in column.cells if isinstance(each, str)}:
+        if _DOT_SHOWN.fullmatch(cell):
+            shown["."] = min(shown.get(".", cell), cell)
+            continue
         parts = number_parts(cell)
         if parts is None:
             continue
@@ -149,7 +157,7 @@ def decimal_mark(
         if mark.endswith("?"):
             open_texts.append((mark[0], cell))
         elif mark in {".", ","}:
-            shown.setdefault(mark, cell)
+            shown[mark] = min(shown.get(mark, cell), cell)
     if len(shown) == 1:
         return next(iter(shown))
     if shown:
@@ -214,6 +222,8 @@ def _number(cell: Cell, mark: str, factors: Mapping[str, float], factor: float) 
         return float(cell) * factor if math.isfinite(cell) else None
     if not isinstance(cell, str):
         return None
+    if mark == "." and _PLAIN.fullmatch(cell):
+        return float(cell.replace(",", "")) * factor
     parts = number_parts(cell)
     value = number_with(parts[0], mark) if parts else None
     if parts is None or value is None or not math.isfinite(value):
