@@ -150,15 +150,17 @@ class Delivery:
 
         ``effort = factor * (1 + (s - 1) swapped / used) * (1 + (c + k (v - 1)) crowd)``: with
         more memory promised than there is, sharing and ballooning give some back and guests are
-        swapped for the rest, ``s`` times slower from swap; with more vCPUs than cores,
-        ``crowd = max(0, 1 - cores / vcpus)``, switching takes ``c`` and the vCPUs of a VM with
-        ``v`` of them wait for one another, ``k`` each.
+        swapped for the rest, ``s`` times slower from swap. Where it is known what a guest consumes,
+        that counts instead of what it was promised, and nothing of it is given back. With more
+        vCPUs than cores, ``crowd = max(0, 1 - cores / vcpus)``, switching takes ``c`` and the vCPUs
+        of a VM with ``v`` of them wait for one another, ``k`` each.
         """
         layer, group = self.layer, self._hosts.group[rows]
         vcpus = self._vms.vcpus[guests].astype(np.float64)
-        over_mib = memory_mib - layer.physical_mib[group]
-        swapped_mib = np.maximum(over_mib - layer.memory_reclaim[group] * memory_mib, 0.0)
-        used_mib = np.maximum(memory_mib, 1.0)
+        used_mib, promised_mib = self._used_mib(guests, at, memory_mib)
+        over_mib = used_mib - layer.physical_mib[group]
+        swapped_mib = np.maximum(over_mib - layer.memory_reclaim[group] * promised_mib, 0.0)
+        used_mib = np.maximum(used_mib, 1.0)
         swap = 1.0 + (layer.swap_slowdown[group] - 1.0) * swapped_mib / used_mib
         wanted = sum_by(at, weights=vcpus, minlength=len(rows))
         crowd = np.maximum(1.0 - layer.cores[group] / np.maximum(wanted, 1.0), 0.0)[at]
@@ -168,6 +170,21 @@ class Delivery:
         self.effort[guests] = factor * (1.0 + layer.contention_loss[each] * crowd + waits)
         own_mhz = vcpus * self._hosts.core_mhz[rows][at]
         self.costop_per_mhz[guests] = factor * waits / own_mhz
+
+    def _used_mib(self, guests: Ints, at: Ints, memory_mib: Floats) -> tuple[Floats, Floats]:
+        """Return the memory that hosts need, and the part of it of which only promises are known.
+
+        ``memory_mib`` is what is promised on each host; both results are (hosts,).
+        """
+        if self._vms.unused_mib is None:
+            return memory_mib, memory_mib
+        unused_mib = self._vms.unused_mib[guests]
+        known, count = ~np.isnan(unused_mib), len(memory_mib)
+        saved_mib = sum_by(at[known], weights=unused_mib[known], minlength=count)
+        own_mib = self._vms.memory_mib[guests[known]]
+        return memory_mib - saved_mib, memory_mib - sum_by(
+            at[known], weights=own_mib, minlength=count
+        )
 
     def allocate(
         self, rows: Ints | slice, guests: Ints | slice, at: Ints, on: Bools, copies_mhz: Floats

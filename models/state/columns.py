@@ -209,7 +209,8 @@ class Vms:
     copies where hosts share no storage, ``disk_write_mbps`` what a guest at full activity writes
     to it meanwhile. ``pages_at`` is the host that keeps the pages of a guest which has arrived
     elsewhere and still fetches them (−1: none). VMs of higher ``priority`` come first where not
-    all can.
+    all can. ``unused_mib`` is the part of its memory that a guest does not take of its host, NaN
+    where that is unknown; None: known of no VM.
     """
 
     vcpus: Ints
@@ -228,6 +229,7 @@ class Vms:
     moving_to: Ints = field(init=False)
     pages_at: Ints = field(init=False)
     guest_share: Floats = field(init=False)
+    unused_mib: Floats | None = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.vcpus)
@@ -237,6 +239,7 @@ class Vms:
         self.moving_to = np.full(count, -1, np.int64)
         self.pages_at = np.full(count, -1, np.int64)
         self.guest_share = np.ones(count)
+        self.unused_mib = None
 
     def __len__(self) -> int:
         return len(self.vcpus)

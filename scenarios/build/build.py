@@ -302,7 +302,7 @@ def fresh(vms: Vms) -> Vms:
     The copies are the columns that placement and resizing write to. Demand and state start at their
     defaults.
     """
-    return Vms(
+    made = Vms(
         vms.vcpus.copy(),
         vms.size_mhz.copy(),
         vms.memory_mib.copy(),
@@ -313,6 +313,8 @@ def fresh(vms: Vms) -> Vms:
         vms.disk_write_mbps,
         vms.priority,
     )
+    made.unused_mib = vms.unused_mib
+    return made
 
 
 def timing(scenario: ScenarioData) -> Timing:

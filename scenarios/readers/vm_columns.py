@@ -52,8 +52,13 @@ def vms_of(sizes: list[VmSize], size_of_vm: Ints, names: Sequence[str]) -> Vms:
 
 
 def vms_of_table(table: VmsTable, derived: DerivedSizes) -> Vms:
-    """Return the columns of the VMs of a table, with the disks and priorities that it states."""
+    """Return the columns of the VMs of a table, with the disks and priorities that it states.
+
+    Memory that a VM does not consume on its host is known where the table states what it does.
+    """
     vms = vms_of(plain_sizes(derived.written), derived.of_vm, table.vm)
     vms.disk_mib = np.nan_to_num(table.disk_mib, nan=0.0)
     vms.priority = table.priority.copy()
+    if not np.isnan(table.memory_consumed_mib).all():
+        vms.unused_mib = np.maximum(table.memory_mib - table.memory_consumed_mib, 0.0)
     return vms

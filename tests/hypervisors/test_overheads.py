@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import farmsim
 from farmsim.models.base.estimates import LEVELS, Level, exactly, figures_of
 from farmsim.models.hardware.cpu_features import ASSISTS, assists_of
 from farmsim.models.hardware.server import servers
@@ -27,6 +29,7 @@ from farmsim.models.service.request_class import (
     request_classes,
 )
 from farmsim.models.workload.vm_size import VmSize
+from farmsim.scenarios.build.build import build
 
 SERVER = servers()["dell_r740_8180"]
 EVERYTHING = frozenset(ASSISTS)
@@ -233,3 +236,50 @@ def test_data_of_a_request_becomes_megabits() -> None:
         storage_operations=5.0, network_packets=7.0,
     )  # fmt: skip
     assert (load.operations_per_mhz_s() * 1000).tolist() == pytest.approx([5.0, 3.0, 7.0, 8.388608])
+
+
+@pytest.mark.parametrize(
+    ("consumed", "swapped_gib", "needed_gib"),
+    [
+        # Four VMs of 8 GiB on 16 GiB; a quarter of what is promised is given back.
+        (("", "", "", ""), 32 - 16 - 0.25 * 32, 32),
+        (("4096",) * 4, 0, 16),
+        (("6144",) * 4, 24 - 16, 24),
+        # Two are known: 12 GiB in use, and 16 promised of which a quarter comes back.
+        (("6144", "6144", "", ""), 28 - 16 - 0.25 * 16, 28),
+        (("9999", "8192", "8192", "8192"), 32 - 16, 32),
+    ],
+)
+def test_memory_in_use_decides_what_is_swapped(
+    consumed: tuple[str, ...], swapped_gib: float, needed_gib: float, tmp_path: Path
+) -> None:
+    rows = [f"v{at},1,1000,8192,{each}" for at, each in enumerate(consumed)]
+    header = "vm,vcpus,clock_mhz,memory_mib,memory_consumed_mib"
+    (tmp_path / "vms.csv").write_text("\n".join([header, *rows]) + "\n")
+    bare = {
+        "hypervisor_mib": 0, "control_partition_mib": 0, "vm_mib": 0, "vm_mib_per_gib": 0,
+        "vm_mib_per_vcpu": 0, "sharing_share": 0.0, "ballooning_share": 0.25, "swap_slowdown": 5,
+    }  # fmt: skip
+    cpu = {"plain": 1.0, "contention_loss": 0.0, "coscheduling_loss": 0.0}
+    scenario = farmsim.Scenario.of(
+        {
+            "name": "used",
+            "run": {"duration": "1 h"},
+            "farm": {"hosts": [{
+                "name": "h", "count": 1, "memory_overcommit": 3,
+                "hypervisor": {"based_on": "kvm", "change": {"memory": bare, "cpu": cpu}},
+                "server": {"cores": 16, "clock": "1 GHz", "memory": "16 GiB",
+                           "power": {"model": "linear", "idle": "100 W", "max": "200 W"}},
+                "assists": ["vt_x", "nested_paging"],
+            }]},
+            "workload": {
+                "vms_file": "vms.csv", "source": {"type": "constant", "utilisation": "10 %"},
+            },
+            "policies": {"initial": {"cpu_overcommit": 4}},
+            "baseline": {"type": "none"},
+        },
+        tmp_path,
+    )  # fmt: skip
+    outcome = build(scenario).engine.run()
+    effort = 1 + (5 - 1) * swapped_gib / needed_gib
+    assert outcome.farm.delivery.effort == pytest.approx([effort] * 4)
