@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from farmsim.models.base.arrays import Floats
 from farmsim.models.base.catalogue import data_file, traces
+from farmsim.models.sizing.held_out import Overload, placed_by_own_percentile
 from farmsim.models.workload.load_band import PERCENTILE
 from farmsim.models.workload.peaks import coincidence, percentiles
 
@@ -120,6 +121,16 @@ def main() -> None:
     for name in (*FARMS, "both"):
         each = [found[name] for found in covered]
         print(row(name, [min(each), sum(each) / len(each), max(each)]))
+    print("\nhosts of 83.2 GHz (32 cores of 2.6 GHz), VMs placed by their own P95 of two weeks,")
+    print("in the two weeks after these")
+    load = load_of("bitbrains")
+    print(by_own_percentile(load, 83_200.0))
+
+
+def by_own_percentile(load: Floats, capacity: float) -> Overload:
+    """Return the overload in the second half of a load, of hosts filled by P95s of the first."""
+    half = len(load) // 2
+    return placed_by_own_percentile(load[:half], load[half:], capacity)
 
 
 if __name__ == "__main__":

@@ -44,3 +44,11 @@ def test_the_bands_are_those_of_the_shipped_traces(measured: Any) -> None:
         assert low == pytest.approx(known.low, rel=0.12)
         assert typical == pytest.approx(known.typical, rel=0.25)
         assert high == pytest.approx(known.high, rel=0.45)
+
+
+def test_hosts_filled_by_percentiles_of_vms_are_too_few_two_weeks_later(measured: Any) -> None:
+    found = measured.by_own_percentile(measured.load_of("bitbrains"), 83_200.0)
+    assert found.hosts == 4
+    assert found.host_time == pytest.approx(0.0529, abs=5e-4)
+    assert found.any_host == pytest.approx(0.2096, abs=5e-4)
+    assert found.most_excess == pytest.approx(0.438, abs=5e-3)
