@@ -17,6 +17,7 @@ import architecture
 import click
 from catalogue_pages import catalogue, classes, hypervisors, workloads
 from describe import HEADER, Section, rows_of, sections, table
+from findings_page import findings
 from pages import page, prose
 from result_page import results
 
@@ -47,7 +48,10 @@ PROTOCOLS: dict[str, type] = {
 }  # fmt: skip
 CODES = (
     (errors.DONE, "done"),
-    (errors.ASSERTION_FAILED, "done, but a condition under `assert:` does not hold"),
+    (
+        errors.ASSERTION_FAILED,
+        "done, but a condition under `assert:` does not hold, or `import --strict` found a warning",
+    ),
     (errors.BAD_INPUT, "wrong usage, scenario or input; nothing was written"),
     (errors.INTERNAL, "a fault of farmsim; `FARMSIM_DEBUG=1` shows where"),
     (errors.INTERRUPTED, "interrupted; nothing was written"),
@@ -190,6 +194,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "workloads.md": workloads,
     "results.md": results,
     "cli.md": command_line,
+    "findings.md": findings,
 }
 
 

@@ -10,7 +10,6 @@ from ...models.base.lazy_dataclass import dataclass
 from ..errors.problems import InputError, refuse
 from ..inventory.cluster_names import tell_clusters_apart
 from ..inventory.cluster_totals import ClusterTotals, cluster_totals
-from ..inventory.findings import Finding, Severity
 from ..inventory.inventory import Inventory, Scope, Vm
 from ..inventory.join_checks import join_findings
 from ..inventory.scope import set_scopes
@@ -80,23 +79,10 @@ def import_files(paths: Sequence[Path], options: ImportOptions) -> Imported:
         except InputError as error:
             problems += error.problems
             continue
-        if file_format.experimental:
-            part.findings.append(_experimental(part, file_format.name))
         parts.append(part)
     if problems:
         raise InputError(problems)
     return imported(parts, options)
-
-
-def _experimental(part: Inventory, name: str) -> Finding:
-    """Say that a format is known from other importers only."""
-    return Finding(
-        "FORMAT_EXPERIMENTAL",
-        Severity.INFO,
-        ", ".join(source.file for source in part.sources),
-        f"the format {name} is known to farmsim from other importers, not from whole files",
-        "compare the totals with those of the tool that wrote the file",
-    )
 
 
 def _renamed(file: InputFile, columns: dict[str, str]) -> InputFile:

@@ -252,21 +252,48 @@ def _load_findings(
             f"values are means over {load.step_s / 60:g} min",
             "peaks within a step are not seen: percentiles are biased low",
         )
-    told = [
-        ("SERIES_INCOMPLETE", list(load.constant), "have no series, or less than 90 % of it",
-         "they stay at their use at the instant of the inventory, or at the mean of their values"),
-        ("SERIES_GAPS_HELD", held, "have gaps of more than two steps",
-         "the value before a gap is kept in it"),
-        ("SERIES_ABOVE_CAPACITY", above, "used or asked for more than their own CPU",
-         "values are cut at vCPUs x clock"),
-        ("CPU_OF_VM_UNKNOWN", unknown, "have neither a series nor a value of CPU in use",
-         "they are taken as idle: the sum of the load is too low by them"),
-    ]  # fmt: skip
-    for code, names, message, effect in told:
-        if names:
-            severity = Severity.INFO if code == "SERIES_ABOVE_CAPACITY" else Severity.WARNING
-            text = f"{len(names):,} VMs {message}: {', '.join(names[:5])}"
-            yield Finding(code, severity, "series", text, effect, tuple(names))
+    if load.constant:
+        yield Finding(
+            "SERIES_INCOMPLETE",
+            Severity.WARNING,
+            "series",
+            f"{_vms(load.constant)} have no series, or less than 90 % of it",
+            "they stay at their use at the instant of the inventory, or at their mean",
+            load.constant,
+        )
+    if held:
+        yield Finding(
+            "SERIES_GAPS_HELD",
+            Severity.WARNING,
+            "series",
+            f"{_vms(held)} have gaps of more than two steps",
+            "the value before a gap is kept in it",
+            tuple(held),
+        )
+    if above:
+        yield Finding(
+            "SERIES_ABOVE_CAPACITY",
+            Severity.INFO,
+            "series",
+            f"{_vms(above)} used or asked for more than their own CPU",
+            "values are cut at vCPUs x clock",
+            tuple(above),
+        )
+    if unknown:
+        yield Finding(
+            "CPU_OF_VM_UNKNOWN",
+            Severity.WARNING,
+            "series",
+            f"{_vms(unknown)} have neither a series nor a value of CPU in use",
+            "they are taken as idle: the sum of the load is too low by them",
+            tuple(unknown),
+        )
+
+
+def _vms(names: Sequence[str]) -> str:
+    """Return how many VMs these are, and the first of them."""
+    more = " …" if len(names) > 5 else ""
+    return f"{len(names):,} VMs ({', '.join(names[:5])}{more})"
 
 
 def write_load(load: MeasuredLoad, path: Path) -> None:

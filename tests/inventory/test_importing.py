@@ -356,3 +356,13 @@ def test_memory_beyond_that_of_the_host_is_allowed_for_and_told() -> None:
     made = run(farm([host("h1", memory_mib=32_768.0)], [vm(f"v{at}") for at in range(3)]))
     assert made.groups[0].memory_overcommit == 1.5
     assert "HOST_MEMORY_OVERCOMMITTED" in codes(made)
+
+
+def test_the_mapping_file_of_the_documentation_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text("utf-8")
+    path = tmp_path / "map.yaml"
+    path.write_text(page.split("```text\n")[1].split("```")[0])
+    mapping = read_mapping(path)
+    assert mapping.columns == {"RAM (MB)": "Memory"}
+    assert mapping.class_of("DB-1") == "oltp"
+    assert (mapping.server_of("old-1"), mapping.server_of("x")) == mapping.servers
