@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ...models.hypervisor.licences import HostLicence
 from ...policies.selection.maximum_correlation import BY_MEMORY, BY_SUM, PICKS
 from ...scenarios.language.units import write
+from ...scenarios.readers.vms_table import VmsTable
 from ...scenarios.spec.policies import FailingHosts, reserves_of
 from ..base.played_case import PlayedCase
 from ..base.wording import capital, percent
@@ -28,10 +29,12 @@ def warnings(run: PlayedCase, here: dict[str, float], paid: Sequence[int]) -> li
 
     ``here`` are the run's metrics, ``paid`` counts the hosts paid for, per group.
 
-    The order is recorded hosts, calibration, load, costs, minimum orders of licences, reserve, work
-    not done, policies; the report and the terminal keep it. Empty where nothing is to be said.
+    The order is VMs left out, recorded hosts, calibration, load, costs, minimum orders of licences,
+    reserve, work not done, policies; the report and the terminal keep it. Empty where nothing is to
+    be said.
     """
     return [
+        *_left_out(run.case.load.table),
         *run.case.notes,
         *_calibration_warnings(run),
         *_load_warnings(run),
@@ -63,6 +66,17 @@ def _calibration_warnings(run: PlayedCase) -> list[str]:
             "memory, load or servers differ."
         )
     return [told]
+
+
+def _left_out(table: VmsTable | None) -> list[str]:
+    """Return how many VMs the column ``scope`` of a table leaves out, and why."""
+    if table is None or not table.left_out:
+        return []
+    counts = {scope: len(names) for scope, names in table.left_out.items()}
+    total = sum(counts.values())
+    listed = ", ".join(f"{count:,} {scope}" for scope, count in counts.items())
+    what = "1 VM is" if total == 1 else f"{total:,} VMs are"
+    return [f"{what} left out of the run by the scope in {table.file.name}: {listed}."]
 
 
 def _load_warnings(run: PlayedCase) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from ...policies.control.balance import Balance
 from ...policies.control.control import NoControl, migrates_vms
 from ...scenarios.resolve.hypervisors import server_of
+from ...scenarios.traces.formats import RecordedTrace
 from ..base.played_case import PlayedCase
 
 SHOWN = 5
@@ -49,14 +50,29 @@ def _idle_fields(run: PlayedCase, drawn: int) -> Iterator[tuple[str, str]]:
 
 def _size_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:
     """Yield shares and reservations of sizes where CPU is shared by demand alone."""
-    scenario = run.scenario
+    scenario, table = run.scenario, run.case.load.table
+    yield from _columns_of_table(run)
     if scenario.service.sharing == "shares":
         return
+    if table is not None and np.nan_to_num(table.reservation_mhz).any():
+        why = "service.sharing: demand ignores it; set service.sharing: shares"
+        yield f"The column reservation_mhz of {table.file.name}", why
     why = "service.sharing: demand ignores both; set service.sharing: shares"
     for size in scenario.workload.sizes:
         for name in ("shares", "reservation"):
             if _changed(size, name):
                 yield f"workload.sizes.{size.name}.{name}", why
+
+
+def _columns_of_table(run: PlayedCase) -> Iterator[tuple[str, str]]:
+    """Yield columns of a table of VMs that say what nothing here asks for."""
+    table, workload = run.case.load.table, run.scenario.workload
+    if table is None:
+        return
+    recorded = isinstance(workload.source, RecordedTrace)
+    if any(table.load) and not (recorded and workload.match_series_by in ("name", None)):
+        why = "workload.source has no series that are matched by name"
+        yield f"The column load of {table.file.name}", why
 
 
 def _migration_fields(run: PlayedCase) -> Iterator[tuple[str, str]]:

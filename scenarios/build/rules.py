@@ -111,12 +111,14 @@ def build_rules(
     start: InitialPlacementSetup,
     is_static: bool,
     elasticity: Elasticity | None,
+    groups: Sequence[str] = (),
 ) -> tuple[Rules | None, list[InputFile]]:
     """Return the rules of a farm, None if there are none, and the files read for them.
 
     Reservations of CPU are rules too: no host promises more than it has. ``is_static``: all VMs are
-    there from the start. ``elasticity`` says which VMs may get other sizes. Raises InputError
-    for names that nobody has and for sets of rules that no placement can keep.
+    there from the start. ``elasticity`` says which VMs may get other sizes, ``groups`` (vms,) the
+    group of each VM of a table. Raises InputError for names that nobody has and for sets of rules
+    that no placement can keep.
     """
     written, files = written_rules(scenario)
     reserved = _reservations(scenario, farm, stack, elasticity)
@@ -124,7 +126,7 @@ def build_rules(
         return None, files
     _raise(_unsafe(scenario, written))
     problems: list[Problem] = []
-    finder = _Finder(farm, stack)
+    finder = _Finder(farm, stack, groups)
     made = [_rule(each, finder, problems) for each in written]
     _raise(problems)
     capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
@@ -185,7 +187,9 @@ def _reservations(
             ),
             0,
         )
-        path = ("workload", "sizes", index, "reservation")
+        path: tuple[str | int, ...] = ("workload", "sizes", index, "reservation")
+        if scenario.workload.vms_file is not None:
+            path = ("workload", "vms_file")
         place = scenario.place(path) or scenario.name
         found[rule] = WrittenRule(None, lambda _, place=place: place, ".".join(map(str, path)))  # type: ignore[misc]
     return found
@@ -258,12 +262,13 @@ def _called(part: ReservePart) -> str:
 
 
 class _Finder:
-    """Rows of VMs and hosts by name, pattern, size and tenant.
+    """Rows of VMs and hosts by name, pattern, size, tenant and group.
 
     It is made once for all rules: tables may have thousands.
     """
 
-    def __init__(self, farm: Farm, stack: Stack) -> None:
+    def __init__(self, farm: Farm, stack: Stack, groups: Sequence[str]) -> None:
+        self._group = np.array(groups, str)
         self.vms = _Names(list(farm.vms.names))
         self.hosts = _Names(list(farm.hosts.names))
         self._size, self._size_names = farm.vms.size, list(farm.vms.size_names)
@@ -282,6 +287,11 @@ class _Finder:
         owned = self._tenant[self._size] == self._tenant_names.index(name)
         return np.flatnonzero(owned)
 
+    def of_group(self, name: str) -> Ints | None:
+        """Return the VMs of a group of a table of VMs; None if there is no such group."""
+        rows = np.flatnonzero(self._group == name)
+        return rows if len(rows) else None
+
     @property
     def known(self) -> dict[str, Sequence[str]]:
         """Names that exist, by field."""
@@ -290,6 +300,7 @@ class _Finder:
             "hosts": self.hosts.names,
             "sizes": self._size_names,
             "tenants": self._tenant_names,
+            "groups": np.unique(self._group[self._group != ""]).tolist(),
         }
 
 
@@ -315,13 +326,19 @@ class _Names:
         return rows if len(rows) else None
 
 
-WHAT = {"vms": "VM", "hosts": "host", "sizes": "size", "tenants": "tenant"}
+WHAT = {
+    "vms": "VM",
+    "hosts": "host",
+    "sizes": "size",
+    "tenants": "tenant",
+    "groups": "group of VMs",
+}
 
 
 def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rule:
     """Return a rule over rows; unknown names are added to the problems.
 
-    VMs are those named, those of the sizes and those of the tenants. Raises InputError once there
+    VMs are those named, and those of the sizes, tenants and groups. Raises InputError once there
     are more than MAX_CONFLICTS_SHOWN problems: a table of another farm would have thousands.
     """
     constraint = written.constraint
@@ -330,6 +347,7 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
         "vms": finder.vms.find,
         "sizes": finder.of_size,
         "tenants": finder.of_tenant,
+        "groups": finder.of_group,
         "hosts": finder.hosts.find,
     }
     rows: dict[str, list[Ints]] = {"vms": [], "hosts": []}

@@ -1,7 +1,7 @@
 """Rules of placement from a table with a row per VM and rule.
 
-Rows of one rule may stand anywhere; each adds a VM, host, size or tenant to it. A rule is then read
-as if it stood in the scenario, so that the same is refused with the same words.
+Rows of one rule may stand anywhere; each adds a VM, host, size, tenant or group of VMs to it. A
+rule is then read as if it stood in the scenario, so that the same is refused with the same words.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ..spec.constraints import Constraint, ConstraintField
 from ..traces.trace import InputFile
 from .chunks import read_chunks
 
-LISTS = {"vm": "vms", "host": "hosts", "size": "sizes", "tenant": "tenants"}
+LISTS = {"vm": "vms", "host": "hosts", "size": "sizes", "tenant": "tenants", "group": "groups"}
 """Columns of which a rule has several entries, and the fields that they fill."""
 
 SINGLE = ("type", "domain", "at_most", "cpu", "penalty")

@@ -18,9 +18,9 @@ LEVEL = "Domain of the rule: a host, a rack or a site."
 class _Rule(Part):
     """What all rules have in common: a name, the VMs, and a penalty if the rule is a soft one.
 
-    The VMs are those of the names, the sizes and the tenants together. A hard rule (without a
-    penalty) is never broken by a policy, and a scenario whose rules contradict one another is
-    refused before the run; broken soft rules are counted in the result.
+    The VMs are those of the names, the sizes, the tenants and the groups together. A hard rule
+    (without a penalty) is never broken by a policy, and a scenario whose rules contradict one
+    another is refused before the run; broken soft rules are counted in the result.
     """
 
     FORMER_FIELDS: ClassVar = {"price": "penalty"}
@@ -33,6 +33,11 @@ class _Rule(Part):
     )
     sizes: tuple[Name, ...] = Field((), description="In addition, all VMs of these sizes.")
     tenants: tuple[Name, ...] = Field((), description="In addition, all VMs of these tenants.")
+    groups: tuple[Name, ...] = Field(
+        (),
+        description="In addition, all VMs of these groups: the column `group` of "
+        "`workload.vms_file`.",
+    )
     penalty: Weight | None = Field(
         None,
         description="Penalty of a VM placed against the rule, in a unit common to all rules; "
@@ -42,8 +47,8 @@ class _Rule(Part):
     @model_validator(mode="after")
     def _names_somebody(self) -> "_Rule":
         """Refuse a rule that names no VM."""
-        if not (self.vms or self.sizes or self.tenants):
-            raise problem("applies to no VM; set vms, sizes or tenants")
+        if not (self.vms or self.sizes or self.tenants or self.groups):
+            raise problem("applies to no VM; set vms, sizes, tenants or groups")
         return self
 
 

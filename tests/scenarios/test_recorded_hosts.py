@@ -175,3 +175,68 @@ def test_recorded_hosts_are_kept_whatever_they_are(
     assert (
         np.bincount(case.farm.vms.host, minlength=3).tolist() == case.farm.hosts.vm_count.tolist()
     )
+
+
+def test_rules_name_groups_of_the_table(tmp_path: Path) -> None:
+    rows = "a,1,2500,1024,web\nb,1,2500,1024,\nc,1,2500,1024,web\n"
+    made = scenario(
+        tmp_path,
+        initial={"placement": "first_fit"},
+        constraints=[{"name": "web apart", "type": "apart", "groups": ["web"]}],
+    )
+    (tmp_path / "vms.csv").write_text("vm,vcpus,clock_mhz,memory_mib,group\n" + rows)
+    assert first_hosts(farmsim.run(made)) == ["esx-1", "esx-1", "esx-2"]
+    (tmp_path / "rules.csv").write_text("rule,type,group\nweb apart,apart,wbe\n")
+    other = made.with_({"constraints": [], "constraints_file": "rules.csv"})
+    with pytest.raises(InputError, match="there is no group of VMs 'wbe'; did you mean web"):
+        build(other)
+
+
+def test_what_a_table_leaves_out_or_says_in_vain_is_told(tmp_path: Path) -> None:
+    made = scenario(tmp_path, initial={"placement": "first_fit"})
+    header = "vm,vcpus,clock_mhz,memory_mib,load,reservation_mhz,scope\n"
+    rows = "a,1,2500,1024,x,100,\nb,1,2500,1024,,,template\nc,1,2500,1024,,,powered_off\n"
+    (tmp_path / "vms.csv").write_text(header + rows)
+    told = farmsim.run(made).summary["warnings"]
+    left_out = "2 VMs are left out of the run by the scope in vms.csv: 1 template, 1 powered_off."
+    assert told[0] == left_out
+    assert (
+        "The column load of vms.csv has no effect here: workload.source has no series that are "
+        "matched by name." in told
+    )
+    assert any(text.startswith("The column reservation_mhz of vms.csv has no eff") for text in told)
+
+
+@given(
+    counts=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    memory=st.lists(st.sampled_from([512, 1024, 3072]), min_size=4, max_size=4),
+    vcpus=st.lists(st.integers(1, 4), min_size=4, max_size=4),
+    placement=st.sampled_from(["first_fit", "best_fit_decreasing", "dot_product"]),
+)
+def test_a_table_and_the_same_sizes_run_alike(
+    tmp_path_factory: pytest.TempPathFactory,
+    counts: list[int],
+    memory: list[int],
+    vcpus: list[int],
+    placement: str,
+) -> None:
+    folder, total = tmp_path_factory.mktemp("alike"), sum(counts)
+    names = [f"vm-{row + 1:0{len(str(total))}d}" for row in range(total)]
+    sizes = [
+        {"name": f"s{at}", "vcpus": vcpus[at], "clock": "1 GHz", "memory": f"{memory[at]} MiB",
+         "count": count}
+        for at, count in enumerate(counts)
+    ]  # fmt: skip
+    of_vm = [at for at, count in enumerate(counts) for _ in range(count)]
+    rows = "".join(
+        f"{name},{vcpus[at]},1000,{memory[at]},,\n" for name, at in zip(names, of_vm, strict=True)
+    )
+    policies = {"control": "consolidation", "every": "10 min"}
+    made = scenario(folder, rows, initial={"placement": placement}, policies=policies)
+    made = made.with_({"workload.source": {"type": "synthetic", "classes": "azure"}})
+    source = {"type": "synthetic", "classes": "azure"}
+    other = made.with_({"workload": {"source": source, "sizes": sizes}})
+    one, two = farmsim.run(made), farmsim.run(other)
+    for name, table in two.tables.items():
+        dropped = [column for column in ("size",) if column in table.column_names]
+        assert one.tables[name].drop_columns(dropped).equals(table.drop_columns(dropped)), name

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from vms_table_turns import listed as listed_vms
+
 Changes = dict[str, Any]
 Turns = dict[str, tuple[Changes, Changes]]
 
@@ -46,8 +48,13 @@ def constraint_turns(sizes: list[Changes]) -> Turns:
         rule = {"name": "rule", "type": kind, "vms": ["146*"], **OWN[kind], **fields}
         return farm | {"constraints": [rule]}
 
+    def grouped(kind: str, **fields: Any) -> Changes:
+        rule = {"name": "rule", "type": kind, "vms": ["web-[01]"], **OWN[kind], **fields}
+        return {**listed_vms(), "farm.hosts_per_rack": 4, "constraints": [rule]}
+
     turns: Turns = {}
     for kind, own in TURNED.items():
+        turns[f"constraints[]<{kind}>.groups"] = (grouped(kind), grouped(kind, groups=["front"]))
         turns[f"constraints[]<{kind}>.type"] = (farm, ruled(kind))
         for field, value in (OTHER | own).items():
             turns[f"constraints[]<{kind}>.{field}"] = (ruled(kind), ruled(kind, **{field: value}))

@@ -6,7 +6,7 @@ from typing import Any
 Changes = dict[str, Any]
 Turns = dict[str, tuple[Changes, Changes]]
 
-HEADER = "vm,vcpus,clock_mhz,memory_mib,host"
+HEADER = "vm,vcpus,clock_mhz,memory_mib,host,group"
 
 
 def listed(name: str = "vms.csv") -> Changes:
@@ -35,6 +35,7 @@ def vms_table_turns() -> Turns:
 
 def write_vms_tables(folder: Path) -> None:
     """Write the tables that the turns name."""
-    rows = [f"web-{row},2,1000,2048,x-{row + 1:02}" for row in range(8)]
+    groups = ["", "", "front", "front", "", "", "", ""]
+    rows = [f"web-{row},2,1000,2048,x-{row + 1:02},{group}" for row, group in enumerate(groups)]
     (folder / "vms.csv").write_text("\n".join([HEADER, *rows]) + "\n")
     (folder / "other-vms.csv").write_text("\n".join([HEADER, *rows[:5]]) + "\n")
