@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import farmsim
@@ -163,6 +163,7 @@ def test_a_farm_out_of_service_holds_nothing(tmp_path: Path) -> None:
         build(scenario(tmp_path, hosts=hosts))
 
 
+@settings(deadline=None)
 @given(at=st.lists(st.sampled_from(["esx-1", "esx-2", "esx-3", ""]), min_size=1, max_size=20))
 def test_recorded_hosts_are_kept_whatever_they_are(
     tmp_path_factory: pytest.TempPathFactory, at: list[str]
@@ -207,6 +208,7 @@ def test_what_a_table_leaves_out_or_says_in_vain_is_told(tmp_path: Path) -> None
     assert any(text.startswith("The column reservation_mhz of vms.csv has no eff") for text in told)
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     counts=st.lists(st.integers(1, 5), min_size=1, max_size=4),
     memory=st.lists(st.sampled_from([512, 1024, 3072]), min_size=4, max_size=4),

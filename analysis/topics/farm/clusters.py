@@ -178,8 +178,8 @@ CLUSTERS = Topic(
         TopicTable(
             TABLE,
             clusters_table,
-            lambda run: bool(run.case.stack.clusters),
-            "Only where the scenario has `farm.clusters`.",
+            lambda run: run.accounts.clusters is not None,
+            "Only where the scenario has `farm.clusters`; not of dedicated servers.",
         ),
     ),
     facts={"clusters": cluster_rows},
