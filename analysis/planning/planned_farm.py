@@ -16,15 +16,13 @@ from ...scenarios.errors.problems import refuse
 from ...scenarios.resolve.clusters import NONE
 from ...scenarios.resolve.racks import racks_are_known
 from ...scenarios.scenario import Scenario
-from ...scenarios.spec.planning import MAX_RESERVE, PlanningPart
+from ...scenarios.spec.planning import MAX_RESERVE, NO_CLUSTER, WHOLE, PlanningPart
 from ...scenarios.spec.policies import FailingHosts
 from ...scenarios.spec.spec import Spec
 
 P95 = 0.95
 SLOTS = 64
 """Samples of demand that are added up at a time."""
-WHOLE, NO_CLUSTER = "farm", "no cluster"
-"""What the only cluster is called where a scenario names none, and hosts of none where it does."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .errors import ASSERTION_FAILED, DONE
-from .options import PATH, QUIET, json_option
+from .options import PATH, QUIET, json_option, time_s
 from .output import echo, echo_json, written
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 )
 @click.option("--tz", metavar="ZONE", help="Zone of times without one, such as Europe/Vienna.")
 @click.option(
+    "--interval",
+    metavar="TIME",
+    help="Time between files of counters that do not state theirs, such as '5 min' (libvirt).",
+)
+@click.option(
     "--anonymize",
     is_flag=True,
     help="Replace all names by numbered ones, the same with the same key.",
@@ -63,6 +68,7 @@ def import_inventory(
     system: tuple[str, ...],
     include_maintenance: bool,
     tz: str | None,
+    interval: str | None,
     anonymize: bool,
     key: Path | None,
     strict: bool,
@@ -90,6 +96,7 @@ def import_inventory(
         include=_scopes(include),
         system=system,
         time_zone=tz,
+        interval_s=None if interval is None else time_s("--interval", interval),
         include_maintenance=include_maintenance,
         aliases=None if key_file is None else Aliases.read(key_file),
     )

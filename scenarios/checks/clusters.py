@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ..errors.suggest import unknown_name
 from ..language.fields import Fault
 from ..resolve.clusters import cluster_names
+from ..spec.planning import NO_CLUSTER, WHOLE
 from ..spec.spec import Spec
 
 
@@ -35,9 +36,10 @@ def faults_of_clusters(spec: Spec) -> Iterator[Fault]:
                 message = "VMs of a cluster always migrate within it; remove its own name"
                 yield (*place, "migrate_to", at), message
     yield from _of_vms(spec, names)
+    planned = [*names, NO_CLUSTER] if names else [WHOLE]
     for index, name in enumerate(spec.planning.incomplete_clusters if spec.planning else ()):
-        if name not in names:
-            yield ("planning", "incomplete_clusters", index), _no_cluster(name, names)
+        if name not in planned:
+            yield ("planning", "incomplete_clusters", index), _no_cluster(name, names and planned)
 
 
 def _of_vms(spec: Spec, names: list[str]) -> Iterator[Fault]:

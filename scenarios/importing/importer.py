@@ -46,7 +46,8 @@ class ImportOptions:
     """What the user says about an import.
 
     ``include`` are scopes that are moved into the plan, ``system`` patterns of names of system VMs,
-    ``time_zone`` that of times without one. ``aliases`` replace names, if given.
+    ``time_zone`` that of times without one, ``interval_s`` the time between files of counters that
+    do not state theirs. ``aliases`` replace names, if given.
     """
 
     name: str = "imported-farm"
@@ -54,6 +55,7 @@ class ImportOptions:
     include: frozenset[Scope] = frozenset()
     system: tuple[str, ...] = ()
     time_zone: str | None = None
+    interval_s: float | None = None
     include_maintenance: bool = False
     aliases: Aliases | None = None
 
@@ -71,6 +73,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions) -> Imported:
         day_first=None if mapping.dates is None else mapping.dates == "day_first",
         system=options.system,
         time_zone=options.time_zone,
+        interval_s=options.interval_s,
     )
     parts, problems = [], []
     for file_format, group in recognised(files):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ..errors.terminal_text import shortened
@@ -98,14 +98,3 @@ def finite(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
-
-
-def single_keys(keys: Iterable[str]) -> Iterator[str]:
-    """Yield keys, those that came before with a number behind: ``a``, ``a#2``."""
-    seen: set[str] = set()
-    for key in keys:
-        unique, number = key, 2
-        while unique in seen:
-            unique, number = f"{key}#{number}", number + 1
-        seen.add(unique)
-        yield unique

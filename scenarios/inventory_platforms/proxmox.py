@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..inventory.findings import Finding, Severity
+from ..inventory.identity import Identities, VmIds
 from ..inventory.inventory import Host, Inventory, Vm
 from ..inventory.series import history_findings, joined
 from ..inventory_files.columns import ReadOptions
-from ..inventory_files.json_values import JsonValues, Record, records, single_keys, unwrapped
+from ..inventory_files.json_values import JsonValues, Record, records, unwrapped
 from ..inventory_files.sheets import InputFile
 from ..inventory_files.sources import begun
 from .proxmox_series import HISTORY, is_history, series_of
@@ -113,10 +114,14 @@ def _add_resources(
                 inventory.hosts.append(host)
         elif isinstance(kind, str) and kind in _GUESTS:
             inventory.vms.append(_guest(each, kind, values, where))
-    keys = single_keys(vm.key for vm in inventory.vms)
+    links = Identities(
+        [VmIds(vm.name, host=vm.host, vm_id=vm.source_id) for vm in inventory.vms],
+        [vm.row for vm in inventory.vms],
+    )
+    inventory.findings += links.findings()
     inventory.vms[:] = [
-        dataclasses.replace(vm, key=key) if key != vm.key else vm
-        for vm, key in zip(inventory.vms, keys, strict=True)
+        dataclasses.replace(vm, key=key)
+        for vm, key in zip(inventory.vms, links.keys(), strict=True)
     ]
     for row, host in enumerate(inventory.hosts):
         if host.name in statuses:

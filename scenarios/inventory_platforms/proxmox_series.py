@@ -62,18 +62,13 @@ def _named_by_file(file: str, stem: str, name: str | None) -> Finding:
 def _object(inventory: Inventory, told: str) -> str | None:
     """Return the node or guest that a text names; the longest of several names counts.
 
-    Guests are found by name, number or ``qemu/100``. A name that several guests have finds the key
-    of none.
+    Guests are found by key, which is the name where only one has it, by number or ``qemu/100``.
     """
-    names = [host.name for host in inventory.hosts]
-    guests = [vm.name for vm in inventory.vms]
-    names += [name for name in guests if guests.count(name) == 1]
-    targets = dict(zip(names, names, strict=True))
+    targets = {host.name: host.name for host in inventory.hosts}
     for vm in inventory.vms:
-        shown = vm.name if guests.count(vm.name) == 1 else vm.key
-        targets.setdefault(vm.key.replace("/", "-"), shown)
-        targets.setdefault(vm.key, shown)
-        targets.setdefault(vm.key.rpartition("/")[2], shown)
+        identity = vm.source_id or vm.key
+        for name in (vm.key, identity, identity.replace("/", "-"), identity.rpartition("/")[2]):
+            targets.setdefault(name, vm.key)
     for name in sorted(targets, key=len, reverse=True):
         if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", told):
             return targets[name]

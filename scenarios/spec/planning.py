@@ -13,6 +13,8 @@ Filled = Annotated[float, Field(gt=0, le=1), QuantityField("share")]
 Ratio = Annotated[Factor, Field(gt=0, le=100)]
 OF_FAILURES = {"vcpus_per_core": "vcpus_per_core_failure", "cpu": "cpu_two_failures"}
 """Limits of normal operation, and those for failures that may not be below them."""
+WHOLE, NO_CLUSTER = "farm", "no cluster"
+"""What the only cluster is called where a scenario names none, and hosts of none where it does."""
 MAX_RESERVE = 2
 """Hosts that may fail at once: every host and every pair is tried, no larger sets."""
 
@@ -66,7 +68,8 @@ class PlanningPart(Part):
     incomplete_clusters: tuple[Name, ...] = Field(
         (),
         description="Clusters of which host rows are missing from the inventory: they get no "
-        "utilisation, overcommit, failure or headroom figure. An import writes them.",
+        "utilisation, overcommit, failure or headroom figure. `no cluster` are hosts of none, "
+        "`farm` all of a farm without clusters. An import writes them.",
         examples=[["Cluster1"]],
     )
 

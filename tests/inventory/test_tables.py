@@ -1,12 +1,15 @@
 """vROps, Azure Migrate, Live Optics and Nutanix Collector."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from inventories import codes, expected, file_of, inventory_of, read_one
+from inventories import DATA, codes, expected, file_of, inventory_of, read_one
 
+from farmsim.cli.main import run_command_line
 from farmsim.models.workload.peaks import coincidence, percentile
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.inventory.inventory import Inventory, Scope, Series
@@ -204,3 +207,41 @@ def test_live_optics_says_over_which_time_and_reads_active_memory() -> None:
     assert found.identity == "vm_uuid"
     set_scopes(found, include={Scope.POWERED_OFF})
     assert sum(vm.scope is Scope.IN_PLAN for vm in found.vms) == 10
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "vms"),
+    [
+        (["azure_migrate.csv"], [], 5),
+        (["liveoptics.xlsx"], [], 9),
+        (["nutanix_collector.xlsx"], [], 9),
+        (["liveoptics.xlsx", "vrops_vm_hourly.csv"], ["--tz", VIENNA], 9),
+        (["proxmox_cluster_resources.json", "proxmox_node_status.json"], [], 7),
+        (
+            ["proxmox_cluster_resources.json", "proxmox_node_status.json"],
+            ["--include", "containers"],
+            8,
+        ),
+    ],
+)
+def test_every_format_with_vms_becomes_a_valid_scenario(
+    names: list[str], options: list[str], vms: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "farm"
+    files = [str(DATA / name) for name in names]
+    assert run_command_line(["import", *files, "-o", str(out), *options, "--quiet"]) == 0
+    assert run_command_line(["validate", str(out / "scenario.yaml")]) == 0
+    record = json.loads((out / "import.json").read_text("utf-8"))
+    told = [each["code"] for each in record["findings"]]
+    assert told.count("FORMAT_EXPERIMENTAL") == 1
+    rows = (out / "vms.csv").read_text("utf-8").splitlines()
+    assert sum("in_plan" in row for row in rows) == vms
+    assert any(row.startswith("app-01") for row in rows)
+
+
+def test_the_interval_of_counters_is_an_option(tmp_path: Path) -> None:
+    files = [str(DATA / f"virsh_{name}.txt") for name in ("nodeinfo", "domstats_t0", "domstats_t1")]
+    out = tmp_path / "farm"
+    assert run_command_line(["import", *files, "-o", str(out), "--interval", "5 min"]) == 0
+    table = (out / "vms.csv").read_text("utf-8")
+    assert ",0.375," in table
