@@ -370,7 +370,7 @@ class _Tests:
                 return "rules", f"no host that is left is open to {vm}"
             return "apart", f"apart: rule {rules[0]} leaves no host to {vm}"
         need = self._items.needs[item]
-        free = np.maximum(placing.free[may], 0.0)
+        free = np.maximum(placing.free()[may], 0.0)
         short = free < need * (1 - TOLERANCE)
         column = int(short.sum(axis=0).argmax())
         lacking = short[:, column]

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ..base.arrays import Bools, Floats, Ints
+from ..base.arrays import Bools, Floats, Ints, sum_by
 from ..base.lazy_dataclass import dataclass
 from ..bounds.bin_packing import dual_feasible_bound
 from .planned_farm import MEMORY, TOLERANCE, Items, PlannedFarm, PlannedHosts, items_of
@@ -16,6 +16,10 @@ FIRST_FIT, BEST_FIT, WORST_FIT, ALIGNED = "first fit", "best fit", "worst fit", 
 FITS: Final = (FIRST_FIT, BEST_FIT, ALIGNED, WORST_FIT)
 ORDERS: Final = ("scarcest", "memory", "largest share", "sum of shares")
 """How items are ordered, decreasing: by the scarcest resource, by memory, by shares of a host."""
+
+
+SLACK = 2 * TOLERANCE
+"""Rounding of what is left, as a share of the largest host."""
 
 
 class Placing:
@@ -27,9 +31,10 @@ class Placing:
 
     def __init__(self, items: Items, hosts: PlannedHosts, rooms: Floats) -> None:
         self.items, self.hosts = items, hosts
-        self.free = rooms.copy()
         self.scale = np.maximum(rooms.max(axis=0, initial=0.0), TOLERANCE)
-        self.slack = TOLERANCE * (rooms + 1.0)
+        # Shares of the largest host, a row per resource: few long rows are quick to compare.
+        self._free = np.ascontiguousarray((rooms / self.scale).T)
+        self._needs = np.ascontiguousarray((items.needs / self.scale)[:, :, None])
         self.home = np.full(len(items.needs), -1)
         self._rules: dict[int, list[int]] = {}
         self._domains: list[Ints] = []
@@ -49,14 +54,15 @@ class Placing:
     def copied(self) -> "Placing":
         """Return a placement that goes on from this one without changing it."""
         other = copy(self)
-        other.free, other.home = self.free.copy(), self.home.copy()
+        other._free, other.home = self._free.copy(), self.home.copy()
         other._counts = [each.copy() for each in self._counts]
         return other
 
     def stand(self, home: Ints) -> None:
         """Set all items down on the hosts that they stand on; -1 stands nowhere."""
         there = np.flatnonzero(home >= 0)
-        np.subtract.at(self.free, home[there], self.items.needs[there])
+        for row, need in enumerate(self._needs[there, :, 0].T):
+            self._free[row] -= sum_by(home[there], weights=need, minlength=len(self.hosts))
         self.home[there] = home[there]
         for item in self._rules:
             for row in self._rules[item] if home[item] >= 0 else ():
@@ -64,11 +70,20 @@ class Placing:
 
     def close(self, hosts: Ints) -> None:
         """Let nothing be placed on hosts that have failed."""
-        self.free[hosts] = -np.inf
+        self._free[:, hosts] = -np.inf
+
+    def free(self) -> Floats:
+        """Return what each host has left, (hosts, 3): MiB, vCPUs, MHz; below 0 where it is over."""
+        left: Floats = (self._free * self.scale[:, None]).T
+        return left
+
+    def free_of(self, host: int) -> bytes:
+        """Return what a host has left in a form that equals that of hosts with the same."""
+        return self._free[:, host].tobytes()
 
     def put(self, item: int, host: int) -> None:
         """Set an item down on a host, whether it fits or not."""
-        self.free[host] -= self.items.needs[item]
+        self._free[:, host] -= self._needs[item, :, 0]
         self.home[item] = host
         for row in self._rules.get(item, ()):
             self._counts[row][self._domains[row][host]] += 1
@@ -76,7 +91,7 @@ class Placing:
     def lift(self, item: int) -> None:
         """Take an item off its host."""
         host = int(self.home[item])
-        self.free[host] += self.items.needs[item]
+        self._free[:, host] += self._needs[item, :, 0]
         self.home[item] = -1
         for row in self._rules.get(item, ()):
             self._counts[row][self._domains[row][host]] -= 1
@@ -95,8 +110,7 @@ class Placing:
 
     def candidates(self, item: int) -> Bools:
         """Return the hosts that may take an item now: room for it, and no rule against it."""
-        fits = (self.free + self.slack >= self.items.needs[item]).all(axis=1)
-        may: Bools = fits & self.allowed(item)
+        may: Bools = ((self._free - self._needs[item]).min(axis=0) >= -SLACK) & self.allowed(item)
         return may
 
     def choose(self, item: int, fit: str) -> int:
@@ -107,18 +121,21 @@ class Placing:
         by the dot product of both (Panigrahy et al. 2011, heuristics for vector bin packing); of
         equal ones the first.
         """
-        may = self.candidates(item)
-        if not may.any():
-            return -1
-        if fit == FIRST_FIT:
-            return int(may.argmax())
-        if fit == ALIGNED:
-            alike = (self.free / self.scale) @ (self.items.needs[item] / self.scale)
-            return int(np.where(may, alike, -np.inf).argmax())
-        left = ((self.free - self.items.needs[item]) / self.scale).min(axis=1)
+        left = (self._free - self._needs[item]).min(axis=0)
+        if fit == WORST_FIT:
+            left[~self.allowed(item)] = -np.inf
+            host = int(left.argmax()) if len(left) else -1
+            return host if host >= 0 and left[host] >= -SLACK else -1
+        may = (left >= -SLACK) & self.allowed(item)
         if fit == BEST_FIT:
-            return int(np.where(may, left, np.inf).argmin())
-        return int(np.where(may, left, -np.inf).argmax())
+            left[~may] = np.inf
+            host = int(left.argmin()) if len(left) else -1
+        elif fit == ALIGNED:
+            alike = np.where(may, (self._free * self._needs[item]).sum(axis=0), -np.inf)
+            host = int(alike.argmax()) if len(alike) else -1
+        else:
+            host = int(may.argmax()) if len(may) else -1
+        return host if host >= 0 and may[host] else -1
 
     def place_all(self, order: Ints, fit: str) -> list[int]:
         """Place items in an order; return those for which no host was left."""
@@ -294,7 +311,7 @@ def _search(
         hosts = hosts[hosts >= placing.home[waiting[at - 1]]]
     seen = set()
     for host in hosts.tolist():
-        mark = (int(alike[host]), placing.free[host].tobytes())
+        mark = (int(alike[host]), placing.free_of(host))
         if mark in seen:
             continue
         seen.add(mark)

@@ -47,6 +47,8 @@ class Restarts:
         self._items, self._hosts, self._rooms = items, hosts, rooms
         self._base = Placing(items, hosts, rooms)
         self._base.stand(items.home)
+        self._free = self._base.free()
+        self._slack = TOLERANCE * (rooms + 1.0)
         self._rank = np.empty(len(items.needs), np.int64)
         self._order = decreasing(items, rooms, "largest share")
         self._rank[self._order] = np.arange(len(self._order))
@@ -120,7 +122,7 @@ class Restarts:
         """Yield the few hosts with most room, then all."""
         every = np.arange(len(self._hosts))
         if len(every) > 2 * FEW:
-            room = (self._base.free / self._base.scale).min(axis=1)
+            room = (self._free / self._base.scale).min(axis=1)
             yield np.sort(np.argsort(-room, kind="stable")[:FEW])
         yield every
 
@@ -133,7 +135,7 @@ class Restarts:
 
     def _open_room(self, failed: Ints, hosts: Ints) -> Floats:
         """Return the free room of some hosts in each failure, (failures, hosts, 3)."""
-        free = np.repeat(self._base.free[hosts][None], len(failed), axis=0)
+        free = np.repeat(self._free[hosts][None], len(failed), axis=0)
         gone = (failed[:, :, None] == hosts).any(axis=1)
         free[gone] = -np.inf
         return free
@@ -157,7 +159,7 @@ class Restarts:
 
     def _placed(self, failed: Ints, victims: Ints, hosts: Ints) -> Bools:
         """Place the items of each failure, worst fit decreasing; whether all found a host."""
-        free, slack = self._open_room(failed, hosts), self._base.slack[hosts]
+        free, slack = self._open_room(failed, hosts), self._slack[hosts]
         items, every = self._items, np.arange(len(failed))
         alive = np.ones(len(failed), bool)
         for step in range(victims.shape[1]):
@@ -215,6 +217,7 @@ class Restarts:
 
     def _sums_fit(self, placing: Placing, victims: Ints) -> bool:
         """Whether what the victims need is within what the hosts that are left have free."""
-        left = np.where(np.isfinite(placing.free), np.maximum(placing.free, 0.0), 0.0).sum(axis=0)
+        free = placing.free()
+        left = np.where(np.isfinite(free), np.maximum(free, 0.0), 0.0).sum(axis=0)
         need = self._items.needs[victims].sum(axis=0)
         return bool((need <= left * (1 + TOLERANCE) + TOLERANCE).all())
