@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,18 @@ from ...models.base.lazy_dataclass import dataclass
 from ...models.sizing.floors import oversized
 from ...models.sizing.headroom import BY_SUMS, Headroom, ReferenceVm, headroom, median_vm
 from ...models.sizing.planned_farm import CPU, MEMORY, VCPUS, PlannedVms
+from ...scenarios.build.build import load_of
 from ...scenarios.errors.problems import refuse
 from ...scenarios.scenario import Scenario
 from ..report.vm_sentences import plural
 from .failure_tables import INCOMPLETE, NO_HOST, amounts, named
+from .load_tiers import known_load
 from .planned_farm import Plan, PlannedCluster, plan_of
 
 VM = re.compile(r"(\d{1,6})\s*c\s*(\d{1,9}(?:\.\d{1,6})?)\s*g(?:i?b)?", re.IGNORECASE)
 """``4c16g``: vCPUs and memory in GiB."""
+SIZES_ONLY = "L0"
+"""The tier of a load of which nothing but the sizes of the VMs is known."""
 WORDS: Mapping[str, str] = {
     "memory": "memory", "vcpus": "vCPUs per core", "cpu": "CPU", "apart": "rules",
     "rules": "rules", "placement": "placement",
@@ -144,7 +149,7 @@ class FarmHeadroom:
             },
             "confidence": {
                 "memory": "high", "vcpus": "high",
-                "cpu": self.cpu_confidence if self.cpu_known else "none",
+                "cpu": self.cpu_confidence,
             },
             "basis": {"memory": "configured", "vcpus": "configured", "cpu": self.cpu_basis},
             "notes": self.notes(),
@@ -207,7 +212,9 @@ class FarmHeadroom:
             "the others as they are. The number of VMs is joint: all are placed, and every failure "
             "of the reserve is tried.",
             "Limits: " + ", ".join(f"{text} ({basis[name]})" for name, text in shown.items()) + ".",
-            f"CPU: {self.cpu_basis}.",
+            f"CPU, confidence {self.cpu_confidence}: {self.cpu_basis}."
+            if self.cpu_known
+            else f"CPU is left out of account: nothing is known of the demand ({self.cpu_basis}).",
         ]
         for each in self.counted:
             assert each.found is not None
@@ -271,8 +278,12 @@ def headroom_of(
     planned (:func:`.plan_of`), or ``vm`` is none.
     """
     given = None if vm is None else parse_vm(vm, scenario.name)
-    plan, _ = plan_of(scenario, reserve=reserve)
-    known = all(cluster.farm.vms.cpu_mhz is not None for cluster in plan.clusters)
+    load = load_of(scenario)
+    plan, _ = plan_of(scenario, load, reserve)
+    source = known_load(scenario, load)
+    known = source.tier != SIZES_ONLY
+    if not known:
+        plan = replace(plan, clusters=[_without_cpu(each) for each in plan.clusters])
     if given is None:
         median = _median(plan, scenario.name)
         given = (median.vcpus, median.memory_mib)
@@ -285,25 +296,22 @@ def headroom_of(
         why = why or ("" if len(cluster.farm.hosts) else NO_HOST)
         found = None if why else headroom(cluster.farm, reference, plan.limits, cluster.reserve)
         clusters.append(ClusterHeadroom(cluster, reference, found, why, _large(cluster, plan)))
-    basis, confidence = cpu_basis(scenario)
     return FarmHeadroom(
         plan,
         ReferenceVm(given[0], given[1], everywhere * given[0]),
         "median VM" if vm is None else "yours",
         clusters,
         known,
-        basis,
-        confidence,
+        f"{source.method}; {source.words}",
+        source.confidence,
     )
 
 
-def cpu_basis(scenario: Scenario) -> tuple[str, str]:
-    """Return where the CPU demand of a scenario comes from, and the confidence that it deserves."""
-    source = scenario.workload.source
-    kind = getattr(source, "type", "")
-    if kind in ("constant", "synthetic", "resampled", "shipped"):
-        return f"95th percentile of an assumed load ({kind}), not of these VMs", "none"
-    return "95th percentile of the recorded load of the VMs", "high"
+def _without_cpu(cluster: PlannedCluster) -> PlannedCluster:
+    """Return a cluster of whose CPU demand nothing is known."""
+    farm, vms = cluster.farm, cluster.farm.vms
+    sizes = PlannedVms(vms.names, vms.vcpus, vms.memory_mib)
+    return replace(cluster, farm=farm.with_vms(sizes, farm.home))
 
 
 def _median(plan: Plan, name: str) -> ReferenceVm:

@@ -10,6 +10,7 @@ from ...models.base.quantiles import nearest_rank
 from ...models.rules.constraints import BY_HOST_ALONE
 from ...models.sizing.limits import Limits
 from ...models.sizing.planned_farm import PlannedFarm, PlannedHosts, PlannedVms, SpreadRule
+from ...policies.placement_algorithms.recorded import Recorded
 from ...scenarios.build.build import Case, build, load_of
 from ...scenarios.build.workload import Load
 from ...scenarios.errors.problems import refuse
@@ -87,8 +88,16 @@ def plan_of(
 
 
 def recorded_home(case: Case) -> Ints:
-    """Return the host that each VM is recorded on (vms,), -1 where none is."""
-    return np.full(len(case.farm.vms), -1)
+    """Return the host that each VM is recorded on (vms,), -1 where none is or is not in service.
+
+    Hosts are those of the table of VMs, where the initial placement is ``recorded``.
+    """
+    placement, table = case.scenario.policies.initial.placement, case.load.table
+    if not isinstance(placement, Recorded) or table is None:
+        return np.full(len(case.farm.vms), -1)
+    row_of = {name: row for row, name in enumerate(case.farm.hosts.names)}
+    home = np.array([row_of.get(name, -1) for name in table.host], np.int64)
+    return np.where((home >= 0) & case.farm.hosts.in_service[home], home, -1)
 
 
 def planned(
@@ -230,7 +239,8 @@ def _vms(case: Case, rows: Ints, there: Ints, parts_mhz: Floats) -> PlannedVms:
 def _hosts(case: Case, there: Ints) -> PlannedHosts:
     """Return the hosts of some rows, without what their hypervisors keep for themselves.
 
-    Raises InputError for hosts that hold one VM each.
+    Memory and CPU are those below the planning ceilings of the hosts. Raises InputError for hosts
+    that hold one VM each.
     """
     hosts, layer, domains = case.farm.hosts, case.stack.layer, case.domains
     group, levels = hosts.group[there], known_levels(case.scenario)
@@ -241,8 +251,8 @@ def _hosts(case: Case, there: Ints) -> PlannedHosts:
     return PlannedHosts(
         [hosts.names[row] for row in there.tolist()],
         layer.cores[group].astype(np.int64),
-        np.maximum(hosts.cpu_mhz[there] - (layer.base_mhz + layer.app_mhz)[group], 0.0),
-        hosts.memory_mib[there],
+        np.maximum(hosts.plan_mhz[there] - (layer.base_mhz + layer.app_mhz)[group], 0.0),
+        hosts.plan_mib[there],
         domains.rack[there] if "rack" in levels else nowhere,
         domains.site[there] if "site" in levels else nowhere,
         domains.rack_names,

@@ -55,8 +55,8 @@ def test_25_vms_on_three_hosts_leave_room_for_seven() -> None:
     assert found["limits"]["vcpus_per_core_failure"] == {"value": 4, "basis": "yours"}
     assert found["limits"]["cpu"] == {"value": 0.75, "basis": "default"}
     # The load is made up: that is said beside it.
-    assert found["confidence"] == {"memory": "high", "vcpus": "high", "cpu": "none"}
-    assert "assumed load" in found["basis"]["cpu"]
+    assert found["confidence"] == {"memory": "high", "vcpus": "high", "cpu": "assumed"}
+    assert "what the scenario assumes" in found["basis"]["cpu"]
 
 
 def test_the_command_prints_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +143,47 @@ def test_a_cluster_with_missing_host_rows_gets_no_figure() -> None:
     scenario = farmsim.Scenario.of(two_clusters(incomplete_clusters=["Beta"]))
     text = headroom_of(scenario, "4c16g").text()
     assert "7 VMs of 4 vCPUs and 16 GiB (yours) still fit, without 1 cluster that has no" in text
+
+
+VMS = """vm,vcpus,clock_mhz,memory_mib,host,cpu_used_mhz
+a,4,2000,61440,h-1,{use}
+b,4,2000,40960,h-1,{use}
+c,4,2000,51200,h-2,{use}
+d,4,2000,51200,h-3,{use}
+"""
+
+
+@pytest.mark.parametrize("use", ["500", ""])
+def test_vms_stand_on_their_recorded_hosts_and_unknown_cpu_is_no_figure(
+    tmp_path: Path, use: str
+) -> None:
+    (tmp_path / "vms.csv").write_text(VMS.format(use=use))
+    data = three_hosts(
+        workload={"vms_file": "vms.csv", "source": {"type": "snapshot"}},
+        policies={"initial": {"placement": "recorded", "count_by": "demand"}},
+    )
+    data["farm"]["hosts"] = [
+        {"name": "h", "server": SERVER | {"memory": "125 GiB"}, "count": 4,
+         "ceilings": {"memory": "80 %"}},
+    ]  # fmt: skip
+    data["farm"]["hosts"].append(data["farm"]["hosts"][0] | {
+        "name": "closed", "count": 1, "in_service": False,
+    })  # fmt: skip
+    found = headroom_of(farmsim.Scenario.of(data, tmp_path), "1c50g")
+    (cluster,) = found.clusters
+    assert cluster.cluster.out_of_service == ["closed-1"]
+    assert cluster.cluster.farm.home.tolist() == [0, 0, 1, 2]
+    # 80 % of 125 GiB is 100 GiB on each of 4 hosts, one of which may fail: 300 for 200.
+    values = found.to_dict()
+    assert values["independent"]["memory_gib"] == 100
+    assert values["joint"] == 2
+    if use:
+        assert values["independent"]["ghz"] > 0
+        assert values["confidence"]["cpu"] == "low"
+    else:
+        assert values["independent"]["ghz"] is None
+        assert values["confidence"]["cpu"] == "none"
+        assert "nothing is known of the demand" in found.text()
 
 
 @pytest.mark.parametrize("vm", ["", "c", "0c4g", "4c0g", "4c", "4c16t", "-4c16g", "4c1e3g"])
