@@ -59,7 +59,8 @@ class Quantity:
     ``unit`` is what it is read in (``MHz``, ``MiB``, ``%``, ``s`` or none), ``header_unit`` what
     the column is in where neither cell nor options say otherwise. Numbers outside ``least`` to
     ``most`` are unknown, with a finding; a column whose median of what is not 0 lies outside
-    ``usual`` is refused, since it is in another unit. ``unlimited`` (-1 in VMware) means none.
+    ``usual`` is refused, since it is in another unit; with ``optional`` it is unknown instead, with
+    a finding. ``unlimited`` (-1 in VMware) means none.
     """
 
     unit: str = ""
@@ -69,6 +70,7 @@ class Quantity:
     usual: tuple[float, float] | None = None
     whole: bool = False
     unlimited: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,7 @@ def numbers(
     options = options or ReadOptions()
     mark = decimal_mark(column, quantity, options, peers)
     factors = UNITS.get(quantity.unit, {})
-    told = options.units.get(column.key, options.units.get("*", "")) or quantity.header_unit
-    factor = factors.get(told.lower(), 1.0)
+    factor = _factor(column, quantity, options)
     values: list[float | None] = []
     wrong: list[int] = []
     for at, cell in enumerate(column.cells):
@@ -116,7 +117,14 @@ def numbers(
         if value is None and not is_missing(cell):
             wrong.append(at)
         values.append(value)
-    _refuse_magnitude(column, quantity, values)
+    unusual = _unusual(column, quantity, values)
+    if unusual and quantity.optional:
+        told = f"{column.header}: {unusual}"
+        effect = "its values are unknown"
+        findings.append(Finding("MAGNITUDE_UNUSUAL", Severity.WARNING, column.where, told, effect))
+        return [None] * len(values)
+    if unusual:
+        raise refuse(column.where, unusual, column.header)
     odd = [at for at, value in enumerate(values) if value is not None and _odd(value, quantity)]
     for at in odd:
         if not (quantity.unlimited and values[at] == -1 * factor):
@@ -204,8 +212,7 @@ def _plausible_mark(
 def _fits(column: Column, quantity: Quantity, options: ReadOptions, mark: str) -> bool:
     """Whether the numbers of a column are plausible if read with a decimal mark."""
     factors = UNITS.get(quantity.unit, {})
-    told = options.units.get(column.key, options.units.get("*", "")) or quantity.header_unit
-    factor = factors.get(told.lower(), 1.0)
+    factor = _factor(column, quantity, options)
     read = (_number(cell, mark, factors, factor) for cell in column.cells)
     values = [value for value in read if value]
     if not values:
@@ -243,26 +250,38 @@ def _odd(value: float, quantity: Quantity) -> bool:
     return not quantity.least <= value <= quantity.most
 
 
-def _refuse_magnitude(column: Column, quantity: Quantity, values: Sequence[float | None]) -> None:
-    """Raise InputError if a column is in another unit than its quantity."""
+def _factor(column: Column, quantity: Quantity, options: ReadOptions) -> float:
+    """Return what numbers without a unit are worth in the unit of the quantity.
+
+    Raises InputError if the user names a unit for the column that does not exist.
+    """
+    factors = UNITS.get(quantity.unit, {})
+    own = options.units.get(column.key)
+    if own is not None and own.lower() not in factors:
+        known = ", ".join(factors) or "none"
+        raise refuse("units", f"{own!r} is not a unit of this column; known: {known}", column.key)
+    told = own or options.units.get("*", "")
+    return factors.get(told.lower(), factors.get(quantity.header_unit.lower(), 1.0))
+
+
+def _unusual(column: Column, quantity: Quantity, values: Sequence[float | None]) -> str:
+    """Return what shows that a column is in another unit than its quantity; empty if nothing."""
     known = [value for value in values if value is not None and value > 0]
     if not known or not quantity.usual:
-        return
+        return ""
     middle = median(known)
     low, high = quantity.usual
     if low <= middle <= high:
-        return
+        return ""
     fitting = [
         unit
         for unit, worth in UNITS.get(quantity.unit, {}).items()
         if low <= middle * worth <= high and unit not in {"byte", "bytes"}
     ]
     advice = f"; it may be in {' or '.join(fitting)}" if fitting else ""
-    raise refuse(
-        column.where,
+    return (
         f"the median of the column is {middle:,.6g} {quantity.unit}, outside {low:,.6g} to "
-        f"{high:,.6g}{advice}; say its unit: units, {column.key}",
-        column.header,
+        f"{high:,.6g}{advice}; say its unit: units, {column.key}"
     )
 
 

@@ -150,9 +150,9 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
 """Fields that tell the table in a CSV file, whose name says nothing; the first that fits."""
 
 _VM_MEMORY = Quantity("MiB", "MiB", most=32 * 2**20, usual=(32.0, 4.0 * 2**20))
-_DISK = Quantity("MiB", "MiB", most=2.0**34, usual=(1024.0, 2.0**30))
+_DISK = Quantity("MiB", "MiB", most=2.0**34, usual=(1024.0, 2.0**30), optional=True)
 _COUNT = Quantity(most=1e6, whole=True)
-_MHZ = Quantity("MHz", "MHz", most=1e8, usual=(1.0, 1e7))
+_MHZ = Quantity("MHz", "MHz", most=1e8, usual=(1.0, 1e7), optional=True)
 _SHARE = Quantity("%", "%", most=400.0)
 _BESIDE = Quantity("MiB", "MiB", most=2.0**34)
 
@@ -174,7 +174,7 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
         "limit": Quantity("MHz", "MHz", most=1e8, unlimited=True),
     },
     "vMemory": {
-        "size": _VM_MEMORY,
+        "size": Quantity("MiB", "MiB", most=32 * 2**20),
         "consumed": Quantity("MiB", "MiB", most=32 * 2**20),
         "active": Quantity("MiB", "MiB", most=32 * 2**20),
         "reservation": Quantity("MiB", "MiB", most=32 * 2**20),

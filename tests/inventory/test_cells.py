@@ -68,6 +68,12 @@ def test_a_column_in_another_unit_is_refused_with_its_unit_named() -> None:
     assert read(MEMORY, size, units={"vHost.# Memory": "B"}) == [262_144]
     with pytest.raises(InputError, match="ghz"):
         read(CLOCK, 2.3, 2.6)
+    with pytest.raises(InputError, match="'pages' is not a unit of this column; known: b, "):
+        read(MEMORY, 16_384, units={"vHost.# Memory": "pages"})
+    found: list[Finding] = []
+    beside = Quantity("MiB", "MiB", usual=(1024.0, 2.0**30), optional=True)
+    assert numbers(column(size * 2**20, 0), beside, found) == [None, None]
+    assert [each.code for each in found] == ["MAGNITUDE_UNUSUAL"]
 
 
 def test_cells_that_cannot_be_right_are_unknown_and_counted() -> None:
