@@ -213,6 +213,7 @@ def _bare_farm(
     bare = group.model_copy(update=BARE)
     stack = build_stack(scenario, [bare], load.sizes, [_unlimited(size) for size in load.held])
     stack.layer.allowed[:] = True
+    stack = replace(stack, clusters=[])  # A server per VM belongs to none.
     model = host_model(bare, stack.platforms[0], calibration_factor(scenario, load))
     hosts = columns([model], np.zeros(count, np.int64), np.array([count]))
     farm = Farm(hosts, fresh(load.vms), layer=stack.layer, all_present=is_static)

@@ -418,3 +418,27 @@ def test_places_in_each_block_are_enough_for_first_fit(
             open_to = np.flatnonzero((of_host == of_host[home[vm]]) & (left >= need[vm]))
             assert len(open_to), (failed, vm)
             left[open_to[0]] -= need[vm]
+
+
+def test_dedicated_servers_of_a_baseline_belong_to_no_cluster() -> None:
+    server = {"cores": 4, "clock": "2 GHz", "memory": "24 GiB",
+              "power": {"model": "linear", "idle": "90 W", "max": "210 W"}}  # fmt: skip
+    size = {"name": "s", "vcpus": 2, "clock": "1 GHz", "memory": "2 GiB", "cluster": "A"}
+    result = farmsim.run(
+        {
+            "farmsim": 1,
+            "name": "clustered",
+            "run": {"duration": "1 h"},
+            "farm": {
+                "hosts": [{"name": "a", "server": server, "count": 2}],
+                "clusters": [{"name": "A", "hosts": ["a"]}],
+            },
+            "workload": {
+                "vms": 3, "sizes": [size], "source": {"type": "constant", "utilisation": 0.5},
+            },
+            "baseline": {"type": "dedicated"},
+        }
+    )  # fmt: skip
+    assert result.table("clusters").num_rows == 1
+    assert result.baseline is not None
+    assert "clusters" not in result.baseline.tables
