@@ -20,7 +20,7 @@ from ...models.workload.load_band import (
     Band,
     what_to_measure,
 )
-from ...models.workload.peaks import percentile
+from ...models.workload.peaks import MAXIMUM, Coincidence, percentile, percentiles
 from ...scenarios.build.build import load_of
 from ...scenarios.build.workload import Load
 from ...scenarios.readers.recorded_use import OF_CLUSTER, OF_HOST, UNKNOWN, MadeLoad
@@ -35,6 +35,8 @@ COVERAGE = 0.9
 """Share of samples, and of vCPUs, that has to be known for a tier to hold for the whole."""
 SLOTS = 64
 """Samples that are added up at a time."""
+HELD = 20_000_000
+"""Values of single VMs that are held at a time to find their percentiles."""
 ASSUMED = "assumed"
 NO_CLUSTER = ""
 METHODS: Mapping[str, str] = {
@@ -141,6 +143,49 @@ def cpu_needs(scenario: Scenario, load: Load | None = None) -> CpuNeeds:
 def known_load(scenario: Scenario, load: Load | None = None) -> KnownLoad:
     """Return what is known of the load of a scenario. Raises InputError if it cannot be read."""
     return cpu_needs(scenario, load).known
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """How far the peaks of VMs coincide, for each percentile: in the farm, and in each cluster."""
+
+    farm: Sequence[Coincidence]
+    clusters: Mapping[str, Sequence[Coincidence]]
+
+
+def peak_coincidences(
+    scenario: Scenario, load: Load | None = None, at: Sequence[float] = (PERCENTILE, MAXIMUM)
+) -> Peaks:
+    """Return the coincidence of the peaks of a scenario's VMs at percentiles ``at`` (1: maximum).
+
+    Sums and percentiles are those of the samples of the recorded load, gaps filled as the scenario
+    says, else of the run. Load that is made of a snapshot or by a generator has the coincidence
+    that it was made with. Raises InputError if the load cannot be read.
+    """
+    load = load or load_of(scenario)
+    cluster = _cluster_of_vms(load)
+    names = sorted(set(cluster.tolist()))
+    groups = [np.ones(len(cluster), bool), *(cluster == name for name in names)]
+    sums = _measured(load, scenario.run.duration, groups[1:]).sums_mhz
+    slots = len(sums[0])
+    own_mhz = np.zeros((len(at), len(cluster)))
+    step = max(HELD // slots, 1)
+    for first in range(0, len(cluster), step):
+        rows = np.arange(first, min(first + step, len(cluster)))
+        demand, mhz = load.new_demand(), np.zeros((slots, len(rows)))
+        for start in range(0, slots, SLOTS):
+            window = range(start, min(start + SLOTS, slots))
+            mhz[window.start : window.stop] = demand.batch(window).of(rows)
+        for number, p in enumerate(at):
+            own_mhz[number, rows] = percentiles(mhz, p)
+    farm, *others = (
+        [
+            Coincidence(p, percentile(total, p), float(own_mhz[number, mine].sum()), slots, slots)
+            for number, p in enumerate(at)
+        ]
+        for total, mine in zip(sums, groups, strict=True)
+    )
+    return Peaks(farm, dict(zip(names, others, strict=True)))
 
 
 def _cluster_of_vms(load: Load) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":

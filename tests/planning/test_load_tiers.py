@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import farmsim
-from farmsim.analysis.planning.load_tiers import CpuNeeds, cpu_needs
+from farmsim.analysis.planning.load_tiers import CpuNeeds, cpu_needs, peak_coincidences
 from farmsim.models.workload.load_band import Band
 
 HEADER = "vm,vcpus,clock_mhz,memory_mib,host,cluster,cpu_used_mhz,cpu_share"
@@ -166,3 +166,37 @@ def test_the_need_of_series_is_the_percentile_of_their_sum(tmp_path: Path) -> No
     assert found.clusters[0].p95_mhz.typical == pytest.approx(100 * 18 + 50 * 2)
     assert found.clusters[1].p95_mhz.typical == pytest.approx(2500)
     assert found.farm.p95_mhz.typical == pytest.approx(100 * 18 + 50 * 2 + 2500)
+
+
+def test_peaks_coincide_by_cluster(tmp_path: Path) -> None:
+    rows = ["a,1,1000,1024,,A,,", "b,1,1000,1024,,A,,", "c,1,1000,1024,,B,,"]
+    (tmp_path / "vms.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    (tmp_path / "load.csv").write_text(
+        "time,a,b,c\n0,100,0,50\n300,0,100,50\n600,0,100,50\n900,100,0,50\n"
+    )
+    host = {"server": "hp_ml110_g5", "count": 1}
+    written = {
+        "farm": {
+            "hosts": [{"name": "x", **host}, {"name": "y", **host}],
+            "clusters": [{"name": "A", "hosts": ["x"]}, {"name": "B", "hosts": ["y"]}],
+        },
+        "workload": {
+            "vms_file": "vms.csv",
+            "source": {"type": "csv", "path": "load.csv", "unit": "percent"},
+        },
+    }
+    found = peak_coincidences(farmsim.Scenario.of(written, tmp_path), at=(1.0,))
+    assert [each.share for each in found.clusters["A"]] == [0.5]
+    assert [each.share for each in found.clusters["B"]] == [1.0]
+    assert found.farm[0].peak_of_sum == pytest.approx(1500)
+    assert found.farm[0].sum_of_peaks == pytest.approx(2500)
+
+
+def test_the_coincidence_of_a_shipped_week(tmp_path: Path) -> None:
+    written = {
+        "farm": {"hosts": [{"name": "x", "server": "hp_ml110_g5", "count": 90}]},
+        "workload": {"source": "azure-v1-week"},
+    }
+    found = peak_coincidences(farmsim.Scenario.of(written, tmp_path))
+    assert [round(each.share, 2) for each in found.farm] == [0.65, 0.35]
+    assert list(found.clusters) == [""]

@@ -1,6 +1,8 @@
 """Percentiles by nearest rank, peak coincidence, and the band of the load factor."""
 
+import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,19 @@ def test_what_cannot_be_known_is_not_a_number() -> None:
     assert math.isnan(coincidence(columns([0, 0])).share)
     assert math.isnan(coincidence(columns([1, 2], [math.nan, math.nan])).sum_of_peaks)
     assert math.isnan(coincidence(np.empty((0, 3))).peak_of_sum)
+
+
+def test_hourly_export_with_two_missing_values() -> None:
+    path = Path(__file__).resolve().parents[1] / "data" / "inventory" / "vrops_vm_hourly.csv"
+    values: dict[str, list[float]] = {}
+    with path.open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            cell = row["VM|CPU|Demand (MHz)|Avg"].replace(",", "")
+            values.setdefault(row["Name"], []).append(math.nan if cell == "-" else float(cell))
+    found = coincidence(columns(*values.values()), 0.95)
+    assert (found.sum_of_peaks, found.peak_of_sum) == (47_200, 37_200)
+    assert round(found.share, 3) == 0.788
+    assert (found.instants, found.of_instants) == (46, 48)
 
 
 def test_percentile_is_a_value_that_occurs() -> None:
