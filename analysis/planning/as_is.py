@@ -92,11 +92,15 @@ class HostAsIs:
 
 @dataclass(frozen=True)
 class AsIs:
-    """All hosts as simulated and as recorded; ``reason`` says why none could be simulated."""
+    """All hosts as simulated and as recorded; ``reason`` says why none could be simulated.
+
+    ``no_cpu_because`` says why the CPU of hosts is not compared.
+    """
 
     hosts: tuple[HostAsIs, ...] = ()
     unplaced: tuple[str, ...] = ()
     reason: str = ""
+    no_cpu_because: str = ""
 
     @property
     def compared(self) -> int:
@@ -114,6 +118,7 @@ class AsIs:
             "not_checked_because": self.reason or None,
             "hosts": len(self.hosts),
             "cpu_compared": self.compared,
+            "cpu_not_compared_because": self.no_cpu_because or None,
             "cpu_same": self.same,
             "memory_same": sum(host.same_memory for host in self.hosts),
             "unplaced": list(self.unplaced),
@@ -163,6 +168,7 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
     memory = sums(farm.vms.memory_mib, placed)
     moved_vms, moved_mib = sums(ones, moved), sums(farm.vms.memory_mib, moved)
     moved_share = sums(farm.vms.demand_mhz, moved) / farm.hosts.cpu_mhz
+    why = _no_cpu(imported)
     hosts = []
     for row, name in enumerate(names):
         host = known.get(name)
@@ -174,7 +180,7 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
                 host=name,
                 simulated_share=float(share[row]),
                 recorded_share=None
-                if host.cpu_used_mhz is None
+                if why or host.cpu_used_mhz is None
                 else host.cpu_used_mhz / host.cpu_mhz,
                 vm_share=None if used is None else used / host.cpu_mhz,
                 simulated_mib=float(memory[row]),
@@ -185,7 +191,22 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
                 moved_mib=float(moved_mib[row]),
             )
         )
-    return AsIs(tuple(hosts), tuple(vms[row] for row in np.flatnonzero(on_host < 0).tolist()))
+    unplaced = tuple(vms[row] for row in np.flatnonzero(on_host < 0).tolist())
+    return AsIs(tuple(hosts), unplaced, no_cpu_because=why)
+
+
+def _no_cpu(imported: Imported) -> str:
+    """Return why the first instant says nothing of the CPU that hosts state, empty if it does."""
+    hosts = imported.inventory.hosts
+    if imported.load is not None:
+        return "the load was measured over time, hosts state one instant"
+    if len(imported.inventory.snapshots) > 1:
+        return "use is the mean of several instants, which the whole run keeps"
+    if any(host.cpu_mean_mhz is not None for host in hosts):
+        return "use is the mean of a period, which the whole run keeps"
+    if all(host.cpu_used_mhz is None for host in hosts):
+        return "the files state no CPU in use by host"
+    return ""
 
 
 def _without_power(written: Written, imported: Imported) -> Scenario:

@@ -186,7 +186,12 @@ def _nothing_left(inventory: Inventory) -> InputError:
     else:
         scopes = {vm.scope for vm in inventory.vms}
         reasons = ", ".join(WORDS[scope][1] for scope in Scope if scope in scopes)
-        message = f"has no VM for the plan, all {len(inventory.vms):,} are {reasons}; see --include"
+        message = f"has no VM for the plan, all {len(inventory.vms):,} are {reasons}; "
+        message += (
+            "give an inventory with vCPUs and memory of these VMs as well"
+            if Scope.SIZE_UNKNOWN in scopes
+            else "see --include"
+        )
     return refuse(files, message)
 
 
@@ -219,8 +224,13 @@ def _facts(
             f"{load.step_s / 60:g} min; {len(load.constant):,} VMs without a history stay constant."
         )
     # Planning calls hosts of no cluster so, and the whole farm where it has no clusters.
-    pool = "no cluster" if any(group.cluster for group in groups) else "farm"
-    lacking = [each.name or pool for each in totals if each.reason]
+    there = {group.cluster for group in groups if group.cluster}
+    pool = "no cluster" if there else "farm"
+    lacking = [
+        each.name or pool
+        for each in totals
+        if each.reason and (each.name is None or each.name in there)
+    ]
     return ScenarioFacts(
         name=name,
         description=f"{len(inventory.in_plan):,} VMs on "

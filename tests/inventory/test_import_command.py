@@ -234,3 +234,27 @@ def test_a_host_that_differs_is_told_with_both_figures() -> None:
     assert "40.0% simulated, 20% recorded" in told[1].message
     (crowded,) = as_is_findings(AsIs((same, moved)))
     assert "1 VM whose own hosts have no row" in crowded.message
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["azure_migrate.csv"],
+        ["liveoptics.xlsx"],
+        ["nutanix_collector.xlsx"],
+        ["proxmox_cluster_resources.json", "proxmox_node_status.json"],
+        ["rvtools_v4_ui.xlsx", "vrops_vm_hourly.csv", "vrops_host_hourly.csv"],
+        ["rvtools_v4_ui.xlsx", "rvtools_old_mb_locale.xlsx"],
+        ["rvtools_v4_ui.xlsx", "rvtools_next_131vm.xlsx"],
+    ],
+)
+def test_every_format_becomes_a_scenario_that_can_be_simulated(
+    tmp_path: Path, names: list[str]
+) -> None:
+    files = [str(DATA / name) for name in names]
+    target = tmp_path / "farm"
+    assert run_command_line(["import", *files, "-o", str(target), "--tz", "UTC", "--quiet"]) == 0
+    assert run_command_line(["validate", str(target / "scenario.yaml")]) == 0
+    found = record(target)["as_is"]
+    assert found["not_checked_because"] is None
+    assert found["unplaced"] == []
