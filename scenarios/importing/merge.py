@@ -235,7 +235,9 @@ def _add(first: Inventory, other: Inventory) -> None:
     if common.same_farm is not None and not common.hosts[2] + common.vms[2]:
         first.findings.append(_strangers(first, other))
     _complete(first.hosts, other.hosts)
-    _complete(first.vms, other.vms)
+    unclear = _complete(first.vms, other.vms)
+    if unclear:
+        first.findings.append(_unclear(other, unclear))
     names = {cluster.name for cluster in first.clusters}
     first.clusters += [each for each in other.clusters if each.name not in names]
     rules = {(rule.kind, rule.name) for rule in first.rules}
@@ -260,22 +262,51 @@ def _strangers(first: Inventory, other: Inventory) -> Finding:
     )
 
 
-def _complete(mine: list[T], others: Sequence[T]) -> None:
-    """Fill what is unknown of objects from another file, and add those that are new."""
+def _unclear(other: Inventory, names: Sequence[str]) -> Finding:
+    """Tell of objects of which a file does not say which of several of one name they are."""
+    return Finding(
+        "NAME_AMBIGUOUS",
+        Severity.WARNING,
+        ", ".join(source.file for source in other.sources),
+        f"several VMs are called {', '.join(names[:5])}{' …' if len(names) > 5 else ''}, and it "
+        "does not say which of them it means",
+        "what it says of this name is not used",
+        tuple(names),
+    )
+
+
+def _complete(mine: list[T], others: Sequence[T]) -> list[str]:
+    """Fill what is unknown of objects from another file, and add those that are new.
+
+    Return the names that several objects have and of which the other file does not say which it
+    means: what it says of them is left out. A host that is out of service in one file is so.
+    """
     match, new = _Match.of(mine), []
+    names, unclear = {each.name for each in mine}, []
     for other in others:
         row = match.row(other)
         if row is None:
-            new.append(other)
+            if other.name in names and not (_placed(other) or other.source_id):
+                unclear.append(other.name)
+            else:
+                new.append(other)
             continue
         known = {
             each.name: getattr(other, each.name)
             for each in fields(other)
             if getattr(mine[row], each.name) is None and getattr(other, each.name) is not None
         }
+        if isinstance(other, Host) and not other.in_service:
+            known["in_service"] = False
         if known:
             mine[row] = replace(mine[row], **known)
     mine += _with_own_keys(mine, new)
+    return unclear
+
+
+def _placed(each: Host | Vm) -> bool:
+    """Whether an object states its cluster, or the host that it is on."""
+    return bool(each.cluster or (isinstance(each, Vm) and each.host))
 
 
 def _with_own_keys(mine: Sequence[T], new: list[T]) -> list[T]:

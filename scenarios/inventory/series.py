@@ -176,7 +176,7 @@ def history_findings(series: Sequence[Series]) -> list[Finding]:
                 "SERIES_GAPS" if enough else "SERIES_COVERAGE_LOW",
                 Severity.INFO if enough else Severity.WARNING,
                 worst.object,
-                f"values of {len(names):,} of {objects:,} objects have gaps; {worst.metric} of "
+                f"{len(names):,} of {objects:,} objects with series have gaps; {worst.metric} of "
                 f"{worst.object} lacks the most: {missing(worst.values):,} of "
                 f"{len(worst.values):,}, coverage {100 * coverage(worst.values):.1f} %",
                 "gaps of up to two steps can be interpolated"
@@ -192,11 +192,18 @@ def history_findings(series: Sequence[Series]) -> list[Finding]:
                 "HISTORY_SHORT",
                 Severity.WARNING,
                 "series",
-                f"the longest series covers {max(spans) / 86_400:.3g} days",
+                f"the longest series covers {_shown(max(spans))}",
                 "there is no second week to confirm what the first one shows",
             )
         )
     return findings
+
+
+def _shown(span_s: float) -> str:
+    """Return a time in days, or in hours below two days."""
+    if span_s >= 2 * 86_400:
+        return f"{span_s / 86_400:.3g} days"
+    return f"{span_s / 3600:.3g} hours"
 
 
 def joined(series: Sequence[Series]) -> tuple[list[Series], list[Finding]]:

@@ -239,6 +239,21 @@ def test_every_format_with_vms_becomes_a_valid_scenario(
     assert any(row.startswith("app-01") for row in rows)
 
 
+def test_use_of_a_name_that_two_vms_have_is_left_out_and_said(tmp_path: Path) -> None:
+    out = tmp_path / "farm"
+    names = ["liveoptics.xlsx", "vrops_vm_hourly.csv", "vrops_host_hourly.csv"]
+    files = [str(DATA / name) for name in names]
+    assert run_command_line(["import", *files, "-o", str(out), "--tz", VIENNA]) == 0
+    record = json.loads((out / "import.json").read_text("utf-8"))
+    (told,) = [each for each in record["findings"] if each["code"] == "NAME_AMBIGUOUS"]
+    assert "app-01" in told["message"]
+    assert (out / "vms.csv").read_text("utf-8").count("app-01") == 2
+    # Live Optics does not say that esx-a3 is in maintenance, vROps does.
+    hosts = (out / "hosts.csv").read_text("utf-8").splitlines()
+    (row,) = [line for line in hosts if line.startswith("esx-a3,")]
+    assert ",false," in row
+
+
 def test_the_interval_of_counters_is_an_option(tmp_path: Path) -> None:
     files = [str(DATA / f"virsh_{name}.txt") for name in ("nodeinfo", "domstats_t0", "domstats_t1")]
     out = tmp_path / "farm"
