@@ -127,9 +127,8 @@ def _build(scenario: ScenarioData, load: Load, left_out: Ints | None) -> Case:
     accounts = with_microscope(accounts_of(scenario, stack, farm), scenario, stack, farm)
     accounts = with_sets(accounts, scenario, stack, farm)
     elasticity = elasticity_of(scenario, load, stack)
-    groups = () if load.table is None else load.table.group
     rules, tables = build_rules(
-        scenario, farm, stack, domains, start, is_static, elasticity, groups
+        scenario, farm, stack, domains, start, is_static, elasticity, load.table
     )
     broken = broken_rules(farm, rules, start.recorded)
     policies, reserve = scenario.policies, build_reserve(scenario, stack, farm.vms)

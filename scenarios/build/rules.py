@@ -26,6 +26,7 @@ from ...sim.setup import InitialPlacementSetup
 from ..errors.problems import InputError, Problem
 from ..errors.suggest import unknown_name
 from ..readers.rules_table import read_rules
+from ..readers.vms_table import VmsTable
 from ..resolve.clusters import cluster_of_hosts
 from ..resolve.farm import host_names, named_hosts
 from ..spec.constraints import Constraint
@@ -111,14 +112,14 @@ def build_rules(
     start: InitialPlacementSetup,
     is_static: bool,
     elasticity: Elasticity | None,
-    groups: Sequence[str] = (),
+    table: VmsTable | None = None,
 ) -> tuple[Rules | None, list[InputFile]]:
     """Return the rules of a farm, None if there are none, and the files read for them.
 
     Reservations of CPU are rules too: no host promises more than it has. ``is_static``: all VMs are
-    there from the start. ``elasticity`` says which VMs may get other sizes, ``groups`` (vms,) the
-    group of each VM of a table. Raises InputError for names that nobody has and for sets of rules
-    that no placement can keep.
+    there from the start. ``elasticity`` says which VMs may get other sizes, ``table`` is that of
+    the VMs: rules may name its groups, and VMs that it leaves out. Raises InputError for names that
+    nobody has and for sets of rules that no placement can keep.
     """
     written, files = written_rules(scenario)
     reserved = _reservations(scenario, farm, stack, elasticity)
@@ -126,7 +127,7 @@ def build_rules(
         return None, files
     _raise(_unsafe(scenario, written))
     problems: list[Problem] = []
-    finder = _Finder(farm, stack, groups)
+    finder = _Finder(farm, stack, table)
     made = [_rule(each, finder, problems) for each in written]
     _raise(problems)
     capacity_mhz = farm.hosts.cpu_mhz - farm.delivery.base_mhz
@@ -267,12 +268,24 @@ class _Finder:
     It is made once for all rules: tables may have thousands.
     """
 
-    def __init__(self, farm: Farm, stack: Stack, groups: Sequence[str]) -> None:
-        self._group = np.array(groups, str)
+    def __init__(self, farm: Farm, stack: Stack, table: VmsTable | None) -> None:
+        self._group = np.array([] if table is None else table.group, str)
+        out = [] if table is None else [name for names in table.left_out.values() for name in names]
+        self._left_out = _Names(out)
         self.vms = _Names(list(farm.vms.names))
         self.hosts = _Names(list(farm.hosts.names))
         self._size, self._size_names = farm.vms.size, list(farm.vms.size_names)
         self._tenant, self._tenant_names = stack.tenant_of_size, stack.tenants
+
+    def of_name(self, name: str) -> Ints | None:
+        """Return the VMs of a name or pattern, none of those that a table leaves out.
+
+        None where nobody is called so.
+        """
+        found = self.vms.find(name)
+        if found is None and self._left_out.find(name) is not None:
+            return NO_VMS
+        return found
 
     def of_size(self, name: str) -> Ints | None:
         """Return the VMs of a size; None if there is no such size."""
@@ -344,7 +357,7 @@ def _rule(written: WrittenRule, finder: _Finder, problems: list[Problem]) -> Rul
     constraint = written.constraint
     assert constraint is not None
     looks = {
-        "vms": finder.vms.find,
+        "vms": finder.of_name,
         "sizes": finder.of_size,
         "tenants": finder.of_tenant,
         "groups": finder.of_group,

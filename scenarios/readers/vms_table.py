@@ -38,7 +38,7 @@ COLUMNS = (
 IN_PLAN = "in_plan"
 SCOPES = (
     "template", "srm_placeholder", "system_vm", "orphaned", "suspended", "powered_off",
-    "container", IN_PLAN,
+    "container", "size_unknown", IN_PLAN,
 )  # fmt: skip
 """Why a VM is in the plan or left out of it; those left out take no part in a run."""
 MOST = {"vcpus": 100_000, "clock_mhz": 1e6, "memory_mib": 1e12}

@@ -242,3 +242,19 @@ def test_a_table_and_the_same_sizes_run_alike(
     for name, table in two.tables.items():
         dropped = [column for column in ("size",) if column in table.column_names]
         assert one.tables[name].drop_columns(dropped).equals(table.drop_columns(dropped)), name
+
+
+@pytest.mark.parametrize("kind", ["apart", "together", "fence", "ban", "spread", "lonely"])
+def test_rules_may_name_vms_that_the_table_leaves_out(tmp_path: Path, kind: str) -> None:
+    header = "vm,vcpus,clock_mhz,memory_mib,host,scope\n"
+    rows = "a,1,2500,1024,esx-1,\nb,1,2500,1024,esx-1,powered_off\nc,1,2500,1024,esx-2,template\n"
+    hosts = {"hosts": ["esx-1"]} if kind in ("fence", "ban") else {}
+    most = {"at_most": 1} if kind == "spread" else {}
+    for named in (["a", "b"], ["b", "c"]):
+        rule = {"name": "rule", "type": kind, "vms": named, **hosts, **most}
+        made = scenario(tmp_path, constraints=[rule], policies={"control": "consolidation"})
+        (tmp_path / "vms.csv").write_text(header + rows)
+        assert first_hosts(farmsim.run(made)) == ["esx-1"]
+    lost = made.with_({"constraints": [{**rule, "vms": ["x"]}]})
+    with pytest.raises(InputError, match="there is no VM 'x'"):
+        build(lost)
