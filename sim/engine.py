@@ -327,10 +327,10 @@ class Engine:
         return first.searches(found)
 
     def _start_hosts(self, used: Bools) -> None:
-        """Set which hosts are on at time 0: all, or those that are not powered down."""
-        on = np.ones(len(used), bool)
+        """Set which hosts in service are on at time 0: all, or those that are not powered down."""
+        on = self._farm.hosts.in_service.copy()
         if self._setup.control.powers_down:
-            on = self._setup.power.awake_at_start(used) & self._farm.hosts.in_service
+            on &= self._setup.power.awake_at_start(used)
         self._farm.start(on, self._power.sleep_state)
 
     def _metronome(self, progress: Callable[[float], None]) -> Generator[simpy.Event, object, None]:

@@ -171,7 +171,7 @@ class HostGroup(Part):
         True,
         strict=True,
         description="Whether VMs may be on the hosts; if not, they are closed for maintenance all "
-        "the time, and draw the power of hosts without VMs.",
+        "the time: off, and drawing `off_power`.",
     )
     tenant: Name | None = Field(
         None, description="The tenant that these hosts are dedicated to; default: shared."
