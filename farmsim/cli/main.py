@@ -10,7 +10,7 @@ from ..scenarios.errors.terminal_text import show_warning, warn
 from .errors import BAD_INPUT, DONE, Stopped, tell, unsaid
 from .inventory import import_inventory
 from .output import echo, written
-from .planning import headroom
+from .planning import headroom, size
 from .runs import compare, explain, report, run
 from .scenario_files import catalog, init, schema, validate
 from .studies import evacuate, failover, optimum
@@ -102,5 +102,6 @@ for each in (
     failover,
     optimum,
     headroom,
+    size,
 ):
     commands.add_command(each)

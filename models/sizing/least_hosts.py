@@ -15,8 +15,11 @@ from .planned_farm import PlannedFarm, PlannedHosts
 MORE = 60
 """Hosts beyond the bound up to which a placement that survives is looked for."""
 
-Solve = Callable[[PlannedFarm, Floats], bool | None]
-"""Whether VMs can be placed on hosts with such rooms: proven either way, or None in time."""
+Solve = Callable[[PlannedFarm, Floats], Ints | bool | None]
+"""A placement of all VMs (vms,) on hosts with such rooms; False if none is proven to exist.
+
+None: not known in time.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def least_hosts(
     bound: the floors, and packing bounds (:func:`.hosts_bound`) of each number f of failed hosts,
     plus f. For each number from there on the family of first fit places the VMs, evenly filled
     hosts first, and every failure of 1 and of ``reserve`` hosts is tried; the first that passes
-    is the answer. Where the bound does not pass, ``solve`` (an integer program, if given) may prove
-    that no placement exists when ``reserve`` hosts are down, and raises the bound by one.
+    is the answer. Where the bound does not pass, ``solve`` (an integer program, if given) looks for
+    a placement that leaves ``reserve`` hosts empty as spares, or may prove that none exists while
+    so many are down, which raises the bound by one.
     """
     server = hosts_of(1)
     found = floors(farm, server, limits, reserve)
@@ -90,6 +94,10 @@ def least_hosts(
         if passed is not None:
             return LeastHosts(count, bound, found, passed, table, tried, spares)
         if solve is not None and count == bound:
+            there, table_there = _solved(farm_there, hosts_of, limits, reserve, solve)
+            if there is not None:
+                tried[-1] = Tried(count, "")
+                return LeastHosts(count, bound, found, there, table_there, tried, reserve)
             bound += _impossible(farm, hosts_of, limits, count, reserve, solve)
     return LeastHosts(None, bound, found, None, table, tried)
 
@@ -110,6 +118,26 @@ def first_passing(
         failing = table.first_failing
         reason = failing.reason if failing else "pairs of hosts are not shown to survive"
     return None, 0, table, reason
+
+
+def _solved(
+    farm: PlannedFarm,
+    hosts_of: Callable[[int], PlannedHosts],
+    limits: Limits,
+    reserve: int,
+    solve: Solve,
+) -> tuple[PlannedFarm | None, FailureTable | None]:
+    """Return the farm placed by ``solve`` with ``reserve`` hosts as spares, if that passes."""
+    count = len(farm.hosts)
+    if count <= reserve:
+        return None, None
+    filled = hosts_of(count - reserve)
+    home = solve(farm.on(filled), limits.rooms(filled, 0))
+    if home is None or isinstance(home, bool):
+        return None, None
+    there = farm.with_vms(farm.vms, home)
+    table = failure_table(there, limits, pairs=reserve > 1)
+    return (there, table) if table.survives(reserve) else (None, None)
 
 
 def _impossible(

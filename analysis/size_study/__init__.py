@@ -1,0 +1,1 @@
+"""How many hosts a farm needs: floors, placement, failures, simulation, verdict, page."""
