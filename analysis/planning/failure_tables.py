@@ -9,6 +9,7 @@ from ...models.sizing.failure_cases import FailureCase, FailureTable, failure_ta
 from ...models.sizing.limits import Limits
 from ...models.sizing.planned_farm import CPU, MEMORY, RESOURCES, VCPUS
 from ...scenarios.scenario import Scenario
+from ...scenarios.spec.planning import NO_CLUSTER
 from ..report.vm_sentences import plural
 from ..studies.failover import Examined, examine
 from ..studies.failover_result import Failover
@@ -75,7 +76,8 @@ class ClusterFailures:
     def text(self) -> str:
         """Return the table in lines, the worst :data:`SHOWN` rows at most."""
         farm = self.cluster.farm
-        head = f"cluster {farm.name} ({_counts(self.cluster)}): {self.sentence()}"
+        what = f"hosts in {NO_CLUSTER}" if farm.name == NO_CLUSTER else f"cluster {farm.name}"
+        head = f"{what} ({_counts(self.cluster)}): {self.sentence()}"
         if self.table is None:
             return head
         lines = [head, *self.notes(), _HEAD]

@@ -115,6 +115,8 @@ class AllowedHosts:
     classes: Ints
     hosts: Bools
     order_matters: bool = False
+    around: "AllowedHosts | None" = None
+    """The same over more hosts, of which these are a part."""
 
     @cached_property
     def blocks(self) -> Bools | None:
@@ -122,7 +124,12 @@ class AllowedHosts:
 
         None where the hosts of two VMs overlap in part.
         """
-        distinct_rows: Bools = np.unique(self.hosts, axis=0)
+        rows = self.hosts
+        if self.around is not None and self.around.blocks is not None:
+            # Looking for equal rows takes time; parts of what is disjoint are disjoint.
+            rows = self.around.blocks & self.hosts.any(axis=0)
+            return rows[rows.any(axis=1)]
+        distinct_rows: Bools = np.unique(rows, axis=0)
         return distinct_rows if (distinct_rows.sum(axis=0) <= 1).all() else None
 
     @cached_property
@@ -134,7 +141,7 @@ class AllowedHosts:
 
     def within(self, hosts: Bools) -> "AllowedHosts":
         """Return the same of some hosts only; classes without any of them count as one."""
-        return AllowedHosts(self.classes, self.hosts & hosts, self.order_matters)
+        return AllowedHosts(self.classes, self.hosts & hosts, self.order_matters, self)
 
 
 def enough_places(held: HostedVms, failed: Ints, permits: AllowedHosts) -> bool:

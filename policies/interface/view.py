@@ -192,6 +192,7 @@ class FarmView:
         )
         self.movable: Bools | None = None if movable is None else locked(movable)
         self._destinations = self.allowed if movable is None else _destinations(layer, movable)
+        self._permits: tuple[Ints, AllowedHosts] | None = None
         self.draw = draw
         self.states = PolicyStates()
         self.noted: dict[str, int] = {}
@@ -236,6 +237,11 @@ class FarmView:
 
         Power states and free capacity play no part, only sizes, groups of hosts and rules.
         """
+        if self._permits is None or not np.array_equal(self._permits[0], self.vms.size):
+            self._permits = self.vms.size.copy(), self._make_permits()
+        return self._permits[1]
+
+    def _make_permits(self) -> AllowedHosts:
         row, allowed = self.vms.size, self._destinations
         if self.movable is not None:
             groups = self.movable.shape[2]
