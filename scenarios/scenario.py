@@ -62,6 +62,7 @@ class Scenario(ScenarioData):
                 getattr(self.workload.source, "trace", None), "path", None
             ),
             "workload.vms_file": self.workload.vms_file,
+            "workload.source.hosts_file": getattr(self.workload.source, "hosts_file", None),
             "workload.arrivals.path": getattr(self.workload.arrivals, "path", None),
             **{
                 f"baseline.{index}.path" if len(self.baseline) > 1 else "baseline.path": path

@@ -165,6 +165,25 @@ def test_a_snapshot_needs_its_vms(tmp_path: Path) -> None:
         farmsim.Scenario.of(written, tmp_path)
 
 
+def test_a_table_of_hosts_that_is_not_there_is_told_before_a_run(tmp_path: Path) -> None:
+    (tmp_path / "vms.csv").write_text("\n".join([HEADER, *ROWS]) + "\n")
+    written = {
+        "farm": {"hosts": [{"name": "h", "server": "hp_ml110_g5", "count": 2}]},
+        "workload": {
+            "vms_file": "vms.csv",
+            "source": {"type": "snapshot", "hosts_file": "absent.csv"},
+        },
+    }
+    with pytest.raises(InputError, match="hosts_file: no such file"):
+        farmsim.Scenario.of(written, tmp_path).check_paths()
+
+
+def test_vms_that_use_nothing_are_no_load_and_no_fault(tmp_path: Path) -> None:
+    found = load(tmp_path, ["idle,1,2000,1024,,,0,", "still,1,2000,1024,,,0,"])
+    assert not rows_of(found, 3).any()
+    assert found.warnings[0] == "The recorded CPU use is 0 for all VMs, so that there is no load."
+
+
 def test_times_of_the_week() -> None:
     assert week_time_s("Mon 00:00") == 0
     assert week_time_s("sunday 23:59") == 7 * 86_400 - 60
