@@ -248,6 +248,8 @@ def _initial_placement(
     )
     kept = None if recorded is None else np.flatnonzero(recorded.host >= 0)
     too_large = [] if start.reject else too_large_sizes(farm, start, "workload", kept)
+    if too_large and load.table is not None:
+        too_large = [replace(each, field="workload.vms_file") for each in too_large]
     if too_large:
         raise InputError(too_large)
     return start, [] if recorded is None else list(recorded.notes)

@@ -258,3 +258,9 @@ def test_rules_may_name_vms_that_the_table_leaves_out(tmp_path: Path, kind: str)
     lost = made.with_({"constraints": [{**rule, "vms": ["x"]}]})
     with pytest.raises(InputError, match="there is no VM 'x'"):
         build(lost)
+
+
+def test_a_vm_that_no_host_could_hold_points_to_the_table(tmp_path: Path) -> None:
+    made = scenario(tmp_path, "a,64,2500,4096,,\n", initial={"placement": "best_fit"})
+    with pytest.raises(InputError, match=r"workload\.vms_file: 1 VM fits no host: size 64 vCPU"):
+        build(made)
