@@ -30,6 +30,7 @@ from .host_groups import (
 from .import_record import WORDS, Imported, by_severity
 from .mapping import Mapping, apply_clusters
 from .merge import merge, unmatched_series
+from .plausible import without_absurd_sizes
 from .scenario_text import ScenarioFacts, power_findings, power_of, scenario_text
 from .snapshot_source import snapshot_source
 from .tables import MeasuredLoad, hosts_csv, is_listed, measured_load, rules_csv, vms_csv
@@ -121,6 +122,7 @@ def imported(parts: Sequence[Inventory], options: ImportOptions) -> Imported:
     mapping = options.mapping or Mapping()
     inventory.series[:], overlaps = joined(inventory.series)
     inventory.findings += overlaps
+    inventory.findings += without_absurd_sizes(inventory)
     inventory.findings += apply_clusters(inventory, mapping)
     tell_clusters_apart(inventory)
     inventory.findings += with_unique_hosts(inventory)

@@ -366,3 +366,12 @@ def test_the_mapping_file_of_the_documentation_is_right(tmp_path: Path) -> None:
     assert mapping.columns == {"RAM (MB)": "Memory"}
     assert mapping.class_of("DB-1") == "oltp"
     assert (mapping.server_of("old-1"), mapping.server_of("x")) == mapping.servers
+
+
+def test_sizes_that_no_machine_has_are_unknown() -> None:
+    hosts = [host("h1"), host("h2", memory_mib=1e18)]
+    made = run(farm(hosts, [vm("a"), vm("b", memory_mib=-5.0), vm("c", vcpus=10**9)]))
+    assert "SIZE_ABSURD" in codes(made)
+    assert made.scopes[Scope.SIZE_UNKNOWN] == 2
+    assert made.clusters[0].memory_utilisation is None
+    assert [each.name for group in made.groups for each in group.hosts] == ["h1"]
