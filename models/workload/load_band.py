@@ -69,9 +69,8 @@ _P95_OVER_MEAN: dict[Profile, Band] = {
 }  # fmt: skip
 """P95 of the summed load over its mean, by profile; measured on groups of 50 to 100 VMs."""
 FEWEST, FEW, ENOUGH = 6, 12, 24
-"""Snapshots from which their sums say something of the P95, from which they are a method of their
-own (below, one snapshot's band is not narrower than theirs by much), and from which the confidence
-is medium."""
+"""Snapshots from which their sums give a band of the P95, from which they are a tier of knowledge
+of their own, and from which the confidence is medium."""
 
 
 def band(profile: Profile = DEFAULT_PROFILE) -> Band:
