@@ -257,8 +257,8 @@ def _strangers(first: Inventory, other: Inventory) -> Finding:
         Severity.WARNING,
         there,
         f"no host and no VM of it is in {here}",
-        "all are planned as one farm; if they are two farms, import each by itself; if names are "
-        "written differently, rename them with --map",
+        "all are planned as one farm; import two farms each by itself, and look whether names "
+        "are written differently in these files",
     )
 
 
