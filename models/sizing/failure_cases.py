@@ -183,6 +183,25 @@ def failure_table(farm: PlannedFarm, limits: Limits, pairs: bool = True) -> Fail
     )
 
 
+def survives(farm: PlannedFarm, limits: Limits, reserve: int) -> bool:
+    """Whether any ``reserve`` hosts (0, 1 or 2) may fail, as :func:`failure_table` would tell.
+
+    It ends with the first failure that is not survived, so that trying many farms is quick; pairs
+    that are not decided do not count as survived.
+    """
+    farm = farm.in_order()
+    farm, unplaced = placed(farm, limits)
+    tests = _Tests(farm, limits)
+    if unplaced or tests.normal().fails:
+        return False
+    if reserve and (not len(farm.hosts) or tests.any_host_fails()):
+        return False
+    if reserve > 1:
+        _, tried, failing, undecided = tests.pairs()
+        return bool(tried) and not failing and not undecided
+    return True
+
+
 def _domains(farm: PlannedFarm, level: str) -> list[tuple[list[int], str]]:
     """Return the hosts in each rack or site that has some, and its name."""
     at = farm.hosts.domain(level)
@@ -260,6 +279,16 @@ class _Tests:
                 self._case(kind, name, rows, failed, None if fine[row] else trial.restart(rows))
             )
         return made
+
+    def any_host_fails(self) -> bool:
+        """Whether the failure of some host breaks a sum or strands a VM; ends with the first."""
+        rooms, every = self._rooms[1], np.arange(len(self._amounts))
+        left = rooms.sum(axis=0) - rooms
+        if (_margins(left, self._needed) < 1 - TOLERANCE).any():
+            return True
+        trial = self._restarts(1)
+        open_rows = every[~trial.survived(every[:, None])]
+        return any(trial.restart(every[row : row + 1]).stranded for row in open_rows.tolist())
 
     def pairs(self) -> tuple[list[FailureCase], int, int, int]:
         """Return the worst pairs, and how many were tried, fail, and are undecided."""

@@ -7,10 +7,10 @@ import numpy as np
 
 from ..base.arrays import Floats
 from ..base.lazy_dataclass import dataclass
-from .failure_cases import FailureCase, FailureTable, failure_table
+from .failure_cases import FailureCase, FailureTable, failure_table, survives
 from .least_hosts import first_passing
 from .limits import Limits
-from .packing import WORST_FIT, Placing, decreasing, home_of_vms
+from .packing import WORST_FIT, Placing, decreasing, home_of_vms, placements
 from .planned_farm import (
     CPU,
     MEMORY,
@@ -171,8 +171,11 @@ def with_more(
     )
     more = farm.with_vms(vms, np.append(farm.home, np.full(count, -1)))
     if not (farm.home >= 0).any():
-        there = first_passing(more, limits, reserve)[0]
-        return (more, names) if there is None else (there, [])
+        for home, _ in placements(more, limits.rooms(more.hosts, 0), reserve):
+            there = more.with_vms(vms, home)
+            if survives(there, limits, reserve):
+                return there, []
+        return more, names
     items = items_of(more, as_placed=True)
     rooms = limits.rooms(more.hosts, 0)
     placing = Placing(items, more.hosts, rooms)
@@ -186,7 +189,7 @@ def with_more(
 def _fits(farm: PlannedFarm, vm: ReferenceVm, limits: Limits, reserve: int, count: int) -> bool:
     """Whether so many reference VMs can be placed, and failures survived then."""
     more, unplaced = with_more(farm, vm, count, limits, reserve)
-    return not unplaced and _passes(_table(more, limits, reserve), reserve)
+    return not unplaced and survives(more, limits, reserve)
 
 
 def _most(farm: PlannedFarm, vm: ReferenceVm, limits: Limits, reserve: int, most: int) -> int:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farmsim.models.base.arrays import Floats, Ints
-from farmsim.models.sizing.failure_cases import failure_table
+from farmsim.models.sizing.failure_cases import failure_table, survives
 from farmsim.models.sizing.headroom import ReferenceVm, headroom, median_vm
 from farmsim.models.sizing.limits import Limits
 from farmsim.models.sizing.planned_farm import (
@@ -231,6 +231,8 @@ def clusters(draw: st.DrawFn) -> PlannedFarm:
 def test_every_failure_is_judged_as_by_trying_all_placements(farm: PlannedFarm) -> None:
     limits = Limits()
     table = failure_table(farm, limits)
+    for reserve in (0, 1, 2):
+        assert survives(farm, limits, reserve) is (table.survives(reserve) is True)
     index = {name: row for row, name in enumerate(farm.hosts.names)}
     for case in table.hosts:
         rooms = limits.rooms(farm.hosts, 1)
