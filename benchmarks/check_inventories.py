@@ -32,11 +32,14 @@ def rows_of(path: Path, sheet: str) -> list[Row]:
 
 
 def running(vms: Iterable[Row]) -> list[Row]:
-    """Return the VMs that are powered on and no templates."""
+    """Return the VMs that are powered on, no templates, and of known size."""
     return [
         vm
         for vm in vms
-        if vm["Powerstate"] == "poweredOn" and str(vm["Template"]).lower() != "true"
+        if vm["Powerstate"] == "poweredOn"
+        and str(vm["Template"]).lower() != "true"
+        and vm["CPUs"]
+        and vm["Memory"]
     ]
 
 
@@ -70,18 +73,29 @@ def cluster_figures(name: str, vms: list[Row], hosts: list[Row]) -> Row:
     }
 
 
-def size_figures(clusters: list[Row]) -> Row:
+def used_by_vm(path: Path, on: list[Row]) -> float | None:
+    """Return the CPU in use of the VMs by their own sheet, in GHz; None without that sheet."""
+    if "vCPU" not in CalamineWorkbook.from_path(str(path)).sheet_names:
+        return None
+    names = {vm["VM"] for vm in on}
+    rows = [row for row in rows_of(path, "vCPU") if row["VM"] in names]
+    return sum(float(row["Overall"] or 0) for row in rows) / 1000
+
+
+def size_figures(clusters: list[Row], by_vm_ghz: float | None) -> Row:
     """Return how many target hosts memory, vCPUs and CPU ask for if any one of them may fail.
 
-    VMs on hosts without a row count with the CPU use per vCPU of the others of their cluster.
+    CPU use is that of the VMs, else that of the hosts; then VMs on hosts without a row count with
+    the CPU use per vCPU of the others of their cluster.
     """
     memory_mib = sum(each["memory_mib"] for each in clusters)
     vcpus = sum(each["vcpus"] for each in clusters)
     used_ghz, estimated_ghz = sum(each["used_ghz"] for each in clusters), 0.0
     for each in clusters:
         known = each["vcpus"] - each["vcpus_without_host_row"]
-        if known:
+        if known and by_vm_ghz is None:
             estimated_ghz += each["used_ghz"] / known * each["vcpus_without_host_row"]
+    used_ghz = used_ghz if by_vm_ghz is None else by_vm_ghz
     usable_mib = math.floor(TARGET["memory_mib"] * TARGET["usable"])
     host_ghz = TARGET["cores"] * TARGET["clock_ghz"]
     need_ghz = used_ghz + estimated_ghz
@@ -121,7 +135,7 @@ def figures(path: Path) -> Row:
         "vcpus": int(sum(float(vm["CPUs"] or 0) for vm in on)),
         "memory_mib": int(sum(float(vm["Memory"] or 0) for vm in on)),
         "clusters": clusters,
-        "size": size_figures(clusters),
+        "size": size_figures(clusters, used_by_vm(path, on)),
     }
 
 

@@ -1,6 +1,7 @@
 """Failure tables of the clusters of a farm: which failures each survives, as text and values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...models.base.arrays import Floats
@@ -19,7 +20,7 @@ SHOWN = 20
 """Rows of a table that are printed; the others are in the file."""
 NAMED = 5
 """Stranded VMs that are named in print."""
-INCOMPLETE = "rows of its hosts are missing from the inventory, so that what is left is unknown"
+INCOMPLETE = "rows of hosts are missing from the inventory, so that what is left is unknown"
 NO_HOST = "none of its hosts is in service"
 
 
@@ -235,6 +236,9 @@ def failover_with_tables(
     :func:`.failover` does.
     """
     found: Examined = examine(scenario, at_s, pairs)
+    if scenario.planning is not None:
+        outcome = found.outcome.without(scenario.planning.incomplete_clusters, INCOMPLETE)
+        found = replace(found, outcome=outcome)
     wanted = bool(scenario.farm.clusters) or scenario.planning is not None
     if not wanted or found.case.load.applications is not None:
         return found.outcome, []

@@ -16,11 +16,13 @@ def cpu_band(scenario: Scenario) -> CpuBand:
     factors = need.factors
     if not need.basis_mhz > 0:
         return CpuBand(None, 1.0, 1.0, 1.0, known.tier, known.confidence, known.words)
+    # The band was divided by the basis again: what was 1 must stay 1.
+    low, typical, high = (round(each, 6) for each in (factors.low, factors.typical, factors.high))
     return CpuBand(
         need.basis_mhz,
-        factors.low,
-        factors.typical,
-        factors.high,
+        low,
+        typical,
+        high,
         known.tier,
         known.confidence,
         known.words,

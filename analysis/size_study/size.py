@@ -21,6 +21,7 @@ from ...models.sizing.planned_farm import (
 from ...scenarios.errors.problems import InputError, refuse
 from ...scenarios.scenario import Scenario
 from ..base.wording import count, percent
+from ..planning.back_test import back_test
 from ..planning.failure_tables import ClusterFailures
 from ..planning.planned_farm import Plan, PlannedCluster, plan_of
 from ..run.execute import execute
@@ -53,7 +54,8 @@ def size(
     answer is simulated once. Where ``save`` names a directory, the scenario of the answer is
     written there. Raises InputError if the scenario cannot be planned.
     """
-    present, _ = plan_of(scenario)
+    present, case = plan_of(scenario)
+    left_out_vms = case.load.table.left_out if case.load.table is not None else {}
     kept = _reserve(present) if reserve is None else reserve
     target = target_server(scenario, server, memory_mib)
     vms = sum(len(each.farm.vms) for each in present.clusters)
@@ -92,7 +94,7 @@ def size(
         break_even=_break_even(plan, least, cpu, kept),
         clusters_apart=_apart(present, hosts_of(chosen), plan, kept),
         limits=_limits(plan),
-        notes=_notes(present, plan, target, left_out, performance),
+        notes=_notes(present, plan, target, left_out, left_out_vms, performance),
         placement=_placement(least),
         failures=_failures(plan, least, kept),
     )
@@ -160,6 +162,8 @@ def _apart(
 def _confidence(scenario: Scenario, cpu: CpuBand) -> dict[str, str]:
     """Return how far each resource is known; sizes that a scenario assumes are no inventory."""
     sizes = "high" if scenario.workload.vms_file is not None else ASSUMED
+    if sizes == "high" and scenario.planning and scenario.planning.incomplete_clusters:
+        sizes = "medium"
     return {"memory": sizes, "vcpus": sizes, "cpu": cpu.confidence}
 
 
@@ -185,11 +189,15 @@ def _notes(
     plan: Plan,
     target: TargetServer,
     left_out: Sequence[str],
+    left_out_vms: Mapping[str, Sequence[str]],
     performance: Mapping[str, float | None],
 ) -> list[str]:
     """Return further sentences of the verdict: what is missing, assumed or left out."""
     farm: PlannedFarm = plan.clusters[0].farm
     notes = [target.note] if target.note else []
+    out = [f"{len(names):,} {scope.replace('_', ' ')}" for scope, names in left_out_vms.items()]
+    if out:
+        notes.append(f"Left out of the plan, and not counted: {', '.join(out)}.")
     lacking = [each.name for each in present.clusters if each.incomplete]
     if lacking:
         notes.append(
@@ -256,7 +264,7 @@ def _simulated(
         directory = save or Path(temporary)
         written = write_sized(directory, answer, homes, verdict(sized))
         try:
-            result = execute(written)
+            result, tested = execute(written), back_test(written)
         except InputError as error:
             return Simulated(failed=error.problems[0].message)
     return Simulated(
@@ -264,4 +272,5 @@ def _simulated(
         result.value("unserved_share") or 0.0,
         result.value("unserved_vm_limit_share") or 0.0,
         result.value("host_utilisation_p95_max") or 0.0,
+        back_test=tested.words if not tested.reason else [],
     )

@@ -17,6 +17,8 @@ def text(sized: Sized) -> str:
     lines += list(_variations(sized))
     if sized.failures is not None:
         lines += ["", f"Failures: {sized.failures.sentence()}"]
+    if sized.simulated is not None and sized.simulated.back_test:
+        lines += ["", fill(" ".join(sized.simulated.back_test), WIDTH)]
     lines += ["", "Limits: " + "; ".join(sized.limits)]
     if sized.cpu.to_measure:
         lines += ["", "To know the CPU demand better:"]

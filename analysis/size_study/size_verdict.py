@@ -106,7 +106,7 @@ def _confidence(sized: Sized) -> str:
     known = (
         "Sizes of VMs are those of the scenario"
         if sizes == ASSUMED
-        else f"Confidence is {sizes} for memory and vCPUs, as in the inventory"
+        else f"Confidence is {sizes} for memory and vCPUs, stated for each VM"
     )
     return f"{known}, and {cpu} for CPU: {sized.cpu.words}."
 

@@ -42,9 +42,10 @@ class Simulated:
     """What one simulation of the answer showed.
 
     ``hours`` is its length. ``unserved_share`` is CPU that was requested and not served,
-    ``beyond_vcpus_share`` the part that single VMs asked for beyond their vCPUs,
-    ``host_p95`` the highest 95th percentile over time of any host's utilisation, as a share.
-    ``failed`` says why it could not be run, empty where it was.
+    ``beyond_vcpus_share`` the part that single VMs asked for beyond their vCPUs, ``host_p95`` the
+    highest 95th percentile over time of any host's utilisation, as a share. ``failed`` says why it
+    could not be run, empty where it was. ``back_test`` says in sentences what an answer by the
+    first three quarters of a measured history would have missed of the last.
     """
 
     hours: float = 0.0
@@ -52,6 +53,7 @@ class Simulated:
     beyond_vcpus_share: float = 0.0
     host_p95: float = 0.0
     failed: str = ""
+    back_test: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,7 @@ class Sized:
                 "unserved_share": seen.unserved_share,
                 "host_utilisation_p95_max": seen.host_p95,
             },
+            "back_test": [] if seen is None else list(seen.back_test),
             "failures": None if self.failures is None else self.failures.to_dict(),
             "limits": list(self.limits),
             "notes": list(self.notes),

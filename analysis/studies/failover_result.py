@@ -1,7 +1,8 @@
 """Result of a failover test as a sentence, a table and plain values."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...models.base.lazy_dataclass import dataclass
@@ -252,6 +253,22 @@ class Failover:
     left_out: str = ""
     clusters: tuple[ClusterFailover, ...] = ()
 
+    def without(self, clusters: Collection[str], why: str) -> "Failover":
+        """Return the test without failures of hosts of some clusters; ``why`` says why.
+
+        Nothing is said of these clusters: their own sentences are left out as well.
+        """
+        gone = [each.name for each in self.clusters if each.name in clusters]
+        if not gone:
+            return self
+        said = f"Hosts of {', '.join(gone)} are not tested: {why}."
+        return replace(
+            self,
+            failures=[each for each in self.failures if not set(each.clusters or ()) & set(gone)],
+            clusters=tuple(each for each in self.clusters if each.name not in clusters),
+            left_out=" ".join(filter(None, (self.left_out, said))),
+        )
+
     def of(self, kind: str) -> list[Failure]:
         """Return the failures of a kind."""
         return [failure for failure in self.failures if failure.kind == kind]
@@ -285,6 +302,8 @@ class Failover:
                 kept.append(f"any {words}")
         said = [f"survives {' and '.join(kept)}"] if kept else []
         tested = "; ".join([*said, *lost])
+        if not tested:
+            return self.left_out.rstrip(".") or "has no failure that could be tested"
         return f"{self.left_out} With the others, the farm {tested}" if self.left_out else tested
 
     def text(self) -> str:
