@@ -31,7 +31,7 @@ class PlannedCluster:
     """A cluster of a plan: the farm of its hosts in service and of its VMs.
 
     ``vms`` are the rows of its VMs in the case. ``out_of_service`` names hosts that are no supply.
-    ``incomplete``: rows of its hosts are missing from the inventory, so that it gets no figure.
+    ``incomplete``: rows of hosts are missing from the inventory, so that it gets no figure.
     """
 
     farm: PlannedFarm

@@ -136,7 +136,7 @@ def test_a_cluster_with_missing_host_rows_gets_no_figure() -> None:
     found = answer(two_clusters(incomplete_clusters=["Beta"]))
     alpha, beta = found["clusters"]
     assert beta["joint"] is beta["independent"] is beta["stranded"] is beta["limiter"] is None
-    assert "rows of its hosts are missing" in beta["no_figure_because"]
+    assert "rows of hosts are missing" in beta["no_figure_because"]
     assert found["joint"] == alpha["joint"] == 7
     nothing = answer(two_clusters(incomplete_clusters=["Alpha", "Beta"]))
     assert nothing["joint"] is nothing["independent"] is nothing["limiter"] is None
@@ -217,11 +217,11 @@ def test_failover_has_a_table_for_each_cluster(
     assert beta["cases"] == []
     page = (out / "failover.html").read_text()
     assert "Cluster Alpha" in page
-    assert "rows of its hosts are missing" in page
+    assert "rows of hosts are missing" in page
     assert run_command_line(["failover", str(path), "--out", str(tmp_path / "two")]) == 0
     text = capsys.readouterr().out
     assert "cluster Alpha (25 VMs, 3 hosts): survives the loss of any one host, not of 3 of" in text
-    assert "cluster Beta (2 VMs, 2 hosts): no figure: rows of its hosts are missing" in text
+    assert "cluster Beta (2 VMs, 2 hosts): no figure: rows of hosts are missing" in text
 
 
 def test_failover_without_clusters_is_as_before(
