@@ -15,9 +15,10 @@ from ...models.sizing.planned_farm import CPU, MEMORY, VCPUS, PlannedVms
 from ...scenarios.build.build import load_of
 from ...scenarios.errors.problems import refuse
 from ...scenarios.scenario import Scenario
+from ...scenarios.spec.planning import NO_CLUSTER, WHOLE
 from ..report.vm_sentences import plural
 from .failure_tables import INCOMPLETE, NO_HOST, amounts, named
-from .load_tiers import known_load
+from .load_tiers import CpuNeed, cpu_needs
 from .planned_farm import Plan, PlannedCluster, plan_of
 
 VM = re.compile(r"(\d{1,6})\s*c\s*(\d{1,9}(?:\.\d{1,6})?)\s*g(?:i?b)?", re.IGNORECASE)
@@ -32,13 +33,18 @@ WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class ClusterHeadroom:
-    """Headroom of one cluster; ``found`` is None where there is no figure, ``why`` says why."""
+    """Headroom of one cluster; ``found`` is None where there is no figure, ``why`` says why.
+
+    ``ends`` are the answers at the low and at the high end of what is known of the CPU demand;
+    empty where it is known without a band.
+    """
 
     cluster: PlannedCluster
     vm: ReferenceVm
     found: Headroom | None
     why: str
     large: Sequence[str]
+    ends: Sequence[Headroom] = ()
 
     def limiter(self) -> dict[str, str] | None:
         """Return the resource that limits the joint number, and the case in which."""
@@ -59,7 +65,23 @@ class ClusterHeadroom:
         moved = found.joint - found.in_place
         placed = (self.cluster.farm.home >= 0).any()
         moves = f"; {found.in_place:,} if no present VM migrates" if moved and placed else ""
-        return f"{said}{moves}{reason}"
+        return f"{said}{moves}{self._band()}{reason}"
+
+    def _band(self) -> str:
+        """Return how far the answer depends on what is not known of the CPU demand."""
+        joint = sorted(end.joint for end in self.ends)
+        if not joint or joint[0] == joint[-1]:
+            return ""
+        return f"; {joint[0]:,} to {joint[-1]:,} over the band of the CPU demand"
+
+    def ghz(self, cpu_known: bool) -> str:
+        """Return the independent maximum of CPU as text, a range over the band of the demand."""
+        if self.found is None or not cpu_known:
+            return "unknown"
+        ends = sorted(float(end.independent[CPU]) / 1000 for end in self.ends)
+        if ends:
+            return f"{ends[0]:,.0f} to {ends[-1]:,.0f}"
+        return f"{self.found.independent[CPU] / 1000:,.1f}"
 
     def to_dict(self, cpu_known: bool) -> dict[str, Any]:
         """Return plain values."""
@@ -73,6 +95,10 @@ class ClusterHeadroom:
             "independent": None if found is None else _values(found.independent, cpu_known),
             "joint": None if found is None else found.joint,
             "joint_without_migrations": None if found is None else found.in_place,
+            "over_cpu_band": [
+                {"cpu_demand": end, "joint": each.joint, **_values(each.independent, cpu_known)}
+                for end, each in zip(("low", "high"), self.ends, strict=False)
+            ],
             "limiter": self.limiter(),
             "stranded": None if found is None else _values(found.stranded, cpu_known),
             "lost_to_fragmentation": None if found is None else found.by_sums - found.joint,
@@ -173,26 +199,29 @@ class FarmHeadroom:
         if self.joint is None:
             return f"no figure for VMs of {size}"
         left_out = len(self.clusters) - len(self.counted)
-        apart = f", without {plural(left_out, 'cluster')} that has no figure" if left_out else ""
+        apart = ""
+        if left_out:
+            verb = "has" if left_out == 1 else "have"
+            apart = f", without {plural(left_out, 'cluster')} that {verb} no figure"
         return f"{self.joint:,} VMs of {size} still fit{apart}"
 
     def _table(self) -> str:
         """Return the independent maxima and what is left over, a row per cluster."""
         head = (
             f"{'':24}{'hosts':>7}{'VMs':>7}{'down':>6}   each alone: {'vCPUs':>8}{'GiB':>10}"
-            f"{'GHz':>9}   left after all: {'vCPUs':>8}{'GiB':>10}"
+            f"{'GHz':>13}   left after all: {'vCPUs':>8}{'GiB':>10}"
         )
         rows = [head]
         for each in self.counted:
             assert each.found is not None
             if each.found.fails:
                 continue
+            ghz = each.ghz(self.cpu_known)
             alone, left = each.found.independent, each.found.stranded
-            ghz = f"{alone[CPU] / 1000:,.1f}" if self.cpu_known else "unknown"
             farm = each.cluster.farm
             rows.append(
                 f"{farm.name:24}{len(farm.hosts):7,}{len(farm.vms):7,}{each.cluster.reserve:6}"
-                f"{'':15}{alone[VCPUS]:8,.0f}{alone[MEMORY] / 1024:10,.0f}{ghz:>9}"
+                f"{'':15}{alone[VCPUS]:8,.0f}{alone[MEMORY] / 1024:10,.0f}{ghz:>13}"
                 f"{'':19}{left[VCPUS]:8,.0f}{left[MEMORY] / 1024:10,.0f}"
             )
         return "\n".join(rows)
@@ -280,7 +309,8 @@ def headroom_of(
     given = None if vm is None else parse_vm(vm, scenario.name)
     load = load_of(scenario)
     plan, _ = plan_of(scenario, load, reserve)
-    source = known_load(scenario, load)
+    needs = cpu_needs(scenario, load)
+    source = needs.known
     known = source.tier != SIZES_ONLY
     if not known:
         plan = replace(plan, clusters=[_without_cpu(each) for each in plan.clusters])
@@ -295,7 +325,9 @@ def headroom_of(
         why = INCOMPLETE if cluster.incomplete else ""
         why = why or ("" if len(cluster.farm.hosts) else NO_HOST)
         found = None if why else headroom(cluster.farm, reference, plan.limits, cluster.reserve)
-        clusters.append(ClusterHeadroom(cluster, reference, found, why, _large(cluster, plan)))
+        ends = () if why or not known else _ends(cluster, reference, plan, needs.clusters)
+        large = _large(cluster, plan)
+        clusters.append(ClusterHeadroom(cluster, reference, found, why, large, ends))
     return FarmHeadroom(
         plan,
         ReferenceVm(given[0], given[1], everywhere * given[0]),
@@ -305,6 +337,25 @@ def headroom_of(
         f"{source.method}; {source.words}",
         source.confidence,
     )
+
+
+def _ends(
+    cluster: PlannedCluster, vm: ReferenceVm, plan: Plan, needs: Sequence[CpuNeed]
+) -> tuple[Headroom, ...]:
+    """Return the headroom at the low and at the high end of what is known of the CPU demand.
+
+    Empty where the demand is known without a band.
+    """
+    name = "" if cluster.name in (WHOLE, NO_CLUSTER) else cluster.name
+    band = next((need.p95_mhz for need in needs if need.cluster == name), None)
+    if band is None or not band.typical > 0 or band.low == band.high:
+        return ()
+    ends = []
+    for factor in (band.low / band.typical, band.high / band.typical):
+        farm = cluster.farm.with_vms(cluster.farm.vms.scaled_cpu(factor), cluster.farm.home)
+        reference = ReferenceVm(vm.vcpus, vm.memory_mib, vm.cpu_mhz * factor)
+        ends.append(headroom(farm, reference, plan.limits, cluster.reserve))
+    return tuple(ends)
 
 
 def _without_cpu(cluster: PlannedCluster) -> PlannedCluster:

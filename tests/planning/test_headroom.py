@@ -180,6 +180,11 @@ def test_vms_stand_on_their_recorded_hosts_and_unknown_cpu_is_no_figure(
     if use:
         assert values["independent"]["ghz"] > 0
         assert values["confidence"]["cpu"] == "low"
+        # One instant gives no single figure of CPU: the ends of the band stand beside it.
+        low, high = values["clusters"][0]["over_cpu_band"]
+        assert low["ghz"] > values["independent"]["ghz"] > high["ghz"]
+        assert low["joint"] == high["joint"] == 2
+        assert cluster.ghz(True) == f"{high['ghz']:,.0f} to {low['ghz']:,.0f}"
     else:
         assert values["independent"]["ghz"] is None
         assert values["confidence"]["cpu"] == "none"
