@@ -14,10 +14,12 @@ from .run.run_directory import COMPARED, RUN
 from .studies.compare import Comparison, run_all
 
 if TYPE_CHECKING:
+    from .planning.headroom import FarmHeadroom
+    from .size_study.sized import Sized
     from .studies.failover_result import Failover
     from .studies.optimum import OptimumComparison
 
-__all__ = ["compare", "failover", "load", "optimum", "run"]
+__all__ = ["compare", "failover", "headroom", "load", "optimum", "run", "size"]
 
 
 def run(
@@ -95,6 +97,47 @@ def failover(
     from .studies.failover import failover as tested  # noqa: PLC0415 - few need it
 
     return tested(_scenario(scenario, overrides, allow_code), at_s, pairs)
+
+
+def size(
+    scenario: str | Path | Mapping[str, Any] | Scenario,
+    *overrides: str,
+    server: str | None = None,
+    memory_mib: float | None = None,
+    reserve: int | None = None,
+    time_limit_s: float = 10.0,
+    allow_code: bool = False,
+) -> "Sized":
+    """Say how many hosts of a server a farm needs, what limits the number, and how surely.
+
+    ``server`` is one of the catalogue or written out in YAML (None: that of most present hosts),
+    ``memory_mib`` its memory, ``reserve`` the hosts that may fail at once (0 to 2; None: those of
+    the scenario, or 1). Raises InputError if the farm cannot be planned.
+
+    ``time_limit_s`` is real time for each search where placements miss the proven bound. The answer
+    is simulated once; nothing is written.
+    """
+    from .size_study.size import size as sized  # noqa: PLC0415 - few need it
+
+    loaded = _scenario(scenario, overrides, allow_code)
+    return sized(loaded, server, memory_mib, reserve, time_limit_s)
+
+
+def headroom(
+    scenario: str | Path | Mapping[str, Any] | Scenario,
+    *overrides: str,
+    vm: str | None = None,
+    reserve: int | None = None,
+    allow_code: bool = False,
+) -> "FarmHeadroom":
+    """Say how many more VMs fit on each cluster so that failures are survived, and the limiter.
+
+    ``vm`` is the reference VM, such as ``4c16g`` (None: the median VM), ``reserve`` the hosts that
+    may fail at once in each cluster. Raises InputError if the farm cannot be planned.
+    """
+    from .planning.headroom import headroom_of  # noqa: PLC0415 - few need it
+
+    return headroom_of(_scenario(scenario, overrides, allow_code), vm, reserve)
 
 
 def _scenario(

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.api import compare, failover, load, optimum, run
+    from .analysis.api import compare, failover, headroom, load, optimum, run, size
     from .analysis.run.result import Result
     from .analysis.studies.compare import Comparison
     from .policies.catalogue import register
@@ -29,10 +29,12 @@ __all__ = [
     "__version__",
     "compare",
     "failover",
+    "headroom",
     "load",
     "optimum",
     "register",
     "run",
+    "size",
 ]
 __version__ = "0.1.0"
 
@@ -43,6 +45,8 @@ _WHERE = {
     "Levels": "scenarios.variants",
     "load": "analysis.api",
     "failover": "analysis.api",
+    "headroom": "analysis.api",
+    "size": "analysis.api",
     "optimum": "analysis.api",
     "Result": "analysis.run.result",
     "register": "policies.catalogue",

@@ -98,7 +98,8 @@ def size(
         placement=_placement(least),
         failures=_failures(plan, least, kept),
     )
-    return replace(sized, simulated=_simulated(scenario, target, sized, chosen, save))
+    sized = replace(sized, simulated=_simulated(scenario, target, sized, chosen, save))
+    return replace(sized, verdict=verdict(sized))
 
 
 def _reserve(present: Plan) -> int:

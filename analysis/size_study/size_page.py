@@ -9,7 +9,7 @@ from ...scenarios.files.atomic_replace import named, replacing_directory
 from ...scenarios.files.destination import seal, write_json
 from ..base.page import page
 from ..base.provenance import versions
-from .size_verdict import ASSUMED_WORK, DECIDED_BY, verdict
+from .size_verdict import ASSUMED_WORK, DECIDED_BY
 from .sized import Sized, case_words
 
 SIZED = "size study"
@@ -26,7 +26,7 @@ def save(directory: Path, study: Callable[[Path], Sized]) -> tuple[Sized, Path]:
     """
     with replacing_directory(named(directory), SIZED) as new:
         sized = study(new)
-        write_json(new / DATA, sized.to_dict(verdict(sized)))
+        write_json(new / DATA, sized.to_dict())
         (new / PAGE).write_text(render(sized), "utf-8")
         known = {"farmsim": versions()["farmsim"]}
         seal(new, SIZED, {"name": sized.name, "versions": known})
@@ -42,7 +42,6 @@ def render(sized: Sized) -> str:
         description="",
         plotly_js="",
         sized=sized,
-        verdict=verdict(sized),
         floors=[_floor(sized, each) for each in sized.floors],
         assumed_work=ASSUMED_WORK,
         clusters=_failures(sized),

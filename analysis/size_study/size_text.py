@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from ...models.sizing.floors import NEVER
-from .size_verdict import ASSUMED_WORK, DECIDED_BY, verdict
+from .size_verdict import ASSUMED_WORK, DECIDED_BY
 from .sized import Sized, case_words
 
 WIDTH = 100
@@ -12,7 +12,7 @@ WIDTH = 100
 
 def text(sized: Sized) -> str:
     """Return the answer: verdict, floors, what changes it, failures, limits."""
-    lines = [fill(verdict(sized), WIDTH), "", f"Server: {sized.server} ({sized.server_text})", ""]
+    lines = [fill(sized.verdict, WIDTH), "", f"Server: {sized.server} ({sized.server_text})", ""]
     lines += list(_floors(sized))
     lines += list(_variations(sized))
     if sized.failures is not None:

@@ -68,7 +68,7 @@ class Sized:
     hosts of the answer. ``clusters_apart`` is the number of hosts of each cluster by itself.
     ``confidence`` is by resource; ``limits`` are lines on the limits kept; ``notes`` are further
     sentences of the verdict. ``placement`` has the host of each VM by name, ``failures`` is the
-    failure table of the answer.
+    failure table of the answer, ``verdict`` all of it in plain sentences.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Sized:
     placement: Mapping[str, str]
     failures: ClusterFailures | None = None
     simulated: Simulated | None = None
+    verdict: str = ""
 
     @property
     def hosts(self) -> int | None:
@@ -116,12 +117,12 @@ class Sized:
             return {"resource": "placement", "case": case}
         return {"resource": floor.name, "case": case_words(floor.failed)}
 
-    def to_dict(self, verdict: str) -> dict[str, Any]:
-        """Return plain values for JSON, with the verdict; what is infinite or unknown is None."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; what is infinite or unknown is None."""
         seen = self.simulated
         return {
             "name": self.name,
-            "verdict": verdict,
+            "verdict": self.verdict,
             "hosts": self.hosts,
             "proven_at_least": None if self.least.bound >= NEVER else self.least.bound,
             "reserve": self.reserve,

@@ -85,7 +85,6 @@ def size(
     from ..analysis.size_study.size import size as size_study
     from ..analysis.size_study.size_page import SIZED, save
     from ..analysis.size_study.size_text import text
-    from ..analysis.size_study.size_verdict import verdict
 
     memory_mib = None if memory is None else quantity("--memory", memory, "memory")
     limit_s = time_s("--time-limit", time_limit)
@@ -97,7 +96,7 @@ def size(
     )
     written.append(page.parent)
     output.show(
-        lambda: answer.to_dict(verdict(answer)),
+        answer.to_dict,
         lambda: text(answer),
         f"report: {page}"
         + (

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import farmsim
 from farmsim.analysis.size_study.packing_program import placeable
 from farmsim.analysis.size_study.size import size
-from farmsim.analysis.size_study.size_verdict import verdict
 from farmsim.cli.main import run_command_line
 from farmsim.models.sizing.planned_farm import (
     PlannedFarm,
@@ -65,7 +64,7 @@ def test_packing_may_need_more_than_any_sum_says() -> None:
     assert found.least.floors.hosts == 7
     assert found.least.proven
     assert found.limiter["resource"] == "placement"
-    assert "Packing decides: sums allow 7 hosts" in verdict(found)
+    assert "Packing decides: sums allow 7 hosts" in found.verdict
 
 
 def test_more_memory_or_a_larger_server_is_what_was_asked_for() -> None:
@@ -88,14 +87,14 @@ def test_rules_ask_for_hosts_and_those_that_name_hosts_are_left_out() -> None:
     assert found.hosts == 7
     assert found.limiter["resource"] == "rules"
     assert len({found.placement[f"vm-{number}"] for number in range(1, 7)}) == 6
-    assert "Rules that name present hosts are left out: licence." in verdict(found)
+    assert "Rules that name present hosts are left out: licence." in found.verdict
 
 
 def test_a_vm_larger_than_a_host_is_said_and_no_number_is_enough(tmp_path: Path) -> None:
     initial = {"initial": {"count_by": "demand", "unplaced": "reject"}}
     found = sized(farm_of(3, 300, policies=initial))
     assert found.hosts is None
-    assert verdict(found).startswith("No number of these hosts carries the 3 VMs: vm-1 is larger")
+    assert found.verdict.startswith("No number of these hosts carries the 3 VMs: vm-1 is larger")
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump(farm_of(3, 300, policies=initial)))
     assert run_command_line(["size", str(path), "--out", str(tmp_path / "out"), "--quiet"]) == 1
@@ -142,6 +141,13 @@ def test_bad_options_are_told_and_nothing_is_written(
     assert run_command_line(["size", str(path), "--out", str(out), *arguments]) == 2
     assert told in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_notebooks_ask_the_same_questions() -> None:
+    found = farmsim.size(farm_of(9, 56), "farm.hosts.0.count=12", reserve=0)
+    assert (found.hosts, found.known_hosts) == (3, 12)
+    assert found.to_dict()["verdict"] == found.verdict
+    assert farmsim.headroom(farm_of(9, 56), vm="1c1g").to_dict()["joint"] > 0
 
 
 def test_farms_that_change_over_time_have_no_single_number() -> None:
