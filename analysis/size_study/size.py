@@ -58,6 +58,8 @@ def size(
     left_out_vms = case.load.table.left_out if case.load.table is not None else {}
     kept = _reserve(present) if reserve is None else reserve
     target = target_server(scenario, server, memory_mib)
+    if target.present:
+        target = replace(target, calibration=case.calibration)
     vms = sum(len(each.farm.vms) for each in present.clusters)
     if not vms:
         raise refuse(scenario.name, "has no VM to size a farm for; add VMs", "workload")
@@ -94,7 +96,9 @@ def size(
         break_even=_break_even(plan, least, cpu, kept),
         clusters_apart=_apart(present, hosts_of(chosen), plan, kept),
         limits=_limits(plan),
-        notes=_notes(present, plan, target, left_out, left_out_vms, performance),
+        notes=_notes(
+            present, plan, target, left_out, left_out_vms, case.calibration != 1.0, performance
+        ),
         placement=_placement(least),
         failures=_failures(plan, least, kept),
     )
@@ -191,6 +195,7 @@ def _notes(
     target: TargetServer,
     left_out: Sequence[str],
     left_out_vms: Mapping[str, Sequence[str]],
+    calibrated: bool,
     performance: Mapping[str, float | None],
 ) -> list[str]:
     """Return further sentences of the verdict: what is missing, assumed or left out."""
@@ -205,6 +210,8 @@ def _notes(
             f"Hosts of {_listed(lacking)} are missing from the inventory, so that the number of "
             "present hosts is too low; their VMs are counted."
         )
+    if calibrated and not target.present:
+        notes.append("The calibration of present hosts is not put on the power of new ones.")
     if performance["ssj"] is None:
         notes.append("MHz of present and new hosts count as equal work: nothing else is known.")
     if left_out:

@@ -40,9 +40,12 @@ def sized_scenario(
         message = "has tenants with dedicated hosts; size the farm of each tenant by itself"
         raise refuse(scenario.name, message, "tenants")
     rules, left_out = _rules(scenario)
+    farm: dict[str, Any] = {"hosts": [{**target.group, "name": GROUP, "count": count}]}
+    if target.calibration != 1.0:
+        farm["calibrate"] = {"factor": target.calibration}
     changes: dict[str, Any] = {
         "name": f"{scenario.name}-sized",
-        "farm": {"hosts": [{**target.group, "name": GROUP, "count": count}]},
+        "farm": farm,
         "policies": {
             "initial": {
                 "placement": "best_fit_decreasing",

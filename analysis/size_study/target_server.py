@@ -30,7 +30,8 @@ class TargetServer:
     ``group`` is a group of hosts in the scenario language, without name and count; ``text`` says in
     words what it is, ``note`` what a planner has to know of it. ``ops_per_core_ghz`` are operations
     per second, core and GHz by SPECpower_ssj2008, None where unknown. ``present`` says that it is
-    the server that the farm has now.
+    the server that the farm has now, ``calibration`` is the factor that a measured power puts on
+    its curve.
     """
 
     name: str
@@ -39,6 +40,7 @@ class TargetServer:
     ops_per_core_ghz: float | None
     present: bool
     note: str = ""
+    calibration: float = 1.0
 
     def with_performance(self, factor: float) -> dict[str, Any]:
         """Return the group with its work per MHz."""

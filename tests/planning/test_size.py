@@ -190,3 +190,16 @@ def test_the_program_finds_a_placement_exactly_where_one_exists(
         assert not isinstance(found, bool)
         assert found is not None
         assert fits(tuple(found.tolist()))
+
+
+def test_a_calibration_stays_with_the_hosts_that_were_measured(tmp_path: Path) -> None:
+    data = farm_of(9, 56)
+    data["farm"]["calibrate"] = {"factor": 1.25}
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(data))
+    for arguments, factor in (([], 1.25), (["--server", "epyc_9654_2s"], None)):
+        out = tmp_path / str(factor)
+        assert run_command_line(["size", str(path), "--out", str(out), "--quiet", *arguments]) == 0
+        kept = farmsim.Scenario.load(out / "scenario.yaml").farm.calibrate
+        assert (kept.factor if kept else None) == factor
+    assert "calibration of present hosts" in (tmp_path / "None" / "size.html").read_text()
