@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ...models.base.arrays import added
 from ...scenarios.importing.import_record import (
     HOST_FIELDS,
     NO_CLUSTER,
@@ -133,7 +134,7 @@ def _reclaim(imported: Imported) -> dict[str, Any]:
         "vms": off[:RECLAIMED],
         "count": len(off),
         "more": max(0, len(off) - RECLAIMED),
-        "disk_gib": sum(known) / 1024 if known else None,
+        "disk_gib": added(known) / 1024 if known else None,
         "unknown": len(off) - len(known),
     }
 

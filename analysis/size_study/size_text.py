@@ -56,7 +56,11 @@ def _variations(sized: Sized) -> Iterator[str]:
     if sized.clusters_apart:
         cells = ", ".join(f"{name} {_hosts(n)}" for name, n in sized.clusters_apart.items())
         known = [n for n in sized.clusters_apart.values() if n is not None]
-        total = f" ({sum(known):,} in all)" if len(known) == len(sized.clusters_apart) else ""
+        total = (
+            f" ({sum(each for each in known):,} in all)"
+            if len(known) == len(sized.clusters_apart)
+            else ""
+        )
         yield f"Hosts with each cluster by itself: {cells}{total}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from ...models.base.arrays import added
 from ...models.base.lazy_dataclass import dataclass
 from ..inventory.cluster_totals import ClusterTotals
 from ..inventory.findings import Finding, Severity
@@ -103,7 +104,7 @@ def import_record(imported: Imported) -> dict[str, Any]:
             "rules": len(inventory.rules),
             "series": len(inventory.series),
             "vcpus_in_plan": sum(vm.vcpus or 0 for vm in plan),
-            "memory_mib_in_plan": sum(vm.memory_mib or 0.0 for vm in plan),
+            "memory_mib_in_plan": added(vm.memory_mib or 0.0 for vm in plan),
         },
         "findings": [_finding(each) for each in imported.findings],
         "coverage": {

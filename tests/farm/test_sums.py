@@ -13,12 +13,28 @@ from farmsim.models.base.arrays import DOT_BLOCK, added, dot
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("models", "policies", "sim", "scenarios", "analysis")
 WHOLE_CALLS = {"len", "bool", "int", "isinstance", "any", "all"}
-WHOLE_NAMES = {"count", "hosts", "moves", "size_bytes"}
+WHOLE_NAMES = {
+    "count", "file_size", "hosts", "hosts_missing", "in_service", "moved", "moves", "same_memory",
+    "size_bytes", "vcpus",
+}  # fmt: skip
 """Attributes that are whole numbers everywhere in the package."""
 WHOLE_SUMS = {
     "sum(lines)": "scenarios/traces/per_vm_files.py",  # lines of files
     "sum(outcomes.values())": "analysis/report/vm_history.py",  # a Counter
     "sum((assign(vm, set()) for vm in range(len(left))))": "models/rules/conflicts.py",  # bools
+    "sum((is_sized(host) for host in inventory.hosts))": "scenarios/importing/import_record.py",
+    "sum(vcpus.values())": "scenarios/inventory/cpu_estimates.py",
+    "sum(map(len, self._places[kind].values()))": "scenarios/inventory/identity.py",
+    "sum(widths.values())": "scenarios/inventory_files/tables.py",  # a Counter
+    "sum((texts[int(at)] for at in shared if int(at) < len(texts)))": (
+        "scenarios/inventory_files/workbooks.py"  # lengths of texts
+    ),
+    "sum((off_steps(times, step_s, origin) for times, _ in at.values()))": (
+        "scenarios/inventory_formats/vrops.py"
+    ),
+    "sum(unknown.values())": "scenarios/inventory_platforms/prometheus.py",  # a Counter
+    "sum((each for each in known))": "analysis/size_study/size_text.py",  # numbers of hosts
+    "sum(counts.values())": "analysis/statements/run_warnings.py",  # lengths
 }
 
 
