@@ -8,12 +8,12 @@ from ...scenarios.importing.import_record import (
     HOST_FIELDS,
     NO_CLUSTER,
     VM_FIELDS,
-    WORDS,
     Imported,
 )
 from ...scenarios.importing.scenario_text import LEVELS
 from ...scenarios.inventory.findings import Severity
 from ...scenarios.inventory.inventory import Scope
+from ...scenarios.inventory.scope import WORDS
 from ..base.page import page
 from ..base.provenance import versions
 from .as_is import AsIs

@@ -6,10 +6,11 @@ from typing import Final
 
 from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.errors.terminal_text import one_line, shortened
-from ...scenarios.importing.import_record import NO_CLUSTER, WORDS, Imported
+from ...scenarios.importing.import_record import NO_CLUSTER, Imported
 from ...scenarios.inventory.cluster_totals import ClusterTotals
 from ...scenarios.inventory.findings import Finding, Severity
 from ...scenarios.inventory.inventory import Scope
+from ...scenarios.inventory.scope import WORDS
 from ..base.wording import count, listed
 
 FINDINGS: Final = 6

@@ -26,20 +26,6 @@ HOST_FIELDS: Final = (
 )  # fmt: skip
 NO_CLUSTER: Final = "no cluster"
 """What hosts and VMs without a cluster are listed under."""
-WORDS: Final = {
-    Scope.TEMPLATE: ("template", "templates"),
-    Scope.SRM_PLACEHOLDER: (
-        "placeholder of Site Recovery Manager", "placeholders of Site Recovery Manager",
-    ),
-    Scope.SYSTEM: ("system VM", "system VMs"),
-    Scope.ORPHANED: ("orphaned or inaccessible",) * 2,
-    Scope.SUSPENDED: ("suspended",) * 2,
-    Scope.POWERED_OFF: ("powered off",) * 2,
-    Scope.CONTAINER: ("container", "containers"),
-    Scope.SIZE_UNKNOWN: ("of unknown size",) * 2,
-    Scope.IN_PLAN: ("in the plan",) * 2,
-}  # fmt: skip
-"""What people read for each scope: of one VM, and of several."""
 _ORDER: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 

@@ -12,7 +12,7 @@ from ..inventory.cluster_names import tell_clusters_apart
 from ..inventory.cluster_totals import ClusterTotals, cluster_totals
 from ..inventory.inventory import Inventory, Scope, Vm
 from ..inventory.join_checks import join_findings
-from ..inventory.scope import set_scopes
+from ..inventory.scope import WORDS, set_scopes
 from ..inventory.series import joined
 from ..inventory_files.columns import ReadOptions
 from ..inventory_files.headers import HEADER_ROWS, plain
@@ -27,7 +27,7 @@ from .host_groups import (
     place_vms,
     with_assumed_hosts,
 )
-from .import_record import WORDS, Imported, by_severity
+from .import_record import Imported, by_severity
 from .mapping import Mapping, apply_clusters
 from .merge import merge, unmatched_series
 from .plausible import without_absurd_sizes
@@ -131,11 +131,17 @@ def imported(parts: Sequence[Inventory], options: ImportOptions) -> Imported:
     set_scopes(inventory, options.system, options.include)
     classes = {vm.key: found for vm in inventory.vms if (found := mapping.class_of(vm.name))}
     said = {host.name: mapping.server_of(host.name) for host in inventory.hosts}
+    usable = {
+        host.name: share
+        for host in inventory.hosts
+        if (share := mapping.usable_of(host.name)) is not None
+    }
     if options.aliases is not None:
         old_vms, old_hosts = list(inventory.vms), list(inventory.hosts)
         keys, names = anonymise(inventory, options.aliases)
         classes = {keys[vm.key]: classes[vm.key] for vm in old_vms if vm.key in classes}
         said = {names[host.name]: said[host.name] for host in old_hosts}
+        usable = {names[name]: share for name, share in usable.items()}
     if not inventory.in_plan:
         raise _nothing_left(inventory)
     inventory.findings += unmatched_series(inventory) + join_findings(inventory)
@@ -157,7 +163,7 @@ def imported(parts: Sequence[Inventory], options: ImportOptions) -> Imported:
     ]  # fmt: skip
     facts = _facts(inventory, options.name, load, bool(rules), groups, totals)
     files = {
-        SCENARIO: scenario_text(facts, groups, powers),
+        SCENARIO: scenario_text(replace(facts, usable=usable), groups, powers),
         VMS: vms_csv(inventory, placed, classes),
         HOSTS: hosts_csv(inventory, groups),
     }

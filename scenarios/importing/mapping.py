@@ -10,6 +10,7 @@ counts. Everything is optional:
     clusters: [{hosts: "esx-9*", cluster: Gold}]
     classes: [{vms: "db-*", class: database}]
     servers: [{hosts: "*", power: {model: linear, idle: 120 W, max: 380 W}}]
+    usable_memory: [{hosts: "*", share: 97 %}]
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from ..inventory.findings import Finding, Severity
 from ..inventory.inventory import Inventory
 from ..language.choices import ChoiceField
 from ..language.error_messages import sentences
-from ..language.fields import Part, problem, problems
+from ..language.fields import Part, QuantityField, problem, problems
 from ..language.value_types import Name, RequestClassName, Watts
 from ..language.yaml_text import YamlError, parse
 
@@ -86,6 +87,16 @@ class ServerPattern(Part):
         return self
 
 
+class UsableMemory(Part):
+    """The share of memory that VMs may take on hosts with certain names."""
+
+    hosts: Name = Field(description="Pattern of names of hosts.", examples=["esx-*"])
+    share: Annotated[float, Field(gt=0, le=1), QuantityField("share")] = Field(
+        description="Share of the listed memory; the rest is the hypervisor's.",
+        examples=["97 %"],
+    )
+
+
 class Mapping(Part):
     """The content of a mapping file."""
 
@@ -104,6 +115,9 @@ class Mapping(Part):
     clusters: tuple[ClusterFix, ...] = Field((), description="Clusters of hosts and VMs.")
     classes: tuple[ClassPattern, ...] = Field((), description="Request classes of VMs.")
     servers: tuple[ServerPattern, ...] = Field((), description="Servers or power of hosts.")
+    usable_memory: tuple[UsableMemory, ...] = Field(
+        (), description="Memory that VMs may take; 95 % where nothing is said."
+    )
 
     def class_of(self, vm: str) -> str | None:
         """Return the request class of a VM, None where no pattern fits."""
@@ -112,6 +126,10 @@ class Mapping(Part):
     def server_of(self, host: str) -> ServerPattern | None:
         """Return what is said about the server of a host, None where no pattern fits."""
         return next((each for each in self.servers if _fits(host, each.hosts)), None)
+
+    def usable_of(self, host: str) -> float | None:
+        """Return the share of a host's memory that VMs may take, None where no pattern fits."""
+        return next((each.share for each in self.usable_memory if _fits(host, each.hosts)), None)
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -170,6 +188,7 @@ def apply_clusters(inventory: Inventory, mapping: Mapping) -> list[Finding]:
             inventory.vms[row] = replace(vm, cluster=moved[vm.host])
     unused += _without_match([each.vms for each in mapping.classes], inventory.vms)
     unused += _without_match([each.hosts for each in mapping.servers], inventory.hosts)
+    unused += _without_match([each.hosts for each in mapping.usable_memory], inventory.hosts)
     return [
         Finding(
             "PATTERN_WITHOUT_MATCH",

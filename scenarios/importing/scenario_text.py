@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from textwrap import wrap
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ LEVELS: Final = {
     "D": "servers of the same years, by core",
 }
 WIDTH: Final = 100
+USABLE: Final = 0.95
+"""Share of the listed memory of a host that VMs may take, where nothing else is said."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS: Final = {"true", "false", "null", "yes", "no", "on", "off"}
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\"}
@@ -124,7 +127,8 @@ class ScenarioFacts:
     """What the scenario says besides its hosts.
 
     ``head`` are lines of comment at its top; ``source`` is the source of the load as the language
-    writes it, ``source_note`` what it rests on. ``duration_s`` is that of the run.
+    writes it, ``source_note`` what it rests on. ``duration_s`` is that of the run. ``usable`` is
+    the share of memory that VMs may take, of the hosts by name whose the map gives.
     """
 
     name: str
@@ -138,6 +142,7 @@ class ScenarioFacts:
     has_sites: bool = False
     incomplete: Sequence[str] = ()
     gaps: str = ""
+    usable: Mapping[str, float] = field(default_factory=dict)
 
 
 def scenario_text(
@@ -230,11 +235,33 @@ def _group(facts: ScenarioFacts, group: HostGroup, power: GroupPower) -> list[st
             "      # VMs here are configured with more memory than the host has.",
             f"      memory_overcommit: {group.memory_overcommit:g}",
         ]
+    lines += _ceilings(facts, group)
     if facts.has_sites and (site := host.datacentre or host.site):
         lines += [f"      site: {quoted(site)}"]
     if not host.in_service:
         lines += ["      in_service: false        # in maintenance, or disconnected"]
     return lines
+
+
+def _ceilings(facts: ScenarioFacts, group: HostGroup) -> list[str]:
+    """Return the lines of the memory that VMs may take: what the map says, else USABLE.
+
+    Where rows of hosts are missing, their VMs need places on the others: there is no ceiling.
+    """
+    said = [facts.usable[host.name] for host in group.hosts if host.name in facts.usable]
+    if said:
+        share = min([*said, *([USABLE] if len(said) < len(group.hosts) else [])])
+        note = "Usable memory: as --map says."
+    else:
+        names = {group.cluster} if group.cluster else {"no cluster", "farm"}
+        if group.assumed or names & set(facts.incomplete):
+            return []
+        share = USABLE
+        note = (
+            f"Usable memory: {write(share, 'share')} of what the inventory lists, the rest is the "
+            "hypervisor's. A judgement: change it, here or with --map."
+        )
+    return [comment(note, "      "), f"      ceilings: {{memory: {write(share, 'share')}}}"]
 
 
 def _duration(duration_s: float) -> str:

@@ -23,6 +23,20 @@ INCLUDES: Mapping[str, Scope] = MappingProxyType(
     }
 )
 """Names under which classes that are left out can be moved into the plan."""
+WORDS: Mapping[Scope, tuple[str, str]] = {
+    Scope.TEMPLATE: ("template", "templates"),
+    Scope.SRM_PLACEHOLDER: (
+        "placeholder of Site Recovery Manager", "placeholders of Site Recovery Manager",
+    ),
+    Scope.SYSTEM: ("system VM", "system VMs"),
+    Scope.ORPHANED: ("orphaned or inaccessible",) * 2,
+    Scope.SUSPENDED: ("suspended",) * 2,
+    Scope.POWERED_OFF: ("powered off",) * 2,
+    Scope.CONTAINER: ("container", "containers"),
+    Scope.SIZE_UNKNOWN: ("of unknown size",) * 2,
+    Scope.IN_PLAN: ("in the plan",) * 2,
+}  # fmt: skip
+"""What people read for each scope: of one VM, and of several."""
 _SYSTEM = re.compile(r"vCLS(-.+| ?\(\d+\))?")
 _LOST = frozenset(("orphaned", "inaccessible", "invalid"))
 _SUSPENDED = frozenset(("suspended", "hibernated", "saved"))
@@ -115,14 +129,15 @@ def _excluded(inventory: Inventory) -> list[Finding]:
         return []
     off = [vm.disk_mib for vm in inventory.vms if vm.scope is Scope.POWERED_OFF]
     disk_gib = added(size for size in off if size is not None) / 1024
-    parts = " ".join(f"{scope.value}={count}" for scope, count in counts.items())
+    parts = [f"{count:,} {WORDS[scope][count != 1]}" for scope, count in counts.items()]
+    told = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
     held = f"; those powered off hold {disk_gib:,.0f} GiB of disk" if disk_gib else ""
     return [
         Finding(
             "VM_EXCLUDED",
             Severity.INFO,
             "scope",
-            f"{parts}{held}",
+            f"{told}{held}",
             f"{len(inventory.in_plan):,} of {len(inventory.vms):,} VMs are in the plan",
         )
     ]

@@ -16,7 +16,7 @@ from farmsim.scenarios.importing.anonymise import Aliases
 from farmsim.scenarios.importing.host_groups import host_groups
 from farmsim.scenarios.importing.import_record import Imported, import_record
 from farmsim.scenarios.importing.importer import ImportOptions, imported
-from farmsim.scenarios.importing.mapping import read_mapping
+from farmsim.scenarios.importing.mapping import Mapping, read_mapping
 from farmsim.scenarios.importing.merge import merge
 from farmsim.scenarios.importing.scenario_text import quoted
 from farmsim.scenarios.importing.tables import exactly
@@ -202,6 +202,20 @@ def test_an_unknown_processor_needs_power(tmp_path: Path) -> None:
     assert "POWER_UNKNOWN" not in codes(made)
 
 
+def test_vms_may_take_the_usable_memory_of_hosts_only(tmp_path: Path) -> None:
+    hosts = [host("h1"), host("h2"), host("h3", cluster="B")]
+    path = tmp_path / "map.yaml"
+    path.write_text("usable_memory: [{hosts: H1, share: 97 %}, {hosts: h3, share: 97.5 %}]\n")
+
+    def shares(mapping: Mapping | None) -> list[object]:
+        made = run(farm(hosts, [vm("a"), vm("b", cluster="B")]), mapping=mapping)
+        groups = parse(made.files["scenario.yaml"]).data["farm"]["hosts"]
+        return [group["ceilings"]["memory"] for group in groups]
+
+    assert shares(None) == ["95 %", "95 %"]
+    assert shares(read_mapping(path)) == ["95 %", "97.5 %"]
+
+
 def test_a_known_processor_has_its_curve_and_the_power_of_its_memory() -> None:
     made = run(farm([host("h1", memory_mib=1_048_576.0)], [vm("a")]))
     data = parse(made.files["scenario.yaml"]).data["farm"]["hosts"][0]
@@ -229,6 +243,7 @@ def test_a_map_gives_clusters_and_classes(tmp_path: Path) -> None:
     [
         ("classes:\n  - {vms: a, class: oltpp}", r"m.yaml:2:.*did you mean oltp\?"),
         ("columns: 3", r"m.yaml:1:1: columns"),
+        ("usable_memory: [{hosts: a, share: 0 %}]", "m.yaml:1:.*usable_memory"),
         ("servers: [{hosts: a}]", "give either server or power"),
         ("clusters: [{cluster: a}]", "write a pattern under hosts or vms"),
         ("- a", "not a mapping"),
