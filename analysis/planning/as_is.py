@@ -13,7 +13,7 @@ import numpy as np
 
 from ...models.base.arrays import Bools, Floats, added, sum_by
 from ...models.base.lazy_dataclass import dataclass
-from ...scenarios.build.build import build
+from ...scenarios.build.build import build, load_of
 from ...scenarios.errors.problems import InputError
 from ...scenarios.importing.import_record import Imported
 from ...scenarios.inventory.findings import Finding, Severity
@@ -21,6 +21,7 @@ from ...scenarios.inventory.inventory import Scope
 from ...scenarios.loader import Written, read
 from ...scenarios.scenario import Scenario, validated
 from ..run.play_case import play, until
+from .load_tiers import KnownLoad, Peaks, known_load, peak_coincidences
 
 ROUNDING: Final = 0.005
 """Shares of CPU in inventories are whole percents."""
@@ -94,13 +95,17 @@ class HostAsIs:
 class AsIs:
     """All hosts as simulated and as recorded; ``reason`` says why none could be simulated.
 
-    ``no_cpu_because`` says why the CPU of hosts is not compared.
+    ``no_cpu_because`` says why the CPU of hosts is not compared. ``known`` is what is known of the
+    load, None where the scenario could not be read; ``peaks`` is how far the peaks of the VMs
+    coincide, None where no series of them is known.
     """
 
     hosts: tuple[HostAsIs, ...] = ()
     unplaced: tuple[str, ...] = ()
     reason: str = ""
     no_cpu_because: str = ""
+    known: KnownLoad | None = None
+    peaks: Peaks | None = None
 
     @property
     def compared(self) -> int:
@@ -142,15 +147,21 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
 
     ``folder`` holds its files. Power plays no part: it may be unknown.
     """
+    known = peaks = None
     try:
         scenario = _without_power(read(folder / "scenario.yaml"), imported)
-        case = build(until(scenario, 0.0, FIRST_S))
+        load = load_of(scenario)
+        known = known_load(scenario, load)
+        if imported.load is not None and len(imported.load.mhz) > len(imported.load.constant):
+            peaks = peak_coincidences(scenario, load)
+        case = build(until(scenario, 0.0, FIRST_S), load)
         play(case)
     except InputError as error:
-        return AsIs(reason=str(error.problems[0]).replace(str(folder), "").lstrip("/"))
+        reason = str(error.problems[0]).replace(str(folder), "").lstrip("/")
+        return AsIs(reason=reason, known=known, peaks=peaks)
     farm = case.farm
     names, vms = list(farm.hosts.names), list(farm.vms.names)
-    known = {host.name: host for host in imported.inventory.hosts}
+    listed = {host.name: host for host in imported.inventory.hosts}
     recorded_mib, used_mhz, others = _recorded(imported)
     on_host = farm.vms.host
     home = {vm.key: vm.host for vm in imported.inventory.in_plan}
@@ -171,7 +182,7 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
     why = _no_cpu(imported)
     hosts = []
     for row, name in enumerate(names):
-        host = known.get(name)
+        host = listed.get(name)
         if host is None or not host.in_service or not host.cpu_mhz:
             continue
         used = used_mhz.get(name, 0.0)
@@ -192,7 +203,7 @@ def as_is(imported: Imported, folder: Path) -> AsIs:
             )
         )
     unplaced = tuple(vms[row] for row in np.flatnonzero(on_host < 0).tolist())
-    return AsIs(tuple(hosts), unplaced, no_cpu_because=why)
+    return AsIs(tuple(hosts), unplaced, no_cpu_because=why, known=known, peaks=peaks)
 
 
 def _no_cpu(imported: Imported) -> str:

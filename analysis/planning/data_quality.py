@@ -17,7 +17,7 @@ from ...scenarios.inventory.scope import WORDS
 from ..base.page import page
 from ..base.provenance import versions
 from .as_is import AsIs
-from .import_text import hosts_sentence, load_basis, sentence
+from .import_text import hosts_sentence, known_sentence, sentence
 
 SHOWN: Final = 50
 """Rows of a table that the page shows; the rest is in the files."""
@@ -39,7 +39,6 @@ CLASSES: Final = {Severity.ERROR: "bad", Severity.WARNING: "warned", Severity.IN
 
 def render(imported: Imported, as_is: AsIs) -> str:
     """Return the page as HTML; all names are escaped."""
-    basis = load_basis(imported)
     inventory = imported.inventory
     return page(
         "data_quality.html.j2",
@@ -50,7 +49,9 @@ def render(imported: Imported, as_is: AsIs) -> str:
         sentence=sentence(imported),
         hosts_sentence=hosts_sentence(imported),
         catch=_catch(imported),
-        basis=basis,
+        known=as_is.known,
+        known_sentence=known_sentence(as_is.known),
+        peaks=_peaks(as_is),
         numbers={each.value: sum(one.severity is each for one in imported.findings)
                  for each in Severity},
         findings=[_finding(imported, at) for at in range(min(len(imported.findings), SHOWN))],
@@ -75,6 +76,20 @@ def render(imported: Imported, as_is: AsIs) -> str:
         snapshots=inventory.snapshots if len(inventory.snapshots) > 1 else [],
         identity=inventory.identity.replace("_", ", "),
     )  # fmt: skip
+
+
+def _peaks(as_is: AsIs) -> list[dict[str, Any]]:
+    """Return how far peaks coincide: a row for each cluster, then one for the farm."""
+    if as_is.peaks is None:
+        return []
+    clusters = sorted(as_is.peaks.clusters.items())
+    rows = [(name or NO_CLUSTER, found) for name, found in clusters]
+    if len(rows) > 1:
+        rows.append(("the whole farm", as_is.peaks.farm))
+    return [
+        {"name": name, "shares": [each.share if each.sum_of_peaks > 0 else None for each in found]}
+        for name, found in rows
+    ]
 
 
 def _catch(imported: Imported) -> str:

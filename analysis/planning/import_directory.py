@@ -16,6 +16,7 @@ from ..base.provenance import versions
 from .as_is import AsIs, as_is, as_is_findings
 from .data_quality import render
 from .import_text import import_text
+from .load_tiers import KnownLoad, Peaks
 
 IMPORT: Final = "import"
 """What a directory of an import is, by its manifest."""
@@ -32,15 +33,50 @@ class ImportOutcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``import.json`` holds."""
-        return import_record(self.imported) | {"as_is": self.as_is.to_dict()}
+        return import_record(self.imported) | {
+            "cpu": _known(self.as_is.known),
+            "peak_coincidence": _peaks(self.as_is.peaks),
+            "as_is": self.as_is.to_dict(),
+        }
 
     def text(self) -> str:
         """Return what the terminal shows."""
-        return import_text(self.imported, self.directory)
+        return import_text(self.imported, self.as_is.known, self.directory)
 
     def strict(self) -> bool:
         """Whether no finding is a warning or an error."""
         return not self.imported.worst()
+
+
+def _known(known: KnownLoad | None) -> dict[str, Any] | None:
+    """Return what is known of CPU over time as plain values."""
+    if known is None:
+        return None
+    return {
+        "tier": known.tier,
+        "method": known.method,
+        "confidence": known.confidence,
+        "words": known.words,
+        "remarks": list(known.remarks),
+        "to_measure": list(known.to_measure),
+    }
+
+
+def _peaks(peaks: Peaks | None) -> list[dict[str, Any]] | None:
+    """Return how far the peaks of VMs coincide, of the farm (cluster None) and of each cluster."""
+    if peaks is None:
+        return None
+    return [
+        {
+            "cluster": name,
+            "percentile": each.percentile,
+            "peak_of_sum_mhz": each.peak_of_sum,
+            "sum_of_peaks_mhz": each.sum_of_peaks,
+            "share": each.share if each.sum_of_peaks > 0 else None,
+        }
+        for name, found in ((None, peaks.farm), *peaks.clusters.items())
+        for each in found
+    ]
 
 
 def import_to(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
-from ...models.base.lazy_dataclass import dataclass
 from ...scenarios.errors.terminal_text import one_line, shortened
 from ...scenarios.importing.import_record import NO_CLUSTER, Imported
 from ...scenarios.inventory.cluster_totals import ClusterTotals
@@ -12,56 +12,20 @@ from ...scenarios.inventory.findings import Finding, Severity
 from ...scenarios.inventory.inventory import Scope
 from ...scenarios.inventory.scope import WORDS
 from ..base.wording import count, listed
+from .load_tiers import ASSUMED, KnownLoad
 
 FINDINGS: Final = 6
 CLUSTERS: Final = 12
 NAME: Final = 22
+WIDTH: Final = 79
 
 
-@dataclass(frozen=True)
-class LoadBasis:
-    """What is known of CPU over time: the tier, in words, and the confidence that it allows.
-
-    ``measure`` is what to measure next; empty where enough is known.
-    """
-
-    tier: str
-    known: str
-    confidence: str
-    measure: str = ""
-
-
-def load_basis(imported: Imported) -> LoadBasis:
-    """Return what an import knows of CPU over time."""
-    inventory, load = imported.inventory, imported.load
-    more = "24 snapshots at random hours over 4 weeks, or a history of every VM for 14 days"
-    if load is not None:
-        steps = len(next(iter(load.mhz.values())))
-        days, measured = steps * load.step_s / 86_400, len(load.mhz) - len(load.constant)
-        known = f"measured over {days:.3g} days for {measured:,} of {len(load.mhz):,} VMs"
-        if not measured:
-            return LoadBasis("L2", known, "low", more)
-        enough = days >= 14 and not load.constant
-        return LoadBasis(
-            "L5" if days >= 7 else "L5, but less than a week", known,
-            "high" if enough else "medium" if days >= 7 else "low",
-            "" if enough else "a history of at least 14 days of every VM",
-        )  # fmt: skip
-    if any(host.cpu_p95_mhz or host.cpu_mean_mhz for host in inventory.hosts):
-        return LoadBasis("L4", "statistics of hosts over a period", "medium", "a history by VM")
-    instants = len(inventory.snapshots)
-    by_vm = any(vm.cpu_used_mhz is not None or vm.cpu_share is not None for vm in inventory.in_plan)
-    by_host = any(host.cpu_used_mhz is not None for host in inventory.hosts)
-    if not by_vm and not by_host:
-        return LoadBasis("L0", "not known", "none", more)
-    if instants >= 12:
-        return LoadBasis(
-            "L3", f"known at {instants} instants", "medium" if instants >= 24 else "low",
-            "" if instants >= 24 else "up to 24 snapshots at random hours",
-        )  # fmt: skip
-    when = "one instant" if instants < 2 else f"{instants} instants"
-    tier, whom = ("L2", "each VM") if by_vm else ("L1", "each host")
-    return LoadBasis(tier, f"known of {whom} at {when} only", "low", more)
+def known_sentence(known: KnownLoad | None) -> str:
+    """Return what is known of CPU over time, with its tier; no full stop."""
+    if known is None:
+        return "What is known of CPU demand could not be told: the scenario cannot be read"
+    words = known.words[:1].upper() + known.words[1:]
+    return words if known.tier == ASSUMED else f"{words} ({known.tier})"
 
 
 def sentence(imported: Imported) -> str:
@@ -92,15 +56,14 @@ def hosts_sentence(imported: Imported) -> str:
     return f"{text}."
 
 
-def import_text(imported: Imported, directory: Path) -> str:
+def import_text(imported: Imported, known: KnownLoad | None, directory: Path) -> str:
     """Return what the terminal shows of an import."""
-    basis = load_basis(imported)
     lines = [sentence(imported), hosts_sentence(imported), ""]
     lines += _cluster_lines(imported.clusters)
-    told = f"CPU over time: {basis.known} ({basis.tier}); confidence {basis.confidence.upper()}"
-    lines += ["", told]
-    if basis.measure:
-        lines += [f"  measure next: {basis.measure}"]
+    confidence = "none" if known is None else known.confidence
+    lines += ["", *wrap(f"{known_sentence(known)}; confidence {confidence.upper()}", WIDTH)]
+    for each in known.to_measure if known else ():
+        lines += wrap(each, WIDTH, initial_indent="  - ", subsequent_indent="    ")
     lines += ["", *_finding_lines(imported.findings)]
     files = [*imported.files, *(["load.parquet"] if imported.load else []), "import.json"]
     lines += [

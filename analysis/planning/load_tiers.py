@@ -304,6 +304,11 @@ def _measured(load: Load, duration_s: float, groups: Sequence[Bools]) -> _Measur
     return _Measured(list(sums), slots * demand.step_s, low == high)
 
 
+def _span(days: float) -> str:
+    """Return a time in words, in hours below two days."""
+    return count(days, "day") if days >= 2 else count(24 * days, "hour")
+
+
 def _known_series(scenario: Scenario, load: Load, measured: _Measured) -> KnownLoad:
     """Return what is known of a load of series: measured ones of these VMs, or assumed ones."""
     source, quality = scenario.workload.source, load.quality
@@ -312,7 +317,7 @@ def _known_series(scenario: Scenario, load: Load, measured: _Measured) -> KnownL
         words = f"the load is assumed by the scenario ({load.source})"
         return KnownLoad(ASSUMED, ASSUMED, words)
     days = measured.length_s / DAY_S
-    words = f"CPU demand was measured over {days:.3g} days"
+    words = f"CPU demand was measured over {_span(days)}"
     remarks = [
         f"Load of {count(quality.series, 'VM')}, {percent(quality.coverage)} of the samples."
     ]

@@ -1,6 +1,7 @@
 """``farmsim import`` as a command: files in, a directory or a refusal out."""
 
 import csv
+import html
 import io
 import json
 import shutil
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from inventories import DATA, expected
 
+import farmsim
 from farmsim.analysis.planning.as_is import AsIs, HostAsIs, as_is_findings
+from farmsim.analysis.planning.load_tiers import known_load
 from farmsim.cli.main import run_command_line
 
 SMALL = DATA / "rvtools_v4_ui.xlsx"
@@ -200,6 +203,28 @@ def test_bad_input_is_refused_and_nothing_is_written(
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "farm").exists()
     assert {path.name for path in tmp_path.iterdir()} <= {book.name}
+
+
+def test_what_is_known_of_cpu_is_told_as_by_size_and_headroom(small: Path, tmp_path: Path) -> None:
+    joined = tmp_path / "joined"
+    files = [str(SMALL), str(DATA / "vrops_vm_hourly.csv")]
+    assert run_command_line(["import", *files, "--tz", "UTC", "-o", str(joined), "--quiet"]) == 0
+    for folder in (small, joined):
+        known, told = (
+            known_load(farmsim.Scenario.load(folder / "scenario.yaml")),
+            record(folder)["cpu"],
+        )
+        assert (told["tier"], told["words"]) == (known.tier, known.words)
+        page = (folder / "import.html").read_text("utf-8")
+        assert f"{known.words[1:]} ({known.tier})" in html.unescape(page)
+    assert record(small)["peak_coincidence"] is None
+    assert "peak together" not in (small / "import.html").read_text("utf-8")
+    found = record(joined)["peak_coincidence"]
+    assert {(each["cluster"], each["percentile"]) for each in found} == {
+        (name, p) for name in (None, "Alpha", "Beta") for p in (0.95, 1)
+    }
+    assert all(0 < each["share"] <= 1 for each in found if each["percentile"] == 1)
+    assert "peak together" in (joined / "import.html").read_text("utf-8")
 
 
 def test_names_are_escaped_in_the_page(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def series_file(folder: Path, days: float, missing: float = 0.0, constant: bool 
         (21, 0.0, False, "L5", "high", "measured over 21 days"),
         (7, 0.0, False, "L5", "medium", "no second week to confirm"),
         (3, 0.0, False, "L3", "low", "measured over 3 days"),
+        (0.5, 0.0, False, "L3", "low", "measured over 12 hours"),
         (21, 0.9, False, "L5", "medium", "less than 90 % of the VMs or samples"),
         (21, 0.0, True, "L5", "medium", "less than 90 % of the VMs or samples"),
     ],
