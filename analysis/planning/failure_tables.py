@@ -10,7 +10,7 @@ from ...models.sizing.failure_cases import FailureCase, FailureTable, failure_ta
 from ...models.sizing.limits import Limits
 from ...models.sizing.planned_farm import CPU, MEMORY, RESOURCES, VCPUS
 from ...scenarios.scenario import Scenario
-from ...scenarios.spec.planning import NO_CLUSTER
+from ...scenarios.spec.planning import NO_CLUSTER, WHOLE
 from ..report.vm_sentences import plural
 from ..studies.failover import Examined, examine
 from ..studies.failover_result import Failover
@@ -239,8 +239,23 @@ def failover_with_tables(
     if scenario.planning is not None:
         outcome = found.outcome.without(scenario.planning.incomplete_clusters, INCOMPLETE)
         found = replace(found, outcome=outcome)
+        if WHOLE in scenario.planning.incomplete_clusters:
+            found = replace(found, outcome=found.outcome.untested(INCOMPLETE))
     wanted = bool(scenario.farm.clusters) or scenario.planning is not None
     if not wanted or found.case.load.applications is not None:
         return found.outcome, []
     plan = planned(found.case, found.home, found.home >= 0, in_service=found.in_service)
-    return found.outcome, failures_of(plan)
+    tables = failures_of(plan)
+    return replace(found.outcome, by_limits=_by_limits(tables)), tables
+
+
+def _by_limits(tables: Sequence[ClusterFailures]) -> str:
+    """Return which clusters break limits of the plan if one host fails, or that none does."""
+    known = [each for each in tables if each.table is not None]
+    failing = [each for each in known if each.table is not None and not each.table.survives(1)]
+    if not known:
+        return "no cluster has a figure by the limits of the plan"
+    if not failing:
+        return "the limits of the plan are kept as well"
+    told = "; ".join(f"{each.cluster.name} {each.sentence()}" for each in failing)
+    return f"the limits of the plan are not kept: {told}"

@@ -16,6 +16,7 @@ from ...scenarios.build.build import load_of
 from ...scenarios.errors.problems import refuse
 from ...scenarios.scenario import Scenario
 from ...scenarios.spec.planning import NO_CLUSTER, WHOLE
+from ..base.wording import percent
 from ..report.vm_sentences import plural
 from .failure_tables import INCOMPLETE, NO_HOST, amounts, named
 from .load_tiers import CpuNeed, cpu_needs
@@ -123,6 +124,10 @@ class FarmHeadroom:
     cpu_known: bool
     cpu_basis: str
     cpu_confidence: str
+    ceilings: str = ""
+    """What planning ceilings leave of the memory, as a clause; empty for all of it."""
+    size_confidence: str = "high"
+    """Confidence in memory and vCPUs: lower where host rows are missing."""
 
     @property
     def counted(self) -> list[ClusterHeadroom]:
@@ -174,7 +179,7 @@ class FarmHeadroom:
                 for name in type(limits).__dataclass_fields__
             },
             "confidence": {
-                "memory": "high", "vcpus": "high",
+                "memory": self.size_confidence, "vcpus": self.size_confidence,
                 "cpu": self.cpu_confidence,
             },
             "basis": {"memory": "configured", "vcpus": "configured", "cpu": self.cpu_basis},
@@ -230,7 +235,7 @@ class FarmHeadroom:
         """Return what a reader has to know of the figures."""
         limits, basis = self.plan.limits, self.plan.basis
         shown = {
-            "memory": f"{100 * limits.memory:g} % of usable memory",
+            "memory": f"{100 * limits.memory:g} % of usable memory{self.ceilings}",
             "vcpus_per_core": f"{limits.vcpus_per_core:g} vCPUs per core",
             "vcpus_per_core_failure": f"{limits.vcpus_per_core_failure:g} during a failure",
             "cpu": f"{100 * limits.cpu:g} % of CPU",
@@ -336,7 +341,19 @@ def headroom_of(
         known,
         f"{source.method}; {source.words}",
         source.confidence,
+        ceilings_of(scenario),
+        "medium" if any(each.incomplete for each in plan.clusters) else "high",
     )
+
+
+def ceilings_of(scenario: Scenario) -> str:
+    """Return what the planning ceilings of hosts leave of their memory, as a clause, else empty."""
+    shares = sorted({group.ceilings.memory for group in scenario.farm.hosts})
+    if shares == [1.0]:
+        return ""
+    if len(shares) == 1:
+        return f", which is {percent(shares[0])} of that of the hosts"
+    return f", which is {percent(shares[0])} to {percent(shares[-1])} of that of the hosts"
 
 
 def _ends(

@@ -14,8 +14,10 @@ def cpu_band(scenario: Scenario) -> CpuBand:
     needs = cpu_needs(scenario)
     known, need = needs.known, needs.farm
     factors = need.factors
-    if not need.basis_mhz > 0:
-        return CpuBand(None, 1.0, 1.0, 1.0, known.tier, known.confidence, known.words)
+    if known.only_if or not need.basis_mhz > 0:
+        return CpuBand(
+            None, 1.0, 1.0, 1.0, known.tier, known.confidence, known.words, known.to_measure
+        )
     # The band was divided by the basis again: what was 1 must stay 1.
     low, typical, high = (round(each, 6) for each in (factors.low, factors.typical, factors.high))
     return CpuBand(

@@ -19,7 +19,10 @@ from ...models.sizing.planned_farm import (
     equal_hosts,
 )
 from ...scenarios.errors.problems import InputError, refuse
+from ...scenarios.inventory.inventory import Scope
+from ...scenarios.inventory.scope import counted_words
 from ...scenarios.scenario import Scenario
+from ...scenarios.spec.planning import WHOLE
 from ..base.wording import count, percent
 from ..planning.back_test import back_test
 from ..planning.failure_tables import ClusterFailures
@@ -30,7 +33,7 @@ from .packing_program import solver
 from .size_verdict import verdict
 from .sized import ASSUMED, CpuBand, Simulated, Sized
 from .sized_scenario import sized_scenario, write_sized
-from .target_server import TargetServer, performance_of_target, target_server
+from .target_server import ASSUMED_HOSTS, TargetServer, performance_of_target, target_server
 
 ENOUGH = 2000
 """Hosts on which rules are checked, at most: a host for each VM keeps all of them apart."""
@@ -65,6 +68,9 @@ def size(
         raise refuse(scenario.name, "has no VM to size a farm for; add VMs", "workload")
     many, left_out = sized_scenario(scenario, target, min(vms, ENOUGH), kept)
     plan, _ = plan_of(many)
+    cpu = cpu_band(scenario)
+    if cpu.snapshot_mhz is None:
+        present, plan = without_cpu(present), without_cpu(plan)
     farm, limits = plan.clusters[0].farm, plan.limits
     performance = performance_of_target(scenario, target)
     chosen = performance["default"] or performance["none"] or 1.0
@@ -76,7 +82,6 @@ def size(
         if factor is not None
     }
     least = by_factor[chosen]
-    cpu = cpu_band(scenario)
     sized = Sized(
         name=scenario.name,
         server=target.name,
@@ -84,7 +89,11 @@ def size(
         reserve=kept,
         least=least,
         vms=len(farm.vms),
-        known_hosts=sum(len(each.farm.hosts) for each in present.clusters),
+        known_hosts=sum(
+            each.count
+            for each in scenario.farm.hosts
+            if each.in_service and not each.name.endswith(ASSUMED_HOSTS)
+        ),
         cpu=cpu,
         confidence=_confidence(scenario, cpu),
         performance=performance,
@@ -104,6 +113,15 @@ def size(
     )
     sized = replace(sized, simulated=_simulated(scenario, target, sized, chosen, save))
     return replace(sized, verdict=verdict(sized))
+
+
+def without_cpu(plan: Plan) -> Plan:
+    """Return a plan in which nothing is known of the CPU demand, so that no limit tests it."""
+    clusters = [
+        replace(each, farm=replace(each.farm, vms=replace(each.farm.vms, cpu_mhz=None)))
+        for each in plan.clusters
+    ]
+    return replace(plan, clusters=clusters)
 
 
 def _reserve(present: Plan) -> int:
@@ -201,14 +219,15 @@ def _notes(
     """Return further sentences of the verdict: what is missing, assumed or left out."""
     farm: PlannedFarm = plan.clusters[0].farm
     notes = [target.note] if target.note else []
-    out = [f"{len(names):,} {scope.replace('_', ' ')}" for scope, names in left_out_vms.items()]
-    if out:
-        notes.append(f"Left out of the plan, and not counted: {', '.join(out)}.")
+    if left_out_vms:
+        out = counted_words({Scope(name): len(vms) for name, vms in left_out_vms.items()})
+        notes.append(f"Left out of the plan, and not counted: {out}.")
     lacking = [each.name for each in present.clusters if each.incomplete]
     if lacking:
+        whose = "" if lacking == [WHOLE] else f" of {_listed(lacking)}"
         notes.append(
-            f"Hosts of {_listed(lacking)} are missing from the inventory, so that the number of "
-            "present hosts is too low; their VMs are counted."
+            f"Hosts{whose} are missing from the inventory, so that the number of present hosts is "
+            "too low or unknown; all VMs of the plan are counted."
         )
     if calibrated and not target.present:
         notes.append("The calibration of present hosts is not put on the power of new ones.")

@@ -93,7 +93,7 @@ def _cpu(sized: Sized) -> Iterator[str]:
     """Yield how far CPU demand may grow before it decides."""
     factor = sized.break_even.get("cpu")
     if sized.cpu.snapshot_mhz is None or factor is None:
-        yield "CPU demand is not known, so that the number holds only if CPU does not decide."
+        yield "CPU demand is not known: the number holds only if CPU does not decide."
     elif sized.cpu.measured:
         yield f"CPU demand may grow to {factor:.2f} times what was measured."
     else:

@@ -19,6 +19,8 @@ from ...scenarios.resolve.hypervisors import server_of
 from ...scenarios.scenario import Scenario
 from ...scenarios.spec.farm import HostGroup
 
+ASSUMED_HOSTS: Final = "-assumed"
+"""End of the name of a group of hosts that an import assumes, since no file lists any."""
 USABLE: Final = 0.95
 """Share of a host's memory that VMs may use: the rest is the hypervisor's own, as a rule."""
 
@@ -54,8 +56,13 @@ def target_server(scenario: Scenario, name: str | None, memory_mib: float | None
     server of the catalogue the memory is that of the published system. Raises InputError for a name
     that the catalogue does not have, or that finds several.
     """
-    present = [g for g in scenario.farm.hosts if g.in_service]
-    most = max(present or scenario.farm.hosts, key=lambda group: group.count)
+    real = [group for group in scenario.farm.hosts if not group.name.endswith(ASSUMED_HOSTS)]
+    if name is None and not real:
+        raise refuse(
+            scenario.name, "the inventory has no hosts; name the server to buy", "--server"
+        )
+    present = [group for group in real if group.in_service]
+    most = max(present or real or scenario.farm.hosts, key=lambda group: group.count)
     kept = _kept(most)
     if name is None:
         return _present(most, kept, memory_mib)

@@ -252,6 +252,15 @@ class Failover:
     whole: list[str]
     left_out: str = ""
     clusters: tuple[ClusterFailover, ...] = ()
+    by_limits: str = ""
+    """Whether the clusters keep the limits of a plan, as a clause; empty where there is none."""
+
+    def untested(self, why: str) -> "Failover":
+        """Return the test without any failure; ``why`` says why."""
+        said = f"The hosts are not tested: {why}."
+        return replace(
+            self, failures=[], clusters=(), left_out=" ".join(filter(None, (self.left_out, said)))
+        )
 
     def without(self, clusters: Collection[str], why: str) -> "Failover":
         """Return the test without failures of hosts of some clusters; ``why`` says why.
@@ -304,6 +313,8 @@ class Failover:
         tested = "; ".join([*said, *lost])
         if not tested:
             return self.left_out.rstrip(".") or "has no failure that could be tested"
+        if self.by_limits:
+            tested = f"{tested}, as far as VMs find a host; {self.by_limits}"
         return f"{self.left_out} With the others, the farm {tested}" if self.left_out else tested
 
     def text(self) -> str:
@@ -326,7 +337,8 @@ class Failover:
                 down_s = [each.down_s for each in tried if each.down_s is not None]
                 within = f"; the others restart within {lasting(max(down_s))}" if down_s else ""
                 lines.append(f"{kind}: {len(tried):,} tested, {len(bad):,} strand VMs{within}")
-        lines += [f"{each.label}: {each.sentence()}" for each in self.clusters]
+        if not self.by_limits:
+            lines += [f"{each.label}: {each.sentence()}" for each in self.clusters]
         hurt = sorted((f for f in self.failures if f.stranded), key=lambda f: -len(f.stranded))
         if hurt:
             lines += ["", f"{'fails':32}{'VMs':>7}{'restart':>9}{'stranded':>10}  stopped by"]

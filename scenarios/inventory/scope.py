@@ -129,8 +129,7 @@ def _excluded(inventory: Inventory) -> list[Finding]:
         return []
     off = [vm.disk_mib for vm in inventory.vms if vm.scope is Scope.POWERED_OFF]
     disk_gib = added(size for size in off if size is not None) / 1024
-    parts = [f"{count:,} {WORDS[scope][count != 1]}" for scope, count in counts.items()]
-    told = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    told = counted_words(counts)
     held = f"; those powered off hold {disk_gib:,.0f} GiB of disk" if disk_gib else ""
     return [
         Finding(
@@ -164,3 +163,9 @@ def _unknown_states(inventory: Inventory) -> list[Finding]:
             tuple(vm.key for vm in odd),
         )
     ]
+
+
+def counted_words(counts: Mapping[Scope, int]) -> str:
+    """Return how many VMs are of each scope: ``10 templates, 1 system VM and 32 powered off``."""
+    parts = [f"{count:,} {WORDS[scope][count != 1]}" for scope, count in counts.items()]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

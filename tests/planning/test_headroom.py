@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import farmsim
+from farmsim.analysis.planning.failure_tables import failover_with_tables
 from farmsim.analysis.planning.headroom import headroom_of
 from farmsim.cli.main import run_command_line
 from farmsim.scenarios.errors.problems import InputError
@@ -238,3 +239,26 @@ def test_failover_without_clusters_is_as_before(
     path.write_text(yaml.safe_dump(data))
     assert run_command_line(["failover", str(path), "--out", str(tmp_path / "o"), "--json"]) == 0
     assert "clusters" not in json.loads(capsys.readouterr().out)
+
+
+def test_hosts_of_a_cluster_with_missing_rows_are_not_said_to_survive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(three_hosts(planning={"incomplete_clusters": ["farm"]})))
+    line = ["failover", str(path), "--out", str(tmp_path / "out")]
+    assert run_command_line([*line, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"].startswith("The hosts are not tested: rows of hosts are missing")
+    assert told["failures"] == []
+    assert "survives" not in told["verdict"]
+
+
+def test_a_farm_that_restarts_but_breaks_limits_says_both(tmp_path: Path) -> None:
+    planning = {"vcpus_per_core": 1, "vcpus_per_core_failure": 1}
+    outcome, tables = failover_with_tables(
+        farmsim.Scenario.of(three_hosts(planning=planning)), None, False
+    )
+    assert tables[0].table is not None
+    assert not tables[0].table.survives(0)
+    assert "as far as VMs find a host; the limits of the plan are not kept" in outcome.sentence()

@@ -203,3 +203,42 @@ def test_a_calibration_stays_with_the_hosts_that_were_measured(tmp_path: Path) -
         kept = farmsim.Scenario.load(out / "scenario.yaml").farm.calibrate
         assert (kept.factor if kept else None) == factor
     assert "calibration of present hosts" in (tmp_path / "None" / "size.html").read_text()
+
+
+def listed(folder: Path, **farm: Any) -> farmsim.Scenario:
+    """Two VMs of a table of which nothing is known but their sizes, on 3 hosts."""
+    (folder / "vms.csv").write_text(
+        "vm,vcpus,clock_mhz,memory_mib\na,2,2000,8192\nb,4,2000,16384\n"
+    )
+    hosts = {"name": "h", "server": SERVER, "count": 3} | farm
+    return farmsim.Scenario.of(
+        {
+            "name": "listed",
+            "run": {"duration": "1 h"},
+            "farm": {"hosts": [hosts]},
+            "workload": {"vms_file": "vms.csv", "source": {"type": "snapshot"}},
+            "policies": {"initial": {"count_by": "demand", "unplaced": "reject"}},
+            "planning": {"incomplete_clusters": ["farm"]},
+        },
+        folder,
+    )
+
+
+def test_without_any_use_of_cpu_no_factor_is_given(tmp_path: Path) -> None:
+    found = size(listed(tmp_path))
+    assert "cpu" not in found.break_even
+    assert found.least.floors.named("cpu") is None
+    assert found.confidence["cpu"] == "none"
+    assert "CPU demand is not known: the number holds only if" in found.verdict
+    assert "snapshot" not in found.verdict.split("CPU demand is not known")[0]
+
+
+def test_hosts_that_an_import_assumes_are_not_present_hosts(tmp_path: Path) -> None:
+    scenario = listed(tmp_path, name="h-assumed")
+    with pytest.raises(InputError, match="the inventory has no hosts; name the server to buy"):
+        size(scenario)
+    found = size(scenario, server="epyc_9654_2s")
+    assert found.known_hosts == 0
+    assert "instead of" not in found.verdict
+    assert found.confidence["memory"] == "medium"
+    assert "Hosts are missing from the inventory" in found.verdict
