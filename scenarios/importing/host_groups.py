@@ -30,7 +30,7 @@ _LONGEST: Final = 60
 class HostGroup:
     """Hosts that are alike. Clock and memory are the least of any of them.
 
-    ``memory_overcommit`` is what the VMs that stand on the fullest host need; 1 where they fit.
+    ``memory_overcommit`` is what the VMs that stay on the fullest host need; 1 where they fit.
     ``assumed`` hosts are in no file: they take the place of those whose rows are missing.
     """
 
@@ -72,7 +72,7 @@ def host_groups(inventory: Inventory) -> list[HostGroup]:
         for group in _near(near, lambda host: host.clock_mhz or 0.0)
     ]
     alike.sort(key=lambda group: (group[0].cluster or "\uffff", -len(group), group[0].name))
-    loads = _memory_on_hosts(inventory)
+    on_host = _vms_on_hosts(inventory.in_plan)
     labels = _labels({group[0].cluster for group in alike})
     number: defaultdict[str, int] = defaultdict(int)
     groups = []
@@ -84,7 +84,7 @@ def host_groups(inventory: Inventory) -> list[HostGroup]:
                 f"{label}-{number[label]}",
                 hosts[0].cluster,
                 tuple(hosts),
-                _overcommit(hosts, loads),
+                _overcommit(hosts, on_host),
             )
         )
     return groups
@@ -123,20 +123,48 @@ def _labels(clusters: Iterable[str | None]) -> dict[str | None, str]:
     return labels
 
 
-def _memory_on_hosts(inventory: Inventory) -> dict[str, float]:
-    """Return the configured memory of the VMs of the plan on each host, MiB."""
-    memories: defaultdict[str, list[float]] = defaultdict(list)
-    for vm in inventory.in_plan:
+def _vms_on_hosts(in_plan: Iterable[Vm]) -> dict[str, list[Vm]]:
+    """Return the VMs of the plan that stand on each host."""
+    on_host: defaultdict[str, list[Vm]] = defaultdict(list)
+    for vm in in_plan:
         if vm.host:
-            memories[vm.host].append(vm.memory_mib or 0.0)
-    return {name: added(each) for name, each in memories.items()}
+            on_host[vm.host].append(vm)
+    return dict(on_host)
 
 
-def _overcommit(hosts: Sequence[Host], loads: Mapping[str, float]) -> float:
-    """Return the factor of memory that lets the VMs of each host stand where they do."""
+def _staying(vms: Iterable[Vm], least_mib: float) -> tuple[list[Vm], float]:
+    """Return the VMs that can stay on a host of some memory, and their configured memory, MiB.
+
+    A VM larger than the host cannot; of the others the smallest stay, up to MAX_OVERCOMMIT.
+    """
+    stay: list[Vm] = []
+    total_mib = 0.0
+    for vm in sorted(vms, key=lambda vm: (vm.memory_mib or 0.0, vm.key)):
+        own_mib = vm.memory_mib or 0.0
+        if own_mib > least_mib or total_mib + own_mib > MAX_OVERCOMMIT * least_mib:
+            break
+        stay.append(vm)
+        total_mib += own_mib
+    return stay, total_mib
+
+
+def _overcommit(hosts: Sequence[Host], on_host: Mapping[str, Sequence[Vm]]) -> float:
+    """Return the factor of memory that lets the VMs of each host stay where they stand."""
     least_mib = min(host.memory_mib or 0.0 for host in hosts)
-    most = max(loads.get(host.name, 0.0) for host in hosts) / least_mib
+    most = max(_staying(on_host.get(host.name, ()), least_mib)[1] for host in hosts) / least_mib
     return min(MAX_OVERCOMMIT, ceil(most * 100) / 100) if most > 1 else 1.0
+
+
+def beyond_hosts(groups: Sequence[HostGroup], in_plan: Iterable[Vm]) -> tuple[Vm, ...]:
+    """Return the VMs of the plan that cannot start where they stand: memory does not suffice."""
+    on_host = _vms_on_hosts(in_plan)
+    beyond = []
+    for group in groups:
+        for host in group.hosts:
+            vms = on_host.get(host.name, [])
+            stay = {vm.key for vm in _staying(vms, group.memory_mib)[0]}
+            beyond += [vm for vm in vms if vm.key not in stay]
+    return tuple(beyond)
 
 
 ASSUMED: Final = Host(
@@ -211,13 +239,15 @@ class Placed:
 
 
 def place_vms(
-    groups: Sequence[HostGroup], vms: Sequence[Vm]
+    groups: Sequence[HostGroup], vms: Sequence[Vm], beyond: Iterable[Vm] = ()
 ) -> tuple[dict[str, Placed], list[Finding]]:
     """Return where VMs stand, by key, and what is to be told of it.
 
     A vCPU has the clock that its file states, else that of its host, else the median of the hosts
-    of its cluster or of the farm, else ASSUMED_CLOCK_MHZ.
+    of its cluster or of the farm, else ASSUMED_CLOCK_MHZ. VMs ``beyond`` the memory of their host
+    stand on none.
     """
+    too_large = {vm.key for vm in beyond}
     findings: list[Finding] = []
     hosts = {host.name: host for group in groups for host in group.hosts if not group.assumed}
     own: defaultdict[str | None, list[float]] = defaultdict(list)
@@ -242,6 +272,9 @@ def place_vms(
             guessed += 1
         if vm.host and host is None:
             notes.append(f"stands on {vm.host}, which has no row of known size")
+        if vm.key in too_large:
+            notes.append(f"stands on {vm.host}, which has too little memory for it")
+            host = None
         cluster = vm.cluster if vm.cluster in clusters else largest
         if cluster and cluster != vm.cluster:
             notes.append("cluster unknown, the largest taken")
@@ -272,7 +305,30 @@ def _largest_cluster(groups: Sequence[HostGroup]) -> str:
     return max(sorted(sizes), key=lambda name: added(sizes[name]), default="")
 
 
-def overcommit_findings(groups: Sequence[HostGroup]) -> list[Finding]:
+def memory_findings(groups: Sequence[HostGroup], beyond: Sequence[Vm]) -> list[Finding]:
+    """Tell of hosts whose VMs are configured with more memory than there is, and of VMs beyond."""
+    findings = _overcommitted(groups)
+    if beyond:
+        shown = ", ".join(
+            f"{vm.name} ({vm.memory_mib or 0:,.0f} MiB, on {vm.host})" for vm in beyond[:5]
+        )
+        what = "1 VM has" if len(beyond) == 1 else f"{len(beyond):,} VMs have"
+        findings.append(
+            Finding(
+                "VM_BEYOND_HOST_MEMORY",
+                Severity.ERROR,
+                "hosts",
+                f"{what} more memory than the host where they stand can give: {shown}"
+                f"{' …' if len(beyond) > 5 else ''}",
+                "they start on another host of their cluster where one has room, else they do not "
+                "run; look whether memory is in the right unit",
+                tuple(vm.name for vm in beyond),
+            )
+        )
+    return findings
+
+
+def _overcommitted(groups: Sequence[HostGroup]) -> list[Finding]:
     """Tell of groups whose VMs are configured with more memory than their hosts have."""
     over = [group for group in groups if group.memory_overcommit > 1]
     if not over:
@@ -283,9 +339,10 @@ def overcommit_findings(groups: Sequence[HostGroup]) -> list[Finding]:
             "HOST_MEMORY_OVERCOMMITTED",
             Severity.WARNING,
             "scenario.yaml",
-            f"VMs on hosts of {len(over)} groups are configured with more memory than the host "
-            f"has: {told}",
-            "memory_overcommit of these groups lets them stand where they do",
+            f"VMs on hosts of {len(over)} {'group' if len(over) == 1 else 'groups'} are configured "
+            f"with more memory than the host has; the fullest: {told}",
+            "memory_overcommit of these groups lets them stay where they stand: all their hosts "
+            "count with so many times their memory, in failures and headroom as well",
             tuple(group.name for group in over),
         )
     ]

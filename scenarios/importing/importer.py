@@ -22,8 +22,9 @@ from ..inventory_formats.formats import recognised
 from .anonymise import Aliases, anonymise, learn_names
 from .host_groups import (
     HostGroup,
+    beyond_hosts,
     host_groups,
-    overcommit_findings,
+    memory_findings,
     place_vms,
     with_assumed_hosts,
 )
@@ -152,18 +153,23 @@ def imported(parts: Sequence[Inventory], options: ImportOptions) -> Imported:
     groups, assumed = with_assumed_hosts(inventory, host_groups(inventory))
     powers = [power_of(group, said.get(group.first.name)) for group in groups]
     listed = [vm for vm in inventory.vms if is_listed(vm)]
-    placed, told = place_vms(groups, listed)
+    beyond = beyond_hosts(groups, inventory.in_plan)
+    placed, told = place_vms(groups, listed, beyond)
     load, of_load = measured_load(inventory, placed)
     hosts = [host.name for group in groups for host in group.hosts]
     in_plan = {vm.key: placed[vm.key] for vm in inventory.in_plan}
     rules, of_rules = rules_csv(inventory.rules, in_plan, hosts)
     findings = [
         *inventory.findings, *assumed,
-        *overcommit_findings(groups), *power_findings(groups, powers), *told, *of_load, *of_rules,
+        *memory_findings(groups, beyond), *power_findings(groups, powers),
+        *told, *of_load, *of_rules,
     ]  # fmt: skip
+    serving = {host.name for group in groups for host in group.hosts if host.in_service}
+    homeless = any(each.host not in serving for each in in_plan.values())
     facts = _facts(inventory, options.name, load, bool(rules), groups, totals)
+    facts = replace(facts, usable=usable, may_be_unplaced=facts.may_be_unplaced or homeless)
     files = {
-        SCENARIO: scenario_text(replace(facts, usable=usable), groups, powers),
+        SCENARIO: scenario_text(facts, groups, powers),
         VMS: vms_csv(inventory, placed, classes),
         HOSTS: hosts_csv(inventory, groups),
     }

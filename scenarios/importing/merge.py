@@ -256,7 +256,7 @@ def _strangers(first: Inventory, other: Inventory) -> Finding:
         "FILES_SHARE_NOTHING",
         Severity.WARNING,
         there,
-        f"no host and no VM of it is in {here}",
+        f"no host and no VM of {there} is in {here}",
         "all are planned as one farm; import two farms each by itself, and look whether names "
         "are written differently in these files",
     )

@@ -167,7 +167,8 @@ def scenario_text(
     lines += ["  initial:", "    placement: recorded", "    count_by: demand"]
     if facts.may_be_unplaced:
         lines += [
-            "    # Rows of hosts are missing, so that not all VMs need to fit on those listed.",
+            "    # Not all VMs have a host listed here that they stand on: those that fit on none "
+            "do not run.",
             "    unplaced: reject",
         ]
     if facts.incomplete:
@@ -228,11 +229,14 @@ def _group(facts: ScenarioFacts, group: HostGroup, power: GroupPower) -> list[st
         lines += [f"      extra_power: {write(power.extra_w, 'power')}"]
     lines += [
         "      # No overhead is added: the CPU in use of the inventory includes the hypervisor's.",
-        "      hypervisor: ideal",
     ]
-    if group.memory_overcommit > 1:
+    if group.memory_overcommit == 1:
+        lines += ["      hypervisor: ideal"]
+    else:
         lines += [
-            "      # VMs here are configured with more memory than the host has.",
+            "      # VMs here are configured with more memory than the host has. They are taken to",
+            "      # give back what they do not use (ballooning), and not to be swapped.",
+            "      hypervisor: {based_on: ideal, change: {memory: {ballooning_share: 1}}}",
             f"      memory_overcommit: {group.memory_overcommit:g}",
         ]
     lines += _ceilings(facts, group)

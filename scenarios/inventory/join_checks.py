@@ -66,7 +66,11 @@ def _unplaced_vms(inventory: Inventory, _: Joins) -> Iterator[Finding]:
     sized = [vm for vm in inventory.in_plan if vm.vcpus is None or vm.memory_mib is None]
     if sized:
         yield _about_vms(
-            "VM_SIZE_UNKNOWN", sized, "without known vCPUs or memory", "they cannot be placed"
+            "VM_SIZE_UNKNOWN",
+            sized,
+            "without known vCPUs or memory",
+            "they are left out of the plan",
+            " that would be",
         )
 
 
@@ -319,10 +323,10 @@ _CHECKS: tuple[Callable[[Inventory, Joins], Iterator[Finding]], ...] = (
 )  # fmt: skip
 
 
-def _about_vms(code: str, vms: Sequence[Vm], what: str, effect: str) -> Finding:
-    """Return a warning about some VMs in the plan."""
+def _about_vms(code: str, vms: Sequence[Vm], what: str, effect: str, which: str = "") -> Finding:
+    """Return a warning about some VMs in the plan, or ``which`` would be in it."""
     keys = [vm.key for vm in vms]
-    message = f"{_count(len(vms), 'VM')} in the plan {what}: {_listed(keys)}"
+    message = f"{_count(len(vms), 'VM')}{which} in the plan {what}: {_listed(keys)}"
     return Finding(code, Severity.WARNING, vms[0].row, message, effect, tuple(keys))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from farmsim.cli.main import run_command_line as main
 from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.importing.anonymise import Aliases
 from farmsim.scenarios.importing.host_groups import host_groups
@@ -371,6 +372,31 @@ def test_memory_beyond_that_of_the_host_is_allowed_for_and_told() -> None:
     made = run(farm([host("h1", memory_mib=32_768.0)], [vm(f"v{at}") for at in range(3)]))
     assert made.groups[0].memory_overcommit == 1.5
     assert "HOST_MEMORY_OVERCOMMITTED" in codes(made)
+
+
+GIB = 1024.0
+
+
+@pytest.mark.parametrize(
+    ("vms", "code", "overcommit"),
+    [
+        ([vm(f"v{at}", memory_mib=34 * GIB) for at in range(8)], "HOST_MEMORY_OVERCOMMITTED", 1.07),
+        ([vm("big", memory_mib=400 * GIB)], "VM_BEYOND_HOST_MEMORY", 1.0),
+        ([vm(f"v{at}", memory_mib=200 * GIB) for at in range(6)], "VM_BEYOND_HOST_MEMORY", 3.91),
+        ([vm("big", None, memory_mib=400 * GIB)], "VM_LARGER_THAN_HOSTS", 1.0),
+    ],
+)
+def test_the_scenario_loads_whatever_memory_vms_have(
+    vms: list[Vm], code: str, overcommit: float, tmp_path: Path
+) -> None:
+    made = run(farm([host("h1"), host("h2"), host("h3")], [*vms, vm("other", "h2")]))
+    assert code in codes(made)
+    assert made.groups[0].memory_overcommit == overcommit
+    for name, text in made.files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    scenario = tmp_path / "scenario.yaml"
+    for command in (["validate"], ["failover"], ["headroom"]):
+        assert main([*command, str(scenario)]) == 0
 
 
 def test_the_mapping_file_of_the_documentation_is_right(tmp_path: Path) -> None:
