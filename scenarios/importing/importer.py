@@ -12,6 +12,7 @@ from ..inventory.cluster_names import tell_clusters_apart
 from ..inventory.cluster_totals import ClusterTotals, cluster_totals
 from ..inventory.inventory import Inventory, Scope, Vm
 from ..inventory.join_checks import join_findings
+from ..inventory.local_time import zone_of
 from ..inventory.scope import WORDS, set_scopes
 from ..inventory.series import joined
 from ..inventory_files.columns import ReadOptions
@@ -67,6 +68,8 @@ def import_files(paths: Sequence[Path], options: ImportOptions) -> Imported:
 
     Raises InputError if a file cannot be read or recognised, or if no VM is left in the plan.
     """
+    if options.time_zone is not None:
+        zone_of(options.time_zone, "--tz")  # an unknown one is refused, needed or not
     mapping = options.mapping or Mapping()
     files = [_renamed(file, mapping.columns) for file in open_files(paths)]
     read_options = ReadOptions(

@@ -250,16 +250,13 @@ def _group(facts: ScenarioFacts, group: HostGroup, power: GroupPower) -> list[st
 def _ceilings(facts: ScenarioFacts, group: HostGroup) -> list[str]:
     """Return the lines of the memory that VMs may take: what the map says, else USABLE.
 
-    Where rows of hosts are missing, their VMs need places on the others: there is no ceiling.
+    VMs that stand where more is in use stay: ceilings hold for those that are placed.
     """
     said = [facts.usable[host.name] for host in group.hosts if host.name in facts.usable]
     if said:
         share = min([*said, *([USABLE] if len(said) < len(group.hosts) else [])])
         note = "Usable memory: as --map says."
     else:
-        names = {group.cluster} if group.cluster else {"no cluster", "farm"}
-        if group.assumed or names & set(facts.incomplete):
-            return []
         share = USABLE
         note = (
             f"Usable memory: {write(share, 'share')} of what the inventory lists, the rest is the "

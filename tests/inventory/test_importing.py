@@ -16,7 +16,7 @@ from farmsim.scenarios.errors.problems import InputError
 from farmsim.scenarios.importing.anonymise import Aliases
 from farmsim.scenarios.importing.host_groups import host_groups
 from farmsim.scenarios.importing.import_record import Imported, import_record
-from farmsim.scenarios.importing.importer import ImportOptions, imported
+from farmsim.scenarios.importing.importer import ImportOptions, import_files, imported
 from farmsim.scenarios.importing.mapping import Mapping, read_mapping
 from farmsim.scenarios.importing.merge import merge
 from farmsim.scenarios.importing.scenario_text import quoted
@@ -135,7 +135,9 @@ def test_a_cluster_with_a_missing_host_row_has_no_figures() -> None:
     lost = next(row for row in rows(made.files["vms.csv"]) if row["vm"] == "lost")
     assert (lost["host"], lost["cluster"]) == ("", "A")
     assert "h9" in lost["note"]
-    assert parse(made.files["scenario.yaml"]).data["planning"]["incomplete_clusters"] == ["A"]
+    data = parse(made.files["scenario.yaml"]).data
+    assert data["planning"]["incomplete_clusters"] == ["A"]
+    assert [each["ceilings"] for each in data["farm"]["hosts"]] == [{"memory": "95 %"}] * 2
 
 
 def test_a_host_out_of_service_is_no_supply_unless_asked_for() -> None:
@@ -407,6 +409,11 @@ def test_the_mapping_file_of_the_documentation_is_right(tmp_path: Path) -> None:
     assert mapping.columns == {"RAM (MB)": "Memory"}
     assert mapping.class_of("DB-1") == "oltp"
     assert (mapping.server_of("old-1"), mapping.server_of("x")) == mapping.servers
+
+
+def test_an_unknown_zone_is_refused_where_no_file_needs_one() -> None:
+    with pytest.raises(InputError, match="Mars/Base"):
+        import_files([], ImportOptions(time_zone="Mars/Base"))
 
 
 def test_sizes_that_no_machine_has_are_unknown() -> None:
