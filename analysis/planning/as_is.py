@@ -20,6 +20,7 @@ from ...scenarios.inventory.findings import Finding, Severity
 from ...scenarios.inventory.inventory import Scope
 from ...scenarios.loader import Written, read
 from ...scenarios.scenario import Scenario, validated
+from ..base.wording import count, percent
 from ..run.play_case import play, until
 from .load_tiers import KnownLoad, Peaks, known_load, peak_coincidences
 
@@ -275,7 +276,7 @@ def as_is_findings(found: AsIs) -> list[Finding]:
                 "AS_IS_UNPLACED",
                 Severity.WARNING,
                 "scenario.yaml",
-                f"{len(found.unplaced):,} VMs of the plan find no host in the imported farm: "
+                f"no host in the imported farm has room for {count(len(found.unplaced), 'VM')}: "
                 f"{', '.join(found.unplaced[:5])}{' …' if len(found.unplaced) > 5 else ''}",
                 "they do not run in the simulation of the farm as it is",
                 found.unplaced,
@@ -342,4 +343,5 @@ def _both(host: HostAsIs, what: str) -> str:
     """Return both values of a host in words."""
     if what == "memory":
         return f"{host.simulated_mib:,.0f} MiB simulated, {host.recorded_mib:,.0f} MiB recorded"
-    return f"{host.simulated_share:.1%} simulated, {host.recorded_share or 0:.0%} recorded"
+    simulated, recorded = percent(host.simulated_share), percent(host.recorded_share or 0)
+    return f"{simulated} simulated, {recorded} recorded"

@@ -96,7 +96,10 @@ def _cluster_lines(clusters: Sequence[ClusterTotals]) -> list[str]:
             lines.append(f"  no figure: {one_line(each.reason)}")
     if len(clusters) > CLUSTERS:
         lines.append(f"  and {len(clusters) - CLUSTERS:,} more clusters, in import.html")
-    lines.append("  memory: configured, of hosts in service; N-1: with the largest host lost")
+    lines.append(
+        "  memory: configured, of all that hosts in service list; N-1: the largest host lost"
+    )
+    lines.append("  size, headroom and failover fill hosts up to their ceilings (scenario.yaml)")
     return lines
 
 

@@ -117,8 +117,11 @@ def _written_out(
 
 
 def _kept(group: HostGroup) -> dict[str, Any]:
-    """Return what new hosts take over from present ones: hypervisor, overcommit and ceilings."""
-    fields = {"hypervisor", "memory_overcommit", "smt_gain"}
+    """Return what new hosts take over from present ones: hypervisor and ceilings.
+
+    Not their overcommit of memory: a plan promises no memory twice.
+    """
+    fields = {"hypervisor", "smt_gain"}
     written = group.model_dump(mode="python", exclude_none=True, include=fields)
     given = group.ceilings.model_dump(exclude_unset=True)
     return {**written, "ceilings": {"memory": USABLE, **given}}

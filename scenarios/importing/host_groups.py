@@ -318,7 +318,7 @@ def memory_findings(groups: Sequence[HostGroup], beyond: Sequence[Vm]) -> list[F
                 "VM_BEYOND_HOST_MEMORY",
                 Severity.ERROR,
                 "hosts",
-                f"{what} more memory than the host where they stand can give: {shown}"
+                f"{what} more memory than the recorded host can give: {shown}"
                 f"{' …' if len(beyond) > 5 else ''}",
                 "they start on another host of their cluster where one has room, else they do not "
                 "run; look whether memory is in the right unit",

@@ -256,7 +256,7 @@ def test_a_host_that_differs_is_told_with_both_figures() -> None:
     told = as_is_findings(AsIs((same, wrong)))
     assert [each.code for each in told] == ["AS_IS_DIFFERS"] * 2
     assert "2,048 MiB simulated, 1,024 MiB recorded" in told[0].message
-    assert "40.0% simulated, 20% recorded" in told[1].message
+    assert "40 % simulated, 20 % recorded" in told[1].message
     (crowded,) = as_is_findings(AsIs((same, moved)))
     assert "1 VM whose own hosts have no row" in crowded.message
 

@@ -150,6 +150,14 @@ def test_notebooks_ask_the_same_questions() -> None:
     assert farmsim.headroom(farm_of(9, 56), vm="1c1g").to_dict()["joint"] > 0
 
 
+def test_overcommit_of_present_hosts_is_not_planned_with() -> None:
+    data = farm_of(9, 56)
+    data["farm"]["hosts"][0] |= {"hypervisor": "kvm", "memory_overcommit": 1.5}
+    plain = farm_of(9, 56)
+    plain["farm"]["hosts"][0]["hypervisor"] = "kvm"
+    assert sized(data).hosts == sized(plain).hosts
+
+
 def test_farms_that_change_over_time_have_no_single_number() -> None:
     data = farm_of(2, 8)
     data["workload"] = {"arrivals": {"type": "generated", "rate": "10 per hour"}}
